@@ -1,0 +1,12 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace egaze::bindings {
+
+void bind_heatmap(pybind11::module_& module);
+void bind_resize(pybind11::module_& module);
+void bind_fit(pybind11::module_& module);
+void bind_sample(pybind11::module_& module);
+
+}  // namespace egaze::bindings

@@ -1,0 +1,19 @@
+#include <pybind11/pybind11.h>
+
+#include "bind.hpp"
+#include "egaze/error.hpp"
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "egaze's compiled kernels. Use the functions of egaze, which check and document their arguments.";
+  pybind11::register_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer) std::rethrow_exception(pointer);
+    } catch (const egaze::Error& error) {
+      pybind11::set_error(PyExc_ValueError, error.what());
+    }
+  });
+  egaze::bindings::bind_heatmap(module);
+  egaze::bindings::bind_resize(module);
+  egaze::bindings::bind_fit(module);
+  egaze::bindings::bind_sample(module);
+}

@@ -1,0 +1,52 @@
+// Fixations to heatmaps: a weighted sum of separable Gaussians,
+//   H(y, x) = sum_i  w_i * k_y(y; y_i) * k_x(x; x_i),
+// each kernel of unit mass, so that an unnormalised heatmap sums to the total weight that falls on the image.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace egaze {
+
+// One fixation, in pixels of the heatmap: x to the right, y down, an integer is a pixel's centre.
+// The centre may lie outside the image.
+struct Fixation {
+  float x_px;
+  float y_px;
+  float weight;      // duration in seconds, or 1 to count fixations; >= 0
+  float sigma_x_px;  // > 0
+  float sigma_y_px;  // > 0
+};
+
+enum class Boundary {
+  clip,    // what falls outside the image is lost
+  reflect  // what falls outside is folded back (d c b a | a b c d | d c b a); outside fixations are left out
+};
+
+enum class HeatmapKernel {
+  sampled,  // point samples of the Gaussian density at the fixation's exact position
+  scipy     // centred on the nearest pixel, taps normalised to sum 1: equals scipy.ndimage.gaussian_filter of
+            // the fixation map; fixations outside the image are left out
+};
+
+enum class Normalize {
+  none,
+  max,  // the largest value becomes 1 (a heatmap of zeros stays so)
+  sum   // the values sum to 1, a density (a heatmap of zeros stays so)
+};
+
+struct HeatmapOptions {
+  Boundary boundary = Boundary::clip;
+  HeatmapKernel kernel = HeatmapKernel::sampled;
+  Normalize normalize = Normalize::none;
+  double truncate = 4.0;  // kernels are zero further than this many sigmas from the fixation
+  int threads = 1;        // >= 1; the result does not depend on it
+};
+
+// Writes height * width floats, row by row, to out.
+// Throws Error(invalid_argument) for a fixation that is not finite, a negative weight, a sigma or truncate that
+// is not a positive number, or threads < 1.
+void rasterize_fixations(std::span<const Fixation> fixations, std::size_t height, std::size_t width,
+                         const HeatmapOptions& options, float* out);
+
+}  // namespace egaze

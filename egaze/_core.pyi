@@ -1,0 +1,44 @@
+"""The compiled kernels. Use the functions of `egaze`, which check and document their arguments."""
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+def rasterize_fixations(
+    fixations: NDArray[np.float32],
+    shape: tuple[int, int],
+    *,
+    boundary: str,
+    kernel: str,
+    normalize: str,
+    truncate: float,
+    threads: int,
+) -> NDArray[np.float32]: ...
+def resize(
+    image: NDArray[np.generic],
+    shape: tuple[int, int],
+    *,
+    filter: str,
+    out_dtype: DTypeLike,
+    scale: float,
+    shift: float,
+    threads: int,
+) -> NDArray[np.generic]: ...
+def fit_rectangle(
+    film_shape: tuple[int, int], canvas_shape: tuple[int, int], fit: str
+) -> tuple[int, int, int, int]: ...
+def sample_batch(
+    films: NDArray[np.uint16],
+    film_index: NDArray[np.int64],
+    to_film: NDArray[np.float32],
+    intensity: NDArray[np.float32],
+    fixations: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    images: NDArray[np.float32],
+    heatmaps: NDArray[np.float32],
+    *,
+    boundary: str,
+    kernel: str,
+    normalize: str,
+    truncate: float,
+    threads: int,
+) -> None: ...

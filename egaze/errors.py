@@ -1,0 +1,38 @@
+"""Every error that bad input can cause. The command line prints them as one line and exits with 1.
+
+A message names what is at fault and where: the file, the row or field, and the value that was found.
+"""
+
+from __future__ import annotations
+
+
+class EgazeError(Exception):
+    """Base of every error egaze raises on purpose."""
+
+
+class FilmError(EgazeError):
+    """An image file that cannot be read as a radiograph."""
+
+
+class TableError(EgazeError):
+    """A table that lacks a column, or holds a value that cannot be used."""
+
+
+class SourceError(EgazeError):
+    """A dataset folder that does not hold what its layout promises."""
+
+
+class StudyError(EgazeError):
+    """A prepared study that is missing, damaged, or unfit for what was asked of it."""
+
+
+class RecipeError(EgazeError):
+    """A training recipe with an unknown key or a value out of range."""
+
+
+class RunError(EgazeError):
+    """A training run's folder that is missing, damaged, or already there."""
+
+
+class ModelFileError(EgazeError):
+    """An exported model file that is damaged, foreign, or of another format version."""
