@@ -1,0 +1,61 @@
+"""One reader's fixations on one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixations:
+    """One reader's fixations on one image, in time order.
+
+    Attributes:
+        x_px: (F,) float32, pixels of the original image to the right; an integer is a pixel's centre, and the
+            value may lie outside the image.
+        y_px: (F,) float32, pixels down.
+        duration_s: (F,) float32, above 0.
+        onset_s: (F,) float32 seconds since the image appeared, or None when the tracker gave no times.
+        pixels_per_degree: (F, 2) float32, image pixels per degree of visual angle along x and y, or None.
+
+    Raises:
+        ValueError: arrays of different lengths, a value that is not finite, or a duration that is not positive.
+    """
+
+    x_px: NDArray[np.float32]
+    y_px: NDArray[np.float32]
+    duration_s: NDArray[np.float32]
+    onset_s: NDArray[np.float32] | None = None
+    pixels_per_degree: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        count = np.size(self.x_px)
+        for name in ("x_px", "y_px", "duration_s", "onset_s"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _checked(name, value, (count,)))
+        if self.pixels_per_degree is not None:
+            scale = _checked("pixels_per_degree", self.pixels_per_degree, (count, 2))
+            _require_positive("pixels_per_degree", scale)
+            object.__setattr__(self, "pixels_per_degree", scale)
+        _require_positive("duration_s", self.duration_s)
+
+    def __len__(self) -> int:
+        return len(self.x_px)
+
+
+def _checked(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    array = np.ascontiguousarray(value, dtype=np.float32)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    if not np.isfinite(array).all():
+        index = int(np.argmax(~np.isfinite(array.reshape(len(array), -1)).all(axis=1)))
+        raise ValueError(f"{name} must be finite, got {array[index]} at fixation {index}")
+    return array
+
+
+def _require_positive(name: str, array: NDArray[np.float32]) -> None:
+    if len(array) and not (array > 0).all():
+        index = int(np.argmax(~(array.reshape(len(array), -1) > 0).all(axis=1)))
+        raise ValueError(f"{name} must be above 0, got {array[index]} at fixation {index}")

@@ -1,0 +1,47 @@
+"""Image resizing by the compiled kernel."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from egaze import _core
+
+
+def resize(
+    image: NDArray[np.generic],
+    shape: tuple[int, int],
+    *,
+    filter: Literal["area", "bilinear", "nearest"] = "area",
+    out_dtype: DTypeLike | None = None,
+    scale: float = 1.0,
+    shift: float = 0.0,
+    threads: int = 1,
+) -> NDArray[np.generic]:
+    """Resize a grey image; both images cover the same rectangle.
+
+    Args:
+        image: (H, W) uint8, uint16 or float32, of any strides.
+        shape: (H, W) wanted.
+        filter: "area" takes the mean over what an output pixel covers; "bilinear" a triangle, widened when
+            shrinking so that it does not alias (as torch's `interpolate(antialias=True)`); "nearest" the pixel
+            under the output pixel's centre.
+        out_dtype: uint8, uint16 or float32; the input's when None.
+        scale, shift: the output is value * scale + shift, rounded to nearest and saturated for integer types.
+        threads: the result does not depend on it.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: an image that is not 2-D or has no pixels, a shape without pixels, an unknown filter.
+    """
+    return _core.resize(
+        image,
+        shape,
+        filter=filter,
+        out_dtype=np.dtype(image.dtype if out_dtype is None else out_dtype),
+        scale=scale,
+        shift=shift,
+        threads=threads,
+    )

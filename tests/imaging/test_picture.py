@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from egaze import read_radiograph
+from egaze.errors import FilmError
+
+GREY = (np.arange(48).reshape(6, 8) * 5).astype(np.uint8)
+
+
+def save(path, array, mode=None):
+    Image.fromarray(array, mode).save(path)
+    return path
+
+
+def test_grey_8_and_16_bits(tmp_path):
+    film = read_radiograph(save(tmp_path / "a.png", GREY))
+    np.testing.assert_allclose(film.pixels, GREY / 255.0, atol=1e-7)
+    assert film.presentation.bits_stored == 8
+    deep = GREY.astype(np.uint16) * 257
+    film = read_radiograph(save(tmp_path / "b.png", deep))
+    np.testing.assert_allclose(film.pixels, deep / 65535.0, atol=1e-7)
+    assert film.presentation.bits_stored == 16
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colour_becomes_luma_and_alpha_is_ignored(tmp_path, channels):
+    colour = np.random.default_rng(0).integers(0, 256, (6, 8, channels)).astype(np.uint8)
+    film = read_radiograph(save(tmp_path / "a.png", colour))
+    r, g, b = (colour[..., i].astype(np.int64) for i in range(3))
+    np.testing.assert_allclose(film.pixels, ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16) / 255.0, atol=1e-7)
+
+
+def test_grey_with_alpha_palette_and_one_bit(tmp_path):
+    with_alpha = np.stack([GREY, np.full_like(GREY, 7)], axis=2)
+    np.testing.assert_allclose(read_radiograph(save(tmp_path / "la.png", with_alpha)).pixels, GREY / 255.0, atol=1e-7)
+    palette = Image.fromarray(GREY).convert("P", palette=Image.Palette.ADAPTIVE)
+    palette.save(tmp_path / "p.png")
+    expected = np.asarray(palette.convert("RGB").convert("L")) / 255.0
+    np.testing.assert_allclose(read_radiograph(tmp_path / "p.png").pixels, expected, atol=1e-7)
+    Image.fromarray(GREY > 100).save(tmp_path / "one.png")
+    assert set(np.unique(read_radiograph(tmp_path / "one.png").pixels)) == {0.0, 1.0}
+
+
+def test_jpeg_is_told_by_content_not_by_name(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "film.dcm", format="JPEG", quality=100)
+    assert np.abs(read_radiograph(tmp_path / "film.dcm").pixels - GREY / 255.0).max() < 0.05
+
+
+def test_presentations(tmp_path):
+    path = save(tmp_path / "a.png", (GREY // 2 + 20).astype(np.uint8))
+    stored = GREY // 2 + 20.0
+    np.testing.assert_allclose(read_radiograph(path, presentation="raw-max").pixels, stored / stored.max(), atol=1e-7)
+    equalized = read_radiograph(path, presentation="equalize").pixels
+    assert equalized.min() == 0.0 and equalized.max() == 1.0
+    # Equalising keeps order and spreads values: half of the pixels lie below one half.
+    assert abs((equalized < 0.5).mean() - 0.5) < 0.05
+    with pytest.raises(ValueError, match="got 'window'"):
+        read_radiograph(path, presentation="window")
+
+
+def test_arrays(tmp_path):
+    for array, expected in [(GREY, GREY / 255.0), (GREY.astype(np.uint16), GREY / 65535.0)]:
+        np.save(tmp_path / "a.npy", array)
+        np.testing.assert_allclose(read_radiograph(tmp_path / "a.npy").pixels, expected, atol=1e-7)
+    np.save(tmp_path / "f.npy", (GREY / 255.0).astype(np.float32))
+    np.testing.assert_allclose(read_radiograph(tmp_path / "f.npy").pixels, GREY / 255.0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((2, 2), 1.5, np.float32), r"must lie in \[0, 1\]"),
+        (np.full((2, 2), np.nan, np.float32), r"must lie in \[0, 1\]"),
+        (np.zeros((2, 2), np.float64), "got float64"),
+        (np.zeros((2, 2, 3), np.uint8), r"got \(2, 2, 3\)"),
+        (np.zeros((0, 2), np.uint8), r"got \(0, 2\)"),
+        (np.array([{}]), "cannot read the array"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:All-NaN")
+def test_bad_arrays(tmp_path, array, message):
+    np.save(tmp_path / "bad.npy", array, allow_pickle=True)
+    with pytest.raises(FilmError, match=message):
+        read_radiograph(tmp_path / "bad.npy")
+
+
+def test_files_that_are_no_films(tmp_path):
+    with pytest.raises(FilmError, match=r"none\.png: cannot open the film: No such file"):
+        read_radiograph(tmp_path / "none.png")
+    (tmp_path / "text.png").write_text("not a picture")
+    with pytest.raises(FilmError, match=r"text\.png: neither DICOM, PNG, JPEG nor \.npy"):
+        read_radiograph(tmp_path / "text.png")
+    whole = save(tmp_path / "cut.png", np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8))
+    whole.write_bytes(whole.read_bytes()[:200])
+    with pytest.raises(FilmError, match=r"cut\.png: cannot read the picture"):
+        read_radiograph(whole)
+
+
+def test_a_png_bomb_is_refused_before_it_is_decoded(tmp_path):
+    import struct
+    import zlib
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    with pytest.raises(FilmError, match=r"bomb\.png: cannot read the picture"):
+        read_radiograph(tmp_path / "bomb.png")

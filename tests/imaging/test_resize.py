@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import resize as reference
+
+from egaze import resize
+
+FILTERS = ["area", "bilinear", "nearest"]
+side = st.integers(1, 19)
+
+
+@given(
+    height=side, width=side, out_height=side, out_width=side, filter=st.sampled_from(FILTERS), seed=st.integers(0, 99)
+)
+@settings(max_examples=200, deadline=None)
+def test_equals_the_definition(height, width, out_height, out_width, filter, seed):
+    image = np.random.default_rng(seed).random((height, width), dtype=np.float32)
+    expected = reference.resize(image, (out_height, out_width), filter)
+    for threads in (1, 3):
+        found = resize(image, (out_height, out_width), filter=filter, threads=threads)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(224, 224), (37, 61), (400, 500)])
+def test_bilinear_equals_torch_antialiased(shape):
+    image = np.random.default_rng(1).random((301, 257), dtype=np.float32)
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(image)[None, None], size=shape, mode="bilinear", antialias=True, align_corners=False
+    )
+    np.testing.assert_allclose(resize(image, shape, filter="bilinear"), expected[0, 0].numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("out_dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("filter", FILTERS)
+def test_types_scale_and_saturation(dtype, out_dtype, filter):
+    generator = np.random.default_rng(2)
+    image = (generator.random((23, 31)) * 255).astype(dtype)
+    exact = reference.resize(image, (11, 7), filter) * 300.0 - 20.0
+    found = resize(image, (11, 7), filter=filter, out_dtype=out_dtype, scale=300.0, shift=-20.0)
+    assert found.dtype == out_dtype
+    if out_dtype != np.float32:
+        exact = np.clip(exact, 0, np.iinfo(out_dtype).max)
+    # Rounding may go either way where the sum lies within float32's rounding of a half.
+    np.testing.assert_allclose(found, exact, atol=0.51 if out_dtype != np.float32 else 0.05)
+
+
+def test_any_strides():
+    base = np.random.default_rng(3).integers(0, 65536, (40, 60)).astype(np.uint16)
+    views = [base, base.T, base[::-1], base[:, ::-1], base[::2, ::3], np.asfortranarray(base)]
+    for view in views:
+        expected = resize(np.ascontiguousarray(view), (9, 13), out_dtype=np.float32)
+        np.testing.assert_array_equal(resize(view, (9, 13), out_dtype=np.float32), expected)
+
+
+def test_a_constant_stays_itself():
+    for filter in FILTERS:
+        found = resize(np.full((101, 67), 40000, np.uint16), (224, 13), filter=filter)
+        assert (found == 40000).all()
+
+
+@pytest.mark.parametrize(
+    ("image", "shape", "options", "error", "message"),
+    [
+        (np.zeros((4, 4)), (2, 2), {}, TypeError, "must be uint8, uint16 or float32, got float64"),
+        (np.zeros((4, 4), ">u2"), (2, 2), {}, TypeError, "got >u2|got uint16"),
+        (np.zeros((4, 4, 3), np.uint8), (2, 2), {}, ValueError, r"must have shape \(H, W\), got \(4, 4, 3\)"),
+        (np.zeros((0, 4), np.uint8), (2, 2), {}, ValueError, "cannot resize 0x4"),
+        (np.zeros((4, 4), np.uint8), (0, 2), {}, ValueError, r"got \(0, 2\)"),
+        (np.zeros((4, 4), np.uint8), (2, -2), {}, ValueError, r"got \(2, -2\)"),
+        (np.zeros((4, 4), np.uint8), (2, 2), {"filter": "cubic"}, ValueError, "got 'cubic'"),
+        (np.zeros((4, 4), np.uint8), (2, 2), {"threads": -1}, ValueError, "got -1"),
+        (np.zeros((4, 4), np.uint8), (2, 2), {"out_dtype": np.int32}, TypeError, "got int32"),
+    ],
+)
+def test_bad_arguments_are_named(image, shape, options, error, message):
+    with pytest.raises(error, match=message):
+        resize(image, shape, **options)
+
+
+def test_nan_becomes_zero_in_integers():
+    image = np.full((2, 2), np.nan, np.float32)
+    assert (resize(image, (1, 1), out_dtype=np.uint8) == 0).all()
