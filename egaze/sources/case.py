@@ -1,0 +1,70 @@
+"""One film with what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from egaze.gaze import Fixations
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One film, with one reader's gaze, a label, or both.
+
+    Attributes:
+        case_id: unique within its source.
+        patient_id: films of one patient never go to two sides of a split.
+        image_path: the film.
+        fixations: in pixels of the film, or None without gaze.
+        label: one of the source's class names, or None.
+        reader_id: who read it, or None.
+        split: "train", "validation" or "test" where the source says so, else None.
+
+    Raises:
+        ValueError: neither gaze nor label.
+    """
+
+    case_id: str
+    patient_id: str
+    image_path: Path
+    fixations: Fixations | None = None
+    label: str | None = None
+    reader_id: str | None = None
+    split: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.fixations is None and self.label is None:
+            raise ValueError(f"case {self.case_id!r} has neither gaze nor a label")
+
+
+#: A file of this name marks its folder, and those right below, as made by a program.
+SYNTHETIC_MARKER = "SYNTHETIC.txt"
+
+
+def is_synthetic(folder: Path) -> bool:
+    """Whether a folder of tables, or the one above it, is marked as synthetic."""
+    return any((place / SYNTHETIC_MARKER).exists() for place in (folder, folder.resolve().parent))
+
+
+class Source(Protocol):
+    """A dataset on disk.
+
+    Attributes:
+        name: the layout's name, as on the command line.
+        synthetic: whether its folder is marked as made by a program.
+        class_names: the labels its cases may have, in the order of the classes.
+        patient_order: every patient of the dataset in its files' order, also those without a usable case: the
+            published splits shuffle this list.
+        hygiene: what was left out or looked odd, and how many rows of it.
+    """
+
+    name: str
+    synthetic: bool
+    class_names: tuple[str, ...]
+    patient_order: Sequence[str]
+    hygiene: dict[str, int]
+
+    def cases(self) -> Sequence[Case]: ...

@@ -1,0 +1,99 @@
+import csv
+import shutil
+
+import numpy as np
+import pytest
+
+from egaze.errors import SourceError, TableError
+from egaze.sources import EgdCxr
+
+
+@pytest.fixture
+def copy(twin, tmp_path):
+    shutil.copytree(twin.tables, tmp_path / "gaze")
+    return tmp_path / "gaze"
+
+
+def rewrite(path, change):
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    changed = change(rows)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(changed)
+
+
+def test_the_twin_reads_whole(twin):
+    source = EgdCxr(twin.tables, twin.images)
+    cases = source.cases()
+    assert len(cases) == 48 and source.synthetic and source.class_names == ("normal", "chf", "pneumonia")
+    assert all(case.image_path.is_file() for case in cases)
+    labels = [case.label for case in cases]
+    assert {name: labels.count(name) for name in source.class_names} == dict.fromkeys(source.class_names, 16)
+    assert len(set(source.patient_order)) == len(source.patient_order) < len(cases)
+    counts = [len(case.fixations) for case in cases if case.fixations is not None]
+    assert 25 < np.mean(counts) < 60
+
+
+def test_what_is_dropped_is_counted(twin):
+    """Every row of fixations.csv is kept or dropped for one reason; each trap is there and found."""
+    with (twin.tables / "fixations.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    source = EgdCxr(twin.tables, twin.images)
+    assert sum(value for name, value in source.hygiene.items() if name.startswith("fixations")) == len(rows)
+    for reason in ("calibration_card", "unknown_film", "invalid_flag", "outside_film"):
+        assert source.hygiene[f"fixations_dropped_{reason}"] > 0
+    ids = {case.case_id for case in source.cases()}
+    cut = [row for row in rows if row["DICOM_ID"] not in ids and any(i.startswith(row["DICOM_ID"]) for i in ids)]
+    assert source.hygiene["fixations_dropped_calibration_card"] == sum(len(row["DICOM_ID"]) == 39 for row in cut) > 0
+
+
+def test_fixations_are_the_table_s_in_time_order(twin):
+    source = EgdCxr(twin.tables, twin.images)
+    case = source.cases()[0]
+    with (twin.tables / "fixations.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["DICOM_ID"] == case.case_id]
+    kept = [row for row in rows if row["FPOGV"] == "1" and int(row["X_ORIGINAL"]) >= 0 and int(row["Y_ORIGINAL"]) >= 0]
+    assert case.fixations.x_px.tolist() == [float(row["X_ORIGINAL"]) for row in kept]
+    np.testing.assert_allclose(case.fixations.duration_s, [float(row["FPOGD"]) for row in kept], rtol=1e-6)
+    assert (np.diff(case.fixations.onset_s) >= 0).all()
+
+
+def test_missing_tables_and_folders(twin, tmp_path):
+    with pytest.raises(SourceError, match=r"master_sheet\.csv is missing"):
+        EgdCxr(tmp_path, twin.images)
+    with pytest.raises(SourceError, match="no such folder of films"):
+        EgdCxr(twin.tables, tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "error", "message"),
+    [
+        ("CHF", "1", TableError, r"master_sheet\.csv: record 40: exactly one class must be 1"),
+        ("CHF", "yes", TableError, "record 40, column 'CHF' holds 'yes', expected a whole number"),
+        ("path", "../../etc/passwd", TableError, "record 40, column 'path': the path '../../etc/passwd'"),
+        ("dicom_id", "", TableError, "record 40, column 'dicom_id' is empty"),
+    ],
+)
+def test_a_bad_master_sheet(copy, twin, column, value, error, message):
+    def change(rows):
+        rows[39][column] = value
+        return rows
+
+    rewrite(copy / "master_sheet.csv", change)
+    with pytest.raises(error, match=message):
+        EgdCxr(copy, twin.images).cases()
+
+
+def test_a_film_twice(copy, twin):
+    rewrite(copy / "master_sheet.csv", lambda rows: [*rows, rows[0]])
+    with pytest.raises(TableError, match="record 49: dicom_id .* is there twice"):
+        EgdCxr(copy, twin.images)
+
+
+def test_a_film_without_gaze_keeps_its_label(copy, twin):
+    first = EgdCxr(copy, twin.images).cases()[0].case_id
+    rewrite(copy / "fixations.csv", lambda rows: [row for row in rows if row["DICOM_ID"] != first])
+    source = EgdCxr(copy, twin.images)
+    assert source.cases()[0].fixations is None and source.hygiene["films_without_gaze"] == 1

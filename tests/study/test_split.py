@@ -1,0 +1,70 @@
+import json
+import random
+import shutil
+
+import numpy as np
+import pytest
+
+from egaze.errors import StudyError
+from egaze.study import open_study, split_study
+from egaze.study.split import split_patients
+
+
+@pytest.mark.parametrize("seed", [42, 1])
+@pytest.mark.parametrize("patients", [1038, 44, 7])
+def test_equals_the_published_code(seed, patients):
+    """EGD-CXR's own steps, on ids in file order."""
+    ids = [10_000_000 + 7 * number for number in range(patients)]
+    shuffled = list(ids)
+    random.seed(seed)
+    random.shuffle(shuffled)
+    train = round(0.8 * len(shuffled))
+    validation = round(0.5 * (len(shuffled) - train))
+    expected = {id_: 0 for id_ in shuffled[:train]}
+    expected |= {id_: 1 for id_ in shuffled[train : train + validation]}
+    expected |= {id_: 2 for id_ in shuffled[train + validation :]}
+    found = split_patients(patients, seed, (8, 1, 1))
+    assert found.tolist() == [expected[id_] for id_ in ids]
+
+
+def test_patients_stay_together(study):
+    for patient in np.unique(study.patients):
+        assert len(np.unique(study.split.sides[study.patients == patient])) == 1
+    assert (np.bincount(study.patients)[1:] > 1).any()
+
+
+def test_splitting_anew(study, tmp_path):
+    shutil.copytree(study.path, tmp_path / "study")
+    before = study.split.digest(study.case_ids)
+    made = split_study(tmp_path / "study", seed=7, ratio=(6, 2, 2))
+    opened = open_study(tmp_path / "study")
+    np.testing.assert_array_equal(opened.split.sides, made.sides)
+    assert opened.split.digest(opened.case_ids) != before
+    assert 0.5 < (made.sides == 0).mean() < 0.7
+
+
+@pytest.mark.parametrize("ratio", [(0, 1, 1), (1, -1, 1), (float("nan"), 1, 1)])
+def test_bad_ratios(study, tmp_path, ratio):
+    shutil.copytree(study.path, tmp_path / "study")
+    with pytest.raises(StudyError, match="ratio must be three shares"):
+        split_study(tmp_path / "study", seed=1, ratio=ratio)
+
+
+def test_empty_and_unknown_sides(study, tmp_path):
+    shutil.copytree(study.path, tmp_path / "study")
+    split_study(tmp_path / "study", seed=1, ratio=(1, 0, 0))
+    with pytest.raises(StudyError, match="the test split is empty"):
+        open_study(tmp_path / "study").split.indices("test")
+    with pytest.raises(StudyError, match="split 'exam' is not one of"):
+        study.split.indices("exam")
+
+
+def test_a_leaking_split_is_refused(study, tmp_path):
+    shutil.copytree(study.path, tmp_path / "study")
+    content = json.loads((tmp_path / "study" / "split.json").read_text())
+    repeated = np.flatnonzero(np.bincount(study.patients) > 1)[0]
+    content["sides"][int(np.flatnonzero(study.patients == repeated)[0])] = 2
+    content["sides"][int(np.flatnonzero(study.patients == repeated)[1])] = 0
+    (tmp_path / "study" / "split.json").write_text(json.dumps(content))
+    with pytest.raises(StudyError, match="puts 1 patients on two sides"):
+        open_study(tmp_path / "study")

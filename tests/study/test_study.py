@@ -1,0 +1,123 @@
+import json
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from egaze.errors import EgazeError, FilmError, StudyError
+from egaze.imaging import FitGeometry, read_radiograph
+from egaze.sources import EgdCxr, Table
+from egaze.study import open_study, prepare_study, verify_study
+
+
+@pytest.fixture
+def copy(study, tmp_path):
+    shutil.copytree(study.path, tmp_path / "study")
+    return tmp_path / "study"
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_films_are_on_their_canvas(study, twin):
+    for index in (0, 17, 40):
+        case = EgdCxr(twin.tables, twin.images).cases()[index]
+        film = read_radiograph(case.image_path).pixels
+        expected = FitGeometry.of(film.shape, (64, 64), "stretch").place(film)
+        np.testing.assert_allclose(study.images[index] / 65535.0, expected, atol=1 / 65535)
+        assert study.case_ids[index] == case.case_id
+
+
+def test_fixations_are_in_unit_coordinates(study, twin):
+    case = EgdCxr(twin.tables, twin.images).cases()[5]
+    fixations = study.fixations(5, 64)
+    height, width = study.cases["height_px"][5], study.cases["width_px"][5]
+    np.testing.assert_allclose((fixations.x_px + 0.5) / 64, (case.fixations.x_px + 0.5) / width, rtol=1e-5)
+    np.testing.assert_allclose((fixations.y_px + 0.5) / 64, (case.fixations.y_px + 0.5) / height, rtol=1e-5)
+    np.testing.assert_array_equal(fixations.duration_s, case.fixations.duration_s)
+
+
+def test_workers_do_not_matter_and_no_identity_is_stored(study, twin, tmp_path):
+    source = EgdCxr(twin.tables, twin.images)
+    prepare_study([source], tmp_path / "again", size_px=64, workers=1)
+    assert files(tmp_path / "again") == files(study.path)
+    assert files(study.path).keys() == {"study.json", "images.npy", "cases.parquet", "fixations.parquet", "split.json"}
+    columns = {name: values.to_list() for name, values in study.cases.to_dict().items()}
+    stored = json.dumps([study.manifest, columns])
+    assert not any(patient in stored for patient in source.patient_order)
+
+
+def test_whole_or_damaged(copy):
+    assert verify_study(copy) == []
+    raw = bytearray((copy / "images.npy").read_bytes())
+    raw[-1] ^= 1
+    (copy / "images.npy").write_bytes(raw)
+    (copy / "cases.parquet").unlink()
+    assert verify_study(copy) == ["images.npy", "cases.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda d: (d / "study.json").unlink(), r"not a prepared study: study\.json is missing"),
+        (lambda d: (d / "study.json").write_text("{"), r"study\.json: cannot be read"),
+        (lambda d: (d / "study.json").write_text('{"format_version": 9}'), "format version 9, this egaze reads 1"),
+        (lambda d: (d / "images.npy").write_bytes(b"junk"), "damaged study"),
+        (lambda d: np.save(d / "images.npy", np.zeros((3, 64, 64), np.uint16)), "does not fit 48 cases"),
+        (lambda d: np.save(d / "images.npy", np.array([{}]), allow_pickle=True), "damaged study"),
+        (lambda d: (d / "cases.parquet").write_bytes(b"PAR1"), "damaged study"),
+        (lambda d: (d / "split.json").unlink(), r"split\.json is missing"),
+        (lambda d: (d / "split.json").write_text('{"format_version": 1}'), "malformed split"),
+        (
+            lambda d: pl.read_parquet(d / "fixations.parquet").head(5).write_parquet(d / "fixations.parquet"),
+            r"fixations\.parquet: does not fit",
+        ),
+    ],
+)
+def test_a_damaged_study_does_not_open(copy, damage, message):
+    damage(copy)
+    with pytest.raises(StudyError, match=message):
+        open_study(copy)
+
+
+def test_an_unreadable_film_leaves_nothing_behind(twin, tmp_path):
+    source = EgdCxr(twin.tables, twin.images)
+    images = tmp_path / "images"
+    shutil.copytree(twin.images, images)
+    bad = images / source.cases()[20].image_path.relative_to(twin.images)
+    bad.write_bytes(bad.read_bytes()[:500])
+    with pytest.raises(FilmError, match=str(bad)):
+        prepare_study([EgdCxr(twin.tables, images)], tmp_path / "out", size_px=32, workers=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
+
+
+def test_the_output_must_be_free(copy, twin):
+    before = files(copy)
+    with pytest.raises(EgazeError, match="already exists"):
+        prepare_study([EgdCxr(twin.tables, twin.images)], copy, size_px=32)
+    assert files(copy) == before
+
+
+def test_two_sources_make_one_study(tmp_path):
+    for name in ("a", "b"):
+        Image.fromarray(np.full((8, 6), 100, np.uint8)).save(tmp_path / f"{name}.png")
+    (tmp_path / "films.csv").write_text("case_id,image,patient_id,label\na,a.png,p,sick\n")
+    (tmp_path / "scenes.csv").write_text("case_id,image,patient_id\nb,b.png,p\n")
+    (tmp_path / "gaze.csv").write_text("case_id,x_px,y_px,duration_s\nb,2,3,0.2\n")
+    sources = [Table(tmp_path / "films.csv"), Table(tmp_path / "scenes.csv", tmp_path / "gaze.csv")]
+    study = prepare_study(sources, tmp_path / "study", size_px=16)
+    assert study.labels.tolist() == [0, -1] and study.has_gaze.tolist() == [False, True]
+    # The same name in two sources is two patients.
+    assert len(set(study.patients.tolist())) == 2
+    again = Table(tmp_path / "films.csv")
+    with pytest.raises(StudyError, match="case 'a' is in two sources"):
+        prepare_study([again, again], tmp_path / "twice", size_px=16)
+
+
+@pytest.mark.parametrize("size_px", [15, 4097])
+def test_sizes_out_of_range(twin, tmp_path, size_px):
+    with pytest.raises(StudyError, match=f"got {size_px}"):
+        prepare_study([EgdCxr(twin.tables, twin.images)], tmp_path / "out", size_px=size_px)
