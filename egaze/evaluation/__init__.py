@@ -1,0 +1,19 @@
+"""How well a model classifies and how well its maps agree with gaze: pure functions on arrays."""
+
+from egaze.evaluation.classification import bootstrap_auc, delong_test, macro_auc, roc_auc_ci
+from egaze.evaluation.interval import Comparison, Interval, mean_ci
+from egaze.evaluation.saliency import cc, kld, nss, sim
+
+__all__ = [
+    "Comparison",
+    "Interval",
+    "bootstrap_auc",
+    "cc",
+    "delong_test",
+    "kld",
+    "macro_auc",
+    "mean_ci",
+    "nss",
+    "roc_auc_ci",
+    "sim",
+]

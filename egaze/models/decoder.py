@@ -1,0 +1,54 @@
+"""The U-Net's way back up, to a quarter of the input's resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class UpBlock(nn.Module):
+    """Upsample to the skip's size, join, and convolve twice."""
+
+    def __init__(self, channels: int, skip_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.convolve = nn.Sequential(
+            nn.Conv2d(channels + skip_channels, out_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        """(N, C, h, w) and (N, S, 2h, 2w) to (N, out, 2h, 2w)."""
+        up = functional.interpolate(coarse, size=skip.shape[-2:], mode="nearest")
+        return self.convolve(torch.cat([up, skip], dim=1))
+
+
+class Decoder(nn.Module):
+    """From an encoder's feature maps to one map of logits at the finest stride among those given.
+
+    Args:
+        feature_channels: channels of the feature maps, from the finest to the coarsest.
+        channels: channels of the decoder's steps, from the coarsest to the finest; one fewer than the maps.
+    """
+
+    def __init__(self, feature_channels: Sequence[int], channels: Sequence[int]) -> None:
+        super().__init__()
+        coarse = [feature_channels[-1], *channels[:-1]]
+        skips = list(feature_channels[-2::-1])
+        self.blocks = nn.ModuleList(
+            UpBlock(before, skip, after) for before, skip, after in zip(coarse, skips, channels, strict=True)
+        )
+        self.to_logits = nn.Conv2d(channels[-1], 1, 1)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Feature maps from the finest to the coarsest, to (N, 1, h, w) logits."""
+        x = features[-1]
+        for step, block in enumerate(self.blocks):
+            x = block(x, features[len(features) - 2 - step])
+        return self.to_logits(x)

@@ -1,0 +1,113 @@
+"""One epoch of training, and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import nn
+from torch.optim import Optimizer
+
+from egaze.loading import DeviceLoader
+from egaze.training.losses import training_losses
+from egaze.training.recipe import Stage
+
+Progress = Callable[[int, int], None]
+
+
+def train_one_epoch(
+    fabric: Fabric,
+    model: nn.Module,
+    optimizer: Optimizer,
+    loader: DeviceLoader,
+    stage: Stage,
+    rate_at: Callable[[float], float],
+    progress: Progress | None = None,
+) -> dict[str, float]:
+    """Train on every batch once; returns the mean of each loss term over the batches.
+
+    `rate_at` gives the learning rate at a fraction of the epoch, so that it moves with every step. Losses are
+    gathered on the device: nothing waits for it inside the loop.
+    """
+    model.train()
+    heatmap_losses = stage.heatmap_losses if stage.heatmap_weight > 0 else ()
+    sums: dict[str, torch.Tensor] = {}
+    steps = len(loader)
+    for step, batch in enumerate(loader):
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step / steps)
+        terms = training_losses(model(batch.image), batch, heatmap_losses=heatmap_losses)
+        terms["loss"] = weighted(terms, stage)
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(terms["loss"])
+        fabric.clip_gradients(model, optimizer, max_norm=stage.clip_norm, error_if_nonfinite=False)
+        optimizer.step()
+        for name, term in terms.items():
+            sums[name] = sums.get(name, torch.zeros((), device=term.device)) + term.detach()
+        if progress:
+            progress(step + 1, steps)
+    return {name: float(total) / steps for name, total in sums.items()}
+
+
+def weighted(terms: dict[str, torch.Tensor], stage: Stage) -> torch.Tensor:
+    """The stage's loss."""
+    loss = stage.classification_weight * terms["classification"]
+    if "heatmap" in terms:
+        loss = loss + stage.heatmap_weight * terms["heatmap"]
+    return loss
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What a model says of N cases.
+
+    Attributes:
+        case_index: (N,) int64.
+        class_probs: (N, C) float32.
+        heatmap: (N, H, W) float16 in [0, 1], or None from a model without a heatmap head.
+        losses: mean of each loss term over the batches, for the stage asked for.
+    """
+
+    case_index: NDArray[np.int64]
+    class_probs: NDArray[np.float32]
+    heatmap: NDArray[np.float16] | None
+    losses: dict[str, float]
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module, loader: DeviceLoader, stage: Stage, *, keep_heatmaps: bool, progress: Progress | None = None
+) -> Predictions:
+    """Run the model over a loader, in evaluation mode."""
+    model.eval()
+    heatmap_losses = stage.heatmap_losses if stage.heatmap_weight > 0 else ()
+    cases, probabilities, heatmaps = [], [], []
+    sums: dict[str, float] = {}
+    for step, batch in enumerate(loader):
+        output = model(batch.image)
+        terms = training_losses(output, batch, heatmap_losses=heatmap_losses)
+        # Weighted by what each term is a mean over, so that the batches' sizes do not matter.
+        weights = {"classification": int(batch.has_label.sum()), "heatmap": int(batch.has_gaze.sum())}
+        for name, term in terms.items():
+            sums[name] = sums.get(name, 0.0) + float(term) * weights[name]
+            sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + weights[name]
+        cases.append(batch.case_index.cpu().numpy())
+        probabilities.append(output.class_logits.float().softmax(dim=1).cpu().numpy())
+        if keep_heatmaps:
+            heatmaps.append(output.heatmap_logits.float().sigmoid()[:, 0].half().cpu().numpy())
+        if progress:
+            progress(step + 1, len(loader))
+    means = {
+        name: torch.tensor(sums[name] / max(sums[f"{name}_count"], 1.0)) for name in sums if not name.endswith("_count")
+    }
+    losses = {**{name: float(mean) for name, mean in means.items()}, "loss": float(weighted(means, stage))}
+    return Predictions(
+        np.concatenate(cases),
+        np.concatenate(probabilities),
+        np.concatenate(heatmaps) if keep_heatmaps else None,
+        losses,
+    )

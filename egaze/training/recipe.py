@@ -1,0 +1,242 @@
+"""Training recipes: a TOML file that says everything about a run but its data and its seed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import tomli_w
+
+from egaze.errors import RecipeError
+from egaze.loading import Augmentation, HeatmapTarget
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+HEATMAP_LOSSES = ("bce", "dice", "kl", "cc")
+PARTS = ("encoder", "decoder", "classifier")
+MONITORS = ("macro_auc", "loss")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """See `DualHeadUNet`."""
+
+    encoder: str = "tf_efficientnet_b0"
+    weights: str = "none"
+    heatmap_head: bool = True
+    decoder_channels: tuple[int, ...] = (128, 64, 32)
+    dropout: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stretch of training; stages run in order, each from the best weights of the one before.
+
+    Attributes:
+        name: shown in the log.
+        epochs: at most this many.
+        parts: what is trained, among encoder, decoder, classifier.
+        classification_weight, heatmap_weight: of the two losses.
+        heatmap_losses: the terms of the heatmap loss, which are added.
+        learning_rate, weight_decay: of AdamW.
+        warmup_epochs: the rate rises in a line over these, then falls on a cosine to 1 % of itself.
+        clip_norm: gradients are scaled to at most this norm.
+        patience: stop after this many epochs without a better validation; 0 never stops early.
+        monitor: what validation chooses by: "macro_auc" (by "loss" where it is not defined) or "loss".
+    """
+
+    name: str = "all"
+    epochs: int = 40
+    parts: tuple[str, ...] = PARTS
+    classification_weight: float = 1.0
+    heatmap_weight: float = 1.0
+    heatmap_losses: tuple[str, ...] = ("bce",)
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    warmup_epochs: int = 2
+    clip_norm: float = 1.0
+    patience: int = 15
+    monitor: str = "macro_auc"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A training recipe.
+
+    Attributes:
+        name: of the recipe.
+        description: one line.
+        input_size_px: side of the model's input, a multiple of 32.
+        batch_size: films a step.
+        model, heatmap, augmentation: see their types.
+        stages: at least one.
+    """
+
+    name: str
+    description: str = ""
+    input_size_px: int = 224
+    batch_size: int = 16
+    model: ModelSettings = field(default_factory=ModelSettings)
+    heatmap: HeatmapTarget = field(default_factory=HeatmapTarget)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    stages: tuple[Stage, ...] = (Stage(),)
+
+    def to_toml(self) -> str:
+        """The whole recipe, defaults written out."""
+        return tomli_w.dumps(asdict(self))
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with egaze."""
+    return sorted(item.name[:-5] for item in _folder().iterdir() if item.name.endswith(".toml"))
+
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Load a recipe by its name or from a TOML file.
+
+    Args:
+        name_or_path: one of `recipe_names()`, or a path that ends in .toml.
+        overrides: "key=value" with dots between the levels and values as in TOML (text needs no quotes):
+            "model.encoder=resnet18", "stages.0.epochs=5"; without a number, "stages.epochs=5" holds for all.
+
+    Raises:
+        RecipeError: no such recipe, not TOML, an unknown key, or a value of the wrong type or out of range; the
+            message names the key.
+    """
+    text, where = _read(name_or_path)
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: not valid TOML: {error}") from error
+    for override in overrides:
+        _override(tree, override)
+    recipe = _build(Recipe, tree, where)
+    _check(recipe, where)
+    return recipe
+
+
+def _folder() -> Any:
+    return resources.files("egaze.training") / "recipes"
+
+
+def _read(name_or_path: str | Path) -> tuple[str, str]:
+    if str(name_or_path).endswith(".toml"):
+        path = Path(name_or_path)
+        try:
+            return path.read_text(encoding="utf-8"), str(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path}: cannot read the recipe: {error}") from error
+    if name_or_path not in recipe_names():
+        known = ", ".join(recipe_names())
+        raise RecipeError(f"no recipe {str(name_or_path)!r}; there are {known}, or give a .toml file")
+    return (_folder() / f"{name_or_path}.toml").read_text(encoding="utf-8"), f"recipe {name_or_path}"
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {override}: expected key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *path, last = key.strip().split(".")
+    nodes: list[Any] = [tree]
+    for step in path:
+        nodes = [child for node in nodes for child in _children(node, step, override)]
+    for table in [table for node in nodes for table in (node if isinstance(node, list) else [node])]:
+        if not isinstance(table, dict):
+            raise RecipeError(f"--set {override}: {'.'.join(path)!r} holds no keys")
+        table[last] = value
+
+
+def _children(node: Any, step: str, override: str) -> list[Any]:
+    if isinstance(node, list) and step.isdecimal():
+        if int(step) >= len(node):
+            raise RecipeError(f"--set {override}: there is no number {step}, only {len(node)}")
+        return [node[int(step)]]
+    if isinstance(node, dict):
+        return [node.setdefault(step, {})]
+    raise RecipeError(f"--set {override}: no key {step!r}")
+
+
+def _build(kind: type, tree: Any, where: str) -> Any:
+    """A dataclass from a table, every value checked against the field's type."""
+    if not isinstance(tree, dict):
+        raise RecipeError(f"{where}: expected a table, got {tree!r}")
+    hints = get_type_hints(kind)
+    known = [item.name for item in fields(kind)]
+    for key in tree:
+        if key not in known:
+            raise RecipeError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
+    try:
+        return kind(**{key: _value(hints[key], value, f"{where}: {key}") for key, value in tree.items()})
+    except TypeError as error:
+        missing = [name for name in ("name",) if name in known and name not in tree]
+        raise RecipeError(f"{where}: key {missing[0]!r} is missing" if missing else f"{where}: {error}") from error
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise RecipeError(f"{where} must be a list, got {value!r}")
+        return tuple(_value(get_args(hint)[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+    if hasattr(hint, "__dataclass_fields__"):
+        return _build(hint, value, where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise RecipeError(f"{where} must be of type {hint.__name__}, got {value!r}")
+    return value
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    def require(holds: bool, key: str, expected: str, value: object) -> None:
+        if not holds:
+            raise RecipeError(f"{where}: {key} must be {expected}, got {value!r}")
+
+    size_px = recipe.input_size_px
+    require(32 <= size_px <= 4096 and size_px % 32 == 0, "input_size_px", "a multiple of 32 up to 4096", size_px)
+    require(1 <= recipe.batch_size <= 4096, "batch_size", "1 to 4096", recipe.batch_size)
+    heatmap = recipe.heatmap
+    require(heatmap.weight in ("duration", "count"), "heatmap.weight", "duration or count", heatmap.weight)
+    require(0 < heatmap.sigma_frac <= 1, "heatmap.sigma_frac", "in (0, 1]", heatmap.sigma_frac)
+    _check_augmentation(recipe.augmentation, require)
+    require(len(recipe.stages) >= 1, "stages", "at least one", [])
+    for index, stage in enumerate(recipe.stages):
+        _check_stage(stage, f"stages[{index}]", recipe.model.heatmap_head, require)
+
+
+def _check_augmentation(augmentation: Augmentation, require: Any) -> None:
+    for name, limit in (("rotation_deg", 180), ("zoom", 0.9), ("shift_frac", 1), ("gain", 0.9), ("bias", 1)):
+        value = getattr(augmentation, name)
+        require(0 <= value <= limit, f"augmentation.{name}", f"0 to {limit}", value)
+
+
+def _check_stage(stage: Stage, where: str, heatmap_head: bool, require: Any) -> None:
+    require(stage.epochs >= 1, f"{where}.epochs", "at least 1", stage.epochs)
+    for part in stage.parts:
+        require(part in PARTS, f"{where}.parts", f"among {', '.join(PARTS)}", part)
+    require(len(stage.parts) >= 1, f"{where}.parts", "at least one part", [])
+    for loss in stage.heatmap_losses:
+        require(loss in HEATMAP_LOSSES, f"{where}.heatmap_losses", f"among {', '.join(HEATMAP_LOSSES)}", loss)
+    weights = stage.classification_weight, stage.heatmap_weight
+    require(min(weights) >= 0 < sum(weights), f"{where} loss weights", "not negative and not all 0", weights)
+    if stage.heatmap_weight > 0:
+        require(heatmap_head, f"{where}.heatmap_weight", "0 for a model without a heatmap head", stage.heatmap_weight)
+        require(len(stage.heatmap_losses) >= 1, f"{where}.heatmap_losses", "at least one loss", [])
+    require(stage.learning_rate > 0, f"{where}.learning_rate", "above 0", stage.learning_rate)
+    require(stage.weight_decay >= 0, f"{where}.weight_decay", "not negative", stage.weight_decay)
+    require(stage.warmup_epochs >= 0, f"{where}.warmup_epochs", "not negative", stage.warmup_epochs)
+    require(stage.clip_norm > 0, f"{where}.clip_norm", "above 0", stage.clip_norm)
+    require(stage.patience >= 0, f"{where}.patience", "not negative", stage.patience)
+    require(stage.monitor in MONITORS, f"{where}.monitor", f"one of {', '.join(MONITORS)}", stage.monitor)
+
+

@@ -1,0 +1,110 @@
+"""A training run's folder.
+
+    recipe.toml   the resolved recipe
+    run.json      study, digests, seed, versions
+    log.jsonl     one line an epoch
+    best.pt       weights of the epoch that validation chose
+    last.pt       everything a resume needs
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from egaze.atomic import write_file
+from egaze.errors import RunError
+from egaze.models import DualHeadUNet
+from egaze.study import Study, open_study
+from egaze.training.recipe import ModelSettings, Recipe, load_recipe
+
+FORMAT_VERSION = 1
+RECIPE, FACTS, LOG, BEST, LAST = "recipe.toml", "run.json", "log.jsonl", "best.pt", "last.pt"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A training run on disk.
+
+    Attributes:
+        path: its folder.
+        recipe: the resolved recipe.
+        facts: run.json.
+    """
+
+    path: Path
+    recipe: Recipe
+    facts: dict[str, Any]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(self.facts["class_names"])
+
+    def open_study(self) -> Study:
+        """The study the run was trained on. Raises StudyError when it is gone, RunError when it has changed."""
+        study = open_study(Path(self.facts["study"]))
+        if study.digest() != self.facts["study_sha256"]:
+            raise RunError(f"{self.path}: the study {study.path} is not the one this run was trained on any more")
+        if study.split.digest(study.case_ids) != self.facts["training_split_sha256"]:
+            raise RunError(f"{self.path}: the study {study.path} has been split anew since this run was trained")
+        return study
+
+    def log(self) -> list[dict[str, Any]]:
+        """The epochs' lines, in order."""
+        text = (self.path / LOG).read_text(encoding="utf-8") if (self.path / LOG).exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+    def load_model(self) -> DualHeadUNet:
+        """The best epoch's model, on the CPU and in evaluation mode. Raises RunError when there is none yet."""
+        model = build_model(self.recipe.model, len(self.class_names), weights="none")
+        state = load_checkpoint(self.path / BEST)
+        try:
+            model.load_state_dict(state["model"])
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise RunError(f"{self.path / BEST}: does not fit the run's recipe") from error
+        return model.eval()
+
+
+def open_run(path: Path) -> Run:
+    """Open a folder that `train` wrote. Raises RunError for anything else."""
+    path = Path(path)
+    try:
+        facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: not a training run: {FACTS} is missing") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path / FACTS}: cannot be read: {error}") from error
+    if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
+        raise RunError(f"{path / FACTS}: not a run of format version {FORMAT_VERSION}")
+    return Run(path, load_recipe(path / RECIPE), facts)
+
+
+def build_model(settings: ModelSettings, classes: int, *, weights: str | None = None) -> DualHeadUNet:
+    """The recipe's model; `weights` overrides where they come from."""
+    return DualHeadUNet(
+        settings.encoder,
+        classes,
+        weights=settings.weights if weights is None else weights,
+        heatmap_head=settings.heatmap_head,
+        decoder_channels=settings.decoder_channels,
+        dropout=settings.dropout,
+    )
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values; the file is replaced whole."""
+    write_file(path, lambda partial: torch.save(state, partial))
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read tensors and plain values, nothing that runs. Raises RunError when missing or damaged."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise RunError(f"{path.parent}: has no {path.name} yet: no epoch has been finished") from error
+    except Exception as error:
+        raise RunError(f"{path}: damaged checkpoint ({type(error).__name__})") from error

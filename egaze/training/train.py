@@ -1,0 +1,305 @@
+"""`train`: carry out a recipe on a study and leave a run behind."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from egaze.atomic import require_free, write_text
+from egaze.errors import EgazeError, RunError, StudyError
+from egaze.evaluation.classification import macro_auc
+from egaze.loading import DeviceLoader
+from egaze.study import Study
+from egaze.training import run as run_files
+from egaze.training.engine import Predictions, predict, train_one_epoch
+from egaze.training.recipe import Recipe, Stage
+from egaze.training.run import Run, build_model, load_checkpoint, open_run, save_checkpoint
+
+#: Called with (what is being done, steps done, steps in all).
+Progress = Callable[[str, int, int], None]
+
+
+def train(
+    study: Study,
+    recipe: Recipe,
+    out: Path,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "32-true",
+    threads: int | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+) -> Run:
+    """Train a model; the epoch with the best validation is kept, the test split is not touched.
+
+    Args:
+        study: what to learn from. Each head learns from the cases that have an answer for it.
+        recipe: how.
+        out: the run's folder, which must not exist yet.
+        seed: of weights, order, views and dropout. On the CPU the same seed gives the same run.
+        device: "auto" (CUDA where there is one), "cpu" or "cuda".
+        precision: Lightning Fabric's: "32-true", "bf16-mixed" or "16-mixed".
+        threads: of the loader's kernel; the number of processors when None.
+        resume: go on with the run in `out` from its last finished epoch.
+        progress, on_epoch: called along the way; on_epoch gets the epoch's log line.
+
+    Raises:
+        StudyError: an empty split, or too little to learn from for what the recipe asks.
+        RunError: `out` cannot be resumed.
+        EgazeError: `out` exists, or the device is not there.
+    """
+    _require_answers(study, recipe)
+    fabric = _fabric(device, precision)
+    torch.manual_seed(seed)
+    out = Path(out)
+    state = _resume_state(out, study, recipe, seed) if resume else None
+    model = build_model(recipe.model, len(study.class_names), weights="none" if resume else None)
+    if state is None:
+        _start_run(out, study, recipe, seed, precision)
+    training = _Training(fabric, study, recipe, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
+    training.carry_out(model, state)
+    return open_run(out)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a run has come, as last.pt keeps it."""
+
+    stage: int = 0
+    epoch: int = 0  # within the stage
+    best: tuple[float, float] | None = None  # of the stage: monitored value, then minus the loss
+    best_epoch: int = -1
+
+
+class _Training:
+    def __init__(
+        self,
+        fabric: Fabric,
+        study: Study,
+        recipe: Recipe,
+        out: Path,
+        seed: int,
+        threads: int,
+        progress: Progress | None,
+        on_epoch: Callable[[dict[str, Any]], None] | None,
+    ) -> None:
+        self.fabric, self.study, self.recipe, self.out, self.seed = fabric, study, recipe, out, seed
+        self.progress, self.on_epoch = progress, on_epoch
+        self.lines: list[dict[str, Any]] = []
+        common = {
+            "batch_size": recipe.batch_size,
+            "size_px": recipe.input_size_px,
+            "target": recipe.heatmap,
+            "device": fabric.device,
+            "threads": threads,
+        }
+        self.train_loader = DeviceLoader(
+            study,
+            study.split.indices("train"),
+            augmentation=recipe.augmentation,
+            shuffle=True,
+            seed=seed,
+            **common,
+        )
+        self.validation_loader = DeviceLoader(study, study.split.indices("validation"), **common)
+
+    def carry_out(self, model: nn.Module, state: dict[str, Any] | None) -> None:
+        at = _Progress()
+        if state is not None:
+            at = _Progress(**{**state["progress"], "best": _as_pair(state["progress"]["best"])})
+            model.load_state_dict(state["model"])
+            self.lines = open_run(self.out).log()[: state["log_lines"]]
+        for number in range(at.stage, len(self.recipe.stages)):
+            if number != at.stage:
+                at = _Progress(stage=number)
+                model.load_state_dict(load_checkpoint(self.out / run_files.BEST)["model"])
+            self._carry_out_stage(model, at, None if state is None else state["optimizer"])
+            state = None
+
+    def _carry_out_stage(self, model: nn.Module, at: _Progress, optimizer_state: dict[str, Any] | None) -> None:
+        stage = self.recipe.stages[at.stage]
+        for name, part in model.named_children():
+            part.requires_grad_(name in stage.parts)
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(_decay_groups(model, stage.weight_decay), lr=stage.learning_rate)
+        if not trained:
+            raise EgazeError(f"stage {stage.name!r} trains none of the model's parts")
+        if optimizer_state is not None:
+            optimizer.load_state_dict(optimizer_state)
+        wrapped, optimizer = self.fabric.setup(model, optimizer)
+        while at.epoch < stage.epochs and not (stage.patience and at.epoch - at.best_epoch > stage.patience):
+            self.lines.append(self._epoch(wrapped, optimizer, stage, at))
+            write_text(self.out / run_files.LOG, "".join(json.dumps(line) + "\n" for line in self.lines))
+            save_checkpoint(
+                self.out / run_files.LAST,
+                {
+                    "model": model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "progress": {
+                        "stage": at.stage,
+                        "epoch": at.epoch,
+                        "best": None if at.best is None else list(at.best),
+                        "best_epoch": at.best_epoch,
+                    },
+                    "log_lines": len(self.lines),
+                },
+            )
+            if self.on_epoch:
+                self.on_epoch(self.lines[-1])
+
+    def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, stage: Stage, at: _Progress) -> dict[str, Any]:
+        started_s = time.perf_counter()
+        # Every epoch's randomness follows from the seed and its number, so a resumed run is the same run.
+        numbered = 10_000 * at.stage + at.epoch
+        torch.manual_seed(int(np.random.SeedSequence((self.seed, numbered)).generate_state(1)[0]))
+        self.train_loader.set_epoch(numbered)
+        trained = train_one_epoch(
+            self.fabric,
+            model,
+            optimizer,
+            self.train_loader,
+            stage,
+            lambda fraction: _learning_rate(stage, at.epoch + fraction),
+            self._reporter("training"),
+        )
+        validated = predict(
+            model, self.validation_loader, stage, keep_heatmaps=False, progress=self._reporter("validation")
+        )
+        auc = _validation_auc(self.study, validated)
+        monitored = auc if stage.monitor == "macro_auc" and auc is not None else -validated.losses["loss"]
+        score = (monitored, -validated.losses["loss"])
+        is_best = math.isfinite(monitored) and (at.best is None or score > at.best)
+        line = {
+            "stage": stage.name,
+            "epoch": at.epoch + 1,
+            "learning_rate": _learning_rate(stage, at.epoch),
+            **{f"train_{name}": value for name, value in trained.items()},
+            **{f"validation_{name}": value for name, value in validated.losses.items()},
+            "validation_macro_auc": auc,
+            "best": is_best,
+            "seconds": round(time.perf_counter() - started_s, 3),
+        }
+        if not math.isfinite(trained["loss"]):
+            raise EgazeError(
+                f"stage {stage.name!r}, epoch {at.epoch + 1}: the loss is {trained['loss']}; "
+                "lower the learning rate (--set stages.learning_rate=...)"
+            )
+        if is_best:
+            at.best, at.best_epoch = score, at.epoch
+            save_checkpoint(self.out / run_files.BEST, {"model": _bare(model).state_dict(), "epoch": at.epoch + 1})
+        at.epoch += 1
+        return line
+
+    def _reporter(self, what: str) -> Callable[[int, int], None] | None:
+        if self.progress is None:
+            return None
+        report = self.progress
+        return lambda done, total: report(what, done, total)
+
+
+def _bare(model: nn.Module) -> nn.Module:
+    """The model inside Fabric's wrapper."""
+    return getattr(model, "module", model)
+
+
+def _as_pair(best: list[float] | None) -> tuple[float, float] | None:
+    return None if best is None else (best[0], best[1])
+
+
+def _learning_rate(stage: Stage, epoch: float) -> float:
+    """A line up over the warm-up, then a cosine down to 1 %."""
+    if epoch < stage.warmup_epochs:
+        return stage.learning_rate * (epoch + 0.1) / (stage.warmup_epochs + 0.1)
+    left = max(stage.epochs - stage.warmup_epochs, 1)
+    cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, (epoch - stage.warmup_epochs) / left)))
+    return stage.learning_rate * (0.01 + 0.99 * cosine)
+
+
+def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay for matrices and filters, none for biases and norms."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _validation_auc(study: Study, predictions: Predictions) -> float | None:
+    """Macro AUC over the classes that validation has cases of and against; None when there is none."""
+    labels = study.labels[predictions.case_index]
+    known = labels >= 0
+    return macro_auc(labels[known], predictions.class_probs[known])
+
+
+def _require_answers(study: Study, recipe: Recipe) -> None:
+    """Refuse what cannot work before a folder is made."""
+    for side in ("train", "validation"):
+        study.split.indices(side)
+    train = study.split.indices("train")
+    if any(stage.classification_weight > 0 for stage in recipe.stages):
+        if len(study.class_names) < 2:
+            raise StudyError(
+                f"{study.path}: a classifier needs two classes, the study has {', '.join(study.class_names) or 'none'}"
+            )
+        counts = np.bincount(study.labels[train][study.labels[train] >= 0], minlength=len(study.class_names))
+        if not counts.all():
+            missing = study.class_names[int(np.argmin(counts))]
+            raise StudyError(f"{study.path}: class {missing!r} has no case in the train split")
+    if any(stage.heatmap_weight > 0 for stage in recipe.stages) and not study.has_gaze[train].any():
+        raise StudyError(
+            f"{study.path}: no case of the train split has gaze, which recipe {recipe.name!r} learns from; "
+            "use --recipe encoder-only"
+        )
+
+
+def _fabric(device: str, precision: str) -> Fabric:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise EgazeError("device cuda: no CUDA device is available")
+    accelerator = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    return Fabric(accelerator=accelerator, devices=1, precision=precision)
+
+
+def _start_run(out: Path, study: Study, recipe: Recipe, seed: int, precision: str) -> None:
+    require_free(out)
+    write_text(out / run_files.RECIPE, recipe.to_toml())
+    write_text(out / run_files.FACTS, json.dumps(_facts(study, recipe, seed, precision), indent=2) + "\n")
+
+
+def _facts(study: Study, recipe: Recipe, seed: int, precision: str) -> dict[str, Any]:
+    return {
+        "format_version": run_files.FORMAT_VERSION,
+        "study": str(study.path.resolve()),
+        "study_sha256": study.digest(),
+        "training_split_sha256": study.split.digest(study.case_ids),
+        "class_names": list(study.class_names),
+        "presentation": study.manifest["presentation"],
+        "fit": study.manifest["fit"],
+        "seed": seed,
+        "precision": precision,
+        "counts": study.manifest["counts"],
+        "versions": {name: version(name) for name in ("egaze", "torch", "timm", "numpy")},
+    }
+
+
+def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int) -> dict[str, Any]:
+    run = open_run(out)
+    asked = {"recipe": recipe.to_toml(), "study": study.digest(), "seed": seed}
+    found = {"recipe": run.recipe.to_toml(), "study": run.facts["study_sha256"], "seed": run.facts["seed"]}
+    for name, value in asked.items():
+        if value != found[name]:
+            raise RunError(f"{out}: cannot resume: the {name} is not the one the run began with")
+    return load_checkpoint(out / run_files.LAST)

@@ -1,0 +1,80 @@
+import pytest
+
+from egaze.errors import RecipeError
+from egaze.training import load_recipe
+from egaze.training.recipe import recipe_names
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_load_and_round_trip(name, tmp_path):
+    recipe = load_recipe(name)
+    assert recipe.name == name and recipe.description
+    (tmp_path / "resolved.toml").write_text(recipe.to_toml())
+    assert load_recipe(tmp_path / "resolved.toml") == recipe
+
+
+def test_the_control_differs_from_joint_in_gaze_alone():
+    joint, control = load_recipe("joint"), load_recipe("encoder-only")
+    assert control.augmentation == joint.augmentation and control.input_size_px == joint.input_size_px
+    assert control.model.encoder == joint.model.encoder and not control.model.heatmap_head
+    for key in ("epochs", "learning_rate", "weight_decay", "warmup_epochs", "patience", "monitor"):
+        assert getattr(control.stages[0], key) == getattr(joint.stages[0], key)
+
+
+def test_overrides(tmp_path):
+    recipe = load_recipe(
+        "joint",
+        [
+            "model.encoder=resnet18",
+            "stages.epochs=3",
+            "stages.0.learning_rate=1",
+            'stages.heatmap_losses=["kl", "cc"]',
+            "augmentation.zoom=0",
+        ],
+    )
+    stage = recipe.stages[0]
+    assert recipe.model.encoder == "resnet18" and stage.epochs == 3 and stage.learning_rate == 1.0
+    assert stage.heatmap_losses == ("kl", "cc") and recipe.augmentation.zoom == 0.0
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stages.epochs", "expected key=value"),
+        ("stages.epoch=3", r"recipe joint: stages\[0\]: unknown key 'epoch'; known are name, epochs"),
+        ("nonsense=1", "unknown key 'nonsense'"),
+        ("model.depth.width=1", "unknown key 'depth'"),
+        ("stages.3.epochs=1", "there is no number 3"),
+        ("stages.epochs=many", r"stages\[0\]: epochs must be of type int, got 'many'"),
+        ("stages.epochs=true", "must be of type int, got True"),
+        ("stages.epochs=0", r"stages\[0\]\.epochs must be at least 1, got 0"),
+        ("stages.learning_rate=0", "learning_rate must be above 0"),
+        ("stages.learning_rate=nan", "learning_rate must be above 0, got nan"),
+        ('stages.heatmap_losses=["mse"]', "heatmap_losses must be among bce, dice, kl, cc, got 'mse'"),
+        ('stages.parts=["head"]', "parts must be among encoder, decoder, classifier"),
+        ("stages.monitor=accuracy", "monitor must be one of macro_auc, loss"),
+        ("input_size_px=100", "input_size_px must be a multiple of 32"),
+        ("heatmap.sigma_frac=0", r"heatmap\.sigma_frac must be in \(0, 1\]"),
+        ("heatmap.weight=time", "heatmap.weight must be duration or count"),
+        ("augmentation.zoom=1.5", "augmentation.zoom must be 0 to 0.9"),
+        ("model.heatmap_head=false", "heatmap_weight must be 0 for a model without a heatmap head"),
+        ("stages=[]", "stages must be at least one"),
+    ],
+)
+def test_errors_name_the_key(override, message):
+    with pytest.raises(RecipeError, match=message) as caught:
+        load_recipe("joint", [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_files(tmp_path):
+    with pytest.raises(RecipeError, match="no recipe 'best'; there are encoder-only, joint"):
+        load_recipe("best")
+    with pytest.raises(RecipeError, match=r"none\.toml: cannot read"):
+        load_recipe(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("name = ")
+    with pytest.raises(RecipeError, match=r"bad\.toml: not valid TOML"):
+        load_recipe(tmp_path / "bad.toml")
+    (tmp_path / "empty.toml").write_text("")
+    with pytest.raises(RecipeError, match=r"empty\.toml: key 'name' is missing"):
+        load_recipe(tmp_path / "empty.toml")

@@ -1,0 +1,173 @@
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from egaze.errors import EgazeError, RunError, StudyError
+from egaze.study import open_study, split_study
+from egaze.training import load_recipe, open_run, train
+from egaze.training.train import _learning_rate
+
+
+def weights(run):
+    return torch.load(run.path / "best.pt", weights_only=True)["model"]
+
+
+def same(one, two):
+    return all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_run_s_folder(run, study, tiny_recipe):
+    assert {path.name for path in run.path.iterdir() if path.is_file()} == {
+        "recipe.toml",
+        "run.json",
+        "log.jsonl",
+        "best.pt",
+        "last.pt",
+    }
+    log = run.log()
+    assert [line["epoch"] for line in log] == [1, 2] and any(line["best"] for line in log)
+    assert all(np.isfinite(line[f"train_{term}"]) for line in log for term in ("classification", "heatmap", "loss"))
+    assert run.recipe == tiny_recipe and run.facts["training_split_sha256"] == study.split.digest(study.case_ids)
+    assert same(run.load_model().state_dict(), weights(run))
+
+
+def test_the_same_seed_gives_the_same_run(run, study, tiny_recipe, tmp_path):
+    again = train(study, tiny_recipe, tmp_path / "again", seed=1, device="cpu", threads=1)
+    other = train(study, tiny_recipe, tmp_path / "other", seed=2, device="cpu")
+    assert same(weights(again), weights(run)) and not same(weights(other), weights(run))
+
+
+def test_a_resumed_run_is_the_same_run(run, study, tiny_recipe, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(line):
+        raise Stop
+
+    with pytest.raises(Stop):
+        train(study, tiny_recipe, tmp_path / "run", seed=1, device="cpu", on_epoch=stop)
+    with pytest.raises(RunError, match="the seed is not the one"):
+        train(study, tiny_recipe, tmp_path / "run", seed=9, device="cpu", resume=True)
+    with pytest.raises(RunError, match="the recipe is not the one"):
+        train(study, replace(tiny_recipe, batch_size=4), tmp_path / "run", seed=1, device="cpu", resume=True)
+    resumed = train(study, tiny_recipe, tmp_path / "run", seed=1, device="cpu", resume=True)
+    assert same(weights(resumed), weights(run))
+    drop_time = [{key: line[key] for key in line if key != "seconds"} for line in resumed.log()]
+    assert drop_time == [{key: line[key] for key in line if key != "seconds"} for line in run.log()]
+
+
+def test_training_learns(study, tmp_path):
+    """Without moving views the losses fall far."""
+    recipe = load_recipe(
+        "joint",
+        [
+            "input_size_px=64",
+            "batch_size=8",
+            "model.encoder=resnet10t",
+            "model.decoder_channels=[16, 16, 8]",
+            "stages.epochs=8",
+            "augmentation.rotation_deg=0",
+            "augmentation.zoom=0",
+            "augmentation.shift_frac=0",
+        ],
+    )
+    log = train(study, recipe, tmp_path / "run", device="cpu").log()
+    assert log[-1]["train_classification"] < 0.75 * log[0]["train_classification"]
+    # The cross-entropy of soft targets has a floor well above 0: their own entropy.
+    assert log[-1]["train_heatmap"] < 0.88 * log[0]["train_heatmap"]
+
+
+def test_stages_train_their_parts_and_go_on_from_the_best(study, tiny_recipe, tmp_path):
+    stage = tiny_recipe.stages[0]
+    one = replace(stage, name="maps", epochs=1, parts=("encoder", "decoder"), classification_weight=0.0)
+    two = replace(stage, name="classes", epochs=1, parts=("classifier",), heatmap_weight=0.0)
+    first = train(study, replace(tiny_recipe, stages=(one,)), tmp_path / "one", device="cpu")
+    both = train(study, replace(tiny_recipe, stages=(one, two)), tmp_path / "both", device="cpu")
+    assert [line["stage"] for line in both.log()] == ["maps", "classes"]
+    before, after = weights(first), weights(both)
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    learned = {key for key in changed if "running" not in key and "num_batches" not in key}
+    assert learned == {"classifier.1.weight", "classifier.1.bias"}
+
+
+def test_early_stopping(study, tiny_recipe, tmp_path):
+    stage = replace(tiny_recipe.stages[0], epochs=30, patience=1, learning_rate=1e-9, monitor="loss")
+    log = train(study, replace(tiny_recipe, stages=(stage,)), tmp_path / "run", device="cpu").log()
+    best = max(line["epoch"] for line in log if line["best"])
+    assert len(log) < 30 and len(log) == best + 1
+
+
+def test_the_rate_warms_up_and_falls():
+    stage = replace(load_recipe("joint").stages[0], epochs=10, warmup_epochs=2, learning_rate=1.0)
+    rates = [_learning_rate(stage, epoch) for epoch in (0, 1, 2, 6, 10)]
+    assert rates[0] < 0.1 < rates[1] < rates[2] == 1.0 > rates[3] > rates[4] == pytest.approx(0.01)
+
+
+def change_split(study, tmp_path, sides):
+    shutil.copytree(study.path, tmp_path / "study")
+    content = json.loads((tmp_path / "study" / "split.json").read_text())
+    content["sides"] = sides.tolist()
+    (tmp_path / "study" / "split.json").write_text(json.dumps(content))
+    return open_study(tmp_path / "study")
+
+
+def test_what_cannot_be_learned_is_refused_before_a_folder_is_made(study, tiny_recipe, tmp_path):
+    without_chf = np.where(study.labels == 1, 2, 0)
+    patients_with_chf = np.isin(study.patients, study.patients[without_chf == 2])
+    without_chf = np.where(patients_with_chf, 2, 0)
+    without_chf[np.flatnonzero(without_chf == 0)[0]] = 1
+    lacking = change_split(study, tmp_path, without_chf)
+    with pytest.raises(StudyError, match="class 'chf' has no case in the train split"):
+        train(lacking, tiny_recipe, tmp_path / "run", device="cpu")
+    split_study(lacking.path, seed=1, ratio=(1, 0, 0))
+    with pytest.raises(StudyError, match="the validation split is empty"):
+        train(open_study(lacking.path), tiny_recipe, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_existing_folder_is_left_alone(run, study, tiny_recipe):
+    before = (run.path / "best.pt").read_bytes()
+    with pytest.raises(EgazeError, match="already exists"):
+        train(study, tiny_recipe, run.path, device="cpu")
+    assert (run.path / "best.pt").read_bytes() == before
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(study, tiny_recipe, tmp_path):
+    stage = replace(tiny_recipe.stages[0], learning_rate=1e30, warmup_epochs=0, clip_norm=1e30)
+    with pytest.raises(EgazeError, match="the loss is .*; lower the learning rate"):
+        train(study, replace(tiny_recipe, stages=(stage,)), tmp_path / "run", device="cpu")
+
+
+def test_damaged_runs(run, tmp_path):
+    with pytest.raises(RunError, match=r"not a training run: run\.json is missing"):
+        open_run(tmp_path)
+    shutil.copytree(run.path, tmp_path / "run")
+    (tmp_path / "run" / "best.pt").write_bytes(b"junk")
+    with pytest.raises(RunError, match=r"best\.pt: damaged checkpoint"):
+        open_run(tmp_path / "run").load_model()
+    (tmp_path / "run" / "best.pt").unlink()
+    with pytest.raises(RunError, match="has no best.pt yet"):
+        open_run(tmp_path / "run").load_model()
+
+
+def test_a_pickle_that_runs_code_is_not_loaded(run, tmp_path):
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return (print, ("it ran",))
+
+    shutil.copytree(run.path, tmp_path / "run")
+    (tmp_path / "run" / "best.pt").write_bytes(pickle.dumps({"model": Evil()}))
+    with pytest.raises(RunError, match="damaged checkpoint"):
+        open_run(tmp_path / "run").load_model()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_asking_for_cuda_without_it(study, tiny_recipe, tmp_path):
+    with pytest.raises(EgazeError, match="no CUDA device"):
+        train(study, tiny_recipe, tmp_path / "run", device="cuda")
