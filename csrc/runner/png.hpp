@@ -1,0 +1,14 @@
+// 8-bit grey PNG files, without a library: the pixels are stored, not compressed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace egaze::runner {
+
+// The file of height * width grey values, row by row. Both sides are at least 1.
+std::vector<std::uint8_t> encode_png(std::span<const std::uint8_t> grey, std::size_t height, std::size_t width);
+
+}  // namespace egaze::runner

@@ -1,0 +1,45 @@
+// Stored values to what the film shows, by each presentation policy. Sections are those of DICOM PS3.3.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "egaze/radiograph.hpp"
+#include "film_file.hpp"
+
+namespace egaze::detail {
+
+// A Modality or VOI LUT (C.11.1.1, C.11.2.1.1): inputs below `first` read the first entry, those past the end the last.
+struct LookupTable {
+  double first = 0.0;
+  std::vector<double> entries;  // at least one
+};
+
+enum class WindowFunction { linear, linear_exact, sigmoid };
+
+// Window Center and Width (C.11.2.1.2). The width is at least 1 for linear, above 0 for the others.
+struct Window {
+  double centre = 0.0;
+  double width = 1.0;
+  WindowFunction function = WindowFunction::linear;
+};
+
+// How a DICOM file wants its stored values to be shown.
+struct DicomGrayscale {
+  std::optional<LookupTable> modality_lut;  // goes before slope and intercept
+  double rescale_slope = 1.0;
+  double rescale_intercept = 0.0;
+  std::optional<LookupTable> voi_lut;  // entries already in [0, 1]; goes before the window
+  std::optional<Window> window;
+  std::optional<std::pair<int, int>> padding;  // lowest and highest stored value that is padding (C.7.5.1.1.2)
+  bool monochrome1 = false;
+};
+
+// A file that says nothing of how it wants to be shown.
+Radiograph present_plain(const StoredFilm& film, Presentation presentation);
+
+Radiograph present_dicom(const StoredFilm& film, const DicomGrayscale& grayscale, Presentation presentation);
+
+}  // namespace egaze::detail

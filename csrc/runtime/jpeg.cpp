@@ -1,0 +1,100 @@
+// JPEG films, through libjpeg or libjpeg-turbo.
+#if EGAZE_HAVE_JPEG
+
+#include <cstdio>  // jpeglib.h needs it before
+
+#include <jpeglib.h>
+#include <jerror.h>
+
+#include <algorithm>
+#include <csetjmp>
+
+#include "readers.hpp"
+
+namespace egaze::detail {
+namespace {
+
+// A block of 64 pixels takes at least one bit, or less where coded arithmetically: what claims more is no film.
+constexpr std::uint64_t kMaxPixelsPerByte = 4096;
+
+// What libjpeg's C code works on. It leaves errors by longjmp, so nothing that has a destructor may be made while it
+// runs: the vector lives here, and is sized between the calls.
+struct Decoder {
+  jpeg_decompress_struct jpeg{};
+  jpeg_error_mgr errors{};
+  std::jmp_buf on_error;
+  char message[JMSG_LENGTH_MAX] = {};
+  std::vector<unsigned char> line;
+  std::vector<std::uint8_t> values;
+
+  ~Decoder() { jpeg_destroy_decompress(&jpeg); }
+};
+
+void leave(j_common_ptr jpeg) {
+  auto* decoder = static_cast<Decoder*>(jpeg->client_data);
+  jpeg->err->format_message(jpeg, decoder->message);
+  std::longjmp(decoder->on_error, 1);
+}
+
+// libjpeg only warns of a truncated file, and makes up the rest.
+void on_message(j_common_ptr jpeg, int level) {
+  if (level < 0 && jpeg->err->msg_code == JWRN_JPEG_EOF) leave(jpeg);
+}
+
+void no_output(j_common_ptr) {}
+
+bool read_header(Decoder& decoder, std::span<const unsigned char> bytes) {
+  if (setjmp(decoder.on_error)) return false;
+  jpeg_create_decompress(&decoder.jpeg);
+  // Older releases of the library take a pointer to mutable bytes, and leave them alone all the same.
+  jpeg_mem_src(&decoder.jpeg, const_cast<unsigned char*>(bytes.data()), static_cast<unsigned long>(bytes.size()));
+  jpeg_read_header(&decoder.jpeg, TRUE);
+  return true;
+}
+
+bool read_pixels(Decoder& decoder) {
+  if (setjmp(decoder.on_error)) return false;
+  jpeg_decompress_struct& jpeg = decoder.jpeg;
+  jpeg_start_decompress(&jpeg);
+  const std::size_t width = jpeg.output_width;
+  while (jpeg.output_scanline < jpeg.output_height) {
+    std::uint8_t* out = decoder.values.data() + jpeg.output_scanline * width;
+    JSAMPROW row = jpeg.output_components == 1 ? out : decoder.line.data();
+    jpeg_read_scanlines(&jpeg, &row, 1);
+    if (jpeg.output_components == 1) continue;
+    for (std::size_t x = 0; x < width; ++x) out[x] = luma(row[3 * x], row[3 * x + 1], row[3 * x + 2]);
+  }
+  jpeg_finish_decompress(&jpeg);
+  return true;
+}
+
+}  // namespace
+
+StoredFilm read_jpeg(const std::string& path, std::span<const unsigned char> bytes) {
+  Decoder decoder;
+  decoder.jpeg.err = jpeg_std_error(&decoder.errors);
+  decoder.jpeg.client_data = &decoder;
+  decoder.errors.error_exit = leave;
+  decoder.errors.emit_message = on_message;
+  decoder.errors.output_message = no_output;
+  if (!read_header(decoder, bytes)) unreadable(path, std::string("damaged JPEG: ") + decoder.message);
+
+  jpeg_decompress_struct& jpeg = decoder.jpeg;
+  check_pixel_count(path, jpeg.image_height, jpeg.image_width);
+  if (std::uint64_t{jpeg.image_height} * jpeg.image_width > kMaxPixelsPerByte * bytes.size()) {
+    unreadable(path, "damaged JPEG: " + std::to_string(bytes.size()) + " bytes cannot hold " +
+                         std::to_string(jpeg.image_height) + "x" + std::to_string(jpeg.image_width) + " pixels");
+  }
+  if (jpeg.num_components != 1 && jpeg.num_components != 3) {
+    unreadable(path, "is JPEG of " + std::to_string(jpeg.num_components) + " colours, expected grey or RGB");
+  }
+  jpeg.out_color_space = jpeg.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  decoder.values.resize(std::size_t{jpeg.image_height} * jpeg.image_width);
+  decoder.line.resize(std::size_t{3} * jpeg.image_width);
+  if (!read_pixels(decoder)) unreadable(path, std::string("damaged JPEG: ") + decoder.message);
+  return {jpeg.image_height, jpeg.image_width, std::move(decoder.values)};
+}
+
+}  // namespace egaze::detail
+
+#endif

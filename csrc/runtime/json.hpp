@@ -1,0 +1,41 @@
+// A strict reader of small JSON texts (RFC 8259): what a model says of itself.
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace egaze::detail {
+
+inline constexpr std::size_t kMaxJsonBytes = 1 << 20;
+inline constexpr int kMaxJsonDepth = 32;
+inline constexpr std::size_t kMaxJsonKeys = 1024;  // of one object
+
+struct JsonValue;
+using JsonArray = std::vector<JsonValue>;
+using JsonObject = std::vector<std::pair<std::string, JsonValue>>;  // in the order of the text; keys differ
+
+struct JsonValue {
+  std::variant<std::nullptr_t, bool, double, std::string, JsonArray, JsonObject> value;
+
+  template <class T>
+  const T* as() const {
+    return std::get_if<T>(&value);
+  }
+};
+
+// what() says what was expected and at which byte.
+class JsonError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Throws JsonError for a text that is not one JSON value in UTF-8, repeats a key, or is larger than the limits
+// above.
+JsonValue parse_json(std::string_view text);
+
+}  // namespace egaze::detail

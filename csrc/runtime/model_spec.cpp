@@ -1,0 +1,126 @@
+#include "model_spec.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "egaze/error.hpp"
+#include "json.hpp"
+
+namespace egaze::detail {
+namespace {
+
+constexpr double kMaxInputSidePx = 4096;
+constexpr std::size_t kMaxClasses = 4096;
+
+// The spec's object, and what to say when it lacks something.
+class Fields {
+ public:
+  Fields(const std::string& path, const JsonObject& object) : path_(path), object_(object) {}
+
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(ErrorCode::bad_model_file, path_ + ": its egaze_spec.json " + what);
+  }
+
+  const JsonValue& at(const std::string& key) const {
+    const auto entry = std::ranges::find(object_, key, [](const auto& e) -> const std::string& { return e.first; });
+    if (entry == object_.end()) fail("lacks \"" + key + "\"");
+    return entry->second;
+  }
+
+  const std::string& text(const std::string& key) const {
+    const auto* value = at(key).as<std::string>();
+    if (value == nullptr) fail("holds a \"" + key + "\" that is no text");
+    return *value;
+  }
+
+  bool flag(const std::string& key) const {
+    const auto* value = at(key).as<bool>();
+    if (value == nullptr) fail("holds a \"" + key + "\" that is neither true nor false");
+    return *value;
+  }
+
+  // A whole number from 1 to largest.
+  std::size_t count(const std::string& key, double largest) const {
+    const auto* value = at(key).as<double>();
+    if (value == nullptr || *value < 1 || *value > largest || *value != std::floor(*value)) {
+      fail("holds a \"" + key + "\" that is no whole number from 1 to " + std::to_string(static_cast<long>(largest)));
+    }
+    return static_cast<std::size_t>(*value);
+  }
+
+  template <class Enum>
+  Enum choice(const std::string& key, std::initializer_list<std::pair<const char*, Enum>> choices) const {
+    std::string known;
+    for (const auto& [name, value] : choices) {
+      if (text(key) == name) return value;
+      known += (known.empty() ? "" : ", ") + std::string(name);
+    }
+    fail("holds a \"" + key + "\" that is none of " + known);
+  }
+
+  std::string digest(const std::string& key) const {
+    const std::string& value = text(key);
+    if (value.size() != 64 || value.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      fail("holds a \"" + key + "\" that is no SHA-256 in lower-case hexadecimal digits");
+    }
+    return value;
+  }
+
+  std::vector<std::string> names(const std::string& key) const {
+    const auto* array = at(key).as<JsonArray>();
+    if (array == nullptr || array->empty() || array->size() > kMaxClasses) fail("holds no list of \"" + key + "\"");
+    std::vector<std::string> names;
+    for (const JsonValue& value : *array) {
+      const auto* name = value.as<std::string>();
+      if (name == nullptr || name->empty() || std::ranges::find(names, *name) != names.end()) {
+        fail("holds \"" + key + "\" that are not all different, non-empty texts");
+      }
+      names.push_back(*name);
+    }
+    return names;
+  }
+
+ private:
+  const std::string& path_;
+  const JsonObject& object_;
+};
+
+}  // namespace
+
+ModelSpec parse_model_spec(const std::string& path, std::string_view json) {
+  JsonValue root;
+  try {
+    root = parse_json(json);
+  } catch (const JsonError& error) {
+    throw Error(ErrorCode::bad_model_file, path + ": its egaze_spec.json is damaged: " + error.what());
+  }
+  const auto* object = root.as<JsonObject>();
+  if (object == nullptr) throw Error(ErrorCode::bad_model_file, path + ": its egaze_spec.json is no JSON object");
+  const Fields fields(path, *object);
+
+  ModelSpec spec;
+  // The version first: everything else may differ in another one.
+  spec.format_version = static_cast<int>(fields.count("format_version", 1e6));
+  if (spec.format_version != kModelFormatVersion) {
+    throw Error(ErrorCode::bad_model_file, path + ": format version " + std::to_string(spec.format_version) +
+                                               ", this egaze reads version " + std::to_string(kModelFormatVersion));
+  }
+  spec.egaze_version = fields.text("egaze_version");
+  spec.torch_version = fields.text("torch_version");
+  spec.recipe = fields.text("recipe");
+  spec.precision = fields.text("precision");
+  spec.presentation = fields.choice<Presentation>("presentation", {{"voi", Presentation::voi},
+                                                                   {"raw-max", Presentation::raw_max},
+                                                                   {"equalize", Presentation::equalize}});
+  spec.fit = fields.choice<Fit>("fit", {{"stretch", Fit::stretch}, {"letterbox", Fit::letterbox}});
+  spec.input_height_px = fields.count("input_height_px", kMaxInputSidePx);
+  spec.input_width_px = fields.count("input_width_px", kMaxInputSidePx);
+  spec.class_names = fields.names("class_names");
+  spec.heatmap_head = fields.flag("heatmap_head");
+  spec.training_split_sha256 = fields.text("training_split_sha256");
+  spec.model_sha256 = fields.digest("model_sha256");
+  return spec;
+}
+
+}  // namespace egaze::detail

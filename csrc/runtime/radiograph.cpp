@@ -1,0 +1,86 @@
+#include "egaze/radiograph.hpp"
+
+#include <cstring>
+#include <new>
+#include <string_view>
+
+#include "file_bytes.hpp"
+#include "grayscale.hpp"
+#include "readers.hpp"
+
+namespace egaze {
+namespace {
+
+constexpr std::size_t kHeadBytes = 132;
+
+FileFormat format(const char* name, bool readable, const char* library, const char* install_line) {
+  if (readable) return {name, true, "", ""};
+  return {name, false, library, install_line};
+}
+
+FileFormat png_format() { return format("png", EGAZE_HAVE_PNG, "libpng", "apt-get install libpng-dev"); }
+FileFormat jpeg_format() { return format("jpeg", EGAZE_HAVE_JPEG, "libjpeg", "apt-get install libjpeg-dev"); }
+FileFormat dicom_format() { return format("dicom", EGAZE_HAVE_DCMTK, "DCMTK", "apt-get install libdcmtk-dev"); }
+
+[[noreturn, maybe_unused]] void lacks_library(const std::string& path, const FileFormat& format) {
+  detail::unreadable(path, "is a " + format.name + " film, and this build lacks " + format.missing +
+                               " to read it: `" + format.install_line + "` (Debian, Ubuntu) and build again");
+}
+
+Radiograph read_png_film(const std::string& path, Presentation presentation) {
+#if EGAZE_HAVE_PNG
+  return detail::present_plain(detail::read_png(path, detail::read_film_bytes(path)), presentation);
+#else
+  static_cast<void>(presentation);
+  lacks_library(path, png_format());
+#endif
+}
+
+Radiograph read_jpeg_film(const std::string& path, Presentation presentation) {
+#if EGAZE_HAVE_JPEG
+  return detail::present_plain(detail::read_jpeg(path, detail::read_film_bytes(path)), presentation);
+#else
+  static_cast<void>(presentation);
+  lacks_library(path, jpeg_format());
+#endif
+}
+
+Radiograph read_dicom_film(const std::string& path, Presentation presentation) {
+#if EGAZE_HAVE_DCMTK
+  return detail::read_dicom(path, presentation);
+#else
+  static_cast<void>(presentation);
+  lacks_library(path, dicom_format());
+#endif
+}
+
+bool begins_with(const std::vector<unsigned char>& bytes, std::size_t at, std::string_view magic) {
+  return bytes.size() >= at + magic.size() && std::memcmp(bytes.data() + at, magic.data(), magic.size()) == 0;
+}
+
+}  // namespace
+
+Radiograph read_radiograph(const std::string& path, Presentation presentation) {
+  try {
+    const std::vector<unsigned char> head = detail::read_bytes(path, kHeadBytes, ErrorCode::unreadable_image);
+    if (begins_with(head, 0, "\x93NUMPY")) {
+      return detail::read_npy(path, detail::read_film_bytes(path), presentation);
+    }
+    if (begins_with(head, 0, "\x89PNG")) return read_png_film(path, presentation);
+    if (begins_with(head, 0, "\xff\xd8\xff")) return read_jpeg_film(path, presentation);
+    if (begins_with(head, 128, "DICM")) return read_dicom_film(path, presentation);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    detail::unreadable(path, "there is not enough memory for it");
+  } catch (const std::exception& error) {
+    detail::unreadable(path, error.what());
+  }
+  detail::unreadable(path, "is neither DICOM, PNG, JPEG nor .npy");
+}
+
+std::vector<FileFormat> file_formats() {
+  return {format("npy", true, "", ""), png_format(), jpeg_format(), dicom_format()};
+}
+
+}  // namespace egaze

@@ -1,0 +1,101 @@
+"""An exported model, ready to answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from egaze.deploy import torchscript
+from egaze.deploy.spec import ModelSpec, verify_digest
+from egaze.errors import EgazeError, ModelFileError
+from egaze.imaging import FitGeometry, read_radiograph, resize
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What the model says of one film.
+
+    Attributes:
+        class_probs: (C,) float32, in the order of class_names.
+        heatmap: (H, W) float32 in [0, 1] on the model's input canvas; zeros without a heatmap head.
+        class_names: the classes.
+        geometry: how the film lies on that canvas.
+    """
+
+    class_probs: NDArray[np.float32]
+    heatmap: NDArray[np.float32]
+    class_names: tuple[str, ...]
+    geometry: FitGeometry
+
+    def film_heatmap(self) -> NDArray[np.float32]:
+        """The heatmap in the film's own frame and size, (H, W) float32."""
+        cut = self.geometry.cut_out(self.heatmap)
+        return resize(cut, self.geometry.film_shape, filter="bilinear")  # type: ignore[return-value]
+
+
+class Predictor:
+    """Runs a file that `export_torchscript` wrote, to the same numbers as C++'s `egaze::Predictor`.
+
+    Args:
+        path: the model file; its digest is verified before anything of it runs.
+        device: "cpu" or "cuda".
+        threads: for work inside one prediction, process-wide; 0 leaves torch's own choice.
+
+    Raises:
+        ModelFileError: no such file, damaged, foreign, or of another format version.
+        EgazeError: the device is not there.
+    """
+
+    spec: ModelSpec
+
+    def __init__(self, path: str | PathLike[str], device: str = "cpu", threads: int = 0) -> None:
+        self._path = Path(path)
+        self.spec = verify_digest(self._path)
+        try:
+            self._device = torch.device(device)
+        except RuntimeError as error:
+            raise EgazeError(f"no device {device!r}: expected cpu or cuda") from error
+        if self._device.type == "cuda" and not torch.cuda.is_available():
+            raise EgazeError(f"device {device}: no CUDA device is available")
+        if threads > 0:
+            torch.set_num_threads(threads)
+        self._module = torchscript.load(self._path, self._device)
+
+    def predict(self, film: NDArray[np.generic] | str | PathLike[str]) -> Prediction:
+        """Answer for one film.
+
+        Args:
+            film: a path, read with the model's presentation, or (H, W) pixels in the MONOCHROME2 sense: float32
+                in [0, 1], or uint8 or uint16 that are divided by the largest value of their type.
+
+        Raises:
+            FilmError: a file that cannot be read.
+            TypeError, ValueError: pixels of another dtype or shape, or not finite.
+        """
+        pixels = film if isinstance(film, np.ndarray) else self._read(film)
+        scale = 1.0 if pixels.dtype.kind == "f" else 1.0 / np.iinfo(pixels.dtype).max
+        if pixels.ndim != 2:
+            raise ValueError(f"a film has shape (H, W), got {pixels.shape}")
+        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+            raise ValueError("a film's pixels must be finite")
+        shape: tuple[int, int] = pixels.shape  # type: ignore[assignment]
+        canvas_shape = (self.spec.input_height_px, self.spec.input_width_px)
+        geometry = FitGeometry.of(shape, canvas_shape, self.spec.fit)
+        image = torch.from_numpy(geometry.place(pixels, scale=scale))[None, None].to(self._device)
+        with torch.inference_mode():
+            class_probs, heatmap = self._module(image)
+        if class_probs.shape != (1, len(self.spec.class_names)) or heatmap.shape != (1, 1, *canvas_shape):
+            raise ModelFileError(
+                f"{self._path}: gives {tuple(class_probs.shape)} and {tuple(heatmap.shape)}, not what its spec says"
+            )
+        return Prediction(
+            class_probs[0].cpu().numpy(), heatmap[0, 0].cpu().numpy(), self.spec.class_names, geometry
+        )
+
+    def _read(self, path: str | PathLike[str]) -> NDArray[np.float32]:
+        return read_radiograph(path, presentation=self.spec.presentation).pixels

@@ -1,0 +1,32 @@
+#include "sha256.hpp"
+
+#include <string>
+#include <string_view>
+
+#include "check.hpp"
+
+namespace {
+
+std::string digest(std::string_view text, std::size_t piece_bytes) {
+  egaze::detail::Sha256 sha;
+  for (std::size_t at = 0; at < text.size(); at += piece_bytes) {
+    const std::string_view piece = text.substr(at, piece_bytes);
+    sha.update(piece.data(), piece.size());
+  }
+  return sha.finish();
+}
+
+}  // namespace
+
+int main() {
+  // FIPS 180-4's examples, whole and in pieces that do not meet the blocks.
+  const std::string million(1000000, 'a');
+  for (const std::size_t piece_bytes : {1, 7, 64, 1000001}) {
+    CHECK(digest("", piece_bytes) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    CHECK(digest("abc", piece_bytes) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    CHECK(digest("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", piece_bytes) ==
+          "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    CHECK(digest(million, piece_bytes) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  }
+  return check::result();
+}

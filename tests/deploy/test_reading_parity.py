@@ -1,0 +1,205 @@
+"""Films that egaze-run reads have the very pixels that Python's read_radiograph gives.
+
+A model that hands its input back as its heatmap, on a canvas of the film's own shape, shows what C++ has read.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import torch
+from deploy.scripted_models import make_model, save_model
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import (
+    ComputedRadiographyImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+    generate_uid,
+)
+from torch import Tensor, nn
+
+from egaze.errors import FilmError
+from egaze.imaging import PRESENTATIONS, read_radiograph
+
+SHAPE = (23, 31)
+
+
+class PassThrough(nn.Module):
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.full((image.shape[0], 3), 1.0 / 3.0), image
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    model = make_model(PassThrough())
+    return {
+        policy: save_model(
+            folder / f"{policy}.pt", model, presentation=policy, input_height_px=SHAPE[0], input_width_px=SHAPE[1]
+        )
+        for policy in PRESENTATIONS
+    }
+
+
+def assert_parity(runner: Path, models: dict[str, Path], film: Path, presentation: str, atol: float = 0.0) -> None:
+    """Equal pixels, or both sides refuse the film."""
+    done = subprocess.run(
+        [runner, models[presentation], film, "--out", film.parent], capture_output=True, text=True, timeout=120
+    )
+    (result,) = json.loads(done.stdout)["predictions"]
+    try:
+        pixels = read_radiograph(film, presentation=presentation).pixels
+    except FilmError:
+        assert "error" in result, "Python refuses the film, C++ reads it"
+        return
+    assert "error" not in result, result["error"]
+    np.testing.assert_allclose(np.load(result["heatmap_npy"]), pixels, rtol=0, atol=atol)
+
+
+def requires(formats: dict[str, str], kind: str) -> None:
+    if formats[kind] != "yes":
+        pytest.skip(f"{kind}: {formats[kind]}")
+
+
+@pytest.mark.parametrize("presentation", PRESENTATIONS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_arrays(runner, models, tmp_path, dtype, presentation):
+    values = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
+    np.save(tmp_path / "film.npy", values if dtype is np.float32 else (values * 40 + 7).astype(dtype))
+    assert_parity(runner, models, tmp_path / "film.npy", presentation)
+
+
+@pytest.mark.parametrize("presentation", PRESENTATIONS)
+@pytest.mark.parametrize("mode", ["L", "LA", "1", "P", "RGB", "RGBA", "I;16"])
+def test_png(runner, formats, models, tmp_path, mode, presentation):
+    requires(formats, "png")
+    rng = np.random.default_rng(0)
+    if mode == "I;16":
+        picture = Image.fromarray(rng.integers(0, 4096, SHAPE, dtype=np.uint16))
+    else:
+        picture = Image.fromarray(rng.integers(0, 256, (*SHAPE, 4), dtype=np.uint8), "RGBA")
+        picture = picture.convert("L").convert("1") if mode == "1" else picture.convert(mode)
+    picture.save(tmp_path / "film.png")
+    assert_parity(runner, models, tmp_path / "film.png", presentation)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_jpeg(runner, formats, models, tmp_path, mode):
+    requires(formats, "jpeg")
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    smooth = np.stack([127 + 100 * np.sin(x / 9), 2 * y, x + y], axis=2).astype(np.uint8)
+    Image.fromarray(smooth).convert(mode).save(tmp_path / "film.jpg", quality=90)
+    # Releases of libjpeg differ by a grey value here and there.
+    assert_parity(runner, models, tmp_path / "film.jpg", "voi", atol=2.5 / 255)
+
+
+def dicom(
+    path: Path,
+    bits: int = 12,
+    signed: bool = False,
+    allocated: int = 16,
+    photometric: str = "MONOCHROME2",
+    syntax: str = ExplicitVRLittleEndian,
+    **fields: object,
+) -> Path:
+    """Write a film of random values; `fields` are further DICOM elements by keyword."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian if syntax == RLELossless else syntax
+    dataset = Dataset()
+    dataset.file_meta = meta
+    dataset.SOPClassUID, dataset.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    dataset.Rows, dataset.Columns = SHAPE
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = photometric
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = allocated, bits, bits - 1
+    dataset.PixelRepresentation = int(signed)
+    low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if signed else (0, 1 << bits)
+    values = np.random.default_rng(0).integers(low, high, SHAPE)
+    # What lies above the stored bits must not count.
+    stored = values & ((1 << bits) - 1)
+    stored |= np.where(np.arange(SHAPE[1]) % 2, 0, (1 << allocated) - (1 << bits))
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    data = stored.astype(f"{order}u{allocated // 8}").tobytes()
+    dataset.add_new("PixelData", "OB" if allocated == 8 else "OW", data + b"\0" * (len(data) % 2))
+    for keyword, value in fields.items():
+        setattr(dataset, keyword, value)
+    if syntax == RLELossless:
+        dataset.compress(RLELossless)
+    little, implicit = syntax != ExplicitVRBigEndian, syntax == ImplicitVRLittleEndian
+    pydicom.dcmwrite(path, dataset, little_endian=little, implicit_vr=implicit, enforce_file_format=True)
+    return path
+
+
+def lookup_table(first: int, entries: list[int], bits: int, first_vr: str = "US", data_vr: str = "US") -> Dataset:
+    item = Dataset()
+    item.add_new("LUTDescriptor", first_vr, [len(entries) % 65536, first, bits])
+    data = np.array(entries, "<u2").tobytes() if data_vr == "OW" else entries
+    item.add_new("LUTData", data_vr, data)
+    return item
+
+
+DICOM_FILMS = {
+    "plain": {},
+    "implicit": {"syntax": ImplicitVRLittleEndian},
+    "big_endian": {"syntax": ExplicitVRBigEndian},
+    "rle": {"syntax": RLELossless, "bits": 16},
+    "bits_8": {"bits": 8, "allocated": 8},
+    "bits_7_of_8": {"bits": 7, "allocated": 8},
+    "bits_16": {"bits": 16},
+    "monochrome1": {"photometric": "MONOCHROME1"},
+    "signed": {"signed": True},
+    "signed_implicit_padding": {
+        "signed": True, "syntax": ImplicitVRLittleEndian, "PixelPaddingValue": -100, "PixelPaddingRangeLimit": -90,
+    },
+    "window": {"WindowCenter": 1000, "WindowWidth": 700.5},
+    "first_of_two_windows": {"WindowCenter": [1000, 9], "WindowWidth": [700, 3]},
+    "narrowest_window": {"WindowCenter": 1000, "WindowWidth": 1},
+    "window_without_width": {"WindowCenter": 1000, "WindowWidth": 0},
+    "linear_exact": {"WindowCenter": 1000, "WindowWidth": 0.5, "VOILUTFunction": "LINEAR_EXACT"},
+    "sigmoid_monochrome1": {
+        "WindowCenter": 2000, "WindowWidth": 900, "VOILUTFunction": "SIGMOID", "photometric": "MONOCHROME1",
+    },
+    "unknown_function": {"WindowCenter": 2000, "WindowWidth": 900, "VOILUTFunction": "CUBIC"},
+    "rescale": {"RescaleSlope": 0.1, "RescaleIntercept": -1024.3, "WindowCenter": -900, "WindowWidth": 300},
+    "negative_slope": {"RescaleSlope": -1, "RescaleIntercept": 4095},
+    "padding": {"PixelPaddingValue": 0, "PixelPaddingRangeLimit": 1500, "photometric": "MONOCHROME1"},
+    "voi_lut": {"VOILUTSequence": [lookup_table(100, list(range(0, 4000, 2)), 12)], "WindowCenter": 1,
+                "WindowWidth": 5},
+    "voi_lut_in_words": {"VOILUTSequence": [lookup_table(3, [5, 70, 65535, 900], 16, data_vr="OW")]},
+    "voi_lut_after_rescale": {
+        "RescaleSlope": 0.37, "RescaleIntercept": -300,
+        "VOILUTSequence": [lookup_table(-200, list(range(0, 3000, 3)), 12, first_vr="SS")],
+    },
+    "short_voi_lut": {"VOILUTSequence": [lookup_table(3, [5, 70, 65535, 900], 16)], "bits": 8},
+    "modality_lut": {"ModalityLUTSequence": [lookup_table(50, list(range(65535, 5535, -20)), 16)]},
+    "several_frames": {"NumberOfFrames": 2},
+    "colours": {"photometric": "RGB"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("presentation", PRESENTATIONS)
+@pytest.mark.parametrize("name", DICOM_FILMS)
+def test_dicom(runner, formats, models, tmp_path, name, presentation):
+    requires(formats, "dicom")
+    film = dicom(tmp_path / "film.dcm", **DICOM_FILMS[name])
+    assert_parity(runner, models, film, presentation)
+
+
+def test_truncated_dicom(runner, formats, models, tmp_path):
+    requires(formats, "dicom")
+    film = dicom(tmp_path / "film.dcm")
+    data = film.read_bytes()
+    for length in (len(data) - 1, len(data) - 100, 400, 132):
+        film.write_bytes(data[:length])
+        done = subprocess.run([runner, models["voi"], film], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1

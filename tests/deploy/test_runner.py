@@ -1,0 +1,371 @@
+"""egaze-run against the same preprocessing and the same module in Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from deploy.scripted_models import CLASS_NAMES, expected, make_model, model_sha256, save_model, with_spec
+from PIL import Image
+from torch import Tensor, nn
+
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def model() -> torch.jit.ScriptModule:
+    return make_model()
+
+
+@pytest.fixture
+def model_path(model: torch.jit.ScriptModule, tmp_path: Path) -> Path:
+    return save_model(tmp_path / "model.pt", model)
+
+
+def run(runner: Path, *words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([runner, *map(str, words)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def films(done: subprocess.CompletedProcess[str]) -> list[dict]:
+    return json.loads(done.stdout)["predictions"]
+
+
+def assert_same(film: dict, model: torch.jit.ScriptModule, pixels: np.ndarray, **placing: object) -> None:
+    class_probs, heatmap = expected(model, pixels, **placing)
+    assert list(film["class_probs"]) == CLASS_NAMES
+    np.testing.assert_allclose(list(film["class_probs"].values()), class_probs, rtol=0, atol=TOLERANCE)
+    written = np.load(film["heatmap_npy"])
+    assert written.dtype == np.float32
+    np.testing.assert_allclose(written, heatmap, rtol=0, atol=TOLERANCE)
+    y, x = np.unravel_index(written.argmax(), written.shape)
+    assert film["heatmap_peak"]["x"] == pytest.approx((x + 0.5) / written.shape[1])
+    assert film["heatmap_peak"]["y"] == pytest.approx((y + 0.5) / written.shape[0])
+
+
+def random_film(shape: tuple[int, int], dtype: type, seed: int = 0) -> np.ndarray:
+    values = np.random.default_rng(seed).random(shape, dtype=np.float32) ** 2
+    return values if dtype is np.float32 else (values * np.iinfo(dtype).max).astype(dtype)
+
+
+def to_unit(values: np.ndarray) -> np.ndarray:
+    if values.dtype == np.float32:
+        return values
+    return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+def test_arrays_give_pythons_numbers(runner, model, tmp_path, fit):
+    path = save_model(tmp_path / "model.pt", model, fit=fit)
+    arrays = [
+        random_film((61, 47), np.uint8),
+        random_film((320, 200), np.uint16),
+        random_film((19, 400), np.float32),
+        random_film((1, 1), np.uint8),
+        np.asfortranarray(random_film((50, 90), np.uint16)),
+        random_film((1100, 1300), np.uint16),
+    ]
+    images = []
+    for i, array in enumerate(arrays):
+        images.append(tmp_path / f"film{i}.npy")
+        np.save(images[-1], array)
+    for threads in (1, 2):
+        done = run(runner, path, *images, "--out", tmp_path / "out", "--threads", threads)
+        result = json.loads(done.stdout)
+        assert result["model"] == str(path)
+        assert result["class_names"] == CLASS_NAMES
+        assert done.stderr == ""
+        for film, image, array in zip(result["predictions"], images, arrays, strict=True):
+            assert film["image"] == str(image)
+            assert_same(film, model, to_unit(array), fit=fit)
+
+
+def test_heatmap_picture_is_in_the_films_frame(runner, tmp_path):
+    class Ramp(nn.Module):
+        def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+            n, height, width = image.shape[0], image.shape[2], image.shape[3]
+            ramp = torch.linspace(0.0, 1.0, width).view(1, 1, 1, width).expand(n, 1, height, width)
+            return torch.full((n, 3), 1.0 / 3.0), ramp
+
+    path = save_model(tmp_path / "model.pt", make_model(Ramp()), fit="letterbox", input_height_px=64, input_width_px=64)
+    for shape, shown in {(300, 150): (300, 150), (4000, 2000): (1024, 512), (2, 1): (2, 1)}.items():
+        np.save(tmp_path / "film.npy", np.zeros(shape, np.uint8))
+        (film,) = films(run(runner, path, tmp_path / "film.npy", "--out", tmp_path))
+        with Image.open(film["heatmap_png"]) as picture:
+            assert picture.mode == "L"
+            grey = np.asarray(picture)
+        assert grey.shape == shown
+        # The film covers the middle half of the canvas.
+        assert grey.min() >= 60 and grey.max() <= 195
+        if shown[1] > 1:
+            assert grey[:, 0].max() < 70 and grey[:, -1].min() > 185
+    assert list(tmp_path.glob("*.part")) == []
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "1", "P", "RGB", "RGBA", "I;16"])
+def test_png_films(runner, formats, model, model_path, tmp_path, mode):
+    if formats["png"] != "yes":
+        pytest.skip(f"png: {formats['png']}")
+    colours = np.random.default_rng(1).integers(0, 256, (80, 60, 4), dtype=np.uint8)
+    image = tmp_path / "film.png"
+    if mode == "I;16":
+        array = random_film((80, 60), np.uint16)
+        Image.fromarray(array).save(image)
+        pixels = to_unit(array)
+    else:
+        picture = Image.fromarray(colours, "RGBA")
+        picture = picture.convert("L").convert("1") if mode == "1" else picture.convert(mode)
+        picture.save(image)
+        with Image.open(image) as stored:
+            # Alpha is dropped, not blended; palettes, with transparent colours or without, go through RGB.
+            grey = stored.getchannel(0) if mode in {"L", "LA"} else stored.convert("RGBA").convert("RGB").convert("L")
+            pixels = to_unit(np.asarray(grey))
+    (film,) = films(run(runner, model_path, image, "--out", tmp_path))
+    assert_same(film, model, pixels)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_jpeg_films(runner, formats, model, model_path, tmp_path, mode):
+    if formats["jpeg"] != "yes":
+        pytest.skip(f"jpeg: {formats['jpeg']}")
+    y, x = np.mgrid[0:90, 0:70]
+    smooth = np.stack([127 + 100 * np.sin(x / 9), 2 * y, x + y], axis=2).astype(np.uint8)
+    image = tmp_path / "film.jpg"
+    Image.fromarray(smooth).convert(mode).save(image, quality=90)
+    with Image.open(image) as picture:
+        pixels = to_unit(np.asarray(picture.convert("L")))
+    (film,) = films(run(runner, model_path, image, "--out", tmp_path))
+    # Decoders of different libjpeg releases may differ by a grey value here and there.
+    class_probs, _ = expected(model, pixels)
+    np.testing.assert_allclose(list(film["class_probs"].values()), class_probs, rtol=0, atol=1e-3)
+
+
+def test_kinds_that_this_build_lacks_are_named(runner, formats, model_path, tmp_path):
+    beginnings = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff\xe0", "dicom": bytes(128) + b"DICM"}
+    assert formats["npy"] == "yes"
+    assert set(formats) == {"npy", *beginnings}
+    for kind, beginning in beginnings.items():
+        image = tmp_path / f"film.{kind}"
+        image.write_bytes(beginning)
+        done = run(runner, model_path, image, code=1)
+        (film,) = films(done)
+        assert str(image) in film["error"]
+        if formats[kind] != "yes":
+            assert "apt-get install" in film["error"] and "apt-get install" in formats[kind]
+
+
+def test_a_bad_film_does_not_stop_the_others(runner, model_path, tmp_path):
+    good = tmp_path / "good.npy"
+    np.save(good, random_film((40, 40), np.uint8))
+    bad = tmp_path / "bad.npy"
+    bad.write_bytes(good.read_bytes()[:-1])
+    strange = tmp_path / 'strange "n\u00e4me".npy'
+    np.save(strange, np.zeros((3, 3, 3), np.uint8))
+    missing = tmp_path / "missing.npy"
+    done = run(runner, model_path, good, bad, strange, missing, good, code=1)
+    first, second, third, fourth, last = films(done)
+    assert first["class_probs"] == last["class_probs"]
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3
+    for film, path, line in zip((second, third, fourth), (bad, strange, missing), lines, strict=True):
+        assert film["image"] == str(path)
+        assert str(path) in film["error"] and film["error"] in line
+        assert "class_probs" not in film
+
+
+def test_films_of_one_name_do_not_overwrite_each_other(runner, model, model_path, tmp_path):
+    images = []
+    for i, folder in enumerate(["a", "b", "c"]):
+        (tmp_path / folder).mkdir()
+        images.append(tmp_path / folder / "film.npy")
+        np.save(images[-1], random_film((30, 30), np.uint8, seed=i))
+    results = films(run(runner, model_path, *images, "--out", tmp_path / "new" / "out"))
+    names = [Path(film["heatmap_npy"]).name for film in results]
+    assert names == ["film_heatmap.npy", "film_2_heatmap.npy", "film_3_heatmap.npy"]
+    for film, image in zip(results, images, strict=True):
+        assert_same(film, model, to_unit(np.load(image)))
+
+
+@pytest.mark.parametrize("presentation", ["raw-max", "equalize"])
+def test_the_models_presentation_is_applied(runner, model, tmp_path, presentation):
+    path = save_model(tmp_path / "model.pt", model, presentation=presentation)
+    array = random_film((40, 40), np.uint16) // 8
+    np.save(tmp_path / "film.npy", array)
+    (film,) = films(run(runner, path, tmp_path / "film.npy", "--out", tmp_path))
+    if presentation == "raw-max":
+        assert_same(film, model, array.astype(np.float32) / np.float32(array.max()))
+    else:
+        imaging = pytest.importorskip("egaze.imaging")
+        assert_same(film, model, imaging.read_radiograph(tmp_path / "film.npy", presentation="equalize").pixels)
+
+
+def test_a_model_without_a_heatmap_head_shows_none(runner, model, tmp_path):
+    path = save_model(tmp_path / "model.pt", model, heatmap_head=False)
+    np.save(tmp_path / "film.npy", np.zeros((8, 8), np.uint8))
+    (film,) = films(run(runner, path, tmp_path / "film.npy", "--out", tmp_path))
+    assert set(film) == {"image", "class_probs"}
+    assert list(tmp_path.glob("*heatmap*")) == []
+
+
+@pytest.mark.parametrize("member", ["data/7", "data.pkl", "scripted_models.py", "extra/egaze_spec.json"])
+def test_one_flipped_bit(runner, model_path, tmp_path, member):
+    with zipfile.ZipFile(model_path) as file:
+        (info,) = [info for info in file.infolist() if info.filename.endswith(member)]
+    data = bytearray(model_path.read_bytes())
+    # A local header of 30 bytes, its name and its padding come before the content (APPNOTE 4.3.7).
+    name_bytes, extra_bytes = struct.unpack_from("<HH", data, info.header_offset + 26)
+    data[info.header_offset + 30 + name_bytes + extra_bytes + info.compress_size // 2] ^= 0x10
+    model_path.write_bytes(data)
+    assert_refused(runner, model_path, tmp_path)
+
+
+def test_swapped_weights_keep_the_archive_whole_but_not_the_digest(runner, model, tmp_path):
+    other = save_model(tmp_path / "other.pt", make_model(seed=1))
+    path = save_model(tmp_path / "model.pt", model, model_sha256=model_sha256(other.read_bytes()))
+    assert "SHA-256" in assert_refused(runner, path, tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.999])
+def test_truncated_model(runner, model_path, tmp_path, kept):
+    data = model_path.read_bytes()
+    model_path.write_bytes(data[: int(len(data) * kept)])
+    assert_refused(runner, model_path, tmp_path)
+
+
+def test_foreign_archives(runner, model, tmp_path):
+    plain = tmp_path / "plain.pt"
+    torch.save({"weights": torch.zeros(3)}, plain)
+    assert "egaze_spec.json" in assert_refused(runner, plain, tmp_path)
+    text = tmp_path / "text.pt"
+    text.write_text("hello")
+    assert_refused(runner, text, tmp_path)
+    assert "no such file" in assert_refused(runner, tmp_path / "missing.pt", tmp_path)
+    assert_refused(runner, tmp_path, tmp_path)
+    # A spec on an archive that holds no program.
+    archive = plain.read_bytes()
+    spec = {
+        "format_version": 1, "egaze_version": "0.1.0", "torch_version": "2.14.1", "recipe": "joint",
+        "precision": "fp32", "presentation": "voi", "fit": "stretch", "input_height_px": 32, "input_width_px": 24,
+        "class_names": CLASS_NAMES, "heatmap_head": True, "training_split_sha256": "",
+        "model_sha256": model_sha256(archive),
+    }  # fmt: skip
+    plain.write_bytes(with_spec(archive, spec))
+    assert "cannot be loaded" in assert_refused(runner, plain, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format_version": 2}, "format version 2"),
+        ({"format_version": None}, "format_version"),
+        ({"class_names": []}, "class_names"),
+        ({"input_height_px": 0}, "input_height_px"),
+        ({"input_width_px": 4097}, "input_width_px"),
+        ({"fit": "crop"}, "fit"),
+    ],
+)
+def test_specs_that_are_refused(runner, model, tmp_path, changes, message):
+    path = save_model(tmp_path / "model.pt", model, **changes)
+    assert message in assert_refused(runner, path, tmp_path)
+
+
+def assert_refused(runner: Path, path: Path, folder: Path) -> str:
+    image = folder / "any.npy"
+    np.save(image, np.zeros((8, 8), np.uint8))
+    done = run(runner, path, image, code=1)
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert str(path) in line
+    return line
+
+
+def test_a_model_that_breaks_its_promise_fails_each_film_in_one_line(runner, tmp_path):
+    class Wrong(nn.Module):
+        def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+            return torch.zeros(image.shape[0], 2), image
+
+    class NotFinite(nn.Module):
+        def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+            return torch.zeros(image.shape[0], 3) / 0.0, image
+
+    class Raises(nn.Module):
+        def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+            assert image.shape[0] > 99, "too few films"
+            return torch.zeros(image.shape[0], 3), image
+
+    image = tmp_path / "film.npy"
+    np.save(image, np.zeros((8, 8), np.uint8))
+    for module, message in [(Wrong(), "[1, 2]"), (NotFinite(), "finite"), (Raises(), "too few films")]:
+        path = save_model(tmp_path / "model.pt", make_model(module))
+        done = run(runner, path, image, code=1)
+        (line,) = done.stderr.splitlines()
+        assert str(path) in line and message in line
+        assert message in films(done)[0]["error"]
+
+
+def test_a_model_of_another_signature_is_refused(runner, tmp_path):
+    class OneOutput(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            return image
+
+    path = save_model(tmp_path / "model.pt", make_model(OneOutput()))
+    assert "(Tensor, Tensor)" in assert_refused(runner, path, tmp_path)
+
+
+def test_usage(runner, model_path, tmp_path):
+    for words in ([], [model_path], [model_path, "a.npy", "--nonsense"], [model_path, "a.npy", "--threads", "0"]):
+        done = run(runner, *words, code=2)
+        assert done.stdout == "" and len(done.stderr.splitlines()) == 1 and "--help" in done.stderr
+    assert run(runner, "--help").stdout.startswith("usage: egaze-run MODEL IMAGE...")
+    version = run(runner, "--version").stdout
+    assert torch.__version__.split("+")[0] in version and "npy: yes" in version
+    image = tmp_path / "film.npy"
+    np.save(image, np.zeros((8, 8), np.uint8))
+    assert "toaster" in run(runner, model_path, image, "--device", "toaster", code=1).stderr
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert str(blocked) in run(runner, model_path, image, "--out", blocked, code=1).stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_cuda_without_a_device_is_one_line(runner, model_path, tmp_path):
+    image = tmp_path / "film.npy"
+    np.save(image, np.zeros((8, 8), np.uint8))
+    done = run(runner, model_path, image, "--device", "cuda", code=1)
+    (line,) = done.stderr.splitlines()
+    assert "cuda" in line
+
+
+@pytest.mark.needs_cuda
+@pytest.mark.skipif(
+    not torch.cuda.is_available() and os.environ.get("EGAZE_REQUIRE_CUDA") != "1", reason="no CUDA device"
+)
+def test_cuda_gives_the_same_numbers(runner, model, model_path, tmp_path):
+    image = tmp_path / "film.npy"
+    array = random_film((300, 200), np.uint16)
+    np.save(image, array)
+    (film,) = films(run(runner, model_path, image, "--device", "cuda", "--out", tmp_path))
+    class_probs, heatmap = expected(model, to_unit(array))
+    # Convolutions may run in TF32 there, whose products have 11 bits.
+    np.testing.assert_allclose(list(film["class_probs"].values()), class_probs, rtol=0, atol=1e-2)
+    np.testing.assert_allclose(np.load(film["heatmap_npy"]), heatmap, rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+def test_pythons_predictor_reads_the_same_file_to_the_same_numbers(runner, model, tmp_path, fit):
+    deploy = pytest.importorskip("egaze.deploy")
+    path = save_model(tmp_path / "model.pt", model, fit=fit)
+    image = tmp_path / "film.npy"
+    np.save(image, random_film((150, 90), np.uint16))
+    prediction = deploy.Predictor(path).predict(image)
+    (film,) = films(run(runner, path, image, "--out", tmp_path))
+    np.testing.assert_allclose(list(film["class_probs"].values()), prediction.class_probs, rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(np.load(film["heatmap_npy"]), prediction.heatmap, rtol=0, atol=TOLERANCE)
