@@ -1,0 +1,88 @@
+"""Chest radiographs and radiologists' eye gaze, from files to a trained and exported dual-head U-Net."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+try:
+    import egaze._core  # noqa: F401
+except ModuleNotFoundError as error:
+    if error.name != "egaze._core":
+        raise
+    raise ImportError(
+        "egaze's compiled module egaze._core is missing: did you forget to build it? "
+        "Run `pip install .` in the project's folder, and start Python outside that folder."
+    ) from error
+
+if TYPE_CHECKING:
+    from egaze.assessment import evaluate
+    from egaze.deploy import Predictor, export_torchscript
+    from egaze.gaze import Fixations, rasterize_fixations
+    from egaze.imaging import Radiograph, read_radiograph, resize
+    from egaze.loading import DeviceLoader
+    from egaze.models import DualHeadUNet
+    from egaze.sources import Case
+    from egaze.study import open_study
+    from egaze.training import train
+
+__version__ = version("egaze")
+
+# Names are imported when they are first used: heatmaps need no torch, and torch takes seconds to load.
+_HOMES = {
+    "Case": "sources",
+    "DeviceLoader": "loading",
+    "DualHeadUNet": "models",
+    "Fixations": "gaze",
+    "Predictor": "deploy",
+    "Radiograph": "imaging",
+    "evaluate": "assessment",
+    "export_torchscript": "deploy",
+    "open_study": "study",
+    "rasterize_fixations": "gaze",
+    "read_radiograph": "imaging",
+    "resize": "imaging",
+    "train": "training",
+}
+
+__all__ = [
+    "Case",
+    "DeviceLoader",
+    "DualHeadUNet",
+    "Fixations",
+    "Predictor",
+    "Radiograph",
+    "cmake_prefix",
+    "evaluate",
+    "export_torchscript",
+    "open_study",
+    "rasterize_fixations",
+    "read_radiograph",
+    "resize",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'egaze' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"egaze.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]
+
+
+def cmake_prefix() -> Path:
+    """The folder to add to CMAKE_PREFIX_PATH, so that CMake's find_package(egaze) finds this installation.
+
+    Raises:
+        FileNotFoundError: this installation lacks its C++ package.
+    """
+    # An editable installation has its Python files in one place and its compiled ones in another.
+    for folder in __path__:
+        if (prefix := Path(folder) / "sdk").is_dir():
+            return prefix
+    raise FileNotFoundError(f"no C++ package in {', '.join(__path__)}")

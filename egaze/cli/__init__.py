@@ -1,0 +1,92 @@
+"""The command line: each command parses, calls the library and prints."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+
+# OpenMP threads that wait by spinning bring training to a standstill when anything else uses the processors.
+# This must be said before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import click
+
+from egaze import __version__
+from egaze.errors import EgazeError
+
+#: Command, module and one-line help: the modules, and torch with them, are imported when they are used.
+COMMANDS = {
+    "synthesize": "Write a synthetic twin of EGD-CXR: phantom films, gaze and tables.",
+    "prepare": "Read films and gaze once and write a study that trains anywhere.",
+    "study": "Show, verify or split a prepared study.",
+    "train": "Train the dual-head U-Net on a study.",
+    "evaluate": "Measure a run: AUCs with intervals, agreement of its maps with gaze.",
+    "report": "Write a run's report as one HTML file.",
+    "export": "Write a run's model as one TorchScript file.",
+    "check": "Prove an exported model file whole and show what it says of itself.",
+    "predict": "Ask an exported model about films.",
+    "demo": "Go the whole road on synthetic films, from tables to an exported model.",
+    "info": "Show versions, devices, recipes and readable films.",
+    "cmake-prefix": "Print the folder for CMAKE_PREFIX_PATH that find_package(egaze) needs.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"egaze.cli.{name.replace('-', '_')}")
+        return module.command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="egaze")
+@click.option("-v", "--verbose", count=True, help="Log more (twice: everything).")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bars, only results and errors.")
+@click.pass_context
+def cli(ctx: click.Context, verbose: int, quiet: bool) -> None:
+    """Chest radiographs and radiologists' eye gaze: prepare, train, evaluate, report, export.
+
+    Research software, not a medical device.
+
+    \b
+    Example:
+      egaze synthesize phantoms --cases 60
+      egaze prepare egd-cxr --gaze phantoms/gaze --images phantoms/images --out study
+      egaze train study --out run --recipe joint
+      egaze evaluate run
+      egaze report run
+    """
+    level = logging.ERROR if quiet else [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(name)s: %(message)s")
+    ctx.obj = {"quiet": quiet}
+
+
+def main() -> None:
+    """The `egaze` program: 0 done, 1 failed with one line on stderr, 2 wrong usage."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("egaze: interrupted", file=sys.stderr)
+        sys.exit(1)
+    except EgazeError as error:
+        print(f"egaze: error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of stdout has gone, as `| head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

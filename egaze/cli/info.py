@@ -1,0 +1,36 @@
+"""`egaze info`."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """Show versions, devices, recipes and what films can be read.
+
+    \b
+    Example:
+      egaze info
+    """
+    import torch
+    from pydicom.pixels import get_decoder
+    from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
+
+    from egaze.training.recipe import load_recipe, recipe_names
+
+    click.echo(f"egaze {version('egaze')}, Python {platform.python_version()}, {platform.platform()}")
+    for name in ("torch", "timm", "lightning-fabric", "numpy", "polars", "pydicom"):
+        click.echo(f"  {name} {version(name)}")
+    cuda = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
+    click.echo(f"devices: cpu ({torch.get_num_threads()} threads), cuda: {cuda}")
+    click.echo("recipes:")
+    for name in recipe_names():
+        click.echo(f"  {name:<16}{load_recipe(name).description}")
+    click.echo("films: PNG and JPEG, .npy, DICOM uncompressed and:")
+    for syntax in (RLELossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless):
+        has = get_decoder(syntax).is_available
+        click.echo(f"  {syntax.name}: {'yes' if has else 'no decoder installed'}")

@@ -1,0 +1,112 @@
+"""`egaze prepare`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from egaze.cli import progress
+from egaze.sources import EgdCxr, Source, Table
+
+
+class _Prepare(click.Group):
+    """Sources follow each other as sub-commands; the study's own options may stand before or after them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {name for option in self.params for name in option.opts if name != "--help"}
+        first, rest = [], []
+        words = iter(args)
+        for word in words:
+            name, equals, _ = word.partition("=")
+            if name in own:
+                first += [word] if equals else [word, *([value] if (value := next(words, None)) is not None else [])]
+            else:
+                rest.append(word)
+        if {"-h", "--help"} & set(rest[1:]) and not first:
+            first = ["--out", "STUDY"]  # a source's help needs no study
+        return super().parse_args(ctx, first + rest)
+
+
+@click.group(
+    cls=_Prepare,
+    chain=True,
+    no_args_is_help=True,
+    subcommand_metavar="SOURCE [ARGS]... [SOURCE [ARGS]...]...",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="STUDY", help="The study's new folder.")
+@click.option(
+    "--size", "size_px", default=224, show_default=True, type=click.IntRange(16, 4096), help="Side of the images in px."
+)
+@click.option(
+    "--fit",
+    default="stretch",
+    show_default=True,
+    type=click.Choice(["stretch", "letterbox"]),
+    help="How a film is placed on the square.",
+)
+@click.option(
+    "--presentation",
+    default="voi",
+    show_default=True,
+    type=click.Choice(["voi", "raw-max", "equalize"]),
+    help="voi: as the film asks to be shown; raw-max: as the EGD-CXR baseline; equalize: as MIMIC-CXR-JPG.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Threads that read films. [default: all processors]")
+@click.option("--seed", default=42, show_default=True, help="Of the 8:1:1 split by patient.")
+def command(**_: Any) -> None:
+    """Read films and gaze once and write a study: images, cases, fixations and a split by patient.
+
+    Several sources make one study; each head then learns from the cases that have an answer for it.
+
+    \b
+    Example:
+      egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
+      egaze prepare table films/cases.csv table scenes/cases.csv --fixations scenes/fixations.csv --out mixed
+    """
+
+
+@command.command("egd-cxr")
+@click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder of master_sheet.csv.")
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.")
+def egd_cxr(gaze: Path, images: Path) -> Source:
+    """EGD-CXR 1.0.0 from PhysioNet, with MIMIC-CXR's DICOM films.
+
+    \b
+    Example:
+      egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
+    """
+    return EgdCxr(gaze, images)
+
+
+@command.command("table")
+@click.argument("cases", type=click.Path(path_type=Path), metavar="CASES.csv")
+@click.option("--fixations", type=click.Path(path_type=Path), help="Table of fixations, when there is gaze.")
+@click.option("--classes", help="The classes in order, with commas between. [default: the labels found, sorted]")
+def table(cases: Path, fixations: Path | None, classes: str | None) -> Source:
+    """A table of one's own: case_id, image, patient_id, and optionally label, split, reader_id.
+
+    \b
+    Example:
+      egaze prepare table cases.csv --fixations fixations.csv --classes normal,chf --out study
+    """
+    names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
+    return Table(cases, fixations, names)
+
+
+@command.result_callback()
+def prepare(sources: list[Source], *, out: Path, workers: int | None, **options: Any) -> None:
+    from egaze.study import prepare_study
+
+    with progress.bar("reading films") as update:
+        study = prepare_study(sources, out, workers=workers or os.cpu_count() or 1, progress=update, **options)
+    counts = study.manifest["counts"]
+    click.echo(
+        f"{out}: {counts['cases']} cases of {counts['patients']} patients, {counts['with_label']} with a label, "
+        f"{counts['with_gaze']} with gaze ({counts['fixations']} fixations)"
+    )
+    for source in study.manifest["sources"]:
+        for reason, count in source["hygiene"].items():
+            click.echo(f"  {source['key']}: {reason.replace('_', ' ')}: {count}")

@@ -1,0 +1,50 @@
+"""Progress bars on stderr, where somebody is looking."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+def is_shown() -> bool:
+    """Whether stderr is a terminal and the user did not ask for quiet."""
+    context = click.get_current_context(silent=True)
+    quiet = bool(context and context.find_root().obj and context.find_root().obj["quiet"])
+    return sys.stderr.isatty() and not quiet
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for one thing; yields a callable of (done, total)."""
+    with bars() as update:
+        yield lambda done, total: update(what, done, total)
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str, int, int], None]]:
+    """One bar that says what it counts at the moment; yields a callable of (what, done, total)."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not is_shown()) as progress:
+        task = progress.add_task("", total=None)
+        current = ""
+
+        def update(what: str, done: int, total: int) -> None:
+            nonlocal current
+            if what != current:
+                progress.reset(task)
+                current = what
+            progress.update(task, description=what, completed=done, total=total)
+
+        yield update

@@ -1,0 +1,95 @@
+"""`egaze study show|verify|split`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from egaze.errors import StudyError
+
+
+@click.group()
+def command() -> None:
+    """Show, verify or split a prepared study.
+
+    \b
+    Example:
+      egaze study show study
+      egaze study split study --seed 1
+    """
+
+
+@command.command()
+@click.argument("study", type=click.Path(path_type=Path))
+def show(study: Path) -> None:
+    """Print what a study holds.
+
+    \b
+    Example:
+      egaze study show study
+    """
+    from egaze.study import open_study
+    from egaze.study.split import SIDES
+
+    opened = open_study(study)
+    manifest, counts = opened.manifest, opened.manifest["counts"]
+    click.echo(f"{study}: {len(opened)} cases of {counts['patients']} patients")
+    click.echo(
+        f"  images: {opened.image_size_px} px, fit {manifest['fit']}, presentation {manifest['presentation']}"
+    )
+    click.echo(f"  gaze: {counts['with_gaze']} cases, {counts['fixations']} fixations")
+    click.echo(f"  split by patient: seed {opened.split.seed}, ratio {':'.join(map(str, opened.split.ratio))}")
+    header = "  ".join(f"{name:>12}" for name in opened.class_names)
+    click.echo(f"  {'':<12}{'cases':>8}{'gaze':>8}  {header}")
+    for number, side in enumerate(SIDES):
+        on_side = opened.split.sides == number
+        per_class = "  ".join(
+            f"{int((on_side & (opened.labels == label)).sum()):>12}" for label in range(len(opened.class_names))
+        )
+        click.echo(f"  {side:<12}{int(on_side.sum()):>8}{int((on_side & opened.has_gaze).sum()):>8}  {per_class}")
+    for source in manifest["sources"]:
+        click.echo(f"  source {source['key']}: {source['cases']} cases")
+        for reason, count in source["hygiene"].items():
+            click.echo(f"    {reason.replace('_', ' ')}: {count}")
+
+
+@command.command()
+@click.argument("study", type=click.Path(path_type=Path))
+def verify(study: Path) -> None:
+    """Recompute the digest of every file of a study.
+
+    \b
+    Example:
+      egaze study verify study
+    """
+    from egaze.study import open_study, verify_study
+
+    if differing := verify_study(study):
+        raise StudyError(f"{study}: damaged or changed: {', '.join(differing)}")
+    open_study(study)
+    click.echo(f"{study}: whole")
+
+
+@command.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--seed", default=42, show_default=True, help="Of the shuffle; 42 and 1 give EGD-CXR's published splits.")
+@click.option("--ratio", default="8:1:1", show_default=True, help="Patients to train, validate and test.")
+def split(study: Path, seed: int, ratio: str) -> None:
+    """Split a study anew, by patient. Runs trained on the old split can then not be evaluated.
+
+    \b
+    Example:
+      egaze study split study --seed 1
+    """
+    from egaze.study import split_study
+    from egaze.study.split import SIDES
+
+    try:
+        train, validation, test = (float(share) for share in ratio.split(":"))
+    except ValueError as error:
+        raise click.BadParameter(f"expected three shares such as 8:1:1, got {ratio!r}", param_hint="--ratio") from error
+    made = split_study(study, seed=seed, ratio=(train, validation, test))
+    counts = np.bincount(made.sides, minlength=len(SIDES))
+    click.echo(f"{study}: " + ", ".join(f"{count} {side}" for side, count in zip(SIDES, counts, strict=True)))

@@ -1,0 +1,83 @@
+"""`egaze synthesize`: write a synthetic twin of EGD-CXR."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import click
+
+from egaze.cli import progress
+
+FULL_SIZE_PX = 3056
+_LAYOUTS = ("egd-cxr", "table")
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--cases", type=click.IntRange(min=1), required=True, help="Number of films.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same bytes.")
+@click.option(
+    "--layout", type=click.Choice(_LAYOUTS), default=_LAYOUTS[0], show_default=True, help="How to lay it out."
+)
+@click.option(
+    "--difficulty",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="0: plain signs; 1: faint signs.",
+)
+@click.option(
+    "--long-side-px",
+    type=click.IntRange(64, FULL_SIZE_PX),
+    default=1024,
+    show_default=True,
+    help="Long side of a film.",
+)
+@click.option("--full-size", is_flag=True, help=f"Films as large as the real ones: --long-side-px {FULL_SIZE_PX}.")
+@click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes.  [default: one a CPU core]")
+def command(
+    out: Path,
+    cases: int,
+    seed: int,
+    layout: str,
+    difficulty: float,
+    long_side_px: int,
+    full_size: bool,
+    workers: int | None,
+) -> None:
+    """Write phantom chest films with a radiologist-like gaze to the new folder OUT.
+
+    The films are computed: they show no person. The tables have the real columns and the real traps, so that
+    the readers of real data can be tried on them. The true finding masks lie beside, for evaluation only.
+
+    \b
+    Example:
+      egaze synthesize twin --cases 300 --seed 1
+      egaze prepare egd-cxr --gaze twin/gaze --images twin/images --out study
+    """
+    from egaze.sources.synthetic import synthesize
+
+    with progress.bar("films") as update:
+        summary = synthesize(
+            out,
+            cases=cases,
+            seed=seed,
+            layout=layout,
+            difficulty=difficulty,
+            long_side_px=FULL_SIZE_PX if full_size else long_side_px,
+            workers=workers or os.cpu_count() or 1,
+            progress=update,
+        )
+    counts = ", ".join(f"{count} {label}" for label, count in summary.films.items())
+    click.echo(f"{cases} synthetic films ({counts}) of {summary.patients} patients in {summary.out}")
+    click.echo(f"tables:   {summary.tables}")
+    click.echo(f"films:    {summary.images}")
+    click.echo(f"findings: {summary.findings} (for evaluation only)")
+    if layout == "table":
+        words = ["prepare", "table", f"{summary.tables / 'cases.csv'}"]
+        words += ["--fixations", f"{summary.tables / 'fixations.csv'}"]
+    else:
+        words = ["prepare", "egd-cxr", "--gaze", f"{summary.tables}", "--images", f"{summary.images}"]
+    click.echo(f"next:     {shlex.join(['egaze', *words, '--out', 'STUDY'])}")

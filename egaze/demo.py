@@ -1,0 +1,149 @@
+"""The whole road on synthetic films: from tables and films to a report and a model that C++ runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from egaze.assessment import evaluate
+from egaze.atomic import require_free
+from egaze.deploy import Predictor, export_torchscript
+from egaze.errors import EgazeError
+from egaze.imaging import read_radiograph
+from egaze.report import write_report
+from egaze.sources import EgdCxr
+from egaze.sources.synthetic import synthesize
+from egaze.study import Study, prepare_study
+from egaze.training import load_recipe, train
+
+#: A small model, so that two processors are done in minutes.
+RECIPE_OVERRIDES = (
+    "input_size_px=128",
+    "model.encoder=resnet18",
+    "stages.epochs=20",
+    "stages.patience=0",
+)
+PARITY = 1e-5
+
+
+def run_demo(
+    out: Path,
+    *,
+    cases: int = 300,
+    seed: int = 0,
+    runner: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Path:
+    """Synthesize, prepare, train, evaluate, report, export, predict in Python and, with a runner, in C++.
+
+    Args:
+        out: a new folder for all of it.
+        cases: synthetic films.
+        seed: of the films and the training.
+        runner: the program egaze-run; without it the C++ step is left out.
+        say: gets a line a step.
+        progress: gets (what is being done, done, in all).
+
+    Returns:
+        The report.
+
+    Raises:
+        EgazeError: `out` is not free, or C++'s numbers are further than 1e-5 from Python's.
+    """
+    out = Path(out)
+    require_free(out)
+    workers = os.cpu_count() or 1
+
+    def counter(what: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(what, done, total)
+
+    with _step(say, f"synthesize {cases} films with gaze, seed {seed}"):
+        twin = synthesize(
+            out / "twin", cases=cases, seed=seed, workers=workers, progress=counter("making films")
+        )
+    with _step(say, "prepare the study"):
+        study = prepare_study(
+            [EgdCxr(twin.tables, twin.images)],
+            out / "study",
+            size_px=128,
+            workers=workers,
+            progress=counter("reading films"),
+        )
+    with _step(say, "train both heads (recipe joint, made small)"):
+        run = train(study, load_recipe("joint", RECIPE_OVERRIDES), out / "run", seed=seed, progress=progress)
+    with _step(say, "evaluate on the test split"):
+        metrics = evaluate(run, progress=counter("predicting")).metrics
+        auc, cc = metrics["classification"]["macro_auc"], metrics["heatmap"]["cc"]
+        centre = metrics["heatmap"]["centre_bias"]["cc"]
+        say(f"    macro AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})")
+        say(f"    CC with gaze {cc['value']:.3f}, of the centre-bias map {centre['value']:.3f}")
+    with _step(say, "write the report"):
+        report = write_report(run, out / "report.html")
+    with _step(say, "export the model"):
+        model = out / "model.pt"
+        export_torchscript(run, model)
+    if runner is None:
+        say("    egaze-run was not built: the C++ step is left out")
+    else:
+        with _step(say, "predict the test films in Python and in C++"):
+            films, furthest = compare_runner(runner, model, _save_films(study, twin.images, out / "films"), out)
+            say(f"    {films} films: probabilities and heatmaps differ by at most {furthest:.1e}")
+    return report
+
+
+def compare_runner(runner: Path, model: Path, films: list[Path], out: Path) -> tuple[int, float]:
+    """Run egaze-run and Python's Predictor over the same films.
+
+    Returns:
+        How many films, and the largest difference of any probability or heatmap value.
+
+    Raises:
+        EgazeError: the runner failed, or the difference is over 1e-5.
+    """
+    command = [str(runner), str(model), *map(str, films), "--out", str(out / "heatmaps")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise EgazeError(f"{runner}: exit code {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
+    predictor = Predictor(model)
+    furthest = 0.0
+    for film, answer in zip(films, json.loads(done.stdout)["predictions"], strict=True):
+        expected = predictor.predict(film)
+        probs = np.array([answer["class_probs"][name] for name in expected.class_names])
+        heatmap = np.load(answer["heatmap_npy"], allow_pickle=False)
+        furthest = max(
+            furthest,
+            float(np.abs(probs - expected.class_probs).max()),
+            float(np.abs(heatmap - expected.heatmap).max()),
+        )
+    if not furthest <= PARITY:
+        raise EgazeError(f"C++ and Python differ by {furthest:.1e}, more than {PARITY:.0e}")
+    return len(films), furthest
+
+
+def _save_films(study: Study, images: Path, folder: Path) -> list[Path]:
+    """The test films as .npy, which the C++ side reads without any library."""
+    folder.mkdir(parents=True)
+    paths = {path.stem: path for path in images.rglob("*.dcm")}
+    saved = []
+    for index in study.split.indices("test"):
+        case_id = study.case_ids[index]
+        film = folder / f"{case_id}.npy"
+        np.save(film, read_radiograph(paths[case_id]).pixels)
+        saved.append(film)
+    return saved
+
+
+@contextmanager
+def _step(say: Callable[[str], None], what: str) -> Iterator[None]:
+    started_s = time.perf_counter()
+    say(what)
+    yield
+    say(f"    {time.perf_counter() - started_s:.1f} s")

@@ -1,0 +1,83 @@
+"""A film as a DICOM file: 16 bits allocated, 12 stored, and nothing in it that depends on the clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX, CasePlan, Presentation
+
+_DX_FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
+_FULL_SPACING_MM = 0.139
+_MAX = 4095
+
+
+def stored_values(pixels: np.ndarray, presentation: Presentation) -> np.ndarray:
+    """(H, W) uint16 grey in MONOCHROME2 sense to what the file holds, 0..4095."""
+    stored = np.rint(presentation.offset + presentation.gain * pixels.astype(np.float32))
+    stored = np.clip(stored, 0, _MAX).astype(np.uint16)
+    return _MAX - stored if presentation.inverted else stored
+
+
+def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) -> None:
+    """Write one film. `pixels` is (H, W) uint16 in 0..4095, MONOCHROME2 sense."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = _DX_FOR_PRESENTATION
+    meta.MediaStorageSOPInstanceUID = _uid(plan, 3)
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SOPClassUID = _DX_FOR_PRESENTATION
+    dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    dataset.StudyInstanceUID = _uid(plan, 1)
+    dataset.SeriesInstanceUID = _uid(plan, 2)
+    dataset.Modality = "DX"
+    dataset.PresentationIntentType = "FOR PRESENTATION"
+    dataset.ImageType = ["DERIVED", "PRIMARY"]
+    dataset.Manufacturer = "egaze synthetic phantom"
+    dataset.InstitutionName = "No hospital"
+    dataset.StudyDescription = "CHEST (PA) - SYNTHETIC"
+    dataset.DerivationDescription = "Computed phantom; shows no person"
+    dataset.PatientName = f"Phantom^{plan.patient_id}"
+    dataset.PatientID = plan.patient_id
+    dataset.PatientSex = "F" if female else "M"
+    dataset.PatientBirthDate = ""
+    dataset.StudyDate = "22000101"
+    dataset.StudyTime = "000000"
+    dataset.StudyID = plan.study_id
+    dataset.AccessionNumber = ""
+    dataset.ReferringPhysicianName = ""
+    dataset.SeriesNumber = 1
+    dataset.InstanceNumber = 1
+    dataset.BodyPartExamined = "CHEST"
+    dataset.ViewPosition = "PA"
+    dataset.PatientOrientation = ["L", "F"]
+    dataset.ImageLaterality = "U"
+    dataset.BurnedInAnnotation = "NO"
+    dataset.PixelSpacing = [round(_FULL_SPACING_MM * FULL_LONG_SIDE_PX / max(pixels.shape), 4)] * 2
+    dataset.SamplesPerPixel = 1
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
+    dataset.PixelRepresentation = 0
+    inverted = plan.presentation.inverted
+    dataset.PhotometricInterpretation = "MONOCHROME1" if inverted else "MONOCHROME2"
+    dataset.PresentationLUTShape = "INVERSE" if inverted else "IDENTITY"
+    dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = 0, 1, "US"
+    windows = plan.presentation.windows
+    if len(windows) == 1:
+        dataset.WindowCenter, dataset.WindowWidth = windows[0]
+    elif windows:
+        dataset.WindowCenter, dataset.WindowWidth = (list(values) for values in zip(*windows, strict=True))
+        dataset.WindowCenterWidthExplanation = ["NORMAL", "HARDER"][: len(windows)]
+    dataset.PixelData = stored_values(pixels, plan.presentation).astype("<u2").tobytes()
+    dataset["PixelData"].VR = "OW"
+    pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+
+
+def _uid(plan: CasePlan, level: int) -> str:
+    """A UID under 2.25 (a number of up to 128 bits) that follows from the film's made-up id."""
+    digits = plan.dicom_id.replace("-", "")[:30]
+    return f"2.25.{int(digits, 16) * 10 + level}"

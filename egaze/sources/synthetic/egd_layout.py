@@ -1,0 +1,54 @@
+"""The layout of EGD-CXR's tables beside MIMIC-CXR's tree of DICOM files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from egaze.sources.synthetic.dicom_file import write_dicom
+from egaze.sources.synthetic.film import Film
+from egaze.sources.synthetic.gaze_table import fixation_table
+from egaze.sources.synthetic.landmarks import anatomical_boxes
+from egaze.sources.synthetic.master_sheet import boxes_table, film_path, sheet_row, sheet_table
+from egaze.sources.synthetic.picture_file import write_mask
+from egaze.sources.synthetic.plan import CasePlan, tracker_seeds
+from egaze.sources.synthetic.reading import Reading
+from egaze.sources.synthetic.scanpath import Scanpath
+
+
+def places(out: Path) -> tuple[Path, Path]:
+    """The folders of the tables and of the films."""
+    return out / "gaze", out / "images"
+
+
+def prepare(folder: Path, plans: Sequence[CasePlan]) -> None:
+    """Make every folder that the films go to."""
+    for plan in plans:
+        (folder / "images" / film_path(plan)).parent.mkdir(parents=True, exist_ok=True)
+    for name in ("gaze", "findings"):
+        (folder / name).mkdir(exist_ok=True)
+
+
+def write_film(folder: Path, plan: CasePlan, film: Film) -> None:
+    """Write the film and its finding mask."""
+    write_dicom(folder / "images" / film_path(plan), film.pixels, plan, film.chest.body.female)
+    write_mask(folder / "findings" / f"{plan.dicom_id}.png", film.finding)
+
+
+def reading(plan: CasePlan, film: Film, scanpath: Scanpath, rng: np.random.Generator) -> Reading:
+    """The case's rows."""
+    row = sheet_row(plan, film.signs, film.chest.body.female, film.chest.heart_ratio(), rng)
+    return Reading(scanpath, row, anatomical_boxes(film))
+
+
+def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None:
+    """Write master_sheet.csv, fixations.csv and bounding_boxes.csv."""
+    gaze = folder / "gaze"
+    sheet_table([reading.sheet_row for reading in readings]).write_csv(gaze / "master_sheet.csv")
+    rng = np.random.default_rng(tracker_seeds(seed))
+    fixations = fixation_table(plans, [reading.scanpath for reading in readings], rng)
+    fixations.write_csv(gaze / "fixations.csv", float_precision=5)
+    boxes = boxes_table([(plan.dicom_id, reading.boxes) for plan, reading in zip(plans, readings, strict=True)])
+    boxes.write_csv(gaze / "bounding_boxes.csv")

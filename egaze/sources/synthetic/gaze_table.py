@@ -1,0 +1,156 @@
+"""fixations.csv with the tracker's 37 columns, its sessions and its calibration cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from egaze.sources.synthetic.plan import CasePlan
+from egaze.sources.synthetic.scanpath import Scanpath
+from egaze.sources.synthetic.screen import HEIGHT_PX, WIDTH_PX, ScreenFit
+
+COLUMNS = (
+    "SESSION_ID", "MEDIA_ID", "DICOM_ID", "CNT", "Time (in secs)", "TIMETICK(f=10000000)", "FPOGX",
+    "FPOGY", "FPOGS", "FPOGD", "FPOGID", "FPOGV", "BPOGX", "BPOGY", "BPOGV", "LPCX", "LPCY", "LPD", "LPS",
+    "LPV", "RPCX", "RPCY", "RPD", "RPS", "RPV", "BKID", "BKDUR", "BKPMIN", "LPMM", "LPMMV", "RPMM", "RPMMV",
+    "SACCADE_MAG", "SACCADE_DIR", "VID_FRAME", "X_ORIGINAL", "Y_ORIGINAL",
+)  # fmt: skip
+_WHOLE = {
+    "SESSION_ID", "MEDIA_ID", "CNT", "TIMETICK(f=10000000)", "FPOGID", "FPOGV", "BPOGV", "LPV", "RPV", "BKID",
+    "BKPMIN", "LPMMV", "RPMMV", "VID_FRAME", "X_ORIGINAL", "Y_ORIGINAL",
+}  # fmt: skip
+_SESSION_FILMS = 30
+_SAMPLE_HZ = 60
+_TICKS_PER_S = 10_000_000
+_CUT = 5  # characters that a calibration card's id lacks
+_CUT_MORE = 9  # and one card's lacks more
+
+
+def fixation_table(plans: Sequence[CasePlan], scanpaths: Sequence[Scanpath], rng: np.random.Generator) -> pl.DataFrame:
+    """Every fixation of every reading, session by session.
+
+    A session opens with a calibration card, and a long one has a second: their rows carry the id of the film
+    that follows, cut short. A few rows belong to films that the master sheet does not know.
+    """
+    order = rng.permutation(len(plans))
+    blocks: list[dict[str, np.ndarray]] = []
+    cards = 0
+    for session, start in enumerate(range(0, len(order), _SESSION_FILMS)):
+        films = order[start : start + _SESSION_FILMS]
+        again = len(films) // 2 if len(films) > 6 and session % 2 == 0 else -1
+        state = _Tracker(session + 1, int(rng.integers(10**11, 10**12)))
+        for place, case in enumerate(films):
+            plan = plans[case]
+            if place in (0, again):
+                cards += 1
+                cut = _CUT_MORE if cards == 2 else _CUT
+                blocks.append(state.record(plan.dicom_id[:-cut], _card(rng), None, rng))
+            if session == 0 and place == min(3, len(films) - 1):
+                stranger = plan.dicom_id[:-12] + f"{int(rng.integers(16**11, 16**12)):012x}"
+                blocks.append(state.record(stranger, _head(scanpaths[case], 6), None, rng))
+            fit = ScreenFit.of(plan.rows_px, plan.columns_px)
+            blocks.append(state.record(plan.dicom_id, scanpaths[case], fit, rng))
+    joined = {name: np.concatenate([block[name] for block in blocks]) for name in COLUMNS}
+    return pl.DataFrame([pl.Series(name, values, dtype=_dtype(name)) for name, values in joined.items()])
+
+
+def _dtype(name: str) -> type[pl.DataType]:
+    return pl.String if name == "DICOM_ID" else pl.Int64 if name in _WHOLE else pl.Float64
+
+
+def _card(rng: np.random.Generator) -> Scanpath:
+    """Gaze on a calibration card: a few looks about the middle of the screen."""
+    count = int(rng.integers(4, 8))
+    duration = np.round(rng.uniform(0.4, 1.2, count), 5)
+    onset = np.round(np.cumsum(np.concatenate([[0.05], duration[:-1] + 0.04])), 5)
+    x, y = np.round(rng.normal(0.5, 0.008, count), 5), np.round(rng.normal(0.5, 0.012, count), 5)
+    return Scanpath(x, y, onset, duration, np.ones(count, bool))
+
+
+def _head(path: Scanpath, count: int) -> Scanpath:
+    return Scanpath(
+        path.screen_x[:count],
+        path.screen_y[:count],
+        path.onset_s[:count],
+        path.duration_s[:count],
+        path.valid[:count],
+    )
+
+
+class _Tracker:
+    """The tracker's running counters within one session."""
+
+    def __init__(self, session: int, tick: int) -> None:
+        self._session = session
+        self._media = 0
+        self._tick = tick
+        self._fixation = 1
+        self._blink = 1
+
+    def record(
+        self, dicom_id: str, path: Scanpath, fit: ScreenFit | None, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """The rows of one image; a row is the last gaze sample of its fixation."""
+        count = len(path)
+        time = np.round(path.onset_s + path.duration_s, 5)
+        blinked = rng.random(count) < 0.05
+        pupils = rng.normal(3.4, 0.25) + 0.06 * rng.normal(size=(2, count))
+        scale = rng.normal(1.0, 0.03, (2, count))
+        head = rng.normal([0.38, 0.48, 0.62, 0.48], 0.01)[:, None] + 0.003 * rng.normal(size=(4, count))
+        seen = (rng.random((2, count)) > 0.02).astype(np.int64)
+        step_x = np.diff(path.screen_x * WIDTH_PX, prepend=path.screen_x[0] * WIDTH_PX)
+        step_y = np.diff(path.screen_y * HEIGHT_PX, prepend=path.screen_y[0] * HEIGHT_PX)
+        if fit is None:
+            # Cards and unknown films were never mapped to a radiograph.
+            x, y = np.full(count, -2), np.full(count, -2)
+        else:
+            x, y = fit.original(path.screen_x, path.screen_y)
+            # Off the film the dataset has -2 and, now and then, -1.
+            rare = (x < 0) & (rng.random(count) < 0.1)
+            x, y = np.where(rare, -1, x), np.where(rare, -1, y)
+        rows = {
+            "SESSION_ID": np.full(count, self._session),
+            "MEDIA_ID": np.full(count, self._media),
+            "DICOM_ID": np.full(count, dicom_id, dtype=object),
+            "CNT": np.rint(time * _SAMPLE_HZ).astype(np.int64),
+            "Time (in secs)": time,
+            "TIMETICK(f=10000000)": self._tick + np.rint(time * _TICKS_PER_S).astype(np.int64),
+            "FPOGX": path.screen_x,
+            "FPOGY": path.screen_y,
+            "FPOGS": path.onset_s,
+            "FPOGD": path.duration_s,
+            "FPOGID": self._fixation + np.arange(count),
+            "FPOGV": path.valid.astype(np.int64),
+            "BPOGX": path.screen_x + rng.normal(0, 0.004, count),
+            "BPOGY": path.screen_y + rng.normal(0, 0.006, count),
+            "BPOGV": (rng.random(count) > 0.03).astype(np.int64),
+            "LPCX": head[0],
+            "LPCY": head[1],
+            "LPD": 6.2 * pupils[0],
+            "LPS": scale[0],
+            "LPV": seen[0],
+            "RPCX": head[2],
+            "RPCY": head[3],
+            "RPD": 6.2 * pupils[1],
+            "RPS": scale[1],
+            "RPV": seen[1],
+            "BKID": np.where(blinked, self._blink + np.cumsum(blinked), 0),
+            "BKDUR": np.where(blinked, rng.uniform(0.08, 0.25, count), 0.0),
+            "BKPMIN": rng.integers(5, 25, count),
+            "LPMM": pupils[0],
+            "LPMMV": seen[0],
+            "RPMM": pupils[1],
+            "RPMMV": seen[1],
+            "SACCADE_MAG": np.hypot(step_x, step_y),
+            "SACCADE_DIR": np.rad2deg(np.arctan2(-step_y, step_x)) % 360,
+            "VID_FRAME": np.rint(time * 10).astype(np.int64),
+            "X_ORIGINAL": x,
+            "Y_ORIGINAL": y,
+        }
+        self._media += 1
+        self._fixation += count
+        self._blink += int(blinked.sum())
+        self._tick += int((time[-1] + rng.uniform(2, 8)) * _TICKS_PER_S)
+        return rows

@@ -1,0 +1,16 @@
+"""What is left of a case once its film is on disk: the rows that go into the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from egaze.sources.synthetic.scanpath import Scanpath
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One case's gaze and, for layouts that have them, its master sheet record and anatomical boxes."""
+
+    scanpath: Scanpath
+    sheet_row: dict | None = None
+    boxes: dict[str, tuple[int, int, int, int]] | None = None

@@ -1,0 +1,60 @@
+"""The layout of plain tables beside 16-bit PNG films."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from egaze.sources.synthetic.film import Film
+from egaze.sources.synthetic.picture_file import write_grey16, write_mask
+from egaze.sources.synthetic.plan import CasePlan
+from egaze.sources.synthetic.reading import Reading
+from egaze.sources.synthetic.scanpath import Scanpath
+from egaze.sources.synthetic.screen import HEIGHT_PX, WIDTH_PX, ScreenFit
+
+
+def places(out: Path) -> tuple[Path, Path]:
+    """The folders of the tables and of the films."""
+    return out, out / "images"
+
+
+def case_id(plan: CasePlan) -> str:
+    return f"case-{plan.index:05d}"
+
+
+def prepare(folder: Path, plans: Sequence[CasePlan]) -> None:
+    """Make the folders that the films go to."""
+    for name in ("images", "findings"):
+        (folder / name).mkdir()
+
+
+def write_film(folder: Path, plan: CasePlan, film: Film) -> None:
+    """Write the film and its finding mask."""
+    write_grey16(folder / "images" / f"{case_id(plan)}.png", film.pixels)
+    write_mask(folder / "findings" / f"{case_id(plan)}.png", film.finding)
+
+
+def reading(plan: CasePlan, film: Film, scanpath: Scanpath, rng: np.random.Generator) -> Reading:
+    """The case's rows."""
+    return Reading(scanpath)
+
+
+def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None:
+    """Write cases.csv and fixations.csv; fixations that the tracker marked invalid are left out."""
+    cases = [
+        (case_id(plan), f"images/{case_id(plan)}.png", f"patient-{plan.patient:05d}", plan.label) for plan in plans
+    ]
+    names = dict.fromkeys(("case_id", "image", "patient_id", "label"), pl.String)
+    pl.DataFrame(cases, schema=names, orient="row").write_csv(folder / "cases.csv")
+    parts = []
+    for plan, case in zip(plans, readings, strict=True):
+        path = case.scanpath
+        fit = ScreenFit.of(plan.rows_px, plan.columns_px)
+        x_px, y_px = fit.to_film(path.screen_x * WIDTH_PX, path.screen_y * HEIGHT_PX)
+        part = pl.DataFrame({"x_px": x_px, "y_px": y_px, "duration_s": path.duration_s, "onset_s": path.onset_s})
+        part = part.filter(pl.Series(path.valid)).select(pl.lit(case_id(plan)).alias("case_id"), pl.all())
+        parts.append(part)
+    pl.concat(parts).write_csv(folder / "fixations.csv", float_precision=4)

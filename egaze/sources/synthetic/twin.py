@@ -1,0 +1,170 @@
+"""The whole twin: films, gaze and findings of many cases, written to one new folder."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from egaze.atomic import new_directory
+from egaze.errors import SourceError
+from egaze.sources.synthetic import egd_layout, table_layout
+from egaze.sources.synthetic.anatomy import draw_body
+from egaze.sources.synthetic.film import draw_pose, make_film
+from egaze.sources.synthetic.findings import CLASSES, draw_signs
+from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX, CasePlan, case_seeds, patient_seeds, plan_cases
+from egaze.sources.synthetic.reading import Reading
+from egaze.sources.synthetic.scanpath import read_film
+
+LAYOUTS = {"egd-cxr": egd_layout, "table": table_layout}
+DEFAULT_LONG_SIDE_PX = 1024
+MIN_LONG_SIDE_PX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticSummary:
+    """Where a twin lies.
+
+    Attributes:
+        out: the folder.
+        layout: "egd-cxr" or "table".
+        tables: the folder of the tables.
+        images: the folder of the films.
+        findings: the folder of the true finding masks, for evaluation only.
+        films: how many films each class has.
+        patients: how many patients there are.
+    """
+
+    out: Path
+    layout: str
+    tables: Path
+    images: Path
+    findings: Path
+    films: dict[str, int]
+    patients: int
+
+
+def synthesize(
+    out: Path | str,
+    *,
+    cases: int,
+    seed: int = 0,
+    layout: str = "egd-cxr",
+    difficulty: float = 0.5,
+    long_side_px: int = DEFAULT_LONG_SIDE_PX,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> SyntheticSummary:
+    """Write a synthetic twin of EGD-CXR: phantom films with a reader's gaze, in a real dataset's layout.
+
+    The same arguments give the same bytes (under the same versions of the libraries), whatever `workers` is.
+    The folder exists whole or not at all.
+
+    Args:
+        out: a new or empty folder.
+        cases: number of films; the classes Normal, CHF and pneumonia share them evenly.
+        seed: 0 or more.
+        layout: "egd-cxr" for the tables of EGD-CXR beside MIMIC-CXR's tree of DICOM files, "table" for plain
+            tables beside 16-bit PNG files.
+        difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
+        long_side_px: pixels on a film's long side; 3056 is the real films' size.
+        workers: processes; 1 works in this one.
+        progress: called with (films done, films in all) after each film.
+
+    Raises:
+        SourceError: an argument out of its range.
+        EgazeError: `out` is there and not empty, or cannot be written.
+    """
+    _check(cases, seed, layout, difficulty, long_side_px, workers)
+    out = Path(out)
+    plans = plan_cases(cases, seed, long_side_px)
+    with new_directory(out) as folder:
+        LAYOUTS[layout].prepare(folder, plans)
+        jobs = [_Job(plan, seed, difficulty, layout, folder) for plan in plans]
+        readings = []
+        for done, reading in enumerate(_run(jobs, workers), start=1):
+            readings.append(reading)
+            if progress is not None:
+                progress(done, cases)
+        LAYOUTS[layout].write_tables(folder, plans, readings, seed)
+        (folder / "SYNTHETIC.txt").write_text(_notice(cases, seed, difficulty, long_side_px), encoding="utf-8")
+    tables, images = LAYOUTS[layout].places(out)
+    films = {label: sum(plan.label == label for plan in plans) for label in CLASSES}
+    patients = len({plan.patient_id for plan in plans})
+    return SyntheticSummary(out, layout, tables, images, out / "findings", films, patients)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    plan: CasePlan
+    seed: int
+    difficulty: float
+    layout: str
+    folder: Path
+
+
+def _make(job: _Job) -> Reading:
+    """Draw, expose, read and write one case, in any process: all is drawn from the seed and the index."""
+    plan = job.plan
+    pose_seed, signs_seed, film_seed, gaze_seed, sheet_seed = case_seeds(job.seed, plan.index).spawn(5)
+    body = draw_body(np.random.default_rng(patient_seeds(job.seed, plan.patient)))
+    pose = draw_pose(np.random.default_rng(pose_seed), body, plan.rows_px >= plan.columns_px)
+    signs = draw_signs(np.random.default_rng(signs_seed), plan.label, job.difficulty)
+    film = make_film(body, pose, signs, (plan.rows_px, plan.columns_px), film_seed)
+    scanpath = read_film(film, np.random.default_rng(gaze_seed))
+    layout = LAYOUTS[job.layout]
+    layout.write_film(job.folder, plan, film)
+    return layout.reading(plan, film, scanpath, np.random.default_rng(sheet_seed))
+
+
+def _run(jobs: list[_Job], workers: int) -> Iterator[Reading]:
+    if min(workers, len(jobs)) == 1:
+        yield from map(_make, jobs)
+        return
+    # Spawned, not forked: the caller may hold threads and locks.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+        try:
+            yield from pool.map(_make, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
+        except BrokenProcessPool as error:
+            raise SourceError(
+                "a worker process died while it made films (out of memory?); try fewer workers"
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _check(cases: int, seed: int, layout: str, difficulty: float, long_side_px: int, workers: int) -> None:
+    if cases < 1:
+        raise SourceError(f"cases must be 1 or more, got {cases}")
+    if seed < 0:
+        raise SourceError(f"seed must be 0 or more, got {seed}")
+    if layout not in LAYOUTS:
+        raise SourceError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+    if not 0 <= difficulty <= 1:
+        raise SourceError(f"difficulty must lie in 0..1, got {difficulty}")
+    if not MIN_LONG_SIDE_PX <= long_side_px <= FULL_LONG_SIDE_PX:
+        raise SourceError(f"long_side_px must lie in {MIN_LONG_SIDE_PX}..{FULL_LONG_SIDE_PX}, got {long_side_px}")
+    if workers < 1:
+        raise SourceError(f"workers must be 1 or more, got {workers}")
+
+
+def _notice(cases: int, seed: int, difficulty: float, long_side_px: int) -> str:
+    try:
+        made_by = f"egaze {version('egaze')}"
+    except PackageNotFoundError:
+        made_by = "egaze"
+    return (
+        "Everything in this folder is synthetic: phantom films, invented readers, made-up ids. It shows no\n"
+        "person, says nothing about any patient, and cannot tell how a model does on real films.\n\n"
+        f"made by: {made_by}\ncases: {cases}\nseed: {seed}\n"
+        f"difficulty: {difficulty}\nlong_side_px: {long_side_px}\n\n"
+        "findings/ holds the true finding masks (255 where the signs are), for evaluation only.\n"
+    )

@@ -1,0 +1,155 @@
+"""The program as a user runs it, in its own process where the exit code matters."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from egaze.cli import COMMANDS, cli
+
+
+def egaze(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "egaze", *map(str, arguments)], capture_output=True, text=True, **options
+    )
+
+
+def sub_commands():
+    for name in COMMANDS:
+        command = cli.get_command(None, name)
+        yield (name,)
+        yield from ((name, sub) for sub in getattr(command, "commands", {}))
+
+
+@pytest.mark.parametrize("path", [(), *sub_commands()], ids=" ".join)
+def test_every_command_explains_itself_with_an_example(path):
+    result = CliRunner().invoke(cli, [*path, "--help"])
+    assert result.exit_code == 0
+    examples = result.output.partition("Example:")[2]
+    assert " ".join(["egaze", *path[:1]]) in examples
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["train"],
+        ["train", "study"],
+        ["train", "study", "--out", "run", "--device", "abacus"],
+        ["prepare", "egd-cxr", "--out", "study"],
+        ["prepare", "table", "cases.csv"],
+        ["prepare", "--out", "study"],
+        ["prepare", "dicom", "--out", "study"],
+        ["prepare", "table", "cases.csv", "--out", "study", "--size", "7"],
+        ["study", "split", "study", "--ratio", "lots"],
+        ["evaluate", "run", "--split", "exam"],
+        ["predict", "model.pt"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2(arguments):
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2, result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["prepare", "table", "none.csv", "--out", "study"], "none.csv: no such table"),
+        (["prepare", "egd-cxr", "--gaze", ".", "--images", ".", "--out", "study"], "master_sheet.csv is missing"),
+        (["train", "none", "--out", "run"], "none: not a prepared study"),
+        (["evaluate", "none"], "none: not a training run"),
+        (["check", "none.pt"], "none.pt: no such file"),
+        (["predict", "none.pt", "film.png"], "none.pt: no such file"),
+    ],
+)
+def test_a_failure_is_1_with_one_line(tmp_path, arguments, message):
+    done = egaze(*arguments, cwd=tmp_path)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("egaze: error: ") and message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_version_and_info():
+    done = egaze("--version")
+    assert done.returncode == 0 and re.fullmatch(r"egaze, version \d+\.\d+\.\d+\n", done.stdout)
+    result = CliRunner().invoke(cli, ["info"])
+    assert "joint" in result.output and "JPEG 2000" in result.output and "no decoder" not in result.output
+
+
+def test_study_commands(study):
+    shown = CliRunner().invoke(cli, ["study", "show", str(study.path)]).output
+    assert "48 cases" in shown and "pneumonia" in shown and "calibration card" in shown
+    assert "whole" in CliRunner().invoke(cli, ["study", "verify", str(study.path)]).output
+
+
+def test_a_damaged_study_fails_verification(study, tmp_path):
+    import shutil
+
+    shutil.copytree(study.path, tmp_path / "study")
+    with (tmp_path / "study" / "images.npy").open("ab") as file:
+        file.write(b"x")
+    done = egaze("study", "verify", tmp_path / "study")
+    assert done.returncode == 1 and "damaged or changed: images.npy" in done.stderr
+
+
+def test_the_road_from_films_to_predictions(twin, tmp_path):
+    """prepare, split, train, evaluate, report, export, check, predict."""
+
+    def ok(*arguments):
+        done = egaze(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    prepared = ok(
+        "prepare", "egd-cxr", "--gaze", twin.tables, "--images", twin.images, "--out", "study", "--size", "48"
+    )
+    assert "48 cases" in prepared and "calibration card" in prepared
+    assert "test" in ok("study", "split", "study", "--seed", "42")
+    tiny = ("input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1")
+    lines = ok("train", "study", "--out", "run", *(f"--set={item}" for item in tiny)).splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1]
+    evaluated = ok("evaluate", "run")
+    assert "synthetic data" in evaluated and "centre bias" in evaluated and "Watanabe et al. 2022" in evaluated
+    assert "report.html" in ok("report", "run")
+    assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
+    assert "normal, chf, pneumonia" in ok("export", "run", "model.pt")
+    assert "have the digest" in ok("check", "model.pt")
+    films = sorted(twin.images.rglob("*.dcm"))[:2]
+    np.save(tmp_path / "film.npy", np.zeros((20, 30), np.uint16))
+    answers = json.loads(ok("predict", "model.pt", *films, "film.npy", "--json", "--out", "maps"))["predictions"]
+    assert len(answers) == 3
+    for answer in answers:
+        assert sum(answer["class_probs"].values()) == pytest.approx(1, abs=1e-5)
+        assert np.load(tmp_path / answer["heatmap_npy"]).shape == (32, 32)
+    bad = egaze("predict", "model.pt", "none.png", films[0], cwd=tmp_path)
+    assert bad.returncode == 1 and "none.png" in bad.stderr and films[0].name in bad.stdout
+
+
+def test_no_identity_is_told(twin, tmp_path):
+    """Patients' names and ids of the films reach neither output nor any file, but for the case ids."""
+    tiny = ("input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1")
+    outputs = []
+    for arguments in (
+        ["-v", "prepare", "egd-cxr", "--gaze", twin.tables, "--images", twin.images, "--out", "study", "--size", "32"],
+        ["-v", "train", "study", "--out", "run", *(f"--set={item}" for item in tiny)],
+        ["-v", "evaluate", "run"],
+        ["-v", "report", "run"],
+        ["-v", "export", "run", "model.pt"],
+    ):
+        done = egaze(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        outputs += [done.stdout.encode(), done.stderr.encode()]
+    import pydicom
+
+    headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in twin.images.rglob("*.dcm")]
+    identities = {str(header.PatientID) for header in headers} | {str(header.PatientName) for header in headers}
+    written = outputs + [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert identities - {""}
+    for identity in identities - {""}:
+        assert not any(identity.encode() in content for content in written), identity

@@ -1,0 +1,65 @@
+"""`egaze synthesize` from outside."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from egaze.cli.synthesize import FULL_SIZE_PX, command
+from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX
+from egaze.sources.synthetic.twin import LAYOUTS
+
+
+def test_it_writes_a_twin_and_says_what_to_do_next(tmp_path: Path) -> None:
+    out = tmp_path / "a twin"
+    result = CliRunner().invoke(command, [str(out), "--cases", "3", "--long-side-px", "64", "--workers", "1"])
+    assert result.exit_code == 0, result.output
+    assert f"egaze prepare egd-cxr --gaze '{out}/gaze' --images '{out}/images' --out STUDY" in result.stdout
+    assert "1 Normal, 1 CHF, 1 pneumonia" in result.stdout
+    assert result.stderr == ""
+    assert len(list((out / "images").rglob("*.dcm"))) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--cases", "0"], [], ["--cases", "3", "--difficulty", "2"], ["--cases", "3", "--layout", "png"]],
+)
+def test_wrong_usage_exits_with_2(tmp_path: Path, wrong: list[str]) -> None:
+    result = CliRunner().invoke(command, [str(tmp_path / "out"), *wrong])
+    assert result.exit_code == 2
+    assert "Usage:" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_in_use_is_one_line_and_exit_1(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from egaze.cli import main; main()",
+            "synthesize",
+            str(tmp_path),
+            "--cases",
+            "1",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert "already exists" in run.stderr
+
+
+def test_help_shows_an_example_and_the_constants_agree() -> None:
+    result = CliRunner().invoke(command, ["--help"])
+    assert "Example:" in result.stdout
+    assert FULL_SIZE_PX == FULL_LONG_SIDE_PX
+    layout = next(option for option in command.params if option.name == "layout")
+    assert set(layout.type.choices) == set(LAYOUTS)

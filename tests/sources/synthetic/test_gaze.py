@@ -1,0 +1,139 @@
+"""fixations.csv: the tracker's columns, the published map, the traps, and gaze that makes sense."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pydicom
+from PIL import Image
+
+from egaze.sources.synthetic.anatomy import draw_body
+from egaze.sources.synthetic.film import draw_pose, make_film
+from egaze.sources.synthetic.findings import PNEUMONIA, draw_signs
+from egaze.sources.synthetic.scanpath import read_film
+from egaze.sources.synthetic.screen import ScreenFit
+
+COLUMNS = (
+    "SESSION_ID,MEDIA_ID,DICOM_ID,CNT,Time (in secs),TIMETICK(f=10000000),FPOGX,FPOGY,FPOGS,FPOGD,FPOGID,"
+    "FPOGV,BPOGX,BPOGY,BPOGV,LPCX,LPCY,LPD,LPS,LPV,RPCX,RPCY,RPD,RPS,RPV,BKID,BKDUR,BKPMIN,LPMM,LPMMV,RPMM,RPMMV,SACCADE_MAG,"
+    "SACCADE_DIR,VID_FRAME,X_ORIGINAL,Y_ORIGINAL"
+)
+
+
+def test_the_columns_in_order(twin) -> None:
+    assert len(COLUMNS.split(",")) == 37
+    with open(twin.summary.tables / "fixations.csv") as stream:
+        assert stream.readline().rstrip("\n") == COLUMNS
+
+
+def test_original_pixels_follow_the_published_map_in_every_row(twin) -> None:
+    sheet = {
+        row["dicom_id"]: (row, path) for row, path in zip(twin.sheet.iter_rows(named=True), twin.films, strict=True)
+    }
+    mapped = outside = 0
+    for row in twin.fixations.iter_rows(named=True):
+        if row["DICOM_ID"] not in sheet:
+            continue
+        record, path = sheet[row["DICOM_ID"]]
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
+        height, width = header.Rows + header.Rows % 2, header.Columns + header.Columns % 2
+        left, right = record["image_left_pad"], record["image_right_pad"]
+        top, bottom = record["image_top_pad"], record["image_bottom_pad"]
+        ex, ey = row["FPOGX"] * 1920, row["FPOGY"] * 1080
+        if left < ex < 1920 - right and top < ey < 1080 - bottom:
+            mapped += 1
+            assert row["X_ORIGINAL"] == int(width / (1920 - left - right) * (ex - left))
+            assert row["Y_ORIGINAL"] == int(height / (1080 - top - bottom) * (ey - top))
+        else:
+            outside += 1
+            assert row["X_ORIGINAL"] == row["Y_ORIGINAL"]
+            assert row["X_ORIGINAL"] in (-2, -1)
+    assert mapped > 900
+    assert 10 < outside < 0.1 * mapped
+    assert set(twin.fixations.filter(pl.col("X_ORIGINAL") < 0)["X_ORIGINAL"]) == {-1, -2}
+
+
+def test_times_and_counters_agree(twin) -> None:
+    table = twin.fixations
+    time = table["Time (in secs)"].to_numpy()
+    assert np.allclose(time, (table["FPOGS"] + table["FPOGD"]).to_numpy(), atol=1e-4)
+    assert (np.abs(table["CNT"].to_numpy() - 60 * time) <= 0.51).all()
+    assert table["FPOGD"].min() > 0
+    for _, film in table.group_by("SESSION_ID", "MEDIA_ID"):
+        assert film["DICOM_ID"].n_unique() == 1
+        assert film["FPOGS"].min() < 1, "time restarts for every image"
+        assert (film["FPOGS"].to_numpy()[1:] >= time_of_end(film)[:-1] - 1e-4).all()
+    for _, session in table.group_by("SESSION_ID"):
+        assert (np.diff(session["TIMETICK(f=10000000)"].to_numpy()) > 0).all()
+        assert (np.diff(session["FPOGID"].to_numpy()) == 1).all()
+    assert 0 < (table["FPOGV"] == 0).mean() < 0.05
+
+
+def time_of_end(film: pl.DataFrame) -> np.ndarray:
+    return (film["FPOGS"] + film["FPOGD"]).to_numpy()
+
+
+def test_calibration_cards_carry_a_films_id_cut_short(twin) -> None:
+    known = twin.sheet["dicom_id"].to_list()
+    ids = twin.fixations["DICOM_ID"].unique().to_list()
+    cut = [name for name in ids if len(name) < 44]
+    assert {len(name) for name in cut} == {35, 39}
+    assert all(sum(full.startswith(name) for full in known) == 1 for name in cut)
+    cards = twin.fixations.filter(pl.col("DICOM_ID").is_in(cut))
+    assert (cards["X_ORIGINAL"] == -2).all()
+    assert cards["FPOGX"].is_between(0.4, 0.6).all()
+    strangers = [name for name in ids if len(name) == 44 and name not in known]
+    assert len(strangers) == 1
+    assert set(known) <= set(ids)
+
+
+def test_about_45_fixations_of_log_normal_durations(twin) -> None:
+    known = twin.fixations.filter(pl.col("DICOM_ID").is_in(twin.sheet["dicom_id"].implode()))
+    counts = known.group_by("DICOM_ID").len()["len"]
+    assert 41 < counts.mean() < 49
+    assert counts.min() >= 20
+    assert 4 < counts.std() < 14
+    logarithm = np.log(known["FPOGD"].to_numpy())
+    assert 0.25 < np.exp(logarithm.mean()) < 0.45
+    skew = ((logarithm - logarithm.mean()) ** 3).mean() / logarithm.std() ** 3
+    assert abs(skew) < 0.4
+    assert 0.4 < logarithm.std() < 0.7
+
+
+def test_gaze_dwells_on_the_findings_and_spares_the_dark(twin) -> None:
+    gains = {"CHF": [], "pneumonia": []}
+    lung_share = []
+    boxes = pl.read_csv(twin.summary.tables / "bounding_boxes.csv")
+    for row in twin.sheet.iter_rows(named=True):
+        own = twin.fixations.filter((pl.col("DICOM_ID") == row["dicom_id"]) & (pl.col("X_ORIGINAL") >= 0))
+        x, y, dwell = (own[name].to_numpy() for name in ("X_ORIGINAL", "Y_ORIGINAL", "FPOGD"))
+        lungs = boxes.filter((pl.col("dicom_id") == row["dicom_id"]) & pl.col("bbox_name").str.contains("lung$"))
+        chest = (x > lungs["x1"].min()) & (x < lungs["x2"].max()) & (y > lungs["y1"].min()) & (y < lungs["y2"].max())
+        lung_share.append((dwell * chest).sum() / dwell.sum())
+        with Image.open(twin.summary.findings / f"{row['dicom_id']}.png") as picture:
+            mask = np.asarray(picture) > 0
+        for label, gain in gains.items():
+            if row[label]:
+                inside = mask[np.minimum(y, mask.shape[0] - 1), np.minimum(x, mask.shape[1] - 1)]
+                gain.append((dwell * inside).sum() / dwell.sum() / mask.mean())
+    assert np.mean(lung_share) > 0.75
+    assert np.median(gains["pneumonia"]) > 4
+    assert np.median(gains["CHF"]) > 2
+
+
+def test_a_reader_sometimes_misses_the_finding() -> None:
+    body = draw_body(np.random.default_rng(1))
+    pose = draw_pose(np.random.default_rng(2), body, True)
+    signs = draw_signs(np.random.default_rng(3), PNEUMONIA, 0.5)
+    film = make_film(body, pose, signs, (192, 160), np.random.SeedSequence(4))
+    fit = ScreenFit.of(192, 160)
+    shares = []
+    for seed in range(80):
+        path = read_film(film, np.random.default_rng(seed))
+        x, y = fit.original(path.screen_x, path.screen_y)
+        on_film = x >= 0
+        hit = film.finding[np.minimum(y, 191), np.minimum(x, 159)] & on_film
+        shares.append(path.duration_s[hit].sum() / path.duration_s.sum())
+    missed = np.mean(np.array(shares) < 0.3 * np.median(shares))
+    assert np.median(shares) > 3 * film.finding.mean()
+    assert 0.02 < missed < 0.35

@@ -1,0 +1,146 @@
+"""The twin as a whole: reproducible, complete, all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pydicom
+import pytest
+from PIL import Image
+
+from egaze.errors import EgazeError, SourceError
+from egaze.sources.synthetic import synthesize, twin
+
+
+def picture(path: Path) -> np.ndarray:
+    with Image.open(path) as film:
+        return np.asarray(film)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("layout", ["egd-cxr", "table"])
+def test_same_seed_gives_the_same_bytes_whatever_the_workers(tmp_path: Path, layout: str) -> None:
+    common = {"cases": 4, "seed": 5, "layout": layout, "long_side_px": 128}
+    synthesize(tmp_path / "one", workers=1, **common)
+    synthesize(tmp_path / "two", workers=2, **common)
+    one = digests(tmp_path / "one")
+    assert len(one) > 4
+    assert one == digests(tmp_path / "two")
+
+
+def test_another_seed_gives_other_ids_films_and_gaze(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        synthesize(tmp_path / str(seed), cases=3, seed=seed, layout="table", long_side_px=128)
+    first, second = digests(tmp_path / "1"), digests(tmp_path / "2")
+    assert first.keys() == second.keys()
+    changed = {name for name in first if first[name] != second[name]}
+    assert {"fixations.csv", "images/case-00000.png", "images/case-00002.png", "SYNTHETIC.txt"} <= changed
+
+
+def test_a_case_does_not_change_with_the_films_size(tmp_path: Path) -> None:
+    for long_side_px in (128, 256):
+        synthesize(tmp_path / str(long_side_px), cases=3, seed=4, layout="table", long_side_px=long_side_px)
+    for name in ("case-00000", "case-00001", "case-00002"):
+        small, large = (
+            np.asarray(
+                Image.fromarray(picture(tmp_path / size / "images" / f"{name}.png")).convert("F").resize((32, 32))
+            )
+            for size in ("128", "256")
+        )
+        assert np.corrcoef(small.ravel(), large.ravel())[0, 1] > 0.98
+
+
+def test_classes_share_the_cases_in_the_sheets_order(twin) -> None:
+    labels = twin.sheet.select("CHF", "pneumonia", "Normal").to_numpy()
+    assert (labels.sum(axis=1) == 1).all()
+    order = labels.argmax(axis=1)
+    assert (np.diff(order) >= 0).all(), "all CHF first, then all pneumonia, then all Normal"
+    assert np.bincount(order).tolist() == [9, 9, 9]
+    assert twin.summary.films == {"Normal": 9, "CHF": 9, "pneumonia": 9}
+
+
+def test_every_film_has_a_finding_mask_of_its_size(twin) -> None:
+    for row, path in zip(twin.sheet.iter_rows(named=True), twin.films, strict=True):
+        mask = picture(twin.summary.findings / f"{row['dicom_id']}.png")
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        assert mask.shape == (header.Rows, header.Columns)
+        assert set(np.unique(mask)) <= {0, 255}
+        assert mask.any() == (row["Normal"] == 0)
+        assert (mask > 0).mean() < 0.35
+
+
+def test_the_table_layout(tmp_path: Path) -> None:
+    summary = synthesize(tmp_path / "out", cases=6, seed=3, layout="table", long_side_px=128)
+    cases = pl.read_csv(summary.tables / "cases.csv")
+    fixations = pl.read_csv(summary.tables / "fixations.csv")
+    assert cases.columns == ["case_id", "image", "patient_id", "label"]
+    assert fixations.columns == ["case_id", "x_px", "y_px", "duration_s", "onset_s"]
+    assert sorted(cases["label"]) == ["CHF", "CHF", "Normal", "Normal", "pneumonia", "pneumonia"]
+    assert set(fixations["case_id"]) == set(cases["case_id"])
+    assert fixations["duration_s"].min() > 0
+    for row in cases.iter_rows(named=True):
+        pixels = picture(summary.tables / row["image"])
+        assert pixels.dtype == np.uint16
+        assert pixels.max() > 30_000, "spread over 16 bits"
+        assert picture(summary.findings / f"{row['case_id']}.png").shape == pixels.shape
+        own = fixations.filter(pl.col("case_id") == row["case_id"])
+        on_film = own["x_px"].is_between(0, pixels.shape[1]) & own["y_px"].is_between(0, pixels.shape[0])
+        assert on_film.mean() > 0.8
+
+
+def test_it_says_that_it_is_synthetic(twin) -> None:
+    notice = (twin.summary.out / "SYNTHETIC.txt").read_text()
+    assert "synthetic" in notice
+    assert "seed: 7" in notice
+    assert "difficulty: 0.5" in notice
+
+
+def test_progress_counts_up_to_all(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    synthesize(tmp_path / "out", cases=2, long_side_px=64, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(twin.LAYOUTS["table"], "write_film", fail)
+    with pytest.raises(EgazeError, match="No space left"):
+        synthesize(tmp_path / "out", cases=2, layout="table", long_side_px=64)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(EgazeError, match="already exists"):
+        synthesize(tmp_path, cases=1, long_side_px=64)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cases": 0},
+        {"seed": -1},
+        {"layout": "dicomdir"},
+        {"difficulty": 1.5},
+        {"long_side_px": 9000},
+        {"workers": 0},
+    ],
+)
+def test_an_argument_out_of_range_is_named(tmp_path: Path, wrong: dict) -> None:
+    name, value = next(iter(wrong.items()))
+    with pytest.raises(SourceError, match=rf"{name} .*{value}"):
+        synthesize(tmp_path / "out", **({"cases": 1} | wrong))
+    assert not (tmp_path / "out").exists()

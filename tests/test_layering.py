@@ -1,0 +1,67 @@
+"""Imports point up: a package knows only those above it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import egaze
+
+# From the top. Packages of one line do not know each other.
+LAYERS = [
+    {"errors", "_core"},
+    {"atomic"},
+    {"gaze", "imaging", "evaluation"},
+    {"sources"},
+    {"study"},
+    {"loading"},
+    {"models"},
+    {"training"},
+    {"assessment", "deploy"},
+    {"report"},
+    {"demo"},
+    {"cli"},
+]
+# Heatmaps, films, tables and metrics are of use where torch is not installed.
+WITHOUT_TORCH = {"errors", "atomic", "gaze", "imaging", "evaluation", "sources", "study"}
+
+ROOT = next(Path(folder) for folder in egaze.__path__ if (Path(folder) / "__init__.py").exists())
+FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in {"__init__", "__main__"})
+
+
+def package_of(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" if node.module == "egaze" else node.module for alias in node.names)
+
+
+def test_every_package_has_its_place():
+    assert {package_of(path) for path in FILES} <= set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_up(path):
+    own = package_of(path)
+    level = next(number for number, layer in enumerate(LAYERS) if own in layer)
+    allowed = set().union(*LAYERS[:level], {own})
+    if own == "cli":
+        allowed |= {"__version__", "cmake_prefix"}
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "egaze":
+            assert len(parts) > 1 and parts[1] in allowed, f"{path} imports {name}"
+        if own in WITHOUT_TORCH:
+            assert parts[0] not in {"torch", "timm", "lightning_fabric"}, f"{path} imports {name}"
+
+
+def test_the_stub_names_what_the_module_has():
+    stub = ast.parse((ROOT / "_core.pyi").read_text(encoding="utf-8"))
+    promised = {node.name for node in stub.body if isinstance(node, ast.FunctionDef)}
+    assert promised == {name for name in dir(egaze._core) if not name.startswith("_")}
