@@ -66,9 +66,7 @@ def run_demo(
         return lambda done, total: progress(what, done, total)
 
     with _step(say, f"synthesize {cases} films with gaze, seed {seed}"):
-        twin = synthesize(
-            out / "twin", cases=cases, seed=seed, workers=workers, progress=counter("making films")
-        )
+        twin = synthesize(out / "twin", cases=cases, seed=seed, workers=workers, progress=counter("making films"))
     with _step(say, "prepare the study"):
         study = prepare_study(
             [EgdCxr(twin.tables, twin.images)],

@@ -39,7 +39,8 @@ def imported(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield from (f"{node.module}.{alias.name}" if node.module == "egaze" else node.module for alias in node.names)
+            names = [f"egaze.{alias.name}" for alias in node.names]
+            yield from names if node.module == "egaze" else [node.module]
 
 
 def test_every_package_has_its_place():

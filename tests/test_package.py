@@ -16,8 +16,9 @@ def test_every_public_name_is_there():
 
 def test_the_c_plus_plus_package_is_installed():
     prefix = egaze.cmake_prefix()
-    for part in ("include/egaze/heatmap.hpp", "lib/cmake/egaze/egazeConfig.cmake", "share/egaze/runtime/CMakeLists.txt"):
-        assert (prefix / part).is_file()
+    assert (prefix / "include/egaze/heatmap.hpp").is_file()
+    assert (prefix / "lib/cmake/egaze/egazeConfig.cmake").is_file()
+    assert (prefix / "share/egaze/runtime/CMakeLists.txt").is_file()
 
 
 def test_without_the_compiled_module_the_error_says_how_to_build_it(tmp_path):

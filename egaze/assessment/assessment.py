@@ -1,8 +1,8 @@
 """What `evaluate` leaves in a run's folder.
 
-    metrics.json         figures with intervals
-    predictions.parquet  one row a case: label, probabilities, agreement of its map with gaze
-    heatmaps.npy         (N, H, W) float16 predicted maps, in the rows' order; absent without a heatmap head
+metrics.json         figures with intervals
+predictions.parquet  one row a case: label, probabilities, agreement of its map with gaze
+heatmaps.npy         (N, H, W) float16 predicted maps, in the rows' order; absent without a heatmap head
 """
 
 from __future__ import annotations

@@ -202,9 +202,7 @@ def _figure(interval: Interval) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in asdict(interval).items()}
 
 
-def _write(
-    out: Path, metrics: dict[str, Any], table: pl.DataFrame, heatmaps: NDArray[np.float16] | None
-) -> Assessment:
+def _write(out: Path, metrics: dict[str, Any], table: pl.DataFrame, heatmaps: NDArray[np.float16] | None) -> Assessment:
     out = Path(out)
     write_file(out / PREDICTIONS, table.write_parquet)
     if heatmaps is not None:

@@ -12,9 +12,7 @@ from egaze.cli import progress
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"])
-)
+@click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"]))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results. [default: RUN/evaluation/SPLIT]")
 def command(run: Path, split: str, out: Path | None) -> None:
     """Measure a run: AUCs with 95 % intervals over patients, published figures beside, and the agreement of its

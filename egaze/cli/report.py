@@ -10,9 +10,7 @@ import click
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="The HTML file. [default: RUN/report.html]")
-@click.option(
-    "--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"])
-)
+@click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"]))
 @click.option("--films", default=60, show_default=True, type=click.IntRange(0), help="Films in the gallery.")
 def command(run: Path, out: Path | None, split: str, films: int) -> None:
     """Write an evaluated run's report as one HTML file that needs no network.

@@ -36,9 +36,7 @@ def show(study: Path) -> None:
     opened = open_study(study)
     manifest, counts = opened.manifest, opened.manifest["counts"]
     click.echo(f"{study}: {len(opened)} cases of {counts['patients']} patients")
-    click.echo(
-        f"  images: {opened.image_size_px} px, fit {manifest['fit']}, presentation {manifest['presentation']}"
-    )
+    click.echo(f"  images: {opened.image_size_px} px, fit {manifest['fit']}, presentation {manifest['presentation']}")
     click.echo(f"  gaze: {counts['with_gaze']} cases, {counts['fixations']} fixations")
     click.echo(f"  split by patient: seed {opened.split.seed}, ratio {':'.join(map(str, opened.split.ratio))}")
     header = "  ".join(f"{name:>12}" for name in opened.class_names)

@@ -17,9 +17,7 @@ from egaze.cli import progress
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: stages.epochs=5.")
 @click.option("--seed", default=0, show_default=True, help="Of weights, order, views and dropout.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option(
-    "--precision", default="32", show_default=True, type=click.Choice(["32", "bf16-mixed", "16-mixed"])
-)
+@click.option("--precision", default="32", show_default=True, type=click.Choice(["32", "bf16-mixed", "16-mixed"]))
 @click.option("--resume", is_flag=True, help="Go on with the run in RUN from its last finished epoch.")
 def command(
     study: Path,

@@ -77,9 +77,7 @@ def _members(archive: bytes) -> dict[str, bytes]:
     hold the paths of the machine that exported."""
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         return {
-            name.partition("/")[2]: opened.read(name)
-            for name in opened.namelist()
-            if not name.endswith(".debug_pkl")
+            name.partition("/")[2]: opened.read(name) for name in opened.namelist() if not name.endswith(".debug_pkl")
         }
 
 

@@ -93,9 +93,7 @@ class Predictor:
             raise ModelFileError(
                 f"{self._path}: gives {tuple(class_probs.shape)} and {tuple(heatmap.shape)}, not what its spec says"
             )
-        return Prediction(
-            class_probs[0].cpu().numpy(), heatmap[0, 0].cpu().numpy(), self.spec.class_names, geometry
-        )
+        return Prediction(class_probs[0].cpu().numpy(), heatmap[0, 0].cpu().numpy(), self.spec.class_names, geometry)
 
     def _read(self, path: str | PathLike[str]) -> NDArray[np.float32]:
         return read_radiograph(path, presentation=self.spec.presentation).pixels

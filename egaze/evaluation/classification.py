@@ -59,9 +59,7 @@ def bootstrap_auc(
     groups = np.arange(len(labels)) if groups is None else groups
     area = _weighted_auc(labels, scores)
     value = float(area(np.ones((1, len(labels))))[0])
-    return bootstrap_interval(
-        area, value, groups, strata=labels, level=level, resamples=resamples, seed=seed
-    )
+    return bootstrap_interval(area, value, groups, strata=labels, level=level, resamples=resamples, seed=seed)
 
 
 def delong_test(labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, *, level: float = 0.95) -> Comparison:
@@ -154,9 +152,7 @@ def _weighted_auc(
     return area
 
 
-def _delong(
-    labels: NDArray[np.int64], scores: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _delong(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Areas (K,) and their covariance (K, K) of K scores on the same N films, by mid-ranks."""
     positive = labels == 1
     m, n = int(positive.sum()), int((~positive).sum())

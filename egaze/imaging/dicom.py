@@ -48,9 +48,7 @@ def _require_one_grey_frame(path: Path, dataset: Dataset) -> None:
     if photometric not in {"MONOCHROME1", "MONOCHROME2"}:
         raise FilmError(f"{path}: photometric interpretation {photometric!r}, expected MONOCHROME1 or MONOCHROME2")
     if not 1 <= int(dataset.BitsStored) <= int(dataset.BitsAllocated) <= 16:
-        raise FilmError(
-            f"{path}: {dataset.BitsStored} of {dataset.BitsAllocated} bits stored, expected at most 16"
-        )
+        raise FilmError(f"{path}: {dataset.BitsStored} of {dataset.BitsAllocated} bits stored, expected at most 16")
 
 
 def _present(path: Path, dataset: Dataset, stored: NDArray[np.integer], policy: str) -> Radiograph:

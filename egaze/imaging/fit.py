@@ -49,6 +49,6 @@ class FitGeometry:
         self, x_px: NDArray[np.floating], y_px: NDArray[np.floating]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Film pixels to unit coordinates of the canvas: 0 is its left or top edge, 1 its right or bottom."""
-        x = (self.left_px + (np.asarray(x_px, np.float64) + 0.5) * self.width_px / self.film_shape[1])
-        y = (self.top_px + (np.asarray(y_px, np.float64) + 0.5) * self.height_px / self.film_shape[0])
+        x = self.left_px + (np.asarray(x_px, np.float64) + 0.5) * self.width_px / self.film_shape[1]
+        y = self.top_px + (np.asarray(y_px, np.float64) + 0.5) * self.height_px / self.film_shape[0]
         return x / self.canvas_shape[1], y / self.canvas_shape[0]

@@ -27,9 +27,7 @@ class Augmentation:
     gain: float = 0.2
     bias: float = 0.05
 
-    def draw(
-        self, seed: int, epoch: int, cases: Sequence[int]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    def draw(self, seed: int, epoch: int, cases: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """One random view a case.
 
         Returns:

@@ -145,9 +145,7 @@ class DeviceLoader:
         rows = np.concatenate([np.arange(begin, end) for begin, end in zip(begins, ends, strict=True)])
         # Pinned memory is recycled by torch's host allocator once the copies that read it have finished.
         pinned = self._device.type != "cpu"
-        image, heatmap = (
-            torch.empty((count, 1, self._size_px, self._size_px), pin_memory=pinned) for _ in range(2)
-        )
+        image, heatmap = (torch.empty((count, 1, self._size_px, self._size_px), pin_memory=pinned) for _ in range(2))
         _core.sample_batch(
             study.images,
             cases,

@@ -85,9 +85,7 @@ class DualHeadUNet(nn.Module):
         class_logits = self.classifier(features[-1].mean(dim=(2, 3)))
         if self.heatmap_head:
             coarse = self.decoder(features[self.first_used :])
-            heatmap_logits = functional.interpolate(
-                coarse, size=image.shape[-2:], mode="bilinear", align_corners=False
-            )
+            heatmap_logits = functional.interpolate(coarse, size=image.shape[-2:], mode="bilinear", align_corners=False)
         else:
             heatmap_logits = image.new_zeros((image.shape[0], 1, image.shape[2], image.shape[3]))
         return DualHeadOutput(class_logits, heatmap_logits)

@@ -80,9 +80,7 @@ def training_curves(log: Sequence[dict[str, Any]]) -> str:
         return _svg(figure, "training and validation losses and validation AUC by epoch")
 
 
-def _curve(
-    axes: Axes, epochs: np.ndarray, log: Sequence[dict[str, Any]], key: str, colour: str, label: str
-) -> None:
+def _curve(axes: Axes, epochs: np.ndarray, log: Sequence[dict[str, Any]], key: str, colour: str, label: str) -> None:
     values = [value if _finite(value := line.get(key)) else np.nan for line in log]
     axes.plot(epochs, values, color=colour, marker=".", linewidth=1.5, label=label)
 

@@ -38,9 +38,7 @@ class Table:
 
     name = "table"
 
-    def __init__(
-        self, cases: Path, fixations: Path | None = None, class_names: Sequence[str] | None = None
-    ) -> None:
+    def __init__(self, cases: Path, fixations: Path | None = None, class_names: Sequence[str] | None = None) -> None:
         self._path = Path(cases)
         self._rows = _read_cases(self._path)
         self.patient_order: Sequence[str] = self._rows["patient_id"].unique(maintain_order=True).to_list()

@@ -63,9 +63,7 @@ def _typed(path: Path, column: pl.Series, dtype: type[pl.DataType], may_be_empty
         record = int(bad.arg_max())  # type: ignore[arg-type]
         value = column[record]
         found = "is empty" if value is None or value == "" else f"holds {value!r}"
-        raise TableError(
-            f"{path}: record {record + 1}, column {column.name!r} {found}, expected {_MEANS[dtype]}"
-        )
+        raise TableError(f"{path}: record {record + 1}, column {column.name!r} {found}, expected {_MEANS[dtype]}")
     return typed
 
 

@@ -95,8 +95,7 @@ def prepare_study(
             "class_names": class_names,
             "counts": _counts(cases, fixations, class_names),
             "files": {
-                name: layout.sha256_file(folder / name)
-                for name in (layout.IMAGES, layout.CASES, layout.FIXATIONS)
+                name: layout.sha256_file(folder / name) for name in (layout.IMAGES, layout.CASES, layout.FIXATIONS)
             },
         }
         (folder / layout.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -68,9 +68,7 @@ def split_patients(patients: int, seed: int, ratio: tuple[float, float, float]) 
     return sides
 
 
-def make_split(
-    cases: pl.DataFrame, patients: dict[str, int], *, seed: int, ratio: tuple[float, float, float]
-) -> Split:
+def make_split(cases: pl.DataFrame, patients: dict[str, int], *, seed: int, ratio: tuple[float, float, float]) -> Split:
     """Split each source by patient; cases whose source already says a side keep it.
 
     Args:

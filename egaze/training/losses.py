@@ -14,9 +14,7 @@ from egaze.models import DualHeadOutput
 _EPS = 1e-6
 
 
-def training_losses(
-    output: DualHeadOutput, batch: Batch, *, heatmap_losses: Sequence[str]
-) -> dict[str, Tensor]:
+def training_losses(output: DualHeadOutput, batch: Batch, *, heatmap_losses: Sequence[str]) -> dict[str, Tensor]:
     """The terms of the loss by name, each a scalar; zero where no sample of the batch has an answer.
 
     "classification" is the cross-entropy over samples with a label; "heatmap" the sum of the named heatmap losses

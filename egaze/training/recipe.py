@@ -238,5 +238,3 @@ def _check_stage(stage: Stage, where: str, heatmap_head: bool, require: Any) -> 
     require(stage.clip_norm > 0, f"{where}.clip_norm", "above 0", stage.clip_norm)
     require(stage.patience >= 0, f"{where}.patience", "not negative", stage.patience)
     require(stage.monitor in MONITORS, f"{where}.monitor", f"one of {', '.join(MONITORS)}", stage.monitor)
-
-

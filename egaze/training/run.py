@@ -1,10 +1,10 @@
 """A training run's folder.
 
-    recipe.toml   the resolved recipe
-    run.json      study, digests, seed, versions
-    log.jsonl     one line an epoch
-    best.pt       weights of the epoch that validation chose
-    last.pt       everything a resume needs
+recipe.toml   the resolved recipe
+run.json      study, digests, seed, versions
+log.jsonl     one line an epoch
+best.pt       weights of the epoch that validation chose
+last.pt       everything a resume needs
 """
 
 from __future__ import annotations

@@ -62,9 +62,7 @@ def test_the_centre_bias_comes_from_training_films_alone(run, study):
 def test_a_control_without_heatmaps(study, tmp_path):
     from egaze.training import load_recipe
 
-    recipe = load_recipe(
-        "encoder-only", ["input_size_px=64", "model.encoder=mobilenetv3_small_050", "stages.epochs=1"]
-    )
+    recipe = load_recipe("encoder-only", ["input_size_px=64", "model.encoder=mobilenetv3_small_050", "stages.epochs=1"])
     assessment = evaluate(train(study, recipe, tmp_path / "run", device="cpu"), split="validation")
     assert assessment.heatmaps is None and assessment.metrics["heatmap"] is None
     assert assessment.path == tmp_path / "run" / "evaluation" / "validation"

@@ -129,7 +129,6 @@ def test_real_scores(real_data):
     scores = pl.read_csv(real_data / "nih_cxr" / "chexnet_repro_predictions.csv")
     table = labels.join(scores, on="image").filter(pl.col("class3_proxy").is_in(["normal", "chf_proxy"]))
     is_chf = (table["class3_proxy"] == "chf_proxy").cast(pl.Int64).to_numpy()
-    best = max(
-        roc_auc_ci(is_chf, table[name].to_numpy()).value for name in ("prob_Cardiomegaly", "prob_Edema", "prob_Effusion")
-    )
+    names = ("prob_Cardiomegaly", "prob_Edema", "prob_Effusion")
+    best = max(roc_auc_ci(is_chf, table[name].to_numpy()).value for name in names)
     assert 0.85 < best < 0.97

@@ -103,9 +103,7 @@ def test_padding_is_black_and_does_not_stretch_the_range(tmp_path):
 
 
 def test_raw_max_ignores_window_and_sense(tmp_path):
-    path = write(
-        tmp_path / "a.dcm", WindowCenter=2000, WindowWidth=10, PhotometricInterpretation="MONOCHROME1"
-    )
+    path = write(tmp_path / "a.dcm", WindowCenter=2000, WindowWidth=10, PhotometricInterpretation="MONOCHROME1")
     film = read_radiograph(path, presentation="raw-max")
     np.testing.assert_allclose(film.pixels, STORED / 4046.0, atol=1e-6)
 

@@ -58,7 +58,8 @@ def test_case_ids_are_escaped(run, study, tmp_path, monkeypatch):
     from egaze.report import report
 
     assessment = open_assessment(run.path / "evaluation" / "test")
-    hostile = assessment.predictions.with_columns(case_id=assessment.predictions["case_id"] + "<script>alert(1)</script>")
+    table = assessment.predictions
+    hostile = table.with_columns(case_id=table["case_id"] + "<script>alert(1)</script>")
     changed = type(assessment)(assessment.path, assessment.metrics, hostile, assessment.heatmaps)
     monkeypatch.setattr(report, "open_assessment", lambda path: changed)
     text = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")

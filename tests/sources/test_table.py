@@ -5,7 +5,11 @@ from PIL import Image
 from egaze.errors import TableError
 from egaze.sources import Table
 
-CASES = "case_id,image,patient_id,label,split,note\na,films/a.png,p1,normal,train,x\nb,films/b.png,p1,chf,train,y\nc,films/c.png,p2,,,z\n"
+CASES = """case_id,image,patient_id,label,split,note
+a,films/a.png,p1,normal,train,x
+b,films/b.png,p1,chf,train,y
+c,films/c.png,p2,,,z
+"""
 FIXATIONS = "case_id,x_px,y_px,duration_s,onset_s\nc,5,6,0.2,1.0\nc,7.5,8,0.3,0.5\nc,1,1,0,2\na,1,2,0.1,0\n"
 
 

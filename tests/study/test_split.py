@@ -20,9 +20,9 @@ def test_equals_the_published_code(seed, patients):
     random.shuffle(shuffled)
     train = round(0.8 * len(shuffled))
     validation = round(0.5 * (len(shuffled) - train))
-    expected = {id_: 0 for id_ in shuffled[:train]}
-    expected |= {id_: 1 for id_ in shuffled[train : train + validation]}
-    expected |= {id_: 2 for id_ in shuffled[train + validation :]}
+    expected = dict.fromkeys(shuffled[:train], 0)
+    expected |= dict.fromkeys(shuffled[train : train + validation], 1)
+    expected |= dict.fromkeys(shuffled[train + validation :], 2)
     found = split_patients(patients, seed, (8, 1, 1))
     assert found.tolist() == [expected[id_] for id_ in ids]
 

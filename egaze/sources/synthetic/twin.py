@@ -14,6 +14,7 @@ import numpy as np
 
 from egaze.atomic import new_directory
 from egaze.errors import SourceError
+from egaze.sources.case import SYNTHETIC_MARKER
 from egaze.sources.synthetic import egd_layout, table_layout
 from egaze.sources.synthetic.anatomy import draw_body
 from egaze.sources.synthetic.film import draw_pose, make_film
@@ -93,7 +94,7 @@ def synthesize(
             if progress is not None:
                 progress(done, cases)
         LAYOUTS[layout].write_tables(folder, plans, readings, seed)
-        (folder / "SYNTHETIC.txt").write_text(_notice(cases, seed, difficulty, long_side_px), encoding="utf-8")
+        (folder / SYNTHETIC_MARKER).write_text(_notice(cases, seed, difficulty, long_side_px), encoding="utf-8")
     tables, images = LAYOUTS[layout].places(out)
     films = {label: sum(plan.label == label for plan in plans) for label in CLASSES}
     patients = len({plan.patient_id for plan in plans})
