@@ -20,7 +20,7 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from egaze.assessment import evaluate
     from egaze.deploy import Predictor, export_torchscript
-    from egaze.gaze import Fixations, rasterize_fixations
+    from egaze.gaze import Fixations, rasterize_batch, rasterize_fixations, rasterize_frames
     from egaze.imaging import Radiograph, read_radiograph, resize
     from egaze.loading import DeviceLoader
     from egaze.models import DualHeadUNet
@@ -41,7 +41,9 @@ _HOMES = {
     "evaluate": "assessment",
     "export_torchscript": "deploy",
     "open_study": "study",
+    "rasterize_batch": "gaze",
     "rasterize_fixations": "gaze",
+    "rasterize_frames": "gaze",
     "read_radiograph": "imaging",
     "resize": "imaging",
     "train": "training",
@@ -58,7 +60,9 @@ __all__ = [
     "evaluate",
     "export_torchscript",
     "open_study",
+    "rasterize_batch",
     "rasterize_fixations",
+    "rasterize_frames",
     "read_radiograph",
     "resize",
     "train",

@@ -1,10 +1,40 @@
 """The compiled kernels. Use the functions of `egaze`, which check and document their arguments."""
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 def rasterize_fixations(
-    fixations: NDArray[np.float32],
+    x_px: ArrayLike,
+    y_px: ArrayLike,
+    weight: ArrayLike | None,
+    sigma_px: ArrayLike,
+    shape: tuple[int, int],
+    *,
+    boundary: str,
+    kernel: str,
+    normalize: str,
+    truncate: float,
+    threads: int,
+) -> NDArray[np.float32]: ...
+def rasterize_batch(
+    x_px: ArrayLike,
+    y_px: ArrayLike,
+    weight: ArrayLike | None,
+    sigma_px: ArrayLike,
+    offsets: ArrayLike,
+    shape: tuple[int, int],
+    *,
+    boundary: str,
+    kernel: str,
+    normalize: str,
+    truncate: float,
+    threads: int,
+) -> NDArray[np.float32]: ...
+def rasterize_frames(
+    x_px: ArrayLike,
+    y_px: ArrayLike,
+    weights: ArrayLike,
+    sigma_px: ArrayLike,
     shape: tuple[int, int],
     *,
     boundary: str,
@@ -42,3 +72,6 @@ def sample_batch(
     truncate: float,
     threads: int,
 ) -> None: ...
+def simd_levels() -> list[str]: ...
+def simd_level() -> str: ...
+def set_simd_level(level: str) -> None: ...

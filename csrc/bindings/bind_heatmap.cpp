@@ -1,8 +1,12 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "arrays.hpp"
 #include "bind.hpp"
@@ -53,24 +57,108 @@ HeatmapOptions heatmap_options(const std::string& boundary, const std::string& k
   return options;
 }
 
+std::vector<Fixation> make_fixations(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
+                                     const FloatArray& sigma_px) {
+  const py::ssize_t count = x_px.size();
+  if (x_px.ndim() != 1 || y_px.ndim() != 1 || y_px.size() != count) {
+    throw py::value_error("x_px and y_px must both have shape (F,), got " + shape_text(x_px) + " and " +
+                          shape_text(y_px));
+  }
+  const bool is_shared = sigma_px.ndim() == 1 && sigma_px.size() == 2;
+  if (!is_shared && (sigma_px.ndim() != 2 || sigma_px.shape(0) != count || sigma_px.shape(1) != 2)) {
+    throw py::value_error("sigma_px must be (x, y) or have shape (F, 2), got " + shape_text(sigma_px));
+  }
+  FloatArray weights;
+  if (!weight.is_none()) {
+    weights = weight.cast<FloatArray>();
+    if (weights.ndim() != 1 || weights.size() != count) {
+      throw py::value_error("weights must have shape (F,), got " + shape_text(weights));
+    }
+  }
+  const float* x = x_px.data();
+  const float* y = y_px.data();
+  const float* w = weight.is_none() ? nullptr : weights.data();
+  const float* sigma = sigma_px.data();
+  std::vector<Fixation> fixations(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < fixations.size(); ++i) {
+    const float* own = sigma + (is_shared ? 0 : 2 * i);
+    fixations[i] = {x[i], y[i], w == nullptr ? 1.0f : w[i], own[0], own[1]};
+  }
+  return fixations;
+}
+
+namespace {
+
+// What every heatmap function takes after its own arguments.
+#define EGAZE_HEATMAP_ARGUMENTS                                                                               \
+  py::kw_only(), py::arg("boundary"), py::arg("kernel"), py::arg("normalize"), py::arg("truncate"),           \
+      py::arg("threads")
+
+py::array_t<float> rasterize_one(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
+                                 const FloatArray& sigma_px, std::pair<py::ssize_t, py::ssize_t> shape,
+                                 const std::string& boundary, const std::string& kernel,
+                                 const std::string& normalize, double truncate, int threads) {
+  const auto fixations = make_fixations(x_px, y_px, weight, sigma_px);
+  const auto [height, width] = checked_shape(shape);
+  const auto options = heatmap_options(boundary, kernel, normalize, truncate, threads);
+  py::array_t<float> out({height, width});
+  float* data = out.mutable_data();
+  py::gil_scoped_release release;
+  rasterize_fixations(fixations, height, width, options, data);
+  return out;
+}
+
+py::array_t<float> rasterize_many(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
+                                  const FloatArray& sigma_px,
+                                  const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& offsets,
+                                  std::pair<py::ssize_t, py::ssize_t> shape, const std::string& boundary,
+                                  const std::string& kernel, const std::string& normalize, double truncate,
+                                  int threads) {
+  const auto fixations = make_fixations(x_px, y_px, weight, sigma_px);
+  const auto [height, width] = checked_shape(shape);
+  if (offsets.ndim() != 1 || offsets.size() < 1) {
+    throw py::value_error("offsets must have shape (N + 1,), got " + shape_text(offsets));
+  }
+  const auto images = static_cast<std::size_t>(offsets.size() - 1);
+  checked_shape({static_cast<py::ssize_t>(std::max<std::size_t>(images, 1) * height), shape.second});
+  const auto options = heatmap_options(boundary, kernel, normalize, truncate, threads);
+  const std::span<const std::int64_t> bounds(offsets.data(), images + 1);
+  py::array_t<float> out({images, height, width});
+  float* data = out.mutable_data();
+  py::gil_scoped_release release;
+  rasterize_batch(fixations, bounds, height, width, options, data);
+  return out;
+}
+
+py::array_t<float> rasterize_over_time(const FloatArray& x_px, const FloatArray& y_px, const FloatArray& weights,
+                                       const FloatArray& sigma_px, std::pair<py::ssize_t, py::ssize_t> shape,
+                                       const std::string& boundary, const std::string& kernel,
+                                       const std::string& normalize, double truncate, int threads) {
+  const auto fixations = make_fixations(x_px, y_px, py::none(), sigma_px);
+  const auto [height, width] = checked_shape(shape);
+  if (weights.ndim() != 2 || weights.shape(1) != x_px.size()) {
+    throw py::value_error("weights must have shape (T, F), got " + shape_text(weights));
+  }
+  const auto frames = static_cast<std::size_t>(weights.shape(0));
+  checked_shape({static_cast<py::ssize_t>(std::max<std::size_t>(frames, 1) * height), shape.second});
+  const auto options = heatmap_options(boundary, kernel, normalize, truncate, threads);
+  const std::span<const float> frame_weights(weights.data(), static_cast<std::size_t>(weights.size()));
+  py::array_t<float> out({frames, height, width});
+  float* data = out.mutable_data();
+  py::gil_scoped_release release;
+  rasterize_frames(fixations, frame_weights, frames, height, width, options, data);
+  return out;
+}
+
+}  // namespace
+
 void bind_heatmap(py::module_& module) {
-  module.def(
-      "rasterize_fixations",
-      [](const FixationArray& fixations, std::pair<py::ssize_t, py::ssize_t> shape, const std::string& boundary,
-         const std::string& kernel, const std::string& normalize, double truncate, int threads) {
-        const auto rows = fixation_rows(fixations);
-        const auto [height, width] = checked_shape(shape);
-        const auto options = heatmap_options(boundary, kernel, normalize, truncate, threads);
-        py::array_t<float> out({height, width});
-        float* data = out.mutable_data();
-        {
-          py::gil_scoped_release release;
-          rasterize_fixations(rows, height, width, options, data);
-        }
-        return out;
-      },
-      py::arg("fixations"), py::arg("shape"), py::kw_only(), py::arg("boundary"), py::arg("kernel"),
-      py::arg("normalize"), py::arg("truncate"), py::arg("threads"));
+  module.def("rasterize_fixations", &rasterize_one, py::arg("x_px"), py::arg("y_px"), py::arg("weight"),
+             py::arg("sigma_px"), py::arg("shape"), EGAZE_HEATMAP_ARGUMENTS);
+  module.def("rasterize_batch", &rasterize_many, py::arg("x_px"), py::arg("y_px"), py::arg("weight"),
+             py::arg("sigma_px"), py::arg("offsets"), py::arg("shape"), EGAZE_HEATMAP_ARGUMENTS);
+  module.def("rasterize_frames", &rasterize_over_time, py::arg("x_px"), py::arg("y_px"), py::arg("weights"),
+             py::arg("sigma_px"), py::arg("shape"), EGAZE_HEATMAP_ARGUMENTS);
 }
 
 }  // namespace egaze::bindings

@@ -4,6 +4,8 @@
 #include <pybind11/numpy.h>
 
 #include <span>
+#include <string>
+#include <vector>
 
 #include "egaze/heatmap.hpp"
 
@@ -13,9 +15,14 @@ namespace py = pybind11;
 
 // (F, 5) float32: x_px, y_px, weight, sigma_x_px, sigma_y_px.
 using FixationArray = py::array_t<float, py::array::c_style | py::array::forcecast>;
+using FloatArray = py::array_t<float, py::array::c_style | py::array::forcecast>;
 
 // A view of the array's rows; the array must outlive it.
 std::span<const Fixation> fixation_rows(const FixationArray& array);
+
+// From (F,) positions, (F,) weights or None for 1, and one (x, y) sigma or (F, 2) of them.
+std::vector<Fixation> make_fixations(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
+                                     const FloatArray& sigma_px);
 
 HeatmapOptions heatmap_options(const std::string& boundary, const std::string& kernel, const std::string& normalize,
                                double truncate, int threads);

@@ -16,4 +16,5 @@ PYBIND11_MODULE(_core, module) {
   egaze::bindings::bind_resize(module);
   egaze::bindings::bind_fit(module);
   egaze::bindings::bind_sample(module);
+  egaze::bindings::bind_simd(module);
 }

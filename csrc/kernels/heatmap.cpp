@@ -2,132 +2,99 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "egaze/error.hpp"
 #include "parallel.hpp"
+#include "profiles.hpp"
+#include "simd/primitives.hpp"
 
 namespace egaze {
 namespace {
 
-// One fixation's kernel along one axis: values for the pixels [begin, begin + values.size()), zero elsewhere.
-struct Profile {
-  std::size_t begin = 0;
-  std::vector<float> values;
-};
-
-// The pixel that index falls on when the axis is continued by mirroring (d c b a | a b c d | d c b a).
-std::size_t mirrored(std::ptrdiff_t index, std::size_t size) {
-  const auto period = 2 * static_cast<std::ptrdiff_t>(size);
-  std::ptrdiff_t within = index % period;
-  if (within < 0) within += period;
-  return static_cast<std::size_t>(within < static_cast<std::ptrdiff_t>(size) ? within : period - 1 - within);
-}
-
-// The furthest a kernel may reach, so that no sum of offsets overflows and no call runs for hours.
+// The furthest a kernel may reach, so that no offset overflows and no call runs for hours.
 constexpr double kMaxReachPx = 1 << 20;
+// Profiles of many fixations are made in parts, to bound memory (64 MiB).
+constexpr std::size_t kMaxProfileValues = std::size_t{1} << 24;
 
-// Adds value(d) for each pixel offset in [first, last] to the pixel it falls on.
-template <class Value>
-Profile collect(std::ptrdiff_t first, std::ptrdiff_t last, std::size_t size, Boundary boundary, Value&& value) {
-  const auto end = static_cast<std::ptrdiff_t>(size);
-  Profile profile;
-  if (boundary == Boundary::clip || (first >= 0 && last < end)) {
-    first = std::max<std::ptrdiff_t>(first, 0);
-    last = std::min<std::ptrdiff_t>(last, end - 1);
-    if (first > last) return profile;
-    profile.begin = static_cast<std::size_t>(first);
-    profile.values.resize(static_cast<std::size_t>(last - first + 1));
-    for (std::ptrdiff_t i = first; i <= last; ++i) {
-      profile.values[static_cast<std::size_t>(i - first)] = static_cast<float>(value(i));
-    }
-    return profile;
-  }
-  std::vector<double> folded(size, 0.0);
-  for (std::ptrdiff_t i = first; i <= last; ++i) folded[mirrored(i, size)] += value(i);
-  profile.values.assign(folded.begin(), folded.end());
-  return profile;
-}
-
-Profile sampled_profile(double centre_px, double sigma_px, std::size_t size, const HeatmapOptions& options) {
-  const auto end = static_cast<double>(size);
-  if (options.boundary == Boundary::reflect && (centre_px < -0.5 || centre_px >= end - 0.5)) return {};
-  const double width_px = options.truncate * sigma_px;
-  double low = std::ceil(centre_px - width_px);
-  double high = std::floor(centre_px + width_px);
-  if (options.boundary == Boundary::clip) {
-    low = std::max(low, 0.0);
-    high = std::min(high, end - 1.0);
-  }
-  if (low > high) return {};
-  const double density = 1.0 / (sigma_px * std::sqrt(2.0 * std::numbers::pi));
-  const auto first = static_cast<std::ptrdiff_t>(low), last = static_cast<std::ptrdiff_t>(high);
-  return collect(first, last, size, options.boundary, [&](std::ptrdiff_t i) {
-    const double z = (static_cast<double>(i) - centre_px) / sigma_px;
-    return density * std::exp(-0.5 * z * z);
-  });
-}
-
-// scipy.ndimage.gaussian_filter1d: radius int(truncate * sigma + 0.5), taps exp(-d^2 / 2 sigma^2) normalised.
-Profile scipy_profile(double centre_px, double sigma_px, std::size_t size, const HeatmapOptions& options) {
-  const double nearest = std::floor(centre_px + 0.5);
-  if (nearest < 0.0 || nearest >= static_cast<double>(size)) return {};
-  const auto centre = static_cast<std::ptrdiff_t>(nearest);
-  const auto radius = static_cast<std::ptrdiff_t>(options.truncate * sigma_px + 0.5);
-  std::vector<double> taps(static_cast<std::size_t>(radius) + 1);
-  double sum = 0.0;
-  for (std::ptrdiff_t d = 0; d <= radius; ++d) {
-    const double z = static_cast<double>(d) / sigma_px;
-    taps[static_cast<std::size_t>(d)] = std::exp(-0.5 * z * z);
-    sum += (d == 0 ? 1.0 : 2.0) * taps[static_cast<std::size_t>(d)];
-  }
-  return collect(centre - radius, centre + radius, size, options.boundary, [&](std::ptrdiff_t i) {
-    return taps[static_cast<std::size_t>(std::abs(i - centre))] / sum;
-  });
-}
-
-Profile profile(double centre_px, double sigma_px, std::size_t size, const HeatmapOptions& options) {
-  return options.kernel == HeatmapKernel::sampled ? sampled_profile(centre_px, sigma_px, size, options)
-                                                  : scipy_profile(centre_px, sigma_px, size, options);
-}
+[[noreturn]] void fail(const std::string& what) { throw Error(ErrorCode::invalid_argument, what); }
 
 void check(std::span<const Fixation> fixations, const HeatmapOptions& options) {
-  const auto fail = [](const std::string& what) { throw Error(ErrorCode::invalid_argument, what); };
   if (!(options.truncate > 0.0) || !std::isfinite(options.truncate)) {
     fail("truncate must be a positive number, got " + std::to_string(options.truncate));
   }
   for (std::size_t i = 0; i < fixations.size(); ++i) {
     const Fixation& f = fixations[i];
-    const std::string name = "fixation " + std::to_string(i);
+    const auto name = [i] { return "fixation " + std::to_string(i); };
     if (!std::isfinite(f.x_px) || !std::isfinite(f.y_px)) {
-      fail(name + ": position must be finite, got (" + std::to_string(f.x_px) + ", " + std::to_string(f.y_px) + ")");
+      fail(name() + ": position must be finite, got (" + std::to_string(f.x_px) + ", " + std::to_string(f.y_px) + ")");
     }
     if (!std::isfinite(f.weight) || f.weight < 0.0f) {
-      fail(name + ": weight must be finite and not negative, got " + std::to_string(f.weight));
+      fail(name() + ": weight must be finite and not negative, got " + std::to_string(f.weight));
     }
     for (const float sigma_px : {f.sigma_x_px, f.sigma_y_px}) {
       if (!std::isfinite(sigma_px) || !(sigma_px > 0.0f)) {
-        fail(name + ": sigma must be a positive number of pixels, got " + std::to_string(sigma_px));
+        fail(name() + ": sigma must be a positive number of pixels, got " + std::to_string(sigma_px));
       }
       if (options.truncate * sigma_px > kMaxReachPx) {
-        fail(name + ": truncate * sigma must be at most 1048576 px, got " +
+        fail(name() + ": truncate * sigma must be at most 1048576 px, got " +
              std::to_string(options.truncate * sigma_px));
       }
     }
   }
 }
 
-// The factor that normalisation asks for; 1 when there is nothing to normalise.
-float normalizer(const float* heatmap, std::size_t count, Normalize normalize) {
-  double total = 0.0;
-  if (normalize == Normalize::max) {
-    total = count == 0 ? 0.0 : *std::max_element(heatmap, heatmap + count);
-  } else if (normalize == Normalize::sum) {
-    for (std::size_t i = 0; i < count; ++i) total += heatmap[i];
+// What normalisation needs to know of a heatmap.
+struct Totals {
+  double sum = 0.0;
+  float largest = 0.0f;
+};
+
+// out = base + the fixations' heatmap; base may be out, or null for zero.
+Totals add_heatmap(const detail::AxisProfiles& rows, const detail::AxisProfiles& columns, std::size_t fixations,
+                   std::size_t height, std::size_t width, int threads, const float* base, float* out) {
+  const std::size_t blocks = (height + detail::kRowBlock - 1) / detail::kRowBlock;
+  std::vector<float> largest(blocks, 0.0f);
+  detail::parallel_for(blocks, threads, [&](std::size_t first, std::size_t end) {
+    std::vector<std::uint32_t> active(fixations + 1);
+    const std::size_t first_row = first * detail::kRowBlock;
+    const std::size_t end_row = std::min(height, end * detail::kRowBlock);
+    largest[first] = detail::primitives().outer_sum(rows.view(), columns.view(), fixations, first_row, end_row, width,
+                                                    active.data(), base, out);
+  });
+  Totals totals;
+  for (std::size_t i = 0; i < fixations; ++i) totals.sum += rows.mass(i) * columns.mass(i);
+  totals.largest = *std::max_element(largest.begin(), largest.end());
+  return totals;
+}
+
+void normalize(const Totals& totals, const HeatmapOptions& options, std::size_t count, float* out) {
+  const double total = options.normalize == Normalize::max   ? static_cast<double>(totals.largest)
+                       : options.normalize == Normalize::sum ? totals.sum
+                                                             : 0.0;
+  if (!(total > 0.0)) return;
+  const auto factor = static_cast<float>(1.0 / total);
+  if (!std::isfinite(factor)) return;  // the heatmap is as good as zero
+  detail::parallel_for(count, options.threads, [&](std::size_t begin, std::size_t end) {
+    detail::primitives().multiply(out + begin, end - begin, factor);
+  });
+}
+
+void rasterize_checked(std::span<const Fixation> fixations, std::size_t height, std::size_t width,
+                       const HeatmapOptions& options, float* out) {
+  const std::size_t at_once = std::max<std::size_t>(1, kMaxProfileValues / (height + width + detail::kColumnBlock));
+  Totals totals;
+  for (std::size_t begin = 0; begin == 0 || begin < fixations.size(); begin += at_once) {
+    const auto part = fixations.subspan(begin, std::min(at_once, fixations.size() - begin));
+    const detail::AxisProfiles rows(part, detail::Axis::y, height, options);
+    const detail::AxisProfiles columns(part, detail::Axis::x, width, options);
+    const float* base = begin == 0 ? nullptr : out;
+    const Totals of_part = add_heatmap(rows, columns, part.size(), height, width, options.threads, base, out);
+    totals = {totals.sum + of_part.sum, of_part.largest};
   }
-  return total > 0.0 ? static_cast<float>(1.0 / total) : 1.0f;
+  normalize(totals, options, height * width, out);
 }
 
 }  // namespace
@@ -135,32 +102,69 @@ float normalizer(const float* heatmap, std::size_t count, Normalize normalize) {
 void rasterize_fixations(std::span<const Fixation> fixations, std::size_t height, std::size_t width,
                          const HeatmapOptions& options, float* out) {
   check(fixations, options);
-  std::vector<Profile> rows, columns;
-  for (const Fixation& fixation : fixations) {
-    Profile row = profile(fixation.y_px, fixation.sigma_y_px, height, options);
-    Profile column = profile(fixation.x_px, fixation.sigma_x_px, width, options);
-    if (fixation.weight == 0.0f || row.values.empty() || column.values.empty()) continue;
-    for (float& value : row.values) value *= fixation.weight;
-    rows.push_back(std::move(row));
-    columns.push_back(std::move(column));
+  rasterize_checked(fixations, height, width, options, out);
+}
+
+void rasterize_batch(std::span<const Fixation> fixations, std::span<const std::int64_t> offsets, std::size_t height,
+                     std::size_t width, const HeatmapOptions& options, float* out) {
+  if (offsets.empty() || offsets.front() != 0 || offsets.back() != static_cast<std::int64_t>(fixations.size()) ||
+      !std::is_sorted(offsets.begin(), offsets.end())) {
+    fail("offsets must rise from 0 to the number of fixations, " + std::to_string(fixations.size()));
   }
-  detail::parallel_for(height, options.threads, [&](std::size_t first_row, std::size_t end_row) {
-    std::fill(out + first_row * width, out + end_row * width, 0.0f);
-    for (std::size_t y = first_row; y < end_row; ++y) {
-      float* line = out + y * width;
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (y < rows[i].begin || y - rows[i].begin >= rows[i].values.size()) continue;
-        const float weight = rows[i].values[y - rows[i].begin];
-        const float* values = columns[i].values.data();
-        float* target = line + columns[i].begin;
-        for (std::size_t k = 0; k < columns[i].values.size(); ++k) target[k] += weight * values[k];
-      }
+  check(fixations, options);
+  HeatmapOptions one = options;
+  one.threads = 1;
+  detail::parallel_for(offsets.size() - 1, options.threads, [&](std::size_t first, std::size_t end) {
+    for (std::size_t image = first; image < end; ++image) {
+      const auto begin = static_cast<std::size_t>(offsets[image]);
+      const auto part = fixations.subspan(begin, static_cast<std::size_t>(offsets[image + 1]) - begin);
+      rasterize_checked(part, height, width, one, out + image * height * width);
     }
   });
-  const float factor = normalizer(out, height * width, options.normalize);
-  if (factor != 1.0f) {
-    for (std::size_t i = 0; i < height * width; ++i) out[i] *= factor;
+}
+
+void rasterize_frames(std::span<const Fixation> fixations, std::span<const float> weights, std::size_t frames,
+                      std::size_t height, std::size_t width, const HeatmapOptions& options, float* out) {
+  check(fixations, options);
+  const std::size_t count = fixations.size();
+  if (weights.size() != frames * count) fail("weights must hold frames * fixations numbers");
+  for (const float weight : weights) {
+    if (!std::isfinite(weight) || weight < 0.0f) {
+      fail("a frame's weight must be finite and not negative, got " + std::to_string(weight));
+    }
   }
+  const detail::AxisProfiles rows(fixations, detail::Axis::y, height, options);
+  const detail::AxisProfiles columns(fixations, detail::Axis::x, width, options);
+  Totals largest;
+  Totals totals;
+  const std::vector<float> ones(count, 1.0f);
+  std::vector<std::size_t> changed;
+  std::vector<float> change;
+  for (std::size_t t = 0; t < frames; ++t) {
+    const float* now = weights.data() + t * count;
+    const float* before = t == 0 ? nullptr : now - count;
+    // Without a loss, add what is new to the frame before; subtracting would leave rounding errors behind.
+    const bool grows =
+        before != nullptr && std::equal(before, before + count, now, [](float b, float n) { return b <= n; });
+    changed.clear();
+    change.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      const float difference = grows ? now[i] - before[i] : now[i];
+      if (difference > 0.0f) {
+        changed.push_back(i);
+        change.push_back(difference);
+      }
+    }
+    const detail::AxisProfiles new_rows(rows, changed, change);
+    const detail::AxisProfiles new_columns(columns, changed, std::span(ones).first(changed.size()));
+    float* frame = out + t * height * width;
+    const float* base = grows ? frame - height * width : nullptr;
+    const Totals added =
+        add_heatmap(new_rows, new_columns, changed.size(), height, width, options.threads, base, frame);
+    totals = {(grows ? totals.sum : 0.0) + added.sum, added.largest};
+    largest = {std::max(largest.sum, totals.sum), std::max(largest.largest, totals.largest)};
+  }
+  normalize(largest, options, frames * height * width, out);
 }
 
 }  // namespace egaze

@@ -1,44 +1,30 @@
-// Splits independent work over threads.
+// Splits independent work over the threads of one pool for the process.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
-#include <exception>
+#include <functional>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "egaze/error.hpp"
 
 namespace egaze::detail {
 
-// Calls body(begin, end) on consecutive parts of [0, count), one part a thread, and rethrows the first exception.
+// Calls part(0) to part(parts - 1), one of them here and the others on the pool, and returns when all are done.
+// Rethrows the first exception. May be called from several threads at once, and in a child after a fork.
+void run_parts(std::size_t parts, const std::function<void(std::size_t)>& part);
+
+// Calls body(begin, end) on consecutive parts of [0, count), at most one a thread.
 template <class Body>
-void parallel_for(std::size_t count, int threads, Body&& body) {
+void parallel_for(std::size_t count, int threads, const Body& body) {
   if (threads < 1) {
     throw Error(ErrorCode::invalid_argument, "threads must be at least 1, got " + std::to_string(threads));
   }
   const std::size_t parts = std::min<std::size_t>(static_cast<std::size_t>(threads), count);
-  if (parts <= 1) {
-    if (count > 0) body(std::size_t{0}, count);
-    return;
-  }
-  std::vector<std::exception_ptr> errors(parts);
-  const auto run_part = [&](std::size_t part) {
-    try {
-      body(count * part / parts, count * (part + 1) / parts);
-    } catch (...) {
-      errors[part] = std::current_exception();
-    }
-  };
-  {
-    std::vector<std::jthread> workers;
-    workers.reserve(parts - 1);
-    for (std::size_t part = 1; part < parts; ++part) workers.emplace_back(run_part, part);
-    run_part(0);
-  }
-  for (const auto& error : errors) {
-    if (error) std::rethrow_exception(error);
+  if (parts > 1) {
+    run_parts(parts, [&](std::size_t part) { body(count * part / parts, count * (part + 1) / parts); });
+  } else if (count > 0) {
+    body(std::size_t{0}, count);
   }
 }
 

@@ -1,6 +1,6 @@
 """Fixations and the heatmaps they make."""
 
 from egaze.gaze.fixations import Fixations
-from egaze.gaze.heatmap import rasterize_fixations
+from egaze.gaze.heatmap import rasterize_batch, rasterize_fixations, rasterize_frames
 
-__all__ = ["Fixations", "rasterize_fixations"]
+__all__ = ["Fixations", "rasterize_batch", "rasterize_fixations", "rasterize_frames"]

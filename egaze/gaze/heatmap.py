@@ -1,94 +1,217 @@
-"""Heatmaps of fixations: a weighted sum of separable Gaussians, rasterized by the compiled kernel."""
+"""Heatmaps of fixations: a weighted sum of separable Gaussians, rasterized by the compiled kernels.
+
+Every function takes the same options:
+
+    sigma_px: the Gaussian's standard deviation in pixels, one number, (x, y), or (F, 2) for each fixation its own.
+    sigma_deg: the same in degrees of visual angle; needs `fixations.pixels_per_degree`. Give exactly one of the two.
+    weight: a fixation's weight is its `duration_s`, or 1 for "count".
+    boundary: "clip" loses what falls outside the image; "reflect" folds it back (d c b a | a b c d) and leaves out
+        fixations that lie outside.
+    kernel: "sampled" takes point samples of the Gaussian density at the fixation's exact position; "scipy" centres
+        discretely normalised taps on the nearest pixel and equals `scipy.ndimage.gaussian_filter` of the fixation
+        map (mode "reflect", or "constant" for "clip"); it leaves out fixations that lie outside.
+    truncate: kernels are zero further than this many sigmas away; truncate * sigma is at most 2^20 px.
+    normalize: "max" scales the largest value to 1, "sum" makes a density; a heatmap of zeros stays so.
+    threads: the result does not depend on it.
+
+The kernels have unit mass, so an unnormalised heatmap holds seconds (or fixations) per pixel and sums to the dwell time
+(or number of fixations) that falls on the image. Values are float32; each
+axis's kernel has a relative error below 3e-6 within four sigmas and below 4e-5 down to exp(-87) of its peak.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from egaze import _core
 from egaze.gaze.fixations import Fixations
+
+Sigma = float | tuple[float, float] | NDArray[np.floating]
+Weight = Literal["duration", "count"]
+Boundary = Literal["clip", "reflect"]
+Kernel = Literal["sampled", "scipy"]
+Normalize = Literal["none", "max", "sum"]
 
 
 def rasterize_fixations(
     fixations: Fixations,
     shape: tuple[int, int],
     *,
-    sigma_px: float | tuple[float, float] | None = None,
+    sigma_px: Sigma | None = None,
     sigma_deg: float | None = None,
-    weight: Literal["duration", "count"] = "duration",
-    boundary: Literal["clip", "reflect"] = "clip",
-    kernel: Literal["sampled", "scipy"] = "sampled",
+    weight: Weight = "duration",
+    boundary: Boundary = "clip",
+    kernel: Kernel = "sampled",
     truncate: float = 4.0,
-    normalize: Literal["none", "max", "sum"] = "none",
+    normalize: Normalize = "none",
     threads: int = 1,
 ) -> NDArray[np.float32]:
     """Make the heatmap H(y, x) = sum_i w_i k_y(y; y_i) k_x(x; x_i) of one reader's fixations.
 
-    The kernels have unit mass, so an unnormalised heatmap holds seconds (or fixations) per pixel and sums to the
-    dwell time (or number of fixations) that falls on the image.
-
     Args:
         fixations: F fixations in pixels of the heatmap.
         shape: (H, W) of the heatmap in pixels.
-        sigma_px: the Gaussian's standard deviation in pixels, one number or (x, y).
-        sigma_deg: the same in degrees of visual angle; needs `fixations.pixels_per_degree`. Give exactly one of
-            the two.
-        weight: w_i is the fixation's `duration_s`, or 1 for "count".
-        boundary: "clip" loses what falls outside the image; "reflect" folds it back (d c b a | a b c d) and
-            leaves out fixations that lie outside.
-        kernel: "sampled" takes point samples of the Gaussian density at the fixation's exact position; "scipy"
-            centres discretely normalised taps on the nearest pixel and equals `scipy.ndimage.gaussian_filter` of
-            the fixation map (mode "reflect", or "constant" for "clip"); it leaves out fixations that lie outside.
-        truncate: kernels are zero further than this many sigmas away.
-        normalize: "max" scales the largest value to 1, "sum" makes a density; a heatmap of zeros stays so.
-        threads: the result does not depend on it.
+        sigma_px, sigma_deg, weight, boundary, kernel, truncate, normalize, threads: see the module.
 
     Returns:
         (H, W) float32; zeros when there are no fixations.
 
     Raises:
-        ValueError: a sigma that is missing, given twice, or not positive; an unknown option; a shape without
-            pixels.
+        ValueError: a sigma that is missing, given twice, or not positive; an unknown option; a shape without pixels.
     """
-    spots = np.empty((len(fixations), 5), dtype=np.float32)
-    spots[:, 0] = fixations.x_px
-    spots[:, 1] = fixations.y_px
-    spots[:, 2] = _weights(fixations, weight)
-    spots[:, 3:] = _sigmas_px(fixations, sigma_px, sigma_deg)
     return _core.rasterize_fixations(
-        spots,
+        fixations.x_px,
+        fixations.y_px,
+        _weights(fixations, weight),
+        _sigmas_px(fixations, sigma_px, sigma_deg),
         shape,
         boundary=boundary,
         kernel=kernel,
-        normalize=normalize,
         truncate=truncate,
+        normalize=normalize,
         threads=threads,
     )
 
 
-def _weights(fixations: Fixations, weight: str) -> NDArray[np.float32] | float:
-    if weight == "duration":
-        return fixations.duration_s
-    if weight == "count":
-        return 1.0
-    raise ValueError(f"weight must be 'duration' or 'count', got {weight!r}")
+def rasterize_batch(
+    fixations: Sequence[Fixations],
+    shape: tuple[int, int],
+    *,
+    sigma_px: Sigma | None = None,
+    sigma_deg: float | None = None,
+    weight: Weight = "duration",
+    boundary: Boundary = "clip",
+    kernel: Kernel = "sampled",
+    truncate: float = 4.0,
+    normalize: Normalize = "none",
+    threads: int = 1,
+) -> NDArray[np.float32]:
+    """Make the heatmaps of N images in one call; threads work on whole images.
+
+    Args:
+        fixations: one for each image.
+        shape: (H, W) of every heatmap.
+        sigma_px, sigma_deg, weight, boundary, kernel, truncate, normalize, threads: see the module.
+
+    Returns:
+        (N, H, W) float32, each heatmap as `rasterize_fixations` makes it.
+
+    Raises:
+        ValueError: as `rasterize_fixations`.
+    """
+    shared = sigma_px if sigma_deg is None else None
+    sigmas = [_sigmas_px(item, sigma_px, sigma_deg) for item in fixations] if shared is None else []
+    return _core.rasterize_batch(
+        _joined([item.x_px for item in fixations]),
+        _joined([item.y_px for item in fixations]),
+        _joined([item.duration_s for item in fixations]) if _by_duration(weight) else None,
+        _pair(shared) if shared is not None else np.concatenate([*sigmas, np.empty((0, 2), np.float32)]),
+        np.cumsum([0, *(len(item) for item in fixations)]),
+        shape,
+        boundary=boundary,
+        kernel=kernel,
+        truncate=truncate,
+        normalize=normalize,
+        threads=threads,
+    )
+
+
+def rasterize_frames(
+    fixations: Fixations,
+    shape: tuple[int, int],
+    times_s: ArrayLike,
+    *,
+    window_s: float | None = None,
+    sigma_px: Sigma | None = None,
+    sigma_deg: float | None = None,
+    weight: Weight = "duration",
+    boundary: Boundary = "clip",
+    kernel: Kernel = "sampled",
+    truncate: float = 4.0,
+    normalize: Normalize = "none",
+    threads: int = 1,
+) -> NDArray[np.float32]:
+    """Make the heatmap as it stands at each of T times: of all gaze so far, or of the last `window_s` seconds.
+
+    By "duration" a fixation weighs the part of it that lies in the time considered, so it grows while it lasts; by
+    "count" it weighs 1 as soon as it begins, and until it has ended before the window.
+
+    Args:
+        fixations: F fixations with `onset_s`.
+        shape: (H, W) of each frame.
+        times_s: (T,) seconds on the clock of `onset_s`.
+        window_s: None for all gaze so far.
+        sigma_px, sigma_deg, weight, boundary, kernel, truncate, normalize, threads: see the module; "max" and "sum"
+            refer to the largest value and the largest sum of all frames, so that frames can be compared.
+
+    Returns:
+        (T, H, W) float32.
+
+    Raises:
+        ValueError: as `rasterize_fixations`; fixations without onsets; a window that is not positive.
+    """
+    if fixations.onset_s is None:
+        raise ValueError("frames need fixations with onset_s")
+    if window_s is not None and not window_s > 0:
+        raise ValueError(f"window_s must be above 0, got {window_s}")
+    times = np.atleast_1d(np.asarray(times_s, dtype=np.float64))
+    if times.ndim != 1 or not np.isfinite(times).all():
+        raise ValueError(f"times_s must be (T,) finite seconds, got shape {times.shape}")
+    end = times[:, None]
+    begin = end - (np.inf if window_s is None else window_s)
+    onset = fixations.onset_s.astype(np.float64)
+    passed = np.minimum(end, onset + fixations.duration_s) - np.maximum(begin, onset)
+    weights = passed.clip(min=0.0) if _by_duration(weight) else (passed >= 0).astype(np.float64)
+    return _core.rasterize_frames(
+        fixations.x_px,
+        fixations.y_px,
+        weights,
+        _sigmas_px(fixations, sigma_px, sigma_deg),
+        shape,
+        boundary=boundary,
+        kernel=kernel,
+        truncate=truncate,
+        normalize=normalize,
+        threads=threads,
+    )
+
+
+def _by_duration(weight: str) -> bool:
+    if weight not in {"duration", "count"}:
+        raise ValueError(f"weight must be 'duration' or 'count', got {weight!r}")
+    return weight == "duration"
+
+
+def _weights(fixations: Fixations, weight: str) -> NDArray[np.float32] | None:
+    return fixations.duration_s if _by_duration(weight) else None
 
 
 def _sigmas_px(
-    fixations: Fixations, sigma_px: float | tuple[float, float] | None, sigma_deg: float | None
-) -> NDArray[np.float32]:
+    fixations: Fixations, sigma_px: Sigma | None, sigma_deg: float | None
+) -> NDArray[np.float32] | tuple[float, float]:
     if (sigma_px is None) == (sigma_deg is None):
         raise ValueError(f"give exactly one of sigma_px and sigma_deg, got {sigma_px} and {sigma_deg}")
-    if sigma_deg is not None:
-        if fixations.pixels_per_degree is None:
-            raise ValueError("sigma_deg needs fixations with pixels_per_degree")
-        sigmas = sigma_deg * fixations.pixels_per_degree
-    else:
-        sigmas = np.asarray(sigma_px, dtype=np.float32)
-    if sigmas.shape not in {(), (2,), (len(fixations), 2)}:
-        raise ValueError(f"sigma_px must be one number or (x, y), got {sigma_px}")
-    if not (np.isfinite(sigmas).all() and (sigmas > 0).all()):
-        raise ValueError(f"sigma must be a positive number, got {sigma_px if sigma_deg is None else sigma_deg}")
-    return np.broadcast_to(sigmas, (len(fixations), 2))
+    if sigma_px is not None:
+        return _pair(sigma_px)
+    if fixations.pixels_per_degree is None:
+        raise ValueError("sigma_deg needs fixations with pixels_per_degree")
+    if not sigma_deg > 0 or not np.isfinite(sigma_deg):  # type: ignore[operator]
+        raise ValueError(f"sigma must be a positive number, got {sigma_deg} degrees")
+    return sigma_deg * fixations.pixels_per_degree
+
+
+def _pair(sigma_px: Sigma) -> Sigma:
+    """One number stands for x and y; all else is as the kernel takes it."""
+    pair = (sigma_px, sigma_px) if np.isscalar(sigma_px) else sigma_px
+    # The kernel checks each fixation's sigma; without fixations nobody would.
+    if isinstance(pair, tuple) and not all(0 < value < np.inf for value in pair):
+        raise ValueError(f"sigma must be a positive number of pixels, got {sigma_px}")
+    return pair  # type: ignore[return-value]
+
+
+def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate([*parts, np.empty(0, np.float32)])

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace egaze {
@@ -45,8 +46,21 @@ struct HeatmapOptions {
 
 // Writes height * width floats, row by row, to out.
 // Throws Error(invalid_argument) for a fixation that is not finite, a negative weight, a sigma or truncate that
-// is not a positive number, or threads < 1.
+// is not a positive number, truncate * sigma above 2^20 px, or threads < 1.
 void rasterize_fixations(std::span<const Fixation> fixations, std::size_t height, std::size_t width,
                          const HeatmapOptions& options, float* out);
+
+// The heatmaps of many images in one call: image i has the fixations offsets[i] to offsets[i + 1]. Writes
+// (offsets.size() - 1) * height * width floats; threads work on whole images.
+// Throws Error(invalid_argument) as above, or for offsets that do not rise from 0 to fixations.size().
+void rasterize_batch(std::span<const Fixation> fixations, std::span<const std::int64_t> offsets, std::size_t height,
+                     std::size_t width, const HeatmapOptions& options, float* out);
+
+// One image's heatmap as it changes: frame t gives fixation i its weight times weights[t * fixations.size() + i].
+// Writes frames * height * width floats. A frame in which no fixation loses weight is made from the one before.
+// Normalize::max and sum refer to the largest value, and the largest sum, of all frames.
+// Throws Error(invalid_argument) as above, or for a weight that is negative or not finite.
+void rasterize_frames(std::span<const Fixation> fixations, std::span<const float> weights, std::size_t frames,
+                      std::size_t height, std::size_t width, const HeatmapOptions& options, float* out);
 
 }  // namespace egaze

@@ -1,0 +1,92 @@
+"""What the benchmarks share: timing with warm-up and repeats, the machine, and where results go."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """The options of every benchmark."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="under 50 s on two processors; writes nothing")
+    return parser.parse_args()
+
+
+def timed(function: Callable[[], Any], *, repeats: int, warmup: int = 1, at_least_s: float = 0.002) -> dict[str, float]:
+    """Seconds a call: the median and quartiles over `repeats` samples, each of enough calls to last `at_least_s`."""
+    for _ in range(warmup):
+        function()
+    started = time.perf_counter()
+    function()
+    calls = max(1, int(at_least_s / max(time.perf_counter() - started, 1e-9)))
+    samples = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        for _ in range(calls):
+            function()
+        samples.append((time.perf_counter() - started) / calls)
+    low, median, high = np.quantile(samples, [0.25, 0.5, 0.75])
+    return {"median_s": float(median), "quartile_low_s": float(low), "quartile_high_s": float(high), "repeats": repeats}
+
+
+def machine(*packages: str) -> dict[str, Any]:
+    """What the figures depend on."""
+    from egaze import _core
+
+    return {
+        "processor": _processor(),
+        "processors": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "simd": _core.simd_level(),
+        "versions": {name: _version(name) for name in ("egaze", "numpy", *packages)},
+        "commit": _commit(),
+    }
+
+
+def finish(name: str, headline: dict[str, float], details: dict[str, Any], packages: list[str], *, quick: bool) -> None:
+    """Write benchmarks/results/NAME.json, unless quick, and print the headline figures as the last line."""
+    if not quick:
+        RESULTS.mkdir(exist_ok=True)
+        content = {"headline": headline, "machine": machine(*packages), "details": details}
+        (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(headline))
+
+
+def rounded(value: float) -> float:
+    """Three significant digits: the machines' noise allows no more."""
+    return float(f"{value:.3g}")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None

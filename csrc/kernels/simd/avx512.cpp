@@ -1,0 +1,7 @@
+// The inner loops for x86-64 with AVX-512 F, BW, DQ and VL.
+#define EGAZE_ISA avx512
+#define EGAZE_ISA_NAME "avx512"
+#define EGAZE_LANES 16
+#define EGAZE_ROWS 4
+#define EGAZE_VECTORS 4
+#include "primitives.inc"

@@ -1,0 +1,7 @@
+// The inner loops for what every processor of the target has.
+#define EGAZE_ISA baseline
+#define EGAZE_ISA_NAME "baseline"
+#define EGAZE_LANES 4
+#define EGAZE_ROWS 2
+#define EGAZE_VECTORS 4
+#include "primitives.inc"
