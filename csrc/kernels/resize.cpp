@@ -66,27 +66,48 @@ Taps make_taps(std::size_t in, std::size_t out, Filter filter) {
   return taps;
 }
 
-void add_row(const std::uint8_t* row, std::size_t width, float weight, float* sums) {
-  detail::primitives().add_uint8(row, width, weight, sums);
+void sum_rows(const std::uint8_t* const* rows, const float* weights, std::size_t count, std::size_t width, float* out) {
+  detail::primitives().sum_uint8(rows, weights, count, width, out);
 }
-void add_row(const std::uint16_t* row, std::size_t width, float weight, float* sums) {
-  detail::primitives().add_uint16(row, width, weight, sums);
+void sum_rows(const std::uint16_t* const* rows, const float* weights, std::size_t count, std::size_t width,
+              float* out) {
+  detail::primitives().sum_uint16(rows, weights, count, width, out);
 }
-void add_row(const float* row, std::size_t width, float weight, float* sums) {
-  detail::primitives().add_float(row, width, weight, sums);
+void sum_rows(const float* const* rows, const float* weights, std::size_t count, std::size_t width, float* out) {
+  detail::primitives().sum_float(rows, weights, count, width, out);
 }
 
-// A row's pixels one after the other, copied to `copy` when they are not so in the image.
+// Rows of an image with their pixels one after the other, copied where they are not so in the image.
 template <class In>
-const In* dense_row(const ImageView& image, std::size_t y, std::vector<In>& copy) {
-  const char* row = static_cast<const char*>(image.data) + static_cast<std::ptrdiff_t>(y) * image.row_stride_bytes;
-  if (image.column_stride_bytes == static_cast<std::ptrdiff_t>(sizeof(In))) return reinterpret_cast<const In*>(row);
-  copy.resize(image.width);
-  for (std::size_t x = 0; x < image.width; ++x) {
-    copy[x] = *reinterpret_cast<const In*>(row + static_cast<std::ptrdiff_t>(x) * image.column_stride_bytes);
+class DenseRows {
+ public:
+  explicit DenseRows(const ImageView& image)
+      : image_(image), is_dense_(image.column_stride_bytes == static_cast<std::ptrdiff_t>(sizeof(In))) {}
+
+  // The rows [first, first + count); valid until the next call.
+  const In* const* rows(std::size_t first, std::size_t count) {
+    rows_.resize(count);
+    if (!is_dense_) copies_.resize(count * image_.width);
+    for (std::size_t k = 0; k < count; ++k) {
+      const char* row = static_cast<const char*>(image_.data) +
+                        static_cast<std::ptrdiff_t>(first + k) * image_.row_stride_bytes;
+      rows_[k] = reinterpret_cast<const In*>(row);
+      if (is_dense_) continue;
+      In* copy = copies_.data() + k * image_.width;
+      for (std::size_t x = 0; x < image_.width; ++x) {
+        copy[x] = *reinterpret_cast<const In*>(row + static_cast<std::ptrdiff_t>(x) * image_.column_stride_bytes);
+      }
+      rows_[k] = copy;
+    }
+    return rows_.data();
   }
-  return copy.data();
-}
+
+ private:
+  const ImageView& image_;
+  bool is_dense_;
+  std::vector<const In*> rows_;
+  std::vector<In> copies_;
+};
 
 void store_row(const float* values, std::size_t width, std::size_t y, PixelType type, const ResizeOptions& options,
                void* out) {
@@ -109,14 +130,11 @@ void resize_from(const ImageView& image, std::size_t height, std::size_t width, 
   const Taps rows = make_taps(image.height, height, options.filter);
   const Taps columns = make_taps(image.width, width, options.filter);
   detail::parallel_for(height, options.threads, [&](std::size_t first_row, std::size_t end_row) {
-    std::vector<In> copy;
+    DenseRows<In> input(image);
     std::vector<float> sums(image.width), line(width);
     for (std::size_t y = first_row; y < end_row; ++y) {
-      std::fill(sums.begin(), sums.end(), 0.0f);
-      for (std::size_t k = rows.offset[y]; k < rows.offset[y + 1]; ++k) {
-        const In* row = dense_row(image, rows.begin[y] + k - rows.offset[y], copy);
-        add_row(row, image.width, rows.weight[k], sums.data());
-      }
+      const std::size_t taps = rows.offset[y + 1] - rows.offset[y];
+      sum_rows(input.rows(rows.begin[y], taps), rows.weight.data() + rows.offset[y], taps, image.width, sums.data());
       detail::primitives().weigh(sums.data(), columns.begin.data(), columns.offset.data(), columns.weight.data(),
                                  width, line.data());
       store_row(line.data(), width, y, out_type, options, out);

@@ -38,10 +38,12 @@ struct Primitives {
 
   void (*multiply)(float* values, std::size_t count, float factor);
 
-  // sums[x] += weight * in[x].
-  void (*add_uint8)(const std::uint8_t* in, std::size_t count, float weight, float* sums);
-  void (*add_uint16)(const std::uint16_t* in, std::size_t count, float weight, float* sums);
-  void (*add_float)(const float* in, std::size_t count, float weight, float* sums);
+  // out[x] = sum over k < rows of weights[k] * in[k][x].
+  void (*sum_uint8)(const std::uint8_t* const* in, const float* weights, std::size_t rows, std::size_t count,
+                    float* out);
+  void (*sum_uint16)(const std::uint16_t* const* in, const float* weights, std::size_t rows, std::size_t count,
+                     float* out);
+  void (*sum_float)(const float* const* in, const float* weights, std::size_t rows, std::size_t count, float* out);
 
   // out[x] = sum over k in [offset[x], offset[x + 1]) of weights[k] * in[begin[x] + k - offset[x]].
   void (*weigh)(const float* in, const std::uint32_t* begin, const std::uint32_t* offset, const float* weights,

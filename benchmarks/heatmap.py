@@ -1,0 +1,172 @@
+"""Heatmaps against scipy and NumPy, one thread each, every result asserted before it is timed.
+
+full_vs_scipy   scipy.ndimage.gaussian_filter of the count map over ours: 3056x2544, sigma 150, 60 fixations, reflect
+small_vs_numpy  building two bases and multiplying in NumPy over ours: 224x224, sigma (13.2, 11.0), 60 fixations
+egd_vs_reference  the EGD-CXR baseline's target from scipy, matplotlib and Pillow over ours
+two_threads     one thread's time over two threads', full size
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from harness import arguments, finish, rounded, timed
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from egaze import Fixations, rasterize_batch, rasterize_fixations
+from egaze.loading.egd_target import egd_target
+
+FULL = (3056, 2544)
+SMALL = (224, 224)
+SMALL_SIGMA_PX = (13.2, 11.0)
+
+
+def gaze(shape: tuple[int, int], count: int = 60, seed: int = 0) -> Fixations:
+    generator = np.random.default_rng(seed)
+    x = np.floor(generator.uniform(0, shape[1], count))
+    y = np.floor(generator.uniform(0, shape[0], count))
+    return Fixations(x, y, generator.lognormal(-1.2, 0.5, count))
+
+
+def count_map(fixations: Fixations, shape: tuple[int, int]) -> np.ndarray:
+    counts = np.zeros(shape)
+    np.add.at(counts, (fixations.y_px.astype(int), fixations.x_px.astype(int)), 1)
+    return counts
+
+
+def full(quick: bool) -> dict[str, Any]:
+    """The baseline's heatmap at a film's full size."""
+    fixations = gaze(FULL)
+    counts = count_map(fixations, FULL)
+
+    def ours(threads: int = 1) -> np.ndarray:
+        return rasterize_fixations(
+            fixations, FULL, sigma_px=150, weight="count", boundary="reflect", kernel="scipy", threads=threads
+        )
+
+    def theirs() -> np.ndarray:
+        return gaussian_filter(counts, 150, truncate=4.0)
+
+    expected = theirs()
+    error = float(np.abs(ours() - expected).max() / expected.max())
+    assert error < 1e-5, error
+    return {
+        "error_of_max": error,
+        "ours": timed(ours, repeats=9 if quick else 31),
+        "ours_two_threads": timed(lambda: ours(2), repeats=9 if quick else 31),
+        "scipy": timed(theirs, repeats=1 if quick else 5, warmup=0),
+    }
+
+
+def numpy_heatmap(fixations: Fixations, shape: tuple[int, int], sigma_px: tuple[float, float]) -> np.ndarray:
+    """How one would write it: two bases and their product."""
+    columns = np.exp(-0.5 * ((np.arange(shape[1], dtype=np.float32)[:, None] - fixations.x_px) / sigma_px[0]) ** 2)
+    rows = np.exp(-0.5 * ((np.arange(shape[0], dtype=np.float32)[:, None] - fixations.y_px) / sigma_px[1]) ** 2)
+    factor = np.float32(1 / (2 * np.pi * sigma_px[0] * sigma_px[1]))
+    return (rows * (fixations.duration_s * factor)) @ columns.T
+
+
+def small(quick: bool) -> dict[str, Any]:
+    """A heatmap at training size."""
+    fixations = gaze(SMALL)
+    x_px, y_px = fixations.x_px + np.float32(0.3), fixations.y_px + np.float32(0.7)
+    fixations = Fixations(x_px, y_px, fixations.duration_s)
+
+    def ours() -> np.ndarray:
+        return rasterize_fixations(fixations, SMALL, sigma_px=SMALL_SIGMA_PX)
+
+    def theirs() -> np.ndarray:
+        return numpy_heatmap(fixations, SMALL, SMALL_SIGMA_PX)
+
+    expected = theirs()
+    # NumPy's bases are not cut at four sigmas.
+    error = float(np.abs(ours() - expected).max() / expected.max())
+    assert error < 5e-4, error
+    repeats = 101 if quick else 501
+    batch = [fixations] * 64
+    return {
+        "error_of_max": error,
+        "ours": timed(ours, repeats=repeats),
+        "ours_in_a_batch_of_64": timed(
+            lambda: rasterize_batch(batch, SMALL, sigma_px=SMALL_SIGMA_PX), repeats=repeats // 10
+        ),
+        "numpy": timed(theirs, repeats=repeats),
+    }
+
+
+def egd_reference(fixations: Fixations, shape: tuple[int, int], size_px: int) -> np.ndarray:
+    """The baseline's steps with scipy, matplotlib and Pillow."""
+    from matplotlib import colormaps
+
+    even = tuple(side + side % 2 for side in shape)
+    blurred = gaussian_filter(count_map(fixations, even), 150, truncate=4.0)
+    unit = (blurred - blurred.min()) / (blurred.max() - blurred.min())
+    colours = colormaps["viridis"](unit, bytes=True)[..., :3]
+    resized = Image.fromarray(colours).resize((size_px, size_px), Image.Resampling.BILINEAR)
+    return np.asarray(resized.convert("L"))
+
+
+def egd(quick: bool) -> dict[str, Any]:
+    """The target that the baseline's code trains on."""
+    fixations = gaze(FULL, seed=1)
+
+    def ours() -> np.ndarray:
+        return egd_target(fixations, FULL, 224)
+
+    expected = egd_reference(fixations, FULL, 224)
+    error = int(np.abs(ours().astype(int) - expected.astype(int)).max())
+    assert error <= 1, error
+    return {
+        "error_grey_levels": error,
+        "ours": timed(ours, repeats=5 if quick else 21),
+        "reference": timed(lambda: egd_reference(fixations, FULL, 224), repeats=1 if quick else 5, warmup=0),
+    }
+
+
+def scaling() -> list[dict[str, Any]]:
+    """Our time over film size, fixations and sigma, one thread."""
+    rows = []
+    for side_px, count, sigma_frac in [
+        *((side, 60, 0.05) for side in (64, 128, 224, 448, 896, 1792, 3056)),
+        *((224, count, 0.05) for count in (1, 10, 30, 120, 300, 1400)),
+        *((224, 60, sigma) for sigma in (0.01, 0.02, 0.1, 0.2)),
+    ]:
+        fixations, sigma_px = gaze((side_px, side_px), count), sigma_frac * side_px
+
+        def make(fixations: Fixations = fixations, side_px: int = side_px, sigma_px: float = sigma_px) -> np.ndarray:
+            return rasterize_fixations(fixations, (side_px, side_px), sigma_px=sigma_px)
+
+        rows.append({"side_px": side_px, "fixations": count, "sigma_frac": sigma_frac, **timed(make, repeats=21)})
+    return rows
+
+
+def main() -> None:
+    quick = arguments(__doc__).quick
+    details: dict[str, Any] = {"full": full(quick), "small": small(quick), "egd": egd(quick)}
+
+    def ratio(part: str, rival: str, ours: str = "ours") -> float:
+        return rounded(details[part][rival]["median_s"] / details[part][ours]["median_s"])
+
+    headline = {
+        "full_vs_scipy": ratio("full", "scipy"),
+        "small_vs_numpy": ratio("small", "numpy"),
+        "egd_vs_reference": ratio("egd", "reference"),
+        "two_threads": ratio("full", "ours", "ours_two_threads"),
+    }
+    if not quick:
+        details["scaling"] = scaling()
+    finish("heatmap", headline, details, ["scipy", "pillow", "matplotlib"], quick=quick)
+
+
+if __name__ == "__main__":
+    import os
+
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        # NumPy's and scipy's libraries read their thread count when they are loaded.
+        os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+        import sys
+
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    main()
