@@ -14,8 +14,10 @@
 namespace egaze {
 namespace {
 
-// The furthest a kernel may reach, so that no offset overflows and no call runs for hours.
+// Limits far beyond any use, within which no offset overflows, no value becomes infinite, and no call runs for hours.
 constexpr double kMaxReachPx = 1 << 20;
+constexpr float kMinSigmaPx = 1.0f / (1 << 20);
+constexpr float kMaxWeight = 1 << 30;
 // Profiles of many fixations are made in parts, to bound memory (64 MiB).
 constexpr std::size_t kMaxProfileValues = std::size_t{1} << 24;
 
@@ -31,12 +33,12 @@ void check(std::span<const Fixation> fixations, const HeatmapOptions& options) {
     if (!std::isfinite(f.x_px) || !std::isfinite(f.y_px)) {
       fail(name() + ": position must be finite, got (" + std::to_string(f.x_px) + ", " + std::to_string(f.y_px) + ")");
     }
-    if (!std::isfinite(f.weight) || f.weight < 0.0f) {
-      fail(name() + ": weight must be finite and not negative, got " + std::to_string(f.weight));
+    if (!(f.weight >= 0.0f && f.weight <= kMaxWeight)) {
+      fail(name() + ": weight must be 0 to 2^30, got " + std::to_string(f.weight));
     }
     for (const float sigma_px : {f.sigma_x_px, f.sigma_y_px}) {
-      if (!std::isfinite(sigma_px) || !(sigma_px > 0.0f)) {
-        fail(name() + ": sigma must be a positive number of pixels, got " + std::to_string(sigma_px));
+      if (!std::isfinite(sigma_px) || !(sigma_px >= kMinSigmaPx)) {
+        fail(name() + ": sigma must be a positive number of pixels, at least 2^-20, got " + std::to_string(sigma_px));
       }
       if (options.truncate * sigma_px > kMaxReachPx) {
         fail(name() + ": truncate * sigma must be at most 1048576 px, got " +
@@ -129,8 +131,8 @@ void rasterize_frames(std::span<const Fixation> fixations, std::span<const float
   const std::size_t count = fixations.size();
   if (weights.size() != frames * count) fail("weights must hold frames * fixations numbers");
   for (const float weight : weights) {
-    if (!std::isfinite(weight) || weight < 0.0f) {
-      fail("a frame's weight must be finite and not negative, got " + std::to_string(weight));
+    if (!(weight >= 0.0f && weight <= kMaxWeight)) {
+      fail("a frame's weight must be 0 to 2^30, got " + std::to_string(weight));
     }
   }
   const detail::AxisProfiles rows(fixations, detail::Axis::y, height, options);

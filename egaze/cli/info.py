@@ -20,6 +20,7 @@ def command() -> None:
     from pydicom.pixels import get_decoder
     from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
+    from egaze import _core
     from egaze.training.recipe import load_recipe, recipe_names
 
     click.echo(f"egaze {version('egaze')}, Python {platform.python_version()}, {platform.platform()}")
@@ -27,6 +28,7 @@ def command() -> None:
         click.echo(f"  {name} {version(name)}")
     cuda = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
     click.echo(f"devices: cpu ({torch.get_num_threads()} threads), cuda: {cuda}")
+    click.echo(f"kernels: {_core.simd_level()} (of {', '.join(_core.simd_levels())})")
     click.echo("recipes:")
     for name in recipe_names():
         click.echo(f"  {name:<16}{load_recipe(name).description}")

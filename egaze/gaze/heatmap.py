@@ -10,7 +10,8 @@ Every function takes the same options:
     kernel: "sampled" takes point samples of the Gaussian density at the fixation's exact position; "scipy" centres
         discretely normalised taps on the nearest pixel and equals `scipy.ndimage.gaussian_filter` of the fixation
         map (mode "reflect", or "constant" for "clip"); it leaves out fixations that lie outside.
-    truncate: kernels are zero further than this many sigmas away; truncate * sigma is at most 2^20 px.
+    truncate: kernels are zero further than this many sigmas away. sigma is at least 2^-20 px, truncate * sigma at most
+        2^20 px, a weight at most 2^30.
     normalize: "max" scales the largest value to 1, "sum" makes a density; a heatmap of zeros stays so.
     threads: the result does not depend on it.
 

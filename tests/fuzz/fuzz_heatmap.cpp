@@ -1,4 +1,4 @@
-// Any fixations and options: a heatmap without NaN, the same for any number of threads, or an Error.
+// Any fixations and options: a finite heatmap, the same for any number of threads, or an Error.
 #include <cmath>
 #include <cstdlib>
 #include <vector>
@@ -15,10 +15,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.kernel = bytes.below(2) == 0 ? egaze::HeatmapKernel::sampled : egaze::HeatmapKernel::scipy;
   options.normalize = static_cast<egaze::Normalize>(bytes.below(3));
   options.truncate = bytes.below(4) == 0 ? bytes.take<double>() : 4.0;
+  // Now and then only: waking a thread takes longer than all the rest.
+  const int threads = bytes.below(64) == 0 ? 2 : 1;
   std::vector<egaze::Fixation> fixations;
   while (!bytes.empty() && fixations.size() < 12) {
-    // Half of them ordinary, so that the kernels are reached; the others any bits at all.
-    if (bytes.below(2) == 0) {
+    // Most of them ordinary, so that the kernels are reached; the others any bits at all.
+    if (bytes.below(4) != 0) {
       fixations.push_back({static_cast<float>(bytes.below(200)) - 50.0f, static_cast<float>(bytes.below(100)) - 25.0f,
                            static_cast<float>(bytes.below(100)) / 50.0f, static_cast<float>(bytes.below(400)) / 10.0f,
                            static_cast<float>(1 + bytes.below(400)) / 10.0f});
@@ -32,14 +34,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<float> one(height * width), two(height * width);
   try {
     egaze::rasterize_fixations(fixations, height, width, options, one.data());
-    options.threads = 2;
+    options.threads = threads;
     egaze::rasterize_fixations(fixations, height, width, options, two.data());
   } catch (const egaze::Error&) {
     return 0;
   }
   for (std::size_t i = 0; i < one.size(); ++i) {
-    // Sums of the largest floats may overflow to infinity; nothing becomes NaN or negative.
-    if (!(one[i] >= 0.0f) || one[i] != two[i]) std::abort();
+    if (!(one[i] >= 0.0f) || !std::isfinite(one[i]) || one[i] != two[i]) std::abort();
   }
   return 0;
 }

@@ -21,6 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.scale = bytes.take<float>();
     options.shift = bytes.take<float>();
   }
+  // Now and then only: waking a thread takes longer than all the rest.
+  const int threads = bytes.below(64) == 0 ? 2 : 1;
   const bool flip = bytes.below(2) == 0;
   const std::size_t step = 1 + bytes.below(3);
   const std::size_t pixel = egaze::bytes_per_pixel(type);
@@ -36,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<float> one(out_height * out_width + 1), two(out_height * out_width + 1);
   try {
     egaze::resize(image, out_height, out_width, out_type, options, one.data());
-    options.threads = 2;
+    options.threads = threads;
     egaze::resize(image, out_height, out_width, out_type, options, two.data());
   } catch (const egaze::Error&) {
     return 0;

@@ -119,6 +119,7 @@ def test_degrees_use_each_fixation_s_scale():
         ({"sigma_px": 0}, "sigma must be a positive number of pixels, got 0"),
         ({"sigma_px": float("nan")}, "sigma must be a positive number of pixels, got nan"),
         ({"sigma_px": (1, 2, 3)}, r"must be \(x, y\) or have shape \(F, 2\), got \(3,\)"),
+        ({"sigma_px": 1e-30}, r"at least 2\^-20, got 0\.000000"),
         ({"sigma_px": 1e30}, "truncate \\* sigma"),
         ({"sigma_px": 1, "truncate": -1}, "truncate must be a positive number, got -1"),
         ({"sigma_px": 1, "weight": "time"}, "weight must be 'duration' or 'count', got 'time'"),
@@ -243,3 +244,8 @@ def test_a_film_s_heatmap_equals_scipy_s(shape):
     )
     expected = gaussian_filter(counts, 150 / 8, mode="reflect", truncate=4.0)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * expected.max())
+
+
+def test_a_weight_beyond_any_use_is_refused():
+    with pytest.raises(ValueError, match=r"fixation 0: weight must be 0 to 2\^30"):
+        rasterize_fixations(Fixations([1], [1], [3e38]), (8, 8), sigma_px=1)

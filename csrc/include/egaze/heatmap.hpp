@@ -45,8 +45,8 @@ struct HeatmapOptions {
 };
 
 // Writes height * width floats, row by row, to out.
-// Throws Error(invalid_argument) for a fixation that is not finite, a negative weight, a sigma or truncate that
-// is not a positive number, truncate * sigma above 2^20 px, or threads < 1.
+// Throws Error(invalid_argument) for a position that is not finite, a weight outside [0, 2^30], a sigma below 2^-20 px,
+// truncate * sigma above 2^20 px, a truncate that is not a positive number, or threads < 1.
 void rasterize_fixations(std::span<const Fixation> fixations, std::size_t height, std::size_t width,
                          const HeatmapOptions& options, float* out);
 
@@ -59,7 +59,7 @@ void rasterize_batch(std::span<const Fixation> fixations, std::span<const std::i
 // One image's heatmap as it changes: frame t gives fixation i its weight times weights[t * fixations.size() + i].
 // Writes frames * height * width floats. A frame in which no fixation loses weight is made from the one before.
 // Normalize::max and sum refer to the largest value, and the largest sum, of all frames.
-// Throws Error(invalid_argument) as above, or for a weight that is negative or not finite.
+// Throws Error(invalid_argument) as above, or for a frame's weight outside [0, 2^30].
 void rasterize_frames(std::span<const Fixation> fixations, std::span<const float> weights, std::size_t frames,
                       std::size_t height, std::size_t width, const HeatmapOptions& options, float* out);
 

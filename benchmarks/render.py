@@ -1,0 +1,92 @@
+"""Draw the README's benchmark tables and docs/kernels_scaling.png from benchmarks/results/*.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+
+#: What the README says of each headline figure.
+ROWS = {
+    "heatmap": {
+        "full_vs_scipy": "heatmap of a 3056x2544 film, sigma 150 px, 60 fixations: `scipy.ndimage.gaussian_filter`",
+        "small_vs_numpy": "heatmap at 224x224, sigma 13.2x11.0 px, 60 fixations: two bases and a product in NumPy",
+        "egd_vs_reference": "the EGD-CXR baseline's target: scipy, matplotlib and Pillow",
+    },
+    "resize": {
+        "area_vs_opencv": "3056x2544 uint16 to 224x224, area: OpenCV `INTER_AREA`",
+        "area_vs_pillow": "the same of float32: Pillow `BOX`",
+        "bilinear_vs_torch": "antialiased bilinear of float32: torch `interpolate(antialias=True)`",
+        "bilinear_vs_pillow": "the same: Pillow `BILINEAR`",
+    },
+}
+
+
+def read(name: str) -> dict[str, Any]:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def table() -> str:
+    """The README's kernel table."""
+    lines = ["| against, one thread each | times as fast |", "|---|---|"]
+    for name, rows in ROWS.items():
+        headline = read(name)["headline"]
+        lines += [f"| {text} | {headline[key]:,.0f} |" for key, text in rows.items()]
+    resize, machine = read("resize"), read("heatmap")["machine"]
+    share = resize["headline"]["area_over_memcpy"]
+    versions = {**machine["versions"], **resize["machine"]["versions"]}
+    said = ", ".join(f"{package} {number}" for package, number in sorted(versions.items()) if package != "egaze")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"The area resize takes {share:.2f} of the time of copying the film's pixels. Medians on "
+            f"{machine['processor']} ({machine['simd']}); {said}.",
+        ]
+    )
+
+
+def with_table(readme: str) -> str:
+    """The README with its table drawn anew."""
+    marked = re.compile(r"(<!-- benchmarks/render.py -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not marked.search(readme):
+        raise ValueError("README.md has no benchmarks/render.py section")
+    return marked.sub(lambda match: f"{match[1]}{table()}\n{match[2]}", readme)
+
+
+def draw_scaling(path: Path) -> None:
+    """Our times over film size, fixations and sigma, and over the resized size."""
+    from matplotlib.figure import Figure
+
+    rows = read("heatmap")["details"]["scaling"]
+    usual = {"side_px": 224, "fixations": 60, "sigma_frac": 0.05}
+    panels = {"side_px": "heatmap's side, px", "fixations": "fixations", "sigma_frac": "sigma, fraction of the side"}
+    figure = Figure(figsize=(13, 3.2), layout="constrained")
+    axes = figure.subplots(1, 4)
+    for plot, (key, label) in zip(axes, panels.items(), strict=False):
+        others = {name: value for name, value in usual.items() if name != key}
+        chosen = sorted(
+            (row for row in rows if all(row[name] == value for name, value in others.items())), key=lambda row: row[key]
+        )
+        plot.loglog([row[key] for row in chosen], [row["median_s"] * 1e6 for row in chosen], marker="o")
+        plot.set(xlabel=label, ylabel="microseconds")
+    resized = read("resize")["details"]["scaling"]
+    axes[3].loglog([row["out_px"] for row in resized], [row["median_s"] * 1e6 for row in resized], marker="o")
+    axes[3].set(xlabel="3056x2544 uint16 resized to, px", ylabel="microseconds")
+    for plot in axes:
+        plot.grid(alpha=0.3)
+    figure.savefig(path, dpi=90)
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    draw_scaling(ROOT / "docs" / "kernels_scaling.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The README says what the benchmarks' results say."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_s_table_is_drawn_from_the_results():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert load("render").with_table(readme) == readme, "run `python benchmarks/render.py`"
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("heatmap", {"full_vs_scipy": 500, "small_vs_numpy": 5, "egd_vs_reference": 100, "two_threads": 1.7}),
+        ("resize", {"area_vs_opencv": 10, "area_vs_pillow": 5, "area_vs_torch": 5, "bilinear_vs_torch": 5}),
+    ],
+)
+def test_the_stored_results_hold_what_is_claimed(name, least):
+    # Less a tenth for the noise of the machine that measured.
+    content = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    assert all(content["headline"][key] >= 0.9 * value for key, value in least.items()), content["headline"]
+    assert content["machine"]["versions"]["egaze"] and content["machine"]["commit"]
