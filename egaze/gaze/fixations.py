@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,10 @@ class Fixations:
         duration_s: (F,) float32, above 0.
         onset_s: (F,) float32 seconds since the image appeared, or None when the tracker gave no times.
         pixels_per_degree: (F, 2) float32, image pixels per degree of visual angle along x and y, or None.
+        shown_px: (F, 4) float32, the part of the image on the screen at that time: x_min, y_min, x_max, y_max in
+            pixels of the image; or None when all of it was shown or nothing is known.
+        window_frac: (F, 2) float32, width and level of the grey window at that time, as fractions of the largest
+            stored value, or None.
 
     Raises:
         ValueError: arrays of different lengths, a value that is not finite, or a duration that is not positive.
@@ -29,17 +33,19 @@ class Fixations:
     duration_s: NDArray[np.float32]
     onset_s: NDArray[np.float32] | None = None
     pixels_per_degree: NDArray[np.float32] | None = None
+    shown_px: NDArray[np.float32] | None = None
+    window_frac: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         count = np.size(self.x_px)
-        for name in ("x_px", "y_px", "duration_s", "onset_s"):
-            if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, _checked(name, value, (count,)))
-        if self.pixels_per_degree is not None:
-            scale = _checked("pixels_per_degree", self.pixels_per_degree, (count, 2))
-            _require_positive("pixels_per_degree", scale)
-            object.__setattr__(self, "pixels_per_degree", scale)
+        widths = {"pixels_per_degree": 2, "shown_px": 4, "window_frac": 2}
+        for field in fields(self):
+            if (value := getattr(self, field.name)) is not None:
+                shape = (count, widths[field.name]) if field.name in widths else (count,)
+                object.__setattr__(self, field.name, _checked(field.name, value, shape))
         _require_positive("duration_s", self.duration_s)
+        if self.pixels_per_degree is not None:
+            _require_positive("pixels_per_degree", self.pixels_per_degree)
 
     def __len__(self) -> int:
         return len(self.x_px)

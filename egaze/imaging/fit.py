@@ -30,6 +30,11 @@ class FitGeometry:
         """Raises ValueError for an unknown fit or a side without pixels."""
         return cls(film_shape, canvas_shape, *_core.fit_rectangle(film_shape, canvas_shape, fit))
 
+    @property
+    def scale(self) -> NDArray[np.float32]:
+        """(2,) canvas pixels per film pixel, along x and y."""
+        return np.array([self.width_px / self.film_shape[1], self.height_px / self.film_shape[0]], dtype=np.float32)
+
     def place(self, pixels: NDArray[np.generic], *, scale: float = 1.0) -> NDArray[np.float32]:
         """Put a (H, W) film of any pixel type on the canvas, area-averaged and scaled; black around it."""
         canvas = np.zeros(self.canvas_shape, dtype=np.float32)

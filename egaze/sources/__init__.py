@@ -1,7 +1,8 @@
 """Where cases come from: one module a dataset layout, each a `Source` of `Case`s."""
 
+from egaze.sources.annotations import Phrase, Region
 from egaze.sources.case import Case, Source
 from egaze.sources.egd_cxr import EgdCxr
 from egaze.sources.table import Table
 
-__all__ = ["Case", "EgdCxr", "Source", "Table"]
+__all__ = ["Case", "EgdCxr", "Phrase", "Region", "Source", "Table"]

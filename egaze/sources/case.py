@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from egaze.gaze import Fixations
+from egaze.sources.annotations import Phrase, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Case:
         label: one of the source's class names, or None.
         reader_id: who read it, or None.
         split: "train", "validation" or "test" where the source says so, else None.
+        regions: boxes and ellipses that came with the film.
+        phrases: the reader's dictation, in time order.
 
     Raises:
         ValueError: neither gaze nor label.
@@ -34,6 +37,8 @@ class Case:
     label: str | None = None
     reader_id: str | None = None
     split: str | None = None
+    regions: tuple[Region, ...] = ()
+    phrases: tuple[Phrase, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fixations is None and self.label is None:

@@ -13,6 +13,7 @@ from polars.exceptions import PolarsError
 
 from egaze.errors import StudyError
 from egaze.gaze import Fixations
+from egaze.imaging import FitGeometry
 from egaze.study import layout
 from egaze.study.split import Split, load_split
 
@@ -29,6 +30,7 @@ class Study:
         labels: (N,) int64 index into class_names, -1 without a label.
         class_names: in the order of the classes.
         x_unit, y_unit, duration_s: (F,) float32 of all fixations, by case; 0 and 1 are the canvas's edges.
+        gaze: F rows, all that is known of each fixation; see `prepare_study`.
         offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1].
         split: who trains, validates and tests.
     """
@@ -42,6 +44,7 @@ class Study:
     x_unit: NDArray[np.float32]
     y_unit: NDArray[np.float32]
     duration_s: NDArray[np.float32]
+    gaze: pl.DataFrame
     offsets: NDArray[np.int64]
     split: Split
 
@@ -72,13 +75,26 @@ class Study:
         return np.diff(self.offsets) > 0
 
     def fixations(self, case_index: int, size_px: int) -> Fixations:
-        """One case's fixations in pixels of the canvas at the given size."""
+        """One case's fixations in pixels of the canvas at the given size, with what its source knows of them.
+
+        Onsets and degrees are given where every fixation of the case has them.
+        """
         part = slice(self.offsets[case_index], self.offsets[case_index + 1])
+        rows = self.gaze[part]
+        scale = _complete(rows, "x_pixels_per_degree", "y_pixels_per_degree")
+        onset_s = _complete(rows, "onset_s")
         return Fixations(
             x_px=self.x_unit[part] * size_px - 0.5,
             y_px=self.y_unit[part] * size_px - 0.5,
             duration_s=self.duration_s[part],
+            onset_s=None if onset_s is None else onset_s[:, 0],
+            pixels_per_degree=None if scale is None else scale * self.geometry(case_index, size_px).scale,
         )
+
+    def geometry(self, case_index: int, size_px: int) -> FitGeometry:
+        """Where one case's film lies on the canvas at the given size."""
+        film_shape = self.cases["height_px"][case_index], self.cases["width_px"][case_index]
+        return FitGeometry.of(film_shape, (size_px, size_px), self.manifest["fit"])
 
     def digest(self) -> str:
         """SHA-256 of the manifest, which holds the digest of every other file but the split."""
@@ -120,6 +136,7 @@ def open_study(path: Path) -> Study:
         x_unit=fixations["x_unit"].to_numpy(),
         y_unit=fixations["y_unit"].to_numpy(),
         duration_s=fixations["duration_s"].to_numpy(),
+        gaze=fixations,
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         split=load_split(path, cases),
     )
@@ -138,6 +155,12 @@ def verify_study(path: Path) -> list[str]:
         for name in (layout.IMAGES, layout.CASES, layout.FIXATIONS)
         if not (path / name).is_file() or layout.sha256_file(path / name) != files.get(name)
     ]
+
+
+def _complete(rows: pl.DataFrame, *columns: str) -> NDArray[np.float32] | None:
+    """(F, columns), or None where a value is missing."""
+    values = rows.select(columns)
+    return None if sum(values.null_count().row(0)) else values.to_numpy()
 
 
 def _labels(path: Path, cases: pl.DataFrame, class_names: tuple[str, ...]) -> NDArray[np.int64]:
