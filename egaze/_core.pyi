@@ -61,6 +61,8 @@ def sample_batch(
     film_index: NDArray[np.int64],
     to_film: NDArray[np.float32],
     intensity: NDArray[np.float32],
+    noise_key: NDArray[np.uint64],
+    cutouts: NDArray[np.int32],
     fixations: NDArray[np.float32],
     offsets: NDArray[np.int64],
     images: NDArray[np.float32],

@@ -43,15 +43,17 @@ def test_more_threads_than_rows():
 
 
 def test_an_error_in_a_thread_reaches_the_caller():
-    films = np.zeros((2, 8, 8), np.uint16)
+    films = np.zeros((4, 8, 8), np.uint16)
     maps = np.array([[[1, 0, 0], [0, 1, 0]]] * 4, np.float32)
     fixations = np.array([[1, 1, 1, 1, 1]] * 3 + [[1, 1, 1, -1, 1]], np.float32)
     with pytest.raises(ValueError, match="sigma must be a positive number"):
         _core.sample_batch(
             films,
-            np.zeros(4, np.int64),
+            np.arange(4),
             maps,
-            np.array([[1, 0]] * 4, np.float32),
+            np.array([[1, 0, 1, 0]] * 4, np.float32),
+            np.zeros(4, np.uint64),
+            np.zeros((4, 0, 4), np.int32),
             fixations,
             np.arange(5),
             *np.empty((2, 4, 1, 8, 8), np.float32),

@@ -1,8 +1,11 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "arrays.hpp"
@@ -20,33 +23,48 @@ using Dense = py::array_t<T, py::array::c_style>;
   throw py::value_error(std::string(name) + " must have shape " + expected + ", got " + shape_text(array));
 }
 
-std::vector<Sample> make_samples(const Dense<std::int64_t>& film_index, const Dense<float>& to_film,
-                                 const Dense<float>& intensity, const FixationArray& fixations,
-                                 const Dense<std::int64_t>& offsets) {
+// Of film i, the fixations are offsets[i] to offsets[i + 1].
+void check_offsets(const Dense<std::int64_t>& offsets, py::ssize_t films, std::size_t fixations) {
+  if (offsets.ndim() != 1 || offsets.size() != films + 1) bad_shape("offsets", "(films + 1,)", offsets);
+  const std::int64_t* bounds = offsets.data();
+  if (bounds[0] != 0 || bounds[films] != static_cast<std::int64_t>(fixations) ||
+      !std::is_sorted(bounds, bounds + films + 1)) {
+    throw py::value_error("offsets must rise from 0 to the number of fixations, " + std::to_string(fixations) +
+                          ", got " + std::to_string(bounds[0]) + " to " + std::to_string(bounds[films]));
+  }
+}
+
+std::vector<Sample> make_samples(const Dense<std::int64_t>& film_index, py::ssize_t films,
+                                 const Dense<float>& to_film, const Dense<float>& intensity,
+                                 const Dense<std::uint64_t>& noise_key, const Dense<std::int32_t>& cutouts,
+                                 std::span<const Fixation> fixations, const Dense<std::int64_t>& offsets) {
   const py::ssize_t count = film_index.size();
   if (film_index.ndim() != 1) bad_shape("film_index", "(N,)", film_index);
   if (to_film.ndim() != 3 || to_film.shape(0) != count || to_film.shape(1) != 2 || to_film.shape(2) != 3) {
     bad_shape("to_film", "(N, 2, 3)", to_film);
   }
-  if (intensity.ndim() != 2 || intensity.shape(0) != count || intensity.shape(1) != 2) {
-    bad_shape("intensity", "(N, 2)", intensity);
+  if (intensity.ndim() != 2 || intensity.shape(0) != count || intensity.shape(1) != 4) {
+    bad_shape("intensity", "(N, 4)", intensity);
   }
-  if (offsets.ndim() != 1 || offsets.size() != count + 1) bad_shape("offsets", "(N + 1,)", offsets);
-  const auto rows = fixation_rows(fixations);
-  std::vector<Sample> samples;
-  samples.reserve(static_cast<std::size_t>(count));
+  if (noise_key.ndim() != 1 || noise_key.size() != count) bad_shape("noise_key", "(N,)", noise_key);
+  if (cutouts.ndim() != 3 || cutouts.shape(0) != count || cutouts.shape(2) != 4) {
+    bad_shape("cutouts", "(N, R, 4)", cutouts);
+  }
+  static_assert(sizeof(Rectangle) == 4 * sizeof(std::int32_t) && std::is_trivially_copyable_v<Rectangle>);
+  const std::span holes(reinterpret_cast<const Rectangle*>(cutouts.data()), static_cast<std::size_t>(cutouts.size()) / 4);
+  const auto holes_each = static_cast<std::size_t>(cutouts.shape(1));
+  std::vector<Sample> samples(static_cast<std::size_t>(count));
   for (py::ssize_t i = 0; i < count; ++i) {
-    const std::int64_t begin = offsets.at(i), end = offsets.at(i + 1);
-    if (begin < 0 || begin > end || end > static_cast<std::int64_t>(rows.size())) {
-      throw py::value_error("offsets must rise from 0 to the number of fixations, got " + std::to_string(begin) +
-                            " then " + std::to_string(end) + " of " + std::to_string(rows.size()));
-    }
+    Sample& sample = samples[static_cast<std::size_t>(i)];
+    sample.film = film_index.at(i);
     const float* map = to_film.data(i, 0, 0);
-    samples.push_back({film_index.at(i),
-                       {map[0], map[1], map[2], map[3], map[4], map[5]},
-                       intensity.at(i, 0),
-                       intensity.at(i, 1),
-                       rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin))});
+    sample.to_film = {map[0], map[1], map[2], map[3], map[4], map[5]};
+    const float* of_view = intensity.data(i, 0);
+    sample.intensity = {of_view[0], of_view[1], of_view[2], of_view[3], noise_key.at(i)};
+    sample.cutouts = holes.subspan(static_cast<std::size_t>(i) * holes_each, holes_each);
+    if (sample.film < 0 || sample.film >= films) continue;  // refused by the kernel
+    const auto begin = static_cast<std::size_t>(offsets.at(sample.film));
+    sample.fixations = fixations.subspan(begin, static_cast<std::size_t>(offsets.at(sample.film + 1)) - begin);
   }
   return samples;
 }
@@ -65,14 +83,18 @@ void bind_sample(py::module_& module) {
   module.def(
       "sample_batch",
       [](const Dense<std::uint16_t>& films, const Dense<std::int64_t>& film_index, const Dense<float>& to_film,
-         const Dense<float>& intensity, const FixationArray& fixations, const Dense<std::int64_t>& offsets,
-         Dense<float> images, Dense<float> heatmaps, const std::string& boundary, const std::string& kernel,
-         const std::string& normalize, double truncate, int threads) {
+         const Dense<float>& intensity, const Dense<std::uint64_t>& noise_key, const Dense<std::int32_t>& cutouts,
+         const FixationArray& fixations, const Dense<std::int64_t>& offsets, Dense<float> images,
+         Dense<float> heatmaps, const std::string& boundary, const std::string& kernel, const std::string& normalize,
+         double truncate, int threads) {
         if (films.ndim() != 3) bad_shape("films", "(N, H, W)", films);
         if (images.ndim() != 4) bad_shape("images", "(N, 1, H, W)", images);
         const FilmStack stack{films.data(), static_cast<std::size_t>(films.shape(0)),
                               static_cast<std::size_t>(films.shape(1)), static_cast<std::size_t>(films.shape(2))};
-        const auto samples = make_samples(film_index, to_film, intensity, fixations, offsets);
+        const auto rows = fixation_rows(fixations);
+        check_offsets(offsets, films.shape(0), rows.size());
+        const auto samples =
+            make_samples(film_index, films.shape(0), to_film, intensity, noise_key, cutouts, rows, offsets);
         const auto [height, width] = checked_shape({images.shape(2), images.shape(3)});
         float* image_data = batch_planes(images, "images", film_index.size(), height, width);
         float* heatmap_data = batch_planes(heatmaps, "heatmaps", film_index.size(), height, width);
@@ -81,9 +103,10 @@ void bind_sample(py::module_& module) {
         sample_batch(stack, samples, height, width, options, image_data, heatmap_data);
       },
       py::arg("films").noconvert(), py::arg("film_index").noconvert(), py::arg("to_film").noconvert(),
-      py::arg("intensity").noconvert(), py::arg("fixations"), py::arg("offsets").noconvert(),
-      py::arg("images").noconvert(), py::arg("heatmaps").noconvert(), py::kw_only(), py::arg("boundary"),
-      py::arg("kernel"), py::arg("normalize"), py::arg("truncate"), py::arg("threads"));
+      py::arg("intensity").noconvert(), py::arg("noise_key").noconvert(), py::arg("cutouts").noconvert(),
+      py::arg("fixations"), py::arg("offsets").noconvert(), py::arg("images").noconvert(),
+      py::arg("heatmaps").noconvert(), py::kw_only(), py::arg("boundary"), py::arg("kernel"), py::arg("normalize"),
+      py::arg("truncate"), py::arg("threads"));
 }
 
 }  // namespace egaze::bindings

@@ -7,72 +7,88 @@
 
 #include "egaze/error.hpp"
 #include "parallel.hpp"
+#include "tilted.hpp"
+#include "warp.hpp"
 
 namespace egaze {
 namespace {
 
-float determinant(const Affine& map) { return map.xx * map.yy - map.xy * map.yx; }
+// A Gaussian whose x and y correlate less than this is rasterized as if they did not.
+constexpr float kNegligibleCorrelation = 1e-4f;
+constexpr std::size_t kMaxFilmPixels = std::size_t{1} << 30;
 
-void warp(const std::uint16_t* film, const FilmStack& films, const Sample& sample, std::size_t height,
-          std::size_t width, float* image) {
-  const auto film_height = static_cast<std::ptrdiff_t>(films.height);
-  const auto film_width = static_cast<std::ptrdiff_t>(films.width);
-  const auto pixel = [&](std::ptrdiff_t y, std::ptrdiff_t x) -> float {
-    if (y < 0 || y >= film_height || x < 0 || x >= film_width) return 0.0f;
-    return static_cast<float>(film[y * film_width + x]);
-  };
-  const Affine& map = sample.to_film;
-  const float gain = sample.gain / 65535.0f;
-  for (std::size_t row = 0; row < height; ++row) {
-    for (std::size_t column = 0; column < width; ++column) {
-      const auto x = static_cast<float>(column), y = static_cast<float>(row);
-      // Clamped to just outside the film, where every pixel is black, so that the cast below is defined.
-      const float x_film = std::clamp(map.xx * x + map.xy * y + map.x0, -2.0f, static_cast<float>(film_width) + 1.0f);
-      const float y_film = std::clamp(map.yx * x + map.yy * y + map.y0, -2.0f, static_cast<float>(film_height) + 1.0f);
-      const float left = std::floor(x_film), top = std::floor(y_film);
-      const float right_share = x_film - left, bottom_share = y_film - top;
-      const auto i = static_cast<std::ptrdiff_t>(top), j = static_cast<std::ptrdiff_t>(left);
-      const float upper = pixel(i, j) + right_share * (pixel(i, j + 1) - pixel(i, j));
-      const float lower = pixel(i + 1, j) + right_share * (pixel(i + 1, j + 1) - pixel(i + 1, j));
-      const float value = gain * (upper + bottom_share * (lower - upper)) + sample.bias;
-      image[row * width + column] = std::clamp(value, 0.0f, 1.0f);
+double determinant(const Affine& map) {
+  return static_cast<double>(map.xx) * map.yy - static_cast<double>(map.xy) * map.yx;
+}
+
+void check(const FilmStack& films, std::span<const Sample> samples) {
+  const auto fail = [](const std::string& what) { throw Error(ErrorCode::invalid_argument, what); };
+  if (films.height < 2 || films.width < 2 || films.height > kMaxFilmPixels / films.width) {
+    fail("films must have sides of at least 2 and 2^30 pixels at most, got " + std::to_string(films.height) + "x" +
+         std::to_string(films.width));
+  }
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const Sample& sample = samples[i];
+    const auto name = [i] { return "sample " + std::to_string(i); };
+    if (sample.film < 0 || static_cast<std::size_t>(sample.film) >= films.count) {
+      fail(name() + ": film " + std::to_string(sample.film) + " of " + std::to_string(films.count));
+    }
+    const Affine& map = sample.to_film;
+    const double area = determinant(map);
+    if (!std::isfinite(area + map.x0 + map.y0) || std::abs(area) < 1e-12) {
+      fail(name() + ": the map to the film is not invertible or a number is not finite");
+    }
+    const auto& [gain, bias, gamma, noise, key] = sample.intensity;
+    if (!std::isfinite(gain) || !std::isfinite(bias) || !(gamma > 0.0f && gamma < 100.0f) ||
+        !(noise >= 0.0f && noise < 100.0f)) {
+      fail(name() + ": gain and bias must be finite, gamma above 0 and noise not negative, both below 100, got " +
+           std::to_string(gain) + ", " + std::to_string(bias) + ", " + std::to_string(gamma) + " and " +
+           std::to_string(noise));
     }
   }
 }
 
-std::vector<Fixation> moved(const Sample& sample) {
-  const Affine& map = sample.to_film;
-  const float area = determinant(map);
-  const float zoom = 1.0f / std::sqrt(std::abs(area));
-  std::vector<Fixation> fixations(sample.fixations.begin(), sample.fixations.end());
-  for (Fixation& f : fixations) {
-    const float dx = f.x_px - map.x0, dy = f.y_px - map.y0;
-    f.x_px = (map.yy * dx - map.xy * dy) / area;
-    f.y_px = (map.xx * dy - map.yx * dx) / area;
-    f.sigma_x_px *= zoom;
-    f.sigma_y_px *= zoom;
+// A film's fixation in a view of it: its centre and its covariance go through the inverse of the map.
+detail::TiltedFixation moved(const Fixation& on_film, const Affine& map) {
+  const double area = determinant(map);
+  const double xx = map.yy / area, xy = -map.xy / area, yx = -map.yx / area, yy = map.xx / area;
+  const double dx = static_cast<double>(on_film.x_px) - map.x0, dy = static_cast<double>(on_film.y_px) - map.y0;
+  const double var_x = static_cast<double>(on_film.sigma_x_px) * on_film.sigma_x_px;
+  const double var_y = static_cast<double>(on_film.sigma_y_px) * on_film.sigma_y_px;
+  const double sigma_x = std::sqrt(xx * xx * var_x + xy * xy * var_y);
+  const double sigma_y = std::sqrt(yx * yx * var_x + yy * yy * var_y);
+  const double correlation = (xx * yx * var_x + xy * yy * var_y) / (sigma_x * sigma_y);
+  return {{static_cast<float>(xx * dx + xy * dy), static_cast<float>(yx * dx + yy * dy), on_film.weight,
+           // A negative sigma is to be refused, not made positive.
+           static_cast<float>(on_film.sigma_x_px > 0.0f ? sigma_x : on_film.sigma_x_px),
+           static_cast<float>(on_film.sigma_y_px > 0.0f ? sigma_y : on_film.sigma_y_px)},
+          static_cast<float>(std::clamp(correlation, -0.9999, 0.9999))};
+}
+
+void rasterize(const Sample& sample, std::size_t height, std::size_t width, const HeatmapOptions& options,
+               float* heatmap) {
+  std::vector<detail::TiltedFixation> tilted;
+  std::vector<Fixation> upright;
+  tilted.reserve(sample.fixations.size());
+  upright.reserve(sample.fixations.size());
+  bool is_upright = true;
+  for (const Fixation& fixation : sample.fixations) {
+    tilted.push_back(moved(fixation, sample.to_film));
+    upright.push_back(tilted.back().fixation);
+    is_upright = is_upright && std::abs(tilted.back().correlation) < kNegligibleCorrelation;
   }
-  return fixations;
+  if (is_upright) {
+    rasterize_fixations(upright, height, width, options, heatmap);
+  } else {
+    detail::rasterize_tilted(tilted, height, width, options, heatmap);
+  }
 }
 
 }  // namespace
 
 void sample_batch(const FilmStack& films, std::span<const Sample> samples, std::size_t height, std::size_t width,
                   const SampleOptions& options, float* images, float* heatmaps) {
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    const Sample& sample = samples[i];
-    if (sample.film < 0 || static_cast<std::size_t>(sample.film) >= films.count) {
-      throw Error(ErrorCode::invalid_argument, "sample " + std::to_string(i) + ": film " +
-                                                   std::to_string(sample.film) + " of " +
-                                                   std::to_string(films.count));
-    }
-    const float area = determinant(sample.to_film);
-    const float sum = area + sample.to_film.x0 + sample.to_film.y0 + sample.gain + sample.bias;
-    if (!std::isfinite(sum) || std::abs(area) < 1e-12f) {
-      throw Error(ErrorCode::invalid_argument, "sample " + std::to_string(i) + ": the map to the film is not " +
-                                                   "invertible or a number is not finite");
-    }
-  }
+  check(films, samples);
   HeatmapOptions heatmap = options.heatmap;
   heatmap.threads = 1;
   const std::size_t pixels = height * width;
@@ -80,8 +96,8 @@ void sample_batch(const FilmStack& films, std::span<const Sample> samples, std::
     for (std::size_t i = begin; i < end; ++i) {
       const std::uint16_t* film =
           films.pixels + static_cast<std::size_t>(samples[i].film) * films.height * films.width;
-      warp(film, films, samples[i], height, width, images + i * pixels);
-      rasterize_fixations(moved(samples[i]), height, width, heatmap, heatmaps + i * pixels);
+      detail::warp_film(film, films, samples[i], height, width, images + i * pixels);
+      rasterize(samples[i], height, width, heatmap, heatmaps + i * pixels);
     }
   });
 }

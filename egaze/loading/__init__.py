@@ -4,5 +4,17 @@ from egaze.loading.augment import Augmentation
 from egaze.loading.batch import Batch
 from egaze.loading.device_loader import DeviceLoader
 from egaze.loading.heatmap_target import HeatmapTarget
+from egaze.loading.sampling import InOrder, Mixed, Shuffled, Weighted, class_balanced, gaze_and_label
 
-__all__ = ["Augmentation", "Batch", "DeviceLoader", "HeatmapTarget"]
+__all__ = [
+    "Augmentation",
+    "Batch",
+    "DeviceLoader",
+    "HeatmapTarget",
+    "InOrder",
+    "Mixed",
+    "Shuffled",
+    "Weighted",
+    "class_balanced",
+    "gaze_and_label",
+]

@@ -31,6 +31,19 @@ class Batch:
     def __len__(self) -> int:
         return len(self.case_index)
 
-    def to(self, device: torch.device) -> Batch:
-        """Copy to a device, without waiting for the copy where the memory is pinned."""
-        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+    def first(self, count: int) -> Batch:
+        """The first samples, sharing memory with this batch."""
+        return Batch(*(tensor[:count] for tensor in self.tensors()))
+
+    def empty_like(self, device: torch.device) -> Batch:
+        """A batch of the same shapes on another device, not filled in."""
+        return Batch(*(torch.empty_like(tensor, device=device) for tensor in self.tensors()))
+
+    def copy_(self, source: Batch) -> None:
+        """Fill in, without waiting for the copy where the source's memory is pinned."""
+        for tensor, other in zip(self.tensors(), source.tensors(), strict=True):
+            tensor.copy_(other, non_blocking=True)
+
+    def tensors(self) -> list[Tensor]:
+        """In the order of the attributes."""
+        return [getattr(self, field.name) for field in fields(self)]

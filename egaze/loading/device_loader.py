@@ -2,49 +2,63 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+import os
+import zlib
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from egaze import _core
-from egaze.loading.augment import Augmentation, identity, unit_to_pixels
+from egaze.loading.ahead import Ahead
+from egaze.loading.augment import Augmentation, identity
 from egaze.loading.batch import Batch
+from egaze.loading.buffers import HostBuffers, StagingBuffers
 from egaze.loading.heatmap_target import HeatmapTarget
-from egaze.study import Study
+from egaze.loading.sampling import InOrder, Order, Shuffled, batch_bounds, repeats
+from egaze.study import Study, open_study
 
 
 class DeviceLoader:
     """Iterates over batches of some of a study's cases.
 
-    A thread samples ahead: one call of the compiled kernel warps a batch's films and rasterizes its heatmaps at
-    the moved fixations. Copies to the device run on a side stream; the loader never waits for the device.
+    A thread samples ahead: one call of the compiled kernel warps a batch's films and rasterizes its heatmaps at the
+    moved fixations. A sample depends on (seed, epoch, case) alone: not on order, batch size, threads or the number of
+    devices.
+
+    On the host a batch's tensors are the loader's own buffers, used again once nobody holds them. To another device
+    they are copied from pinned memory on a side stream while the step before runs; the loader never waits for the
+    device. Several loaders may be used at once, also in forked processes; a pickled loader opens its study again.
 
     Args:
         study: an open study.
-        indices: the cases to iterate over.
+        cases: places in the study to iterate over, or an order of them: see `egaze.loading.sampling`.
         batch_size: samples a batch; the last may be smaller.
         size_px: side of the images and heatmaps, which need not be the study's.
         target: how heatmaps are made.
         augmentation: random views, or None for the films as they are.
-        shuffle: a new order each epoch. Then a last batch of one sample, which batch normalisation cannot use,
-            is left out.
+        shuffle: a new order each epoch, where `cases` is not an order already. Of an order that is not the same each
+            time a last batch of one sample, which batch normalisation cannot use, is left out.
         seed: of order and views.
         device: where the batches shall be.
-        threads: of the kernel. The result does not depend on it.
+        threads: of the kernel.
         prefetch: batches made ahead.
+        rank, ranks: which of how many devices this loader feeds. All get as many batches, of the same sizes; for that
+            the epoch may be continued by up to `ranks` - 1 samples from its start.
 
     Raises:
-        ValueError: a batch size, size or prefetch below 1, or no case.
+        ValueError: a batch size, size, prefetch, number of threads or of ranks below 1, a rank out of range, or no
+            case.
     """
 
     def __init__(
         self,
         study: Study,
-        indices: NDArray[np.int64],
+        cases: NDArray[np.int64] | Order,
         *,
         batch_size: int,
         size_px: int,
@@ -55,111 +69,183 @@ class DeviceLoader:
         device: torch.device | str = "cpu",
         threads: int = 1,
         prefetch: int = 2,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
-        for name, value in (("batch_size", batch_size), ("size_px", size_px), ("prefetch", prefetch)):
+        least = {"batch_size": batch_size, "size_px": size_px, "threads": threads, "prefetch": prefetch, "ranks": ranks}
+        for name, value in least.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        if not len(indices):
-            raise ValueError("there is no case to load")
+        if not 0 <= rank < ranks:
+            raise ValueError(f"rank must be 0 to {ranks - 1}, got {rank}")
         self._study = study
-        self._indices = np.asarray(indices, dtype=np.int64)
+        self._order = _as_order(cases, shuffle)
         self._batch_size = batch_size
         self._size_px = size_px
+        self._target = target
         self._augmentation = augmentation
-        self._shuffle = shuffle
         self._seed = seed
         self._device = torch.device(device)
         self._threads = threads
         self._prefetch = prefetch
-        self._kernel_options = target.kernel_options()
-        self._spots = target.spots(study)
-        self._has_gaze = study.has_gaze
+        self._bounds = batch_bounds(len(self._order), batch_size, rank, ranks)
+        if not isinstance(self._order, InOrder) and len(self._bounds) > 1 and np.diff(self._bounds[-1]) == 1:
+            self._bounds.pop()
         self._epoch = 0
+        self._done = 0  # batches given out by the last iteration
+        self._begin_at = 0  # where the next one begins
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What a process makes for itself."""
+        self._spots = self._target.spots(self._study)
+        self._has_gaze = self._study.has_gaze
+        self._process = os.getpid()
+        self._buffers = HostBuffers(self._batch_size, self._size_px, keep=2 * (self._prefetch + 3))
 
     def __len__(self) -> int:
-        return len(self._chunks(self._indices))
+        return len(self._bounds)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order and views the next iteration gives."""
-        self._epoch = epoch
+        """Choose the epoch whose order and views the next iteration gives.
+
+        Choosing the epoch that `load_state_dict` has come to leaves the place in it as it is.
+        """
+        if epoch != self._epoch:
+            self._epoch, self._done, self._begin_at = epoch, 0, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the iteration is: the epoch, the batches of it that were given out, and what its order was."""
+        return {"epoch": self._epoch, "batches": self._done, "order": self._fingerprint(self._epoch)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next iteration go on where another loader's, with the same arguments, was.
+
+        Raises:
+            ValueError: the state of a loader with other cases, seed, batch size or rank.
+        """
+        if state["order"] != self._fingerprint(state["epoch"]) or not 0 <= state["batches"] <= len(self):
+            raise ValueError(
+                f"cannot go on at batch {state['batches']} of epoch {state['epoch']}: the loader that was there had "
+                "other cases, another seed, batch size or rank"
+            )
+        self._epoch = state["epoch"]
+        self._done = self._begin_at = state["batches"]
 
     def __iter__(self) -> Iterator[Batch]:
-        """One epoch of batches. Leaving the loop early stops the thread."""
+        """One epoch of batches, or the rest of one after `load_state_dict`. Leaving the loop early stops the thread."""
+        if self._process != os.getpid():
+            self._prepare()  # forked: another thread may have held a lock of the parent's buffers
+        first, self._begin_at = self._begin_at, 0
+        self._done = first
+        batches = self._copies(first) if _is_copied_to(self._device) else self._on_host(first)
+        with closing(batches):
+            for number, batch in enumerate(batches, start=first):
+                self._done = number + 1
+                yield batch
+
+    def _on_host(self, first: int) -> Iterator[Batch]:
+        with closing(Ahead(self._samples(first, self._buffers), self._prefetch)) as ahead:
+            yield from ahead
+
+    def _copies(self, first: int) -> Iterator[Batch]:
+        """Each batch is copied while the step before it runs.
+
+        Its memory is taken on the consumer's stream, so that the consumer can let go of it as of any tensor; the side
+        stream, which fills it, waits for what that stream was doing, and that stream for the copy.
+        """
         module = torch.get_device_module(self._device)
         side_stream = module.Stream()
-        ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=self._prefetch)
-        stop = threading.Event()
-        producer = threading.Thread(target=self._produce, args=(self._order(), ready, stop), daemon=True)
-        producer.start()
-        try:
-            while (item := ready.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
-                with module.stream(side_stream):
-                    batch = item.to(self._device)
-                consumer = module.current_stream()
-                consumer.wait_stream(side_stream)
-                if self._device.type != "cpu":
-                    # The side stream's memory must not be given away while the step still reads it.
-                    for name in Batch.__slots__:
-                        getattr(batch, name).record_stream(consumer)
-                yield batch
-        finally:
-            stop.set()
-            while producer.is_alive():
-                try:
-                    ready.get_nowait()
-                except queue.Empty:
-                    producer.join(timeout=0.01)
+        staging = StagingBuffers(self._batch_size, self._size_px, self._prefetch + 2, pinned=self._device.type != "cpu")
+        current: tuple[Batch, Any] | None = None
+        with closing(Ahead(self._samples(first, staging), self._prefetch, wake=staging.close)) as ahead:
+            try:
+                for host in chain[Batch | None](ahead, (None,)):
+                    following = None
+                    if host is not None:
+                        batch, copied = host.empty_like(self._device), module.Event()
+                        side_stream.wait_stream(module.current_stream())
+                        with module.stream(side_stream):
+                            batch.copy_(host)
+                            copied.record(side_stream)
+                        staging.give_back(host, copied)
+                        following = batch, copied
+                    if current is not None:
+                        batch, copied = current
+                        module.current_stream().wait_event(copied)
+                        yield batch
+                    current = following
+            finally:
+                # A copy that nobody came for must be over before its memory is used again.
+                module.current_stream().wait_stream(side_stream)
 
-    def _order(self) -> NDArray[np.int64]:
-        if not self._shuffle:
-            return self._indices
-        return np.random.default_rng((self._seed, self._epoch)).permutation(self._indices)
+    def _samples(self, first: int, buffers: HostBuffers | StagingBuffers) -> Iterator[Batch]:
+        """The epoch's batches on the host, from number `first` on."""
+        order = self._epoch_order(self._epoch)
+        seen_before = repeats(order)
+        epoch = self._epoch
+        for begin, end in self._bounds[first:]:
+            yield self._sample(epoch, order[begin:end], seen_before[begin:end], buffers)
 
-    def _chunks(self, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        chunks = [order[i : i + self._batch_size] for i in range(0, len(order), self._batch_size)]
-        if self._shuffle and len(chunks) > 1 and len(chunks[-1]) == 1:
-            chunks.pop()
-        return chunks
+    def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
+        order = self._order.draw(self._seed, epoch)
+        # Continued from its start where the ranks' shares reach beyond its end.
+        return np.resize(order, max(len(order), max(end for _, end in self._bounds)))
 
-    def _produce(
-        self, order: NDArray[np.int64], ready: queue.Queue[Batch | BaseException | None], stop: threading.Event
-    ) -> None:
-        try:
-            for cases in self._chunks(order):
-                if stop.is_set():
-                    return
-                ready.put(self._sample(cases))
-            ready.put(None)
-        except BaseException as error:
-            ready.put(error)
-
-    def _sample(self, cases: NDArray[np.int64]) -> Batch:
+    def _sample(
+        self,
+        epoch: int,
+        cases: NDArray[np.int64],
+        seen_before: NDArray[np.int64],
+        buffers: HostBuffers | StagingBuffers,
+    ) -> Batch:
         study, count = self._study, len(cases)
         if self._augmentation is None:
-            maps, intensity = identity(count)
+            views = identity(count)
         else:
-            maps, intensity = self._augmentation.draw(self._seed, self._epoch, cases.tolist())
-        begins, ends = study.offsets[cases], study.offsets[cases + 1]
-        rows = np.concatenate([np.arange(begin, end) for begin, end in zip(begins, ends, strict=True)])
-        # Pinned memory is recycled by torch's host allocator once the copies that read it have finished.
-        pinned = self._device.type != "cpu"
-        image, heatmap = (torch.empty((count, 1, self._size_px, self._size_px), pin_memory=pinned) for _ in range(2))
+            views = self._augmentation.draw(self._seed, epoch, cases, seen_before)
+        batch = buffers.lend(count)
+        image, heatmap, has_gaze, label, has_label, case_index = (tensor.numpy() for tensor in batch.tensors())
+        np.take(self._has_gaze, cases, out=has_gaze)
+        np.take(study.labels, cases, out=label)
+        np.greater_equal(label, 0, out=has_label)
+        case_index[:] = cases
         _core.sample_batch(
             study.images,
             cases,
-            unit_to_pixels(maps, self._size_px, study.image_size_px),
-            np.ascontiguousarray(intensity),
-            self._spots[rows],
-            np.concatenate([[0], np.cumsum(ends - begins)]).astype(np.int64),
-            image.numpy(),
-            heatmap.numpy(),
+            views.to_film_px(self._size_px, study.image_size_px),
+            views.intensity,
+            views.noise_key,
+            views.cutouts_px(self._size_px),
+            self._spots,
+            study.offsets,
+            image,
+            heatmap,
             threads=self._threads,
-            **self._kernel_options,
+            **self._target.kernel_options(),
         )
-        label = torch.from_numpy(study.labels[cases])
-        small = torch.from_numpy(self._has_gaze[cases]), label, label >= 0, torch.from_numpy(cases.copy())
-        if pinned:
-            small = tuple(tensor.pin_memory() for tensor in small)
-        return Batch(image, heatmap, *small)
+        return batch
+
+    def _fingerprint(self, epoch: int) -> int:
+        bounds = np.array(self._bounds, dtype=np.int64)
+        return zlib.crc32(self._epoch_order(epoch).tobytes(), zlib.crc32(bounds.tobytes(), self._seed & 0xFFFFFFFF))
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"_spots", "_has_gaze", "_process", "_buffers"}
+        kept = {name: value for name, value in self.__dict__.items() if name not in own}
+        return {**kept, "_study": self._study.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._study = open_study(state["_study"])
+        self._prepare()
+
+
+def _is_copied_to(device: torch.device) -> bool:
+    return device.type != "cpu"
+
+
+def _as_order(cases: NDArray[np.int64] | Order, shuffle: bool) -> Order:
+    if hasattr(cases, "draw"):
+        return cases  # type: ignore[return-value]
+    return Shuffled(cases) if shuffle else InOrder(cases)  # type: ignore[arg-type]

@@ -215,7 +215,19 @@ def _check(recipe: Recipe, where: str) -> None:
 
 
 def _check_augmentation(augmentation: Augmentation, require: Any) -> None:
-    for name, limit in (("rotation_deg", 180), ("zoom", 0.9), ("shift_frac", 1), ("gain", 0.9), ("bias", 1)):
+    limits = {
+        "rotation_deg": 180,
+        "zoom": 0.9,
+        "shift_frac": 1,
+        "shear_deg": 60,
+        "gain": 0.9,
+        "bias": 1,
+        "gamma": 0.9,
+        "noise": 1,
+        "cutouts": 100,
+        "cutout_frac": 1,
+    }
+    for name, limit in limits.items():
         value = getattr(augmentation, name)
         require(0 <= value <= limit, f"augmentation.{name}", f"0 to {limit}", value)
 

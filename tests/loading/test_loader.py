@@ -1,3 +1,10 @@
+import gc
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -5,15 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from egaze import _core, rasterize_fixations
-from egaze.loading import Augmentation, DeviceLoader, HeatmapTarget
-from egaze.loading.augment import identity, unit_to_pixels
+from egaze import rasterize_fixations
+from egaze.loading import Augmentation, DeviceLoader, HeatmapTarget, device_loader
+from egaze.loading.sampling import Shuffled, Weighted
 
 TARGET = HeatmapTarget(sigma_frac=0.06)
 
 
 def load(study, indices=None, **options):
-    indices = np.arange(len(study)) if indices is None else np.asarray(indices)
+    if indices is None or not hasattr(indices, "draw"):
+        indices = np.arange(len(study)) if indices is None else np.asarray(indices)
     defaults = {"batch_size": 8, "size_px": 64, "target": TARGET}
     return DeviceLoader(study, indices, **{**defaults, **options})
 
@@ -58,54 +66,6 @@ def test_a_sample_depends_on_seed_epoch_and_case_alone(study):
     assert not torch.equal(next(iter(loader)).image[0], first[0][0])
 
 
-def test_the_heatmap_moves_with_the_film():
-    """A bright blob with a fixation at its centre: both stay together through any view."""
-    ys, xs = np.mgrid[:128, :128]
-    film = np.exp(-(((xs - 80) / 5) ** 2) - ((ys - 40) / 5) ** 2)
-    films = (film * 65535).astype(np.uint16)[None].repeat(16, axis=0)
-    maps, intensity = Augmentation(rotation_deg=30, zoom=0.3, shift_frac=0.1, gain=0, bias=0).draw(1, 0, range(16))
-    spots = np.tile(np.array([80, 40, 1, 5, 5], np.float32), (16, 1))
-    images, heatmaps = np.empty((2, 16, 1, 96, 96), np.float32)
-    _core.sample_batch(
-        films,
-        np.arange(16),
-        unit_to_pixels(maps, 96, 128),
-        np.ascontiguousarray(intensity),
-        spots,
-        np.arange(17),
-        images,
-        heatmaps,
-        boundary="clip",
-        kernel="sampled",
-        normalize="max",
-        truncate=4.0,
-        threads=2,
-    )
-    ys, xs = np.mgrid[:96, :96]
-    for image, heatmap in zip(images[:, 0], heatmaps[:, 0], strict=True):
-        for axis in (xs, ys):
-            centre = (image * axis).sum() / image.sum()
-            assert (heatmap * axis).sum() / heatmap.sum() == pytest.approx(centre, abs=0.15)
-        # The spread follows the zoom as well: the blob is exp(-(r/5)^2), so its sigma is 5/sqrt(2).
-        spread = [np.sqrt((m * (xs - (m * xs).sum() / m.sum()) ** 2).sum() / m.sum()) for m in (image, heatmap)]
-        assert spread[1] / spread[0] == pytest.approx(np.sqrt(2), rel=0.06)
-
-
-def test_views_vary_within_their_limits():
-    settings = Augmentation(rotation_deg=10, zoom=0.1, shift_frac=0.05, gain=0.2, bias=0.05)
-    maps, intensity = settings.draw(0, 0, range(500))
-    scale = np.sqrt(np.linalg.det(maps[:, :, :2]))
-    assert 0.9 <= scale.min() < 0.92 and 1.08 < scale.max() <= 1.1
-    angle = np.rad2deg(np.arctan2(maps[:, 1, 0], maps[:, 0, 0]))
-    assert -10 <= angle.min() < -9 and 9 < angle.max() <= 10
-    centre = maps[:, :, :2] @ [0.5, 0.5] + maps[:, :, 2]
-    assert np.abs(centre - 0.5).max() <= 0.05 + 1e-9
-    assert 0.8 <= intensity[:, 0].min() < intensity[:, 0].max() <= 1.2
-    same, plain = Augmentation(0, 0, 0, 0, 0).draw(0, 0, range(3)), identity(3)
-    np.testing.assert_allclose(same[0], plain[0], atol=1e-12)
-    np.testing.assert_allclose(same[1], plain[1], atol=1e-7)
-
-
 def test_order_and_length(study):
     loader = load(study, range(25), shuffle=True, seed=1, batch_size=8)
     orders = []
@@ -118,28 +78,245 @@ def test_order_and_length(study):
     assert len(load(study, range(25), batch_size=8)) == 4
 
 
-def test_leaving_early_stops_the_thread(study):
+def no_threads_of(before):
+    """Whether all threads that were started since are gone."""
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return threading.active_count() == before
+
+
+def test_leaving_early_stops_the_thread(study, copied):
     before = threading.active_count()
     for _ in range(5):
         for _batch in load(study, batch_size=1):
             break
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    assert no_threads_of(before)
+    iterator = iter(load(study, batch_size=1))
+    next(iterator)
+    del iterator
+    assert no_threads_of(before)
 
 
-def test_an_error_in_the_thread_reaches_the_loop(study):
-    with pytest.raises(IndexError):
-        list(load(study, [0, 10_000]))
+def test_an_error_in_the_thread_reaches_the_loop(study, copied):
+    before = threading.active_count()
+    loader = load(study, [0, 1, 10_000], batch_size=1)
+    batches = iter(loader)
+    # A batch that is copied is looked for while the one before is still in use.
+    assert [next(batches).case_index.item() for _ in range(1 if copied else 2)] == [0, 1][: 1 if copied else 2]
+    with pytest.raises(IndexError, match="10000"):
+        next(batches)
+    assert no_threads_of(before)
 
 
-@pytest.mark.parametrize("option", ["batch_size", "size_px", "prefetch"])
+def test_an_error_in_the_loop_stops_the_thread(study, copied):
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError):
+        for _batch in load(study, batch_size=1):
+            1 / 0  # noqa: B018
+    assert no_threads_of(before)
+
+
+@pytest.fixture(params=["on the host", "copied"])
+def copied(request, monkeypatch):
+    """Both roads a batch can take; the copying one runs on the host's streams, which do nothing."""
+    if request.param == "copied":
+        monkeypatch.setattr(device_loader, "_is_copied_to", lambda device: True)
+    return request.param == "copied"
+
+
+def test_batches_keep_their_values_while_they_are_held(study, copied):
+    loader = load(study, augmentation=Augmentation(), batch_size=4, prefetch=1)
+    held = list(loader)
+    images = [batch.image.clone() for batch in held]
+    views = [batch.heatmap[1:3].flip(0) for batch in held]
+    assert all(torch.equal(batch.image, image) for batch, image in zip(held, images, strict=True))
+    again = list(loader)
+    assert all(torch.equal(one.image, other.image) for one, other in zip(held, again, strict=True))
+    # A view, a gradient's saved tensor and a NumPy array each keep the memory that they need.
+    weight = torch.ones((), requires_grad=True)
+    saved = [(batch.image * weight).sum() for batch in again]
+    arrays = [batch.image.numpy() for batch in again]
+    del held, again
+    for _ in range(3):
+        for batch in load(study, batch_size=4) if copied else loader:
+            batch.image.fill_(-1)
+    assert all(torch.equal(torch.from_numpy(array), image) for array, image in zip(arrays, images, strict=True))
+    assert all(torch.isfinite(view).all() and view.min() >= 0 for view in views)
+    sum(saved).backward()
+    torch.testing.assert_close(weight.grad, sum(image.sum() for image in images))
+
+
+def test_memory_is_used_again(study):
+    loader = load(study, batch_size=4, prefetch=2)
+    places = set()
+    for _ in range(6):
+        for batch in loader:
+            places.add(batch.image.data_ptr())
+            del batch
+    assert len(places) <= 14  # images and heatmaps share planes: three in the queue, one made, one or two held
+    assert len(loader._buffers._lent) <= 14
+
+
+def test_a_loader_lets_go_of_its_memory(study):
+    loader = load(study, batch_size=4)
+    batch = next(iter(loader))
+    expected = batch.image.clone()
+    del loader
+    gc.collect()
+    assert torch.equal(batch.image, expected)
+
+
+def test_several_loaders_at_once(study, copied):
+    loaders = [load(study, augmentation=Augmentation(), seed=seed, threads=2, batch_size=7) for seed in range(3)]
+    together = [[batch.image.clone() for batch in batches] for batches in zip(*loaders, strict=True)]
+    for seed, loader in enumerate(loaders):
+        for step, batch in enumerate(loader):
+            assert torch.equal(batch.image, together[step][seed])
+    # Also two iterations of one loader, and one that was left where it was.
+    left = iter(loaders[0])
+    next(left)
+    for one, other in zip(loaders[0], loaders[0], strict=True):
+        assert torch.equal(one.image, other.image)
+
+
+def test_an_epoch_can_be_gone_on_with(study, copied):
+    def make(**options):
+        options = {"batch_size": 5, "seed": 3, "augmentation": Augmentation(), "shuffle": True, **options}
+        return load(study, **options)
+
+    whole, loader = make(), make()
+    for each in (whole, loader):
+        each.set_epoch(7)
+    expected = [batch.image.clone() for batch in whole]
+    for step, batch in enumerate(loader):
+        if step == 3:
+            assert torch.equal(batch.image, expected[step])
+            state = loader.state_dict()
+            break
+    resumed = make(threads=2)
+    resumed.load_state_dict(pickle.loads(pickle.dumps(state)))
+    resumed.set_epoch(7)  # what a training loop does
+    rest = [batch.image.clone() for batch in resumed]
+    assert len(rest) == len(expected) - 4
+    assert all(torch.equal(one, other) for one, other in zip(rest, expected[4:], strict=True))
+    # The one after is whole again, as is the next of a loop that was left.
+    assert len(list(resumed)) == len(list(loader)) == len(expected)
+    assert resumed.state_dict()["batches"] == len(expected)
+    resumed.load_state_dict(resumed.state_dict())
+    assert list(resumed) == []
+    resumed.load_state_dict(state)
+    resumed.set_epoch(8)
+    assert len(list(resumed)) == len(expected)
+    for other in (make(seed=4), make(batch_size=6), load(study, range(20), shuffle=True, seed=3, batch_size=5)):
+        with pytest.raises(ValueError, match="cannot go on at batch 4 of epoch 7"):
+            other.load_state_dict(state)
+
+
+@pytest.mark.parametrize("samples", [48, 31, 5])
+def test_ranks_get_equal_steps_and_together_the_epoch(study, samples):
+    order = Shuffled(np.arange(samples))
+    whole = load(study, order, batch_size=8, augmentation=Augmentation())
+    images = {
+        int(case): image.clone() for batch in whole for case, image in zip(batch.case_index, batch.image, strict=False)
+    }
+    loaders = [load(study, order, batch_size=4, rank=r, ranks=2, augmentation=Augmentation()) for r in range(2)]
+    assert len({len(loader) for loader in loaders}) == 1
+    seen = []
+    for number, batches in enumerate(zip(*loaders, strict=True)):
+        assert len({len(batch) for batch in batches}) == 1
+        cases = [int(case) for batch in batches for case in batch.case_index]
+        if samples == 48:  # a step's batches together are the one batch of a single device
+            assert cases == list(whole)[number].case_index.tolist()
+        for batch in batches:
+            for case, image in zip(batch.case_index, batch.image, strict=True):
+                # The case that fills up the epoch is seen in another way.
+                assert int(case) in seen or torch.equal(image, images.get(int(case), image))
+                seen.append(int(case))
+    assert sorted(set(seen)) == list(range(samples)) and len(seen) == samples + samples % 2
+
+
+def test_a_case_drawn_again_is_seen_in_another_way(study):
+    order = Weighted(np.array([3]), np.array([1.0]), samples=4)
+    (batch,) = load(study, order, augmentation=Augmentation())
+    assert batch.case_index.tolist() == [3] * 4
+    assert len({image.numpy().tobytes() for image in batch.image}) == 4
+
+
+def images_of(loader):
+    return [batch.image.numpy().copy() for batch in loader]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_can_use_the_loader(study):
+    loader = load(study, augmentation=Augmentation(), threads=2, batch_size=6)
+    iterator = iter(loader)
+    next(iterator)
+    expected = images_of(loader)
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(120)
+        same = all(map(np.array_equal, images_of(loader), expected))
+        iterator.close()  # the parent's thread does not run here
+        os._exit(0 if same else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert all(map(np.array_equal, images_of(loader), expected))
+
+
+def test_a_spawned_process_can_use_the_loader(study):
+    loader = load(study, np.arange(12), augmentation=Augmentation(), shuffle=True, seed=9)
+    loader.set_epoch(4)
+    assert len(pickle.dumps(loader)) < 4000  # films are not pickled
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found = pool.apply(images_of, (loader,))
+    assert all(map(np.array_equal, found, images_of(loader)))
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from egaze.loading import Augmentation, DeviceLoader, HeatmapTarget
+from egaze.study import open_study
+study = open_study(sys.argv[1])
+order = np.tile(np.arange(len(study)), 2000)
+loader = DeviceLoader(study, order, batch_size=8, size_px=64, target=HeatmapTarget(), augmentation=Augmentation(),
+                      threads=2)
+batches = iter(loader)
+next(batches)
+if sys.argv[2] == "interrupt":
+    try:
+        print("ready", flush=True)
+        for batch in batches:
+            pass
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def test_ctrl_c_ends_the_loop(study):
+    command = [sys.executable, "-c", SCRIPT, str(study.path), "interrupt"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=120)
+    assert (process.returncode, out, error) == (0, "interrupted\n", "")
+
+
+def test_an_interpreter_may_end_in_the_middle_of_an_epoch(study):
+    command = [sys.executable, "-c", SCRIPT, str(study.path), "leave"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("option", ["batch_size", "size_px", "threads", "prefetch", "ranks"])
 def test_bad_options(study, option):
     with pytest.raises(ValueError, match=f"{option} must be at least 1, got 0"):
         load(study, **{option: 0})
     with pytest.raises(ValueError, match="no case"):
         load(study, [])
+    with pytest.raises(ValueError, match="rank must be 0 to 1, got 2"):
+        load(study, rank=2, ranks=2)
 
 
 @pytest.mark.needs_cuda
@@ -149,40 +326,27 @@ def test_batches_are_on_the_gpu_and_equal(study):
         assert torch.equal(here.image, there.image.cpu()) and torch.equal(here.heatmap, there.heatmap.cpu())
 
 
-FILMS = np.zeros((2, 8, 8), np.uint16)
+@pytest.mark.needs_cuda
+def test_a_held_gpu_batch_keeps_its_values(study):
+    loader = load(study, device="cuda", augmentation=Augmentation(), batch_size=4, prefetch=1)
+    held = list(loader)
+    expected = list(load(study, augmentation=Augmentation(), batch_size=4))
+    for _ in range(3):
+        for batch in loader:
+            batch.image.fill_(-1)
+            torch.ones(1 << 20, device="cuda").mul_(2)
+    for one, other in zip(held, expected, strict=True):
+        assert torch.equal(one.image.cpu(), other.image) and torch.equal(one.label.cpu(), other.label)
 
 
-@pytest.mark.parametrize(
-    ("changes", "error", "message"),
-    [
-        ({"film_index": np.array([2])}, ValueError, "sample 0: film 2 of 2"),
-        ({"film_index": np.array([-1])}, ValueError, "sample 0: film -1 of 2"),
-        ({"to_film": np.zeros((1, 2, 3), np.float32)}, ValueError, "not invertible"),
-        ({"to_film": np.full((1, 2, 3), np.nan, np.float32)}, ValueError, "not invertible"),
-        ({"to_film": np.zeros((1, 3, 3), np.float32)}, ValueError, r"to_film must have shape \(N, 2, 3\)"),
-        ({"offsets": np.array([0, 5])}, ValueError, "offsets must rise"),
-        ({"offsets": np.array([0])}, ValueError, r"offsets must have shape \(N \+ 1,\)"),
-        ({"images": np.zeros((1, 1, 8, 9), np.float32)}, ValueError, "the same for images and heatmaps"),
-        ({"heatmaps": np.zeros((2, 1, 8, 8), np.float32)}, ValueError, r"heatmaps must have shape"),
-        ({"films": FILMS.astype(np.float32)}, TypeError, "incompatible function arguments"),
-    ],
-)
-def test_the_kernel_refuses_bad_arguments(changes, error, message):
-    arguments = {
-        "films": FILMS,
-        "film_index": np.array([0]),
-        "to_film": np.array([[[1, 0, 0], [0, 1, 0]]], np.float32),
-        "intensity": np.array([[1, 0]], np.float32),
-        "fixations": np.array([[1, 1, 1, 1, 1]], np.float32),
-        "offsets": np.array([0, 1]),
-        "images": np.zeros((1, 1, 8, 8), np.float32),
-        "heatmaps": np.zeros((1, 1, 8, 8), np.float32),
-    }
-    options = {"boundary": "clip", "kernel": "sampled", "normalize": "max", "truncate": 4.0, "threads": 1}
-    _core.sample_batch(*arguments.values(), **options)
-    with pytest.raises(error, match=message):
-        _core.sample_batch(*{**arguments, **changes}.values(), **options)
-    read_only = np.zeros((1, 1, 8, 8), np.float32)
-    read_only.flags.writeable = False
-    with pytest.raises((ValueError, TypeError)):
-        _core.sample_batch(*{**arguments, "images": read_only}.values(), **options)
+@pytest.mark.needs_cuda
+def test_the_loop_does_not_wait_for_the_gpu(study):
+    loader = load(study, device="cuda", batch_size=4)
+    list(loader)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        total = sum((batch.image.mean() for batch in loader), torch.zeros((), device="cuda"))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert 0 < float(total) < len(loader)

@@ -73,6 +73,9 @@ def test_training_learns(study, tmp_path):
             "augmentation.rotation_deg=0",
             "augmentation.zoom=0",
             "augmentation.shift_frac=0",
+            "augmentation.shear_deg=0",
+            "augmentation.gamma=0",
+            "augmentation.noise=0",
         ],
     )
     log = train(study, recipe, tmp_path / "run", device="cpu").log()

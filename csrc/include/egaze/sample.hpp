@@ -13,8 +13,8 @@ namespace egaze {
 struct FilmStack {
   const std::uint16_t* pixels = nullptr;
   std::size_t count = 0;
-  std::size_t height = 0;
-  std::size_t width = 0;
+  std::size_t height = 0;  // at least 2, and at most 2^30 pixels a film
+  std::size_t width = 0;   // at least 2
 };
 
 // An affine map from output pixels to film pixels: x_film = xx * x + xy * y + x0, y_film = yx * x + yy * y + y0.
@@ -23,11 +23,25 @@ struct Affine {
   float yx, yy, y0;
 };
 
+// What becomes of a film's value v in [0, 1]: clamp(gain * v + bias), raised to gamma, noise added, clamped again.
+struct Intensity {
+  float gain = 1.0f;
+  float bias = 0.0f;
+  float gamma = 1.0f;         // above 0
+  float noise = 0.0f;         // standard deviation, at least 0
+  std::uint64_t noise_key = 0;  // a pixel's noise depends on this and its place alone
+};
+
+// Output pixels from left to right - 1 and top to bottom - 1; may reach over the edges.
+struct Rectangle {
+  std::int32_t left, top, right, bottom;
+};
+
 struct Sample {
-  std::int64_t film;  // index into the stack
-  Affine to_film;
-  float gain;         // the output is clamp(gain * value / 65535 + bias, 0, 1)
-  float bias;
+  std::int64_t film = 0;  // index into the stack
+  Affine to_film{1, 0, 0, 0, 1, 0};
+  Intensity intensity;
+  std::span<const Rectangle> cutouts;   // made black, last of all
   std::span<const Fixation> fixations;  // in film pixels
 };
 
@@ -36,10 +50,19 @@ struct SampleOptions {
   int threads = 1;
 };
 
-// Writes samples.size() images, and as many heatmaps, of height x width floats. An image is the film bilinearly
-// interpolated (black outside); a heatmap is rasterized at the moved fixations, its sigmas multiplied by the square
-// root of the map's change of area.
-// Throws Error(invalid_argument) for a film outside the stack or a map that cannot be inverted.
+// Writes samples.size() images, and as many heatmaps, of height x width floats.
+//
+// An image is the film bilinearly interpolated, black outside. Where the map shrinks by more than 1.5 along any
+// direction the film is first halved by 2x2 means, as often as it takes to come below that.
+//
+// A heatmap is rasterized at the moved fixations, their Gaussians transformed by the map: it is the heatmap that
+// warping an infinitely fine one would give. A Gaussian whose axes stay those of the image (a turned or zoomed
+// circle) is cut at truncate sigmas along each, another one where it falls below exp(-truncate^2 / 2) of its peak;
+// a correlation of x and y below 1e-4 is taken as none, which changes no value by more than 4e-5 of the peak.
+//
+// Throws Error(invalid_argument) for a film outside the stack or of a size out of range, a map that cannot be
+// inverted, an intensity out of range, what rasterize_fixations refuses, or tilted Gaussians with another kernel than
+// `sampled` or another boundary than `clip`.
 void sample_batch(const FilmStack& films, std::span<const Sample> samples, std::size_t height, std::size_t width,
                   const SampleOptions& options, float* images, float* heatmaps);
 

@@ -23,6 +23,17 @@ struct Profiles {
 inline constexpr std::size_t kRowBlock = 4;
 inline constexpr std::size_t kColumnBlock = 64;
 
+// scale * exp(-(a dx^2 + 2 b dx dy + c dy^2) / 2) at (x + dx, y + dy); zero where the exponent is below lowest.
+struct Gaussian {
+  float x;
+  float y;
+  float a;
+  float b;
+  float c;
+  float scale;
+  float lowest;
+};
+
 struct Primitives {
   const char* name;
 
@@ -53,6 +64,32 @@ struct Primitives {
   void (*store_uint8)(const float* in, std::size_t count, float scale, float shift, std::uint8_t* out);
   void (*store_uint16)(const float* in, std::size_t count, float scale, float shift, std::uint16_t* out);
   void (*store_float)(const float* in, std::size_t count, float scale, float shift, float* out);
+
+  // The primitives of sample.inc.
+
+  // out[x] = upper[x] in the low half and lower[x] in the high half.
+  void (*stack_rows)(const std::uint16_t* upper, const std::uint16_t* lower, std::size_t count, std::uint32_t* out);
+
+  // out[k] = the film at (x + k * dx, y + k * dy), bilinearly interpolated, black outside. Sides are at least 2; the
+  // film comes as its height - 1 pairs of stacked rows.
+  void (*warp_row)(const std::uint32_t* film, std::size_t height, std::size_t width, float x, float y, float dx,
+                   float dy, std::size_t count, float* out);
+
+  // out[x] = the mean of a 2x2 square of two rows, for (width + 1) / 2 squares; beyond the width is black.
+  void (*halve)(const std::uint16_t* upper, const std::uint16_t* lower, std::size_t width, std::uint16_t* out);
+
+  // values = clamp(gain * values + bias, 0, 1) to the power of gamma, relative error below 2e-6 * gamma.
+  void (*expose)(float* values, std::size_t count, float gain, float bias, float gamma);
+
+  // Adds deviation * n to values, n near a standard normal number: the sum of eight uniform ones, within 4.9, that
+  // follows from the key and first + k alone. Clamps to [0, 1].
+  void (*add_noise)(float* values, std::size_t count, std::uint32_t first, std::uint64_t key, float deviation);
+
+  // Adds a Gaussian to the given rows and columns of a plane; relative error below 3e-5.
+  void (*add_gaussian)(const Gaussian& gaussian, Span rows, Span columns, std::size_t width, float* out);
+
+  // The largest of the values, 0 at least.
+  float (*largest)(const float* values, std::size_t count);
 };
 
 // Those of simd_level(); see egaze/simd.hpp.

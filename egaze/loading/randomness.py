@@ -1,0 +1,32 @@
+"""Random numbers that follow from what they are for, not from how many were drawn before."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MASK = (1 << 64) - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+def keys(seed: int, epoch: int, cases: NDArray[np.int64], repeats: NDArray[np.int64] | int = 0) -> NDArray[np.uint64]:
+    """(N,) a 64-bit number for each case, as good as random, that (seed, epoch, case, repeat) alone decide.
+
+    Numbers are mixed one after the other by SplitMix64's finalizer (Steele, Lea and Flood 2014). Cases are below 2^40.
+    """
+    shared = np.array([seed & _MASK], dtype=np.uint64)
+    shared = _mixed(_mixed(shared) + np.array([epoch & _MASK], dtype=np.uint64))
+    numbers = (np.asarray(repeats, dtype=np.int64) << 40) + cases
+    return _mixed(shared + numbers.astype(np.uint64) * np.uint64(_GOLDEN))
+
+
+def uniform(keys: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
+    """(N, count) uniform numbers in [0, 1): `count` for each key."""
+    words = _mixed(keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN))
+    return (words >> np.uint64(11)) * 2.0**-53
+
+
+def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))

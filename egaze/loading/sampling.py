@@ -1,0 +1,192 @@
+"""Which cases an epoch holds, in which order, and how they are dealt out to batches and devices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egaze.study import Study
+
+Cases = NDArray[np.int64]
+
+
+class Order(Protocol):
+    """An epoch's cases in order: places in the study, as many in every epoch."""
+
+    def __len__(self) -> int: ...
+
+    def draw(self, seed: int, epoch: int) -> Cases:
+        """(len,) int64; the same for the same seed and epoch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InOrder:
+    """The cases as they are given, in every epoch."""
+
+    cases: Cases
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cases", _checked(self.cases))
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def draw(self, seed: int, epoch: int) -> Cases:
+        return self.cases
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shuffled:
+    """Every case once, in a new order each epoch."""
+
+    cases: Cases
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cases", _checked(self.cases))
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def draw(self, seed: int, epoch: int) -> Cases:
+        return np.random.default_rng((seed, epoch)).permutation(self.cases)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighted:
+    """Cases drawn with replacement, each as often as its weight says.
+
+    Attributes:
+        cases: (N,) places in the study.
+        weights: (N,) not negative, not all 0.
+        samples: draws an epoch; N when None.
+    """
+
+    cases: Cases
+    weights: NDArray[np.float64]
+    samples: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cases", _checked(self.cases))
+        weights = np.asarray(self.weights, dtype=np.float64)
+        if weights.shape != self.cases.shape:
+            raise ValueError(f"weights must have shape {self.cases.shape}, got {weights.shape}")
+        if not (np.isfinite(weights).all() and weights.min() >= 0 < weights.sum()):
+            raise ValueError(f"weights must be finite, not negative and not all 0, got {weights.min()} at least")
+        object.__setattr__(self, "weights", weights)
+
+    def __len__(self) -> int:
+        return len(self.cases) if self.samples is None else self.samples
+
+    def draw(self, seed: int, epoch: int) -> Cases:
+        generator = np.random.default_rng((seed, epoch))
+        return generator.choice(self.cases, len(self), p=self.weights / self.weights.sum())
+
+
+def class_balanced(study: Study, cases: Cases) -> Weighted:
+    """Each class that the cases have is drawn equally often; cases without a label keep their share."""
+    labels = study.labels[cases]
+    known = labels >= 0
+    weights = np.ones(len(labels))
+    if known.any():
+        counts = np.bincount(labels[known])
+        weights[known] = known.sum() / np.count_nonzero(counts) / counts[labels[known]]
+    return Weighted(cases, weights)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixed:
+    """Several orders in a set ratio, such as cases with gaze and cases with labels only.
+
+    The ratio holds in every stretch of the epoch, to one sample of each part, so in every batch. A part that is too
+    long for an epoch goes on in the next; one that is too short comes round again.
+
+    Attributes:
+        parts: at least one.
+        shares: of each part, above 0; only their ratio matters.
+        samples: of all parts in an epoch; the sum of the parts' lengths when None.
+    """
+
+    parts: Sequence[Order]
+    shares: Sequence[float]
+    samples: int | None = None
+
+    def __post_init__(self) -> None:
+        if (
+            len(self.parts) != len(self.shares)
+            or not self.parts
+            or not all(0 < share < np.inf for share in self.shares)
+        ):
+            raise ValueError(
+                f"expected a share above 0 for each part, got {list(self.shares)} for {len(self.parts)} parts"
+            )
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts)) if self.samples is None else self.samples
+
+    def draw(self, seed: int, epoch: int) -> Cases:
+        ends = np.rint(len(self) * np.cumsum(self.shares) / np.sum(self.shares)).astype(int)
+        counts = np.diff(ends, prepend=0).tolist()
+        drawn = [_stretch(part, seed, epoch * n, n) for part, n in zip(self.parts, counts, strict=True)]
+        # Each part is spread evenly over the epoch.
+        place = np.concatenate([(np.arange(n) + 0.5) / max(n, 1) for n in counts])
+        return np.concatenate(drawn)[np.argsort(place, kind="stable")]
+
+
+def gaze_and_label(study: Study, cases: Cases, *, gaze_share: float) -> Mixed:
+    """Shuffled cases of which `gaze_share` have gaze, in every batch.
+
+    Raises:
+        ValueError: a share outside (0, 1), or no case of one of the two kinds.
+    """
+    has_gaze = study.has_gaze[cases]
+    if not 0 < gaze_share < 1:
+        raise ValueError(f"gaze_share must lie between 0 and 1, got {gaze_share}")
+    if has_gaze.all() or not has_gaze.any():
+        raise ValueError(f"a mixture needs cases with and without gaze, got {has_gaze.sum()} of {len(cases)} with")
+    return Mixed((Shuffled(cases[has_gaze]), Shuffled(cases[~has_gaze])), (gaze_share, 1 - gaze_share))
+
+
+def repeats(drawn: Cases) -> NDArray[np.int64]:
+    """How often each drawn case came up before."""
+    by_case = np.argsort(drawn, kind="stable")
+    ordered = drawn[by_case]
+    begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    count = np.empty(len(drawn), dtype=np.int64)
+    count[by_case] = np.arange(len(drawn)) - np.repeat(begins, np.diff(np.r_[begins, len(drawn)]))
+    return count
+
+
+def batch_bounds(samples: int, batch_size: int, rank: int, ranks: int) -> list[tuple[int, int]]:
+    """The stretches of an epoch that one of `ranks` devices gets, one a batch.
+
+    Devices take turns, so that a step's batches together are one stretch, whatever their number. The epoch is
+    continued from its start until it divides evenly (bounds then reach beyond `samples`): all get as many batches, of
+    the same sizes.
+    """
+    share = -(-samples // ranks)
+    bounds = []
+    for begin in range(0, share, batch_size):
+        size = min(batch_size, share - begin)
+        first = begin * ranks + rank * size
+        bounds.append((first, first + size))
+    return bounds
+
+
+def _stretch(order: Order, seed: int, begin: int, count: int) -> Cases:
+    """`count` cases of the endless row of an order's epochs."""
+    passes = range(begin // len(order), (begin + count - 1) // len(order) + 1)
+    endless = np.concatenate([order.draw(seed, number) for number in passes] or [np.empty(0, np.int64)])
+    first = begin - passes.start * len(order)
+    return endless[first : first + count]
+
+
+def _checked(cases: Cases) -> Cases:
+    cases = np.asarray(cases, dtype=np.int64)
+    if cases.ndim != 1 or not len(cases):
+        raise ValueError(f"there is no case to load: expected (N,) places in the study, got shape {cases.shape}")
+    return cases

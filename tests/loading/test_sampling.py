@@ -1,0 +1,120 @@
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from egaze.loading.sampling import (
+    InOrder,
+    Mixed,
+    Shuffled,
+    Weighted,
+    batch_bounds,
+    class_balanced,
+    gaze_and_label,
+    repeats,
+)
+
+CASES = np.arange(100, 150)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        InOrder(CASES),
+        Shuffled(CASES),
+        Weighted(CASES, np.arange(50)),
+        Weighted(CASES, np.ones(50), samples=7),
+        Mixed((Shuffled(CASES[:10]), InOrder(CASES[10:])), (1, 2)),
+        Mixed((Shuffled(CASES[:10]), InOrder(CASES[10:])), (1, 2), samples=91),
+    ],
+)
+def test_an_epoch_follows_from_seed_and_epoch(order):
+    drawn = order.draw(1, 2)
+    assert len(drawn) == len(order) and drawn.dtype == np.int64 and np.isin(drawn, CASES).all()
+    np.testing.assert_array_equal(order.draw(1, 2), drawn)
+    if isinstance(order, InOrder):
+        np.testing.assert_array_equal(drawn, CASES)
+    else:
+        assert not np.array_equal(order.draw(1, 3), drawn) and not np.array_equal(order.draw(2, 2), drawn)
+
+
+def test_shuffled_holds_every_case_once():
+    assert sorted(Shuffled(CASES).draw(0, 0)) == CASES.tolist()
+
+
+def test_weights_are_kept():
+    weights = np.r_[0.0, np.arange(1, 50)]
+    drawn = Weighted(CASES, weights, samples=200_000).draw(0, 0)
+    np.testing.assert_allclose(np.bincount(drawn - 100, minlength=50) / 200_000, weights / weights.sum(), atol=0.002)
+
+
+def test_classes_are_balanced_and_the_unlabelled_keep_their_share():
+    labels = np.repeat([0, 2, -1], [60, 20, 20])
+    order = class_balanced(SimpleNamespace(labels=labels), np.arange(100))
+    drawn = labels[np.concatenate([order.draw(0, epoch) for epoch in range(500)])]
+    np.testing.assert_allclose([(drawn == label).mean() for label in (0, 2, -1)], [0.4, 0.4, 0.2], atol=0.01)
+    without = class_balanced(SimpleNamespace(labels=np.full(5, -1)), np.arange(5))
+    np.testing.assert_array_equal(without.weights, 1)
+
+
+def test_a_mixture_holds_its_ratio_everywhere():
+    few, many = np.arange(3), np.arange(10, 50)
+    order = Mixed((Shuffled(few), Shuffled(many)), (1, 3))
+    epochs = [order.draw(5, epoch) for epoch in range(4)]
+    for drawn in epochs:
+        is_few = drawn < 10
+        for size in (4, 8, 12):
+            shares = np.convolve(is_few, np.ones(size), mode="valid")
+            assert np.abs(shares - size / 4).max() <= 1
+    # The short part comes round as often as it takes; the long one goes on where the epoch before ended.
+    drawn = np.concatenate(epochs)
+    counts = np.bincount(drawn, minlength=50)
+    assert np.ptp(counts[:3]) <= 1 and np.ptp(counts[10:]) <= 1
+
+
+def test_gaze_and_label():
+    study = SimpleNamespace(has_gaze=np.arange(30) < 6)
+    drawn = gaze_and_label(study, np.arange(30), gaze_share=0.5).draw(0, 0)
+    assert len(drawn) == 30 and all((drawn[i : i + 6] < 6).sum() == 3 for i in range(0, 30, 6))
+    with pytest.raises(ValueError, match="gaze_share must lie between 0 and 1, got 1"):
+        gaze_and_label(study, np.arange(30), gaze_share=1)
+    with pytest.raises(ValueError, match="cases with and without gaze, got 6 of 6 with"):
+        gaze_and_label(study, np.arange(6), gaze_share=0.5)
+
+
+def test_repeats():
+    drawn = np.array([7, 3, 7, 7, 1, 3])
+    assert repeats(drawn).tolist() == [0, 0, 1, 2, 0, 1]
+    assert repeats(Shuffled(CASES).draw(0, 0)).max() == 0
+
+
+@pytest.mark.parametrize("samples", [1, 7, 16, 33])
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5])
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_ranks_share_an_epoch_evenly(samples, ranks, batch_size):
+    shares = [batch_bounds(samples, batch_size, rank, ranks) for rank in range(ranks)]
+    assert len({tuple(np.diff(bounds).ravel()) for bounds in shares}) == 1
+    by_step = [bound for step in zip(*shares, strict=True) for bound in step]
+    # One after the other, without gaps, to the end and at most ranks - 1 beyond.
+    assert by_step[0][0] == 0 and all(one[1] == other[0] for one, other in itertools.pairwise(by_step))
+    assert samples <= by_step[-1][1] < samples + ranks
+    assert max(end - begin for begin, end in by_step) <= batch_size
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: InOrder([]), "no case"),
+        (lambda: Shuffled(np.zeros((2, 2))), r"got shape \(2, 2\)"),
+        (lambda: Weighted(CASES, np.ones(3)), r"weights must have shape \(50,\), got \(3,\)"),
+        (lambda: Weighted(CASES, np.zeros(50)), "not all 0"),
+        (lambda: Weighted(CASES, -np.ones(50)), "not negative"),
+        (lambda: Weighted(CASES, np.full(50, np.nan)), "finite"),
+        (lambda: Mixed((), ()), "a share above 0 for each part"),
+        (lambda: Mixed((InOrder(CASES),), (0,)), "a share above 0 for each part"),
+    ],
+)
+def test_bad_orders(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
