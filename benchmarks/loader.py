@@ -1,0 +1,372 @@
+"""The loader against torch's DataLoader, on a synthetic study of 1,083 films of 224x224 with 45 fixations each.
+
+vs_dataloader    our samples a second over those of torch.utils.data.DataLoader(num_workers=2) with torchvision's v2
+                 transforms on films and ready-made heatmaps in memory; both batch 32, all augmentations on
+vs_baseline      the same over those of a loader on files, as the EGD-CXR baseline's: decode, resize, two workers
+samples_per_s    ours, two threads
+rss_growth_mb    resident memory at the end of 100 epochs less that after the third
+wait_share       of a training step of recipe `joint`, batch 32, what it waits for data
+startup_ms       from a new loader to its first batch
+On a CUDA device also: copy_gb_per_s, the rate of copies from pinned memory, and copy_hidden, the share of a copy's time
+that the step hides.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from harness import arguments, finish, rounded
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from egaze import rasterize_batch
+from egaze.loading import Augmentation, DeviceLoader, HeatmapTarget
+from egaze.sources import Table
+from egaze.study import Study, prepare_study
+from egaze.training import load_recipe
+from egaze.training.losses import training_losses
+from egaze.training.run import build_model
+
+FILMS, SIDE, FIXATIONS, BATCH, THREADS = 1083, 224, 45, 32, 2
+EVERYTHING = Augmentation(shear_deg=3, gamma=0.2, noise=0.02, cutouts=1)
+TARGET = HeatmapTarget()
+
+
+def smooth_film(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """A film-like picture: smooth, with some noise."""
+    coarse = generator.random((12, 10), dtype=np.float32)
+    smooth = np.asarray(Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC))
+    return np.clip(smooth * 50_000 + generator.normal(8_000, 500, shape), 0, 65_535).astype(np.uint16)
+
+
+def make_study(folder: Path) -> Study:
+    """Films saved as arrays and prepared like any others."""
+    generator = np.random.default_rng(0)
+    labels = ["Normal", "CHF", "pneumonia"]
+    names = [f"case{number:04}" for number in range(FILMS)]
+    for name in names:
+        np.save(folder / f"{name}.npy", smooth_film(generator, (SIDE, SIDE)))
+    pl.DataFrame(
+        {
+            "case_id": names,
+            "image": [f"{name}.npy" for name in names],
+            "patient_id": names,
+            "label": [labels[number % 3] for number in range(FILMS)],
+        }
+    ).write_csv(folder / "cases.csv")
+    counts = generator.poisson(FIXATIONS, FILMS).clip(min=1)
+    total = int(counts.sum())
+    pl.DataFrame(
+        {
+            "case_id": np.repeat(names, counts),
+            "x_px": generator.uniform(20, SIDE - 20, total),
+            "y_px": generator.uniform(20, SIDE - 20, total),
+            "duration_s": generator.lognormal(-1.2, 0.5, total),
+        }
+    ).write_csv(folder / "fixations.csv")
+    return prepare_study([Table(folder / "cases.csv", folder / "fixations.csv")], folder / "study", workers=2)
+
+
+def ours(study: Study, **options: Any) -> DeviceLoader:
+    defaults = {"batch_size": BATCH, "size_px": SIDE, "target": TARGET, "augmentation": EVERYTHING, "shuffle": True}
+    return DeviceLoader(study, np.arange(len(study)), **{**defaults, "threads": THREADS, **options})
+
+
+class InMemory(Dataset):
+    """The kindest case for the rival: everything decoded, resized and rasterized before."""
+
+    def __init__(self, study: Study, transform: Callable[[torch.Tensor], torch.Tensor] | None) -> None:
+        films = np.asarray(study.images).astype(np.float32) / np.float32(65535)
+        heatmaps = rasterize_batch(
+            [study.fixations(case, SIDE) for case in range(len(study))],
+            (SIDE, SIDE),
+            sigma_px=TARGET.sigma_frac * SIDE,
+            normalize="max",
+        )
+        self.pairs = torch.from_numpy(np.stack([films, heatmaps], axis=1))
+        self.labels = torch.from_numpy(study.labels)
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        pair = self.pairs[index]
+        if self.transform is not None:
+            pair = self.transform(pair)
+        return pair[:1], pair[1:], self.labels[index]
+
+
+class Transform:
+    """What our augmentation does, from torchvision; gamma, which it lacks, left out."""
+
+    def __init__(self) -> None:
+        self.move = v2.RandomAffine(
+            10, translate=(0.05, 0.05), scale=(0.9, 1.1), shear=3, interpolation=v2.InterpolationMode.BILINEAR
+        )
+        self.expose = v2.Compose(
+            [v2.ColorJitter(brightness=0.1, contrast=0.2), v2.GaussianNoise(sigma=0.02), v2.RandomErasing(p=1.0)]
+        )
+
+    def __call__(self, pair: torch.Tensor) -> torch.Tensor:
+        moved = self.move(pair)
+        return torch.cat([self.expose(moved[:1]), moved[1:]])
+
+
+class OnFiles(Dataset):
+    """The baseline's way: DICOM and heatmap PNG decoded and resized whenever a sample is asked for."""
+
+    def __init__(self, folder: Path, films: int) -> None:
+        generator = np.random.default_rng(1)
+        self.paths = [(folder / f"film{number}.dcm", folder / f"heat{number}.png") for number in range(films)]
+        for film, heatmap in self.paths:
+            pixels = smooth_film(generator, (3056, 2544))
+            write_dicom(film, pixels)
+            colours = np.stack([pixels >> 8, pixels >> 9, pixels >> 10], axis=2).astype(np.uint8)
+            Image.fromarray(colours).save(heatmap)
+        self.resize = v2.Resize((SIDE, SIDE), antialias=True)
+
+    def __len__(self) -> int:
+        return 4 * len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+        from pydicom import dcmread
+
+        film, heatmap = self.paths[index % len(self.paths)]
+        pixels = dcmread(film).pixel_array.astype(np.float32)
+        image = self.resize(torch.from_numpy(pixels / pixels.max())[None])
+        grey = Image.open(heatmap).resize((SIDE, SIDE)).convert("L")
+        return image, torch.from_numpy(np.asarray(grey, dtype=np.float32) / 255)[None], 0
+
+
+def write_dicom(path: Path, pixels: np.ndarray) -> None:
+    from pydicom.dataset import Dataset as Dicom
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    film = Dicom()
+    film.file_meta = FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+    film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID = generate_uid()
+    film.Rows, film.Columns = pixels.shape
+    film.BitsAllocated = film.BitsStored = 16
+    film.HighBit, film.SamplesPerPixel, film.PixelRepresentation = 15, 1, 0
+    film.PhotometricInterpretation = "MONOCHROME2"
+    film.PixelData = pixels.tobytes()
+    film.save_as(path, enforce_file_format=True)
+
+
+def check(study: Study) -> dict[str, float]:
+    """What is timed is right: ours against the definition, the rival's plain samples against ours."""
+    plain, rival = ours(study, augmentation=None, shuffle=False), InMemory(study, None)
+    image_error = heatmap_error = 0.0
+    for batch in islice(plain, 4):
+        for case, image, heatmap in zip(batch.case_index.tolist(), batch.image, batch.heatmap, strict=True):
+            their_image, their_heatmap, label = rival[case]
+            image_error = max(image_error, float((image - their_image).abs().max()))
+            heatmap_error = max(heatmap_error, float((heatmap - their_heatmap).abs().max()))
+            assert label == study.labels[case]
+    assert image_error < 1e-5 and heatmap_error < 1e-4, (image_error, heatmap_error)
+    still = replace(EVERYTHING, gain=0.0, bias=0.0, gamma=0.0, noise=0.0, cutouts=0)
+    batch = next(iter(ours(study, augmentation=still, shuffle=False)))
+    views = still.draw(0, 0, batch.case_index.numpy()).to_film_px(SIDE, SIDE).astype(np.float64)
+    spots = TARGET.spots(study).astype(np.float64)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    moved_error = 0.0
+    for case, to_film, heatmap in zip(range(4), views, batch.heatmap[:, 0].numpy(), strict=False):
+        x_film = to_film[0, 0] * x + to_film[0, 1] * y + to_film[0, 2]
+        y_film = to_film[1, 0] * x + to_film[1, 1] * y + to_film[1, 2]
+        expected = np.zeros((SIDE, SIDE))
+        for spot_x, spot_y, weight, sigma, _ in spots[study.offsets[case] : study.offsets[case + 1]]:
+            expected += weight * np.exp(-0.5 * ((x_film - spot_x) ** 2 + (y_film - spot_y) ** 2) / sigma**2)
+        moved_error = max(moved_error, float(np.abs(heatmap - expected / expected.max()).max()))
+    # Gaussians end at four sigmas.
+    assert moved_error < 2e-3, moved_error
+    images = next(iter(DataLoader(InMemory(study, Transform()), BATCH)))[0]
+    assert images.shape == (BATCH, 1, SIDE, SIDE) and images.dtype == torch.float32
+    return {"image": image_error, "heatmap": heatmap_error, "moved_heatmap": moved_error}
+
+
+def epochs_s(loader: Iterable[Any], count: int) -> list[float]:
+    """Seconds of each epoch, after one more."""
+    times = []
+    for _ in range(count + 1):
+        started = time.perf_counter()
+        for _batch in loader:
+            pass
+        times.append(time.perf_counter() - started)
+    return times[1:]
+
+
+def rate(loader: Iterable[Any], samples: int, epochs: int) -> dict[str, float]:
+    """Samples a second: median and quartiles over the epochs."""
+    low, median, high = np.quantile(samples / np.array(epochs_s(loader, epochs)), [0.25, 0.5, 0.75])
+    return {"median": float(median), "quartile_low": float(low), "quartile_high": float(high), "epochs": epochs}
+
+
+def rates(study: Study, folder: Path, quick: bool) -> dict[str, Any]:
+    rival = DataLoader(
+        InMemory(study, Transform()), BATCH, shuffle=True, num_workers=2, persistent_workers=True, drop_last=True
+    )
+    files = OnFiles(folder, 4 if quick else 16)
+    baseline = DataLoader(files, 8, shuffle=True, num_workers=2, persistent_workers=True)
+    in_batches = len(study) // BATCH * BATCH
+    return {
+        "ours": rate(ours(study), len(study), 10 if quick else 60),
+        "dataloader": rate(rival, in_batches, 1 if quick else 5),
+        "baseline": rate(baseline, len(files), 1 if quick else 3),
+    }
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+def growth(study: Study, epochs: int) -> dict[str, float]:
+    loader = ours(study)
+    sizes = []
+    for epoch in range(epochs):
+        loader.set_epoch(epoch)
+        for _batch in loader:
+            pass
+        sizes.append(resident_mb())
+    return {"epochs": epochs, "after_third_mb": sizes[2], "end_mb": sizes[-1], "largest_mb": max(sizes[3:])}
+
+
+def startup(study: Study, repeats: int) -> dict[str, float]:
+    times = []
+    for seed in range(repeats):
+        started = time.perf_counter()
+        batches = iter(ours(study, seed=seed))
+        next(batches)
+        times.append(time.perf_counter() - started)
+    return {"median_s": float(np.median(times)), "first_s": times[0], "repeats": repeats}
+
+
+def waiting(study: Study, steps: int) -> dict[str, float]:
+    """Real training steps on this machine's best device, timed apart from what they wait for."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    recipe = load_recipe("joint")
+    model = build_model(recipe.model, len(study.class_names)).to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    batches = iter(ours(study, device=device, threads=1))
+    batch, waited, started = next(batches), 0.0, time.perf_counter()
+    for _ in range(steps):
+        terms = training_losses(model(batch.image), batch, heatmap_losses=("bce",))
+        optimizer.zero_grad()
+        (terms["classification"] + terms["heatmap"]).backward()
+        optimizer.step()
+        asked = time.perf_counter()
+        batch = next(batches)
+        waited += time.perf_counter() - asked
+    torch.get_device_module(device).synchronize()
+    total = time.perf_counter() - started
+    return {"steps": steps, "step_s": total / steps, "waited_s": waited / steps, "share": waited / total}
+
+
+def with_fixations(study: Study, count: int) -> Study:
+    """The study with so many fixations a film."""
+    generator = np.random.default_rng(count)
+    x, y = generator.uniform(0.1, 0.9, (2, count * len(study))).astype(np.float32)
+    offsets = np.arange(len(study) + 1, dtype=np.int64) * count
+    return replace(study, x_unit=x, y_unit=y, duration_s=np.full(len(x), 0.3, np.float32), offsets=offsets)
+
+
+def scaling(study: Study) -> list[dict[str, Any]]:
+    """Our rate over threads, batch size and fixations."""
+    rows = []
+    for threads, batch_size, fixations in [
+        *((threads, BATCH, FIXATIONS) for threads in range(1, (os.cpu_count() or 1) + 1)),
+        *((THREADS, batch_size, FIXATIONS) for batch_size in (1, 2, 4, 8, 16, 64, 128)),
+        *((THREADS, BATCH, count) for count in (1, 10, 20, 100, 200, 400)),
+    ]:
+        loader = ours(with_fixations(study, fixations), threads=threads, batch_size=batch_size)
+        usual = {"threads": threads, "batch_size": batch_size, "fixations": fixations}
+        rows.append({**usual, "samples_per_s": rate(loader, len(study), 7)["median"]})
+    return rows
+
+
+def on_cuda(study: Study) -> dict[str, float]:
+    """The rate of copies from pinned memory, and how much of them a step of work hides."""
+    batch = next(iter(ours(study, batch_size=256)))
+    pinned, there = batch.image.pin_memory(), batch.image.cuda()
+    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    for repeats in (3, 50):
+        begin.record()
+        for _ in range(repeats):
+            there.copy_(pinned, non_blocking=True)
+        end.record()
+        end.synchronize()
+    copy_s = begin.elapsed_time(end) / 1e3 / 50
+    matrix = torch.rand(4096, 4096, device="cuda")
+
+    def steps_s(batches: Iterable[Any]) -> float:
+        torch.cuda.synchronize()
+        started, count = time.perf_counter(), 0
+        for batch in batches:
+            batch.image.mean()
+            for _ in range(4):
+                torch.mm(matrix, matrix)
+            count += 1
+        torch.cuda.synchronize()
+        return (time.perf_counter() - started) / count
+
+    one = ours(study, device="cuda", batch_size=256)
+    resident = [batch for _ in range(3) for batch in one]
+    steps_s(resident)
+    alone_s, loaded_s = steps_s(resident), steps_s(batch for _ in range(3) for batch in one)
+    copied_s = 2 * copy_s
+    return {
+        "copy_gb_per_s": there.nbytes / copy_s / 1e9,
+        "step_s": alone_s,
+        "step_with_loader_s": loaded_s,
+        "copy_s": copied_s,
+        "copy_hidden": 1 - (loaded_s - alone_s) / copied_s,
+    }
+
+
+def main() -> None:
+    quick = arguments(__doc__).quick
+    torch.set_num_threads(THREADS)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        study = make_study(folder)
+        details: dict[str, Any] = {"errors": check(study)}
+        details["startup"] = startup(study, 5 if quick else 31)
+        details["memory"] = growth(study, 20 if quick else 100)
+        details["rates"] = rates(study, folder, quick)
+        details["waiting"] = waiting(study, 4 if quick else 30)
+        if not quick:
+            details["scaling"] = scaling(study)
+        if torch.cuda.is_available():
+            details["cuda"] = on_cuda(study)
+    speed = {key: value["median"] for key, value in details["rates"].items()}
+    memory = details["memory"]
+    headline = {
+        "vs_dataloader": rounded(speed["ours"] / speed["dataloader"]),
+        "vs_baseline": rounded(speed["ours"] / speed["baseline"]),
+        "samples_per_s": rounded(speed["ours"]),
+        "rss_growth_mb": rounded(memory["end_mb"] - memory["after_third_mb"]),
+        "wait_share": rounded(details["waiting"]["share"]),
+        "startup_ms": rounded(1e3 * details["startup"]["median_s"]),
+    }
+    if "cuda" in details:
+        headline |= {key: rounded(details["cuda"][key]) for key in ("copy_gb_per_s", "copy_hidden")}
+    finish("loader", headline, details, ["torch", "torchvision", "pillow", "pydicom"], quick=quick)
+
+
+if __name__ == "__main__":
+    main()
