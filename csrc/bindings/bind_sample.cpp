@@ -51,7 +51,8 @@ std::vector<Sample> make_samples(const Dense<std::int64_t>& film_index, py::ssiz
     bad_shape("cutouts", "(N, R, 4)", cutouts);
   }
   static_assert(sizeof(Rectangle) == 4 * sizeof(std::int32_t) && std::is_trivially_copyable_v<Rectangle>);
-  const std::span holes(reinterpret_cast<const Rectangle*>(cutouts.data()), static_cast<std::size_t>(cutouts.size()) / 4);
+  const std::span holes(reinterpret_cast<const Rectangle*>(cutouts.data()),
+                        static_cast<std::size_t>(cutouts.size()) / 4);
   const auto holes_each = static_cast<std::size_t>(cutouts.shape(1));
   std::vector<Sample> samples(static_cast<std::size_t>(count));
   for (py::ssize_t i = 0; i < count; ++i) {

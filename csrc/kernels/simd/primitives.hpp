@@ -78,14 +78,15 @@ struct Primitives {
   // out[x] = the mean of a 2x2 square of two rows, for (width + 1) / 2 squares; beyond the width is black.
   void (*halve)(const std::uint16_t* upper, const std::uint16_t* lower, std::size_t width, std::uint16_t* out);
 
-  // values = clamp(gain * values + bias, 0, 1) to the power of gamma, relative error below 2e-6 * gamma.
+  // values = clamp(gain * values + bias, 0, 1) to the power of gamma, relative error below 3e-6 + 1e-6 * gamma.
+  // Values up to 1e-30 become 0.
   void (*expose)(float* values, std::size_t count, float gain, float bias, float gamma);
 
   // Adds deviation * n to values, n near a standard normal number: the sum of eight uniform ones, within 4.9, that
   // follows from the key and first + k alone. Clamps to [0, 1].
   void (*add_noise)(float* values, std::size_t count, std::uint32_t first, std::uint64_t key, float deviation);
 
-  // Adds a Gaussian to the given rows and columns of a plane; relative error below 3e-5.
+  // Adds a Gaussian to the given rows and columns of a plane; relative error below 1e-4.
   void (*add_gaussian)(const Gaussian& gaussian, Span rows, Span columns, std::size_t width, float* out);
 
   // The largest of the values, 0 at least.

@@ -1,0 +1,90 @@
+// The batch kernel as a C++ program sees it; the numbers are tested in tests/loading.
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "check.hpp"
+#include "egaze/error.hpp"
+#include "egaze/sample.hpp"
+
+namespace {
+
+constexpr std::size_t kSide = 24;
+
+std::vector<std::uint16_t> films() {
+  std::vector<std::uint16_t> pixels(2 * kSide * kSide);
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint16_t>(i * 7919);
+  return pixels;
+}
+
+void test_the_identity_gives_the_film() {
+  const auto pixels = films();
+  const egaze::FilmStack stack{pixels.data(), 2, kSide, kSide};
+  const egaze::Fixation fixation{11, 7, 1, 3, 3};
+  egaze::Sample sample;
+  sample.film = 1;
+  sample.fixations = {&fixation, 1};
+  egaze::SampleOptions options;
+  options.heatmap.normalize = egaze::Normalize::max;
+  std::vector<float> image(kSide * kSide), heatmap(kSide * kSide);
+  egaze::sample_batch(stack, {&sample, 1}, kSide, kSide, options, image.data(), heatmap.data());
+  for (std::size_t i = 0; i < image.size(); ++i) {
+    CHECK(std::abs(image[i] - static_cast<float>(pixels[kSide * kSide + i]) / 65535.0f) < 1e-6f);
+  }
+  CHECK(heatmap[7 * kSide + 11] == 1.0f);
+}
+
+void test_threads_do_not_matter() {
+  const auto pixels = films();
+  const egaze::FilmStack stack{pixels.data(), 2, kSide, kSide};
+  const egaze::Fixation fixations[] = {{11, 7, 1, 3, 3}, {3, 20, 2, 3, 4}};
+  const egaze::Rectangle hole{2, 2, 5, 30};
+  std::vector<egaze::Sample> samples(33);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const auto lean = 0.01f * static_cast<float>(i);
+    samples[i].film = static_cast<std::int64_t>(i % 2);
+    samples[i].to_film = {1, lean, -1, -lean, 1, 2};
+    samples[i].intensity = {1.1f, -0.05f, 1.2f, 0.02f, i};
+    samples[i].cutouts = {&hole, 1};
+    samples[i].fixations = fixations;
+  }
+  std::vector<std::vector<float>> found;
+  for (const int threads : {1, 2, 5}) {
+    egaze::SampleOptions options;
+    options.threads = threads;
+    std::vector<float> planes(2 * samples.size() * kSide * kSide);
+    egaze::sample_batch(stack, samples, kSide, kSide, options, planes.data(), planes.data() + planes.size() / 2);
+    found.push_back(planes);
+  }
+  CHECK(found[0] == found[1] && found[0] == found[2]);
+}
+
+void test_what_is_refused() {
+  const auto pixels = films();
+  const egaze::FilmStack stack{pixels.data(), 2, kSide, kSide};
+  std::vector<float> planes(2 * kSide * kSide);
+  const auto run = [&](const egaze::FilmStack& from, const egaze::Sample& sample) {
+    egaze::sample_batch(from, {&sample, 1}, kSide, kSide, {}, planes.data(), planes.data() + kSide * kSide);
+  };
+  egaze::Sample sample;
+  run(stack, sample);
+  sample.film = 2;
+  CHECK_THROWS(egaze::Error, "film 2 of 2", run(stack, sample));
+  sample = {};
+  sample.to_film.xx = 0;
+  CHECK_THROWS(egaze::Error, "not invertible", run(stack, sample));
+  sample = {};
+  sample.intensity.gamma = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS(egaze::Error, "gamma", run(stack, sample));
+  CHECK_THROWS(egaze::Error, "sides of at least 2", run({pixels.data(), 2, 1, kSide}, {}));
+}
+
+}  // namespace
+
+int main() {
+  test_the_identity_gives_the_film();
+  test_threads_do_not_matter();
+  test_what_is_refused();
+  return check::result();
+}
