@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ from egaze.errors import EgazeError
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for heatmaps (.npy and .png).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
-def command(model: Path, images: tuple[Path, ...], out: Path | None, as_json: bool, device: str) -> None:
+@click.option("--workers", type=click.IntRange(1), help="Threads that read films. [default: processors, 4 at most]")
+def command(
+    model: Path, images: tuple[Path, ...], out: Path | None, as_json: bool, device: str, workers: int | None
+) -> None:
     """Ask an exported model about films: DICOM, PNG, JPEG or .npy.
 
     A film that cannot be read does not stop the others; the exit code is then 1.
@@ -31,17 +35,19 @@ def command(model: Path, images: tuple[Path, ...], out: Path | None, as_json: bo
       egaze predict model.pt films/*.png --json --out heatmaps
     """
     from egaze.deploy import Predictor
+    from egaze.loading import FailedFilm
 
     predictor = Predictor(model, device)
+    answers = predictor.predict_files(images, workers=workers or min(os.cpu_count() or 1, 4))
     entries, failed = [], 0
     with progress.bar("predicting") as update:
-        for number, image in enumerate(images, start=1):
-            try:
-                entries.append(_predict(predictor, image, out))
-            except (EgazeError, ValueError) as error:
+        for number, (image, answer) in enumerate(zip(images, answers, strict=True), start=1):
+            if isinstance(answer, FailedFilm):
                 failed += 1
-                entries.append({"image": str(image), "error": str(error)})
-                print(f"egaze: error: {error}", file=sys.stderr)
+                entries.append({"image": str(image), "error": str(answer.error)})
+                print(f"egaze: error: {answer.error}", file=sys.stderr)
+            else:
+                entries.append(_entry(answer, image, out, heatmap_head=predictor.spec.heatmap_head))
             update(number, len(images))
     if as_json:
         content = {"model": str(model), "class_names": list(predictor.spec.class_names), "predictions": entries}
@@ -55,13 +61,12 @@ def command(model: Path, images: tuple[Path, ...], out: Path | None, as_json: bo
         raise EgazeError(f"{failed} of {len(images)} films could not be read")
 
 
-def _predict(predictor: Any, image: Path, out: Path | None) -> dict[str, Any]:
-    prediction = predictor.predict(image)
+def _entry(prediction: Any, image: Path, out: Path | None, *, heatmap_head: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "image": str(image),
         "class_probs": dict(zip(prediction.class_names, map(float, prediction.class_probs), strict=True)),
     }
-    if predictor.spec.heatmap_head:
+    if heatmap_head:
         heatmap = prediction.heatmap
         y, x = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
         entry["heatmap_peak"] = {"x": (x + 0.5) / heatmap.shape[1], "y": (y + 0.5) / heatmap.shape[0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from egaze.deploy import torchscript
 from egaze.deploy.spec import ModelSpec, verify_digest
 from egaze.errors import EgazeError, ModelFileError
 from egaze.imaging import FitGeometry, read_radiograph, resize
+from egaze.loading import FailedFilm, FilmLoader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,12 +87,43 @@ class Predictor:
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             raise ValueError("a film's pixels must be finite")
         shape: tuple[int, int] = pixels.shape  # type: ignore[assignment]
-        canvas_shape = (self.spec.input_height_px, self.spec.input_width_px)
-        geometry = FitGeometry.of(shape, canvas_shape, self.spec.fit)
-        image = torch.from_numpy(geometry.place(pixels, scale=scale))[None, None].to(self._device)
+        geometry = FitGeometry.of(shape, self._canvas_shape, self.spec.fit)
+        image = torch.from_numpy(geometry.place(pixels, scale=scale))[None, None]
+        return self._answer(image.to(self._device), geometry)
+
+    def predict_files(
+        self, films: Sequence[str | PathLike[str]], *, workers: int = 1
+    ) -> Iterator[Prediction | FailedFilm]:
+        """Answer for many films in their order, reading some ahead; the answers are those of `predict`.
+
+        Args:
+            films: paths, read with the model's presentation.
+            workers: threads that read films, which bound the films in memory too.
+
+        Yields:
+            A prediction, or in its place why the film cannot be read.
+        """
+        loader = FilmLoader(
+            films,
+            self._canvas_shape,
+            fit=self.spec.fit,
+            presentation=self.spec.presentation,
+            device=self._device,
+            threads=workers,
+        )
+        for batch in loader:
+            # One film at a time: a batch may be computed in another order and differ in the last digit.
+            (film,) = batch.films
+            yield film if isinstance(film, FailedFilm) else self._answer(batch.image, film.geometry)
+
+    @property
+    def _canvas_shape(self) -> tuple[int, int]:
+        return self.spec.input_height_px, self.spec.input_width_px
+
+    def _answer(self, image: Tensor, geometry: FitGeometry) -> Prediction:
         with torch.inference_mode():
             class_probs, heatmap = self._module(image)
-        if class_probs.shape != (1, len(self.spec.class_names)) or heatmap.shape != (1, 1, *canvas_shape):
+        if class_probs.shape != (1, len(self.spec.class_names)) or heatmap.shape != (1, 1, *self._canvas_shape):
             raise ModelFileError(
                 f"{self._path}: gives {tuple(class_probs.shape)} and {tuple(heatmap.shape)}, not what its spec says"
             )

@@ -3,6 +3,7 @@
 from egaze.loading.augment import Augmentation
 from egaze.loading.batch import Batch
 from egaze.loading.device_loader import DeviceLoader
+from egaze.loading.film_loader import FailedFilm, FilmBatch, FilmLoader, ReadFilm
 from egaze.loading.heatmap_target import HeatmapTarget
 from egaze.loading.sampling import InOrder, Mixed, Shuffled, Weighted, class_balanced, gaze_and_label
 
@@ -10,9 +11,13 @@ __all__ = [
     "Augmentation",
     "Batch",
     "DeviceLoader",
+    "FailedFilm",
+    "FilmBatch",
+    "FilmLoader",
     "HeatmapTarget",
     "InOrder",
     "Mixed",
+    "ReadFilm",
     "Shuffled",
     "Weighted",
     "class_balanced",

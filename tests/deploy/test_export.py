@@ -11,6 +11,7 @@ import torch
 from egaze.deploy import Predictor, export_torchscript, read_spec, verify_digest
 from egaze.errors import EgazeError, FilmError, ModelFileError
 from egaze.imaging import FitGeometry
+from egaze.loading import FailedFilm
 
 
 def film(shape=(90, 70), dtype=np.float32, seed=0):
@@ -144,3 +145,19 @@ def test_exporting_in_two_processes_gives_the_same_bytes(run, tmp_path):
     assert len(digests) == 1
     export_torchscript(run, tmp_path / "a.pt")  # an existing file is replaced
     verify_digest(tmp_path / "a.pt")
+
+
+def test_many_files_get_the_answers_of_each(model_file, tmp_path):
+    paths = [tmp_path / f"{number}.npy" for number in range(5)]
+    for number, path in enumerate(paths):
+        np.save(path, film(seed=number))
+    paths[2].write_bytes(b"nothing")
+    predictor = Predictor(model_file)
+    answers = list(predictor.predict_files(paths, workers=2))
+    assert isinstance(answers[2], FailedFilm) and answers[2].path == paths[2]
+    for path, answer in zip(paths, answers, strict=True):
+        if path != paths[2]:
+            expected = predictor.predict(path)
+            np.testing.assert_array_equal(answer.class_probs, expected.class_probs)
+            np.testing.assert_array_equal(answer.heatmap, expected.heatmap)
+            assert answer.geometry == expected.geometry

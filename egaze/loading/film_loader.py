@@ -1,0 +1,139 @@
+"""Films from their files to a model's input, without a study: for predictions over folders."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from egaze.errors import EgazeError, FilmError
+from egaze.imaging import FitGeometry, read_radiograph
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFilm:
+    """A film that a batch holds, and how it lies on the model's canvas."""
+
+    path: Path
+    geometry: FitGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFilm:
+    """A film that could not be read, and why."""
+
+    path: Path
+    error: EgazeError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilmBatch:
+    """Some films in the order they were asked for.
+
+    Attributes:
+        films: each that was asked for.
+        image: (M, 1, H, W) float32 in [0, 1] of the M that could be read, in the same order.
+    """
+
+    films: tuple[ReadFilm | FailedFilm, ...]
+    image: Tensor
+
+    def __len__(self) -> int:
+        return len(self.films)
+
+
+class FilmLoader:
+    """Iterates over batches of films from their files, read by threads some films ahead.
+
+    A film that cannot be read takes its place as a `FailedFilm` and stops nothing. At most `threads` films are in
+    memory at their full size; of the others that are ahead, up to one batch and `threads` more, only the canvas.
+
+    Args:
+        paths: the films; see `read_radiograph`.
+        shape: (H, W) of the canvas that each is placed on.
+        fit: "stretch" or "letterbox".
+        presentation: how stored values become [0, 1]; see `read_radiograph`.
+        batch_size: films a batch; the last may be smaller.
+        device: where the images shall be.
+        threads: that read films. The result does not depend on it.
+
+    Raises:
+        ValueError: a batch size, side or number of threads below 1; an unknown fit or presentation, in the iteration.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | PathLike[str]],
+        shape: tuple[int, int],
+        *,
+        fit: str = "stretch",
+        presentation: str = "voi",
+        batch_size: int = 1,
+        device: torch.device | str = "cpu",
+        threads: int = 1,
+    ) -> None:
+        for name, value in (
+            ("batch_size", batch_size),
+            ("height", shape[0]),
+            ("width", shape[1]),
+            ("threads", threads),
+        ):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self._paths = [Path(path) for path in paths]
+        self._shape = shape
+        self._fit = fit
+        self._presentation = presentation
+        self._batch_size = batch_size
+        self._device = torch.device(device)
+        self._threads = threads
+
+    def __len__(self) -> int:
+        return -(-len(self._paths) // self._batch_size)
+
+    def __iter__(self) -> Iterator[FilmBatch]:
+        """Leaving the loop early waits for the films being read and reads no more."""
+        ahead: deque[Future[_Placed | FailedFilm]] = deque()
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="egaze-films")
+        try:
+            rest = iter(self._paths)
+            for begin in range(0, len(self._paths), self._batch_size):
+                count = min(self._batch_size, len(self._paths) - begin)
+                loaded = []
+                while len(loaded) < count:
+                    while len(ahead) < self._batch_size + self._threads and (path := next(rest, None)) is not None:
+                        ahead.append(pool.submit(self._place, path))
+                    loaded.append(ahead.popleft().result())
+                yield self._batch(loaded)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _place(self, path: Path) -> _Placed | FailedFilm:
+        try:
+            pixels = read_radiograph(path, presentation=self._presentation).pixels
+        except EgazeError as error:
+            return FailedFilm(path, error)
+        except MemoryError:
+            return FailedFilm(path, FilmError(f"{path}: not enough memory for the film"))
+        geometry = FitGeometry.of(pixels.shape, self._shape, self._fit)  # type: ignore[arg-type]
+        return _Placed(ReadFilm(path, geometry), geometry.place(pixels))
+
+    def _batch(self, loaded: list[_Placed | FailedFilm]) -> FilmBatch:
+        canvases = [item.canvas for item in loaded if isinstance(item, _Placed)]
+        image = torch.from_numpy(np.stack(canvases) if canvases else np.empty((0, *self._shape), np.float32))[:, None]
+        films = tuple(item.film if isinstance(item, _Placed) else item for item in loaded)
+        return FilmBatch(films, image.to(self._device))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Placed:
+    film: ReadFilm
+    canvas: NDArray[np.float32]
