@@ -1,4 +1,4 @@
-"""Draw the README's benchmark tables and docs/kernels_scaling.png from benchmarks/results/*.json."""
+"""Draw the README's benchmark tables and docs/*_scaling.png from benchmarks/results/*.json."""
 
 from __future__ import annotations
 
@@ -82,10 +82,32 @@ def draw_scaling(path: Path) -> None:
     figure.savefig(path, dpi=90)
 
 
+def draw_loader_scaling(path: Path) -> None:
+    """The loader's samples a second over threads, batch size and fixations."""
+    from matplotlib.figure import Figure
+
+    rows = read("loader")["details"]["scaling"]
+    usual = {"threads": 2, "batch_size": 32, "fixations": 45}
+    panels = {"threads": "threads", "batch_size": "batch size", "fixations": "fixations a film"}
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    for plot, (key, label) in zip(figure.subplots(1, 3, sharey=True), panels.items(), strict=True):
+        others = {name: value for name, value in usual.items() if name != key}
+        chosen = sorted(
+            (row for row in rows if all(row[name] == value for name, value in others.items())), key=lambda row: row[key]
+        )
+        plot.plot([row[key] for row in chosen], [row["samples_per_s"] for row in chosen], marker="o")
+        plot.set(xlabel=label, ylim=(0, None))
+        plot.set_xscale("linear" if key == "threads" else "log")
+        plot.grid(alpha=0.3)
+    figure.axes[0].set(ylabel="samples a second", xticks=range(1, 1 + max(row["threads"] for row in rows)))
+    figure.savefig(path, dpi=90)
+
+
 def main() -> None:
     readme = ROOT / "README.md"
     readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
     draw_scaling(ROOT / "docs" / "kernels_scaling.png")
+    draw_loader_scaling(ROOT / "docs" / "loader_scaling.png")
 
 
 if __name__ == "__main__":
