@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import chain
 from typing import Any
 
@@ -155,7 +155,8 @@ class DeviceLoader:
         stream, which fills it, waits for what that stream was doing, and that stream for the copy.
         """
         module = torch.get_device_module(self._device)
-        side_stream = module.Stream()
+        with module.device(self._device) if hasattr(module, "device") else nullcontext():
+            side_stream = module.Stream()
         staging = StagingBuffers(self._batch_size, self._size_px, self._prefetch + 2, pinned=self._device.type != "cpu")
         current: tuple[Batch, Any] | None = None
         with closing(Ahead(self._samples(first, staging), self._prefetch, wake=staging.close)) as ahead:
@@ -164,7 +165,7 @@ class DeviceLoader:
                     following = None
                     if host is not None:
                         batch, copied = host.empty_like(self._device), module.Event()
-                        side_stream.wait_stream(module.current_stream())
+                        side_stream.wait_stream(module.current_stream(self._device))
                         with module.stream(side_stream):
                             batch.copy_(host)
                             copied.record(side_stream)
@@ -172,12 +173,12 @@ class DeviceLoader:
                         following = batch, copied
                     if current is not None:
                         batch, copied = current
-                        module.current_stream().wait_event(copied)
+                        module.current_stream(self._device).wait_event(copied)
                         yield batch
                     current = following
             finally:
                 # A copy that nobody came for must be over before its memory is used again.
-                module.current_stream().wait_stream(side_stream)
+                module.current_stream(self._device).wait_stream(side_stream)
 
     def _samples(self, first: int, buffers: HostBuffers | StagingBuffers) -> Iterator[Batch]:
         """The epoch's batches on the host, from number `first` on."""
