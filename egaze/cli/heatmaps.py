@@ -14,7 +14,7 @@ from egaze.cli.several import SeveralValues
 # Written here and not imported, so that --help needs no matplotlib; a test compares.
 _KINDS = ("heatmap", "overlay", "scanpath", "array")
 # What only an animation has: parameter and option.
-_PLAYBACK = {"movie_format": "movie", "fps": "fps", "speed": "speed", "window_s": "window-s"}
+_PLAYBACK = {"file_format": "movie", "fps": "fps", "speed": "speed", "window_s": "window-s"}
 
 
 def _kinds(_context: click.Context, _option: click.Parameter, value: str) -> list[str]:
@@ -51,7 +51,7 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str) -> lis
 @click.option("--temporal", is_flag=True, help="Also an animation of gaze building up.")
 @click.option(
     "--movie",
-    "movie_format",
+    "file_format",
     default="auto",
     show_default=True,
     type=click.Choice(["auto", "mp4", "gif"]),
@@ -80,7 +80,7 @@ def command(
     sigma_deg: float | None,
     weight: str,
     temporal: bool,
-    movie_format: str,
+    file_format: str,
     fps: int,
     speed: float,
     window_s: float | None,
@@ -114,13 +114,14 @@ def command(
             choose_cases(opened, cases, side),
             options=HeatmapOptions(size_px, sigma_px, sigma_deg, weight),
             kinds=kinds,
-            playback=Playback(fps, speed, window_s) if temporal else None,
-            movie_format=movie_format,
+            playback=Playback(fps, speed, window_s, file_format) if temporal else None,
             workers=workers or os.cpu_count() or 1,
             progress=update,
         )
     written = ", ".join([*kinds, *([summary.animation] if summary.animation else [])])
-    click.echo(f"{out}: {summary.cases} cases ({written}), listed in {out / 'index.csv'}")
+    click.echo(
+        f"{out}: {summary.cases} case{'' if summary.cases == 1 else 's'} ({written}), listed in {out / 'index.csv'}"
+    )
     if summary.without_gaze:
         click.echo(f"  cases without gaze left out: {summary.without_gaze}")
     if summary.without_onsets:

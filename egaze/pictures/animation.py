@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egaze.errors import StudyError
+from egaze.errors import EgazeError, StudyError
 from egaze.gaze import rasterize_frames
 from egaze.pictures.frame_page import FramePage
+from egaze.pictures.movie import ffmpeg_program
 from egaze.pictures.overlay import scale_for
 from egaze.pictures.reading import Reading
 
-#: Longer animations are refused: a GIF is held in memory until it is written.
-MOST_FRAMES = 1500
+#: The file formats, and how many frames each may have: a GIF is held in memory until it is written.
+MOST_FRAMES = {"mp4": 36_000, "gif": 1500}
+
+FILE_FORMATS = ("auto", *MOST_FRAMES)
 
 # Frames of heatmaps are made together up to so many bytes.
 _CHUNK_BYTES = 1 << 25
@@ -29,6 +32,7 @@ class Playback:
         fps: frames a second, 1 to 50.
         speed: seconds of reading in a second of animation.
         window_s: only the gaze of so many last seconds, or None for all so far.
+        file_format: "mp4", "gif", or "auto" for MP4 where there is an ffmpeg.
 
     Raises:
         StudyError: a value out of its range.
@@ -37,6 +41,7 @@ class Playback:
     fps: int = 10
     speed: float = 1.0
     window_s: float | None = None
+    file_format: str = "auto"
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 50:
@@ -45,13 +50,26 @@ class Playback:
             raise StudyError(f"speed must be 0.01 to 1000, got {self.speed}")
         if self.window_s is not None and not 0.01 <= self.window_s <= 1e6:
             raise StudyError(f"window must be 0.01 to 1000000 s, got {self.window_s}")
+        if self.file_format not in FILE_FORMATS:
+            raise StudyError(f"an animation is one of {', '.join(FILE_FORMATS)}, got {self.file_format!r}")
+
+    def settled(self) -> Playback:
+        """The same with a file format that can be written here.
+
+        Raises:
+            EgazeError: MP4 without an ffmpeg.
+        """
+        found = ffmpeg_program()
+        if self.file_format == "mp4" and found is None:
+            raise EgazeError("MP4 needs ffmpeg, which is not found: install it or imageio-ffmpeg, or choose GIF")
+        return replace(self, file_format="gif" if self.file_format == "gif" or found is None else "mp4")
 
 
 def frame_times(reading: Reading, playback: Playback) -> NDArray[np.float64]:
     """(T,) seconds on the clock of the onsets, from the first onset to the last fixation's end, which is included.
 
     Raises:
-        StudyError: fixations without onsets, or more frames than MOST_FRAMES.
+        StudyError: fixations without onsets, or more frames than the file may have.
     """
     fixations = reading.fixations
     if fixations.onset_s is None:
@@ -60,10 +78,11 @@ def frame_times(reading: Reading, playback: Playback) -> NDArray[np.float64]:
     begin_s, end_s = float(onset_s.min()), float((onset_s + fixations.duration_s).max())
     step_s = playback.speed / playback.fps
     frames = (end_s - begin_s) / step_s + 1
-    if frames > MOST_FRAMES:
+    most = MOST_FRAMES[playback.settled().file_format]
+    if frames > most:
         raise StudyError(
             f"case {reading.case_id!r}: {end_s - begin_s:.1f} s of gaze make {frames:.0f} frames at "
-            f"{playback.fps} a second and speed {playback.speed:g}; {MOST_FRAMES} is the most"
+            f"{playback.fps} a second and speed {playback.speed:g}; {most} is the most"
         )
     times = np.arange(begin_s, end_s, step_s)
     return np.append(times[times < end_s - 1e-6], end_s)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from egaze.pictures.animation import Animation, Playback
-from egaze.pictures.movie import HOLD_S, ffmpeg_program, write_gif, write_mp4
+from egaze.pictures.movie import HOLD_S, write_gif, write_mp4
 from egaze.pictures.overlay import draw_heatmap, draw_overlay
 from egaze.pictures.reading import Reading
 from egaze.pictures.scanpath import draw_scanpath
@@ -20,9 +20,7 @@ KINDS = ("heatmap", "overlay", "scanpath", "array")
 _DPI = 150
 
 
-def write_case(
-    reading: Reading, folder: Path, kinds: Sequence[str], playback: Playback | None, movie_format: str
-) -> dict[str, str]:
+def write_case(reading: Reading, folder: Path, kinds: Sequence[str], playback: Playback | None) -> dict[str, str]:
     """Write one case's files into a folder, which is made.
 
     Args:
@@ -30,7 +28,6 @@ def write_case(
         folder: its folder.
         kinds: some of KINDS.
         playback: how its animation runs, or None for no animation; a case without onsets has none.
-        movie_format: "mp4" or "gif".
 
     Returns:
         Each kind's file name.
@@ -52,8 +49,7 @@ def write_case(
         np.save(folder / "heatmap.npy", heatmap)
         files["array"] = "heatmap.npy"
     if playback is not None and reading.fixations.onset_s is not None:
-        files["animation"] = f"gaze.{movie_format}"
-        _animate(Animation(reading, playback), playback, folder / files["animation"])
+        files["animation"] = _animate(Animation(reading, playback), playback.settled(), folder)
     return files
 
 
@@ -63,12 +59,12 @@ def _save(figure: Figure, path: Path) -> str:
     return path.name
 
 
-def _animate(animation: Animation, playback: Playback, path: Path) -> None:
-    if path.suffix == ".mp4":
-        program = ffmpeg_program()
-        assert program is not None
-        write_mp4(path, animation.frames(), shape=animation.shape, fps=playback.fps, program=program)
-        return
-    seconds = (animation.times_s - animation.times_s[0]) / playback.speed
-    ends = [*seconds[:-1], seconds[-1], seconds[-1] + HOLD_S]
-    write_gif(path, animation.frames(), samples=animation.samples(), seconds=ends)
+def _animate(animation: Animation, playback: Playback, folder: Path) -> str:
+    path = folder / f"gaze.{playback.file_format}"
+    if playback.file_format == "mp4":
+        write_mp4(path, animation.frames(), shape=animation.shape, fps=playback.fps)
+    else:
+        begins = (animation.times_s - animation.times_s[0]) / playback.speed
+        seconds = [*begins, begins[-1] + HOLD_S]
+        write_gif(path, animation.frames(), samples=animation.samples(), seconds=seconds)
+    return path.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,13 +29,11 @@ def fitted(text: str, font: FontProperties, size_pt: float, width_pt: float) -> 
     text = drawable(text)
     if width_of(text, font, size_pt) <= width_pt:
         return text
-    keep = len(text)
-    while keep > 1:
-        keep -= 1
-        short = f"{text[: (keep + 1) // 2]}…{text[len(text) - keep // 2 :]}"
-        if width_of(short, font, size_pt) <= width_pt:
-            return short
-    return "…"
+    # From how many letters on it is too wide; more letters are never narrower.
+    too_many = bisect_left(
+        range(1, len(text)), True, key=lambda keep: width_of(_shortened(text, keep), font, size_pt) > width_pt
+    )
+    return _shortened(text, too_many)
 
 
 def width_of(text: str, font: FontProperties, size_pt: float) -> float:
@@ -43,6 +42,10 @@ def width_of(text: str, font: FontProperties, size_pt: float) -> float:
     sized.set_size(size_pt)
     width, _, _ = TextToPath().get_text_width_height_descent(text, sized, ismath=False)
     return float(width)
+
+
+def _shortened(text: str, keep: int) -> str:
+    return f"{text[: (keep + 1) // 2]}…{text[len(text) - keep // 2 :]}"
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import matplotlib
@@ -21,9 +22,10 @@ Frame = NDArray[np.uint8]
 #: The whole heatmap stays on the screen so long before a GIF begins again.
 HOLD_S = 2.0
 
-# Of a GIF's 256 colours: greys for the film, the last for what has not changed since the frame before.
-_GREYS = 100
+# Of a GIF's 256 colours the last stands for what has not changed since the frame before. The greys, for the film, are
+# a step of 4 apart, as finely as Pillow looks colours up, and end in white.
 _TRANSPARENT = 255
+_GREYS = (*range(0, 252, 4), 255)
 
 
 def ffmpeg_program() -> str | None:
@@ -40,7 +42,7 @@ def ffmpeg_program() -> str | None:
         return None
 
 
-def write_mp4(path: Path, frames: Iterable[Frame], *, shape: tuple[int, int], fps: int, program: str) -> None:
+def write_mp4(path: Path, frames: Iterable[Frame], *, shape: tuple[int, int], fps: int) -> None:
     """Write an H.264 video that browsers play.
 
     Args:
@@ -48,11 +50,12 @@ def write_mp4(path: Path, frames: Iterable[Frame], *, shape: tuple[int, int], fp
         frames: (H, W, 3) RGB, taken one at a time.
         shape: (H, W), both even.
         fps: frames a second.
-        program: ffmpeg's path.
 
     Raises:
-        EgazeError: ffmpeg fails.
+        EgazeError: there is no ffmpeg, or it fails.
     """
+    if (program := ffmpeg_program()) is None:
+        raise EgazeError(f"{path}: MP4 needs ffmpeg, which is not found")
     height, width = shape
     command = [
         *(program, "-hide_banner", "-loglevel", "error", "-y"),
@@ -67,13 +70,14 @@ def write_mp4(path: Path, frames: Iterable[Frame], *, shape: tuple[int, int], fp
         try:
             for frame in frames:
                 process.stdin.write(np.ascontiguousarray(frame).tobytes())
-            process.stdin.close()
         except BrokenPipeError:
             pass  # its exit status says why
         except BaseException:
             process.kill()
             raise
         finally:
+            with suppress(BrokenPipeError):
+                process.stdin.close()
             status = process.wait()
         if status != 0:
             complaints.seek(0)
@@ -109,15 +113,15 @@ def write_gif(path: Path, frames: Iterable[Frame], *, samples: Sequence[Frame], 
 
 
 def _palette(pixels: Frame) -> Image.Image:
-    """Greys for the film, in even steps, and colours for the gaze, each as often as it has shades, not pixels."""
+    """Greys, and the colours of (N, 3) pixels, each as often as it has shades and not pixels."""
     shades = np.unique(pixels // 4, axis=0) * 4 + 2
     coloured = shades[np.ptp(shades.astype(int), axis=1) > 12]
-    chosen = np.linspace(0, 255, _TRANSPARENT if not len(coloured) else _GREYS).round().astype(np.uint8)
-    table = np.repeat(chosen, 3).tolist()
+    table = np.repeat(_GREYS, 3).tolist()
     if len(coloured):
-        colours = Image.fromarray(coloured[None]).quantize(_TRANSPARENT - _GREYS, method=Image.Quantize.MEDIANCUT)
-        table += (colours.getpalette() or [])[: 3 * (_TRANSPARENT - _GREYS)]
-    # Black again where there are fewer colours: a palette is filled to its end.
+        room = _TRANSPARENT - len(_GREYS)
+        colours = Image.fromarray(coloured[None]).quantize(room, method=Image.Quantize.MEDIANCUT)
+        table += (colours.getpalette() or [])[: 3 * room]
     picture = Image.new("P", (1, 1))
+    # A palette is filled to its end: with black, where there are fewer colours.
     picture.putpalette(table + [0] * (3 * 256 - len(table)))
     return picture

@@ -70,6 +70,7 @@ def _figure(reading: Reading, heatmap: NDArray[np.float32], colours: Colormap) -
         vmax=scale.highest,
         extent=film_extent(reading),
         aspect="auto",
+        origin="upper",
         interpolation="bilinear",
     )
     draw_bar(sheet, colours, scale.highest, scale.label)

@@ -62,8 +62,9 @@ class HeatmapOptions:
             sigma = f"{self.sigma_deg:g}°"
         else:
             sigma = f"{self.kernel(size_px)['sigma_px']:.3g} px of {size_px}"
-        weighted = "by duration" if self.weight == "duration" else "each fixation 1"
-        return f"Gaussians of sigma {sigma}, weighted {weighted}"
+        return (
+            f"Gaussians of sigma {sigma}, each fixation weighs {'its duration' if self.weight == 'duration' else '1'}"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,7 +40,9 @@ def draw_scanpath(reading: Reading) -> Figure:
         time, span = np.arange(1, len(order) + 1), (1.0, max(2.0, float(len(order))))
     else:
         time = onset_s[order].astype(np.float64)
-        span = (float(time[0]), float((time + duration_s).max()))
+        # An onset may be so large a number that a duration adds nothing to it.
+        end_s = max(float((time + duration_s).max()), np.nextafter(np.float32(time[0]), np.float32(np.inf)))
+        span = (float(time[0]), float(end_s))
     legend_s = legend_durations(duration_s[on_film])
     tallest_pt = 2 * np.sqrt(per_s * max(legend_s, default=0) / np.pi)
     sheet = new_sheet(reading, _caption(len(order)), strip_pt=max(30.0, tallest_pt + 8))

@@ -116,7 +116,15 @@ def _show_film(axes: Axes, reading: Reading) -> None:
     extent = film_extent(reading)
     axes.set_axis_off()
     axes.imshow(
-        reading.film, cmap="gray", vmin=0, vmax=65535, extent=extent, aspect="auto", interpolation="bilinear", zorder=0
+        reading.film,
+        cmap="gray",
+        vmin=0,
+        vmax=65535,
+        extent=extent,
+        aspect="auto",
+        origin="upper",
+        interpolation="bilinear",
+        zorder=0,
     )
     axes.set(xlim=extent[:2], ylim=extent[2:])
     axes.set_autoscale_on(False)

@@ -18,7 +18,6 @@ from egaze.atomic import new_directory, require_free
 from egaze.errors import EgazeError, StudyError
 from egaze.pictures.animation import Playback, frame_times
 from egaze.pictures.case_files import KINDS, write_case
-from egaze.pictures.movie import ffmpeg_program
 from egaze.pictures.names import safe_names
 from egaze.pictures.reading import HeatmapOptions, Reading, read_case
 from egaze.study import Study, open_study
@@ -26,7 +25,6 @@ from egaze.study.split import SIDES
 
 INDEX = "index.csv"
 FACTS = "heatmaps.json"
-MOVIE_FORMATS = ("auto", "mp4", "gif")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,6 @@ def write_pictures(
     options: HeatmapOptions | None = None,
     kinds: Sequence[str] = KINDS,
     playback: Playback | None = None,
-    movie_format: str = "auto",
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> PicturesSummary:
@@ -72,7 +69,6 @@ def write_pictures(
         options: how the heatmaps are made.
         kinds: what to write of a case, some of "heatmap", "overlay", "scanpath" and "array".
         playback: how an animation of each case runs, or None for none.
-        movie_format: "mp4", "gif", or "auto" for MP4 where there is an ffmpeg.
         workers: processes; 1 works in this one. The result does not depend on it.
         progress: called with (cases done, cases in all).
 
@@ -89,12 +85,12 @@ def write_pictures(
     shown = [int(index) for index in cases if has_gaze[index]]
     if not shown:
         raise StudyError(f"{study.path}: none of the cases asked for has gaze")
-    movie_format = _movie_format(movie_format) if playback is not None else "gif"
+    playback = None if playback is None else playback.settled()
     without_onsets = _inspect(study, shown, options, playback)
     names = safe_names(study.cases["case_id"][shown].to_list(), taken=(INDEX, FACTS))
     with new_directory(out) as folder:
         jobs = [
-            _Job(study.path, index, folder / name, options, tuple(kinds), playback, movie_format)
+            _Job(study.path, index, folder / name, options, tuple(kinds), playback)
             for index, name in zip(shown, names, strict=True)
         ]
         rows = []
@@ -106,7 +102,7 @@ def write_pictures(
         pl.DataFrame({name: [row.get(name) for row in rows] for name in columns}).write_csv(folder / INDEX)
         facts = _facts(study, options, playback)
         (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    animation = None if playback is None else f"gaze.{movie_format}"
+    animation = None if playback is None else f"gaze.{playback.file_format}"
     return PicturesSummary(out, len(shown), len(cases) - len(shown), without_onsets, animation)
 
 
@@ -118,7 +114,6 @@ class _Job:
     options: HeatmapOptions
     kinds: tuple[str, ...]
     playback: Playback | None
-    movie_format: str
 
 
 def _check(kinds: Sequence[str], playback: Playback | None, workers: int) -> None:
@@ -128,15 +123,6 @@ def _check(kinds: Sequence[str], playback: Playback | None, workers: int) -> Non
         raise StudyError(f"pictures must be some of {', '.join(KINDS)}, got {unknown[0]!r}")
     if workers < 1:
         raise StudyError(f"workers must be 1 or more, got {workers}")
-
-
-def _movie_format(wanted: str) -> str:
-    if wanted not in MOVIE_FORMATS:
-        raise StudyError(f"movie format must be one of {', '.join(MOVIE_FORMATS)}, got {wanted!r}")
-    found = ffmpeg_program()
-    if wanted == "mp4" and found is None:
-        raise EgazeError("MP4 needs ffmpeg, which is not found; install it, or imageio-ffmpeg, or choose GIF")
-    return "gif" if wanted == "gif" or found is None else "mp4"
 
 
 def _inspect(study: Study, shown: list[int], options: HeatmapOptions, playback: Playback | None) -> int:
@@ -163,7 +149,7 @@ def _write(job: _Job) -> dict[str, str]:
 
 
 def _write_reading(job: _Job, reading: Reading) -> dict[str, str]:
-    return write_case(reading, job.folder, job.kinds, job.playback, job.movie_format)
+    return write_case(reading, job.folder, job.kinds, job.playback)
 
 
 @lru_cache(maxsize=1)
