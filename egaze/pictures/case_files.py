@@ -54,8 +54,8 @@ def write_case(reading: Reading, folder: Path, kinds: Sequence[str], playback: P
 
 
 def _save(figure: Figure, path: Path) -> str:
-    # Neither date nor versions: the same study gives the same bytes.
-    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
+    # Neither date nor versions: the same study gives the same bytes. Level 6 takes twice as long for 8 % less.
+    figure.savefig(path, dpi=_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
     return path.name
 
 

@@ -1,4 +1,5 @@
 import subprocess
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_times_run_from_the_first_onset_to_the_last_end(short):
 def test_gaze_builds_up_to_the_whole_heatmap(short):
     frames = list(heatmap_frames(short, frame_times(short, GIF)))
     assert len(frames) == 31 and frames[0].max() == 0
-    assert all((later >= earlier - 1e-9).all() for earlier, later in zip(frames, frames[1:], strict=False))
+    assert all((later >= earlier - 1e-9).all() for earlier, later in pairwise(frames))
     whole = rasterize_fixations(short.fixations, (64, 64), sigma_px=3.2)
     np.testing.assert_allclose(frames[-1], whole, rtol=1e-4, atol=1e-9)
     # Half of the first fixation, and nothing of the others.

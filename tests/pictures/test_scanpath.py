@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
@@ -66,7 +68,7 @@ def test_numbers_and_colours_follow_the_clock(reading):
     """The study's order does not matter where there are onsets."""
     mixed = reading([10, 50, 30], [20, 20, 50], [0.3, 0.2, 0.5], [2.0, 3.5, 0.5])
     figure = draw_scanpath(mixed)
-    assert {name: place for name, place in numbers(figure).items()} == {
+    assert numbers(figure) == {
         "1": pytest.approx((30, 50)),
         "2": pytest.approx((10, 20)),
         "3": pytest.approx((50, 20)),
@@ -106,6 +108,17 @@ def test_the_fewest_fixations(reading, x_px, onset_s):
     figure.canvas.draw()
     low, high = figure.axes[1].get_ylim()
     assert low < high
+
+
+def test_threads_do_not_disturb_each_other(long_reading):
+    def pixels(_):
+        figure = draw_scanpath(long_reading)
+        figure.canvas.draw()
+        return bytes(figure.canvas.buffer_rgba())
+
+    alone = pixels(0)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(pixels, range(6))) == {alone}
 
 
 @pytest.mark.parametrize("count", [60, 200])
