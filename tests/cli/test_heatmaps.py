@@ -60,3 +60,17 @@ def test_an_unknown_case_and_side(study, tmp_path):
     done = run(study.path, "--out", tmp_path / "out", "--cases", trained, "--split", "test")
     assert "none of the cases asked for is on the test side" in str(done.exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_no_identity_is_told(twin, study, tmp_path):
+    import pydicom
+
+    done = run(study.path, "--out", tmp_path / "out", "--cases", *study.case_ids[:2], "--temporal", "--speed", "20")
+    assert done.exit_code == 0, done.output
+    headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in twin.images.rglob("*.dcm")]
+    identities = {str(header.PatientID) for header in headers} | {str(header.PatientName) for header in headers}
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    written += [done.output.encode(), *(str(path).encode() for path in tmp_path.rglob("*"))]
+    assert len(written) > 10 and identities - {""}
+    for identity in identities - {""}:
+        assert not any(identity.encode() in content for content in written), identity
