@@ -125,7 +125,7 @@ def _collect(
         rows = _select(frame, table, films)
         is_card = rows["id"].is_in(cards).fill_null(False)
         if recalibrate:
-            last = [last_valid_rows(pl.concat([*last, last_valid_rows(rows.filter(is_card))]))]
+            last.append(last_valid_rows(rows.filter(is_card)))
         rows = tally.drop(rows, "calibration_card", is_card)
         rows = tally.drop(rows, "unknown_film", rows["film"].is_null())
         rows = tally.drop(rows, "invalid_flag", ~rows["valid"])
@@ -133,7 +133,7 @@ def _collect(
         rows = tally.drop(rows, "no_time", rows["onset_s"].is_null())
         rows = tally.drop(rows, "no_position", rows[position[0]].is_null() | rows[position[1]].is_null())
         kept.append(rows.drop("id", "valid"))
-    return pl.concat(kept), last[0] if last else pl.DataFrame()
+    return pl.concat(kept), last_valid_rows(pl.concat(last)) if recalibrate else pl.DataFrame()
 
 
 def _select(frame: pl.DataFrame, table: GazeTable, films: Films) -> pl.DataFrame:
