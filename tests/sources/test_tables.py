@@ -241,7 +241,7 @@ def test_equals_the_csv_module(tmp_path, rows, ends, quoting, read_bytes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(records, "_READ_BYTES", read_bytes)
         blocks = list(records.read_blocks(path))
-    assert [(block.first, block.records) for block in blocks][0] == (0, 1)
+    assert (blocks[0].first, blocks[0].records) == (0, 1)
     assert sum(block.records for block in blocks) == len(expected) + 1
     found = list(csv.reader(io.StringIO(b"".join(block.data for block in blocks).decode(), newline="")))[1:]
     assert [tuple(row) for row in found] == expected

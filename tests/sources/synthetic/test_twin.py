@@ -38,6 +38,19 @@ def test_same_seed_gives_the_same_bytes_whatever_the_workers(tmp_path: Path, lay
     assert one == digests(tmp_path / "two")
 
 
+def test_the_same_seed_gives_the_same_samples_and_fixations_with_or_without_eye_gaze(tmp_path: Path) -> None:
+    common = {"cases": 4, "seed": 5, "long_side_px": 64}
+    for name in ("one", "two"):
+        synthesize(tmp_path / name, eye_gaze=True, **common)
+    synthesize(tmp_path / "without", **common)
+    one, without = digests(tmp_path / "one"), digests(tmp_path / "without")
+    assert one == digests(tmp_path / "two")
+    assert one.pop("gaze/eye_gaze.csv")
+    assert one == without
+    with pytest.raises(SourceError, match="only egd-cxr has eye_gaze.csv"):
+        synthesize(tmp_path / "table", layout="table", eye_gaze=True, **common)
+
+
 def test_another_seed_gives_other_ids_films_and_gaze(tmp_path: Path) -> None:
     for seed in (1, 2):
         synthesize(tmp_path / str(seed), cases=3, seed=seed, layout="table", long_side_px=128)
