@@ -12,7 +12,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from egaze.sources import EgdCxr
-from egaze.sources.egd_cxr.columns import GAZE, MASTER_SHEET
+from egaze.sources.egd_cxr.columns import GAZE, MASTER_SHEET, PADS
 
 IDS = tuple(f"facade0{n}-00000000-11111111-22222222-33333333" for n in range(3))
 # Width and height; top, bottom, left, right.
@@ -61,7 +61,7 @@ def _write(path, columns, rows) -> None:
 
 def film(number: int, **changes) -> dict:
     """A record of the master sheet."""
-    row = {name: "" for name in MASTER_SHEET} | {
+    row = dict.fromkeys(MASTER_SHEET, "") | {
         "dicom_id": IDS[number],
         "path": f"files/p90/p9000000{number}/s9100000{number}/{IDS[number]}.dcm",
         "study_id": 91000000 + number,
@@ -69,7 +69,7 @@ def film(number: int, **changes) -> dict:
         "stay_id": "31234567.0",
         "gender": "F",
         "anchor_age": "20 - 30",
-        **dict(zip(("image_top_pad", "image_bottom_pad", "image_left_pad", "image_right_pad"), PADS_PX[number])),
+        **dict(zip(PADS, PADS_PX[number], strict=True)),
         "dx1": "CHEST PAIN\nNOS",
         **{"Normal": int(number == 2), "CHF": int(number == 0), "pneumonia": int(number == 1)},
         "edema__chx": "-1.0",
@@ -80,7 +80,7 @@ def film(number: int, **changes) -> dict:
 
 def gaze_row(dicom_id: str = IDS[0], at: tuple[float, float] = (0.5, 0.5), number: int = 1, **changes) -> dict:
     """A row of gaze at a fraction of the screen, with the pixel that the published map gives."""
-    row = {name: "0" for name in GAZE} | {
+    row = dict.fromkeys(GAZE, "0") | {
         "SESSION_ID": 1,
         "DICOM_ID": dicom_id,
         "CNT": 10 * number,
@@ -123,7 +123,7 @@ def write_header(path: Path, width: int, height: int) -> None:
 def folder(tmp_path) -> Folder:
     """Three films, each with a fixation in the middle of the screen."""
     made = Folder(tmp_path, [film(n) for n in range(3)], [gaze_row(IDS[n], number=n + 1) for n in range(3)])
-    for row, size_px in zip(made.sheet, SIZES_PX):
+    for row, size_px in zip(made.sheet, SIZES_PX, strict=True):
         write_header(made.images / row["path"], *size_px)
     return made
 

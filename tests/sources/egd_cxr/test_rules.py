@@ -160,7 +160,9 @@ def test_unknown_columns_are_named_and_left_alone(folder):
 )
 def test_a_cell_of_the_wrong_type_in_any_column_of_gaze(folder, column, value, expected):
     folder.fixations[1][column] = value
-    message = f"record 2, column '{column}' holds '{value}', expected {expected}".replace("(", r"\(").replace(")", r"\)")
+    message = f"record 2, column '{column}' holds '{value}', expected {expected}".replace("(", r"\(").replace(
+        ")", r"\)"
+    )
     with pytest.raises(TableError, match=message):
         folder.read()
 
