@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
@@ -57,7 +58,7 @@ def scan_table(
     Args:
         unread: columns that must be there, but of whose text nothing is asked: it may hold line breaks.
     """
-    optional = dict(optional or {})
+    optional = optional or {}
     blocks = read_blocks(path)
     header = column_names(next(blocks))
     _require_columns(path, header, columns)
@@ -66,13 +67,7 @@ def scan_table(
     for block in blocks:
         raw = _parse(path, block, header, wanted)
         _refuse_second_header(path, raw, block.first)
-        typed = [
-            raw[name]
-            if name in unread
-            else _typed(path, raw[name], dtype, name in nullable or name in optional, block.first)
-            for name, dtype in wanted.items()
-        ]
-        yield pl.DataFrame(typed)
+        yield _typed(path, raw, wanted, nullable | optional.keys(), unread, block.first)
 
 
 def unknown_columns(path: Path, known: Columns) -> list[str]:
@@ -105,38 +100,44 @@ def _parse(path: Path, block: Block, header: list[str], wanted: Columns) -> pl.D
 
 
 def _refuse_second_header(path: Path, raw: pl.DataFrame, first: int) -> None:
-    again = raw.select(pl.all_horizontal(pl.col(name).str.strip_chars() == name for name in raw.columns)).to_series()
-    for record in again.fill_null(False).arg_true()[:1]:
+    is_again = pl.all_horizontal(pl.col(name).str.strip_chars() == name for name in raw.columns)
+    again = raw.select(is_again.fill_null(False).alias("again"))["again"].to_numpy()
+    for record in np.flatnonzero(again)[:1]:
         raise TableError(f"{path}: record {first + record} is the header once more")
 
 
-def _typed(path: Path, column: pl.Series, dtype: type[pl.DataType], may_be_empty: bool, first: int) -> pl.Series:
-    column = column.str.strip_chars()
-    column = column.set((column == "").fill_null(False), None)
-    typed = _cast(column, dtype)
-    bad = typed.is_null() if not may_be_empty else typed.is_null() & column.is_not_null()
-    if bad.any():
-        record = int(bad.arg_max())  # type: ignore[arg-type]
-        raise TableError(
-            f"{path}: record {first + record}, column {column.name!r} {_said(column.name, column[record])}, "
-            f"expected {_MEANS[dtype]}"
-        )
+def _typed(
+    path: Path, raw: pl.DataFrame, wanted: Columns, nullable: Set[str], unread: Set[str], first: int
+) -> pl.DataFrame:
+    stripped = raw.select(
+        pl.col(name) if name in unread else pl.col(name).str.strip_chars().replace("", None) for name in wanted
+    )
+    typed = stripped.select(pl.col(name) if name in unread else _cast(name, wanted[name]) for name in wanted)
+    empty, null = stripped.null_count().row(0), typed.null_count().row(0)
+    for name, empty_cells, null_cells in zip(wanted, empty, null, strict=True):
+        if name not in unread and null_cells > (empty_cells if name in nullable else 0):
+            bad = typed[name].is_null() & (stripped[name].is_not_null() | (name not in nullable))
+            record = int(bad.arg_max())  # type: ignore[arg-type]
+            said = _said(name, stripped[name][record])
+            raise TableError(
+                f"{path}: record {first + record}, column {name!r} {said}, expected {_MEANS[wanted[name]]}"
+            )
     return typed
 
 
-def _cast(column: pl.Series, dtype: type[pl.DataType]) -> pl.Series:
+def _cast(name: str, dtype: type[pl.DataType]) -> pl.Expr:
     """Null where a cell is not of the type."""
+    cell = pl.col(name)
     if dtype is pl.String:
-        return column.set(column.str.contains(_CONTROL).fill_null(False), None)
-    numbers = column.cast(pl.Float64, strict=False)
+        return pl.when(~cell.str.contains(_CONTROL)).then(cell)
     # Beyond float32 a number is as good as infinite here.
-    numbers = numbers.set((~numbers.cast(pl.Float32).is_finite()).fill_null(False), None)
+    number = cell.cast(pl.Float64, strict=False)
+    number = pl.when(number.cast(pl.Float32).is_finite()).then(number)
     if dtype is pl.Float64:
-        return numbers
+        return number.alias(name)
     # Pandas writes a column of whole numbers with a gap as 1.0, 2.0.
-    whole = (numbers == numbers.floor()) & (numbers.abs() <= _EXACT)
-    rounded = numbers.set(~whole.fill_null(False), None).cast(pl.Int64)
-    return column.cast(pl.Int64, strict=False).fill_null(rounded)
+    whole = pl.when((number == number.floor()) & (number.abs() <= _EXACT)).then(number)
+    return cell.cast(pl.Int64, strict=False).fill_null(whole.cast(pl.Int64, strict=False)).alias(name)
 
 
 def _said(name: str, value: str | None) -> str:

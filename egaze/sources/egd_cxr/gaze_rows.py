@@ -76,9 +76,13 @@ class _Tally:
     read: int = 0
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RULES, 0))
 
-    def drop(self, rows: pl.DataFrame, rule: str, mask: pl.Series) -> pl.DataFrame:
-        self.dropped[rule] += int(mask.sum())
-        return rows.filter(~mask)
+    def drop(self, rows: pl.DataFrame, **masks: NDArray[np.bool_]) -> pl.DataFrame:
+        """The rows that no mask marks; masks are named as the rules are, and come in their order."""
+        left = np.ones(len(rows), dtype=bool)
+        for rule, mask in masks.items():
+            self.dropped[rule] += int((left & mask).sum())
+            left &= ~mask
+        return rows.filter(left)
 
 
 def read_gaze(
@@ -95,17 +99,17 @@ def read_gaze(
     """
     tally = _Tally()
     rows, cards = _collect(path, table, films, recalibrate, tally)
-    rows = tally.drop(rows, "duplicate", _is_duplicate(rows, table))
+    rows = tally.drop(rows, duplicate=_is_duplicate(rows, table))
     hygiene |= _agreement(rows, films)
     if recalibrate:
         shifts = session_shifts(cards)
         sessions = rows["session"].unique().drop_nulls().to_list()
         hygiene["sessions"] = len(sessions)
         hygiene["sessions_without_calibration"] = sum(session not in shifts for session in sessions)
-        rows = tally.drop(rows, "film_size_unknown", pl.Series(~_size_is_known(rows, films)))
+        rows = tally.drop(rows, film_size_unknown=~_size_is_known(rows, films))
         x_px, y_px = _mapped_px(rows, films, _shifts(rows, shifts)).T
         rows = rows.with_columns(pl.Series("x_px", x_px), pl.Series("y_px", y_px))
-    rows = tally.drop(rows, "outside_film", pl.Series(_is_outside(rows, films)))
+    rows = tally.drop(rows, outside_film=_is_outside(rows, films))
     hygiene[f"{table.unit}_read"] = tally.read
     hygiene |= {f"{table.unit}_dropped_{rule}": count for rule, count in tally.dropped.items()}
     hygiene[f"{table.unit}_kept"] = len(rows)
@@ -118,21 +122,23 @@ def _collect(
     """The usable rows of known films, and the last row of each card of each session."""
     cards = card_ids(films.dicom_ids).implode()
     position = ("x_frac", "y_frac") if recalibrate else ("x_px", "y_px")
+    first_rules = {
+        "calibration_card": pl.col("id").is_in(cards).fill_null(False),
+        "unknown_film": pl.col("film").is_null(),
+        "invalid_flag": ~pl.col("valid"),
+        "no_duration": ~(pl.col("duration_s") > 0).fill_null(False),
+        "no_time": pl.col("onset_s").is_null(),
+        "no_position": pl.any_horizontal(pl.col(position).is_null()),
+    }
     kept: list[pl.DataFrame] = []
     last: list[pl.DataFrame] = []
     for frame in scan_table(path, GAZE, nullable=frozenset(GAZE)):
         tally.read += len(frame)
         rows = _select(frame, table, films)
-        is_card = rows["id"].is_in(cards).fill_null(False)
+        masks = {mask.name: mask.to_numpy() for mask in rows.select(**first_rules)}
         if recalibrate:
-            last.append(last_valid_rows(rows.filter(is_card)))
-        rows = tally.drop(rows, "calibration_card", is_card)
-        rows = tally.drop(rows, "unknown_film", rows["film"].is_null())
-        rows = tally.drop(rows, "invalid_flag", ~rows["valid"])
-        rows = tally.drop(rows, "no_duration", ~(rows["duration_s"] > 0).fill_null(False))
-        rows = tally.drop(rows, "no_time", rows["onset_s"].is_null())
-        rows = tally.drop(rows, "no_position", rows[position[0]].is_null() | rows[position[1]].is_null())
-        kept.append(rows.drop("id", "valid"))
+            last.append(last_valid_rows(rows.filter(masks["calibration_card"])))
+        kept.append(tally.drop(rows, **masks).drop("id", "valid"))
     return pl.concat(kept), last_valid_rows(pl.concat(last)) if recalibrate else pl.DataFrame()
 
 
@@ -153,14 +159,13 @@ def _select(frame: pl.DataFrame, table: GazeTable, films: Films) -> pl.DataFrame
     ).with_columns(frame.hash_rows(seed=0).alias("digest"))
 
 
-def _is_duplicate(rows: pl.DataFrame, table: GazeTable) -> pl.Series:
+def _is_duplicate(rows: pl.DataFrame, table: GazeTable) -> NDArray[np.bool_]:
     """Rows that are there before in all 37 columns or, where a row is a fixation, with the same id in the same film
     and session. The digest has 64 bits, so two rows of a film that differ are never taken for one in practice."""
-    again = ~rows.select(pl.struct("film", "digest").is_first_distinct()).to_series()
+    again = ~pl.struct("film", "digest").is_first_distinct()
     if table.has_ids:
-        key = pl.struct("session", "film", "fixation").is_first_distinct()
-        again |= ~rows.select(key | pl.col("fixation").is_null()).to_series()
-    return again
+        again |= pl.col("fixation").is_not_null() & ~pl.struct("session", "film", "fixation").is_first_distinct()
+    return rows.select(again.alias("again"))["again"].to_numpy()
 
 
 def _size_is_known(rows: pl.DataFrame, films: Films) -> NDArray[np.bool_]:
