@@ -65,7 +65,8 @@ def read_blocks(path: Path) -> Iterator[Block]:
             # A last record may lack its line feed; one too many is a blank line.
             for piece in chain(_pieces(path, file, limits), [b"\n"]):
                 block = rest + piece
-                size = _whole_records(block)
+                ends = _record_ends(block)
+                size = int(ends[-1]) if ends.size else 0
                 if size:
                     yield from checker.check(block[:size])
                 rest = block[size:]
@@ -132,11 +133,10 @@ def _outside(quotes: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np
     return places[np.searchsorted(quotes, places) % 2 == 0] if quotes.size else places
 
 
-def _whole_records(block: bytes) -> int:
-    """How many bytes of the block are whole records; the block begins with a record."""
+def _record_ends(block: bytes) -> NDArray[np.int64]:
+    """Where the records of a block that begins with a record are over: each time one byte behind."""
     line = np.frombuffer(block, np.uint8)
-    ends = _outside(np.flatnonzero(line == _QUOTE), np.flatnonzero(line == _LF))
-    return int(ends[-1]) + 1 if ends.size else 0
+    return _outside(np.flatnonzero(line == _QUOTE), np.flatnonzero(line == _LF)) + 1
 
 
 def _too_long(limits: TableLimits) -> str:
@@ -213,7 +213,7 @@ class _Checker:
         first, data = self.next, found.without_blanks()
         self.next += records
         if first == 0:
-            size = _first_record(data)
+            size = int(_record_ends(data)[0])
             yield Block(data[:size], 0, 1)
             first, data, records = 1, data[size:], records - 1
         if records:
@@ -261,12 +261,3 @@ class _Checker:
         """Raise TableError about a record."""
         where = f"record {record}" if record else "the header (line 1)"
         raise TableError(f"{self._path}: {where}{joint}{what}")
-
-
-def _first_record(data: bytes) -> int:
-    """The length of the first record; its last byte is the first line feed outside quotes."""
-    size = 0
-    while True:
-        size = data.index(b"\n", size) + 1
-        if data.count(b'"', 0, size) % 2 == 0:
-            return size

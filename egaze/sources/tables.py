@@ -20,7 +20,8 @@ _MEANS = {pl.String: "text of one line", pl.Float64: "a number", pl.Int64: "a wh
 PRIVATE = frozenset({"patient_id", "subject_id", "study_id", "stay_id"})
 # Whole numbers that a float64 holds exactly.
 _EXACT = 2**53
-_CONTROL = r"[\x00-\x1f\x7f]"
+# Control characters, separators of lines and paragraphs, and what turns the direction of writing.
+_CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}\u{202a}-\u{202e}\u{2066}-\u{2069}]"
 _MAX_PATH = 1024
 _MAX_NAME = 255
 

@@ -93,6 +93,8 @@ BAD = {
     "beyond 64 bits": (GOOD.replace("2,4", "2,9" + 19 * "9"), "record 2, column 'count' holds '9999"),
     "empty": (GOOD.replace("1.5", "  "), "record 1, column 'x_px' is empty, expected a number"),
     "control characters": (GOOD.replace("b,", "b\x1b[2J\x07,"), r"record 2, column 'case_id' holds 'b\\x1b\[2J\\x07'"),
+    "a line separator": (GOOD.replace("b,", "b\u2028c,"), r"record 2, column 'case_id' holds 'b\\u2028c'"),
+    "writing turned round": (GOOD.replace("b,", "b\u202ec,"), r"record 2, column 'case_id' holds 'b\\u202ec'"),
     "two lines in an id": (GOOD.replace("b,", '"b\nc",'), r"record 2, column 'case_id' holds 'b\\nc', expected text"),
     "long and not a number": (GOOD.replace("1.5", "z" * 5000), "record 1, column 'x_px' holds 'z{37}[.]{3}', expected"),
 }
@@ -111,6 +113,15 @@ def test_blank_lines_and_line_breaks_do_not_move_the_record_s_number(tmp_path):
     content = HEADER + '\na,1,1,"x\n\ny"\n\r\n\nb,2,2,z\nc,three,3,z\n'
     with pytest.raises(TableError, match="record 3, column 'x_px' holds 'three'"):
         read(tmp_path, content)
+
+
+def test_a_header_of_line_breaks_takes_no_time(tmp_path):
+    content = '"' + "\n" * 90_000 + '",case_id,x_px,count\n1,a,1,2\n'
+    assert read(tmp_path, content).rows() == [("a", 1.0, 2)]
+
+
+def test_a_header_alone_is_an_empty_table(tmp_path):
+    assert read(tmp_path, HEADER).is_empty() and read(tmp_path, HEADER.strip()).schema == COLUMNS
 
 
 def test_a_folder_a_pipe_and_a_zip_are_no_tables(tmp_path):

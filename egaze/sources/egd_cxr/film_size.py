@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
 from PIL import Image
+
+# Rows and Columns stand within the first kilobytes; what a header promises beyond is not looked at.
+_HEAD_BYTES = 1 << 17
 
 
 def read_film_size(path: Path) -> tuple[int, int] | None:
@@ -15,12 +19,13 @@ def read_film_size(path: Path) -> tuple[int, int] | None:
     What is wrong with the file is said by whoever reads the film.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")
             if path.suffix.lower() in {".jpg", ".jpeg", ".png"}:
-                with Image.open(path) as picture:
+                with Image.open(file) as picture:
                     return picture.size
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
+            head = BytesIO(file.read(_HEAD_BYTES))
+            header = pydicom.dcmread(head, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
             size = int(header.Columns), int(header.Rows)
     except Exception:  # a damaged header fails in pydicom in many ways
         return None

@@ -114,6 +114,14 @@ def test_samples(folder, parts):
     assert source.hygiene["films_without_gaze"] == 2 and source.options["gaze_table"] == "eye-gaze"
 
 
+@pytest.mark.parametrize("recalibrate", [False, True])
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_table_without_a_usable_row(folder, parts, rows, recalibrate):
+    folder.fixations = [parts.gaze_row("stranger")] * rows
+    source = folder.read(recalibrate=recalibrate)
+    assert sum(dropped(source).values()) == rows and source.hygiene["films_without_gaze"] == 3
+
+
 def test_only_the_table_that_is_read_must_be_there(folder):
     folder.samples = folder.fixations
     folder.write()
