@@ -61,8 +61,13 @@ RULES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Films:
-    """What the map needs of N films: ids, (N, 4) paddings (top, bottom, left, right), (N, 2) width and height, 0 where
-    unknown."""
+    """What is asked of N films.
+
+    Attributes:
+        dicom_ids: (N,) in the sheet's order.
+        pads_px: (N, 4) top, bottom, left, right, in pixels of the screen.
+        size_px: (N, 2) width and height, 0 where unknown.
+    """
 
     dicom_ids: pl.Series
     pads_px: NDArray[np.int64]

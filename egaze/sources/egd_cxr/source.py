@@ -40,8 +40,8 @@ class EgdCxr:
         images: the folder that holds MIMIC-CXR's `files/` tree.
         gaze_table: "fixations": a row of fixations.csv is a fixation, weighted by its duration FPOGD. "eye-gaze": a row
             of eye_gaze.csv is a gaze sample, at the place FPOGX, FPOGY of the fixation that the tracker's filter saw
-            then, and lasts a sample's 1/60 s; `onset_s` is its time. Samples between fixations are flagged invalid and
-            dropped. A film's heatmap is nearly the same from both; samples also show how gaze moved within a fixation.
+            then, and lasts a sample's 1/60 s; `onset_s` is its time. Samples in saccades and blinks are flagged invalid
+            and dropped. A film's heatmap is nearly the same from both.
         recalibrate: add to each session's gaze (960, 540) minus the mean of the last valid rows of its calibration
             cards, in pixels of the screen, and map again. Sessions without a card keep theirs and are counted.
 
