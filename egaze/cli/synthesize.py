@@ -36,6 +36,7 @@ _LAYOUTS = ("egd-cxr", "table")
     help="Long side of a film.",
 )
 @click.option("--full-size", is_flag=True, help=f"Films as large as the real ones: --long-side-px {FULL_SIZE_PX}.")
+@click.option("--eye-gaze", is_flag=True, help="Also eye_gaze.csv, the tracker's 60 Hz samples (egd-cxr only).")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes.  [default: one a CPU core]")
 def command(
     out: Path,
@@ -45,6 +46,7 @@ def command(
     difficulty: float,
     long_side_px: int,
     full_size: bool,
+    eye_gaze: bool,
     workers: int | None,
 ) -> None:
     """Write phantom chest films with a radiologist-like gaze to the new folder OUT.
@@ -67,6 +69,7 @@ def command(
             layout=layout,
             difficulty=difficulty,
             long_side_px=FULL_SIZE_PX if full_size else long_side_px,
+            eye_gaze=eye_gaze,
             workers=workers or os.cpu_count() or 1,
             progress=update,
         )

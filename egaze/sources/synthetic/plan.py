@@ -85,6 +85,25 @@ def tracker_seeds(seed: int) -> np.random.SeedSequence:
     return np.random.SeedSequence([seed, _TRACKER])
 
 
+# What came later has numbers of its own, so that an older seed's films and gaze stay what they are.
+_DUPLICATES, _SAMPLES, _DICTATION = 16, 17, 18
+
+
+def duplicate_seeds(seed: int) -> np.random.SeedSequence:
+    """What the choice of repeated rows is drawn from."""
+    return np.random.SeedSequence([seed, _DUPLICATES])
+
+
+def sample_seeds(seed: int) -> np.random.SeedSequence:
+    """What the noise of gaze samples is drawn from."""
+    return np.random.SeedSequence([seed, _SAMPLES])
+
+
+def dictation_seeds(seed: int, index: int) -> np.random.SeedSequence:
+    """What is said over one case."""
+    return np.random.SeedSequence([seed, _DICTATION, index])
+
+
 def _share_patients(cases: int, rng: np.random.Generator) -> np.ndarray:
     """(cases,) patient numbers: some 4 % of the patients have two films and one has three."""
     triples = 1 if cases >= 9 else 0

@@ -59,6 +59,7 @@ def synthesize(
     layout: str = "egd-cxr",
     difficulty: float = 0.5,
     long_side_px: int = DEFAULT_LONG_SIDE_PX,
+    eye_gaze: bool = False,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> SyntheticSummary:
@@ -75,6 +76,7 @@ def synthesize(
             tables beside 16-bit PNG files.
         difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
         long_side_px: pixels on a film's long side; 3056 is the real films' size.
+        eye_gaze: write the tracker's 60 Hz samples too, eye_gaze.csv; of the layout "egd-cxr" only.
         workers: processes; 1 works in this one.
         progress: called with (films done, films in all) after each film.
 
@@ -83,6 +85,8 @@ def synthesize(
         EgazeError: `out` is there and not empty, or cannot be written.
     """
     _check(cases, seed, layout, difficulty, long_side_px, workers)
+    if eye_gaze and layout != "egd-cxr":
+        raise SourceError(f"eye_gaze must be False with the layout {layout!r}: only egd-cxr has eye_gaze.csv")
     out = Path(out)
     plans = plan_cases(cases, seed, long_side_px)
     with new_directory(out) as folder:
@@ -94,6 +98,8 @@ def synthesize(
             if progress is not None:
                 progress(done, cases)
         LAYOUTS[layout].write_tables(folder, plans, readings, seed)
+        if eye_gaze:
+            egd_layout.write_eye_gaze(folder, plans, readings, seed)
         (folder / SYNTHETIC_MARKER).write_text(_notice(cases, seed, difficulty, long_side_px), encoding="utf-8")
     tables, images = LAYOUTS[layout].places(out)
     films = {label: sum(plan.label == label for plan in plans) for label in CLASSES}
