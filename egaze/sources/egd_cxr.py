@@ -11,7 +11,8 @@ import polars as pl
 from egaze.errors import SourceError, TableError
 from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic
-from egaze.sources.tables import inside, read_table, require_unique
+from egaze.sources.mimic_cxr import film_path
+from egaze.sources.tables import read_table, require_unique
 
 _CLASS_COLUMNS = {"normal": "Normal", "chf": "CHF", "pneumonia": "pneumonia"}
 _MASTER_COLUMNS = {
@@ -39,7 +40,7 @@ class EgdCxr:
 
     Args:
         gaze: the folder that holds master_sheet.csv and fixations.csv.
-        images: the folder that holds MIMIC-CXR's `files/` tree.
+        images: the folder that holds the `files/` tree of MIMIC-CXR or MIMIC-CXR-JPG, or that tree itself.
 
     Raises:
         SourceError: a folder that lacks these, or a film with no class or several.
@@ -73,7 +74,7 @@ class EgdCxr:
                 Case(
                     case_id=row["dicom_id"],
                     patient_id=row["patient_id"],
-                    image_path=inside(self._images, row["path"], where),
+                    image_path=film_path(self._images, row["path"], where),
                     fixations=self._fixations.get(row["dicom_id"]),
                     label=row["label"],
                 )
