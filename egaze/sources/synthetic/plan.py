@@ -13,7 +13,7 @@ FULL_LONG_SIDE_PX = 3056
 FILE_ORDER = (CHF, PNEUMONIA, NORMAL)
 
 # Streams of random numbers; each question has its own, so that one more draw here moves nothing there.
-_PLAN, _PATIENT, _CASE, _TRACKER = range(4)
+_PLAN, _PATIENT, _CASE, _TRACKER, _READINGS = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ def case_seeds(seed: int, index: int) -> np.random.SeedSequence:
 def tracker_seeds(seed: int) -> np.random.SeedSequence:
     """What the tracker's own columns and the order of the readings are drawn from."""
     return np.random.SeedSequence([seed, _TRACKER])
+
+
+def readings_seeds(seed: int) -> np.random.SeedSequence:
+    """What the readings' ids, screens and clocks are drawn from, where every reading has its own tables."""
+    return np.random.SeedSequence([seed, _READINGS])
 
 
 def _share_patients(cases: int, rng: np.random.Generator) -> np.ndarray:
