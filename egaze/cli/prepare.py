@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from egaze.cli import progress
-from egaze.sources import EgdCxr, Source, Table
+from egaze.sources import EgdCxr, Reflacx, Source, Table
 
 
 class _Prepare(click.Group):
@@ -94,6 +94,38 @@ def egd_cxr(gaze: Path, images: Path, gaze_table: str, recalibrate: bool) -> Sou
     for line in published_split_report(source):
         click.echo(line)
     return source
+
+
+@command.command("reflacx")
+@click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder of main_data/.")
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.")
+@click.option(
+    "--phase", "phases", multiple=True, type=click.IntRange(1, 3), help="Again for each phase.  [default: all]"
+)
+@click.option(
+    "--readers",
+    default="apart",
+    show_default=True,
+    type=click.Choice(["apart", "merged"]),
+    help="apart: a case a reading; merged: a case a film, with the gaze of all its readers.",
+)
+@click.option(
+    "--certainty",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 5),
+    help="From when on a finding counts: 1 unlikely, 2 less likely, 3 possible, 4 probable, 5 above 90 %.",
+)
+def reflacx(gaze: Path, images: Path, phases: tuple[int, ...], readers: str, certainty: int) -> Source:
+    """REFLACX 1.0.0 from PhysioNet, with MIMIC-CXR's films, DICOM or JPG.
+
+    Findings become the classes normal, chf and pneumonia, or none of them.
+
+    \b
+    Example:
+      egaze prepare reflacx --gaze reflacx-1.0.0 --images mimic-cxr-2.0.0 --phase 3 --out study
+    """
+    return Reflacx(gaze, images, phases=phases or (1, 2, 3), readers=readers, certainty=certainty)
 
 
 @command.command("table")

@@ -1,4 +1,4 @@
-"""`egaze synthesize`: write a synthetic twin of EGD-CXR."""
+"""`egaze synthesize`: write a synthetic twin of EGD-CXR or REFLACX."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from egaze.cli import progress
 
 FULL_SIZE_PX = 3056
-_LAYOUTS = ("egd-cxr", "table")
+_LAYOUTS = ("egd-cxr", "reflacx", "table")
 
 
 @click.command()
@@ -58,6 +58,7 @@ def command(
     Example:
       egaze synthesize twin --cases 300 --seed 1
       egaze prepare egd-cxr --gaze twin/gaze --images twin/images --out study
+      egaze synthesize several --cases 300 --layout reflacx
     """
     from egaze.sources.synthetic import synthesize
 
@@ -79,8 +80,9 @@ def command(
     click.echo(f"films:    {summary.images}")
     click.echo(f"findings: {summary.findings} (for evaluation only)")
     if layout == "table":
-        words = ["prepare", "table", f"{summary.tables / 'cases.csv'}"]
-        words += ["--fixations", f"{summary.tables / 'fixations.csv'}"]
+        # Options first: sources are chained, and a chained command takes none after its argument.
+        words = ["prepare", "table", "--fixations", f"{summary.tables / 'fixations.csv'}"]
+        words += [f"{summary.tables / 'cases.csv'}"]
     else:
-        words = ["prepare", "egd-cxr", "--gaze", f"{summary.tables}", "--images", f"{summary.images}"]
+        words = ["prepare", layout, "--gaze", f"{summary.tables}", "--images", f"{summary.images}"]
     click.echo(f"next:     {shlex.join(['egaze', *words, '--out', 'STUDY'])}")

@@ -16,8 +16,9 @@ from egaze.sources.egd_cxr.columns import CLASSES, GAZE, MASTER_SHEET, PADS
 from egaze.sources.egd_cxr.film_size import read_film_size
 from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Films, read_gaze
 from egaze.sources.egd_cxr.master_sheet import read_master_sheet
+from egaze.sources.mimic_cxr import film_path
 from egaze.sources.records import shorten
-from egaze.sources.tables import Columns, inside, unknown_columns
+from egaze.sources.tables import Columns, unknown_columns
 
 _NAMED_COLUMNS = 8
 
@@ -37,7 +38,7 @@ class EgdCxr:
     Args:
         gaze: the folder that holds master_sheet.csv, the table of gaze and, both optional, bounding_boxes.csv and
             audio_segmentation_transcripts/.
-        images: the folder that holds MIMIC-CXR's `files/` tree.
+        images: the folder that holds the `files/` tree of MIMIC-CXR or MIMIC-CXR-JPG, or that tree itself.
         gaze_table: "fixations": a row of fixations.csv is a fixation, weighted by its duration FPOGD. "eye-gaze": a row
             of eye_gaze.csv is a gaze sample, at the place FPOGX, FPOGY of the fixation that the tracker's filter saw
             then, and lasts a sample's 1/60 s; `onset_s` is its time. Samples in saccades and blinks are flagged invalid
@@ -99,7 +100,7 @@ class EgdCxr:
 
 def _film_paths(file: Path, sheet: pl.DataFrame, images: Path) -> list[Path]:
     return [
-        inside(images, path, f"{file}: record {record}, column 'path'")
+        film_path(images, path, f"{file}: record {record}, column 'path'")
         for record, path in enumerate(sheet["path"], start=1)
     ]
 

@@ -13,7 +13,7 @@ FULL_LONG_SIDE_PX = 3056
 FILE_ORDER = (CHF, PNEUMONIA, NORMAL)
 
 # Streams of random numbers; each question has its own, so that one more draw here moves nothing there.
-_PLAN, _PATIENT, _CASE, _TRACKER = range(4)
+_PLAN, _PATIENT, _CASE, _TRACKER, _READINGS = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,11 @@ def sample_seeds(seed: int) -> np.random.SeedSequence:
 def dictation_seeds(seed: int, index: int) -> np.random.SeedSequence:
     """What is said over one case."""
     return np.random.SeedSequence([seed, _DICTATION, index])
+
+
+def readings_seeds(seed: int) -> np.random.SeedSequence:
+    """What the readings' ids, screens and clocks are drawn from, where every reading has its own tables."""
+    return np.random.SeedSequence([seed, _READINGS])
 
 
 def _share_patients(cases: int, rng: np.random.Generator) -> np.ndarray:

@@ -28,7 +28,7 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("layout", ["egd-cxr", "table"])
+@pytest.mark.parametrize("layout", ["egd-cxr", "reflacx", "table"])
 def test_same_seed_gives_the_same_bytes_whatever_the_workers(tmp_path: Path, layout: str) -> None:
     common = {"cases": 4, "seed": 5, "layout": layout, "long_side_px": 128, "eye_gaze": layout == "egd-cxr"}
     synthesize(tmp_path / "one", workers=1, **common)
