@@ -107,10 +107,10 @@ def _place(path: Path, canvas: Canvas, taken: Stamp) -> Placed:
 def reason_without_identity(message: str, path: Path, patient_id: str) -> str:
     """Why a film was left out, fit for study.json.
 
-    Folders and file names of a dataset hold patients' numbers, so the path is cut off, and a reason that repeats a
-    part of it, or the patient's id, is replaced whole.
+    Folders and file names of a dataset hold patients' numbers, so the path is cut off, values that a message quotes
+    from the file are left out, and a reason that repeats a part of the path, or the patient's id, is replaced whole.
     """
-    reason = message.removeprefix(f"{path}: ")
+    reason = re.sub(r"""b?(['"]).*?\1""", "...", message.removeprefix(f"{path}: "))
     words = {*path.parts, path.stem, str(path), patient_id} - {"", "/"}
     if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", reason) for word in words):
         return "cannot be read"

@@ -58,13 +58,14 @@ class FilmStore:
         lines = _whole_lines(folder / _JOURNAL)
         self.outdated = bool(lines) and lines[0] != head
         offset = _pixels_offset(self._path, self._shape) if lines[:1] == [head] else None
+        if offset is None:
+            _require_room(folder, self._shape)
         self.facts: dict[int, FilmFacts] = {}
         self._journal = (folder / _JOURNAL).open("ab")
         if offset is None:
             # Nothing may be trusted while the files do not fit each other, so the journal goes first.
             self._journal.truncate(0)
             os.fsync(self._journal.fileno())
-            _require_room(folder, self._shape)
             offset = open_memmap(self._path, mode="w+", dtype=np.uint16, shape=self._shape).offset
             self._append([head])
         else:
@@ -92,8 +93,8 @@ class FilmStore:
         for row in self._rows[number]:
             self._images.seek(self._offset + row * placed.pixels.nbytes)
             self._images.write(placed.pixels.tobytes())
-        self.facts[number] = placed.facts
         self._new_lines.append(json.dumps({"film": number, **asdict(placed.facts)}) + "\n")
+        self.facts[number] = placed.facts
         if time.monotonic() - self._synced_s >= SYNC_EVERY_S:
             self.sync()
 

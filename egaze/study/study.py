@@ -112,7 +112,7 @@ class Study:
 
     def geometry(self, case_index: int, size_px: int) -> FitGeometry:
         """Where one case's film lies on the canvas at the given size."""
-        film_shape = self.cases["height_px"][case_index], self.cases["width_px"][case_index]
+        film_shape = tuple(int(self.cases[side][int(case_index)]) for side in ("height_px", "width_px"))
         return FitGeometry.of(film_shape, (size_px, size_px), self.manifest["fit"])
 
     def digest(self) -> str:

@@ -35,7 +35,11 @@ def unfinished(out: Path) -> Iterator[Path]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise EgazeError(f"{out}: another egaze is preparing this study at the moment") from error
-            yield folder
+            try:
+                yield folder
+            finally:
+                if folder.is_dir() and os.listdir(folder) == [_LOCK]:
+                    discard(folder)
     except OSError as error:
         raise EgazeError(f"{out}: cannot write: {error.strerror or error}") from error
 

@@ -5,6 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from study.ready_made import files
 
 from egaze.errors import EgazeError, StudyError
 from egaze.imaging import FitGeometry, read_radiograph
@@ -16,10 +17,6 @@ from egaze.study import open_study, prepare_study, verify_study
 def copy(study, tmp_path):
     shutil.copytree(study.path, tmp_path / "study")
     return tmp_path / "study"
-
-
-def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_films_are_on_their_canvas(study, twin):
