@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.errors import FilmError
+from egaze.errors import EgazeError
 from egaze.imaging import FitGeometry, read_radiograph, resize
 
 Stamp = tuple[int, int]
@@ -85,7 +85,7 @@ def place_film(path: Path, canvas: Canvas) -> Placed | Failed:
             # pydicom's warnings quote header fields.
             warnings.simplefilter("ignore")
             return _place(path, canvas, taken)
-    except FilmError as error:
+    except EgazeError as error:
         return Failed(str(error))
     except OSError as error:
         return Failed(f"{path}: cannot open the film: {error.strerror}")
