@@ -6,6 +6,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,10 @@ class FilmFacts:
     bits_stored: int
     voi: str | None
     inverted: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `FilmFacts(**...)` takes. Of a hundred thousand films, so by hand: `asdict` copies deeply."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @property
     def shape(self) -> tuple[int, int]:

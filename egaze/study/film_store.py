@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
@@ -93,7 +92,7 @@ class FilmStore:
         for row in self._rows[number]:
             self._images.seek(self._offset + row * placed.pixels.nbytes)
             self._images.write(placed.pixels.tobytes())
-        self._new_lines.append(json.dumps({"film": number, **asdict(placed.facts)}) + "\n")
+        self._new_lines.append(json.dumps({"film": number, **placed.facts.as_dict()}) + "\n")
         self.facts[number] = placed.facts
         if time.monotonic() - self._synced_s >= SYNC_EVERY_S:
             self.sync()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,8 +11,6 @@ from numpy.typing import NDArray
 from egaze.gaze import Fixations
 from egaze.study.film import Canvas, FilmFacts
 from egaze.study.gather import Entry
-
-_UNIT = {"x_unit": pl.Float32, "y_unit": pl.Float32}
 
 #: What a fixation may have besides a place and a duration, by the field of `Fixations` that holds it.
 OPTIONAL = {
@@ -52,25 +49,38 @@ def case_table(entries: Sequence[Entry], films: Sequence[FilmFacts]) -> pl.DataF
 
 def fixation_table(entries: Sequence[Entry], films: Sequence[FilmFacts], canvas: Canvas) -> pl.DataFrame:
     """One row a fixation, by case: unit coordinates of the canvas, pixels of the film, null for what is unknown."""
-    columns = ("x_px", "y_px", "duration_s", *(name for names in OPTIONAL.values() for name in names))
-    schema = {"case_index": pl.Int64, **_UNIT, **dict.fromkeys(columns, pl.Float32)}
-    parts = []
-    for index, (entry, film) in enumerate(zip(entries, films, strict=True)):
-        if (fixations := entry.case.fixations) is not None:
-            x_unit, y_unit = canvas.geometry(film.shape).to_unit(fixations.x_px, fixations.y_px)
-            known = {"case_index": np.full(len(fixations), index), "x_unit": x_unit, "y_unit": y_unit}
-            parts.append(pl.DataFrame(known | _fixation_columns(fixations)).cast(schema))  # type: ignore[arg-type]
-    return pl.concat([pl.DataFrame(schema=schema), *parts])
-
-
-def _fixation_columns(fixations: Fixations) -> dict[str, Any]:
-    columns: dict[str, Any] = {name: getattr(fixations, name) for name in ("x_px", "y_px", "duration_s")}
+    with_gaze = [
+        (index, fixations, canvas.geometry(film.shape))
+        for index, (entry, film) in enumerate(zip(entries, films, strict=True))
+        if (fixations := entry.case.fixations) is not None
+    ]
+    all_fixations = [fixations for _, fixations, _ in with_gaze]
+    units = [geometry.to_unit(fixations.x_px, fixations.y_px) for _, fixations, geometry in with_gaze]
+    columns = {
+        "x_unit": _joined([x_unit for x_unit, _ in units])[:, 0],
+        "y_unit": _joined([y_unit for _, y_unit in units])[:, 0],
+        **{name: _joined([getattr(f, name) for f in all_fixations])[:, 0] for name in ("x_px", "y_px", "duration_s")},
+    }
     for field, names in OPTIONAL.items():
-        values = getattr(fixations, field)
-        for place, name in enumerate(names):
-            unknown = values is None
-            columns[name] = [None] * len(fixations) if unknown else values.reshape(len(fixations), -1)[:, place]
-    return columns
+        values = _joined([_known(fixations, field, len(names)) for fixations in all_fixations], len(names))
+        columns |= {name: values[:, place] for place, name in enumerate(names)}
+    counts = [len(fixations) for fixations in all_fixations]
+    case_index = np.repeat(np.array([index for index, _, _ in with_gaze], dtype=np.int64), counts)
+    # What is known is finite, so NaN is what is not.
+    return pl.DataFrame({"case_index": case_index, **columns}).with_columns(pl.col(pl.Float32).fill_nan(None))
+
+
+def _known(fixations: Fixations, field: str, width: int) -> NDArray[np.floating]:
+    """(F, width) of one field, NaN where it is unknown."""
+    values = getattr(fixations, field)
+    return np.full((len(fixations), width), np.nan) if values is None else values
+
+
+def _joined(parts: Sequence[NDArray[np.floating]], width: int = 1) -> NDArray[np.float32]:
+    """(F, width): the fixations of all cases, one after the other."""
+    return np.concatenate([np.empty((0, width), np.float32), *(part.reshape(-1, width) for part in parts)]).astype(
+        np.float32
+    )
 
 
 def region_table(entries: Sequence[Entry], films: Sequence[FilmFacts], canvas: Canvas) -> pl.DataFrame:
