@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ def table(cases: Path, fixations: Path | None, classes: str | None) -> Source:
 
 
 @command.result_callback()
-def prepare(sources: list[Source], *, out: Path, workers: int | None, **options: Any) -> None:
+def prepare(sources: list[Source], *, out: Path, workers: int | None, strict: bool, **options: Any) -> None:
     from egaze.study import prepare_study
 
     with progress.bar("reading films") as update:
@@ -115,7 +116,8 @@ def prepare(sources: list[Source], *, out: Path, workers: int | None, **options:
             workers=workers or os.cpu_count() or 1,
             progress=update,
             say=_say,
-            on_left_out=_list_left_out,
+            strict=strict,
+            on_left_out=partial(_list_left_out, strict=strict),
             **options,
         )
     counts = study.manifest["counts"]
@@ -133,10 +135,11 @@ def _say(text: str) -> None:
     click.echo(f"egaze: {text}", err=True)
 
 
-def _list_left_out(left_out: Sequence[LeftOut]) -> None:
+def _list_left_out(left_out: Sequence[LeftOut], *, strict: bool) -> None:
     """The paths are for who has to mend the films; they stay on the terminal and are written nowhere."""
-    _say(f"{len(left_out)} cases are left out, whose films cannot be read:")
+    _say(f"{len(left_out)} cases {'have' if strict else 'are left out, which have'} films that cannot be read:")
     for item in left_out[:SHOWN_LEFT_OUT]:
         click.echo(f"  {item.case_id}: {item.message}", err=True)
     if (more := len(left_out) - SHOWN_LEFT_OUT) > 0:
-        click.echo(f"  and {more} more; the study's study.json lists all, without paths", err=True)
+        where = "" if strict else "; the study's study.json lists all, without paths"
+        click.echo(f"  and {more} more{where}", err=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -96,7 +96,10 @@ def prepare_study(
     canvas = Canvas(size_px, fit, presentation)
     gathered = gather(sources)
     with unfinished(out) as folder:
-        with FilmStore(folder, _settings(gathered, canvas), gathered.films, gathered.rows, size_px) as store:
+        with (
+            FilmStore(folder, _settings(gathered, canvas), gathered.films, gathered.rows, size_px) as store,
+            _told_when_interrupted(store, len(gathered.films), say or _nothing),
+        ):
             failed = _store_films(store, gathered, canvas, workers, progress or _nothing, say or _nothing)
             left_out = _left_out(gathered, failed)
             if not store.facts:
@@ -121,6 +124,15 @@ def prepare_study(
 
 def _nothing(*_: Any) -> None:
     pass
+
+
+@contextmanager
+def _told_when_interrupted(store: FilmStore, films: int, say: Callable[[str], None]) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"{len(store.facts)} of {films} films are kept; the same command goes on from there")
+        raise
 
 
 def _settings(gathered: Gathered, canvas: Canvas) -> str:
@@ -158,17 +170,13 @@ def _store_films(
         progress(store.found, total)
     missing = [(number, path) for number, path in enumerate(gathered.films) if number not in store.facts]
     failed = {}
-    try:
-        with closing(read_films(missing, canvas, workers)) as answers:
-            for number, _, answer in answers:
-                if isinstance(answer, Failed):
-                    failed[number] = answer
-                else:
-                    store.add(number, answer)
-                progress(len(store.facts) + len(failed), total)
-    except KeyboardInterrupt:
-        say(f"{len(store.facts)} of {total} films are kept; the same command goes on from there")
-        raise
+    with closing(read_films(missing, canvas, workers)) as answers:
+        for number, _, answer in answers:
+            if isinstance(answer, Failed):
+                failed[number] = answer
+            else:
+                store.add(number, answer)
+            progress(len(store.facts) + len(failed), total)
     return failed
 
 

@@ -26,12 +26,12 @@ _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.
 
 
 def read_films(films: Iterable[Job], canvas: Canvas, workers: int) -> Iterator[Answer]:
-    """Yield every film's answer, in any order; at most two films a worker are under way at any time.
+    """Yield every film's answer, in any order; a worker holds one film, and the path of its next.
 
-    Workers are processes, not threads. The JPEG 2000 decoder holds the interpreter's lock (470 of the 530 ms of a
-    3056x2544 film, so two threads were no faster than one), and a decoder that crashes, or whose memory runs out,
-    takes its own process down and not the study. Uncompressed films are as fast either way (20 to 27 ms a film with
-    two of either). One worker works in this process.
+    Workers are processes, not threads. The JPEG 2000 decoder holds the interpreter's lock for 470 of the 530 ms of a
+    3056x2544 film, so that two threads were no faster than one; and a decoder that crashes, or whose memory runs out,
+    takes its own process down and not the study. Uncompressed films are as fast either way. One worker works in this
+    process.
 
     Raises:
         StudyError: a worker was killed, or there is no memory for a film; the message names the film.
@@ -109,7 +109,8 @@ class _Reader:
         if -code in _CRASHES:
             return Failed(f"{path}: the decoder crashed ({how})")
         raise StudyError(
-            f"{path}: the process that read this film was ended ({how}; out of memory?); try fewer workers"
+            f"{path}: the process that read this film was ended ({how}; out of memory?); the films before it are "
+            "kept, so try again with fewer workers"
         )
 
     def stop(self) -> None:
@@ -137,4 +138,4 @@ def serve(descriptor: int) -> None:
 
 
 def _no_memory(path: Path) -> StudyError:
-    return StudyError(f"{path}: not enough memory to read this film; try fewer workers")
+    return StudyError(f"{path}: not enough memory to read this film; try again with fewer workers")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,8 @@ from egaze.sources import Phrase, Region
 from egaze.study import layout
 from egaze.study.split import Split, load_split
 from egaze.study.tables import OPTIONAL
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,18 +105,26 @@ class Study:
 
     def regions(self, case_index: int) -> tuple[Region, ...]:
         """One case's boxes and ellipses in pixels of its film; `geometry` places them on the canvas."""
-        rows = _of_case(self.region_rows, case_index).drop("case_index", cs.ends_with("_unit"))
-        return tuple(Region(**row) for row in rows.iter_rows(named=True))
+        rows = self.region_rows.drop(cs.ends_with("_unit"))
+        return self._of_case(rows, case_index, Region, layout.REGIONS)
 
     def phrases(self, case_index: int) -> tuple[Phrase, ...]:
         """One case's dictation, in time order."""
-        rows = _of_case(self.phrase_rows, case_index).drop("case_index")
-        return tuple(Phrase(**row) for row in rows.iter_rows(named=True))
+        return self._of_case(self.phrase_rows, case_index, Phrase, layout.PHRASES)
 
     def geometry(self, case_index: int, size_px: int) -> FitGeometry:
         """Where one case's film lies on the canvas at the given size."""
         film_shape = tuple(int(self.cases[side][int(case_index)]) for side in ("height_px", "width_px"))
         return FitGeometry.of(film_shape, (size_px, size_px), self.manifest["fit"])
+
+    def _of_case(self, rows: pl.DataFrame, case_index: int, kind: Callable[..., T], name: str) -> tuple[T, ...]:
+        """One case's rows of a table that is sorted by case."""
+        column = rows["case_index"]
+        part = slice(column.search_sorted(case_index, "left"), column.search_sorted(case_index, "right"))
+        try:
+            return tuple(kind(**row) for row in rows[part].drop("case_index").iter_rows(named=True))
+        except (TypeError, ValueError) as error:
+            raise StudyError(f"{self.path / name}: case {self.case_ids[case_index]!r}: {error}") from error
 
     def digest(self) -> str:
         """SHA-256 of the manifest, which holds the digest of every other file but the split."""
@@ -181,13 +192,6 @@ def _complete(rows: pl.DataFrame, *columns: str) -> NDArray[np.float32] | None:
     """(F, columns), or None where a value is missing."""
     values = rows.select(columns)
     return None if sum(values.null_count().row(0)) else values.to_numpy()
-
-
-def _of_case(rows: pl.DataFrame, case_index: int) -> pl.DataFrame:
-    """The rows of one case in a table that is sorted by case."""
-    column = rows["case_index"]
-    first = column.search_sorted(case_index, "left")
-    return rows[first : column.search_sorted(case_index, "right")]
 
 
 def _on_canvas(sides_px: NDArray[np.float32], geometry: FitGeometry) -> NDArray[np.float64]:

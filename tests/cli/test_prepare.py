@@ -1,13 +1,17 @@
 """What `egaze prepare` and `egaze study show` say of films that cannot be read."""
 
+import io
 import json
+import re
+import time
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from rich.console import Console
 
-from egaze.cli import cli
+from egaze.cli import cli, progress
 from egaze.errors import StudyError
 
 
@@ -40,7 +44,7 @@ def test_a_few_are_listed_with_their_paths(prepare, tmp_path):
     done = prepare(2)
     assert done.exit_code == 0 and "28 cases" in done.stdout and "case0" not in done.stdout
     lines = done.stderr.splitlines()
-    assert lines[0] == "egaze: 2 cases are left out, whose films cannot be read:" and len(lines) == 3
+    assert lines[0] == "egaze: 2 cases are left out, which have films that cannot be read:" and len(lines) == 3
     assert lines[1].startswith(f"  case0: {tmp_path / 'files' / 'p10000032' / '0.png'}: ")
     shown = CliRunner().invoke(cli, ["study", "show", str(tmp_path / "study")]).stdout
     assert "left out, their films could not be read: 2 cases" in shown and "case1: cannot open the film" in shown
@@ -59,7 +63,22 @@ def test_many_are_listed_in_part(prepare, tmp_path):
 
 
 def test_strict(prepare, tmp_path):
-    done = prepare(2, "--strict")
-    assert isinstance(done.exception, StudyError) and "2 of 30 films cannot be read" in str(done.exception)
-    assert len(done.stderr.splitlines()) == 3
+    done = prepare(23, "--strict")
+    assert isinstance(done.exception, StudyError) and "23 of 30 films cannot be read" in str(done.exception)
+    lines = done.stderr.splitlines()
+    assert lines[0] == "egaze: 23 cases have films that cannot be read:" and lines[-1] == "  and 3 more"
     assert not (tmp_path / "study").exists() and (tmp_path / ".study.partial").is_dir()
+
+
+def test_the_bar_tells_rate_and_time_left_of_what_is_done_now(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(progress, "is_shown", lambda: True)
+    monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=shown, force_terminal=True, width=200))
+    with progress.bar("reading films") as update:
+        update(5000, 10_000)
+        for done in range(5001, 5011):
+            update(done, 10_000)
+            time.sleep(0.05)
+    last = re.findall(r"5010/10000\D+([\d.]+)/s.*?(\d+:\d\d:\d\d)", re.sub(r"\x1b\[[^m]*m", "", shown.getvalue()))[-1]
+    # Some 20 a second; an earlier run's 5000 do not count.
+    assert 2 < float(last[0]) < 21 and last[1] == "0:00:00"

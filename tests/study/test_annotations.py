@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 from study.ready_made import Cases
 
+from egaze.errors import StudyError
 from egaze.gaze import Fixations
 from egaze.sources import Case, Phrase, Region
-from egaze.study import prepare_study
+from egaze.study import open_study, prepare_study
 
 REGIONS = (
     Region("cardiac silhouette", "box", 10.25, 20.0, 60.0, 55.5),
@@ -68,3 +69,16 @@ def test_unknown_is_null(made):
     assert rows.select("x_unit", "y_unit", "x_px", "y_px", "duration_s").null_count().row(0) == (0,) * 5
     assert rows["x_min_shown_px"].to_list() == [None, -0.5, 10.0]
     assert rows["window_level_frac"].to_list() == [None, 0.25, 0.0]
+
+
+def test_damaged_annotations_are_told(made):
+    for name in ("regions", "phrases"):
+        path = made.path / f"{name}.parquet"
+        rows = pl.read_parquet(path)
+        rows.with_columns(pl.lit(float("nan")).alias("end_s" if name == "phrases" else "x_max_px")).write_parquet(path)
+    damaged = open_study(made.path)
+    assert damaged.regions(0) == ()
+    with pytest.raises(StudyError, match=r"regions\.parquet: case 'b': .*must be finite"):
+        damaged.regions(1)
+    with pytest.raises(StudyError, match=r"phrases\.parquet: case 'b': .*must be finite"):
+        damaged.phrases(1)

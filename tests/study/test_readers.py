@@ -59,7 +59,7 @@ def test_a_decoder_s_crash_costs_its_film_only(deadly, tmp_path):
     ("name", "message"),
     [
         ("SIGKILL", r"SIGKILL\.png: the process that read this film was ended \(SIGKILL; out of memory\?\)"),
-        ("huge", r"huge\.png: not enough memory to read this film; try fewer workers"),
+        ("huge", r"huge\.png: not enough memory to read this film"),
     ],
 )
 def test_no_memory_is_an_error_that_names_the_film(deadly, tmp_path, name, message):
