@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -53,7 +54,7 @@ class FilmStore:
         self._path = folder / _FILMS
         self._rows = rows
         self._shape = (sum(map(len, rows)), size_px, size_px)
-        head = json.dumps({"settings": settings}) + "\n"
+        head = _line({"settings": settings})
         lines = _whole_lines(folder / _JOURNAL)
         self.outdated = bool(lines) and lines[0] != head
         offset = _pixels_offset(self._path, self._shape) if lines[:1] == [head] else None
@@ -69,12 +70,15 @@ class FilmStore:
             self._append([head])
         else:
             known = _known_films(lines[1:], len(films))
-            self._journal.truncate(sum(len(line.encode()) for line in lines))
+            self._journal.truncate(sum(map(len, lines)))
             self.facts = {number: facts for number, facts in known.items() if _is_unchanged(films[number], facts)}
+            if changed := known.keys() - self.facts.keys():
+                # Their rows are about to be written over.
+                self._append([_line({"film": number, "stamp": None}) for number in changed])
         self.found = len(self.facts)
         self._offset = offset
         self._images = self._path.open("r+b")
-        self._new_lines: list[str] = []
+        self._new_lines: list[bytes] = []
         self._synced_s = time.monotonic()
 
     def __enter__(self) -> FilmStore:
@@ -92,7 +96,7 @@ class FilmStore:
         for row in self._rows[number]:
             self._images.seek(self._offset + row * placed.pixels.nbytes)
             self._images.write(placed.pixels.tobytes())
-        self._new_lines.append(json.dumps({"film": number, **placed.facts.as_dict()}) + "\n")
+        self._new_lines.append(_line({"film": number, **placed.facts.as_dict()}))
         self.facts[number] = placed.facts
         if time.monotonic() - self._synced_s >= SYNC_EVERY_S:
             self.sync()
@@ -124,8 +128,8 @@ class FilmStore:
                 self._images.seek(self._offset + row * row_bytes)
                 out.write(self._images.read(row_bytes))
 
-    def _append(self, lines: Sequence[str]) -> None:
-        self._journal.write("".join(lines).encode())
+    def _append(self, lines: Sequence[bytes]) -> None:
+        self._journal.write(b"".join(lines))
         self._journal.flush()
         os.fsync(self._journal.fileno())
 
@@ -139,21 +143,27 @@ def _pixels_offset(path: Path, shape: tuple[int, int, int]) -> int | None:
     return array.offset if array.shape == shape and array.dtype == np.uint16 else None
 
 
-def _whole_lines(path: Path) -> list[str]:
+def _line(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
+
+
+def _whole_lines(path: Path) -> list[bytes]:
     """A journal's lines; the last one is left out when it was cut off."""
     try:
-        text = path.read_bytes().decode(errors="replace")
+        lines = path.read_bytes().split(b"\n")
     except OSError:
         return []
-    return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    return [line + b"\n" for line in lines[:-1]]
 
 
-def _known_films(lines: Sequence[str], films: int) -> dict[int, FilmFacts]:
-    known = {}
+def _known_films(lines: Sequence[bytes], films: int) -> dict[int, FilmFacts]:
+    """The last word on each film; a line without facts takes back what was said before."""
+    known: dict[int, FilmFacts] = {}
     for line in lines:
         try:
             fields = json.loads(line)
             number = fields.pop("film")
+            known.pop(number, None)
             facts = FilmFacts(**{**fields, "stamp": tuple(fields["stamp"])})
         except (ValueError, TypeError, KeyError, AttributeError):
             continue  # that film is read again

@@ -67,7 +67,7 @@ def prepare_study(
     run in one go. Films whose files have changed since, and those that could not be read, are read again.
 
     A film that cannot be read stops nothing: its cases are left out and listed in study.json. The split by patient
-    does not depend on that.
+    does not depend on that. The images are then copied once more without their rows, which takes that much disk.
 
     Args:
         sources: where the cases come from; their classes are joined in order.

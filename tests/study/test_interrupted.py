@@ -162,6 +162,16 @@ def test_a_changed_film_is_read_again(partial, tmp_path):
     assert finish(partial, tmp_path)[1] == ["film2", "film4", "film9"]
 
 
+def test_a_film_that_was_about_to_be_read_again_is_not_trusted(partial, tmp_path):
+    """Its old file comes back, but its row may already be the other file's."""
+    changing = partial.given[4].image_path
+    changing.rename(tmp_path / "old")
+    with pytest.raises(StudyError, match="1 of 10 films"):
+        prepare_study([partial], tmp_path / "out", size_px=16, strict=True)
+    (tmp_path / "old").rename(changing)
+    assert finish(partial, tmp_path)[1] == ["film4"]
+
+
 @pytest.mark.parametrize(
     ("damage", "read"),
     [

@@ -8,7 +8,6 @@ import pytest
 from study.ready_made import files
 
 from egaze.errors import StudyError
-from egaze.imaging import read_radiograph
 from egaze.sources import EgdCxr
 from egaze.study import film, open_study, prepare_study
 from egaze.study.film import reason_without_identity
@@ -102,12 +101,14 @@ def fields(case, **changed):
 
 
 def test_a_reader_s_surprise_is_no_end(many_films, tmp_path, monkeypatch):
-    def read(path, presentation):
+    real = film._place
+
+    def place(path, *arguments):
         if path.stem == "film2":
             raise RuntimeError("Doe^John")
-        return read_radiograph(path, presentation=presentation)
+        return real(path, *arguments)
 
-    monkeypatch.setattr(film, "read_radiograph", read)
+    monkeypatch.setattr(film, "_place", place)
     made = prepare_study([many_films(4)], tmp_path / "out", size_px=16)
     assert made.manifest["left_out"] == [{"case_id": "case2", "reason": "cannot read the film (RuntimeError)"}]
 
