@@ -22,7 +22,7 @@ _FILMS = "films.npy"
 _JOURNAL = "journal.jsonl"
 
 #: Films read in this time are lost when the process is killed: the journal names a film only once it is on disk.
-SYNC_EVERY_S = 2.0
+SYNC_EVERY_S = 1.0
 
 
 class FilmStore:
