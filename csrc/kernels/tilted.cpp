@@ -18,7 +18,7 @@ constexpr float kMinSigmaPx = 1.0f / (1 << 20);
 constexpr float kMaxWeight = 1 << 30;
 
 // The pixels within reach of a centre along one axis.
-Span within_reach(double centre_px, double reach_px, std::size_t size) {
+Range within_reach(double centre_px, double reach_px, std::size_t size) {
   const double begin = std::max(std::ceil(centre_px - reach_px), 0.0);
   const double end = std::min(std::floor(centre_px + reach_px) + 1.0, static_cast<double>(size));
   if (!(begin < end)) return {0, 0};
@@ -65,8 +65,8 @@ void rasterize_tilted(std::span<const TiltedFixation> fixations, std::size_t hei
   std::fill_n(out, height * width, 0.0f);
   for (const auto& [fixation, correlation] : fixations) {
     const double sigma_x = fixation.sigma_x_px, sigma_y = fixation.sigma_y_px;
-    const Span columns = within_reach(fixation.x_px, options.truncate * sigma_x, width);
-    const Span rows = within_reach(fixation.y_px, options.truncate * sigma_y, height);
+    const Range columns = within_reach(fixation.x_px, options.truncate * sigma_x, width);
+    const Range rows = within_reach(fixation.y_px, options.truncate * sigma_y, height);
     if (columns.begin == columns.end || rows.begin == rows.end || fixation.weight == 0.0f) continue;
     // The inverse of the covariance (sigma_x^2, c; c, sigma_y^2), c = correlation * sigma_x * sigma_y.
     const double rest = 1.0 - static_cast<double>(correlation) * correlation;

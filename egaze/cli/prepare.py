@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from egaze.cli import progress
-from egaze.sources import EgdCxr, Source, Table
+from egaze.sources import EgdCxr, Reflacx, Source, Table
+
+if TYPE_CHECKING:
+    from egaze.study import LeftOut
+
+SHOWN_LEFT_OUT = 20
 
 
 class _Prepare(click.Group):
@@ -54,12 +61,14 @@ class _Prepare(click.Group):
     type=click.Choice(["voi", "raw-max", "equalize"]),
     help="voi: as the film asks to be shown; raw-max: as the EGD-CXR baseline; equalize: as MIMIC-CXR-JPG.",
 )
-@click.option("--workers", type=click.IntRange(1), help="Threads that read films. [default: all processors]")
+@click.option("--workers", type=click.IntRange(1), help="Processes that read films. [default: one a processor]")
+@click.option("--strict", is_flag=True, help="A film that cannot be read is an error, told when all have been tried.")
 @click.option("--seed", default=42, show_default=True, help="Of the 8:1:1 split by patient.")
 def command(**_: Any) -> None:
     """Read films and gaze once and write a study: images, cases, fixations and a split by patient.
 
-    Several sources make one study; each head then learns from the cases that have an answer for it.
+    Several sources make one study; each head then learns from the cases that have an answer for it. A film that
+    cannot be read is left out and listed at the end. What was interrupted goes on with the same command.
 
     \b
     Example:
@@ -71,14 +80,61 @@ def command(**_: Any) -> None:
 @command.command("egd-cxr")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder of master_sheet.csv.")
 @click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.")
-def egd_cxr(gaze: Path, images: Path) -> Source:
+@click.option(
+    "--gaze-table",
+    default="fixations",
+    show_default=True,
+    type=click.Choice(["fixations", "eye-gaze"]),
+    help="fixations: fixations.csv, weighted by duration; eye-gaze: the 60 Hz samples of eye_gaze.csv.",
+)
+@click.option("--recalibrate", is_flag=True, help="Shift each session's gaze by what its calibration cards show.")
+def egd_cxr(gaze: Path, images: Path, gaze_table: str, recalibrate: bool) -> Source:
     """EGD-CXR 1.0.0 from PhysioNet, with MIMIC-CXR's DICOM films.
+
+    Of the whole master sheet (1,083 images of 1,038 patients) the published splits are counted and compared.
 
     \b
     Example:
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
     """
-    return EgdCxr(gaze, images)
+    from egaze.study.published import published_split_report
+
+    source = EgdCxr(gaze, images, gaze_table=gaze_table, recalibrate=recalibrate)
+    for line in published_split_report(source):
+        click.echo(line)
+    return source
+
+
+@command.command("reflacx")
+@click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder of main_data/.")
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.")
+@click.option(
+    "--phase", "phases", multiple=True, type=click.IntRange(1, 3), help="Again for each phase.  [default: all]"
+)
+@click.option(
+    "--readers",
+    default="apart",
+    show_default=True,
+    type=click.Choice(["apart", "merged"]),
+    help="apart: a case a reading; merged: a case a film, with the gaze of all its readers.",
+)
+@click.option(
+    "--certainty",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 5),
+    help="From when on a finding counts: 1 unlikely, 2 less likely, 3 possible, 4 probable, 5 above 90 %.",
+)
+def reflacx(gaze: Path, images: Path, phases: tuple[int, ...], readers: str, certainty: int) -> Source:
+    """REFLACX 1.0.0 from PhysioNet, with MIMIC-CXR's films, DICOM or JPG.
+
+    Findings become the classes normal, chf and pneumonia, or none of them.
+
+    \b
+    Example:
+      egaze prepare reflacx --gaze reflacx-1.0.0 --images mimic-cxr-2.0.0 --phase 3 --out study
+    """
+    return Reflacx(gaze, images, phases=phases or (1, 2, 3), readers=readers, certainty=certainty)
 
 
 @command.command("table")
@@ -97,16 +153,40 @@ def table(cases: Path, fixations: Path | None, classes: str | None) -> Source:
 
 
 @command.result_callback()
-def prepare(sources: list[Source], *, out: Path, workers: int | None, **options: Any) -> None:
+def prepare(sources: list[Source], *, out: Path, workers: int | None, strict: bool, **options: Any) -> None:
     from egaze.study import prepare_study
 
     with progress.bar("reading films") as update:
-        study = prepare_study(sources, out, workers=workers or os.cpu_count() or 1, progress=update, **options)
+        study = prepare_study(
+            sources,
+            out,
+            workers=workers or os.cpu_count() or 1,
+            progress=update,
+            say=_say,
+            strict=strict,
+            on_left_out=partial(_list_left_out, strict=strict),
+            **options,
+        )
     counts = study.manifest["counts"]
     click.echo(
         f"{out}: {counts['cases']} cases of {counts['patients']} patients, {counts['with_label']} with a label, "
-        f"{counts['with_gaze']} with gaze ({counts['fixations']} fixations)"
+        f"{counts['with_gaze']} with gaze ({counts['fixations']} fixations), {counts['regions']} regions, "
+        f"{counts['phrases']} phrases"
     )
     for source in study.manifest["sources"]:
         for reason, count in source["hygiene"].items():
             click.echo(f"  {source['key']}: {reason.replace('_', ' ')}: {count}")
+
+
+def _say(text: str) -> None:
+    click.echo(f"egaze: {text}", err=True)
+
+
+def _list_left_out(left_out: Sequence[LeftOut], *, strict: bool) -> None:
+    """The paths are for who has to mend the films; they stay on the terminal and are written nowhere."""
+    _say(f"{len(left_out)} cases {'have' if strict else 'are left out, which have'} films that cannot be read:")
+    for item in left_out[:SHOWN_LEFT_OUT]:
+        click.echo(f"  {item.case_id}: {item.message}", err=True)
+    if (more := len(left_out) - SHOWN_LEFT_OUT) > 0:
+        where = "" if strict else "; the study's study.json lists all, without paths"
+        click.echo(f"  and {more} more{where}", err=True)
