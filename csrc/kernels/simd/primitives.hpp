@@ -107,7 +107,7 @@ struct Primitives {
   // out[x] = the mean of a 2x2 square of two rows, for (width + 1) / 2 squares; beyond the width is black.
   void (*halve)(const std::uint16_t* upper, const std::uint16_t* lower, std::size_t width, std::uint16_t* out);
 
-  // values = clamp(gain * values + bias, 0, 1) to the power of gamma, relative error below 3e-6 + 1e-6 * gamma.
+  // values = clamp(gain * values + bias, 0, 1) to the power of gamma, relative error below 3e-6 * (1 + gamma).
   // Values up to 1e-30 become 0.
   void (*expose)(float* values, std::size_t count, float gain, float bias, float gamma);
 
