@@ -15,7 +15,8 @@ namespace {
 
 // A Gaussian whose x and y correlate less than this is rasterized as if they did not.
 constexpr float kNegligibleCorrelation = 1e-4f;
-constexpr std::size_t kMaxFilmPixels = std::size_t{1} << 30;
+// Up to here float32 places a point to some hundredths of a pixel.
+constexpr std::size_t kMaxSidePx = std::size_t{1} << 15;
 
 double determinant(const Affine& map) {
   return static_cast<double>(map.xx) * map.yy - static_cast<double>(map.xy) * map.yx;
@@ -23,8 +24,8 @@ double determinant(const Affine& map) {
 
 void check(const FilmStack& films, std::span<const Sample> samples) {
   const auto fail = [](const std::string& what) { throw Error(ErrorCode::invalid_argument, what); };
-  if (films.height < 2 || films.width < 2 || films.height > kMaxFilmPixels / films.width) {
-    fail("films must have sides of at least 2 and 2^30 pixels at most, got " + std::to_string(films.height) + "x" +
+  if (std::min(films.height, films.width) < 2 || std::max(films.height, films.width) > kMaxSidePx) {
+    fail("films must have sides of 2 to 32768 pixels, got " + std::to_string(films.height) + "x" +
          std::to_string(films.width));
   }
   for (std::size_t i = 0; i < samples.size(); ++i) {

@@ -77,7 +77,7 @@ void test_what_is_refused() {
   sample = {};
   sample.intensity.gamma = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS(egaze::Error, "gamma", run(stack, sample));
-  CHECK_THROWS(egaze::Error, "sides of at least 2", run({pixels.data(), 2, 1, kSide}, {}));
+  CHECK_THROWS(egaze::Error, "sides of 2 to 32768", run({pixels.data(), 2, 1, kSide}, {}));
 }
 
 }  // namespace

@@ -271,7 +271,7 @@ FILMS = np.zeros((2, 8, 8), np.uint16)
         ({"images": np.zeros((1, 1, 8, 9), np.float32)}, ValueError, "the same for images and heatmaps"),
         ({"heatmaps": np.zeros((2, 1, 8, 8), np.float32)}, ValueError, r"heatmaps must have shape"),
         ({"films": FILMS.astype(np.float32)}, TypeError, "incompatible function arguments"),
-        ({"films": FILMS[:, :1].copy()}, ValueError, "films must have sides of at least 2 .* got 1x8"),
+        ({"films": FILMS[:, :1].copy()}, ValueError, "films must have sides of 2 to 32768 pixels, got 1x8"),
         ({"kernel": "scipy"}, ValueError, "tilted Gaussians need kernel 'sampled'"),
         ({"boundary": "reflect"}, ValueError, "tilted Gaussians need kernel 'sampled' and boundary 'clip'"),
         ({"truncate": 0.0}, ValueError, "truncate must be a positive number"),

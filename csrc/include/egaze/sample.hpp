@@ -13,8 +13,8 @@ namespace egaze {
 struct FilmStack {
   const std::uint16_t* pixels = nullptr;
   std::size_t count = 0;
-  std::size_t height = 0;  // at least 2, and at most 2^30 pixels a film
-  std::size_t width = 0;   // at least 2
+  std::size_t height = 0;  // 2 to 32768
+  std::size_t width = 0;   // 2 to 32768
 };
 
 // An affine map from output pixels to film pixels: x_film = xx * x + xy * y + x0, y_film = yx * x + yy * y + y0.
