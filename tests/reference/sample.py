@@ -52,7 +52,7 @@ def noise(pixels, key):
     low, high = key & mask, key >> 32
     numbers = []
     for pixel in pixels:
-        word = (pixel * 0x9E3779B9 & mask) ^ low
+        word = pixel ^ low
         word = ((word ^ (word >> 16)) * 0x7FEB352D & mask) ^ high
         word = (word ^ (word >> 15)) * 0x846CA68B & mask
         one = word ^ (word >> 16)
