@@ -125,7 +125,7 @@ def test_equalize_turns_monochrome1_round(tmp_path):
         ({"BitsAllocated": 32, "BitsStored": 32}, "32 of 32 bits stored"),
         ({"WindowCenter": 5, "WindowWidth": 0}, "window width 0"),
         ({"WindowCenter": 5, "WindowWidth": 5, "VOILUTFunction": "CUBIC"}, "unknown VOI LUT Function 'CUBIC'"),
-        ({"Rows": 400}, "cannot decode the film"),
+        ({"Rows": 400}, "Pixel Data is truncated: 240 bytes for 400x10 pixels"),
     ],
 )
 def test_films_that_cannot_be_read_say_why_and_name_nobody(tmp_path, elements, message):
@@ -139,7 +139,7 @@ def test_films_that_cannot_be_read_say_why_and_name_nobody(tmp_path, elements, m
 def test_truncated_and_empty(tmp_path):
     path = write(tmp_path / "cut.dcm")
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(FilmError, match="cannot decode the film|not a readable"):
+    with pytest.raises(FilmError, match="Pixel Data is truncated: 140 bytes for 12x10 pixels"):
         read_radiograph(path)
     (tmp_path / "empty.dcm").write_bytes(bytes(128) + b"DICM")
     with pytest.raises(FilmError, match=r"empty\.dcm"):
