@@ -1,43 +1,21 @@
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, RLELossless, generate_uid
+from imaging.dicom_films import STORED, voi_lut, write_dicom
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from egaze import read_radiograph
 from egaze.errors import FilmError
 
-STORED = (np.arange(12 * 10).reshape(12, 10) * 34).astype(np.uint16)  # 0 to 4046 of 12 bits
-
-
-def write(path, stored=STORED, *, syntax=ExplicitVRLittleEndian, **elements):
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = DigitalXRayImageStorageForPresentation
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
-    dataset.PatientName, dataset.PatientID = "Secret^Name", "secret-id"
-    dataset.Rows, dataset.Columns = stored.shape
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
-    dataset.PixelRepresentation = int(stored.dtype.kind == "i")
-    dataset.PixelData = stored.tobytes()
-    for name, value in elements.items():
-        setattr(dataset, name, value)
-    if syntax != ExplicitVRLittleEndian:
-        dataset.compress(syntax)
-    dataset.save_as(path, enforce_file_format=True)
-    return path
-
 
 def test_without_a_window_the_film_s_own_range(tmp_path):
-    film = read_radiograph(write(tmp_path / "a.dcm"))
+    film = read_radiograph(write_dicom(tmp_path / "a.dcm"))
     np.testing.assert_allclose(film.pixels, STORED / 4046.0, atol=1e-6)
     assert film.presentation.voi is None and not film.presentation.inverted
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
 def test_linear_window_then_inversion(tmp_path, syntax):
-    path = write(
+    path = write_dicom(
         tmp_path / "a.dcm",
         syntax=syntax,
         WindowCenter=2000,
@@ -53,7 +31,7 @@ def test_linear_window_then_inversion(tmp_path, syntax):
 
 @pytest.mark.parametrize("function", ["LINEAR_EXACT", "SIGMOID"])
 def test_other_window_functions_take_the_first_window(tmp_path, function):
-    path = write(tmp_path / "a.dcm", WindowCenter=[2000, 1], WindowWidth=[1000, 2], VOILUTFunction=function)
+    path = write_dicom(tmp_path / "a.dcm", WindowCenter=[2000, 1], WindowWidth=[1000, 2], VOILUTFunction=function)
     if function == "SIGMOID":
         expected = 1 / (1 + np.exp(-4 * (STORED - 2000.0) / 1000))
     else:
@@ -63,7 +41,7 @@ def test_other_window_functions_take_the_first_window(tmp_path, function):
 
 def test_modality_comes_before_the_window(tmp_path):
     signed = STORED.astype(np.int16) - 2048
-    path = write(
+    path = write_dicom(
         tmp_path / "a.dcm",
         signed,
         RescaleSlope=-2,
@@ -78,10 +56,8 @@ def test_modality_comes_before_the_window(tmp_path):
 
 
 def test_voi_lut_goes_before_a_window(tmp_path):
-    item = Dataset()
-    item.add_new("LUTDescriptor", "US", [4096, 0, 10])
-    item.add_new("LUTData", "US", [int(1023 * (i / 4095) ** 2) for i in range(4096)])
-    path = write(tmp_path / "a.dcm", VOILUTSequence=[item], WindowCenter=1, WindowWidth=2)
+    item = voi_lut([int(1023 * (i / 4095) ** 2) for i in range(4096)], bits=10)
+    path = write_dicom(tmp_path / "a.dcm", VOILUTSequence=[item], WindowCenter=1, WindowWidth=2)
     film = read_radiograph(path)
     np.testing.assert_allclose(film.pixels, (STORED / 4095.0) ** 2, atol=1e-3)
     assert film.presentation.voi == "VOI LUT"
@@ -90,7 +66,7 @@ def test_voi_lut_goes_before_a_window(tmp_path):
 def test_padding_is_black_and_does_not_stretch_the_range(tmp_path):
     stored = STORED.copy()
     stored[0] = 4095
-    path = write(
+    path = write_dicom(
         tmp_path / "a.dcm",
         stored,
         PixelPaddingValue=4095,
@@ -103,13 +79,13 @@ def test_padding_is_black_and_does_not_stretch_the_range(tmp_path):
 
 
 def test_raw_max_ignores_window_and_sense(tmp_path):
-    path = write(tmp_path / "a.dcm", WindowCenter=2000, WindowWidth=10, PhotometricInterpretation="MONOCHROME1")
+    path = write_dicom(tmp_path / "a.dcm", WindowCenter=2000, WindowWidth=10, PhotometricInterpretation="MONOCHROME1")
     film = read_radiograph(path, presentation="raw-max")
     np.testing.assert_allclose(film.pixels, STORED / 4046.0, atol=1e-6)
 
 
 def test_equalize_turns_monochrome1_round(tmp_path):
-    path = write(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1", WindowCenter=1, WindowWidth=2)
+    path = write_dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1", WindowCenter=1, WindowWidth=2)
     pixels = read_radiograph(path, presentation="equalize").pixels
     assert pixels[0, 0] == 1.0 and pixels[-1, -1] == 0.0
     assert (np.diff(pixels.ravel()) <= 0).all()
@@ -129,7 +105,7 @@ def test_equalize_turns_monochrome1_round(tmp_path):
     ],
 )
 def test_films_that_cannot_be_read_say_why_and_name_nobody(tmp_path, elements, message):
-    path = write(tmp_path / "bad.dcm", **elements)
+    path = write_dicom(tmp_path / "bad.dcm", **elements)
     with pytest.raises(FilmError, match=message) as caught:
         read_radiograph(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
@@ -137,7 +113,7 @@ def test_films_that_cannot_be_read_say_why_and_name_nobody(tmp_path, elements, m
 
 
 def test_truncated_and_empty(tmp_path):
-    path = write(tmp_path / "cut.dcm")
+    path = write_dicom(tmp_path / "cut.dcm")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(FilmError, match="Pixel Data is truncated: 140 bytes for 12x10 pixels"):
         read_radiograph(path)
