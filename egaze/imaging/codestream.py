@@ -13,6 +13,9 @@ _SOI, _EOI, _SOS, _DHT, _JPG, _DAC = 0xD8, 0xD9, 0xDA, 0xC4, 0xC8, 0xCC
 _SOF_55 = 0xF7  # JPEG-LS
 _APP0, _APP14, _APP15, _COM = 0xE0, 0xEE, 0xEF, 0xFE
 
+#: What may follow the end of an image: padding of the fragment.
+_MAX_TRAILING_BYTES = 1024
+
 #: Each scan is a pass over the whole image, however few bytes it takes. Encoders make ten.
 _MAX_SCANS = 100
 _MAX_SEGMENTS = 100_000
@@ -38,7 +41,9 @@ class Frame:
 
 
 def jpeg_frame(data: bytes) -> Frame:
-    """The frame header (T.81 B.2.2, T.87 C.2.2) of JPEG or JPEG-LS."""
+    """The frame header (T.81 B.2.2, T.87 C.2.2) of JPEG or JPEG-LS, which decoders make up the end of when cut."""
+    if data.rfind(b"\xff\xd9", -_MAX_TRAILING_BYTES) < 0:
+        raise CodestreamError(f"truncated JPEG: no end of the image in {len(data)} bytes")
     if data.count(b"\xff\xda") > _MAX_SCANS:
         raise CodestreamError(f"JPEG of more than {_MAX_SCANS} scans")
     headers = [

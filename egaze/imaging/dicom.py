@@ -123,7 +123,8 @@ def _look_up(item: Header, name: str, signed: bool, *, to_unit: bool) -> Transfo
         raise FilmError(f"{item.path}: {name} of {bits} bits, expected 1 to 16")
     vr = item[_LUT_DESCRIPTOR].vr
     first = _number(descriptor[1], vr == b"SS" or (vr != b"US" and signed))
-    table = np.frombuffer(item.value(_LUT_DATA)[: 2 * entries].ljust(2, b"\0"), "<u2" if item.little else ">u2")
+    data = item.value(_LUT_DATA)[: 2 * entries]
+    table = np.frombuffer(data, "<u2" if item.little else ">u2", count=len(data) // 2)
     if bits <= 8 and len(table) == (entries + 1) // 2 < entries:
         # Two entries in a word, the first in its low byte.
         table = table.astype("<u2").view(np.uint8)

@@ -182,6 +182,8 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
             f"{header.path}: {name} of {coded.height}x{coded.width} pixels, {coded.components} samples of {coded.bits} "
             f"bits, expected {shape[0]}x{shape[1]}, one of at most {layout.allocated}"
         )
+    if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and coded.bits not in (8, 12):
+        raise FilmError(f"{header.path}: {name} of {coded.bits} bits, expected 8 or 12")
     if syntax not in JPEG2000TransferSyntaxes:
         frame = without_metadata(frame)
     plugins, package = _DECODERS[syntax]
@@ -189,7 +191,7 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
     plugin = next((plugin for plugin in plugins if plugin in decoder.available_plugins), None)
     if plugin is None:
         raise FilmError(f"{header.path}: {name} needs a decoder that is not installed: `pip install {package}`")
-    if syntax == JPEGExtended12Bit and coded.bits > 8:
+    if syntax == JPEGExtended12Bit and coded.bits == 12:
         return Image(_extended_12_bit(frame, shape), layout, layout.stored)
     words, _ = decoder.as_array(
         BytesIO(encapsulate([frame], has_bot=False)),
