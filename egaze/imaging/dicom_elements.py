@@ -29,7 +29,7 @@ _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _TRANSFER_SYNTAX = 0x00020010
 
 _META_BEGIN = 132
-_MAX_ELEMENTS = 1_000_000
+_MAX_ELEMENTS = 250_000
 _MAX_NUMBERS_BYTES = 1 << 12
 _DECIMAL = re.compile(r"[+-]?(\d{1,64}\.?\d{0,64}|\.\d{1,64})([eE][+-]?\d{1,3})?", re.ASCII)
 _CODE = re.compile(r"[A-Z0-9_ ]{0,16}")

@@ -21,7 +21,7 @@ from egaze.imaging.radiograph import StoredFilm
 _SIXTEEN_BIT_MODES = {"I;16", "I;16B", "I;16L", "I"}
 
 _PNG_SIGNATURE_BYTES = 8
-_MAX_PNG_CHUNKS = 1_000_000
+_MAX_PNG_CHUNKS = 250_000
 #: The chunks that an image is made of; the others hold text, profiles, animations.
 _PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 #: Deflate turns one byte into at most 1,032, and a bit is the least pixel.

@@ -69,15 +69,15 @@ def _content(path: Path) -> bytes:
     """The file's bytes, once it is known to be a file and not too large for a film."""
     limit = max_film_bytes()
     try:
-        # Opening a pipe would wait for its writer.
-        if not stat.S_ISREG(path.stat().st_mode):
+        # Asked before it is opened: a pipe would wait for its writer.
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise FilmError(f"{path}: is not a file")
-        with path.open("rb", buffering=0) as file:
-            content = file.read(limit + 1) if path.stat().st_size > limit else file.read()
+        if status.st_size > limit:
+            raise FilmError(f"{path}: is larger than any film ({status.st_size} of at most {limit} bytes)")
+        with path.open("rb") as file:
+            return file.read(status.st_size)
     except OSError as error:
         raise FilmError(f"{path}: cannot open the film: {error.strerror}") from error
-    except ValueError as error:
+    except ValueError as error:  # a NUL in the path
         raise FilmError(f"{str(path)!r}: cannot open the film: {error}") from error
-    if len(content) > limit:
-        raise FilmError(f"{path}: is larger than any film ({limit} bytes)")
-    return content

