@@ -10,6 +10,7 @@
 #include <dcmtk/oflog/oflog.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <mutex>
 
@@ -201,8 +202,14 @@ class Film {
   std::optional<double> decimal(const DcmTagKey& tag) {
     DcmElement* element = nullptr;
     if (dataset().findAndGetElement(tag, element).bad() || element->getLength() == 0) return std::nullopt;
+    OFString text;
     double value = 0.0;
-    if (element->getFloat64(value, 0).bad() || !std::isfinite(value)) {
+    if (element->getOFString(text, 0).bad()) fail(std::string("damaged ") + DcmTag(tag).getTagName());
+    const std::string padded = text.c_str();
+    const std::size_t first = std::min(padded.find_first_not_of(" +"), padded.size());
+    const char *begin = padded.data() + first, *end = padded.data() + padded.find_last_not_of(' ') + 1;
+    const auto result = std::from_chars(begin, end, value);
+    if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value)) {
       fail(std::string(DcmTag(tag).getTagName()) + " is no decimal number");
     }
     if (value != 0.0 && !(std::abs(value) >= 1e-30 && std::abs(value) <= 1e30)) {
@@ -307,7 +314,8 @@ Radiograph read_dicom(const std::string& path, Presentation presentation) {
   register_codecs_once();
   check_file_bytes(path);
   Film film(path);
-  const DicomGrayscale grayscale = film.grayscale(presentation);
+  const DicomGrayscale grayscale =
+      presentation == Presentation::raw_max ? DicomGrayscale{} : film.grayscale(presentation);
   return present_dicom(film.stored(), grayscale, presentation);
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pydicom
+from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -25,7 +28,8 @@ STORED = (np.arange(12 * 10).reshape(12, 10) * 34).astype(np.uint16)  # 0 to 404
 
 _NATIVE = {ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian}
 #: pydicom has no encoder for these.
-_BY_GDCM = {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1}
+_BY_GDCM = {JPEGLossless, JPEGLosslessSV1}
+_BY_PILLOW = {JPEGBaseline8Bit, JPEGExtended12Bit}
 
 #: Identity that no message, log record or result may hold.
 IDENTITY = {
@@ -67,7 +71,11 @@ def write_dicom(path: Path, stored=STORED, *, syntax=ExplicitVRLittleEndian, bit
     meta.TransferSyntaxUID = syntax if syntax in _NATIVE else ExplicitVRLittleEndian
     if syntax == ExplicitVRBigEndian and stored.dtype.itemsize == 2:
         dataset.PixelData = stored.byteswap().tobytes()
-    if syntax not in _NATIVE | _BY_GDCM:
+    if syntax in _BY_PILLOW:
+        coded = BytesIO()
+        Image.fromarray(stored).save(coded, format="JPEG", quality=95)
+        dataset.PixelData, meta.TransferSyntaxUID = encapsulate([coded.getvalue()]), syntax
+    elif syntax not in _NATIVE | _BY_GDCM:
         dataset.compress(UID(syntax), generate_instance_uid=False, **_encoding_options(syntax))
     pydicom.dcmwrite(
         path,
