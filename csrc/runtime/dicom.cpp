@@ -208,6 +208,7 @@ class Film {
     const std::string padded = text.c_str();
     const std::size_t first = std::min(padded.find_first_not_of(" +"), padded.size());
     const char *begin = padded.data() + first, *end = padded.data() + padded.find_last_not_of(' ') + 1;
+    if (begin >= end) return std::nullopt;
     const auto result = std::from_chars(begin, end, value);
     if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value)) {
       fail(std::string(DcmTag(tag).getTagName()) + " is no decimal number");

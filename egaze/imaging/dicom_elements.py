@@ -91,10 +91,9 @@ class Header:
 
     def decimal(self, tag: int) -> float | None:
         """The first of the element's decimal numbers, or None without a value."""
-        text = self._text(tag)
-        if not text:
+        first = self._text(tag).split("\\", 1)[0].strip()
+        if not first:
             return None
-        first = text.split("\\", 1)[0].strip()
         if not _DECIMAL.fullmatch(first):
             raise self.fail(tag, "is no decimal number")
         number = float(first)

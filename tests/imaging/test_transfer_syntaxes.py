@@ -23,7 +23,7 @@ from pydicom.uid import (
 )
 
 from egaze.errors import FilmError
-from egaze.imaging import read_film, read_radiograph
+from egaze.imaging import dicom_pixels, read_film, read_radiograph
 
 NATIVE = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
 LOSSLESS = [*NATIVE, RLELossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless]
@@ -88,6 +88,20 @@ def test_stored_bits_anywhere_in_the_word(tmp_path, syntax, signed):
         WindowCenter=0, WindowWidth=10000, VOILUTFunction="LINEAR_EXACT",
     )  # fmt: skip
     np.testing.assert_allclose(read_radiograph(path).pixels, values / 10000 + 0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("decoder", ["pyjpegls", "gdcm"])
+@pytest.mark.parametrize(
+    ("syntax", "signed"),
+    [(JPEGLSLossless, False), (JPEGLSLossless, True), (JPEGLSNearLossless, False)],  # of these has pydicom an encoder
+    ids=["lossless", "lossless-signed", "near-lossless"],
+)
+def test_jpeg_ls_by_either_decoder(tmp_path, monkeypatch, decoder, syntax, signed):
+    monkeypatch.setitem(dicom_pixels._DECODERS, syntax, ((decoder,), ""))
+    values = SMOOTH.astype(np.int16) - 2048 if signed else SMOOTH.astype(np.uint16)
+    options = {"WindowCenter": 0, "WindowWidth": 9000, "VOILUTFunction": "LINEAR_EXACT"}
+    film = read_radiograph(write_dicom(tmp_path / "a.dcm", values, syntax=syntax, **options))
+    np.testing.assert_allclose(film.pixels, values / 9000 + 0.5, atol=3.01 / 9000)
 
 
 def test_extended_jpeg_of_12_bits():
