@@ -9,9 +9,14 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_SOI, _EOI, _SOS, _DHT, _JPG, _DAC = 0xD8, 0xD9, 0xDA, 0xC4, 0xC8, 0xCC
+_SOS, _DHT, _JPG, _DAC = 0xDA, 0xC4, 0xC8, 0xCC
 _SOF_55 = 0xF7  # JPEG-LS
-_APP0, _APP14, _APP15, _COM = 0xE0, 0xEE, 0xEF, 0xFE
+_METADATA = {*range(0xE0, 0xF0), 0xFE}
+#: Tables, frame and scan headers: those after which a length comes, and no others.
+_KNOWN = {*range(0xC0, 0xD0), *range(0xDA, 0xE0), _SOF_55, 0xF8} | _METADATA
+
+#: JFIF's and Adobe's application data, which say what a picture's colours mean.
+COLOUR_MARKERS = (0xE0, 0xEE)
 
 #: What may follow the end of an image: padding of the fragment.
 _MAX_TRAILING_BYTES = 1024
@@ -57,18 +62,20 @@ def jpeg_frame(data: bytes) -> Frame:
     return Frame(height, width, components, bits)
 
 
-def without_metadata(data: bytes) -> bytes:
-    """A JPEG file without comments and application data, but for those that say what its colours mean."""
+def without_metadata(data: bytes, *, keep: tuple[int, ...] = ()) -> bytes:
+    """A JPEG codestream without comments and application data, but for the markers in `keep`."""
     kept = [data[:2]]
     end = 2
     for marker, begin, end in _segments(data):
-        if marker != _COM and (marker in (_APP0, _APP14) or not _APP0 < marker <= _APP15):
+        if marker in keep or marker not in _METADATA:
             kept.append(data[begin:end])
     return b"".join(kept) + data[end:]
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(marker, begin, end) of each marker segment up to the first scan's header."""
+    if not data.startswith(b"\xff\xd8"):
+        raise CodestreamError("JPEG without its first marker")
     at = 2
     for _ in range(_MAX_SEGMENTS):
         if at + 4 > len(data) or data[at] != 0xFF:
@@ -77,8 +84,8 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         if marker == 0xFF:  # fill bytes
             at += 1
             continue
-        if marker in (0x01, _SOI, _EOI) or 0xD0 <= marker <= 0xD7:
-            raise CodestreamError("damaged JPEG markers")
+        if marker not in _KNOWN:
+            raise CodestreamError(f"damaged JPEG markers (0x{marker:02x})")
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if end < at + 4 or end > len(data):
             raise CodestreamError("truncated JPEG markers")

@@ -119,7 +119,6 @@ if __name__ == "__main__":
         own = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
         options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
         corpus = [*own, str(seeds)] if own else [str(seeds)]
-        atheris.Setup(
-            [sys.argv[0], "-max_len=65536", "-timeout=20", "-rss_limit_mb=4096", *options, *corpus], read_bytes
-        )
+        arguments = [sys.argv[0], "-max_len=65536", "-timeout=20", "-rss_limit_mb=4096", *options, *corpus]
+        atheris.Setup(arguments, read_bytes, custom_mutator=mutate)
         atheris.Fuzz()
