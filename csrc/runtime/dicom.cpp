@@ -75,7 +75,7 @@ class Film {
     width_ = uint16(DCM_Columns);
     check_pixel_count(path_, height_, width_);
     if (const double frames = decimal(DCM_NumberOfFrames).value_or(1.0); frames != 1.0) {
-      fail(std::to_string(static_cast<long long>(frames)) + " frames, expected one film");
+      fail(std::to_string(static_cast<long long>(std::clamp(frames, -1e15, 1e15))) + " frames, expected one film");
     }
     const std::string photometric = text(DCM_PhotometricInterpretation);
     monochrome1_ = photometric == "MONOCHROME1";

@@ -34,10 +34,10 @@ ROWS, COLUMNS, FRAMES, SAMPLES = 0x00280010, 0x00280011, 0x00280008, 0x00280002
 ALLOCATED, STORED, HIGH_BIT, SIGNED, PHOTOMETRIC = 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280004
 
 _NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian}
-#: pydicom's names of decoders, the one to try first; what pip installs where none is there.
+#: pydicom's names of decoders, the preferred first, and what to install where none is there.
 _DECODERS: dict[str, tuple[tuple[str, ...], str]] = {
     JPEGBaseline8Bit: (("pillow", "gdcm"), "pillow"),
-    JPEGExtended12Bit: (("pillow", "gdcm"), "python-gdcm"),
+    JPEGExtended12Bit: (("pillow", "gdcm"), "pillow"),
     JPEGLossless: (("gdcm", "pylibjpeg"), "python-gdcm"),
     JPEGLosslessSV1: (("gdcm", "pylibjpeg"), "python-gdcm"),
     **dict.fromkeys(JPEGLSTransferSyntaxes, (("pyjpegls", "gdcm"), "python-gdcm")),
@@ -186,12 +186,13 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
         raise FilmError(f"{header.path}: {name} of {coded.bits} bits, expected 8 or 12")
     if syntax not in JPEG2000TransferSyntaxes:
         frame = without_metadata(frame)
-    plugins, package = _DECODERS[syntax]
+    twelve_bits = syntax == JPEGExtended12Bit and coded.bits == 12
+    plugins, package = (("gdcm",), "python-gdcm") if twelve_bits else _DECODERS[syntax]
     decoder = get_decoder(UID(syntax))
     plugin = next((plugin for plugin in plugins if plugin in decoder.available_plugins), None)
     if plugin is None:
         raise FilmError(f"{header.path}: {name} needs a decoder that is not installed: `pip install {package}`")
-    if syntax == JPEGExtended12Bit and coded.bits == 12:
+    if twelve_bits:
         return Image(_extended_12_bit(frame, shape), layout, layout.stored)
     words, _ = decoder.as_array(
         BytesIO(encapsulate([frame], has_bot=False)),

@@ -56,12 +56,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-def assert_parity(runner: Path, models: dict[str, Path], film: Path, presentation: str, atol: float = 0.0) -> None:
+def run(runner: Path, model: Path, *films: Path) -> list[dict[str, str]]:
+    """What egaze-run says of each film, in order."""
+    out = films[0].parent / model.stem
+    done = subprocess.run([runner, model, *films, "--out", out], capture_output=True, text=True, timeout=120)
+    return json.loads(done.stdout)["predictions"]
+
+
+def assert_same(result: dict[str, str], film: Path, presentation: str, atol: float = 0.0) -> None:
     """Equal pixels, or both sides refuse the film."""
-    done = subprocess.run(
-        [runner, models[presentation], film, "--out", film.parent], capture_output=True, text=True, timeout=120
-    )
-    (result,) = json.loads(done.stdout)["predictions"]
     try:
         pixels = read_radiograph(film, presentation=presentation).pixels
     except FilmError:
@@ -69,6 +72,11 @@ def assert_parity(runner: Path, models: dict[str, Path], film: Path, presentatio
         return
     assert "error" not in result, result["error"]
     np.testing.assert_allclose(np.load(result["heatmap_npy"]), pixels, rtol=0, atol=atol)
+
+
+def assert_parity(runner: Path, models: dict[str, Path], film: Path, presentation: str, atol: float = 0.0) -> None:
+    (result,) = run(runner, models[presentation], film)
+    assert_same(result, film, presentation, atol)
 
 
 def requires(formats: dict[str, str], kind: str) -> None:
@@ -215,12 +223,22 @@ DICOM_FILMS = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def dicom_results(runner, formats, models, tmp_path_factory):
+    """Each of DICOM_FILMS, and by presentation what egaze-run says of it, from one run each."""
+    requires(formats, "dicom")
+    folder = tmp_path_factory.mktemp("dicom")
+    films = {name: dicom(folder / f"{name}.dcm", **fields) for name, fields in DICOM_FILMS.items()}
+    return films, {
+        policy: dict(zip(films, run(runner, models[policy], *films.values()), strict=True)) for policy in PRESENTATIONS
+    }
+
+
 @pytest.mark.parametrize("presentation", PRESENTATIONS)
 @pytest.mark.parametrize("name", DICOM_FILMS)
-def test_dicom(runner, formats, models, tmp_path, name, presentation):
-    requires(formats, "dicom")
-    film = dicom(tmp_path / "film.dcm", **DICOM_FILMS[name])
-    assert_parity(runner, models, film, presentation)
+def test_dicom(dicom_results, name, presentation):
+    films, results = dicom_results
+    assert_same(results[presentation][name], films[name], presentation)
 
 
 @pytest.mark.parametrize(
@@ -247,11 +265,8 @@ def test_dicom_codings(runner, formats, models, tmp_path, syntax):
 def test_extended_jpeg_of_12_bits(runner, formats, models, tmp_path):
     requires(formats, "dicom")
     # Python's decoder is GDCM here, C++'s DCMTK: on the model's small canvas they differ by less than a grey value.
-    film = shutil.copy(Path(pydicom.__file__).parent / "data" / "test_files" / "JPGExtended.dcm", tmp_path)
-    done = subprocess.run(
-        [runner, models["raw-max"], film, "--out", tmp_path], capture_output=True, text=True, timeout=120
-    )
-    (result,) = json.loads(done.stdout)["predictions"]
+    film = Path(shutil.copy(Path(pydicom.__file__).parent / "data" / "test_files" / "JPGExtended.dcm", tmp_path))
+    (result,) = run(runner, models["raw-max"], film)
     stored = read_film(film, presentation="raw-max")
     expected = stored.place(FitGeometry.of(stored.shape, SHAPE, "stretch"))
     np.testing.assert_allclose(np.load(result["heatmap_npy"]), expected, atol=1 / 264)
