@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +24,16 @@ def arguments(description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="under 50 s on two processors; writes nothing")
     return parser.parse_args()
+
+
+def one_thread_for_rivals() -> None:
+    """Start this program again with the rivals' libraries at one thread, and with the kernels that they choose
+    themselves: they read the environment when they are loaded."""
+    wanted = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    for forced in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+        wanted.pop(forced, None)
+    if wanted != dict(os.environ):
+        os.execve(sys.executable, [sys.executable, *sys.argv], wanted)
 
 
 def timed(function: Callable[[], Any], *, repeats: int, warmup: int = 1, at_least_s: float = 0.002) -> dict[str, float]:

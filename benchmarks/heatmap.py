@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from harness import arguments, finish, rounded, timed
+from harness import arguments, finish, one_thread_for_rivals, rounded, timed
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
@@ -56,7 +56,7 @@ def full(quick: bool) -> dict[str, Any]:
         "error_of_max": error,
         "ours": timed(ours, repeats=9 if quick else 31),
         "ours_two_threads": timed(lambda: ours(2), repeats=9 if quick else 31),
-        "scipy": timed(theirs, repeats=1 if quick else 5, warmup=0),
+        "scipy": timed(theirs, repeats=1 if quick else 5),
     }
 
 
@@ -121,7 +121,7 @@ def egd(quick: bool) -> dict[str, Any]:
     return {
         "error_grey_levels": error,
         "ours": timed(ours, repeats=5 if quick else 21),
-        "reference": timed(lambda: egd_reference(fixations, FULL, 224), repeats=1 if quick else 5, warmup=0),
+        "reference": timed(lambda: egd_reference(fixations, FULL, 224), repeats=1 if quick else 5),
     }
 
 
@@ -161,12 +161,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    import os
-
-    if os.environ.get("OMP_NUM_THREADS") != "1":
-        # NumPy's and scipy's libraries read their thread count when they are loaded.
-        os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-        import sys
-
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+    one_thread_for_rivals()
     main()

@@ -19,7 +19,9 @@ ROWS = {
     },
     "resize": {
         "area_vs_opencv": "3056x2544 uint16 to 224x224, area: OpenCV `INTER_AREA`",
-        "area_vs_pillow": "the same of float32: Pillow `BOX`",
+        "area_vs_pillow": "the same: Pillow `BOX`",
+        "area_vs_torch": "the same: torch `interpolate(antialias=True)` of the film as float32",
+        "area_float_vs_pillow": "area of the film as float32: Pillow `BOX`",
         "bilinear_vs_torch": "antialiased bilinear of float32: torch `interpolate(antialias=True)`",
         "bilinear_vs_pillow": "the same: Pillow `BILINEAR`",
     },
@@ -35,7 +37,7 @@ def table() -> str:
     lines = ["| against, one thread each | times as fast |", "|---|---|"]
     for name, rows in ROWS.items():
         headline = read(name)["headline"]
-        lines += [f"| {text} | {headline[key]:,.0f} |" for key, text in rows.items()]
+        lines += [f"| {text} | {_digits(headline[key])} |" for key, text in rows.items()]
     resize, machine = read("resize"), read("heatmap")["machine"]
     share = resize["headline"]["area_over_memcpy"]
     versions = {**machine["versions"], **resize["machine"]["versions"]}
@@ -48,6 +50,11 @@ def table() -> str:
             f"{machine['processor']} ({machine['simd']}); {said}.",
         ]
     )
+
+
+def _digits(ratio: float) -> str:
+    """Two digits for small ratios: 5 and 5.4 differ."""
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
 
 def with_table(readme: str) -> str:

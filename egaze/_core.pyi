@@ -51,6 +51,8 @@ def resize(
     out_dtype: DTypeLike,
     scale: float,
     shift: float,
+    table: NDArray[np.float32] | None,
+    table_first: int,
     threads: int,
 ) -> NDArray[np.generic]: ...
 def fit_rectangle(

@@ -14,7 +14,7 @@ LAYERS = [
     {"gaze", "imaging", "evaluation"},
     {"sources"},
     {"study"},
-    {"loading"},
+    {"loading", "pictures"},
     {"models"},
     {"training"},
     {"assessment", "deploy"},
@@ -23,7 +23,7 @@ LAYERS = [
     {"cli"},
 ]
 # Heatmaps, films, tables and metrics are of use where torch is not installed.
-WITHOUT_TORCH = {"errors", "atomic", "gaze", "imaging", "evaluation", "sources", "study"}
+WITHOUT_TORCH = {"errors", "atomic", "gaze", "imaging", "evaluation", "sources", "study", "pictures"}
 
 ROOT = next(Path(folder) for folder in egaze.__path__ if (Path(folder) / "__init__.py").exists())
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in {"__init__", "__main__"})

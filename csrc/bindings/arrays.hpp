@@ -15,6 +15,9 @@ namespace egaze::bindings {
 
 namespace py = pybind11;
 
+// Any array or sequence of numbers, as float32.
+using FloatArray = py::array_t<float, py::array::c_style | py::array::forcecast>;
+
 inline constexpr std::ptrdiff_t kMaxPixels = std::ptrdiff_t{1} << 31;
 
 inline std::string shape_text(const py::array& array) {

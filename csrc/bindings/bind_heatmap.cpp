@@ -58,31 +58,37 @@ HeatmapOptions heatmap_options(const std::string& boundary, const std::string& k
 }
 
 std::vector<Fixation> make_fixations(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
-                                     const FloatArray& sigma_px) {
+                                     const py::object& sigma_px) {
   const py::ssize_t count = x_px.size();
   if (x_px.ndim() != 1 || y_px.ndim() != 1 || y_px.size() != count) {
     throw py::value_error("x_px and y_px must both have shape (F,), got " + shape_text(x_px) + " and " +
                           shape_text(y_px));
   }
-  const bool is_shared = sigma_px.ndim() == 1 && sigma_px.size() == 2;
-  if (!is_shared && (sigma_px.ndim() != 2 || sigma_px.shape(0) != count || sigma_px.shape(1) != 2)) {
-    throw py::value_error("sigma_px must be (x, y) or have shape (F, 2), got " + shape_text(sigma_px));
-  }
-  FloatArray weights;
+  std::vector<Fixation> fixations(static_cast<std::size_t>(count));
+  const float* x = x_px.data();
+  const float* y = y_px.data();
+  for (std::size_t i = 0; i < fixations.size(); ++i) fixations[i] = {x[i], y[i], 1.0f, 0.0f, 0.0f};
+
   if (!weight.is_none()) {
-    weights = weight.cast<FloatArray>();
+    const auto weights = weight.cast<FloatArray>();
     if (weights.ndim() != 1 || weights.size() != count) {
       throw py::value_error("weights must have shape (F,), got " + shape_text(weights));
     }
+    for (std::size_t i = 0; i < fixations.size(); ++i) fixations[i].weight = weights.data()[i];
   }
-  const float* x = x_px.data();
-  const float* y = y_px.data();
-  const float* w = weight.is_none() ? nullptr : weights.data();
-  const float* sigma = sigma_px.data();
-  std::vector<Fixation> fixations(static_cast<std::size_t>(count));
+
+  if (py::isinstance<py::tuple>(sigma_px) && py::len(sigma_px) == 2) {
+    const auto [sigma_x_px, sigma_y_px] = sigma_px.cast<std::pair<float, float>>();
+    for (Fixation& fixation : fixations) fixation.sigma_x_px = sigma_x_px, fixation.sigma_y_px = sigma_y_px;
+    return fixations;
+  }
+  const auto sigmas = sigma_px.cast<FloatArray>();
+  if (sigmas.ndim() != 2 || sigmas.shape(0) != count || sigmas.shape(1) != 2) {
+    throw py::value_error("sigma_px must be (x, y) or have shape (F, 2), got " + shape_text(sigmas));
+  }
   for (std::size_t i = 0; i < fixations.size(); ++i) {
-    const float* own = sigma + (is_shared ? 0 : 2 * i);
-    fixations[i] = {x[i], y[i], w == nullptr ? 1.0f : w[i], own[0], own[1]};
+    fixations[i].sigma_x_px = sigmas.data()[2 * i];
+    fixations[i].sigma_y_px = sigmas.data()[2 * i + 1];
   }
   return fixations;
 }
@@ -95,7 +101,7 @@ namespace {
       py::arg("threads")
 
 py::array_t<float> rasterize_one(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
-                                 const FloatArray& sigma_px, std::pair<py::ssize_t, py::ssize_t> shape,
+                                 const py::object& sigma_px, std::pair<py::ssize_t, py::ssize_t> shape,
                                  const std::string& boundary, const std::string& kernel,
                                  const std::string& normalize, double truncate, int threads) {
   const auto fixations = make_fixations(x_px, y_px, weight, sigma_px);
@@ -109,7 +115,7 @@ py::array_t<float> rasterize_one(const FloatArray& x_px, const FloatArray& y_px,
 }
 
 py::array_t<float> rasterize_many(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
-                                  const FloatArray& sigma_px,
+                                  const py::object& sigma_px,
                                   const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& offsets,
                                   std::pair<py::ssize_t, py::ssize_t> shape, const std::string& boundary,
                                   const std::string& kernel, const std::string& normalize, double truncate,
@@ -131,7 +137,7 @@ py::array_t<float> rasterize_many(const FloatArray& x_px, const FloatArray& y_px
 }
 
 py::array_t<float> rasterize_over_time(const FloatArray& x_px, const FloatArray& y_px, const FloatArray& weights,
-                                       const FloatArray& sigma_px, std::pair<py::ssize_t, py::ssize_t> shape,
+                                       const py::object& sigma_px, std::pair<py::ssize_t, py::ssize_t> shape,
                                        const std::string& boundary, const std::string& kernel,
                                        const std::string& normalize, double truncate, int threads) {
   const auto fixations = make_fixations(x_px, y_px, py::none(), sigma_px);

@@ -1,6 +1,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "arrays.hpp"
@@ -13,7 +15,8 @@ void bind_resize(py::module_& module) {
   module.def(
       "resize",
       [](const py::array& image, std::pair<py::ssize_t, py::ssize_t> shape, const std::string& filter,
-         const py::dtype& out_dtype, float scale, float shift, int threads) {
+         const py::dtype& out_dtype, float scale, float shift, const std::optional<FloatArray>& table,
+         int table_first, int threads) {
         const ImageView view = image_view(image);
         const auto [height, width] = checked_shape(shape);
         const PixelType out_type = pixel_type(out_dtype);
@@ -29,6 +32,13 @@ void bind_resize(py::module_& module) {
         }
         options.scale = scale;
         options.shift = shift;
+        if (table) {
+          if (table->ndim() != 1 || table->size() == 0) {
+            throw py::value_error("table must have shape (K,), K above 0, got " + shape_text(*table));
+          }
+          options.table = {table->data(), static_cast<std::size_t>(table->size())};
+          options.table_first = static_cast<std::uint16_t>(table_first);
+        }
         options.threads = threads;
         py::array out(out_dtype, {height, width});
         void* data = out.mutable_data();
@@ -39,7 +49,7 @@ void bind_resize(py::module_& module) {
         return out;
       },
       py::arg("image"), py::arg("shape"), py::kw_only(), py::arg("filter"), py::arg("out_dtype"), py::arg("scale"),
-      py::arg("shift"), py::arg("threads"));
+      py::arg("shift"), py::arg("table"), py::arg("table_first"), py::arg("threads"));
 }
 
 }  // namespace egaze::bindings

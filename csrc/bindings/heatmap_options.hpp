@@ -1,28 +1,24 @@
 // Heatmap arguments that the heatmap and the sample bindings share.
 #pragma once
 
-#include <pybind11/numpy.h>
-
 #include <span>
 #include <string>
 #include <vector>
 
+#include "arrays.hpp"
 #include "egaze/heatmap.hpp"
 
 namespace egaze::bindings {
 
-namespace py = pybind11;
-
 // (F, 5) float32: x_px, y_px, weight, sigma_x_px, sigma_y_px.
-using FixationArray = py::array_t<float, py::array::c_style | py::array::forcecast>;
-using FloatArray = py::array_t<float, py::array::c_style | py::array::forcecast>;
+using FixationArray = FloatArray;
 
 // A view of the array's rows; the array must outlive it.
 std::span<const Fixation> fixation_rows(const FixationArray& array);
 
-// From (F,) positions, (F,) weights or None for 1, and one (x, y) sigma or (F, 2) of them.
+// From (F,) positions, (F,) weights or None for 1, and a tuple (x, y) of sigmas or (F, 2) of them.
 std::vector<Fixation> make_fixations(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
-                                     const FloatArray& sigma_px);
+                                     const py::object& sigma_px);
 
 HeatmapOptions heatmap_options(const std::string& boundary, const std::string& kernel, const std::string& normalize,
                                double truncate, int threads);

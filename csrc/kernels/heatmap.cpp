@@ -56,19 +56,19 @@ struct Totals {
 
 // out = base + the fixations' heatmap; base may be out, or null for zero.
 Totals add_heatmap(const detail::AxisProfiles& rows, const detail::AxisProfiles& columns, std::size_t fixations,
-                   std::size_t height, std::size_t width, int threads, const float* base, float* out) {
-  const std::size_t blocks = (height + detail::kRowBlock - 1) / detail::kRowBlock;
+                   std::size_t height, std::size_t width, const HeatmapOptions& options,
+                   const detail::Primitives& simd, const float* base, float* out) {
+  const std::size_t blocks = (height + simd.row_block - 1) / simd.row_block;
   std::vector<float> largest(blocks, 0.0f);
-  detail::parallel_for(blocks, threads, [&](std::size_t first, std::size_t end) {
-    std::vector<std::uint32_t> active(fixations + 1);
-    const std::size_t first_row = first * detail::kRowBlock;
-    const std::size_t end_row = std::min(height, end * detail::kRowBlock);
-    largest[first] = detail::primitives().outer_sum(rows.view(), columns.view(), fixations, first_row, end_row, width,
-                                                    active.data(), base, out);
+  detail::parallel_for(blocks, options.threads, [&](std::size_t first, std::size_t end) {
+    largest[first] = simd.outer_sum(rows.view(), columns.view(), first * simd.row_block,
+                                    std::min(height, end * simd.row_block), width, base, out);
   });
   Totals totals;
-  for (std::size_t i = 0; i < fixations; ++i) totals.sum += rows.mass(i) * columns.mass(i);
   totals.largest = *std::max_element(largest.begin(), largest.end());
+  if (options.normalize == Normalize::sum) {
+    for (std::size_t i = 0; i < fixations; ++i) totals.sum += rows.mass(i) * columns.mass(i);
+  }
   return totals;
 }
 
@@ -86,14 +86,15 @@ void normalize(const Totals& totals, const HeatmapOptions& options, std::size_t 
 
 void rasterize_checked(std::span<const Fixation> fixations, std::size_t height, std::size_t width,
                        const HeatmapOptions& options, float* out) {
-  const std::size_t at_once = std::max<std::size_t>(1, kMaxProfileValues / (height + width + detail::kColumnBlock));
+  const std::size_t at_once = std::max<std::size_t>(1, kMaxProfileValues / (height + width + 128));
+  const detail::Primitives& simd = detail::primitives();
   Totals totals;
   for (std::size_t begin = 0; begin == 0 || begin < fixations.size(); begin += at_once) {
     const auto part = fixations.subspan(begin, std::min(at_once, fixations.size() - begin));
-    const detail::AxisProfiles rows(part, detail::Axis::y, height, options);
-    const detail::AxisProfiles columns(part, detail::Axis::x, width, options);
+    const detail::AxisProfiles rows(part, detail::Axis::y, height, options, simd);
+    const detail::AxisProfiles columns(part, detail::Axis::x, width, options, simd);
     const float* base = begin == 0 ? nullptr : out;
-    const Totals of_part = add_heatmap(rows, columns, part.size(), height, width, options.threads, base, out);
+    const Totals of_part = add_heatmap(rows, columns, part.size(), height, width, options, simd, base, out);
     totals = {totals.sum + of_part.sum, of_part.largest};
   }
   normalize(totals, options, height * width, out);
@@ -135,8 +136,9 @@ void rasterize_frames(std::span<const Fixation> fixations, std::span<const float
       fail("a frame's weight must be 0 to 2^30, got " + std::to_string(weight));
     }
   }
-  const detail::AxisProfiles rows(fixations, detail::Axis::y, height, options);
-  const detail::AxisProfiles columns(fixations, detail::Axis::x, width, options);
+  const detail::Primitives& simd = detail::primitives();
+  const detail::AxisProfiles rows(fixations, detail::Axis::y, height, options, simd);
+  const detail::AxisProfiles columns(fixations, detail::Axis::x, width, options, simd);
   Totals largest;
   Totals totals;
   const std::vector<float> ones(count, 1.0f);
@@ -162,7 +164,7 @@ void rasterize_frames(std::span<const Fixation> fixations, std::span<const float
     float* frame = out + t * height * width;
     const float* base = grows ? frame - height * width : nullptr;
     const Totals added =
-        add_heatmap(new_rows, new_columns, changed.size(), height, width, options.threads, base, frame);
+        add_heatmap(new_rows, new_columns, changed.size(), height, width, options, simd, base, frame);
     totals = {(grows ? totals.sum : 0.0) + added.sum, added.largest};
     largest = {std::max(largest.sum, totals.sum), std::max(largest.largest, totals.largest)};
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 namespace egaze::detail {
 namespace {
@@ -13,31 +14,35 @@ struct Reach {
   std::ptrdiff_t last = -1;
 };
 
+// std::floor and std::ceil of numbers that fit, without a call into the library.
+std::ptrdiff_t floored(double value) {
+  const auto whole = static_cast<std::ptrdiff_t>(value);
+  return whole - (static_cast<double>(whole) > value);
+}
+std::ptrdiff_t ceiled(double value) { return -floored(-value); }
+
 Reach reach(double centre_px, double sigma_px, std::size_t size, const HeatmapOptions& options) {
   const auto end = static_cast<double>(size);
-  double low, high;
+  const double reach_px = options.truncate * sigma_px;
   if (options.kernel == HeatmapKernel::scipy) {
-    const double nearest = std::floor(centre_px + 0.5);
-    if (nearest < 0.0 || nearest >= end) return {};
-    const double radius = std::floor(options.truncate * sigma_px + 0.5);
-    low = nearest - radius;
-    high = nearest + radius;
-  } else {
-    if (options.boundary == Boundary::reflect && (centre_px < -0.5 || centre_px >= end - 0.5)) return {};
-    low = std::ceil(centre_px - options.truncate * sigma_px);
-    high = std::floor(centre_px + options.truncate * sigma_px);
+    if (!(centre_px >= -0.5 && centre_px < end - 0.5)) return {};
+    const std::ptrdiff_t nearest = floored(centre_px + 0.5), radius = floored(reach_px + 0.5);
+    return {nearest - radius, nearest + radius};
   }
-  if (options.boundary == Boundary::clip && options.kernel == HeatmapKernel::sampled) {
+  double low = centre_px - reach_px, high = centre_px + reach_px;
+  if (options.boundary == Boundary::clip) {
     low = std::max(low, 0.0);
     high = std::min(high, end - 1.0);
+  } else if (!(centre_px >= -0.5 && centre_px < end - 0.5)) {
+    return {};
   }
-  if (low > high) return {};
-  return {static_cast<std::ptrdiff_t>(low), static_cast<std::ptrdiff_t>(high)};
+  // Compared before they are cast: what lies far outside would not fit.
+  return low > high ? Reach{} : Reach{ceiled(low), floored(high)};
 }
 
 // Adds values, which stand for the pixels from `first` on, to the pixels they fall on when the axis is continued by
 // mirroring (d c b a | a b c d | d c b a). Returns the hull of those pixels; `row` is zero there before.
-Span fold(const float* values, Reach part, std::size_t size, float* row) {
+std::pair<std::size_t, std::size_t> fold(const float* values, Reach part, std::size_t size, float* row) {
   const auto length = static_cast<std::ptrdiff_t>(size);
   std::ptrdiff_t begin = length, end = 0;
   const auto copy_of = [length](std::ptrdiff_t p) { return p >= 0 ? p / length : -((-p + length - 1) / length); };
@@ -47,89 +52,102 @@ Span fold(const float* values, Reach part, std::size_t size, float* row) {
     const std::ptrdiff_t run = std::min(length - within, part.last - p + 1);
     const bool mirrored = copy % 2 != 0;
     const std::ptrdiff_t low = mirrored ? length - within - run : within;
-    if (begin > low) begin = low;
-    if (end < low + run) end = low + run;
+    begin = std::min(begin, low);
+    end = std::max(end, low + run);
     const float* source = values + (p - part.first);
     for (std::ptrdiff_t k = 0; k < run; ++k) row[mirrored ? length - 1 - within - k : within + k] += source[k];
     p += run;
   }
-  return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+  return {static_cast<std::size_t>(begin), static_cast<std::size_t>(end)};
 }
 
 std::size_t rounded_up(std::size_t value, std::size_t block) { return (value + block - 1) / block * block; }
 
+// Room for whole blocks and a vector more; an odd number of cache lines, so that the rows of a block of many profiles
+// do not compete for the same places of the cache.
+std::size_t stride_for(std::size_t size, std::size_t block) {
+  constexpr std::size_t kLine = 16;
+  const std::size_t lines = rounded_up(rounded_up(size, block), kLine) / kLine + 1;
+  return (lines | 1) * kLine;
+}
+
 }  // namespace
 
+AxisProfiles::AxisProfiles(std::size_t fixations, std::size_t size, std::size_t block)
+    : size_(size),
+      block_(block),
+      stride_(stride_for(size, block)),
+      words_((fixations + 63) / 64),
+      values_(std::make_unique_for_overwrite<float[]>(stride_ * fixations)),
+      spans_(fixations),
+      touching_(rounded_up(size, block) / block * words_) {}
+
 AxisProfiles::AxisProfiles(std::span<const Fixation> fixations, Axis axis, std::size_t size,
-                           const HeatmapOptions& options)
-    : block_(axis == Axis::x ? kColumnBlock : kRowBlock),
-      stride_(rounded_up(size, block_)),
-      values_(std::make_unique_for_overwrite<float[]>(stride_ * fixations.size())),
-      spans_(fixations.size()) {
-  const Primitives& simd = primitives();
-  const bool is_scipy = options.kernel == HeatmapKernel::scipy;
-  std::vector<float> taps;      // of the sigma below, kernel scipy only
-  double taps_sigma_px = 0.0;
-  double taps_sum = 0.0;
-  std::vector<float> unfolded;
+                           const HeatmapOptions& options, const Primitives& simd)
+    : AxisProfiles(fixations.size(), size, axis == Axis::x ? simd.column_block : simd.row_block) {
   for (std::size_t i = 0; i < fixations.size(); ++i) {
-    const Fixation& fixation = fixations[i];
-    const double centre_px = axis == Axis::x ? fixation.x_px : fixation.y_px;
-    const double sigma_px = axis == Axis::x ? fixation.sigma_x_px : fixation.sigma_y_px;
-    const auto weight = axis == Axis::y ? fixation.weight : 1.0f;
     float* row = values_.get() + i * stride_;
-    const Reach part = reach(centre_px, sigma_px, size, options);
-    if (part.last < part.first || weight == 0.0f) {
-      spans_[i] = {0, 0};
-      continue;
+    spans_[i] = make(fixations[i], axis, options, simd, row);
+    const auto [begin, end] = spans_[i];
+    std::fill(row + begin / block_ * block_, row + begin, 0.0f);
+    std::fill(row + end, row + rounded_up(end, block_), 0.0f);
+    touch(i);
+  }
+}
+
+// Writes one fixation's kernel where it is not zero, and maybe some floats after that.
+AxisProfiles::Span AxisProfiles::make(const Fixation& fixation, Axis axis, const HeatmapOptions& options,
+                                      const Primitives& simd, float* row) {
+  const double centre_px = axis == Axis::x ? fixation.x_px : fixation.y_px;
+  const double sigma_px = axis == Axis::x ? fixation.sigma_x_px : fixation.sigma_y_px;
+  const float weight = axis == Axis::y ? fixation.weight : 1.0f;
+  const Reach part = reach(centre_px, sigma_px, size_, options);
+  if (part.last < part.first || weight == 0.0f) return {};
+
+  const auto count = static_cast<std::size_t>(part.last - part.first + 1);
+  const auto inverse_sigma = static_cast<float>(1.0 / sigma_px);
+  const bool spills = part.first < 0 || part.last >= static_cast<std::ptrdiff_t>(size_);
+  if (spills) unfolded_.resize(count + kMaxLanes);
+  float* target = spills ? unfolded_.data() : row + part.first;
+  if (options.kernel == HeatmapKernel::scipy) {
+    // scipy.ndimage.gaussian_filter1d: taps exp(-d^2 / 2 sigma^2) over their sum.
+    if (taps_sigma_px_ != sigma_px) {
+      taps_.resize(count + kMaxLanes);
+      simd.gaussian(-static_cast<float>(count / 2), count, inverse_sigma, 1.0f, taps_.data());
+      taps_sum_ = 0.0;
+      for (std::size_t k = 0; k < count; ++k) taps_sum_ += taps_[k];
+      taps_sigma_px_ = sigma_px;
     }
-    const auto count = static_cast<std::size_t>(part.last - part.first + 1);
-    const auto inverse_sigma = static_cast<float>(1.0 / sigma_px);
-    const bool spills = part.first < 0 || part.last >= static_cast<std::ptrdiff_t>(size);
-    float* target = row + (spills ? 0 : part.first);
-    if (spills) {
-      unfolded.resize(count);
-      target = unfolded.data();
-    }
-    if (is_scipy) {
-      // scipy.ndimage.gaussian_filter1d: taps exp(-d^2 / 2 sigma^2) over their sum. The same sigma, the same taps.
-      if (taps_sigma_px != sigma_px) {
-        taps.resize(count);
-        simd.gaussian(-static_cast<float>(count / 2), count, inverse_sigma, 1.0f, taps.data());
-        taps_sum = 0.0;
-        for (const float tap : taps) taps_sum += tap;
-        taps_sigma_px = sigma_px;
-      }
-      const auto factor = static_cast<float>(weight / taps_sum);
-      for (std::size_t k = 0; k < count; ++k) target[k] = factor * taps[k];
-    } else {
-      const double density = weight / (sigma_px * std::sqrt(2.0 * std::numbers::pi));
-      const auto start = static_cast<float>(static_cast<double>(part.first) - centre_px);
-      simd.gaussian(start, count, inverse_sigma, static_cast<float>(density), target);
-    }
-    if (!spills) {
-      spans_[i] = {static_cast<std::uint32_t>(part.first), static_cast<std::uint32_t>(part.last + 1)};
-    } else if (options.boundary == Boundary::reflect) {
-      std::fill_n(row, stride_, 0.0f);
-      spans_[i] = fold(unfolded.data(), part, size, row);
-      continue;
-    } else {
-      const auto begin = std::max<std::ptrdiff_t>(part.first, 0);
-      const auto end = std::min<std::ptrdiff_t>(part.last + 1, static_cast<std::ptrdiff_t>(size));
-      std::copy(unfolded.data() + (begin - part.first), unfolded.data() + (end - part.first), row + begin);
-      spans_[i] = {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
-    }
-    std::fill(row + spans_[i].begin / block_ * block_, row + spans_[i].begin, 0.0f);
-    std::fill(row + spans_[i].end, row + rounded_up(spans_[i].end, block_), 0.0f);
+    const auto factor = static_cast<float>(weight / taps_sum_);
+    for (std::size_t k = 0; k < count; ++k) target[k] = factor * taps_[k];
+  } else {
+    const double density = weight / (sigma_px * std::sqrt(2.0 * std::numbers::pi));
+    const auto start = static_cast<float>(static_cast<double>(part.first) - centre_px);
+    simd.gaussian(start, count, inverse_sigma, static_cast<float>(density), target);
+  }
+
+  if (!spills) return {static_cast<std::size_t>(part.first), static_cast<std::size_t>(part.last + 1)};
+  if (options.boundary == Boundary::reflect) {
+    std::fill_n(row, size_, 0.0f);
+    const auto [begin, end] = fold(unfolded_.data(), part, size_, row);
+    return {begin, end};
+  }
+  const auto begin = std::max<std::ptrdiff_t>(part.first, 0);
+  const auto end = std::min<std::ptrdiff_t>(part.last + 1, static_cast<std::ptrdiff_t>(size_));
+  std::copy(target + (begin - part.first), target + (end - part.first), row + begin);
+  return {static_cast<std::size_t>(begin), static_cast<std::size_t>(end)};
+}
+
+void AxisProfiles::touch(std::size_t i) {
+  const std::size_t end_block = rounded_up(spans_[i].end, block_) / block_;
+  for (std::size_t block = spans_[i].begin / block_; block < end_block; ++block) {
+    touching_[block * words_ + i / 64] |= std::uint64_t{1} << i % 64;
   }
 }
 
 AxisProfiles::AxisProfiles(const AxisProfiles& from, std::span<const std::size_t> fixations,
                            std::span<const float> factors)
-    : block_(from.block_),
-      stride_(from.stride_),
-      values_(std::make_unique_for_overwrite<float[]>(stride_ * fixations.size())),
-      spans_(fixations.size()) {
+    : AxisProfiles(fixations.size(), from.size_, from.block_) {
   for (std::size_t i = 0; i < fixations.size(); ++i) {
     const std::size_t source = fixations[i];
     spans_[i] = from.spans_[source];
@@ -137,6 +155,7 @@ AxisProfiles::AxisProfiles(const AxisProfiles& from, std::span<const std::size_t
     for (std::size_t k = begin; k < end; ++k) {
       values_[i * stride_ + k] = factors[i] * from.values_[source * stride_ + k];
     }
+    touch(i);
   }
 }
 

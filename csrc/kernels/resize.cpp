@@ -4,114 +4,121 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "egaze/error.hpp"
 #include "parallel.hpp"
 #include "simd/primitives.hpp"
+#include "taps.hpp"
 
 namespace egaze {
 namespace {
 
-// For each output index, the input indices it reads and their weights, which sum to 1.
-struct Taps {
-  std::vector<std::uint32_t> begin;   // first input index of each output index
-  std::vector<std::uint32_t> offset;  // where its weights start; one more entry than outputs
-  std::vector<float> weight;
+using detail::kMaxRows;
+using detail::Primitives;
+using detail::RowSum;
+using detail::Taps;
+
+// The primitives for pixels of one type.
+template <class In>
+struct For;
+template <>
+struct For<std::uint8_t> {
+  static constexpr auto add = &Primitives::add_uint8;
+  static constexpr auto add_twice = &Primitives::add_uint8_twice;
+  static constexpr auto look_up = &Primitives::look_up_uint8;
+};
+template <>
+struct For<std::uint16_t> {
+  static constexpr auto add = &Primitives::add_uint16;
+  static constexpr auto add_twice = &Primitives::add_uint16_twice;
+  static constexpr auto look_up = &Primitives::look_up_uint16;
+};
+template <>
+struct For<float> {
+  static constexpr auto add = &Primitives::add_float;
+  static constexpr auto add_twice = &Primitives::add_float_twice;
 };
 
-// The weights of output index i and the first input index they are for.
-std::size_t weigh_inputs(std::size_t i, std::size_t in, double scale, Filter filter, std::vector<double>& weights) {
-  weights.clear();
-  const double low = static_cast<double>(i) * scale;
-  if (filter == Filter::nearest) {
-    weights.push_back(1.0);
-    return std::min(in - 1, static_cast<std::size_t>((static_cast<double>(i) + 0.5) * scale));
-  }
-  if (filter == Filter::area) {
-    const double high = std::min(static_cast<double>(i + 1) * scale, static_cast<double>(in));
-    const std::size_t first = std::min(in - 1, static_cast<std::size_t>(low));
-    for (std::size_t j = first; j < in; ++j) {
-      const double covered = std::min(high, static_cast<double>(j + 1)) - std::max(low, static_cast<double>(j));
-      if (covered <= 0.0) break;
-      weights.push_back(covered);
-    }
-    if (weights.empty()) weights.push_back(1.0);
-    return first;
-  }
-  const double support = std::max(scale, 1.0);
-  const double centre = low + 0.5 * scale;
-  const auto first = static_cast<std::size_t>(std::max(0.0, std::floor(centre - support + 0.5)));
-  const std::size_t end = std::min(in, static_cast<std::size_t>(centre + support + 0.5));
-  for (std::size_t j = first; j < end; ++j) {
-    weights.push_back(std::max(0.0, 1.0 - std::abs(static_cast<double>(j) + 0.5 - centre) / support));
-  }
-  return first;
-}
-
-Taps make_taps(std::size_t in, std::size_t out, Filter filter) {
-  const double scale = static_cast<double>(in) / static_cast<double>(out);
-  Taps taps;
-  taps.begin.reserve(out);
-  taps.offset.reserve(out + 1);
-  taps.offset.push_back(0);
-  std::vector<double> weights;
-  for (std::size_t i = 0; i < out; ++i) {
-    taps.begin.push_back(static_cast<std::uint32_t>(weigh_inputs(i, in, scale, filter, weights)));
-    double sum = 0.0;
-    for (const double w : weights) sum += w;
-    for (const double w : weights) taps.weight.push_back(static_cast<float>(w / sum));
-    taps.offset.push_back(static_cast<std::uint32_t>(taps.weight.size()));
-  }
-  return taps;
-}
-
-void sum_rows(const std::uint8_t* const* rows, const float* weights, std::size_t count, std::size_t width, float* out) {
-  detail::primitives().sum_uint8(rows, weights, count, width, out);
-}
-void sum_rows(const std::uint16_t* const* rows, const float* weights, std::size_t count, std::size_t width,
-              float* out) {
-  detail::primitives().sum_uint16(rows, weights, count, width, out);
-}
-void sum_rows(const float* const* rows, const float* weights, std::size_t count, std::size_t width, float* out) {
-  detail::primitives().sum_float(rows, weights, count, width, out);
-}
-
-// Rows of an image with their pixels one after the other, copied where they are not so in the image.
+// Reads an image's rows, each for what it stands for, and adds them up.
 template <class In>
-class DenseRows {
+class RowReader {
  public:
-  explicit DenseRows(const ImageView& image)
-      : image_(image), is_dense_(image.column_stride_bytes == static_cast<std::ptrdiff_t>(sizeof(In))) {}
+  RowReader(const ImageView& image, const ResizeOptions& options, const Primitives& simd)
+      : image_(image), options_(options), simd_(simd) {
+    if (!is_dense()) dense_.resize(kMaxRows * image.width);
+    if (!options.table.empty()) looked_up_.resize(kMaxRows * image.width);
+  }
 
-  // The rows [first, first + count); valid until the next call.
-  const In* const* rows(std::size_t first, std::size_t count) {
-    rows_.resize(count);
-    if (!is_dense_) copies_.resize(count * image_.width);
-    for (std::size_t k = 0; k < count; ++k) {
-      const char* row = static_cast<const char*>(image_.data) +
-                        static_cast<std::ptrdiff_t>(first + k) * image_.row_stride_bytes;
-      rows_[k] = reinterpret_cast<const In*>(row);
-      if (is_dense_) continue;
-      In* copy = copies_.data() + k * image_.width;
-      for (std::size_t x = 0; x < image_.width; ++x) {
-        copy[x] = *reinterpret_cast<const In*>(row + static_cast<std::ptrdiff_t>(x) * image_.column_stride_bytes);
-      }
-      rows_[k] = copy;
-    }
-    return rows_.data();
+  // Adds the rows [first, end) to one sum.
+  void add(std::size_t first, std::size_t end, RowSum one) {
+    in_groups(first, end, [&](const auto* const* rows, std::size_t count) {
+      (simd_.*For<Pixel<decltype(rows)>>::add)(rows, count, image_.width, one);
+      one = {one.weights + count, false, one.sums};
+    });
+  }
+
+  // Adds them to two sums, the first of which has been started.
+  void add_twice(std::size_t first, std::size_t end, RowSum one, RowSum two) {
+    in_groups(first, end, [&](const auto* const* rows, std::size_t count) {
+      (simd_.*For<Pixel<decltype(rows)>>::add_twice)(rows, count, image_.width, one, two);
+      one = {one.weights + count, false, one.sums};
+      two = {two.weights + count, false, two.sums};
+    });
   }
 
  private:
+  template <class Rows>
+  using Pixel = std::remove_cvref_t<decltype(**std::declval<Rows>())>;
+
+  bool is_dense() const { return image_.column_stride_bytes == static_cast<std::ptrdiff_t>(sizeof(In)); }
+
+  template <class Use>
+  void in_groups(std::size_t first, std::size_t end, const Use& use) {
+    for (std::size_t y = first; y < end; y += kMaxRows) {
+      const std::size_t count = std::min(kMaxRows, end - y);
+      const In* rows[kMaxRows] = {};
+      for (std::size_t k = 0; k < count; ++k) rows[k] = dense_row(y + k, k);
+      if constexpr (!std::is_same_v<In, float>) {
+        if (!options_.table.empty()) {
+          const float* values[kMaxRows] = {};
+          for (std::size_t k = 0; k < count; ++k) values[k] = looked_up(rows[k], k);
+          use(values, count);
+          continue;
+        }
+      }
+      use(rows, count);
+    }
+  }
+
+  // Row y with its pixels one after the other, copied to the given place where they are not so in the image.
+  const In* dense_row(std::size_t y, std::size_t place) {
+    const char* row = static_cast<const char*>(image_.data) + static_cast<std::ptrdiff_t>(y) * image_.row_stride_bytes;
+    if (is_dense()) return reinterpret_cast<const In*>(row);
+    In* copy = dense_.data() + place * image_.width;
+    for (std::size_t x = 0; x < image_.width; ++x) {
+      copy[x] = *reinterpret_cast<const In*>(row + static_cast<std::ptrdiff_t>(x) * image_.column_stride_bytes);
+    }
+    return copy;
+  }
+
+  const float* looked_up(const In* row, std::size_t place) {
+    float* values = looked_up_.data() + place * image_.width;
+    const auto last = static_cast<std::uint16_t>(options_.table.size() - 1);
+    (simd_.*For<In>::look_up)(row, image_.width, options_.table.data(), options_.table_first, last, values);
+    return values;
+  }
+
   const ImageView& image_;
-  bool is_dense_;
-  std::vector<const In*> rows_;
-  std::vector<In> copies_;
+  const ResizeOptions& options_;
+  const Primitives& simd_;
+  std::vector<In> dense_;
+  std::vector<float> looked_up_;
 };
 
 void store_row(const float* values, std::size_t width, std::size_t y, PixelType type, const ResizeOptions& options,
-               void* out) {
-  const detail::Primitives& simd = detail::primitives();
+               const Primitives& simd, void* out) {
   const std::size_t at = y * width;
   switch (type) {
     case PixelType::uint8:
@@ -123,21 +130,41 @@ void store_row(const float* values, std::size_t width, std::size_t y, PixelType 
   }
 }
 
-// Down first, since that reads the image row by row, once where it shrinks; then across.
+// Down first, since that reads the image row by row, each row once where it shrinks; then across.
 template <class In>
 void resize_from(const ImageView& image, std::size_t height, std::size_t width, PixelType out_type,
                  const ResizeOptions& options, void* out) {
-  const Taps rows = make_taps(image.height, height, options.filter);
-  const Taps columns = make_taps(image.width, width, options.filter);
+  const Primitives& simd = detail::primitives();
+  const Taps columns(image.width, width, options.filter, 0, width);
+  // Where the image shrinks, an input row belongs to two output rows at most, which follow each other.
+  const bool shrinks = image.height >= height;
   detail::parallel_for(height, options.threads, [&](std::size_t first_row, std::size_t end_row) {
-    DenseRows<In> input(image);
-    std::vector<float> sums(image.width), line(width);
+    const std::size_t before = first_row - (shrinks && first_row > 0), after = end_row + (shrinks && end_row < height);
+    const Taps rows(image.height, height, options.filter, before, after);
+    // Output row y has [begin, shared) for itself but for what its predecessor has begun, and shares the rest with
+    // its successor.
+    const auto begin = [&](std::size_t y) { return y > before ? std::max(rows.begin(y), rows.end(y - 1)) : rows.begin(y); };
+    const auto shared = [&](std::size_t y) {
+      return y + 1 < after ? std::min(rows.end(y), rows.begin(y + 1)) : rows.end(y);
+    };
+    RowReader<In> reader(image, options, simd);
+    std::vector<float> sums(image.width + detail::kTapBlock), next(sums), line(width);
+    // Adds what y shares with y + 1 to both; returns whether it has begun y + 1.
+    const auto share = [&](std::size_t y, float* own, float* following) {
+      if (shared(y) == rows.end(y)) return false;
+      reader.add_twice(shared(y), rows.end(y), {rows.weights(y, shared(y)), false, own},
+                       {rows.weights(y + 1, shared(y)), true, following});
+      return true;
+    };
+    bool is_begun = before < first_row && share(before, next.data(), sums.data());
     for (std::size_t y = first_row; y < end_row; ++y) {
-      const std::size_t taps = rows.offset[y + 1] - rows.offset[y];
-      sum_rows(input.rows(rows.begin[y], taps), rows.weight.data() + rows.offset[y], taps, image.width, sums.data());
-      detail::primitives().weigh(sums.data(), columns.begin.data(), columns.offset.data(), columns.weight.data(),
-                                 width, line.data());
-      store_row(line.data(), width, y, out_type, options, out);
+      const std::size_t from = shrinks ? begin(y) : rows.begin(y), to = shrinks ? shared(y) : rows.end(y);
+      if (from < to) reader.add(from, to, {rows.weights(y, from), !is_begun, sums.data()});
+      if (from >= to && !is_begun) std::fill(sums.begin(), sums.end(), 0.0f);
+      is_begun = shrinks && share(y, sums.data(), next.data());
+      simd.weigh(sums.data(), columns.begins(), columns.offsets(), columns.weights(), width, line.data());
+      store_row(line.data(), width, y, out_type, options, simd, out);
+      std::swap(sums, next);
     }
   });
 }
@@ -153,6 +180,11 @@ void resize(const ImageView& image, std::size_t height, std::size_t width, Pixel
                                                    std::to_string(image.width) + " pixels to " +
                                                    std::to_string(height) + "x" + std::to_string(width));
     }
+  }
+  if (!options.table.empty() && (image.type == PixelType::float32 || options.table.size() > 65536)) {
+    throw Error(ErrorCode::invalid_argument, "a table of 1 to 65536 entries goes with integer pixels, got " +
+                                                 std::to_string(options.table.size()) + " entries" +
+                                                 (image.type == PixelType::float32 ? " and float pixels" : ""));
   }
   switch (image.type) {
     case PixelType::uint8: return resize_from<std::uint8_t>(image, height, width, out_type, options, out);

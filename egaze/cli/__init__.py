@@ -21,6 +21,7 @@ COMMANDS = {
     "synthesize": "Write a synthetic twin of EGD-CXR: phantom films, gaze and tables.",
     "prepare": "Read films and gaze once and write a study that trains anywhere.",
     "study": "Show, verify or split a prepared study.",
+    "heatmaps": "Write pictures of a study's gaze: heatmaps, overlays, scanpaths, animations.",
     "train": "Train the dual-head U-Net on a study.",
     "evaluate": "Measure a run: AUCs with intervals, agreement of its maps with gaze.",
     "report": "Write a run's report as one HTML file.",

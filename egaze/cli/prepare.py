@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from egaze.cli import progress
-from egaze.sources import EgdCxr, Source, Table
+from egaze.sources import EgdCxr, Reflacx, Source, Table
 
 
 class _Prepare(click.Group):
@@ -71,14 +71,61 @@ def command(**_: Any) -> None:
 @command.command("egd-cxr")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder of master_sheet.csv.")
 @click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.")
-def egd_cxr(gaze: Path, images: Path) -> Source:
+@click.option(
+    "--gaze-table",
+    default="fixations",
+    show_default=True,
+    type=click.Choice(["fixations", "eye-gaze"]),
+    help="fixations: fixations.csv, weighted by duration; eye-gaze: the 60 Hz samples of eye_gaze.csv.",
+)
+@click.option("--recalibrate", is_flag=True, help="Shift each session's gaze by what its calibration cards show.")
+def egd_cxr(gaze: Path, images: Path, gaze_table: str, recalibrate: bool) -> Source:
     """EGD-CXR 1.0.0 from PhysioNet, with MIMIC-CXR's DICOM films.
+
+    Of the whole master sheet (1,083 images of 1,038 patients) the published splits are counted and compared.
 
     \b
     Example:
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
     """
-    return EgdCxr(gaze, images)
+    from egaze.study.published import published_split_report
+
+    source = EgdCxr(gaze, images, gaze_table=gaze_table, recalibrate=recalibrate)
+    for line in published_split_report(source):
+        click.echo(line)
+    return source
+
+
+@command.command("reflacx")
+@click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder of main_data/.")
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.")
+@click.option(
+    "--phase", "phases", multiple=True, type=click.IntRange(1, 3), help="Again for each phase.  [default: all]"
+)
+@click.option(
+    "--readers",
+    default="apart",
+    show_default=True,
+    type=click.Choice(["apart", "merged"]),
+    help="apart: a case a reading; merged: a case a film, with the gaze of all its readers.",
+)
+@click.option(
+    "--certainty",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 5),
+    help="From when on a finding counts: 1 unlikely, 2 less likely, 3 possible, 4 probable, 5 above 90 %.",
+)
+def reflacx(gaze: Path, images: Path, phases: tuple[int, ...], readers: str, certainty: int) -> Source:
+    """REFLACX 1.0.0 from PhysioNet, with MIMIC-CXR's films, DICOM or JPG.
+
+    Findings become the classes normal, chf and pneumonia, or none of them.
+
+    \b
+    Example:
+      egaze prepare reflacx --gaze reflacx-1.0.0 --images mimic-cxr-2.0.0 --phase 3 --out study
+    """
+    return Reflacx(gaze, images, phases=phases or (1, 2, 3), readers=readers, certainty=certainty)
 
 
 @command.command("table")

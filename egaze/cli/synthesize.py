@@ -1,4 +1,4 @@
-"""`egaze synthesize`: write a synthetic twin of EGD-CXR."""
+"""`egaze synthesize`: write a synthetic twin of EGD-CXR or REFLACX."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from egaze.cli import progress
 
 FULL_SIZE_PX = 3056
-_LAYOUTS = ("egd-cxr", "table")
+_LAYOUTS = ("egd-cxr", "reflacx", "table")
 
 
 @click.command()
@@ -36,6 +36,7 @@ _LAYOUTS = ("egd-cxr", "table")
     help="Long side of a film.",
 )
 @click.option("--full-size", is_flag=True, help=f"Films as large as the real ones: --long-side-px {FULL_SIZE_PX}.")
+@click.option("--eye-gaze", is_flag=True, help="Also eye_gaze.csv, the tracker's 60 Hz samples (egd-cxr only).")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes.  [default: one a CPU core]")
 def command(
     out: Path,
@@ -45,6 +46,7 @@ def command(
     difficulty: float,
     long_side_px: int,
     full_size: bool,
+    eye_gaze: bool,
     workers: int | None,
 ) -> None:
     """Write phantom chest films with a radiologist-like gaze to the new folder OUT.
@@ -56,6 +58,7 @@ def command(
     Example:
       egaze synthesize twin --cases 300 --seed 1
       egaze prepare egd-cxr --gaze twin/gaze --images twin/images --out study
+      egaze synthesize several --cases 300 --layout reflacx
     """
     from egaze.sources.synthetic import synthesize
 
@@ -67,6 +70,7 @@ def command(
             layout=layout,
             difficulty=difficulty,
             long_side_px=FULL_SIZE_PX if full_size else long_side_px,
+            eye_gaze=eye_gaze,
             workers=workers or os.cpu_count() or 1,
             progress=update,
         )
@@ -76,8 +80,9 @@ def command(
     click.echo(f"films:    {summary.images}")
     click.echo(f"findings: {summary.findings} (for evaluation only)")
     if layout == "table":
-        words = ["prepare", "table", f"{summary.tables / 'cases.csv'}"]
-        words += ["--fixations", f"{summary.tables / 'fixations.csv'}"]
+        # Options first: sources are chained, and a chained command takes none after its argument.
+        words = ["prepare", "table", "--fixations", f"{summary.tables / 'fixations.csv'}"]
+        words += [f"{summary.tables / 'cases.csv'}"]
     else:
-        words = ["prepare", "egd-cxr", "--gaze", f"{summary.tables}", "--images", f"{summary.images}"]
+        words = ["prepare", layout, "--gaze", f"{summary.tables}", "--images", f"{summary.images}"]
     click.echo(f"next:     {shlex.join(['egaze', *words, '--out', 'STUDY'])}")

@@ -17,7 +17,7 @@ Every function takes the same options:
 
 The kernels have unit mass, so an unnormalised heatmap holds seconds (or fixations) per pixel and sums to the dwell time
 (or number of fixations) that falls on the image. Values are float32; each
-axis's kernel has a relative error below 3e-6 within four sigmas and below 4e-5 down to exp(-87) of its peak.
+axis's kernel has a relative error below 3e-6 within four sigmas and below 4e-5 down to exp(-86) of its peak.
 """
 
 from __future__ import annotations
@@ -207,9 +207,9 @@ def _sigmas_px(
 
 def _pair(sigma_px: Sigma) -> Sigma:
     """One number stands for x and y; all else is as the kernel takes it."""
-    pair = (sigma_px, sigma_px) if np.isscalar(sigma_px) else sigma_px
+    pair = sigma_px if isinstance(sigma_px, tuple) or np.ndim(sigma_px) else (sigma_px, sigma_px)
     # The kernel checks each fixation's sigma; without fixations nobody would.
-    if isinstance(pair, tuple) and not all(0 < value < np.inf for value in pair):
+    if isinstance(pair, tuple) and not (min(pair) > 0 and sum(pair) < np.inf):
         raise ValueError(f"sigma must be a positive number of pixels, got {sigma_px}")
     return pair  # type: ignore[return-value]
 

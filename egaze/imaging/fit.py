@@ -43,8 +43,9 @@ class FitGeometry:
         With a table, (K,) float32, the film holds integers below K, each of which is looked up first.
         """
         canvas = np.zeros(self.canvas_shape, dtype=np.float32)
-        film = pixels if table is None else table[pixels]  # type: ignore[index]
-        film = resize(film, (self.height_px, self.width_px), filter="area", out_dtype=np.float32, scale=scale)
+        film = resize(
+            pixels, (self.height_px, self.width_px), filter="area", out_dtype=np.float32, scale=scale, table=table
+        )
         canvas[self.top_px : self.top_px + self.height_px, self.left_px : self.left_px + self.width_px] = film
         return canvas
 

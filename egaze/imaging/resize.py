@@ -18,6 +18,8 @@ def resize(
     out_dtype: DTypeLike | None = None,
     scale: float = 1.0,
     shift: float = 0.0,
+    table: NDArray[np.float32] | None = None,
+    table_first: int = 0,
     threads: int = 1,
 ) -> NDArray[np.generic]:
     """Resize a grey image; both images cover the same rectangle.
@@ -30,11 +32,15 @@ def resize(
             under the output pixel's centre.
         out_dtype: uint8, uint16 or float32; the input's when None.
         scale, shift: the output is value * scale + shift, rounded to nearest and saturated for integer types.
+        table: (K,) float32, K at most 65,536, for integer images: pixel value v stands for table[v - table_first],
+            the difference taken modulo 2^16 (so that an int16 image may be viewed as uint16); values beyond the
+            table stand for its last entry.
         threads: the result does not depend on it.
 
     Raises:
         TypeError: another dtype.
-        ValueError: an image that is not 2-D or has no pixels, a shape without pixels, an unknown filter.
+        ValueError: an image that is not 2-D or has no pixels, a shape without pixels, an unknown filter, a table for
+            float32 pixels.
     """
     return _core.resize(
         image,
@@ -43,5 +49,7 @@ def resize(
         out_dtype=np.dtype(image.dtype if out_dtype is None else out_dtype),
         scale=scale,
         shift=shift,
+        table=table,
+        table_first=table_first,
         threads=threads,
     )

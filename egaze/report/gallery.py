@@ -6,11 +6,9 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -18,10 +16,9 @@ from egaze.assessment import Assessment
 from egaze.assessment.evaluate import true_heatmap
 from egaze.imaging import resize
 from egaze.loading import HeatmapTarget
+from egaze.pictures.colours import heatmap_table
 from egaze.study import Study
 
-#: Perceptually even, dark where there is nothing.
-COLOUR_MAP = "inferno"
 _FILM_PX = 320
 _HEATMAP_PX = 80
 
@@ -54,7 +51,7 @@ def make_gallery(study: Study, target: HeatmapTarget, assessment: Assessment, li
 
 def colour_bar() -> str:
     """The colour map from 0 to 1, left to right, as a data URI."""
-    return _png(Image.fromarray((_table()[:, :3])[None].repeat(8, axis=0)))
+    return _png(Image.fromarray(heatmap_table()[None, :, :3].repeat(8, axis=0)))
 
 
 def _item(study: Study, target: HeatmapTarget, assessment: Assessment, row: int) -> GalleryItem:
@@ -94,16 +91,8 @@ def _heatmap(values: NDArray[np.float32]) -> str:
     side = min(_HEATMAP_PX, values.shape[0])
     levels = resize(values, (side, side), out_dtype=np.uint8, scale=255.0)
     picture = Image.fromarray(levels).convert("P")
-    picture.putpalette(_table()[:, :3].tobytes())
-    return _png(picture, transparency=_table()[:, 3].tobytes())
-
-
-@lru_cache(maxsize=1)
-def _table() -> NDArray[np.uint8]:
-    """(256, 4) the colour map with an opacity that rises with the value."""
-    colours = np.rint(colormaps[COLOUR_MAP](np.arange(256)) * 255).astype(np.uint8)
-    colours[:, 3] = np.rint(255 * np.sqrt(np.arange(256) / 255)).astype(np.uint8)
-    return colours
+    picture.putpalette(heatmap_table()[:, :3].tobytes())
+    return _png(picture, transparency=heatmap_table()[:, 3].tobytes())
 
 
 def _png(picture: Image.Image, **options: Any) -> str:

@@ -3,6 +3,7 @@
 from egaze.sources.annotations import Phrase, Region
 from egaze.sources.case import Case, Source
 from egaze.sources.egd_cxr import EgdCxr
+from egaze.sources.reflacx import Reflacx
 from egaze.sources.table import Table
 
-__all__ = ["Case", "EgdCxr", "Phrase", "Region", "Source", "Table"]
+__all__ = ["Case", "EgdCxr", "Phrase", "Reflacx", "Region", "Source", "Table"]

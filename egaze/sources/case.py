@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from egaze.gaze import Fixations
 from egaze.sources.annotations import Phrase, Region
@@ -63,6 +63,7 @@ class Source(Protocol):
         class_names: the labels its cases may have, in the order of the classes.
         patient_order: every patient of the dataset in its files' order, also those without a usable case: the
             published splits shuffle this list.
+        options: how it was asked to read, as study.json records it.
         hygiene: what was left out or looked odd, and how many rows of it.
     """
 
@@ -70,6 +71,7 @@ class Source(Protocol):
     synthetic: bool
     class_names: tuple[str, ...]
     patient_order: Sequence[str]
+    options: dict[str, Any]
     hygiene: dict[str, int]
 
     def cases(self) -> Sequence[Case]: ...

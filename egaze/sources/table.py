@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ import polars as pl
 from egaze.errors import TableError
 from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic
+from egaze.sources.records import shorten
 from egaze.sources.tables import inside, read_table, require_unique
 
 SPLITS = ("train", "validation", "test")
@@ -47,9 +49,10 @@ class Table:
         if unknown := [label for label in labels if label not in self.class_names]:
             record = self._rows["label"].to_list().index(unknown[0]) + 1
             raise TableError(
-                f"{self._path}: record {record}: label {unknown[0]!r} is not among {', '.join(self.class_names)}"
+                f"{self._path}: record {record}: label {shorten(unknown[0])} is not among {', '.join(self.class_names)}"
             )
         self.synthetic = is_synthetic(self._path.parent)
+        self.options: dict[str, Any] = {}
         self.hygiene: dict[str, int] = {}
         self._fixations = self._read_fixations(Path(fixations)) if fixations is not None else {}
         self._cases = self._make_cases()
@@ -63,7 +66,7 @@ class Table:
         for record, row in enumerate(self._rows.iter_rows(named=True), start=1):
             where = f"{self._path}: record {record}"
             if row["case_id"] not in self._fixations and row["label"] is None:
-                raise TableError(f"{where}: case {row['case_id']!r} has neither a label nor a fixation")
+                raise TableError(f"{where}: case {shorten(row['case_id'])} has neither a label nor a fixation")
             cases.append(
                 Case(
                     case_id=row["case_id"],
@@ -82,8 +85,10 @@ class Table:
         stray = ~rows["case_id"].is_in(self._rows["case_id"].implode())
         if stray.any():
             record = int(stray.arg_max())  # type: ignore[arg-type]
-            raise TableError(f"{path}: record {record + 1}: no case {rows['case_id'][record]!r} in {self._path}")
-        without_time = ~(rows["duration_s"] > 0)
+            raise TableError(f"{path}: record {record + 1}: no case {shorten(rows['case_id'][record])} in {self._path}")
+        _require_scale(path, rows)
+        # As a Fixations holds it: what is too short for a float32 is no time.
+        without_time = ~(rows["duration_s"].cast(pl.Float32) > 0)
         self.hygiene["fixations_dropped_no_duration"] = int(without_time.sum())
         rows = rows.filter(~without_time)
         self.hygiene["fixations_kept"] = len(rows)
@@ -103,12 +108,19 @@ def _read_cases(path: Path) -> pl.DataFrame:
     if wrong.any():
         record = int(wrong.arg_max())  # type: ignore[arg-type]
         raise TableError(
-            f"{path}: record {record + 1}: split {rows['split'][record]!r} is not one of {', '.join(SPLITS)}"
+            f"{path}: record {record + 1}: split {shorten(rows['split'][record])} is not one of {', '.join(SPLITS)}"
         )
     sides = rows.filter(pl.col("split").is_not_null()).group_by("patient_id").agg(pl.col("split").n_unique())
     if (leaking := sides.filter(pl.col("split") > 1)).height:
         raise TableError(f"{path}: column 'split' puts one patient on two sides ({leaking.height} such patients)")
     return rows
+
+
+def _require_scale(path: Path, rows: pl.DataFrame) -> None:
+    name = "pixels_per_degree"
+    if name in rows.columns:
+        for record in (~(rows[name].cast(pl.Float32) > 0)).fill_null(False).arg_true()[:1]:
+            raise TableError(f"{path}: record {record + 1}, column {name!r} holds {rows[name][record]}, not above 0")
 
 
 def _fixations(rows: pl.DataFrame) -> Fixations:

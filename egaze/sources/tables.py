@@ -1,24 +1,33 @@
-"""Reading delimited tables whose columns are known, so that an error can name file, row and column."""
+"""Reading delimited tables whose columns are known, so that an error can name file, record, column and value."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
 from egaze.errors import TableError
+from egaze.sources.records import Block, column_names, read_blocks, shorten
 
-_MEANS = {pl.String: "text", pl.Float64: "a number", pl.Int64: "a whole number"}
+Columns = Mapping[str, type[pl.DataType]]
+
+_MEANS = {pl.String: "text of one line", pl.Float64: "a number", pl.Int64: "a whole number"}
+#: Columns whose cells no message may show.
+PRIVATE = frozenset({"patient_id", "subject_id", "study_id", "stay_id"})
+# Whole numbers that a float64 holds exactly.
+_EXACT = 2**53
+# Control characters, separators of lines and paragraphs, and what turns the direction of writing.
+_CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}\u{202a}-\u{202e}\u{2066}-\u{2069}]"
+_MAX_PATH = 1024
+_MAX_NAME = 255
 
 
 def read_table(
-    path: Path,
-    columns: Mapping[str, type[pl.DataType]],
-    optional: Mapping[str, type[pl.DataType]] | None = None,
-    *,
-    nullable: frozenset[str] = frozenset(),
+    path: Path, columns: Columns, optional: Columns | None = None, *, nullable: frozenset[str] = frozenset()
 ) -> pl.DataFrame:
     """Read the wanted columns of a CSV file, typed; other columns are left in the file.
 
@@ -29,42 +38,113 @@ def read_table(
         nullable: columns whose cells may be empty.
 
     Raises:
-        TableError: no such file, not a table, a missing column, an empty cell where none may be, or a cell that
-            is not of its column's type; the message names the file, the record (counted from 1 after the header),
-            the column and the value.
+        TableError: no such file, not a table (see `read_blocks`), a missing column, a column that is there twice,
+            the header once more among the records, an empty cell where none may be, text with control characters,
+            or a cell that is not of its column's type; the message names the file, the record (counted from 1
+            after the header), the column and the value, unless it is `PRIVATE`.
     """
-    optional = dict(optional or {})
+    return pl.concat(scan_table(path, columns, optional, nullable=nullable))
+
+
+def scan_table(
+    path: Path,
+    columns: Columns,
+    optional: Columns | None = None,
+    *,
+    nullable: frozenset[str] = frozenset(),
+    unread: frozenset[str] = frozenset(),
+) -> Iterator[pl.DataFrame]:
+    """Like `read_table`, in frames of a few thousand records in the file's order; memory stays bounded.
+
+    Args:
+        unread: columns that must be there, but of whose text nothing is asked: it may hold line breaks.
+    """
+    optional = optional or {}
+    blocks = read_blocks(path)
+    header = column_names(next(blocks))
+    _require_columns(path, header, columns)
+    wanted = {**columns, **{name: dtype for name, dtype in optional.items() if name in header}}
+    yield pl.DataFrame(schema=wanted)
+    for block in blocks:
+        raw = _parse(path, block, header, wanted)
+        _refuse_second_header(path, raw, block.first)
+        yield _typed(path, raw, wanted, nullable | optional.keys(), unread, block.first)
+
+
+def unknown_columns(path: Path, known: Columns) -> list[str]:
+    """Names in the header that are not among the known ones. Raises TableError: see `read_blocks`."""
+    return [name for name in column_names(next(read_blocks(path))) if name not in known]
+
+
+def _require_columns(path: Path, header: list[str], columns: Columns) -> None:
+    for number, name in enumerate(header):
+        if name and header.index(name) < number:
+            raise TableError(f"{path}: column {shorten(name)} is there twice in the header (line 1)")
+    if missing := [name for name in columns if name not in header]:
+        # A table without a header begins with a record, and of that nothing is shown.
+        known = [name for name in header if name in columns]
+        found = f"; found {shorten(', '.join(header), 400)[1:-1]}" if known else ", as are all others"
+        raise TableError(f"{path}: column {missing[0]!r} is missing from the header (line 1){found}")
+
+
+def _parse(path: Path, block: Block, header: list[str], wanted: Columns) -> pl.DataFrame:
+    """The wanted columns as they stand. A header of numbers goes before: names may repeat, numbers do not."""
+    places = [str(header.index(name)) for name in wanted]
+    numbered = ",".join(map(str, range(len(header)))).encode()
     try:
-        raw = pl.read_csv(path, infer_schema=False, null_values=[""])
-    except FileNotFoundError as error:
-        raise TableError(f"{path}: no such table") from error
-    except (PolarsError, OSError) as error:
+        raw = pl.read_csv(numbered + b"\n" + block.data, columns=places, infer_schema=False, null_values=[""])
+    except PolarsError as error:
         raise TableError(f"{path}: cannot read the table: {str(error).splitlines()[0]}") from error
-    raw = raw.rename({name: name.strip().lstrip("\ufeff") for name in raw.columns})
-    if missing := [name for name in columns if name not in raw.columns]:
-        raise TableError(
-            f"{path}: column {missing[0]!r} is missing from the header (line 1); found {', '.join(raw.columns)}"
-        )
-    wanted = {**columns, **{name: dtype for name, dtype in optional.items() if name in raw.columns}}
-    typed = [_typed(path, raw[name], dtype, name in nullable or name in optional) for name, dtype in wanted.items()]
-    return pl.DataFrame(typed)
+    if len(raw) != block.records:
+        raise TableError(f"{path}: cannot read records {block.first} to {block.first + block.records - 1}")
+    return raw.select(pl.col(place).alias(name) for place, name in zip(places, wanted, strict=True))
 
 
-def _typed(path: Path, column: pl.Series, dtype: type[pl.DataType], may_be_empty: bool) -> pl.Series:
-    column = column.str.strip_chars()
-    if dtype is pl.String:
-        typed = column.set(column == "", None)
-    else:
-        typed = column.cast(dtype, strict=False)
-        if dtype is pl.Float64:
-            typed = typed.set(typed.is_nan() | typed.is_infinite(), None)
-    bad = typed.is_null() if not may_be_empty else typed.is_null() & column.is_not_null() & (column != "")
-    if bad.any():
-        record = int(bad.arg_max())  # type: ignore[arg-type]
-        value = column[record]
-        found = "is empty" if value is None or value == "" else f"holds {value!r}"
-        raise TableError(f"{path}: record {record + 1}, column {column.name!r} {found}, expected {_MEANS[dtype]}")
+def _refuse_second_header(path: Path, raw: pl.DataFrame, first: int) -> None:
+    is_again = pl.all_horizontal(pl.col(name).str.strip_chars() == name for name in raw.columns)
+    again = raw.select(is_again.fill_null(False).alias("again"))["again"].to_numpy()
+    for record in np.flatnonzero(again)[:1]:
+        raise TableError(f"{path}: record {first + record} is the header once more")
+
+
+def _typed(
+    path: Path, raw: pl.DataFrame, wanted: Columns, nullable: Set[str], unread: Set[str], first: int
+) -> pl.DataFrame:
+    stripped = raw.select(
+        pl.col(name) if name in unread else pl.col(name).str.strip_chars().replace("", None) for name in wanted
+    )
+    typed = stripped.select(pl.col(name) if name in unread else _cast(name, wanted[name]) for name in wanted)
+    empty, null = stripped.null_count().row(0), typed.null_count().row(0)
+    for name, empty_cells, null_cells in zip(wanted, empty, null, strict=True):
+        if name not in unread and null_cells > (empty_cells if name in nullable else 0):
+            bad = typed[name].is_null() & (stripped[name].is_not_null() | (name not in nullable))
+            record = int(bad.arg_max())  # type: ignore[arg-type]
+            said = _said(name, stripped[name][record])
+            raise TableError(
+                f"{path}: record {first + record}, column {name!r} {said}, expected {_MEANS[wanted[name]]}"
+            )
     return typed
+
+
+def _cast(name: str, dtype: type[pl.DataType]) -> pl.Expr:
+    """Null where a cell is not of the type."""
+    cell = pl.col(name)
+    if dtype is pl.String:
+        return pl.when(~cell.str.contains(_CONTROL)).then(cell)
+    # Beyond float32 a number is as good as infinite here.
+    number = cell.cast(pl.Float64, strict=False)
+    number = pl.when(number.cast(pl.Float32).is_finite()).then(number)
+    if dtype is pl.Float64:
+        return number.alias(name)
+    # Pandas writes a column of whole numbers with a gap as 1.0, 2.0.
+    whole = pl.when((number == number.floor()) & (number.abs() <= _EXACT)).then(number)
+    return cell.cast(pl.Int64, strict=False).fill_null(whole.cast(pl.Int64, strict=False)).alias(name)
+
+
+def _said(name: str, value: str | None) -> str:
+    if value is None:
+        return "is empty"
+    return "holds a value that is not shown" if name in PRIVATE else f"holds {shorten(value)}"
 
 
 def require_unique(path: Path, column: pl.Series) -> None:
@@ -72,7 +152,7 @@ def require_unique(path: Path, column: pl.Series) -> None:
     repeated = ~column.is_first_distinct()
     if repeated.any():
         record = int(repeated.arg_max())  # type: ignore[arg-type]
-        raise TableError(f"{path}: record {record + 1}: {column.name} {column[record]!r} is there twice")
+        raise TableError(f"{path}: record {record + 1}: {column.name} {shorten(column[record], 80)} is there twice")
 
 
 def inside(root: Path, relative: str, where: str) -> Path:
@@ -81,9 +161,14 @@ def inside(root: Path, relative: str, where: str) -> Path:
     The test is on the words of the path: links inside the root are the user's own and are followed.
 
     Raises:
-        TableError: an absolute path, or one that climbs out of the root; `where` says which cell gave it.
+        TableError: an absolute path, one that climbs out of the root, or one that no file system holds; `where`
+            says which cell gave it. Numbers of patients and studies, as in MIMIC-CXR's tree, are not shown.
     """
     path = PurePosixPath(relative.replace("\\", "/"))
-    if "\0" in relative or path.is_absolute() or ".." in path.parts or PureWindowsPath(relative).drive:
-        raise TableError(f"{where}: the path {relative!r} does not stay inside {root}")
+    shown = shorten(re.sub(r"\d{8,}", "…", relative), 80)
+    if path.is_absolute() or ".." in path.parts or PureWindowsPath(relative).drive:
+        raise TableError(f"{where}: the path {shown} does not stay inside {root}")
+    too_long = len(relative.encode()) > _MAX_PATH or any(len(part.encode()) > _MAX_NAME for part in path.parts)
+    if too_long or not relative.isprintable():
+        raise TableError(f"{where}: the path {shown} is too long or holds characters that no path has")
     return root / path

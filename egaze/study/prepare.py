@@ -118,6 +118,7 @@ def _gather(sources: Sequence[Source]) -> tuple[list[_Entry], list[dict[str, Any
                 "cases": len(cases),
                 "patients": len(position),
                 "class_names": list(source.class_names),
+                "options": dict(source.options),
                 "hygiene": dict(source.hygiene),
             }
         )

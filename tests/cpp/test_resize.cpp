@@ -65,6 +65,20 @@ void test_integers_saturate() {
   CHECK(out == (std::vector<std::uint8_t>{0, 0, 2, 255}));
 }
 
+void test_a_table_says_what_values_stand_for() {
+  const std::vector<std::uint16_t> values = {7, 8, 9, 65535, 10, 6};
+  const std::vector<float> table = {0.5f, 1.5f, 2.5f};
+  ResizeOptions options;
+  options.table = table;
+  options.table_first = 7;
+  std::vector<float> out(6);
+  const auto image = ImageView::dense(values.data(), PixelType::uint16, 2, 3);
+  resize(image, 2, 3, PixelType::float32, options, out.data());
+  CHECK(out == (std::vector<float>{0.5f, 1.5f, 2.5f, 2.5f, 2.5f, 2.5f}));
+  CHECK_THROWS(Error, "integer pixels",
+               resize(ImageView::dense(out.data(), PixelType::float32, 2, 3), 2, 3, PixelType::float32, options, out.data()));
+}
+
 void test_threads_do_not_change_the_result() {
   const auto values = ramp(37 * 41);
   const auto image = ImageView::dense(values.data(), PixelType::float32, 37, 41);
@@ -87,6 +101,7 @@ int main() {
   test_nearest_takes_the_pixel_under_the_centre();
   test_strides();
   test_integers_saturate();
+  test_a_table_says_what_values_stand_for();
   test_threads_do_not_change_the_result();
   test_bad_arguments_throw();
   return check::result();

@@ -16,10 +16,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto out_type = static_cast<egaze::PixelType>(bytes.below(3));
   egaze::ResizeOptions options;
   options.filter = static_cast<egaze::Filter>(bytes.below(3));
-  const bool plain = bytes.below(2) == 0;
+  const bool plain = bytes.below(2) == 0;  // values stay within a pixel's range
   if (!plain) {
     options.scale = bytes.take<float>();
     options.shift = bytes.take<float>();
+  }
+  std::vector<float> table;
+  if (bytes.below(4) == 0) {
+    table.resize(1 + bytes.below(300));
+    for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i % 251) / 7.0f;
+    options.table = table;
+    options.table_first = bytes.take<std::uint16_t>();
   }
   // Now and then only: waking a thread takes longer than all the rest.
   const int threads = bytes.below(64) == 0 ? 2 : 1;

@@ -24,6 +24,8 @@ def test_no_fixations():
         (([1, 2], [1, 2], [0.1, np.inf]), "duration_s must be finite, got inf at fixation 1"),
         (([1], [1], [0.1], None, [[30.0, -1.0]]), "pixels_per_degree must be above 0"),
         (([1], [1], [0.1], None, [30.0]), "pixels_per_degree must have shape"),
+        (([1], [1], [0.1], None, None, [[0, 0, 9]]), r"shown_px must have shape \(1, 4\), got \(1, 3\)"),
+        (([1], [1], [0.1], None, None, None, [[np.inf, 1]]), r"window_frac must be finite, got \[inf"),
     ],
 )
 def test_bad_values_are_named(arguments, message):

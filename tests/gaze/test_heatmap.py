@@ -142,7 +142,7 @@ def test_impossible_shapes(shape):
 
 @pytest.mark.parametrize("level", _core.simd_levels())
 def test_the_kernel_s_error_is_as_documented(level):
-    """Below 3e-6 within four sigmas, below 4e-5 down to exp(-87)."""
+    """Below 3e-6 within four sigmas, below 4e-5 down to exp(-86)."""
     for sigma_px in np.float32([100.0, 77.7, 41.3, 150.0]):
         x = np.arange(int(13 * sigma_px))
         spots = np.array([[0, 0, 1, sigma_px, 1]], np.float32)

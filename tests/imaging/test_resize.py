@@ -55,6 +55,75 @@ def test_any_strides():
         np.testing.assert_array_equal(resize(view, (9, 13), out_dtype=np.float32), expected)
 
 
+@pytest.mark.parametrize("filter", FILTERS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(11, 7), (23, 31), (40, 50)])
+def test_a_table_says_what_values_stand_for(dtype, filter, shape):
+    generator = np.random.default_rng(4)
+    table = generator.random(200, dtype=np.float32)
+    image = generator.integers(3, 203, (23, 31)).astype(dtype)
+    expected = resize(table[image.astype(int) - 3], shape, filter=filter)
+    for view, answer in (
+        (image, expected),
+        (image[:, ::-1], resize(table[image[:, ::-1].astype(int) - 3], shape, filter=filter)),
+    ):
+        found = resize(view, shape, filter=filter, out_dtype=np.float32, table=table, table_first=3, threads=2)
+        np.testing.assert_array_equal(found, answer)
+
+
+def test_a_table_takes_signed_values_and_clamps_what_lies_beyond():
+    stored = np.array([[-2, -1, 0, 1, 2, 30000, -30000]], dtype=np.int16)
+    table = np.array([10, 20, 30, 40], dtype=np.float32)
+    found = resize(stored.view(np.uint16), stored.shape, out_dtype=np.float32, table=table, table_first=-2)
+    assert found.tolist() == [[10, 20, 30, 40, 40, 40, 40]]
+
+
+@pytest.mark.parametrize(
+    ("image", "table", "message"),
+    [
+        (np.zeros((4, 4), np.float32), np.zeros(3), "goes with integer pixels, got 3 entries and float pixels"),
+        (
+            np.zeros((4, 4), np.uint8),
+            np.zeros(70_000),
+            "1 to 65536 entries goes with integer pixels, got 70000 entries",
+        ),
+        (np.zeros((4, 4), np.uint8), np.zeros(0), r"table must have shape \(K,\), K above 0, got \(0,\)"),
+        (np.zeros((4, 4), np.uint8), np.zeros((2, 2)), r"table must have shape \(K,\)"),
+    ],
+)
+def test_bad_tables_are_named(image, table, message):
+    with pytest.raises(ValueError, match=message):
+        resize(image, (2, 2), out_dtype=np.float32, table=table)
+
+
+@pytest.mark.parametrize("filter", ["area", "bilinear"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_what_is_not_a_number_stays_where_it_is(filter, dtype):
+    """Weights of zero that fill up a block of taps must not spread it."""
+    table = np.linspace(0, 1, 256, dtype=np.float32)
+    table[17] = np.nan
+    image = np.full((64, 64), 5, np.uint8)
+    image[32, 32] = 17
+    options = {"out_dtype": np.float32, "filter": filter}
+    if dtype == np.float32:
+        found = resize(table[image], (16, 16), **options)
+    else:
+        found = resize(image.astype(dtype), (16, 16), table=table, **options)
+    spread = np.isnan(found)
+    assert spread[8, 8] and spread.sum() == (1 if filter == "area" else 4)
+
+
+@pytest.mark.parametrize("filter", FILTERS)
+@pytest.mark.parametrize("shape", [(224, 224), (305, 2), (611, 508), (700, 600), (1, 1)])
+def test_threads_share_a_film_without_a_trace(filter, shape):
+    """Each part begins with what it shares with the part before, in the order of one thread."""
+    film = np.random.default_rng(5).integers(0, 4096, (611, 508)).astype(np.uint16)
+    alone = resize(film, shape, filter=filter, out_dtype=np.float32)
+    np.testing.assert_allclose(alone, reference.resize(film, shape, filter), rtol=1e-5, atol=1e-2)
+    for threads in (2, 3, 7):
+        np.testing.assert_array_equal(resize(film, shape, filter=filter, out_dtype=np.float32, threads=threads), alone)
+
+
 def test_a_constant_stays_itself():
     for filter in FILTERS:
         found = resize(np.full((101, 67), 40000, np.uint16), (224, 13), filter=filter)

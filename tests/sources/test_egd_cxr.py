@@ -6,6 +6,7 @@ import pytest
 
 from egaze.errors import SourceError, TableError
 from egaze.sources import EgdCxr
+from egaze.sources.synthetic import synthesize
 
 
 @pytest.fixture
@@ -41,23 +42,67 @@ def test_what_is_dropped_is_counted(twin):
     with (twin.tables / "fixations.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     source = EgdCxr(twin.tables, twin.images)
-    assert sum(value for name, value in source.hygiene.items() if name.startswith("fixations")) == len(rows)
-    for reason in ("calibration_card", "unknown_film", "invalid_flag", "outside_film"):
-        assert source.hygiene[f"fixations_dropped_{reason}"] > 0
+    dropped = {name: count for name, count in source.hygiene.items() if name.startswith("fixations_dropped_")}
+    assert source.hygiene["fixations_read"] == len(rows)
+    assert source.hygiene["fixations_kept"] + sum(dropped.values()) == len(rows)
+    for reason in ("calibration_card", "unknown_film", "invalid_flag", "duplicate", "outside_film"):
+        assert dropped[f"fixations_dropped_{reason}"] > 0
     ids = {case.case_id for case in source.cases()}
     cut = [row for row in rows if row["DICOM_ID"] not in ids and any(i.startswith(row["DICOM_ID"]) for i in ids)]
-    assert source.hygiene["fixations_dropped_calibration_card"] == sum(len(row["DICOM_ID"]) == 39 for row in cut) > 0
+    assert {len(row["DICOM_ID"]) for row in cut} == {35, 39}
+    assert dropped["fixations_dropped_calibration_card"] == len(cut) > 0
+    # The twin's pixels are those of the published map.
+    assert (
+        source.hygiene["screen_map_equal"]
+        == source.hygiene["fixations_kept"] + dropped["fixations_dropped_outside_film"]
+    )
 
 
 def test_fixations_are_the_table_s_in_time_order(twin):
     source = EgdCxr(twin.tables, twin.images)
     case = source.cases()[0]
     with (twin.tables / "fixations.csv").open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["DICOM_ID"] == case.case_id]
+        rows = {row["FPOGID"]: row for row in csv.DictReader(file) if row["DICOM_ID"] == case.case_id}.values()
     kept = [row for row in rows if row["FPOGV"] == "1" and int(row["X_ORIGINAL"]) >= 0 and int(row["Y_ORIGINAL"]) >= 0]
     assert case.fixations.x_px.tolist() == [float(row["X_ORIGINAL"]) for row in kept]
     np.testing.assert_allclose(case.fixations.duration_s, [float(row["FPOGD"]) for row in kept], rtol=1e-6)
     assert (np.diff(case.fixations.onset_s) >= 0).all()
+
+
+def test_boxes_and_phrases_are_the_twin_s(twin):
+    source = EgdCxr(twin.tables, twin.images)
+    cases = source.cases()
+    assert all(len(case.regions) == 17 for case in cases)
+    assert 0 < sum(not case.phrases for case in cases) == source.hygiene["transcripts_missing"] < 6
+    assert source.hygiene["phrases_dropped_without_words_or_time"] > 0
+    for case in cases:
+        begins_s = [phrase.begin_s for phrase in case.phrases]
+        assert begins_s == sorted(begins_s) and all(phrase.text for phrase in case.phrases)
+
+
+def test_samples_and_fixations_tell_the_same(tmp_path):
+    """Dwell on the film, place by place, from either table; re-calibration shifts all gaze of a session alike."""
+    twin = synthesize(tmp_path / "twin", cases=6, seed=11, long_side_px=64, eye_gaze=True)
+    fixations = EgdCxr(twin.tables, twin.images)
+    samples = EgdCxr(twin.tables, twin.images, gaze_table="eye-gaze")
+    assert samples.hygiene["samples_dropped_duplicate"] > 0 and samples.hygiene["samples_dropped_invalid_flag"] > 0
+    assert samples.hygiene["screen_map_differs"] == samples.hygiene["screen_map_within_1_px"] == 0
+    for one, other in zip(fixations.cases(), samples.cases(), strict=True):
+        assert len(other.fixations) > 5 * len(one.fixations)
+        dwell_s = [
+            np.histogram2d(gaze.x_px, gaze.y_px, bins=[range(0, 70, 4)] * 2, weights=gaze.duration_s)[0]
+            for gaze in (one.fixations, other.fixations)
+        ]
+        assert np.abs(dwell_s[0] - dwell_s[1]).max() < 0.1
+        assert dwell_s[0].sum() == pytest.approx(dwell_s[1].sum(), rel=0.02)
+    moved = EgdCxr(twin.tables, twin.images, recalibrate=True)
+    assert moved.hygiene["sessions_without_calibration"] == 0
+    shifts = [
+        moved_case.fixations.x_px.mean() - case.fixations.x_px.mean()
+        for case, moved_case in zip(fixations.cases(), moved.cases(), strict=True)
+        if len(moved_case.fixations) == len(case.fixations)
+    ]
+    assert shifts and np.ptp(shifts) < 2 and np.abs(shifts).max() < 5
 
 
 def test_missing_tables_and_folders(twin, tmp_path):

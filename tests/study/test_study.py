@@ -121,3 +121,18 @@ def test_two_sources_make_one_study(tmp_path):
 def test_sizes_out_of_range(twin, tmp_path, size_px):
     with pytest.raises(StudyError, match=f"got {size_px}"):
         prepare_study([EgdCxr(twin.tables, twin.images)], tmp_path / "out", size_px=size_px)
+
+
+def test_a_case_s_fixations_come_with_onsets_and_degrees_of_the_canvas(tmp_path):
+    np.save(tmp_path / "film.npy", np.zeros((40, 80), np.uint8))
+    (tmp_path / "cases.csv").write_text("case_id,image,patient_id\na,film.npy,p\n")
+    (tmp_path / "gaze.csv").write_text(
+        "case_id,x_px,y_px,duration_s,onset_s,pixels_per_degree\na,39.5,9.5,0.25,1.5,10\na,0,0,0.5,0.5,20\n"
+    )
+    source = Table(tmp_path / "cases.csv", tmp_path / "gaze.csv")
+    stretched = prepare_study([source], tmp_path / "stretch", size_px=20).fixations(0, 40)
+    assert stretched.onset_s.tolist() == [0.5, 1.5] and stretched.duration_s.tolist() == [0.5, 0.25]
+    assert (stretched.x_px[1], stretched.y_px[1]) == pytest.approx((19.5, 9.5))
+    assert stretched.pixels_per_degree.tolist() == [[10, 20], [5, 10]]  # 80 to 40 px wide, 40 to 40 px high
+    boxed = prepare_study([source], tmp_path / "letterbox", size_px=20, fit="letterbox").fixations(0, 40)
+    assert boxed.pixels_per_degree.tolist() == [[10, 10], [5, 5]]

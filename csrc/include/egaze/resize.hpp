@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 #include "egaze/image.hpp"
 
@@ -16,13 +18,19 @@ enum class Filter {
 
 struct ResizeOptions {
   Filter filter = Filter::area;
+  // For integer images: pixel value v stands for table[v - table_first], the difference taken modulo 2^16 (so that
+  // signed pixels may be seen as uint16) and values beyond the table for its last entry. 1 to 65,536 entries, or none
+  // for values that stand for themselves.
+  std::span<const float> table = {};
+  std::uint16_t table_first = 0;
   float scale = 1.0f;  // the output is value * scale + shift,
   float shift = 0.0f;  // rounded to nearest and saturated when it is of an integer type
   int threads = 1;     // >= 1; the result does not depend on it
 };
 
 // Writes height * width pixels of the given type, row by row, to out.
-// Throws Error(invalid_argument) for an empty input or output, or threads < 1.
+// Throws Error(invalid_argument) for an empty input or output, a table for float pixels or of more than 65,536 entries,
+// or threads < 1.
 void resize(const ImageView& image, std::size_t height, std::size_t width, PixelType out_type,
             const ResizeOptions& options, void* out);
 

@@ -2,6 +2,6 @@
 #define EGAZE_ISA avx512
 #define EGAZE_ISA_NAME "avx512"
 #define EGAZE_LANES 16
-#define EGAZE_ROWS 4
-#define EGAZE_VECTORS 4
+#define EGAZE_ROWS 8
+#define EGAZE_VECTORS 2
 #include "primitives.inc"

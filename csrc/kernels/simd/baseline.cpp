@@ -2,6 +2,6 @@
 #define EGAZE_ISA baseline
 #define EGAZE_ISA_NAME "baseline"
 #define EGAZE_LANES 4
-#define EGAZE_ROWS 2
-#define EGAZE_VECTORS 4
+#define EGAZE_ROWS 4
+#define EGAZE_VECTORS 2
 #include "primitives.inc"

@@ -6,46 +6,69 @@
 
 namespace egaze::detail {
 
-// Where a fixation's kernel is not zero along one axis: [begin, end).
-struct Span {
-  std::uint32_t begin;
-  std::uint32_t end;
-};
-
-// The kernels of many fixations along one axis. Row i starts at values + i * stride; of it, the blocks of kRowBlock
-// (along y) or kColumnBlock (along x) values that its span touches are readable, and zero outside the span.
+// The kernels of many fixations along one axis, cut into blocks of Primitives::row_block or column_block pixels.
 struct Profiles {
+  // Row i, from values + i * stride on, is fixation i's kernel. It may be read in the blocks that it touches.
   const float* values;
   std::size_t stride;
-  const Span* spans;
+  // Bit i % 64 of touching[block * words + i / 64] says whether fixation i touches the block.
+  const std::uint64_t* touching;
+  std::size_t words;
 };
 
-inline constexpr std::size_t kRowBlock = 4;
-inline constexpr std::size_t kColumnBlock = 64;
+// Primitives write whole vectors; so many floats more than asked for, less one, may be overwritten.
+inline constexpr std::size_t kMaxLanes = 16;
+
+// One row of sums of weighted rows.
+struct RowSum {
+  const float* weights;
+  bool starts;
+  float* sums;
+};
+
+inline constexpr std::size_t kMaxRows = 4;
+inline constexpr std::size_t kTapBlock = 4;
 
 struct Primitives {
   const char* name;
 
+  // The blocks of outer_sum.
+  std::size_t row_block;
+  std::size_t column_block;
+
   // out[k] = scale * exp(-((start + k) * inverse_sigma)^2 / 2), relative error below 3e-6 within four sigmas and
-  // below 4e-5 down to exp(-87): float32's rounding of the exponent, 4e-7 of it, and 3e-7 of the polynomial.
+  // below 4e-5 down to exp(-86): float32's rounding of the exponent, 4e-7 of it, and 3e-7 of the polynomial.
+  // Writes whole vectors.
   void (*gaussian)(float start, std::size_t count, float inverse_sigma, float scale, float* out);
 
   // out[y][x] = base[y][x] + sum over i of rows_i[y] * columns_i[x], for y in [first_row, end_row) and x in
   // [0, width); base may be out, or null for zero. Returns the largest value, 0 at least. first_row is a multiple
-  // of kRowBlock; active has room for as many numbers as there are fixations.
-  float (*outer_sum)(const Profiles& rows, const Profiles& columns, std::size_t fixations, std::size_t first_row,
-                     std::size_t end_row, std::size_t width, std::uint32_t* active, const float* base, float* out);
+  // of row_block.
+  float (*outer_sum)(const Profiles& rows, const Profiles& columns, std::size_t first_row, std::size_t end_row,
+                     std::size_t width, const float* base, float* out);
 
   void (*multiply)(float* values, std::size_t count, float factor);
 
-  // out[x] = sum over k < rows of weights[k] * in[k][x].
-  void (*sum_uint8)(const std::uint8_t* const* in, const float* weights, std::size_t rows, std::size_t count,
-                    float* out);
-  void (*sum_uint16)(const std::uint16_t* const* in, const float* weights, std::size_t rows, std::size_t count,
-                     float* out);
-  void (*sum_float)(const float* const* in, const float* weights, std::size_t rows, std::size_t count, float* out);
+  // Adds the weighted sum of `rows` rows, 1 to kMaxRows, to one row of sums, or to two at once, so that what two sums
+  // share is read once. A sum that starts is set instead.
+  void (*add_uint8)(const std::uint8_t* const* in, std::size_t rows, std::size_t count, const RowSum& one);
+  void (*add_uint16)(const std::uint16_t* const* in, std::size_t rows, std::size_t count, const RowSum& one);
+  void (*add_float)(const float* const* in, std::size_t rows, std::size_t count, const RowSum& one);
+  void (*add_uint8_twice)(const std::uint8_t* const* in, std::size_t rows, std::size_t count, const RowSum& one,
+                          const RowSum& two);
+  void (*add_uint16_twice)(const std::uint16_t* const* in, std::size_t rows, std::size_t count, const RowSum& one,
+                           const RowSum& two);
+  void (*add_float_twice)(const float* const* in, std::size_t rows, std::size_t count, const RowSum& one,
+                          const RowSum& two);
 
-  // out[x] = sum over k in [offset[x], offset[x + 1]) of weights[k] * in[begin[x] + k - offset[x]].
+  // out[x] = table[in[x] - first], the difference taken modulo 2^16 and no more than last.
+  void (*look_up_uint8)(const std::uint8_t* in, std::size_t count, const float* table, std::uint16_t first,
+                        std::uint16_t last, float* out);
+  void (*look_up_uint16)(const std::uint16_t* in, std::size_t count, const float* table, std::uint16_t first,
+                         std::uint16_t last, float* out);
+
+  // out[x] = sum over k in [offset[x], offset[x + 1]) of weights[k] * in[begin[x] + k - offset[x]]. Offsets are
+  // multiples of kTapBlock; what has the weight 0 is left out, whatever it is, but must be readable.
   void (*weigh)(const float* in, const std::uint32_t* begin, const std::uint32_t* offset, const float* weights,
                 std::size_t count, float* out);
 

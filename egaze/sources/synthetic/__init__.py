@@ -1,4 +1,4 @@
-"""A synthetic twin of EGD-CXR: phantom films, a reader's gaze, and where the signs truly are."""
+"""Synthetic twins of EGD-CXR and REFLACX: phantom films, readers' gaze, and where the signs truly are."""
 
 from egaze.sources.synthetic.twin import LAYOUTS, SyntheticSummary, synthesize
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from egaze.sources.synthetic.dicom_file import write_dicom
+from egaze.sources.synthetic.dictation import dictate
+from egaze.sources.synthetic.duplicates import with_duplicates
+from egaze.sources.synthetic.eye_gaze import eye_gaze_table
 from egaze.sources.synthetic.film import Film
 from egaze.sources.synthetic.gaze_table import fixation_table
 from egaze.sources.synthetic.landmarks import anatomical_boxes
 from egaze.sources.synthetic.master_sheet import boxes_table, film_path, sheet_row, sheet_table
 from egaze.sources.synthetic.picture_file import write_mask
-from egaze.sources.synthetic.plan import CasePlan, tracker_seeds
+from egaze.sources.synthetic.plan import (
+    CasePlan,
+    dictation_seeds,
+    duplicate_seeds,
+    sample_seeds,
+    tracker_seeds,
+)
 from egaze.sources.synthetic.reading import Reading
 from egaze.sources.synthetic.scanpath import Scanpath
+
+_WITHOUT_TRANSCRIPT = 20  # one film in so many was read in silence
 
 
 def places(out: Path) -> tuple[Path, Path]:
@@ -44,11 +57,36 @@ def reading(plan: CasePlan, film: Film, scanpath: Scanpath, rng: np.random.Gener
 
 
 def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None:
-    """Write master_sheet.csv, fixations.csv and bounding_boxes.csv."""
+    """Write master_sheet.csv, fixations.csv, bounding_boxes.csv and the transcripts."""
     gaze = folder / "gaze"
     sheet_table([reading.sheet_row for reading in readings]).write_csv(gaze / "master_sheet.csv")
-    rng = np.random.default_rng(tracker_seeds(seed))
-    fixations = fixation_table(plans, [reading.scanpath for reading in readings], rng)
-    fixations.write_csv(gaze / "fixations.csv", float_precision=5)
+    rows = with_duplicates(_fixations(plans, readings, seed), _duplicates_rng(seed), same_id=True)
+    rows.write_csv(gaze / "fixations.csv", float_precision=5)
     boxes = boxes_table([(plan.dicom_id, reading.boxes) for plan, reading in zip(plans, readings, strict=True)])
     boxes.write_csv(gaze / "bounding_boxes.csv")
+    for plan, reading in zip(plans, readings, strict=True):
+        if plan.index % _WITHOUT_TRANSCRIPT != 1:
+            _write_transcript(gaze, plan, reading, seed)
+
+
+def write_eye_gaze(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None:
+    """Write eye_gaze.csv: some 1,400 rows and 400 kB a film."""
+    rows = eye_gaze_table(_fixations(plans, readings, seed), np.random.default_rng(sample_seeds(seed)))
+    rows = with_duplicates(rows, _duplicates_rng(seed), same_id=False)
+    rows.write_csv(folder / "gaze" / "eye_gaze.csv", float_precision=5)
+
+
+def _fixations(plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> pl.DataFrame:
+    rng = np.random.default_rng(tracker_seeds(seed))
+    return fixation_table(plans, [reading.scanpath for reading in readings], rng)
+
+
+def _duplicates_rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(duplicate_seeds(seed))
+
+
+def _write_transcript(gaze: Path, plan: CasePlan, reading: Reading, seed: int) -> None:
+    said = dictate(reading.sheet_row or {}, reading.scanpath, np.random.default_rng(dictation_seeds(seed, plan.index)))
+    place = gaze / "audio_segmentation_transcripts" / plan.dicom_id
+    place.mkdir(parents=True)
+    (place / "transcript.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")

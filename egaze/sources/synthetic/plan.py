@@ -13,7 +13,7 @@ FULL_LONG_SIDE_PX = 3056
 FILE_ORDER = (CHF, PNEUMONIA, NORMAL)
 
 # Streams of random numbers; each question has its own, so that one more draw here moves nothing there.
-_PLAN, _PATIENT, _CASE, _TRACKER = range(4)
+_PLAN, _PATIENT, _CASE, _TRACKER, _READINGS = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,30 @@ def case_seeds(seed: int, index: int) -> np.random.SeedSequence:
 def tracker_seeds(seed: int) -> np.random.SeedSequence:
     """What the tracker's own columns and the order of the readings are drawn from."""
     return np.random.SeedSequence([seed, _TRACKER])
+
+
+# What came later has numbers of its own, so that an older seed's films and gaze stay what they are.
+_DUPLICATES, _SAMPLES, _DICTATION = 16, 17, 18
+
+
+def duplicate_seeds(seed: int) -> np.random.SeedSequence:
+    """What the choice of repeated rows is drawn from."""
+    return np.random.SeedSequence([seed, _DUPLICATES])
+
+
+def sample_seeds(seed: int) -> np.random.SeedSequence:
+    """What the noise of gaze samples is drawn from."""
+    return np.random.SeedSequence([seed, _SAMPLES])
+
+
+def dictation_seeds(seed: int, index: int) -> np.random.SeedSequence:
+    """What is said over one case."""
+    return np.random.SeedSequence([seed, _DICTATION, index])
+
+
+def readings_seeds(seed: int) -> np.random.SeedSequence:
+    """What the readings' ids, screens and clocks are drawn from, where every reading has its own tables."""
+    return np.random.SeedSequence([seed, _READINGS])
 
 
 def _share_patients(cases: int, rng: np.random.Generator) -> np.ndarray:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from egaze.sources.synthetic.report import Report
 from egaze.sources.synthetic.scanpath import Scanpath
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One case's gaze and, for layouts that have them, its master sheet record and anatomical boxes."""
+    """One case's gaze and, for layouts that have them, its master sheet record, anatomical boxes, and the reports of
+    all who read it."""
 
     scanpath: Scanpath
     sheet_row: dict | None = None
     boxes: dict[str, tuple[int, int, int, int]] | None = None
+    reports: tuple[Report, ...] = ()

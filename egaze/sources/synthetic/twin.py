@@ -15,7 +15,7 @@ import numpy as np
 from egaze.atomic import new_directory
 from egaze.errors import SourceError
 from egaze.sources.case import SYNTHETIC_MARKER
-from egaze.sources.synthetic import egd_layout, table_layout
+from egaze.sources.synthetic import egd_layout, reflacx_layout, table_layout
 from egaze.sources.synthetic.anatomy import draw_body
 from egaze.sources.synthetic.film import draw_pose, make_film
 from egaze.sources.synthetic.findings import CLASSES, draw_signs
@@ -23,7 +23,7 @@ from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX, CasePlan, case_seeds
 from egaze.sources.synthetic.reading import Reading
 from egaze.sources.synthetic.scanpath import read_film
 
-LAYOUTS = {"egd-cxr": egd_layout, "table": table_layout}
+LAYOUTS = {"egd-cxr": egd_layout, "reflacx": reflacx_layout, "table": table_layout}
 DEFAULT_LONG_SIDE_PX = 1024
 MIN_LONG_SIDE_PX = 64
 
@@ -34,7 +34,7 @@ class SyntheticSummary:
 
     Attributes:
         out: the folder.
-        layout: "egd-cxr" or "table".
+        layout: "egd-cxr", "reflacx" or "table".
         tables: the folder of the tables.
         images: the folder of the films.
         findings: the folder of the true finding masks, for evaluation only.
@@ -59,10 +59,11 @@ def synthesize(
     layout: str = "egd-cxr",
     difficulty: float = 0.5,
     long_side_px: int = DEFAULT_LONG_SIDE_PX,
+    eye_gaze: bool = False,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> SyntheticSummary:
-    """Write a synthetic twin of EGD-CXR: phantom films with a reader's gaze, in a real dataset's layout.
+    """Write a synthetic twin of EGD-CXR or REFLACX: phantom films with readers' gaze, in a real dataset's layout.
 
     The same arguments give the same bytes (under the same versions of the libraries), whatever `workers` is.
     The folder exists whole or not at all.
@@ -71,10 +72,11 @@ def synthesize(
         out: a new or empty folder.
         cases: number of films; the classes Normal, CHF and pneumonia share them evenly.
         seed: 0 or more.
-        layout: "egd-cxr" for the tables of EGD-CXR beside MIMIC-CXR's tree of DICOM files, "table" for plain
-            tables beside 16-bit PNG files.
+        layout: "egd-cxr" for the tables of EGD-CXR beside MIMIC-CXR's tree of DICOM files, "reflacx" for those of
+            REFLACX beside the same tree, "table" for plain tables beside 16-bit PNG files.
         difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
         long_side_px: pixels on a film's long side; 3056 is the real films' size.
+        eye_gaze: write the tracker's 60 Hz samples too, eye_gaze.csv; of the layout "egd-cxr" only.
         workers: processes; 1 works in this one.
         progress: called with (films done, films in all) after each film.
 
@@ -83,6 +85,8 @@ def synthesize(
         EgazeError: `out` is there and not empty, or cannot be written.
     """
     _check(cases, seed, layout, difficulty, long_side_px, workers)
+    if eye_gaze and layout != "egd-cxr":
+        raise SourceError(f"eye_gaze must be False with the layout {layout!r}: only egd-cxr has eye_gaze.csv")
     out = Path(out)
     plans = plan_cases(cases, seed, long_side_px)
     with new_directory(out) as folder:
@@ -94,6 +98,8 @@ def synthesize(
             if progress is not None:
                 progress(done, cases)
         LAYOUTS[layout].write_tables(folder, plans, readings, seed)
+        if eye_gaze:
+            egd_layout.write_eye_gaze(folder, plans, readings, seed)
         (folder / SYNTHETIC_MARKER).write_text(_notice(cases, seed, difficulty, long_side_px), encoding="utf-8")
     tables, images = LAYOUTS[layout].places(out)
     films = {label: sum(plan.label == label for plan in plans) for label in CLASSES}

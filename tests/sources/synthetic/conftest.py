@@ -24,7 +24,7 @@ class Twin:
 @pytest.fixture(scope="session")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Twin:
     out = tmp_path_factory.mktemp("synthetic") / "twin"
-    summary = synthesize(out, cases=CASES, seed=7, long_side_px=256)
+    summary = synthesize(out, cases=CASES, seed=7, long_side_px=256, eye_gaze=True)
     sheet = pl.read_csv(summary.tables / "master_sheet.csv", infer_schema_length=None)
     fixations = pl.read_csv(summary.tables / "fixations.csv", infer_schema_length=None)
     return Twin(summary, sheet, fixations, [summary.images / path for path in sheet["path"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from egaze.cli.prepare import command as prepare
 from egaze.cli.synthesize import FULL_SIZE_PX, command
 from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX
 from egaze.sources.synthetic.twin import LAYOUTS
@@ -22,6 +24,20 @@ def test_it_writes_a_twin_and_says_what_to_do_next(tmp_path: Path) -> None:
     assert "1 Normal, 1 CHF, 1 pneumonia" in result.stdout
     assert result.stderr == ""
     assert len(list((out / "images").rglob("*.dcm"))) == 3
+
+
+@pytest.mark.parametrize("layout", ["egd-cxr", "reflacx", "table"])
+def test_the_next_command_it_prints_reads_the_twin(tmp_path: Path, layout: str) -> None:
+    out = tmp_path / "twin"
+    common = ["--cases", "3", "--long-side-px", "64", "--workers", "1"]
+    result = CliRunner().invoke(command, [str(out), "--layout", layout, *common])
+    assert result.exit_code == 0, result.output
+    words = shlex.split(result.stdout.partition("next:")[2])
+    assert words[:3] == ["egaze", "prepare", layout]
+    study = str(tmp_path / "study")
+    read = CliRunner().invoke(prepare, [study if word == "STUDY" else word for word in words[2:]])
+    assert read.exit_code == 0, read.output
+    assert (tmp_path / "study" / "study.json").is_file()
 
 
 @pytest.mark.parametrize(

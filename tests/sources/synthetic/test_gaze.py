@@ -54,7 +54,7 @@ def test_original_pixels_follow_the_published_map_in_every_row(twin) -> None:
 
 
 def test_times_and_counters_agree(twin) -> None:
-    table = twin.fixations
+    table = twin.fixations.unique(["SESSION_ID", "DICOM_ID", "FPOGID"], keep="first", maintain_order=True)
     time = table["Time (in secs)"].to_numpy()
     assert np.allclose(time, (table["FPOGS"] + table["FPOGD"]).to_numpy(), atol=1e-4)
     assert (np.abs(table["CNT"].to_numpy() - 60 * time) <= 0.51).all()
@@ -67,6 +67,41 @@ def test_times_and_counters_agree(twin) -> None:
         assert (np.diff(session["TIMETICK(f=10000000)"].to_numpy()) > 0).all()
         assert (np.diff(session["FPOGID"].to_numpy()) == 1).all()
     assert 0 < (table["FPOGV"] == 0).mean() < 0.05
+
+
+def test_some_rows_are_there_twice(twin) -> None:
+    """Some as they are, some with other pupils; each right behind the row that it repeats."""
+    table = twin.fixations
+    same_id = ~table.select(pl.struct("SESSION_ID", "DICOM_ID", "FPOGID").is_first_distinct()).to_series()
+    same_row = ~table.is_unique() & same_id
+    assert 0 < same_row.sum() < same_id.sum() < 0.02 * len(table)
+    rows = table.with_row_index().filter(same_id)["index"].to_numpy()
+    place = ["SESSION_ID", "DICOM_ID", "FPOGID", "X_ORIGINAL", "Y_ORIGINAL", "FPOGS", "FPOGD"]
+    assert table[rows].select(place).equals(table[rows - 1].select(place))
+
+
+def test_eye_gaze_holds_the_samples_of_the_fixations(twin) -> None:
+    with open(twin.summary.tables / "eye_gaze.csv") as stream:
+        assert stream.readline().rstrip("\n") == COLUMNS
+    samples = pl.read_csv(twin.summary.tables / "eye_gaze.csv", infer_schema_length=None)
+    repeated = samples.is_duplicated().sum()
+    assert repeated > 0
+    samples = samples.unique(maintain_order=True)
+    fixations = twin.fixations.unique(["SESSION_ID", "DICOM_ID", "FPOGID"], keep="first", maintain_order=True)
+    key = ["SESSION_ID", "DICOM_ID", "FPOGID"]
+    # A row of fixations.csv is the last sample of its fixation.
+    last = samples.group_by(key, maintain_order=True).last()
+    assert last.select(fixations.columns).equals(fixations)
+    fixated = samples.filter(pl.col("FPOGD") > 0)
+    spans = fixated.group_by(key, maintain_order=True).agg(
+        pl.len() / 60, pl.col("FPOGX").n_unique().alias("places"), pl.col("BPOGX").n_unique().alias("looks")
+    )
+    assert (spans["places"] == 1).all() and spans["looks"].max() > 10
+    assert np.abs(spans["len"].to_numpy() - fixations["FPOGD"].to_numpy()).max() <= 0.51 / 60
+    assert (samples.filter(pl.col("FPOGD") == 0)["FPOGV"] == 0).all()
+    for _, film in samples.group_by("SESSION_ID", "MEDIA_ID"):
+        step_s = film["Time (in secs)"].diff().drop_nulls()
+        assert film["Time (in secs)"].min() >= 0 and step_s.min() > 0.4 / 60 and step_s.max() < 2.6 / 60
 
 
 def time_of_end(film: pl.DataFrame) -> np.ndarray:

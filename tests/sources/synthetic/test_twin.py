@@ -28,14 +28,25 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("layout", ["egd-cxr", "table"])
+@pytest.mark.parametrize("layout", ["egd-cxr", "reflacx", "table"])
 def test_same_seed_gives_the_same_bytes_whatever_the_workers(tmp_path: Path, layout: str) -> None:
-    common = {"cases": 4, "seed": 5, "layout": layout, "long_side_px": 128}
+    common = {"cases": 4, "seed": 5, "layout": layout, "long_side_px": 128, "eye_gaze": layout == "egd-cxr"}
     synthesize(tmp_path / "one", workers=1, **common)
     synthesize(tmp_path / "two", workers=2, **common)
     one = digests(tmp_path / "one")
     assert len(one) > 4
     assert one == digests(tmp_path / "two")
+
+
+def test_eye_gaze_is_one_more_file(tmp_path: Path) -> None:
+    common = {"cases": 2, "seed": 5, "long_side_px": 64}
+    synthesize(tmp_path / "with", eye_gaze=True, **common)
+    synthesize(tmp_path / "without", **common)
+    whole = digests(tmp_path / "with")
+    assert whole.pop("gaze/eye_gaze.csv")
+    assert whole == digests(tmp_path / "without")
+    with pytest.raises(SourceError, match=r"only egd-cxr has eye_gaze\.csv"):
+        synthesize(tmp_path / "table", layout="table", eye_gaze=True, **common)
 
 
 def test_another_seed_gives_other_ids_films_and_gaze(tmp_path: Path) -> None:

@@ -1,0 +1,8 @@
+"""Pictures of gaze: heatmaps, overlays, scanpaths and animations."""
+
+from egaze.pictures.animation import Playback
+from egaze.pictures.case_files import KINDS
+from egaze.pictures.reading import HeatmapOptions
+from egaze.pictures.write import PicturesSummary, write_pictures
+
+__all__ = ["KINDS", "HeatmapOptions", "PicturesSummary", "Playback", "write_pictures"]

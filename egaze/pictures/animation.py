@@ -1,0 +1,164 @@
+"""Gaze building up over time on the film, as frames of one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egaze.errors import EgazeError, StudyError
+from egaze.gaze import rasterize_frames
+from egaze.pictures.frame_page import FramePage
+from egaze.pictures.movie import ffmpeg_program
+from egaze.pictures.overlay import scale_for
+from egaze.pictures.reading import Reading
+
+#: The file formats, and how many frames each may have: a GIF is held in memory until it is written.
+MOST_FRAMES = {"mp4": 36_000, "gif": 1500}
+
+FILE_FORMATS = ("auto", *MOST_FRAMES)
+
+# Frames of heatmaps are made together up to so many bytes.
+_CHUNK_BYTES = 1 << 25
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """How an animation runs.
+
+    Attributes:
+        fps: frames a second, 1 to 50.
+        speed: seconds of reading in a second of animation.
+        window_s: only the gaze of so many last seconds, or None for all so far.
+        file_format: "mp4", "gif", or "auto" for MP4 where there is an ffmpeg.
+
+    Raises:
+        StudyError: a value out of its range.
+    """
+
+    fps: int = 10
+    speed: float = 1.0
+    window_s: float | None = None
+    file_format: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.fps <= 50:
+            raise StudyError(f"frames a second must be 1 to 50, got {self.fps}")
+        if not 0.01 <= self.speed <= 1000:
+            raise StudyError(f"speed must be 0.01 to 1000, got {self.speed}")
+        if self.window_s is not None and not 0.01 <= self.window_s <= 1e6:
+            raise StudyError(f"window must be 0.01 to 1000000 s, got {self.window_s}")
+        if self.file_format not in FILE_FORMATS:
+            raise StudyError(f"an animation is one of {', '.join(FILE_FORMATS)}, got {self.file_format!r}")
+
+    def settled(self) -> Playback:
+        """The same with a file format that can be written here.
+
+        Raises:
+            EgazeError: MP4 without an ffmpeg.
+        """
+        found = ffmpeg_program()
+        if self.file_format == "mp4" and found is None:
+            raise EgazeError("MP4 needs ffmpeg, which is not found: install it or imageio-ffmpeg, or choose GIF")
+        return replace(self, file_format="gif" if self.file_format == "gif" or found is None else "mp4")
+
+
+def frame_times(reading: Reading, playback: Playback) -> NDArray[np.float64]:
+    """(T,) seconds on the clock of the onsets, from the first onset to the last fixation's end, which is included.
+
+    Raises:
+        StudyError: fixations without onsets, or more frames than the file may have.
+    """
+    fixations = reading.fixations
+    if fixations.onset_s is None:
+        raise StudyError(f"case {reading.case_id!r} has no onsets, which an animation needs")
+    onset_s = fixations.onset_s.astype(np.float64)
+    begin_s, end_s = float(onset_s.min()), float((onset_s + fixations.duration_s).max())
+    step_s = playback.speed / playback.fps
+    frames = (end_s - begin_s) / step_s + 1
+    most = MOST_FRAMES[playback.settled().file_format]
+    if frames > most:
+        raise StudyError(
+            f"case {reading.case_id!r}: {end_s - begin_s:.1f} s of gaze make {frames:.0f} frames at "
+            f"{playback.fps} a second and speed {playback.speed:g}; {most} is the most"
+        )
+    times = np.arange(begin_s, end_s, step_s)
+    return np.append(times[times < end_s - 1e-6], end_s)
+
+
+def heatmap_frames(
+    reading: Reading, times_s: ArrayLike, window_s: float | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """The film's part of the heatmap at each time, unnormalised as `reading.heatmap()`, a few at a time in memory.
+
+    Raises:
+        StudyError: a sigma that the kernel cannot draw.
+    """
+    times = np.atleast_1d(np.asarray(times_s, np.float64))
+    shape = reading.geometry.canvas_shape
+    count = max(1, _CHUNK_BYTES // (4 * shape[0] * shape[1]))
+    for first in range(0, len(times), count):
+        part = times[first : first + count]
+        try:
+            frames = rasterize_frames(reading.fixations, shape, part, window_s=window_s, **reading.kernel)
+        except ValueError as error:
+            raise StudyError(f"case {reading.case_id!r}: {error}") from error
+        yield from (reading.geometry.cut_out(frame) for frame in frames)
+
+
+class Animation:
+    """A case's animation: its times, and its frames in any order as often as they are wanted.
+
+    Args:
+        reading: the case; its fixations have onsets.
+        playback: how it runs.
+
+    Raises:
+        StudyError: as `frame_times` and `heatmap_frames`.
+    """
+
+    def __init__(self, reading: Reading, playback: Playback) -> None:
+        self._reading = reading
+        self._playback = playback
+        self.times_s = frame_times(reading, playback)
+        peaks = [float(frame.max()) for frame in heatmap_frames(reading, self.times_s, playback.window_s)]
+        self._scale = scale_for(reading, max(peaks))
+        self._fullest = int(np.argmax(peaks))
+        self._page = FramePage.of(reading, self._scale, _caption(playback))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of a frame in pixels."""
+        return self._page.pixels.shape[:2]
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        """(H, W, 3) RGB for each time."""
+        return self._draw(self.times_s)
+
+    def samples(self) -> list[NDArray[np.uint8]]:
+        """A few frames that between them hold the animation's colours."""
+        spread = np.linspace(0, len(self.times_s) - 1, 4).round().astype(int)
+        return list(self._draw(self.times_s[np.unique(np.append(spread, self._fullest))]))
+
+    def _draw(self, times_s: NDArray[np.float64]) -> Iterator[NDArray[np.uint8]]:
+        heatmaps = heatmap_frames(self._reading, times_s, self._playback.window_s)
+        for time_s, heatmap in zip(times_s.tolist(), heatmaps, strict=True):
+            levels = heatmap * np.float32(self._scale.factor / self._scale.highest)
+            yield self._page.frame(levels, f"{time_s:.1f} s", _looked_at(self._reading, time_s))
+
+
+def _caption(playback: Playback) -> str:
+    gaze = "gaze so far" if playback.window_s is None else f"gaze of the last {playback.window_s:g} s"
+    return gaze if playback.speed == 1 else f"{gaze}, at {playback.speed:g} times its speed"
+
+
+def _looked_at(reading: Reading, time_s: float) -> NDArray[np.float64]:
+    """(K, 2) where the reader looks at that time, as fractions of the film; none during a saccade."""
+    fixations, place = reading.fixations, reading.geometry
+    onset_s = fixations.onset_s.astype(np.float64)  # type: ignore[union-attr]
+    now = (onset_s <= time_s) & (time_s < onset_s + fixations.duration_s) & reading.on_film
+    x = (fixations.x_px[now] + 0.5 - place.left_px) / place.width_px
+    y = (fixations.y_px[now] + 0.5 - place.top_px) / place.height_px
+    return np.stack([x, y], axis=1).astype(np.float64)

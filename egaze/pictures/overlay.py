@@ -1,0 +1,77 @@
+"""A case's heatmap alone, and on its film, with a colour bar in the heatmap's units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from egaze.pictures.colours import COLOUR_MAP, overlay_colours
+from egaze.pictures.reading import Reading
+from egaze.pictures.sheet import draw_bar, film_extent, new_sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a heatmap's values are shown.
+
+    Attributes:
+        factor: what a value is multiplied by.
+        highest: the largest value shown, in the unit.
+        label: quantity and unit, for the colour bar.
+    """
+
+    factor: float
+    highest: float
+    label: str
+
+
+def scale_for(reading: Reading, peak: float) -> Scale:
+    """A unit in which the peak of a heatmap, in seconds or fixations per pixel, is a number from 0.5 to 500."""
+    side = f"{reading.size_px} × {reading.size_px}"
+    if reading.options.weight == "count":
+        units = [(1.0, "pixel"), (1e3, "1000 pixels"), (1e6, "million pixels")]
+        units = [(factor, f"fixations\nper {area} of {side}") for factor, area in units]
+    else:
+        units = [(1.0, "s"), (1e3, "ms"), (1e6, "µs")]
+        units = [(factor, f"dwell time\n{unit} per pixel of {side}") for factor, unit in units]
+    factor, label = next((unit for unit in units if peak * unit[0] >= 0.5), units[-1] if peak > 0 else units[0])
+    # A heatmap of zeros is dark all over, not bright.
+    return Scale(factor, peak * factor if peak > 0 else 1.0, label)
+
+
+def draw_heatmap(reading: Reading, heatmap: NDArray[np.float32]) -> Figure:
+    """The heatmap in the film's true shape.
+
+    Args:
+        reading: the case.
+        heatmap: (size, size) float32, unnormalised, as `reading.heatmap()`.
+    """
+    return _figure(reading, heatmap, colormaps[COLOUR_MAP])
+
+
+def draw_overlay(reading: Reading, heatmap: NDArray[np.float32]) -> Figure:
+    """The heatmap on the film, which shows through; arguments as `draw_heatmap`."""
+    return _figure(reading, heatmap, overlay_colours())
+
+
+def _figure(reading: Reading, heatmap: NDArray[np.float32], colours: Colormap) -> Figure:
+    shown = reading.geometry.cut_out(heatmap)
+    scale = scale_for(reading, float(shown.max()))
+    sheet = new_sheet(reading, reading.options.said(reading.size_px))
+    sheet.film.imshow(
+        shown * np.float32(scale.factor),
+        cmap=colours,
+        vmin=0,
+        vmax=scale.highest,
+        extent=film_extent(reading),
+        aspect="auto",
+        origin="upper",
+        interpolation="bilinear",
+    )
+    draw_bar(sheet, colours, scale.highest, scale.label)
+    return sheet.figure

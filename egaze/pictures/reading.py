@@ -1,0 +1,164 @@
+"""What the pictures of one case show: a film, a reader's fixations on it, and their heatmap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egaze.errors import StudyError
+from egaze.gaze import Fixations, rasterize_fixations
+from egaze.imaging import FitGeometry
+from egaze.study import Study
+
+#: The Gaussian's standard deviation as a fraction of the canvas's side, as the heatmap head's target has it.
+DEFAULT_SIGMA_FRAC = 0.05
+
+WEIGHTS = ("duration", "count")
+
+
+@dataclass(frozen=True, slots=True)
+class HeatmapOptions:
+    """How a case's heatmap is made.
+
+    Attributes:
+        size_px: side of the square canvas, 16 to 4096; None for the study's.
+        sigma_px: the Gaussian's standard deviation in pixels of the canvas.
+        sigma_deg: the same in degrees of visual angle. With neither, 0.05 of the side.
+        weight: "duration" or "count".
+
+    Raises:
+        StudyError: a value out of its range, or both sigmas.
+    """
+
+    size_px: int | None = None
+    sigma_px: float | None = None
+    sigma_deg: float | None = None
+    weight: str = "duration"
+
+    def __post_init__(self) -> None:
+        if self.size_px is not None and not 16 <= self.size_px <= 4096:
+            raise StudyError(f"size must be 16 to 4096 px, got {self.size_px}")
+        if self.sigma_px is not None and self.sigma_deg is not None:
+            raise StudyError(f"give sigma in pixels or in degrees, got {self.sigma_px} px and {self.sigma_deg} degrees")
+        if self.sigma_px is not None and not 0.01 <= self.sigma_px <= 4096:
+            raise StudyError(f"sigma must be 0.01 to 4096 px, got {self.sigma_px}")
+        if self.sigma_deg is not None and not 0.001 <= self.sigma_deg <= 90:
+            raise StudyError(f"sigma must be 0.001 to 90 degrees, got {self.sigma_deg}")
+        if self.weight not in WEIGHTS:
+            raise StudyError(f"weight must be one of {', '.join(WEIGHTS)}, got {self.weight!r}")
+
+    def kernel(self, size_px: int) -> dict[str, Any]:
+        """The rasterizer's options on a canvas of that side."""
+        if self.sigma_deg is not None:
+            return {"sigma_deg": self.sigma_deg, "weight": self.weight}
+        return {"sigma_px": self.sigma_px or DEFAULT_SIGMA_FRAC * size_px, "weight": self.weight}
+
+    def said(self, size_px: int) -> str:
+        """The options in words."""
+        if self.sigma_deg is not None:
+            sigma = f"{self.sigma_deg:g}°"
+        else:
+            sigma = f"{self.kernel(size_px)['sigma_px']:.3g} px of {size_px}"
+        return (
+            f"Gaussians of sigma {sigma}, each fixation weighs {'its duration' if self.weight == 'duration' else '1'}"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One case as its pictures show it.
+
+    Attributes:
+        case_id, label, reader_id: as in the study.
+        synthetic: whether its source is marked as made by a program.
+        film: (h, w) uint16, the film without what surrounds it on the canvas; 65535 is white.
+        geometry: where the film lies on a canvas of the heatmap's size.
+        fixations: in pixels of that canvas, in time order.
+        options: of the heatmap.
+    """
+
+    case_id: str
+    label: str | None
+    reader_id: str | None
+    synthetic: bool
+    film: NDArray[np.uint16]
+    geometry: FitGeometry
+    fixations: Fixations
+    options: HeatmapOptions
+
+    @property
+    def size_px(self) -> int:
+        return self.geometry.canvas_shape[0]
+
+    @property
+    def kernel(self) -> dict[str, Any]:
+        return self.options.kernel(self.size_px)
+
+    def heatmap(self) -> NDArray[np.float32]:
+        """(size, size) float32 in seconds, or fixations, per pixel of the canvas.
+
+        Raises:
+            StudyError: degrees without the case's pixels per degree, or a sigma that the kernel cannot draw.
+        """
+        try:
+            return rasterize_fixations(self.fixations, self.geometry.canvas_shape, **self.kernel)
+        except ValueError as error:
+            raise StudyError(f"case {self.case_id!r}: {error}") from error
+
+    @property
+    def on_film(self) -> NDArray[np.bool_]:
+        """(F,) whether a fixation lies on the film."""
+        place = self.geometry
+        x, y = self.fixations.x_px + 0.5, self.fixations.y_px + 0.5
+        across = (x >= place.left_px) & (x < place.left_px + place.width_px)
+        return across & (y >= place.top_px) & (y < place.top_px + place.height_px)
+
+    @property
+    def dwell_time_s(self) -> float:
+        """Seconds of all its fixations."""
+        return float(self.fixations.duration_s.sum(dtype=np.float64))
+
+    def summary(self) -> str:
+        """Label, reader and what there is of gaze, in one line."""
+        count, outside = len(self.fixations), int((~self.on_film).sum())
+        gaze = f"{count} fixation{'' if count == 1 else 's'}"
+        if outside:
+            gaze += f" ({outside} outside the film)"
+        reader = None if self.reader_id is None else f"reader {self.reader_id}"
+        return " · ".join(part for part in (self.label, reader, f"{gaze}, {self.dwell_time_s:.1f} s") if part)
+
+
+def read_case(study: Study, case_index: int, options: HeatmapOptions) -> Reading:
+    """One case of a study with what its pictures need.
+
+    Raises:
+        StudyError: fixations that cannot be used, or degrees wanted of a case without pixels per degree.
+    """
+    facts = study.cases.row(case_index, named=True)
+    size_px = options.size_px or study.image_size_px
+    try:
+        fixations = study.fixations(case_index, size_px)
+    except ValueError as error:
+        raise StudyError(f"{study.path}: case {facts['case_id']!r}: {error}") from error
+    if options.sigma_deg is not None and fixations.pixels_per_degree is None:
+        raise StudyError(
+            f"{study.path}: case {facts['case_id']!r} has no pixels per degree; give sigma in pixels instead"
+        )
+    image = np.asarray(study.images[case_index])
+    return Reading(
+        case_id=facts["case_id"],
+        label=facts["label"],
+        reader_id=facts["reader_id"],
+        synthetic=_is_synthetic(study, facts["source"]),
+        film=study.geometry(case_index, study.image_size_px).cut_out(image),
+        geometry=study.geometry(case_index, size_px),
+        fixations=fixations,
+        options=options,
+    )
+
+
+def _is_synthetic(study: Study, source: str) -> bool:
+    return any(facts["synthetic"] for facts in study.manifest["sources"] if facts["key"] == source)

@@ -1,0 +1,155 @@
+"""A reader's fixations in time order on the film: circles as large as they were long, numbered, joined by lines."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from egaze.pictures.lettering import REGULAR, width_of
+from egaze.pictures.numbers import numbered, place_numbers
+from egaze.pictures.reading import Reading
+from egaze.pictures.sheet import INK, SOFT_INK, Sheet, draw_bar, film_size_in, new_sheet
+
+#: A circle's area for a second, in square points, unless a film is crowded or one fixation is very long.
+AREA_PT2_PER_S = 500.0
+# Shares of the film that all circles together and the largest one may cover.
+_MOST_COVERED = 0.25
+_LARGEST_COVERED = 0.03
+_LEGEND_S = np.array([m * 10.0**e for e in range(-3, 5) for m in (1, 2, 5)])
+_STROKE = [withStroke(linewidth=1.8, foreground="white")]
+
+
+def draw_scanpath(reading: Reading) -> Figure:
+    """Circles of an area proportional to duration, numbered and coloured in time order.
+
+    Fixations outside the film are not drawn, but the lines lead there and the numbers count them. Without onsets
+    the order is the study's and the colour tells the number.
+    """
+    onset_s = reading.fixations.onset_s
+    order = np.arange(len(reading.fixations)) if onset_s is None else np.argsort(onset_s, kind="stable")
+    on_film = reading.on_film[order]
+    duration_s = reading.fixations.duration_s[order].astype(np.float64)
+    per_s = area_per_second(reading, duration_s[on_film])
+    if onset_s is None:
+        time, span = np.arange(1, len(order) + 1), (1.0, max(2.0, float(len(order))))
+    else:
+        time = onset_s[order].astype(np.float64)
+        # An onset may be so large a number that a duration adds nothing to it.
+        end_s = max(float((time + duration_s).max()), np.nextafter(np.float32(time[0]), np.float32(np.inf)))
+        span = (float(time[0]), float(end_s))
+    legend_s = legend_durations(duration_s[on_film])
+    tallest_pt = 2 * np.sqrt(per_s * max(legend_s, default=0) / np.pi)
+    sheet = new_sheet(reading, _caption(len(order)), strip_pt=max(30.0, tallest_pt + 8))
+
+    points = np.stack([reading.fixations.x_px[order], reading.fixations.y_px[order]], axis=1).astype(np.float64)
+    colours = _time_colours()
+    shade = colours((time - span[0]) / (span[1] - span[0]))
+    _draw_lines(sheet.film, _near(points, reading), shade)
+    # Long fixations first: a short one in the middle of a long one is then still seen.
+    longest_first = np.flatnonzero(on_film)[np.argsort(-duration_s[on_film], kind="stable")]
+    sheet.film.scatter(
+        *points[longest_first].T,
+        s=marker_size(per_s * duration_s[longest_first]),
+        c=shade[longest_first],
+        edgecolors=INK,
+        linewidths=0.6,
+        alpha=0.8,
+        zorder=3,
+    )
+    _draw_numbers(sheet, reading, points, on_film)
+    _draw_legend(sheet, legend_s, per_s)
+    label = "fixation" if onset_s is None else "onset in s"
+    draw_bar(sheet, colours, span[1], label, lowest=span[0], whole=onset_s is None)
+    return sheet.figure
+
+
+def area_per_second(reading: Reading, duration_s: NDArray[np.floating]) -> float:
+    """Square points of circle for a second of fixation: AREA_PT2_PER_S, or less so that the film is still seen."""
+    if not len(duration_s):
+        return AREA_PT2_PER_S
+    width_in, height_in = film_size_in(reading)
+    film_pt2 = width_in * height_in * 72**2
+    covered = _MOST_COVERED * film_pt2 / float(duration_s.sum())
+    largest = _LARGEST_COVERED * film_pt2 / float(duration_s.max())
+    return min(AREA_PT2_PER_S, covered, largest)
+
+
+def marker_size(area_pt2: NDArray[np.floating]) -> NDArray[np.floating]:
+    """matplotlib's size of a round marker of that area: its diameter squared."""
+    return area_pt2 * (4 / np.pi)
+
+
+def legend_durations(duration_s: NDArray[np.floating]) -> list[float]:
+    """At most three round durations in seconds, rising, none longer than the longest."""
+    if not len(duration_s):
+        return []
+    last = int(np.searchsorted(_LEGEND_S, duration_s.max() * (1 + 1e-6), side="right")) - 1
+    return [float(_LEGEND_S[index]) for index in (last - 4, last - 2, last) if index >= 0]
+
+
+def _time_colours() -> ListedColormap:
+    """From blue-green to yellow: light enough below dark numbers, and of even steps."""
+    return ListedColormap(colormaps["viridis"](np.linspace(0.4, 1, 256)), name="time")
+
+
+def _caption(count: int) -> str:
+    names = len(numbered(count))
+    skipped = f", {names} of {count} numbered" if names < count else ""
+    return f"area by duration, colour by time{skipped}"
+
+
+def _near(points: NDArray[np.float64], reading: Reading) -> NDArray[np.float64]:
+    """Points far off are drawn in to ten sides of the canvas: the renderer's coordinates have an end."""
+    reach = 10.0 * reading.size_px
+    return points.clip(-reach, reach)
+
+
+def _draw_lines(axes: Axes, points: NDArray[np.float64], shade: NDArray[np.floating]) -> None:
+    segments = np.stack([points[:-1], points[1:]], axis=1)
+    axes.add_collection(LineCollection(list(segments), colors="black", linewidths=1.8, alpha=0.35, zorder=1))
+    axes.add_collection(LineCollection(list(segments), colors=shade[1:], linewidths=0.9, alpha=0.9, zorder=2))
+
+
+def _draw_numbers(sheet: Sheet, reading: Reading, points: NDArray[np.float64], on_film: NDArray[np.bool_]) -> None:
+    chosen = np.array([index for index in numbered(len(points)) if on_film[index]], dtype=np.int64)
+    size_pt = 7.0 if len(chosen) <= 40 else 6.0 if len(chosen) <= 100 else 5.0
+    room = tuple(72 * side for side in film_size_in(reading))
+    place = reading.geometry
+    corner = np.array([place.left_px - 0.5, place.top_px - 0.5])
+    scale = np.array([room[0] / place.width_px, room[1] / place.height_px])
+    at_pt = (points[chosen] - corner) * scale
+    digit_pt = width_of("0", REGULAR, size_pt)
+    sizes = np.array([(digit_pt * len(str(index + 1)) + 1.2, size_pt) for index in chosen]).reshape(-1, 2)
+    placed_pt = place_numbers(at_pt, sizes, room)
+    moved = np.hypot(*(placed_pt - at_pt).T) > 1.5 * size_pt
+    placed = placed_pt / scale + corner
+    leaders = np.stack([points[chosen][moved], placed[moved]], axis=1)
+    sheet.film.add_collection(LineCollection(list(leaders), colors="white", linewidths=0.5, alpha=0.7, zorder=4))
+    for index, (x, y) in zip(chosen.tolist(), placed, strict=True):
+        sheet.film.text(
+            x, y, str(index + 1), fontproperties=REGULAR, fontsize=size_pt, color=INK, ha="center",
+            va="center_baseline", path_effects=_STROKE, zorder=5, parse_math=False,
+        )  # fmt: skip
+
+
+def _draw_legend(sheet: Sheet, legend_s: list[float], per_s: float) -> None:
+    assert sheet.strip is not None
+    middle = sheet.strip.get_ylim()[1] / 2
+    x = 0.0
+    for seconds in legend_s:
+        radius = np.sqrt(per_s * seconds / np.pi)
+        x += radius + 1
+        sheet.strip.scatter(
+            x, middle, s=marker_size(per_s * seconds), color="#b8d8be", edgecolors=INK, linewidths=0.6, alpha=0.8
+        )
+        text = f"{seconds * 1000:g} ms"
+        sheet.strip.text(
+            x + radius + 4, middle, text, fontproperties=REGULAR, fontsize=8, color=SOFT_INK, va="center_baseline"
+        )
+        x += radius + 4 + width_of(text, REGULAR, 8) + 16

@@ -1,0 +1,152 @@
+"""The page of a picture: title, film in its true shape, colour bar, caption.
+
+Places are worked out here and not by matplotlib's layout engines, so that all pictures of a case are alike, text
+never runs over the film, and where the film lies is known to the pixel. Everything is set explicitly: neither the
+user's matplotlibrc nor another thread changes a picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from egaze.pictures.lettering import BOLD, FAMILY, REGULAR, fitted
+from egaze.pictures.reading import Reading
+
+INK = "#1a1a1a"
+SOFT_INK = "#5c5c5c"
+# Inches.
+_LONG_SIDE = 6.0
+_SHORTEST = 2.2
+_NARROWEST = 4.2
+_MARGIN = 0.2
+_TITLE = 0.55
+_CAPTION = 0.26
+_BAR_GAP = 0.14
+_BAR = 0.15
+_BAR_TEXT = 0.85
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """A figure and its parts.
+
+    Attributes:
+        figure: with an Agg canvas.
+        film: axes in pixels of the heatmap's canvas, which show the film alone, in its true shape.
+        bar: axes right of the film, for a colour bar.
+        strip: axes below the film in points (1/72 inch), or None.
+    """
+
+    figure: Figure
+    film: Axes
+    bar: Axes
+    strip: Axes | None
+
+
+def new_sheet(reading: Reading, caption: str, *, strip_pt: float = 0.0) -> Sheet:
+    """A page for one case, titled, with its film drawn. The caption goes below it."""
+    width, height = film_size_in(reading)
+    room_width, room_height = max(width, _NARROWEST), max(height, _SHORTEST)
+    strip = strip_pt / 72
+    total_width = _MARGIN + room_width + _BAR_GAP + _BAR + _BAR_TEXT
+    total_height = _TITLE + room_height + strip + _CAPTION + _MARGIN / 2
+    figure = Figure(figsize=(total_width, total_height), facecolor="white")
+    FigureCanvasAgg(figure)
+
+    def axes(left: float, bottom: float, wide: float, high: float) -> Axes:
+        box = (left / total_width, bottom / total_height, wide / total_width, high / total_height)
+        return figure.add_axes(box, facecolor="white")
+
+    floor = _MARGIN / 2 + _CAPTION + strip
+    left = _MARGIN + (room_width - width) / 2
+    film = axes(left, floor + (room_height - height) / 2, width, height)
+    bar = axes(left + width + _BAR_GAP, floor, _BAR, room_height)
+    below = None
+    if strip:
+        below = axes(_MARGIN, _MARGIN / 2 + _CAPTION, room_width, strip)
+        below.set(xlim=(0, room_width * 72), ylim=(0, strip_pt))
+        below.set_axis_off()
+    _write(figure, reading, caption, total_width, total_height)
+    _show_film(film, reading)
+    return Sheet(figure, film, bar, below)
+
+
+def film_size_in(reading: Reading) -> tuple[float, float]:
+    """Width and height at which a film is shown, in inches."""
+    height, width = reading.geometry.film_shape
+    scale = _LONG_SIDE / max(height, width)
+    # A film of one row is still to be seen.
+    return max(width * scale, 0.05), max(height * scale, 0.05)
+
+
+def film_extent(reading: Reading) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top edge of the film in pixels of the canvas, as `imshow` takes them."""
+    place = reading.geometry
+    left, top = place.left_px - 0.5, place.top_px - 0.5
+    return left, left + place.width_px, top + place.height_px, top
+
+
+def draw_bar(
+    sheet: Sheet, colours: Colormap, highest: float, label: str, *, lowest: float = 0.0, whole: bool = False
+) -> None:
+    """Fill the bar beside the film; `whole` for whole numbers. A colour map with opacity is shown on mid grey."""
+    axes = sheet.bar
+    axes.set_facecolor("#808080")
+    extent = (0, 1, lowest, highest)
+    axes.imshow(np.linspace(0, 1, 256)[:, None], cmap=colours, origin="lower", aspect="auto", extent=extent)
+    axes.set_xticks([])
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], integer=whole))
+    axes.yaxis.tick_right()
+    axes.yaxis.set_label_position("right")
+    axes.tick_params(labelsize=8, labelcolor=INK, color=SOFT_INK, labelfontfamily=FAMILY, length=3, width=0.7)
+    axes.set_ylabel(label, fontproperties=REGULAR, fontsize=8.5, color=INK, labelpad=6, linespacing=1.4)
+    for spine in axes.spines.values():
+        spine.set(linewidth=0.5, edgecolor=SOFT_INK)
+
+
+def _show_film(axes: Axes, reading: Reading) -> None:
+    extent = film_extent(reading)
+    axes.set_axis_off()
+    axes.imshow(
+        reading.film,
+        cmap="gray",
+        vmin=0,
+        vmax=65535,
+        extent=extent,
+        aspect="auto",
+        origin="upper",
+        interpolation="bilinear",
+        zorder=0,
+    )
+    axes.set(xlim=extent[:2], ylim=extent[2:])
+    axes.set_autoscale_on(False)
+
+
+def _write(figure: Figure, reading: Reading, caption: str, width: float, height: float) -> None:
+    room_pt = (width - 2 * _MARGIN) * 72
+    tag = "synthetic" if reading.synthetic else ""
+    tag_pt = 66 if tag else 0
+
+    def write(text: str, y: float, font: object, size: float, colour: str, room: float = room_pt) -> None:
+        text = fitted(text, font, size, room)  # type: ignore[arg-type]
+        figure.text(
+            _MARGIN / width, y / height, text, fontproperties=font, fontsize=size, color=colour, va="baseline",
+            parse_math=False,
+        )  # fmt: skip
+
+    write(reading.case_id, height - 0.24, BOLD, 10, INK, room_pt - tag_pt)
+    write(reading.summary(), height - 0.43, REGULAR, 9, SOFT_INK)
+    write(f"{caption} · egaze {version('egaze')}", _MARGIN / 2 + 0.04, REGULAR, 7.5, SOFT_INK)
+    if tag:
+        figure.text(
+            1 - _MARGIN / width, (height - 0.24) / height, tag, fontproperties=BOLD, fontsize=9, color="white",
+            ha="right", va="baseline", bbox={"boxstyle": "round,pad=0.3", "facecolor": "#9a3412", "linewidth": 0},
+        )  # fmt: skip

@@ -1,0 +1,140 @@
+"""What came with the films besides labels and gaze: anatomical boxes and the dictation."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from egaze.errors import TableError
+from egaze.sources.annotations import Phrase, Region
+from egaze.sources.egd_cxr.columns import BOUNDING_BOXES
+from egaze.sources.limits import table_limits
+from egaze.sources.tables import inside, read_table
+
+TRANSCRIPTS = "audio_segmentation_transcripts"
+
+
+def read_boxes(path: Path, dicom_ids: Sequence[str], hygiene: dict[str, int]) -> dict[str, tuple[Region, ...]]:
+    """The boxes of each film; bounding_boxes.csv may be absent.
+
+    Boxes of unknown films, and such as end before they begin, are dropped and counted.
+
+    Raises:
+        TableError: a table that lacks a column or holds a bad value.
+    """
+    hygiene["bounding_boxes_file_missing"] = int(not path.exists())
+    if not path.exists():
+        return {}
+    boxes = read_table(path, BOUNDING_BOXES)
+    found: dict[str, list[Region]] = {name: [] for name in dicom_ids}
+    unknown = turned = 0
+    for dicom_id, name, x1, x2, y1, y2 in boxes.iter_rows():
+        if dicom_id not in found:
+            unknown += 1
+        elif x2 < x1 or y2 < y1:
+            turned += 1
+        else:
+            found[dicom_id].append(Region(name, "box", x1, y1, x2, y2))
+    hygiene["boxes_read"] = len(boxes)
+    hygiene["boxes_dropped_unknown_film"] = unknown
+    hygiene["boxes_dropped_turned"] = turned
+    hygiene["boxes_kept"] = len(boxes) - unknown - turned
+    return {name: tuple(regions) for name, regions in found.items()}
+
+
+def read_transcripts(folder: Path, dicom_ids: Sequence[str], hygiene: dict[str, int]) -> dict[str, tuple[Phrase, ...]]:
+    """The phrases of each film in time order; films without a transcript are counted.
+
+    Phrases without a word, and such as end before they begin, are dropped and counted.
+
+    Raises:
+        TableError: a file that is not a transcript; the message names the file and the field.
+    """
+    found: dict[str, tuple[Phrase, ...]] = {}
+    read = dropped = 0
+    for record, dicom_id in enumerate(dicom_ids, start=1):
+        path = inside(folder, dicom_id, f"master_sheet.csv: record {record}, column 'dicom_id'") / "transcript.json"
+        if not path.is_file():
+            continue
+        phrases = read_transcript(path)
+        kept = [Phrase(*phrase) for phrase in phrases if phrase[0] and phrase[1] <= phrase[2]]
+        found[dicom_id] = tuple(sorted(kept, key=lambda phrase: phrase.begin_s))
+        read += len(phrases)
+        dropped += len(phrases) - len(kept)
+    hygiene["transcripts_missing"] = len(dicom_ids) - len(found)
+    hygiene["phrases_read"] = read
+    hygiene["phrases_dropped_without_words_or_time"] = dropped
+    hygiene["phrases_kept"] = read - dropped
+    return found
+
+
+def read_transcript(path: Path) -> list[tuple[str, float, float]]:
+    """(words, begin, end in seconds) of each phrase of a transcript.json.
+
+    Raises:
+        TableError: not JSON in UTF-8, too long, or a field that is missing or of the wrong type.
+    """
+    content = _load(path)
+    if not isinstance(content, dict):
+        raise TableError(f"{path}: holds {_kind(content)}, expected an object")
+    if not isinstance(content.get("full_text", ""), str):
+        raise TableError(f"{path}: field 'full_text' holds {_kind(content['full_text'])}, expected text")
+    phrases = content.get("time_stamped_text")
+    if not isinstance(phrases, list):
+        raise TableError(f"{path}: field 'time_stamped_text' holds {_kind(phrases)}, expected a list")
+    return [_phrase(f"{path}: field 'time_stamped_text', phrase {n}", item) for n, item in enumerate(phrases, start=1)]
+
+
+def _load(path: Path) -> Any:
+    limit = table_limits().json_bytes
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+        if len(content) > limit:
+            raise TableError(f"{path}: longer than {limit} bytes (EGAZE_TABLE_JSON_BYTES)")
+        return json.loads(content.decode("utf-8-sig"))
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: byte {error.start} is 0x{content[error.start]:02x}: not UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        raise TableError(f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise TableError(f"{path}: not a transcript: nested too deep") from error
+    except ValueError as error:  # a whole number of thousands of digits
+        raise TableError(f"{path}: not JSON: a number of too many digits") from error
+
+
+def _phrase(where: str, item: Any) -> tuple[str, float, float]:
+    if not isinstance(item, dict):
+        raise TableError(f"{where} holds {_kind(item)}, expected an object")
+    words = item.get("phrase")
+    if not isinstance(words, str):
+        raise TableError(f"{where}, field 'phrase' holds {_kind(words)}, expected text")
+    try:
+        words.encode()
+    except UnicodeEncodeError as error:
+        raise TableError(f"{where}, field 'phrase' holds half a character") from error
+    return " ".join(words.split()), _seconds(where, item, "begin_time"), _seconds(where, item, "end_time")
+
+
+def _seconds(where: str, item: dict[str, Any], name: str) -> float:
+    value = item.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TableError(f"{where}, field {name!r} holds {_kind(value)}, expected seconds")
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = math.inf
+    if not math.isfinite(seconds):
+        raise TableError(f"{where}, field {name!r} holds a number that is not finite, expected seconds")
+    return seconds
+
+
+def _kind(value: Any) -> str:
+    """What a value is; its words stay in the file."""
+    kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
+    return kinds.get(type(value), f"{value:.6g}" if isinstance(value, float) else "a number")

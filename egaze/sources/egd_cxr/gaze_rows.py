@@ -1,0 +1,223 @@
+"""fixations.csv and eye_gaze.csv: rows dropped by rule, and where on the film the others are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from egaze.gaze import Fixations
+from egaze.sources.egd_cxr.calibration import card_ids, last_valid_rows, session_shifts
+from egaze.sources.egd_cxr.columns import GAZE
+from egaze.sources.egd_cxr.screen import OUTSIDE_PX, SCREEN_PX, screen_to_film
+from egaze.sources.tables import scan_table
+
+SAMPLE_HZ = 60
+#: No DICOM film has a longer side.
+_MAX_SIDE_PX = 65_535
+_NO_SESSION = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class GazeTable:
+    """One of the two tables of gaze.
+
+    Attributes:
+        file: its name.
+        unit: what a row is, for the names of counts.
+        onset, duration: polars expressions for seconds.
+        has_ids: whether a row is one fixation, so that its id may not come twice.
+    """
+
+    file: str
+    unit: str
+    onset: pl.Expr
+    duration: pl.Expr
+    has_ids: bool
+
+
+#: A row of eye_gaze.csv is one sample of the tracker and lasts as long as the tracker takes for one: time in which the
+#: tracker saw no eye counts nowhere.
+GAZE_TABLES: Mapping[str, GazeTable] = {
+    "fixations": GazeTable("fixations.csv", "fixations", pl.col("FPOGS"), pl.col("FPOGD"), True),
+    "eye-gaze": GazeTable("eye_gaze.csv", "samples", pl.col("Time (in secs)"), pl.lit(1 / SAMPLE_HZ), False),
+}
+RULES = (
+    "calibration_card",
+    "unknown_film",
+    "invalid_flag",
+    "no_duration",
+    "no_time",
+    "no_position",
+    "duplicate",
+    "film_size_unknown",
+    "outside_film",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Films:
+    """What is asked of N films.
+
+    Attributes:
+        dicom_ids: (N,) in the sheet's order.
+        pads_px: (N, 4) top, bottom, left, right, in pixels of the screen.
+        size_px: (N, 2) width and height, 0 where unknown.
+    """
+
+    dicom_ids: pl.Series
+    pads_px: NDArray[np.int64]
+    size_px: NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Drops rows and counts them under the first rule that they meet."""
+
+    read: int = 0
+    dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RULES, 0))
+
+    def drop(self, rows: pl.DataFrame, **masks: NDArray[np.bool_]) -> pl.DataFrame:
+        """The rows that no mask marks; masks are named as the rules are, and come in their order."""
+        left = np.ones(len(rows), dtype=bool)
+        for rule, mask in masks.items():
+            self.dropped[rule] += int((left & mask).sum())
+            left &= ~mask
+        return rows.filter(left)
+
+
+def read_gaze(
+    path: Path, table: GazeTable, films: Films, recalibrate: bool, hygiene: dict[str, int]
+) -> dict[int, Fixations]:
+    """Each film's gaze, by the film's place in the sheet. The table is read as a stream: what is held in memory is
+    some 60 bytes for each row of a known film.
+
+    Without re-calibration a row is where X_ORIGINAL and Y_ORIGINAL say; with it, where the published map puts
+    FPOGX and FPOGY after its session's shift.
+
+    Raises:
+        TableError: a missing column or a cell of the wrong type in any of the 37.
+    """
+    tally = _Tally()
+    rows, cards = _collect(path, table, films, recalibrate, tally)
+    rows = tally.drop(rows, duplicate=_is_duplicate(rows, table))
+    hygiene |= _agreement(rows, films)
+    if recalibrate:
+        shifts = session_shifts(cards)
+        sessions = rows["session"].unique().drop_nulls().to_list()
+        hygiene["sessions"] = len(sessions)
+        hygiene["sessions_without_calibration"] = sum(session not in shifts for session in sessions)
+        rows = tally.drop(rows, film_size_unknown=~_size_is_known(rows, films))
+        x_px, y_px = _mapped_px(rows, films, _shifts(rows, shifts)).T
+        rows = rows.with_columns(pl.Series("x_px", x_px), pl.Series("y_px", y_px))
+    rows = tally.drop(rows, outside_film=_is_outside(rows, films))
+    hygiene[f"{table.unit}_read"] = tally.read
+    hygiene |= {f"{table.unit}_dropped_{rule}": count for rule, count in tally.dropped.items()}
+    hygiene[f"{table.unit}_kept"] = len(rows)
+    return dict(_by_film(rows))
+
+
+def _collect(
+    path: Path, table: GazeTable, films: Films, recalibrate: bool, tally: _Tally
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The usable rows of known films, and the last row of each card of each session."""
+    cards = card_ids(films.dicom_ids).implode()
+    position = ("x_frac", "y_frac") if recalibrate else ("x_px", "y_px")
+    first_rules = {
+        "calibration_card": pl.col("id").is_in(cards).fill_null(False),
+        "unknown_film": pl.col("film").is_null(),
+        "invalid_flag": ~pl.col("valid"),
+        "no_duration": ~(pl.col("duration_s") > 0).fill_null(False),
+        "no_time": pl.col("onset_s").is_null(),
+        "no_position": pl.any_horizontal(pl.col(position).is_null()),
+    }
+    kept: list[pl.DataFrame] = []
+    last: list[pl.DataFrame] = []
+    for frame in scan_table(path, GAZE, nullable=frozenset(GAZE)):
+        tally.read += len(frame)
+        rows = _select(frame, table, films)
+        masks = {mask.name: mask.to_numpy() for mask in rows.select(**first_rules)}
+        if recalibrate:
+            last.append(last_valid_rows(rows.filter(masks["calibration_card"])))
+        kept.append(tally.drop(rows, **masks).drop("id", "valid"))
+    return pl.concat(kept), last_valid_rows(pl.concat(last)) if recalibrate else pl.DataFrame()
+
+
+def _select(frame: pl.DataFrame, table: GazeTable, films: Films) -> pl.DataFrame:
+    ids = films.dicom_ids
+    return frame.select(
+        pl.col("DICOM_ID").replace_strict(ids, pl.int_range(len(ids), eager=True), default=None).alias("film"),
+        pl.col("DICOM_ID").alias("id"),
+        pl.col("SESSION_ID").alias("session"),
+        pl.col("FPOGID").alias("fixation"),
+        (pl.col("FPOGV") == 1).fill_null(False).alias("valid"),
+        table.onset.cast(pl.Float32).alias("onset_s"),
+        table.duration.cast(pl.Float32).alias("duration_s"),
+        pl.col("FPOGX").alias("x_frac"),
+        pl.col("FPOGY").alias("y_frac"),
+        pl.col("X_ORIGINAL").alias("x_px"),
+        pl.col("Y_ORIGINAL").alias("y_px"),
+    ).with_columns(frame.hash_rows(seed=0).alias("digest"))
+
+
+def _is_duplicate(rows: pl.DataFrame, table: GazeTable) -> NDArray[np.bool_]:
+    """Rows that are there before in all 37 columns or, where a row is a fixation, with the same id in the same film
+    and session. The digest has 64 bits, so two rows of a film that differ are never taken for one in practice."""
+    again = ~pl.struct("film", "digest").is_first_distinct()
+    if table.has_ids:
+        again |= pl.col("fixation").is_not_null() & ~pl.struct("session", "film", "fixation").is_first_distinct()
+    return rows.select(again.alias("again"))["again"].to_numpy()
+
+
+def _size_is_known(rows: pl.DataFrame, films: Films) -> NDArray[np.bool_]:
+    return (films.size_px[rows["film"].to_numpy()] > 0).all(axis=1)
+
+
+def _is_outside(rows: pl.DataFrame, films: Films) -> NDArray[np.bool_]:
+    stored, size_px = rows.select("x_px", "y_px").to_numpy(), films.size_px[rows["film"].to_numpy()]
+    limit_px = np.where(size_px > 0, size_px + size_px % 2, _MAX_SIDE_PX)
+    return ((stored < 0) | (stored >= limit_px)).any(axis=1)
+
+
+def _mapped_px(rows: pl.DataFrame, films: Films, shifts_px: NDArray[np.float64] | float = 0.0) -> NDArray[np.int64]:
+    """(R, 2) where the published map puts the rows; outside where they have no place on the screen."""
+    screen_px = rows.select(pl.col("x_frac", "y_frac").fill_null(np.inf)).to_numpy() * SCREEN_PX + shifts_px
+    film = rows["film"].to_numpy()
+    return screen_to_film(screen_px, films.pads_px[film], films.size_px[film])
+
+
+def _agreement(rows: pl.DataFrame, films: Films) -> dict[str, int]:
+    """How many stored positions are those of the published map; a film of unknown size cannot be checked."""
+    on_screen = rows.select(pl.col("x_frac").is_not_null() & pl.col("y_frac").is_not_null()).to_series().to_numpy()
+    checkable = _size_is_known(rows, films) & on_screen
+    stored = rows.select(pl.col("x_px", "y_px").fill_null(OUTSIDE_PX)).to_numpy()
+    mapped = _mapped_px(rows, films)
+    both_outside = (stored < 0).any(axis=1) & (mapped < 0).any(axis=1)
+    both_inside = (stored >= 0).all(axis=1) & (mapped >= 0).all(axis=1)
+    apart_px = np.abs(stored - mapped).max(axis=1, initial=0)
+    equal = checkable & (both_outside | both_inside & (apart_px == 0))
+    near = checkable & both_inside & (apart_px == 1)
+    return {
+        "screen_map_equal": int(equal.sum()),
+        "screen_map_within_1_px": int(near.sum()),
+        "screen_map_differs": int((checkable & ~equal & ~near).sum()),
+        "screen_map_unchecked": int((~checkable).sum()),
+    }
+
+
+def _shifts(rows: pl.DataFrame, shifts: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(R, 2) each row's shift on the screen; none in a session without a card."""
+    sessions, place = np.unique(rows["session"].fill_null(_NO_SESSION).to_numpy(), return_inverse=True)
+    table = np.array([shifts.get(int(session), (0.0, 0.0)) for session in sessions]).reshape(-1, 2)
+    return table[place]
+
+
+def _by_film(rows: pl.DataFrame) -> Iterator[tuple[int, Fixations]]:
+    rows = rows.sort("film", "onset_s", maintain_order=True)
+    for (film,), part in rows.partition_by("film", as_dict=True, maintain_order=True).items():
+        x_px, y_px, duration_s, onset_s = (part[name].to_numpy() for name in ("x_px", "y_px", "duration_s", "onset_s"))
+        yield film, Fixations(x_px=x_px, y_px=y_px, duration_s=duration_s, onset_s=onset_s)

@@ -1,0 +1,54 @@
+"""master_sheet.csv: one record a film."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from egaze.errors import SourceError, TableError
+from egaze.sources.egd_cxr.columns import CLASSES, MASTER_SHEET, PADS, REQUIRED
+from egaze.sources.egd_cxr.screen import SCREEN_PX
+from egaze.sources.tables import require_unique, scan_table
+
+_KEPT = ("dicom_id", "path", "patient_id", *PADS)
+_NOT_KEPT_TEXT = frozenset(name for name, dtype in MASTER_SHEET.items() if dtype is pl.String) - frozenset(_KEPT)
+
+
+def read_master_sheet(path: Path) -> pl.DataFrame:
+    """The films in the sheet's order: dicom_id, path, patient_id, the four paddings, and `label`.
+
+    Every cell of the 59 columns is checked against its type; only what is named here is kept.
+
+    Raises:
+        SourceError: a sheet without a film.
+        TableError: a missing column, a cell of the wrong type, a film twice, a film with no class or several, or
+            paddings that leave no film on the screen.
+    """
+    nullable = frozenset(MASTER_SHEET) - REQUIRED
+    frames = scan_table(path, MASTER_SHEET, nullable=nullable, unread=_NOT_KEPT_TEXT)
+    sheet = pl.concat(frame.select(*_KEPT, *CLASSES.values()) for frame in frames)
+    if sheet.is_empty():
+        raise SourceError(f"{path}: holds no film")
+    require_unique(path, sheet["dicom_id"])
+    _check_pads(path, sheet.select(PADS).to_numpy())
+    return sheet.select(*_KEPT, _labels(path, sheet))
+
+
+def _labels(path: Path, sheet: pl.DataFrame) -> pl.Series:
+    flags = sheet.select(CLASSES.values()).to_numpy()
+    wrong = np.flatnonzero((flags.sum(axis=1) != 1) | ((flags != 0) & (flags != 1)).any(axis=1))
+    if wrong.size:
+        found = dict(zip(CLASSES.values(), flags[wrong[0]].tolist(), strict=True))
+        raise TableError(f"{path}: record {wrong[0] + 1}: exactly one class must be 1, got {found}")
+    return pl.Series("label", np.array(tuple(CLASSES))[flags.argmax(axis=1)])
+
+
+def _check_pads(path: Path, pads: np.ndarray) -> None:
+    width_px, height_px = SCREEN_PX
+    fits = (pads >= 0).all(axis=1) & (pads < width_px).all(axis=1)
+    fits &= (pads[:, 0] + pads[:, 1] < height_px) & (pads[:, 2] + pads[:, 3] < width_px)
+    for record in np.flatnonzero(~fits)[:1]:
+        found = dict(zip(PADS, pads[record].tolist(), strict=True))
+        raise TableError(f"{path}: record {record + 1}: paddings leave no film on the screen, got {found}")

@@ -1,0 +1,112 @@
+"""The untouched EGD-CXR folder beside MIMIC-CXR's films."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from egaze.errors import SourceError
+from egaze.sources.case import Case, is_synthetic
+from egaze.sources.egd_cxr.annotations import TRANSCRIPTS, read_boxes, read_transcripts
+from egaze.sources.egd_cxr.columns import CLASSES, GAZE, MASTER_SHEET, PADS
+from egaze.sources.egd_cxr.film_size import read_film_size
+from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Films, read_gaze
+from egaze.sources.egd_cxr.master_sheet import read_master_sheet
+from egaze.sources.mimic_cxr import film_path
+from egaze.sources.records import shorten
+from egaze.sources.tables import Columns, unknown_columns
+
+_NAMED_COLUMNS = 8
+
+
+class EgdCxr:
+    """The untouched EGD-CXR folder beside MIMIC-CXR's films.
+
+    A row of gaze belongs to a film only when its id matches exactly: calibration cards carry a film's id cut short.
+    Each row read is kept, or dropped for the first of these reasons, and counted in `hygiene`: a calibration card, an
+    unknown film, a flag that marks it invalid, no duration, no time, no position, a duplicate (the same fixation of
+    the same film and session, or a row that equals another), outside the film (there the dataset stores -1 or -2).
+
+    X_ORIGINAL and Y_ORIGINAL are compared with the published map of FPOGX and FPOGY, which needs the films' sizes:
+    `hygiene` counts rows that are equal, one pixel apart, further apart, or of a film that cannot be opened. The
+    stored pixels are used, also where they differ; `recalibrate` uses the map's.
+
+    Args:
+        gaze: the folder that holds master_sheet.csv, the table of gaze and, both optional, bounding_boxes.csv and
+            audio_segmentation_transcripts/.
+        images: the folder that holds the `files/` tree of MIMIC-CXR or MIMIC-CXR-JPG, or that tree itself.
+        gaze_table: "fixations": a row of fixations.csv is a fixation, weighted by its duration FPOGD. "eye-gaze": a row
+            of eye_gaze.csv is a gaze sample, at the place FPOGX, FPOGY of the fixation that the tracker's filter saw
+            then, and lasts a sample's 1/60 s; `onset_s` is its time. Samples in saccades and blinks are flagged invalid
+            and dropped. A film's heatmap is nearly the same from both.
+        recalibrate: add to each session's gaze (960, 540) minus the mean of the last valid rows of its calibration
+            cards, in pixels of the screen, and map again. Sessions without a card keep theirs and are counted.
+
+    Attributes:
+        options: the arguments that change what is read, for the study's record.
+
+    Raises:
+        SourceError: a folder that lacks these, or an unknown gaze table.
+        TableError: a table that lacks a column, or holds a cell of the wrong type in any column.
+    """
+
+    name = "egd-cxr"
+    class_names = tuple(CLASSES)
+
+    def __init__(self, gaze: Path, images: Path, *, gaze_table: str = "fixations", recalibrate: bool = False) -> None:
+        if gaze_table not in GAZE_TABLES:
+            raise SourceError(f"gaze_table must be one of {', '.join(GAZE_TABLES)}, got {gaze_table!r}")
+        gaze, images, table = Path(gaze), Path(images), GAZE_TABLES[gaze_table]
+        for name in ("master_sheet.csv", table.file):
+            if not (gaze / name).is_file():
+                raise SourceError(f"{gaze}: not an EGD-CXR folder: {name} is missing")
+        if not images.is_dir():
+            raise SourceError(f"{images}: no such folder of films")
+        self.synthetic = is_synthetic(gaze)
+        self.options: dict[str, Any] = {"gaze_table": gaze_table, "recalibrate": recalibrate}
+        self.hygiene: dict[str, int] = {}
+        self._sheet = read_master_sheet(gaze / "master_sheet.csv")
+        self.patient_order: Sequence[str] = self._sheet["patient_id"].unique(maintain_order=True).to_list()
+        self._paths = _film_paths(gaze / "master_sheet.csv", self._sheet, images)
+        for file, columns in (("master_sheet.csv", MASTER_SHEET), (table.file, GAZE)):
+            self.hygiene |= _unknown_columns(gaze / file, columns)
+        ids = self._sheet["dicom_id"]
+        sizes = [read_film_size(path) or (0, 0) for path in self._paths]
+        films = Films(ids, self._sheet.select(PADS).to_numpy(), np.array(sizes, dtype=np.int64))
+        self._fixations = read_gaze(gaze / table.file, table, films, recalibrate, self.hygiene)
+        self.hygiene["films_without_gaze"] = len(ids) - len(self._fixations)
+        self._regions = read_boxes(gaze / "bounding_boxes.csv", ids.to_list(), self.hygiene)
+        self._phrases = read_transcripts(gaze / TRANSCRIPTS, ids.to_list(), self.hygiene)
+
+    def cases(self) -> Sequence[Case]:
+        """One case a film, in the order of the master sheet. Films without a usable fixation keep their label."""
+        return [
+            Case(
+                case_id=row["dicom_id"],
+                patient_id=row["patient_id"],
+                image_path=path,
+                fixations=self._fixations.get(index),
+                label=row["label"],
+                regions=self._regions.get(row["dicom_id"], ()),
+                phrases=self._phrases.get(row["dicom_id"], ()),
+            )
+            for index, (row, path) in enumerate(zip(self._sheet.iter_rows(named=True), self._paths, strict=True))
+        ]
+
+
+def _film_paths(file: Path, sheet: pl.DataFrame, images: Path) -> list[Path]:
+    return [
+        film_path(images, path, f"{file}: record {record}, column 'path'")
+        for record, path in enumerate(sheet["path"], start=1)
+    ]
+
+
+def _unknown_columns(path: Path, known: Columns) -> dict[str, int]:
+    """How many columns egaze does not know, and the first of their names."""
+    names = unknown_columns(path, known)
+    counts = {f"{path.stem}_unknown_columns": len(names)}
+    return counts | {f"{path.stem}_unknown_column_{shorten(name)}": 1 for name in names[:_NAMED_COLUMNS]}

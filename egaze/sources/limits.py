@@ -1,0 +1,50 @@
+"""How much of a table or a transcript is read before it is refused."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+
+from egaze.errors import TableError
+
+_PREFIX = "EGAZE_TABLE_"
+
+
+@dataclass(frozen=True, slots=True)
+class TableLimits:
+    """Bounds on input tables. What lies beyond is a TableError and is not loaded.
+
+    An environment variable changes one: `EGAZE_TABLE_CELL_BYTES=1000000 egaze prepare ...`.
+
+    Attributes:
+        file_bytes: of a whole table (EGD-CXR's largest, eye_gaze.csv, has .4e9).
+        record_bytes: of one record; a quote that is never closed ends here.
+        cell_bytes: of one cell.
+        columns: of the header.
+        json_bytes: of one transcript.
+    """
+
+    file_bytes: int = 4_000_000_000
+    record_bytes: int = 1_000_000
+    cell_bytes: int = 100_000
+    columns: int = 2_000
+    json_bytes: int = 1_000_000
+
+
+def table_limits() -> TableLimits:
+    """The limits in force.
+
+    Raises:
+        TableError: an environment variable that is not a whole number above 0.
+    """
+    changed = {}
+    for field in fields(TableLimits):
+        if (text := os.environ.get(_PREFIX + field.name.upper())) is not None:
+            if not (text.isascii() and text.isdigit() and 0 < len(text) <= 18 and int(text) > 0):
+                raise TableError(f"{_PREFIX}{field.name.upper()} must be a whole number of {_unit(field.name)} above 0")
+            changed[field.name] = int(text)
+    return TableLimits(**changed)
+
+
+def _unit(name: str) -> str:
+    return name.rpartition("_")[2]

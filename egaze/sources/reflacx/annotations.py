@@ -1,0 +1,99 @@
+"""What a reading drew and said: ellipses round findings, the chest's box, and the words of the dictation."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+
+from egaze.errors import TableError
+from egaze.sources.annotations import Phrase, Region
+from egaze.sources.reflacx.labels import FINDINGS, FLAGS, MAX_CERTAINTY, OTHER
+from egaze.sources.tables import read_table
+
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
+_NAMES = tuple(dict.fromkeys((*sum(FINDINGS.values(), ()), *FLAGS, OTHER)))
+_TIMES = ("timestamp_start_word", "timestamp_end_word")
+CHEST = "chest"
+
+
+def read_regions(folder: Path, hygiene: Counter[str]) -> tuple[Region, ...]:
+    """A reading's chest box and ellipses; an ellipse that may show several findings is a region for each.
+
+    Sides given the wrong way round are turned. A row without its four sides is dropped and counted, as is an ellipse
+    that names no known finding; so are readings without one of the tables.
+
+    Raises:
+        TableError: a missing column or a bad value.
+    """
+    return (*_chest_box(folder / "chest_bounding_box.csv", hygiene), *_ellipses(folder, hygiene))
+
+
+def read_phrases(folder: Path, hygiene: Counter[str]) -> tuple[Phrase, ...]:
+    """A reading's words in the order of their beginnings, each a phrase; full stops and commas are words too.
+
+    A row without a word or without times that rise is dropped and counted; so are readings without the table.
+
+    Raises:
+        TableError: a missing column or a bad value.
+    """
+    path = folder / "timestamps_transcription.csv"
+    if not path.is_file():
+        hygiene["readings_without_transcript"] += 1
+        return ()
+    columns = {"word": pl.String, **dict.fromkeys(_TIMES, pl.Float64)}
+    phrases = []
+    for word, begin_s, end_s in read_table(path, columns, nullable=frozenset(columns)).iter_rows():
+        if word is None or begin_s is None or end_s is None or end_s < begin_s:
+            hygiene["words_dropped"] += 1
+        else:
+            phrases.append(Phrase(word, begin_s, end_s))
+    return tuple(sorted(phrases, key=lambda phrase: phrase.begin_s))
+
+
+def _chest_box(path: Path, hygiene: Counter[str]) -> list[Region]:
+    if not path.is_file():
+        hygiene["readings_without_chest_box"] += 1
+        return []
+    columns = dict.fromkeys(_SIDES, pl.Float64)
+    rows = read_table(path, columns, nullable=frozenset(columns)).iter_rows()
+    boxes = [Region(CHEST, "box", *sides) for row in rows if (sides := _rising(row)) is not None]
+    if not boxes:
+        hygiene["readings_without_chest_box"] += 1
+    return boxes
+
+
+def _ellipses(folder: Path, hygiene: Counter[str]) -> list[Region]:
+    path = folder / "anomaly_location_ellipses.csv"
+    if not path.is_file():
+        hygiene["readings_without_ellipses_table"] += 1
+        return []
+    columns = dict.fromkeys((*_SIDES, "certainty"), pl.Float64)
+    rows = read_table(path, columns, dict.fromkeys(_NAMES, pl.String), nullable=frozenset(columns))
+    regions = []
+    for record, row in enumerate(rows.iter_rows(named=True), start=1):
+        sides = _rising(tuple(row[side] for side in _SIDES))
+        names = [name for name in _NAMES if (row.get(name) or "").lower() in ("true", "1")]
+        if sides is None or not names:
+            hygiene["ellipses_dropped_without_" + ("finding" if sides else "sides")] += 1
+            continue
+        certainty = _certainty(row["certainty"], f"{path}: record {record}, column 'certainty'")
+        regions += [Region(name, "ellipse", *sides, certainty=certainty) for name in names]
+    return regions
+
+
+def _rising(sides: tuple[float | None, ...]) -> tuple[float, float, float, float] | None:
+    """x_min, y_min, x_max, y_max however the row was drawn, or None where one is missing."""
+    if None in sides:
+        return None
+    x_first, y_first, x_last, y_last = sides
+    return min(x_first, x_last), min(y_first, y_last), max(x_first, x_last), max(y_first, y_last)  # type: ignore
+
+
+def _certainty(value: float | None, where: str) -> int | None:
+    """1 to 5; an empty cell or 0 is none given."""
+    if value is not None and (not 0 <= value <= MAX_CERTAINTY or value != math.floor(value)):
+        raise TableError(f"{where} holds {value:g}, expected a whole number from 0 to {MAX_CERTAINTY}")
+    return int(value) if value else None

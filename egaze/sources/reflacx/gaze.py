@@ -1,0 +1,115 @@
+"""A reading's fixations.csv."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from egaze.gaze import Fixations
+from egaze.sources.tables import read_table
+
+_TIMES = ("timestamp_start_fixation", "timestamp_end_fixation")
+_POSITION = ("x_position", "y_position")
+_SCALE = ("angular_resolution_x_pixels_per_degree", "angular_resolution_y_pixels_per_degree")
+_WINDOW = ("window_width", "window_level")
+_SHOWN = tuple(f"{side}_shown_from_image" for side in ("xmin", "ymin", "xmax", "ymax"))
+_COLUMNS = dict.fromkeys((*_TIMES, *_POSITION, *_SCALE, *_WINDOW, *_SHOWN), pl.Float64)
+_REASONS = ("no_position", "no_duration", "no_resolution", "duplicate")
+
+
+def start_counts(hygiene: Counter[str]) -> None:
+    """Enter what `read_fixations` counts, so that a count of nothing is told too."""
+    counted = (*(f"fixations_dropped_{reason}" for reason in _REASONS), "fixations_kept", "kept_fixations_outside_film")
+    hygiene.update(dict.fromkeys(counted, 0))
+
+
+def read_fixations(path: Path, width_px: float, height_px: float, hygiene: Counter[str]) -> Fixations | None:
+    """One reading's fixations in time order, or None when none is usable.
+
+    Dropped, and counted under the first reason that fits: a row without a position, without a duration above 0
+    (end minus start), without a resolution above 0 pixels per degree, and an exact copy of an earlier row. Fixations
+    outside the film are kept, for their Gaussian may reach into it. The rectangle shown and the grey window are left
+    out where a kept fixation has none.
+
+    Raises:
+        TableError: a missing table or column, or a cell that is neither a number nor empty.
+    """
+    rows = read_table(path, _COLUMNS, nullable=frozenset(_COLUMNS))
+    start, end = (rows[name].to_numpy() for name in _TIMES)
+    # Values are judged as float32, which is what fixations hold: 1e-50 s is no duration, 1e300 no position.
+    position, scale, window, shown = (_columns(rows, names) for names in (_POSITION, _SCALE, _WINDOW, _SHOWN))
+    with np.errstate(over="ignore"):
+        onset_s, duration_s = _float32(start), _float32(end - start)
+    wrong = {
+        "no_position": ~np.isfinite(position).all(axis=1),
+        "no_duration": ~(np.isfinite(onset_s) & np.isfinite(duration_s) & (duration_s > 0)),
+        "no_resolution": ~(np.isfinite(scale) & (scale > 0)).all(axis=1),
+        "duplicate": ~rows.select(pl.struct(pl.all()).is_first_distinct()).to_series().to_numpy(),
+    }
+    keep = np.ones(len(rows), dtype=bool)
+    for reason in _REASONS:
+        hygiene[f"fixations_dropped_{reason}"] += int((keep & wrong[reason]).sum())
+        keep &= ~wrong[reason]
+    kept = np.flatnonzero(keep)
+    hygiene["fixations_kept"] += len(kept)
+    if not len(kept):
+        return None
+    kept = kept[np.argsort(start[kept], kind="stable")]
+    x_px, y_px = position[kept].T
+    # A pixel's centre is its integer, so the film ends half a pixel outside the outermost.
+    on_film = (x_px >= -0.5) & (x_px < width_px - 0.5) & (y_px >= -0.5) & (y_px < height_px - 0.5)
+    hygiene["kept_fixations_outside_film"] += int((~on_film).sum())
+    return Fixations(
+        x_px=x_px,
+        y_px=y_px,
+        duration_s=duration_s[kept],
+        onset_s=onset_s[kept],
+        pixels_per_degree=scale[kept],
+        shown_px=_complete(shown[kept], "shown_rectangle", hygiene),
+        window_frac=_complete(window[kept], "window", hygiene),
+    )
+
+
+def join(parts: Sequence[Fixations]) -> Fixations | None:
+    """The fixations of several readings of one film, one reading after the other, durations unchanged.
+
+    Each reading has its own clock, so there are no onsets, unless there is one reading only. The rectangle shown and
+    the window are kept where every reading has them.
+    """
+    if len(parts) < 2:
+        return parts[0] if parts else None
+
+    def joined(name: str) -> NDArray[np.float32] | None:
+        values = [getattr(part, name) for part in parts]
+        return None if any(value is None for value in values) else np.concatenate(values)
+
+    return Fixations(
+        x_px=joined("x_px"),  # type: ignore[arg-type]
+        y_px=joined("y_px"),  # type: ignore[arg-type]
+        duration_s=joined("duration_s"),  # type: ignore[arg-type]
+        pixels_per_degree=joined("pixels_per_degree"),
+        shown_px=joined("shown_px"),
+        window_frac=joined("window_frac"),
+    )
+
+
+def _complete(values: NDArray[np.float32], name: str, hygiene: Counter[str]) -> NDArray[np.float32] | None:
+    if np.isfinite(values).all():
+        return values
+    hygiene[f"readings_without_{name}"] += 1
+    return None
+
+
+def _columns(rows: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
+    return _float32(rows.select(names).to_numpy())
+
+
+def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What does not fit becomes infinite, without a warning."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)

@@ -1,0 +1,161 @@
+"""REFLACX 1.0.0 (PhysioNet `reflacx-xray-localization`, doi 10.13026/e0dj-8498) with MIMIC-CXR's films."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from egaze.errors import SourceError
+from egaze.gaze import Fixations
+from egaze.sources.case import Case, is_synthetic
+from egaze.sources.reflacx import gaze as gaze_table
+from egaze.sources.reflacx.annotations import read_phrases, read_regions
+from egaze.sources.reflacx.labels import CLASS_NAMES, FINDINGS, MAX_CERTAINTY, majority
+from egaze.sources.reflacx.metadata import Reading, read_metadata
+
+PHASES = tuple(FINDINGS)
+READERS = ("apart", "merged")
+
+
+class Reflacx:
+    """The untouched REFLACX folder beside MIMIC-CXR's films, DICOM or JPG.
+
+    Five radiologists read 109 films each in phases 1 and 2, and one of them each of 2,507 films in phase 3. The data
+    do not name them, so a case's `reader_id` is its reading's id. 20 readings have labels but no gaze: it was
+    discarded. `egaze.sources.reflacx.labels` has the rule that makes a class of a reading's findings.
+
+    `readers="apart"` makes a case of each reading, with the reading's id. `readers="merged"` makes a case of each
+    film, with its dicom_id: the fixations of all readings one reading after the other, durations unchanged; the
+    regions of all readings; the class that more than half of the readings give. Its `reader_id` names the readings
+    with "+" between. Each reading has its own clock, so a case of several has neither onsets nor phrases.
+
+    Seconds count from the start of the reading's audio recording, for onsets and words alike, as the dataset has
+    them; a fixation that began before it has a negative onset. `Case.split` is MIMIC-CXR's, which the tables carry.
+
+    Dropped, and counted in `hygiene`: unusable rows of fixations, ellipses and words (see `read_fixations`,
+    `read_regions` and `read_phrases`), and cases with neither gaze nor label.
+
+    The columns are those that the dataset's description and its authors' published code give. egaze has not been run
+    on the files themselves. Unverified: whether a certainty's cell may be empty (read as not selected), whether the
+    sides of ellipses always rise, and how many fixations lie outside the film, last no time or lack a value.
+
+    Args:
+        gaze: the folder that holds main_data/, or main_data/ itself.
+        images: the folder that holds the `files/` tree of MIMIC-CXR or MIMIC-CXR-JPG, or that tree itself.
+        phases: which of the phases 1, 2 and 3 to read.
+        readers: "apart" or "merged".
+        certainty: a finding is present from this certainty on, 1 to 5; the dataset's authors take 3, "possible".
+
+    Raises:
+        SourceError: an argument out of its range, a folder that lacks a table of readings or the gaze of one.
+        TableError: a table that lacks a column or holds a bad value, or that puts a patient on two sides.
+    """
+
+    name = "reflacx"
+    class_names = CLASS_NAMES
+
+    def __init__(
+        self,
+        gaze: Path,
+        images: Path,
+        *,
+        phases: Sequence[int] = PHASES,
+        readers: str = "apart",
+        certainty: int = 3,
+    ) -> None:
+        _check(phases, readers, certainty)
+        main_data = Path(gaze) / "main_data" if (Path(gaze) / "main_data").is_dir() else Path(gaze)
+        if not Path(images).is_dir():
+            raise SourceError(f"{images}: no such folder of films")
+        self.synthetic = is_synthetic(Path(gaze)) or is_synthetic(main_data.resolve().parent)
+        hygiene: Counter[str] = Counter()
+        readings = read_metadata(main_data, Path(images), sorted(set(phases)), certainty, hygiene)
+        self.patient_order: Sequence[str] = list(dict.fromkeys(reading.patient_id for reading in readings))
+        hygiene["readings_with_discarded_gaze"] = sum(reading.discarded for reading in readings)
+        _require_gaze(readings)
+        gaze_table.start_counts(hygiene)
+        self._cases = _apart(readings, hygiene) if readers == "apart" else _merged(readings, hygiene)
+        self.hygiene: dict[str, int] = dict(hygiene)
+
+    def cases(self) -> Sequence[Case]:
+        """One case a reading or a film, in the order of the metadata."""
+        return self._cases
+
+
+def _check(phases: Sequence[int], readers: str, certainty: int) -> None:
+    if not phases or not set(phases) <= set(PHASES):
+        raise SourceError(f"phases must be among {', '.join(map(str, PHASES))}, got {phases}")
+    if readers not in READERS:
+        raise SourceError(f"readers must be one of {', '.join(READERS)}, got {readers!r}")
+    if not 1 <= certainty <= MAX_CERTAINTY:
+        raise SourceError(f"certainty must lie in 1..{MAX_CERTAINTY}, got {certainty}")
+
+
+def _require_gaze(readings: Sequence[Reading]) -> None:
+    tables = [reading.folder / "fixations.csv" for reading in readings if not reading.discarded]
+    if missing := [table for table in tables if not table.is_file()]:
+        raise SourceError(
+            f"{missing[0]}: missing, though the gaze was not discarded; so are {len(missing) - 1} more of "
+            f"{len(tables)} such tables"
+        )
+
+
+def _apart(readings: Sequence[Reading], hygiene: Counter[str]) -> list[Case]:
+    cases = []
+    for reading in readings:
+        fixations = _fixations(reading, hygiene)
+        if fixations is None and reading.label is None:
+            hygiene["readings_dropped_without_gaze_or_label"] += 1
+            continue
+        cases.append(
+            Case(
+                case_id=reading.reading_id,
+                patient_id=reading.patient_id,
+                image_path=reading.image_path,
+                fixations=fixations,
+                label=reading.label,
+                reader_id=reading.reading_id,
+                split=reading.split,
+                regions=read_regions(reading.folder, hygiene),
+                phrases=() if reading.discarded else read_phrases(reading.folder, hygiene),
+            )
+        )
+    return cases
+
+
+def _merged(readings: Sequence[Reading], hygiene: Counter[str]) -> list[Case]:
+    films: dict[str, list[Reading]] = {}
+    for reading in readings:
+        films.setdefault(reading.dicom_id, []).append(reading)
+    cases = []
+    for dicom_id, group in films.items():
+        looked = [(reading, part) for reading in group if (part := _fixations(reading, hygiene)) is not None]
+        label = majority([reading.label for reading in group])
+        if not looked and label is None:
+            hygiene["films_dropped_without_gaze_or_label"] += 1
+            continue
+        cases.append(
+            Case(
+                case_id=dicom_id,
+                patient_id=group[0].patient_id,
+                image_path=group[0].image_path,
+                fixations=gaze_table.join([part for _, part in looked]),
+                label=label,
+                reader_id="+".join(reading.reading_id for reading in group),
+                split=group[0].split,
+                regions=tuple(region for reading in group for region in read_regions(reading.folder, hygiene)),
+                phrases=read_phrases(looked[0][0].folder, hygiene) if len(looked) == 1 else (),
+            )
+        )
+    return cases
+
+
+def _fixations(reading: Reading, hygiene: Counter[str]) -> Fixations | None:
+    if reading.discarded:
+        return None
+    table = reading.folder / "fixations.csv"
+    fixations = gaze_table.read_fixations(table, reading.width_px, reading.height_px, hygiene)
+    if fixations is None:
+        hygiene["readings_without_usable_fixation"] += 1
+    return fixations

@@ -1,0 +1,199 @@
+"""Every row read is kept, or dropped for one reason that is counted."""
+
+import pytest
+
+from egaze.errors import SourceError, TableError
+from egaze.sources.egd_cxr.gaze_rows import RULES
+
+
+def dropped(source, unit="fixations"):
+    """The reasons that were met, with their counts; checks that nothing is lost."""
+    counts = {rule: source.hygiene[f"{unit}_dropped_{rule}"] for rule in RULES}
+    assert source.hygiene[f"{unit}_read"] == source.hygiene[f"{unit}_kept"] + sum(counts.values())
+    kept = sum(len(case.fixations) for case in source.cases() if case.fixations is not None)
+    assert source.hygiene[f"{unit}_kept"] == kept
+    return {rule: count for rule, count in counts.items() if count}
+
+
+def test_nothing_wrong(folder, parts):
+    source = folder.read()
+    assert dropped(source) == {} and source.hygiene["fixations_read"] == 3
+    assert source.hygiene["films_without_gaze"] == 0
+    assert [case.label for case in source.cases()] == ["chf", "pneumonia", "normal"]
+    first = source.cases()[0].fixations
+    assert (first.x_px[0], first.y_px[0]) == parts.published_map(parts.IDS[0], 0.5, 0.5)
+    assert first.duration_s.tolist() == [0.25] and first.onset_s.tolist() == [0.25]
+    assert source.options == {"gaze_table": "fixations", "recalibrate": False}
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("calibration_card", {"cut": 5}),
+        ("calibration_card", {"cut": 9}),
+        ("unknown_film", {"cut": 1}),
+        ("unknown_film", {"cut": 4}),
+        ("unknown_film", {"cut": 6}),
+        ("unknown_film", {"cut": 43}),
+        ("unknown_film", {"DICOM_ID": ""}),
+        ("unknown_film", {"DICOM_ID": "FACADE00-00000000-11111111-22222222-33333333"}),
+        ("unknown_film", {"DICOM_ID": "facade00-00000000-11111111-22222222-33333333x"}),
+        ("invalid_flag", {"FPOGV": 0}),
+        ("invalid_flag", {"FPOGV": 2}),
+        ("invalid_flag", {"FPOGV": ""}),
+        ("no_duration", {"FPOGD": 0}),
+        ("no_duration", {"FPOGD": -0.1}),
+        ("no_duration", {"FPOGD": ""}),
+        ("no_duration", {"FPOGD": "1e-60"}),
+        ("no_time", {"FPOGS": ""}),
+        ("no_position", {"X_ORIGINAL": ""}),
+        ("no_position", {"Y_ORIGINAL": ""}),
+        ("duplicate", {"number": 1}),
+        ("duplicate", {"number": 1, "LPMM": 3.3}),
+        ("outside_film", {"X_ORIGINAL": -2, "Y_ORIGINAL": -2}),
+        ("outside_film", {"X_ORIGINAL": -1, "Y_ORIGINAL": -1}),
+        ("outside_film", {"X_ORIGINAL": -1}),
+        ("outside_film", {"Y_ORIGINAL": -2}),
+        ("outside_film", {"X_ORIGINAL": 2544}),
+        ("outside_film", {"Y_ORIGINAL": 3056}),
+    ],
+)
+def test_each_rule_drops_its_row_and_no_other(folder, parts, rule, changes):
+    changes = {"number": 9} | changes
+    if "cut" in changes:
+        changes["DICOM_ID"] = parts.IDS[0][: -changes.pop("cut")]
+    folder.fixations.insert(1, parts.gaze_row(**changes))
+    source = folder.read()
+    assert dropped(source) == {rule: 1} and source.hygiene["fixations_kept"] == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"X_ORIGINAL": 0, "Y_ORIGINAL": 0},
+        {"X_ORIGINAL": 2543, "Y_ORIGINAL": 3055},
+        {"X_ORIGINAL": "1200.0"},
+        {"number": 1, "SESSION_ID": 2},
+        {"number": 2},
+        {"FPOGID": "", "CNT": 99},
+        {"BPOGX": "", "LPV": "", "SACCADE_DIR": "", "VID_FRAME": "", "MEDIA_ID": ""},
+    ],
+)
+def test_what_is_kept(folder, parts, changes):
+    folder.fixations.insert(1, parts.gaze_row(**{"number": 9} | changes))
+    source = folder.read()
+    assert dropped(source) == {} and source.hygiene["fixations_kept"] == 4
+
+
+def test_a_row_is_counted_once_under_the_first_rule(folder, parts):
+    bad = {"FPOGV": 0, "FPOGD": 0, "FPOGS": "", "X_ORIGINAL": -2}
+    folder.fixations += [parts.gaze_row(parts.IDS[0][:-5], **bad)] * 2 + [parts.gaze_row(number=9, **bad)] * 3
+    assert dropped(folder.read()) == {"calibration_card": 2, "invalid_flag": 3}
+
+
+def test_a_film_that_cannot_be_opened_has_no_far_side(folder, parts):
+    """Its gaze is kept by the stored pixels, up to the longest side that a film may have."""
+    (folder.images / folder.sheet[0]["path"]).write_bytes(b"no film")
+    folder.fixations = [parts.gaze_row(number=n, X_ORIGINAL=x) for n, x in ((1, 60_000), (2, 65_535), (3, -1))]
+    assert dropped(folder.read()) == {"outside_film": 2}
+
+
+def test_samples(folder, parts):
+    """Each valid sample lasts the tracker's 1/60 s; a fixation's id may repeat, a whole row may not."""
+    folder.samples = [
+        parts.gaze_row(FPOGID=7, CNT=n, FPOGD=n / 60, **{"Time (in secs)": round(0.3 + n / 60, 5)}) for n in range(4)
+    ]
+    folder.samples += [folder.samples[2], folder.samples[3] | {"FPOGV": 0}, folder.samples[3] | {"X_ORIGINAL": -2}]
+    folder.samples += [parts.gaze_row(parts.IDS[0][:-5]), parts.gaze_row("stranger")]
+    source = folder.read(gaze_table="eye-gaze")
+    expected = {"calibration_card": 1, "unknown_film": 1, "invalid_flag": 1, "duplicate": 1, "outside_film": 1}
+    assert dropped(source, "samples") == expected
+    first, second, _ = (case.fixations for case in source.cases())
+    assert first.duration_s.tolist() == pytest.approx([1 / 60] * 4) and second is None
+    assert first.onset_s.tolist() == pytest.approx([0.3, 0.31667, 0.33333, 0.35])
+    assert source.hygiene["films_without_gaze"] == 2 and source.options["gaze_table"] == "eye-gaze"
+
+
+@pytest.mark.parametrize("recalibrate", [False, True])
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_table_without_a_usable_row(folder, parts, rows, recalibrate):
+    folder.fixations = [parts.gaze_row("stranger")] * rows
+    source = folder.read(recalibrate=recalibrate)
+    assert sum(dropped(source).values()) == rows and source.hygiene["films_without_gaze"] == 3
+
+
+def test_only_the_table_that_is_read_must_be_there(folder):
+    folder.samples = folder.fixations
+    folder.write()
+    with pytest.raises(SourceError, match="gaze_table must be one of fixations, eye-gaze, got 'raw'"):
+        folder.read(gaze_table="raw")
+    folder.fixations = []
+    assert folder.read(gaze_table="eye-gaze").hygiene["samples_kept"] == 3
+    (folder.gaze / "eye_gaze.csv").unlink()
+    folder.samples = None
+    with pytest.raises(SourceError, match=r"eye_gaze\.csv is missing"):
+        folder.read(gaze_table="eye-gaze")
+
+
+@pytest.mark.parametrize("kind", ["sheet", "gaze"])
+def test_every_column_must_be_there(folder, kind):
+    whole = folder.columns[kind]
+    assert len(whole) == {"sheet": 59, "gaze": 37}[kind]
+    file = {"sheet": "master_sheet", "gaze": "fixations"}[kind]
+    for column in (whole[0], whole[5], whole[-1]):
+        folder.columns[kind] = tuple(name for name in whole if name != column)
+        with pytest.raises(TableError) as caught:
+            folder.read()
+        assert f"{file}.csv: column {column!r} is missing from the header (line 1); found" in str(caught.value)
+
+
+def test_unknown_columns_are_named_and_left_alone(folder):
+    folder.columns = {kind: (*columns, "remark") for kind, columns in folder.columns.items()}
+    hygiene = folder.read().hygiene
+    for file in ("master_sheet", "fixations"):
+        assert hygiene[f"{file}_unknown_columns"] == hygiene[f"{file}_unknown_column_'remark'"] == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("SESSION_ID", "one", "a whole number"),
+        ("CNT", "1.5", "a whole number"),
+        ("Time (in secs)", "1:02", "a number"),
+        ("BPOGX", "left", "a number"),
+        ("FPOGV", "true", "a whole number"),
+        ("VID_FRAME", "1,0", "a number"),
+        ("Y_ORIGINAL", "1e99", "a whole number"),
+    ],
+)
+def test_a_cell_of_the_wrong_type_in_any_column_of_gaze(folder, column, value, expected):
+    folder.fixations[1][column] = value
+    message = f"record 2, column '{column}' holds '{value}', expected {expected}".replace("(", r"\(").replace(
+        ")", r"\)"
+    )
+    with pytest.raises(TableError, match=message):
+        folder.read()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("edema__chx", "maybe", "record 2, column 'edema__chx' holds 'maybe', expected a whole number"),
+        ("hyperaeration", "0.5", "record 2, column 'hyperaeration' holds '0.5', expected a whole number"),
+        ("study_id", "s50414267", "record 2, column 'study_id' holds a value that is not shown"),
+        ("stay_id", "none", "record 2, column 'stay_id' holds a value that is not shown"),
+        ("patient_id", "", "record 2, column 'patient_id' is empty"),
+        ("image_left_pad", "", "record 2, column 'image_left_pad' is empty"),
+        ("image_left_pad", "-1", "record 2: paddings leave no film on the screen"),
+        ("image_left_pad", "1472", "record 2: paddings leave no film on the screen"),
+        ("image_top_pad", str(2**62), "record 2: paddings leave no film on the screen"),
+        ("dicom_id", "a\x07b", r"record 2, column 'dicom_id' holds 'a\\x07b'"),
+        ("dicom_id", "../../../etc", "record 2, column 'dicom_id': the path '../../../etc' does not stay inside"),
+        ("path", "files/../../x.dcm", "record 2, column 'path': the path"),
+    ],
+)
+def test_a_bad_cell_in_the_master_sheet(folder, column, value, message):
+    folder.sheet[1][column] = value
+    with pytest.raises(TableError, match=message) as caught:
+        folder.read()
+    assert str(caught.value).isprintable()
