@@ -3,31 +3,62 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from egaze.cli import progress
 from egaze.sources import EgdCxr, Reflacx, Source, Table
 
+if TYPE_CHECKING:
+    from egaze.study import LeftOut
+
+SHOWN_LEFT_OUT = 20
+
+
+_HELP = ("-h", "--help")
+
 
 class _Prepare(click.Group):
-    """Sources follow each other as sub-commands; the study's own options may stand before or after them."""
+    """Sources follow each other as sub-commands; options stand in any order, the study's own among them too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        own = {name for option in self.params for name in option.opts if name != "--help"}
-        first, rest = [], []
+        own: list[str] = []
+        options: list[str] = []
+        arguments: list[str] = []
+        sorted_args: list[str] = []
+        source: click.Command = self
         words = iter(args)
         for word in words:
-            name, equals, _ = word.partition("=")
-            if name in own:
-                first += [word] if equals else [word, *([value] if (value := next(words, None)) is not None else [])]
+            if taken := _option(self, word, words):
+                own += taken
+            elif word in self.commands:
+                # Click reads a chained command's options before its arguments only.
+                sorted_args += options + arguments
+                source, options, arguments = self.commands[word], [word], []
+            elif taken := _option(source, word, words):
+                options += taken
+            elif word in _HELP:
+                options.append(word)
             else:
-                rest.append(word)
-        if {"-h", "--help"} & set(rest[1:]) and not first:
-            first = ["--out", "STUDY"]  # a source's help needs no study
-        return super().parse_args(ctx, first + rest)
+                arguments.append(word)
+        sorted_args += options + arguments
+        if source is not self and set(_HELP) & set(sorted_args) and not own:
+            own = ["--out", "STUDY"]  # a source's help needs no study
+        return super().parse_args(ctx, own + sorted_args)
+
+
+def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
+    """The word with its values if it is an option of the command, else nothing."""
+    name, equals, _ = word.partition("=")
+    for option in owner.params:
+        if isinstance(option, click.Option) and name in option.opts:
+            return [word] if equals or option.is_flag else [word, *islice(words, option.nargs)]
+    return []
 
 
 @click.group(
@@ -54,12 +85,14 @@ class _Prepare(click.Group):
     type=click.Choice(["voi", "raw-max", "equalize"]),
     help="voi: as the film asks to be shown; raw-max: as the EGD-CXR baseline; equalize: as MIMIC-CXR-JPG.",
 )
-@click.option("--workers", type=click.IntRange(1), help="Threads that read films. [default: all processors]")
+@click.option("--workers", type=click.IntRange(1), help="Processes that read films. [default: one a processor]")
+@click.option("--strict", is_flag=True, help="A film that cannot be read is an error, told when all have been tried.")
 @click.option("--seed", default=42, show_default=True, help="Of the 8:1:1 split by patient.")
 def command(**_: Any) -> None:
     """Read films and gaze once and write a study: images, cases, fixations and a split by patient.
 
-    Several sources make one study; each head then learns from the cases that have an answer for it.
+    Several sources make one study; each head then learns from the cases that have an answer for it. A film that
+    cannot be read is left out and listed at the end. What was interrupted goes on with the same command.
 
     \b
     Example:
@@ -144,16 +177,40 @@ def table(cases: Path, fixations: Path | None, classes: str | None) -> Source:
 
 
 @command.result_callback()
-def prepare(sources: list[Source], *, out: Path, workers: int | None, **options: Any) -> None:
+def prepare(sources: list[Source], *, out: Path, workers: int | None, strict: bool, **options: Any) -> None:
     from egaze.study import prepare_study
 
     with progress.bar("reading films") as update:
-        study = prepare_study(sources, out, workers=workers or os.cpu_count() or 1, progress=update, **options)
+        study = prepare_study(
+            sources,
+            out,
+            workers=workers or os.cpu_count() or 1,
+            progress=update,
+            say=_say,
+            strict=strict,
+            on_left_out=partial(_list_left_out, strict=strict),
+            **options,
+        )
     counts = study.manifest["counts"]
     click.echo(
         f"{out}: {counts['cases']} cases of {counts['patients']} patients, {counts['with_label']} with a label, "
-        f"{counts['with_gaze']} with gaze ({counts['fixations']} fixations)"
+        f"{counts['with_gaze']} with gaze ({counts['fixations']} fixations), {counts['regions']} regions, "
+        f"{counts['phrases']} phrases"
     )
     for source in study.manifest["sources"]:
         for reason, count in source["hygiene"].items():
             click.echo(f"  {source['key']}: {reason.replace('_', ' ')}: {count}")
+
+
+def _say(text: str) -> None:
+    click.echo(f"egaze: {text}", err=True)
+
+
+def _list_left_out(left_out: Sequence[LeftOut], *, strict: bool) -> None:
+    """The paths are for who has to mend the films; they stay on the terminal and are written nowhere."""
+    _say(f"{len(left_out)} cases {'have' if strict else 'are left out, which have'} films that cannot be read:")
+    for item in left_out[:SHOWN_LEFT_OUT]:
+        click.echo(f"  {item.case_id}: {item.message}", err=True)
+    if (more := len(left_out) - SHOWN_LEFT_OUT) > 0:
+        where = "" if strict else "; the study's study.json lists all, without paths"
+        click.echo(f"  and {more} more{where}", err=True)

@@ -8,7 +8,17 @@ from contextlib import contextmanager
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 
 def is_shown() -> bool:
@@ -27,11 +37,14 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def bars() -> Iterator[Callable[[str, int, int], None]]:
-    """One bar that says what it counts at the moment; yields a callable of (what, done, total)."""
+    """One bar that says what it counts at the moment, how fast it goes and how long it will take; yields a callable
+    of (what, done, total).
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -43,8 +56,15 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
         def update(what: str, done: int, total: int) -> None:
             nonlocal current
             if what != current:
-                progress.reset(task)
+                # What is there already was not done just now, and says nothing of the rate.
+                progress.reset(task, total=total, completed=done)
                 current = what
             progress.update(task, description=what, completed=done, total=total)
 
         yield update
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.3g}/s")

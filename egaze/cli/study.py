@@ -9,6 +9,8 @@ import numpy as np
 
 from egaze.errors import StudyError
 
+SHOWN_LEFT_OUT = 20
+
 
 @click.group()
 def command() -> None:
@@ -38,6 +40,7 @@ def show(study: Path) -> None:
     click.echo(f"{study}: {len(opened)} cases of {counts['patients']} patients")
     click.echo(f"  images: {opened.image_size_px} px, fit {manifest['fit']}, presentation {manifest['presentation']}")
     click.echo(f"  gaze: {counts['with_gaze']} cases, {counts['fixations']} fixations")
+    click.echo(f"  beside them: {counts['regions']} regions, {counts['phrases']} phrases")
     click.echo(f"  split by patient: seed {opened.split.seed}, ratio {':'.join(map(str, opened.split.ratio))}")
     header = "  ".join(f"{name:>12}" for name in opened.class_names)
     click.echo(f"  {'':<12}{'cases':>8}{'gaze':>8}  {header}")
@@ -51,6 +54,12 @@ def show(study: Path) -> None:
         click.echo(f"  source {source['key']}: {source['cases']} cases")
         for reason, count in source["hygiene"].items():
             click.echo(f"    {reason.replace('_', ' ')}: {count}")
+    if left_out := manifest["left_out"]:
+        click.echo(f"  left out, their films could not be read: {len(left_out)} cases")
+        for item in left_out[:SHOWN_LEFT_OUT]:
+            click.echo(f"    {item['case_id']}: {item['reason']}")
+        if (more := len(left_out) - SHOWN_LEFT_OUT) > 0:
+            click.echo(f"    and {more} more; {opened.path / 'study.json'} lists all")
 
 
 @command.command()

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from egaze.errors import StudyError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "study.json"
 IMAGES = "images.npy"
 CASES = "cases.parquet"
 FIXATIONS = "fixations.parquet"
+REGIONS = "regions.parquet"
+PHRASES = "phrases.parquet"
 SPLIT = "split.json"
+
+#: The files whose digests the manifest holds.
+DIGESTED = (IMAGES, CASES, FIXATIONS, REGIONS, PHRASES)
 
 
 def sha256_file(path: Path) -> str:
@@ -34,7 +40,17 @@ def read_json(path: Path) -> dict[str, Any]:
         raise StudyError(f"{path.parent}: not a prepared study: {path.name} is missing") from error
     except (OSError, ValueError) as error:
         raise StudyError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
-        found = content.get("format_version") if isinstance(content, dict) else None
+    found = content.get("format_version") if isinstance(content, dict) else None
+    if found == 1:
+        raise StudyError(f"{path}: a study of format version 1, this egaze reads {FORMAT_VERSION}: prepare it again")
+    if found != FORMAT_VERSION:
         raise StudyError(f"{path}: format version {found!r}, this egaze reads {FORMAT_VERSION}")
     return content
+
+
+def version_or_none(package: str) -> str | None:
+    """An installed package's version, None where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

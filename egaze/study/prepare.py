@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.lib.format import open_memmap
-from numpy.typing import NDArray
 
-from egaze.atomic import new_directory
+from egaze import _core
 from egaze.errors import StudyError
-from egaze.gaze import Fixations
-from egaze.imaging import FitGeometry, Presentation, read_radiograph, resize
-from egaze.sources import Case, Source
+from egaze.sources import Source
 from egaze.study import layout
+from egaze.study.film import Canvas, Failed, reason_without_identity
+from egaze.study.film_store import FilmStore
+from egaze.study.gather import Gathered, gather
+from egaze.study.readers import read_films
 from egaze.study.split import make_split, save_split
 from egaze.study.study import Study, open_study
+from egaze.study.tables import case_table, fixation_table, phrase_table, region_table
+from egaze.study.unfinished import discard, new_study_folder, publish, unfinished
 
 Progress = Callable[[int, int], None]
 
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A film on its canvas."""
-
-    canvas: NDArray[np.uint16]
-    film_shape: tuple[int, int]
-    presentation: Presentation
+_DECODERS = ("numpy", "pillow", "pydicom", "pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm")
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """A case and where it came from. Sources are numbered, since two may be of one layout."""
+class LeftOut:
+    """A case whose film cannot be read.
 
-    source: str
-    patient: int
-    case: Case
+    Attributes:
+        case_id: the case.
+        message: the film's path and what is wrong with it, for the user's own eyes: a path may name a patient.
+        reason: what is wrong with it, as in study.json, without a word of the path or the patient.
+    """
+
+    case_id: str
+    message: str
+    reason: str
 
 
 def prepare_study(
@@ -53,10 +54,20 @@ def prepare_study(
     fit: str = "stretch",
     presentation: str = "voi",
     workers: int = 1,
+    strict: bool = False,
     seed: int = 42,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+    on_left_out: Callable[[Sequence[LeftOut]], None] | None = None,
 ) -> Study:
     """Write a study: the folder exists whole or not at all.
+
+    Films are stored in the hidden folder `.NAME.partial` beside `out` until all are there. A run that was
+    interrupted or killed leaves it, and the same call goes on from there: the study is byte for byte the one of a
+    run in one go. Films whose files have changed since, and those that could not be read, are read again.
+
+    A film that cannot be read stops nothing: its cases are left out and listed in study.json. The split by patient
+    does not depend on that. The images are then copied once more without their rows, which takes that much disk.
 
     Args:
         sources: where the cases come from; their classes are joined in order.
@@ -64,182 +75,152 @@ def prepare_study(
         size_px: the square canvas's side, 16 to 4096.
         fit: "stretch" or "letterbox".
         presentation: how stored values become [0, 1]; see `read_radiograph`.
-        workers: threads that read films. The result does not depend on it.
+        workers: processes that read films, each holding one; 1 reads in this process. The result does not depend
+            on it.
+        strict: whether a film that cannot be read is an error, raised when all have been tried.
         seed: of the split by patient, 8:1:1; see `split_study` for another.
         progress: called with (films done, films in all).
+        say: gets a line when an earlier run's films are used or thrown away, and when an interruption leaves some.
+        on_left_out: gets the cases left out, when there are any, before a strict run fails.
 
     Raises:
-        StudyError: no case, or the same case id twice.
-        FilmError: a film that cannot be read.
-        EgazeError: `out` exists already.
+        StudyError: no case, the same case id twice, no film that can be read (or, with strict, any that cannot),
+            too little disk, or a worker that was killed.
+        EgazeError: `out` exists already, is being prepared by another process, or cannot be written.
     """
     if not 16 <= size_px <= 4096:
         raise StudyError(f"size must be 16 to 4096 px, got {size_px}")
-    entries, source_facts = _gather(sources)
-    class_names = list(dict.fromkeys(name for source in sources for name in source.class_names))
-    with new_directory(Path(out)) as folder:
-        films = _store_films(folder, entries, size_px, fit, presentation, workers, progress)
-        fixations = _fixation_table(entries, films, size_px, fit)
-        cases = _case_table(entries, films, fixations)
-        cases.write_parquet(folder / layout.CASES)
-        fixations.write_parquet(folder / layout.FIXATIONS)
-        patients = {facts["key"]: facts["patients"] for facts in source_facts}
-        save_split(folder, make_split(cases, patients, seed=seed, ratio=(8, 1, 1)))
-        manifest = {
-            "format_version": layout.FORMAT_VERSION,
-            "egaze_version": version("egaze"),
-            "sources": source_facts,
-            "presentation": presentation,
-            "fit": fit,
-            "image_size_px": size_px,
-            "class_names": class_names,
-            "counts": _counts(cases, fixations, class_names),
-            "files": {
-                name: layout.sha256_file(folder / name) for name in (layout.IMAGES, layout.CASES, layout.FIXATIONS)
-            },
-        }
-        (folder / layout.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    if workers < 1:
+        raise StudyError(f"workers must be 1 or more, got {workers}")
+    out = Path(out)
+    canvas = Canvas(size_px, fit, presentation)
+    gathered = gather(sources)
+    with unfinished(out) as folder:
+        with (
+            FilmStore(folder, _settings(gathered, canvas), gathered.films, gathered.rows, size_px) as store,
+            _told_when_interrupted(store, len(gathered.films), say or _nothing),
+        ):
+            failed = _store_films(store, gathered, canvas, workers, progress or _nothing, say or _nothing)
+            left_out = _left_out(gathered, failed)
+            if not store.facts:
+                discard(folder)
+                raise StudyError(f"none of the {len(gathered.films)} films can be read; {left_out[0].message}")
+            if left_out and on_left_out:
+                on_left_out(left_out)
+            if left_out and strict:
+                raise StudyError(
+                    f"{len(failed)} of {len(gathered.films)} films cannot be read; the others are kept: mend these "
+                    "and give the same command, or let them be left out"
+                )
+            study = new_study_folder(folder)
+            cases = _write_tables(study, gathered, store, canvas)
+            store.save(study / layout.IMAGES)
+        patients = {facts["key"]: facts["patients"] for facts in gathered.facts}
+        save_split(study, make_split(cases, patients, seed=seed, ratio=(8, 1, 1)))
+        _write_manifest(study, gathered, cases, canvas, left_out)
+        publish(folder, out)
     return open_study(out)
 
 
-def _gather(sources: Sequence[Source]) -> tuple[list[_Entry], list[dict[str, Any]]]:
-    entries: list[_Entry] = []
-    facts = []
-    for number, source in enumerate(sources, start=1):
-        key = f"{number}-{source.name}"
-        position = {patient: index for index, patient in enumerate(source.patient_order)}
-        cases = source.cases()
-        entries += [_Entry(key, position[case.patient_id], case) for case in cases]
-        facts.append(
-            {
-                "key": key,
-                "layout": source.name,
-                "synthetic": source.synthetic,
-                "cases": len(cases),
-                "patients": len(position),
-                "class_names": list(source.class_names),
-                "options": dict(source.options),
-                "hygiene": dict(source.hygiene),
-            }
-        )
-    if not entries:
-        raise StudyError("there is no case to prepare")
-    seen: set[str] = set()
-    for entry in entries:
-        if entry.case.case_id in seen:
-            raise StudyError(f"case {entry.case.case_id!r} is in two sources; their case ids must differ")
-        seen.add(entry.case.case_id)
-    return entries, facts
+def _nothing(*_: Any) -> None:
+    pass
+
+
+@contextmanager
+def _told_when_interrupted(store: FilmStore, films: int, say: Callable[[str], None]) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"{len(store.facts)} of {films} films are kept; the same command goes on from there")
+        raise
+
+
+def _settings(gathered: Gathered, canvas: Canvas) -> str:
+    """Digest of all that the stored pixels depend on, besides the films themselves.
+
+    Labels, gaze and the split are not part of it: their tables are made anew when all films are there.
+    """
+    settings = {
+        "format_version": layout.FORMAT_VERSION,
+        "egaze": version("egaze"),
+        "decoders": {name: layout.version_or_none(name) for name in _DECODERS},
+        # Instruction sets differ in the last bit of a sum.
+        "simd": _core.simd_level(),
+        "canvas": asdict(canvas),
+        "films": [str(path) for path in gathered.films],
+        "rows": gathered.rows,
+    }
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 
 def _store_films(
-    folder: Path,
-    entries: Sequence[_Entry],
-    size_px: int,
-    fit: str,
-    presentation: str,
+    store: FilmStore,
+    gathered: Gathered,
+    canvas: Canvas,
     workers: int,
-    progress: Progress | None,
-) -> list[tuple[tuple[int, int], Presentation]]:
-    def place(entry: _Entry) -> _Placed:
-        film = read_radiograph(entry.case.image_path, presentation=presentation)
-        shape: tuple[int, int] = film.pixels.shape  # type: ignore[assignment]
-        canvas = FitGeometry.of(shape, (size_px, size_px), fit).place(film.pixels)
-        stored = resize(canvas, (size_px, size_px), filter="nearest", out_dtype=np.uint16, scale=65535.0)
-        return _Placed(stored, shape, film.presentation)
-
-    images = open_memmap(folder / layout.IMAGES, mode="w+", dtype=np.uint16, shape=(len(entries), size_px, size_px))
-    films = []
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        try:
-            for index, placed in enumerate(pool.map(place, entries)):
-                images[index] = placed.canvas
-                films.append((placed.film_shape, placed.presentation))
-                if progress:
-                    progress(index + 1, len(entries))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    images.flush()
-    return films
+    progress: Progress,
+    say: Callable[[str], None],
+) -> dict[int, Failed]:
+    """Read every film that is not there yet; returns those that cannot be read."""
+    total = len(gathered.films)
+    if store.outdated:
+        say("the films of an interrupted run were made with other films, options or versions: starting over")
+    if store.found:
+        say(f"going on with {store.found} of {total} films of an interrupted run")
+        progress(store.found, total)
+    missing = [(number, path) for number, path in enumerate(gathered.films) if number not in store.facts]
+    failed = {}
+    with closing(read_films(missing, canvas, workers)) as answers:
+        for number, _, answer in answers:
+            if isinstance(answer, Failed):
+                failed[number] = answer
+            else:
+                store.add(number, answer)
+            progress(len(store.facts) + len(failed), total)
+    return failed
 
 
-def _fixation_table(
-    entries: Sequence[_Entry],
-    films: Sequence[tuple[tuple[int, int], Presentation]],
-    size_px: int,
-    fit: str,
-) -> pl.DataFrame:
-    parts = []
-    for index, (entry, (shape, _)) in enumerate(zip(entries, films, strict=True)):
-        if (fixations := entry.case.fixations) is not None:
-            x_unit, y_unit = FitGeometry.of(shape, (size_px, size_px), fit).to_unit(fixations.x_px, fixations.y_px)
-            parts.append(_fixation_rows(index, fixations, x_unit, y_unit))
-    schema = {
-        "case_index": pl.Int64,
-        "x_unit": pl.Float32,
-        "y_unit": pl.Float32,
-        "x_px": pl.Float32,
-        "y_px": pl.Float32,
-        "duration_s": pl.Float32,
-        "onset_s": pl.Float32,
-        "x_pixels_per_degree": pl.Float32,
-        "y_pixels_per_degree": pl.Float32,
+def _left_out(gathered: Gathered, failed: dict[int, Failed]) -> list[LeftOut]:
+    left_out = []
+    for entry in gathered.entries:
+        if (failure := failed.get(entry.film)) is not None:
+            reason = reason_without_identity(failure.message, gathered.films[entry.film], entry.case.patient_id)
+            left_out.append(LeftOut(entry.case.case_id, failure.message, reason))
+    return left_out
+
+
+def _write_tables(study: Path, gathered: Gathered, store: FilmStore, canvas: Canvas) -> pl.DataFrame:
+    entries = [entry for entry in gathered.entries if entry.film in store.facts]
+    films = [store.facts[entry.film] for entry in entries]
+    cases = case_table(entries, films)
+    cases.write_parquet(study / layout.CASES)
+    fixation_table(entries, films, canvas).write_parquet(study / layout.FIXATIONS)
+    region_table(entries, films, canvas).write_parquet(study / layout.REGIONS)
+    phrase_table(entries).write_parquet(study / layout.PHRASES)
+    return cases
+
+
+def _write_manifest(
+    study: Path, gathered: Gathered, cases: pl.DataFrame, canvas: Canvas, left_out: Sequence[LeftOut]
+) -> None:
+    manifest = {
+        "format_version": layout.FORMAT_VERSION,
+        "egaze_version": version("egaze"),
+        "sources": gathered.facts,
+        "presentation": canvas.presentation,
+        "fit": canvas.fit,
+        "image_size_px": canvas.size_px,
+        "class_names": gathered.class_names,
+        "counts": {
+            "cases": len(cases),
+            "left_out": len(left_out),
+            "patients": cases["patient"].n_unique(),
+            "with_gaze": int((cases["fixations"] > 0).sum()),
+            "with_label": int(cases["label"].is_not_null().sum()),
+            **{name: int(cases[name].sum()) for name in ("fixations", "regions", "phrases")},
+            "classes": {name: int((cases["label"] == name).sum()) for name in gathered.class_names},
+        },
+        "left_out": [{"case_id": item.case_id, "reason": item.reason} for item in left_out],
+        "files": {name: layout.sha256_file(study / name) for name in layout.DIGESTED},
     }
-    return pl.concat([pl.DataFrame(schema=schema), *(part.cast(schema) for part in parts)])  # type: ignore[arg-type]
-
-
-def _fixation_rows(
-    index: int, fixations: Fixations, x_unit: NDArray[np.float64], y_unit: NDArray[np.float64]
-) -> pl.DataFrame:
-    scale = fixations.pixels_per_degree
-    count = len(fixations)
-    return pl.DataFrame(
-        {
-            "case_index": np.full(count, index),
-            "x_unit": x_unit,
-            "y_unit": y_unit,
-            "x_px": fixations.x_px,
-            "y_px": fixations.y_px,
-            "duration_s": fixations.duration_s,
-            "onset_s": [None] * count if fixations.onset_s is None else fixations.onset_s,
-            "x_pixels_per_degree": [None] * count if scale is None else scale[:, 0],
-            "y_pixels_per_degree": [None] * count if scale is None else scale[:, 1],
-        }
-    )
-
-
-def _case_table(
-    entries: Sequence[_Entry],
-    films: Sequence[tuple[tuple[int, int], Presentation]],
-    fixations: pl.DataFrame,
-) -> pl.DataFrame:
-    per_case = np.bincount(fixations["case_index"].to_numpy(), minlength=len(entries))
-    return pl.DataFrame(
-        {
-            "case_id": [entry.case.case_id for entry in entries],
-            "source": [entry.source for entry in entries],
-            # The patient's place in the source's files, never the identifier itself.
-            "patient": [entry.patient for entry in entries],
-            "reader_id": pl.Series([entry.case.reader_id for entry in entries], dtype=pl.String),
-            "label": pl.Series([entry.case.label for entry in entries], dtype=pl.String),
-            "given_split": pl.Series([entry.case.split for entry in entries], dtype=pl.String),
-            "fixations": per_case,
-            "height_px": [shape[0] for shape, _ in films],
-            "width_px": [shape[1] for shape, _ in films],
-            "bits_stored": [presentation.bits_stored for _, presentation in films],
-            "voi": pl.Series([presentation.voi for _, presentation in films], dtype=pl.String),
-            "inverted": [presentation.inverted for _, presentation in films],
-        }
-    )
-
-
-def _counts(cases: pl.DataFrame, fixations: pl.DataFrame, class_names: Sequence[str]) -> dict[str, Any]:
-    return {
-        "cases": len(cases),
-        "patients": cases.select("source", "patient").n_unique(),
-        "with_gaze": int((cases["fixations"] > 0).sum()),
-        "with_label": int(cases["label"].is_not_null().sum()),
-        "fixations": len(fixations),
-        "classes": {name: int((cases["label"] == name).sum()) for name in class_names},
-    }
+    (study / layout.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

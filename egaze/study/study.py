@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
 from egaze.errors import StudyError
 from egaze.gaze import Fixations
 from egaze.imaging import FitGeometry
+from egaze.sources import Phrase, Region
 from egaze.study import layout
 from egaze.study.split import Split, load_split
+from egaze.study.tables import OPTIONAL
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +36,8 @@ class Study:
         labels: (N,) int64 index into class_names, -1 without a label.
         class_names: in the order of the classes.
         x_unit, y_unit, duration_s: (F,) float32 of all fixations, by case; 0 and 1 are the canvas's edges.
-        gaze: F rows, all that is known of each fixation; see `prepare_study`.
+        gaze: F rows, all that is known of each fixation; null where it is unknown.
+        region_rows, phrase_rows: the regions and the spoken phrases of all cases, by case; see `regions`, `phrases`.
         offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1].
         split: who trains, validates and tests.
     """
@@ -45,6 +52,8 @@ class Study:
     y_unit: NDArray[np.float32]
     duration_s: NDArray[np.float32]
     gaze: pl.DataFrame
+    region_rows: pl.DataFrame
+    phrase_rows: pl.DataFrame
     offsets: NDArray[np.int64]
     split: Split
 
@@ -66,9 +75,8 @@ class Study:
 
     @property
     def patients(self) -> NDArray[np.int64]:
-        """(N,) a number per patient, different between sources."""
-        keys = self.cases.select(pl.struct("source", "patient").rank("dense")).to_series()
-        return keys.to_numpy().astype(np.int64)
+        """(N,) each case's patient, a number; the same patient has the same one in every source of one population."""
+        return self.cases["patient"].to_numpy()
 
     @property
     def has_gaze(self) -> NDArray[np.bool_]:
@@ -77,24 +85,45 @@ class Study:
     def fixations(self, case_index: int, size_px: int) -> Fixations:
         """One case's fixations in pixels of the canvas at the given size, with what its source knows of them.
 
-        Onsets and degrees are given where every fixation of the case has them.
+        What may be unknown is given where every fixation of the case has it.
         """
         part = slice(self.offsets[case_index], self.offsets[case_index + 1])
         rows = self.gaze[part]
-        scale = _complete(rows, "x_pixels_per_degree", "y_pixels_per_degree")
-        onset_s = _complete(rows, "onset_s")
+        known = {field: _complete(rows, *columns) for field, columns in OPTIONAL.items()}
+        onset_s, scale, shown_px = known["onset_s"], known["pixels_per_degree"], known["shown_px"]
+        geometry = self.geometry(case_index, size_px)
         return Fixations(
             x_px=self.x_unit[part] * size_px - 0.5,
             y_px=self.y_unit[part] * size_px - 0.5,
             duration_s=self.duration_s[part],
             onset_s=None if onset_s is None else onset_s[:, 0],
-            pixels_per_degree=None if scale is None else scale * self.geometry(case_index, size_px).scale,
+            pixels_per_degree=None if scale is None else scale * geometry.scale,
+            shown_px=None if shown_px is None else _on_canvas(shown_px, geometry),
+            window_frac=known["window_frac"],
         )
+
+    def regions(self, case_index: int) -> tuple[Region, ...]:
+        """One case's boxes and ellipses in pixels of its film; `geometry` places them on the canvas."""
+        rows = self.region_rows.drop(cs.ends_with("_unit"))
+        return self._of_case(rows, case_index, Region, layout.REGIONS)
+
+    def phrases(self, case_index: int) -> tuple[Phrase, ...]:
+        """One case's dictation, in time order."""
+        return self._of_case(self.phrase_rows, case_index, Phrase, layout.PHRASES)
 
     def geometry(self, case_index: int, size_px: int) -> FitGeometry:
         """Where one case's film lies on the canvas at the given size."""
-        film_shape = self.cases["height_px"][case_index], self.cases["width_px"][case_index]
+        film_shape = tuple(int(self.cases[side][int(case_index)]) for side in ("height_px", "width_px"))
         return FitGeometry.of(film_shape, (size_px, size_px), self.manifest["fit"])
+
+    def _of_case(self, rows: pl.DataFrame, case_index: int, kind: Callable[..., T], name: str) -> tuple[T, ...]:
+        """One case's rows of a table that is sorted by case."""
+        column = rows["case_index"]
+        part = slice(column.search_sorted(case_index, "left"), column.search_sorted(case_index, "right"))
+        try:
+            return tuple(kind(**row) for row in rows[part].drop("case_index").iter_rows(named=True))
+        except (TypeError, ValueError) as error:
+            raise StudyError(f"{self.path / name}: case {self.case_ids[case_index]!r}: {error}") from error
 
     def digest(self) -> str:
         """SHA-256 of the manifest, which holds the digest of every other file but the split."""
@@ -113,7 +142,9 @@ def open_study(path: Path) -> Study:
     try:
         images = np.load(path / layout.IMAGES, mmap_mode="r", allow_pickle=False)
         cases = pl.read_parquet(path / layout.CASES)
-        fixations = pl.read_parquet(path / layout.FIXATIONS)
+        fixations = _read_by_case(path / layout.FIXATIONS, cases)
+        regions = _read_by_case(path / layout.REGIONS, cases)
+        phrases = _read_by_case(path / layout.PHRASES, cases)
         class_names = tuple(manifest["class_names"])
         size_px = int(manifest["image_size_px"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, PolarsError) as error:
@@ -123,9 +154,6 @@ def open_study(path: Path) -> Study:
             f"{path / layout.IMAGES}: {images.dtype} {images.shape} does not fit {len(cases)} cases of {size_px} px"
         )
     labels = _labels(path, cases, class_names)
-    counts = np.bincount(fixations["case_index"].to_numpy(), minlength=len(cases))
-    if not fixations["case_index"].is_sorted() or not np.array_equal(counts, cases["fixations"].to_numpy()):
-        raise StudyError(f"{path / layout.FIXATIONS}: does not fit the study's cases")
     return Study(
         path=path,
         manifest=manifest,
@@ -137,7 +165,9 @@ def open_study(path: Path) -> Study:
         y_unit=fixations["y_unit"].to_numpy(),
         duration_s=fixations["duration_s"].to_numpy(),
         gaze=fixations,
-        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        region_rows=regions,
+        phrase_rows=phrases,
+        offsets=np.concatenate([[0], np.cumsum(cases["fixations"].to_numpy())]).astype(np.int64),
         split=load_split(path, cases),
     )
 
@@ -152,7 +182,7 @@ def verify_study(path: Path) -> list[str]:
     files = layout.read_json(path / layout.MANIFEST).get("files", {})
     return [
         name
-        for name in (layout.IMAGES, layout.CASES, layout.FIXATIONS)
+        for name in layout.DIGESTED
         if not (path / name).is_file() or layout.sha256_file(path / name) != files.get(name)
     ]
 
@@ -161,6 +191,22 @@ def _complete(rows: pl.DataFrame, *columns: str) -> NDArray[np.float32] | None:
     """(F, columns), or None where a value is missing."""
     values = rows.select(columns)
     return None if sum(values.null_count().row(0)) else values.to_numpy()
+
+
+def _on_canvas(sides_px: NDArray[np.float32], geometry: FitGeometry) -> NDArray[np.float64]:
+    """(F, 4) x_min, y_min, x_max, y_max in pixels of the film to pixels of the canvas."""
+    height_px, width_px = geometry.canvas_shape
+    x_unit, y_unit = geometry.to_unit(sides_px[:, 0::2], sides_px[:, 1::2])
+    return np.stack([x_unit * width_px - 0.5, y_unit * height_px - 0.5], axis=2).reshape(-1, 4)
+
+
+def _read_by_case(path: Path, cases: pl.DataFrame) -> pl.DataFrame:
+    """A table that must be sorted by case, with as many rows a case as the table of cases says."""
+    rows, counts = pl.read_parquet(path), cases[path.stem]
+    fits = counts.sum() == len(rows) and (counts >= 0).all()
+    if not fits or not np.array_equal(rows["case_index"], np.repeat(np.arange(len(counts)), counts.to_numpy())):
+        raise StudyError(f"{path}: does not fit the study's cases")
+    return rows
 
 
 def _labels(path: Path, cases: pl.DataFrame, class_names: tuple[str, ...]) -> NDArray[np.int64]:

@@ -129,27 +129,3 @@ def test_the_road_from_films_to_predictions(twin, tmp_path):
         assert np.load(tmp_path / answer["heatmap_npy"]).shape == (32, 32)
     bad = egaze("predict", "model.pt", "none.png", films[0], cwd=tmp_path)
     assert bad.returncode == 1 and "none.png" in bad.stderr and films[0].name in bad.stdout
-
-
-def test_no_identity_is_told(twin, tmp_path):
-    """Patients' names and ids of the films reach neither output nor any file, but for the case ids."""
-    tiny = ("input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1")
-    outputs = []
-    for arguments in (
-        ["-v", "prepare", "egd-cxr", "--gaze", twin.tables, "--images", twin.images, "--out", "study", "--size", "32"],
-        ["-v", "train", "study", "--out", "run", *(f"--set={item}" for item in tiny)],
-        ["-v", "evaluate", "run"],
-        ["-v", "report", "run"],
-        ["-v", "export", "run", "model.pt"],
-    ):
-        done = egaze(*arguments, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        outputs += [done.stdout.encode(), done.stderr.encode()]
-    import pydicom
-
-    headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in twin.images.rglob("*.dcm")]
-    identities = {str(header.PatientID) for header in headers} | {str(header.PatientName) for header in headers}
-    written = outputs + [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    assert identities - {""}
-    for identity in identities - {""}:
-        assert not any(identity.encode() in content for content in written), identity

@@ -41,7 +41,7 @@ def read_fixations(path: Path, width_px: float, height_px: float, hygiene: Count
     """
     rows = read_table(path, _COLUMNS, nullable=frozenset(_COLUMNS))
     start, end = (rows[name].to_numpy() for name in _TIMES)
-    # Values are judged as float32, which is what fixations hold: 1e-50 s is no duration, 1e300 no position.
+    # Values are judged as float32, which is what fixations hold: 1e-50 s is no duration.
     position, scale, window, shown = (_columns(rows, names) for names in (_POSITION, _SCALE, _WINDOW, _SHOWN))
     with np.errstate(over="ignore"):
         onset_s, duration_s = _float32(start), _float32(end - start)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from egaze.errors import SourceError
 from egaze.gaze import Fixations
+from egaze.sources import mimic_cxr
 from egaze.sources.case import Case, is_synthetic
 from egaze.sources.reflacx import gaze as gaze_table
 from egaze.sources.reflacx.annotations import read_phrases, read_regions
@@ -47,12 +49,16 @@ class Reflacx:
         readers: "apart" or "merged".
         certainty: a finding is present from this certainty on, 1 to 5; the dataset's authors take 3, "possible".
 
+    Attributes:
+        options: the arguments that change what is read, for the study's record.
+
     Raises:
         SourceError: an argument out of its range, a folder that lacks a table of readings or the gaze of one.
         TableError: a table that lacks a column or holds a bad value, or that puts a patient on two sides.
     """
 
     name = "reflacx"
+    population = mimic_cxr.POPULATION
     class_names = CLASS_NAMES
 
     def __init__(
@@ -68,6 +74,7 @@ class Reflacx:
         main_data = Path(gaze) / "main_data" if (Path(gaze) / "main_data").is_dir() else Path(gaze)
         if not Path(images).is_dir():
             raise SourceError(f"{images}: no such folder of films")
+        self.options: dict[str, Any] = {"phases": sorted(set(phases)), "readers": readers, "certainty": certainty}
         self.synthetic = is_synthetic(Path(gaze)) or is_synthetic(main_data.resolve().parent)
         hygiene: Counter[str] = Counter()
         readings = read_metadata(main_data, Path(images), sorted(set(phases)), certainty, hygiene)

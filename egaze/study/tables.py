@@ -1,0 +1,126 @@
+"""The tables of a study: cases, fixations, regions and phrases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from egaze.gaze import Fixations
+from egaze.study.film import Canvas, FilmFacts
+from egaze.study.gather import Entry
+
+#: What a fixation may have besides a place and a duration, by the field of `Fixations` that holds it.
+OPTIONAL = {
+    "onset_s": ("onset_s",),
+    "pixels_per_degree": ("x_pixels_per_degree", "y_pixels_per_degree"),
+    "shown_px": ("x_min_shown_px", "y_min_shown_px", "x_max_shown_px", "y_max_shown_px"),
+    "window_frac": ("window_width_frac", "window_level_frac"),
+}
+_SIDES_PX = ("x_min_px", "y_min_px", "x_max_px", "y_max_px")
+_SIDES_UNIT = ("x_min_unit", "y_min_unit", "x_max_unit", "y_max_unit")
+
+
+def case_table(entries: Sequence[Entry], films: Sequence[FilmFacts]) -> pl.DataFrame:
+    """One row a case; `films` has the facts of each one's film."""
+    cases = [entry.case for entry in entries]
+    return pl.DataFrame(
+        {
+            "case_id": [case.case_id for case in cases],
+            "source": [entry.source for entry in entries],
+            # Numbers, never the identifier itself.
+            "patient": [entry.patient for entry in entries],
+            "patient_place": [entry.place for entry in entries],
+            "reader_id": pl.Series([case.reader_id for case in cases], dtype=pl.String),
+            "label": pl.Series([case.label for case in cases], dtype=pl.String),
+            "given_split": pl.Series([case.split for case in cases], dtype=pl.String),
+            "fixations": [0 if case.fixations is None else len(case.fixations) for case in cases],
+            "regions": [len(case.regions) for case in cases],
+            "phrases": [len(case.phrases) for case in cases],
+            "height_px": [film.height_px for film in films],
+            "width_px": [film.width_px for film in films],
+            "bits_stored": [film.bits_stored for film in films],
+            "voi": pl.Series([film.voi for film in films], dtype=pl.String),
+            "inverted": [film.inverted for film in films],
+        }
+    )
+
+
+def fixation_table(entries: Sequence[Entry], films: Sequence[FilmFacts], canvas: Canvas) -> pl.DataFrame:
+    """One row a fixation, by case: unit coordinates of the canvas, pixels of the film, null for what is unknown."""
+    with_gaze = [
+        (index, fixations, canvas.geometry(film.shape))
+        for index, (entry, film) in enumerate(zip(entries, films, strict=True))
+        if (fixations := entry.case.fixations) is not None
+    ]
+    all_fixations = [fixations for _, fixations, _ in with_gaze]
+    units = [geometry.to_unit(fixations.x_px, fixations.y_px) for _, fixations, geometry in with_gaze]
+    columns = {
+        "x_unit": _joined([x_unit for x_unit, _ in units])[:, 0],
+        "y_unit": _joined([y_unit for _, y_unit in units])[:, 0],
+        **{name: _joined([getattr(f, name) for f in all_fixations])[:, 0] for name in ("x_px", "y_px", "duration_s")},
+    }
+    for field, names in OPTIONAL.items():
+        values = _joined([_known(fixations, field, len(names)) for fixations in all_fixations], len(names))
+        columns |= {name: values[:, place] for place, name in enumerate(names)}
+    counts = [len(fixations) for fixations in all_fixations]
+    case_index = np.repeat(np.array([index for index, _, _ in with_gaze], dtype=np.int64), counts)
+    # What is known is finite, so NaN is what is not.
+    return pl.DataFrame({"case_index": case_index, **columns}).with_columns(pl.col(pl.Float32).fill_nan(None))
+
+
+def _known(fixations: Fixations, field: str, width: int) -> NDArray[np.floating]:
+    """(F, width) of one field, NaN where it is unknown."""
+    values = getattr(fixations, field)
+    return np.full((len(fixations), width), np.nan) if values is None else values
+
+
+def _joined(parts: Sequence[NDArray[np.floating]], width: int = 1) -> NDArray[np.float32]:
+    """(F, width): the fixations of all cases, one after the other."""
+    return np.concatenate([np.empty((0, width), np.float32), *(part.reshape(-1, width) for part in parts)]).astype(
+        np.float32
+    )
+
+
+def region_table(entries: Sequence[Entry], films: Sequence[FilmFacts], canvas: Canvas) -> pl.DataFrame:
+    """One row a region, by case: its sides in pixels of the film and in unit coordinates of the canvas."""
+    found = [
+        (index, region, canvas.geometry(film.shape))
+        for index, (entry, film) in enumerate(zip(entries, films, strict=True))
+        for region in entry.case.regions
+    ]
+    sides_px = {name: [getattr(region, name) for _, region, _ in found] for name in _SIDES_PX}
+    corners = [
+        geometry.to_unit(_pair(region.x_min_px, region.x_max_px), _pair(region.y_min_px, region.y_max_px))
+        for _, region, geometry in found
+    ]
+    sides_unit = np.array([(x[0], y[0], x[1], y[1]) for x, y in corners], dtype=np.float32).reshape(-1, 4)
+    return pl.DataFrame(
+        {
+            "case_index": pl.Series([index for index, _, _ in found], dtype=pl.Int64),
+            "name": pl.Series([region.name for _, region, _ in found], dtype=pl.String),
+            "shape": pl.Series([region.shape for _, region, _ in found], dtype=pl.String),
+            "certainty": pl.Series([region.certainty for _, region, _ in found], dtype=pl.Int64),
+            **{name: pl.Series(values, dtype=pl.Float64) for name, values in sides_px.items()},
+            **{name: sides_unit[:, place] for place, name in enumerate(_SIDES_UNIT)},
+        }
+    )
+
+
+def _pair(low: float, high: float) -> NDArray[np.float64]:
+    return np.array([low, high], dtype=np.float64)
+
+
+def phrase_table(entries: Sequence[Entry]) -> pl.DataFrame:
+    """One row a phrase, by case."""
+    found = [(index, phrase) for index, entry in enumerate(entries) for phrase in entry.case.phrases]
+    return pl.DataFrame(
+        {
+            "case_index": pl.Series([index for index, _ in found], dtype=pl.Int64),
+            "text": pl.Series([phrase.text for _, phrase in found], dtype=pl.String),
+            "begin_s": pl.Series([phrase.begin_s for _, phrase in found], dtype=pl.Float64),
+            "end_s": pl.Series([phrase.end_s for _, phrase in found], dtype=pl.Float64),
+        }
+    )
