@@ -107,7 +107,7 @@ def read_image(syntax: str, header: Header) -> Image:
             words = decode_rle(frame, height * width, layout.allocated // 8)
             return Image(words.reshape(height, width), layout, layout.stored)
         return _decoded(header, syntax, frame, (height, width), layout)
-    except FilmError:
+    except (FilmError, MemoryError):
         raise
     except CodestreamError as error:
         raise FilmError(f"{header.path}: {error}") from error

@@ -83,7 +83,7 @@ def _decoded(
         # Not through Image.open: its own limit on pixels warns before it refuses, and is another than ours.
         with kind(BytesIO(essential)) as picture:
             return _grey(path, picture)
-    except FilmError:
+    except (FilmError, MemoryError):
         raise
     except Exception as error:
         # Decoders raise whatever they like.
