@@ -11,8 +11,12 @@
 
 namespace egaze::detail {
 
-// Films with more pixels are refused before they are decoded (2^28: sixteen times the largest detector's).
-inline constexpr std::uint64_t kMaxPixels = std::uint64_t{1} << 28;
+// Films with more pixels are refused before they are decoded: 2^26, eight times a full-size film, or what the
+// environment variable EGAZE_MAX_FILM_PIXELS says, as in Python. Throws Error(invalid_argument) when it is no number.
+std::uint64_t max_film_pixels();
+
+// The most bytes that a film's file may have: four a pixel, and 16 MiB for headers.
+std::uint64_t max_film_bytes();
 
 // A grey film as its file stores it.
 struct StoredFilm {
@@ -23,8 +27,11 @@ struct StoredFilm {
 
 [[noreturn]] void unreadable(const std::string& path, const std::string& why);
 
-// Throws Error(unreadable_image) unless height * width is from 1 to kMaxPixels.
+// Throws Error(unreadable_image) unless height * width is from 1 to max_film_pixels().
 void check_pixel_count(const std::string& path, std::uint64_t height, std::uint64_t width);
+
+// Throws Error(unreadable_image) when the file is larger than max_film_bytes().
+void check_file_bytes(const std::string& path);
 
 // A film file's whole content, refused when no film can be as large.
 std::vector<unsigned char> read_film_bytes(const std::string& path);

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,22 +20,45 @@ if TYPE_CHECKING:
 SHOWN_LEFT_OUT = 20
 
 
+_HELP = ("-h", "--help")
+
+
 class _Prepare(click.Group):
-    """Sources follow each other as sub-commands; the study's own options may stand before or after them."""
+    """Sources follow each other as sub-commands; options stand in any order, the study's own among them too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        own = {name for option in self.params for name in option.opts if name != "--help"}
-        first, rest = [], []
+        own: list[str] = []
+        options: list[str] = []
+        arguments: list[str] = []
+        sorted_args: list[str] = []
+        source: click.Command = self
         words = iter(args)
         for word in words:
-            name, equals, _ = word.partition("=")
-            if name in own:
-                first += [word] if equals else [word, *([value] if (value := next(words, None)) is not None else [])]
+            if taken := _option(self, word, words):
+                own += taken
+            elif word in self.commands:
+                # Click reads a chained command's options before its arguments only.
+                sorted_args += options + arguments
+                source, options, arguments = self.commands[word], [word], []
+            elif taken := _option(source, word, words):
+                options += taken
+            elif word in _HELP:
+                options.append(word)
             else:
-                rest.append(word)
-        if {"-h", "--help"} & set(rest[1:]) and not first:
-            first = ["--out", "STUDY"]  # a source's help needs no study
-        return super().parse_args(ctx, first + rest)
+                arguments.append(word)
+        sorted_args += options + arguments
+        if source is not self and set(_HELP) & set(sorted_args) and not own:
+            own = ["--out", "STUDY"]  # a source's help needs no study
+        return super().parse_args(ctx, own + sorted_args)
+
+
+def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
+    """The word with its values if it is an option of the command, else nothing."""
+    name, equals, _ = word.partition("=")
+    for option in owner.params:
+        if isinstance(option, click.Option) and name in option.opts:
+            return [word] if equals or option.is_flag else [word, *islice(words, option.nargs)]
+    return []
 
 
 @click.group(

@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from egaze.errors import FilmError
-from egaze.imaging.picture import present_integers
-from egaze.imaging.radiograph import MAX_PIXELS, Presentation, Radiograph
+from egaze.imaging.limits import require_pixel_count
+from egaze.imaging.present import present_integers
+from egaze.imaging.radiograph import Presentation, StoredFilm
+
+#: numpy reads the header as a Python expression, with that parser's warnings and limits; these are all a film's has.
+_HEADER = re.compile(
+    rb"\s*\{\s*'descr':\s*'(?P<descr>[<>|=]?\w{2,4})',\s*'fortran_order':\s*(?P<fortran>True|False),"
+    rb"\s*'shape':\s*\((?P<height>\d{1,18}),\s*(?P<width>\d{1,18}),?\s*\),?\s*\}\s*"
+)
+_PIXEL_TYPES = {b"|u1": np.dtype("u1"), b"<u2": np.dtype("<u2"), b"<f4": np.dtype("<f4")}
+_MAX_HEADER_BYTES = 1 << 16
 
 
-def read_npy(path: Path, policy: str) -> Radiograph:
+def read_npy(path: Path, content: bytes, policy: str) -> StoredFilm:
     """Read a (H, W) uint8, uint16 or float32 array; see `read_radiograph`."""
-    try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
-        raise FilmError(f"{path}: cannot read the array: {error}") from error
-    if stored.ndim != 2 or not 0 < stored.size <= MAX_PIXELS:
-        raise FilmError(f"{path}: a film has shape (H, W) with 1 to {MAX_PIXELS} pixels, got {stored.shape}")
-    if stored.dtype in (np.uint8, np.uint16):
-        return present_integers(stored, 8 * stored.dtype.itemsize, policy)
-    if stored.dtype != np.float32:
-        raise FilmError(f"{path}: a film is uint8, uint16 or float32, got {stored.dtype}")
+    major = content[6] if len(content) > 12 else 0
+    if major not in (1, 2):
+        raise FilmError(f"{path}: .npy of version {major}, expected 1 or 2")
+    prefix = 10 if major == 1 else 12
+    header_bytes = int.from_bytes(content[8:prefix], "little")
+    begin = prefix + header_bytes
+    header = _HEADER.fullmatch(content, prefix, begin) if header_bytes <= _MAX_HEADER_BYTES else None
+    if header is None or begin > len(content):
+        raise FilmError(f"{path}: is no .npy array of shape (H, W)")
+    shape = (int(header["height"]), int(header["width"]))
+    require_pixel_count(path, *shape)
+    if (dtype := _PIXEL_TYPES.get(header["descr"])) is None:
+        raise FilmError(f"{path}: a film is uint8, uint16 or float32 (|u1, <u2, <f4), got {header['descr'].decode()}")
+    pixels = shape[0] * shape[1]
+    if (left := len(content) - begin) < pixels * dtype.itemsize:
+        raise FilmError(f"{path}: truncated: {left} bytes for {shape[0]}x{shape[1]} pixels of {dtype.itemsize} bytes")
+    stored = np.frombuffer(content, dtype, count=pixels, offset=begin).reshape(
+        shape, order="F" if header["fortran"] == b"True" else "C"
+    )
+    if dtype != np.float32:
+        return present_integers(stored, policy)
     if policy != "voi":
         raise FilmError(f"{path}: a float32 film is already presented, so {policy!r} cannot be applied to it")
-    pixels = np.array(stored)
-    if not (np.isfinite(pixels).all() and pixels.min() >= 0.0 and pixels.max() <= 1.0):
-        raise FilmError(f"{path}: float32 pixels must lie in [0, 1], got {np.nanmin(pixels)} to {np.nanmax(pixels)}")
-    return Radiograph(pixels, Presentation(policy, bits_stored=16))
+    low, high = stored.min(), stored.max()
+    if not (low >= 0.0 and high <= 1.0):  # written so that NaN fails too
+        raise FilmError(f"{path}: float32 pixels must lie in [0, 1], got {low} to {high}")
+    return StoredFilm(stored, None, Presentation(policy, bits_stored=16))

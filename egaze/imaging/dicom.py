@@ -1,4 +1,4 @@
-"""DICOM films, through pydicom and its decoders. Sections are those of DICOM PS3.3."""
+"""DICOM films: from stored values to what the film shows. Sections are those of DICOM PS3.3."""
 
 from __future__ import annotations
 
@@ -6,100 +6,97 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
-from pydicom.pixels.processing import apply_modality_lut
 
 from egaze.errors import FilmError
 from egaze.imaging import present
-from egaze.imaging.radiograph import MAX_PIXELS, Presentation, Radiograph
+from egaze.imaging.dicom_elements import Header, read_header
+from egaze.imaging.dicom_pixels import PHOTOMETRIC, Image, read_image
+from egaze.imaging.present import Counts, Values
+from egaze.imaging.radiograph import Presentation, StoredFilm
 
-Values = NDArray[np.float64]
+_MODALITY_LUT, _SLOPE, _INTERCEPT = 0x00283000, 0x00281053, 0x00281052
+_VOI_LUT, _CENTRE, _WIDTH, _FUNCTION = 0x00283010, 0x00281050, 0x00281051, 0x00281056
+_LUT_DESCRIPTOR, _LUT_DATA = 0x00283002, 0x00283006
+_PADDING, _PADDING_LIMIT = 0x00280120, 0x00280121
+
+Transform = Callable[[Values], Values]
 
 
-def read_dicom(path: Path, policy: str) -> Radiograph:
+def read_dicom(path: Path, content: bytes, policy: str) -> StoredFilm:
     """Read one monochrome frame; see `read_radiograph`."""
-    try:
-        dataset = pydicom.dcmread(path)
-        _require_one_grey_frame(path, dataset)
-        stored = dataset.pixel_array
-        return _present(path, dataset, stored, policy)
-    except FilmError:
-        raise
-    except (InvalidDicomError, EOFError) as error:
-        raise FilmError(f"{path}: not a readable DICOM file") from error
-    except Exception as error:
-        # Decoders raise whatever they like. Their words may quote header fields, so only the kind is passed on.
-        raise FilmError(f"{path}: cannot decode the film ({type(error).__name__})") from error
+    syntax, header = read_header(path, content)
+    image = read_image(syntax, header)
+    table, presentation = _presented(header, image, policy)
+    return StoredFilm(image.words, present.to_table(table), presentation)
 
 
-def _require_one_grey_frame(path: Path, dataset: Dataset) -> None:
-    if "PixelData" not in dataset:
-        raise FilmError(f"{path}: holds no pixels")
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
-    if rows < 1 or columns < 1 or rows * columns > MAX_PIXELS:
-        raise FilmError(f"{path}: {rows}x{columns} pixels are not between 1 and {MAX_PIXELS}")
-    frames = int(dataset.get("NumberOfFrames", 1) or 1)
-    if frames != 1:
-        raise FilmError(f"{path}: {frames} frames, expected one film")
-    photometric = str(dataset.get("PhotometricInterpretation", ""))
-    if photometric not in {"MONOCHROME1", "MONOCHROME2"}:
-        raise FilmError(f"{path}: photometric interpretation {photometric!r}, expected MONOCHROME1 or MONOCHROME2")
-    if not 1 <= int(dataset.BitsStored) <= int(dataset.BitsAllocated) <= 16:
-        raise FilmError(f"{path}: {dataset.BitsStored} of {dataset.BitsAllocated} bits stored, expected at most 16")
-
-
-def _present(path: Path, dataset: Dataset, stored: NDArray[np.integer], policy: str) -> Radiograph:
-    bits = int(dataset.BitsStored)
+def _presented(header: Header, image: Image, policy: str) -> tuple[Values, Presentation]:
+    values, bits = image.layout.values(), image.bits_stored
     if policy == "raw-max":
-        return Radiograph(present.look_up(stored, present.raw_max), Presentation(policy, bits))
-    inverted = str(dataset.PhotometricInterpretation) == "MONOCHROME1"
-    voi, described = _voi(path, dataset) if policy == "voi" else (present.full_range, None)
-    padding = _padding(dataset)
-
-    def as_shown(values: Values, counts: NDArray[np.int64]) -> Values:
-        is_padding = np.zeros(len(values), dtype=bool) if padding is None else padding(values)
-        counts = np.where(is_padding, 0, counts)
-        # Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
-        measured = np.asarray(apply_modality_lut(values.astype(np.int64), dataset), dtype=np.float64)
-        shown = np.clip(voi(measured, counts), 0.0, 1.0)
-        if inverted:
-            shown = 1.0 - shown
-        if policy == "equalize" and counts.any():
-            shown = present.equalized(shown, counts)
-        return np.where(is_padding, 0.0, shown)
-
-    pixels = present.look_up(stored, as_shown)
-    return Radiograph(pixels, Presentation(policy, bits, voi=described, inverted=inverted))
-
-
-def _padding(dataset: Dataset) -> Callable[[Values], NDArray[np.bool_]] | None:
-    """Pixel Padding Value and its Range Limit (C.7.5.1.1.2), in stored values."""
-    if (value := dataset.get("PixelPaddingValue")) is None:
-        return None
-    low, high = sorted((int(value), int(dataset.get("PixelPaddingRangeLimit", value))))
-    return lambda values: (values >= low) & (values <= high)
+        held = _held(image, True)
+        return present.raw_max(values, values[held > 0].max()), Presentation(policy, bits)
+    is_padding = _is_padding(header, image, values)
+    # Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
+    modality, monotone = _modality(header, image)
+    measured = modality(values)
+    voi, described = _voi(header, measured.min() < 0) if policy == "voi" else (None, None)
+    counts = None
+    if voi is None:
+        only_ends = policy == "voi" and monotone and not is_padding.any()
+        counts = np.where(is_padding, 0, _held(image, only_ends))
+        shown = present.full_range(measured, counts)
+    else:
+        shown = voi(measured)
+    shown = np.clip(shown, 0.0, 1.0)
+    inverted = header.code(PHOTOMETRIC) == "MONOCHROME1"
+    if inverted:
+        shown = 1.0 - shown
+    if policy == "equalize" and counts is not None and counts.any():
+        shown = present.equalized(shown, counts)
+    return np.where(is_padding, 0.0, shown), Presentation(policy, bits, voi=described, inverted=inverted)
 
 
-def _voi(path: Path, dataset: Dataset) -> tuple[Callable[[Values, NDArray[np.int64]], Values], str | None]:
-    """The film's first VOI transform (C.11.2.1), to [0, 1], and its name."""
-    if dataset.get("VOILUTSequence"):
-        return _voi_lut(path, dataset.VOILUTSequence[0]), "VOI LUT"
-    if dataset.get("WindowCenter") is None or dataset.get("WindowWidth") is None:
-        return present.full_range, None
-    centre, width = _first(dataset.WindowCenter), _first(dataset.WindowWidth)
-    function = str(dataset.get("VOILUTFunction", "LINEAR") or "LINEAR").upper()
-    window = _window(path, centre, width, function)
-    return (lambda values, counts: window(values)), f"window {centre:g}/{width:g} {function}"
+def _held(image: Image, only_ends: bool) -> Counts:
+    """How many pixels hold each word, or, where these are enough and at hand, ones at the extreme values' words."""
+    if only_ends and (ends := image.layout.ends(image.words)) is not None:
+        counts = np.zeros(1 << image.layout.allocated, dtype=np.int64)
+        counts[list(ends)] = 1
+        return counts
+    return present.count_words(image.words)
 
 
-def _first(value: object) -> float:
-    return float(value[0]) if isinstance(value, pydicom.multival.MultiValue) else float(value)  # type: ignore[arg-type]
+def _is_padding(header: Header, image: Image, values: Values) -> NDArray[np.bool_]:
+    """Pixel Padding Value and its Range Limit (C.7.5.1.1.2), in stored values, signed as these are."""
+    if (first := header.words(_PADDING, 1)) is None:
+        return np.zeros(len(values), dtype=bool)
+    last = header.words(_PADDING_LIMIT, 1) or first
+    low, high = sorted(_number(words[0], image.layout.signed) for words in (first, last))
+    return (values >= low) & (values <= high)
 
 
-def _window(path: Path, centre: float, width: float, function: str) -> Callable[[Values], Values]:
+def _modality(header: Header, image: Image) -> tuple[Transform, bool]:
+    """The Modality LUT, or else Rescale, and whether it keeps order (or turns it round)."""
+    if (item := header.first_item(_MODALITY_LUT)) is not None:
+        return _look_up(item, "Modality LUT", image.layout.signed, to_unit=False), False
+    slope, intercept = header.decimal(_SLOPE), header.decimal(_INTERCEPT)
+    if slope is None or intercept is None:
+        return (lambda values: values), True
+    return (lambda values: values * slope + intercept), True
+
+
+def _voi(header: Header, signed: bool) -> tuple[Transform | None, str | None]:
+    """The film's first VOI transform (C.11.2.1), to [0, 1], and its name; `signed`: its input may be negative."""
+    if (item := header.first_item(_VOI_LUT)) is not None:
+        return _look_up(item, "VOI LUT", signed, to_unit=True), "VOI LUT"
+    centre, width = header.decimal(_CENTRE), header.decimal(_WIDTH)
+    if centre is None or width is None:
+        return None, None
+    function = header.code(_FUNCTION) or "LINEAR"
+    return _window(header.path, centre, width, function), f"window {centre:g}/{width:g} {function}"
+
+
+def _window(path: Path, centre: float, width: float, function: str) -> Transform:
     if function == "LINEAR":  # C.11.2.1.2.1
         if width < 1:
             raise FilmError(f"{path}: window width {width:g}, expected at least 1")
@@ -110,17 +107,32 @@ def _window(path: Path, centre: float, width: float, function: str) -> Callable[
         raise FilmError(f"{path}: window width {width:g}, expected above 0")
     if function == "LINEAR_EXACT":  # C.11.2.1.3.2
         return lambda values: (values - centre) / width + 0.5
-    if function == "SIGMOID":  # C.11.2.1.3.1
+    if function == "SIGMOID":  # C.11.2.1.3.1; the limits keep exp finite
         return lambda values: 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)))
     raise FilmError(f"{path}: unknown VOI LUT Function {function!r}")
 
 
-def _voi_lut(path: Path, item: Dataset) -> Callable[[Values, NDArray[np.int64]], Values]:
-    entries, first, bits = (int(v) for v in item.LUTDescriptor)
-    entries = entries or 65536
-    data = item.LUTData
-    table = np.frombuffer(data, dtype="<u2") if isinstance(data, bytes) else np.asarray(data)
-    table = table.astype(np.float64).ravel() / (2.0**bits - 1.0)
+def _look_up(item: Header, name: str, signed: bool, *, to_unit: bool) -> Transform:
+    """A Modality or VOI LUT (C.11.1.1, C.11.2.1.1): inputs below the first read the first entry, those past the last
+    the last. `signed` says how an implicit file, which has no VR for it, means the first input."""
+    descriptor = item.words(_LUT_DESCRIPTOR, 3)
+    if descriptor is None or _LUT_DATA not in item:
+        raise FilmError(f"{item.path}: damaged {name}")
+    entries, bits = descriptor[0] or 1 << 16, descriptor[2]
+    if not 1 <= bits <= 16:
+        raise FilmError(f"{item.path}: {name} of {bits} bits, expected 1 to 16")
+    vr = item[_LUT_DESCRIPTOR].vr
+    first = _number(descriptor[1], vr == b"SS" or (vr != b"US" and signed))
+    data = item.value(_LUT_DATA)[: 2 * entries]
+    table = np.frombuffer(data, "<u2" if item.little else ">u2", count=len(data) // 2)
+    if bits <= 8 and len(table) == (entries + 1) // 2 < entries:
+        # Two entries in a word, the first in its low byte.
+        table = table.astype("<u2").view(np.uint8)
     if len(table) < entries:
-        raise FilmError(f"{path}: VOI LUT of {entries} entries holds {len(table)}")
-    return lambda values, counts: table[np.clip(values - first, 0, entries - 1).astype(np.intp)]
+        raise FilmError(f"{item.path}: {name} of {entries} entries holds {len(table)}")
+    shown = table[:entries] / (2.0**bits - 1.0 if to_unit else 1.0)
+    return lambda values: shown[np.clip(values - first, 0, entries - 1).astype(np.intp)]
+
+
+def _number(word: int, signed: bool) -> int:
+    return word - (1 << 16) if signed and word >= 1 << 15 else word

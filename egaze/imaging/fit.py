@@ -35,10 +35,17 @@ class FitGeometry:
         """(2,) canvas pixels per film pixel, along x and y."""
         return np.array([self.width_px / self.film_shape[1], self.height_px / self.film_shape[0]], dtype=np.float32)
 
-    def place(self, pixels: NDArray[np.generic], *, scale: float = 1.0) -> NDArray[np.float32]:
-        """Put a (H, W) film of any pixel type on the canvas, area-averaged and scaled; black around it."""
+    def place(
+        self, pixels: NDArray[np.generic], *, scale: float = 1.0, table: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Put a (H, W) film of any pixel type on the canvas, area-averaged and scaled; black around it.
+
+        With a table, (K,) float32, the film holds integers below K, each of which is looked up first.
+        """
         canvas = np.zeros(self.canvas_shape, dtype=np.float32)
-        film = resize(pixels, (self.height_px, self.width_px), filter="area", out_dtype=np.float32, scale=scale)
+        film = resize(
+            pixels, (self.height_px, self.width_px), filter="area", out_dtype=np.float32, scale=scale, table=table
+        )
         canvas[self.top_px : self.top_px + self.height_px, self.left_px : self.left_px + self.width_px] = film
         return canvas
 

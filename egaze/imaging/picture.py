@@ -1,47 +1,96 @@
-"""PNG and JPEG films, through Pillow."""
+"""PNG and JPEG films, through Pillow, which is given only what makes up the image."""
 
 from __future__ import annotations
 
+import struct
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
 from egaze.errors import FilmError
-from egaze.imaging import present
-from egaze.imaging.radiograph import Presentation, Radiograph
+from egaze.imaging.codestream import COLOUR_MARKERS, CodestreamError, jpeg_frame, without_metadata
+from egaze.imaging.limits import require_pixel_count
+from egaze.imaging.present import present_integers
+from egaze.imaging.radiograph import StoredFilm
 
 _SIXTEEN_BIT_MODES = {"I;16", "I;16B", "I;16L", "I"}
 
-
-def read_picture(path: Path, policy: str) -> Radiograph:
-    """Read a PNG or JPEG; see `read_radiograph`."""
-    stored = _stored_values(path)
-    bits = 16 if stored.dtype == np.uint16 else 8
-    return present_integers(stored, bits, policy)
-
-
-def present_integers(stored: NDArray[np.integer], bits: int, policy: str) -> Radiograph:
-    """Pixels of a file that says nothing of how it wants to be shown."""
-    apply = {
-        "voi": present.divide_by(2.0**bits - 1.0),
-        "raw-max": present.raw_max,
-        "equalize": present.equalized,
-    }[policy]
-    return Radiograph(present.look_up(stored, apply), Presentation(policy, bits))
+_PNG_SIGNATURE_BYTES = 8
+_MAX_PNG_CHUNKS = 250_000
+#: The chunks that an image is made of; the others hold text, profiles, animations.
+_PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+#: Deflate turns one byte into at most 1,032, and a bit is the least pixel.
+_MAX_PNG_PIXELS_PER_BYTE = 8 * 1032
+#: A block of 64 pixels takes at least one bit, or less where coded arithmetically.
+_MAX_JPEG_PIXELS_PER_BYTE = 4096
 
 
-def _stored_values(path: Path) -> NDArray[np.integer]:
+def read_png(path: Path, content: bytes, policy: str) -> StoredFilm:
+    """Read a PNG; see `read_radiograph`."""
+    if len(content) < 33 or content[12:16] != b"IHDR":
+        raise FilmError(f"{path}: damaged PNG: it does not begin with its header")
+    width, height = struct.unpack_from(">II", content, 16)
+    _require_plausible(path, "PNG", height, width, len(content) * _MAX_PNG_PIXELS_PER_BYTE)
+    return present_integers(_decoded(path, PngImageFile, _critical_chunks(path, content)), policy)
+
+
+def read_jpeg(path: Path, content: bytes, policy: str) -> StoredFilm:
+    """Read a JPEG file; see `read_radiograph`."""
     try:
-        # Pillow refuses more than 178 million pixels before it decodes one.
-        with Image.open(path, formats=("PNG", "JPEG")) as picture:
+        frame = jpeg_frame(content)
+    except CodestreamError as error:
+        raise FilmError(f"{path}: {error}") from error
+    _require_plausible(path, "JPEG", frame.height, frame.width, len(content) * _MAX_JPEG_PIXELS_PER_BYTE)
+    return present_integers(_decoded(path, JpegImageFile, without_metadata(content, keep=COLOUR_MARKERS)), policy)
+
+
+def _critical_chunks(path: Path, content: bytes) -> bytes:
+    kept = [content[:_PNG_SIGNATURE_BYTES]]
+    at = _PNG_SIGNATURE_BYTES
+    for number in range(_MAX_PNG_CHUNKS):
+        if at + 12 > len(content):
+            raise FilmError(f"{path}: truncated PNG: no end chunk in {len(content)} bytes")
+        end = at + 12 + int.from_bytes(content[at : at + 4], "big")
+        if end > len(content):
+            raise FilmError(
+                f"{path}: truncated PNG: a chunk of {end - at - 12} bytes, {len(content) - at - 12} are left"
+            )
+        kind = content[at + 4 : at + 8]
+        # A second header could change the size that the first one gave.
+        if kind in _PNG_CRITICAL and (kind != b"IHDR" or number == 0):
+            kept.append(content[at:end])
+        if kind == b"IEND":
+            return b"".join(kept)
+        at = end
+    raise FilmError(f"{path}: PNG of more than {_MAX_PNG_CHUNKS} chunks")
+
+
+def _require_plausible(path: Path, kind: str, height: int, width: int, most_pixels: int) -> None:
+    require_pixel_count(path, height, width)
+    if height * width > most_pixels:
+        raise FilmError(f"{path}: damaged {kind}: {height}x{width} pixels cannot come from a file of its size")
+
+
+def _decoded(
+    path: Path, kind: type[PngImageFile] | type[JpegImageFile], essential: bytes
+) -> NDArray[np.unsignedinteger]:
+    try:
+        # Not through Image.open: its own limit on pixels warns before it refuses, and is another than ours.
+        with kind(BytesIO(essential)) as picture:
             return _grey(path, picture)
-    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise FilmError(f"{path}: cannot read the picture: {error}") from error
+    except (FilmError, MemoryError):
+        raise
+    except Exception as error:
+        # Decoders raise whatever they like.
+        raise FilmError(f"{path}: cannot read the picture ({type(error).__name__})") from error
 
 
-def _grey(path: Path, picture: Image.Image) -> NDArray[np.integer]:
+def _grey(path: Path, picture: Image.Image) -> NDArray[np.unsignedinteger]:
     if picture.mode in _SIXTEEN_BIT_MODES:
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:

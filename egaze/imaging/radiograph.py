@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from egaze.imaging.fit import FitGeometry
+
 #: How stored values become [0, 1]:
 #: "voi" as the film asks to be shown, "raw-max" as the EGD-CXR baseline does, "equalize" as MIMIC-CXR-JPG does.
 PRESENTATIONS = ("voi", "raw-max", "equalize")
-
-#: DICOM and .npy films with more pixels are refused before they are decoded; a full-size film has 8 million.
-MAX_PIXELS = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +42,32 @@ class Radiograph:
 
     pixels: NDArray[np.float32]
     presentation: Presentation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredFilm:
+    """A film read but not yet looked up, so that a small image of it never needs a large one of floats.
+
+    Attributes:
+        stored: (H, W) what the file holds, read-only: uint8 or uint16 words, or float32 in [0, 1].
+        table: (256,) or (65536,) float32 in [0, 1], what each word becomes; None where `stored` is float32.
+        presentation: how the table came to be.
+    """
+
+    stored: NDArray[np.generic]
+    table: NDArray[np.float32] | None
+    presentation: Presentation
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.stored.shape  # type: ignore[return-value]
+
+    def radiograph(self) -> Radiograph:
+        """The film at its full size."""
+        pixels = np.array(self.stored) if self.table is None else self.table[self.stored]
+        return Radiograph(pixels, self.presentation)
+
+    def place(self, geometry: FitGeometry) -> NDArray[np.float32]:
+        """The film on a canvas, as `geometry.place(film.radiograph().pixels)` gives it to within 1e-6."""
+        return geometry.place(self.stored, table=self.table)

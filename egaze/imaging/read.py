@@ -1,27 +1,34 @@
-"""Any film on disk to a Radiograph."""
+"""Any film on disk to what it stores, and to a Radiograph."""
 
 from __future__ import annotations
 
+import stat
 from os import PathLike
 from pathlib import Path
 
 from egaze.errors import FilmError
 from egaze.imaging.array_file import read_npy
 from egaze.imaging.dicom import read_dicom
-from egaze.imaging.picture import read_picture
-from egaze.imaging.radiograph import PRESENTATIONS, Radiograph
-
-_HEAD_BYTES = 132
+from egaze.imaging.limits import max_film_bytes
+from egaze.imaging.picture import read_jpeg, read_png
+from egaze.imaging.radiograph import PRESENTATIONS, Radiograph, StoredFilm
 
 
 def read_radiograph(path: str | PathLike[str], *, presentation: str = "voi") -> Radiograph:
     """Read one film: DICOM, PNG, JPEG or .npy, told apart by content, not by name.
 
-    DICOM (one monochrome frame, PS3.3 C.7.6.3): Modality LUT or Rescale first (C.11.1), then with "voi" the first
-    VOI LUT or else the first window with its VOI LUT Function (C.11.2.1), or the film's full range where it has
-    neither; MONOCHROME1 is inverted once, last (C.7.6.3.1.2). Pixel Padding Value (C.7.5.1.1.2) becomes black.
-    PNG and JPEG: grey, or colour as ITU-R 601 luma (16-bit colour at 8 bits); alpha is ignored; "voi" divides by
-    the largest value of the type. .npy: (H, W) uint8 or uint16 likewise, or float32 in [0, 1].
+    DICOM (PS3.3), one monochrome frame of 8 or 16 bits allocated: stored bits anywhere in their words, signed or not
+    (C.7.6.3.1); Modality LUT or Rescale first (C.11.1); then with "voi" the first VOI LUT or else the first window
+    with its VOI LUT Function (C.11.2.1), or the film's full range where it has neither; MONOCHROME1 is inverted once,
+    last (C.7.6.3.1.2), of which Presentation LUT Shape is only a repetition (C.7.6.1). Pixel Padding Value and Range
+    Limit (C.7.5.1.1.2) become black. Transfer syntaxes (PS3.5 A.4): little endian explicit, implicit and deflated, big
+    endian, RLE, JPEG baseline, extended and lossless, JPEG-LS, JPEG 2000.
+    PNG and JPEG: grey, or colour as ITU-R 601 luma (16-bit colour and 16-bit grey with alpha at 8 bits); palettes go
+    through their colours; alpha, ICC profile and EXIF orientation are ignored, CMYK is refused; "voi" divides by the
+    largest value of the type. .npy: (H, W) uint8 or uint16 likewise, or float32 in [0, 1].
+
+    A film has at most 2^26 pixels, which the environment variable EGAZE_MAX_FILM_PIXELS changes, and its file at most
+    four bytes for each of these and 16 MiB more. Both are checked before anything of that size is made.
 
     Args:
         path: the file.
@@ -33,21 +40,48 @@ def read_radiograph(path: str | PathLike[str], *, presentation: str = "voi") -> 
         stored sense).
 
     Raises:
-        FilmError: no such file, not a film, damaged, larger than 2^28 pixels, or several frames or colours.
+        FilmError: no such file, not a film, damaged, over the limits, several frames or colours, or a coding for which
+            no decoder is installed. The message names the file and the value at fault, and quotes no text of it.
         ValueError: an unknown presentation.
+        EgazeError: EGAZE_MAX_FILM_PIXELS is no number.
+    """
+    return read_film(path, presentation=presentation).radiograph()
+
+
+def read_film(path: str | PathLike[str], *, presentation: str = "voi") -> StoredFilm:
+    """Read one film as `read_radiograph` does, but leave its stored values to be looked up.
+
+    A canvas of the film (`StoredFilm.place`) then costs no full-size image of floats. Arguments and errors are those of
+    `read_radiograph`; an uncompressed film's (H, W) words are a read-only view of the bytes of its file.
     """
     if presentation not in PRESENTATIONS:
         raise ValueError(f"presentation must be one of {', '.join(PRESENTATIONS)}, got {presentation!r}")
     path = Path(path)
+    content = _content(path)
+    if content.startswith(b"\x93NUMPY"):
+        return read_npy(path, content, presentation)
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return read_png(path, content, presentation)
+    if content.startswith(b"\xff\xd8\xff"):
+        return read_jpeg(path, content, presentation)
+    if content[128:132] == b"DICM":
+        return read_dicom(path, content, presentation)
+    raise FilmError(f"{path}: neither DICOM, PNG, JPEG nor .npy (begins with {content[:4].hex(' ') or 'nothing'})")
+
+
+def _content(path: Path) -> bytes:
+    """The file's bytes, once it is known to be a file and not too large for a film."""
+    limit = max_film_bytes()
     try:
+        # Asked before it is opened: a pipe would wait for its writer.
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise FilmError(f"{path}: is not a file")
+        if status.st_size > limit:
+            raise FilmError(f"{path}: is larger than any film ({status.st_size} of at most {limit} bytes)")
         with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            return file.read(status.st_size)
     except OSError as error:
         raise FilmError(f"{path}: cannot open the film: {error.strerror}") from error
-    if head.startswith(b"\x93NUMPY"):
-        return read_npy(path, presentation)
-    if head.startswith((b"\x89PNG", b"\xff\xd8\xff")):
-        return read_picture(path, presentation)
-    if head[128:132] == b"DICM":
-        return read_dicom(path, presentation)
-    raise FilmError(f"{path}: neither DICOM, PNG, JPEG nor .npy (begins with {head[:8]!r})")
+    except ValueError as error:  # a NUL in the path
+        raise FilmError(f"{str(path)!r}: cannot open the film: {error}") from error

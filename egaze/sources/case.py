@@ -61,6 +61,8 @@ class Source(Protocol):
         name: the layout's name, as on the command line.
         synthetic: whether its folder is marked as made by a program.
         class_names: the labels its cases may have, in the order of the classes.
+        population: whose patients these are. Sources of one population name the same patient alike; None when its
+            patients are its own.
         patient_order: every patient of the dataset in its files' order, also those without a usable case: the
             published splits shuffle this list.
         options: how it was asked to read, as study.json records it.
@@ -70,6 +72,7 @@ class Source(Protocol):
     name: str
     synthetic: bool
     class_names: tuple[str, ...]
+    population: str | None
     patient_order: Sequence[str]
     options: dict[str, Any]
     hygiene: dict[str, int]

@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from egaze.sources.tables import inside
 
+#: EGD-CXR and REFLACX both have MIMIC-CXR's patients, by the same numbers.
+POPULATION = "mimic-cxr"
 _TREE = "files"
 
 

@@ -39,6 +39,7 @@ class Table:
     """
 
     name = "table"
+    population = None
 
     def __init__(self, cases: Path, fixations: Path | None = None, class_names: Sequence[str] | None = None) -> None:
         self._path = Path(cases)

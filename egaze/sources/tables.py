@@ -22,8 +22,6 @@ PRIVATE = frozenset({"patient_id", "subject_id", "study_id", "stay_id"})
 _EXACT = 2**53
 # Control characters, separators of lines and paragraphs, and what turns the direction of writing.
 _CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}\u{202a}-\u{202e}\u{2066}-\u{2069}]"
-_MAX_PATH = 1024
-_MAX_NAME = 255
 
 
 def read_table(
@@ -161,14 +159,13 @@ def inside(root: Path, relative: str, where: str) -> Path:
     The test is on the words of the path: links inside the root are the user's own and are followed.
 
     Raises:
-        TableError: an absolute path, one that climbs out of the root, or one that no file system holds; `where`
+        TableError: an absolute path, one that climbs out of the root, or one with a control character; `where`
             says which cell gave it. Numbers of patients and studies, as in MIMIC-CXR's tree, are not shown.
     """
     path = PurePosixPath(relative.replace("\\", "/"))
     shown = shorten(re.sub(r"\d{8,}", "…", relative), 80)
-    if path.is_absolute() or ".." in path.parts or PureWindowsPath(relative).drive:
+    if "\0" in relative or path.is_absolute() or ".." in path.parts or PureWindowsPath(relative).drive:
         raise TableError(f"{where}: the path {shown} does not stay inside {root}")
-    too_long = len(relative.encode()) > _MAX_PATH or any(len(part.encode()) > _MAX_NAME for part in path.parts)
-    if too_long or not relative.isprintable():
-        raise TableError(f"{where}: the path {shown} is too long or holds characters that no path has")
+    if not relative.isprintable():
+        raise TableError(f"{where}: the path {shown} holds characters that no path has")
     return root / path

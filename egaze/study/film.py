@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import EgazeError
-from egaze.imaging import FitGeometry, read_radiograph, resize
+from egaze.imaging import FitGeometry, read_film, resize
 
 Stamp = tuple[int, int]
 
@@ -24,7 +24,7 @@ class Canvas:
     Attributes:
         size_px: the square's side.
         fit: "stretch" or "letterbox".
-        presentation: see `read_radiograph`.
+        presentation: see `read_film`.
     """
 
     size_px: int
@@ -101,9 +101,9 @@ def place_film(path: Path, canvas: Canvas) -> Placed | Failed:
 
 
 def _place(path: Path, canvas: Canvas, taken: Stamp) -> Placed:
-    film = read_radiograph(path, presentation=canvas.presentation)
-    height_px, width_px = film.pixels.shape
-    square = canvas.geometry((height_px, width_px)).place(film.pixels)
+    film = read_film(path, presentation=canvas.presentation)
+    height_px, width_px = film.shape
+    square = film.place(canvas.geometry(film.shape))
     pixels = resize(square, square.shape, filter="nearest", out_dtype=np.uint16, scale=65535.0)  # type: ignore[arg-type]
     shown = film.presentation
     return Placed(pixels, FilmFacts(taken, height_px, width_px, shown.bits_stored, shown.voi, shown.inverted))

@@ -18,12 +18,14 @@ class Entry:
 
     Attributes:
         source: its key; sources are numbered, since two may be of one layout.
-        patient: the patient's place in the source's files.
+        patient: the patient's number in the study, the same in every source of one population.
+        place: the patient's place in the source's files.
         film: index into `Gathered.films`.
     """
 
     source: str
     patient: int
+    place: int
     film: int
     case: Case
 
@@ -51,6 +53,7 @@ def gather(sources: Sequence[Source]) -> Gathered:
     """Raises StudyError when there is no case, or the same case id twice."""
     entries: list[Entry] = []
     number_of: dict[Path, int] = {}
+    patients: dict[tuple[str, str], int] = {}
     rows: list[list[int]] = []
     facts = []
     for number, source in enumerate(sources, start=1):
@@ -62,7 +65,8 @@ def gather(sources: Sequence[Source]) -> Gathered:
             if film == len(rows):
                 rows.append([])
             rows[film].append(len(entries))
-            entries.append(Entry(key, position[case.patient_id], film, case))
+            patient = patients.setdefault((source.population or key, case.patient_id), len(patients))
+            entries.append(Entry(key, patient, position[case.patient_id], film, case))
         facts.append(
             {
                 "key": key,

@@ -214,7 +214,7 @@ def _write_manifest(
         "counts": {
             "cases": len(cases),
             "left_out": len(left_out),
-            "patients": cases.select("source", "patient").n_unique(),
+            "patients": cases["patient"].n_unique(),
             "with_gaze": int((cases["fixations"] > 0).sum()),
             "with_label": int(cases["label"].is_not_null().sum()),
             **{name: int(cases[name].sum()) for name in ("fixations", "regions", "phrases")},

@@ -71,19 +71,25 @@ def split_patients(patients: int, seed: int, ratio: tuple[float, float, float]) 
 def make_split(cases: pl.DataFrame, patients: dict[str, int], *, seed: int, ratio: tuple[float, float, float]) -> Split:
     """Split each source by patient; cases whose source already says a side keep it.
 
+    A patient of several sources stays on the side that the first of them puts them on, so that the split of the first
+    source is the one that it has alone.
+
     Args:
-        cases: the study's cases, with columns source, patient and given_split.
+        cases: the study's cases, with columns source, patient, patient_place and given_split.
         patients: how many patients each source has, also those without a case in the study.
     """
     _require_ratio(ratio)
     sides = np.empty(len(cases), dtype=np.int64)
+    side_of_patient = np.full(int(cases["patient"].max() or 0) + 1, -1)
     for source, count in patients.items():
-        dealt = split_patients(count, seed, ratio)
         rows = np.flatnonzero((cases["source"] == source).to_numpy())
-        sides[rows] = dealt[cases["patient"].to_numpy()[rows]]
-    given = cases["given_split"]
-    for number, side in enumerate(SIDES):
-        sides[(given == side).fill_null(False).to_numpy()] = number
+        own = cases[rows]
+        found = split_patients(count, seed, ratio)[own["patient_place"].to_numpy()]
+        for number, side in enumerate(SIDES):
+            found[(own["given_split"] == side).fill_null(False).to_numpy()] = number
+        earlier = side_of_patient[own["patient"].to_numpy()]
+        sides[rows] = np.where(earlier >= 0, earlier, found)
+        side_of_patient[own["patient"].to_numpy()] = sides[rows]
     _require_no_leak(cases, sides)
     return Split(seed, ratio, sides)
 
@@ -133,9 +139,9 @@ def _require_ratio(ratio: tuple[float, float, float]) -> None:
 
 def _require_no_leak(cases: pl.DataFrame, sides: NDArray[np.int64]) -> None:
     per_patient = (
-        cases.select("source", "patient")
+        cases.select("patient")
         .with_columns(pl.Series("side", sides))
-        .group_by("source", "patient")
+        .group_by("patient")
         .agg(pl.col("side").n_unique())
     )
     leaking = per_patient.filter(pl.col("side") > 1).height

@@ -75,9 +75,8 @@ class Study:
 
     @property
     def patients(self) -> NDArray[np.int64]:
-        """(N,) a number per patient, different between sources."""
-        keys = self.cases.select(pl.struct("source", "patient").rank("dense")).to_series()
-        return keys.to_numpy().astype(np.int64)
+        """(N,) each case's patient, a number; the same patient has the same one in every source of one population."""
+        return self.cases["patient"].to_numpy()
 
     @property
     def has_gaze(self) -> NDArray[np.bool_]:

@@ -30,8 +30,9 @@ def case_table(entries: Sequence[Entry], films: Sequence[FilmFacts]) -> pl.DataF
         {
             "case_id": [case.case_id for case in cases],
             "source": [entry.source for entry in entries],
-            # The patient's place in the source's files, never the identifier itself.
+            # Numbers, never the identifier itself.
             "patient": [entry.patient for entry in entries],
+            "patient_place": [entry.place for entry in entries],
             "reader_id": pl.Series([case.reader_id for case in cases], dtype=pl.String),
             "label": pl.Series([case.label for case in cases], dtype=pl.String),
             "given_split": pl.Series([case.split for case in cases], dtype=pl.String),

@@ -82,3 +82,31 @@ def test_the_bar_tells_rate_and_time_left_of_what_is_done_now(monkeypatch):
     last = re.findall(r"5010/10000\D+([\d.]+)/s.*?(\d+:\d\d:\d\d)", re.sub(r"\x1b\[[^m]*m", "", shown.getvalue()))[-1]
     # Some 20 a second; an earlier run's 5000 do not count.
     assert 2 < float(last[0]) < 21 and last[1] == "0:00:00"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--out study table a/cases.csv --fixations a/gaze.csv --classes x,y table b/cases.csv --size 32",
+        "table a/cases.csv --fixations a/gaze.csv --strict --classes=x,y --out study table b/cases.csv --size=32",
+        "--strict table --classes x,y --fixations a/gaze.csv a/cases.csv --size 32 table b/cases.csv --out study",
+    ],
+)
+def test_options_stand_in_any_order(tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    for name, label in (("a", "x"), ("b", "y")):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "film.npy", np.zeros((9, 9), np.uint8))
+        (tmp_path / name / "cases.csv").write_text(f"case_id,image,patient_id,label\n{name},film.npy,p,{label}\n")
+    (tmp_path / "a" / "gaze.csv").write_text("case_id,x_px,y_px,duration_s\na,3,4,0.5\n")
+    done = CliRunner().invoke(cli, ["prepare", *words.split()])
+    assert done.exit_code == 0, done.output
+    manifest = json.loads((tmp_path / "study" / "study.json").read_text())
+    assert manifest["class_names"] == ["x", "y"] and manifest["counts"]["fixations"] == 1
+    assert manifest["image_size_px"] == 32
+
+
+@pytest.mark.parametrize("words", ["table --help", "egd-cxr -h", "--help", "reflacx --gaze g --help"])
+def test_help_needs_nothing_else(words):
+    done = CliRunner().invoke(cli, ["prepare", *words.split()])
+    assert done.exit_code == 0 and "Example:" in done.stdout, done.output

@@ -1,7 +1,9 @@
 #include "egaze/fit.hpp"
 
-#include "check.hpp"
+#include <gtest/gtest.h>
+
 #include "egaze/error.hpp"
+#include "expect_throws.hpp"
 
 using namespace egaze;
 
@@ -13,14 +15,13 @@ bool is(const FitRectangle& where, std::size_t top, std::size_t left, std::size_
 
 }  // namespace
 
-int main() {
-  CHECK(is(fit_rectangle(300, 200, 64, 48, Fit::stretch), 0, 0, 64, 48));
-  CHECK(is(fit_rectangle(200, 100, 64, 64, Fit::letterbox), 0, 16, 64, 32));
-  CHECK(is(fit_rectangle(100, 200, 64, 64, Fit::letterbox), 16, 0, 32, 64));
-  CHECK(is(fit_rectangle(50, 50, 64, 64, Fit::letterbox), 0, 0, 64, 64));
+TEST(Fit, PlacesFilmsOnCanvases) {
+  EXPECT_TRUE(is(fit_rectangle(300, 200, 64, 48, Fit::stretch), 0, 0, 64, 48));
+  EXPECT_TRUE(is(fit_rectangle(200, 100, 64, 64, Fit::letterbox), 0, 16, 64, 32));
+  EXPECT_TRUE(is(fit_rectangle(100, 200, 64, 64, Fit::letterbox), 16, 0, 32, 64));
+  EXPECT_TRUE(is(fit_rectangle(50, 50, 64, 64, Fit::letterbox), 0, 0, 64, 64));
   // A film so thin that a side would round to nothing keeps one pixel.
-  CHECK(is(fit_rectangle(10000, 1, 64, 64, Fit::letterbox), 0, 31, 64, 1));
-  CHECK_THROWS(Error, "0x10", fit_rectangle(0, 10, 64, 64, Fit::stretch));
-  CHECK_THROWS(Error, "64x0", fit_rectangle(10, 10, 64, 0, Fit::letterbox));
-  return check::result();
+  EXPECT_TRUE(is(fit_rectangle(10000, 1, 64, 64, Fit::letterbox), 0, 31, 64, 1));
+  EXPECT_THROWS(Error, "0x10", fit_rectangle(0, 10, 64, 64, Fit::stretch));
+  EXPECT_THROWS(Error, "64x0", fit_rectangle(10, 10, 64, 0, Fit::letterbox));
 }

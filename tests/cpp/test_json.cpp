@@ -1,8 +1,11 @@
 #include "json.hpp"
 
+#include <gtest/gtest.h>
+
+#include <cmath>
 #include <string>
 
-#include "check.hpp"
+#include "expect_throws.hpp"
 
 using namespace egaze::detail;
 
@@ -20,51 +23,48 @@ double number_of(std::string_view json) {
   return number == nullptr ? NAN : *number;
 }
 
-void test_values() {
+TEST(Json, Values) {
   const JsonValue value = parse_json(" {\"a\": [1, -2.5e3, true, false, null], \"b\": {}} \n");
   const auto* object = value.as<JsonObject>();
-  CHECK(object != nullptr && object->size() == 2 && (*object)[0].first == "a");
+  ASSERT_NE(object, nullptr);
+  EXPECT_EQ(object->size(), 2);
+  EXPECT_EQ((*object)[0].first, "a");
   const auto* array = (*object)[0].second.as<JsonArray>();
-  CHECK(array != nullptr && array->size() == 5);
-  CHECK(*(*array)[1].as<double>() == -2500.0);
-  CHECK(*(*array)[2].as<bool>());
-  CHECK((*array)[4].as<std::nullptr_t>() != nullptr);
-  CHECK(number_of("0") == 0.0 && number_of("-0.5") == -0.5 && number_of("1E+2") == 100.0);
+  ASSERT_NE(array, nullptr);
+  EXPECT_EQ(array->size(), 5);
+  EXPECT_EQ(*(*array)[1].as<double>(), -2500.0);
+  EXPECT_TRUE(*(*array)[2].as<bool>());
+  EXPECT_NE((*array)[4].as<std::nullptr_t>(), nullptr);
+  EXPECT_EQ(number_of("0"), 0.0);
+  EXPECT_EQ(number_of("-0.5"), -0.5);
+  EXPECT_EQ(number_of("1E+2"), 100.0);
 }
 
-void test_strings() {
-  CHECK(text_of(R"("a\"\\\/\b\f\n\r\tz")") == "a\"\\/\b\f\n\r\tz");
-  CHECK(text_of(R"("\u00e9\u20ac\ud83e\ude7b")") == "\xc3\xa9\xe2\x82\xac\xf0\x9f\xa9\xbb");
-  CHECK(text_of("\"\xc3\xa9\xf0\x9f\xa9\xbb\"") == "\xc3\xa9\xf0\x9f\xa9\xbb");
-  CHECK(text_of("\"\"").empty());
+TEST(Json, Strings) {
+  EXPECT_TRUE(text_of(R"("a\"\\\/\b\f\n\r\tz")") == "a\"\\/\b\f\n\r\tz");
+  EXPECT_EQ(text_of(R"("\u00e9\u20ac\ud83e\ude7b")"), "\xc3\xa9\xe2\x82\xac\xf0\x9f\xa9\xbb");
+  EXPECT_EQ(text_of("\"\xc3\xa9\xf0\x9f\xa9\xbb\""), "\xc3\xa9\xf0\x9f\xa9\xbb");
+  EXPECT_TRUE(text_of("\"\"").empty());
 }
 
-void test_hostile_texts_throw() {
+TEST(Json, HostileTextsThrow) {
   for (const char* text :
        {"", " ", "{", "[", "\"", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "[1,]", "[1 2]", "{a:1}", "{'a':1}",
         "{\"a\":1,\"a\":2}", "tru", "nulll", "NaN", "Infinity", "01", "-", "1.", ".5", "1e", "1e+", "0x10", "1e999",
         "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\n\"", "\"\xff\"",
         "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "\"\xe2\x82", "1 2", "// 1"}) {
-    CHECK_THROWS(JsonError, "at byte", parse_json(text));
+    EXPECT_THROWS(JsonError, "at byte", parse_json(text));
   }
-  CHECK_THROWS(JsonError, "at byte", parse_json(std::string_view("\"a\0b\"", 5)));
+  EXPECT_THROWS(JsonError, "at byte", parse_json(std::string_view("\"a\0b\"", 5)));
 }
 
-void test_limits() {
+TEST(Json, Limits) {
   const std::string nested(100000, '[');
-  CHECK_THROWS(JsonError, "nesting", parse_json(nested));
-  CHECK_THROWS(JsonError, "at most", parse_json(std::string(kMaxJsonBytes + 1, ' ')));
+  EXPECT_THROWS(JsonError, "nesting", parse_json(nested));
+  EXPECT_THROWS(JsonError, "at most", parse_json(std::string(kMaxJsonBytes + 1, ' ')));
   std::string keys = "{\"k\":0";
   for (std::size_t i = 0; i < kMaxJsonKeys; ++i) keys += ",\"" + std::to_string(i) + "\":0";
-  CHECK_THROWS(JsonError, "keys", parse_json(keys + "}"));
+  EXPECT_THROWS(JsonError, "keys", parse_json(keys + "}"));
 }
 
 }  // namespace
-
-int main() {
-  test_values();
-  test_strings();
-  test_hostile_texts_throw();
-  test_limits();
-  return check::result();
-}

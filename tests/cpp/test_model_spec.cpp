@@ -1,9 +1,11 @@
 #include "model_spec.hpp"
 
+#include <gtest/gtest.h>
+
 #include <string>
 
-#include "check.hpp"
 #include "egaze/error.hpp"
+#include "expect_throws.hpp"
 
 using namespace egaze;
 
@@ -29,31 +31,36 @@ ModelSpec parsed(const std::string& text) { return detail::parse_model_spec("m.p
 
 }  // namespace
 
-int main() {
+TEST(ModelSpec, ReadsWhatItIsAndRefusesWhatItIsNot) {
   const ModelSpec spec = parsed(spec_text());
-  CHECK(spec.format_version == 1 && spec.recipe == "joint" && spec.precision == "fp32");
-  CHECK(spec.presentation == Presentation::raw_max && spec.fit == Fit::letterbox);
-  CHECK(spec.input_height_px == 224 && spec.input_width_px == 160);
-  CHECK(spec.class_names == (std::vector<std::string>{"normal", "chf"}));
-  CHECK(!spec.heatmap_head);
-  CHECK(spec.model_sha256 == kDigest && spec.egaze_version == "0.1.0" && spec.torch_version == "2.14.1");
+  EXPECT_EQ(spec.format_version, 1);
+  EXPECT_EQ(spec.recipe, "joint");
+  EXPECT_EQ(spec.precision, "fp32");
+  EXPECT_EQ(spec.presentation, Presentation::raw_max);
+  EXPECT_EQ(spec.fit, Fit::letterbox);
+  EXPECT_EQ(spec.input_height_px, 224);
+  EXPECT_EQ(spec.input_width_px, 160);
+  EXPECT_EQ(spec.class_names, (std::vector<std::string>{"normal", "chf"}));
+  EXPECT_FALSE(spec.heatmap_head);
+  EXPECT_EQ(spec.model_sha256, kDigest);
+  EXPECT_EQ(spec.egaze_version, "0.1.0");
+  EXPECT_EQ(spec.torch_version, "2.14.1");
 
-  CHECK_THROWS(Error, "m.pt: format version 2", parsed(spec_text("\"format_version\":1", "\"format_version\":2")));
-  CHECK_THROWS(Error, "format_version", parsed(spec_text("\"format_version\":1", "\"format_version\":\"1\"")));
-  CHECK_THROWS(Error, "format_version", parsed("{}"));
-  CHECK_THROWS(Error, "no JSON object", parsed("[]"));
-  CHECK_THROWS(Error, "damaged", parsed("{"));
+  EXPECT_THROWS(Error, "m.pt: format version 2", parsed(spec_text("\"format_version\":1", "\"format_version\":2")));
+  EXPECT_THROWS(Error, "format_version", parsed(spec_text("\"format_version\":1", "\"format_version\":\"1\"")));
+  EXPECT_THROWS(Error, "format_version", parsed("{}"));
+  EXPECT_THROWS(Error, "no JSON object", parsed("[]"));
+  EXPECT_THROWS(Error, "damaged", parsed("{"));
   for (const char* side : {"0", "-1", "4097", "1.5", "1e300", "\"224\"", "null"}) {
-    CHECK_THROWS(Error, "input_height_px", parsed(spec_text(":224", std::string(":") + side)));
+    EXPECT_THROWS(Error, "input_height_px", parsed(spec_text(":224", std::string(":") + side)));
   }
-  CHECK_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[]")));
-  CHECK_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[\"a\",\"a\"]")));
-  CHECK_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[1]")));
-  CHECK_THROWS(Error, "voi, raw-max, equalize", parsed(spec_text("raw-max", "raw")));
-  CHECK_THROWS(Error, "heatmap_head", parsed(spec_text("false", "0")));
-  CHECK_THROWS(Error, "\"fit\"", parsed(spec_text("letterbox", "crop")));
-  CHECK_THROWS(Error, "lacks \"recipe\"", parsed(spec_text("\"recipe\"", "\"receipt\"")));
-  CHECK_THROWS(Error, "model_sha256", parsed(spec_text(kDigest, kDigest + "a")));
-  CHECK_THROWS(Error, "model_sha256", parsed(spec_text(kDigest, std::string(64, 'A'))));
-  return check::result();
+  EXPECT_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[]")));
+  EXPECT_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[\"a\",\"a\"]")));
+  EXPECT_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[1]")));
+  EXPECT_THROWS(Error, "voi, raw-max, equalize", parsed(spec_text("raw-max", "raw")));
+  EXPECT_THROWS(Error, "heatmap_head", parsed(spec_text("false", "0")));
+  EXPECT_THROWS(Error, "\"fit\"", parsed(spec_text("letterbox", "crop")));
+  EXPECT_THROWS(Error, "lacks \"recipe\"", parsed(spec_text("\"recipe\"", "\"receipt\"")));
+  EXPECT_THROWS(Error, "model_sha256", parsed(spec_text(kDigest, kDigest + "a")));
+  EXPECT_THROWS(Error, "model_sha256", parsed(spec_text(kDigest, std::string(64, 'A'))));
 }

@@ -1,15 +1,16 @@
 // What the predictor refuses; what it answers is tested from Python, which makes the models (tests/deploy).
 #include "egaze/predictor.hpp"
 
-#include <unistd.h>
+#include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <type_traits>
+#include <unistd.h>
 
-#include "check.hpp"
 #include "egaze/error.hpp"
+#include "expect_throws.hpp"
 
 using namespace egaze;
 
@@ -29,21 +30,20 @@ ErrorCode code_of(const std::string& path, const PredictorOptions& options = {})
 
 }  // namespace
 
-int main() {
+TEST(Predictor, NamesWhatIsWrongWithAFile) {
   namespace fs = std::filesystem;
   const fs::path path = fs::temp_directory_path() / ("egaze-predictor-" + std::to_string(getpid()) + ".pt");
-  CHECK(code_of(path.string()) == ErrorCode::file_not_found);
-  CHECK_THROWS(Error, path.string(), Predictor(path.string()));
-  CHECK(code_of(fs::temp_directory_path().string()) == ErrorCode::bad_model_file);
+  EXPECT_EQ(code_of(path.string()), ErrorCode::file_not_found);
+  EXPECT_THROWS(Error, path.string(), Predictor(path.string()));
+  EXPECT_EQ(code_of(fs::temp_directory_path().string()), ErrorCode::bad_model_file);
   for (const std::string& content : {std::string(), std::string("hello"), "PK\x03\x04" + std::string(1000, '\0')}) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-    CHECK(code_of(path.string()) == ErrorCode::bad_model_file);
-    CHECK_THROWS(Error, path.string(), Predictor(path.string()));
+    EXPECT_EQ(code_of(path.string()), ErrorCode::bad_model_file);
+    EXPECT_THROWS(Error, path.string(), Predictor(path.string()));
   }
   PredictorOptions options;
   options.threads = -1;
-  CHECK(code_of(path.string(), options) == ErrorCode::invalid_argument);
+  EXPECT_EQ(code_of(path.string(), options), ErrorCode::invalid_argument);
   fs::remove(path);
-  CHECK(torch_version().find('.') != std::string::npos);
-  return check::result();
+  EXPECT_NE(torch_version().find('.'), std::string::npos);
 }

@@ -1,10 +1,12 @@
 // egaze-run's parts: its command line, its JSON and its PNG files.
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "arguments.hpp"
-#include "check.hpp"
+#include "expect_throws.hpp"
 #include "json.hpp"
 #include "png.hpp"
 
@@ -14,30 +16,35 @@ namespace {
 
 Arguments parsed(const std::vector<const char*>& words) { return parse_arguments(words); }
 
-void test_arguments() {
+TEST(Runner, Arguments) {
   const Arguments plain = parsed({"m.pt", "a.png", "b.npy"});
-  CHECK(plain.model == "m.pt" && plain.images == (std::vector<std::string>{"a.png", "b.npy"}));
-  CHECK(!plain.out_folder && plain.threads == 0 && plain.device == "cpu");
+  EXPECT_EQ(plain.model, "m.pt");
+  EXPECT_EQ(plain.images, (std::vector<std::string>{"a.png", "b.npy"}));
+  EXPECT_FALSE(plain.out_folder);
+  EXPECT_EQ(plain.threads, 0);
+  EXPECT_EQ(plain.device, "cpu");
   const Arguments mixed = parsed({"--out", "o", "m.pt", "--threads=3", "--", "--odd-name.png"});
-  CHECK(*mixed.out_folder == "o" && mixed.threads == 3 && mixed.images.front() == "--odd-name.png");
-  CHECK(parsed({"--help", "--nonsense"}).action == Arguments::Action::help);
-  CHECK(parsed({"--version"}).action == Arguments::Action::version);
-  CHECK_THROWS(UsageError, "MODEL", parsed({}));
-  CHECK_THROWS(UsageError, "IMAGE", parsed({"m.pt"}));
-  CHECK_THROWS(UsageError, "--nonsense", parsed({"m.pt", "a.png", "--nonsense"}));
-  CHECK_THROWS(UsageError, "--help=1", parsed({"--help=1"}));
-  CHECK_THROWS(UsageError, "--out", parsed({"m.pt", "a.png", "--out"}));
+  EXPECT_EQ(*mixed.out_folder, "o");
+  EXPECT_EQ(mixed.threads, 3);
+  EXPECT_EQ(mixed.images.front(), "--odd-name.png");
+  EXPECT_EQ(parsed({"--help", "--nonsense"}).action, Arguments::Action::help);
+  EXPECT_EQ(parsed({"--version"}).action, Arguments::Action::version);
+  EXPECT_THROWS(UsageError, "MODEL", parsed({}));
+  EXPECT_THROWS(UsageError, "IMAGE", parsed({"m.pt"}));
+  EXPECT_THROWS(UsageError, "--nonsense", parsed({"m.pt", "a.png", "--nonsense"}));
+  EXPECT_THROWS(UsageError, "--help=1", parsed({"--help=1"}));
+  EXPECT_THROWS(UsageError, "--out", parsed({"m.pt", "a.png", "--out"}));
   for (const char* threads : {"0", "-1", "1.5", "many", "", "99999999999"}) {
-    CHECK_THROWS(UsageError, "--threads", parsed({"m.pt", "a.png", "--threads", threads}));
+    EXPECT_THROWS(UsageError, "--threads", parsed({"m.pt", "a.png", "--threads", threads}));
   }
 }
 
-void test_json() {
-  CHECK(json_string("a\"b\\c\n\x01") == R"("a\"b\\c\u000a\u0001")");
-  CHECK(json_string("\xc3\xa9") == "\"\xc3\xa9\"");
-  CHECK(json_string("\xff" "a\xe2\x82") == R"("\ufffda\ufffd\ufffd")");
-  CHECK(std::stof(json_number(0.1f)) == 0.1f);
-  CHECK(std::stod(json_number(1.0 / 3.0)) == 1.0 / 3.0);
+TEST(Runner, Json) {
+  EXPECT_EQ(json_string("a\"b\\c\n\x01"), R"("a\"b\\c\u000a\u0001")");
+  EXPECT_EQ(json_string("\xc3\xa9"), "\"\xc3\xa9\"");
+  EXPECT_EQ(json_string("\xff" "a\xe2\x82"), R"("\ufffda\ufffd\ufffd")");
+  EXPECT_EQ(std::stof(json_number(0.1f)), 0.1f);
+  EXPECT_EQ(std::stod(json_number(1.0 / 3.0)), 1.0 / 3.0);
 }
 
 std::uint32_t big_endian(const std::vector<std::uint8_t>& bytes, std::size_t at) {
@@ -56,7 +63,7 @@ std::uint32_t slow_crc32(const std::vector<std::uint8_t>& bytes, std::size_t beg
 }
 
 // Larger than one stored block, which holds 65,535 bytes.
-void test_png() {
+TEST(Runner, Png) {
   constexpr std::size_t height = 300, width = 301;
   std::vector<std::uint8_t> grey(height * width);
   for (std::size_t i = 0; i < grey.size(); ++i) grey[i] = static_cast<std::uint8_t>(i * 7 + i / width);
@@ -68,14 +75,17 @@ void test_png() {
   while (at + 12 <= file.size()) {
     const std::size_t length = big_endian(file, at);
     const std::string type(file.begin() + at + 4, file.begin() + at + 8);
-    CHECK(big_endian(file, at + 8 + length) == slow_crc32(file, at + 4, at + 8 + length));
-    if (type == "IHDR") CHECK(big_endian(file, at + 8) == width && big_endian(file, at + 12) == height);
+    EXPECT_EQ(big_endian(file, at + 8 + length), slow_crc32(file, at + 4, at + 8 + length));
+    if (type == "IHDR") {
+      EXPECT_EQ(big_endian(file, at + 8), width);
+      EXPECT_EQ(big_endian(file, at + 12), height);
+    }
     if (type == "IDAT") stream.assign(file.begin() + at + 8, file.begin() + at + 8 + length);
     types.push_back(type);
     at += 12 + length;
   }
-  CHECK(at == file.size());
-  CHECK(types == (std::vector<std::string>{"IHDR", "IDAT", "IEND"}));
+  EXPECT_EQ(at, file.size());
+  EXPECT_EQ(types, (std::vector<std::string>{"IHDR", "IDAT", "IEND"}));
 
   std::vector<std::uint8_t> rows;
   bool last = false;
@@ -83,24 +93,17 @@ void test_png() {
   while (!last) {
     last = stream[at] == 1;
     const std::size_t length = stream[at + 1] | stream[at + 2] << 8;
-    CHECK((stream[at + 3] | stream[at + 4] << 8) == static_cast<int>(length ^ 0xFFFF));
+    EXPECT_TRUE((stream[at + 3] | stream[at + 4] << 8) == static_cast<int>(length ^ 0xFFFF));
     rows.insert(rows.end(), stream.begin() + at + 5, stream.begin() + at + 5 + length);
     at += 5 + length;
   }
-  CHECK(at + 4 == stream.size());
-  CHECK(rows.size() == height * (width + 1));
+  EXPECT_EQ(at + 4, stream.size());
+  EXPECT_EQ(rows.size(), height * (width + 1));
   bool same = true;
   for (std::size_t y = 0; y < height; ++y) {
     for (std::size_t x = 0; x < width; ++x) same &= rows[y * (width + 1) + 1 + x] == grey[y * width + x];
   }
-  CHECK(same);
+  EXPECT_TRUE(same);
 }
 
 }  // namespace
-
-int main() {
-  test_arguments();
-  test_json();
-  test_png();
-  return check::result();
-}

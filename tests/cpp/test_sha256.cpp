@@ -1,9 +1,9 @@
 #include "sha256.hpp"
 
+#include <gtest/gtest.h>
+
 #include <string>
 #include <string_view>
-
-#include "check.hpp"
 
 namespace {
 
@@ -18,15 +18,14 @@ std::string digest(std::string_view text, std::size_t piece_bytes) {
 
 }  // namespace
 
-int main() {
+TEST(Sha256, GivesTheExamplesOfItsStandard) {
   // FIPS 180-4's examples, whole and in pieces that do not meet the blocks.
   const std::string million(1000000, 'a');
   for (const std::size_t piece_bytes : {1, 7, 64, 1000001}) {
-    CHECK(digest("", piece_bytes) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    CHECK(digest("abc", piece_bytes) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    CHECK(digest("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", piece_bytes) ==
-          "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-    CHECK(digest(million, piece_bytes) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    EXPECT_EQ(digest("", piece_bytes), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    EXPECT_EQ(digest("abc", piece_bytes), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EXPECT_EQ(digest("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", piece_bytes),
+              "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    EXPECT_EQ(digest(million, piece_bytes), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
   }
-  return check::result();
 }

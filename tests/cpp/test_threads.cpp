@@ -1,11 +1,13 @@
+#include <gtest/gtest.h>
+
 #include <thread>
 #include <vector>
 
-#include "check.hpp"
 #include "egaze/error.hpp"
 #include "egaze/heatmap.hpp"
 #include "egaze/resize.hpp"
 #include "egaze/simd.hpp"
+#include "expect_throws.hpp"
 
 using namespace egaze;
 
@@ -25,7 +27,7 @@ std::vector<float> work(int threads) {
   return small;
 }
 
-void test_callers_on_many_threads_share_the_pool() {
+TEST(Threads, CallersOnManyThreadsShareThePool) {
   const std::vector<float> expected = work(1);
   std::vector<int> right(6, 0);
   {
@@ -36,43 +38,37 @@ void test_callers_on_many_threads_share_the_pool() {
       });
     }
   }
-  for (const int count : right) CHECK(count == 50);
+  for (const int count : right) EXPECT_EQ(count, 50);
 }
 
-void test_every_level_gives_the_same_up_to_rounding() {
+TEST(Threads, EveryLevelGivesTheSameUpToRounding) {
   const std::string before = simd_level();
   const std::vector<float> expected = work(1);
   for (const std::string& level : simd_levels()) {
     set_simd_level(level);
-    CHECK(simd_level() == level);
+    EXPECT_EQ(simd_level(), level);
     const std::vector<float> found = work(2);
-    for (std::size_t i = 0; i < found.size(); ++i) CHECK(check::close(found[i], expected[i], 1e-6));
+    for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-6);
   }
   set_simd_level(before);
-  CHECK_THROWS(Error, "abacus", set_simd_level("abacus"));
+  EXPECT_THROWS(Error, "abacus", set_simd_level("abacus"));
 }
 
-void test_batches_and_frames_are_heatmaps() {
+TEST(Threads, BatchesAndFramesAreHeatmaps) {
   HeatmapOptions options;
   std::vector<float> first(40 * 50), both(40 * 50), batch(2 * 40 * 50), frames(2 * 40 * 50);
   rasterize_fixations(std::span(kGaze).first(1), 40, 50, options, first.data());
   rasterize_fixations(kGaze, 40, 50, options, both.data());
   const std::vector<std::int64_t> offsets = {0, 1, 1};
   rasterize_batch(std::span(kGaze).first(1), offsets, 40, 50, options, batch.data());
-  for (std::size_t i = 0; i < first.size(); ++i) CHECK(batch[i] == first[i] && batch[2000 + i] == 0.0f);
+  for (std::size_t i = 0; i < first.size(); ++i) EXPECT_TRUE(batch[i] == first[i] && batch[2000 + i] == 0.0f);
   rasterize_frames(kGaze, std::vector<float>{1.0f, 0.0f, 1.0f, 1.0f}, 2, 40, 50, options, frames.data());
   for (std::size_t i = 0; i < first.size(); ++i) {
-    CHECK(check::close(frames[i], first[i], 1e-9) && check::close(frames[2000 + i], both[i], 1e-9));
+    EXPECT_NEAR(frames[i], first[i], 1e-9);
+    EXPECT_NEAR(frames[2000 + i], both[i], 1e-9);
   }
   const std::vector<std::int64_t> wrong = {0, 5};
-  CHECK_THROWS(Error, "offsets must rise", rasterize_batch(kGaze, wrong, 40, 50, options, batch.data()));
+  EXPECT_THROWS(Error, "offsets must rise", rasterize_batch(kGaze, wrong, 40, 50, options, batch.data()));
 }
 
 }  // namespace
-
-int main() {
-  test_callers_on_many_threads_share_the_pool();
-  test_every_level_gives_the_same_up_to_rounding();
-  test_batches_and_frames_are_heatmaps();
-  return check::result();
-}

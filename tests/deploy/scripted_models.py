@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from egaze import _core
+from egaze.imaging import FitGeometry
 
 SPEC_NAME = "egaze_spec.json"
 CLASS_NAMES = ["normal", "chf", "pneumonia"]
@@ -102,12 +102,7 @@ def model_sha256(archive: bytes) -> str:
 
 def expected(model: torch.jit.ScriptModule, pixels, fit: str = "stretch", canvas: tuple[int, int] = (32, 24)):
     """The same preprocessing and the same module in Python: (class_probs, heatmap) as numpy arrays."""
-    top, left, height, width = _core.fit_rectangle(pixels.shape, canvas, fit)
-    film = _core.resize(
-        pixels, (height, width), filter="area", out_dtype=torch.zeros(0).numpy().dtype, scale=1.0, shift=0.0, threads=1
-    )
-    image = torch.zeros(1, 1, *canvas)
-    image[0, 0, top : top + height, left : left + width] = torch.from_numpy(film)
+    image = torch.from_numpy(FitGeometry.of(pixels.shape, canvas, fit).place(pixels))[None, None]
     with torch.inference_mode():
         class_probs, heatmap = model(image)
     return class_probs[0].numpy(), heatmap[0, 0].numpy()

@@ -2,13 +2,17 @@
 
     python tests/fuzz/fuzz_tables.py MINUTES [CORPUS]
 
-The input's first byte chooses the file that the rest is written to; the others are whole, and are where fuzzing starts.
+The input's first byte chooses a file, and whether the rest is all of it or one of its cells, which the second byte
+chooses; the other files are whole.
 The exit code is 0 without a finding. Fuzzing goes in slices, each in a process of its own: atheris 3.0 keeps the result
 of every comparison of arrays, some 90 kB an execution.
 """
 
 from __future__ import annotations
 
+import os
+import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,12 +20,17 @@ import time
 from pathlib import Path
 
 import atheris
+import numpy as np
+
+os.environ["POLARS_MAX_THREADS"] = "1"  # the tables are tiny
 
 with atheris.instrument_imports(include=["egaze.sources", "json"]):
     from egaze.errors import EgazeError
-    from egaze.sources import EgdCxr, Table
-    from egaze.sources.egd_cxr.annotations import read_transcript
-    from egaze.sources.records import read_blocks
+    from egaze.sources import EgdCxr, Table, records
+    from egaze.sources.egd_cxr.annotations import read_boxes, read_transcript
+    from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Films, read_gaze
+
+import polars as pl
 
 from egaze.sources.egd_cxr.columns import GAZE, MASTER_SHEET
 
@@ -47,6 +56,8 @@ WHOLE = {
     "transcript.json": b'{"full_text": "a", "time_stamped_text": [{"phrase": "a", "begin_time": 0, "end_time": 1}]}',
 }
 NAMES = tuple(WHOLE)
+records._READ_BYTES = 512  # records lie across pieces
+FILMS = Films(pl.Series([DICOM_ID]), np.array([[0, 0, 534, 534]]), np.array([[2544, 3056]]))
 # What the mutator puts in.
 WORDS = (
     b'"',
@@ -78,30 +89,44 @@ WORDS += (
 
 
 def read(folder: Path, name: str) -> None:
-    """Everything that reads this file."""
+    """What reads this file."""
     if name.startswith("case"):
         Table(folder / "cases.csv", folder / "case_fixations.csv").cases()
+    elif name == "master_sheet.csv":
+        EgdCxr(folder, folder).cases()
+    elif name == "bounding_boxes.csv":
+        read_boxes(folder / name, [DICOM_ID], {})
     elif name == "transcript.json":
         read_transcript(folder / name)
-    elif name == "eye_gaze.csv":
-        EgdCxr(folder, folder, gaze_table="eye-gaze", recalibrate=True).cases()
     else:
-        EgdCxr(folder, folder).cases()
+        table = GAZE_TABLES["fixations" if name == "fixations.csv" else "eye-gaze"]
+        read_gaze(folder / name, table, FILMS, name == "eye_gaze.csv", {})
 
 
 def check_blocks(path: Path) -> None:
     """Blocks hold what they promise."""
     following = 0
-    for block in read_blocks(path):
+    for block in records.read_blocks(path):
         assert block.first == following and block.records > 0
         assert block.data.endswith(b"\n") and b"\0" not in block.data
         block.data.decode()
         following += block.records
 
 
+def file_of(data: bytes) -> tuple[str, bytes]:
+    """A file's name and what is to be in it."""
+    choice = data[0] if data else 0
+    name = NAMES[choice % 128 % len(NAMES)]
+    if choice < 128 or len(data) < 2:
+        return name, data[1:]
+    cells = re.split(rb"([,\n:])", WHOLE[name])
+    cells[2 * (data[1] % (len(cells) // 2))] = data[2:]
+    return name, b"".join(cells)
+
+
 def try_one(folder: Path, data: bytes) -> None:
-    name = NAMES[data[0] % len(NAMES)] if data else NAMES[0]
-    (folder / name).write_bytes(data[1:])
+    name, content = file_of(data)
+    (folder / name).write_bytes(content)
     try:
         check_blocks(folder / name)
     except EgazeError as error:
@@ -118,8 +143,16 @@ def require_one_line(error: EgazeError) -> None:
     assert str(error).isprintable() and len(str(error)) < 2000, repr(error)
 
 
-def fuzz_slice(corpus: str) -> None:
-    """Some minutes of fuzzing in this process; libFuzzer ends it."""
+def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+    """libFuzzer's own mutation or, half the time, a hostile word in one cell."""
+    draw = random.Random(seed)
+    if draw.random() < 0.5:
+        return atheris.Mutate(data, max_size)
+    return bytes([128 + draw.randrange(128), draw.randrange(256)]) + draw.choice(WORDS)
+
+
+def fuzz_slice(seconds: str, corpus: str) -> None:
+    """Some fuzzing in this process; libFuzzer ends it."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         folder = Path(name)
@@ -130,22 +163,32 @@ def fuzz_slice(corpus: str) -> None:
         for number, (file, content) in enumerate(WHOLE.items()):
             read(folder, file)
             (whole / file).write_bytes(bytes([number]) + content)
+            (whole / f"cell of {file}").write_bytes(bytes([128 + number, 80]) + b"1")
         words = ["".join(f"\\x{byte:02x}" for byte in word) for word in WORDS]
         (folder / "words").write_text("".join(f'"{word}"\n' for word in words))
-        limits = ["-runs=10000", "-rss_limit_mb=3000", "-timeout=10", "-max_len=20000", f"-dict={folder / 'words'}"]
-        atheris.Setup([sys.argv[0], *limits, corpus, str(whole)], lambda data: try_one(folder, data))
+        limits = [
+            "-runs=10000",
+            f"-max_total_time={seconds}",
+            "-rss_limit_mb=3000",
+            "-timeout=10",
+            "-max_len=20000",
+            f"-dict={folder / 'words'}",
+        ]
+        atheris.Setup(
+            [sys.argv[0], *limits, corpus, str(whole)], lambda data: try_one(folder, data), custom_mutator=mutate
+        )
         atheris.Fuzz()
 
 
 def main() -> None:
     if sys.argv[1] == "--slice":
-        fuzz_slice(sys.argv[2])
+        fuzz_slice(*sys.argv[2:])
     end = time.monotonic() + 60 * float(sys.argv[1])
     with tempfile.TemporaryDirectory() as temporary:
         corpus = sys.argv[2] if len(sys.argv) > 2 else temporary
         Path(corpus).mkdir(exist_ok=True)
-        while time.monotonic() < end:
-            if code := subprocess.run([sys.executable, __file__, "--slice", corpus]).returncode:
+        while (left_s := int(end - time.monotonic())) > 0:
+            if code := subprocess.run([sys.executable, __file__, "--slice", str(left_s), corpus]).returncode:
                 sys.exit(code)
 
 

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,6 +45,57 @@ def test_grey_with_alpha_palette_and_one_bit(tmp_path):
     assert set(np.unique(read_radiograph(tmp_path / "one.png").pixels)) == {0.0, 1.0}
 
 
+def test_sixteen_bits_with_colour_or_alpha_are_read_at_eight(tmp_path):
+    deep = GREY.astype(np.uint16) * 257
+    for mode, channels, kind in (("LA", [deep, deep // 2], 4), ("RGB", [deep, deep, deep], 2)):
+        lines = np.stack(channels, axis=2).astype(">u2").reshape(len(GREY), -1)
+        raw = b"".join(b"\0" + line.tobytes() for line in lines)
+        write_png(tmp_path / f"{mode}.png", 8, 6, 16, kind, raw)
+        film = read_radiograph(tmp_path / f"{mode}.png")
+        assert film.presentation.bits_stored == 8
+        np.testing.assert_allclose(film.pixels, GREY / 255.0, atol=1e-7)
+
+
+def test_interlaced_png(tmp_path):
+    # Adam7's seven passes: first row and column, and steps.
+    passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+    lines = [line for top, left, down, right in passes for line in GREY[top::down, left::right]]
+    raw = b"".join(b"\0" + line.tobytes() for line in lines if line.size)
+    write_png(tmp_path / "a.png", 8, 6, 8, 0, raw, interlaced=1)
+    np.testing.assert_allclose(read_radiograph(tmp_path / "a.png").pixels, GREY / 255.0, atol=1e-7)
+
+
+def write_png(path, width, height, bits, kind, raw, interlaced=0):
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, interlaced)
+    # Text that a reader might keep, and an animation's header that Pillow would warn of.
+    other = chunk(b"tEXt", b"Author\0Secret") + chunk(b"acTL", bytes(8))
+    body = chunk(b"IHDR", header) + other + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+def test_progressive_jpeg_and_its_metadata(tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6  # turn by 90 degrees, which is ignored: gaze is in the stored pixels
+    smooth = Image.fromarray(np.add.outer(np.arange(48), np.arange(64)).astype(np.uint8))
+    smooth.save(tmp_path / "plain.jpg", quality=95)
+    smooth.save(
+        tmp_path / "a.jpg", quality=95, progressive=True, exif=turned, comment=b"Secret", icc_profile=bytes(200)
+    )
+    pixels = read_radiograph(tmp_path / "a.jpg").pixels
+    assert pixels.shape == (48, 64)
+    np.testing.assert_array_equal(pixels, read_radiograph(tmp_path / "plain.jpg").pixels)
+
+
+def test_jpeg_colours_need_their_adobe_mark(tmp_path):
+    colour = np.zeros((16, 16, 3), np.uint8)
+    colour[..., 0] = 200
+    Image.fromarray(colour).save(tmp_path / "a.jpg", quality=100, keep_rgb=True)
+    np.testing.assert_allclose(read_radiograph(tmp_path / "a.jpg").pixels, 200 * 0.299 / 255, atol=0.01)
+
+
 def test_jpeg_is_told_by_content_not_by_name(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "film.dcm", format="JPEG", quality=100)
     assert np.abs(read_radiograph(tmp_path / "film.dcm").pixels - GREY / 255.0).max() < 0.05
@@ -72,10 +126,10 @@ def test_arrays(tmp_path):
     [
         (np.full((2, 2), 1.5, np.float32), r"must lie in \[0, 1\]"),
         (np.full((2, 2), np.nan, np.float32), r"must lie in \[0, 1\]"),
-        (np.zeros((2, 2), np.float64), "got float64"),
-        (np.zeros((2, 2, 3), np.uint8), r"got \(2, 2, 3\)"),
-        (np.zeros((0, 2), np.uint8), r"got \(0, 2\)"),
-        (np.array([{}]), "cannot read the array"),
+        (np.zeros((2, 2), np.float64), "got <f8"),
+        (np.zeros((2, 2, 3), np.uint8), r"no \.npy array of shape \(H, W\)"),
+        (np.zeros((0, 2), np.uint8), "0x2 pixels"),
+        (np.array([{}]), r"no \.npy array of shape \(H, W\)"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:All-NaN")
@@ -93,19 +147,5 @@ def test_files_that_are_no_films(tmp_path):
         read_radiograph(tmp_path / "text.png")
     whole = save(tmp_path / "cut.png", np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8))
     whole.write_bytes(whole.read_bytes()[:200])
-    with pytest.raises(FilmError, match=r"cut\.png: cannot read the picture"):
+    with pytest.raises(FilmError, match=r"cut\.png: truncated PNG: a chunk of"):
         read_radiograph(whole)
-
-
-def test_a_png_bomb_is_refused_before_it_is_decoded(tmp_path):
-    import struct
-    import zlib
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
-    (tmp_path / "bomb.png").write_bytes(bomb)
-    with pytest.raises(FilmError, match=r"bomb\.png: cannot read the picture"):
-        read_radiograph(tmp_path / "bomb.png")

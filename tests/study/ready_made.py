@@ -14,7 +14,9 @@ class Cases:
     given: list[Case]
     name: str = "given"
     synthetic: bool = False
+    population: str | None = None
     class_names: tuple[str, ...] = ("normal", "chf")
+    options: dict[str, object] = field(default_factory=dict)
     hygiene: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -4,9 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
+from study.ready_made import Cases
 
 from egaze.errors import StudyError
-from egaze.study import open_study, split_study
+from egaze.sources import Case
+from egaze.study import open_study, prepare_study, split_study
 from egaze.study.split import split_patients
 
 
@@ -68,3 +70,31 @@ def test_a_leaking_split_is_refused(study, tmp_path):
     (tmp_path / "study" / "split.json").write_text(json.dumps(content))
     with pytest.raises(StudyError, match="puts 1 patients on two sides"):
         open_study(tmp_path / "study")
+
+
+@pytest.mark.parametrize("population", ["one-hospital", None])
+def test_a_patient_of_two_sources_is_on_one_side(tmp_path, population):
+    film = tmp_path / "film.npy"
+    np.save(film, np.zeros((9, 9), np.uint8))
+
+    def source(name, patients, sides=None):
+        cases = [
+            Case(f"{name}{patient}", f"{patient}", film, label="chf", split=None if sides is None else sides[patient])
+            for patient in patients
+        ]
+        return Cases(cases, name=name, population=population)
+
+    first, given = source("a", range(60)), dict.fromkeys(range(100), "test")
+    alone = prepare_study([first], tmp_path / "alone", size_px=16)
+    both = prepare_study([first, source("b", range(99, 29, -1), given)], tmp_path / "both", size_px=16)
+    sides = dict(zip(both.case_ids, both.split.sides.tolist(), strict=True))
+    assert [sides[name] for name in alone.case_ids] == alone.split.sides.tolist()
+    assert all(sides[f"b{patient}"] == 2 for patient in range(60, 100))
+    shared = [(sides[f"a{patient}"], sides[f"b{patient}"]) for patient in range(30, 60)]
+    if population is None:
+        assert all(second == 2 for _, second in shared) and len(np.unique(both.patients)) == 130
+    else:
+        assert all(one == second for one, second in shared) and {one for one, _ in shared} > {0}
+        assert len(np.unique(both.patients)) == 100
+    again = split_study(tmp_path / "both", seed=42)
+    assert again.sides.tolist() == both.split.sides.tolist()

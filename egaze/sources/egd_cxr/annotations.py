@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os.path
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def read_transcripts(folder: Path, dicom_ids: Sequence[str], hygiene: dict[str, 
     read = dropped = 0
     for record, dicom_id in enumerate(dicom_ids, start=1):
         path = inside(folder, dicom_id, f"master_sheet.csv: record {record}, column 'dicom_id'") / "transcript.json"
-        if not path.is_file():
+        if not os.path.isfile(path):  # pathlib's raises for a name too long
             continue
         phrases = read_transcript(path)
         kept = [Phrase(*phrase) for phrase in phrases if phrase[0] and phrase[1] <= phrase[2]]

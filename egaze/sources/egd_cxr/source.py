@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 
 from egaze.errors import SourceError
+from egaze.sources import mimic_cxr
 from egaze.sources.case import Case, is_synthetic
 from egaze.sources.egd_cxr.annotations import TRANSCRIPTS, read_boxes, read_transcripts
 from egaze.sources.egd_cxr.columns import CLASSES, GAZE, MASTER_SHEET, PADS
 from egaze.sources.egd_cxr.film_size import read_film_size
 from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Films, read_gaze
 from egaze.sources.egd_cxr.master_sheet import read_master_sheet
-from egaze.sources.mimic_cxr import film_path
 from egaze.sources.records import shorten
 from egaze.sources.tables import Columns, unknown_columns
 
@@ -55,6 +55,7 @@ class EgdCxr:
     """
 
     name = "egd-cxr"
+    population = mimic_cxr.POPULATION
     class_names = tuple(CLASSES)
 
     def __init__(self, gaze: Path, images: Path, *, gaze_table: str = "fixations", recalibrate: bool = False) -> None:
@@ -100,7 +101,7 @@ class EgdCxr:
 
 def _film_paths(file: Path, sheet: pl.DataFrame, images: Path) -> list[Path]:
     return [
-        film_path(images, path, f"{file}: record {record}, column 'path'")
+        mimic_cxr.film_path(images, path, f"{file}: record {record}, column 'path'")
         for record, path in enumerate(sheet["path"], start=1)
     ]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from egaze.errors import SourceError
 from egaze.gaze import Fixations
+from egaze.sources import mimic_cxr
 from egaze.sources.case import Case, is_synthetic
 from egaze.sources.reflacx import gaze as gaze_table
 from egaze.sources.reflacx.annotations import read_phrases, read_regions
@@ -57,6 +58,7 @@ class Reflacx:
     """
 
     name = "reflacx"
+    population = mimic_cxr.POPULATION
     class_names = CLASS_NAMES
 
     def __init__(

@@ -114,6 +114,12 @@ def test_samples(folder, parts):
     assert source.hygiene["films_without_gaze"] == 2 and source.options["gaze_table"] == "eye-gaze"
 
 
+def test_names_that_no_file_system_holds(folder):
+    folder.sheet[0]["dicom_id"] = "x" * 5000
+    folder.sheet[1]["path"] = "files/" + "x" * 5000 + ".dcm"
+    assert folder.read().hygiene["screen_map_unchecked"] == 1
+
+
 @pytest.mark.parametrize("recalibrate", [False, True])
 @pytest.mark.parametrize("rows", [0, 1])
 def test_a_table_without_a_usable_row(folder, parts, rows, recalibrate):

@@ -1,0 +1,141 @@
+"""What JPEG, JPEG-LS and JPEG 2000 codestreams say of their size, before a decoder is given them.
+
+A codestream of fifty bytes can ask its decoder for terabytes. ITU-T T.81, T.87 and T.800 define the markers.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_SOS, _DHT, _JPG, _DAC = 0xDA, 0xC4, 0xC8, 0xCC
+_SOF_55 = 0xF7  # JPEG-LS
+_METADATA = {*range(0xE0, 0xF0), 0xFE}
+#: Tables, frame and scan headers: those after which a length comes, and no others.
+_KNOWN = {*range(0xC0, 0xD0), *range(0xDA, 0xE0), _SOF_55, 0xF8} | _METADATA
+
+#: JFIF's and Adobe's application data, which say what a picture's colours mean.
+COLOUR_MARKERS = (0xE0, 0xEE)
+
+#: What may follow the end of an image: padding of the fragment.
+_MAX_TRAILING_BYTES = 1024
+
+#: Each scan is a pass over the whole image, however few bytes it takes. Encoders make ten.
+_MAX_SCANS = 100
+_MAX_SEGMENTS = 100_000
+
+#: JPEG 2000 decoders keep kilobytes a tile and a hundred bytes a code-block or precinct.
+_MAX_TILES = 4096
+_MAX_PRECINCTS = 1 << 18
+_MIN_CODE_BLOCK_BITS = 8
+
+
+class CodestreamError(ValueError):
+    """A codestream that no film has; the message says why in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A codestream's image."""
+
+    height: int
+    width: int
+    components: int
+    bits: int
+
+
+def jpeg_frame(data: bytes) -> Frame:
+    """The frame header (T.81 B.2.2, T.87 C.2.2) of JPEG or JPEG-LS, which decoders make up the end of when cut."""
+    if data.rfind(b"\xff\xd9", -_MAX_TRAILING_BYTES) < 0:
+        raise CodestreamError(f"truncated JPEG: no end of the image in {len(data)} bytes")
+    if data.count(b"\xff\xda") > _MAX_SCANS:
+        raise CodestreamError(f"JPEG of more than {_MAX_SCANS} scans")
+    headers = [
+        data[begin + 4 : end]
+        for marker, begin, end in _segments(data)
+        if (0xC0 <= marker <= 0xCF and marker not in (_DHT, _JPG, _DAC)) or marker == _SOF_55
+    ]
+    if len(headers) != 1 or len(headers[0]) < 6:
+        raise CodestreamError(f"JPEG of {len(headers)} frame headers, expected one that is whole")
+    bits, height, width, components = struct.unpack_from(">BHHB", headers[0])
+    return Frame(height, width, components, bits)
+
+
+def without_metadata(data: bytes, *, keep: tuple[int, ...] = ()) -> bytes:
+    """A JPEG codestream without comments and application data, but for the markers in `keep`."""
+    kept = [data[:2]]
+    end = 2
+    for marker, begin, end in _segments(data):
+        if marker in keep or marker not in _METADATA:
+            kept.append(data[begin:end])
+    return b"".join(kept) + data[end:]
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, begin, end) of each marker segment up to the first scan's header."""
+    if not data.startswith(b"\xff\xd8"):
+        raise CodestreamError("JPEG without its first marker")
+    at = 2
+    for _ in range(_MAX_SEGMENTS):
+        if at + 4 > len(data) or data[at] != 0xFF:
+            raise CodestreamError("damaged JPEG markers")
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill bytes
+            at += 1
+            continue
+        if marker not in _KNOWN:
+            raise CodestreamError(f"damaged JPEG markers (0x{marker:02x})")
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if end < at + 4 or end > len(data):
+            raise CodestreamError("truncated JPEG markers")
+        yield marker, at, end
+        if marker == _SOS:
+            return
+        at = end
+    raise CodestreamError(f"JPEG of more than {_MAX_SEGMENTS} marker segments")
+
+
+def jpeg2000_frame(data: bytes) -> Frame:
+    """The image and tile sizes (T.800 A.5.1), once the coding style (A.6.1) is one that a decoder can bear."""
+    start = data.find(b"\xff\x4f\xff\x51", 0, 4096)
+    if start < 0 or start + 45 > len(data):
+        raise CodestreamError("JPEG 2000 without an image size")
+    right, bottom, left, top, tile_width, tile_height, tile_left, tile_top, components, precision = struct.unpack_from(
+        ">8IHB", data, start + 8
+    )
+    width, height = right - left, bottom - top
+    if width < 1 or height < 1 or tile_width < 1 or tile_height < 1 or tile_left > left or tile_top > top:
+        raise CodestreamError("damaged JPEG 2000 image size")
+    tiles = -(-(right - tile_left) // tile_width) * -(-(bottom - tile_top) // tile_height)
+    if tiles > _MAX_TILES:
+        raise CodestreamError(f"JPEG 2000 of {tiles} tiles, expected at most {_MAX_TILES}")
+    # The main header ends where the first tile-part begins.
+    end = data.find(b"\xff\x90", start)
+    at = start + 4 + int.from_bytes(data[start + 4 : start + 6], "big")
+    while 0 < at + 14 <= end and data[at] == 0xFF:
+        if data[at + 1] in (0x52, 0x53):
+            _require_bearable(data[at + 1 : end], width, height, components)
+        at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+    return Frame(height, width, components, (precision & 0x7F) + 1)
+
+
+def _require_bearable(segment: bytes, width: int, height: int, components: int) -> None:
+    """COD or COC: code-blocks and precincts not smaller than sensible."""
+    if segment[0] == 0x52:
+        with_precincts, style = segment[3] & 1, segment[8:]
+    else:
+        at = 4 if components < 257 else 5
+        with_precincts, style = segment[at] & 1, segment[at + 1 :]
+    levels, block_width, block_height = style[0], (style[1] & 15) + 2, (style[2] & 15) + 2
+    if block_width + block_height < _MIN_CODE_BLOCK_BITS:
+        raise CodestreamError(f"JPEG 2000 code-blocks of {1 << block_width}x{1 << block_height}")
+    if levels > 32 or (with_precincts and len(style) < 6 + levels):
+        raise CodestreamError("damaged JPEG 2000 coding style")
+    precincts = 0
+    for level in range(levels + 1 if with_precincts else 0):
+        size = style[5 + level]
+        across = (width >> (levels - level) >> (size & 15)) + 1
+        precincts += across * ((height >> (levels - level) >> (size >> 4)) + 1)
+    if precincts > _MAX_PRECINCTS:
+        raise CodestreamError(f"JPEG 2000 of {precincts} precincts, expected at most {_MAX_PRECINCTS}")

@@ -1,0 +1,236 @@
+"""DICOM Pixel Data to words, native or through pydicom's decoders, and what the words stand for (PS3.5 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.encaps import encapsulate
+from pydicom.pixels import get_decoder
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000TransferSyntaxes,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSTransferSyntaxes,
+    RLELossless,
+)
+
+from egaze.errors import FilmError
+from egaze.imaging.codestream import CodestreamError, jpeg2000_frame, jpeg_frame, without_metadata
+from egaze.imaging.dicom_elements import PIXEL_DATA, UNDEFINED, Header, fragments
+from egaze.imaging.limits import require_pixel_count
+from egaze.imaging.run_length import decode_rle
+
+ROWS, COLUMNS, FRAMES, SAMPLES = 0x00280010, 0x00280011, 0x00280008, 0x00280002
+ALLOCATED, STORED, HIGH_BIT, SIGNED, PHOTOMETRIC = 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280004
+
+_NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian}
+#: pydicom's names of decoders, the preferred first, and what to install where none is there.
+_DECODERS: dict[str, tuple[tuple[str, ...], str]] = {
+    JPEGBaseline8Bit: (("pillow", "gdcm"), "pillow"),
+    JPEGExtended12Bit: (("pillow", "gdcm"), "pillow"),
+    JPEGLossless: (("gdcm", "pylibjpeg"), "python-gdcm"),
+    JPEGLosslessSV1: (("gdcm", "pylibjpeg"), "python-gdcm"),
+    **dict.fromkeys(JPEGLSTransferSyntaxes, (("pyjpegls", "gdcm"), "python-gdcm")),
+    **dict.fromkeys(JPEG2000TransferSyntaxes, (("pylibjpeg", "pillow"), "pylibjpeg-openjpeg")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a stored value lies in a word of 8 or 16 bits (C.7.6.3.1)."""
+
+    allocated: int
+    stored: int
+    high_bit: int
+    signed: bool
+
+    def values(self) -> NDArray[np.float64]:
+        """(2^allocated,) the stored value of every word. Bits beside it may hold overlays, and do not count."""
+        values = np.arange(1 << self.allocated)
+        values = (values >> (self.high_bit + 1 - self.stored)) & ((1 << self.stored) - 1)
+        if self.signed:
+            values -= (values >> (self.stored - 1)) << self.stored
+        return values.astype(np.float64)
+
+    def ends(self, words: NDArray[np.unsignedinteger]) -> tuple[int, int] | None:
+        """The words of the film's least and greatest value, or None where only a histogram can tell."""
+        if self.high_bit + 1 != self.stored:
+            return None
+        if self.signed:
+            words = words.view(np.dtype(f"i{words.dtype.itemsize}"))
+        low, high = int(words.min()), int(words.max())
+        least = -(1 << (self.stored - 1)) if self.signed else 0
+        if low < least or high >= least + (1 << self.stored):
+            return None
+        mask = (1 << self.allocated) - 1
+        return low & mask, high & mask
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The film's words, (H, W) uint8 or uint16, how they are to be read, and Bits Stored."""
+
+    words: NDArray[np.unsignedinteger]
+    layout: Words
+    bits_stored: int
+
+
+def read_image(syntax: str, header: Header) -> Image:
+    """The one grey frame.
+
+    Raises:
+        FilmError: not one grey frame, over the limits, damaged, truncated, or in a coding without a decoder.
+    """
+    layout = _layout(header)
+    height, width = header.word(ROWS), header.word(COLUMNS)
+    require_pixel_count(header.path, height, width)
+    if syntax in _NATIVE:
+        return Image(_native(header, height, width, layout), layout, layout.stored)
+    name = UID(syntax).name if syntax in _DECODERS or syntax == RLELossless else None
+    if name is None:
+        raise FilmError(f"{header.path}: transfer syntax {syntax} is none that can be read")
+    if header[PIXEL_DATA].length != UNDEFINED:
+        raise header.fail(PIXEL_DATA, f"of {name} is not in fragments")
+    frame = _frame(header)
+    try:
+        if syntax == RLELossless:
+            words = decode_rle(frame, height * width, layout.allocated // 8)
+            return Image(words.reshape(height, width), layout, layout.stored)
+        return _decoded(header, syntax, frame, (height, width), layout)
+    except (FilmError, MemoryError):
+        raise
+    except CodestreamError as error:
+        raise FilmError(f"{header.path}: {error}") from error
+    except Exception as error:
+        # Decoders raise whatever they like.
+        raise FilmError(f"{header.path}: cannot decode {name} ({type(error).__name__})") from error
+
+
+def _layout(header: Header) -> Words:
+    frames = header.decimal(FRAMES)
+    if frames not in (None, 1.0):
+        raise FilmError(f"{header.path}: {frames:.15g} frames, expected one film")
+    if (samples := header.word(SAMPLES)) != 1:
+        raise FilmError(f"{header.path}: {samples} samples a pixel, expected one")
+    if (photometric := header.code(PHOTOMETRIC)) not in {"MONOCHROME1", "MONOCHROME2"}:
+        raise FilmError(
+            f"{header.path}: photometric interpretation {photometric!r}, expected MONOCHROME1 or MONOCHROME2"
+        )
+    allocated, stored, high_bit = header.word(ALLOCATED), header.word(STORED), header.word(HIGH_BIT)
+    if allocated not in (8, 16) or not 1 <= stored <= high_bit + 1 <= allocated:
+        raise FilmError(
+            f"{header.path}: {stored} of {allocated} bits stored up to bit {high_bit}, expected words of 8 or 16 bits"
+        )
+    if (signed := header.word(SIGNED)) > 1:
+        raise header.fail(SIGNED, f"is {signed}, expected 0 or 1")
+    return Words(allocated, stored, high_bit, bool(signed))
+
+
+def _native(header: Header, height: int, width: int, layout: Words) -> NDArray[np.unsignedinteger]:
+    element = header[PIXEL_DATA]
+    due = height * width * layout.allocated // 8
+    if element.length == UNDEFINED:
+        raise header.fail(PIXEL_DATA, "has no length")
+    left = len(header.content) - element.begin
+    if element.length > left or element.length < due:
+        raise header.fail(
+            PIXEL_DATA, f"is truncated: {min(left, element.length)} bytes for {height}x{width} pixels ({due} bytes)"
+        )
+    if element.length >= 2 * due + due % 2:
+        raise header.fail(PIXEL_DATA, f"holds {element.length} bytes for {height}x{width} pixels ({due} bytes)")
+    if header.little or layout.allocated == 16:
+        dtype = f"{'<' if header.little else '>'}u{layout.allocated // 8}"
+        words = np.frombuffer(header.content, dtype, height * width, element.begin)
+        # A view of the file where the machine reads its order.
+        return words.astype(dtype.replace(">", "<"), copy=False).reshape(height, width)
+    if element.vr != b"OW":
+        return np.frombuffer(header.content, np.uint8, due, element.begin).reshape(height, width)
+    pairs = np.frombuffer(header.content, np.uint16, element.length // 2, element.begin).byteswap()
+    if pairs.nbytes < due:
+        raise header.fail(PIXEL_DATA, f"is truncated: {pairs.nbytes} bytes for {height}x{width} pixels")
+    return pairs.view(np.uint8)[:due].reshape(height, width)
+
+
+def _frame(header: Header) -> bytes:
+    offsets, *pieces = fragments(header) or [b""]
+    if len(offsets) > 4:
+        raise header.fail(PIXEL_DATA, f"has an offset table of {len(offsets) // 4} frames, expected one")
+    if not pieces:
+        raise header.fail(PIXEL_DATA, "has no fragment")
+    return b"".join(pieces)
+
+
+def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], layout: Words) -> Image:
+    name = UID(syntax).name
+    if layout.high_bit + 1 != layout.stored:
+        raise FilmError(
+            f"{header.path}: {layout.stored} bits stored up to bit {layout.high_bit}, which {name} excludes"
+        )
+    coded = (jpeg2000_frame if syntax in JPEG2000TransferSyntaxes else jpeg_frame)(frame)
+    if (coded.height, coded.width) != shape or coded.components != 1 or coded.bits > layout.allocated:
+        raise FilmError(
+            f"{header.path}: {name} of {coded.height}x{coded.width} pixels, {coded.components} samples of {coded.bits} "
+            f"bits, expected {shape[0]}x{shape[1]}, one of at most {layout.allocated}"
+        )
+    if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and coded.bits not in (8, 12):
+        raise FilmError(f"{header.path}: {name} of {coded.bits} bits, expected 8 or 12")
+    if syntax not in JPEG2000TransferSyntaxes:
+        frame = without_metadata(frame)
+    twelve_bits = syntax == JPEGExtended12Bit and coded.bits == 12
+    plugins, package = (("gdcm",), "python-gdcm") if twelve_bits else _DECODERS[syntax]
+    decoder = get_decoder(UID(syntax))
+    plugin = next((plugin for plugin in plugins if plugin in decoder.available_plugins), None)
+    if plugin is None:
+        raise FilmError(f"{header.path}: {name} needs a decoder that is not installed: `pip install {package}`")
+    if twelve_bits:
+        return Image(_extended_12_bit(frame, shape), layout, layout.stored)
+    words, _ = decoder.as_array(
+        BytesIO(encapsulate([frame], has_bot=False)),
+        index=0,
+        decoding_plugin=plugin,
+        rows=shape[0],
+        columns=shape[1],
+        number_of_frames=1,
+        samples_per_pixel=1,
+        photometric_interpretation="MONOCHROME2",
+        bits_allocated=layout.allocated,
+        bits_stored=layout.stored,
+        pixel_representation=int(layout.signed),
+    )
+    # pydicom has extended the sign, so that the word holds the value and nothing else.
+    words = words.view(np.dtype(f"u{words.dtype.itemsize}"))
+    whole = Words(layout.allocated, layout.allocated, layout.allocated - 1, layout.signed)
+    return Image(words, whole, layout.stored)
+
+
+def _extended_12_bit(frame: bytes, shape: tuple[int, int]) -> NDArray[np.uint16]:
+    """Twelve-bit JPEG by GDCM, which pydicom refuses to ask for; told 12 bits, it takes its 12-bit library at once."""
+    import gdcm
+
+    fragment = gdcm.Fragment()
+    fragment.SetByteStringValue(frame)
+    sequence = gdcm.SequenceOfFragments.New()
+    sequence.AddFragment(fragment)
+    element = gdcm.DataElement(gdcm.Tag(PIXEL_DATA >> 16, PIXEL_DATA & 0xFFFF))
+    element.SetValue(sequence.__ref__())
+    image = gdcm.Image()
+    image.SetNumberOfDimensions(2)
+    image.SetDimensions((shape[1], shape[0], 1))
+    image.SetDataElement(element)
+    grey = gdcm.PhotometricInterpretation.GetPIType("MONOCHROME2")
+    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(grey))
+    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str(JPEGExtended12Bit))))
+    image.SetPixelFormat(gdcm.PixelFormat(1, 12, 12, 11, 0))
+    # GDCM hands bytes over as text.
+    words = np.frombuffer(image.GetBuffer().encode("utf-8", "surrogateescape"), dtype="<u2")
+    return words.reshape(shape)
