@@ -15,7 +15,7 @@ from torch import Tensor
 from egaze.deploy import torchscript
 from egaze.deploy.spec import ModelSpec, verify_digest
 from egaze.errors import EgazeError, ModelFileError
-from egaze.imaging import FitGeometry, read_radiograph, resize
+from egaze.imaging import FitGeometry, read_film, resize
 from egaze.loading import FailedFilm, FilmLoader
 
 
@@ -80,7 +80,11 @@ class Predictor:
             FilmError: a file that cannot be read.
             TypeError, ValueError: pixels of another dtype or shape, or not finite.
         """
-        pixels = film if isinstance(film, np.ndarray) else self._read(film)
+        if not isinstance(film, np.ndarray):
+            read = read_film(film, presentation=self.spec.presentation)
+            geometry = FitGeometry.of(read.shape, self._canvas_shape, self.spec.fit)
+            return self._answer(torch.from_numpy(read.place(geometry))[None, None].to(self._device), geometry)
+        pixels = film
         scale = 1.0 if pixels.dtype.kind == "f" else 1.0 / np.iinfo(pixels.dtype).max
         if pixels.ndim != 2:
             raise ValueError(f"a film has shape (H, W), got {pixels.shape}")
@@ -128,6 +132,3 @@ class Predictor:
                 f"{self._path}: gives {tuple(class_probs.shape)} and {tuple(heatmap.shape)}, not what its spec says"
             )
         return Prediction(class_probs[0].cpu().numpy(), heatmap[0, 0].cpu().numpy(), self.spec.class_names, geometry)
-
-    def _read(self, path: str | PathLike[str]) -> NDArray[np.float32]:
-        return read_radiograph(path, presentation=self.spec.presentation).pixels

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.errors import EgazeError, FilmError
-from egaze.imaging import FitGeometry, read_radiograph
+from egaze.imaging import FitGeometry, read_film
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class FilmLoader:
     memory at their full size; of the others that are ahead, up to one batch and `threads` more, only the canvas.
 
     Args:
-        paths: the films; see `read_radiograph`.
+        paths: the films; see `read_film`.
         shape: (H, W) of the canvas that each is placed on.
         fit: "stretch" or "letterbox".
-        presentation: how stored values become [0, 1]; see `read_radiograph`.
+        presentation: how stored values become [0, 1]; see `read_film`.
         batch_size: films a batch; the last may be smaller.
         device: where the images shall be.
         threads: that read films. The result does not depend on it.
@@ -118,13 +118,13 @@ class FilmLoader:
 
     def _place(self, path: Path) -> _Placed | FailedFilm:
         try:
-            pixels = read_radiograph(path, presentation=self._presentation).pixels
+            film = read_film(path, presentation=self._presentation)
+            geometry = FitGeometry.of(film.shape, self._shape, self._fit)
+            return _Placed(ReadFilm(path, geometry), film.place(geometry))
         except EgazeError as error:
             return FailedFilm(path, error)
         except MemoryError:
             return FailedFilm(path, FilmError(f"{path}: not enough memory for the film"))
-        geometry = FitGeometry.of(pixels.shape, self._shape, self._fit)  # type: ignore[arg-type]
-        return _Placed(ReadFilm(path, geometry), geometry.place(pixels))
 
     def _batch(self, loaded: list[_Placed | FailedFilm]) -> FilmBatch:
         canvases = [item.canvas for item in loaded if isinstance(item, _Placed)]

@@ -1,12 +1,13 @@
 // The batch kernel as a C++ program sees it; the numbers are tested in tests/loading.
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
-#include "check.hpp"
+#include <gtest/gtest.h>
+
 #include "egaze/error.hpp"
 #include "egaze/sample.hpp"
+#include "expect_throws.hpp"
 
 namespace {
 
@@ -18,7 +19,9 @@ std::vector<std::uint16_t> films() {
   return pixels;
 }
 
-void test_the_identity_gives_the_film() {
+}  // namespace
+
+TEST(Sample, TheIdentityGivesTheFilm) {
   const auto pixels = films();
   const egaze::FilmStack stack{pixels.data(), 2, kSide, kSide};
   const egaze::Fixation fixation{11, 7, 1, 3, 3};
@@ -30,12 +33,12 @@ void test_the_identity_gives_the_film() {
   std::vector<float> image(kSide * kSide), heatmap(kSide * kSide);
   egaze::sample_batch(stack, {&sample, 1}, kSide, kSide, options, image.data(), heatmap.data());
   for (std::size_t i = 0; i < image.size(); ++i) {
-    CHECK(std::abs(image[i] - static_cast<float>(pixels[kSide * kSide + i]) / 65535.0f) < 1e-6f);
+    EXPECT_NEAR(image[i], static_cast<float>(pixels[kSide * kSide + i]) / 65535.0f, 1e-6f);
   }
-  CHECK(heatmap[7 * kSide + 11] == 1.0f);
+  EXPECT_EQ(heatmap[7 * kSide + 11], 1.0f);
 }
 
-void test_threads_do_not_matter() {
+TEST(Sample, ThreadsDoNotMatter) {
   const auto pixels = films();
   const egaze::FilmStack stack{pixels.data(), 2, kSide, kSide};
   const egaze::Fixation fixations[] = {{11, 7, 1, 3, 3}, {3, 20, 2, 3, 4}};
@@ -57,10 +60,11 @@ void test_threads_do_not_matter() {
     egaze::sample_batch(stack, samples, kSide, kSide, options, planes.data(), planes.data() + planes.size() / 2);
     found.push_back(planes);
   }
-  CHECK(found[0] == found[1] && found[0] == found[2]);
+  EXPECT_EQ(found[0], found[1]);
+  EXPECT_EQ(found[0], found[2]);
 }
 
-void test_what_is_refused() {
+TEST(Sample, RefusesWhatItCannotDo) {
   const auto pixels = films();
   const egaze::FilmStack stack{pixels.data(), 2, kSide, kSide};
   std::vector<float> planes(2 * kSide * kSide);
@@ -70,21 +74,12 @@ void test_what_is_refused() {
   egaze::Sample sample;
   run(stack, sample);
   sample.film = 2;
-  CHECK_THROWS(egaze::Error, "film 2 of 2", run(stack, sample));
+  EXPECT_THROWS(egaze::Error, "film 2 of 2", run(stack, sample));
   sample = {};
   sample.to_film.xx = 0;
-  CHECK_THROWS(egaze::Error, "not invertible", run(stack, sample));
+  EXPECT_THROWS(egaze::Error, "not invertible", run(stack, sample));
   sample = {};
   sample.intensity.gamma = std::numeric_limits<float>::quiet_NaN();
-  CHECK_THROWS(egaze::Error, "gamma", run(stack, sample));
-  CHECK_THROWS(egaze::Error, "sides of 2 to 32768", run({pixels.data(), 2, 1, kSide}, {}));
-}
-
-}  // namespace
-
-int main() {
-  test_the_identity_gives_the_film();
-  test_threads_do_not_matter();
-  test_what_is_refused();
-  return check::result();
+  EXPECT_THROWS(egaze::Error, "gamma", run(stack, sample));
+  EXPECT_THROWS(egaze::Error, "sides of 2 to 32768", run({pixels.data(), 2, 1, kSide}, {}));
 }
