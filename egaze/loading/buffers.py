@@ -23,7 +23,8 @@ class HostBuffers:
     Args:
         batch_size: samples of the largest batch.
         size_px: side of its images and heatmaps.
-        keep: planes that are kept for the next batches when nobody uses them.
+        keep: planes there are from the start and that are kept when nobody uses them. They are used in turns, so that
+            memory does not grow later on, when for once more batches than before are out; untouched they cost none.
     """
 
     def __init__(self, batch_size: int, size_px: int, keep: int) -> None:
@@ -31,6 +32,8 @@ class HostBuffers:
         self._keep = keep
         self._free: queue.SimpleQueue[NDArray[np.float32]] = queue.SimpleQueue()
         self._lent: dict[int, weakref.ref[NDArray[np.float32]]] = {}
+        for _ in range(keep):
+            self._free.put(np.empty(self._shape, dtype=np.float32))
 
     def lend(self, count: int) -> Batch:
         """A batch of `count` samples to be filled in."""

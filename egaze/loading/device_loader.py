@@ -101,7 +101,9 @@ class DeviceLoader:
         self._spots = self._target.spots(self._study)
         self._has_gaze = self._study.has_gaze
         self._process = os.getpid()
-        self._buffers = HostBuffers(self._batch_size, self._size_px, keep=2 * (self._prefetch + 3))
+        # Two planes for each batch that waits, that is being made, that is in use, and that is about to be.
+        planes = 0 if _is_copied_to(self._device) else 2 * (self._prefetch + 3)
+        self._buffers = HostBuffers(self._batch_size, self._size_px, keep=planes)
 
     def __len__(self) -> int:
         return len(self._bounds)

@@ -154,8 +154,8 @@ def test_memory_is_used_again(study):
         for batch in loader:
             places.add(batch.image.data_ptr())
             del batch
-    assert len(places) <= 14  # images and heatmaps share planes: three in the queue, one made, one or two held
-    assert len(loader._buffers._lent) <= 14
+    # Images and heatmaps share planes: two batches in the queue, one being made, one held, one about to be.
+    assert len(places) <= 10 and len(loader._buffers._lent) <= 10
 
 
 def test_a_loader_lets_go_of_its_memory(study):
