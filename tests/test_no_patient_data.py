@@ -105,6 +105,7 @@ def test_nothing_identifies_a_patient(planted, tmp_path, monkeypatch, capfd, cap
         nonlocal number
         monkeypatch.setattr(sys, "argv", ["egaze", "-vv", *map(str, arguments)])
         caplog.clear()
+        logging.getLogger("egaze").debug("listening")
         try:
             main()
             ended = 0
@@ -173,7 +174,7 @@ def test_nothing_identifies_a_patient(planted, tmp_path, monkeypatch, capfd, cap
         "model.pt",
         "good_heatmap.png",
     }
-    assert any((out / f"{count}.log").stat().st_size for count in range(1, number + 1))
+    assert all("listening" in (out / f"{count}.log").read_text() for count in range(1, number + 1))
     assert leaks(words, [out]) == []
     # They were there to be found.
     assert {line.partition(" in ")[0] for line in leaks(words, [source])} == words
