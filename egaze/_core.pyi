@@ -52,7 +52,6 @@ def resize(
     scale: float,
     shift: float,
     table: NDArray[np.float32] | None,
-    table_first: int,
     threads: int,
 ) -> NDArray[np.generic]: ...
 def fit_rectangle(

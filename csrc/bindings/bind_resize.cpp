@@ -16,7 +16,7 @@ void bind_resize(py::module_& module) {
       "resize",
       [](const py::array& image, std::pair<py::ssize_t, py::ssize_t> shape, const std::string& filter,
          const py::dtype& out_dtype, float scale, float shift, const std::optional<FloatArray>& table,
-         int table_first, int threads) {
+         int threads) {
         const ImageView view = image_view(image);
         const auto [height, width] = checked_shape(shape);
         const PixelType out_type = pixel_type(out_dtype);
@@ -37,7 +37,6 @@ void bind_resize(py::module_& module) {
             throw py::value_error("table must have shape (K,), K above 0, got " + shape_text(*table));
           }
           options.table = {table->data(), static_cast<std::size_t>(table->size())};
-          options.table_first = static_cast<std::uint16_t>(table_first);
         }
         options.threads = threads;
         py::array out(out_dtype, {height, width});
@@ -49,7 +48,7 @@ void bind_resize(py::module_& module) {
         return out;
       },
       py::arg("image"), py::arg("shape"), py::kw_only(), py::arg("filter"), py::arg("out_dtype"), py::arg("scale"),
-      py::arg("shift"), py::arg("table"), py::arg("table_first"), py::arg("threads"));
+      py::arg("shift"), py::arg("table"), py::arg("threads"));
 }
 
 }  // namespace egaze::bindings

@@ -106,7 +106,7 @@ class RowReader {
   const float* looked_up(const In* row, std::size_t place) {
     float* values = looked_up_.data() + place * image_.width;
     const auto last = static_cast<std::uint16_t>(options_.table.size() - 1);
-    (simd_.*For<In>::look_up)(row, image_.width, options_.table.data(), options_.table_first, last, values);
+    (simd_.*For<In>::look_up)(row, image_.width, options_.table.data(), last, values);
     return values;
   }
 

@@ -19,7 +19,6 @@ def resize(
     scale: float = 1.0,
     shift: float = 0.0,
     table: NDArray[np.float32] | None = None,
-    table_first: int = 0,
     threads: int = 1,
 ) -> NDArray[np.generic]:
     """Resize a grey image; both images cover the same rectangle.
@@ -32,9 +31,8 @@ def resize(
             under the output pixel's centre.
         out_dtype: uint8, uint16 or float32; the input's when None.
         scale, shift: the output is value * scale + shift, rounded to nearest and saturated for integer types.
-        table: (K,) float32, K at most 65,536, for integer images: pixel value v stands for table[v - table_first],
-            the difference taken modulo 2^16 (so that an int16 image may be viewed as uint16); values beyond the
-            table stand for its last entry.
+        table: (K,) float32, K at most 65,536, for integer images: pixel value v stands for table[v], a value beyond the
+            table for its last entry.
         threads: the result does not depend on it.
 
     Raises:
@@ -50,6 +48,5 @@ def resize(
         scale=scale,
         shift=shift,
         table=table,
-        table_first=table_first,
         threads=threads,
     )

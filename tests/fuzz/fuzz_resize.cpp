@@ -26,7 +26,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     table.resize(1 + bytes.below(300));
     for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i % 251) / 7.0f;
     options.table = table;
-    options.table_first = bytes.take<std::uint16_t>();
   }
   // Now and then only: waking a thread takes longer than all the rest.
   const int threads = bytes.below(64) == 0 ? 2 : 1;

@@ -18,11 +18,9 @@ enum class Filter {
 
 struct ResizeOptions {
   Filter filter = Filter::area;
-  // For integer images: pixel value v stands for table[v - table_first], the difference taken modulo 2^16 (so that
-  // signed pixels may be seen as uint16) and values beyond the table for its last entry. 1 to 65,536 entries, or none
-  // for values that stand for themselves.
+  // For integer images: pixel value v stands for table[v], a value beyond the table for its last entry. 1 to 65,536
+  // entries, or none for values that stand for themselves.
   std::span<const float> table = {};
-  std::uint16_t table_first = 0;
   float scale = 1.0f;  // the output is value * scale + shift,
   float shift = 0.0f;  // rounded to nearest and saturated when it is of an integer type
   int threads = 1;     // >= 1; the result does not depend on it

@@ -78,11 +78,10 @@ struct Primitives {
   void (*add_float_twice)(const float* const* in, std::size_t rows, std::size_t count, const RowSum& one,
                           const RowSum& two);
 
-  // out[x] = table[in[x] - first], the difference taken modulo 2^16 and no more than last.
-  void (*look_up_uint8)(const std::uint8_t* in, std::size_t count, const float* table, std::uint16_t first,
-                        std::uint16_t last, float* out);
-  void (*look_up_uint16)(const std::uint16_t* in, std::size_t count, const float* table, std::uint16_t first,
-                         std::uint16_t last, float* out);
+  // out[x] = table[min(in[x], last)].
+  void (*look_up_uint8)(const std::uint8_t* in, std::size_t count, const float* table, std::uint16_t last, float* out);
+  void (*look_up_uint16)(const std::uint16_t* in, std::size_t count, const float* table, std::uint16_t last,
+                         float* out);
 
   // out[x] = sum over k in [offset[x], offset[x + 1]) of weights[k] * in[begin[x] + k - offset[x]]. Offsets are
   // multiples of kTapBlock; what has the weight 0 is left out, whatever it is, but must be readable.
