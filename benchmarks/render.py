@@ -21,9 +21,11 @@ ROWS = {
         "area_vs_opencv": "3056x2544 uint16 to 224x224, area: OpenCV `INTER_AREA`",
         "area_vs_pillow": "the same: Pillow `BOX`",
         "area_vs_torch": "the same: torch `interpolate(antialias=True)` of the film as float32",
-        "area_float_vs_pillow": "area of the film as float32: Pillow `BOX`",
-        "bilinear_vs_torch": "antialiased bilinear of float32: torch `interpolate(antialias=True)`",
+        "bilinear_vs_torch": "3056x2544 uint16, antialiased bilinear: torch `interpolate` of the film as float32",
         "bilinear_vs_pillow": "the same: Pillow `BILINEAR`",
+        "float_area_vs_pillow": "3056x2544 float32, area: Pillow `BOX`",
+        "float_bilinear_vs_torch": "3056x2544 float32, antialiased bilinear: torch `interpolate`",
+        "float_bilinear_vs_pillow": "the same: Pillow `BILINEAR`",
     },
 }
 

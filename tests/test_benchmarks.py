@@ -25,7 +25,19 @@ def test_the_readme_s_table_is_drawn_from_the_results():
     ("name", "least"),
     [
         ("heatmap", {"full_vs_scipy": 500, "small_vs_numpy": 5, "egd_vs_reference": 100, "two_threads": 1.7}),
-        ("resize", {"area_vs_opencv": 10, "area_vs_pillow": 5, "area_vs_torch": 5, "bilinear_vs_torch": 5}),
+        (
+            "resize",
+            {
+                "area_vs_opencv": 10,
+                "area_vs_pillow": 5,
+                "area_vs_torch": 5,
+                "bilinear_vs_torch": 5,
+                "bilinear_vs_pillow": 5,
+                "two_threads": 1.7,
+            },
+        ),
+        ("prepare", {"vs_baseline": 20}),
+        ("loader", {"vs_dataloader": 15}),
     ],
 )
 def test_the_stored_results_hold_what_is_claimed(name, least):
@@ -33,3 +45,12 @@ def test_the_stored_results_hold_what_is_claimed(name, least):
     content = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
     assert all(content["headline"][key] >= 0.9 * value for key, value in least.items()), content["headline"]
     assert content["machine"]["versions"]["egaze"] and content["machine"]["commit"]
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("resize", {"area_over_memcpy": 1.5}), ("loader", {"rss_growth_mb": 5, "wait_share": 0.01, "startup_ms": 50})],
+)
+def test_the_stored_results_stay_below_what_is_claimed(name, most):
+    content = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    assert all(content["headline"][key] <= value for key, value in most.items()), content["headline"]

@@ -109,10 +109,10 @@ def test_what_is_not_a_number_stays_where_it_is(filter, dtype):
 
 
 @pytest.mark.parametrize("filter", FILTERS)
-@pytest.mark.parametrize("shape", [(224, 224), (305, 2), (611, 508), (700, 600), (1, 1)])
+@pytest.mark.parametrize("shape", [(64, 64), (105, 2), (211, 148), (230, 180), (1, 1)])
 def test_threads_share_a_film_without_a_trace(filter, shape):
     """Each part begins with what it shares with the part before, in the order of one thread."""
-    film = np.random.default_rng(5).integers(0, 4096, (611, 508)).astype(np.uint16)
+    film = np.random.default_rng(5).integers(0, 4096, (211, 148)).astype(np.uint16)
     alone = resize(film, shape, filter=filter, out_dtype=np.float32)
     np.testing.assert_allclose(alone, reference.resize(film, shape, filter), rtol=1e-5, atol=1e-2)
     for threads in (2, 3, 7):
