@@ -10,22 +10,36 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 
-#: What the README says of each headline figure.
-ROWS = {
-    "heatmap": {
-        "full_vs_scipy": "heatmap of a 3056x2544 film, sigma 150 px, 60 fixations: `scipy.ndimage.gaussian_filter`",
-        "small_vs_numpy": "heatmap at 224x224, sigma 13.2x11.0 px, 60 fixations: two bases and a product in NumPy",
-        "egd_vs_reference": "the EGD-CXR baseline's target: scipy, matplotlib and Pillow",
+#: What the README says of each headline figure, by the table's heading and the benchmark.
+TABLES = {
+    "kernels against, one thread each": {
+        "heatmap": {
+            "full_vs_scipy": "heatmap of a 3056x2544 film, sigma 150 px, 60 fixations: `scipy.ndimage.gaussian_filter`",
+            "small_vs_numpy": "heatmap at 224x224, sigma 13.2x11.0 px, 60 fixations: two bases and a product in NumPy",
+            "egd_vs_reference": "the EGD-CXR baseline's target: scipy, matplotlib and Pillow",
+        },
+        "resize": {
+            "area_vs_opencv": "3056x2544 uint16 to 224x224, area: OpenCV `INTER_AREA`",
+            "area_vs_pillow": "the same: Pillow `BOX`",
+            "area_vs_torch": "the same: torch `interpolate(antialias=True)` of the film as float32",
+            "bilinear_vs_torch": "3056x2544 uint16, antialiased bilinear: torch `interpolate` of the film as float32",
+            "bilinear_vs_pillow": "the same: Pillow `BILINEAR`",
+            "float_area_vs_pillow": "3056x2544 float32, area: Pillow `BOX`",
+            "float_bilinear_vs_torch": "3056x2544 float32, antialiased bilinear: torch `interpolate`",
+            "float_bilinear_vs_pillow": "the same: Pillow `BILINEAR`",
+        },
     },
-    "resize": {
-        "area_vs_opencv": "3056x2544 uint16 to 224x224, area: OpenCV `INTER_AREA`",
-        "area_vs_pillow": "the same: Pillow `BOX`",
-        "area_vs_torch": "the same: torch `interpolate(antialias=True)` of the film as float32",
-        "bilinear_vs_torch": "3056x2544 uint16, antialiased bilinear: torch `interpolate` of the film as float32",
-        "bilinear_vs_pillow": "the same: Pillow `BILINEAR`",
-        "float_area_vs_pillow": "3056x2544 float32, area: Pillow `BOX`",
-        "float_bilinear_vs_torch": "3056x2544 float32, antialiased bilinear: torch `interpolate`",
-        "float_bilinear_vs_pillow": "the same: Pillow `BILINEAR`",
+    "whole stages against, two threads or processes": {
+        "prepare": {
+            "vs_baseline": "preparing a 3056x2544 DICOM film and its gaze: the EGD-CXR baseline's steps on one thread, "
+            "which it takes again in each epoch",
+        },
+        "loader": {
+            "vs_dataloader": "augmented films and heatmaps at 224x224: `DataLoader(num_workers=2)` with torchvision v2 "
+            "on arrays in memory",
+            "vs_dataloader_packed": "the same, film and heatmap packed into one tensor, its kindest case",
+            "vs_baseline": "the same: the EGD-CXR baseline's loading from files",
+        },
     },
 }
 
@@ -34,24 +48,35 @@ def read(name: str) -> dict[str, Any]:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def table() -> str:
-    """The README's kernel table."""
-    lines = ["| against, one thread each | times as fast |", "|---|---|"]
-    for name, rows in ROWS.items():
-        headline = read(name)["headline"]
-        lines += [f"| {text} | {_digits(headline[key])} |" for key, text in rows.items()]
-    resize, machine = read("resize"), read("heatmap")["machine"]
-    share = resize["headline"]["area_over_memcpy"]
-    versions = {**machine["versions"], **resize["machine"]["versions"]}
+def tables() -> str:
+    """The README's tables, and in words what they leave out."""
+    lines = []
+    for heading, benchmarks in TABLES.items():
+        lines += [f"| {heading} | times as fast |", "|---|---|"]
+        for name, rows in benchmarks.items():
+            headline = read(name)["headline"]
+            lines += [f"| {text} | {_digits(headline[key])} |" for key, text in rows.items()]
+        lines.append("")
+    resize, prepare, loader = (read(name)["headline"] for name in ("resize", "prepare", "loader"))
+    lines += [
+        f"The area resize takes {resize['area_over_memcpy']:.2f} of the time of copying the film's pixels. Preparing "
+        f"runs at {prepare['films_per_s']:,.0f} films a second from memory: MIMIC-CXR's 377,110 films in "
+        f"{prepare['mimic_hours']:.1f} hours and {prepare['mimic_gb']:.0f} GB, if the disk keeps up. The loader gives "
+        f"{loader['samples_per_s']:,.0f} samples a second; a training step on the processor waits "
+        f"{100 * loader['wait_share']:.1f} % of its time for it, and its memory grows by "
+        f"{loader['rss_growth_mb']:.1f} MB over 100 epochs.",
+        "",
+        f"Medians on {_machine()}.",
+    ]
+    return "\n".join(lines)
+
+
+def _machine() -> str:
+    machines = [read(name)["machine"] for benchmarks in TABLES.values() for name in benchmarks]
+    versions = {package: number for machine in machines for package, number in machine["versions"].items()}
     said = ", ".join(f"{package} {number}" for package, number in sorted(versions.items()) if package != "egaze")
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"The area resize takes {share:.2f} of the time of copying the film's pixels. Medians on "
-            f"{machine['processor']} ({machine['simd']}); {said}.",
-        ]
-    )
+    processors = sorted({f"{machine['processor']} ({machine['simd']})" for machine in machines})
+    return f"{' and '.join(processors)}, {machines[0]['processors']} processors; {said}"
 
 
 def _digits(ratio: float) -> str:
@@ -60,11 +85,11 @@ def _digits(ratio: float) -> str:
 
 
 def with_table(readme: str) -> str:
-    """The README with its table drawn anew."""
+    """The README with its tables drawn anew."""
     marked = re.compile(r"(<!-- benchmarks/render.py -->\n).*?(<!-- end -->)", re.DOTALL)
     if not marked.search(readme):
         raise ValueError("README.md has no benchmarks/render.py section")
-    return marked.sub(lambda match: f"{match[1]}{table()}\n{match[2]}", readme)
+    return marked.sub(lambda match: f"{match[1]}{tables()}\n{match[2]}", readme)
 
 
 def draw_scaling(path: Path) -> None:
