@@ -130,10 +130,14 @@ def draw_loader_scaling(path: Path) -> None:
             (row for row in rows if all(row[name] == value for name, value in others.items())), key=lambda row: row[key]
         )
         plot.plot([row[key] for row in chosen], [row["samples_per_s"] for row in chosen], marker="o")
-        plot.set(xlabel=label, ylim=(0, None))
+        plot.set(xlabel=label)
         plot.set_xscale("linear" if key == "threads" else "log")
         plot.grid(alpha=0.3)
-    figure.axes[0].set(ylabel="samples a second", xticks=range(1, 1 + max(row["threads"] for row in rows)))
+    figure.axes[0].set(
+        ylabel="samples a second",
+        ylim=(0, 1.05 * max(row["samples_per_s"] for row in rows)),
+        xticks=range(1, 1 + max(row["threads"] for row in rows)),
+    )
     figure.savefig(path, dpi=90)
 
 
