@@ -17,6 +17,7 @@ import zlib
 from pathlib import Path
 
 import atheris
+from installation import require_ordinary_installation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ["EGAZE_MAX_FILM_PIXELS"] = str(1 << 18)  # so that an execution takes no longer than it must
@@ -111,6 +112,7 @@ def read_bytes(data: bytes) -> None:
 
 
 if __name__ == "__main__":
+    require_ordinary_installation()
     with tempfile.TemporaryDirectory() as scratch:
         FILM = Path(scratch) / "film"
         seeds = Path(scratch) / "seeds"

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import atheris
 import numpy as np
+from installation import require_ordinary_installation
 
 os.environ["POLARS_MAX_THREADS"] = "1"  # the tables are tiny
 
@@ -193,4 +194,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    require_ordinary_installation()
     main()
