@@ -10,7 +10,8 @@ CLASSES = {"normal": "Normal", "chf": "CHF", "pneumonia": "pneumonia"}
 #: Rows and columns that frame the film on the screen, in pixels of the screen.
 PADS = ("image_top_pad", "image_bottom_pad", "image_left_pad", "image_right_pad")
 
-_FINDINGS = (
+#: Findings of the report.
+FINDINGS = (
     "consolidation",
     "enlarged_cardiac_silhouette",
     "linear__patchy_atelectasis",
@@ -23,7 +24,8 @@ _FINDINGS = (
     "hyperaeration",
     "vascular_redistribution",
 )
-_CHEXPERT = (
+#: The CheXpert labeller's, whose columns end in `__chx`.
+CHEXPERT = (
     "atelectasis",
     "cardiomegaly",
     "consolidation",
@@ -49,9 +51,9 @@ MASTER_SHEET: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("gender", "anchor_age"), pl.String),
     **dict.fromkeys(PADS, pl.Int64),
     **{f"dx{number}{end}": pl.String for number in range(1, 10) for end in ("", "_icd")},
-    **dict.fromkeys(("normal_reports", *CLASSES.values(), *_FINDINGS), pl.Int64),
+    **dict.fromkeys(("normal_reports", *CLASSES.values(), *FINDINGS), pl.Int64),
     # 1, 0, -1 for unsure, or empty.
-    **dict.fromkeys((f"{name}__chx" for name in _CHEXPERT), pl.Int64),
+    **dict.fromkeys((f"{name}__chx" for name in CHEXPERT), pl.Int64),
     "cxr_exam_indication": pl.String,
 }
 #: The columns of the master sheet that may not be empty.

@@ -7,16 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from egaze.sources.egd_cxr.columns import GAZE
 from egaze.sources.synthetic.plan import CasePlan
 from egaze.sources.synthetic.scanpath import Scanpath
 from egaze.sources.synthetic.screen import HEIGHT_PX, WIDTH_PX, ScreenFit
 
-COLUMNS = (
-    "SESSION_ID", "MEDIA_ID", "DICOM_ID", "CNT", "Time (in secs)", "TIMETICK(f=10000000)", "FPOGX",
-    "FPOGY", "FPOGS", "FPOGD", "FPOGID", "FPOGV", "BPOGX", "BPOGY", "BPOGV", "LPCX", "LPCY", "LPD", "LPS",
-    "LPV", "RPCX", "RPCY", "RPD", "RPS", "RPV", "BKID", "BKDUR", "BKPMIN", "LPMM", "LPMMV", "RPMM", "RPMMV",
-    "SACCADE_MAG", "SACCADE_DIR", "VID_FRAME", "X_ORIGINAL", "Y_ORIGINAL",
-)  # fmt: skip
+COLUMNS = tuple(GAZE)
 _WHOLE = {
     "SESSION_ID", "MEDIA_ID", "CNT", "TIMETICK(f=10000000)", "FPOGID", "FPOGV", "BPOGV", "LPV", "RPV", "BKID",
     "BKPMIN", "LPMMV", "RPMMV", "VID_FRAME", "X_ORIGINAL", "Y_ORIGINAL",

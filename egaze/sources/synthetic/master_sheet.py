@@ -7,41 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from egaze.sources.egd_cxr.columns import CHEXPERT, FINDINGS
 from egaze.sources.synthetic.findings import CHF, NORMAL, PNEUMONIA, Signs
 from egaze.sources.synthetic.plan import CasePlan
 from egaze.sources.synthetic.screen import ScreenFit
 from egaze.sources.synthetic.wording import diagnoses, indication
 
 _DIAGNOSIS_SLOTS = 9
-_FINDINGS = (
-    "consolidation",
-    "enlarged_cardiac_silhouette",
-    "linear__patchy_atelectasis",
-    "lobar__segmental_collapse",
-    "not_otherwise_specified_opacity___pleural__parenchymal_opacity__",
-    "pleural_effusion_or_thickening",
-    "pulmonary_edema__hazy_opacity",
-    "normal_anatomically",
-    "elevated_hemidiaphragm",
-    "hyperaeration",
-    "vascular_redistribution",
-)
-_LABELLER = (
-    "atelectasis",
-    "cardiomegaly",
-    "consolidation",
-    "edema",
-    "enlarged_cardiomediastinum",
-    "fracture",
-    "lung_lesion",
-    "lung_opacity",
-    "no_finding",
-    "pleural_effusion",
-    "pleural_other",
-    "pneumonia",
-    "pneumothorax",
-    "support_devices",
-)
 
 
 def film_path(plan: CasePlan) -> str:
@@ -77,8 +49,8 @@ def sheet_row(plan: CasePlan, signs: Signs, female: bool, heart_ratio: float, rn
         "CHF": int(plan.label == CHF),
         "pneumonia": int(plan.label == PNEUMONIA),
     }
-    row |= dict.fromkeys(_FINDINGS, 0) | _reported(signs, heart_ratio)
-    row |= {f"{name}__chx": _labelled(name, row, rng) for name in _LABELLER}
+    row |= dict.fromkeys(FINDINGS, 0) | _reported(signs, heart_ratio)
+    row |= {f"{name}__chx": _labelled(name, row, rng) for name in CHEXPERT}
     row["cxr_exam_indication"] = indication(rng, plan.label, female)
     return row
 
