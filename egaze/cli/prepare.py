@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.hygiene import hygiene_lines
 from egaze.sources import EgdCxr, Reflacx, Source, Table
 
 if TYPE_CHECKING:
@@ -198,8 +199,8 @@ def prepare(sources: list[Source], *, out: Path, workers: int | None, strict: bo
         f"{counts['phrases']} phrases"
     )
     for source in study.manifest["sources"]:
-        for reason, count in source["hygiene"].items():
-            click.echo(f"  {source['key']}: {reason.replace('_', ' ')}: {count}")
+        for line in hygiene_lines(source):
+            click.echo(f"  {line}")
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from egaze.cli.hygiene import hygiene_lines
 from egaze.errors import StudyError
 
 SHOWN_LEFT_OUT = 20
@@ -51,9 +52,8 @@ def show(study: Path) -> None:
         )
         click.echo(f"  {side:<12}{int(on_side.sum()):>8}{int((on_side & opened.has_gaze).sum()):>8}  {per_class}")
     for source in manifest["sources"]:
-        click.echo(f"  source {source['key']}: {source['cases']} cases")
-        for reason, count in source["hygiene"].items():
-            click.echo(f"    {reason.replace('_', ' ')}: {count}")
+        for line in hygiene_lines(source):
+            click.echo(f"  {line}")
     if left_out := manifest["left_out"]:
         click.echo(f"  left out, their films could not be read: {len(left_out)} cases")
         for item in left_out[:SHOWN_LEFT_OUT]:

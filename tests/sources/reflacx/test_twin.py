@@ -147,7 +147,7 @@ def test_the_command_s_options_reach_the_reader(reflacx_twin, tmp_path):
     study = open_study(out)
     assert study.case_ids == [case.case_id for case in source.cases()]
     assert study.cases["label"].to_list() == [case.label for case in source.cases()]
-    assert f"fixations kept: {source.hygiene['fixations_kept']}" in result.stdout
+    assert f"{source.hygiene['fixations_kept']} fixations kept\n" in result.stdout
 
 
 @pytest.mark.parametrize("wrong", [["--phase", "4"], ["--readers", "mean"], ["--certainty", "0"]])
