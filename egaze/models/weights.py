@@ -87,7 +87,8 @@ def load_weights(encoder: nn.Module, file: WeightsFile) -> list[str]:
         if own is None:
             ignored.append(file_name)
             continue
-        if name in first_layers and tensor.ndim == 4 and tensor.shape[1] == 3 * wanted[own].shape[1]:
+        grey = wanted[own].shape
+        if name in first_layers and grey[1:2] == (1,) and tensor.shape == (grey[0], 3, *grey[2:]):
             tensor = tensor.float().sum(dim=1, keepdim=True)
         found[own] = _checked(file.path, file_name, tensor, wanted[own])
         used_parts.add(file_name.partition(".")[0])
@@ -96,10 +97,10 @@ def load_weights(encoder: nn.Module, file: WeightsFile) -> list[str]:
             raise EgazeError(f"{file.path}: tensor {name} of the encoder is missing")
     for name in ignored:
         if name.partition(".")[0] in used_parts:
-            raise EgazeError(f"{file.path}: tensor {name} has no place in the encoder: weights of another one")
+            raise EgazeError(f"{file.path}: tensor {name!r} has no place in the encoder: weights of another one")
     encoder.load_state_dict(found, strict=False)
     if ignored:
-        logger.info("%s: left out %d tensors of the classifier: %s", file.path.name, len(ignored), ", ".join(ignored))
+        logger.info("%s: left out %d tensors of the classifier: %r", file.path.name, len(ignored), ignored)
     return ignored
 
 
@@ -135,6 +136,8 @@ def _named_tensors(path: Path, content: object) -> dict[str, Tensor]:
     for name, tensor in content.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise EgazeError(f"{path}: not a weights file: {name!r} is no tensor but {type(tensor).__name__}")
+        if tensor.device.type != "cpu" or tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+            raise EgazeError(f"{path}: tensor {name!r} is not one of plain numbers")
         tensors[name] = tensor
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in tensors):
@@ -158,6 +161,7 @@ def _checked(path: Path, name: str, tensor: Tensor, wanted: Tensor) -> Tensor:
         or tensor.layout != torch.strided
     ):
         raise EgazeError(f"{path}: tensor {name} is of type {tensor.dtype}, expected {wanted.dtype}")
+    tensor = tensor.to(wanted.dtype)
     if not torch.isfinite(tensor).all():
         raise EgazeError(f"{path}: tensor {name} holds values that are not finite")
     return tensor
