@@ -9,13 +9,25 @@ import click
 
 
 @click.command()
-def command() -> None:
+@click.option(
+    "--encoders",
+    metavar="[PATTERN]",
+    is_flag=False,
+    flag_value="*",
+    help="List the encoders a recipe may name instead; those like PATTERN with their parameters.",
+)
+def command(encoders: str | None) -> None:
     """Show versions, devices, recipes and what films can be read.
 
     \b
     Example:
       egaze info
+      egaze info --encoders
+      egaze info --encoders 'resnet*'
     """
+    if encoders is not None:
+        _list_encoders(encoders)
+        return
     import torch
     from pydicom.pixels import get_decoder
     from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
@@ -36,3 +48,12 @@ def command() -> None:
     for syntax in (RLELossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless):
         has = get_decoder(syntax).is_available
         click.echo(f"  {syntax.name}: {'yes' if has else 'no decoder installed'}")
+
+
+def _list_encoders(pattern: str) -> None:
+    from egaze.models.catalogue import encoder_names, parameter_count
+
+    for name in encoder_names(pattern):
+        # Counting builds the model, which is too slow for all of them.
+        count = "" if pattern == "*" else f"  {parameter_count(name) / 1e6:.1f} M parameters"
+        click.echo(f"{name:<40}{count}" if count else name)

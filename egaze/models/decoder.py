@@ -1,4 +1,4 @@
-"""The U-Net's way back up, to a quarter of the input's resolution."""
+"""The U-Net's way back up: to a quarter of the input's resolution, or to all of it."""
 
 from __future__ import annotations
 
@@ -24,27 +24,31 @@ class UpBlock(nn.Module):
         )
 
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
-        """(N, C, h, w) and (N, S, 2h, 2w) to (N, out, 2h, 2w)."""
+        """(N, C, h, w) and (N, S, 2h, 2w) to (N, out, 2h, 2w); S may be 0."""
         up = functional.interpolate(coarse, size=skip.shape[-2:], mode="nearest")
-        return self.convolve(torch.cat([up, skip], dim=1))
+        if skip.shape[1] > 0:
+            up = torch.cat([up, skip], dim=1)
+        return self.convolve(up)
 
 
 class Decoder(nn.Module):
     """From an encoder's feature maps to one map of logits at the finest stride among those given.
 
     Args:
-        feature_channels: channels of the feature maps, from the finest to the coarsest.
+        feature_channels: channels of the feature maps, from the finest to the coarsest; 0 where the encoder has no
+            map and its place only tells the size.
         channels: channels of the decoder's steps, from the coarsest to the finest; one fewer than the maps.
+        logits_kernel: side of the last convolution, odd.
     """
 
-    def __init__(self, feature_channels: Sequence[int], channels: Sequence[int]) -> None:
+    def __init__(self, feature_channels: Sequence[int], channels: Sequence[int], logits_kernel: int = 1) -> None:
         super().__init__()
         coarse = [feature_channels[-1], *channels[:-1]]
         skips = list(feature_channels[-2::-1])
         self.blocks = nn.ModuleList(
             UpBlock(before, skip, after) for before, skip, after in zip(coarse, skips, channels, strict=True)
         )
-        self.to_logits = nn.Conv2d(channels[-1], 1, 1)
+        self.to_logits = nn.Conv2d(channels[-1], 1, logits_kernel, padding=logits_kernel // 2)
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Feature maps from the finest to the coarsest, to (N, 1, h, w) logits."""

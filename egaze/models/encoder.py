@@ -2,33 +2,87 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import timm
 from torch import nn
 
 from egaze.errors import EgazeError
+from egaze.models.weights import load_weights, read_weights
+
+_STRIDES = (4, 8, 16, 32)
 
 
-def make_encoder(name: str, weights: str = "none") -> nn.Module:
-    """A timm encoder that gives its feature maps from the finest to the coarsest.
+@dataclass(frozen=True, slots=True)
+class FeatureMaps:
+    """Which of an encoder's feature maps the U-Net uses.
+
+    Attributes:
+        index_of: a map's place in the encoder's list, by stride.
+        channels_of: its channels, by stride.
+    """
+
+    index_of: dict[int, int]
+    channels_of: dict[int, int]
+
+
+def make_encoder(name: str, weights: str | Path = "none") -> tuple[nn.Module, str]:
+    """A timm encoder of one-channel films that gives its feature maps from the finest to the coarsest.
 
     Args:
         name: any timm model that offers `features_only`.
-        weights: "none" for random ones, or "imagenet" for timm's pretrained ones (a download the first time),
-            their first layer summed over colour.
+        weights: "none" for random ones, "imagenet" for timm's pretrained ones (a download the first time), or a
+            file that `read_weights` reads. Their first layer is summed over colour.
+
+    Returns:
+        The encoder, and the SHA-256 of the weights' file in hex, empty where there is none.
 
     Raises:
-        EgazeError: no such encoder, or weights that cannot be had.
+        EgazeError: no such encoder, or weights that cannot be had or do not fit.
     """
-    if weights not in {"none", "imagenet"}:
-        raise EgazeError(f"weights must be 'none' or 'imagenet', got {weights!r}")
+    file = None if weights in ("none", "imagenet") else read_weights(Path(weights))
+    encoder = _create(name, pretrained=weights == "imagenet")
+    if file is None:
+        return encoder, ""
+    load_weights(encoder, file)
+    return encoder, file.sha256
+
+
+def feature_maps(name: str, encoder: nn.Module) -> FeatureMaps:
+    """The maps at strides 2 (where there is one) to 32 of the encoder `name`.
+
+    Raises:
+        EgazeError: it lacks a stride, has one twice or a coarser one, or gives its channels last.
+    """
+    info = encoder.feature_info
+    strides, channels = info.reduction(), info.channels()
+    used = [index for index, stride in enumerate(strides) if stride >= _STRIDES[0]]
+    if [strides[index] for index in used] != list(_STRIDES) or strides.count(2) > 1:
+        raise EgazeError(f"encoder {name!r} has feature maps at strides {strides}, expected 4, 8, 16 and 32")
+    # timm's `Format` is a string; encoders that say nothing give NCHW.
+    layout = getattr(encoder, "output_fmt", "NCHW")
+    if layout != "NCHW":
+        raise EgazeError(f"encoder {name!r} gives its feature maps as {layout.value}, expected NCHW")
+    if 2 in strides:
+        used = [strides.index(2), *used]
+    return FeatureMaps({strides[index]: index for index in used}, {strides[index]: channels[index] for index in used})
+
+
+def input_statistics(encoder: nn.Module) -> tuple[float, float]:
+    """Mean and standard deviation of the grey values that the encoder's pretrained weights expect."""
+    mean, std = encoder.pretrained_cfg["mean"], encoder.pretrained_cfg["std"]
+    return sum(mean) / len(mean), sum(std) / len(std)
+
+
+def _create(name: str, pretrained: bool) -> nn.Module:
     try:
-        return timm.create_model(
-            name, pretrained=weights == "imagenet", features_only=True, in_chans=1, scriptable=True
-        )
+        return timm.create_model(name, pretrained=pretrained, features_only=True, in_chans=1, scriptable=True)
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise EgazeError(f"timm has no encoder {name!r}") from error
         raise EgazeError(f"encoder {name!r}: {str(error).splitlines()[0]}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, AssertionError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise EgazeError(f"encoder {name!r}: cannot get its {weights} weights: {first_line}") from error
+        trouble = "cannot get its pretrained weights" if pretrained else "cannot be an encoder"
+        raise EgazeError(f"encoder {name!r}: {trouble}: {first_line}") from error

@@ -18,16 +18,67 @@ def test_shapes(shape):
     assert output.class_logits.shape == (2, 3) and output.heatmap_logits.shape == (2, 1, *shape)
 
 
-@pytest.mark.parametrize("heatmap_head", [True, False])
-def test_scripted_equals_eager(heatmap_head):
-    model = small(heatmap_head=heatmap_head).eval()
-    image = torch.rand(2, 1, 64, 64)
-    with warnings.catch_warnings(), torch.no_grad():
+def scripted(model):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
-        scripted = torch.jit.script(model)(image)
-        for eager, other in zip(model(image), scripted, strict=True):
-            torch.testing.assert_close(eager, other, atol=1e-5, rtol=1e-5)
+        return torch.jit.script(model)
+
+
+def assert_same(outputs, others):
+    for output, other in zip(outputs, others, strict=True):
+        torch.testing.assert_close(output, other, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "options"),
+    [
+        ("mobilenetv3_small_050", {}),
+        ("mobilenetv3_small_050", {"heatmap_head": False}),
+        ("tf_efficientnet_lite0", {"decoder_stride": 1}),
+        ("resnet10t", {}),
+        ("convnext_atto", {"decoder_stride": 1}),  # without a map at stride 2
+        ("regnetx_002", {}),
+    ],
+)
+def test_scripted_equals_eager_in_either_memory_format(encoder, options):
+    torch.manual_seed(0)
+    model = DualHeadUNet(encoder, 3, **options).eval()
+    script = scripted(model)
+    with torch.no_grad(), torch.jit.optimized_execution(False):
+        for films in (1, 3):
+            image = torch.rand(films, 1, 64, 64)
+            expected = model(image)
+            assert expected.heatmap_logits.any() == model.heatmap_head
+            assert_same(expected, script(image))
+        model.to(memory_format=torch.channels_last)
+        assert_same(expected, model(image.contiguous(memory_format=torch.channels_last)))
+
+
+@pytest.mark.parametrize("encoder", ["mobilenetv3_small_050", "convnext_atto"])
+@pytest.mark.parametrize("shape", [(64, 64), (65, 77)])
+def test_the_full_resolution_decoder_decides_every_pixel(encoder, shape):
+    torch.manual_seed(0)
+    model = DualHeadUNet(encoder, 3, decoder_stride=1).eval()
+    with torch.no_grad():
+        features = model.encoder(torch.rand(2, 1, *shape))
+        logits = model.decode(features, *shape)
+    assert logits.shape == (2, 1, *shape)
+    assert len(model.decoder.blocks) == 5
+    assert [block.convolve[0].out_channels for block in model.decoder.blocks] == [256, 128, 64, 32, 16]
+    assert model.decoder.to_logits.kernel_size == (3, 3)
+
+
+def test_grey_levels_are_those_of_the_encoder():
+    assert DualHeadUNet("mobilenetv3_small_050").mean == pytest.approx(0.449)
+    lite = DualHeadUNet("tf_efficientnet_lite0")
+    assert (lite.mean, lite.std) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (1, 64, 64), (2, 3, 64, 64), (2, 1, 31, 64), (2, 1, 64, 16)])
+def test_films_of_a_wrong_shape_are_named(shape):
+    with pytest.raises(EgazeError, match=r"\(N, 1, H, W\) with sides of at least 32 px, got \("):
+        small().eval()(torch.rand(shape))
 
 
 def test_without_a_heatmap_head_there_is_no_decoder():
@@ -49,10 +100,15 @@ def test_both_heads_teach_the_encoder():
     [
         ({"encoder": "resnet_of_dreams"}, "timm has no encoder 'resnet_of_dreams'"),
         ({"encoder": "vit_tiny_patch16_224"}, "vit_tiny_patch16_224"),
-        ({"encoder": "resnet18", "weights": "magic"}, "weights must be 'none' or 'imagenet', got 'magic'"),
+        ({"encoder": "swin_tiny_patch4_window7_224"}, "gives its feature maps as NHWC, expected NCHW"),
+        ({"encoder": "levit_128s"}, r"has feature maps at strides \[16, 32, 64\]"),
+        ({"encoder": "resnet18", "weights": "magic"}, "magic: no such weights file; weights are 'none', 'imagenet'"),
         ({"encoder": "resnet18", "classes": 0}, "classes must be at least 1"),
         ({"encoder": "resnet18", "dropout": 1.0}, r"dropout in \[0, 1\)"),
         ({"encoder": "resnet18", "decoder_channels": (8, 8)}, "decoder_channels must be 3 positive numbers"),
+        ({"encoder": "resnet18", "decoder_channels": ()}, "decoder_channels must be 3 positive numbers"),
+        ({"encoder": "resnet18", "decoder_stride": 1, "decoder_channels": (8, 8, 8)}, "must be 5 positive numbers"),
+        ({"encoder": "resnet18", "decoder_stride": 2}, "decoder_stride must be 4 or 1, got 2"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

@@ -1,0 +1,167 @@
+"""Weights of an encoder from a file."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from egaze.errors import EgazeError
+from egaze.models.efficientnet_names import is_blocks_family, timm_names
+from egaze.study.layout import sha256_file
+
+logger = logging.getLogger(__name__)
+
+# timm's largest encoders hold 5 GB.
+_LARGEST_BYTES = 8 << 30
+# Under which training programs keep the state dict, and what they put before its names.
+_NESTED = ("state_dict", "model")
+_PREFIXES = ("module.", "model.")
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """A file of weights, read.
+
+    Attributes:
+        path: of the file.
+        sha256: of its bytes, in hex.
+        tensors: by name, without `module.` or `model.` before it.
+    """
+
+    path: Path
+    sha256: str
+    tensors: dict[str, Tensor]
+
+
+def read_weights(path: Path) -> WeightsFile:
+    """Read a safetensors file or a state dict that `torch.save` wrote, without running anything in it.
+
+    The names may have `module.` or `model.` before them; the state dict may lie under the key `state_dict` or `model`.
+
+    Raises:
+        EgazeError: no such file, one of more than 8 GiB, or no weights in it.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if not path.is_file() or size > _LARGEST_BYTES:
+            raise EgazeError(f"{path}: not a weights file: it must be a file of at most {_LARGEST_BYTES >> 30} GiB")
+        sha256 = sha256_file(path)
+        content = _read(path)
+    except FileNotFoundError as error:
+        raise EgazeError(f"{path}: no such weights file; weights are 'none', 'imagenet' or a file") from error
+    except OSError as error:
+        raise EgazeError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from error
+    return WeightsFile(path, sha256, _named_tensors(path, content))
+
+
+def load_weights(encoder: nn.Module, file: WeightsFile) -> list[str]:
+    """Copy a file's tensors into a timm encoder; a first layer of three colours is summed into one of grey.
+
+    The file's names are timm's, or those of the `_conv_stem`/`_blocks` family of EfficientNets.
+
+    Returns:
+        Names of the file's tensors that the encoder has no use for: those of the classifier. They are logged too.
+
+    Raises:
+        EgazeError: a tensor is missing, of another shape, not finite, or belongs to another encoder.
+    """
+    wanted = encoder.state_dict()
+    first = encoder.pretrained_cfg.get("first_conv") or ()
+    first_layers = {f"{name}.weight" for name in ([first] if isinstance(first, str) else first)}
+    found: dict[str, Tensor] = {}
+    used_parts: set[str] = set()
+    ignored = []
+    translated = timm_names(file.tensors, wanted) if is_blocks_family(file.tensors) else {}
+    for file_name, tensor in file.tensors.items():
+        name = translated.get(file_name, file_name)
+        own = _own_name(name, wanted)
+        if own is None:
+            ignored.append(file_name)
+            continue
+        grey = wanted[own].shape
+        if name in first_layers and grey[1:2] == (1,) and tensor.shape == (grey[0], 3, *grey[2:]):
+            tensor = tensor.float().sum(dim=1, keepdim=True)
+        found[own] = _checked(file.path, file_name, tensor, wanted[own])
+        used_parts.add(file_name.partition(".")[0])
+    for name in wanted:
+        if name not in found and not name.endswith("num_batches_tracked"):
+            raise EgazeError(f"{file.path}: tensor {name} of the encoder is missing")
+    for name in ignored:
+        if name.partition(".")[0] in used_parts:
+            raise EgazeError(f"{file.path}: tensor {name!r} has no place in the encoder: weights of another one")
+    encoder.load_state_dict(found, strict=False)
+    if ignored:
+        logger.info("%s: left out %d tensors of the classifier: %r", file.path.name, len(ignored), ignored)
+    return ignored
+
+
+def _read(path: Path) -> object:
+    with path.open("rb") as file:
+        # A safetensors file begins with 8 bytes of length, then JSON.
+        is_safetensors = file.read(9)[8:] == b"{"
+    try:
+        if is_safetensors:
+            return safetensors.torch.load_file(path)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > _LARGEST_BYTES:
+                    raise EgazeError(f"{path}: not a weights file: it unpacks to more than {_LARGEST_BYTES >> 30} GiB")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (EgazeError, OSError):
+        raise
+    except pickle.UnpicklingError as error:
+        raise EgazeError(f"{path}: not a weights file: it holds more than tensors, or is damaged") from error
+    # A damaged file fails inside torch's and safetensors' readers in more ways than they document.
+    except Exception as error:
+        raise EgazeError(f"{path}: not a weights file, or damaged ({type(error).__name__})") from error
+
+
+def _named_tensors(path: Path, content: object) -> dict[str, Tensor]:
+    """The state dict in what was read, without what training programs put before its names."""
+    for key in _NESTED:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not content:
+        raise EgazeError(f"{path}: not a weights file: it holds no state dict")
+    tensors = {}
+    for name, tensor in content.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise EgazeError(f"{path}: not a weights file: {name!r} is no tensor but {type(tensor).__name__}")
+        if tensor.device.type != "cpu" or tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+            raise EgazeError(f"{path}: tensor {name!r} is not one of plain numbers")
+        tensors[name] = tensor
+    for prefix in _PREFIXES:
+        if all(name.startswith(prefix) for name in tensors):
+            tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    return tensors
+
+
+def _own_name(name: str, wanted: Mapping[str, Tensor]) -> str | None:
+    """The encoder's name of a timm model's tensor; `features_only` flattens the first level of containers."""
+    head, _, rest = name.partition(".")
+    candidates = (name, f"{head}_{rest}", f"model.{name}", f"body.{name}")
+    return next((candidate for candidate in candidates if candidate in wanted), None)
+
+
+def _checked(path: Path, name: str, tensor: Tensor, wanted: Tensor) -> Tensor:
+    if tensor.shape != wanted.shape:
+        raise EgazeError(f"{path}: tensor {name} has shape {tuple(tensor.shape)}, expected {tuple(wanted.shape)}")
+    if (
+        tensor.is_floating_point() != wanted.is_floating_point()
+        or tensor.is_complex()
+        or tensor.layout != torch.strided
+    ):
+        raise EgazeError(f"{path}: tensor {name} is of type {tensor.dtype}, expected {wanted.dtype}")
+    tensor = tensor.to(wanted.dtype)
+    if not torch.isfinite(tensor).all():
+        raise EgazeError(f"{path}: tensor {name} holds values that are not finite")
+    return tensor

@@ -1,0 +1,26 @@
+import timm
+import torch
+
+from egaze.models.catalogue import _FAMILIES, encoder_names, parameter_count
+from egaze.models.encoder import feature_maps
+
+
+def test_every_family_gives_the_maps_that_the_decoder_joins():
+    assert encoder_names("tf_efficientnet_lite?") == [f"tf_efficientnet_lite{size}" for size in range(5)]
+    names = set(encoder_names())
+    for family in ("efficientnet", "resnet", "mobilenetv3", "convnext", "regnet", "densenet"):
+        assert family in _FAMILIES
+        name = timm.list_models(module=family)[-1]
+        assert name in names
+        with torch.device("meta"):
+            encoder = timm.create_model(name, features_only=True, in_chans=1).eval()
+            maps = encoder(torch.zeros(1, 1, 96, 64))
+        used = feature_maps(name, encoder)
+        for stride in (4, 8, 16, 32):
+            found = maps[used.index_of[stride]].shape
+            assert found == (1, used.channels_of[stride], 96 // stride, 64 // stride)
+
+
+def test_parameters_are_the_encoders():
+    encoder = timm.create_model("mobilenetv3_small_050", features_only=True, in_chans=1)
+    assert parameter_count("mobilenetv3_small_050") == sum(p.numel() for p in encoder.parameters())
