@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim import Optimizer
 
-from egaze.loading import DeviceLoader
+from egaze.loading import Batch, DeviceLoader
+from egaze.models import DualHeadOutput
 from egaze.training.losses import training_losses
 from egaze.training.recipe import Stage
 
@@ -34,13 +35,12 @@ def train_one_epoch(
     gathered on the device: nothing waits for it inside the loop.
     """
     model.train()
-    heatmap_losses = stage.heatmap_losses if stage.heatmap_weight > 0 else ()
     sums: dict[str, torch.Tensor] = {}
     steps = len(loader)
     for step, batch in enumerate(loader):
         for group in optimizer.param_groups:
             group["lr"] = rate_at(step / steps)
-        terms = training_losses(model(batch.image), batch, heatmap_losses=heatmap_losses)
+        terms = stage_losses(model(batch.image), batch, stage)
         terms["loss"] = weighted(terms, stage)
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(terms["loss"])
@@ -51,6 +51,17 @@ def train_one_epoch(
         if progress:
             progress(step + 1, steps)
     return {name: float(total) / steps for name, total in sums.items()}
+
+
+def stage_losses(output: DualHeadOutput, batch: Batch, stage: Stage) -> dict[str, torch.Tensor]:
+    """The terms that the stage asks for."""
+    return training_losses(
+        output,
+        batch,
+        heatmap_losses=stage.heatmap_losses if stage.heatmap_weight > 0 else (),
+        heatmap_loss_weights=stage.heatmap_loss_weights,
+        classification_loss=stage.classification_loss,
+    )
 
 
 def weighted(terms: dict[str, torch.Tensor], stage: Stage) -> torch.Tensor:
@@ -84,17 +95,16 @@ def predict(
 ) -> Predictions:
     """Run the model over a loader, in evaluation mode."""
     model.eval()
-    heatmap_losses = stage.heatmap_losses if stage.heatmap_weight > 0 else ()
     cases, probabilities, heatmaps = [], [], []
     sums: dict[str, float] = {}
     for step, batch in enumerate(loader):
         output = model(batch.image)
-        terms = training_losses(output, batch, heatmap_losses=heatmap_losses)
-        # Weighted by what each term is a mean over, so that the batches' sizes do not matter.
-        weights = {"classification": int(batch.has_label.sum()), "heatmap": int(batch.has_gaze.sum())}
-        for name, term in terms.items():
-            sums[name] = sums.get(name, 0.0) + float(term) * weights[name]
-            sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + weights[name]
+        labelled, gazed = int(batch.has_label.sum()), int(batch.has_gaze.sum())
+        for name, term in stage_losses(output, batch, stage).items():
+            # Weighted by what each term is a mean over, so that the batches' sizes do not matter.
+            count = labelled if name == "classification" else gazed
+            sums[name] = sums.get(name, 0.0) + float(term) * count
+            sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + count
         cases.append(batch.case_index.cpu().numpy())
         probabilities.append(output.class_logits.float().softmax(dim=1).cpu().numpy())
         if keep_heatmaps:

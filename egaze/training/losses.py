@@ -14,23 +14,70 @@ from egaze.models import DualHeadOutput
 _EPS = 1e-6
 
 
-def training_losses(output: DualHeadOutput, batch: Batch, *, heatmap_losses: Sequence[str]) -> dict[str, Tensor]:
+def training_losses(
+    output: DualHeadOutput,
+    batch: Batch,
+    *,
+    heatmap_losses: Sequence[str],
+    heatmap_loss_weights: Sequence[float] = (),
+    classification_loss: str = "cross-entropy",
+) -> dict[str, Tensor]:
     """The terms of the loss by name, each a scalar; zero where no sample of the batch has an answer.
 
-    "classification" is the cross-entropy over samples with a label; "heatmap" the sum of the named heatmap losses
-    over samples with gaze. No value depends on what a sample without gaze or label holds in its place.
+    "classification" is the mean over the samples with a label; "heatmap" the weighted sum of the named heatmap losses,
+    each a mean over the samples with gaze. Where there are several, each is there too, unweighted, as "heatmap_kl".
+    A sample without gaze or label changes no value and no gradient, whatever it holds, NaN included.
+
+    Args:
+        output: of the model.
+        batch: what the model was given.
+        heatmap_losses: keys of `HEATMAP_LOSS_FUNCTIONS`; none leaves the heatmap out.
+        heatmap_loss_weights: one for each of them; all 1 when empty.
+        classification_loss: a key of `CLASSIFICATION_LOSS_FUNCTIONS`.
+
+    Raises:
+        ValueError: another number of weights than of losses.
     """
-    logits = output.class_logits.float()
-    # An ignored label keeps the shapes fixed, so that nothing waits for the device to count samples.
-    labels = torch.where(batch.has_label, batch.label, -100)
-    entropy = functional.cross_entropy(logits, labels, ignore_index=-100, reduction="sum")
-    terms = {"classification": entropy / batch.has_label.sum().clamp(min=1)}
+    has_label, has_gaze = batch.has_label, batch.has_gaze
+    # Masked before the loss as well as after: a gradient of 0 times NaN would be NaN. Shapes stay fixed, so that
+    # nothing waits for the device to count samples.
+    logits = _or_zero(_at_least_float32(output.class_logits), has_label)
+    per_sample = CLASSIFICATION_LOSS_FUNCTIONS[classification_loss](logits, _or_zero(batch.label, has_label))
+    terms = {"classification": _mean_where(has_label, per_sample)}
     if heatmap_losses:
-        maps = output.heatmap_logits.float()
-        per_sample = sum(HEATMAP_LOSS_FUNCTIONS[name](maps, batch.heatmap) for name in heatmap_losses)
-        masked = torch.where(batch.has_gaze, per_sample, 0.0)
-        terms["heatmap"] = masked.sum() / batch.has_gaze.sum().clamp(min=1)
+        maps = _or_zero(_at_least_float32(output.heatmap_logits), has_gaze)
+        target = _or_zero(batch.heatmap, has_gaze)
+        weights = heatmap_loss_weights or [1.0] * len(heatmap_losses)
+        parts = {name: _mean_where(has_gaze, HEATMAP_LOSS_FUNCTIONS[name](maps, target)) for name in heatmap_losses}
+        terms["heatmap"] = sum(weight * parts[name] for name, weight in zip(heatmap_losses, weights, strict=True))
+        if len(parts) > 1:
+            terms.update({f"heatmap_{name}": part for name, part in parts.items()})
     return terms
+
+
+def _at_least_float32(logits: Tensor) -> Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def _or_zero(values: Tensor, mask: Tensor) -> Tensor:
+    """(N, ...) with zeros in place of the samples that the mask leaves out."""
+    return torch.where(mask.view(-1, *[1] * (values.ndim - 1)), values, 0)
+
+
+def _mean_where(mask: Tensor, per_sample: Tensor) -> Tensor:
+    """The mean of (N,) over the mask; 0 where it is empty."""
+    return _or_zero(per_sample, mask).sum() / mask.sum().clamp(min=1)
+
+
+def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy in nats of softmax(logits) and the label; (N, C) and (N,) int64 to (N,)."""
+    return functional.cross_entropy(logits, label, reduction="none")
+
+
+def bce_one_hot(logits: Tensor, label: Tensor) -> Tensor:
+    """Binary cross-entropy of sigmoid(logits) and the one-hot label, mean over the classes: the EGD-CXR baseline's."""
+    one_hot = label.unsqueeze(1) == torch.arange(logits.shape[1], device=label.device)
+    return functional.binary_cross_entropy_with_logits(logits, one_hot.to(logits.dtype), reduction="none").mean(dim=1)
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:
@@ -64,4 +111,6 @@ def cc(logits: Tensor, target: Tensor) -> Tensor:
     return 1.0 - (prediction * truth).sum(dim=1) / norm
 
 
-HEATMAP_LOSS_FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"bce": bce, "dice": dice, "kl": kl, "cc": cc}
+LossFunctions = dict[str, Callable[[Tensor, Tensor], Tensor]]
+CLASSIFICATION_LOSS_FUNCTIONS: LossFunctions = {"cross-entropy": cross_entropy, "bce-one-hot": bce_one_hot}
+HEATMAP_LOSS_FUNCTIONS: LossFunctions = {"bce": bce, "dice": dice, "kl": kl, "cc": cc}

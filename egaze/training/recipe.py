@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -19,6 +20,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+CLASSIFICATION_LOSSES = ("cross-entropy", "bce-one-hot")
 HEATMAP_LOSSES = ("bce", "dice", "kl", "cc")
 PARTS = ("encoder", "decoder", "classifier")
 MONITORS = ("macro_auc", "loss")
@@ -44,7 +46,9 @@ class Stage:
         epochs: at most this many.
         parts: what is trained, among encoder, decoder, classifier.
         classification_weight, heatmap_weight: of the two losses.
-        heatmap_losses: the terms of the heatmap loss, which are added.
+        classification_loss: "cross-entropy", or "bce-one-hot" as the EGD-CXR baseline's code.
+        heatmap_losses: the terms of the heatmap loss, which are added, each at most once.
+        heatmap_loss_weights: of these terms, one each; all 1 when empty.
         learning_rate, weight_decay: of AdamW.
         warmup_epochs: the rate rises in a line over these, then falls on a cosine to 1 % of itself.
         clip_norm: gradients are scaled to at most this norm.
@@ -57,7 +61,9 @@ class Stage:
     parts: tuple[str, ...] = PARTS
     classification_weight: float = 1.0
     heatmap_weight: float = 1.0
+    classification_loss: str = "cross-entropy"
     heatmap_losses: tuple[str, ...] = ("bce",)
+    heatmap_loss_weights: tuple[float, ...] = ()
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     warmup_epochs: int = 2
@@ -239,6 +245,20 @@ def _check_stage(stage: Stage, where: str, heatmap_head: bool, require: Any) -> 
     require(len(stage.parts) >= 1, f"{where}.parts", "at least one part", [])
     for loss in stage.heatmap_losses:
         require(loss in HEATMAP_LOSSES, f"{where}.heatmap_losses", f"among {', '.join(HEATMAP_LOSSES)}", loss)
+    losses, term_weights = stage.heatmap_losses, stage.heatmap_loss_weights
+    require(len(set(losses)) == len(losses), f"{where}.heatmap_losses", "without repetition", list(losses))
+    require(
+        len(term_weights) in (0, len(losses)) and all(0 < weight < math.inf for weight in term_weights),
+        f"{where}.heatmap_loss_weights",
+        f"empty, or {len(losses)} numbers above 0",
+        list(term_weights),
+    )
+    require(
+        stage.classification_loss in CLASSIFICATION_LOSSES,
+        f"{where}.classification_loss",
+        f"one of {', '.join(CLASSIFICATION_LOSSES)}",
+        stage.classification_loss,
+    )
     weights = stage.classification_weight, stage.heatmap_weight
     require(min(weights) >= 0 < sum(weights), f"{where} loss weights", "not negative and not all 0", weights)
     if stage.heatmap_weight > 0:
