@@ -44,13 +44,21 @@ def train_one_epoch(
         terms["loss"] = weighted(terms, stage)
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(terms["loss"])
-        fabric.clip_gradients(model, optimizer, max_norm=stage.clip_norm, error_if_nonfinite=False)
+        clip_gradients(fabric, model, optimizer, stage)
         optimizer.step()
         for name, term in terms.items():
             sums[name] = sums.get(name, torch.zeros((), device=term.device)) + term.detach()
         if progress:
             progress(step + 1, steps)
     return {name: float(total) / steps for name, total in sums.items()}
+
+
+def clip_gradients(fabric: Fabric, model: nn.Module, optimizer: Optimizer, stage: Stage) -> None:
+    """Make the gradients as small as the stage wants them."""
+    if stage.clip_norm > 0:
+        fabric.clip_gradients(model, optimizer, max_norm=stage.clip_norm, error_if_nonfinite=False)
+    elif stage.clip_value > 0:
+        fabric.clip_gradients(model, optimizer, clip_val=stage.clip_value)
 
 
 def stage_losses(output: DualHeadOutput, batch: Batch, stage: Stage) -> dict[str, torch.Tensor]:

@@ -22,6 +22,8 @@ else:
 
 CLASSIFICATION_LOSSES = ("cross-entropy", "bce-one-hot")
 HEATMAP_LOSSES = ("bce", "dice", "kl", "cc")
+OPTIMIZERS = ("adamw", "adam")
+SCHEDULES = ("cosine", "constant", "egd")
 PARTS = ("encoder", "decoder", "classifier")
 MONITORS = ("macro_auc", "loss")
 
@@ -49,9 +51,15 @@ class Stage:
         classification_loss: "cross-entropy", or "bce-one-hot" as the EGD-CXR baseline's code.
         heatmap_losses: the terms of the heatmap loss, which are added, each at most once.
         heatmap_loss_weights: of these terms, one each; all 1 when empty.
-        learning_rate, weight_decay: of AdamW.
-        warmup_epochs: the rate rises in a line over these, then falls on a cosine to 1 % of itself.
-        clip_norm: gradients are scaled to at most this norm.
+        optimizer: "adamw", or "adam", whose weight decay is part of the gradient.
+        learning_rate, weight_decay: of the optimiser; biases and norms do not decay.
+        schedule: what follows the warm-up: "cosine" falls to 1 % of the rate, "constant" stays. "egd" is the EGD-CXR
+            baseline's, without warm-up: in epoch e = 0, 1, ... the rate is lr * (lr + (1 - lr) * t / 2^c), where t
+            rises in a line from 0 to 1 and falls back in each cycle c = 0, 1, ..., so it begins at lr squared.
+        warmup_epochs: the rate rises in a line over these.
+        half_cycle_epochs: of schedule "egd", from a cycle's least rate to its peak; 0 with any other.
+        clip_norm: gradients are scaled to at most this norm; 0 leaves them.
+        clip_value: each gradient is cut to at most this size; 0 leaves them. Not both.
         patience: stop after this many epochs without a better validation; 0 never stops early.
         monitor: what validation chooses by: "macro_auc" (by "loss" where it is not defined) or "loss".
     """
@@ -64,10 +72,14 @@ class Stage:
     classification_loss: str = "cross-entropy"
     heatmap_losses: tuple[str, ...] = ("bce",)
     heatmap_loss_weights: tuple[float, ...] = ()
+    optimizer: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
+    schedule: str = "cosine"
     warmup_epochs: int = 2
+    half_cycle_epochs: int = 0
     clip_norm: float = 1.0
+    clip_value: float = 0.0
     patience: int = 15
     monitor: str = "macro_auc"
 
@@ -264,9 +276,30 @@ def _check_stage(stage: Stage, where: str, heatmap_head: bool, require: Any) -> 
     if stage.heatmap_weight > 0:
         require(heatmap_head, f"{where}.heatmap_weight", "0 for a model without a heatmap head", stage.heatmap_weight)
         require(len(stage.heatmap_losses) >= 1, f"{where}.heatmap_losses", "at least one loss", [])
-    require(stage.learning_rate > 0, f"{where}.learning_rate", "above 0", stage.learning_rate)
-    require(stage.weight_decay >= 0, f"{where}.weight_decay", "not negative", stage.weight_decay)
-    require(stage.warmup_epochs >= 0, f"{where}.warmup_epochs", "not negative", stage.warmup_epochs)
-    require(stage.clip_norm > 0, f"{where}.clip_norm", "above 0", stage.clip_norm)
+    _check_optimizer(stage, where, require)
     require(stage.patience >= 0, f"{where}.patience", "not negative", stage.patience)
     require(stage.monitor in MONITORS, f"{where}.monitor", f"one of {', '.join(MONITORS)}", stage.monitor)
+
+
+def _check_optimizer(stage: Stage, where: str, require: Any) -> None:
+    require(stage.optimizer in OPTIMIZERS, f"{where}.optimizer", f"one of {', '.join(OPTIMIZERS)}", stage.optimizer)
+    require(stage.learning_rate > 0, f"{where}.learning_rate", "above 0", stage.learning_rate)
+    require(stage.weight_decay >= 0, f"{where}.weight_decay", "not negative", stage.weight_decay)
+    require(stage.schedule in SCHEDULES, f"{where}.schedule", f"one of {', '.join(SCHEDULES)}", stage.schedule)
+    warmup_epochs, half_cycle_epochs = stage.warmup_epochs, stage.half_cycle_epochs
+    require(warmup_epochs >= 0, f"{where}.warmup_epochs", "not negative", warmup_epochs)
+    if stage.schedule == "egd":
+        require(warmup_epochs == 0, f"{where}.warmup_epochs", "0 with schedule egd", warmup_epochs)
+        require(half_cycle_epochs >= 1, f"{where}.half_cycle_epochs", "at least 1 with schedule egd", half_cycle_epochs)
+        require(stage.learning_rate <= 1, f"{where}.learning_rate", "at most 1 with schedule egd", stage.learning_rate)
+    else:
+        require(
+            half_cycle_epochs == 0,
+            f"{where}.half_cycle_epochs",
+            f"0 with schedule {stage.schedule}",
+            half_cycle_epochs,
+        )
+    require(stage.clip_norm >= 0, f"{where}.clip_norm", "not negative", stage.clip_norm)
+    require(stage.clip_value >= 0, f"{where}.clip_value", "not negative", stage.clip_value)
+    both = stage.clip_norm > 0 < stage.clip_value
+    require(not both, f"{where}.clip_norm", "0 where clip_value is above 0", stage.clip_norm)

@@ -24,8 +24,10 @@ from egaze.loading import DeviceLoader
 from egaze.study import Study
 from egaze.training import run as run_files
 from egaze.training.engine import Predictions, predict, train_one_epoch
+from egaze.training.optimizer import make_optimizer
 from egaze.training.recipe import Recipe, Stage
 from egaze.training.run import Run, build_model, load_checkpoint, open_run, save_checkpoint
+from egaze.training.schedule import learning_rate
 
 #: Called with (what is being done, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
@@ -135,7 +137,7 @@ class _Training:
         for name, part in model.named_children():
             part.requires_grad_(name in stage.parts)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(_decay_groups(model, stage.weight_decay), lr=stage.learning_rate)
+        optimizer = make_optimizer(model, stage)
         if not trained:
             raise EgazeError(f"stage {stage.name!r} trains none of the model's parts")
         if optimizer_state is not None:
@@ -173,7 +175,7 @@ class _Training:
             optimizer,
             self.train_loader,
             stage,
-            lambda fraction: _learning_rate(stage, at.epoch + fraction),
+            lambda fraction: learning_rate(stage, at.epoch + fraction),
             self._reporter("training"),
         )
         validated = predict(
@@ -186,7 +188,7 @@ class _Training:
         line = {
             "stage": stage.name,
             "epoch": at.epoch + 1,
-            "learning_rate": _learning_rate(stage, at.epoch),
+            "learning_rate": learning_rate(stage, at.epoch),
             **{f"train_{name}": value for name, value in trained.items()},
             **{f"validation_{name}": value for name, value in validated.losses.items()},
             "validation_macro_auc": auc,
@@ -218,24 +220,6 @@ def _bare(model: nn.Module) -> nn.Module:
 
 def _as_pair(best: list[float] | None) -> tuple[float, float] | None:
     return None if best is None else (best[0], best[1])
-
-
-def _learning_rate(stage: Stage, epoch: float) -> float:
-    """A line up over the warm-up, then a cosine down to 1 %."""
-    if epoch < stage.warmup_epochs:
-        return stage.learning_rate * (epoch + 0.1) / (stage.warmup_epochs + 0.1)
-    left = max(stage.epochs - stage.warmup_epochs, 1)
-    cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, (epoch - stage.warmup_epochs) / left)))
-    return stage.learning_rate * (0.01 + 0.99 * cosine)
-
-
-def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay for matrices and filters, none for biases and norms."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
 
 
 def _validation_auc(study: Study, predictions: Predictions) -> float | None:

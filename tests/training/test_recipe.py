@@ -57,6 +57,14 @@ def test_overrides(tmp_path):
         ("stages.heatmap_loss_weights=[inf]", r"heatmap_loss_weights must be empty, or 1 numbers above 0"),
         ("stages.heatmap_loss_weights=1", r"heatmap_loss_weights must be a list, got 1"),
         ("stages.classification_loss=focal", "classification_loss must be one of cross-entropy, bce-one-hot, got"),
+        ("stages.optimizer=sgd", r"stages\[0\]\.optimizer must be one of adamw, adam, got 'sgd'"),
+        ("stages.weight_decay=-1", r"stages\[0\]\.weight_decay must be not negative, got -1"),
+        ("stages.schedule=step", "schedule must be one of cosine, constant, egd, got 'step'"),
+        ("stages.schedule=egd", "warmup_epochs must be 0 with schedule egd, got 2"),
+        ("stages.half_cycle_epochs=2", "half_cycle_epochs must be 0 with schedule cosine, got 2"),
+        ("stages.clip_norm=-1", "clip_norm must be not negative, got -1"),
+        ("stages.clip_value=nan", "clip_value must be not negative, got nan"),
+        ("stages.clip_value=0.1", "clip_norm must be 0 where clip_value is above 0, got 1.0"),
         ('stages.parts=["head"]', "parts must be among encoder, decoder, classifier"),
         ("stages.monitor=accuracy", "monitor must be one of macro_auc, loss"),
         ("input_size_px=100", "input_size_px must be a multiple of 32"),
@@ -74,6 +82,48 @@ def test_errors_name_the_key(override, message):
     with pytest.raises(RecipeError, match=message) as caught:
         load_recipe("joint", [override])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stages.half_cycle_epochs=0", r"stages\[0\]\.half_cycle_epochs must be at least 1 with schedule egd, got 0"),
+        ("stages.learning_rate=2", r"stages\[0\]\.learning_rate must be at most 1 with schedule egd, got 2"),
+        ("stages.schedule=cosine", r"stages\[0\]\.half_cycle_epochs must be 0 with schedule cosine, got 2"),
+    ],
+)
+def test_errors_of_the_baseline_s_schedule(override, message):
+    with pytest.raises(RecipeError, match=message):
+        load_recipe("joint", [*BASELINE, override])
+
+
+# The optimiser of the EGD-CXR baseline's published U-Net run.
+BASELINE = (
+    "batch_size=32",
+    "stages.epochs=35",
+    "stages.classification_weight=0.41731",
+    "stages.heatmap_weight=0.58269",
+    "stages.classification_loss=bce-one-hot",
+    "stages.optimizer=adam",
+    "stages.learning_rate=0.0090552",
+    "stages.weight_decay=0",
+    "stages.schedule=egd",
+    "stages.warmup_epochs=0",
+    "stages.half_cycle_epochs=2",
+    "stages.clip_norm=0",
+    "stages.clip_value=0.1",
+    "stages.patience=0",
+)
+
+
+def test_the_baseline_s_training_can_be_said(tmp_path):
+    recipe = load_recipe("joint", BASELINE)
+    stage = recipe.stages[0]
+    assert (stage.optimizer, stage.schedule, stage.half_cycle_epochs, stage.clip_value) == ("adam", "egd", 2, 0.1)
+    assert stage.classification_loss == "bce-one-hot" and stage.weight_decay == 0.0
+    assert stage.classification_weight + stage.heatmap_weight == pytest.approx(1.0)
+    (tmp_path / "resolved.toml").write_text(recipe.to_toml())
+    assert load_recipe(tmp_path / "resolved.toml") == recipe
 
 
 def test_files(tmp_path):
