@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from egaze.loading import Batch, DeviceLoader
 from egaze.models import DualHeadOutput
+from egaze.training.egd_loader import EgdLoader
 from egaze.training.losses import training_losses
 from egaze.training.recipe import Stage
 
@@ -24,7 +25,7 @@ def train_one_epoch(
     fabric: Fabric,
     model: nn.Module,
     optimizer: Optimizer,
-    loader: DeviceLoader,
+    loader: DeviceLoader | EgdLoader,
     stage: Stage,
     rate_at: Callable[[float], float],
     progress: Progress | None = None,
@@ -99,7 +100,12 @@ class Predictions:
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, loader: DeviceLoader, stage: Stage, *, keep_heatmaps: bool, progress: Progress | None = None
+    model: nn.Module,
+    loader: DeviceLoader | EgdLoader,
+    stage: Stage,
+    *,
+    keep_heatmaps: bool,
+    progress: Progress | None = None,
 ) -> Predictions:
     """Run the model over a loader, in evaluation mode."""
     model.eval()

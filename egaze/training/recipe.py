@@ -23,6 +23,7 @@ else:
 CLASSIFICATION_LOSSES = ("cross-entropy", "bce-one-hot")
 HEATMAP_LOSSES = ("bce", "dice", "kl", "cc")
 OPTIMIZERS = ("adamw", "adam")
+HEATMAP_TARGETS = ("gaze", "egd")
 SCHEDULES = ("cosine", "constant", "egd")
 PARTS = ("encoder", "decoder", "classifier")
 MONITORS = ("macro_auc", "loss")
@@ -93,6 +94,8 @@ class Recipe:
         description: one line.
         input_size_px: side of the model's input, a multiple of 32.
         batch_size: films a step.
+        heatmap_target: what the heatmap head learns: "gaze", as `heatmap` says, or "egd", the picture that the EGD-CXR
+            baseline's code makes of whole films stretched to the input, for views that leave films where they are.
         model, heatmap, augmentation: see their types.
         stages: at least one.
     """
@@ -101,6 +104,7 @@ class Recipe:
     description: str = ""
     input_size_px: int = 224
     batch_size: int = 16
+    heatmap_target: str = "gaze"
     model: ModelSettings = field(default_factory=ModelSettings)
     heatmap: HeatmapTarget = field(default_factory=HeatmapTarget)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -223,10 +227,16 @@ def _check(recipe: Recipe, where: str) -> None:
     size_px = recipe.input_size_px
     require(32 <= size_px <= 4096 and size_px % 32 == 0, "input_size_px", "a multiple of 32 up to 4096", size_px)
     require(1 <= recipe.batch_size <= 4096, "batch_size", "1 to 4096", recipe.batch_size)
+    target = recipe.heatmap_target
+    require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
     heatmap = recipe.heatmap
     require(heatmap.weight in ("duration", "count"), "heatmap.weight", "duration or count", heatmap.weight)
     require(0 < heatmap.sigma_frac <= 1, "heatmap.sigma_frac", "in (0, 1]", heatmap.sigma_frac)
     _check_augmentation(recipe.augmentation, require)
+    if target == "egd":
+        for name in ("rotation_deg", "zoom", "shift_frac", "shear_deg", "mirror"):
+            value = getattr(recipe.augmentation, name)
+            require(not value, f"augmentation.{name}", "0 (false) with heatmap_target egd", value)
     require(len(recipe.stages) >= 1, "stages", "at least one", [])
     for index, stage in enumerate(recipe.stages):
         _check_stage(stage, f"stages[{index}]", recipe.model.heatmap_head, require)

@@ -23,6 +23,7 @@ from egaze.evaluation.classification import macro_auc
 from egaze.loading import DeviceLoader
 from egaze.study import Study
 from egaze.training import run as run_files
+from egaze.training.egd_loader import EgdLoader
 from egaze.training.engine import Predictions, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
 from egaze.training.recipe import Recipe, Stage
@@ -102,22 +103,17 @@ class _Training:
         self.fabric, self.study, self.recipe, self.out, self.seed = fabric, study, recipe, out, seed
         self.progress, self.on_epoch = progress, on_epoch
         self.lines: list[dict[str, Any]] = []
-        common = {
-            "batch_size": recipe.batch_size,
-            "size_px": recipe.input_size_px,
-            "target": recipe.heatmap,
-            "device": fabric.device,
-            "threads": threads,
-        }
-        self.train_loader = DeviceLoader(
-            study,
-            study.split.indices("train"),
-            augmentation=recipe.augmentation,
-            shuffle=True,
-            seed=seed,
-            **common,
+        self.train_loader = self._loader("train", threads, augmentation=recipe.augmentation, shuffle=True, seed=seed)
+        self.validation_loader = self._loader("validation", threads)
+
+    def _loader(self, side: str, threads: int, **options: Any) -> DeviceLoader | EgdLoader:
+        """A loader of one side of the split, with the heatmaps that the recipe asks for."""
+        cases = self.study.split.indices(side)
+        place = {"size_px": self.recipe.input_size_px, "device": self.fabric.device, "threads": threads}
+        loader = DeviceLoader(
+            self.study, cases, batch_size=self.recipe.batch_size, target=self.recipe.heatmap, **place, **options
         )
-        self.validation_loader = DeviceLoader(study, study.split.indices("validation"), **common)
+        return EgdLoader(loader, self.study, cases, **place) if self.recipe.heatmap_target == "egd" else loader
 
     def carry_out(self, model: nn.Module, state: dict[str, Any] | None) -> None:
         at = _Progress()
@@ -233,6 +229,9 @@ def _require_answers(study: Study, recipe: Recipe) -> None:
     """Refuse what cannot work before a folder is made."""
     for side in ("train", "validation"):
         study.split.indices(side)
+    fit = study.manifest["fit"]
+    if recipe.heatmap_target == "egd" and fit != "stretch":
+        raise StudyError(f"{study.path}: heatmap_target egd needs films fitted by stretch, these are by {fit}")
     train = study.split.indices("train")
     if any(stage.classification_weight > 0 for stage in recipe.stages):
         if len(study.class_names) < 2:

@@ -57,6 +57,8 @@ def test_overrides(tmp_path):
         ("stages.heatmap_loss_weights=[inf]", r"heatmap_loss_weights must be empty, or 1 numbers above 0"),
         ("stages.heatmap_loss_weights=1", r"heatmap_loss_weights must be a list, got 1"),
         ("stages.classification_loss=focal", "classification_loss must be one of cross-entropy, bce-one-hot, got"),
+        ("heatmap_target=mask", "recipe joint: heatmap_target must be one of gaze, egd, got 'mask'"),
+        ("heatmap_target=egd", r"augmentation\.rotation_deg must be 0 \(false\) with heatmap_target egd, got 10"),
         ("stages.optimizer=sgd", r"stages\[0\]\.optimizer must be one of adamw, adam, got 'sgd'"),
         ("stages.weight_decay=-1", r"stages\[0\]\.weight_decay must be not negative, got -1"),
         ("stages.schedule=step", "schedule must be one of cosine, constant, egd, got 'step'"),
@@ -97,8 +99,10 @@ def test_errors_of_the_baseline_s_schedule(override, message):
         load_recipe("joint", [*BASELINE, override])
 
 
-# The optimiser of the EGD-CXR baseline's published U-Net run.
+# The training of the EGD-CXR baseline's published U-Net run.
 BASELINE = (
+    "heatmap_target=egd",
+    "augmentation={rotation_deg=0, zoom=0, shift_frac=0, shear_deg=0, gain=0, bias=0, gamma=0, noise=0}",
     "batch_size=32",
     "stages.epochs=35",
     "stages.classification_weight=0.41731",
@@ -120,6 +124,7 @@ def test_the_baseline_s_training_can_be_said(tmp_path):
     recipe = load_recipe("joint", BASELINE)
     stage = recipe.stages[0]
     assert (stage.optimizer, stage.schedule, stage.half_cycle_epochs, stage.clip_value) == ("adam", "egd", 2, 0.1)
+    assert recipe.heatmap_target == "egd" and recipe.batch_size == 32
     assert stage.classification_loss == "bce-one-hot" and stage.weight_decay == 0.0
     assert stage.classification_weight + stage.heatmap_weight == pytest.approx(1.0)
     (tmp_path / "resolved.toml").write_text(recipe.to_toml())
