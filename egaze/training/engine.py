@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch.optim import Optimizer
 
 from egaze.loading import Batch, DeviceLoader
 from egaze.models import DualHeadOutput
+from egaze.training.alignment import watch
 from egaze.training.egd_loader import EgdLoader
 from egaze.training.losses import training_losses
 from egaze.training.recipe import Stage
@@ -38,19 +40,22 @@ def train_one_epoch(
     model.train()
     sums: dict[str, torch.Tensor] = {}
     steps = len(loader)
-    for step, batch in enumerate(loader):
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(step / steps)
-        terms = stage_losses(model(batch.image), batch, stage)
-        terms["loss"] = weighted(terms, stage)
-        optimizer.zero_grad(set_to_none=True)
-        fabric.backward(terms["loss"])
-        clip_gradients(fabric, model, optimizer, stage)
-        optimizer.step()
-        for name, term in terms.items():
-            sums[name] = sums.get(name, torch.zeros((), device=term.device)) + term.detach()
-        if progress:
-            progress(step + 1, steps)
+    with watch(model) if stage.alignment_weight > 0 else nullcontext() as alignment:
+        for step, batch in enumerate(loader):
+            for group in optimizer.param_groups:
+                group["lr"] = rate_at(step / steps)
+            terms = stage_losses(model(batch.image), batch, stage)
+            if alignment:
+                terms["alignment"] = alignment.loss(batch)
+            terms["loss"] = weighted(terms, stage)
+            optimizer.zero_grad(set_to_none=True)
+            fabric.backward(terms["loss"])
+            clip_gradients(fabric, model, optimizer, stage)
+            optimizer.step()
+            for name, term in terms.items():
+                sums[name] = sums.get(name, torch.zeros((), device=term.device)) + term.detach()
+            if progress:
+                progress(step + 1, steps)
     return {name: float(total) / steps for name, total in sums.items()}
 
 
@@ -78,6 +83,8 @@ def weighted(terms: dict[str, torch.Tensor], stage: Stage) -> torch.Tensor:
     loss = stage.classification_weight * terms["classification"]
     if "heatmap" in terms:
         loss = loss + stage.heatmap_weight * terms["heatmap"]
+    if "alignment" in terms:
+        loss = loss + stage.alignment_weight * terms["alignment"]
     return loss
 
 

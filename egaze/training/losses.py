@@ -41,32 +41,33 @@ def training_losses(
     has_label, has_gaze = batch.has_label, batch.has_gaze
     # Masked before the loss as well as after: a gradient of 0 times NaN would be NaN. Shapes stay fixed, so that
     # nothing waits for the device to count samples.
-    logits = _or_zero(_at_least_float32(output.class_logits), has_label)
-    per_sample = CLASSIFICATION_LOSS_FUNCTIONS[classification_loss](logits, _or_zero(batch.label, has_label))
-    terms = {"classification": _mean_where(has_label, per_sample)}
+    logits = or_zero(at_least_float32(output.class_logits), has_label)
+    per_sample = CLASSIFICATION_LOSS_FUNCTIONS[classification_loss](logits, or_zero(batch.label, has_label))
+    terms = {"classification": mean_where(has_label, per_sample)}
     if heatmap_losses:
-        maps = _or_zero(_at_least_float32(output.heatmap_logits), has_gaze)
-        target = _or_zero(batch.heatmap, has_gaze)
+        maps = or_zero(at_least_float32(output.heatmap_logits), has_gaze)
+        target = or_zero(batch.heatmap, has_gaze)
         weights = heatmap_loss_weights or [1.0] * len(heatmap_losses)
-        parts = {name: _mean_where(has_gaze, HEATMAP_LOSS_FUNCTIONS[name](maps, target)) for name in heatmap_losses}
+        parts = {name: mean_where(has_gaze, HEATMAP_LOSS_FUNCTIONS[name](maps, target)) for name in heatmap_losses}
         terms["heatmap"] = sum(weight * parts[name] for name, weight in zip(heatmap_losses, weights, strict=True))
         if len(parts) > 1:
             terms.update({f"heatmap_{name}": part for name, part in parts.items()})
     return terms
 
 
-def _at_least_float32(logits: Tensor) -> Tensor:
+def at_least_float32(logits: Tensor) -> Tensor:
+    """What half precision gave, widened."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def _or_zero(values: Tensor, mask: Tensor) -> Tensor:
+def or_zero(values: Tensor, mask: Tensor) -> Tensor:
     """(N, ...) with zeros in place of the samples that the mask leaves out."""
     return torch.where(mask.view(-1, *[1] * (values.ndim - 1)), values, 0)
 
 
-def _mean_where(mask: Tensor, per_sample: Tensor) -> Tensor:
+def mean_where(mask: Tensor, per_sample: Tensor) -> Tensor:
     """The mean of (N,) over the mask; 0 where it is empty."""
-    return _or_zero(per_sample, mask).sum() / mask.sum().clamp(min=1)
+    return or_zero(per_sample, mask).sum() / mask.sum().clamp(min=1)
 
 
 def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
@@ -103,8 +104,12 @@ def kl(logits: Tensor, target: Tensor) -> Tensor:
 
 def cc(logits: Tensor, target: Tensor) -> Tensor:
     """1 - Pearson's correlation of sigmoid(logits) and the target, in [0, 2]."""
-    prediction = logits.sigmoid().flatten(1)
-    truth = target.flatten(1)
+    return one_minus_correlation(logits.sigmoid(), target)
+
+
+def one_minus_correlation(prediction: Tensor, target: Tensor) -> Tensor:
+    """1 - Pearson's correlation over the pixels, in [0, 2], 1 where either is flat; (N, 1, H, W) twice to (N,)."""
+    prediction, truth = prediction.flatten(1), target.flatten(1)
     prediction = prediction - prediction.mean(dim=1, keepdim=True)
     truth = truth - truth.mean(dim=1, keepdim=True)
     norm = (prediction.square().sum(dim=1) * truth.square().sum(dim=1) + _EPS).sqrt()

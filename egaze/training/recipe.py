@@ -49,6 +49,8 @@ class Stage:
         epochs: at most this many.
         parts: what is trained, among encoder, decoder, classifier.
         classification_weight, heatmap_weight: of the two losses.
+        alignment_weight: of 1 - the correlation of the label's Grad-CAM and the gaze heatmap, over the samples with
+            both; of training alone, so that validation's loss is without it.
         classification_loss: "cross-entropy", or "bce-one-hot" as the EGD-CXR baseline's code.
         heatmap_losses: the terms of the heatmap loss, which are added, each at most once.
         heatmap_loss_weights: of these terms, one each; all 1 when empty.
@@ -70,6 +72,7 @@ class Stage:
     parts: tuple[str, ...] = PARTS
     classification_weight: float = 1.0
     heatmap_weight: float = 1.0
+    alignment_weight: float = 0.0
     classification_loss: str = "cross-entropy"
     heatmap_losses: tuple[str, ...] = ("bce",)
     heatmap_loss_weights: tuple[float, ...] = ()
@@ -283,6 +286,10 @@ def _check_stage(stage: Stage, where: str, heatmap_head: bool, require: Any) -> 
     )
     weights = stage.classification_weight, stage.heatmap_weight
     require(min(weights) >= 0 < sum(weights), f"{where} loss weights", "not negative and not all 0", weights)
+    alignment_weight = stage.alignment_weight
+    require(0 <= alignment_weight < math.inf, f"{where}.alignment_weight", "not negative", alignment_weight)
+    aimless = stage.classification_weight == 0 < alignment_weight
+    require(not aimless, f"{where}.alignment_weight", "0 where classification_weight is 0", alignment_weight)
     if stage.heatmap_weight > 0:
         require(heatmap_head, f"{where}.heatmap_weight", "0 for a model without a heatmap head", stage.heatmap_weight)
         require(len(stage.heatmap_losses) >= 1, f"{where}.heatmap_losses", "at least one loss", [])

@@ -59,6 +59,7 @@ def test_overrides(tmp_path):
         ("stages.classification_loss=focal", "classification_loss must be one of cross-entropy, bce-one-hot, got"),
         ("heatmap_target=mask", "recipe joint: heatmap_target must be one of gaze, egd, got 'mask'"),
         ("heatmap_target=egd", r"augmentation\.rotation_deg must be 0 \(false\) with heatmap_target egd, got 10"),
+        ("stages.alignment_weight=-1", "alignment_weight must be not negative, got -1"),
         ("stages.optimizer=sgd", r"stages\[0\]\.optimizer must be one of adamw, adam, got 'sgd'"),
         ("stages.weight_decay=-1", r"stages\[0\]\.weight_decay must be not negative, got -1"),
         ("stages.schedule=step", "schedule must be one of cosine, constant, egd, got 'step'"),
@@ -118,6 +119,11 @@ BASELINE = (
     "stages.clip_value=0.1",
     "stages.patience=0",
 )
+
+
+def test_alignment_needs_a_classifier():
+    with pytest.raises(RecipeError, match=r"stages\[0\]\.alignment_weight must be 0 where classification_weight is 0"):
+        load_recipe("joint", ["stages.alignment_weight=1", "stages.classification_weight=0"])
 
 
 def test_the_baseline_s_training_can_be_said(tmp_path):
