@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim import Optimizer
 
-from egaze.loading import DeviceLoader
+from egaze.loading import Batch, DeviceLoader
+from egaze.models import DualHeadOutput
+from egaze.training.alignment import watch
+from egaze.training.egd_loader import EgdLoader
 from egaze.training.losses import training_losses
 from egaze.training.recipe import Stage
 
@@ -23,7 +27,7 @@ def train_one_epoch(
     fabric: Fabric,
     model: nn.Module,
     optimizer: Optimizer,
-    loader: DeviceLoader,
+    loader: DeviceLoader | EgdLoader,
     stage: Stage,
     rate_at: Callable[[float], float],
     progress: Progress | None = None,
@@ -34,23 +38,44 @@ def train_one_epoch(
     gathered on the device: nothing waits for it inside the loop.
     """
     model.train()
-    heatmap_losses = stage.heatmap_losses if stage.heatmap_weight > 0 else ()
     sums: dict[str, torch.Tensor] = {}
     steps = len(loader)
-    for step, batch in enumerate(loader):
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(step / steps)
-        terms = training_losses(model(batch.image), batch, heatmap_losses=heatmap_losses)
-        terms["loss"] = weighted(terms, stage)
-        optimizer.zero_grad(set_to_none=True)
-        fabric.backward(terms["loss"])
-        fabric.clip_gradients(model, optimizer, max_norm=stage.clip_norm, error_if_nonfinite=False)
-        optimizer.step()
-        for name, term in terms.items():
-            sums[name] = sums.get(name, torch.zeros((), device=term.device)) + term.detach()
-        if progress:
-            progress(step + 1, steps)
+    with watch(model) if stage.alignment_weight > 0 else nullcontext() as alignment:
+        for step, batch in enumerate(loader):
+            for group in optimizer.param_groups:
+                group["lr"] = rate_at(step / steps)
+            terms = stage_losses(model(batch.image), batch, stage)
+            if alignment:
+                terms["alignment"] = alignment.loss(batch)
+            terms["loss"] = weighted(terms, stage)
+            optimizer.zero_grad(set_to_none=True)
+            fabric.backward(terms["loss"])
+            clip_gradients(fabric, model, optimizer, stage)
+            optimizer.step()
+            for name, term in terms.items():
+                sums[name] = sums.get(name, torch.zeros((), device=term.device)) + term.detach()
+            if progress:
+                progress(step + 1, steps)
     return {name: float(total) / steps for name, total in sums.items()}
+
+
+def clip_gradients(fabric: Fabric, model: nn.Module, optimizer: Optimizer, stage: Stage) -> None:
+    """Make the gradients as small as the stage wants them."""
+    if stage.clip_norm > 0:
+        fabric.clip_gradients(model, optimizer, max_norm=stage.clip_norm, error_if_nonfinite=False)
+    elif stage.clip_value > 0:
+        fabric.clip_gradients(model, optimizer, clip_val=stage.clip_value)
+
+
+def stage_losses(output: DualHeadOutput, batch: Batch, stage: Stage) -> dict[str, torch.Tensor]:
+    """The terms that the stage asks for."""
+    return training_losses(
+        output,
+        batch,
+        heatmap_losses=stage.heatmap_losses if stage.heatmap_weight > 0 else (),
+        heatmap_loss_weights=stage.heatmap_loss_weights,
+        classification_loss=stage.classification_loss,
+    )
 
 
 def weighted(terms: dict[str, torch.Tensor], stage: Stage) -> torch.Tensor:
@@ -58,6 +83,8 @@ def weighted(terms: dict[str, torch.Tensor], stage: Stage) -> torch.Tensor:
     loss = stage.classification_weight * terms["classification"]
     if "heatmap" in terms:
         loss = loss + stage.heatmap_weight * terms["heatmap"]
+    if "alignment" in terms:
+        loss = loss + stage.alignment_weight * terms["alignment"]
     return loss
 
 
@@ -80,21 +107,25 @@ class Predictions:
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, loader: DeviceLoader, stage: Stage, *, keep_heatmaps: bool, progress: Progress | None = None
+    model: nn.Module,
+    loader: DeviceLoader | EgdLoader,
+    stage: Stage,
+    *,
+    keep_heatmaps: bool,
+    progress: Progress | None = None,
 ) -> Predictions:
     """Run the model over a loader, in evaluation mode."""
     model.eval()
-    heatmap_losses = stage.heatmap_losses if stage.heatmap_weight > 0 else ()
     cases, probabilities, heatmaps = [], [], []
     sums: dict[str, float] = {}
     for step, batch in enumerate(loader):
         output = model(batch.image)
-        terms = training_losses(output, batch, heatmap_losses=heatmap_losses)
-        # Weighted by what each term is a mean over, so that the batches' sizes do not matter.
-        weights = {"classification": int(batch.has_label.sum()), "heatmap": int(batch.has_gaze.sum())}
-        for name, term in terms.items():
-            sums[name] = sums.get(name, 0.0) + float(term) * weights[name]
-            sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + weights[name]
+        labelled, gazed = int(batch.has_label.sum()), int(batch.has_gaze.sum())
+        for name, term in stage_losses(output, batch, stage).items():
+            # Weighted by what each term is a mean over, so that the batches' sizes do not matter.
+            count = labelled if name == "classification" else gazed
+            sums[name] = sums.get(name, 0.0) + float(term) * count
+            sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + count
         cases.append(batch.case_index.cpu().numpy())
         probabilities.append(output.class_logits.float().softmax(dim=1).cpu().numpy())
         if keep_heatmaps:

@@ -14,23 +14,71 @@ from egaze.models import DualHeadOutput
 _EPS = 1e-6
 
 
-def training_losses(output: DualHeadOutput, batch: Batch, *, heatmap_losses: Sequence[str]) -> dict[str, Tensor]:
+def training_losses(
+    output: DualHeadOutput,
+    batch: Batch,
+    *,
+    heatmap_losses: Sequence[str],
+    heatmap_loss_weights: Sequence[float] = (),
+    classification_loss: str = "cross-entropy",
+) -> dict[str, Tensor]:
     """The terms of the loss by name, each a scalar; zero where no sample of the batch has an answer.
 
-    "classification" is the cross-entropy over samples with a label; "heatmap" the sum of the named heatmap losses
-    over samples with gaze. No value depends on what a sample without gaze or label holds in its place.
+    "classification" is the mean over the samples with a label; "heatmap" the weighted sum of the named heatmap losses,
+    each a mean over the samples with gaze. Where there are several, each is there too, unweighted, as "heatmap_kl".
+    A sample without gaze or label changes no value and no gradient, whatever it holds, NaN included.
+
+    Args:
+        output: of the model.
+        batch: what the model was given.
+        heatmap_losses: keys of `HEATMAP_LOSS_FUNCTIONS`; none leaves the heatmap out.
+        heatmap_loss_weights: one for each of them; all 1 when empty.
+        classification_loss: a key of `CLASSIFICATION_LOSS_FUNCTIONS`.
+
+    Raises:
+        ValueError: another number of weights than of losses.
     """
-    logits = output.class_logits.float()
-    # An ignored label keeps the shapes fixed, so that nothing waits for the device to count samples.
-    labels = torch.where(batch.has_label, batch.label, -100)
-    entropy = functional.cross_entropy(logits, labels, ignore_index=-100, reduction="sum")
-    terms = {"classification": entropy / batch.has_label.sum().clamp(min=1)}
+    has_label, has_gaze = batch.has_label, batch.has_gaze
+    # Masked before the loss as well as after: a gradient of 0 times NaN would be NaN. Shapes stay fixed, so that
+    # nothing waits for the device to count samples.
+    logits = or_zero(at_least_float32(output.class_logits), has_label)
+    per_sample = CLASSIFICATION_LOSS_FUNCTIONS[classification_loss](logits, or_zero(batch.label, has_label))
+    terms = {"classification": mean_where(has_label, per_sample)}
     if heatmap_losses:
-        maps = output.heatmap_logits.float()
-        per_sample = sum(HEATMAP_LOSS_FUNCTIONS[name](maps, batch.heatmap) for name in heatmap_losses)
-        masked = torch.where(batch.has_gaze, per_sample, 0.0)
-        terms["heatmap"] = masked.sum() / batch.has_gaze.sum().clamp(min=1)
+        maps = or_zero(at_least_float32(output.heatmap_logits), has_gaze)
+        target = or_zero(batch.heatmap, has_gaze)
+        weights = heatmap_loss_weights or [1.0] * len(heatmap_losses)
+        parts = {name: mean_where(has_gaze, HEATMAP_LOSS_FUNCTIONS[name](maps, target)) for name in heatmap_losses}
+        terms["heatmap"] = sum(weight * parts[name] for name, weight in zip(heatmap_losses, weights, strict=True))
+        if len(parts) > 1:
+            terms.update({f"heatmap_{name}": part for name, part in parts.items()})
     return terms
+
+
+def at_least_float32(logits: Tensor) -> Tensor:
+    """What half precision gave, widened."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def or_zero(values: Tensor, mask: Tensor) -> Tensor:
+    """(N, ...) with zeros in place of the samples that the mask leaves out."""
+    return torch.where(mask.view(-1, *[1] * (values.ndim - 1)), values, 0)
+
+
+def mean_where(mask: Tensor, per_sample: Tensor) -> Tensor:
+    """The mean of (N,) over the mask; 0 where it is empty."""
+    return or_zero(per_sample, mask).sum() / mask.sum().clamp(min=1)
+
+
+def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy in nats of softmax(logits) and the label; (N, C) and (N,) int64 to (N,)."""
+    return functional.cross_entropy(logits, label, reduction="none")
+
+
+def bce_one_hot(logits: Tensor, label: Tensor) -> Tensor:
+    """Binary cross-entropy of sigmoid(logits) and the one-hot label, mean over the classes: the EGD-CXR baseline's."""
+    one_hot = label.unsqueeze(1) == torch.arange(logits.shape[1], device=label.device)
+    return functional.binary_cross_entropy_with_logits(logits, one_hot.to(logits.dtype), reduction="none").mean(dim=1)
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:
@@ -56,12 +104,18 @@ def kl(logits: Tensor, target: Tensor) -> Tensor:
 
 def cc(logits: Tensor, target: Tensor) -> Tensor:
     """1 - Pearson's correlation of sigmoid(logits) and the target, in [0, 2]."""
-    prediction = logits.sigmoid().flatten(1)
-    truth = target.flatten(1)
+    return one_minus_correlation(logits.sigmoid(), target)
+
+
+def one_minus_correlation(prediction: Tensor, target: Tensor) -> Tensor:
+    """1 - Pearson's correlation over the pixels, in [0, 2], 1 where either is flat; (N, 1, H, W) twice to (N,)."""
+    prediction, truth = prediction.flatten(1), target.flatten(1)
     prediction = prediction - prediction.mean(dim=1, keepdim=True)
     truth = truth - truth.mean(dim=1, keepdim=True)
     norm = (prediction.square().sum(dim=1) * truth.square().sum(dim=1) + _EPS).sqrt()
     return 1.0 - (prediction * truth).sum(dim=1) / norm
 
 
-HEATMAP_LOSS_FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"bce": bce, "dice": dice, "kl": kl, "cc": cc}
+LossFunctions = dict[str, Callable[[Tensor, Tensor], Tensor]]
+CLASSIFICATION_LOSS_FUNCTIONS: LossFunctions = {"cross-entropy": cross_entropy, "bce-one-hot": bce_one_hot}
+HEATMAP_LOSS_FUNCTIONS: LossFunctions = {"bce": bce, "dice": dice, "kl": kl, "cc": cc}

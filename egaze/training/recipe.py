@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -19,7 +20,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+CLASSIFICATION_LOSSES = ("cross-entropy", "bce-one-hot")
 HEATMAP_LOSSES = ("bce", "dice", "kl", "cc")
+OPTIMIZERS = ("adamw", "adam")
+HEATMAP_TARGETS = ("gaze", "egd")
+SCHEDULES = ("cosine", "constant", "egd")
 PARTS = ("encoder", "decoder", "classifier")
 MONITORS = ("macro_auc", "loss")
 
@@ -44,10 +49,20 @@ class Stage:
         epochs: at most this many.
         parts: what is trained, among encoder, decoder, classifier.
         classification_weight, heatmap_weight: of the two losses.
-        heatmap_losses: the terms of the heatmap loss, which are added.
-        learning_rate, weight_decay: of AdamW.
-        warmup_epochs: the rate rises in a line over these, then falls on a cosine to 1 % of itself.
-        clip_norm: gradients are scaled to at most this norm.
+        alignment_weight: of 1 - the correlation of the label's Grad-CAM and the gaze heatmap, over the samples with
+            both; of training alone, so that validation's loss is without it.
+        classification_loss: "cross-entropy", or "bce-one-hot" as the EGD-CXR baseline's code.
+        heatmap_losses: the terms of the heatmap loss, which are added, each at most once.
+        heatmap_loss_weights: of these terms, one each; all 1 when empty.
+        optimizer: "adamw", or "adam", whose weight decay is part of the gradient.
+        learning_rate, weight_decay: of the optimiser; biases and norms do not decay.
+        schedule: what follows the warm-up: "cosine" falls to 1 % of the rate, "constant" stays. "egd" is the EGD-CXR
+            baseline's, without warm-up: in epoch e = 0, 1, ... the rate is lr * (lr + (1 - lr) * t / 2^c), where t
+            rises in a line from 0 to 1 and falls back in each cycle c = 0, 1, ..., so it begins at lr squared.
+        warmup_epochs: the rate rises in a line over these.
+        half_cycle_epochs: of schedule "egd", from a cycle's least rate to its peak; 0 with any other.
+        clip_norm: gradients are scaled to at most this norm; 0 leaves them.
+        clip_value: each gradient is cut to at most this size; 0 leaves them. Not both.
         patience: stop after this many epochs without a better validation; 0 never stops early.
         monitor: what validation chooses by: "macro_auc" (by "loss" where it is not defined) or "loss".
     """
@@ -57,11 +72,18 @@ class Stage:
     parts: tuple[str, ...] = PARTS
     classification_weight: float = 1.0
     heatmap_weight: float = 1.0
+    alignment_weight: float = 0.0
+    classification_loss: str = "cross-entropy"
     heatmap_losses: tuple[str, ...] = ("bce",)
+    heatmap_loss_weights: tuple[float, ...] = ()
+    optimizer: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
+    schedule: str = "cosine"
     warmup_epochs: int = 2
+    half_cycle_epochs: int = 0
     clip_norm: float = 1.0
+    clip_value: float = 0.0
     patience: int = 15
     monitor: str = "macro_auc"
 
@@ -75,6 +97,8 @@ class Recipe:
         description: one line.
         input_size_px: side of the model's input, a multiple of 32.
         batch_size: films a step.
+        heatmap_target: what the heatmap head learns: "gaze", as `heatmap` says, or "egd", the picture that the EGD-CXR
+            baseline's code makes of whole films stretched to the input, for views that leave films where they are.
         model, heatmap, augmentation: see their types.
         stages: at least one.
     """
@@ -83,6 +107,7 @@ class Recipe:
     description: str = ""
     input_size_px: int = 224
     batch_size: int = 16
+    heatmap_target: str = "gaze"
     model: ModelSettings = field(default_factory=ModelSettings)
     heatmap: HeatmapTarget = field(default_factory=HeatmapTarget)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -205,10 +230,16 @@ def _check(recipe: Recipe, where: str) -> None:
     size_px = recipe.input_size_px
     require(32 <= size_px <= 4096 and size_px % 32 == 0, "input_size_px", "a multiple of 32 up to 4096", size_px)
     require(1 <= recipe.batch_size <= 4096, "batch_size", "1 to 4096", recipe.batch_size)
+    target = recipe.heatmap_target
+    require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
     heatmap = recipe.heatmap
     require(heatmap.weight in ("duration", "count"), "heatmap.weight", "duration or count", heatmap.weight)
     require(0 < heatmap.sigma_frac <= 1, "heatmap.sigma_frac", "in (0, 1]", heatmap.sigma_frac)
     _check_augmentation(recipe.augmentation, require)
+    if target == "egd":
+        for name in ("rotation_deg", "zoom", "shift_frac", "shear_deg", "mirror"):
+            value = getattr(recipe.augmentation, name)
+            require(not value, f"augmentation.{name}", "0 (false) with heatmap_target egd", value)
     require(len(recipe.stages) >= 1, "stages", "at least one", [])
     for index, stage in enumerate(recipe.stages):
         _check_stage(stage, f"stages[{index}]", recipe.model.heatmap_head, require)
@@ -239,14 +270,53 @@ def _check_stage(stage: Stage, where: str, heatmap_head: bool, require: Any) -> 
     require(len(stage.parts) >= 1, f"{where}.parts", "at least one part", [])
     for loss in stage.heatmap_losses:
         require(loss in HEATMAP_LOSSES, f"{where}.heatmap_losses", f"among {', '.join(HEATMAP_LOSSES)}", loss)
+    losses, term_weights = stage.heatmap_losses, stage.heatmap_loss_weights
+    require(len(set(losses)) == len(losses), f"{where}.heatmap_losses", "without repetition", list(losses))
+    require(
+        len(term_weights) in (0, len(losses)) and all(0 < weight < math.inf for weight in term_weights),
+        f"{where}.heatmap_loss_weights",
+        f"empty, or {len(losses)} numbers above 0",
+        list(term_weights),
+    )
+    require(
+        stage.classification_loss in CLASSIFICATION_LOSSES,
+        f"{where}.classification_loss",
+        f"one of {', '.join(CLASSIFICATION_LOSSES)}",
+        stage.classification_loss,
+    )
     weights = stage.classification_weight, stage.heatmap_weight
     require(min(weights) >= 0 < sum(weights), f"{where} loss weights", "not negative and not all 0", weights)
+    alignment_weight = stage.alignment_weight
+    require(0 <= alignment_weight < math.inf, f"{where}.alignment_weight", "not negative", alignment_weight)
+    aimless = stage.classification_weight == 0 < alignment_weight
+    require(not aimless, f"{where}.alignment_weight", "0 where classification_weight is 0", alignment_weight)
     if stage.heatmap_weight > 0:
         require(heatmap_head, f"{where}.heatmap_weight", "0 for a model without a heatmap head", stage.heatmap_weight)
         require(len(stage.heatmap_losses) >= 1, f"{where}.heatmap_losses", "at least one loss", [])
-    require(stage.learning_rate > 0, f"{where}.learning_rate", "above 0", stage.learning_rate)
-    require(stage.weight_decay >= 0, f"{where}.weight_decay", "not negative", stage.weight_decay)
-    require(stage.warmup_epochs >= 0, f"{where}.warmup_epochs", "not negative", stage.warmup_epochs)
-    require(stage.clip_norm > 0, f"{where}.clip_norm", "above 0", stage.clip_norm)
+    _check_optimizer(stage, where, require)
     require(stage.patience >= 0, f"{where}.patience", "not negative", stage.patience)
     require(stage.monitor in MONITORS, f"{where}.monitor", f"one of {', '.join(MONITORS)}", stage.monitor)
+
+
+def _check_optimizer(stage: Stage, where: str, require: Any) -> None:
+    require(stage.optimizer in OPTIMIZERS, f"{where}.optimizer", f"one of {', '.join(OPTIMIZERS)}", stage.optimizer)
+    require(stage.learning_rate > 0, f"{where}.learning_rate", "above 0", stage.learning_rate)
+    require(stage.weight_decay >= 0, f"{where}.weight_decay", "not negative", stage.weight_decay)
+    require(stage.schedule in SCHEDULES, f"{where}.schedule", f"one of {', '.join(SCHEDULES)}", stage.schedule)
+    warmup_epochs, half_cycle_epochs = stage.warmup_epochs, stage.half_cycle_epochs
+    require(warmup_epochs >= 0, f"{where}.warmup_epochs", "not negative", warmup_epochs)
+    if stage.schedule == "egd":
+        require(warmup_epochs == 0, f"{where}.warmup_epochs", "0 with schedule egd", warmup_epochs)
+        require(half_cycle_epochs >= 1, f"{where}.half_cycle_epochs", "at least 1 with schedule egd", half_cycle_epochs)
+        require(stage.learning_rate <= 1, f"{where}.learning_rate", "at most 1 with schedule egd", stage.learning_rate)
+    else:
+        require(
+            half_cycle_epochs == 0,
+            f"{where}.half_cycle_epochs",
+            f"0 with schedule {stage.schedule}",
+            half_cycle_epochs,
+        )
+    require(stage.clip_norm >= 0, f"{where}.clip_norm", "not negative", stage.clip_norm)
+    require(stage.clip_value >= 0, f"{where}.clip_value", "not negative", stage.clip_value)
+    both = stage.clip_norm > 0 < stage.clip_value
+    require(not both, f"{where}.clip_norm", "0 where clip_value is above 0", stage.clip_norm)

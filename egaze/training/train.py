@@ -23,9 +23,12 @@ from egaze.evaluation.classification import macro_auc
 from egaze.loading import DeviceLoader
 from egaze.study import Study
 from egaze.training import run as run_files
+from egaze.training.egd_loader import EgdLoader
 from egaze.training.engine import Predictions, predict, train_one_epoch
+from egaze.training.optimizer import make_optimizer
 from egaze.training.recipe import Recipe, Stage
 from egaze.training.run import Run, build_model, load_checkpoint, open_run, save_checkpoint
+from egaze.training.schedule import learning_rate
 
 #: Called with (what is being done, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
@@ -100,22 +103,17 @@ class _Training:
         self.fabric, self.study, self.recipe, self.out, self.seed = fabric, study, recipe, out, seed
         self.progress, self.on_epoch = progress, on_epoch
         self.lines: list[dict[str, Any]] = []
-        common = {
-            "batch_size": recipe.batch_size,
-            "size_px": recipe.input_size_px,
-            "target": recipe.heatmap,
-            "device": fabric.device,
-            "threads": threads,
-        }
-        self.train_loader = DeviceLoader(
-            study,
-            study.split.indices("train"),
-            augmentation=recipe.augmentation,
-            shuffle=True,
-            seed=seed,
-            **common,
+        self.train_loader = self._loader("train", threads, augmentation=recipe.augmentation, shuffle=True, seed=seed)
+        self.validation_loader = self._loader("validation", threads)
+
+    def _loader(self, side: str, threads: int, **options: Any) -> DeviceLoader | EgdLoader:
+        """A loader of one side of the split, with the heatmaps that the recipe asks for."""
+        cases = self.study.split.indices(side)
+        place = {"size_px": self.recipe.input_size_px, "device": self.fabric.device, "threads": threads}
+        loader = DeviceLoader(
+            self.study, cases, batch_size=self.recipe.batch_size, target=self.recipe.heatmap, **place, **options
         )
-        self.validation_loader = DeviceLoader(study, study.split.indices("validation"), **common)
+        return EgdLoader(loader, self.study, cases, **place) if self.recipe.heatmap_target == "egd" else loader
 
     def carry_out(self, model: nn.Module, state: dict[str, Any] | None) -> None:
         at = _Progress()
@@ -135,7 +133,7 @@ class _Training:
         for name, part in model.named_children():
             part.requires_grad_(name in stage.parts)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(_decay_groups(model, stage.weight_decay), lr=stage.learning_rate)
+        optimizer = make_optimizer(model, stage)
         if not trained:
             raise EgazeError(f"stage {stage.name!r} trains none of the model's parts")
         if optimizer_state is not None:
@@ -173,7 +171,7 @@ class _Training:
             optimizer,
             self.train_loader,
             stage,
-            lambda fraction: _learning_rate(stage, at.epoch + fraction),
+            lambda fraction: learning_rate(stage, at.epoch + fraction),
             self._reporter("training"),
         )
         validated = predict(
@@ -186,7 +184,7 @@ class _Training:
         line = {
             "stage": stage.name,
             "epoch": at.epoch + 1,
-            "learning_rate": _learning_rate(stage, at.epoch),
+            "learning_rate": learning_rate(stage, at.epoch),
             **{f"train_{name}": value for name, value in trained.items()},
             **{f"validation_{name}": value for name, value in validated.losses.items()},
             "validation_macro_auc": auc,
@@ -220,24 +218,6 @@ def _as_pair(best: list[float] | None) -> tuple[float, float] | None:
     return None if best is None else (best[0], best[1])
 
 
-def _learning_rate(stage: Stage, epoch: float) -> float:
-    """A line up over the warm-up, then a cosine down to 1 %."""
-    if epoch < stage.warmup_epochs:
-        return stage.learning_rate * (epoch + 0.1) / (stage.warmup_epochs + 0.1)
-    left = max(stage.epochs - stage.warmup_epochs, 1)
-    cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, (epoch - stage.warmup_epochs) / left)))
-    return stage.learning_rate * (0.01 + 0.99 * cosine)
-
-
-def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay for matrices and filters, none for biases and norms."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
 def _validation_auc(study: Study, predictions: Predictions) -> float | None:
     """Macro AUC over the classes that validation has cases of and against; None when there is none."""
     labels = study.labels[predictions.case_index]
@@ -249,6 +229,9 @@ def _require_answers(study: Study, recipe: Recipe) -> None:
     """Refuse what cannot work before a folder is made."""
     for side in ("train", "validation"):
         study.split.indices(side)
+    fit = study.manifest["fit"]
+    if recipe.heatmap_target == "egd" and fit != "stretch":
+        raise StudyError(f"{study.path}: heatmap_target egd needs films fitted by stretch, these are by {fit}")
     train = study.split.indices("train")
     if any(stage.classification_weight > 0 for stage in recipe.stages):
         if len(study.class_names) < 2:
@@ -259,7 +242,8 @@ def _require_answers(study: Study, recipe: Recipe) -> None:
         if not counts.all():
             missing = study.class_names[int(np.argmin(counts))]
             raise StudyError(f"{study.path}: class {missing!r} has no case in the train split")
-    if any(stage.heatmap_weight > 0 for stage in recipe.stages) and not study.has_gaze[train].any():
+    learns_gaze = any(stage.heatmap_weight > 0 or stage.alignment_weight > 0 for stage in recipe.stages)
+    if learns_gaze and not study.has_gaze[train].any():
         raise StudyError(
             f"{study.path}: no case of the train split has gaze, which recipe {recipe.name!r} learns from; "
             "use --recipe encoder-only"

@@ -5,16 +5,16 @@ from scipy.stats import entropy, pearsonr
 
 from egaze.loading import Batch
 from egaze.models import DualHeadOutput
-from egaze.training.losses import HEATMAP_LOSS_FUNCTIONS, training_losses
+from egaze.training.losses import CLASSIFICATION_LOSS_FUNCTIONS, HEATMAP_LOSS_FUNCTIONS, training_losses
 
 
-def make(n=6, seed=0, dtype=torch.float32):
+def make(n=6, seed=0, dtype=torch.float32, side=8):
     generator = torch.Generator().manual_seed(seed)
     output = DualHeadOutput(
         torch.randn(n, 3, generator=generator, dtype=dtype, requires_grad=True),
-        torch.randn(n, 1, 8, 8, generator=generator, dtype=dtype, requires_grad=True),
+        torch.randn(n, 1, side, side, generator=generator, dtype=dtype, requires_grad=True),
     )
-    heatmap = torch.rand(n, 1, 8, 8, generator=generator, dtype=dtype)
+    heatmap = torch.rand(n, 1, side, side, generator=generator, dtype=dtype)
     label = torch.arange(n) % 3
     everything = torch.ones(n, dtype=torch.bool)
     return output, Batch(torch.zeros(n, 1, 8, 8), heatmap, everything, label, everything, torch.arange(n))
@@ -58,14 +58,103 @@ def test_what_a_masked_sample_holds_does_not_matter(name):
     torch.testing.assert_close(first["heatmap"], alone)
 
 
+def test_one_hot_bce_is_the_baseline_s_criterion():
+    output, batch = make()
+    found = training_losses(output, batch, heatmap_losses=(), classification_loss="bce-one-hot")["classification"]
+    one_hot = torch.nn.functional.one_hot(batch.label, 3).float()
+    torch.testing.assert_close(found, torch.nn.BCEWithLogitsLoss()(output.class_logits, one_hot))
+
+
+@pytest.mark.parametrize("classification_loss", CLASSIFICATION_LOSS_FUNCTIONS)
+@pytest.mark.parametrize("held", [float("nan"), float("inf"), 7.0])
+def test_a_sample_without_answers_changes_nothing_whatever_it_holds(classification_loss, held):
+    mask = torch.tensor([True, False, True, True, False, True])
+    found = []
+    for value in (0.0, held):
+        output, batch = make()
+        with torch.no_grad():
+            for tensor in (*output, batch.heatmap):
+                tensor[~mask] = value
+        label = torch.where(mask, batch.label, -1 if value == 0 else 99)
+        masked = Batch(batch.image, batch.heatmap, mask, label, mask, batch.case_index)
+        terms = training_losses(
+            output, masked, heatmap_losses=tuple(HEATMAP_LOSS_FUNCTIONS), classification_loss=classification_loss
+        )
+        (terms["classification"] + terms["heatmap"]).backward()
+        found.append([*terms.values(), output.class_logits.grad, output.heatmap_logits.grad])
+        assert all(torch.isfinite(tensor).all() for tensor in found[-1])
+        assert not output.class_logits.grad[~mask].any() and not output.heatmap_logits.grad[~mask].any()
+    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("classification_loss", CLASSIFICATION_LOSS_FUNCTIONS)
+def test_gradients_of_classification_losses(classification_loss):
+    output, batch = make(4, dtype=torch.float64)
+    function = CLASSIFICATION_LOSS_FUNCTIONS[classification_loss]
+    assert torch.autograd.gradcheck(lambda logits: function(logits, batch.label), output.class_logits)
+
+
 @pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
-def test_gradients_and_empty_maps(name):
-    output, batch = make(2, dtype=torch.float64)
+@pytest.mark.parametrize("target", ["random", "empty", "flat"])
+@pytest.mark.parametrize("side", [1, 4])
+def test_gradients_of_heatmap_losses(name, target, side):
+    output, batch = make(2, dtype=torch.float64, side=side)
+    truth = {"random": batch.heatmap, "empty": 0 * batch.heatmap, "flat": 0 * batch.heatmap + 0.5}[target]
     function = HEATMAP_LOSS_FUNCTIONS[name]
-    assert torch.autograd.gradcheck(lambda logits: function(logits, batch.heatmap), output.heatmap_logits)
-    loss = function(output.heatmap_logits, torch.zeros_like(batch.heatmap)).sum()
-    loss.backward()
-    assert torch.isfinite(loss) and torch.isfinite(output.heatmap_logits.grad).all()
+    assert torch.autograd.gradcheck(lambda logits: function(logits, truth), output.heatmap_logits)
+
+
+def test_gradients_of_the_masked_sum():
+    output, batch = make(3, dtype=torch.float64, side=3)
+    gaze, label = torch.tensor([True, False, True]), torch.tensor([False, True, True])
+    mixed = Batch(batch.image, batch.heatmap, gaze, batch.label, label, batch.case_index)
+
+    def loss(class_logits, heatmap_logits):
+        terms = training_losses(
+            DualHeadOutput(class_logits, heatmap_logits),
+            mixed,
+            heatmap_losses=tuple(HEATMAP_LOSS_FUNCTIONS),
+            heatmap_loss_weights=(1.0, 0.5, 2.0, 0.1),
+        )
+        return terms["classification"] + 3 * terms["heatmap"]
+
+    assert torch.autograd.gradcheck(loss, tuple(output))
+
+
+@pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
+@pytest.mark.parametrize("side", [1, 8])
+@pytest.mark.parametrize("logit", [-1e4, 0.0, 1e4, None])
+@pytest.mark.parametrize("target", [0.0, 1e-30, 0.5, 1.0, None])
+def test_heatmap_losses_are_finite_at_the_edges(name, side, logit, target):
+    """Constant predictions and extreme ones (1e4 and -1e4 side by side where None), empty, flat and one-hot maps."""
+    pixel = torch.arange(side * side, dtype=torch.float32).reshape(1, 1, side, side)
+    logits = torch.full_like(pixel, logit) if logit is not None else torch.where(pixel % 2 == 0, 1e4, -1e4)
+    truth = torch.full_like(pixel, target) if target is not None else (pixel == 0).float()
+    logits.requires_grad_()
+    loss = HEATMAP_LOSS_FUNCTIONS[name](logits, truth)
+    loss.sum().backward()
+    assert loss.shape == (1,) and torch.isfinite(loss).all() and torch.isfinite(logits.grad).all()
+    assert loss > -1e-6
+
+
+@pytest.mark.parametrize("name", CLASSIFICATION_LOSS_FUNCTIONS)
+def test_classification_losses_are_finite_at_the_edges(name):
+    logits = torch.tensor([[1e4, -1e4, -1e4], [-1e4, 1e4, 1e4], [5.0, 5.0, 5.0]], requires_grad=True)
+    loss = CLASSIFICATION_LOSS_FUNCTIONS[name](logits, torch.tensor([0, 0, 2]))
+    loss.sum().backward()
+    assert torch.isfinite(loss).all() and torch.isfinite(logits.grad).all()
+    assert loss[0] == 0 and loss[1] > 1e4 - 1
+
+
+@pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
+def test_a_perfect_map_has_the_least_loss(name):
+    _, batch = make(2, dtype=torch.float64)
+    # KL reads logits as the logarithm of a density, the others as those of probabilities.
+    perfect = batch.heatmap.log() if name == "kl" else batch.heatmap.logit()
+    best = HEATMAP_LOSS_FUNCTIONS[name](perfect, batch.heatmap)
+    assert (best < HEATMAP_LOSS_FUNCTIONS[name](perfect.flip(-1), batch.heatmap)).all()
+    if name != "bce":
+        assert best.abs().max() < 1e-6
 
 
 def test_a_batch_without_answers_has_zero_loss():
@@ -80,6 +169,13 @@ def test_a_batch_without_answers_has_zero_loss():
 
 def test_named_losses_add_up():
     output, batch = make()
-    together = training_losses(output, batch, heatmap_losses=("bce", "cc"))["heatmap"]
-    apart = sum(training_losses(output, batch, heatmap_losses=(name,))["heatmap"] for name in ("bce", "cc"))
-    torch.testing.assert_close(together, apart)
+    both = training_losses(output, batch, heatmap_losses=("bce", "cc"))
+    apart = {name: training_losses(output, batch, heatmap_losses=(name,))["heatmap"].detach() for name in ("bce", "cc")}
+    torch.testing.assert_close(both["heatmap"].detach(), apart["bce"] + apart["cc"])
+    weighted = training_losses(output, batch, heatmap_losses=("bce", "cc"), heatmap_loss_weights=(0.25, 3.0))
+    torch.testing.assert_close(weighted["heatmap"].detach(), 0.25 * apart["bce"] + 3.0 * apart["cc"])
+    # Each is logged too, unweighted.
+    assert weighted.keys() == {"classification", "heatmap", "heatmap_bce", "heatmap_cc"}
+    assert all(torch.equal(weighted[f"heatmap_{name}"].detach(), apart[name]) for name in apart)
+    with pytest.raises(ValueError):
+        training_losses(output, batch, heatmap_losses=("bce", "cc"), heatmap_loss_weights=(1.0,))

@@ -51,6 +51,23 @@ def test_overrides(tmp_path):
         ("stages.learning_rate=0", "learning_rate must be above 0"),
         ("stages.learning_rate=nan", "learning_rate must be above 0, got nan"),
         ('stages.heatmap_losses=["mse"]', "heatmap_losses must be among bce, dice, kl, cc, got 'mse'"),
+        ('stages.heatmap_losses=["kl", "kl"]', r"stages\[0\]\.heatmap_losses must be without repetition"),
+        ("stages.heatmap_loss_weights=[1, 2]", r"heatmap_loss_weights must be empty, or 1 numbers above 0"),
+        ("stages.heatmap_loss_weights=[0]", r"heatmap_loss_weights must be empty, or 1 numbers above 0, got \[0"),
+        ("stages.heatmap_loss_weights=[inf]", r"heatmap_loss_weights must be empty, or 1 numbers above 0"),
+        ("stages.heatmap_loss_weights=1", r"heatmap_loss_weights must be a list, got 1"),
+        ("stages.classification_loss=focal", "classification_loss must be one of cross-entropy, bce-one-hot, got"),
+        ("heatmap_target=mask", "recipe joint: heatmap_target must be one of gaze, egd, got 'mask'"),
+        ("heatmap_target=egd", r"augmentation\.rotation_deg must be 0 \(false\) with heatmap_target egd, got 10"),
+        ("stages.alignment_weight=-1", "alignment_weight must be not negative, got -1"),
+        ("stages.optimizer=sgd", r"stages\[0\]\.optimizer must be one of adamw, adam, got 'sgd'"),
+        ("stages.weight_decay=-1", r"stages\[0\]\.weight_decay must be not negative, got -1"),
+        ("stages.schedule=step", "schedule must be one of cosine, constant, egd, got 'step'"),
+        ("stages.schedule=egd", "warmup_epochs must be 0 with schedule egd, got 2"),
+        ("stages.half_cycle_epochs=2", "half_cycle_epochs must be 0 with schedule cosine, got 2"),
+        ("stages.clip_norm=-1", "clip_norm must be not negative, got -1"),
+        ("stages.clip_value=nan", "clip_value must be not negative, got nan"),
+        ("stages.clip_value=0.1", "clip_norm must be 0 where clip_value is above 0, got 1.0"),
         ('stages.parts=["head"]', "parts must be among encoder, decoder, classifier"),
         ("stages.monitor=accuracy", "monitor must be one of macro_auc, loss"),
         ("input_size_px=100", "input_size_px must be a multiple of 32"),
@@ -68,6 +85,56 @@ def test_errors_name_the_key(override, message):
     with pytest.raises(RecipeError, match=message) as caught:
         load_recipe("joint", [override])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stages.half_cycle_epochs=0", r"stages\[0\]\.half_cycle_epochs must be at least 1 with schedule egd, got 0"),
+        ("stages.learning_rate=2", r"stages\[0\]\.learning_rate must be at most 1 with schedule egd, got 2"),
+        ("stages.schedule=cosine", r"stages\[0\]\.half_cycle_epochs must be 0 with schedule cosine, got 2"),
+    ],
+)
+def test_errors_of_the_baseline_s_schedule(override, message):
+    with pytest.raises(RecipeError, match=message):
+        load_recipe("joint", [*BASELINE, override])
+
+
+# The training of the EGD-CXR baseline's published U-Net run.
+BASELINE = (
+    "heatmap_target=egd",
+    "augmentation={rotation_deg=0, zoom=0, shift_frac=0, shear_deg=0, gain=0, bias=0, gamma=0, noise=0}",
+    "batch_size=32",
+    "stages.epochs=35",
+    "stages.classification_weight=0.41731",
+    "stages.heatmap_weight=0.58269",
+    "stages.classification_loss=bce-one-hot",
+    "stages.optimizer=adam",
+    "stages.learning_rate=0.0090552",
+    "stages.weight_decay=0",
+    "stages.schedule=egd",
+    "stages.warmup_epochs=0",
+    "stages.half_cycle_epochs=2",
+    "stages.clip_norm=0",
+    "stages.clip_value=0.1",
+    "stages.patience=0",
+)
+
+
+def test_alignment_needs_a_classifier():
+    with pytest.raises(RecipeError, match=r"stages\[0\]\.alignment_weight must be 0 where classification_weight is 0"):
+        load_recipe("joint", ["stages.alignment_weight=1", "stages.classification_weight=0"])
+
+
+def test_the_baseline_s_training_can_be_said(tmp_path):
+    recipe = load_recipe("joint", BASELINE)
+    stage = recipe.stages[0]
+    assert (stage.optimizer, stage.schedule, stage.half_cycle_epochs, stage.clip_value) == ("adam", "egd", 2, 0.1)
+    assert recipe.heatmap_target == "egd" and recipe.batch_size == 32
+    assert stage.classification_loss == "bce-one-hot" and stage.weight_decay == 0.0
+    assert stage.classification_weight + stage.heatmap_weight == pytest.approx(1.0)
+    (tmp_path / "resolved.toml").write_text(recipe.to_toml())
+    assert load_recipe(tmp_path / "resolved.toml") == recipe
 
 
 def test_files(tmp_path):

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.study import open_study, split_study
 from egaze.training import load_recipe, open_run, train
-from egaze.training.train import _learning_rate
+from egaze.training.engine import clip_gradients
+from egaze.training.optimizer import make_optimizer
 
 
 def weights(run):
@@ -104,10 +106,61 @@ def test_early_stopping(study, tiny_recipe, tmp_path):
     assert len(log) < 30 and len(log) == best + 1
 
 
-def test_the_rate_warms_up_and_falls():
-    stage = replace(load_recipe("joint").stages[0], epochs=10, warmup_epochs=2, learning_rate=1.0)
-    rates = [_learning_rate(stage, epoch) for epoch in (0, 1, 2, 6, 10)]
-    assert rates[0] < 0.1 < rates[1] < rates[2] == 1.0 > rates[3] > rates[4] == pytest.approx(0.01)
+def test_a_stage_as_the_egd_baseline_trains(study, tiny_recipe, tmp_path):
+    stage = replace(
+        tiny_recipe.stages[0],
+        epochs=3,
+        classification_loss="bce-one-hot",
+        heatmap_losses=("bce", "kl"),
+        heatmap_loss_weights=(1.0, 0.1),
+        classification_weight=0.41731,
+        heatmap_weight=0.58269,
+        optimizer="adam",
+        learning_rate=0.01,
+        schedule="egd",
+        warmup_epochs=0,
+        half_cycle_epochs=1,
+        clip_norm=0.0,
+        clip_value=0.1,
+    )
+    run = train(study, replace(tiny_recipe, stages=(stage,)), tmp_path / "run", device="cpu")
+    log = run.log()
+    # f = lr, 1, lr.
+    assert [line["learning_rate"] for line in log] == pytest.approx([1e-4, 1e-2, 1e-4])
+    assert run.recipe.stages == (stage,)
+    for line in log:
+        for side in ("train", "validation"):
+            heatmap = line[f"{side}_heatmap_bce"] + 0.1 * line[f"{side}_heatmap_kl"]
+            assert line[f"{side}_heatmap"] == pytest.approx(heatmap, rel=1e-4)
+            loss = 0.41731 * line[f"{side}_classification"] + 0.58269 * heatmap
+            assert line[f"{side}_loss"] == pytest.approx(loss, rel=1e-4)
+
+
+@pytest.mark.parametrize(("clip", "expected"), [("norm", 0.5), ("value", 0.1), ("none", 5.0)])
+def test_gradients_are_clipped_as_the_stage_says(clip, expected, tiny_recipe):
+    """One step of plain descent moves each weight by its clipped gradient."""
+    limits = {"norm": (0.5, 0.0), "value": (0.0, 0.1), "none": (0.0, 0.0)}[clip]
+    stage = replace(tiny_recipe.stages[0], clip_norm=limits[0], clip_value=limits[1])
+    weight = torch.nn.Parameter(torch.zeros(2))
+    weight.grad = torch.tensor([3.0, -4.0])
+    model = torch.nn.ParameterList([weight])
+    clip_gradients(Fabric(accelerator="cpu"), model, torch.optim.SGD(model.parameters(), lr=1.0), stage)
+    size = weight.grad.abs().max() if clip == "value" else weight.grad.norm()
+    assert float(size) == pytest.approx(expected)
+    assert (weight.grad.sign() == torch.tensor([1.0, -1.0])).all()
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
+def test_the_stage_s_optimiser(name, kind, tiny_recipe):
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    model[0].bias.requires_grad_(False)
+    stage = replace(tiny_recipe.stages[0], optimizer=name, learning_rate=0.25, weight_decay=0.5)
+    optimizer = make_optimizer(model, stage)
+    assert type(optimizer) is kind
+    matrices, others = optimizer.param_groups
+    assert matrices["params"] == [model[0].weight] and matrices["weight_decay"] == 0.5 and matrices["lr"] == 0.25
+    assert [id(one) for one in others["params"]] == [id(one) for one in model[1].parameters()]
+    assert others["weight_decay"] == 0.0
 
 
 def change_split(study, tmp_path, sides):

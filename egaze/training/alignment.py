@@ -1,0 +1,74 @@
+"""Teaching the classifier to take its evidence from where the radiologist looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from egaze.loading import Batch
+from egaze.training.losses import at_least_float32, mean_where, one_minus_correlation, or_zero
+
+
+class GradCamAlignment:
+    """What the model's last forward pass computed, as Grad-CAM needs it.
+
+    Attributes:
+        features: (N, K, h, w) the encoder's coarsest feature map.
+        class_logits: (N, C), from it.
+    """
+
+    features: Tensor
+    class_logits: Tensor
+
+    def loss(self, batch: Batch) -> Tensor:
+        """1 - Pearson's correlation of the label's Grad-CAM and the gaze heatmap at the features' resolution.
+
+        A mean over the samples with both gaze and label, in [0, 2]; 0 where there is none. A Grad-CAM that is flat or
+        nowhere positive has loss 1.
+        """
+        answered = batch.has_gaze & batch.has_label
+        maps = or_zero(grad_cam(self.features, self.class_logits, or_zero(batch.label, batch.has_label)), answered)
+        gaze = functional.adaptive_avg_pool2d(or_zero(batch.heatmap, answered), maps.shape[-2:])
+        return mean_where(answered, one_minus_correlation(maps, gaze))
+
+
+@contextmanager
+def watch(model: nn.Module) -> Iterator[GradCamAlignment]:
+    """Keep what each forward pass of a `DualHeadUNet` (or of Fabric's wrapper of one) computes within the block."""
+    inner = getattr(model, "module", model)
+    seen = GradCamAlignment()
+
+    def keep_features(_module: nn.Module, _inputs: object, features: list[Tensor]) -> None:
+        # Behind an encoder that is not trained there would be nothing to differentiate by.
+        seen.features = features[-1].requires_grad_()
+
+    def keep_logits(_module: nn.Module, _inputs: object, output: tuple[Tensor, Tensor]) -> None:
+        seen.class_logits = output[0]
+
+    hooks = [inner.encoder.register_forward_hook(keep_features), inner.register_forward_hook(keep_logits)]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def grad_cam(features: Tensor, class_logits: Tensor, label: Tensor) -> Tensor:
+    """Grad-CAM of one class a film (Selvaraju et al. 2017, equations 1 and 2), differentiable itself.
+
+    Args:
+        features: (N, K, h, w).
+        class_logits: (N, C), computed from the features.
+        label: (N,) int64, the class of each film.
+
+    Returns:
+        (N, 1, h, w), at least 0; times h * w, so that its scale does not depend on the map's size.
+    """
+    score = class_logits.gather(1, label.unsqueeze(1)).sum()
+    (slope,) = torch.autograd.grad(score, features, create_graph=True)
+    weights = at_least_float32(slope).sum(dim=(2, 3), keepdim=True)
+    return (weights * at_least_float32(features)).sum(dim=1, keepdim=True).relu()

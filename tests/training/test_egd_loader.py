@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from egaze.errors import StudyError
+from egaze.imaging import read_radiograph
+from egaze.loading import Augmentation, DeviceLoader, HeatmapTarget
+from egaze.loading.egd_target import egd_target
+from egaze.sources import EgdCxr
+from egaze.training import train
+from egaze.training.egd_loader import EgdLoader
+
+SIZE_PX = 32
+STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift_frac=0.0, shear_deg=0.0)
+
+
+def make(study, cases):
+    place = {"size_px": SIZE_PX, "device": torch.device("cpu")}
+    plain = DeviceLoader(study, cases, batch_size=5, target=HeatmapTarget(), shuffle=True, seed=1, **place)
+    return plain, EgdLoader(plain, study, cases, **place)
+
+
+def test_heatmaps_are_the_baseline_s_of_the_source_s_own_gaze(twin, study):
+    cases = np.arange(3, 15)
+    plain, loader = make(study, cases)
+    of_source = {case.case_id: case for case in EgdCxr(twin.tables, twin.images).cases()}
+    loader.set_epoch(2)
+    seen = []
+    for ours, own in zip(loader, plain, strict=True):
+        assert torch.equal(ours.image, own.image) and torch.equal(ours.case_index, own.case_index)
+        assert ours.heatmap.dtype == torch.float32 and ours.heatmap.shape == own.heatmap.shape
+        for heatmap, case_index in zip(ours.heatmap[:, 0], ours.case_index.tolist(), strict=True):
+            case = of_source[study.case_ids[case_index]]
+            film_shape = read_radiograph(case.image_path).pixels.shape
+            expected = egd_target(case.fixations, film_shape, SIZE_PX)
+            torch.testing.assert_close(heatmap, torch.from_numpy(expected).float() / 255)
+            seen.append(case_index)
+    assert len(loader) == len(plain) == 3 and sorted(seen) == cases.tolist()
+
+
+def test_a_case_without_gaze_has_an_empty_map(study):
+    cases = np.arange(4)
+    offsets = study.offsets.copy()
+    offsets[2] = offsets[1]  # case 1 loses its gaze, case 2 takes it
+    _, loader = make(replace(study, offsets=offsets), cases)
+    batch = next(iter(loader))
+    assert not batch.has_gaze[batch.case_index == 1].any() and batch.has_gaze.sum() == 3
+    assert not batch.heatmap[~batch.has_gaze].any() and (batch.heatmap[batch.has_gaze] > 0.1).all()
+
+
+def test_training_towards_them(study, tiny_recipe, tmp_path):
+    stage = replace(tiny_recipe.stages[0], epochs=1)
+    recipe = replace(tiny_recipe, heatmap_target="egd", augmentation=STILL, stages=(stage,))
+    line = train(study, recipe, tmp_path / "run", device="cpu").log()[0]
+    usual = train(study, replace(recipe, heatmap_target="gaze"), tmp_path / "usual", device="cpu").log()[0]
+    assert np.isfinite(line["validation_heatmap"]) and line["train_heatmap"] != usual["train_heatmap"]
+
+
+def test_letterboxed_films_are_refused(study, tiny_recipe, tmp_path):
+    letterboxed = replace(study, manifest={**study.manifest, "fit": "letterbox"})
+    recipe = replace(tiny_recipe, heatmap_target="egd", augmentation=STILL)
+    with pytest.raises(StudyError, match="heatmap_target egd needs films fitted by stretch, these are by letterbox"):
+        train(letterboxed, recipe, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
