@@ -36,6 +36,7 @@ class ModelSettings:
     encoder: str = "tf_efficientnet_b0"
     weights: str = "none"
     heatmap_head: bool = True
+    decoder_stride: int = 4
     decoder_channels: tuple[int, ...] = (128, 64, 32)
     dropout: float = 0.2
 

@@ -90,6 +90,7 @@ def build_model(settings: ModelSettings, classes: int, *, weights: str | None = 
         classes,
         weights=settings.weights if weights is None else weights,
         heatmap_head=settings.heatmap_head,
+        decoder_stride=settings.decoder_stride,
         decoder_channels=settings.decoder_channels,
         dropout=settings.dropout,
     )

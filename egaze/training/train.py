@@ -72,7 +72,7 @@ def train(
     state = _resume_state(out, study, recipe, seed) if resume else None
     model = build_model(recipe.model, len(study.class_names), weights="none" if resume else None)
     if state is None:
-        _start_run(out, study, recipe, seed, precision)
+        _start_run(out, study, recipe, seed, precision, model.weights_sha256)
     training = _Training(fabric, study, recipe, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
     training.carry_out(model, state)
     return open_run(out)
@@ -257,13 +257,15 @@ def _fabric(device: str, precision: str) -> Fabric:
     return Fabric(accelerator=accelerator, devices=1, precision=precision)
 
 
-def _start_run(out: Path, study: Study, recipe: Recipe, seed: int, precision: str) -> None:
+def _start_run(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> None:
     require_free(out)
     write_text(out / run_files.RECIPE, recipe.to_toml())
-    write_text(out / run_files.FACTS, json.dumps(_facts(study, recipe, seed, precision), indent=2) + "\n")
+    write_text(
+        out / run_files.FACTS, json.dumps(_facts(study, recipe, seed, precision, weights_sha256), indent=2) + "\n"
+    )
 
 
-def _facts(study: Study, recipe: Recipe, seed: int, precision: str) -> dict[str, Any]:
+def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> dict[str, Any]:
     return {
         "format_version": run_files.FORMAT_VERSION,
         "study": str(study.path.resolve()),
@@ -274,6 +276,7 @@ def _facts(study: Study, recipe: Recipe, seed: int, precision: str) -> dict[str,
         "fit": study.manifest["fit"],
         "seed": seed,
         "precision": precision,
+        "encoder_weights_sha256": weights_sha256,
         "counts": study.manifest["counts"],
         "versions": {name: version(name) for name in ("egaze", "torch", "timm", "numpy")},
     }

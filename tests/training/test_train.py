@@ -9,9 +9,11 @@ from lightning_fabric import Fabric
 
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.study import open_study, split_study
+from egaze.study.layout import sha256_file
 from egaze.training import load_recipe, open_run, train
 from egaze.training.engine import clip_gradients
 from egaze.training.optimizer import make_optimizer
+from egaze.training.run import build_model
 
 
 def weights(run):
@@ -227,3 +229,20 @@ def test_a_pickle_that_runs_code_is_not_loaded(run, tmp_path):
 def test_asking_for_cuda_without_it(study, tiny_recipe, tmp_path):
     with pytest.raises(EgazeError, match="no CUDA device"):
         train(study, tiny_recipe, tmp_path / "run", device="cuda")
+
+
+def test_a_run_records_its_encoder_s_weights_and_decodes_to_full_resolution(study, tiny_recipe, tmp_path):
+    overrides = (
+        "input_size_px=64",
+        "batch_size=8",
+        "model.encoder=mobilenetv3_small_050",
+        "model.decoder_stride=1",
+        "model.decoder_channels=[8, 8, 8, 8, 8]",
+        "stages.epochs=1",
+    )
+    encoder = build_model(tiny_recipe.model, 3).encoder
+    torch.save(encoder.state_dict(), tmp_path / "weights.pt")
+    recipe = load_recipe("joint", (*overrides, f"model.weights={tmp_path / 'weights.pt'}"))
+    finished = train(study, recipe, tmp_path / "run", device="cpu", threads=2)
+    assert finished.facts["encoder_weights_sha256"] == sha256_file(tmp_path / "weights.pt")
+    assert finished.recipe.model.decoder_stride == 1 and len(finished.log()) == 1
