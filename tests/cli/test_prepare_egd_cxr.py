@@ -28,7 +28,7 @@ def test_samples_and_recalibration_are_recorded(small, tmp_path):
     expected = EgdCxr(small.tables, small.images, gaze_table="eye-gaze", recalibrate=True).hygiene
     assert facts["hygiene"] == expected and expected["sessions_without_calibration"] == 0
     for reason in ("samples dropped duplicate", "samples kept", "screen map equal", "boxes kept", "phrases kept"):
-        assert f"1-egd-cxr: {reason}: {expected[reason.replace(' ', '_')]}\n" in said
+        assert f" {expected[reason.replace(' ', '_')]:,} {reason}\n" in said
     assert "published split" not in said
 
     said, facts = prepare(small, tmp_path / "b")
