@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import atheris
@@ -30,15 +31,25 @@ with atheris.instrument_imports(include=["egaze.sources", "json"]):
     from egaze.sources import EgdCxr, Table, records
     from egaze.sources.egd_cxr.annotations import read_boxes, read_transcript
     from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Films, read_gaze
+    from egaze.sources.reflacx.annotations import read_phrases, read_regions
+    from egaze.sources.reflacx.gaze import read_fixations
+    from egaze.sources.reflacx.metadata import read_metadata
 
 import polars as pl
 
 from egaze.sources.egd_cxr.columns import GAZE, MASTER_SHEET
+from egaze.sources.reflacx.gaze import _COLUMNS as REFLACX_GAZE
+from egaze.sources.reflacx.labels import FINDINGS
+from egaze.sources.reflacx.metadata import _COLUMNS as REFLACX
 
 DICOM_ID = "facade00-00000000-11111111-22222222-33333333"
 SHEET = {"dicom_id": DICOM_ID, "path": "files/a.dcm", "patient_id": "1", "Normal": "1", "CHF": "0", "pneumonia": "0"}
 SHEET |= {"image_top_pad": "0", "image_bottom_pad": "0", "image_left_pad": "534", "image_right_pad": "534"}
 ROW = dict.fromkeys(GAZE, "1") | {"DICOM_ID": DICOM_ID, "FPOGX": "0.5", "FPOGY": "0.5", "X_ORIGINAL": "1272"}
+READING = dict.fromkeys(REFLACX, "1") | {"id": "P300R000001", "split": "train", "dicom_id": DICOM_ID}
+READING |= {"eye_tracking_data_discarded": "False", "image": "files/a.dcm"}
+LOOK = dict.fromkeys(REFLACX_GAZE, "1") | {"timestamp_end_fixation": "1.5", "x_position": "700", "y_position": "900"}
+ELLIPSE = {"xmin": "1", "ymin": "2", "xmax": "30", "ymax": "40", "certainty": "3", "Consolidation": "True"}
 
 
 def csv_of(columns, *rows) -> bytes:
@@ -54,6 +65,11 @@ WHOLE = {
     "fixations.csv": csv_of(GAZE, ROW | {"DICOM_ID": DICOM_ID[:-5]}, ROW, ROW | {"FPOGID": "2"}),
     "eye_gaze.csv": csv_of(GAZE, ROW | {"DICOM_ID": DICOM_ID[:-5]}, ROW, ROW | {"CNT": "2"}),
     "bounding_boxes.csv": b"dicom_id,bbox_name,x1,x2,y1,y2\n" + DICOM_ID.encode() + b",left lung,1,2,3,4\n",
+    "metadata_phase_3.csv": csv_of([*READING, *FINDINGS[3]], READING | dict.fromkeys(FINDINGS[3], "3")),
+    "reflacx_fixations.csv": csv_of(LOOK, LOOK, LOOK | {"timestamp_end_fixation": "2"}),
+    "anomaly_location_ellipses.csv": csv_of(ELLIPSE, ELLIPSE),
+    "chest_bounding_box.csv": b"xmin,ymin,xmax,ymax\n1,2,30,40\n",
+    "timestamps_transcription.csv": b"word,timestamp_start_word,timestamp_end_word\nclear,1,1.5\n.,1.5,1.5\n",
     "transcript.json": b'{"full_text": "a", "time_stamped_text": [{"phrase": "a", "begin_time": 0, "end_time": 1}]}',
 }
 NAMES = tuple(WHOLE)
@@ -95,6 +111,14 @@ def read(folder: Path, name: str) -> None:
         Table(folder / "cases.csv", folder / "case_fixations.csv").cases()
     elif name == "master_sheet.csv":
         EgdCxr(folder, folder).cases()
+    elif name == "metadata_phase_3.csv":
+        read_metadata(folder, folder, [3], 3, Counter())
+    elif name == "reflacx_fixations.csv":
+        read_fixations(folder / name, 2544, 3056, Counter())
+    elif name in {"anomaly_location_ellipses.csv", "chest_bounding_box.csv"}:
+        read_regions(folder, Counter())
+    elif name == "timestamps_transcription.csv":
+        read_phrases(folder, Counter())
     elif name == "bounding_boxes.csv":
         read_boxes(folder / name, [DICOM_ID], {})
     elif name == "transcript.json":
