@@ -37,7 +37,7 @@ def train_one_epoch(
     `rate_at` gives the learning rate at a fraction of the epoch, so that it moves with every step. Losses are
     gathered on the device: nothing waits for it inside the loop.
     """
-    model.train()
+    train_mode(model)
     sums: dict[str, torch.Tensor] = {}
     steps = len(loader)
     with watch(model) if stage.alignment_weight > 0 else nullcontext() as alignment:
@@ -57,6 +57,15 @@ def train_one_epoch(
             if progress:
                 progress(step + 1, steps)
     return {name: float(total) / steps for name, total in sums.items()}
+
+
+def train_mode(model: nn.Module) -> None:
+    """Training mode for what is trained; what is not stays as it is, statistics of its norms among it."""
+    model.train()
+    for module in model.modules():
+        weights = list(module.parameters())
+        if weights and not any(weight.requires_grad for weight in weights):
+            module.eval()
 
 
 def clip_gradients(fabric: Fabric, model: nn.Module, optimizer: Optimizer, stage: Stage) -> None:
