@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from egaze import DualHeadUNet, resize
-from egaze.atomic import write_text
+from egaze.atomic import write_file, write_text
 from egaze.evaluation.interval import bootstrap_interval
 from egaze.study import Study
 
@@ -123,28 +124,39 @@ def _trained_scores(
 ) -> dict[str, NDArray[np.float64]]:
     """For each way of training (seeds, judged films): each film's logit from the model that never saw its patient."""
     model = DualHeadUNet(ENCODER, len(CLASSES), weights=weights, heatmap_head=False)
+    shared = model.weights_sha256, study.digest(), settings.size_px, settings.views
     proxy = np.full(len(films), np.nan, dtype=np.float32)
     proxy[judged] = films["class3_proxy"][judged] == CLASSES[1]
-    known = torch.from_numpy(proxy), torch.from_numpy(films.select(FINDINGS).to_numpy().astype(np.float32))
-    learned: Films | None = None
-    scores = {}
-    for name, training in (("alone", settings.alone), ("with_others", settings.with_others)):
-        scores[name] = np.empty(folds.shape)
-        facts = (model.weights_sha256, settings.size_px, settings.views, asdict(training), study.digest())
-        digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
-        for (row, seed), fold in ((pair, fold) for pair in enumerate(settings.seeds) for fold in range(FOLDS)):
-            is_test = folds[row] == fold
-            path = work / "scores" / f"{name}-{digest}-seed{seed}-fold{fold}.json"
-            if not path.is_file():
-                learned = learned or Films(frozen_features(model, study, settings.size_px, settings.views), *known)
-                test, train = judged[is_test], judged[~is_test]
-                if name == "with_others":
-                    train = np.setdiff1d(np.arange(len(films)), test)
-                found = held_out_scores(model, learned, train, test, training, seed=1000 * seed + fold)
-                write_text(path, json.dumps(found.tolist()))
-                say(f"chest, {name}, seed {seed}, fold {fold}")
-            scores[name][row, is_test] = json.loads(path.read_text(encoding="utf-8"))
+    learned = Films(
+        _kept_features(model, study, settings, work / f"features-{_digest(shared)}.pt"),
+        torch.from_numpy(proxy),
+        torch.from_numpy(films.select(FINDINGS).to_numpy().astype(np.float32)),
+    )
+    ways = {"alone": settings.alone, "with_others": settings.with_others}
+    scores = {name: np.empty(folds.shape) for name in ways}
+    for (row, seed), (name, training), fold in product(enumerate(settings.seeds), ways.items(), range(FOLDS)):
+        is_test = folds[row] == fold
+        path = work / "scores" / f"{name}-{_digest((*shared, asdict(training)))}-seed{seed}-fold{fold}.json"
+        if not path.is_file():
+            test, train = judged[is_test], judged[~is_test]
+            if name == "with_others":
+                train = np.setdiff1d(np.arange(len(films)), test)
+            found = held_out_scores(model, learned, train, test, training, seed=1000 * seed + fold)
+            write_text(path, json.dumps(found.tolist()))
+            say(f"chest, {name}, seed {seed}, fold {fold}")
+        scores[name][row, is_test] = json.loads(path.read_text(encoding="utf-8"))
     return scores
+
+
+def _kept_features(model: DualHeadUNet, study: Study, settings: Settings, path: Path) -> torch.Tensor:
+    if not path.is_file():
+        features = frozen_features(model, study, settings.size_px, settings.views)
+        write_file(path, lambda partial: torch.save(features, partial))
+    return torch.load(path, weights_only=True)
+
+
+def _digest(facts: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 
 def _figures(
@@ -172,6 +184,10 @@ def _figures(
     ways = {}
     for name, of_seeds in scores.items():
         ways[name] = {what: interval(mean_area(positive, of_seeds, allowed)) for what, allowed in pairs.items()}
+        # What the scores tell of the view where there is nothing else to tell.
+        is_normal = ~positive
+        among_normal = is_normal[:, None] & is_normal[None]
+        ways[name]["view_auc_among_normal"] = interval(mean_area(view == "AP", of_seeds, among_normal))
         each = mean_area(positive, of_seeds, pairs["auc"], mean=False)(np.ones((1, len(rows))))
         ways[name]["auc_of_each_seed"] = each[:, 0].tolist()
     differences = {}

@@ -116,12 +116,15 @@ def held_out_scores(
     optimizer = make_optimizer(classifier, stage)
     findings_weight = training.findings_weight if films.proxy[train].isnan().any() else 0.0
     steps = max(1, len(train) // BATCH)
+    # The norms keep ImageNet's statistics: a few dozen films would move them half the way.
+    classifier.train().stages.eval()
     for epoch in range(training.epochs):
         order = torch.from_numpy(train)[torch.randperm(len(train))]
         views = torch.randint(len(films.features), (len(train),))
         for step in range(steps):
-            batch = order[step * BATCH : (step + 1) * BATCH]
-            logits = classifier(_chosen(films, views[step * BATCH : (step + 1) * BATCH], batch))
+            part = slice(step * BATCH, (step + 1) * BATCH)
+            batch = order[part]
+            logits = classifier(_chosen(films, views[part], batch))
             loss = _loss(logits, films.proxy[batch], films.findings[batch], findings_weight)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(stage, epoch + step / steps)

@@ -16,15 +16,15 @@ from real_films_studies import FOLDS, deal, hold_out, scene_gaze, scene_names, s
 
 from egaze import Fixations, rasterize_fixations
 from egaze.assessment import evaluate, open_assessment
-from egaze.assessment.evaluate import centre_bias
 from egaze.evaluation import mean_ci, nss, shuffled_auc
 from egaze.study import Study
-from egaze.training import Recipe, load_recipe, open_run, train
+from egaze.training import Recipe, load_recipe, train
 
 RECIPE = Path(__file__).with_suffix(".toml")
 # Of the images, in pixels; the map of a group of viewers is theirs blurred by this, as in the reference figures.
 SCENE_SHAPE, VIEWERS_SIGMA_PX = (600, 800), 24.0
 REFERENCE_IMAGES = 60
+METRICS = ("nss", "cc", "kld", "sim", "auc_judd", "shuffled_auc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +65,21 @@ def gaze_results(weights: Path, work: Path, settings: Settings, say: Callable[[s
         folds = deal(np.array(names), np.array(["image"] * len(names)), seed)
         of_folds = [_fold(study, folds, fold, seed, recipe, work, say) for fold in range(FOLDS)]
         of_seeds.append(pl.concat(of_folds).sort("case_id"))
-    metrics = [name for name in of_seeds[0].columns if name != "case_id"]
     # An image's figure is its mean over the seeds.
-    table = pl.concat(of_seeds).group_by("case_id", maintain_order=True).agg(pl.col(metrics).mean())
+    table = pl.concat(of_seeds).group_by("case_id", maintain_order=True).mean()
     viewers = _others_predict_each(study, recipe.input_size_px).sort("case_id")
 
     def figure(values: pl.Series) -> dict[str, float]:
         return asdict(mean_ci(values.to_numpy(), resamples=settings.resamples))
 
-    main = [name for name in metrics if not name.startswith("centre_")]
     return {
         "images": len(names),
         "settings": asdict(settings),
         "recipe": asdict(replace(recipe, model=replace(recipe.model, weights=weights.name))),
         "intervals": f"95 %, bootstrap over images, {settings.resamples} resamples",
-        "prediction": {name: figure(table[name]) for name in main},
-        "centre_bias": {name: figure(table[f"centre_{name}"]) for name in main},
-        "over_centre_bias": {name: figure(table[name] - table[f"centre_{name}"]) for name in main},
+        "prediction": {name: figure(table[name]) for name in METRICS},
+        "centre_bias": {name: figure(table[f"centre_{name}"]) for name in METRICS},
+        "over_centre_bias": {name: figure(table[name] - table[f"centre_{name}"]) for name in METRICS},
         "other_viewers": {name: figure(viewers[name]) for name in ("nss", "shuffled_auc")},
         "other_viewers_over_prediction": {
             name: figure(viewers[name] - table[name]) for name in ("nss", "shuffled_auc")
@@ -112,17 +110,7 @@ def _fold(
         run = train(study, recipe, folder, seed=seed, device="cpu", threads=1, resume=resume)
         evaluate(run, threads=1)
         say(f"gaze, seed {seed}, fold {fold}")
-    assessment = open_assessment(evaluation)
-    size_px = open_run(folder).recipe.input_size_px
-    centre = centre_bias(study, recipe.heatmap, size_px)
-    rows = assessment.predictions
-    fixations = [study.fixations(case, size_px) for case in range(len(study))]
-    areas = {"shuffled_auc": [], "centre_shuffled_auc": []}
-    for case, heatmap in zip(rows["case_index"], assessment.heatmaps, strict=True):
-        areas["shuffled_auc"].append(_shuffled_auc(heatmap.astype(np.float64), fixations, case))
-        areas["centre_shuffled_auc"].append(_shuffled_auc(centre, fixations, case))
-    kept = ("case_id", "nss", "cc", "kld", "centre_nss", "centre_cc", "centre_kld")
-    return rows.select(kept).with_columns(**{name: pl.Series(values) for name, values in areas.items()})
+    return open_assessment(evaluation).predictions.select("case_id", *METRICS, *(f"centre_{name}" for name in METRICS))
 
 
 def _others_predict_each(study: Study, size_px: int) -> pl.DataFrame:
