@@ -187,7 +187,8 @@ def _figures(
         # What the scores tell of the view where there is nothing else to tell.
         is_normal = ~positive
         among_normal = is_normal[:, None] & is_normal[None]
-        ways[name]["view_auc_among_normal"] = interval(mean_area(view == "AP", of_seeds, among_normal))
+        of_view = mean_area(view == "AP", of_seeds, among_normal)
+        ways[name]["view_auc_among_normal"] = float(of_view(np.ones((1, len(rows))))[0])
         each = mean_area(positive, of_seeds, pairs["auc"], mean=False)(np.ones((1, len(rows))))
         ways[name]["auc_of_each_seed"] = each[:, 0].tolist()
     differences = {}
@@ -207,7 +208,8 @@ def mean_area(
     positive: NDArray[np.bool_], scores: NDArray[np.float64], allowed: NDArray[np.bool_], *, mean: bool = True
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """A function from (B, N) weights to (B,) areas under ROC curves: the weighted share of pairs of a positive and
-    a negative in which the positive scores higher, ties counted half; the mean over the rows of scores.
+    a negative in which the positive scores higher, ties counted half, NaN without a pair; the mean over the rows of
+    scores.
 
     Args:
         positive: (N,).
@@ -221,13 +223,12 @@ def mean_area(
 
     def area(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         of_positive, of_negative = weights[:, positive], weights[:, ~positive]
-        areas = np.stack(
-            [
-                ((of_positive @ (row * count)) * of_negative).sum(axis=1)
-                / ((of_positive @ count) * of_negative).sum(axis=1)
-                for row, count in zip(won, counts, strict=True)
-            ]
-        )
+        areas = np.full((len(won), len(weights)), np.nan)
+        for place, (row, count) in enumerate(zip(won, counts, strict=True)):
+            pairs = ((of_positive @ count) * of_negative).sum(axis=1)
+            np.divide(
+                ((of_positive @ (row * count)) * of_negative).sum(axis=1), pairs, out=areas[place], where=pairs > 0
+            )
         return areas.mean(axis=0) if mean else areas
 
     return area
