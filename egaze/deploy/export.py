@@ -25,13 +25,11 @@ class ExportedModel(nn.Module):
     def __init__(self, model: DualHeadUNet) -> None:
         super().__init__()
         self.model = model
-        self.heatmap_head = model.heatmap_head
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
-        output = self.model(image)
-        heatmap = output.heatmap_logits.sigmoid() if self.heatmap_head else output.heatmap_logits
-        return output.class_logits.softmax(dim=1), heatmap
+        answer = self.model.answer(self.model(image))
+        return answer.class_probs, answer.heatmap
 
 
 def export_torchscript(run: Run, path: Path) -> ModelSpec:

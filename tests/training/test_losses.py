@@ -40,6 +40,21 @@ def test_kl_and_cc_equal_scipy():
 
 
 @pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
+def test_gaze_teaches_the_map_of_the_film_s_class(name):
+    output, batch = make()
+    class_maps = torch.randn(6, 3, 8, 8, requires_grad=True)
+    has_label = torch.tensor([True, True, False, True, True, True])
+    labels = torch.where(has_label, batch.label, -1)
+    batch = Batch(batch.image, batch.heatmap, batch.has_gaze, labels, has_label, batch.case_index)
+    found = training_losses(DualHeadOutput(output.class_logits, class_maps), batch, heatmap_losses=(name,))["heatmap"]
+    found.backward()
+    taught = class_maps.grad.flatten(2).any(dim=2)
+    assert torch.equal(taught, torch.nn.functional.one_hot(torch.arange(6) % 3).bool() & has_label[:, None])
+    own = class_maps.detach()[torch.arange(6), torch.arange(6) % 3][:, None]
+    torch.testing.assert_close(found, HEATMAP_LOSS_FUNCTIONS[name](own, batch.heatmap)[has_label].mean())
+
+
+@pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
 def test_what_a_masked_sample_holds_does_not_matter(name):
     output, batch = make()
     mask = torch.tensor([True, False, True, True, False, True])

@@ -77,6 +77,7 @@ def test_overrides(tmp_path):
         ("augmentation.cutouts=1.5", "cutouts must be of type int, got 1.5"),
         ("augmentation.noise=-1", "augmentation.noise must be 0 to 1"),
         ("augmentation.mirror=1", "mirror must be of type bool, got 1"),
+        ("model.pooling=max", "model.pooling must be one of mean, heatmap, class-heatmaps, got 'max'"),
         ("model.heatmap_head=false", "heatmap_weight must be 0 for a model without a heatmap head"),
         ("stages=[]", "stages must be at least one"),
     ],
@@ -138,7 +139,7 @@ def test_the_baseline_s_training_can_be_said(tmp_path):
 
 
 def test_files(tmp_path):
-    with pytest.raises(RecipeError, match="no recipe 'best'; there are encoder-only, joint"):
+    with pytest.raises(RecipeError, match="no recipe 'best'; there are class-generators, encoder-only, .*joint"):
         load_recipe("best")
     with pytest.raises(RecipeError, match=r"none\.toml: cannot read"):
         load_recipe(tmp_path / "none.toml")
