@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from egaze.errors import EgazeError
 from egaze.models.decoder import Decoder
-from egaze.models.encoder import feature_maps, input_statistics, make_encoder
+from egaze.models.encoder import feature_maps, input_statistics, make_encoder, skip_from_the_stem
 
 # Channels of the decoder's steps, by the stride at which it stops. Those at stride 1 are
 # segmentation_models_pytorch's.
@@ -41,13 +41,14 @@ class DualHeadUNet(nn.Module):
     Args:
         encoder: a timm model's name; `egaze info --encoders` lists them.
         classes: number of classes, at least 1.
-        weights: "none", "imagenet", or a file that `read_weights` reads, for the encoder.
+        weights: "none", "imagenet", timm's name of others, or a file that `read_weights` reads, for the encoder.
         heatmap_head: whether there is a decoder at all; the encoder-only control has none.
         decoder_stride: where the decoder stops. A gaze heatmap holds nothing finer than a few pixels, so 4 is
             enough; 1 decodes to the full resolution, as `segmentation_models_pytorch.Unet` does.
         decoder_channels: of the decoder's steps, the coarsest first: 3 numbers, from stride 16 to 4, or 5, from
             stride 16 to 1. By default (128, 64, 32) or (256, 128, 64, 32, 16).
         dropout: before the classification layer, in [0, 1).
+        drop_path: of the encoder's stochastic depth, see `make_encoder`; in [0, 1).
 
     Attributes:
         weights_sha256: of the file that `weights` names, in hex; empty where it names none.
@@ -71,10 +72,13 @@ class DualHeadUNet(nn.Module):
         decoder_stride: int = 4,
         decoder_channels: Sequence[int] | None = None,
         dropout: float = 0.2,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         if classes < 1 or not 0 <= dropout < 1:
             raise EgazeError(f"classes must be at least 1 and dropout in [0, 1), got {classes} and {dropout}")
+        if not 0 <= drop_path < 1:
+            raise EgazeError(f"drop_path must be in [0, 1), got {drop_path}")
         if decoder_stride not in _DECODER_CHANNELS:
             raise EgazeError(f"decoder_stride must be 4 or 1, got {decoder_stride}")
         steps = len(_DECODER_CHANNELS[decoder_stride])
@@ -85,8 +89,10 @@ class DualHeadUNet(nn.Module):
                 f"decoder_channels must be {steps} positive numbers at decoder_stride {decoder_stride},"
                 f" got {list(decoder_channels)}"
             )
-        self.encoder, self.weights_sha256 = make_encoder(encoder, weights)
+        self.encoder, self.weights_sha256 = make_encoder(encoder, weights, drop_path=drop_path)
         self.mean, self.std = input_statistics(self.encoder)
+        if decoder_stride == 1:
+            skip_from_the_stem(self.encoder)
         maps = feature_maps(encoder, self.encoder)
         self.first_used = maps.index_of[2 if decoder_stride == 1 and 2 in maps.index_of else 4]
         self.has_stride_2 = 2 in maps.index_of

@@ -40,6 +40,7 @@ class ModelSettings:
     decoder_channels: tuple[int, ...] = (128, 64, 32)
     dropout: float = 0.2
 
+    drop_path: float = 0.0
 
 @dataclass(frozen=True, slots=True)
 class Stage:
