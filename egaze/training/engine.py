@@ -94,7 +94,7 @@ class Predictions:
 
     Attributes:
         case_index: (N,) int64.
-        class_probs: (N, C) float32.
+        class_probs: (N, C) float32, as `Stage.class_probs` says.
         heatmap: (N, H, W) float16 in [0, 1], or None from a model without a heatmap head.
         losses: mean of each loss term over the batches, for the stage asked for.
     """
@@ -127,7 +127,9 @@ def predict(
             sums[name] = sums.get(name, 0.0) + float(term) * count
             sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + count
         cases.append(batch.case_index.cpu().numpy())
-        probabilities.append(output.class_logits.float().softmax(dim=1).cpu().numpy())
+        logits = output.class_logits.float()
+        probs = logits.sigmoid() if stage.class_probs == "sigmoid" else logits.softmax(dim=1)
+        probabilities.append(probs.cpu().numpy())
         if keep_heatmaps:
             heatmaps.append(output.heatmap_logits.float().sigmoid()[:, 0].half().cpu().numpy())
         if progress:

@@ -90,6 +90,12 @@ class Stage:
     monitor: str = "macro_auc"
 
 
+    @property
+    def class_probs(self) -> str:
+        """How logits become probabilities: as the classification loss fits them, by "softmax" or, where each class
+        is learnt against the others on its own, by "sigmoid"."""
+        return "sigmoid" if self.classification_loss == "bce-one-hot" else "softmax"
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """A training recipe.
