@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from gaze_trials import (
+    ABLATIONS,
     ENCODER,
     MEASURES,
     PRECISION,
@@ -48,7 +49,8 @@ from egaze.evaluation.paired import paired_aucs, paired_mean
 from egaze.study import Study
 
 CONTROL = "encoder-only"
-RECIPES = (CONTROL, "egd-baseline", "joint", "generator-first", "class-generators")
+GAZE_RECIPES = ("egd-baseline", "joint", "generator-first", "class-generators")
+RECIPES = (CONTROL, *GAZE_RECIPES, *ABLATIONS)
 TWIN_SEED = 2207
 
 
@@ -111,20 +113,20 @@ class Results:
     Args:
         study: dealt.
         masks: the findings of all its films.
-        found: every recipe and number of films asked for, with each of the seeds.
-        seeds: of the trainings.
+        plan: of the trials.
+        found: their outcomes.
     """
 
-    def __init__(self, study: Study, masks: NDArray[np.bool_], found: dict[Trial, Outcome], seeds: range) -> None:
+    def __init__(self, study: Study, masks: NDArray[np.bool_], plan: Plan, found: dict[Trial, Outcome]) -> None:
         test = study.split.indices("test")
         self.labels, self.groups = study.labels[test], study.patients[test]
         self.has_finding = masks[test].any(axis=(1, 2))
         self.class_names = study.class_names
-        self._found, self._seeds = found, seeds
+        self._plan, self._found = plan, found
 
     def stacked(self, recipe: str, films: int, name: str) -> NDArray[np.float64]:
         """(S, ...) one field of the outcomes."""
-        outcomes = [self._found[Trial(recipe, films, seed)] for seed in self._seeds]
+        outcomes = [self._found[trial] for trial in self._plan.trials((recipe,), (films,))]
         return np.stack([np.asarray(getattr(outcome, name), dtype=np.float64) for outcome in outcomes])
 
     def recipe(self, recipe: str, films: int) -> dict[str, Any]:
@@ -213,14 +215,13 @@ def main() -> None:
     dealt = deal(study, plan.films, **plan.sides)
 
     found = outcomes(plan.trials(RECIPES, (plan.films,)), study, masks, folder, plan, given.workers)
-    chosen = {
-        recipe: np.mean([found[Trial(recipe, plan.films, seed)].validation_auc for seed in plan.seeds])
-        for recipe in RECIPES
-    }
-    best = max((recipe for recipe in RECIPES if recipe != CONTROL), key=lambda recipe: chosen[recipe])
+    best = max(
+        GAZE_RECIPES,
+        key=lambda recipe: np.mean([found[trial].validation_auc for trial in plan.trials((recipe,), (plan.films,))]),
+    )
     found |= outcomes(plan.trials((CONTROL, best), plan.curve), study, masks, folder, plan, given.workers)
 
-    results = Results(dealt, masks, found, plan.seeds)
+    results = Results(dealt, masks, plan, found)
     centre_map, centre = centre_agreement(dealt)
     test_masks = masks[dealt.split.indices("test")]
     centre_peak = peaks(np.broadcast_to(centre_map, test_masks.shape), test_masks)

@@ -27,18 +27,20 @@ from egaze.sources import Table
 from egaze.sources.synthetic import synthesize
 from egaze.study import Study, open_study, prepare_study
 from egaze.study.split import Split
-from egaze.training import Run, load_recipe, train
+from egaze.training import Recipe, Run, load_recipe, train
 from egaze.training.engine import predict
 
 SIZE_PX = 128
 ENCODER = "resnet10t"
 PRECISION = "bf16-mixed"
 MEASURES = ("cc", "kld", "nss")
+#: Recipes taken apart: what a name stands for, and what it changes.
+ABLATIONS = {"class-generators-no-gaze": ("class-generators", ("stages.heatmap_weight=0",))}
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A recipe, how many films it learns from, the seed of its training, and the epochs of all its stages."""
+    """A recipe or ablation, how many films it learns from, the seed of its training, and the epochs of all stages."""
 
     recipe: str
     films: int
@@ -101,17 +103,13 @@ def deal(study: Study, films: int, *, validation: int, test: int) -> Study:
     return replace(study, split=Split(0, (films, validation, test), sides))
 
 
-def overrides(trial: Trial) -> list[str]:
-    """What a trial changes of its recipe: a small encoder without weights, small films, and the epochs."""
-    shares = (0.4, 0.1, 0.5) if trial.recipe == "generator-first" else (1.0,)
+def resolved(trial: Trial) -> Recipe:
+    """The trial's recipe with a small encoder without weights, small films, and the trial's epochs."""
+    name, changes = ABLATIONS.get(trial.recipe, (trial.recipe, ()))
+    shares = (0.4, 0.1, 0.5) if name == "generator-first" else (1.0,)
     epochs = [f"stages.{number}.epochs={max(1, round(share * trial.epochs))}" for number, share in enumerate(shares)]
-    return [
-        f"model.encoder={ENCODER}",
-        "model.weights=none",
-        f"input_size_px={SIZE_PX}",
-        "stages.patience=0",
-        *epochs,
-    ]
+    common = (f"model.encoder={ENCODER}", "model.weights=none", f"input_size_px={SIZE_PX}", "stages.patience=0")
+    return load_recipe(name, [*common, *epochs, *changes])
 
 
 def carry_out(trial: Trial, study: Study, masks: NDArray[np.bool_], folder: Path) -> Outcome:
@@ -125,7 +123,7 @@ def carry_out(trial: Trial, study: Study, masks: NDArray[np.bool_], folder: Path
     shutil.rmtree(place, ignore_errors=True)
     run = train(
         study,
-        load_recipe(trial.recipe, overrides(trial)),
+        resolved(trial),
         place,
         seed=trial.seed,
         device="cpu",
