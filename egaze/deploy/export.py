@@ -25,15 +25,12 @@ class ExportedModel(nn.Module):
     def __init__(self, model: DualHeadUNet, class_probs: str = "softmax") -> None:
         super().__init__()
         self.model = model
-        self.one_by_one = class_probs == "sigmoid"
-        self.heatmap_head = model.heatmap_head
+        self.class_probs = class_probs
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
-        output = self.model(image)
-        heatmap = output.heatmap_logits.sigmoid() if self.heatmap_head else output.heatmap_logits
-        logits = output.class_logits
-        return logits.sigmoid() if self.one_by_one else logits.softmax(dim=1), heatmap
+        answer = self.model.answer(self.model(image), self.class_probs)
+        return answer.class_probs, answer.heatmap
 
 
 def export_torchscript(run: Run, path: Path) -> ModelSpec:

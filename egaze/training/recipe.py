@@ -14,6 +14,7 @@ import tomli_w
 
 from egaze.errors import RecipeError
 from egaze.loading import Augmentation, HeatmapTarget
+from egaze.models import POOLINGS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -40,6 +41,7 @@ class ModelSettings:
     decoder_stride: int = 4
     decoder_channels: tuple[int, ...] = (128, 64, 32)
     dropout: float = 0.2
+    pooling: str = "mean"
     drop_path: float = 0.0
 
 
@@ -253,9 +255,12 @@ def _check(recipe: Recipe, where: str) -> None:
         for name in ("rotation_deg", "zoom", "shift_frac", "shear_deg", "mirror"):
             value = getattr(recipe.augmentation, name)
             require(not value, f"augmentation.{name}", "0 (false) with heatmap_target egd", value)
+    pooling, heatmap_head = recipe.model.pooling, recipe.model.heatmap_head
+    require(pooling in POOLINGS, "model.pooling", f"one of {', '.join(POOLINGS)}", pooling)
+    require(heatmap_head or pooling == "mean", "model.pooling", "mean for a model without a heatmap head", pooling)
     require(len(recipe.stages) >= 1, "stages", "at least one", [])
     for index, stage in enumerate(recipe.stages):
-        _check_stage(stage, f"stages[{index}]", recipe.model.heatmap_head, require)
+        _check_stage(stage, f"stages[{index}]", heatmap_head, require)
 
 
 def _check_augmentation(augmentation: Augmentation, require: Any) -> None:

@@ -25,7 +25,7 @@ from egaze.loading import DeviceLoader
 from egaze.study import Study
 from egaze.training import run as run_files
 from egaze.training.egd_loader import EgdLoader
-from egaze.training.engine import Predictions, predict, train_one_epoch
+from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
 from egaze.training.quicken import quicken
 from egaze.training.recipe import Recipe, Stage
@@ -204,7 +204,7 @@ class _Training:
             )
         if is_best:
             at.best, at.best_epoch = score, at.epoch
-            save_checkpoint(self.out / run_files.BEST, {"model": _bare(model).state_dict(), "epoch": at.epoch + 1})
+            save_checkpoint(self.out / run_files.BEST, {"model": bare(model).state_dict(), "epoch": at.epoch + 1})
         at.epoch += 1
         return line
 
@@ -213,11 +213,6 @@ class _Training:
             return None
         report = self.progress
         return lambda done, total: report(what, done, total)
-
-
-def _bare(model: nn.Module) -> nn.Module:
-    """The model inside Fabric's wrapper."""
-    return getattr(model, "module", model)
 
 
 def _as_pair(best: list[float] | None) -> tuple[float, float] | None:

@@ -54,9 +54,9 @@ def test_overrides(tmp_path):
         ("stages.learning_rate=nan", "learning_rate must be above 0, got nan"),
         ('stages.heatmap_losses=["mse"]', "heatmap_losses must be among bce, dice, kl, cc, got 'mse'"),
         ('stages.heatmap_losses=["kl", "kl"]', r"stages\[0\]\.heatmap_losses must be without repetition"),
-        ("stages.heatmap_loss_weights=[1, 2]", r"heatmap_loss_weights must be empty, or 1 numbers above 0"),
-        ("stages.heatmap_loss_weights=[0]", r"heatmap_loss_weights must be empty, or 1 numbers above 0, got \[0"),
-        ("stages.heatmap_loss_weights=[inf]", r"heatmap_loss_weights must be empty, or 1 numbers above 0"),
+        ("stages.heatmap_loss_weights=[1, 2, 3]", r"heatmap_loss_weights must be empty, or 2 numbers above 0"),
+        ("stages.heatmap_loss_weights=[0]", r"heatmap_loss_weights must be empty, or 2 numbers above 0, got \[0"),
+        ("stages.heatmap_loss_weights=[inf]", r"heatmap_loss_weights must be empty, or 2 numbers above 0"),
         ("stages.heatmap_loss_weights=1", r"heatmap_loss_weights must be a list, got 1"),
         ("stages.classification_loss=focal", "classification_loss must be one of cross-entropy, bce-one-hot, got"),
         ("choose_on=train", "recipe joint: choose_on must be one of validation, test, got 'train'"),
@@ -80,6 +80,7 @@ def test_overrides(tmp_path):
         ("augmentation.cutouts=1.5", "cutouts must be of type int, got 1.5"),
         ("augmentation.noise=-1", "augmentation.noise must be 0 to 1"),
         ("augmentation.mirror=1", "mirror must be of type bool, got 1"),
+        ("model.pooling=max", "model.pooling must be one of mean, heatmap, class-heatmaps, got 'max'"),
         ("model.heatmap_head=false", "heatmap_weight must be 0 for a model without a heatmap head"),
         ("stages=[]", "stages must be at least one"),
     ],
@@ -126,7 +127,7 @@ def test_probabilities_are_what_the_loss_fits():
 
 
 def test_files(tmp_path):
-    with pytest.raises(RecipeError, match="no recipe 'best'; there are .*egd-baseline, encoder-only"):
+    with pytest.raises(RecipeError, match="no recipe 'best'; there are class-generators, egd-baseline, encoder-only, "):
         load_recipe("best")
     with pytest.raises(RecipeError, match=r"none\.toml: cannot read"):
         load_recipe(tmp_path / "none.toml")
