@@ -27,6 +27,7 @@ from egaze.training import run as run_files
 from egaze.training.egd_loader import EgdLoader
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
+from egaze.training.quicken import quicken
 from egaze.training.recipe import Recipe, Stage
 from egaze.training.run import Run, build_model, load_checkpoint, open_run, save_checkpoint
 from egaze.training.schedule import learning_rate
@@ -80,7 +81,7 @@ def train(
     if state is None:
         _start_run(out, study, recipe, seed, precision, model.weights_sha256)
     training = _Training(fabric, study, recipe, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
-    training.carry_out(model, state)
+    training.carry_out(quicken(model, fabric.device), state)
     return open_run(out)
 
 
