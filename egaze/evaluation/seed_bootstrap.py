@@ -2,9 +2,9 @@
 
 Every model sees every film, so seeds and patients cross. A figure of one seed differs from what endless seeds and
 patients would give by a part of the seed's, a part of the patients', which the seeds share, and a part of both.
-Resampling patients, for all seeds at once, draws the patients' part and the mean over the seeds of the part of both. The
-seeds' part is drawn from Student's t with S - 1 degrees of freedom and the seeds' variance less the variance of the part
-of both, which follows from each seed's own resamples.
+Resampling patients, for all seeds at once, draws the patients' part and the mean over the seeds of the part of both.
+The seeds' part is drawn from Student's t with S - 1 degrees of freedom and the seeds' variance less the variance of the
+part of both, which follows from each seed's own resamples.
 
 In simulations with five seeds (tests/evaluation/test_paired.py has small ones) 95 % intervals cover 94 to 97 %,
 whichever part is the largest. Resampling the five seeds and the patients independently, the pigeonhole bootstrap (Owen

@@ -141,14 +141,7 @@ def test_a_run_s_own_split_outlives_the_study_s(run_set, study, tmp_path):
 
 @pytest.mark.parametrize(
     ("epochs", "patience", "best", "finished"),
-    [
-        (3, 0, [1], True),
-        (4, 0, [1], False),
-        (9, 2, [1], True),
-        (9, 2, [1, 2], False),
-        (9, 3, [], True),
-        (9, 4, [], False),
-    ],
+    [(3, 0, [1], 1), (4, 0, [1], 0), (9, 2, [1], 1), (9, 2, [1, 2], 0), (9, 3, [], 1), (9, 4, [], 0)],
 )
 def test_when_a_run_is_finished(tmp_path, control, epochs, patience, best, finished):
     """After two epochs of the first stage and three of the last, of which some were the best until then."""
