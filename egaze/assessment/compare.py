@@ -64,8 +64,8 @@ def compare(
         "format_version": 1,
         "split": split,
         "synthetic": one.study.is_synthetic,
-        "a": _described(one),
-        "b": _described(other),
+        "a": _described(one, split),
+        "b": _described(other, split),
         "cases": len(one.case_index),
         "patients": len(np.unique(one.patients)),
         "intervals": f"95 %, paired bootstrap over {over}, {resamples} resamples",
@@ -104,14 +104,13 @@ def _list(items: tuple) -> str:
     return ", ".join(map(str, items))
 
 
-def _described(pooled: Pooled) -> dict[str, Any]:
-    source = pooled.source
-    is_set = isinstance(source, RunSet)
+def _described(pooled: Pooled, split: str) -> dict[str, Any]:
     return {
-        "run": str(source.path),
-        "recipe": source.facts["recipe"] if is_set else source.recipe.name,
-        "folds": source.folds if is_set else None,
+        "run": str(pooled.source.path),
+        "recipe": pooled.recipe.name,
+        "folds": pooled.source.folds if isinstance(pooled.source, RunSet) else None,
         "seeds": list(pooled.seeds),
+        "optimistic": split == pooled.recipe.choose_on,
     }
 
 

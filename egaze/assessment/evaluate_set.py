@@ -61,6 +61,8 @@ def evaluate_set(
     metrics = {
         "format_version": 1,
         "split": split,
+        "chosen_on": pooled.recipe.choose_on,
+        "optimistic": split == pooled.recipe.choose_on,
         "synthetic": pooled.study.is_synthetic,
         "cases": len(pooled.case_index),
         "patients": len(np.unique(pooled.patients)),

@@ -14,7 +14,7 @@ from polars.exceptions import PolarsError
 from egaze.assessment.assessment import PREDICTIONS, Assessment, open_assessment
 from egaze.errors import RunError
 from egaze.study import Study
-from egaze.training import Run, RunSet
+from egaze.training import Recipe, Run, RunSet
 
 #: How a map's agreement with gaze is measured; each has a column of the centre-bias map's beside its own.
 AGREEMENT = ("cc", "kld", "nss")
@@ -26,7 +26,8 @@ class Pooled:
 
     Attributes:
         source: the run or the set.
-        study: their study.
+        recipe: of all.
+        study: of all.
         class_names: in the order of the classes.
         seeds: S of them.
         split_sha256: digest of the training side, one a fold.
@@ -39,6 +40,7 @@ class Pooled:
     """
 
     source: Run | RunSet
+    recipe: Recipe
     study: Study
     class_names: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -89,6 +91,7 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
         raise RunError(f"{source.path}: its runs were evaluated on different cases; run `egaze evaluate` again")
     return Pooled(
         source=source,
+        recipe=runs[0].recipe,
         study=study,
         class_names=class_names,
         seeds=seeds,

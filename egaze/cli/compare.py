@@ -54,6 +54,9 @@ def _lines(found: RunComparison, films: int) -> list[str]:
     lines.append(
         f"{facts['split']}: {facts['cases']} cases of {facts['patients']} patients; intervals: {facts['intervals']}"
     )
+    for name in ("a", "b"):
+        if facts[name]["optimistic"]:
+            lines.append(f"{name.upper()}'s epoch was chosen on these films, so its figures are optimistic")
     if facts["synthetic"]:
         lines.append("synthetic data: these figures say nothing about patients")
     if (classification := facts["classification"]) is None:

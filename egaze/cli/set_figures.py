@@ -14,6 +14,8 @@ def set_lines(metrics: dict[str, Any]) -> list[str]:
         f"{metrics['split']}: {metrics['cases']} cases of {metrics['patients']} patients; "
         f"{folds}seeds {', '.join(map(str, metrics['seeds']))}; intervals: {metrics['intervals']}"
     ]
+    if metrics["optimistic"]:
+        lines.append(f"chosen on {metrics['split']}: epochs were chosen on these films, so the figures are optimistic")
     if metrics["synthetic"]:
         lines.append("synthetic data: these figures say nothing about patients")
     if (classification := metrics["classification"]) is None:

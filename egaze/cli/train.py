@@ -47,7 +47,8 @@ def command(
     precision: str,
     resume: bool,
 ) -> None:
-    """Train the dual-head U-Net on a study; validation chooses the epoch, the test split is not touched.
+    """Train the dual-head U-Net on a study; validation chooses the epoch, the test split is not touched (unless
+    the recipe says choose_on = "test").
 
     Prints one JSON line an epoch, which RUN/log.jsonl keeps. With --folds or --seeds, RUN holds a set of runs, a folder
     each. Fold k tests on part k of the patients, validates on the next part and trains on the others.
@@ -114,8 +115,8 @@ class _Finished:
 def _best(run: Run) -> str:
     best = [line for line in run.log() if line["best"]]
     if not best:
-        return "no epoch was better than none"
-    chosen = best[-1]
-    auc = chosen["validation_macro_auc"]
-    said = f"validation macro AUC {auc:.3f}" if auc is not None else f"loss {chosen['validation_loss']:.4f}"
+        return "no epoch was chosen"
+    chosen, side = best[-1], run.recipe.choose_on
+    auc = chosen[f"{side}_macro_auc"]
+    said = f"{side} macro AUC {auc:.3f}" if auc is not None else f"loss {chosen[f'{side}_loss']:.4f}"
     return f"best epoch {chosen['epoch']} of stage {chosen['stage']}, {said}"

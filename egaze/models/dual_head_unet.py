@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from egaze.errors import EgazeError
 from egaze.models.decoder import Decoder
-from egaze.models.encoder import feature_maps, input_statistics, make_encoder
+from egaze.models.encoder import feature_maps, input_statistics, make_encoder, skip_from_the_stem
 
 # Channels of the decoder's steps, by the stride at which it stops. Those at stride 1 are
 # segmentation_models_pytorch's.
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
     """What N films' logits mean.
 
     Attributes:
-        class_probs: (N, C), of sum 1.
+        class_probs: (N, C), by softmax or by a sigmoid each.
         heatmap: (N, 1, H, W) in [0, 1]; zeros from a model without a heatmap head.
     """
 
@@ -56,7 +56,7 @@ class DualHeadUNet(nn.Module):
     Args:
         encoder: a timm model's name; `egaze info --encoders` lists them.
         classes: number of classes, at least 1.
-        weights: "none", "imagenet", or a file that `read_weights` reads, for the encoder.
+        weights: "none", "imagenet", timm's name of others, or a file that `read_weights` reads, for the encoder.
         heatmap_head: whether there is a decoder at all; the encoder-only control has none.
         decoder_stride: where the decoder stops. A gaze heatmap holds nothing finer than a few pixels, so 4 is
             enough; 1 decodes to the full resolution, as `segmentation_models_pytorch.Unet` does.
@@ -66,6 +66,7 @@ class DualHeadUNet(nn.Module):
         pooling: how the bottleneck's features become the classifier's. "mean" is the mean over the film. "heatmap" is
             the mean under the generated heatmap (its sigmoid, brought to the bottleneck's size, as a density).
             "class-heatmaps" generates a map of each class, and a class's score pools under its own.
+        drop_path: of the encoder's stochastic depth, see `make_encoder`; in [0, 1).
 
     Attributes:
         weights_sha256: of the file that `weights` names, in hex; empty where it names none.
@@ -90,10 +91,13 @@ class DualHeadUNet(nn.Module):
         decoder_channels: Sequence[int] | None = None,
         dropout: float = 0.2,
         pooling: str = "mean",
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         if classes < 1 or not 0 <= dropout < 1:
             raise EgazeError(f"classes must be at least 1 and dropout in [0, 1), got {classes} and {dropout}")
+        if not 0 <= drop_path < 1:
+            raise EgazeError(f"drop_path must be in [0, 1), got {drop_path}")
         if decoder_stride not in _DECODER_CHANNELS:
             raise EgazeError(f"decoder_stride must be 4 or 1, got {decoder_stride}")
         steps = len(_DECODER_CHANNELS[decoder_stride])
@@ -108,8 +112,10 @@ class DualHeadUNet(nn.Module):
             raise EgazeError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
         if pooling != "mean" and not heatmap_head:
             raise EgazeError(f"pooling {pooling!r} needs a heatmap head")
-        self.encoder, self.weights_sha256 = make_encoder(encoder, weights)
+        self.encoder, self.weights_sha256 = make_encoder(encoder, weights, drop_path=drop_path)
         self.mean, self.std = input_statistics(self.encoder)
+        if decoder_stride == 1:
+            skip_from_the_stem(self.encoder)
         maps = feature_maps(encoder, self.encoder)
         self.first_used = maps.index_of[2 if decoder_stride == 1 and 2 in maps.index_of else 4]
         self.has_stride_2 = 2 in maps.index_of
@@ -141,19 +147,25 @@ class DualHeadUNet(nn.Module):
             heatmap_logits = image.new_zeros((image.shape[0], 1, image.shape[2], image.shape[3]))
         return DualHeadOutput(self.classify(features[-1], heatmap_logits), heatmap_logits)
 
-    def answer(self, output: DualHeadOutput) -> Answer:
+    def answer(self, output: DualHeadOutput, class_probs: str = "softmax") -> Answer:
         """Both heads' logits to probabilities and one heatmap a film.
 
         Where there is a map of each class the heatmap is the one to expect: their mean, weighted by the classes'
         probabilities.
+
+        Args:
+            output: of this model.
+            class_probs: "softmax" of the class logits, or the "sigmoid" of each.
         """
-        class_probs = output.class_logits.float().softmax(dim=1)
+        logits = output.class_logits.float()
+        probs = logits.sigmoid() if class_probs == "sigmoid" else logits.softmax(dim=1)
         if not self.heatmap_head:
-            return Answer(class_probs, output.heatmap_logits.float())
+            return Answer(probs, output.heatmap_logits.float())
         heatmap = output.heatmap_logits.float().sigmoid()
         if self.pooling == "class-heatmaps":
-            heatmap = (class_probs[:, :, None, None] * heatmap).sum(dim=1, keepdim=True)
-        return Answer(class_probs, heatmap)
+            weights = probs / probs.sum(dim=1, keepdim=True)
+            heatmap = (weights[:, :, None, None] * heatmap).sum(dim=1, keepdim=True)
+        return Answer(probs, heatmap)
 
     def classify(self, bottleneck: Tensor, heatmap_logits: Tensor) -> Tensor:
         """(N, K, h, w) features, pooled as the model does, to (N, C) logits."""

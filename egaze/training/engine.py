@@ -102,7 +102,7 @@ class Predictions:
 
     Attributes:
         case_index: (N,) int64.
-        class_probs: (N, C) float32.
+        class_probs: (N, C) float32, as `Stage.class_probs` says.
         heatmap: (N, H, W) float16 in [0, 1], or None from a model without a heatmap head.
         losses: mean of each loss term over the batches, for the stage asked for.
     """
@@ -134,7 +134,7 @@ def predict(
             count = labelled if name == "classification" else gazed
             sums[name] = sums.get(name, 0.0) + float(term) * count
             sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + count
-        answer = bare(model).answer(output)
+        answer = bare(model).answer(output, stage.class_probs)
         cases.append(batch.case_index.cpu().numpy())
         probabilities.append(answer.class_probs.cpu().numpy())
         if keep_heatmaps:

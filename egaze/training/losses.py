@@ -108,10 +108,11 @@ def dice(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def kl(logits: Tensor, target: Tensor) -> Tensor:
-    """KL divergence in nats of softmax(logits) over the pixels from the target as a density."""
+    """KL divergence in nats of sigmoid(logits) from the target, both as densities over the pixels."""
     density = target.flatten(1)
     density = density / density.sum(dim=1, keepdim=True).clamp(min=_EPS)
-    log_prediction = logits.flatten(1).log_softmax(dim=1)
+    # The logarithm of sigmoid(logits) over its sum.
+    log_prediction = functional.logsigmoid(logits.flatten(1)).log_softmax(dim=1)
     return (torch.xlogy(density, density) - density * log_prediction).sum(dim=1)
 
 

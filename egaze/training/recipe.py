@@ -28,6 +28,7 @@ HEATMAP_TARGETS = ("gaze", "egd")
 SCHEDULES = ("cosine", "constant", "egd")
 PARTS = ("encoder", "decoder", "classifier")
 MONITORS = ("macro_auc", "loss")
+CHOOSERS = ("validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class ModelSettings:
     decoder_channels: tuple[int, ...] = (128, 64, 32)
     dropout: float = 0.2
     pooling: str = "mean"
+    drop_path: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,12 @@ class Stage:
     patience: int = 15
     monitor: str = "macro_auc"
 
+    @property
+    def class_probs(self) -> str:
+        """How logits become probabilities: as the classification loss fits them, by "softmax" or, where each class
+        is learnt against the others on its own, by "sigmoid"."""
+        return "sigmoid" if self.classification_loss == "bce-one-hot" else "softmax"
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -102,6 +110,8 @@ class Recipe:
         batch_size: films a step.
         heatmap_target: what the heatmap head learns: "gaze", as `heatmap` says, or "egd", the picture that the EGD-CXR
             baseline's code makes of whole films stretched to the input, for views that leave films where they are.
+        choose_on: the side of the split that chooses the epoch: "validation", or "test", as the EGD-CXR baseline's
+            code did. Figures of the side that chose are optimistic, so "test" is for reproducing others' alone.
         model, heatmap, augmentation: see their types.
         stages: at least one.
     """
@@ -111,6 +121,7 @@ class Recipe:
     input_size_px: int = 224
     batch_size: int = 16
     heatmap_target: str = "gaze"
+    choose_on: str = "validation"
     model: ModelSettings = field(default_factory=ModelSettings)
     heatmap: HeatmapTarget = field(default_factory=HeatmapTarget)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -235,6 +246,7 @@ def _check(recipe: Recipe, where: str) -> None:
     require(1 <= recipe.batch_size <= 4096, "batch_size", "1 to 4096", recipe.batch_size)
     target = recipe.heatmap_target
     require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
+    require(recipe.choose_on in CHOOSERS, "choose_on", f"one of {', '.join(CHOOSERS)}", recipe.choose_on)
     heatmap = recipe.heatmap
     require(heatmap.weight in ("duration", "count"), "heatmap.weight", "duration or count", heatmap.weight)
     require(0 < heatmap.sigma_frac <= 1, "heatmap.sigma_frac", "in (0, 1]", heatmap.sigma_frac)

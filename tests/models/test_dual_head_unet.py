@@ -71,6 +71,14 @@ def test_the_full_resolution_decoder_decides_every_pixel(encoder, shape):
     assert model.decoder.to_logits.kernel_size == (3, 3)
 
 
+@pytest.mark.parametrize(
+    ("encoder", "channels"), [("tf_efficientnet_lite0", 32), ("mobilenetv3_small_050", 16), ("resnet10t", 64)]
+)
+def test_the_finest_skip_is_the_stem_s(encoder, channels):
+    model = DualHeadUNet(encoder, 3, decoder_stride=1)
+    assert model.decoder.blocks[3].convolve[0].in_channels == 64 + channels
+
+
 def test_grey_levels_are_those_of_the_encoder():
     assert DualHeadUNet("mobilenetv3_small_050").mean == pytest.approx(0.449)
     lite = DualHeadUNet("tf_efficientnet_lite0")
@@ -158,9 +166,14 @@ def test_without_a_heatmap_head_the_answer_is_an_empty_heatmap():
         ({"encoder": "vit_tiny_patch16_224"}, "vit_tiny_patch16_224"),
         ({"encoder": "swin_tiny_patch4_window7_224"}, "gives its feature maps as NHWC, expected NCHW"),
         ({"encoder": "levit_128s"}, r"has feature maps at strides \[16, 32, 64\]"),
-        ({"encoder": "resnet18", "weights": "magic"}, "magic: no such weights file; weights are 'none', 'imagenet'"),
+        (
+            {"encoder": "resnet18", "weights": "magic"},
+            "magic: no such weights file; weights are 'none', 'imagenet', timm's",
+        ),
         ({"encoder": "resnet18", "classes": 0}, "classes must be at least 1"),
         ({"encoder": "resnet18", "dropout": 1.0}, r"dropout in \[0, 1\)"),
+        ({"encoder": "resnet18", "drop_path": -0.1}, r"drop_path must be in \[0, 1\), got -0.1"),
+        ({"encoder": "densenet121", "drop_path": 0.1}, "encoder 'densenet121': cannot be an encoder: .*drop_path_rate"),
         ({"encoder": "resnet18", "decoder_channels": (8, 8)}, "decoder_channels must be 3 positive numbers"),
         ({"encoder": "resnet18", "decoder_channels": ()}, "decoder_channels must be 3 positive numbers"),
         ({"encoder": "resnet18", "decoder_stride": 1, "decoder_channels": (8, 8, 8)}, "must be 5 positive numbers"),
