@@ -144,18 +144,19 @@ def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> di
 def _heatmap(one: Pooled, other: Pooled, resamples: int, seed: int) -> tuple[dict[str, Any] | None, str | None]:
     """The figures, or why there are none."""
     for pooled in (one, other):
-        if not pooled.agreement or pooled.heatmap is None:
+        if pooled.heatmap is None:
             return None, f"{pooled.source.path} has no maps that were compared with gaze"
-    measured = [{key: pooled.heatmap[key] for key in ("size_px", "target")} for pooled in (one, other)]
-    if measured[0] != measured[1]:
-        return None, f"maps were compared with different heatmaps: {measured[0]} and {measured[1]}"
-    with_gaze = np.isfinite([pooled.agreement[name] for pooled in (one, other) for name in AGREEMENT]).all(axis=(0, 1))
+    if one.heatmap != other.heatmap:
+        return None, f"maps were compared with different heatmaps: {one.heatmap} and {other.heatmap}"
+    with_gaze = one.has_agreement & other.has_agreement
+    if not with_gaze.any():
+        return None, "no film's maps of both were compared with gaze"
     groups = one.patients[with_gaze]
     figures = {}
     for name in AGREEMENT:
         a, b = (pooled.agreement[name][:, with_gaze] for pooled in (one, other))
         figures[name] = _figure(a.mean(), b.mean(), paired_mean(a, b, groups, resamples=resamples, seed=seed))
-    return {"cases": int(with_gaze.sum()), **measured[0], **figures}, None
+    return {"cases": int(with_gaze.sum()), **one.heatmap, **figures}, None
 
 
 def _answers(one: Pooled, other: Pooled) -> tuple[dict[str, int], pl.DataFrame]:

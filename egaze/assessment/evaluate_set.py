@@ -98,9 +98,9 @@ def _classification(pooled: Pooled) -> dict[str, Any] | None:
 
 
 def _heatmap(pooled: Pooled) -> dict[str, Any] | None:
-    if not pooled.agreement or pooled.heatmap is None:
+    if pooled.heatmap is None:
         return None
-    with_gaze = np.isfinite(np.stack(list(pooled.agreement.values()))).all(axis=(0, 1))
+    with_gaze = pooled.has_agreement
     values = {name: column[:, with_gaze] for name, column in pooled.agreement.items()}
     groups = pooled.patients[with_gaze]
 
@@ -109,8 +109,7 @@ def _heatmap(pooled: Pooled) -> dict[str, Any] | None:
 
     return {
         "cases": int(with_gaze.sum()),
-        "size_px": pooled.heatmap["size_px"],
-        "target": pooled.heatmap["target"],
+        **pooled.heatmap,
         **{name: figure(values[name]) for name in AGREEMENT},
         "centre_bias": {name: figure(values[f"centre_{name}"]) for name in AGREEMENT},
         "over_centre_bias": {name: figure(values[name] - values[f"centre_{name}"]) for name in AGREEMENT},

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
-from egaze.assessment.assessment import PREDICTIONS, Assessment, open_assessment
+from egaze.assessment.assessment import METRICS, PREDICTIONS, Assessment, open_assessment
 from egaze.errors import RunError
 from egaze.study import Study
 from egaze.training import Recipe, Run, RunSet
@@ -35,7 +35,8 @@ class Pooled:
         class_probs: (S, N, C).
         agreement: (S, N) by the names of `AGREEMENT` and these with "centre_" before them, NaN for cases without gaze;
             empty where the models make no maps.
-        heatmap: what `evaluate` said of how maps were measured; None where the models make none, or no case has gaze.
+        has_agreement: (N,) whether a case has them of every seed.
+        heatmap: the side in pixels and the target that maps were measured at, None where no case has agreement.
         table: the rows of all members, with columns seed and, in a set with folds, fold.
     """
 
@@ -48,6 +49,7 @@ class Pooled:
     case_index: NDArray[np.int64]
     class_probs: NDArray[np.float64]
     agreement: dict[str, NDArray[np.float64]]
+    has_agreement: NDArray[np.bool_]
     heatmap: dict[str, Any] | None
     table: pl.DataFrame
 
@@ -89,6 +91,11 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
         not np.array_equal(part["case_index"].to_numpy(), case_index) for part in by_seed
     ):
         raise RunError(f"{source.path}: its runs were evaluated on different cases; run `egaze evaluate` again")
+    agreement = _agreement(by_seed)
+    has_agreement = np.zeros(len(case_index), dtype=bool)
+    if agreement:
+        has_agreement = np.isfinite(list(agreement.values())).all(axis=(0, 1))
+    measured = [found for one in assessments if (found := _measured(one))]
     return Pooled(
         source=source,
         recipe=runs[0].recipe,
@@ -98,8 +105,9 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
         split_sha256=tuple(dict.fromkeys(run.facts["training_split_sha256"] for run in runs)),
         case_index=case_index,
         class_probs=np.stack([part.select(_prob_columns(class_names)).to_numpy() for part in by_seed]),
-        agreement=_agreement(by_seed),
-        heatmap=next((one.metrics["heatmap"] for one in assessments if one.metrics["heatmap"]), None),
+        agreement=agreement,
+        has_agreement=has_agreement,
+        heatmap=measured[0] if measured and has_agreement.any() else None,
         table=table.drop("fold") if folds == [None] * len(folds) else table,
     )
 
@@ -115,9 +123,18 @@ def _checked(assessment: Assessment, cases: int, class_names: tuple[str, ...]) -
         present = table.select(name for name in _agreement_columns() if name in table.columns).cast(pl.Float64)
     except PolarsError as error:
         raise RunError(f"{assessment.path / PREDICTIONS}: damaged: {str(error).splitlines()[0]}") from error
-    if not whole or not isinstance(assessment.metrics.get("heatmap", ""), dict | None):
+    if not whole:
         raise RunError(f"{assessment.path / PREDICTIONS}: does not fit the run's study; run `egaze evaluate` again")
     return table.with_columns(index.alias("case_index"), *probs, *present)
+
+
+def _measured(assessment: Assessment) -> dict[str, Any] | None:
+    """How its maps were measured."""
+    try:
+        heatmap = assessment.metrics["heatmap"]
+        return None if heatmap is None else {key: heatmap[key] for key in ("size_px", "target")}
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{assessment.path / METRICS}: damaged; run `egaze evaluate` again") from error
 
 
 def _agreement(by_seed: Sequence[pl.DataFrame]) -> dict[str, NDArray[np.float64]]:
