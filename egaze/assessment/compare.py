@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,10 @@ def compare(
     one, other = pool(a, split), pool(b, split)
     _require_same(one, other)
     over = "patients" if len(one.seeds) == 1 else "seeds and patients"
+    # What the statistics warn of, a class with few films say, is the reader's to know.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        classification = _classification(one, other, resamples, seed)
     heatmap, remark = _heatmap(one, other, resamples, seed)
     answers, disagreements = _answers(one, other)
     facts = {
@@ -69,7 +74,8 @@ def compare(
         "cases": len(one.case_index),
         "patients": len(np.unique(one.patients)),
         "intervals": f"95 %, paired bootstrap over {over}, {resamples} resamples",
-        "classification": _classification(one, other, resamples, seed),
+        "warnings": list(dict.fromkeys(str(warning.message) for warning in caught)),
+        "classification": classification,
         "heatmap": heatmap,
         "heatmap_remark": remark,
         "answers": answers,

@@ -1,5 +1,6 @@
 import json
 import shutil
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -116,7 +117,7 @@ def test_the_films_on_which_they_disagree(joint, other, study, tmp_path):
     assert not any("patient" in column for column in table.columns)
 
 
-def test_two_runs_are_compared_by_delong(study, run, folder):
+def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
     control = train(study, load_recipe("encoder-only", TINY), folder / "control", seed=7, device="cpu")
     with pytest.raises(RunError, match="not evaluated yet; run `egaze evaluate` first"):
         compare(run, control)
@@ -130,6 +131,13 @@ def test_two_runs_are_compared_by_delong(study, run, folder):
     assert (chf["difference"], chf["low"], chf["p_value"]) == (exact.difference, exact.low, exact.p_value)
     assert found.facts["heatmap"] is None and "has no maps" in found.facts["heatmap_remark"]
     assert found.facts["a"]["seeds"] == [1] and found.facts["b"]["seeds"] == [7]
+
+    def doubtful(*arrays):
+        warnings.warn("few films", stacklevel=1)
+        return exact
+
+    monkeypatch.setattr("egaze.assessment.compare.delong_test", doubtful)
+    assert compare(run, control, resamples=100).facts["warnings"] == ["few films"]
     itself = compare(run, run, resamples=100)
     assert itself.facts["classification"]["macro_auc"]["p_value"] == 1
     assert itself.disagreements.is_empty() and itself.facts["answers"]["agree"] == len(a.case_index)

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from egaze.cli import cli
+from egaze.cli.numbers import Numbers
 
 TINY = ("input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1", "batch_size=16")
 
@@ -28,41 +29,45 @@ def train(study, out, *options):
 @pytest.fixture(scope="module")
 def folder(study, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli")
-    train(study, folder / "runs", "--folds", "3", "--seeds", "1-2")
-    ok("evaluate", folder / "runs")
+    train(study, folder / "runs", "--folds", "3", "--seeds", "1")
     return folder
 
 
+@pytest.fixture(scope="module")
+def evaluated(folder):
+    return ok("evaluate", folder / "runs").stdout.splitlines()
+
+
 def test_a_set_says_how_far_it_is(study, folder):
-    again = train(study, folder / "runs", "--folds", "3", "--seeds", "1,2", "--resume")
+    again = train(study, folder / "runs", "--folds", "3", "--seed", "1", "--resume")
     assert again.stdout == ""
     lines = again.stderr.splitlines()
-    assert len(lines) == 6 and lines[3].startswith("fold-1-seed-2: best epoch 1 of stage")
-    assert lines[3].endswith("; 4 of 6 runs finished")
-    fresh = train(study, folder / "seeds", "--seeds", "3")
-    assert json.loads(fresh.stdout)["run"] == "seed-3"
-    assert "1 of 1 runs finished" in fresh.stderr
+    assert len(lines) == 3 and lines[1].startswith("fold-1-seed-1: best epoch 1 of stage")
+    assert lines[1].endswith("; 2 of 3 runs finished")
+    fresh = train(study, folder / "seeds", "--seeds", "3-4")
+    assert [json.loads(line)["run"] for line in fresh.stdout.splitlines()] == ["seed-3", "seed-4"]
+    assert "1 of 2 runs finished, about 0 min to go" in fresh.stderr
 
 
-def test_evaluating_a_set(folder):
-    lines = ok("evaluate", folder / "runs").stdout.splitlines()
-    assert lines[0].startswith("test: 48 cases") and "3 folds, seeds 1, 2; intervals: 95 %" in lines[0]
-    assert any(line.startswith("  macro") and "to" in line for line in lines)
-    runs = [line.split() for line in lines[-7:-1]]
-    assert [row[0] for row in runs[:2]] == ["fold-0-seed-1", "fold-0-seed-2"] and 12 < int(runs[0][1]) < 20
-    validated = ok("evaluate", folder / "runs", "--split", "validation", "--out", folder / "validation")
-    assert "validation: 48 cases" in validated.stdout
-    assert (folder / "validation" / "metrics.json").exists()
+def test_evaluating_a_set(folder, evaluated):
+    assert evaluated[0].startswith("test: 48 cases")
+    assert "3 folds, seeds 1; intervals: 95 %, bootstrap over patients" in evaluated[0]
+    assert any(line.startswith("  macro") and "to" in line for line in evaluated)
+    runs = [line.split() for line in evaluated[-4:-1]]
+    assert [row[0] for row in runs[:2]] == ["fold-0-seed-1", "fold-1-seed-1"] and 12 < int(runs[0][1]) < 20
+    assert (folder / "runs" / "evaluation" / "test" / "metrics.json").exists()
+    assert (folder / "runs" / "fold-0-seed-1" / "evaluation" / "test" / "metrics.json").exists()
     failed = egaze("evaluate", folder / "runs", "--split", "train")
     assert failed.exit_code == 1 and "folds train on each other's cases" in str(failed.exception)
 
 
+@pytest.mark.usefixtures("evaluated")
 def test_comparing_two_sets(study, folder):
-    train(study, folder / "controls", "--folds", "3", "--seeds", "1,2", "--recipe", "encoder-only")
+    train(study, folder / "controls", "--folds", "3", "--seeds", "1", "--recipe", "encoder-only")
     ok("evaluate", folder / "controls")
     runs, controls = folder / "runs", folder / "controls"
     printed = ok("compare", runs, controls, "--out", folder / "out", "--films", "2").stdout
-    assert f"A: {runs} (joint, 3 folds, seeds 1, 2)" in printed and "encoder-only" in printed
+    assert f"A: {runs} (joint, 3 folds, seed 1)" in printed and "encoder-only" in printed
     assert "synthetic data" in printed and "A - B (95 % interval)" in printed and "has no maps" in printed
     assert "they disagree on " in printed and f"written to {folder / 'out'}" in printed
     spoken = json.loads(ok("compare", runs, controls, "--json").stdout)
@@ -80,6 +85,10 @@ def test_comparing_two_runs(run):
     assert "(joint, seed 1)" in printed and "classes by DeLong's test" in printed and "CC (more is better)" in printed
     assert "they disagree on 0 of" in printed
     assert egaze("compare", run.path, run.path / "none").exit_code == 1
+
+
+def test_numbers_and_ranges():
+    assert Numbers().convert("4, 0-2,7", None, None) == (4, 0, 1, 2, 7)
 
 
 @pytest.mark.parametrize(
