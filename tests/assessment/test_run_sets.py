@@ -117,6 +117,7 @@ def test_the_films_on_which_they_disagree(joint, other, study, tmp_path):
     assert not any("patient" in column for column in table.columns)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
     control = train(study, load_recipe("encoder-only", TINY), folder / "control", seed=7, device="cpu")
     with pytest.raises(RunError, match="not evaluated yet; run `egaze evaluate` first"):
@@ -136,7 +137,7 @@ def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
         warnings.warn("few films", stacklevel=1)
         return exact
 
-    monkeypatch.setattr("egaze.assessment.compare.delong_test", doubtful)
+    monkeypatch.setitem(compare.__globals__, "delong_test", doubtful)
     assert compare(run, control, resamples=100).facts["warnings"] == ["few films"]
     itself = compare(run, run, resamples=100)
     assert itself.facts["classification"]["macro_auc"]["p_value"] == 1
