@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.set_figures import set_lines
 
 
 @click.command()
@@ -16,16 +17,25 @@ from egaze.cli import progress
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results. [default: RUN/evaluation/SPLIT]")
 def command(run: Path, split: str, out: Path | None) -> None:
     """Measure a run: AUCs with 95 % intervals over patients, published figures beside, and the agreement of its
-    maps with gaze beside the centre-bias map's.
+    maps with gaze beside the centre-bias map's. Of a set of runs, each, and the mean over its seeds with intervals over
+    seeds and patients.
 
     \b
     Example:
       egaze evaluate run
       egaze evaluate run --split validation
+      egaze evaluate runs
     """
-    from egaze.assessment import evaluate
-    from egaze.training import open_run
+    from egaze.assessment import evaluate, evaluate_set
+    from egaze.training import is_run_set, open_run, open_run_set
 
+    if is_run_set(run):
+        with progress.bars() as update:
+            assessment = evaluate_set(open_run_set(run), split=split, out=out, progress=update)
+        for line in set_lines(assessment.metrics):
+            click.echo(line)
+        click.echo(f"written to {assessment.path}, and each run's own")
+        return
     with progress.bar("predicting") as update:
         assessment = evaluate(open_run(run), split=split, out=out, progress=update)
     for line in _lines(assessment.metrics):
