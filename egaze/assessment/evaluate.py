@@ -42,7 +42,8 @@ def evaluate(
 
     Classification: per-class and macro AUC, with 95 % intervals by bootstrap over patients, stratified by class.
     Heatmaps: CC, KL divergence and NSS against the reader's heatmap at the recipe's sigma, beside the same for
-    the centre-bias map (the mean of the training heatmaps as densities), and the paired difference.
+    the centre-bias map (the mean of the training heatmaps as densities), and the paired difference. Figures of the
+    side that chose the epoch are marked "optimistic".
 
     Args:
         run: a finished or running run.
@@ -74,6 +75,8 @@ def evaluate(
     metrics: dict[str, Any] = {
         "format_version": 1,
         "split": split,
+        "chosen_on": run.recipe.choose_on,
+        "optimistic": split == run.recipe.choose_on,
         "synthetic": study.is_synthetic,
         "cases": len(indices),
         "patients": len(np.unique(study.patients[indices])),

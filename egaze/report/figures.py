@@ -56,8 +56,8 @@ def roc_curves(predictions: pl.DataFrame, metrics: dict[str, Any]) -> str:
         return _svg(figure, "ROC curves, one a class")
 
 
-def training_curves(log: Sequence[dict[str, Any]]) -> str:
-    """Losses and validation AUC by epoch, the chosen epoch marked."""
+def training_curves(log: Sequence[dict[str, Any]], side: str = "validation") -> str:
+    """Losses and AUC by epoch, the chosen epoch marked; `side` of the split chose it."""
     epochs = np.arange(1, len(log) + 1)
     has_heatmap = any(_finite(line.get("train_heatmap")) for line in log)
     panels = ["classification", *(["heatmap"] if has_heatmap else []), "auc"]
@@ -66,18 +66,18 @@ def training_curves(log: Sequence[dict[str, Any]]) -> str:
         chosen = [number for number, line in zip(epochs, log, strict=True) if line["best"]][-1:]
         for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
             if panel == "auc":
-                _curve(axes, epochs, log, "validation_macro_auc", COLOURS[1], "validation")
+                _curve(axes, epochs, log, f"{side}_macro_auc", COLOURS[1], side)
                 axes.set(title="macro AUC", ylim=(None, 1.0))
             else:
                 _curve(axes, epochs, log, f"train_{panel}", COLOURS[0], "training")
-                _curve(axes, epochs, log, f"validation_{panel}", COLOURS[1], "validation")
+                _curve(axes, epochs, log, f"{side}_{panel}", COLOURS[1], side)
                 axes.set(title=f"{panel} loss")
             for number in chosen:
                 axes.axvline(number, color=_INK, alpha=0.5, linestyle="--", linewidth=1, label="chosen epoch")
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
         figure.axes[0].legend(fontsize=8)
-        return _svg(figure, "training and validation losses and validation AUC by epoch")
+        return _svg(figure, f"training and {side} losses and {side} AUC by epoch")
 
 
 def _curve(axes: Axes, epochs: np.ndarray, log: Sequence[dict[str, Any]], key: str, colour: str, label: str) -> None:

@@ -51,7 +51,7 @@ def write_report(run: Run, out: Path, *, split: str = "test", films: int = 60) -
         summary=_summary(run, assessment),
         saliency_names=_SALIENCY_NAMES,
         roc=figures.roc_curves(assessment.predictions, assessment.metrics) if has_roc else None,
-        curves=figures.training_curves(log) if log else None,
+        curves=figures.training_curves(log, run.recipe.choose_on) if log else None,
         epochs=len(log),
         gallery=sort_for_reading(make_gallery(study, run.recipe.heatmap, assessment, films)),
         colour_bar=colour_bar(),
