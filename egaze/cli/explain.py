@@ -107,6 +107,7 @@ def command(
             target=opened.recipe.heatmap,
             size_px=opened.recipe.input_size_px,
             options=ExplainOptions(class_name, method, stride, findings, tolerance_px, steps),
+            class_probs=opened.recipe.stages[-1].class_probs,
             about={"recipe": opened.recipe.name, "encoder": opened.recipe.model.encoder, "split": split},
             progress=update,
         )

@@ -17,7 +17,7 @@ from egaze.explain.agreement import Numbers, with_finding, with_gaze
 from egaze.explain.class_activation import METHODS, grad_cam, to_film_size
 from egaze.explain.faithfulness import Faithfulness, class_probabilities, faithfulness, random_order
 from egaze.loading import Batch, DeviceLoader, HeatmapTarget
-from egaze.models import DualHeadOutput, DualHeadUNet
+from egaze.models import DualHeadUNet
 from egaze.pictures.reading import HeatmapOptions, Reading, read_case
 from egaze.study import Study
 from egaze.study.findings import finding_mask
@@ -105,6 +105,7 @@ def explain_cases(
     target: HeatmapTarget,
     size_px: int,
     options: ExplainOptions,
+    class_probs: str = "softmax",
 ) -> Iterator[Explanation]:
     """Explain cases in their order, a few at a time in memory.
 
@@ -115,6 +116,7 @@ def explain_cases(
         target: how the reader's heatmap is made.
         size_px: side of the films that the model was trained on.
         options: what is explained.
+        class_probs: "softmax" or "sigmoid", as the model was taught.
 
     Raises:
         EgazeError: a stride that the encoder has not, or more steps than pixels.
@@ -128,13 +130,13 @@ def explain_cases(
     )
     for batch in loader:
         with torch.inference_mode():
-            output = model(batch.image)
-            probs = output.class_logits.float().softmax(dim=1)
+            answer = model.answer(model(batch.image), class_probs)
+            probs = answer.class_probs
         class_index = _chosen(options.class_name, always, probs, batch)
         evidence = grad_cam(model, batch.image, class_index, stride=options.stride, method=options.method)
         maps = {"grad_cam": to_film_size(evidence, (size_px, size_px))}
         if model.heatmap_head:
-            maps["predicted"] = _predicted(output)
+            maps["predicted"] = answer.heatmap[:, 0]
         for place, case_index in enumerate(batch.case_index.tolist()):
             film = slice(place, place + 1)
             curves = {}
@@ -142,7 +144,7 @@ def explain_cases(
                 orders = {**maps, "random": random_order(batch.image)}
                 curves = {
                     name: faithfulness(
-                        class_probabilities(model),
+                        class_probabilities(model, class_probs),
                         batch.image[film],
                         values[film],
                         class_index[film],
@@ -173,11 +175,6 @@ def _chosen(name: str, always: int | None, probs: Tensor, batch: Batch) -> Tenso
     if always is not None:
         return torch.full_like(likeliest, always)
     return torch.where(batch.has_label, batch.label, likeliest) if name == LABEL else likeliest
-
-
-def _predicted(output: DualHeadOutput) -> Tensor:
-    """(N, H, W) in [0, 1]."""
-    return output.heatmap_logits.float().sigmoid()[:, 0]
 
 
 def _numbers(

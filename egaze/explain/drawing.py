@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,21 +57,24 @@ def layers_of(explained: Explanation, options: ExplainOptions, class_names: tupl
         peak = float(reading.geometry.cut_out(explained.gaze).max())
         layers.append(Layer("gaze", "reader's gaze", explained.gaze, scale_for(reading, peak)))
     if "predicted" in explained.maps:
-        label = "predicted heatmap\n1 is a reader's peak"
-        layers.append(_layer(explained, "predicted", "predicted gaze", label))
-    method = {"grad-cam": "Grad-CAM", "grad-cam++": "Grad-CAM++"}[options.method]
-    unit = "logits" if options.method == "grad-cam" else "no unit"
-    heading = f"{method}: {shown_class}"
-    layers.append(
-        _layer(explained, "grad_cam", heading, f"evidence for {shown_class}\n{unit}, stride {options.stride}")
-    )
+        # A map of zeros is dark all over, not bright.
+        scale = Scale(1.0, _peak(explained, "predicted") or 1.0, "predicted heatmap\n1 is a reader's peak")
+        layers.append(Layer("predicted", "predicted gaze", explained.maps["predicted"], scale))
+    peak = _peak(explained, "grad_cam")
+    factor, power = _power_of_ten(peak)
+    # Grad-CAM++ is of exp(logit), but for a factor.
+    name, unit = ("Grad-CAM", "logits") if options.method == "grad-cam" else ("Grad-CAM++", "without unit")
+    label = f"evidence for {shown_class}\n{power}{unit}, stride {options.stride}"
+    scale = Scale(factor, peak * factor or 1.0, label)
+    layers.append(Layer("grad_cam", f"{name}: {shown_class}", explained.maps["grad_cam"], scale))
     return layers
 
 
 def draw_layer(explained: Explanation, layer: Layer, class_names: tuple[str, ...]) -> Figure:
     """One map on the film, with the finding's outline and a colour bar."""
     reading = explained.reading
-    caption = f"{layer.heading}{_outlined(explained)}"
+    how = f": {reading.options.said(reading.size_px)}" if layer.name == "gaze" else ""
+    caption = f"{layer.heading}{how}{_outlined(explained)}"
     sheet = new_sheet(reading, caption, summary=said(explained, class_names))
     lay_on(sheet, reading, layer.values, layer.scale, overlay_colours())
     _outline(sheet.film, explained.finding)
@@ -125,11 +129,18 @@ def said(explained: Explanation, class_names: tuple[str, ...]) -> str:
     return f"{label}{explained.reading.summary()} · {answer}"
 
 
-def _layer(explained: Explanation, name: str, heading: str, label: str) -> Layer:
-    values = explained.maps[name]
-    peak = float(explained.reading.geometry.cut_out(values).max())
-    # A map of zeros is dark all over, not bright.
-    return Layer(name, heading, values, Scale(1.0, peak if peak > 0 else 1.0, label))
+def _peak(explained: Explanation, name: str) -> float:
+    """The largest value on the film."""
+    return float(explained.reading.geometry.cut_out(explained.maps[name]).max())
+
+
+def _power_of_ten(peak: float) -> tuple[float, str]:
+    """A factor that makes a peak a number from 0.1 to 1000, and the unit's own part of it in words."""
+    if peak <= 0 or 0.1 <= peak < 1000:
+        return 1.0, ""
+    thousands = math.floor(math.log10(peak) / 3)
+    digits = str(3 * thousands).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return 10.0 ** (-3 * thousands), f"10{digits} "
 
 
 def _outline(axes: Axes, finding: NDArray[np.bool_] | None) -> None:

@@ -104,12 +104,12 @@ def random_order(image: Tensor) -> Tensor:
     return torch.zeros_like(image[:, 0])
 
 
-def class_probabilities(model: DualHeadUNet) -> Score:
-    """What `faithfulness` asks: a model's class probabilities, without gradients."""
+def class_probabilities(model: DualHeadUNet, class_probs: str = "softmax") -> Score:
+    """What `faithfulness` asks: a model's class probabilities, by "softmax" or "sigmoid", without gradients."""
 
     @torch.inference_mode()
     def probabilities(image: Tensor) -> Tensor:
-        return model(image).class_logits.float().softmax(dim=1)
+        return model.answer(model(image), class_probs).class_probs
 
     return probabilities
 

@@ -160,6 +160,23 @@ def test_bad_arguments(unet, films, options, message):
     assert not unet.encoder._forward_hooks
 
 
+@pytest.mark.parametrize("pooling", ["heatmap", "class-heatmaps"])
+def test_the_way_through_the_decoder_counts(films, pooling):
+    torch.manual_seed(0)
+    options = {"classes": 3, "decoder_channels": (8, 8, 4), "pooling": pooling}
+    model = DualHeadUNet("mobilenetv3_small_050", **options).eval()
+    label = torch.tensor([0, 1, 2, 0])
+    features = model.encoder((films - model.mean) / model.std)[-1].detach()
+    logits = model(films).heatmap_logits.detach()
+    # What it would be if the pooling were under a map that is given.
+    features.requires_grad_()
+    given = class_map(features, model.classify(features, logits), label)
+    found = grad_cam(model, films, label)
+    assert found.isfinite().all() and found.shape == given.shape and not torch.allclose(found, given, rtol=1e-3)
+    alone = torch.cat([grad_cam(model, film[None], index[None]) for film, index in zip(films, label, strict=True)])
+    torch.testing.assert_close(found, alone, rtol=1e-3, atol=1e-3 * float(alone.max()))
+
+
 def test_a_model_in_training_mode(films):
     with pytest.raises(EgazeError, match="training mode"):
         grad_cam(DualHeadUNet("mobilenetv3_small_050", heatmap_head=False), films)

@@ -95,6 +95,8 @@ def test_of_a_real_model(unet, films):
         expected = unet(films).class_logits.softmax(dim=1)[range(4), class_index]
     torch.testing.assert_close(found.deletion[:, 0], expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found.insertion[:, -1], expected, rtol=1e-4, atol=1e-5)
+    one_by_one = class_probabilities(unet, "sigmoid")(films)
+    torch.testing.assert_close(one_by_one, unet(films).class_logits.sigmoid().detach(), rtol=1e-4, atol=1e-5)
     assert found.deletion.shape == (4, 4) and ((found.insertion_area >= 0) & (found.insertion_area <= 1)).all()
 
 

@@ -14,7 +14,7 @@ from egaze.errors import EgazeError
 from egaze.evaluation import cc, energy_inside, iou_at_area_match, pointing_game
 from egaze.explain import METHODS, grad_cam, to_film_size
 from egaze.explain.cases import ExplainOptions, explain_cases
-from egaze.explain.drawing import draw_layer, draw_panels, layers_of
+from egaze.explain.drawing import _power_of_ten, draw_layer, draw_panels, layers_of
 from egaze.explain.write import write_explanations
 from egaze.study.findings import finding_mask
 
@@ -95,7 +95,7 @@ def test_pictures_show_units_and_outlines(model, study, run, masks, ill):
     labels = [axes.get_ylabel() for axes in panels.axes if axes.get_ylabel()]
     assert labels[0].startswith("dwell time\n") and labels[1:] == [
         "predicted heatmap\n1 is a reader's peak",
-        "evidence for chf\nlogits, stride 16",
+        f"evidence for chf\n{_power_of_ten(one.maps['grad_cam'].max())[1]}logits, stride 16",
     ]
     words = [text.get_text() for text in panels.texts]
     assert {"film", "reader's gaze", "predicted gaze", "Grad-CAM: chf", "synthetic"} < set(words)
@@ -105,6 +105,22 @@ def test_pictures_show_units_and_outlines(model, study, run, masks, ill):
     outline = np.array([0x56, 0xB4, 0xE9])
     blue = [(np.abs(page - outline).max(axis=2) < 40).sum() for page in (drawn, without)]
     assert blue[0] > 50 and blue[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("peak", "shown"),
+    [
+        (0, (1, "")),
+        (0.1, (1, "")),
+        (999.0, (1, "")),
+        (0.02, (1e3, "10⁻³ ")),
+        (3e-5, (1e6, "10⁻⁶ ")),
+        (4e6, (1e-6, "10⁶ ")),
+    ],
+)
+def test_numbers_on_the_bar_are_short(peak, shown):
+    factor, power = _power_of_ten(peak)
+    assert (factor, power) == (pytest.approx(shown[0]), shown[1])
 
 
 def pixels(figure):
