@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from egaze.explain.cases import ExplainOptions, Explanation
 from egaze.pictures.colours import overlay_colours
-from egaze.pictures.lettering import BOLD, fitted
+from egaze.pictures.lettering import BOLD, REGULAR, fitted
 from egaze.pictures.overlay import Scale, lay_on, scale_for
 from egaze.pictures.sheet import INK, Sheet, film_size_in, new_sheet, show_film, write_titles
 
@@ -61,11 +61,13 @@ def layers_of(explained: Explanation, options: ExplainOptions, class_names: tupl
         scale = Scale(1.0, _peak(explained, "predicted") or 1.0, "predicted heatmap\n1 is a reader's peak")
         layers.append(Layer("predicted", "predicted gaze", explained.maps["predicted"], scale))
     peak = _peak(explained, "grad_cam")
-    factor, power = _power_of_ten(peak)
-    # Grad-CAM++ is of exp(logit), but for a factor.
-    name, unit = ("Grad-CAM", "logits") if options.method == "grad-cam" else ("Grad-CAM++", "without unit")
-    label = f"evidence for {shown_class}\n{power}{unit}, stride {options.stride}"
-    scale = Scale(factor, peak * factor or 1.0, label)
+    if options.method == "grad-cam":
+        name, factor, unit = "Grad-CAM", *_in_logits(peak)
+    else:
+        # It is known but for a factor of each film's own.
+        name, factor, unit = "Grad-CAM++", 1 / peak if peak > 0 else 1.0, "1 is the peak"
+    evidence = fitted(f"evidence for {shown_class}", REGULAR, 8.5, 72 * _SHORTEST)
+    scale = Scale(factor, peak * factor or 1.0, f"{evidence}\n{unit}, stride {options.stride}")
     layers.append(Layer("grad_cam", f"{name}: {shown_class}", explained.maps["grad_cam"], scale))
     return layers
 
@@ -134,13 +136,13 @@ def _peak(explained: Explanation, name: str) -> float:
     return float(explained.reading.geometry.cut_out(explained.maps[name]).max())
 
 
-def _power_of_ten(peak: float) -> tuple[float, str]:
-    """A factor that makes a peak a number from 0.1 to 1000, and the unit's own part of it in words."""
+def _in_logits(peak: float) -> tuple[float, str]:
+    """A factor that makes a peak a number from 0.1 to 1000, and the unit that it is then in."""
     if peak <= 0 or 0.1 <= peak < 1000:
-        return 1.0, ""
+        return 1.0, "logits"
     thousands = math.floor(math.log10(peak) / 3)
     digits = str(3 * thousands).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return 10.0 ** (-3 * thousands), f"10{digits} "
+    return 10.0 ** (-3 * thousands), f"10{digits} logits"
 
 
 def _outline(axes: Axes, finding: NDArray[np.bool_] | None) -> None:

@@ -108,7 +108,9 @@ def draw_bar(
     axes.yaxis.tick_right()
     axes.yaxis.set_label_position("right")
     axes.tick_params(labelsize=8, labelcolor=INK, color=SOFT_INK, labelfontfamily=FAMILY, length=3, width=0.7)
-    axes.set_ylabel(label, fontproperties=REGULAR, fontsize=8.5, color=INK, labelpad=6, linespacing=1.4)
+    axes.set_ylabel(
+        label, fontproperties=REGULAR, fontsize=8.5, color=INK, labelpad=6, linespacing=1.4, parse_math=False
+    )
     for spine in axes.spines.values():
         spine.set(linewidth=0.5, edgecolor=SOFT_INK)
 
