@@ -12,7 +12,7 @@ from PIL import Image
 from egaze.cli import cli
 from egaze.errors import EgazeError
 from egaze.evaluation import cc, energy_inside, iou_at_area_match, pointing_game
-from egaze.explain import METHODS, grad_cam, to_film_size
+from egaze.explain import grad_cam, to_film_size
 from egaze.explain.cases import ExplainOptions, explain_cases
 from egaze.explain.drawing import _in_logits, draw_layer, draw_panels, layers_of
 from egaze.explain.write import write_explanations
@@ -147,19 +147,18 @@ def test_a_folder_of_explanations(run, study, masks, ill, tmp_path):
         assert figure["cases"] == 1 and figure["value"] == pytest.approx(row[name], abs=1e-5)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_many_cases_of_a_side(run, study, tmp_path, method):
-    options = ("--limit", "3", "--split", "validation", "--steps", "0", "--method", method, "--class", "label")
+def test_many_cases_of_a_side(run, study, tmp_path):
+    options = ("--limit", "2", "--split", "validation", "--steps", "0", "--method", "grad-cam++", "--class", "label")
     done = command(run.path, "--out", tmp_path / "why", *options)
     assert done.exit_code == 0, done.output
-    assert "3 cases, listed" in done.output and "area" not in done.output
+    assert "2 cases, listed" in done.output and "area" not in done.output
     # EGD-CXR's boxes are of anatomy.
-    assert "cases without a known finding, and so without its outline and numbers: 3" in done.output
+    assert "cases without a known finding, and so without its outline and numbers: 2" in done.output
     rows = pl.read_csv(tmp_path / "why" / "index.csv")
     assert rows["explained_class"].to_list() == rows["label"].to_list()
     assert set(rows["case_id"]) <= {study.case_ids[index] for index in study.split.indices("validation")}
     facts = json.loads((tmp_path / "why" / "explain.json").read_text())
-    assert facts["without_finding"] == 3 and facts["curves"] is None and facts["method"] == method
+    assert facts["without_finding"] == 2 and facts["curves"] is None and facts["method"] == "grad-cam++"
     assert facts["figures"]["grad_cam_gaze_cc"]["value"] == pytest.approx(rows["grad_cam_gaze_cc"].mean(), abs=1e-5)
 
 
