@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "Train the dual-head U-Net on a study: once, from several seeds, or in cross-validation.",
     "evaluate": "Measure a run: AUCs with intervals, agreement of its maps with gaze.",
     "compare": "Compare two runs or sets of runs on the same films.",
+    "explain": "Show where a model's evidence lies: Grad-CAM beside gaze and finding, in pictures and numbers.",
     "report": "Write a run's report as one HTML file.",
     "export": "Write a run's model as one TorchScript file.",
     "check": "Prove an exported model file whole and show what it says of itself.",

@@ -78,14 +78,3 @@ def test_bad_masks(made, tmp_path):
     # A case id that leads out of the folder is not followed.
     (tmp_path / "up.png").write_bytes(b"junk")
     assert finding_mask(made, 1, 64, "chf", folder=folder) is None
-
-
-def test_the_twin_of_reflacx_has_findings_on_films_that_have_a_class(tmp_path):
-    from egaze.sources import Reflacx
-    from egaze.sources.synthetic import synthesize
-
-    twin = synthesize(tmp_path / "twin", cases=3, seed=3, layout="reflacx", long_side_px=64)
-    study = prepare_study([Reflacx(twin.tables, twin.images)], tmp_path / "study", size_px=64)
-    found = [finding_mask(study, index, 64, label) is not None for index, label in enumerate(study.cases["label"])]
-    classed = [label in ("chf", "pneumonia") for label in study.cases["label"]]
-    assert sum(classed) > 2 and all(has for has, due in zip(found, classed, strict=True) if due)
