@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import Any
 
 from markupsafe import Markup
@@ -9,7 +10,7 @@ from markupsafe import Markup
 from egaze.report.figures.plot import Axis, Plot
 
 _ROW, _GAP = 23, 17
-_LEFT, _RIGHT, _TOP, _BOTTOM = 300, 150, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 325, 150, 12, 44
 
 
 def forest_plot(metrics: dict[str, Any]) -> Markup:
@@ -21,7 +22,7 @@ def forest_plot(metrics: dict[str, Any]) -> Markup:
     groups = _groups(metrics)
     figures = [figure for _, rows in groups for _, _, figure in rows]
     lows = [figure["value"] if figure["low"] is None else figure["low"] for figure in figures]
-    low = max(0.0, min([0.5, *lows]))
+    low = max(0.0, floor(min([0.5, *lows]) * 10) / 10)
     ticks = tuple(step / 10 for step in range(11) if low - 1e-9 <= step / 10)
     height = _TOP + _BOTTOM + sum(_ROW * (len(rows) + 1) + _GAP for _, rows in groups) - _GAP
     plot = Plot(
@@ -30,7 +31,7 @@ def forest_plot(metrics: dict[str, Any]) -> Markup:
         " ".join(f"{name}: {source} {_text(figure)}." for name, rows in groups for source, _, figure in rows),
         Axis(low, 1.0, "AUC", ticks, 1),
         Axis(height - _BOTTOM, _TOP),
-        width=760,
+        width=820,
         height=height,
         margins=(_LEFT, _TOP, _RIGHT, _BOTTOM),
         quiet=True,
