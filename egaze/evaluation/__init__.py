@@ -13,6 +13,7 @@ from egaze.evaluation.classification import confusion_matrix, macro_auc, macro_a
 from egaze.evaluation.interval import Comparison, Interval, StatisticsWarning, mean_ci, mean_cis, wilson_ci
 from egaze.evaluation.localisation import energy_inside, iou_at_area_match, pointing_game, region_mask
 from egaze.evaluation.operating_point import OperatingPoint, at_threshold, specificity_threshold, youden_threshold
+from egaze.evaluation.roc_curve import RocCurve, roc_curve_band
 from egaze.evaluation.saliency import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
 from egaze.evaluation.scanpath import RegionGaze, region_gaze
 
@@ -21,6 +22,7 @@ __all__ = [
     "Interval",
     "OperatingPoint",
     "RegionGaze",
+    "RocCurve",
     "StatisticsWarning",
     "at_threshold",
     "auc_borji",
@@ -50,6 +52,7 @@ __all__ = [
     "region_mask",
     "reliability_curve",
     "roc_auc_ci",
+    "roc_curve_band",
     "scale_by_temperature",
     "shuffled_auc",
     "sim",

@@ -8,6 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
+
 from egaze.assessment import Assessment, open_assessment
 from egaze.atomic import write_text
 from egaze.errors import RunError
@@ -65,12 +68,9 @@ def write_report(
                 "metrics": metrics,
                 "contents": _CONTENTS,
                 "summary": words.summary(run, metrics),
-                "charts": {
-                    "forest": figures.forest_plot(metrics) if metrics["classification"] else None,
-                    "agreement": figures.agreement_scatter(assessment.predictions),
-                    "training": figures.training_curves(log) if log else [],
-                },
-                "saliency": _saliency(metrics),
+                "charts": _charts(study, assessment, log),
+                "operating_points": _operating_points(metrics),
+                "confusion": _confusion(metrics),
                 "why_no_heatmap": words.why_no_heatmap(run),
                 "epochs": len(log),
                 "cards": cards,
@@ -142,17 +142,40 @@ def _data(run: Run, study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
     }
 
 
-def _saliency(metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    if (heatmap := metrics["heatmap"]) is None:
-        return []
-    return [
-        {
-            "name": name,
-            "meaning": meaning,
-            "predicted": heatmap[key],
-            "centre": heatmap["centre_bias"].get(key),
-            "gain": heatmap["over_centre_bias"].get(key),
+def _charts(study: Study, assessment: Assessment, log: list[dict[str, Any]]) -> dict[str, Any]:
+    classification = assessment.metrics["classification"]
+    charts: dict[str, Any] = {
+        "agreement": figures.agreement_scatter(assessment.predictions),
+        "training": figures.training_curves(log) if log else [],
+    }
+    if classification is not None:
+        labelled = assessment.predictions.filter(pl.col("label").is_not_null())
+        cases = labelled["case_index"].to_numpy()
+        class_probs = labelled.select(f"prob_{name}" for name in study.class_names).to_numpy().astype(np.float64)
+        charts |= {
+            "roc": figures.roc_curves(study.labels[cases], class_probs, study.patients[cases], classification),
+            "forest": figures.forest_plot(assessment.metrics),
+            "calibration": figures.reliability_diagrams(classification["calibration"]),
         }
-        for key, name, meaning in words.SALIENCY
-        if key in heatmap
-    ]
+    return charts
+
+
+def _operating_points(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    classes = metrics["classification"]["classes"] if metrics["classification"] else {}
+    return [(name, point) for name, facts in classes.items() for point in facts["operating_points"] or ()]
+
+
+def _confusion(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row a class; `level` 0 to 10 shades a cell by its share of the row."""
+    if metrics["classification"] is None:
+        return []
+    confusion = metrics["classification"]["confusion"]
+    rows = []
+    for number, (name, films) in enumerate(zip(confusion["classes"], confusion["matrix"], strict=True)):
+        shares = [count / max(sum(films), 1) for count in films]
+        cells = [
+            {"films": count, "percent": round(100 * share), "level": round(10 * share), "right": place == number}
+            for place, (count, share) in enumerate(zip(films, shares, strict=True))
+        ]
+        rows.append({"name": name, "cells": cells})
+    return rows

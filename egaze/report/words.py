@@ -6,18 +6,6 @@ from typing import Any
 
 from egaze.training.run import Run
 
-#: Key in the metrics, name, and what is better.
-SALIENCY = (
-    ("cc", "CC", "Pearson's correlation; more is better"),
-    ("sim", "SIM", "shared mass of two densities; more is better"),
-    ("kld", "KL", "divergence from the reader's density, in nats; less is better"),
-    ("nss", "NSS", "standard deviations above the mean at fixations; more is better"),
-    ("auc_judd", "AUC-Judd", "fixations against all other pixels; more is better"),
-    ("auc_borji", "AUC-Borji", "fixations against random pixels; more is better"),
-    ("shuffled_auc", "Shuffled AUC", "fixations against those of other films; more is better"),
-    ("information_gain", "Information gain", "bits a fixation over the centre bias; more is better"),
-)
-
 
 def summary(run: Run, metrics: dict[str, Any]) -> list[str]:
     """A few sentences that say what the run can do and how sure that is."""

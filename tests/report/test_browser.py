@@ -46,7 +46,9 @@ def test_it_says_nothing_and_asks_nobody(reading):
     reading.page.evaluate("() => document.querySelector('#cards').scrollIntoView()")
     reading.page.wait_for_function("() => document.querySelector('.thumb').children.length === 4")
     reading.page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
-    reading.page.wait_for_function("() => [...document.querySelectorAll('.thumb')].every((t) => t.children.length === 4)")
+    reading.page.wait_for_function(
+        "() => [...document.querySelectorAll('.thumb')].every((t) => t.children.length === 4)"
+    )
     reading.page.evaluate("() => dispatchEvent(new Event('afterprint'))")
     assert reading.complaints == []
     assert reading.outside == []
@@ -72,7 +74,8 @@ def test_a_map_is_shown_in_the_one_colour_map(page):
     from egaze.pictures.colours import heatmap_table
 
     ends = page.eval_on_selector(
-        "#scale-bar", """bar => [0, 255].map((x) => { const one = new OffscreenCanvas(1, 1).getContext("2d");
+        "#scale-bar",
+        """bar => [0, 255].map((x) => { const one = new OffscreenCanvas(1, 1).getContext("2d");
         one.drawImage(bar, -x, 0); return [...one.getImageData(0, 0, 1, 1).data].slice(0, 3) })""",
     )
     assert ends == heatmap_table()[[0, 255], :3].tolist()
