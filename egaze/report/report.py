@@ -61,7 +61,7 @@ def write_report(
         Path(out),
         render(
             {
-                "title": f"{run.recipe.name}: {run.path.resolve().name}",
+                "title": _title(run),
                 "version": version("egaze"),
                 "run": run,
                 "study": study,
@@ -99,6 +99,10 @@ _CONTENTS = (
     ("data", "Data"),
     ("card", "Model card"),
 )
+
+
+def _title(run: Run) -> str:
+    return f"{run.recipe.name}: {run.path.resolve().name}"
 
 
 def _gallery(

@@ -48,8 +48,21 @@ def _gaze(run: Run, metrics: dict[str, Any]) -> list[str]:
         verdict = "not distinguishable from"
     return [
         f"On {heatmap['cases']} films with gaze its maps correlate with the reader's at {_figure(heatmap['cc'])}, "
-        f"{verdict} the centre bias, a map that knows no film. The paired difference is {_figure(gain, '+.3f')}."
+        f"{verdict} the centre bias, a map that knows no film. The paired difference is {_figure(gain, '+.3f')}. "
+        f"{_over_centre_bias(heatmap)}"
     ]
+
+
+def _over_centre_bias(heatmap: dict[str, Any]) -> str:
+    """On which measures the difference from the centre bias is beyond its interval."""
+    better, worse = [], []
+    for key, facts in heatmap["definitions"].items():
+        gain = heatmap["over_centre_bias"].get(key)
+        if gain is None or gain["low"] is None or gain["low"] <= 0 <= gain["high"]:
+            continue
+        (better if (gain["value"] > 0) == facts["more_is_better"] else worse).append(facts["name"])
+    said = f"Of {len(heatmap['definitions'])} measures the difference is beyond its interval on {len(better + worse)}"
+    return f"{said}: better on {', '.join(better) or 'none'}, worse on {', '.join(worse) or 'none'}."
 
 
 def _figure(figure: dict[str, float | None], form: str = ".3f") -> str:

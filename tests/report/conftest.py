@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+_PROBES = (Path(__file__).parent / "probes.js").read_text(encoding="utf-8")
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# In a container there is often no room in /dev/shm, no user to sandbox from, and no GPU.
+_FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 
 
 def _need(found, words):
@@ -30,8 +33,7 @@ def chromium():
     except ImportError:
         _need(False, 'nothing to drive Chromium with: pip install "egaze[browser]"')
     with sync_playwright() as driver:
-        # In a container there is often no room in /dev/shm and no user to sandbox from.
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = driver.chromium.launch(executable_path=path, args=_FLAGS)
         yield browser
         browser.close()
 
@@ -48,6 +50,10 @@ class Reading:
     def outside(self):
         return [url for url in self.requests if not url.startswith(("file:", "data:"))]
 
+    def probe(self, name):
+        """An answer of probes.js."""
+        return self.page.evaluate(f"() => {{ {_PROBES} return probes.{name}() }}")
+
     def settle(self):
         """Until what was asked for is drawn."""
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -55,11 +61,7 @@ class Reading:
     def stage_pixels(self):
         """(64, 64, 3) int: what the stage shows, made small."""
         self.settle()
-        levels = self.page.evaluate(
-            """() => { const small = new OffscreenCanvas(64, 64).getContext("2d");
-            small.drawImage(document.querySelector("#stage canvas"), 0, 0, 64, 64);
-            return [...small.getImageData(0, 0, 64, 64).data] }"""
-        )
+        levels = self.probe("stage")
         return np.array(levels).reshape(64, 64, 4)[..., :3]
 
 
@@ -69,7 +71,7 @@ def open_report(chromium):
     contexts = []
 
     def open_file(path: Path, **options) -> Reading:
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context = chromium.new_context(**{"viewport": {"width": 1100, "height": 700}, **options})
         contexts.append(context)
         reading = Reading(context.new_page())
         page = reading.page

@@ -30,6 +30,8 @@ def _chart(key: str, words: str, look: str, facts: dict[str, Any]) -> Markup:
         f"Expected calibration error {error:.3f}. {described}.",
         unit_axis("confidence of the answer"),
         unit_axis("share right"),
+        width=370,
+        height=350,
     )
     plot.line([(0.0, 0.0), (1.0, 1.0)], "chance")
     most = max(item["cases"] for item in bins)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from egaze.report.figures.plot import Axis, Plot
 
 _ROW, _GAP = 23, 17
-_LEFT, _RIGHT, _TOP, _BOTTOM = 325, 150, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 340, 150, 12, 44
 
 
 def forest_plot(metrics: dict[str, Any]) -> Markup:
@@ -31,7 +31,7 @@ def forest_plot(metrics: dict[str, Any]) -> Markup:
         " ".join(f"{name}: {source} {_text(figure)}." for name, rows in groups for source, _, figure in rows),
         Axis(low, 1.0, "AUC", ticks, 1),
         Axis(height - _BOTTOM, _TOP),
-        width=820,
+        width=840,
         height=height,
         margins=(_LEFT, _TOP, _RIGHT, _BOTTOM),
         quiet=True,

@@ -50,6 +50,8 @@ def _chart(number: int, name: str, facts: dict[str, Any], curve: RocCurve) -> Ma
         f"ROC curve of {name} against the others, {facts['cases']} films: {said}.",
         unit_axis("1 − specificity"),
         unit_axis("sensitivity"),
+        width=370,
+        height=350,
     )
     look = f"s{number % SERIES}"
     known = np.isfinite(curve.band_low)

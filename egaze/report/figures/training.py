@@ -48,8 +48,8 @@ def _chart(
         _described(title, validation, chosen),
         x,
         y,
-        width=330,
-        height=230,
+        width=370,
+        height=250,
         margins=(44, 30, 14, 42),
     )
     for epoch in starts:
