@@ -301,9 +301,8 @@ def test_200_films_are_small_and_quick(open_report, run, tmp_path, monkeypatch):
         "regions": [],
         "phrases": [],
     }
-    cards, missing = report._gallery(
-        run, run.open_study(), report.open_assessment(run.path / "evaluation/test"), 1, None
-    )
+    assessment = report.open_assessment(run.path / "evaluation" / "test")
+    cards, missing = report._gallery(run, run.open_study(), assessment, 1, None)
     many = [replace(cards[0], case_id=f"film-{number}", drawing=noise) for number in range(200)]
     monkeypatch.setattr(report, "_gallery", lambda *_: (many, missing))
     path = write_report(run, tmp_path / "report.html")
