@@ -24,6 +24,7 @@ COMMANDS = {
     "heatmaps": "Write pictures of a study's gaze: heatmaps, overlays, scanpaths, animations.",
     "train": "Train the dual-head U-Net on a study.",
     "evaluate": "Measure a run: AUCs with intervals, agreement of its maps with gaze.",
+    "explain": "Show where a model's evidence lies: Grad-CAM beside gaze and finding, in pictures and numbers.",
     "report": "Write a run's report as one HTML file.",
     "export": "Write a run's model as one TorchScript file.",
     "check": "Prove an exported model file whole and show what it says of itself.",

@@ -42,6 +42,10 @@ def _lines(metrics: dict[str, Any]) -> list[str]:
         f"{metrics['split']}: {metrics['cases']} cases of {metrics['patients']} patients; "
         f"intervals: {metrics['intervals']}"
     ]
+    if metrics["optimistic"]:
+        lines.append(
+            f"chosen on {metrics['split']}: the epoch was chosen on these films, so the figures are optimistic"
+        )
     if metrics["synthetic"]:
         lines.append("synthetic data: these figures say nothing about patients")
     if (classification := metrics["classification"]) is not None:

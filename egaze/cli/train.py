@@ -29,7 +29,8 @@ def command(
     precision: str,
     resume: bool,
 ) -> None:
-    """Train the dual-head U-Net on a study; validation chooses the epoch, the test split is not touched.
+    """Train the dual-head U-Net on a study; validation chooses the epoch, the test split is not touched (unless
+    the recipe says choose_on = "test").
 
     Prints one JSON line an epoch, which RUN/log.jsonl keeps.
 
@@ -64,6 +65,7 @@ def command(
     best = [line for line in run.log() if line["best"]]
     if best:
         chosen = best[-1]
-        auc = chosen["validation_macro_auc"]
-        said = f"validation macro AUC {auc:.3f}" if auc is not None else f"loss {chosen['validation_loss']:.4f}"
+        side = run.recipe.choose_on
+        auc = chosen[f"{side}_macro_auc"]
+        said = f"{side} macro AUC {auc:.3f}" if auc is not None else f"loss {chosen[f'{side}_loss']:.4f}"
         click.echo(f"{out}: best epoch {chosen['epoch']} of stage {chosen['stage']}, {said}", err=True)

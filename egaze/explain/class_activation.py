@@ -66,6 +66,8 @@ def grad_cam(
             class_logits = model(image.detach().clone().requires_grad_()).class_logits
             if class_index is None:
                 class_index = class_logits.argmax(dim=1)
+            # A copy, since one made in inference mode cannot be kept for the gradient.
+            class_index = class_index.clone()
             _check_classes(class_index, class_logits)
             return class_map(kept[0], class_logits, class_index, method=method).detach()
     finally:

@@ -14,6 +14,7 @@ from egaze.imaging import FitGeometry
 from egaze.loading import HeatmapTarget
 from egaze.report.encode import film_jpeg, level_png
 from egaze.study import Study
+from egaze.study.findings import finding_regions
 
 #: More of one film are left out of its drawing, so that the page stays small.
 MOST_FIXATIONS, MOST_REGIONS, MOST_PHRASES, MOST_LETTERS = 1600, 64, 200, 300
@@ -145,6 +146,7 @@ def _drawing(
     onset_s = fixations.onset_s
     begins_s = np.cumsum(fixations.duration_s) - fixations.duration_s if onset_s is None else onset_s
     drawn = slice(MOST_FIXATIONS)
+    findings = finding_regions(study, case_index, None)
     return {
         "film": film_jpeg(geometry.cut_out(np.asarray(study.images[case_index]))),
         "maps": maps,
@@ -157,7 +159,7 @@ def _drawing(
             {
                 "name": region.name[:MOST_LETTERS],
                 "shape": region.shape,
-                "finding": region.certainty is not None,
+                "finding": region in findings,
                 "sides": [
                     round(float(side), 4)
                     for side in (

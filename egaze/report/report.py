@@ -68,7 +68,8 @@ def write_report(
                 "metrics": metrics,
                 "contents": _CONTENTS,
                 "summary": words.summary(run, metrics),
-                "charts": _charts(study, assessment, log),
+                "charts": _charts(run, study, assessment, log),
+                "side": run.recipe.choose_on,
                 "operating_points": _operating_points(metrics),
                 "confusion": _confusion(metrics),
                 "why_no_heatmap": words.why_no_heatmap(run),
@@ -146,11 +147,11 @@ def _data(run: Run, study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
     }
 
 
-def _charts(study: Study, assessment: Assessment, log: list[dict[str, Any]]) -> dict[str, Any]:
+def _charts(run: Run, study: Study, assessment: Assessment, log: list[dict[str, Any]]) -> dict[str, Any]:
     classification = assessment.metrics["classification"]
     charts: dict[str, Any] = {
         "agreement": figures.agreement_scatter(assessment.predictions),
-        "training": figures.training_curves(log) if log else [],
+        "training": figures.training_curves(log, run.recipe.choose_on) if log else [],
     }
     if classification is not None:
         labelled = assessment.predictions.filter(pl.col("label").is_not_null())

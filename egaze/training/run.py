@@ -93,6 +93,8 @@ def build_model(settings: ModelSettings, classes: int, *, weights: str | None = 
         decoder_stride=settings.decoder_stride,
         decoder_channels=settings.decoder_channels,
         dropout=settings.dropout,
+        pooling=settings.pooling,
+        drop_path=settings.drop_path,
     )
 
 

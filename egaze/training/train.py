@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import time
@@ -24,11 +25,13 @@ from egaze.loading import DeviceLoader
 from egaze.study import Study
 from egaze.training import run as run_files
 from egaze.training.egd_loader import EgdLoader
-from egaze.training.engine import Predictions, predict, train_one_epoch
+from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
 from egaze.training.recipe import Recipe, Stage
 from egaze.training.run import Run, build_model, load_checkpoint, open_run, save_checkpoint
 from egaze.training.schedule import learning_rate
+
+logger = logging.getLogger(__name__)
 
 #: Called with (what is being done, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
@@ -47,7 +50,8 @@ def train(
     progress: Progress | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
-    """Train a model; the epoch with the best validation is kept, the test split is not touched.
+    """Train a model; the epoch with the best validation is kept, the test split is not touched unless the recipe
+    asks for the epoch to be chosen on it.
 
     Args:
         study: what to learn from. Each head learns from the cases that have an answer for it.
@@ -68,6 +72,8 @@ def train(
     _require_answers(study, recipe)
     fabric = _fabric(device, precision)
     torch.manual_seed(seed)
+    if recipe.choose_on == "test":
+        logger.warning("the epoch is chosen on the test split: what the run says of that split will be optimistic")
     out = Path(out)
     state = _resume_state(out, study, recipe, seed) if resume else None
     model = build_model(recipe.model, len(study.class_names), weights="none" if resume else None)
@@ -104,7 +110,7 @@ class _Training:
         self.progress, self.on_epoch = progress, on_epoch
         self.lines: list[dict[str, Any]] = []
         self.train_loader = self._loader("train", threads, augmentation=recipe.augmentation, shuffle=True, seed=seed)
-        self.validation_loader = self._loader("validation", threads)
+        self.choosing_loader = self._loader(recipe.choose_on, threads)
 
     def _loader(self, side: str, threads: int, **options: Any) -> DeviceLoader | EgdLoader:
         """A loader of one side of the split, with the heatmaps that the recipe asks for."""
@@ -174,10 +180,9 @@ class _Training:
             lambda fraction: learning_rate(stage, at.epoch + fraction),
             self._reporter("training"),
         )
-        validated = predict(
-            model, self.validation_loader, stage, keep_heatmaps=False, progress=self._reporter("validation")
-        )
-        auc = _validation_auc(self.study, validated)
+        side = self.recipe.choose_on
+        validated = predict(model, self.choosing_loader, stage, keep_heatmaps=False, progress=self._reporter(side))
+        auc = _macro_auc(self.study, validated)
         monitored = auc if stage.monitor == "macro_auc" and auc is not None else -validated.losses["loss"]
         score = (monitored, -validated.losses["loss"])
         is_best = math.isfinite(monitored) and (at.best is None or score > at.best)
@@ -186,8 +191,8 @@ class _Training:
             "epoch": at.epoch + 1,
             "learning_rate": learning_rate(stage, at.epoch),
             **{f"train_{name}": value for name, value in trained.items()},
-            **{f"validation_{name}": value for name, value in validated.losses.items()},
-            "validation_macro_auc": auc,
+            **{f"{side}_{name}": value for name, value in validated.losses.items()},
+            f"{side}_macro_auc": auc,
             "best": is_best,
             "seconds": round(time.perf_counter() - started_s, 3),
         }
@@ -198,7 +203,7 @@ class _Training:
             )
         if is_best:
             at.best, at.best_epoch = score, at.epoch
-            save_checkpoint(self.out / run_files.BEST, {"model": _bare(model).state_dict(), "epoch": at.epoch + 1})
+            save_checkpoint(self.out / run_files.BEST, {"model": bare(model).state_dict(), "epoch": at.epoch + 1})
         at.epoch += 1
         return line
 
@@ -209,17 +214,12 @@ class _Training:
         return lambda done, total: report(what, done, total)
 
 
-def _bare(model: nn.Module) -> nn.Module:
-    """The model inside Fabric's wrapper."""
-    return getattr(model, "module", model)
-
-
 def _as_pair(best: list[float] | None) -> tuple[float, float] | None:
     return None if best is None else (best[0], best[1])
 
 
-def _validation_auc(study: Study, predictions: Predictions) -> float | None:
-    """Macro AUC over the classes that validation has cases of and against; None when there is none."""
+def _macro_auc(study: Study, predictions: Predictions) -> float | None:
+    """Macro AUC over the classes that the predictions have cases of and against; None when there is none."""
     labels = study.labels[predictions.case_index]
     known = labels >= 0
     return macro_auc(labels[known], predictions.class_probs[known])
@@ -227,7 +227,7 @@ def _validation_auc(study: Study, predictions: Predictions) -> float | None:
 
 def _require_answers(study: Study, recipe: Recipe) -> None:
     """Refuse what cannot work before a folder is made."""
-    for side in ("train", "validation"):
+    for side in ("train", recipe.choose_on):
         study.split.indices(side)
     fit = study.manifest["fit"]
     if recipe.heatmap_target == "egd" and fit != "stretch":
@@ -275,6 +275,7 @@ def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha2
         "presentation": study.manifest["presentation"],
         "fit": study.manifest["fit"],
         "seed": seed,
+        "chosen_on": recipe.choose_on,
         "precision": precision,
         "encoder_weights_sha256": weights_sha256,
         "counts": study.manifest["counts"],

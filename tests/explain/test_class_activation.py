@@ -116,7 +116,8 @@ def test_nothing_of_the_model_is_changed(unet, films):
     unet.requires_grad_(False)
     try:
         with torch.inference_mode():
-            frozen = grad_cam(unet, films.clone(), stride=8)
+            predicted = unet(films).class_logits.argmax(dim=1)
+            frozen = grad_cam(unet, films.clone(), predicted, stride=8)
     finally:
         unet.requires_grad_(True)
     assert torch.equal(frozen, grad_cam(unet, films, stride=8)) and not frozen.requires_grad
@@ -157,6 +158,26 @@ def test_bad_arguments(unet, films, options, message):
     with pytest.raises(EgazeError, match=message):
         grad_cam(unet, films, **options)
     assert not unet.encoder._forward_hooks
+
+
+@pytest.mark.parametrize("pooling", ["heatmap", "class-heatmaps"])
+def test_the_way_through_the_decoder_counts(films, pooling):
+    torch.manual_seed(0)
+    options = {"classes": 3, "decoder_channels": (8, 8, 4), "pooling": pooling}
+    model = DualHeadUNet("mobilenetv3_small_050", **options).eval()
+    with torch.no_grad():
+        for weight in (part for part in model.decoder.parameters() if part.ndim == 4):
+            weight.mul_(6)  # maps that hang on the features, as trained ones do
+    label = torch.tensor([0, 1, 2, 0])
+    features = [part.detach() for part in model.encoder((films - model.mean) / model.std)]
+    features[-1].requires_grad_()
+    heatmap = model.decode(features, 64, 96)
+    # What it would be if the pooling were under a map that is given.
+    given = class_map(features[-1], model.classify(features[-1], heatmap.detach()), label).detach()
+    whole = class_map(features[-1], model.classify(features[-1], heatmap), label).detach()
+    assert (whole - given).abs().max() > 0.005 * given.max()
+    found = grad_cam(model, films, label)
+    torch.testing.assert_close(found, whole, rtol=1e-3, atol=1e-3 * float(whole.max()))
 
 
 def test_a_model_in_training_mode(films):

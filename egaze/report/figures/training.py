@@ -10,23 +10,23 @@ from markupsafe import Markup
 
 from egaze.report.figures.plot import Axis, Plot
 
-# Title and the log's keys, training's and validation's.
+# Title, and the log's key after the side.
 _PANELS = (
-    ("Classification loss", "train_classification", "validation_classification"),
-    ("Heatmap loss", "train_heatmap", "validation_heatmap"),
-    ("Alignment loss", "train_alignment", "validation_alignment"),
-    ("Macro AUC", None, "validation_macro_auc"),
+    ("Classification loss", "classification"),
+    ("Heatmap loss", "heatmap"),
+    ("Alignment loss", "alignment"),
+    ("Macro AUC", "macro_auc"),
 )
 _NAN = float("nan")
 
 
-def training_curves(log: Sequence[dict[str, Any]]) -> list[Markup]:
-    """A chart for each quantity that the log holds: training thin, validation bold, the chosen epoch marked."""
+def training_curves(log: Sequence[dict[str, Any]], side: str = "validation") -> list[Markup]:
+    """A chart for each quantity that the log holds: training dashed, the side that chose the epoch solid."""
     chosen = [number for number, line in enumerate(log, start=1) if line["best"]][-1:]
     starts = [number for number in range(2, len(log) + 1) if log[number - 1]["stage"] != log[number - 2]["stage"]]
     charts = []
-    for title, train_key, validation_key in _PANELS:
-        train, validation = _series(log, train_key), _series(log, validation_key)
+    for title, key in _PANELS:
+        train, validation = _series(log, f"train_{key}"), _series(log, f"{side}_{key}")
         if any(isfinite(value) for _, value in train + validation):
             charts.append(_chart(len(charts), title, train, validation, chosen, starts))
     return charts
@@ -68,10 +68,10 @@ def _described(title: str, validation: list[tuple[float, float]], chosen: list[i
     finite = [value for _, value in validation if isfinite(value)]
     if not finite:
         return f"{title} of {len(validation)} epochs."
-    words = f"Validation goes from {finite[0]:.3f} to {finite[-1]:.3f} over {len(validation)} epochs."
+    words = f"It goes from {finite[0]:.3f} to {finite[-1]:.3f} over {len(validation)} epochs."
     return f"{words} Epoch {chosen[0]} was chosen." if chosen else words
 
 
-def _series(log: Sequence[dict[str, Any]], key: str | None) -> list[tuple[float, float]]:
-    values = [line.get(key) if key else None for line in log]
+def _series(log: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
+    values = [line.get(key) for line in log]
     return [(epoch, _NAN if value is None else float(value)) for epoch, value in enumerate(values, start=1)]
