@@ -40,8 +40,9 @@ const probes = {
     };
     const words = ["--ink", "--soft", "--accent", "--bad", "--good"].map(ratio);
     const series = [0, 1, 2, 3, 4, 5, 6].map((number) => ratio(`--s${number}`));
+    const found = { words: Math.min(...words), series: Math.min(...series), page: luminance("--page") };
     probe.remove();
-    return { words: Math.min(...words), series: Math.min(...series), page: luminance("--page") };
+    return found;
   },
 
   // What the report holds that takes no room, or is cut off at the right.
