@@ -1,8 +1,49 @@
 """What `evaluate` leaves in a run's folder.
 
 metrics.json         figures with intervals
-predictions.parquet  one row a case: label, probabilities, agreement of its map with gaze
+predictions.parquet  one row a case: label, probabilities, its reading, agreement of its map with gaze
 heatmaps.npy         (N, H, W) float16 predicted maps, in the rows' order; absent without a heatmap head
+
+metrics.json. A figure is {"value", "low", "high"}: null bounds where no interval is defined, and null in its place
+where the figure itself is not; "warnings" says why.
+
+format_version, split, synthetic, cases, patients
+intervals            how the intervals were made, in words
+warnings             lines that the figures' reader must be told
+published            [{name, source, auc: {"macro" or class: figure}}]
+classification       null where fewer than two classes have a film, or
+  cases              labelled films
+  macro_auc, micro_auc, macro_average_precision, micro_average_precision, macro_auc_bca, accuracy   figures
+  classes            {class: {
+    cases            films of the class
+    auc, auc_bca, auc_delong, average_precision     figures: percentile, BCa, DeLong (films independent), percentile
+    operating_points null, or [{name, rule, chosen_on, threshold, sensitivity: figure, specificity: figure,
+                       true_positives, false_negatives, true_negatives, false_positives}]: "Youden", "specificity 0.9";
+                       the class is called at a probability of at least the threshold; Wilson intervals
+  }}
+  confusion          {classes: [name], matrix: [[films]]}: a row a class, a column a most probable class
+  calibration        {temperature or null, fitted_on, bins, before: C, after: C or null}, before and after temperature
+    C                {brier: figure, log_loss: figure, expected_calibration_error: figure without bounds,
+                       reliability: [B] of the most probable class, classes: {class: [B]}}
+    B                {low, high, cases, mean_prob, observed: figure}: a bin with films; Wilson interval
+heatmap              null without a heatmap head or gaze, or
+  cases, size_px, sigma_px, target: {sigma_frac, weight}
+  target_kind        what the maps are compared with, in words
+  trained_towards    the recipe's heatmap_target, "gaze" or "egd"
+  definitions        {M: {name, unit, more_is_better, against, remark}} in the order to show
+  M                  figure, for M of cc, sim, kld, nss, auc_judd, auc_borji, shuffled_auc, information_gain
+  centre_bias        {M: figure} of the centre-bias map
+  over_centre_bias   {M: figure} of the paired differences
+  ceiling            null where no film has several readers, or {cases, M: figure of the other readers' gaze,
+                       predicted: {M: figure} on the same films, under_ceiling: {M: figure} of the paired differences}
+scanpath             null without gaze, or
+  cases, size_px, radius_px, coverage (its definition in words)
+  fixations, dwell_s, coverage_frac                  figures of whole films
+  regions            {name: {cases, cases_fixated, fixations, dwell_s, dwell_frac, coverage_frac, area_frac: figures,
+                       cases_timed, first_fixation_s: figure or null}}
+
+predictions.parquet: case_index, case_id, label, prob_CLASS; fixations, dwell_s, coverage_frac; M, centre_M and
+ceiling_M; null where a case lacks what they need.
 """
 
 from __future__ import annotations
@@ -19,6 +60,7 @@ from polars.exceptions import PolarsError
 
 from egaze.errors import RunError
 
+FORMAT_VERSION = 2
 METRICS, PREDICTIONS, HEATMAPS = "metrics.json", "predictions.parquet", "heatmaps.npy"
 
 
@@ -28,7 +70,7 @@ class Assessment:
 
     Attributes:
         path: its folder.
-        metrics: metrics.json; a figure is {"value", "low", "high"}, null where it is not defined.
+        metrics: metrics.json; see this module's docstring.
         predictions: one row a case.
         heatmaps: (N, H, W) float16 in [0, 1], memory-mapped, or None.
     """
@@ -40,7 +82,7 @@ class Assessment:
 
 
 def open_assessment(path: Path) -> Assessment:
-    """Open what `evaluate` wrote. Raises RunError when it is missing or damaged."""
+    """Open what `evaluate` wrote. Raises RunError when it is missing, damaged, or of another format version."""
     path = Path(path)
     try:
         metrics = json.loads((path / METRICS).read_text(encoding="utf-8"))
@@ -52,4 +94,7 @@ def open_assessment(path: Path) -> Assessment:
         raise RunError(f"{path}: not evaluated yet; run `egaze evaluate` first") from error
     except (OSError, ValueError, EOFError, PolarsError) as error:
         raise RunError(f"{path}: damaged evaluation: {str(error).splitlines()[0]}") from error
+    found = metrics.get("format_version") if isinstance(metrics, dict) else None
+    if found != FORMAT_VERSION:
+        raise RunError(f"{path / METRICS}: format version {found!r}, this egaze reads {FORMAT_VERSION}: evaluate again")
     return Assessment(path, metrics, predictions, heatmaps)

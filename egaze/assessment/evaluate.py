@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +12,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.assessment.assessment import HEATMAPS, METRICS, PREDICTIONS, Assessment, open_assessment
+from egaze.assessment.agreement import agreement_figures, agreement_table
+from egaze.assessment.assessment import FORMAT_VERSION, HEATMAPS, METRICS, PREDICTIONS, Assessment, open_assessment
+from egaze.assessment.classification import Scored, classification_figures
+from egaze.assessment.figures import RESAMPLES, figure
+
+# Names that live with the maps, and that other packages know from here.
+from egaze.assessment.maps import centre_bias as centre_bias
+from egaze.assessment.maps import true_heatmap as true_heatmap
+from egaze.assessment.reading import reading_figures, reading_tables
 from egaze.atomic import write_file, write_text
-from egaze.evaluation import Interval, cc, kld, mean_ci, nss, roc_auc_ci
-from egaze.evaluation.classification import macro_auc_ci
 from egaze.evaluation.published import PUBLISHED
-from egaze.gaze import rasterize_fixations
-from egaze.loading import DeviceLoader, HeatmapTarget
+from egaze.loading import DeviceLoader
 from egaze.study import Study
+from egaze.study.split import SIDES
 from egaze.training.engine import Predictions, predict
 from egaze.training.run import Run
-
-RESAMPLES = 10_000
-_SALIENCY = ("cc", "kld", "nss")
 
 
 def evaluate(
@@ -38,12 +39,16 @@ def evaluate(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Assessment:
-    """Measure a run's best model on one side of its study.
+    """Measure a run's best model on one side of its study, predicted once.
 
-    Classification: per-class and macro AUC, with 95 % intervals by bootstrap over patients, stratified by class.
-    Heatmaps: CC, KL divergence and NSS against the reader's heatmap at the recipe's sigma, beside the same for
-    the centre-bias map (the mean of the training heatmaps as densities), and the paired difference. Figures of the
-    side that chose the epoch are marked "optimistic".
+    Classification: per-class, macro and micro AUC and average precision with 95 % intervals by bootstrap over
+    patients, stratified by class; the confusion matrix; sensitivity and specificity at thresholds, and calibration at
+    a temperature, that validation chose.
+    Heatmaps: saliency metrics against gaze, the heatmap being the reader's at the recipe's sigma, beside the same for
+    the centre-bias map (the mean of the training heatmaps as densities), the paired difference, and, where a film has
+    several readers, what the other readers' gaze reaches.
+    Scanpaths: fixations, dwell time and coverage, of the films and of their regions.
+    Figures of the side that chose the epoch are marked "optimistic".
 
     Args:
         run: a finished or running run.
@@ -58,22 +63,22 @@ def evaluate(
     """
     study = run.open_study()
     indices = study.split.indices(split)
-    model = run.load_model()
+    # Validation's labelled films choose thresholds and temperature.
+    choosing = np.flatnonzero((study.split.sides == SIDES.index("validation")) & (study.labels >= 0))
+    parts = [indices] if split == "validation" or not len(choosing) else [indices, choosing]
+    predictions, *others = _predict(run, study, parts, batch_size, threads or os.cpu_count() or 1, progress)
+    notes: list[str] = []
+    scored = Scored.of(study, predictions)
+    if split == "validation":
+        notes.append("thresholds and temperature were chosen on these very films, so their figures are too good")
+        chosen_on = scored
+    else:
+        chosen_on = Scored.of(study, others[0]) if others else scored.none()
     size_px, target = run.recipe.input_size_px, run.recipe.heatmap
-    loader = DeviceLoader(
-        study,
-        indices,
-        batch_size=batch_size,
-        size_px=size_px,
-        target=target,
-        threads=threads or os.cpu_count() or 1,
-    )
-    predictions = predict(
-        model, loader, run.recipe.stages[-1], keep_heatmaps=run.recipe.model.heatmap_head, progress=progress
-    )
-    table = _case_table(study, predictions)
+    films, regions = reading_tables(study, target, indices, size_px)
+    table = _case_table(study, predictions).join(films, on="case_index", how="left", maintain_order="left")
     metrics: dict[str, Any] = {
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "split": split,
         "chosen_on": run.recipe.choose_on,
         "optimistic": split == run.recipe.choose_on,
@@ -81,44 +86,52 @@ def evaluate(
         "cases": len(indices),
         "patients": len(np.unique(study.patients[indices])),
         "intervals": f"95 %, bootstrap over patients, {RESAMPLES} resamples",
-        "classification": _classification(study, predictions),
+        "warnings": notes,
+        "classification": classification_figures(study.class_names, scored, chosen_on, notes),
         "heatmap": None,
+        "scanpath": reading_figures(study, target, films, regions, size_px, notes),
         "published": [
-            {"name": paper.name, "source": paper.source, "auc": {k: _figure(v) for k, v in paper.auc.items()}}
+            {"name": paper.name, "source": paper.source, "auc": {k: figure(v) for k, v in paper.auc.items()}}
             for paper in PUBLISHED
         ],
     }
     if predictions.heatmap is not None:
-        centre = centre_bias(study, target, size_px)
-        agreement = _agreement(study, target, size_px, predictions, centre)
+        agreement = agreement_table(study, run.recipe, predictions, size_px)
         table = table.join(agreement, on="case_index", how="left", maintain_order="left")
-        metrics["heatmap"] = _heatmap_figures(study, target, size_px, agreement)
+        metrics["heatmap"] = agreement_figures(study, run.recipe, agreement, size_px, notes)
     return _write(out or run.path / "evaluation" / split, metrics, table, predictions.heatmap)
 
 
-def centre_bias(study: Study, target: HeatmapTarget, size_px: int) -> NDArray[np.float64]:
-    """The mean of the training side's heatmaps as densities: (size, size), the map that knows no film.
-
-    Uniform when no training case has gaze.
-    """
-    total = np.zeros((size_px, size_px))
-    train = study.split.indices("train")
-    for case_index in train[study.has_gaze[train]]:
-        heatmap = true_heatmap(study, target, int(case_index), size_px).astype(np.float64)
-        if heatmap.sum() > 0:
-            total += heatmap / heatmap.sum()
-    return total / total.sum() if total.sum() > 0 else np.full(total.shape, 1.0 / total.size)
-
-
-def true_heatmap(study: Study, target: HeatmapTarget, case_index: int, size_px: int) -> NDArray[np.float32]:
-    """The reader's heatmap of one case, (size, size) float32, largest value 1."""
-    return rasterize_fixations(
-        study.fixations(case_index, size_px),
-        (size_px, size_px),
-        sigma_px=target.sigma_frac * size_px,
-        weight=target.weight,  # type: ignore[arg-type]
-        **target.kernel_options(),  # type: ignore[arg-type]
-    )
+def _predict(
+    run: Run,
+    study: Study,
+    parts: list[NDArray[np.int64]],
+    batch_size: int,
+    threads: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[Predictions]:
+    """The predictions for each part; maps are kept of the first alone."""
+    model, recipe = run.load_model(), run.recipe
+    loaders = [
+        DeviceLoader(
+            study, part, batch_size=batch_size, size_px=recipe.input_size_px, target=recipe.heatmap, threads=threads
+        )
+        for part in parts
+    ]
+    in_all = sum(map(len, loaders))
+    found: list[Predictions] = []
+    for number, loader in enumerate(loaders):
+        before = sum(map(len, loaders[:number]))
+        found.append(
+            predict(
+                model,
+                loader,
+                recipe.stages[-1],
+                keep_heatmaps=number == 0 and recipe.model.heatmap_head,
+                progress=progress and (lambda done, _, before=before: progress(before + done, in_all)),
+            )
+        )
+    return found
 
 
 def _case_table(study: Study, predictions: Predictions) -> pl.DataFrame:
@@ -136,81 +149,12 @@ def _case_table(study: Study, predictions: Predictions) -> pl.DataFrame:
     )
 
 
-def _classification(study: Study, predictions: Predictions) -> dict[str, Any] | None:
-    labels = study.labels[predictions.case_index]
-    known = labels >= 0
-    labels, probabilities = labels[known], predictions.class_probs[known].astype(np.float64)
-    groups = study.patients[predictions.case_index][known]
-    if len(np.unique(labels)) < 2:
-        return None
-    classes: dict[str, Any] = {}
-    for number, name in enumerate(study.class_names):
-        is_class = (labels == number).astype(np.int64)
-        auc = None
-        if 0 < is_class.sum() < len(labels):
-            auc = _figure(
-                roc_auc_ci(is_class, probabilities[:, number], method="bootstrap", groups=groups, resamples=RESAMPLES)
-            )
-        classes[name] = {"cases": int(is_class.sum()), "auc": auc}
-    return {
-        "cases": len(labels),
-        "macro_auc": _figure(macro_auc_ci(labels, probabilities, groups, resamples=RESAMPLES)),
-        "accuracy": _figure(mean_ci(probabilities.argmax(axis=1) == labels, groups, resamples=RESAMPLES)),
-        "classes": classes,
-    }
-
-
-def _agreement(
-    study: Study, target: HeatmapTarget, size_px: int, predictions: Predictions, centre: NDArray[np.float64]
-) -> pl.DataFrame:
-    """One row a case with gaze on the film: each metric of the predicted map and of the centre-bias map."""
-    rows = []
-    for case_index, heatmap in zip(predictions.case_index, predictions.heatmap, strict=True):  # type: ignore[arg-type]
-        fixations = study.fixations(int(case_index), size_px)
-        x, y = fixations.x_px, fixations.y_px
-        if not ((x >= -0.5) & (x < size_px - 0.5) & (y >= -0.5) & (y < size_px - 0.5)).any():
-            continue
-        truth = true_heatmap(study, target, int(case_index), size_px)
-        row: dict[str, float] = {"case_index": int(case_index)}
-        for prefix, prediction in (("", heatmap.astype(np.float64)), ("centre_", centre)):
-            row[f"{prefix}cc"] = cc(prediction, truth)
-            row[f"{prefix}kld"] = kld(prediction, truth)
-            row[f"{prefix}nss"] = nss(prediction, x, y)
-        rows.append(row)
-    names = [f"{prefix}{metric}" for prefix in ("", "centre_") for metric in _SALIENCY]
-    return pl.DataFrame(rows, schema={"case_index": pl.Int64, **dict.fromkeys(names, pl.Float64)})
-
-
-def _heatmap_figures(
-    study: Study, target: HeatmapTarget, size_px: int, agreement: pl.DataFrame
-) -> dict[str, Any] | None:
-    if agreement.is_empty():
-        return None
-    groups = study.patients[agreement["case_index"].to_numpy()]
-
-    def figure(values: pl.Series) -> dict[str, float | None]:
-        return _figure(mean_ci(values.to_numpy(), groups, resamples=RESAMPLES))
-
-    return {
-        "cases": len(agreement),
-        "size_px": size_px,
-        "target": asdict(target),
-        **{name: figure(agreement[name]) for name in _SALIENCY},
-        "centre_bias": {name: figure(agreement[f"centre_{name}"]) for name in _SALIENCY},
-        "over_centre_bias": {name: figure(agreement[name] - agreement[f"centre_{name}"]) for name in _SALIENCY},
-    }
-
-
-def _figure(interval: Interval) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in asdict(interval).items()}
-
-
 def _write(out: Path, metrics: dict[str, Any], table: pl.DataFrame, heatmaps: NDArray[np.float16] | None) -> Assessment:
     out = Path(out)
     write_file(out / PREDICTIONS, table.write_parquet)
     if heatmaps is not None:
         write_file(out / HEATMAPS, lambda partial: _save_array(partial, heatmaps))
-    write_text(out / METRICS, json.dumps(metrics, indent=2) + "\n")
+    write_text(out / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     return open_assessment(out)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from egaze.cli.set_figures import set_lines
 @click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"]))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results. [default: RUN/evaluation/SPLIT]")
 def command(run: Path, split: str, out: Path | None) -> None:
-    """Measure a run: AUCs with 95 % intervals over patients, published figures beside, and the agreement of its
-    maps with gaze beside the centre-bias map's. Of a set of runs, each, and the mean over its seeds with intervals over
-    seeds and patients.
+    """Measure a run on one side of its study.
+
+    The classes: AUCs with 95 % intervals over patients and published figures beside, average precision, sensitivity
+    and specificity at thresholds that validation chose, calibration, and what was taken for what. The maps: agreement
+    with gaze beside the centre-bias map's and other readers'. The readers: their scanpaths on films and in regions.
+    A set of runs: each, and the mean over its seeds with intervals over seeds and patients.
 
     \b
     Example:
@@ -54,38 +58,113 @@ def _lines(metrics: dict[str, Any]) -> list[str]:
         )
     if metrics["synthetic"]:
         lines.append("synthetic data: these figures say nothing about patients")
-    classification = metrics["classification"]
-    if classification is None:
-        lines.append("classification: fewer than two classes have a case here")
-    else:
-        names = list(classification["classes"])
-        rows = [("this run", "", {"macro": classification["macro_auc"], **_class_aucs(classification)})]
-        rows += [(paper["name"], paper["source"], paper["auc"]) for paper in metrics["published"]]
-        lines.append("AUC" + " " * 31 + "".join(f"{name:>25}" for name in ["macro", *names]))
-        for name, source, auc in rows:
-            cells = "".join(f"{_text(auc.get(key)):>25}" for key in ["macro", *names])
-            lines.append(f"  {name:<32}{cells}" + (f"  {source}" if source else ""))
-        lines.append("  (published figures are of EGD-CXR; compare only with runs on it)")
+    if (classification := metrics["classification"]) is not None:
+        lines += _areas(classification, metrics["published"])
+        lines += _operating_points(classification)
+        lines += _calibration(classification["calibration"])
+        lines += _confusion(classification["confusion"])
     if (heatmap := metrics["heatmap"]) is not None:
-        target = heatmap["target"]
-        lines.append(
-            f"heatmap against gaze: {heatmap['cases']} cases, {heatmap['size_px']} px, "
-            f"sigma {target['sigma_frac']} of the side, weight {target['weight']}"
-        )
-        lines.append(f"  {'':<20}{'predicted':>25}{'centre bias':>25}{'difference':>26}")
-        for key, name in (("cc", "CC (more is better)"), ("kld", "KL, nats (less)"), ("nss", "NSS (more)")):
-            cells = f"{_text(heatmap[key]):>25}{_text(heatmap['centre_bias'][key]):>25}"
-            lines.append(f"  {name:<20}{cells}{_text(heatmap['over_centre_bias'][key]):>26}")
+        lines += _agreement(heatmap)
+    if (scanpath := metrics["scanpath"]) is not None:
+        lines += _scanpaths(scanpath)
+    return lines + [f"note: {line}" for line in metrics["warnings"]]
+
+
+def _areas(classification: dict[str, Any], published: list[dict[str, Any]]) -> list[str]:
+    classes = classification["classes"]
+    names = ["macro", "micro", *classes]
+
+    def row(title: str, key: str) -> tuple[str, str, dict[str, Any]]:
+        pooled = {average: classification.get(f"{average}_{key}") for average in ("macro", "micro")}
+        return title, "", {**pooled, **{name: item[key] for name, item in classes.items()}}
+
+    rows = [row("this run", "auc"), row("this run, BCa", "auc_bca")]
+    rows.append(("this run, DeLong", "", {name: item["auc_delong"] for name, item in classes.items()}))
+    rows += [(paper["name"], paper["source"], paper["auc"]) for paper in published]
+    rows.append(row("average precision", "average_precision"))
+    lines = [_row("AUC", names, width=34)]
+    for name, source, figures in rows:
+        cells = [_text(figures.get(key)) for key in names]
+        lines.append(_row(f"  {name}", cells, width=34) + (f"  {source}" if source else ""))
+    return [*lines, "  (published figures are of EGD-CXR; compare only with runs on it)"]
+
+
+def _operating_points(classification: dict[str, Any]) -> list[str]:
+    lines = [_row("thresholds that validation chose", ["threshold", "sensitivity", "specificity"], width=34)]
+    for name, item in classification["classes"].items():
+        for point in item["operating_points"] or ():
+            cells = [f"{point['threshold']:.3f}", _text(point["sensitivity"]), _text(point["specificity"])]
+            lines.append(_row(f"  {name}, {point['name']}", cells, width=34))
+    return lines if len(lines) > 1 else []
+
+
+def _calibration(calibration: dict[str, Any]) -> list[str]:
+    temperature = calibration["temperature"]
+    scaled = "" if temperature is None else f"temperature {temperature:.3f}"
+    lines = [_row("calibration", ["as predicted", *([scaled] if scaled else [])], width=34)]
+    for key, name in (
+        ("brier", "Brier score (less is better)"),
+        ("log_loss", "log loss, nats (less)"),
+        ("expected_calibration_error", f"ECE, {calibration['bins']} bins (less)"),
+    ):
+        cells = [_text(calibration[side][key]) for side in ("before", "after") if calibration[side] is not None]
+        lines.append(_row(f"  {name}", cells, width=34))
     return lines
 
 
-def _class_aucs(classification: dict[str, Any]) -> dict[str, Any]:
-    return {name: item["auc"] for name, item in classification["classes"].items()}
+def _confusion(confusion: dict[str, Any]) -> list[str]:
+    lines = [_row("films of a class, by the most probable", confusion["classes"], width=40, cell=14)]
+    for name, films in zip(confusion["classes"], confusion["matrix"], strict=True):
+        lines.append(_row(f"  {name}", map(str, films), width=40, cell=14))
+    return lines
 
 
-def _text(figure: dict[str, float | None] | None) -> str:
+def _agreement(heatmap: dict[str, Any]) -> list[str]:
+    target, ceiling = heatmap["target"], heatmap["ceiling"]
+    lines = [
+        f"maps against gaze: {heatmap['cases']} cases, {heatmap['size_px']} px; heatmap of sigma "
+        f"{heatmap['sigma_px']:.1f} px ({target['sigma_frac']} of the side), weight {target['weight']}"
+    ]
+    if heatmap["trained_towards"] != "gaze":
+        lines.append(
+            f"  trained towards {heatmap['trained_towards']}'s picture; compared with {heatmap['target_kind']}"
+        )
+    titles = ["predicted", "centre bias", "difference", *([f"other readers ({ceiling['cases']})"] if ceiling else [])]
+    lines.append(_row("", titles, width=44, cell=27) + "  against")
+    for key, metric in heatmap["definitions"].items():
+        unit = f", {metric['unit']}" if metric["unit"] else ""
+        cells = [_text(part[key]) for part in (heatmap, heatmap["centre_bias"], heatmap["over_centre_bias"])]
+        if ceiling:
+            cells.append(_text(ceiling[key]))
+        better = "more" if metric["more_is_better"] else "less"
+        lines.append(_row(f"  {metric['name']}{unit} ({better})", cells, width=44, cell=27) + f"  {metric['against']}")
+    return lines
+
+
+def _scanpaths(scanpath: dict[str, Any]) -> list[str]:
+    lines = [
+        f"scanpaths: {scanpath['cases']} readings; fixations {_text(scanpath['fixations'], 1)}, "
+        f"dwell time {_text(scanpath['dwell_s'], 1)} s, coverage {_text(scanpath['coverage_frac'])}",
+        f"  (coverage: {scanpath['coverage']})",
+    ]
+    if scanpath["regions"]:
+        titles = ["fixations", "dwell time, s", "share of dwell", "share of film", "first fixation, s", "coverage"]
+        lines.append(_row("  in regions", titles, width=34))
+    for name, region in scanpath["regions"].items():
+        cells = [_text(region["fixations"], 1), _text(region["dwell_s"], 2)]
+        cells += [_text(region[key]) for key in ("dwell_frac", "area_frac")]
+        cells += [_text(region["first_fixation_s"], 2), _text(region["coverage_frac"])]
+        lines.append(_row(f"  {name} ({region['cases_fixated']} of {region['cases']})", cells, width=34))
+    return lines
+
+
+def _row(title: str, cells: Iterable[str], *, width: int, cell: int = 25) -> str:
+    return f"{title:<{width}}" + "".join(f"{text:>{cell}}" for text in cells)
+
+
+def _text(figure: dict[str, float | None] | None, digits: int = 3) -> str:
     if figure is None or figure["value"] is None:
         return "-"
     if figure["low"] is None:
-        return f"{figure['value']:.3f}"
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+        return f"{figure['value']:.{digits}f}"
+    return f"{figure['value']:.{digits}f} ({figure['low']:.{digits}f} to {figure['high']:.{digits}f})"

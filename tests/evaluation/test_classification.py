@@ -15,6 +15,7 @@ def draw(n=200, shift=1.0, seed=0, ties=False):
     return labels, np.round(scores) if ties else scores
 
 
+@pytest.mark.filterwarnings("ignore::egaze.evaluation.StatisticsWarning")
 @given(st.integers(0, 10_000), st.integers(4, 60), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_the_area_is_scikit_learn_s(seed, n, ties):
@@ -113,7 +114,7 @@ def test_bad_input(labels, scores, message):
 
 
 def test_unknown_method_and_level():
-    labels, scores = draw(10)
+    labels, scores = draw(40)
     with pytest.raises(ValueError, match="got 'jackknife'"):
         roc_auc_ci(labels, scores, method="jackknife")
     with pytest.raises(ValueError, match=r"level must be in \(0, 1\), got 95"):

@@ -1,0 +1,114 @@
+"""What readers' scanpaths did on the films and in their regions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from egaze.assessment.figures import mean_figures, noting
+from egaze.evaluation import region_gaze
+from egaze.evaluation.scanpath import box_mask, coverage_frac, ellipse_mask, nearest_fixation_px
+from egaze.loading import HeatmapTarget
+from egaze.study import Study
+
+_FILM = ("fixations", "dwell_s", "coverage_frac")
+_REGION = ("fixations", "dwell_s", "dwell_frac", "coverage_frac", "area_frac")
+
+
+def reading_tables(
+    study: Study, target: HeatmapTarget, case_indices: NDArray[np.int64], size_px: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A row a case with gaze: fixations, their dwell time, the share of the film within a sigma of one; and a row a
+    case and name of a region: `RegionGaze` in the regions of that name together, and their share of the film."""
+    films, regions = [], []
+    radius_px = target.sigma_frac * size_px
+    for case_index in case_indices[study.has_gaze[case_indices]].tolist():
+        fixations = study.fixations(case_index, size_px)
+        film = np.zeros((size_px, size_px), dtype=bool)
+        study.geometry(case_index, size_px).cut_out(film)[:] = True
+        nearest_px = nearest_fixation_px(film.shape, fixations.x_px, fixations.y_px)
+        films.append(
+            {
+                "case_index": case_index,
+                "fixations": len(fixations),
+                "dwell_s": float(fixations.duration_s.sum(dtype=np.float64)),
+                "coverage_frac": coverage_frac(nearest_px, film, radius_px),
+            }
+        )
+        for name, mask in _region_masks(study, case_index, film).items():
+            measured = region_gaze(
+                mask,
+                fixations.x_px,
+                fixations.y_px,
+                fixations.duration_s,
+                fixations.onset_s,
+                radius_px=radius_px,
+                nearest_px=nearest_px,
+            )
+            area_frac = float(mask.sum() / film.sum())
+            regions.append({"case_index": case_index, "name": name, **asdict(measured), "area_frac": area_frac})
+    whole = {"case_index": pl.Int64, "fixations": pl.Int64}
+    fractions = dict.fromkeys(("dwell_s", "dwell_frac", "first_fixation_s", "coverage_frac", "area_frac"), pl.Float64)
+    return (
+        pl.DataFrame(films, schema={**whole, "dwell_s": pl.Float64, "coverage_frac": pl.Float64}),
+        pl.DataFrame(regions, schema={**whole, "name": pl.String, **fractions}).with_columns(
+            pl.col("first_fixation_s").fill_nan(None)
+        ),
+    )
+
+
+def reading_figures(
+    study: Study, target: HeatmapTarget, films: pl.DataFrame, regions: pl.DataFrame, size_px: int, notes: list[str]
+) -> dict[str, Any] | None:
+    """Means over readings with intervals over patients; None where no film has gaze. See `assessment` for the keys."""
+    if films.is_empty():
+        return None
+    radius_px = target.sigma_frac * size_px
+    patients = study.patients
+    with noting(notes, "scanpaths"):
+        figures = mean_figures({key: films[key] for key in _FILM}, patients[films["case_index"].to_numpy()])
+    found = {}
+    for (name,), rows in regions.group_by("name", maintain_order=True):
+        timed = rows.drop_nulls("first_fixation_s")
+        with noting(notes, "gaze in regions"):
+            measured = mean_figures({key: rows[key] for key in _REGION}, patients[rows["case_index"].to_numpy()])
+            first = None
+            if not timed.is_empty():
+                column = {"first_fixation_s": timed["first_fixation_s"]}
+                first = mean_figures(column, patients[timed["case_index"].to_numpy()])["first_fixation_s"]
+        found[str(name)] = {
+            "cases": len(rows),
+            "cases_fixated": int((rows["fixations"] > 0).sum()),
+            **measured,
+            "cases_timed": len(timed),
+            "first_fixation_s": first,
+        }
+    return {
+        "cases": len(films),
+        "size_px": size_px,
+        "radius_px": radius_px,
+        "coverage": f"share of pixels within {radius_px:.1f} px of {size_px}, the heatmap's sigma, of a fixated pixel",
+        **figures,
+        "regions": found,
+    }
+
+
+def _region_masks(study: Study, case_index: int, film: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """The regions of each name together, where they lie on the film; those without a pixel of it are left out."""
+    size_px = len(film)
+    geometry = study.geometry(case_index, size_px)
+    masks: dict[str, NDArray[np.bool_]] = {}
+    for region in study.regions(case_index):
+        x, y = geometry.to_unit(
+            np.array([region.x_min_px, region.x_max_px]), np.array([region.y_min_px, region.y_max_px])
+        )
+        draw = box_mask if region.shape == "box" else ellipse_mask
+        sides = (x[0], y[0], x[1], y[1])
+        mask = draw(film.shape, *(float(side) * size_px - 0.5 for side in sides)) & film
+        if mask.any():
+            masks[region.name] = masks[region.name] | mask if region.name in masks else mask
+    return masks
