@@ -74,9 +74,9 @@ def chest_results(weights: Path, work: Path, settings: Settings, say: Callable[[
     trained = _trained_scores(films, study, judged, folds, weights, work, settings, say)
     positive = (rows["class3_proxy"] == CLASSES[1]).to_numpy()
     fixed = {
-        "published_densenet121": densenet_scores(rows["image"].to_list())[None],
+        "published_densenet121": np.tile(densenet_scores(rows["image"].to_list()), (len(folds), 1)),
         "ridge_32px": np.stack([_ridge_scores(study, judged, positive, of_seed) for of_seed in folds]),
-        "view_alone": (rows["view"] == "AP").to_numpy().astype(np.float64)[None],
+        "view_alone": np.tile((rows["view"] == "AP").to_numpy().astype(np.float64), (len(folds), 1)),
     }
     return {
         "films": {
