@@ -23,7 +23,7 @@ def table(result: dict[str, Any]) -> str:
             f"`{name}`",
             _interval(row["auc"]["macro"]),
             _interval(row["auc_gain"]["macro"], "difference", sign="+") if has_map else "",
-            _interval(row["auc"]["chf"]),
+            _interval(row["auc"]["CHF"]),
             _interval(row["auc"]["pneumonia"]),
             _interval(row["map"]["cc"], digits=2) if has_map else "",
             _interval(row["map"]["nss"], digits=2) if has_map else "",

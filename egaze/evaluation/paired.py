@@ -66,13 +66,6 @@ def paired_aucs(
     return PairedAucs(found[-1], spread_over_classes(found[:-1], present, probs_a.shape[2]))
 
 
-def paired_macro_auc(
-    labels: ArrayLike, probs_a: ArrayLike, probs_b: ArrayLike, groups: ArrayLike | None = None, **options: float
-) -> Comparison:
-    """`paired_aucs(...).macro`: the difference of the macro AUCs alone."""
-    return paired_aucs(labels, probs_a, probs_b, groups, **options).macro  # type: ignore[arg-type]
-
-
 def paired_mean(
     values_a: ArrayLike,
     values_b: ArrayLike,

@@ -18,15 +18,17 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from egaze.atomic import require_free, write_text
+from egaze.atomic import new_directory, write_text
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.evaluation.classification import macro_auc
 from egaze.loading import DeviceLoader
-from egaze.study import Study
+from egaze.study import Split, Study
+from egaze.study.split import save_split
 from egaze.training import run as run_files
 from egaze.training.egd_loader import EgdLoader
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
+from egaze.training.quicken import quicken
 from egaze.training.recipe import Recipe, Stage
 from egaze.training.run import Run, build_model, load_checkpoint, open_run, save_checkpoint
 from egaze.training.schedule import learning_rate
@@ -42,6 +44,7 @@ def train(
     recipe: Recipe,
     out: Path,
     *,
+    split: Split | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str = "32-true",
@@ -57,11 +60,12 @@ def train(
         study: what to learn from. Each head learns from the cases that have an answer for it.
         recipe: how.
         out: the run's folder, which must not exist yet.
+        split: the run's own, kept in its folder, in place of the study's.
         seed: of weights, order, views and dropout. On the CPU the same seed gives the same run.
         device: "auto" (CUDA where there is one), "cpu" or "cuda".
         precision: Lightning Fabric's: "32-true", "bf16-mixed" or "16-mixed".
         threads: of the loader's kernel; the number of processors when None.
-        resume: go on with the run in `out` from its last finished epoch.
+        resume: go on with the run in `out` from its last finished epoch, or begin where it has none.
         progress, on_epoch: called along the way; on_epoch gets the epoch's log line.
 
     Raises:
@@ -69,18 +73,20 @@ def train(
         RunError: `out` cannot be resumed.
         EgazeError: `out` exists, or the device is not there.
     """
-    _require_answers(study, recipe)
+    if split is not None:
+        study = study.with_split(split)
+    require_answers(study, recipe)
     fabric = _fabric(device, precision)
     torch.manual_seed(seed)
     if recipe.choose_on == "test":
         logger.warning("the epoch is chosen on the test split: what the run says of that split will be optimistic")
     out = Path(out)
     state = _resume_state(out, study, recipe, seed) if resume else None
-    model = build_model(recipe.model, len(study.class_names), weights="none" if resume else None)
-    if state is None:
-        _start_run(out, study, recipe, seed, precision, model.weights_sha256)
+    model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)
+    if not resume:
+        _start_run(out, study, split, recipe, seed, precision, model.weights_sha256)
     training = _Training(fabric, study, recipe, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
-    training.carry_out(model, state)
+    training.carry_out(quicken(model, fabric.device), state)
     return open_run(out)
 
 
@@ -225,7 +231,7 @@ def _macro_auc(study: Study, predictions: Predictions) -> float | None:
     return macro_auc(labels[known], predictions.class_probs[known])
 
 
-def _require_answers(study: Study, recipe: Recipe) -> None:
+def require_answers(study: Study, recipe: Recipe) -> None:
     """Refuse what cannot work before a folder is made."""
     for side in ("train", recipe.choose_on):
         study.split.indices(side)
@@ -257,12 +263,15 @@ def _fabric(device: str, precision: str) -> Fabric:
     return Fabric(accelerator=accelerator, devices=1, precision=precision)
 
 
-def _start_run(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> None:
-    require_free(out)
-    write_text(out / run_files.RECIPE, recipe.to_toml())
-    write_text(
-        out / run_files.FACTS, json.dumps(_facts(study, recipe, seed, precision, weights_sha256), indent=2) + "\n"
-    )
+def _start_run(
+    out: Path, study: Study, split: Split | None, recipe: Recipe, seed: int, precision: str, weights_sha256: str
+) -> None:
+    facts = _facts(study, recipe, seed, precision, weights_sha256)
+    with new_directory(out) as partial:
+        write_text(partial / run_files.RECIPE, recipe.to_toml())
+        if split is not None:
+            save_split(partial, split)
+        write_text(partial / run_files.FACTS, json.dumps(facts, indent=2) + "\n")
 
 
 def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> dict[str, Any]:
@@ -283,11 +292,18 @@ def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha2
     }
 
 
-def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int) -> dict[str, Any]:
+def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int) -> dict[str, Any] | None:
+    """What last.pt holds, None where no epoch has been finished."""
     run = open_run(out)
-    asked = {"recipe": recipe.to_toml(), "study": study.digest(), "seed": seed}
-    found = {"recipe": run.recipe.to_toml(), "study": run.facts["study_sha256"], "seed": run.facts["seed"]}
+    split = study.split.digest(study.case_ids)
+    asked = {"recipe": recipe.to_toml(), "study": study.digest(), "split": split, "seed": seed}
+    found = {
+        "recipe": run.recipe.to_toml(),
+        "study": run.facts["study_sha256"],
+        "split": run.facts["training_split_sha256"],
+        "seed": run.facts["seed"],
+    }
     for name, value in asked.items():
         if value != found[name]:
             raise RunError(f"{out}: cannot resume: the {name} is not the one the run began with")
-    return load_checkpoint(out / run_files.LAST)
+    return load_checkpoint(out / run_files.LAST) if (out / run_files.LAST).exists() else None
