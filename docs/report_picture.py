@@ -11,7 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-WIDTH_PX, HEIGHT_PX = 1280, 1330
+WIDTH_PX, HEIGHT_PX = 1280, 900
+PICTURE_PX = 1610
 
 
 def main(report: Path, picture: Path) -> None:
@@ -23,19 +24,20 @@ def main(report: Path, picture: Path) -> None:
         page = browser.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX}, color_scheme="light")
         page.goto(report.resolve().as_uri())
         page.wait_for_function("() => document.querySelector('#case-id').textContent")
-        # The right answer whose map agrees best, its scanpath drawn over the predicted map.
+        # The surest right answer, with the scanpath so far over the predicted map.
         page.select_option("#filters [name=answer]", "right")
-        page.select_option("#filters [name=order]", "agree")
+        page.select_option("#filters [name=order]", "sure")
         page.click("#cards > li:not([hidden]) button")
-        for layer, percent in (("predicted", 55), ("fixations", 85)):
+        for layer, percent in (("predicted", 55), ("fixations", 90)):
             page.eval_on_selector(
                 f"#opacity-{layer}",
                 "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')) }",
                 percent,
             )
+        page.eval_on_selector("#scrubber", "s => { s.value = 0.4 * s.max; s.dispatchEvent(new Event('input')) }")
         page.evaluate("() => { scrollTo(0, 0); document.activeElement.blur() }")
         page.wait_for_timeout(500)
-        page.screenshot(path=picture)
+        page.screenshot(path=picture, full_page=True, clip={"x": 0, "y": 0, "width": WIDTH_PX, "height": PICTURE_PX})
         browser.close()
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from egaze.evaluation.auc import checked
-from egaze.evaluation.interval import bootstrap_intervals
+from egaze.evaluation.interval import StatisticsWarning, bootstrap_intervals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +51,8 @@ def roc_curve_band(
         points: of the band, at least 2.
         level, resamples, seed: of the bootstrap.
 
-    Warns and raises as `bootstrap_interval`, and ValueError as `roc_auc_ci`.
+    Raises:
+        ValueError: as `roc_auc_ci`, whose interval also warns of small samples.
     """
     labels, scores = checked(labels, scores)
     # From the surest film down; the last of each score.
@@ -76,15 +78,18 @@ def roc_curve_band(
         return found
 
     whole = np.ones(len(labels))
-    intervals = bootstrap_intervals(
-        sensitivities,
-        sensitivities(whole[None])[0],
-        np.arange(len(labels)) if groups is None else groups,
-        strata=labels,
-        level=level,
-        resamples=resamples,
-        seed=seed,
-    )
+    with warnings.catch_warnings():
+        # Where the curve has reached the top all resamples agree, as they should.
+        warnings.simplefilter("ignore", StatisticsWarning)
+        intervals = bootstrap_intervals(
+            sensitivities,
+            sensitivities(whole[None])[0],
+            np.arange(len(labels)) if groups is None else groups,
+            strata=labels,
+            level=level,
+            resamples=resamples,
+            seed=seed,
+        )
     return RocCurve(
         *curve(whole), grid, np.array([item.low for item in intervals]), np.array([item.high for item in intervals])
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import floor, isfinite, log10
 
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
@@ -36,7 +36,7 @@ class Axis:
         low, high = min(low, marks[0] if marks[0] > low - (high - low) * 0.1 else low), high
         shown = tuple(mark for mark in marks if low <= mark <= high)
         step = marks[1] - marks[0]
-        return cls(low, high, label, shown, 0 if step >= 1 else 1 if step >= 0.1 else 2 if step >= 0.01 else 3)
+        return cls(low, high, label, shown, max(0, -floor(log10(step) + 1e-9)))
 
 
 UNIT_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from egaze.evaluation import RocCurve, StatisticsWarning, roc_curve_band
+from egaze.evaluation import RocCurve, roc_curve_band
 from egaze.report.figures.plot import SERIES, Plot, unit_axis
 
 
@@ -31,10 +30,7 @@ def roc_curves(
     for number, (name, facts) in enumerate(classification["classes"].items()):
         if facts["auc"] is None:
             continue
-        with warnings.catch_warnings():
-            # The metrics' own warnings say what there is to say of small samples.
-            warnings.simplefilter("ignore", StatisticsWarning)
-            curve = roc_curve_band((labels == number).astype(np.int64), class_probs[:, number], patients)
+        curve = roc_curve_band((labels == number).astype(np.int64), class_probs[:, number], patients)
         charts.append(_chart(number, name, facts, curve))
     return charts
 

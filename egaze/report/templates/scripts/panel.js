@@ -24,7 +24,7 @@ function showScale() {
   const map = name ? view.film.drawing.maps[name] : null;
   document.getElementById("scale-peak").textContent = map ? String(map.peak) : "peak";
   document.getElementById("scale-unit").textContent = map
-    ? report.units[name].replace("{side}", String(map.side ?? ""))
+    ? report.units[name].replaceAll("{side}", String(map.side ?? ""))
     : "Share of a map's largest value on the film.";
 }
 
