@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -22,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from egaze import DualHeadUNet, resize
 from egaze.atomic import write_file, write_text
-from egaze.evaluation.interval import bootstrap_interval
+from egaze.evaluation.interval import StatisticsWarning, bootstrap_interval
 from egaze.study import Study
 
 # An epoch with the others is four times as long.
@@ -179,7 +180,10 @@ def _figures(
 
     def interval(statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> dict[str, float]:
         value = float(statistic(np.ones((1, len(rows))))[0])
-        return asdict(bootstrap_interval(statistic, value, patient, strata=positive, resamples=resamples))
+        with warnings.catch_warnings():
+            # The view alone, among films of one view, is one half whatever is drawn.
+            warnings.filterwarnings("ignore", "all resamples give the same value", StatisticsWarning)
+            return asdict(bootstrap_interval(statistic, value, patient, strata=positive, resamples=resamples))
 
     ways = {}
     for name, of_seeds in scores.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import render_gaze
+import render_real
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -95,7 +96,11 @@ def with_experiments(page: str) -> str:
     """docs/experiments.md with its tables drawn anew."""
     gaze = read("gaze_helps")
     page = _filled(page, "benchmarks/render.py: recipes", render_gaze.table(gaze))
-    return _filled(page, "benchmarks/render.py: curve", render_gaze.curve_table(gaze))
+    page = _filled(page, "benchmarks/render.py: curve", render_gaze.curve_table(gaze))
+    real = read("real_films")
+    page = _filled(page, "benchmarks/render.py: chest", render_real.chest_table(real))
+    page = _filled(page, "benchmarks/render.py: chest differences", render_real.differences_table(real))
+    return _filled(page, "benchmarks/render.py: real gaze", render_real.gaze_table(real))
 
 
 def _filled(text: str, mark: str, content: str) -> str:

@@ -21,19 +21,19 @@ def table(result: dict[str, Any]) -> str:
         has_map = "map" in row
         cells = [
             f"`{name}`",
-            _interval(row["auc"]["macro"]),
-            _interval(row["auc_gain"]["macro"], "difference", sign="+") if has_map else "",
-            _interval(row["auc"]["CHF"]),
-            _interval(row["auc"]["pneumonia"]),
-            _interval(row["map"]["cc"], digits=2) if has_map else "",
-            _interval(row["map"]["nss"], digits=2) if has_map else "",
-            _interval(row["map_peak_in_finding"]["all"], digits=2) if has_map else "",
-            _interval(row["gradcam_peak_in_finding"]["all"], digits=2),
+            interval(row["auc"]["macro"]),
+            interval(row["auc_gain"]["macro"], "difference", sign="+") if has_map else "",
+            interval(row["auc"]["CHF"]),
+            interval(row["auc"]["pneumonia"]),
+            interval(row["map"]["cc"], digits=2) if has_map else "",
+            interval(row["map"]["nss"], digits=2) if has_map else "",
+            interval(row["map_peak_in_finding"]["all"], digits=2) if has_map else "",
+            interval(row["gradcam_peak_in_finding"]["all"], digits=2),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     centre = details["centre_bias"]
     lines.append(
-        f"| centre-bias map | | | | | {_interval(centre['cc'], digits=2)} | {_interval(centre['nss'], digits=2)} | "
+        f"| centre-bias map | | | | | {interval(centre['cc'], digits=2)} | {interval(centre['nss'], digits=2)} | "
         f"{centre['peak_in_finding']:.2f} | |"
     )
     return "\n".join(lines)
@@ -51,9 +51,9 @@ def curve_table(result: dict[str, Any]) -> str:
         needs = worth["control_needs_films"]
         cells = [
             films,
-            _interval(row[_CONTROL]["auc"]["macro"]),
-            _interval(row[best]["auc"]["macro"]),
-            _interval(row[best]["auc_gain"]["macro"], "difference", sign="+"),
+            interval(row[_CONTROL]["auc"]["macro"]),
+            interval(row[best]["auc"]["macro"]),
+            interval(row[best]["auc_gain"]["macro"], "difference", sign="+"),
             f"more than {worth['control_needs_more_than']}" if needs is None else f"{needs:.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -133,5 +133,6 @@ def _rows(plot: Any, names: list[str], figures: list[dict[str, float]], best: st
         plot.plot(item["value"], row, "o", color=colour)
 
 
-def _interval(item: dict[str, float], key: str = "value", *, digits: int = 3, sign: str = "") -> str:
+def interval(item: dict[str, float], key: str = "value", *, digits: int = 3, sign: str = "") -> str:
+    """A figure with its interval, as tables have it."""
     return f"{item[key]:{sign}.{digits}f} ({item['low']:{sign}.{digits}f} to {item['high']:{sign}.{digits}f})"
