@@ -43,6 +43,12 @@ TABLES = {
             "vs_dataloader_packed": "the same, film and heatmap packed into one tensor, its kindest case",
             "vs_baseline": "the same: the EGD-CXR baseline's loading from files",
         },
+        "training": {
+            "vs_baseline_fp32": "a training step of recipe `joint`, `tf_efficientnet_b0`, 16 films: the EGD-CXR "
+            "baseline's model, `segmentation_models_pytorch.Unet` over the same encoder, float32",
+            "vs_baseline_bf16": "the same in bfloat16",
+            "vs_channels_last": "the same, the rival channels last too, the lesser of the two",
+        },
     },
 }
 

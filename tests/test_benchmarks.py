@@ -59,6 +59,7 @@ def test_gaze_helps_in_the_stored_results():
         ),
         ("prepare", {"vs_baseline": 20}),
         ("loader", {"vs_dataloader": 15}),
+        ("training", {"vs_baseline_fp32": 1.5, "vs_baseline_bf16": 1.5}),
     ],
 )
 def test_the_stored_results_hold_what_is_claimed(name, least):
