@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.assessment.evaluate import RESAMPLES
+from egaze.assessment.figures import RESAMPLES
 from egaze.assessment.pooled import AGREEMENT, Pooled, pool
 from egaze.atomic import write_file, write_text
 from egaze.errors import RunError
 from egaze.evaluation import Comparison, delong_test
+from egaze.evaluation.notes import noting
 from egaze.evaluation.over_seeds import class_statistic
 from egaze.evaluation.paired import paired_aucs, paired_mean
 from egaze.training import Run, RunSet
@@ -59,11 +59,11 @@ def compare(
     one, other = pool(a, split), pool(b, split)
     _require_same(one, other)
     over = "patients" if len(one.seeds) == 1 else "seeds and patients"
-    # What the statistics warn of, a class with few films say, is the reader's to know.
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+    notes: list[str] = []
+    with noting(notes, "AUC"):
         classification = _classification(one, other, resamples, seed)
-    heatmap, remark = _heatmap(one, other, resamples, seed)
+    with noting(notes, "maps"):
+        heatmap, remark = _heatmap(one, other, resamples, seed)
     answers, disagreements = _answers(one, other)
     facts = {
         "format_version": 1,
@@ -74,7 +74,7 @@ def compare(
         "cases": len(one.case_index),
         "patients": len(np.unique(one.patients)),
         "intervals": f"95 %, paired bootstrap over {over}, {resamples} resamples",
-        "warnings": list(dict.fromkeys(str(warning.message) for warning in caught)),
+        "warnings": notes,
         "classification": classification,
         "heatmap": heatmap,
         "heatmap_remark": remark,

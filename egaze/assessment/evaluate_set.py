@@ -8,9 +8,7 @@ that tests it. Intervals are over seeds and patients; with one seed they are ove
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.assessment.assessment import METRICS, PREDICTIONS, Assessment
-from egaze.assessment.evaluate import RESAMPLES, evaluate
+from egaze.assessment.evaluate import evaluate
+from egaze.assessment.figures import RESAMPLES, figure
 from egaze.assessment.pooled import AGREEMENT, Pooled, pool
 from egaze.atomic import write_file, write_text
 from egaze.errors import RunError
-from egaze.evaluation import Interval, macro_auc
+from egaze.evaluation import macro_auc
 from egaze.evaluation.over_seeds import aucs_over_seeds, mean_over_seeds
 from egaze.training import RunSet
 
@@ -88,10 +87,10 @@ def _classification(pooled: Pooled) -> dict[str, Any] | None:
     right = (probs.argmax(axis=2) == labels).astype(np.float64)
     return {
         "cases": len(labels),
-        "macro_auc": _figure(aucs.macro),
-        "accuracy": _figure(mean_over_seeds(right, groups, resamples=RESAMPLES)),
+        "macro_auc": figure(aucs.macro),
+        "accuracy": figure(mean_over_seeds(right, groups, resamples=RESAMPLES)),
         "classes": {
-            name: {"cases": int((labels == number).sum()), "auc": None if auc is None else _figure(auc)}
+            name: {"cases": int((labels == number).sum()), "auc": None if auc is None else figure(auc)}
             for number, (name, auc) in enumerate(zip(pooled.class_names, aucs.classes, strict=True))
         },
     }
@@ -104,15 +103,15 @@ def _heatmap(pooled: Pooled) -> dict[str, Any] | None:
     values = {name: column[:, with_gaze] for name, column in pooled.agreement.items()}
     groups = pooled.patients[with_gaze]
 
-    def figure(of_cases: NDArray[np.float64]) -> dict[str, float | None]:
-        return _figure(mean_over_seeds(of_cases, groups, resamples=RESAMPLES))
+    def mean(of_cases: NDArray[np.float64]) -> dict[str, float | None]:
+        return figure(mean_over_seeds(of_cases, groups, resamples=RESAMPLES))
 
     return {
         "cases": int(with_gaze.sum()),
         **pooled.heatmap,
-        **{name: figure(values[name]) for name in AGREEMENT},
-        "centre_bias": {name: figure(values[f"centre_{name}"]) for name in AGREEMENT},
-        "over_centre_bias": {name: figure(values[name] - values[f"centre_{name}"]) for name in AGREEMENT},
+        **{name: mean(values[name]) for name in AGREEMENT},
+        "centre_bias": {name: mean(values[f"centre_{name}"]) for name in AGREEMENT},
+        "over_centre_bias": {name: mean(values[name] - values[f"centre_{name}"]) for name in AGREEMENT},
     }
 
 
@@ -134,7 +133,3 @@ def _runs(pooled: Pooled, run_set: RunSet) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _figure(interval: Interval) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in asdict(interval).items()}

@@ -59,7 +59,7 @@ def _lines(found: RunComparison, films: int) -> list[str]:
             lines.append(f"{name.upper()}'s epoch was chosen on these films, so its figures are optimistic")
     if facts["synthetic"]:
         lines.append("synthetic data: these figures say nothing about patients")
-    lines += [f"warning: {line}" for line in facts["warnings"]]
+    lines += [f"note: {line}" for line in facts["warnings"]]
     if (classification := facts["classification"]) is None:
         lines.append("classification: fewer than two classes have a case here")
     else:

@@ -122,6 +122,8 @@ def command(
         click.echo(
             f"  cases without a known finding, and so without its outline and numbers: {summary.without_finding}"
         )
+    for line in summary.notes:
+        click.echo(f"  note: {line}")
     if study.is_synthetic:
         click.echo("  synthetic data")
 

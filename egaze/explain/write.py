@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from egaze.atomic import new_directory, require_free
 from egaze.evaluation import mean_ci
+from egaze.evaluation.notes import noting
 from egaze.explain.cases import ExplainOptions, Explanation, explain_cases
 from egaze.explain.drawing import draw_layer, draw_panels, layers_of
 from egaze.explain.faithfulness import BLUR_SIGMA_FRAC
@@ -43,6 +44,7 @@ class Summary:
         without_gaze: of them, without a fixation on the film.
         without_finding: of them, without a known finding.
         figures: of each number its mean over the cases that have it: {"cases", "value", "low", "high"}.
+        notes: what the reader of the figures must be told.
     """
 
     out: Path
@@ -50,6 +52,7 @@ class Summary:
     without_gaze: int
     without_finding: int
     figures: dict[str, dict[str, Any]]
+    notes: tuple[str, ...]
 
 
 def write_explanations(
@@ -101,13 +104,16 @@ def write_explanations(
         columns = list(dict.fromkeys(name for row in rows for name in row))
         table = pl.DataFrame({name: [row.get(name) for row in rows] for name in columns})
         table.write_csv(folder / INDEX, float_precision=6)
-        figures = _figures(table, study.patients[cases])
+        notes: list[str] = []
+        with noting(notes, "means"):
+            figures = _figures(table, study.patients[cases])
         summary = Summary(
             out,
             len(rows),
             sum(row["gaze"] is None for row in rows),
             sum("finding_area_frac" not in row for row in rows),
             figures,
+            tuple(notes),
         )
         facts = {
             **_facts(study, target, size_px, model, options, about or {}),
@@ -115,6 +121,7 @@ def write_explanations(
             "without_gaze": summary.without_gaze,
             "without_finding": summary.without_finding,
             "figures": figures,
+            "warnings": notes,
             "curves": _mean_curves(curves, options.steps),
         }
         (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from egaze.assessment import compare, evaluate, evaluate_set, open_assessment, write_comparison
 from egaze.assessment.pooled import pool
 from egaze.errors import RunError
-from egaze.evaluation import delong_test
+from egaze.evaluation import StatisticsWarning, delong_test
 from egaze.evaluation.paired import paired_aucs, paired_mean
 from egaze.study.split import save_split
 from egaze.training import load_recipe, open_run, open_run_set, train, train_set
@@ -134,11 +134,11 @@ def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
     assert found.facts["a"]["seeds"] == [1] and found.facts["b"]["seeds"] == [7]
 
     def doubtful(*arrays):
-        warnings.warn("few films", stacklevel=1)
+        warnings.warn("few films", StatisticsWarning, stacklevel=1)
         return exact
 
     monkeypatch.setitem(compare.__globals__, "delong_test", doubtful)
-    assert compare(run, control, resamples=100).facts["warnings"] == ["few films"]
+    assert compare(run, control, resamples=100).facts["warnings"] == ["AUC: few films"]
     itself = compare(run, run, resamples=100)
     assert itself.facts["classification"]["macro_auc"]["p_value"] == 1
     assert itself.disagreements.is_empty() and itself.facts["answers"]["agree"] == len(a.case_index)
