@@ -9,7 +9,8 @@ install(EXPORT egaze_kernels NAMESPACE egaze:: FILE egazeKernels.cmake DESTINATI
 
 # libtorch has no stable C++ interface, so a compiled runtime works with one torch release only. The package carries
 # the runtime's sources instead, and find_package(egaze COMPONENTS runtime) builds them against the user's torch.
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/runtime/" DESTINATION "${sdk}share/egaze/runtime")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/runtime" "${PROJECT_SOURCE_DIR}/csrc/archive"
+  DESTINATION "${sdk}share/egaze")
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/egazeConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/egazeConfig.cmake"

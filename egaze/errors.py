@@ -35,4 +35,13 @@ class RunError(EgazeError):
 
 
 class ModelFileError(EgazeError):
-    """An exported model file that is damaged, foreign, or of another format version."""
+    """An exported model file that cannot be used.
+
+    Attributes:
+        code: what is wrong, in the words of C++'s `egaze::error_name`: file_not_found, model_truncated,
+            model_foreign, model_archive, model_version, model_spec, model_digest, model_operator or model_failed.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code

@@ -11,14 +11,6 @@ namespace {
 
 // A film has at most 65,536 different stored values, so every policy is worked out once per value, in double, and
 // then looked up per pixel.
-struct Histogram {
-  int lowest = 0;                      // the film's smallest stored value
-  std::vector<std::uint64_t> counts;   // pixels that hold lowest + i, up to the film's largest stored value
-
-  std::size_t size() const { return counts.size(); }
-  double value(std::size_t i) const { return static_cast<double>(lowest) + static_cast<double>(i); }
-};
-
 using Table = std::vector<double>;  // what lowest + i becomes
 
 template <class T>
@@ -136,37 +128,42 @@ Radiograph present_plain(const StoredFilm& film, Presentation presentation) {
   });
 }
 
+std::vector<double> dicom_table(const Histogram& histogram, const DicomGrayscale& grayscale,
+                                Presentation presentation) {
+  if (presentation == Presentation::raw_max) return raw_max(histogram);
+  const auto is_padding = [&](std::size_t i) {
+    return grayscale.padding && histogram.value(i) >= grayscale.padding->first &&
+           histogram.value(i) <= grayscale.padding->second;
+  };
+  std::vector<std::uint64_t> counts = histogram.counts;
+  for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = is_padding(i) ? 0 : counts[i];
+
+  // Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
+  Table shown = map_values(histogram, [&](double value) {
+    return grayscale.modality_lut ? look_up_entry(*grayscale.modality_lut, value)
+                                  : value * grayscale.rescale_slope + grayscale.rescale_intercept;
+  });
+  const bool voi = presentation == Presentation::voi;
+  if (voi && grayscale.voi_lut) {
+    for (double& value : shown) value = look_up_entry(*grayscale.voi_lut, value);
+  } else if (voi && grayscale.window) {
+    for (double& value : shown) value = apply_window(*grayscale.window, value);
+  } else {
+    stretch_to_range(shown, counts);
+  }
+  for (double& value : shown) {
+    value = std::clamp(value, 0.0, 1.0);
+    if (grayscale.monochrome1) value = 1.0 - value;
+  }
+  const bool any = std::ranges::any_of(counts, [](std::uint64_t count) { return count > 0; });
+  if (presentation == Presentation::equalize && any) equalize(shown, counts);
+  for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = is_padding(i) ? 0.0 : shown[i];
+  return shown;
+}
+
 Radiograph present_dicom(const StoredFilm& film, const DicomGrayscale& grayscale, Presentation presentation) {
   return look_up(film, [&](const Histogram& histogram, double) {
-    if (presentation == Presentation::raw_max) return raw_max(histogram);
-    const auto is_padding = [&](std::size_t i) {
-      return grayscale.padding && histogram.value(i) >= grayscale.padding->first &&
-             histogram.value(i) <= grayscale.padding->second;
-    };
-    std::vector<std::uint64_t> counts = histogram.counts;
-    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = is_padding(i) ? 0 : counts[i];
-
-    // Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
-    Table shown = map_values(histogram, [&](double value) {
-      return grayscale.modality_lut ? look_up_entry(*grayscale.modality_lut, value)
-                                    : value * grayscale.rescale_slope + grayscale.rescale_intercept;
-    });
-    const bool voi = presentation == Presentation::voi;
-    if (voi && grayscale.voi_lut) {
-      for (double& value : shown) value = look_up_entry(*grayscale.voi_lut, value);
-    } else if (voi && grayscale.window) {
-      for (double& value : shown) value = apply_window(*grayscale.window, value);
-    } else {
-      stretch_to_range(shown, counts);
-    }
-    for (double& value : shown) {
-      value = std::clamp(value, 0.0, 1.0);
-      if (grayscale.monochrome1) value = 1.0 - value;
-    }
-    const bool any = std::ranges::any_of(counts, [](std::uint64_t count) { return count > 0; });
-    if (presentation == Presentation::equalize && any) equalize(shown, counts);
-    for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = is_padding(i) ? 0.0 : shown[i];
-    return shown;
+    return dicom_table(histogram, grayscale, presentation);
   });
 }
 

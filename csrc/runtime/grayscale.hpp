@@ -42,4 +42,16 @@ Radiograph present_plain(const StoredFilm& film, Presentation presentation);
 
 Radiograph present_dicom(const StoredFilm& film, const DicomGrayscale& grayscale, Presentation presentation);
 
+// How many pixels of a film hold each stored value, from its smallest to its largest.
+struct Histogram {
+  int lowest = 0;                     // the film's smallest stored value
+  std::vector<std::uint64_t> counts;  // pixels that hold lowest + i, up to the film's largest stored value
+
+  std::size_t size() const { return counts.size(); }
+  double value(std::size_t i) const { return static_cast<double>(lowest) + static_cast<double>(i); }
+};
+
+// What lowest + i becomes, before it is clipped to [0, 1].
+std::vector<double> dicom_table(const Histogram& histogram, const DicomGrayscale& grayscale, Presentation presentation);
+
 }  // namespace egaze::detail

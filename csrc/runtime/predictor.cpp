@@ -1,7 +1,6 @@
 #include "egaze/predictor.hpp"
 
 #include <ATen/Parallel.h>
-#include <caffe2/serialize/in_memory_adapter.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/script.h>
@@ -16,8 +15,9 @@
 #include "egaze/fit.hpp"
 #include "egaze/resize.hpp"
 #include "libtorch_cuda.hpp"
-#include "model_archive.hpp"
+#include "model_program.hpp"
 #include "one_line.hpp"
+#include "quiet.hpp"
 
 namespace egaze {
 namespace {
@@ -43,41 +43,6 @@ c10::Device checked_device(const std::string& name) {
   return *device;
 }
 
-// forward(image: Tensor) -> Tuple[Tensor, Tensor], as docs of the exported file promise.
-void check_signature(const std::string& path, const torch::jit::Module& module) {
-  const auto method = module.find_method("forward");
-  bool fits = method && method->function().getSchema().arguments().size() == 2 &&
-              method->function().getSchema().returns().size() == 1;
-  if (fits) {
-    const auto returned = method->function().getSchema().returns()[0].type()->cast<c10::TupleType>();
-    fits = returned && returned->elements().size() == 2 &&
-           std::ranges::all_of(returned->elements(), [](const auto& type) {
-             return type->kind() == c10::TypeKind::TensorType;
-           });
-  }
-  if (!fits) {
-    throw Error(ErrorCode::bad_model_file, path + ": its forward is not (image: Tensor) -> (Tensor, Tensor)");
-  }
-}
-
-torch::jit::Module load_module(const std::string& path, const detail::ModelArchive& archive, c10::Device device) {
-  try {
-    // Freezing needs plain tensors and inlined graphs, whatever modes the caller is in.
-    const c10::InferenceMode no_inference(false);
-    const torch::jit::GraphOptimizerEnabledGuard inlining(true);
-    const auto bytes = std::make_shared<caffe2::serialize::MemoryReadAdapter>(
-        archive.bytes.data(), static_cast<off_t>(archive.bytes.size()));
-    torch::jit::Module module = torch::jit::load(bytes, device, /*load_debug_files=*/false);
-    check_signature(path, module);
-    module.eval();
-    return torch::jit::freeze(module);
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Error(ErrorCode::bad_model_file, path + ": cannot be loaded: " + detail::one_line(error));
-  }
-}
-
 float scale_of(PixelType type) {
   return type == PixelType::uint8 ? 1.0f / 255.0f : type == PixelType::uint16 ? 1.0f / 65535.0f : 1.0f;
 }
@@ -90,61 +55,86 @@ struct Predictor::Implementation {
   c10::Device device;
   torch::jit::Module module;
 
-  at::Tensor place(const ImageView& film) const;
-  Prediction unpack(const c10::IValue& output) const;
+  void place(const Film& film, float* canvas) const;
+  at::Tensor place(std::span<const Film> films) const;
+  std::vector<Prediction> unpack(const c10::IValue& output, std::size_t count) const;
 };
 
-// The film on the model's input, (1, 1, H, W).
-at::Tensor Predictor::Implementation::place(const ImageView& film) const {
-  if (film.data == nullptr) throw Error(ErrorCode::invalid_argument, "the film's pixels are a null pointer");
-  const std::size_t height = spec.input_height_px, width = spec.input_width_px;
-  const FitRectangle where = fit_rectangle(film.height, film.width, height, width, spec.fit);
+// The film on the model's input, which is black.
+void Predictor::Implementation::place(const Film& film, float* canvas) const {
+  if (film.pixels.data == nullptr) throw Error(ErrorCode::invalid_argument, "the film's pixels are a null pointer");
+  const FitRectangle where = fit_rectangle(film.pixels.height, film.pixels.width, spec.input_height_px,
+                                           spec.input_width_px, spec.fit);
   std::vector<float> pixels(where.height_px * where.width_px);
   ResizeOptions options;
-  options.scale = scale_of(film.type);
-  options.threads = film.height * film.width >= kPixelsForThreads ? std::max(1, at::get_num_threads()) : 1;
-  resize(film, where.height_px, where.width_px, PixelType::float32, options, pixels.data());
+  options.table = film.table;
+  options.scale = film.table.empty() ? scale_of(film.pixels.type) : 1.0f;
+  options.threads =
+      film.pixels.height * film.pixels.width >= kPixelsForThreads ? std::max(1, at::get_num_threads()) : 1;
+  resize(film.pixels, where.height_px, where.width_px, PixelType::float32, options, pixels.data());
   // Every film pixel has a part in some pixel here, so that whatever is not finite shows.
   if (!std::ranges::all_of(pixels, [](float value) { return std::isfinite(value); })) {
     throw Error(ErrorCode::invalid_argument, "the film's pixels are not all finite numbers");
   }
-  const std::vector<std::int64_t> shape = {1, 1, static_cast<std::int64_t>(height), static_cast<std::int64_t>(width)};
+  canvas += where.top_px * spec.input_width_px + where.left_px;
+  for (std::size_t y = 0; y < where.height_px; ++y) {
+    std::copy_n(pixels.data() + y * where.width_px, where.width_px, canvas + y * spec.input_width_px);
+  }
+}
+
+// The films as the model takes them, (N, 1, H, W).
+at::Tensor Predictor::Implementation::place(std::span<const Film> films) const {
+  const std::vector<std::int64_t> shape = {static_cast<std::int64_t>(films.size()), 1,
+                                           static_cast<std::int64_t>(spec.input_height_px),
+                                           static_cast<std::int64_t>(spec.input_width_px)};
   // With one channel the bytes are the same, but libtorch's convolutions keep the layout that their input names, and
   // channels last is the CPU's fastest by a sixth.
   const auto layout = device.is_cpu() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   at::Tensor image = at::empty(shape, at::TensorOptions().dtype(at::kFloat), layout).zero_();
-  float* canvas = image.mutable_data_ptr<float>() + where.top_px * width + where.left_px;
-  for (std::size_t y = 0; y < where.height_px; ++y) {
-    std::copy_n(pixels.data() + y * where.width_px, where.width_px, canvas + y * width);
+  float* canvas = image.mutable_data_ptr<float>();
+  for (std::size_t i = 0; i < films.size(); ++i) {
+    try {
+      place(films[i], canvas + i * spec.input_height_px * spec.input_width_px);
+    } catch (const Error& error) {
+      if (films.size() == 1) throw;
+      throw Error(error.code(), "film " + std::to_string(i) + " of the batch: " + error.what());
+    }
   }
   return image;
 }
 
 // Takes a model's word for nothing: its outputs must have the promised shapes.
-Prediction Predictor::Implementation::unpack(const c10::IValue& output) const {
+std::vector<Prediction> Predictor::Implementation::unpack(const c10::IValue& output, std::size_t count) const {
   const auto fail = [&](const std::string& what) {
-    throw Error(ErrorCode::bad_model_file, path + ": the model gave " + what);
+    throw Error(ErrorCode::model_failed, path + ": the model gave " + what);
   };
   const auto& elements = output.toTupleRef().elements();
   const auto values = [&](std::size_t which, std::vector<std::int64_t> shape, const std::string& name) {
+    shape.insert(shape.begin(), static_cast<std::int64_t>(count));
     const at::Tensor tensor = elements.at(which).toTensor().to(at::kCPU, at::kFloat).contiguous();
     if (tensor.sizes() != at::IntArrayRef(shape)) {
       fail(name + " of shape " + c10::str(tensor.sizes()) + ", promised " + c10::str(at::IntArrayRef(shape)));
     }
-    const float* begin = tensor.const_data_ptr<float>();
-    std::vector<float> copy(begin, begin + tensor.numel());
-    if (!std::ranges::all_of(copy, [](float value) { return std::isfinite(value); })) {
+    const std::span<const float> all(tensor.const_data_ptr<float>(), static_cast<std::size_t>(tensor.numel()));
+    if (!std::ranges::all_of(all, [](float value) { return std::isfinite(value); })) {
       fail(name + " that are not all finite numbers");
     }
-    return copy;
+    return tensor;
   };
-  Prediction prediction;
-  prediction.heatmap_height = spec.input_height_px;
-  prediction.heatmap_width = spec.input_width_px;
-  prediction.class_probs = values(0, {1, static_cast<std::int64_t>(spec.class_names.size())}, "class probabilities");
-  prediction.heatmap = values(1, {1, 1, static_cast<std::int64_t>(spec.input_height_px),
-                                  static_cast<std::int64_t>(spec.input_width_px)}, "heatmap values");
-  return prediction;
+  const std::size_t classes = spec.class_names.size(), pixels = spec.input_height_px * spec.input_width_px;
+  const at::Tensor probs = values(0, {static_cast<std::int64_t>(classes)}, "class probabilities");
+  const at::Tensor heatmaps = values(1, {1, static_cast<std::int64_t>(spec.input_height_px),
+                                         static_cast<std::int64_t>(spec.input_width_px)}, "heatmap values");
+  std::vector<Prediction> predictions(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float* prob = probs.const_data_ptr<float>() + i * classes;
+    const float* heatmap = heatmaps.const_data_ptr<float>() + i * pixels;
+    predictions[i].class_probs.assign(prob, prob + classes);
+    predictions[i].heatmap.assign(heatmap, heatmap + pixels);
+    predictions[i].heatmap_height = spec.input_height_px;
+    predictions[i].heatmap_width = spec.input_width_px;
+  }
+  return predictions;
 }
 
 Predictor::Predictor(const std::string& model_path, const PredictorOptions& options) {
@@ -152,16 +142,17 @@ Predictor::Predictor(const std::string& model_path, const PredictorOptions& opti
     throw Error(ErrorCode::invalid_argument, "threads must be at least 0, got " + std::to_string(options.threads));
   }
   try {
+    const detail::QuietWarnings quiet;
     detail::ModelArchive archive = detail::read_model_archive(model_path);
     const c10::Device device = checked_device(options.device);
     if (options.threads > 0) at::set_num_threads(options.threads);
-    torch::jit::Module module = load_module(model_path, archive, device);
+    torch::jit::Module module = detail::load_program(model_path, archive, device, options.precision);
     implementation_ = std::make_unique<Implementation>(
         Implementation{model_path, std::move(archive.spec), device, std::move(module)});
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Error(ErrorCode::bad_model_file, model_path + ": " + detail::one_line(error));
+    throw Error(ErrorCode::model_failed, model_path + ": " + detail::one_line(error));
   }
 }
 
@@ -171,18 +162,24 @@ Predictor& Predictor::operator=(Predictor&&) noexcept = default;
 
 const ModelSpec& Predictor::spec() const noexcept { return implementation_->spec; }
 
-Prediction Predictor::predict(const ImageView& film) {
+Prediction Predictor::predict(const ImageView& film) { return predict(Film{film}); }
+
+Prediction Predictor::predict(const Film& film) { return std::move(predict(std::span(&film, 1)).front()); }
+
+std::vector<Prediction> Predictor::predict(std::span<const Film> films) {
+  if (films.empty()) return {};
   Implementation& self = *implementation_;
   try {
+    const detail::QuietWarnings quiet;
     const c10::InferenceMode inference;
     // The frozen graph is final. Without this, the first runs would be spent on profiling it.
     const torch::jit::GraphOptimizerEnabledGuard no_profiling(false);
-    const at::Tensor image = self.place(film).to(self.device);
-    return self.unpack(self.module.forward({image}));
+    const at::Tensor image = self.place(films).to(self.device);
+    return self.unpack(self.module.forward({image}), films.size());
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Error(ErrorCode::bad_model_file, self.path + ": the model failed: " + detail::one_line(error));
+    throw Error(ErrorCode::model_failed, self.path + ": the model failed: " + detail::one_line(error));
   }
 }
 

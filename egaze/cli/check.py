@@ -11,14 +11,24 @@ import click
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
 def command(model: Path) -> None:
-    """Prove an exported model file whole, without running it, and show what it says of itself.
+    """Prove an exported model file whole and harmless, without running it, and show what it says of itself.
+
+    \b
+    Checked are the archive's layout, the format version, the digest over all contents, and that
+    the program is one forward of allowed operators, which open no file and no connection. An
+    error ends in its code, the same in C++.
 
     \b
     Example:
       egaze check model.pt
     """
-    from egaze.deploy import verify_digest
+    from egaze.deploy import check_model
+    from egaze.errors import ModelFileError
 
-    for name, value in asdict(verify_digest(model)).items():
+    try:
+        spec = check_model(model)
+    except ModelFileError as error:
+        raise ModelFileError(f"{error} [{error.code}]", error.code) from error
+    for name, value in asdict(spec).items():
         click.echo(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")
-    click.echo("the contents have the digest that the spec gives")
+    click.echo("the contents have the digest that the spec gives, and the program uses only allowed operators")

@@ -2,6 +2,6 @@
 
 from egaze.deploy.export import export_torchscript
 from egaze.deploy.predictor import Prediction, Predictor
-from egaze.deploy.spec import ModelSpec, read_spec, verify_digest
+from egaze.deploy.spec import ModelSpec, check_model
 
-__all__ = ["ModelSpec", "Prediction", "Predictor", "export_torchscript", "read_spec", "verify_digest"]
+__all__ = ["ModelSpec", "Prediction", "Predictor", "check_model", "export_torchscript"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.deploy import torchscript
-from egaze.deploy.spec import ModelSpec, verify_digest
+from egaze.deploy.spec import ModelSpec, read_model
 from egaze.errors import EgazeError, ModelFileError
 from egaze.imaging import FitGeometry, read_film, resize
 from egaze.loading import FailedFilm, FilmLoader
@@ -45,12 +45,12 @@ class Predictor:
     """Runs a file that `export_torchscript` wrote, to the same numbers as C++'s `egaze::Predictor`.
 
     Args:
-        path: the model file; its digest is verified before anything of it runs.
+        path: the model file; it is checked as `check_model` does before anything of it is loaded.
         device: "cpu" or "cuda".
         threads: for work inside one prediction, process-wide; 0 leaves torch's own choice.
 
     Raises:
-        ModelFileError: no such file, damaged, foreign, or of another format version.
+        ModelFileError: no such file, or one that is no sound exported model; its `code` says which.
         EgazeError: the device is not there.
     """
 
@@ -58,7 +58,7 @@ class Predictor:
 
     def __init__(self, path: str | PathLike[str], device: str = "cpu", threads: int = 0) -> None:
         self._path = Path(path)
-        self.spec = verify_digest(self._path)
+        self.spec, content = read_model(self._path)
         try:
             self._device = torch.device(device)
         except RuntimeError as error:
@@ -67,7 +67,7 @@ class Predictor:
             raise EgazeError(f"device {device}: no CUDA device is available")
         if threads > 0:
             torch.set_num_threads(threads)
-        self._module = torchscript.load(self._path, self._device)
+        self._module = torchscript.load(self._path, content, self._device)
 
     def predict(self, film: NDArray[np.generic] | str | PathLike[str]) -> Prediction:
         """Answer for one film.
@@ -78,6 +78,7 @@ class Predictor:
 
         Raises:
             FilmError: a file that cannot be read.
+            ModelFileError: the model fails, or gives other than its spec says.
             TypeError, ValueError: pixels of another dtype or shape, or not finite.
         """
         if not isinstance(film, np.ndarray):
@@ -125,10 +126,15 @@ class Predictor:
         return self.spec.input_height_px, self.spec.input_width_px
 
     def _answer(self, image: Tensor, geometry: FitGeometry) -> Prediction:
-        with torch.inference_mode():
-            class_probs, heatmap = self._module(image)
+        try:
+            with torch.inference_mode():
+                class_probs, heatmap = (answer.cpu() for answer in self._module(image))
+        except RuntimeError as error:
+            message = f"{self._path}: the model failed: {torchscript.first_line(error)}"
+            raise ModelFileError(message, "model_failed") from error
         if class_probs.shape != (1, len(self.spec.class_names)) or heatmap.shape != (1, 1, *self._canvas_shape):
-            raise ModelFileError(
-                f"{self._path}: gives {tuple(class_probs.shape)} and {tuple(heatmap.shape)}, not what its spec says"
-            )
-        return Prediction(class_probs[0].cpu().numpy(), heatmap[0, 0].cpu().numpy(), self.spec.class_names, geometry)
+            what = f"gives {tuple(class_probs.shape)} and {tuple(heatmap.shape)}, not what its spec says"
+            raise ModelFileError(f"{self._path}: {what}", "model_failed")
+        if not (class_probs.isfinite().all() and heatmap.isfinite().all()):
+            raise ModelFileError(f"{self._path}: gives values that are not all finite numbers", "model_failed")
+        return Prediction(class_probs[0].numpy(), heatmap[0, 0].numpy(), self.spec.class_names, geometry)

@@ -48,7 +48,6 @@ _FAMILIES = (
     "sknet",
     "starnet",
     "swiftformer",
-    "tiny_vit",
     "vgg",
     "vovnet",
 )

@@ -16,10 +16,10 @@ const std::string kDigest(64, 'a');
 // A good spec, with one part of its text replaced.
 std::string spec_text(const std::string& part = "", const std::string& by = "") {
   std::string text =
-      R"({"format_version":1,"egaze_version":"0.1.0","torch_version":"2.14.1","recipe":"joint","precision":"fp32",)"
+      R"({"format_version":2,"egaze_version":"0.1.0","torch_version":"2.14.1","recipe":"joint","precision":"fp32",)"
       R"("presentation":"raw-max","fit":"letterbox","input_height_px":224,"input_width_px":160,)"
       R"("class_names":["normal","chf"],"heatmap_head":false,)"
-      R"("training_split_sha256":"x","later":[{}],"model_sha256":")" +
+      R"("class_probs":"sigmoid","training_split_sha256":"x","later":[{}],"model_sha256":")" +
       kDigest + "\"}";
   if (const std::size_t at = text.find(part); !part.empty() && at != std::string::npos) {
     text.replace(at, part.size(), by);
@@ -33,9 +33,10 @@ ModelSpec parsed(const std::string& text) { return detail::parse_model_spec("m.p
 
 TEST(ModelSpec, ReadsWhatItIsAndRefusesWhatItIsNot) {
   const ModelSpec spec = parsed(spec_text());
-  EXPECT_EQ(spec.format_version, 1);
+  EXPECT_EQ(spec.format_version, 2);
   EXPECT_EQ(spec.recipe, "joint");
   EXPECT_EQ(spec.precision, "fp32");
+  EXPECT_EQ(spec.class_probs, "sigmoid");
   EXPECT_EQ(spec.presentation, Presentation::raw_max);
   EXPECT_EQ(spec.fit, Fit::letterbox);
   EXPECT_EQ(spec.input_height_px, 224);
@@ -46,8 +47,10 @@ TEST(ModelSpec, ReadsWhatItIsAndRefusesWhatItIsNot) {
   EXPECT_EQ(spec.egaze_version, "0.1.0");
   EXPECT_EQ(spec.torch_version, "2.14.1");
 
-  EXPECT_THROWS(Error, "m.pt: format version 2", parsed(spec_text("\"format_version\":1", "\"format_version\":2")));
-  EXPECT_THROWS(Error, "format_version", parsed(spec_text("\"format_version\":1", "\"format_version\":\"1\"")));
+  EXPECT_THROWS(Error, "m.pt: format version 1", parsed(spec_text("\"format_version\":2", "\"format_version\":1")));
+  EXPECT_THROWS(Error, "m.pt: format version 3", parsed(spec_text("\"format_version\":2", "\"format_version\":3")));
+  EXPECT_THROWS(Error, "format_version", parsed(spec_text("\"format_version\":2", "\"format_version\":\"2\"")));
+  EXPECT_THROWS(Error, "fp32, bf16", parsed(spec_text("\"precision\":\"fp32\"", "\"precision\":\"fp8\"")));
   EXPECT_THROWS(Error, "format_version", parsed("{}"));
   EXPECT_THROWS(Error, "no JSON object", parsed("[]"));
   EXPECT_THROWS(Error, "damaged", parsed("{"));

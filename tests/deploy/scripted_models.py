@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -43,15 +45,45 @@ def make_model(module: nn.Module | None = None, seed: int = 0) -> torch.jit.Scri
         with torch.no_grad():
             for parameter in module.parameters():
                 parameter.mul_(3.0)
+    with quiet():
+        return torch.jit.freeze(torch.jit.script(module.eval()))
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"`torch\.jit\.script` is deprecated", FutureWarning)
-        return torch.jit.script(module.eval())
+        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", FutureWarning)
+        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
+        yield
 
 
 def save_model(path: Path, model: torch.jit.ScriptModule, **changes: object) -> Path:
     """Write the archive with a spec; `changes` replace or (None) remove the spec's fields."""
+    path.write_bytes(packed(members_of(model), **changes))
+    return path
+
+
+def members_of(model: torch.jit.ScriptModule) -> dict[str, bytes]:
+    """A frozen model's members without the top folder, its class under the name that the format gives it."""
+    buffer = io.BytesIO()
+    with quiet():
+        torch.jit.save(model, buffer)
+    with zipfile.ZipFile(buffer) as file:
+        members = {name.split("/", 1)[1]: file.read(name) for name in file.namelist()}
+    (code,) = (name for name in members if name.startswith("code/") and name.endswith(".py"))
+    text = members[code].decode()
+    name = text.split("(", 1)[0].removeprefix("class ")
+    module = code.removeprefix("code/").removesuffix(".py").replace("/", ".")
+    text = text.replace(f"class {name}(", "class Model(", 1).replace(f"{module}.{name}", "__torch__.egaze.Model")
+    kept = {key: value for key, value in members.items() if not key.startswith(("code/", ".data/serial"))}
+    pickled = b"\x80\x02c__torch__.egaze\nModel\nq\x00)\x81}(ubq\x01."
+    return {**kept, "code/__torch__/egaze.py": text.encode(), "data.pkl": pickled}
+
+
+def packed(members: dict[str, bytes], **changes: object) -> bytes:
+    """An archive of the members and a spec that fits them, but for `changes`."""
     spec: dict[str, object] = {
-        "format_version": 1,
+        "format_version": 2,
         "egaze_version": "0.1.0",
         "torch_version": torch.__version__.split("+")[0],
         "recipe": "joint",
@@ -63,41 +95,37 @@ def save_model(path: Path, model: torch.jit.ScriptModule, **changes: object) -> 
         "class_names": CLASS_NAMES,
         "heatmap_head": True,
         "training_split_sha256": "0" * 64,
+        "class_probs": "softmax",
         "a_later_versions_key": {"is": ["ignored"]},
+        "model_sha256": "0" * 64,
     }
-    archive = _saved(model)
-    spec["model_sha256"] = model_sha256(archive)
-    spec.update(changes)
-    path.write_bytes(with_spec(archive, {key: value for key, value in spec.items() if value is not None}))
-    return path
+    spec = {key: value for key, value in {**spec, **changes}.items() if value is not None}
+    sha = model_sha256({**members, f"extra/{SPEC_NAME}": json.dumps(spec).encode()})
+    if "model_sha256" not in changes:
+        spec["model_sha256"] = sha
+    return zipped({**members, f"extra/{SPEC_NAME}": json.dumps(spec).encode()})
 
 
-def _saved(model: torch.jit.ScriptModule) -> bytes:
+def zipped(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"`torch\.jit\.save` is deprecated", FutureWarning)
-        torch.jit.save(model, buffer)
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, content in members.items():
+            file.writestr(zipfile.ZipInfo(f"model/{name}"), content)
     return buffer.getvalue()
 
 
-def with_spec(archive: bytes, spec: object) -> bytes:
-    """Add the spec. torch's `_extra_files` would change another member, the serialization id, with it."""
-    buffer = io.BytesIO(archive)
-    with zipfile.ZipFile(buffer, "a") as file:
-        top = file.namelist()[0].split("/", 1)[0]
-        file.writestr(f"{top}/extra/{SPEC_NAME}", spec if isinstance(spec, bytes) else json.dumps(spec))
-    return buffer.getvalue()
-
-
-def model_sha256(archive: bytes) -> str:
-    """SHA-256 over every member but the spec, by name: name, NUL, length as 8 bytes little endian, content."""
-    with zipfile.ZipFile(io.BytesIO(archive)) as file:
-        members = {info.filename.split("/", 1)[1]: file.read(info) for info in file.infolist()}
-    members.pop(f"extra/{SPEC_NAME}", None)
+def model_sha256(members: dict[str, bytes]) -> str:
+    """SHA-256 over every member, by name: name, NUL, length as 8 bytes little endian, content."""
     digest = hashlib.sha256()
     for name in sorted(members, key=str.encode):
         digest.update(name.encode() + b"\0" + len(members[name]).to_bytes(8, "little") + members[name])
     return digest.hexdigest()
+
+
+def read_spec(path: Path) -> dict[str, object]:
+    with zipfile.ZipFile(path) as file:
+        (name,) = (name for name in file.namelist() if name.endswith(SPEC_NAME))
+        return json.loads(file.read(name))
 
 
 def expected(model: torch.jit.ScriptModule, pixels, fit: str = "stretch", canvas: tuple[int, int] = (32, 24)):

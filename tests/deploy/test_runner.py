@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from deploy.scripted_models import CLASS_NAMES, expected, make_model, model_sha256, save_model, with_spec
+from deploy.scripted_models import CLASS_NAMES, expected, make_model, packed, read_spec, save_model
 from PIL import Image
 from torch import Tensor, nn
 
@@ -215,7 +215,7 @@ def test_a_model_without_a_heatmap_head_shows_none(runner, model, tmp_path):
     assert list(tmp_path.glob("*heatmap*")) == []
 
 
-@pytest.mark.parametrize("member", ["data/7", "data.pkl", "scripted_models.py", "extra/egaze_spec.json"])
+@pytest.mark.parametrize("member", ["constants/3", "data.pkl", "egaze.py", "extra/egaze_spec.json"])
 def test_one_flipped_bit(runner, model_path, tmp_path, member):
     with zipfile.ZipFile(model_path) as file:
         (info,) = [info for info in file.infolist() if info.filename.endswith(member)]
@@ -229,7 +229,7 @@ def test_one_flipped_bit(runner, model_path, tmp_path, member):
 
 def test_swapped_weights_keep_the_archive_whole_but_not_the_digest(runner, model, tmp_path):
     other = save_model(tmp_path / "other.pt", make_model(seed=1))
-    path = save_model(tmp_path / "model.pt", model, model_sha256=model_sha256(other.read_bytes()))
+    path = save_model(tmp_path / "model.pt", model, model_sha256=read_spec(other)["model_sha256"])
     assert "SHA-256" in assert_refused(runner, path, tmp_path)
 
 
@@ -250,21 +250,14 @@ def test_foreign_archives(runner, model, tmp_path):
     assert "no such file" in assert_refused(runner, tmp_path / "missing.pt", tmp_path)
     assert_refused(runner, tmp_path, tmp_path)
     # A spec on an archive that holds no program.
-    archive = plain.read_bytes()
-    spec = {
-        "format_version": 1, "egaze_version": "0.1.0", "torch_version": "2.14.1", "recipe": "joint",
-        "precision": "fp32", "presentation": "voi", "fit": "stretch", "input_height_px": 32, "input_width_px": 24,
-        "class_names": CLASS_NAMES, "heatmap_head": True, "training_split_sha256": "",
-        "model_sha256": model_sha256(archive),
-    }  # fmt: skip
-    plain.write_bytes(with_spec(archive, spec))
-    assert "cannot be loaded" in assert_refused(runner, plain, tmp_path)
+    plain.write_bytes(packed({"data.pkl": b"", "byteorder": b"little"}))
+    assert "egaze.py" in assert_refused(runner, plain, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "format version 2"),
+        ({"format_version": 3}, "format version 3"),
         ({"format_version": None}, "format_version"),
         ({"class_names": []}, "class_names"),
         ({"input_height_px": 0}, "input_height_px"),

@@ -3,17 +3,37 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "egaze/export.hpp"
 #include "egaze/image.hpp"
 #include "egaze/model_spec.hpp"
 
 namespace egaze {
 
+// What the model computes in. Films and answers are float32 whichever it is.
+enum class Precision {
+  exported,  // what the model file was exported in
+  fp32,
+  bf16  // weights and activations of 8 bits' precision: faster where the processor or GPU computes in them
+};
+
 struct PredictorOptions {
-  std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
-  int threads = 0;             // for work inside one prediction, process-wide; 0 leaves libtorch's own choice
+  std::string device = "cpu";                  // "cpu", "cuda" or "cuda:N"
+  int threads = 0;                             // for work inside one prediction, process-wide; 0 leaves libtorch's
+                                               // own choice
+  Precision precision = Precision::exported;
+};
+
+// One film of a batch.
+struct Film {
+  ImageView pixels;
+  // For integer pixels: value v stands for table[v], a value past the end for the last entry, both in [0, 1] and in
+  // the MONOCHROME2 sense; see presentation_table. Without one a value is divided by the largest of its type. The
+  // values are the caller's and must outlive the call.
+  std::span<const float> table = {};
 };
 
 struct Prediction {
@@ -25,9 +45,10 @@ struct Prediction {
 };
 
 // Movable, not copyable. Use one per thread. The library never prints and never aborts.
-class Predictor {
+class EGAZE_API Predictor {
  public:
-  // Throws Error(file_not_found), Error(bad_model_file), Error(device_unavailable) or Error(invalid_argument).
+  // Checks the whole file before anything of it runs.
+  // Throws Error(file_not_found), Error(model_...), Error(device_unavailable) or Error(invalid_argument).
   explicit Predictor(const std::string& model_path, const PredictorOptions& options = {});
   ~Predictor();
   Predictor(Predictor&&) noexcept;
@@ -36,17 +57,22 @@ class Predictor {
   const ModelSpec& spec() const noexcept;
 
   // Places the film on the model's input and runs it. Pixels are in the MONOCHROME2 sense: float32 in [0, 1],
-  // or integers that are divided by the largest value of their type.
-  // Throws Error(invalid_argument) for a film without pixels or with values that are not finite, and
-  // Error(bad_model_file) for a model that does not give what its spec promises.
+  // or integers that are divided by the largest value of their type, or that stand for what the film's table says.
+  // Throws Error(invalid_argument) for a film without pixels, with a table it cannot have, or with values that are not
+  // finite, and Error(model_failed) for a model that does not give what its spec promises.
   Prediction predict(const ImageView& film);
+  Prediction predict(const Film& film);
+
+  // Runs several films at once: one prediction a film, in their order. A batch may be computed in another order than
+  // a film alone, so that the last digits differ. Throws as for one film; a message names the film by its place from 0.
+  std::vector<Prediction> predict(std::span<const Film> films);
 
  private:
-  struct Implementation;
+  struct EGAZE_LOCAL Implementation;
   std::unique_ptr<Implementation> implementation_;
 };
 
 // The libtorch this library was built against, such as "2.14.1".
-std::string torch_version();
+EGAZE_API std::string torch_version();
 
 }  // namespace egaze

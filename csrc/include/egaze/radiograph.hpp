@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "egaze/export.hpp"
 #include "egaze/image.hpp"
 
 namespace egaze {
@@ -27,7 +29,28 @@ enum class Presentation {
 // Reads .npy (uint8, uint16, and with Presentation::voi float32 in [0, 1]) always; PNG, JPEG and DICOM when the
 // library was built with libpng, libjpeg and DCMTK. The file's content tells its kind, not its name.
 // Throws Error(file_not_found) or Error(unreadable_image), which names the file and what is wrong with it.
-Radiograph read_radiograph(const std::string& path, Presentation presentation = Presentation::voi);
+EGAZE_API Radiograph read_radiograph(const std::string& path, Presentation presentation = Presentation::voi);
+
+// Window Center and Width with the VOI LUT Function LINEAR (DICOM PS3.3 C.11.2.1.2).
+struct VoiWindow {
+  double centre = 0.0;
+  double width = 1.0;  // at least 1
+};
+
+// What a viewer knows of pixels that it decoded itself, in DICOM's words.
+struct StoredGrayscale {
+  double rescale_slope = 1.0;
+  double rescale_intercept = 0.0;
+  std::optional<VoiWindow> window;  // without one the film's extremes become 0 and 1
+  bool monochrome1 = false;         // Photometric Interpretation: low values are bright
+};
+
+// What each stored value of a uint8 or uint16 film becomes, 256 or 65,536 values in [0, 1]: as read_radiograph presents
+// a DICOM file with these elements. Give it to Predictor::predict as the film's table.
+// Throws Error(invalid_argument) for float pixels, a film without pixels, a slope of 0, a window narrower than 1, or
+// numbers that are not finite.
+EGAZE_API std::vector<float> presentation_table(const ImageView& stored, const StoredGrayscale& grayscale,
+                                                Presentation presentation = Presentation::voi);
 
 // A kind of film file, and whether this build reads it.
 struct FileFormat {
@@ -37,6 +60,6 @@ struct FileFormat {
   std::string install_line;  // how Debian and Ubuntu install that; empty when readable
 };
 
-std::vector<FileFormat> file_formats();
+EGAZE_API std::vector<FileFormat> file_formats();
 
 }  // namespace egaze

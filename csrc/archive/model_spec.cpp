@@ -19,7 +19,7 @@ class Fields {
   Fields(const std::string& path, const JsonObject& object) : path_(path), object_(object) {}
 
   [[noreturn]] void fail(const std::string& what) const {
-    throw Error(ErrorCode::bad_model_file, path_ + ": its egaze_spec.json " + what);
+    throw Error(ErrorCode::model_spec, path_ + ": its egaze_spec.json " + what);
   }
 
   const JsonValue& at(const std::string& key) const {
@@ -54,7 +54,8 @@ class Fields {
     std::string known;
     for (const auto& [name, value] : choices) {
       if (text(key) == name) return value;
-      known += (known.empty() ? "" : ", ") + std::string(name);
+      known += known.empty() ? "" : ", ";
+      known += name;
     }
     fail("holds a \"" + key + "\" that is none of " + known);
   }
@@ -93,23 +94,26 @@ ModelSpec parse_model_spec(const std::string& path, std::string_view json) {
   try {
     root = parse_json(json);
   } catch (const JsonError& error) {
-    throw Error(ErrorCode::bad_model_file, path + ": its egaze_spec.json is damaged: " + error.what());
+    throw Error(ErrorCode::model_spec, path + ": its egaze_spec.json is damaged: " + error.what());
   }
   const auto* object = root.as<JsonObject>();
-  if (object == nullptr) throw Error(ErrorCode::bad_model_file, path + ": its egaze_spec.json is no JSON object");
+  if (object == nullptr) throw Error(ErrorCode::model_spec, path + ": its egaze_spec.json is no JSON object");
   const Fields fields(path, *object);
 
   ModelSpec spec;
   // The version first: everything else may differ in another one.
   spec.format_version = static_cast<int>(fields.count("format_version", 1e6));
   if (spec.format_version != kModelFormatVersion) {
-    throw Error(ErrorCode::bad_model_file, path + ": format version " + std::to_string(spec.format_version) +
-                                               ", this egaze reads version " + std::to_string(kModelFormatVersion));
+    const bool older = spec.format_version < kModelFormatVersion;
+    throw Error(ErrorCode::model_version,
+                path + ": format version " + std::to_string(spec.format_version) + ", this egaze reads version " +
+                    std::to_string(kModelFormatVersion) +
+                    (older ? ": export the run again" : ": it was exported by a newer egaze"));
   }
   spec.egaze_version = fields.text("egaze_version");
   spec.torch_version = fields.text("torch_version");
   spec.recipe = fields.text("recipe");
-  spec.precision = fields.text("precision");
+  spec.precision = fields.choice<std::string>("precision", {{"fp32", "fp32"}, {"bf16", "bf16"}});
   spec.presentation = fields.choice<Presentation>("presentation", {{"voi", Presentation::voi},
                                                                    {"raw-max", Presentation::raw_max},
                                                                    {"equalize", Presentation::equalize}});
@@ -119,6 +123,7 @@ ModelSpec parse_model_spec(const std::string& path, std::string_view json) {
   spec.class_names = fields.names("class_names");
   spec.heatmap_head = fields.flag("heatmap_head");
   spec.training_split_sha256 = fields.text("training_split_sha256");
+  spec.class_probs = fields.choice<std::string>("class_probs", {{"softmax", "softmax"}, {"sigmoid", "sigmoid"}});
   spec.model_sha256 = fields.digest("model_sha256");
   return spec;
 }

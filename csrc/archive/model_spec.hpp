@@ -9,7 +9,7 @@
 namespace egaze::detail {
 
 // Keys it does not know are ignored, so that later versions may add some.
-// Throws Error(bad_model_file), whose message begins with the path.
+// Throws Error(model_version) or Error(model_spec), whose message begins with the path.
 ModelSpec parse_model_spec(const std::string& path, std::string_view json);
 
 }  // namespace egaze::detail

@@ -1,0 +1,120 @@
+#include "model_archive.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "egaze/error.hpp"
+#include "file_bytes.hpp"
+#include "json.hpp"
+#include "model_spec.hpp"
+#include "pickled_tensors.hpp"
+#include "program_text.hpp"
+#include "sha256.hpp"
+#include "stored_zip.hpp"
+
+namespace egaze::detail {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr const char* kSpecName = "extra/egaze_spec.json";
+constexpr const char* kProgramName = "code/__torch__/egaze.py";
+constexpr std::size_t kMaxProgramBytes = std::size_t{1} << 24;
+constexpr std::size_t kMaxTagBytes = 64;
+
+// An object of the class __torch__.egaze.Model without attributes.
+constexpr std::string_view kObjectPickle = "\x80\x02" "c__torch__.egaze\nModel\nq\0)\x81}(ubq\x01."sv;
+
+using Members = std::map<std::string, std::span<const unsigned char>>;
+
+std::string_view text_of(std::span<const unsigned char> content) {
+  return {reinterpret_cast<const char*>(content.data()), content.size()};
+}
+
+// The spec with zeros in the place of the digest that it gives.
+std::string without_digest(std::string_view spec_json, const std::string& digest) {
+  std::string text(spec_json);
+  const std::size_t key = text.find("\"model_sha256\"");
+  const std::size_t at = key == std::string::npos ? key : text.find(digest, key);
+  if (at != std::string::npos) text.replace(at, digest.size(), digest.size(), '0');
+  return text;
+}
+
+// SHA-256 over the members in the order of their names: name, 0, length (8 bytes, little endian), content.
+std::string digest_of(const Members& members, const std::string& spec_json) {
+  Sha256 sha;
+  for (const auto& [name, content] : members) {
+    const std::string_view text = name == kSpecName ? spec_json : text_of(content);
+    std::array<unsigned char, 8> length{};
+    for (std::size_t i = 0; i < length.size(); ++i) {
+      length[i] = static_cast<unsigned char>(std::uint64_t{text.size()} >> 8 * i);
+    }
+    sha.update(name.c_str(), name.size() + 1);
+    sha.update(length.data(), length.size());
+    sha.update(text.data(), text.size());
+  }
+  return sha.finish();
+}
+
+bool is_storage_key(std::string_view key) {
+  return !key.empty() && key.size() <= 6 && key.find_first_not_of("0123456789") == std::string_view::npos &&
+         (key == "0" || key.front() != '0');
+}
+
+void check_members(const std::string& path, const Members& members) {
+  const auto fail = [&](const std::string& what) {
+    throw Error(ErrorCode::model_archive, path + ": is no exported model, or damaged: it " + what);
+  };
+  for (const char* name : {kProgramName, "data.pkl", "constants.pkl", "byteorder"}) {
+    if (!members.contains(name)) fail("lacks the member '" + std::string(name) + "'");
+  }
+  for (const auto& [name, content] : members) {
+    const bool tag = name == "version" || name == ".data/version";
+    const bool part = name == kProgramName || name == "data.pkl" || name == "constants.pkl" || name == "byteorder" ||
+                      name == kSpecName || (name.starts_with("constants/") && is_storage_key(name.substr(10)));
+    if (!tag && !part) fail("holds a member '" + name + "'");
+    if (tag && content.size() > kMaxTagBytes) fail("holds too large a member '" + name + "'");
+  }
+  if (text_of(members.at("byteorder")) != "little") fail("is not of little-endian numbers");
+  if (members.at(kProgramName).size() > kMaxProgramBytes || members.at("constants.pkl").size() > kMaxProgramBytes) {
+    fail("holds a program or a table that is too large");
+  }
+}
+
+void check_program(const std::string& path, const Members& members) {
+  if (text_of(members.at("data.pkl")) != kObjectPickle) {
+    throw Error(ErrorCode::model_operator, path + ": its data.pkl holds more than the one object of an exported model");
+  }
+  const auto storage_bytes = [&](const std::string& key) -> std::optional<std::size_t> {
+    const auto member = members.find("constants/" + key);
+    return member == members.end() ? std::nullopt : std::optional(member->second.size());
+  };
+  const std::size_t tensors = count_pickled_tensors(path, members.at("constants.pkl"), storage_bytes);
+  check_program_text(path, text_of(members.at(kProgramName)), tensors);
+}
+
+}  // namespace
+
+ModelArchive read_model_archive(const std::string& path) {
+  ModelArchive archive;
+  archive.bytes = read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign);
+  Members members;
+  for (ZipMember& member : read_stored_zip(path, archive.bytes, kSpecName)) {
+    members.emplace(std::move(member.name), member.content);
+  }
+  archive.spec_json = text_of(members.at(kSpecName));
+  archive.spec = parse_model_spec(path, archive.spec_json);
+  const std::string& digest = archive.spec.model_sha256;
+  if (digest_of(members, without_digest(archive.spec_json, digest)) != digest) {
+    throw Error(ErrorCode::model_digest,
+                path + ": is damaged or changed: its content does not have the SHA-256 in its spec");
+  }
+  check_members(path, members);
+  check_program(path, members);
+  return archive;
+}
+
+}  // namespace egaze::detail

@@ -1,0 +1,24 @@
+// An exported model's file, checked before any of it is loaded.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "egaze/model_spec.hpp"
+
+namespace egaze::detail {
+
+struct ModelArchive {
+  ModelSpec spec;
+  std::string_view spec_json;        // as the file holds it, in `bytes`
+  std::vector<unsigned char> bytes;  // the whole file, so that what is run is what was checked
+};
+
+// Reads a model file and proves of it, in this order: its layout (read_stored_zip), that its spec is of this format
+// version and possible, its digest, its members, its tensors and its program.
+// Throws Error(file_not_found), or Error(model_...), whose message begins with the path.
+ModelArchive read_model_archive(const std::string& path);
+
+}  // namespace egaze::detail

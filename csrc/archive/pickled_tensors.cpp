@@ -1,0 +1,259 @@
+#include "pickled_tensors.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "egaze/error.hpp"
+
+namespace egaze::detail {
+namespace {
+
+constexpr std::size_t kMaxDepth = 8, kMaxTextBytes = 256, kMaxDimensions = 8;
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
+
+struct Value;
+using Reference = std::shared_ptr<const Value>;  // shared, so that a value that is recalled often takes no more memory
+
+enum class Kind { mark, number, truth, text, global, tuple, storage, tensor, mapping };
+
+struct Value {
+  Kind kind;
+  std::int64_t number = 0;       // of a number; a storage's elements
+  std::string text = {};         // of a text; "module name" of a global
+  std::vector<Reference> items = {};
+  std::size_t depth = 0;
+};
+
+// Bytes of an element, by the name of the storage's class.
+std::optional<std::int64_t> element_bytes(std::string_view storage) {
+  constexpr std::pair<std::string_view, std::int64_t> kStorages[] = {
+      {"torch FloatStorage", 4}, {"torch BFloat16Storage", 2}, {"torch HalfStorage", 2}, {"torch DoubleStorage", 8},
+      {"torch LongStorage", 8},  {"torch IntStorage", 4},      {"torch BoolStorage", 1}};
+  for (const auto& [name, bytes] : kStorages) {
+    if (storage == name) return bytes;
+  }
+  return std::nullopt;
+}
+
+// A machine for the part of pickle's protocol 2 that TorchScript writes for tensors.
+class Machine {
+ public:
+  using StorageBytes = std::function<std::optional<std::size_t>(const std::string&)>;
+
+  Machine(const std::string& path, std::span<const unsigned char> pickle, const StorageBytes& storage_bytes)
+      : path_(path), pickle_(pickle), storage_bytes_(storage_bytes) {}
+
+  std::size_t run() {
+    if (next() != 0x80 || next() != 2) foreign("a pickle of another protocol");
+    while (step(next())) {
+    }
+    if (at_ != pickle_.size() || stack_.size() != 1 || stack_[0]->kind != Kind::tuple) broken("no list of tensors");
+    for (const Reference& item : stack_[0]->items) {
+      if (item->kind != Kind::tensor) broken("no list of tensors");
+    }
+    return stack_[0]->items.size();
+  }
+
+ private:
+  [[noreturn]] void broken(const std::string& what) const {
+    throw Error(ErrorCode::model_archive,
+                path_ + ": is no exported model, or damaged: its constants.pkl holds " + what);
+  }
+
+  [[noreturn]] void foreign(const std::string& what) const {
+    throw Error(ErrorCode::model_operator, path_ + ": its constants.pkl holds " + what +
+                                               ", which no exported model needs");
+  }
+
+  unsigned char next() {
+    if (at_ >= pickle_.size()) broken("no end");
+    return pickle_[at_++];
+  }
+
+  std::int64_t little_endian(std::size_t count) {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < count; ++i) value |= std::uint64_t{next()} << 8 * i;
+    return static_cast<std::int64_t>(value);
+  }
+
+  std::string text(std::size_t count) {
+    if (count > kMaxTextBytes || count > pickle_.size() - at_) broken("too long a text");
+    const auto letters = pickle_.subspan(at_, count);
+    at_ += count;
+    return {letters.begin(), letters.end()};
+  }
+
+  std::string line() {
+    std::string letters;
+    for (unsigned char c = next(); c != '\n'; c = next()) {
+      if (letters.size() >= kMaxTextBytes) broken("too long a text");
+      letters += static_cast<char>(c);
+    }
+    return letters;
+  }
+
+  void push(Value value) { stack_.push_back(std::make_shared<const Value>(std::move(value))); }
+
+  Reference pop() {
+    if (stack_.empty()) broken("too few values");
+    Reference top = std::move(stack_.back());
+    stack_.pop_back();
+    return top;
+  }
+
+  void push_tuple(std::vector<Reference> items) {
+    Value tuple{Kind::tuple};
+    for (const Reference& item : items) tuple.depth = std::max(tuple.depth, item->depth + 1);
+    // A deep nest would take as deep a stack to let go of.
+    if (tuple.depth > kMaxDepth) broken("too deep a nest");
+    tuple.items = std::move(items);
+    push(std::move(tuple));
+  }
+
+  void push_tuple_from_mark() {
+    std::size_t mark = stack_.size();
+    while (mark > 0 && stack_[mark - 1]->kind != Kind::mark) --mark;
+    if (mark == 0) broken("too few values");
+    std::vector<Reference> items(stack_.begin() + static_cast<std::ptrdiff_t>(mark), stack_.end());
+    stack_.resize(mark - 1);
+    push_tuple(std::move(items));
+  }
+
+  void push_tuple_of(std::size_t count) {
+    if (stack_.size() < count) broken("too few values");
+    std::vector<Reference> items(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
+    stack_.resize(stack_.size() - count);
+    push_tuple(std::move(items));
+  }
+
+  void push_global() {
+    std::string name = line();
+    name += ' ';
+    name += line();
+    if (name != "torch._utils _rebuild_tensor_v2" && name != "collections OrderedDict" && !element_bytes(name)) {
+      // Quoted as far as it is plain: it may hold anything.
+      std::erase_if(name, [](char c) { return c < ' ' || c > '~'; });
+      foreign("'" + name.substr(0, 80) + "'");
+    }
+    push({Kind::global, 0, std::move(name)});
+  }
+
+  // The class of a storage, its key and its elements, which the archive must hold.
+  void push_storage() {
+    const Reference id = pop();
+    const auto& items = id->items;
+    const bool fits = id->kind == Kind::tuple && items.size() == 5 && items[0]->text == "storage" &&
+                      items[1]->kind == Kind::global && items[2]->kind == Kind::text && items[3]->text == "cpu" &&
+                      items[4]->kind == Kind::number;
+    const std::optional<std::int64_t> bytes = fits ? element_bytes(items[1]->text) : std::nullopt;
+    if (!bytes) broken("no storage where one is due");
+    const std::int64_t elements = items[4]->number;
+    const std::optional<std::size_t> held = storage_bytes_(items[2]->text);
+    if (elements < 0 || elements > kMaxElements || !held || *held != static_cast<std::size_t>(elements * *bytes)) {
+      broken("a storage of another size than the archive's");
+    }
+    push({Kind::storage, elements});
+  }
+
+  std::vector<std::int64_t> extents(const Reference& tuple) const {
+    if (tuple->kind != Kind::tuple || tuple->items.size() > kMaxDimensions) broken("no sizes where they are due");
+    std::vector<std::int64_t> numbers;
+    for (const Reference& item : tuple->items) {
+      if (item->kind != Kind::number || item->number < 0 || item->number > kMaxElements) broken("an impossible size");
+      numbers.push_back(item->number);
+    }
+    return numbers;
+  }
+
+  // _rebuild_tensor_v2(storage, offset, sizes, strides, requires_grad, hooks)
+  void push_tensor(const std::vector<Reference>& arguments) {
+    const bool fits = arguments.size() == 6 && arguments[0]->kind == Kind::storage &&
+                      arguments[1]->kind == Kind::number && arguments[4]->kind == Kind::truth &&
+                      arguments[5]->kind == Kind::mapping;
+    if (!fits) broken("no tensor where one is due");
+    const std::vector<std::int64_t> sizes = extents(arguments[2]), strides = extents(arguments[3]);
+    std::int64_t last = arguments[1]->number, elements = 1;
+    if (sizes.size() != strides.size() || last < 0 || last > kMaxElements) broken("an impossible size");
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      elements *= sizes[i];
+      if (elements > kMaxElements) broken("an impossible size");
+      if (sizes[i] > 0) last += (sizes[i] - 1) * strides[i];
+    }
+    if (elements > 0 && last >= arguments[0]->number) broken("a tensor that reaches beyond its storage");
+    push({Kind::tensor});
+  }
+
+  void reduce() {
+    const Reference arguments = pop(), function = pop();
+    if (arguments->kind != Kind::tuple || function->kind != Kind::global) broken("a call of no function");
+    if (function->text == "torch._utils _rebuild_tensor_v2") {
+      push_tensor(arguments->items);
+    } else if (function->text == "collections OrderedDict" && arguments->items.empty()) {
+      push({Kind::mapping});
+    } else {
+      foreign("a call of '" + function->text + "'");
+    }
+  }
+
+  void remember(std::int64_t place) {
+    // Places are given in turn, which bounds the memo.
+    if (stack_.empty() || place < 0 || static_cast<std::size_t>(place) > memo_.size()) broken("a wrong place");
+    if (static_cast<std::size_t>(place) == memo_.size()) memo_.push_back(stack_.back());
+    memo_[static_cast<std::size_t>(place)] = stack_.back();
+  }
+
+  void recall(std::int64_t place) {
+    if (place < 0 || static_cast<std::size_t>(place) >= memo_.size()) broken("a wrong place");
+    stack_.push_back(memo_[static_cast<std::size_t>(place)]);
+  }
+
+  // False after the last instruction.
+  bool step(unsigned char instruction) {
+    switch (instruction) {
+      case '(': push({Kind::mark}); return true;
+      case ')': push_tuple({}); return true;
+      case 't': push_tuple_from_mark(); return true;
+      case 0x85: case 0x86: case 0x87: push_tuple_of(instruction - 0x84u); return true;
+      case 'K': push({Kind::number, little_endian(1)}); return true;
+      case 'M': push({Kind::number, little_endian(2)}); return true;
+      case 'J': push({Kind::number, static_cast<std::int32_t>(little_endian(4))}); return true;
+      case 0x8a: {  // a long of n bytes; TorchScript writes 8
+        if (next() != 8) broken("too long a number");
+        push({Kind::number, little_endian(8)});
+        return true;
+      }
+      case 0x88: push({Kind::truth, 1}); return true;
+      case 0x89: push({Kind::truth, 0}); return true;
+      case 'X': push({Kind::text, 0, text(static_cast<std::size_t>(little_endian(4)))}); return true;
+      case 'c': push_global(); return true;
+      case 'Q': push_storage(); return true;
+      case 'R': reduce(); return true;
+      case 'q': remember(little_endian(1)); return true;
+      case 'r': remember(little_endian(4)); return true;
+      case 'h': recall(little_endian(1)); return true;
+      case 'j': recall(little_endian(4)); return true;
+      case '.': return false;
+      default: foreign("the instruction " + std::to_string(instruction));
+    }
+  }
+
+  const std::string& path_;
+  std::span<const unsigned char> pickle_;
+  const StorageBytes& storage_bytes_;
+  std::size_t at_ = 0;
+  std::vector<Reference> stack_;
+  std::vector<Reference> memo_;
+};
+
+}  // namespace
+
+std::size_t count_pickled_tensors(const std::string& path, std::span<const unsigned char> pickle,
+                                  const std::function<std::optional<std::size_t>(const std::string&)>& storage_bytes) {
+  return Machine(path, pickle, storage_bytes).run();
+}
+
+}  // namespace egaze::detail

@@ -1,0 +1,9 @@
+# The exported file's checks, compiled into the runtime and into Python's extension alike: standard library only.
+set(EGAZE_ARCHIVE_DIR "${CMAKE_CURRENT_LIST_DIR}")
+set(EGAZE_ARCHIVE_SOURCES "")
+foreach(name IN ITEMS file_bytes json model_archive model_spec operators pickled_tensors program_text sha256 stored_zip)
+  list(APPEND EGAZE_ARCHIVE_SOURCES "${EGAZE_ARCHIVE_DIR}/${name}.cpp")
+endforeach()
+# A model's digest covers every byte of it: hash fast even in a debug build.
+set_source_files_properties("${EGAZE_ARCHIVE_DIR}/sha256.cpp" PROPERTIES
+  COMPILE_OPTIONS "$<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-O3>")

@@ -1,0 +1,161 @@
+#include "stored_zip.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "egaze/error.hpp"
+
+namespace egaze::detail {
+namespace {
+
+constexpr std::string_view kLocalMagic("PK\x03\x04", 4), kCentralMagic("PK\x01\x02", 4), kEndMagic("PK\x05\x06", 4);
+constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22;
+constexpr std::size_t kMaxNameBytes = 255;
+
+// Numbers and texts at an offset, all within the file.
+class Bytes {
+ public:
+  Bytes(const std::string& path, std::span<const unsigned char> bytes) : path_(path), bytes_(bytes) {}
+
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(ErrorCode::model_archive, path_ + ": is no exported model, or damaged: " + what);
+  }
+
+  std::size_t size() const { return bytes_.size(); }
+
+  std::span<const unsigned char> at(std::size_t offset, std::size_t count) const {
+    if (offset > bytes_.size() || count > bytes_.size() - offset) fail("its parts lie outside the file");
+    return bytes_.subspan(offset, count);
+  }
+
+  std::size_t number(std::size_t offset, std::size_t count) const {
+    std::size_t value = 0;
+    const std::span<const unsigned char> digits = at(offset, count);
+    for (std::size_t i = count; i-- > 0;) value = value << 8 | digits[i];
+    return value;
+  }
+
+  bool holds(std::size_t offset, std::string_view magic) const {
+    return offset <= bytes_.size() && magic.size() <= bytes_.size() - offset &&
+           std::memcmp(bytes_.data() + offset, magic.data(), magic.size()) == 0;
+  }
+
+  std::string text(std::size_t offset, std::size_t count) const {
+    const std::span<const unsigned char> letters = at(offset, count);
+    return {letters.begin(), letters.end()};
+  }
+
+ private:
+  const std::string& path_;
+  std::span<const unsigned char> bytes_;
+};
+
+struct Entry {
+  std::string name;
+  std::size_t central_offset;  // of its entry in the directory
+};
+
+// No absolute path, no "..", nothing that a file system or a message would take for something else.
+bool is_plain_name(std::string_view name) {
+  if (name.empty() || name.front() == '/' || name.back() == '/' || name.size() > kMaxNameBytes) return false;
+  if (name.find("..") != std::string_view::npos || name.find("//") != std::string_view::npos) return false;
+  return std::ranges::all_of(name, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '.' ||
+           c == '/' || c == '-';
+  });
+}
+
+struct Directory {
+  std::vector<Entry> entries;
+  std::size_t begin;
+  std::size_t end;
+};
+
+Directory read_directory(const Bytes& file, std::size_t end) {
+  const std::size_t count = file.number(end + 10, 2);
+  if (file.number(end + 4, 4) != 0 || file.number(end + 8, 2) != count) file.fail("it has several parts");
+  if (count > kMaxMembers) file.fail("it holds " + std::to_string(count) + " members");
+  const std::size_t begin = file.number(end + 16, 4);
+  std::size_t at = begin;
+  std::vector<Entry> entries;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!file.holds(at, kCentralMagic)) file.fail("its directory is broken");
+    const std::size_t name_bytes = file.number(at + 28, 2);
+    entries.push_back({file.text(at + kCentralBytes, name_bytes), at});
+    at += kCentralBytes + name_bytes + file.number(at + 30, 2) + file.number(at + 32, 2);
+  }
+  return {std::move(entries), begin, at};
+}
+
+// The member's content; `at` moves from its local header to its end.
+std::span<const unsigned char> read_member(const Bytes& file, const Entry& entry, std::size_t& at) {
+  const std::size_t central = entry.central_offset;
+  const std::string quoted = "'" + entry.name + "'";
+  if (file.number(central + 10, 2) != 0) file.fail("its member " + quoted + " is compressed");
+  const std::size_t size = file.number(central + 24, 4);
+  // Flags say encrypted, or that the sizes follow the content; extra fields and comments could hold anything.
+  const bool plain = file.number(central + 8, 2) == 0 && file.number(central + 20, 4) == size &&
+                     file.number(central + 30, 2) == 0 && file.number(central + 32, 2) == 0 &&
+                     file.number(central + 34, 2) == 0;
+  if (!plain) file.fail("its member " + quoted + " is not stored plainly");
+  if (file.number(central + 42, 4) != at || !file.holds(at, kLocalMagic)) {
+    file.fail("its member " + quoted + " does not follow the one before");
+  }
+  // The header before the content says the same again: version to extra field's length, 26 bytes, then the name.
+  const std::size_t name_bytes = entry.name.size();
+  if (!std::ranges::equal(file.at(at + 4, 26), file.at(central + 6, 26)) ||
+      file.text(at + kLocalBytes, name_bytes) != entry.name) {
+    file.fail("its member " + quoted + " is told of in two ways");
+  }
+  const std::span<const unsigned char> content = file.at(at + kLocalBytes + name_bytes, size);
+  at += kLocalBytes + name_bytes + size;
+  return content;
+}
+
+}  // namespace
+
+std::vector<ZipMember> read_stored_zip(const std::string& path, std::span<const unsigned char> bytes,
+                                       const std::string& own) {
+  const auto refuse = [&](ErrorCode code, const std::string& what) { throw Error(code, path + ": " + what); };
+  if (bytes.empty()) refuse(ErrorCode::model_truncated, "is truncated: it is empty");
+  const Bytes file(path, bytes);
+  if (bytes.size() > kMaxModelBytes) file.fail("it is larger than " + std::to_string(kMaxModelBytes) + " bytes");
+  const std::string_view begin(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 4));
+  if (!kLocalMagic.starts_with(begin)) refuse(ErrorCode::model_foreign, "was not exported by egaze: no archive");
+  const std::size_t end = bytes.size() - std::min(bytes.size(), kEndBytes);
+  if (!file.holds(end, kEndMagic) || file.number(end + 20, 2) != 0) {
+    refuse(ErrorCode::model_truncated, "is truncated, or something follows its end");
+  }
+
+  const Directory directory = read_directory(file, end);
+  const std::vector<Entry>& entries = directory.entries;
+  const auto slash = [](const Entry& entry) { return entry.name.find('/'); };
+  const auto is_own = [&](const Entry& entry) {
+    return slash(entry) != std::string::npos && entry.name.substr(slash(entry) + 1) == own;
+  };
+  if (std::ranges::none_of(entries, is_own)) {
+    refuse(ErrorCode::model_foreign, "was not exported by egaze: it holds no " + own.substr(own.find('/') + 1));
+  }
+  if (directory.end != end || file.number(end + 12, 4) != end - directory.begin) file.fail("its directory is broken");
+  const std::string top = entries.front().name.substr(0, slash(entries.front()) + 1);
+  std::size_t at = 0;
+  std::set<std::string> names;
+  std::vector<ZipMember> members;
+  for (const Entry& entry : entries) {
+    if (!is_plain_name(entry.name) || top.empty() || !entry.name.starts_with(top)) {
+      file.fail("it holds a member that is not named as a model's are");
+    }
+    // Some file systems and readers do not tell upper from lower case.
+    std::string folded = entry.name;
+    std::ranges::transform(folded, folded.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
+    if (!names.insert(folded).second) file.fail("it holds two members of the name '" + entry.name + "'");
+    members.push_back({entry.name.substr(top.size()), read_member(file, entry, at)});
+  }
+  if (at != directory.begin) file.fail("something lies between its members and its directory");
+  return members;
+}
+
+}  // namespace egaze::detail

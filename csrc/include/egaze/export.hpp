@@ -1,0 +1,10 @@
+// What the shared library shows; everything else in it is hidden.
+#pragma once
+
+#if defined(__GNUC__) || defined(__clang__)
+#define EGAZE_API __attribute__((visibility("default")))
+#define EGAZE_LOCAL __attribute__((visibility("hidden")))
+#else
+#define EGAZE_API
+#define EGAZE_LOCAL
+#endif
