@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from deploy.c_library import CLibrary
 
 PROJECT = Path(__file__).parents[2]
 
@@ -20,6 +21,14 @@ def runner() -> Path:
             pytest.fail(why)
         pytest.skip(why)
     return path
+
+
+@pytest.fixture(scope="session")
+def c_library(runner: Path) -> CLibrary:
+    """The shared library that was built beside the runner."""
+    names = ("libegaze.so", "libegaze.dylib")
+    (path,) = (path for name in names if (path := runner.parents[1] / "runtime" / name).is_file())
+    return CLibrary(path)
 
 
 @pytest.fixture(scope="session")

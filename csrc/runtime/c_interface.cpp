@@ -1,0 +1,166 @@
+// The C interface: C++'s values and errors to C's, and no exception past this file.
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "egaze/egaze.h"
+#include "egaze/error.hpp"
+#include "egaze/predictor.hpp"
+#include "egaze/radiograph.hpp"
+
+struct egaze_predictor {
+  egaze::Predictor predictor;
+};
+
+namespace {
+
+using namespace egaze;
+
+static_assert(static_cast<int>(ErrorCode::invalid_argument) + 1 == EGAZE_INVALID_ARGUMENT);
+static_assert(static_cast<int>(ErrorCode::model_failed) + 1 == EGAZE_MODEL_FAILED);
+static_assert(static_cast<int>(PixelType::float32) == EGAZE_FLOAT32);
+static_assert(static_cast<int>(Precision::bf16) == EGAZE_PRECISION_BF16);
+
+thread_local std::string last_error;
+
+egaze_status failed(egaze_status status, const char* message) noexcept {
+  try {
+    last_error = message;
+  } catch (...) {
+    last_error.clear();
+  }
+  return status;
+}
+
+template <class Work>
+egaze_status guarded(const Work& work) noexcept {
+  try {
+    work();
+    return EGAZE_OK;
+  } catch (const Error& error) {
+    return failed(static_cast<egaze_status>(static_cast<int>(error.code()) + 1), error.what());
+  } catch (const std::bad_alloc&) {
+    return failed(EGAZE_OUT_OF_MEMORY, "there is not enough memory");
+  } catch (const std::exception& error) {
+    return failed(EGAZE_INTERNAL, error.what());
+  } catch (...) {
+    return failed(EGAZE_INTERNAL, "an error of an unknown kind");
+  }
+}
+
+void require(bool fits, const char* what) {
+  if (!fits) throw Error(ErrorCode::invalid_argument, what);
+}
+
+Film film_of(const egaze_film& film) {
+  require(film.type >= EGAZE_UINT8 && film.type <= EGAZE_FLOAT32,
+          "a film's type is no EGAZE_UINT8, EGAZE_UINT16 or EGAZE_FLOAT32");
+  require(film.table != nullptr || film.table_size == 0, "a film's table is NULL and its size is not 0");
+  return {{film.data, static_cast<PixelType>(film.type), film.height, film.width, film.row_stride_bytes,
+           film.column_stride_bytes},
+          {film.table, film.table_size}};
+}
+
+void copy_answers(const std::vector<Prediction>& predictions, float* class_probs, float* heatmaps) {
+  for (const Prediction& prediction : predictions) {
+    class_probs = std::ranges::copy(prediction.class_probs, class_probs).out;
+    if (heatmaps != nullptr) heatmaps = std::ranges::copy(prediction.heatmap, heatmaps).out;
+  }
+}
+
+}  // namespace
+
+const char* egaze_version(void) { return EGAZE_VERSION; }
+
+const char* egaze_torch_version(void) {
+  static const std::string version = torch_version();
+  return version.c_str();
+}
+
+const char* egaze_status_name(egaze_status status) {
+  switch (status) {
+    case EGAZE_OK: return "ok";
+    case EGAZE_OUT_OF_MEMORY: return "out_of_memory";
+    case EGAZE_INTERNAL: return "internal";
+    default: return error_name(static_cast<ErrorCode>(static_cast<int>(status) - 1));
+  }
+}
+
+const char* egaze_last_error(void) { return last_error.c_str(); }
+
+egaze_status egaze_create(const char* model_path, const egaze_options* options, egaze_predictor** predictor) {
+  if (predictor != nullptr) *predictor = nullptr;
+  return guarded([&] {
+    require(model_path != nullptr && predictor != nullptr, "the model's path or the predictor's place is NULL");
+    PredictorOptions chosen;
+    if (options != nullptr) {
+      require(options->precision >= EGAZE_PRECISION_EXPORTED && options->precision <= EGAZE_PRECISION_BF16,
+              "the precision is no EGAZE_PRECISION_EXPORTED, _FP32 or _BF16");
+      if (options->device != nullptr) chosen.device = options->device;
+      chosen.threads = options->threads;
+      chosen.precision = static_cast<Precision>(options->precision);
+    }
+    *predictor = new egaze_predictor{Predictor(model_path, chosen)};
+  });
+}
+
+void egaze_free(egaze_predictor* predictor) { delete predictor; }
+
+size_t egaze_class_count(const egaze_predictor* predictor) {
+  return predictor == nullptr ? 0 : predictor->predictor.spec().class_names.size();
+}
+
+const char* egaze_class_name(const egaze_predictor* predictor, size_t index) {
+  return index < egaze_class_count(predictor) ? predictor->predictor.spec().class_names[index].c_str() : nullptr;
+}
+
+size_t egaze_heatmap_height(const egaze_predictor* predictor) {
+  return predictor == nullptr ? 0 : predictor->predictor.spec().input_height_px;
+}
+
+size_t egaze_heatmap_width(const egaze_predictor* predictor) {
+  return predictor == nullptr ? 0 : predictor->predictor.spec().input_width_px;
+}
+
+int egaze_has_heatmap(const egaze_predictor* predictor) {
+  return predictor != nullptr && predictor->predictor.spec().heatmap_head ? 1 : 0;
+}
+
+egaze_status egaze_predict(egaze_predictor* predictor, const egaze_film* films, size_t count, float* class_probs,
+                           float* heatmaps) {
+  return guarded([&] {
+    require(predictor != nullptr && class_probs != nullptr, "the predictor or the place of its answers is NULL");
+    require(films != nullptr || count == 0, "the films are NULL");
+    std::vector<Film> batch;
+    for (const egaze_film& film : std::span(films, count)) batch.push_back(film_of(film));
+    copy_answers(predictor->predictor.predict(batch), class_probs, heatmaps);
+  });
+}
+
+egaze_status egaze_predict_file(egaze_predictor* predictor, const char* film_path, float* class_probs,
+                                float* heatmap) {
+  return guarded([&] {
+    require(predictor != nullptr && film_path != nullptr && class_probs != nullptr,
+            "the predictor, the film's path or the place of its answers is NULL");
+    const Radiograph film = read_radiograph(film_path, predictor->predictor.spec().presentation);
+    copy_answers({predictor->predictor.predict(film.view())}, class_probs, heatmap);
+  });
+}
+
+egaze_status egaze_presentation_table(const egaze_predictor* predictor, const egaze_film* stored,
+                                      const egaze_grayscale* grayscale, float* table) {
+  return guarded([&] {
+    require(predictor != nullptr && stored != nullptr && grayscale != nullptr && table != nullptr,
+            "the predictor, the film, its grayscale or the table's place is NULL");
+    StoredGrayscale words;
+    words.rescale_slope = grayscale->rescale_slope;
+    words.rescale_intercept = grayscale->rescale_intercept;
+    if (grayscale->window_width != 0.0) words.window = {grayscale->window_centre, grayscale->window_width};
+    words.monochrome1 = grayscale->monochrome1 != 0;
+    std::ranges::copy(presentation_table(film_of(*stored).pixels, words, predictor->predictor.spec().presentation),
+                      table);
+  });
+}
