@@ -8,9 +8,25 @@ install(TARGETS egaze_kernels EXPORT egaze_kernels ARCHIVE DESTINATION "${sdk}${
 install(EXPORT egaze_kernels NAMESPACE egaze:: FILE egazeKernels.cmake DESTINATION "${package_dir}")
 
 # libtorch has no stable C++ interface, so a compiled runtime works with one torch release only. The package carries
-# the runtime's sources instead, and find_package(egaze COMPONENTS runtime) builds them against the user's torch.
+# the runtime's sources, and find_package(egaze COMPONENTS runtime) builds them against the user's torch. Where the
+# runtime was built here, the compiled one is installed beside them, for that torch.
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/runtime" "${PROJECT_SOURCE_DIR}/csrc/archive"
   DESTINATION "${sdk}share/egaze")
+if(TARGET egaze_runtime)
+  install(TARGETS egaze_runtime egaze_shared EXPORT egaze_runtime
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(EXPORT egaze_runtime NAMESPACE egaze:: FILE egazeRuntime.cmake DESTINATION "${package_dir}")
+endif()
+
+# pkg-config's descriptions find the package where they lie themselves.
+set(pkgconfig_dir "${sdk}${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+file(RELATIVE_PATH prefix_from_pkgconfig "/${pkgconfig_dir}" "/${sdk}")
+foreach(name IN ITEMS egaze-kernels egaze)
+  if(name STREQUAL "egaze-kernels" OR TARGET egaze_shared)
+    configure_file("${PROJECT_SOURCE_DIR}/cmake/${name}.pc.in" "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${pkgconfig_dir}")
+  endif()
+endforeach()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/egazeConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/egazeConfig.cmake"
