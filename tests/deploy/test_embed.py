@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,26 +68,43 @@ def torch_folder() -> Path:
     return Path(importlib.util.find_spec("torch").origin).parent
 
 
-def test_the_embed_example_gives_pythons_numbers(cmake, sdk, tmp_path):
+def commands_of(readme: Path) -> list[str]:
+    """The lines of a README's first block of shell commands."""
+    (block, *_) = re.findall(r"```sh\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+    return block.splitlines()
+
+
+def test_the_embed_examples_readme_gives_pythons_numbers(cmake, sdk, tmp_path):
     source = tmp_path / "embed"
     shutil.copytree(PROJECT / "csrc" / "examples" / "embed", source)
-    build = configure_and_build(cmake, source, sdk, EGAZE_TORCH_DIR=torch_folder())
-
     model = make_model()
-    path = save_model(tmp_path / "model.pt", model, fit="letterbox")
+    path = save_model(source / "model.pt", model, fit="letterbox")
     array = (np.random.default_rng(0).random((90, 50)) * 65535).astype(np.uint16)
-    np.save(tmp_path / "film.npy", array)
-    lines = call(build / "embed", path, tmp_path / "film.npy").stdout.splitlines()
+    np.save(source / "film.npy", array)
+
+    # All that the commands see: the wheel's `egaze`, CMake, and a Python that has torch.
+    site = sdk.parents[1]
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(site / "bin"), str(Path(cmake[0]).parent), os.environ["PATH"]]),
+        "PYTHONPATH": str(site),
+        "EGAZE_TORCH_DIR": str(torch_folder()),
+        **({"CMAKE_GENERATOR": "Ninja"} if "Ninja" in cmake else {}),
+    }
+    configure, build, predict = commands_of(source / "README.md")
+    for line in (configure, build):
+        done = subprocess.run(["sh", "-c", line], cwd=source, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    lines = call("sh", "-c", predict, folder=source).stdout.splitlines()
     class_probs, _ = expected(model, array.astype(np.float32) / np.float32(65535), "letterbox")
     names, numbers = zip(*(line.split() for line in lines[:3]), strict=True)
     assert list(names) == CLASS_NAMES
     np.testing.assert_allclose([float(number) for number in numbers], class_probs, rtol=0, atol=1e-5)
     assert [len(line) for line in lines[3:]] == [32] * 16
 
-    missing = call(build / "embed", tmp_path / "missing.pt", tmp_path / "film.npy", code=1)
-    assert missing.stderr.splitlines() == [
-        f"embed: {tmp_path / 'missing.pt'}: no such file (No such file or directory)"
-    ]
+    path.unlink()
+    missing = call("sh", "-c", predict, folder=source, code=1)
+    assert missing.stderr.splitlines() == ["embed: model.pt: no such file (No such file or directory)"]
 
 
 KERNELS_ONLY = {
