@@ -35,7 +35,7 @@ def roc_auc_ci(
 
     Warns:
         StatisticsWarning: fewer than 10 samples of a class; with one of a class, DeLong's variance is not defined and
-            the bounds are NaN; an area of 0 or 1, whose interval has no width.
+            the bounds are NaN; classes wholly apart or scores all equal, where the interval has no width.
 
     Raises:
         ValueError: shapes that differ, labels that are not 0 and 1 or of one class only, scores that are not
@@ -176,8 +176,8 @@ def _delong(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDA
         return areas, np.full((len(scores), len(scores)), np.nan)
     if min(m, n) < FEW:
         warn(f"fewer than {FEW} samples of a class: DeLong's interval is too narrow")
-    if ((areas == 0) | (areas == 1)).any():
-        warn("an AUC of 0 or 1 has no DeLong variance, so its interval has no width and says nothing")
+    if ((np.ptp(v10, axis=1) == 0) & (np.ptp(v01, axis=1) == 0)).any():
+        warn("all films of a class are ranked alike, so DeLong's interval has no width and says nothing")
     return areas, np.atleast_2d(np.cov(v10)) / m + np.atleast_2d(np.cov(v01)) / n
 
 
