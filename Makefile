@@ -11,7 +11,7 @@ CPP_SOURCES := $(shell find csrc cmake tests/cpp -type f) CMakeLists.txt pyproje
 FOLDERS := $(shell find egaze -type d -not -name __pycache__)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-python test-cpp setup lint clean
+.PHONY: demo test test-python test-cpp picture setup lint clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -47,6 +47,10 @@ $(RUNNER): $(VENV)/installed $(CPP_SOURCES)
 	  -DEGAZE_TORCH_DIR="$$($(BIN)/python -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent)')"
 	PATH="$(BIN):$$PATH" cmake --build $(CPP)
 	touch $@
+
+# The README's picture of the demo's report; needs a Chromium.
+picture: setup
+	$(BIN)/python docs/report_picture.py demo/report.html docs/report.png
 
 lint: setup
 	$(PIP) "ruff>=0.6"

@@ -1,4 +1,4 @@
-"""Draw the README's benchmark tables and docs/*_scaling.png from benchmarks/results/*.json."""
+"""Draw the README's and docs/experiments.md's tables and their figures from benchmarks/results/*.json."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+
+import render_gaze
+import render_real
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -39,6 +42,12 @@ TABLES = {
             "on arrays in memory",
             "vs_dataloader_packed": "the same, film and heatmap packed into one tensor, its kindest case",
             "vs_baseline": "the same: the EGD-CXR baseline's loading from files",
+        },
+        "training": {
+            "vs_baseline_fp32": "a training step of recipe `joint`, `tf_efficientnet_b0`, 16 films: the EGD-CXR "
+            "baseline's model, `segmentation_models_pytorch.Unet` over the same encoder, float32",
+            "vs_baseline_bf16": "the same in bfloat16",
+            "vs_channels_last": "the same, the rival channels last too, the lesser of the two",
         },
     },
 }
@@ -86,10 +95,26 @@ def _digits(ratio: float) -> str:
 
 def with_table(readme: str) -> str:
     """The README with its tables drawn anew."""
-    marked = re.compile(r"(<!-- benchmarks/render.py -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not marked.search(readme):
-        raise ValueError("README.md has no benchmarks/render.py section")
-    return marked.sub(lambda match: f"{match[1]}{tables()}\n{match[2]}", readme)
+    return _filled(readme, "benchmarks/render.py", tables())
+
+
+def with_experiments(page: str) -> str:
+    """docs/experiments.md with its tables drawn anew."""
+    gaze = read("gaze_helps")
+    page = _filled(page, "benchmarks/render.py: recipes", render_gaze.table(gaze))
+    page = _filled(page, "benchmarks/render.py: curve", render_gaze.curve_table(gaze))
+    real = read("real_films")
+    page = _filled(page, "benchmarks/render.py: chest", render_real.chest_table(real))
+    page = _filled(page, "benchmarks/render.py: chest differences", render_real.differences_table(real))
+    return _filled(page, "benchmarks/render.py: real gaze", render_real.gaze_table(real))
+
+
+def _filled(text: str, mark: str, content: str) -> str:
+    """The text with the content in the place that the mark names."""
+    marked = re.compile(rf"(<!-- {re.escape(mark)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not marked.search(text):
+        raise ValueError(f"there is no place <!-- {mark} -->")
+    return marked.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
 
 
 def draw_scaling(path: Path) -> None:
@@ -142,10 +167,11 @@ def draw_loader_scaling(path: Path) -> None:
 
 
 def main() -> None:
-    readme = ROOT / "README.md"
-    readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, drawn in ((ROOT / "README.md", with_table), (ROOT / "docs" / "experiments.md", with_experiments)):
+        path.write_text(drawn(path.read_text(encoding="utf-8")), encoding="utf-8")
     draw_scaling(ROOT / "docs" / "kernels_scaling.png")
     draw_loader_scaling(ROOT / "docs" / "loader_scaling.png")
+    render_gaze.draw(read("gaze_helps"), ROOT / "docs" / "gaze_helps.png")
 
 
 if __name__ == "__main__":

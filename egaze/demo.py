@@ -16,11 +16,13 @@ from egaze.assessment import evaluate
 from egaze.atomic import require_free
 from egaze.deploy import Predictor, export_torchscript
 from egaze.errors import EgazeError
+from egaze.explain.write import write_explanations
 from egaze.imaging import read_radiograph
 from egaze.report import write_report
 from egaze.sources import EgdCxr
 from egaze.sources.synthetic import synthesize
 from egaze.study import Study, prepare_study
+from egaze.study.choose import spread
 from egaze.training import load_recipe, train
 
 #: A small model, so that two processors are done in minutes.
@@ -30,6 +32,7 @@ RECIPE_OVERRIDES = (
     "stages.epochs=20",
     "stages.patience=0",
 )
+EXPLAINED = 6
 PARITY = 1e-5
 
 
@@ -42,7 +45,7 @@ def run_demo(
     say: Callable[[str], None] = lambda text: None,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Path:
-    """Synthesize, prepare, train, evaluate, report, export, predict in Python and, with a runner, in C++.
+    """Synthesize, prepare, train, evaluate, explain, report, export, predict in Python and, with a runner, in C++.
 
     Args:
         out: a new folder for all of it.
@@ -83,6 +86,18 @@ def run_demo(
         centre = metrics["heatmap"]["centre_bias"]["cc"]
         say(f"    macro AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})")
         say(f"    CC with gaze {cc['value']:.3f}, of the centre-bias map {centre['value']:.3f}")
+    with _step(say, f"explain {EXPLAINED} test films"):
+        recipe = run.recipe
+        write_explanations(
+            run.load_model(),
+            study,
+            out / "explanations",
+            spread(study.split.indices("test"), EXPLAINED),
+            target=recipe.heatmap,
+            size_px=recipe.input_size_px,
+            class_probs=recipe.stages[-1].class_probs,
+            progress=counter("explaining"),
+        )
     with _step(say, "write the report"):
         report = write_report(run, out / "report.html")
     with _step(say, "export the model"):

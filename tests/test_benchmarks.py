@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,35 @@ ROOT = Path(__file__).parent.parent
 
 
 def load(name):
+    sys.path.insert(0, str(ROOT / "benchmarks"))
     spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.pop(0)
     return module
 
 
 def test_the_readme_s_table_is_drawn_from_the_results():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert load("render").with_table(readme) == readme, "run `python benchmarks/render.py`"
+
+
+def test_the_experiments_tables_are_drawn_from_the_results():
+    page = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    assert load("render").with_experiments(page) == page, "run `python benchmarks/render.py`"
+
+
+def test_gaze_helps_in_the_stored_results():
+    content = json.loads((ROOT / "benchmarks" / "results" / "gaze_helps.json").read_text(encoding="utf-8"))
+    headline, best = content["headline"], content["details"]["recipes"][content["headline"]["best_recipe"]]
+    assert content["details"]["synthetic"] and content["details"]["settings"]["seeds"] >= 5
+    assert headline["auc_gain_low"] > 0
+    for rival in ("over_centre_bias", "over_gradcam_of_control"):
+        # A divergence is better when it is smaller.
+        assert best[rival]["cc"]["low"] > 0 and best[rival]["nss"]["low"] > 0 and best[rival]["kld"]["high"] < 0
+        assert best[rival]["peak_in_finding"]["low"] > 0
 
 
 @pytest.mark.parametrize(
@@ -38,6 +59,7 @@ def test_the_readme_s_table_is_drawn_from_the_results():
         ),
         ("prepare", {"vs_baseline": 20}),
         ("loader", {"vs_dataloader": 15}),
+        ("training", {"vs_baseline_fp32": 1.5, "vs_baseline_bf16": 1.5}),
     ],
 )
 def test_the_stored_results_hold_what_is_claimed(name, least):

@@ -16,6 +16,7 @@ LAYERS = [
     {"study"},
     {"loading", "pictures"},
     {"models"},
+    {"explain"},
     {"training"},
     {"assessment", "deploy"},
     {"report"},

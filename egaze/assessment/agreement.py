@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.assessment.figures import Figure, mean_figures, noting, plain
+from egaze.assessment.figures import Figure, mean_figures, plain
 from egaze.assessment.maps import centre_bias, other_readers, readers_heatmap, true_heatmap
 from egaze.evaluation import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
+from egaze.evaluation.notes import noting
 from egaze.evaluation.saliency import EPS
 from egaze.gaze import Fixations
 from egaze.study import Study

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.assessment.figures import RESAMPLES, figure, noting, plain
+from egaze.assessment.figures import RESAMPLES, figure, plain
 from egaze.evaluation import (
     at_threshold,
     average_precision_ci,
@@ -26,6 +26,7 @@ from egaze.evaluation import (
     youden_threshold,
 )
 from egaze.evaluation.calibration import ReliabilityBin, to_logits
+from egaze.evaluation.notes import noting
 from egaze.study import Study
 from egaze.training.engine import Predictions
 
@@ -145,6 +146,9 @@ def _operating_points(
 
 
 def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored, notes: list[str]) -> dict[str, Any]:
+    sums = scored.class_probs.sum(axis=1, keepdims=True)
+    if not np.allclose(sums, 1.0, atol=1e-4):
+        notes.append("calibration: classes are answered one by one, so their probabilities were divided by their sum")
     temperature = None
     if len(chosen_on):
         with noting(notes, "temperature"):
@@ -156,7 +160,7 @@ def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored
         "temperature": temperature,
         "fitted_on": "validation",
         "bins": BINS,
-        "before": _calibration_figures(class_names, scored, scored.class_probs, notes),
+        "before": _calibration_figures(class_names, scored, scored.class_probs / sums, notes),
         "after": None if after is None else _calibration_figures(class_names, scored, after, notes),
     }
 

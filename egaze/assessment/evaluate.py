@@ -48,6 +48,7 @@ def evaluate(
     the centre-bias map (the mean of the training heatmaps as densities), the paired difference, and, where a film has
     several readers, what the other readers' gaze reaches.
     Scanpaths: fixations, dwell time and coverage, of the films and of their regions.
+    Figures of the side that chose the epoch are marked "optimistic".
 
     Args:
         run: a finished or running run.
@@ -79,6 +80,8 @@ def evaluate(
     metrics: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "split": split,
+        "chosen_on": run.recipe.choose_on,
+        "optimistic": split == run.recipe.choose_on,
         "synthetic": study.is_synthetic,
         "cases": len(indices),
         "patients": len(np.unique(study.patients[indices])),

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.evaluation import Interval, StatisticsWarning, mean_cis
+from egaze.evaluation import Interval, mean_cis
 
 RESAMPLES = 10_000
 
@@ -39,16 +37,3 @@ def mean_figures(columns: Mapping[str, pl.Series], patients: NDArray[np.int64]) 
     )
     found = {name: figure(interval) for name, interval in zip(whole, intervals, strict=True)}
     return {name: found.get(name) for name in columns}
-
-
-@contextmanager
-def noting(notes: list[str], subject: str) -> Iterator[None]:
-    """Keep the block's statistical warnings as lines of `notes`, each once, and let other warnings through."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", StatisticsWarning)
-        yield
-    for warning in caught:
-        if not issubclass(warning.category, StatisticsWarning):
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-        elif (line := f"{subject}: {warning.message}") not in notes:
-            notes.append(line)

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.assessment.figures import mean_figures, noting
+from egaze.assessment.figures import mean_figures
 from egaze.evaluation import region_gaze
+from egaze.evaluation.notes import noting
 from egaze.evaluation.scanpath import box_mask, coverage_frac, ellipse_mask, nearest_fixation_px
 from egaze.loading import HeatmapTarget
 from egaze.study import Study

@@ -17,7 +17,8 @@ from egaze.cli import progress
     "--runner", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The program egaze-run, if built."
 )
 def command(out: Path, cases: int, seed: int, runner: Path | None) -> None:
-    """Go the whole road on synthetic films: synthesize, prepare, train, evaluate, report, export, predict.
+    """Go the whole road on synthetic films: synthesize, prepare, train, evaluate, explain, report, export,
+    predict.
 
     Everything it shows is synthetic and says nothing about patients.
 

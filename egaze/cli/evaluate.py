@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.set_figures import set_lines
 
 
 @click.command()
@@ -21,15 +22,24 @@ def command(run: Path, split: str, out: Path | None) -> None:
     The classes: AUCs with 95 % intervals over patients and published figures beside, average precision, sensitivity
     and specificity at thresholds that validation chose, calibration, and what was taken for what. The maps: agreement
     with gaze beside the centre-bias map's and other readers'. The readers: their scanpaths on films and in regions.
+    A set of runs: each, and the mean over its seeds with intervals over seeds and patients.
 
     \b
     Example:
       egaze evaluate run
       egaze evaluate run --split validation
+      egaze evaluate runs
     """
-    from egaze.assessment import evaluate
-    from egaze.training import open_run
+    from egaze.assessment import evaluate, evaluate_set
+    from egaze.training import is_run_set, open_run, open_run_set
 
+    if is_run_set(run):
+        with progress.bars() as update:
+            assessment = evaluate_set(open_run_set(run), split=split, out=out, progress=update)
+        for line in set_lines(assessment.metrics):
+            click.echo(line)
+        click.echo(f"written to {assessment.path}, and each run's own")
+        return
     with progress.bar("predicting") as update:
         assessment = evaluate(open_run(run), split=split, out=out, progress=update)
     for line in _lines(assessment.metrics):
@@ -42,6 +52,10 @@ def _lines(metrics: dict[str, Any]) -> list[str]:
         f"{metrics['split']}: {metrics['cases']} cases of {metrics['patients']} patients; "
         f"intervals: {metrics['intervals']}"
     ]
+    if metrics["optimistic"]:
+        lines.append(
+            f"chosen on {metrics['split']}: the epoch was chosen on these films, so the figures are optimistic"
+        )
     if metrics["synthetic"]:
         lines.append("synthetic data: these figures say nothing about patients")
     if (classification := metrics["classification"]) is not None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from egaze.cli import progress
+from egaze.cli.numbers import Numbers
+
+if TYPE_CHECKING:
+    from egaze.training import Run
+    from egaze.training.run_set import Member
 
 
 @click.command()
@@ -15,55 +22,101 @@ from egaze.cli import progress
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="The run's new folder.")
 @click.option("--recipe", default="joint", show_default=True, help="A recipe's name, or a TOML file.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: stages.epochs=5.")
-@click.option("--seed", default=0, show_default=True, help="Of weights, order, views and dropout.")
+@click.option("--seed", type=int, help="Of weights, order, views and dropout. [default: 0]")
+@click.option("--seeds", type=Numbers(), metavar="0,1,2", help="A run from each of several seeds; also as 0-4.")
+@click.option(
+    "--folds",
+    type=click.IntRange(3),
+    metavar="K",
+    help="Cross-validate by patient, stratified by class, in place of the study's split: a run a fold and seed.",
+)
+@click.option("--fold-seed", default=0, show_default=True, help="Of dealing patients to folds.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--precision", default="32", show_default=True, type=click.Choice(["32", "bf16-mixed", "16-mixed"]))
-@click.option("--resume", is_flag=True, help="Go on with the run in RUN from its last finished epoch.")
+@click.option("--resume", is_flag=True, help="Go on in RUN: with its last finished epoch, or its first unfinished run.")
 def command(
     study: Path,
     out: Path,
     recipe: str,
     overrides: tuple[str, ...],
-    seed: int,
+    seed: int | None,
+    seeds: tuple[int, ...] | None,
+    folds: int | None,
+    fold_seed: int,
     device: str,
     precision: str,
     resume: bool,
 ) -> None:
-    """Train the dual-head U-Net on a study; validation chooses the epoch, the test split is not touched.
+    """Train the dual-head U-Net on a study; validation chooses the epoch, the test split is not touched (unless
+    the recipe says choose_on = "test").
 
-    Prints one JSON line an epoch, which RUN/log.jsonl keeps.
+    Prints one JSON line an epoch, which RUN/log.jsonl keeps. With --folds or --seeds, RUN holds a set of runs, a folder
+    each. Fold k tests on part k of the patients, validates on the next part and trains on the others.
 
     \b
     Example:
       egaze train study --out run --recipe joint --set stages.epochs=20 --seed 1
       egaze train study --out control --recipe encoder-only --set model.weights=imagenet
+      egaze train study --out runs --folds 5 --seeds 0,1,2
     """
-    import json
-
+    if seed is not None and seeds is not None:
+        raise click.UsageError("--seed is for one run and --seeds for several: give one of them")
     from egaze.study import open_study
 
     opened = open_study(study)
     # A missing study is told before torch is loaded, which takes seconds.
-    from egaze.training import load_recipe, train
+    from egaze.training import load_recipe, train, train_set
 
-    def print_epoch(line: dict[str, Any]) -> None:
-        click.echo(json.dumps(line))
-
+    how: dict[str, Any] = {
+        "device": device,
+        "precision": {"32": "32-true"}.get(precision, precision),
+        "resume": resume,
+    }
     with progress.bars() as update:
-        run = train(
-            opened,
-            load_recipe(recipe, overrides),
-            out,
-            seed=seed,
-            device=device,
-            precision={"32": "32-true"}.get(precision, precision),
-            resume=resume,
-            progress=update,
-            on_epoch=print_epoch,
-        )
+        how["progress"] = update
+        if folds is None and seeds is None:
+            run = train(opened, load_recipe(recipe, overrides), out, seed=seed or 0, on_epoch=_print_epoch, **how)
+            click.echo(f"{out}: {_best(run)}", err=True)
+        else:
+            train_set(
+                opened,
+                load_recipe(recipe, overrides),
+                out,
+                folds=folds,
+                seeds=seeds or (seed or 0,),
+                fold_seed=fold_seed,
+                on_epoch=lambda member, line: _print_epoch({"run": member.name, **line}),
+                on_run=_Finished(len(seeds or (0,)) * (folds or 1)),
+                **how,
+            )
+
+
+def _print_epoch(line: dict[str, Any]) -> None:
+    click.echo(json.dumps(line))
+
+
+class _Finished:
+    """Says of each run of a set how it went, and how long the others will take."""
+
+    def __init__(self, in_all: int) -> None:
+        self._in_all, self._finished, self._trained = in_all, 0, 0
+        self._started_s = time.monotonic()
+
+    def __call__(self, member: Member, run: Run, was_finished: bool) -> None:
+        self._finished += 1
+        self._trained += not was_finished
+        said = f"{member.name}: {_best(run)}; {self._finished} of {self._in_all} runs finished"
+        if self._trained and self._finished < self._in_all:
+            each_s = (time.monotonic() - self._started_s) / self._trained
+            said += f", about {each_s * (self._in_all - self._finished) / 60:.0f} min to go"
+        click.echo(said, err=True)
+
+
+def _best(run: Run) -> str:
     best = [line for line in run.log() if line["best"]]
-    if best:
-        chosen = best[-1]
-        auc = chosen["validation_macro_auc"]
-        said = f"validation macro AUC {auc:.3f}" if auc is not None else f"loss {chosen['validation_loss']:.4f}"
-        click.echo(f"{out}: best epoch {chosen['epoch']} of stage {chosen['stage']}, {said}", err=True)
+    if not best:
+        return "no epoch was chosen"
+    chosen, side = best[-1], run.recipe.choose_on
+    auc = chosen[f"{side}_macro_auc"]
+    said = f"{side} macro AUC {auc:.3f}" if auc is not None else f"loss {chosen[f'{side}_loss']:.4f}"
+    return f"best epoch {chosen['epoch']} of stage {chosen['stage']}, {said}"

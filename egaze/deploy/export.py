@@ -22,16 +22,15 @@ from egaze.training.run import Run
 class ExportedModel(nn.Module):
     """What the file's forward does: logits become answers."""
 
-    def __init__(self, model: DualHeadUNet) -> None:
+    def __init__(self, model: DualHeadUNet, class_probs: str = "softmax") -> None:
         super().__init__()
         self.model = model
-        self.heatmap_head = model.heatmap_head
+        self.class_probs = class_probs
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
-        output = self.model(image)
-        heatmap = output.heatmap_logits.sigmoid() if self.heatmap_head else output.heatmap_logits
-        return output.class_logits.softmax(dim=1), heatmap
+        answer = self.model.answer(self.model(image), self.class_probs)
+        return answer.class_probs, answer.heatmap
 
 
 def export_torchscript(run: Run, path: Path) -> ModelSpec:
@@ -44,7 +43,8 @@ def export_torchscript(run: Run, path: Path) -> ModelSpec:
         RunError: the run has no checkpoint yet.
         EgazeError: the file cannot be written.
     """
-    members = _members(torchscript.script(ExportedModel(run.load_model())))
+    class_probs = run.recipe.stages[-1].class_probs
+    members = _members(torchscript.script(ExportedModel(run.load_model(), class_probs)))
     spec = ModelSpec(
         format_version=FORMAT_VERSION,
         egaze_version=version("egaze"),
@@ -59,6 +59,7 @@ def export_torchscript(run: Run, path: Path) -> ModelSpec:
         heatmap_head=run.recipe.model.heatmap_head,
         training_split_sha256=run.facts["training_split_sha256"],
         model_sha256="",
+        class_probs=class_probs,
     )
 
     def write(partial: Path) -> None:

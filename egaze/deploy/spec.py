@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from egaze.imaging.fit import FITS
 
 FORMAT_VERSION = 1
 SPEC_NAME = "egaze_spec.json"
+CLASS_PROBS = ("softmax", "sigmoid")
 
 # An archive holds a few hundred members; its spec is some hundred bytes. Larger ones are not ours.
 _MAX_MEMBERS = 100_000
@@ -40,6 +41,7 @@ class ModelSpec:
         heatmap_head: whether the heatmap is a prediction; it is zeros when not.
         training_split_sha256: of the ids of the films it was trained on.
         model_sha256: of everything else in the archive; see `archive_digest`.
+        class_probs: "softmax": the probabilities sum to 1; "sigmoid": each class was learnt on its own.
     """
 
     format_version: int
@@ -55,6 +57,7 @@ class ModelSpec:
     heatmap_head: bool
     training_split_sha256: str
     model_sha256: str
+    class_probs: str = "softmax"  # of files from before there was a choice
 
 
 def read_spec(path: str | PathLike[str]) -> ModelSpec:
@@ -131,7 +134,7 @@ def _spec(path: Path, content: Any) -> ModelSpec:
         raise ModelFileError(f"{path}: model format version {version!r}, this egaze reads {FORMAT_VERSION}")
     values = {}
     for field in fields(ModelSpec):
-        value = content.get(field.name)
+        value = content.get(field.name, None if field.default is MISSING else field.default)
         expected: type = {"int": int, "bool": bool, "tuple[str, ...]": list}.get(str(field.type), str)
         if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
             raise ModelFileError(f"{path}: its spec's {field.name} is {value!r}")
@@ -143,7 +146,7 @@ def _spec(path: Path, content: Any) -> ModelSpec:
     for side in ("input_height_px", "input_width_px"):
         if not 1 <= values[side] <= _MAX_SIDE_PX:
             raise ModelFileError(f"{path}: its spec's {side} is {values[side]}, expected 1 to {_MAX_SIDE_PX}")
-    for name, known in (("presentation", PRESENTATIONS), ("fit", FITS)):
+    for name, known in (("presentation", PRESENTATIONS), ("fit", FITS), ("class_probs", CLASS_PROBS)):
         if values[name] not in known:
             raise ModelFileError(f"{path}: its spec's {name} is {values[name]!r}, expected one of {', '.join(known)}")
     return ModelSpec(**values)

@@ -11,7 +11,9 @@ from egaze.evaluation.calibration import (
 )
 from egaze.evaluation.classification import confusion_matrix, macro_auc, macro_auc_ci, multiclass_ci
 from egaze.evaluation.interval import Comparison, Interval, StatisticsWarning, mean_ci, mean_cis, wilson_ci
+from egaze.evaluation.localisation import energy_inside, iou_at_area_match, pointing_game, region_mask
 from egaze.evaluation.operating_point import OperatingPoint, at_threshold, specificity_threshold, youden_threshold
+from egaze.evaluation.roc_curve import RocCurve, roc_curve_band
 from egaze.evaluation.saliency import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
 from egaze.evaluation.scanpath import RegionGaze, region_gaze
 
@@ -20,6 +22,7 @@ __all__ = [
     "Interval",
     "OperatingPoint",
     "RegionGaze",
+    "RocCurve",
     "StatisticsWarning",
     "at_threshold",
     "auc_borji",
@@ -31,9 +34,11 @@ __all__ = [
     "cc",
     "confusion_matrix",
     "delong_test",
+    "energy_inside",
     "expected_calibration_error",
     "fit_temperature",
     "information_gain",
+    "iou_at_area_match",
     "kld",
     "log_losses",
     "macro_auc",
@@ -42,9 +47,12 @@ __all__ = [
     "mean_cis",
     "multiclass_ci",
     "nss",
+    "pointing_game",
     "region_gaze",
+    "region_mask",
     "reliability_curve",
     "roc_auc_ci",
+    "roc_curve_band",
     "scale_by_temperature",
     "shuffled_auc",
     "sim",

@@ -30,6 +30,7 @@ class Ahead(Generic[T]):
         self._stop = threading.Event()
         self._wake = wake
         self._process = os.getpid()
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, args=(items,), name="egaze-loader", daemon=True)
         _open.add(self)
         self._thread.start()
@@ -42,6 +43,9 @@ class Ahead(Generic[T]):
 
     def close(self) -> None:
         """Stop the thread and wait until it has ended."""
+        if self._is_closed:
+            return  # perhaps by `_close_all`, and now again while the interpreter takes modules down
+        self._is_closed = True
         _open.discard(self)
         if self._process != os.getpid():
             return  # a copy in a forked child, where the thread does not run

@@ -32,26 +32,29 @@ class UpBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From an encoder's feature maps to one map of logits at the finest stride among those given.
+    """From an encoder's feature maps to maps of logits at the finest stride among those given.
 
     Args:
         feature_channels: channels of the feature maps, from the finest to the coarsest; 0 where the encoder has no
             map and its place only tells the size.
         channels: channels of the decoder's steps, from the coarsest to the finest; one fewer than the maps.
+        maps: how many maps of logits.
         logits_kernel: side of the last convolution, odd.
     """
 
-    def __init__(self, feature_channels: Sequence[int], channels: Sequence[int], logits_kernel: int = 1) -> None:
+    def __init__(
+        self, feature_channels: Sequence[int], channels: Sequence[int], *, maps: int = 1, logits_kernel: int = 1
+    ) -> None:
         super().__init__()
         coarse = [feature_channels[-1], *channels[:-1]]
         skips = list(feature_channels[-2::-1])
         self.blocks = nn.ModuleList(
             UpBlock(before, skip, after) for before, skip, after in zip(coarse, skips, channels, strict=True)
         )
-        self.to_logits = nn.Conv2d(channels[-1], 1, logits_kernel, padding=logits_kernel // 2)
+        self.to_logits = nn.Conv2d(channels[-1], maps, logits_kernel, padding=logits_kernel // 2)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Feature maps from the finest to the coarsest, to (N, 1, h, w) logits."""
+        """Feature maps from the finest to the coarsest, to (N, maps, h, w) logits."""
         x = features[-1]
         for step, block in enumerate(self.blocks):
             x = block(x, features[len(features) - 2 - step])

@@ -12,12 +12,14 @@ from torch.nn import functional
 
 from egaze.errors import EgazeError
 from egaze.models.decoder import Decoder
-from egaze.models.encoder import feature_maps, input_statistics, make_encoder
+from egaze.models.encoder import feature_maps, input_statistics, make_encoder, skip_from_the_stem
 
 # Channels of the decoder's steps, by the stride at which it stops. Those at stride 1 are
 # segmentation_models_pytorch's.
 _DECODER_CHANNELS = {4: (128, 64, 32), 1: (256, 128, 64, 32, 16)}
 _SMALLEST_SIDE_PX = 32
+
+POOLINGS = ("mean", "heatmap", "class-heatmaps")
 
 
 class DualHeadOutput(NamedTuple):
@@ -25,11 +27,24 @@ class DualHeadOutput(NamedTuple):
 
     Attributes:
         class_logits: (N, C).
-        heatmap_logits: (N, 1, H, W); zeros from a model without a heatmap head.
+        heatmap_logits: (N, 1, H, W), or (N, C, H, W) from a model with a map of each class; zeros from a model without
+            a heatmap head.
     """
 
     class_logits: Tensor
     heatmap_logits: Tensor
+
+
+class Answer(NamedTuple):
+    """What N films' logits mean.
+
+    Attributes:
+        class_probs: (N, C), by softmax or by a sigmoid each.
+        heatmap: (N, 1, H, W) in [0, 1]; zeros from a model without a heatmap head.
+    """
+
+    class_probs: Tensor
+    heatmap: Tensor
 
 
 class DualHeadUNet(nn.Module):
@@ -41,13 +56,17 @@ class DualHeadUNet(nn.Module):
     Args:
         encoder: a timm model's name; `egaze info --encoders` lists them.
         classes: number of classes, at least 1.
-        weights: "none", "imagenet", or a file that `read_weights` reads, for the encoder.
+        weights: "none", "imagenet", timm's name of others, or a file that `read_weights` reads, for the encoder.
         heatmap_head: whether there is a decoder at all; the encoder-only control has none.
         decoder_stride: where the decoder stops. A gaze heatmap holds nothing finer than a few pixels, so 4 is
             enough; 1 decodes to the full resolution, as `segmentation_models_pytorch.Unet` does.
         decoder_channels: of the decoder's steps, the coarsest first: 3 numbers, from stride 16 to 4, or 5, from
             stride 16 to 1. By default (128, 64, 32) or (256, 128, 64, 32, 16).
         dropout: before the classification layer, in [0, 1).
+        pooling: how the bottleneck's features become the classifier's. "mean" is the mean over the film. "heatmap" is
+            the mean under the generated heatmap (its sigmoid, brought to the bottleneck's size, as a density).
+            "class-heatmaps" generates a map of each class, and a class's score pools under its own.
+        drop_path: of the encoder's stochastic depth, see `make_encoder`; in [0, 1).
 
     Attributes:
         weights_sha256: of the file that `weights` names, in hex; empty where it names none.
@@ -58,7 +77,7 @@ class DualHeadUNet(nn.Module):
     """
 
     # TorchScript leaves out the branch that a constant rules out.
-    __constants__ = ("decoder_stride", "first_used", "has_stride_2", "heatmap_head", "mean", "std")
+    __constants__ = ("decoder_stride", "first_used", "has_stride_2", "heatmap_head", "mean", "pooling", "std")
     __jit_ignored_attributes__ = ("weights_sha256",)
 
     def __init__(
@@ -71,10 +90,14 @@ class DualHeadUNet(nn.Module):
         decoder_stride: int = 4,
         decoder_channels: Sequence[int] | None = None,
         dropout: float = 0.2,
+        pooling: str = "mean",
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         if classes < 1 or not 0 <= dropout < 1:
             raise EgazeError(f"classes must be at least 1 and dropout in [0, 1), got {classes} and {dropout}")
+        if not 0 <= drop_path < 1:
+            raise EgazeError(f"drop_path must be in [0, 1), got {drop_path}")
         if decoder_stride not in _DECODER_CHANNELS:
             raise EgazeError(f"decoder_stride must be 4 or 1, got {decoder_stride}")
         steps = len(_DECODER_CHANNELS[decoder_stride])
@@ -85,18 +108,26 @@ class DualHeadUNet(nn.Module):
                 f"decoder_channels must be {steps} positive numbers at decoder_stride {decoder_stride},"
                 f" got {list(decoder_channels)}"
             )
-        self.encoder, self.weights_sha256 = make_encoder(encoder, weights)
+        if pooling not in POOLINGS:
+            raise EgazeError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
+        if pooling != "mean" and not heatmap_head:
+            raise EgazeError(f"pooling {pooling!r} needs a heatmap head")
+        self.encoder, self.weights_sha256 = make_encoder(encoder, weights, drop_path=drop_path)
         self.mean, self.std = input_statistics(self.encoder)
+        if decoder_stride == 1:
+            skip_from_the_stem(self.encoder)
         maps = feature_maps(encoder, self.encoder)
         self.first_used = maps.index_of[2 if decoder_stride == 1 and 2 in maps.index_of else 4]
         self.has_stride_2 = 2 in maps.index_of
         self.decoder_stride = decoder_stride
         self.heatmap_head = heatmap_head
+        self.pooling = pooling
         if heatmap_head:
             strides = (4, 8, 16, 32) if decoder_stride == 4 else (1, 2, 4, 8, 16, 32)
             self.decoder = Decoder(
                 [maps.channels_of.get(stride, 0) for stride in strides],
                 decoder_channels,
+                maps=classes if pooling == "class-heatmaps" else 1,
                 logits_kernel=1 if decoder_stride == 4 else 3,
             )
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(maps.channels_of[32], classes))
@@ -110,15 +141,47 @@ class DualHeadUNet(nn.Module):
         if not torch.jit.is_scripting():
             _check_shape(image)
         features: list[Tensor] = self.encoder((image - self.mean) / self.std)
-        class_logits = self.classifier(features[-1].mean(dim=(2, 3)))
         if self.heatmap_head:
             heatmap_logits = self.decode(features, image.shape[2], image.shape[3])
         else:
             heatmap_logits = image.new_zeros((image.shape[0], 1, image.shape[2], image.shape[3]))
-        return DualHeadOutput(class_logits, heatmap_logits)
+        return DualHeadOutput(self.classify(features[-1], heatmap_logits), heatmap_logits)
+
+    def answer(self, output: DualHeadOutput, class_probs: str = "softmax") -> Answer:
+        """Both heads' logits to probabilities and one heatmap a film.
+
+        Where there is a map of each class the heatmap is the one to expect: their mean, weighted by the classes'
+        probabilities.
+
+        Args:
+            output: of this model.
+            class_probs: "softmax" of the class logits, or the "sigmoid" of each.
+        """
+        logits = output.class_logits.float()
+        probs = logits.sigmoid() if class_probs == "sigmoid" else logits.softmax(dim=1)
+        if not self.heatmap_head:
+            return Answer(probs, output.heatmap_logits.float())
+        heatmap = output.heatmap_logits.float().sigmoid()
+        if self.pooling == "class-heatmaps":
+            weights = probs / probs.sum(dim=1, keepdim=True)
+            heatmap = (weights[:, :, None, None] * heatmap).sum(dim=1, keepdim=True)
+        return Answer(probs, heatmap)
+
+    def classify(self, bottleneck: Tensor, heatmap_logits: Tensor) -> Tensor:
+        """(N, K, h, w) features, pooled as the model does, to (N, C) logits."""
+        if self.pooling == "mean":
+            return self.classifier(bottleneck.mean(dim=(2, 3)))
+        heatmap = functional.adaptive_avg_pool2d(heatmap_logits.sigmoid(), bottleneck.shape[-2:]).flatten(2)
+        heatmap = heatmap + 1e-6  # under an empty heatmap a film is pooled evenly
+        density = heatmap / heatmap.sum(dim=2, keepdim=True)
+        # (N, maps, h w) x (N, h w, K), one row of features under each map.
+        class_logits = self.classifier(density @ bottleneck.flatten(2).transpose(1, 2))
+        if self.pooling == "heatmap":
+            return class_logits[:, 0]
+        return class_logits.diagonal(dim1=1, dim2=2)
 
     def decode(self, features: list[Tensor], height_px: int, width_px: int) -> Tensor:
-        """The encoder's feature maps to (N, 1, height, width) logits."""
+        """The encoder's feature maps to (N, maps, height, width) logits."""
         used = features[self.first_used :]
         if self.decoder_stride == 1:
             # Maps of no channels: they tell the decoder the sizes that the encoder has no map of.

@@ -27,13 +27,16 @@ class FeatureMaps:
     channels_of: dict[int, int]
 
 
-def make_encoder(name: str, weights: str | Path = "none") -> tuple[nn.Module, str]:
+def make_encoder(name: str, weights: str | Path = "none", *, drop_path: float = 0.0) -> tuple[nn.Module, str]:
     """A timm encoder of one-channel films that gives its feature maps from the finest to the coarsest.
 
     Args:
         name: any timm model that offers `features_only`.
-        weights: "none" for random ones, "imagenet" for timm's pretrained ones (a download the first time), or a
-            file that `read_weights` reads. Their first layer is summed over colour.
+        weights: "none" for random ones, "imagenet" for timm's pretrained ones (a download the first time), timm's
+            name of others that fit ("tf_efficientnet_b0.ns_jft_in1k"; a download too), or a file that `read_weights`
+            reads. Their first layer is summed over colour.
+        drop_path: share of films that skip the last residual block in training (stochastic depth); the blocks before
+            it are skipped less, in a line. Only for encoders that know it.
 
     Returns:
         The encoder, and the SHA-256 of the weights' file in hex, empty where there is none.
@@ -41,10 +44,14 @@ def make_encoder(name: str, weights: str | Path = "none") -> tuple[nn.Module, st
     Raises:
         EgazeError: no such encoder, or weights that cannot be had or do not fit.
     """
-    file = None if weights in ("none", "imagenet") else read_weights(Path(weights))
-    encoder = _create(name, pretrained=weights == "imagenet")
-    if file is None:
+    if weights in ("none", "imagenet"):
+        return _create(name, pretrained=weights == "imagenet", drop_path=drop_path), ""
+    if timm.is_model_pretrained(str(weights)):
+        encoder = _create(name, pretrained=False, drop_path=drop_path)
+        _copy(_create(str(weights), pretrained=True), encoder, f"encoder {name!r}: weights {str(weights)!r}")
         return encoder, ""
+    file = read_weights(Path(weights))
+    encoder = _create(name, pretrained=False, drop_path=drop_path)
     load_weights(encoder, file)
     return encoder, file.sha256
 
@@ -69,15 +76,37 @@ def feature_maps(name: str, encoder: nn.Module) -> FeatureMaps:
     return FeatureMaps({strides[index]: index for index in used}, {strides[index]: channels[index] for index in used})
 
 
+def skip_from_the_stem(encoder: nn.Module) -> None:
+    """Let an EfficientNet's map at stride 2 be its stem's, wider and finer than the first block's that timm gives.
+
+    It is the one that `segmentation_models_pytorch` takes. Other encoders stay as they are.
+    """
+    # timm offers no choice among maps of one stride; this is what its forward and its list of maps go by.
+    stages, first = getattr(encoder, "_stage_out_idx", {}), encoder.feature_info.info[0]
+    if stages and (first["stage"], first["reduction"]) == (1, 2):
+        encoder._stage_out_idx = {0 if stage == 1 else stage: index for stage, index in stages.items()}
+        first.update(num_chs=encoder.conv_stem.out_channels, module="bn1", stage=0)
+
+
 def input_statistics(encoder: nn.Module) -> tuple[float, float]:
     """Mean and standard deviation of the grey values that the encoder's pretrained weights expect."""
     mean, std = encoder.pretrained_cfg["mean"], encoder.pretrained_cfg["std"]
     return sum(mean) / len(mean), sum(std) / len(std)
 
 
-def _create(name: str, pretrained: bool) -> nn.Module:
+def _copy(source: nn.Module, encoder: nn.Module, what: str) -> None:
     try:
-        return timm.create_model(name, pretrained=pretrained, features_only=True, in_chans=1, scriptable=True)
+        encoder.load_state_dict(source.state_dict())
+    except RuntimeError as error:
+        raise EgazeError(f"{what} are of another encoder") from error
+
+
+def _create(name: str, pretrained: bool, drop_path: float = 0.0) -> nn.Module:
+    options = {"drop_path_rate": drop_path} if drop_path > 0 else {}
+    try:
+        return timm.create_model(
+            name, pretrained=pretrained, features_only=True, in_chans=1, scriptable=True, **options
+        )
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise EgazeError(f"timm has no encoder {name!r}") from error

@@ -57,7 +57,9 @@ def read_weights(path: Path) -> WeightsFile:
         sha256 = sha256_file(path)
         content = _read(path)
     except FileNotFoundError as error:
-        raise EgazeError(f"{path}: no such weights file; weights are 'none', 'imagenet' or a file") from error
+        raise EgazeError(
+            f"{path}: no such weights file; weights are 'none', 'imagenet', timm's name of some, or a file"
+        ) from error
     except OSError as error:
         raise EgazeError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from error
     return WeightsFile(path, sha256, _named_tensors(path, content))

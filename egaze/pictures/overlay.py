@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from egaze.pictures.colours import COLOUR_MAP, overlay_colours
 from egaze.pictures.reading import Reading
-from egaze.pictures.sheet import draw_bar, film_extent, new_sheet
+from egaze.pictures.sheet import Sheet, draw_bar, film_extent, new_sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,16 @@ def draw_overlay(reading: Reading, heatmap: NDArray[np.float32]) -> Figure:
 
 
 def _figure(reading: Reading, heatmap: NDArray[np.float32], colours: Colormap) -> Figure:
-    shown = reading.geometry.cut_out(heatmap)
-    scale = scale_for(reading, float(shown.max()))
     sheet = new_sheet(reading, reading.options.said(reading.size_px))
+    scale = scale_for(reading, float(reading.geometry.cut_out(heatmap).max()))
+    lay_on(sheet, reading, heatmap, scale, colours)
+    return sheet.figure
+
+
+def lay_on(sheet: Sheet, reading: Reading, values: NDArray[np.float32], scale: Scale, colours: Colormap) -> None:
+    """Draw the film's part of (size, size) values on the film, and their colour bar beside it."""
     sheet.film.imshow(
-        shown * np.float32(scale.factor),
+        reading.geometry.cut_out(values) * np.float32(scale.factor),
         cmap=colours,
         vmin=0,
         vmax=scale.highest,
@@ -74,4 +79,3 @@ def _figure(reading: Reading, heatmap: NDArray[np.float32], colours: Colormap) -
         interpolation="bilinear",
     )
     draw_bar(sheet, colours, scale.highest, scale.label)
-    return sheet.figure

@@ -127,8 +127,9 @@ class Reading:
         gaze = f"{count} fixation{'' if count == 1 else 's'}"
         if outside:
             gaze += f" ({outside} outside the film)"
+        gaze = f"{gaze}, {self.dwell_time_s:.1f} s" if count else "no gaze"
         reader = None if self.reader_id is None else f"reader {self.reader_id}"
-        return " · ".join(part for part in (self.label, reader, f"{gaze}, {self.dwell_time_s:.1f} s") if part)
+        return " · ".join(part for part in (self.label, reader, gaze) if part)
 
 
 def read_case(study: Study, case_index: int, options: HeatmapOptions) -> Reading:

@@ -51,8 +51,9 @@ class Sheet:
     strip: Axes | None
 
 
-def new_sheet(reading: Reading, caption: str, *, strip_pt: float = 0.0) -> Sheet:
-    """A page for one case, titled, with its film drawn. The caption goes below it."""
+def new_sheet(reading: Reading, caption: str, *, strip_pt: float = 0.0, summary: str | None = None) -> Sheet:
+    """A page for one case, titled, with its film drawn; under the title the summary, by default the reading's. The
+    caption goes below it."""
     width, height = film_size_in(reading)
     room_width, room_height = max(width, _NARROWEST), max(height, _SHORTEST)
     strip = strip_pt / 72
@@ -74,15 +75,15 @@ def new_sheet(reading: Reading, caption: str, *, strip_pt: float = 0.0) -> Sheet
         below = axes(_MARGIN, _MARGIN / 2 + _CAPTION, room_width, strip)
         below.set(xlim=(0, room_width * 72), ylim=(0, strip_pt))
         below.set_axis_off()
-    _write(figure, reading, caption, total_width, total_height)
-    _show_film(film, reading)
+    write_titles(figure, reading, reading.summary() if summary is None else summary, caption)
+    show_film(film, reading)
     return Sheet(figure, film, bar, below)
 
 
-def film_size_in(reading: Reading) -> tuple[float, float]:
+def film_size_in(reading: Reading, long_side_in: float = _LONG_SIDE) -> tuple[float, float]:
     """Width and height at which a film is shown, in inches."""
     height, width = reading.geometry.film_shape
-    scale = _LONG_SIDE / max(height, width)
+    scale = long_side_in / max(height, width)
     # A film of one row is still to be seen.
     return max(width * scale, 0.05), max(height * scale, 0.05)
 
@@ -107,12 +108,15 @@ def draw_bar(
     axes.yaxis.tick_right()
     axes.yaxis.set_label_position("right")
     axes.tick_params(labelsize=8, labelcolor=INK, color=SOFT_INK, labelfontfamily=FAMILY, length=3, width=0.7)
-    axes.set_ylabel(label, fontproperties=REGULAR, fontsize=8.5, color=INK, labelpad=6, linespacing=1.4)
+    axes.set_ylabel(
+        label, fontproperties=REGULAR, fontsize=8.5, color=INK, labelpad=6, linespacing=1.4, parse_math=False
+    )
     for spine in axes.spines.values():
         spine.set(linewidth=0.5, edgecolor=SOFT_INK)
 
 
-def _show_film(axes: Axes, reading: Reading) -> None:
+def show_film(axes: Axes, reading: Reading) -> None:
+    """Draw the film alone, in its true shape, on axes in pixels of the heatmap's canvas."""
     extent = film_extent(reading)
     axes.set_axis_off()
     axes.imshow(
@@ -130,7 +134,9 @@ def _show_film(axes: Axes, reading: Reading) -> None:
     axes.set_autoscale_on(False)
 
 
-def _write(figure: Figure, reading: Reading, caption: str, width: float, height: float) -> None:
+def write_titles(figure: Figure, reading: Reading, summary: str, caption: str) -> None:
+    """Write the case's id and the summary above a page and the caption below it."""
+    width, height = figure.get_size_inches()
     room_pt = (width - 2 * _MARGIN) * 72
     tag = "synthetic" if reading.synthetic else ""
     tag_pt = 66 if tag else 0
@@ -143,7 +149,7 @@ def _write(figure: Figure, reading: Reading, caption: str, width: float, height:
         )  # fmt: skip
 
     write(reading.case_id, height - 0.24, BOLD, 10, INK, room_pt - tag_pt)
-    write(reading.summary(), height - 0.43, REGULAR, 9, SOFT_INK)
+    write(summary, height - 0.43, REGULAR, 9, SOFT_INK)
     write(f"{caption} · egaze {version('egaze')}", _MARGIN / 2 + 0.04, REGULAR, 7.5, SOFT_INK)
     if tag:
         figure.text(

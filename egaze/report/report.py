@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import numpy as np
+import polars as pl
 
 from egaze.assessment import Assessment, open_assessment
 from egaze.atomic import write_text
-from egaze.report import figures
-from egaze.report.gallery import colour_bar, make_gallery, sort_for_reading
+from egaze.errors import RunError
+from egaze.pictures.colours import heatmap_table
+from egaze.report import card, figures, words
+from egaze.report.evidence import grad_cams
+from egaze.report.films import FilmCard, choose_rows, make_cards
+from egaze.report.page import render
+from egaze.study import Study
 from egaze.training.run import Run
 
-_SALIENCY_NAMES = {
-    "cc": ("CC", "correlation, more is better"),
-    "kld": ("KL", "divergence in nats, less is better"),
-    "nss": ("NSS", "standard deviations at fixations, more is better"),
-}
+#: Key and name of what can be laid over a film.
+LAYERS = (
+    ("gaze", "Reader's gaze"),
+    ("predicted", "Predicted gaze"),
+    ("grad_cam", "Grad-CAM of the answer"),
+    ("regions", "Marked regions"),
+    ("fixations", "Scanpath"),
+)
 
 
-def write_report(run: Run, out: Path, *, split: str = "test", films: int = 60) -> Path:
+def write_report(
+    run: Run,
+    out: Path,
+    *,
+    split: str = "test",
+    films: int = 200,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
     """Write one HTML file, without a request to anywhere, of an evaluated run.
 
     Args:
         run: the run.
         out: the file, which is replaced whole.
         split: the evaluated side to report on.
-        films: at most this many in the gallery.
+        films: at most this many in the gallery; 200 take less than 40 MB.
+        progress: called with (batches done, batches in all) of the Grad-CAMs.
 
     Raises:
         RunError: the run has not been evaluated on that side.
@@ -36,63 +55,132 @@ def write_report(run: Run, out: Path, *, split: str = "test", films: int = 60) -
     """
     assessment = open_assessment(run.path / "evaluation" / split)
     study = run.open_study()
-    environment = Environment(
-        loader=PackageLoader("egaze.report", "templates"), autoescape=True, undefined=StrictUndefined
+    cards, missing = _gallery(run, study, assessment, films, progress)
+    metrics, log = assessment.metrics, run.log()
+    write_text(
+        Path(out),
+        render(
+            {
+                "title": _title(run),
+                "version": version("egaze"),
+                "run": run,
+                "study": study,
+                "metrics": metrics,
+                "contents": _CONTENTS,
+                "summary": words.summary(run, metrics),
+                "charts": _charts(run, study, assessment, log),
+                "side": run.recipe.choose_on,
+                "operating_points": _operating_points(metrics),
+                "confusion": _confusion(metrics),
+                "why_no_heatmap": words.why_no_heatmap(run),
+                "epochs": len(log),
+                "cards": cards,
+                "missing": missing,
+                "layers": [{"key": key, "name": name} for key, name in LAYERS if any(key in c.has for c in cards)],
+                "has_agreement": any(c.agreement is not None for c in cards),
+                "data": _data(run, study, cards),
+                "hygiene": card.hygiene(study),
+                "split": card.split_rows(study),
+                "model_card": card.model_card(run, study),
+                "limits": card.limits(study),
+                "recipe_text": run.recipe.to_toml(),
+            },
+            gallery=bool(cards),
+        ),
     )
-    environment.filters["figure"] = _figure
-    has_roc = assessment.metrics["classification"] is not None
-    log = run.log()
-    page = environment.get_template("report.html").render(
-        title=f"{run.recipe.name}: {run.path.resolve().name}",
-        version=version("egaze"),
-        run=run,
-        study=study,
-        metrics=assessment.metrics,
-        summary=_summary(run, assessment),
-        saliency_names=_SALIENCY_NAMES,
-        roc=figures.roc_curves(assessment.predictions, assessment.metrics) if has_roc else None,
-        curves=figures.training_curves(log) if log else None,
-        epochs=len(log),
-        gallery=sort_for_reading(make_gallery(study, run.recipe.heatmap, assessment, films)),
-        colour_bar=colour_bar(),
-        recipe_text=run.recipe.to_toml(),
-    )
-    write_text(Path(out), page)
     return Path(out)
 
 
-def _figure(figure: dict[str, float | None] | None) -> str:
-    if figure is None or figure["value"] is None:
-        return "\N{EN DASH}"
-    if figure["low"] is None:
-        return f"{figure['value']:.3f}"
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+_CONTENTS = (
+    ("summary", "Summary"),
+    ("films", "Films"),
+    ("classification", "Classification"),
+    ("gaze", "Gaze"),
+    ("training", "Training"),
+    ("data", "Data"),
+    ("card", "Model card"),
+)
 
 
-def _summary(run: Run, assessment: Assessment) -> list[str]:
-    """The results in words."""
-    metrics: dict[str, Any] = assessment.metrics
-    said = []
-    if (classification := metrics["classification"]) is not None:
-        auc = classification["macro_auc"]
-        said.append(
-            f"On {classification['cases']} labelled films of the {metrics['split']} split the model tells the "
-            f"{len(run.class_names)} classes apart with a mean AUC of {auc['value']:.3f} "
-            f"(95 % interval {auc['low']:.3f} to {auc['high']:.3f})."
-        )
-    if (heatmap := metrics["heatmap"]) is not None:
-        gain = heatmap["over_centre_bias"]["cc"]
-        if gain["low"] > 0:
-            verdict = "better than the centre-bias map, which knows no film"
-        elif gain["high"] < 0:
-            verdict = "worse than the centre-bias map, which knows no film"
-        else:
-            verdict = "not distinguishable from the centre-bias map, which knows no film"
-        said.append(
-            f"On {heatmap['cases']} films with gaze its heatmaps correlate with the reader's at "
-            f"{heatmap['cc']['value']:.3f}: {verdict} "
-            f"(difference {gain['value']:+.3f}, {gain['low']:+.3f} to {gain['high']:+.3f})."
-        )
-    elif not run.recipe.model.heatmap_head:
-        said.append("The recipe has no heatmap head: it is the control without gaze.")
-    return said
+def _title(run: Run) -> str:
+    return f"{run.recipe.name}: {run.path.resolve().name}"
+
+
+def _gallery(
+    run: Run, study: Study, assessment: Assessment, limit: int, progress: Callable[[int, int], None] | None
+) -> tuple[list[FilmCard], list[str]]:
+    """The films, and a sentence for each layer that none of them has."""
+    rows = choose_rows(assessment, limit)
+    if not len(rows):
+        return [], []
+    missing, evidence = [], None
+    try:
+        evidence = grad_cams(run, study, assessment.predictions["case_index"].to_numpy()[rows], progress)
+    except RunError:
+        missing.append("Grad-CAM is left out: the run's weights are missing or do not fit.")
+    cards = make_cards(study, run.recipe.heatmap, assessment, rows, evidence)
+    there = {key for item in cards for key in item.has}
+    if "gaze" not in there:
+        missing.append("No film here has gaze.")
+    if assessment.heatmaps is None:
+        missing.append("The model has no heatmap head, so there is no predicted map.")
+    if "regions" not in there:
+        missing.append("The study marks no regions on these films.")
+    return cards, missing
+
+
+def _data(run: Run, study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
+    """What the page's script starts from."""
+    unit = "ms of dwell time" if run.recipe.heatmap.weight == "duration" else "thousandths of a fixation"
+    there = {key for item in cards for key in item.has}
+    strongest = next((key for key in ("predicted", "gaze", "grad_cam") if key in there), None)
+    return {
+        "classes": study.class_names,
+        "films": [item.facts() for item in cards],
+        "colours": base64.b64encode(heatmap_table().tobytes()).decode(),
+        "opacity": {key: 0.6 if key == strongest else 0 for key, _ in LAYERS},
+        "units": {
+            "gaze": f"Reader's gaze: {unit} per pixel of {{side}} × {{side}}.",
+            "predicted": "Predicted gaze: share of the peak that the head was trained towards.",
+            "grad_cam": "Grad-CAM: evidence for the predicted class, in logits.",
+        },
+    }
+
+
+def _charts(run: Run, study: Study, assessment: Assessment, log: list[dict[str, Any]]) -> dict[str, Any]:
+    classification = assessment.metrics["classification"]
+    charts: dict[str, Any] = {
+        "agreement": figures.agreement_scatter(assessment.predictions),
+        "training": figures.training_curves(log, run.recipe.choose_on) if log else [],
+    }
+    if classification is not None:
+        labelled = assessment.predictions.filter(pl.col("label").is_not_null())
+        cases = labelled["case_index"].to_numpy()
+        class_probs = labelled.select(f"prob_{name}" for name in study.class_names).to_numpy().astype(np.float64)
+        charts |= {
+            "roc": figures.roc_curves(study.labels[cases], class_probs, study.patients[cases], classification),
+            "forest": figures.forest_plot(assessment.metrics),
+            "calibration": figures.reliability_diagrams(classification["calibration"]),
+        }
+    return charts
+
+
+def _operating_points(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    classes = metrics["classification"]["classes"] if metrics["classification"] else {}
+    return [(name, point) for name, facts in classes.items() for point in facts["operating_points"] or ()]
+
+
+def _confusion(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row a class; `level` 0 to 10 shades a cell by its share of the row."""
+    if metrics["classification"] is None:
+        return []
+    confusion = metrics["classification"]["confusion"]
+    rows = []
+    for number, (name, films) in enumerate(zip(confusion["classes"], confusion["matrix"], strict=True)):
+        shares = [count / max(sum(films), 1) for count in films]
+        cells = [
+            {"films": count, "percent": round(100 * share), "level": round(10 * share), "right": place == number}
+            for place, (count, share) in enumerate(zip(films, shares, strict=True))
+        ]
+        rows.append({"name": name, "cells": cells})
+    return rows

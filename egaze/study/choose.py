@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -35,9 +36,16 @@ def choose_cases(study: Study, wanted: Sequence[str] = (), side: str | None = No
     for word in wanted:
         found = [place[word]] if word in place else [i for i, name in enumerate(case_ids) if fnmatchcase(name, word)]
         if not found:
-            raise StudyError(f"{study.path}: there is no case {word!r}")
+            near = get_close_matches(word, case_ids, n=3)
+            meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise StudyError(f"{study.path}: there is no case {word!r}{meant}")
         chosen.update(found)
     indices = np.intersect1d(on_side, sorted(chosen))
     if not indices.size:
         raise StudyError(f"{study.path}: none of the cases asked for is on the {side} side")
     return indices
+
+
+def spread(cases: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """At most `count` of the cases, evenly spaced, the first and the last among them where there are two."""
+    return cases[np.unique(np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(np.int64))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,6 +81,10 @@ class Study:
     @property
     def has_gaze(self) -> NDArray[np.bool_]:
         return np.diff(self.offsets) > 0
+
+    def with_split(self, split: Split) -> Study:
+        """The same study with other sides."""
+        return replace(self, split=split)
 
     def fixations(self, case_index: int, size_px: int) -> Fixations:
         """One case's fixations in pixels of the canvas at the given size, with what its source knows of them.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from egaze.explain.class_activation import class_map
 from egaze.loading import Batch
-from egaze.training.losses import at_least_float32, mean_where, one_minus_correlation, or_zero
+from egaze.training.losses import mean_where, one_minus_correlation, or_zero
 
 
 class GradCamAlignment:
@@ -31,7 +31,10 @@ class GradCamAlignment:
         nowhere positive has loss 1.
         """
         answered = batch.has_gaze & batch.has_label
-        maps = or_zero(grad_cam(self.features, self.class_logits, or_zero(batch.label, batch.has_label)), answered)
+        label = or_zero(batch.label, batch.has_label)
+        maps = class_map(self.features, self.class_logits, label, differentiable=True).unsqueeze(1)
+        # The correlation's epsilon shall not tell large maps from small ones.
+        maps = or_zero(maps * maps[0, 0].numel(), answered)
         gaze = functional.adaptive_avg_pool2d(or_zero(batch.heatmap, answered), maps.shape[-2:])
         return mean_where(answered, one_minus_correlation(maps, gaze))
 
@@ -55,20 +58,3 @@ def watch(model: nn.Module) -> Iterator[GradCamAlignment]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def grad_cam(features: Tensor, class_logits: Tensor, label: Tensor) -> Tensor:
-    """Grad-CAM of one class a film (Selvaraju et al. 2017, equations 1 and 2), differentiable itself.
-
-    Args:
-        features: (N, K, h, w).
-        class_logits: (N, C), computed from the features.
-        label: (N,) int64, the class of each film.
-
-    Returns:
-        (N, 1, h, w), at least 0; times h * w, so that its scale does not depend on the map's size.
-    """
-    score = class_logits.gather(1, label.unsqueeze(1)).sum()
-    (slope,) = torch.autograd.grad(score, features, create_graph=True)
-    weights = at_least_float32(slope).sum(dim=(2, 3), keepdim=True)
-    return (weights * at_least_float32(features)).sum(dim=1, keepdim=True).relu()

@@ -38,6 +38,9 @@ def train_one_epoch(
     gathered on the device: nothing waits for it inside the loop.
     """
     model.train()
+    for name, part in bare(model).named_children():
+        # A part that is not trained keeps its batch norms' statistics, and drops nothing.
+        part.train(name in stage.parts)
     sums: dict[str, torch.Tensor] = {}
     steps = len(loader)
     with watch(model) if stage.alignment_weight > 0 else nullcontext() as alignment:
@@ -57,6 +60,11 @@ def train_one_epoch(
             if progress:
                 progress(step + 1, steps)
     return {name: float(total) / steps for name, total in sums.items()}
+
+
+def bare(model: nn.Module) -> nn.Module:
+    """The model inside Fabric's wrapper, if there is one."""
+    return getattr(model, "module", model)
 
 
 def clip_gradients(fabric: Fabric, model: nn.Module, optimizer: Optimizer, stage: Stage) -> None:
@@ -94,7 +102,7 @@ class Predictions:
 
     Attributes:
         case_index: (N,) int64.
-        class_probs: (N, C) float32.
+        class_probs: (N, C) float32, as `Stage.class_probs` says.
         heatmap: (N, H, W) float16 in [0, 1], or None from a model without a heatmap head.
         losses: mean of each loss term over the batches, for the stage asked for.
     """
@@ -126,10 +134,11 @@ def predict(
             count = labelled if name == "classification" else gazed
             sums[name] = sums.get(name, 0.0) + float(term) * count
             sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + count
+        answer = bare(model).answer(output, stage.class_probs)
         cases.append(batch.case_index.cpu().numpy())
-        probabilities.append(output.class_logits.float().softmax(dim=1).cpu().numpy())
+        probabilities.append(answer.class_probs.cpu().numpy())
         if keep_heatmaps:
-            heatmaps.append(output.heatmap_logits.float().sigmoid()[:, 0].half().cpu().numpy())
+            heatmaps.append(answer.heatmap[:, 0].half().cpu().numpy())
         if progress:
             progress(step + 1, len(loader))
     means = {

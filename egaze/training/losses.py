@@ -28,6 +28,9 @@ def training_losses(
     each a mean over the samples with gaze. Where there are several, each is there too, unweighted, as "heatmap_kl".
     A sample without gaze or label changes no value and no gradient, whatever it holds, NaN included.
 
+    A model with a map of each class learns gaze with the map of the film's label; the others are left alone, and so are
+    films without a label.
+
     Args:
         output: of the model.
         batch: what the model was given.
@@ -45,7 +48,8 @@ def training_losses(
     per_sample = CLASSIFICATION_LOSS_FUNCTIONS[classification_loss](logits, or_zero(batch.label, has_label))
     terms = {"classification": mean_where(has_label, per_sample)}
     if heatmap_losses:
-        maps = or_zero(at_least_float32(output.heatmap_logits), has_gaze)
+        maps, has_gaze = _answerable_maps(output, batch)
+        maps = or_zero(at_least_float32(maps), has_gaze)
         target = or_zero(batch.heatmap, has_gaze)
         weights = heatmap_loss_weights or [1.0] * len(heatmap_losses)
         parts = {name: mean_where(has_gaze, HEATMAP_LOSS_FUNCTIONS[name](maps, target)) for name in heatmap_losses}
@@ -53,6 +57,15 @@ def training_losses(
         if len(parts) > 1:
             terms.update({f"heatmap_{name}": part for name, part in parts.items()})
     return terms
+
+
+def _answerable_maps(output: DualHeadOutput, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The (N, 1, H, W) map of each sample that gaze speaks of, and (N,) whether there is one."""
+    maps = output.heatmap_logits
+    if maps.shape[1] == 1:
+        return maps, batch.has_gaze
+    label = or_zero(batch.label, batch.has_label)
+    return maps.take_along_dim(label.view(-1, 1, 1, 1), dim=1), batch.has_gaze & batch.has_label
 
 
 def at_least_float32(logits: Tensor) -> Tensor:
@@ -95,10 +108,11 @@ def dice(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def kl(logits: Tensor, target: Tensor) -> Tensor:
-    """KL divergence in nats of softmax(logits) over the pixels from the target as a density."""
+    """KL divergence in nats of sigmoid(logits) from the target, both as densities over the pixels."""
     density = target.flatten(1)
     density = density / density.sum(dim=1, keepdim=True).clamp(min=_EPS)
-    log_prediction = logits.flatten(1).log_softmax(dim=1)
+    # The logarithm of sigmoid(logits) over its sum.
+    log_prediction = functional.logsigmoid(logits.flatten(1)).log_softmax(dim=1)
     return (torch.xlogy(density, density) - density * log_prediction).sum(dim=1)
 
 

@@ -14,6 +14,7 @@ import tomli_w
 
 from egaze.errors import RecipeError
 from egaze.loading import Augmentation, HeatmapTarget
+from egaze.models import POOLINGS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,6 +28,7 @@ HEATMAP_TARGETS = ("gaze", "egd")
 SCHEDULES = ("cosine", "constant", "egd")
 PARTS = ("encoder", "decoder", "classifier")
 MONITORS = ("macro_auc", "loss")
+CHOOSERS = ("validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class ModelSettings:
     decoder_stride: int = 4
     decoder_channels: tuple[int, ...] = (128, 64, 32)
     dropout: float = 0.2
+    pooling: str = "mean"
+    drop_path: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,12 @@ class Stage:
     patience: int = 15
     monitor: str = "macro_auc"
 
+    @property
+    def class_probs(self) -> str:
+        """How logits become probabilities: as the classification loss fits them, by "softmax" or, where each class
+        is learnt against the others on its own, by "sigmoid"."""
+        return "sigmoid" if self.classification_loss == "bce-one-hot" else "softmax"
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -100,6 +110,8 @@ class Recipe:
         batch_size: films a step.
         heatmap_target: what the heatmap head learns: "gaze", as `heatmap` says, or "egd", the picture that the EGD-CXR
             baseline's code makes of whole films stretched to the input, for views that leave films where they are.
+        choose_on: the side of the split that chooses the epoch: "validation", or "test", as the EGD-CXR baseline's
+            code did. Figures of the side that chose are optimistic, so "test" is for reproducing others' alone.
         model, heatmap, augmentation: see their types.
         stages: at least one.
     """
@@ -109,6 +121,7 @@ class Recipe:
     input_size_px: int = 224
     batch_size: int = 16
     heatmap_target: str = "gaze"
+    choose_on: str = "validation"
     model: ModelSettings = field(default_factory=ModelSettings)
     heatmap: HeatmapTarget = field(default_factory=HeatmapTarget)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -233,6 +246,7 @@ def _check(recipe: Recipe, where: str) -> None:
     require(1 <= recipe.batch_size <= 4096, "batch_size", "1 to 4096", recipe.batch_size)
     target = recipe.heatmap_target
     require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
+    require(recipe.choose_on in CHOOSERS, "choose_on", f"one of {', '.join(CHOOSERS)}", recipe.choose_on)
     heatmap = recipe.heatmap
     require(heatmap.weight in ("duration", "count"), "heatmap.weight", "duration or count", heatmap.weight)
     require(0 < heatmap.sigma_frac <= 1, "heatmap.sigma_frac", "in (0, 1]", heatmap.sigma_frac)
@@ -241,9 +255,12 @@ def _check(recipe: Recipe, where: str) -> None:
         for name in ("rotation_deg", "zoom", "shift_frac", "shear_deg", "mirror"):
             value = getattr(recipe.augmentation, name)
             require(not value, f"augmentation.{name}", "0 (false) with heatmap_target egd", value)
+    pooling, heatmap_head = recipe.model.pooling, recipe.model.heatmap_head
+    require(pooling in POOLINGS, "model.pooling", f"one of {', '.join(POOLINGS)}", pooling)
+    require(heatmap_head or pooling == "mean", "model.pooling", "mean for a model without a heatmap head", pooling)
     require(len(recipe.stages) >= 1, "stages", "at least one", [])
     for index, stage in enumerate(recipe.stages):
-        _check_stage(stage, f"stages[{index}]", recipe.model.heatmap_head, require)
+        _check_stage(stage, f"stages[{index}]", heatmap_head, require)
 
 
 def _check_augmentation(augmentation: Augmentation, require: Any) -> None:

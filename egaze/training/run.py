@@ -3,6 +3,7 @@
 recipe.toml   the resolved recipe
 run.json      study, digests, seed, versions
 log.jsonl     one line an epoch
+split.json    the run's own split, where it has one in place of the study's
 best.pt       weights of the epoch that validation chose
 last.pt       everything a resume needs
 """
@@ -20,10 +21,14 @@ from egaze.atomic import write_file
 from egaze.errors import RunError
 from egaze.models import DualHeadUNet
 from egaze.study import Study, open_study
+from egaze.study.layout import SPLIT
+from egaze.study.split import load_split
 from egaze.training.recipe import ModelSettings, Recipe, load_recipe
 
 FORMAT_VERSION = 1
 RECIPE, FACTS, LOG, BEST, LAST = "recipe.toml", "run.json", "log.jsonl", "best.pt", "last.pt"
+#: Says that a folder holds a set of runs; see `egaze.training.run_set`.
+SET = "runs.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,11 +50,21 @@ class Run:
         return tuple(self.facts["class_names"])
 
     def open_study(self) -> Study:
-        """The study the run was trained on. Raises StudyError when it is gone, RunError when it has changed."""
+        """The study the run was trained on, with the run's split.
+
+        Raises:
+            StudyError: it is gone, or does not fit the run's own split.
+            RunError: it has changed.
+        """
         study = open_study(Path(self.facts["study"]))
         if study.digest() != self.facts["study_sha256"]:
             raise RunError(f"{self.path}: the study {study.path} is not the one this run was trained on any more")
+        own = (self.path / SPLIT).exists()
+        if own:
+            study = study.with_split(load_split(self.path, study.cases))
         if study.split.digest(study.case_ids) != self.facts["training_split_sha256"]:
+            if own:
+                raise RunError(f"{self.path / SPLIT}: not the split that this run was trained on")
             raise RunError(f"{self.path}: the study {study.path} has been split anew since this run was trained")
         return study
 
@@ -57,6 +72,17 @@ class Run:
         """The epochs' lines, in order."""
         text = (self.path / LOG).read_text(encoding="utf-8") if (self.path / LOG).exists() else ""
         return [json.loads(line) for line in text.splitlines()]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last stage has had its last epoch, or its patience has run out."""
+        lines = self.log()
+        begins = [number for number, line in enumerate(lines) if line["epoch"] == 1]
+        if len(begins) < len(self.recipe.stages):
+            return False
+        stage, lines = self.recipe.stages[-1], lines[begins[-1] :]
+        best = max((line["epoch"] for line in lines if line["best"]), default=0)
+        return len(lines) >= stage.epochs or 0 < stage.patience <= len(lines) - best
 
     def load_model(self) -> DualHeadUNet:
         """The best epoch's model, on the CPU and in evaluation mode. Raises RunError when there is none yet."""
@@ -75,7 +101,8 @@ def open_run(path: Path) -> Run:
     try:
         facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise RunError(f"{path}: not a training run: {FACTS} is missing") from error
+        several = ", but a set of them: name one of its folders" if (path / SET).exists() else ""
+        raise RunError(f"{path}: not a training run{several}: {FACTS} is missing") from error
     except (OSError, ValueError) as error:
         raise RunError(f"{path / FACTS}: cannot be read: {error}") from error
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
@@ -93,6 +120,8 @@ def build_model(settings: ModelSettings, classes: int, *, weights: str | None = 
         decoder_stride=settings.decoder_stride,
         decoder_channels=settings.decoder_channels,
         dropout=settings.dropout,
+        pooling=settings.pooling,
+        drop_path=settings.drop_path,
     )
 
 

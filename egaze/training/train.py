@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import time
@@ -17,18 +18,22 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from egaze.atomic import require_free, write_text
+from egaze.atomic import new_directory, write_text
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.evaluation.classification import macro_auc
 from egaze.loading import DeviceLoader
-from egaze.study import Study
+from egaze.study import Split, Study
+from egaze.study.split import save_split
 from egaze.training import run as run_files
 from egaze.training.egd_loader import EgdLoader
-from egaze.training.engine import Predictions, predict, train_one_epoch
+from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
+from egaze.training.quicken import quicken
 from egaze.training.recipe import Recipe, Stage
 from egaze.training.run import Run, build_model, load_checkpoint, open_run, save_checkpoint
 from egaze.training.schedule import learning_rate
+
+logger = logging.getLogger(__name__)
 
 #: Called with (what is being done, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
@@ -39,6 +44,7 @@ def train(
     recipe: Recipe,
     out: Path,
     *,
+    split: Split | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str = "32-true",
@@ -47,17 +53,19 @@ def train(
     progress: Progress | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
-    """Train a model; the epoch with the best validation is kept, the test split is not touched.
+    """Train a model; the epoch with the best validation is kept, the test split is not touched unless the recipe
+    asks for the epoch to be chosen on it.
 
     Args:
         study: what to learn from. Each head learns from the cases that have an answer for it.
         recipe: how.
         out: the run's folder, which must not exist yet.
+        split: the run's own, kept in its folder, in place of the study's.
         seed: of weights, order, views and dropout. On the CPU the same seed gives the same run.
         device: "auto" (CUDA where there is one), "cpu" or "cuda".
         precision: Lightning Fabric's: "32-true", "bf16-mixed" or "16-mixed".
         threads: of the loader's kernel; the number of processors when None.
-        resume: go on with the run in `out` from its last finished epoch.
+        resume: go on with the run in `out` from its last finished epoch, or begin where it has none.
         progress, on_epoch: called along the way; on_epoch gets the epoch's log line.
 
     Raises:
@@ -65,16 +73,20 @@ def train(
         RunError: `out` cannot be resumed.
         EgazeError: `out` exists, or the device is not there.
     """
-    _require_answers(study, recipe)
+    if split is not None:
+        study = study.with_split(split)
+    require_answers(study, recipe)
     fabric = _fabric(device, precision)
     torch.manual_seed(seed)
+    if recipe.choose_on == "test":
+        logger.warning("the epoch is chosen on the test split: what the run says of that split will be optimistic")
     out = Path(out)
     state = _resume_state(out, study, recipe, seed) if resume else None
-    model = build_model(recipe.model, len(study.class_names), weights="none" if resume else None)
-    if state is None:
-        _start_run(out, study, recipe, seed, precision, model.weights_sha256)
+    model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)
+    if not resume:
+        _start_run(out, study, split, recipe, seed, precision, model.weights_sha256)
     training = _Training(fabric, study, recipe, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
-    training.carry_out(model, state)
+    training.carry_out(quicken(model, fabric.device), state)
     return open_run(out)
 
 
@@ -104,7 +116,7 @@ class _Training:
         self.progress, self.on_epoch = progress, on_epoch
         self.lines: list[dict[str, Any]] = []
         self.train_loader = self._loader("train", threads, augmentation=recipe.augmentation, shuffle=True, seed=seed)
-        self.validation_loader = self._loader("validation", threads)
+        self.choosing_loader = self._loader(recipe.choose_on, threads)
 
     def _loader(self, side: str, threads: int, **options: Any) -> DeviceLoader | EgdLoader:
         """A loader of one side of the split, with the heatmaps that the recipe asks for."""
@@ -174,10 +186,9 @@ class _Training:
             lambda fraction: learning_rate(stage, at.epoch + fraction),
             self._reporter("training"),
         )
-        validated = predict(
-            model, self.validation_loader, stage, keep_heatmaps=False, progress=self._reporter("validation")
-        )
-        auc = _validation_auc(self.study, validated)
+        side = self.recipe.choose_on
+        validated = predict(model, self.choosing_loader, stage, keep_heatmaps=False, progress=self._reporter(side))
+        auc = _macro_auc(self.study, validated)
         monitored = auc if stage.monitor == "macro_auc" and auc is not None else -validated.losses["loss"]
         score = (monitored, -validated.losses["loss"])
         is_best = math.isfinite(monitored) and (at.best is None or score > at.best)
@@ -186,8 +197,8 @@ class _Training:
             "epoch": at.epoch + 1,
             "learning_rate": learning_rate(stage, at.epoch),
             **{f"train_{name}": value for name, value in trained.items()},
-            **{f"validation_{name}": value for name, value in validated.losses.items()},
-            "validation_macro_auc": auc,
+            **{f"{side}_{name}": value for name, value in validated.losses.items()},
+            f"{side}_macro_auc": auc,
             "best": is_best,
             "seconds": round(time.perf_counter() - started_s, 3),
         }
@@ -198,7 +209,7 @@ class _Training:
             )
         if is_best:
             at.best, at.best_epoch = score, at.epoch
-            save_checkpoint(self.out / run_files.BEST, {"model": _bare(model).state_dict(), "epoch": at.epoch + 1})
+            save_checkpoint(self.out / run_files.BEST, {"model": bare(model).state_dict(), "epoch": at.epoch + 1})
         at.epoch += 1
         return line
 
@@ -209,25 +220,20 @@ class _Training:
         return lambda done, total: report(what, done, total)
 
 
-def _bare(model: nn.Module) -> nn.Module:
-    """The model inside Fabric's wrapper."""
-    return getattr(model, "module", model)
-
-
 def _as_pair(best: list[float] | None) -> tuple[float, float] | None:
     return None if best is None else (best[0], best[1])
 
 
-def _validation_auc(study: Study, predictions: Predictions) -> float | None:
-    """Macro AUC over the classes that validation has cases of and against; None when there is none."""
+def _macro_auc(study: Study, predictions: Predictions) -> float | None:
+    """Macro AUC over the classes that the predictions have cases of and against; None when there is none."""
     labels = study.labels[predictions.case_index]
     known = labels >= 0
     return macro_auc(labels[known], predictions.class_probs[known])
 
 
-def _require_answers(study: Study, recipe: Recipe) -> None:
+def require_answers(study: Study, recipe: Recipe) -> None:
     """Refuse what cannot work before a folder is made."""
-    for side in ("train", "validation"):
+    for side in ("train", recipe.choose_on):
         study.split.indices(side)
     fit = study.manifest["fit"]
     if recipe.heatmap_target == "egd" and fit != "stretch":
@@ -257,12 +263,15 @@ def _fabric(device: str, precision: str) -> Fabric:
     return Fabric(accelerator=accelerator, devices=1, precision=precision)
 
 
-def _start_run(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> None:
-    require_free(out)
-    write_text(out / run_files.RECIPE, recipe.to_toml())
-    write_text(
-        out / run_files.FACTS, json.dumps(_facts(study, recipe, seed, precision, weights_sha256), indent=2) + "\n"
-    )
+def _start_run(
+    out: Path, study: Study, split: Split | None, recipe: Recipe, seed: int, precision: str, weights_sha256: str
+) -> None:
+    facts = _facts(study, recipe, seed, precision, weights_sha256)
+    with new_directory(out) as partial:
+        write_text(partial / run_files.RECIPE, recipe.to_toml())
+        if split is not None:
+            save_split(partial, split)
+        write_text(partial / run_files.FACTS, json.dumps(facts, indent=2) + "\n")
 
 
 def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> dict[str, Any]:
@@ -275,6 +284,7 @@ def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha2
         "presentation": study.manifest["presentation"],
         "fit": study.manifest["fit"],
         "seed": seed,
+        "chosen_on": recipe.choose_on,
         "precision": precision,
         "encoder_weights_sha256": weights_sha256,
         "counts": study.manifest["counts"],
@@ -282,11 +292,18 @@ def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha2
     }
 
 
-def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int) -> dict[str, Any]:
+def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int) -> dict[str, Any] | None:
+    """What last.pt holds, None where no epoch has been finished."""
     run = open_run(out)
-    asked = {"recipe": recipe.to_toml(), "study": study.digest(), "seed": seed}
-    found = {"recipe": run.recipe.to_toml(), "study": run.facts["study_sha256"], "seed": run.facts["seed"]}
+    split = study.split.digest(study.case_ids)
+    asked = {"recipe": recipe.to_toml(), "study": study.digest(), "split": split, "seed": seed}
+    found = {
+        "recipe": run.recipe.to_toml(),
+        "study": run.facts["study_sha256"],
+        "split": run.facts["training_split_sha256"],
+        "seed": run.facts["seed"],
+    }
     for name, value in asked.items():
         if value != found[name]:
             raise RunError(f"{out}: cannot resume: the {name} is not the one the run began with")
-    return load_checkpoint(out / run_files.LAST)
+    return load_checkpoint(out / run_files.LAST) if (out / run_files.LAST).exists() else None

@@ -48,7 +48,12 @@ def test_the_spec_says_what_the_run_was(run, model_file):
     spec = verify_digest(model_file)
     assert spec.class_names == run.class_names and spec.recipe == "joint" and spec.heatmap_head
     assert (spec.input_height_px, spec.input_width_px, spec.fit, spec.presentation) == (64, 64, "stretch", "voi")
-    assert spec.training_split_sha256 == run.facts["training_split_sha256"]
+    assert spec.training_split_sha256 == run.facts["training_split_sha256"] and spec.class_probs == "softmax"
+
+
+def test_files_from_before_the_spec_said_how_probabilities_are_made(model_file, tmp_path):
+    (tmp_path / "old.pt").write_bytes(tamper(model_file, edit_spec("class_probs")))
+    assert verify_digest(tmp_path / "old.pt").class_probs == "softmax"
 
 
 def test_nothing_of_the_machine_or_the_data_is_inside(run, study, model_file):
@@ -74,9 +79,10 @@ def flip(members):
     members[name] = members[name][:50] + bytes([members[name][50] ^ 1]) + members[name][51:]
 
 
-def edit_spec(**changes):
+def edit_spec(*without, **changes):
     def change(members):
         spec = json.loads(members["egaze/extra/egaze_spec.json"])
+        spec = {name: value for name, value in spec.items() if name not in without}
         members["egaze/extra/egaze_spec.json"] = json.dumps({**spec, **changes}).encode()
 
     return change
@@ -95,6 +101,7 @@ def edit_spec(**changes):
         (edit_spec(input_width_px=10**9), "input_width_px is 1000000000, expected 1 to 4096"),
         (edit_spec(fit="crop"), "fit is 'crop', expected one of stretch, letterbox"),
         (edit_spec(recipe=None), "recipe is None"),
+        (edit_spec(class_probs="argmax"), "class_probs is 'argmax', expected one of softmax, sigmoid"),
     ],
 )
 def test_changed_archives_are_refused(model_file, tmp_path, change, message):

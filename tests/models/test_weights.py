@@ -62,6 +62,26 @@ def test_flattened_names_are_found(tmp_path, name):
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
+def test_weights_by_timm_s_name_go_into_an_encoder_that_they_fit(monkeypatch):
+    """What timm would download is made up here."""
+    asked = []
+    create = timm.create_model
+
+    def create_model(name, pretrained=False, **options):
+        asked.append((name, pretrained))
+        torch.manual_seed(len(asked))
+        return create(name, pretrained=False, **options)
+
+    monkeypatch.setattr(timm, "create_model", create_model)
+    encoder, sha256 = make_encoder("efficientnet_b0", "tf_efficientnet_b0.ns_jft_in1k")
+    assert asked == [("efficientnet_b0", False), ("tf_efficientnet_b0.ns_jft_in1k", True)] and sha256 == ""
+    torch.manual_seed(2)
+    theirs = create("tf_efficientnet_b0", features_only=True, in_chans=1).state_dict()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in encoder.state_dict().items())
+    with pytest.raises(EgazeError, match="'efficientnet_b0': weights 'resnet10t.c3_in1k' are of another encoder"):
+        make_encoder("efficientnet_b0", "resnet10t.c3_in1k")
+
+
 def changed(state, name, tensor):
     return {**state, name: tensor}
 

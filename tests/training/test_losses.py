@@ -32,11 +32,26 @@ def test_kl_and_cc_equal_scipy():
     output, batch = make()
     logits, target = output.heatmap_logits.detach(), batch.heatmap
     for i in range(6):
-        p, q = torch.softmax(logits[i].flatten(), 0).numpy(), target[i].flatten().numpy()
+        p, q = logits[i].sigmoid().flatten().numpy(), target[i].flatten().numpy()
         kl = HEATMAP_LOSS_FUNCTIONS["kl"](logits, target)[i]
-        assert float(kl) == pytest.approx(entropy(q / q.sum(), p), rel=1e-4)
+        assert float(kl) == pytest.approx(entropy(q, p), rel=1e-4)
         cc = HEATMAP_LOSS_FUNCTIONS["cc"](logits, target)[i]
         assert float(cc) == pytest.approx(1 - pearsonr(logits[i].sigmoid().flatten(), q)[0], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
+def test_gaze_teaches_the_map_of_the_film_s_class(name):
+    output, batch = make()
+    class_maps = torch.randn(6, 3, 8, 8, requires_grad=True)
+    has_label = torch.tensor([True, True, False, True, True, True])
+    labels = torch.where(has_label, batch.label, -1)
+    batch = Batch(batch.image, batch.heatmap, batch.has_gaze, labels, has_label, batch.case_index)
+    found = training_losses(DualHeadOutput(output.class_logits, class_maps), batch, heatmap_losses=(name,))["heatmap"]
+    found.backward()
+    taught = class_maps.grad.flatten(2).any(dim=2)
+    assert torch.equal(taught, torch.nn.functional.one_hot(torch.arange(6) % 3).bool() & has_label[:, None])
+    own = class_maps.detach()[torch.arange(6), torch.arange(6) % 3][:, None]
+    torch.testing.assert_close(found, HEATMAP_LOSS_FUNCTIONS[name](own, batch.heatmap)[has_label].mean())
 
 
 @pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
@@ -149,8 +164,7 @@ def test_classification_losses_are_finite_at_the_edges(name):
 @pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
 def test_a_perfect_map_has_the_least_loss(name):
     _, batch = make(2, dtype=torch.float64)
-    # KL reads logits as the logarithm of a density, the others as those of probabilities.
-    perfect = batch.heatmap.log() if name == "kl" else batch.heatmap.logit()
+    perfect = batch.heatmap.logit()
     best = HEATMAP_LOSS_FUNCTIONS[name](perfect, batch.heatmap)
     assert (best < HEATMAP_LOSS_FUNCTIONS[name](perfect.flip(-1), batch.heatmap)).all()
     if name != "bce":

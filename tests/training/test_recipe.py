@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import pytest
 
 from egaze.errors import RecipeError
@@ -52,11 +54,12 @@ def test_overrides(tmp_path):
         ("stages.learning_rate=nan", "learning_rate must be above 0, got nan"),
         ('stages.heatmap_losses=["mse"]', "heatmap_losses must be among bce, dice, kl, cc, got 'mse'"),
         ('stages.heatmap_losses=["kl", "kl"]', r"stages\[0\]\.heatmap_losses must be without repetition"),
-        ("stages.heatmap_loss_weights=[1, 2]", r"heatmap_loss_weights must be empty, or 1 numbers above 0"),
-        ("stages.heatmap_loss_weights=[0]", r"heatmap_loss_weights must be empty, or 1 numbers above 0, got \[0"),
-        ("stages.heatmap_loss_weights=[inf]", r"heatmap_loss_weights must be empty, or 1 numbers above 0"),
+        ("stages.heatmap_loss_weights=[1, 2, 3]", r"heatmap_loss_weights must be empty, or 2 numbers above 0"),
+        ("stages.heatmap_loss_weights=[0]", r"heatmap_loss_weights must be empty, or 2 numbers above 0, got \[0"),
+        ("stages.heatmap_loss_weights=[inf]", r"heatmap_loss_weights must be empty, or 2 numbers above 0"),
         ("stages.heatmap_loss_weights=1", r"heatmap_loss_weights must be a list, got 1"),
         ("stages.classification_loss=focal", "classification_loss must be one of cross-entropy, bce-one-hot, got"),
+        ("choose_on=train", "recipe joint: choose_on must be one of validation, test, got 'train'"),
         ("heatmap_target=mask", "recipe joint: heatmap_target must be one of gaze, egd, got 'mask'"),
         ("heatmap_target=egd", r"augmentation\.rotation_deg must be 0 \(false\) with heatmap_target egd, got 10"),
         ("stages.alignment_weight=-1", "alignment_weight must be not negative, got -1"),
@@ -77,6 +80,7 @@ def test_overrides(tmp_path):
         ("augmentation.cutouts=1.5", "cutouts must be of type int, got 1.5"),
         ("augmentation.noise=-1", "augmentation.noise must be 0 to 1"),
         ("augmentation.mirror=1", "mirror must be of type bool, got 1"),
+        ("model.pooling=max", "model.pooling must be one of mean, heatmap, class-heatmaps, got 'max'"),
         ("model.heatmap_head=false", "heatmap_weight must be 0 for a model without a heatmap head"),
         ("stages=[]", "stages must be at least one"),
     ],
@@ -97,28 +101,7 @@ def test_errors_name_the_key(override, message):
 )
 def test_errors_of_the_baseline_s_schedule(override, message):
     with pytest.raises(RecipeError, match=message):
-        load_recipe("joint", [*BASELINE, override])
-
-
-# The training of the EGD-CXR baseline's published U-Net run.
-BASELINE = (
-    "heatmap_target=egd",
-    "augmentation={rotation_deg=0, zoom=0, shift_frac=0, shear_deg=0, gain=0, bias=0, gamma=0, noise=0}",
-    "batch_size=32",
-    "stages.epochs=35",
-    "stages.classification_weight=0.41731",
-    "stages.heatmap_weight=0.58269",
-    "stages.classification_loss=bce-one-hot",
-    "stages.optimizer=adam",
-    "stages.learning_rate=0.0090552",
-    "stages.weight_decay=0",
-    "stages.schedule=egd",
-    "stages.warmup_epochs=0",
-    "stages.half_cycle_epochs=2",
-    "stages.clip_norm=0",
-    "stages.clip_value=0.1",
-    "stages.patience=0",
-)
+        load_recipe("egd-baseline", [override])
 
 
 def test_alignment_needs_a_classifier():
@@ -126,19 +109,25 @@ def test_alignment_needs_a_classifier():
         load_recipe("joint", ["stages.alignment_weight=1", "stages.classification_weight=0"])
 
 
-def test_the_baseline_s_training_can_be_said(tmp_path):
-    recipe = load_recipe("joint", BASELINE)
-    stage = recipe.stages[0]
+def test_the_baseline_s_training():
+    recipe = load_recipe("egd-baseline")
+    (stage,) = recipe.stages
     assert (stage.optimizer, stage.schedule, stage.half_cycle_epochs, stage.clip_value) == ("adam", "egd", 2, 0.1)
-    assert recipe.heatmap_target == "egd" and recipe.batch_size == 32
+    assert (stage.epochs, stage.learning_rate, stage.patience) == (35, 0.0090552, 0)
+    assert recipe.heatmap_target == "egd" and (recipe.batch_size, recipe.input_size_px) == (32, 224)
     assert stage.classification_loss == "bce-one-hot" and stage.weight_decay == 0.0
+    assert (stage.classification_weight, stage.heatmap_losses) == (0.41731, ("bce",))
     assert stage.classification_weight + stage.heatmap_weight == pytest.approx(1.0)
-    (tmp_path / "resolved.toml").write_text(recipe.to_toml())
-    assert load_recipe(tmp_path / "resolved.toml") == recipe
+    assert not any(value for key, value in asdict(recipe.augmentation).items() if key != "cutout_frac")
+
+
+def test_probabilities_are_what_the_loss_fits():
+    assert load_recipe("joint").stages[0].class_probs == "softmax"
+    assert load_recipe("egd-baseline").stages[0].class_probs == "sigmoid"
 
 
 def test_files(tmp_path):
-    with pytest.raises(RecipeError, match="no recipe 'best'; there are encoder-only, joint"):
+    with pytest.raises(RecipeError, match="no recipe 'best'; there are class-generators, egd-baseline, encoder-only, "):
         load_recipe("best")
     with pytest.raises(RecipeError, match=r"none\.toml: cannot read"):
         load_recipe(tmp_path / "none.toml")

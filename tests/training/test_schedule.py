@@ -9,7 +9,7 @@ from egaze.training.recipe import Stage
 from egaze.training.schedule import learning_rate
 
 # The EGD-CXR baseline's two published runs.
-UNET = Stage(epochs=35, learning_rate=0.0090552, schedule="egd", warmup_epochs=0, half_cycle_epochs=2)
+UNET = load_recipe("egd-baseline").stages[0]
 ENCODER_ONLY = Stage(epochs=20, learning_rate=0.006486, schedule="egd", warmup_epochs=0, half_cycle_epochs=8)
 
 

@@ -1,3 +1,4 @@
+import copy
 import json
 import shutil
 from dataclasses import replace
@@ -7,12 +8,14 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from egaze.assessment import evaluate
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.study import open_study, split_study
 from egaze.study.layout import sha256_file
 from egaze.training import load_recipe, open_run, train
 from egaze.training.engine import clip_gradients
 from egaze.training.optimizer import make_optimizer
+from egaze.training.quicken import quicken
 from egaze.training.run import build_model
 
 
@@ -97,8 +100,19 @@ def test_stages_train_their_parts_and_go_on_from_the_best(study, tiny_recipe, tm
     assert [line["stage"] for line in both.log()] == ["maps", "classes"]
     before, after = weights(first), weights(both)
     changed = {key for key in before if not torch.equal(before[key], after[key])}
-    learned = {key for key in changed if "running" not in key and "num_batches" not in key}
-    assert learned == {"classifier.1.weight", "classifier.1.bias"}
+    # Batch norms' statistics of what is not trained stay too.
+    assert changed == {"classifier.1.weight", "classifier.1.bias"}
+
+
+@pytest.mark.parametrize("name", ["generator-first", "class-generators"])
+def test_a_shipped_recipe_trains(name, study, tmp_path):
+    small = ["input_size_px=64", "batch_size=8", "model.encoder=resnet10t", "model.decoder_channels=[16, 16, 8]"]
+    recipe = load_recipe(name, [*small, "stages.epochs=1"])
+    run = train(study, recipe, tmp_path / "run", device="cpu")
+    assert [line["stage"] for line in run.log()] == [stage.name for stage in recipe.stages]
+    assert all(np.isfinite(line["validation_loss"]) for line in run.log())
+    evaluated = evaluate(run)
+    assert evaluated.heatmaps.shape[1:] == (64, 64) and np.isfinite(evaluated.metrics["heatmap"]["cc"]["value"])
 
 
 def test_early_stopping(study, tiny_recipe, tmp_path):
@@ -163,6 +177,34 @@ def test_the_stage_s_optimiser(name, kind, tiny_recipe):
     assert matrices["params"] == [model[0].weight] and matrices["weight_decay"] == 0.5 and matrices["lr"] == 0.25
     assert [id(one) for one in others["params"]] == [id(one) for one in model[1].parameters()]
     assert others["weight_decay"] == 0.0
+
+
+def test_a_quickened_model_learns_the_same(tiny_recipe):
+    """Outputs and gradients of a model with both kinds of activations that save their input."""
+    torch.manual_seed(0)
+    images = torch.rand(2, 1, 64, 64, dtype=torch.float64)
+    for encoder in ("tf_efficientnet_b0", "mobilenetv3_small_050"):
+        plain = build_model(replace(tiny_recipe.model, encoder=encoder, dropout=0.0), 3).double()
+        quick = quicken(copy.deepcopy(plain), torch.device("cpu"))
+        assert quick.decoder.blocks[0].convolve[0].weight.is_contiguous(memory_format=torch.channels_last)
+        for model in (plain, quick):
+            sum(output.square().sum() for output in model(images)).backward()
+        for one, other in zip(plain.parameters(), quick.parameters(), strict=True):
+            torch.testing.assert_close(one.grad, other.grad, rtol=1e-6, atol=1e-9)
+
+
+def test_a_quickened_model_computes_large_depthwise_convolutions_in_full_precision(tiny_recipe):
+    model = quicken(build_model(tiny_recipe.model, 3), torch.device("cpu"))
+    seen = {}
+    for name, module in model.encoder.named_modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda module, inputs, output, name=name: seen.update({name: output}))
+    with torch.autocast("cpu", torch.bfloat16):
+        model(torch.rand(2, 1, 64, 64))
+    # Converted back from float32, so its gradient takes the way of float32's.
+    made_by = {name: output.grad_fn.name() for name, output in seen.items()}
+    assert made_by["blocks.3.0.conv_dw"].startswith("ToCopy") and seen["blocks.3.0.conv_dw"].dtype == torch.bfloat16
+    assert made_by["blocks.3.0.conv_pw"].startswith("Convolution")
 
 
 def change_split(study, tmp_path, sides):

@@ -1,0 +1,271 @@
+"""Does gaze help, and by how much: five recipes on synthetic films with synthetic gaze. Takes hours, and resumes.
+
+best_recipe              of the recipes that learn from gaze, the one with the best AUC on the VALIDATION films
+auc_control              macro AUC of encoder-only on the test films, mean over seeds, 250 training films
+auc_best                 of best_recipe
+auc_gain, _low, _high    their paired difference, with its 95 % interval over seeds and test patients
+map_cc, centre_cc        CC with gaze of best_recipe's maps, and of the centre-bias map of the training films
+peak_in_finding          how often best_recipe's map has its peak in the true finding, of the films with a finding
+gradcam_peak_in_finding  the same of Grad-CAM of encoder-only, for the true class
+
+Then a learning curve of encoder-only and best_recipe: what gaze is worth in films. All of it is synthetic: the films
+are phantoms and the gaze follows rules, so it says whether the method can work and not that it does on patients.
+
+    python benchmarks/gaze_helps.py --workers 2 [--folder build/gaze_helps]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gaze_trials import (
+    ABLATIONS,
+    ENCODER,
+    MEASURES,
+    PRECISION,
+    SIZE_PX,
+    Outcome,
+    Trial,
+    carry_out,
+    centre_agreement,
+    deal,
+    make_study,
+    one_thread,
+    peaks,
+)
+from harness import finish, rounded
+from numpy.typing import NDArray
+
+from egaze.evaluation import mean_ci
+from egaze.evaluation.over_seeds import aucs_over_seeds, mean_over_seeds
+from egaze.evaluation.paired import paired_aucs, paired_mean
+from egaze.study import Study
+
+CONTROL = "encoder-only"
+GAZE_RECIPES = ("egd-baseline", "joint", "generator-first", "class-generators")
+RECIPES = (CONTROL, *GAZE_RECIPES, *ABLATIONS)
+TWIN_SEED = 2207
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of everything.
+
+    Attributes:
+        twin_films: films to make.
+        films: for training, in the comparison of the recipes.
+        sides: films for validation and test.
+        curve: films for training, in the learning curve.
+        seeds: of the trainings.
+        epochs: of a whole training, by films.
+    """
+
+    twin_films: int
+    films: int
+    sides: dict[str, int]
+    curve: tuple[int, ...]
+    seeds: range
+    epochs: dict[int, int]
+
+    def trials(self, recipes: tuple[str, ...], counts: tuple[int, ...]) -> list[Trial]:
+        return [
+            Trial(recipe, films, seed, self.epochs[films])
+            for films in counts
+            for seed in self.seeds
+            for recipe in recipes
+        ]
+
+
+# Fewer films are seen more often: 4,000 to 10,000 views in a training.
+FULL = Plan(
+    1290, 250, {"validation": 125, "test": 640}, (60, 125, 250, 500), range(5), {60: 66, 125: 46, 250: 30, 500: 20}
+)
+QUICK = Plan(60, 20, {"validation": 12, "test": 18}, (10, 20), range(2), {10: 2, 20: 2})
+
+
+def outcomes(
+    wanted: list[Trial], study: Study, masks: NDArray[np.bool_], folder: Path, plan: Plan, workers: int
+) -> dict[Trial, Outcome]:
+    """All trials, some at once, each kept in the folder when it is done."""
+    found = {}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as pool:
+        jobs = {
+            pool.submit(carry_out, trial, deal(study, trial.films, **plan.sides), masks, folder): trial
+            for trial in wanted
+        }
+        for number, job in enumerate(as_completed(jobs), start=1):
+            found[jobs[job]] = job.result()
+            auc = job.result().validation_auc
+            print(f"{number}/{len(jobs)} {jobs[job].name}: validation AUC {auc:.3f}", file=sys.stderr, flush=True)
+    return found
+
+
+class Results:
+    """The outcomes of trials over the same test films.
+
+    Args:
+        study: dealt.
+        masks: the findings of all its films.
+        plan: of the trials.
+        found: their outcomes.
+    """
+
+    def __init__(self, study: Study, masks: NDArray[np.bool_], plan: Plan, found: dict[Trial, Outcome]) -> None:
+        test = study.split.indices("test")
+        self.labels, self.groups = study.labels[test], study.patients[test]
+        self.has_finding = masks[test].any(axis=(1, 2))
+        self.class_names = study.class_names
+        self._plan, self._found = plan, found
+
+    def stacked(self, recipe: str, films: int, name: str) -> NDArray[np.float64]:
+        """(S, ...) one field of the outcomes."""
+        outcomes = [self._found[trial] for trial in self._plan.trials((recipe,), (films,))]
+        return np.stack([np.asarray(getattr(outcome, name), dtype=np.float64) for outcome in outcomes])
+
+    def recipe(self, recipe: str, films: int) -> dict[str, Any]:
+        """Everything about one recipe at one number of films, with intervals over seeds and patients."""
+        probs = self.stacked(recipe, films, "class_probs")
+        aucs = aucs_over_seeds(self.labels, probs, self.groups)
+        content: dict[str, Any] = {
+            "validation_auc": float(self.stacked(recipe, films, "validation_auc").mean()),
+            "training_s": float(np.median(self.stacked(recipe, films, "seconds"))),
+            "auc": self._by_class(aucs.macro, aucs.classes),
+            "gradcam": self._maps(self.stacked(recipe, films, "gradcam")),
+            "gradcam_peak_in_finding": self._peaks(self.stacked(recipe, films, "gradcam_peak")),
+        }
+        if recipe != CONTROL:
+            gain = paired_aucs(self.labels, probs, self.stacked(CONTROL, films, "class_probs"), self.groups)
+            content["auc_gain"] = self._by_class(gain.macro, gain.classes)
+            content["map"] = self._maps(self.stacked(recipe, films, "maps"))
+            content["map_peak_in_finding"] = self._peaks(self.stacked(recipe, films, "map_peak"))
+        return content
+
+    def map_gains(self, recipe: str, films: int, centre: NDArray[np.float64], centre_peak: NDArray[np.float64]) -> Any:
+        """The recipe's maps less the centre-bias map, and less Grad-CAM of the control, in agreement and in peaks."""
+        maps = self.stacked(recipe, films, "maps")
+        peak = self.stacked(recipe, films, "map_peak")[:, self.has_finding]
+        rivals = {
+            "centre_bias": (centre[None], centre_peak[None, self.has_finding]),
+            "gradcam_of_control": (
+                self.stacked(CONTROL, films, "gradcam"),
+                self.stacked(CONTROL, films, "gradcam_peak")[:, self.has_finding],
+            ),
+        }
+        return {
+            f"over_{name}": {
+                **{
+                    measure: asdict(
+                        paired_mean(maps[..., k], np.broadcast_to(rival[..., k], maps.shape[:2]), self.groups)
+                    )
+                    for k, measure in enumerate(MEASURES)
+                },
+                "peak_in_finding": asdict(
+                    paired_mean(peak, np.broadcast_to(rival_peak, peak.shape), self.groups[self.has_finding])
+                ),
+            }
+            for name, (rival, rival_peak) in rivals.items()
+        }
+
+    def _by_class(self, macro: Any, classes: tuple[Any, ...]) -> dict[str, Any]:
+        named = {"macro": macro, **dict(zip(self.class_names, classes, strict=True))}
+        return {name: asdict(figure) for name, figure in named.items() if figure is not None}
+
+    def _maps(self, agreement: NDArray[np.float64]) -> dict[str, Any]:
+        return {measure: asdict(mean_over_seeds(agreement[..., k], self.groups)) for k, measure in enumerate(MEASURES)}
+
+    def _peaks(self, peak: NDArray[np.float64]) -> dict[str, Any]:
+        """Of the films with a finding: all, and by class."""
+        kinds = {"all": self.has_finding}
+        for number, name in enumerate(self.class_names):
+            if (chosen := self.has_finding & (self.labels == number)).any():
+                kinds[name] = chosen
+        return {name: asdict(mean_over_seeds(peak[:, chosen], self.groups[chosen])) for name, chosen in kinds.items()}
+
+
+def learning_curve(results: Results, recipes: tuple[str, str], counts: tuple[int, ...]) -> dict[str, Any]:
+    """The control's and the best recipe's AUCs over films, and how many films the control needs for as much."""
+    rows = {str(films): {recipe: results.recipe(recipe, films) for recipe in recipes} for films in counts}
+    control, best = ([rows[str(films)][recipe]["auc"]["macro"]["value"] for films in counts] for recipe in recipes)
+    rising = np.maximum.accumulate(control)
+    worth = {}
+    for films, auc in zip(counts, best, strict=True):
+        # Along the control's curve over the logarithm of films; beyond its end there is only a bound.
+        enough = float(np.exp(np.interp(auc, rising, np.log(counts)))) if auc <= rising[-1] else None
+        worth[str(films)] = {"control_needs_films": enough, "control_needs_more_than": None if enough else counts[-1]}
+    return {"rows": rows, "worth": worth}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="tiny, under 50 s on two processors; writes nothing")
+    parser.add_argument("--workers", type=int, default=2, help="trainings at once, a processor each")
+    parser.add_argument("--folder", type=Path, default=Path("build/gaze_helps"), help="what is done is kept here")
+    given = parser.parse_args()
+    plan = QUICK if given.quick else FULL
+    folder = given.folder / ("quick" if given.quick else "full")
+    folder.mkdir(parents=True, exist_ok=True)
+    study, masks = make_study(folder, TWIN_SEED, films=plan.twin_films, workers=given.workers)
+    dealt = deal(study, plan.films, **plan.sides)
+
+    found = outcomes(plan.trials(RECIPES, (plan.films,)), study, masks, folder, plan, given.workers)
+    best = max(
+        GAZE_RECIPES,
+        key=lambda recipe: np.mean([found[trial].validation_auc for trial in plan.trials((recipe,), (plan.films,))]),
+    )
+    found |= outcomes(plan.trials((CONTROL, best), plan.curve), study, masks, folder, plan, given.workers)
+
+    results = Results(dealt, masks, plan, found)
+    centre_map, centre = centre_agreement(dealt)
+    test_masks = masks[dealt.split.indices("test")]
+    centre_peak = peaks(np.broadcast_to(centre_map, test_masks.shape), test_masks)
+    recipes = {recipe: results.recipe(recipe, plan.films) for recipe in RECIPES}
+    for recipe in RECIPES[1:]:
+        recipes[recipe] |= results.map_gains(recipe, plan.films, centre, centre_peak)
+    details = {
+        "synthetic": True,
+        "settings": {
+            "encoder": ENCODER,
+            "weights": "none",
+            "size_px": SIZE_PX,
+            "precision": PRECISION,
+            "epochs_by_films": plan.epochs,
+            "training_films": plan.films,
+            **plan.sides,
+            "seeds": len(plan.seeds),
+            "twin_seed": TWIN_SEED,
+        },
+        "best_recipe_by_validation": best,
+        "recipes": recipes,
+        "centre_bias": {
+            **{name: asdict(mean_ci(centre[:, k], results.groups)) for k, name in enumerate(MEASURES)},
+            "peak_in_finding": float(np.nanmean(centre_peak)),
+        },
+        "finding_share_of_film": float(test_masks[results.has_finding].mean()),
+        "learning_curve": learning_curve(results, (CONTROL, best), plan.curve),
+    }
+    gain = recipes[best]["auc_gain"]["macro"]
+    headline = {
+        "best_recipe": best,
+        "auc_control": recipes[CONTROL]["auc"]["macro"]["value"],
+        "auc_best": recipes[best]["auc"]["macro"]["value"],
+        "auc_gain": gain["difference"],
+        "auc_gain_low": gain["low"],
+        "auc_gain_high": gain["high"],
+        "map_cc": recipes[best]["map"]["cc"]["value"],
+        "centre_cc": details["centre_bias"]["cc"]["value"],
+        "peak_in_finding": recipes[best]["map_peak_in_finding"]["all"]["value"],
+        "gradcam_peak_in_finding": recipes[CONTROL]["gradcam_peak_in_finding"]["all"]["value"],
+    }
+    headline = {name: value if isinstance(value, str) else rounded(value) for name, value in headline.items()}
+    finish("gaze_helps", headline, details, ["torch", "timm"], quick=given.quick)
+
+
+if __name__ == "__main__":
+    main()

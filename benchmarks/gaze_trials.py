@@ -1,0 +1,197 @@
+"""One training of the gaze experiment: a recipe, a number of films and a seed, and what came of it on the test films.
+
+The films are a synthetic twin at the default difficulty, which was fixed before any of these recipes was trained.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from egaze.assessment.evaluate import centre_bias, true_heatmap
+from egaze.atomic import write_file
+from egaze.evaluation import cc, kld, nss
+from egaze.evaluation.classification import macro_auc
+from egaze.evaluation.localisation import pointing_game
+from egaze.explain import grad_cam, to_film_size
+from egaze.imaging import resize
+from egaze.loading import DeviceLoader
+from egaze.sources import Table
+from egaze.sources.synthetic import synthesize
+from egaze.study import Study, open_study, prepare_study
+from egaze.study.split import Split
+from egaze.training import Recipe, Run, load_recipe, train
+from egaze.training.engine import predict
+
+SIZE_PX = 128
+ENCODER = "resnet10t"
+PRECISION = "bf16-mixed"
+MEASURES = ("cc", "kld", "nss")
+#: Recipes taken apart: what a name stands for, and what it changes.
+ABLATIONS = {"class-generators-no-gaze": ("class-generators", ("stages.heatmap_weight=0",))}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A recipe or ablation, how many films it learns from, the seed of its training, and the epochs of all stages."""
+
+    recipe: str
+    films: int
+    seed: int
+    epochs: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.recipe}-{self.films}-{self.seed}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a trained model says of the T test films; maps are NaN where the model has none.
+
+    Attributes:
+        validation_auc: macro AUC on the validation films.
+        class_probs: (T, C).
+        maps: (T, 3) CC, KL divergence and NSS of the predicted map and gaze.
+        map_peak, gradcam_peak: (T,) whether the peak of the map, or of Grad-CAM of the true class, lies in the true
+            finding; NaN for films without one.
+        gradcam: (T, 3) as `maps`, of Grad-CAM of the true class.
+        seconds: that the training took.
+    """
+
+    validation_auc: float
+    class_probs: NDArray[np.float32]
+    maps: NDArray[np.float64]
+    map_peak: NDArray[np.float64]
+    gradcam_peak: NDArray[np.float64]
+    gradcam: NDArray[np.float64]
+    seconds: float
+
+
+def make_study(folder: Path, seed: int, *, films: int, workers: int) -> tuple[Study, NDArray[np.bool_]]:
+    """The twin's films prepared, and the (N, SIZE_PX, SIZE_PX) masks of their true findings; made once."""
+    twin, study = folder / "twin", folder / "study"
+    if not twin.exists():
+        synthesize(twin, cases=films, seed=seed, layout="table", workers=workers)
+    if not study.exists():
+        source = Table(twin / "cases.csv", twin / "fixations.csv")
+        prepare_study([source], study, size_px=SIZE_PX, workers=workers)
+    opened = open_study(study)
+    return opened, np.stack([_mask(twin / "findings" / f"{case_id}.png") for case_id in opened.case_ids])
+
+
+def _mask(path: Path) -> NDArray[np.bool_]:
+    """A finding on the canvas: the pixels that it fills to a half or more."""
+    with Image.open(path) as picture:
+        return resize(np.asarray(picture.convert("L"), dtype=np.float32), (SIZE_PX, SIZE_PX)) >= 127.5
+
+
+def deal(study: Study, films: int, *, validation: int, test: int) -> Study:
+    """The study with `films` for training: by patient, and fewer films are a part of more."""
+    sides = np.full(len(study), -1, dtype=np.int64)
+    patients = iter(np.random.default_rng(0).permutation(np.unique(study.patients)))
+    for side, wanted in ((2, test), (1, validation), (0, films)):
+        while (sides == side).sum() < wanted:
+            sides[study.patients == next(patients)] = side
+    return replace(study, split=Split(0, (films, validation, test), sides))
+
+
+def resolved(trial: Trial) -> Recipe:
+    """The trial's recipe with a small encoder without weights, small films, and the trial's epochs."""
+    name, changes = ABLATIONS.get(trial.recipe, (trial.recipe, ()))
+    shares = (0.4, 0.1, 0.5) if name == "generator-first" else (1.0,)
+    epochs = [f"stages.{number}.epochs={max(1, round(share * trial.epochs))}" for number, share in enumerate(shares)]
+    common = (f"model.encoder={ENCODER}", "model.weights=none", f"input_size_px={SIZE_PX}", "stages.patience=0")
+    return load_recipe(name, [*common, *epochs, *changes])
+
+
+def carry_out(trial: Trial, study: Study, masks: NDArray[np.bool_], folder: Path) -> Outcome:
+    """Train and look at the test films, once. What is in `folder` from before is taken and not made again."""
+    kept = folder / f"{trial.name}.npz"
+    if kept.exists():
+        with np.load(kept, allow_pickle=False) as arrays:
+            return Outcome(**{name: arrays[name] if arrays[name].ndim else float(arrays[name]) for name in arrays})
+    torch.set_num_threads(1)
+    place = folder / f"{trial.name}.run"
+    shutil.rmtree(place, ignore_errors=True)
+    run = train(
+        study,
+        resolved(trial),
+        place,
+        seed=trial.seed,
+        device="cpu",
+        precision=PRECISION,
+        threads=1,
+    )
+    outcome = _outcome(run, study, masks)
+    write_file(kept, lambda partial: _save(partial, outcome))
+    shutil.rmtree(place)
+    return outcome
+
+
+def _save(path: Path, outcome: Outcome) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **{name: np.asarray(value) for name, value in asdict(outcome).items()})
+
+
+def _outcome(run: Run, study: Study, masks: NDArray[np.bool_]) -> Outcome:
+    model, stage = run.load_model(), run.recipe.stages[-1]
+    options = {"size_px": SIZE_PX, "target": run.recipe.heatmap, "batch_size": 32}
+    validation = predict(
+        model, DeviceLoader(study, study.split.indices("validation"), **options), stage, keep_heatmaps=False
+    )
+    test = study.split.indices("test")
+    loader = DeviceLoader(study, test, **options)
+    predicted = predict(model, loader, stage, keep_heatmaps=model.heatmap_head)
+    cams = np.concatenate(
+        [to_film_size(grad_cam(model, batch.image, batch.label), (SIZE_PX, SIZE_PX)).numpy() for batch in loader]
+    )
+    none = np.full((len(test), len(MEASURES)), np.nan)
+    maps = none if predicted.heatmap is None else predicted.heatmap.astype(np.float64)
+    labels = study.labels[validation.case_index]
+    return Outcome(
+        validation_auc=macro_auc(labels, validation.class_probs),
+        class_probs=predicted.class_probs,
+        maps=none if predicted.heatmap is None else agreement(study, maps, test),
+        map_peak=np.full(len(test), np.nan) if predicted.heatmap is None else peaks(maps, masks[test]),
+        gradcam_peak=peaks(cams, masks[test]),
+        gradcam=agreement(study, cams, test),
+        seconds=sum(line["seconds"] for line in run.log()),
+    )
+
+
+def agreement(study: Study, maps: NDArray[np.floating], cases: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(T, 3) CC, KL divergence and NSS of (T, H, W) maps and the gaze of the cases."""
+    target = load_recipe("joint").heatmap
+    rows = []
+    for case_index, values in zip(cases, maps, strict=True):
+        truth = true_heatmap(study, target, int(case_index), SIZE_PX)
+        fixations = study.fixations(int(case_index), SIZE_PX)
+        rows.append((cc(values, truth), kld(values, truth), nss(values, fixations.x_px, fixations.y_px)))
+    return np.array(rows)
+
+
+def centre_agreement(study: Study) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The centre-bias map of the training films, (SIZE_PX, SIZE_PX), and its agreement with gaze, (T, 3)."""
+    centre = centre_bias(study, load_recipe("joint").heatmap, SIZE_PX)
+    test = study.split.indices("test")
+    return centre, agreement(study, np.broadcast_to(centre, (len(test), *centre.shape)), test)
+
+
+def peaks(maps: NDArray[np.floating], masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(T,) whether each map's peak lies in the film's finding; NaN for films without one."""
+    return np.array(
+        [pointing_game(values, mask) if mask.any() else np.nan for values, mask in zip(maps, masks, strict=True)]
+    )
+
+
+def one_thread() -> None:
+    """Processes and not threads: each training has a processor of its own."""
+    os.environ["OMP_NUM_THREADS"] = "1"

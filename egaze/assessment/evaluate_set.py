@@ -1,0 +1,135 @@
+"""Evaluate every run of a set, and the set as a whole.
+
+SET/evaluation/SPLIT holds metrics.json and predictions.parquet as a run's, with a row a seed and case. A figure of the
+set is a mean over the seeds; each seed's is of all cases together, in a cross-validated set each answered by the run
+that tests it. Intervals are over seeds and patients; with one seed they are over patients alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egaze.assessment.assessment import METRICS, PREDICTIONS, Assessment
+from egaze.assessment.evaluate import evaluate
+from egaze.assessment.figures import RESAMPLES, figure
+from egaze.assessment.pooled import AGREEMENT, Pooled, pool
+from egaze.atomic import write_file, write_text
+from egaze.errors import RunError
+from egaze.evaluation import macro_auc
+from egaze.evaluation.over_seeds import aucs_over_seeds, mean_over_seeds
+from egaze.training import RunSet
+
+
+def evaluate_set(
+    run_set: RunSet,
+    *,
+    split: str = "test",
+    out: Path | None = None,
+    batch_size: int = 32,
+    threads: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Assessment:
+    """Measure every run of a finished set on one side of its split, then all together.
+
+    Args:
+        run_set: the set.
+        split: "train", "validation" or "test"; with folds every case is tested, and validates, once.
+        out: where the set's results go; SET/evaluation/SPLIT when None. Each run's go where `evaluate` puts them.
+        batch_size, threads: of the prediction; the results do not depend on them.
+        progress: called with (which run, batches done, batches in all).
+
+    Raises:
+        RunError: a run is not finished, or `split` is "train" and the set has folds.
+        StudyError: as `evaluate`.
+    """
+    runs = run_set.runs()
+    if run_set.folds is not None and split == "train":
+        raise RunError(f"{run_set.path}: folds train on each other's cases; evaluate a single run on them")
+    for number, run in enumerate(runs):
+        which = f"run {number + 1} of {len(runs)} ({run.path.name}): predicting"
+        told = progress and (lambda done, total, which=which: progress(which, done, total))
+        evaluate(run, split=split, batch_size=batch_size, threads=threads, progress=told)
+    pooled = pool(run_set, split)
+    over = "patients" if len(run_set.seeds) == 1 else "seeds and patients"
+    metrics = {
+        "format_version": 1,
+        "split": split,
+        "chosen_on": pooled.recipe.choose_on,
+        "optimistic": split == pooled.recipe.choose_on,
+        "synthetic": pooled.study.is_synthetic,
+        "cases": len(pooled.case_index),
+        "patients": len(np.unique(pooled.patients)),
+        "folds": run_set.folds,
+        "seeds": list(run_set.seeds),
+        "intervals": f"95 %, bootstrap over {over}, {RESAMPLES} resamples",
+        "classification": _classification(pooled),
+        "heatmap": _heatmap(pooled),
+        "runs": _runs(pooled, run_set),
+    }
+    out = Path(out or run_set.path / "evaluation" / split)
+    write_file(out / PREDICTIONS, pooled.table.write_parquet)
+    write_text(out / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    return Assessment(out, metrics, pooled.table, None)
+
+
+def _classification(pooled: Pooled) -> dict[str, Any] | None:
+    known = pooled.labels >= 0
+    labels, probs, groups = pooled.labels[known], pooled.class_probs[:, known], pooled.patients[known]
+    if len(np.unique(labels)) < 2:
+        return None
+    aucs = aucs_over_seeds(labels, probs, groups, resamples=RESAMPLES)
+    right = (probs.argmax(axis=2) == labels).astype(np.float64)
+    return {
+        "cases": len(labels),
+        "macro_auc": figure(aucs.macro),
+        "accuracy": figure(mean_over_seeds(right, groups, resamples=RESAMPLES)),
+        "classes": {
+            name: {"cases": int((labels == number).sum()), "auc": None if auc is None else figure(auc)}
+            for number, (name, auc) in enumerate(zip(pooled.class_names, aucs.classes, strict=True))
+        },
+    }
+
+
+def _heatmap(pooled: Pooled) -> dict[str, Any] | None:
+    if pooled.heatmap is None:
+        return None
+    with_gaze = pooled.has_agreement
+    values = {name: column[:, with_gaze] for name, column in pooled.agreement.items()}
+    groups = pooled.patients[with_gaze]
+
+    def mean(of_cases: NDArray[np.float64]) -> dict[str, float | None]:
+        return figure(mean_over_seeds(of_cases, groups, resamples=RESAMPLES))
+
+    return {
+        "cases": int(with_gaze.sum()),
+        **pooled.heatmap,
+        **{name: mean(values[name]) for name in AGREEMENT},
+        "centre_bias": {name: mean(values[f"centre_{name}"]) for name in AGREEMENT},
+        "over_centre_bias": {name: mean(values[name] - values[f"centre_{name}"]) for name in AGREEMENT},
+    }
+
+
+def _runs(pooled: Pooled, run_set: RunSet) -> list[dict[str, Any]]:
+    """Each run's own figures, without intervals: how much folds and seeds differ."""
+    found = []
+    for member in run_set.members:
+        rows = pooled.table.filter(seed=member.seed, **({} if member.fold is None else {"fold": member.fold}))
+        labels = pooled.study.labels[rows["case_index"].to_numpy()]
+        probs = rows.select(f"prob_{name}" for name in pooled.class_names).to_numpy()
+        found.append(
+            {
+                "run": member.name,
+                "fold": member.fold,
+                "seed": member.seed,
+                "cases": len(rows),
+                "macro_auc": macro_auc(labels[labels >= 0], probs[labels >= 0]),
+                "cc": rows["cc"].mean() if pooled.agreement else None,
+            }
+        )
+    return found

@@ -1,0 +1,54 @@
+"""What `egaze evaluate` prints of a set of runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_AGREEMENT = (("cc", "CC (more is better)"), ("kld", "KL, nats (less)"), ("nss", "NSS (more)"))
+
+
+def set_lines(metrics: dict[str, Any]) -> list[str]:
+    """A table of the set's figures, and a line of each run's."""
+    folds = f"{metrics['folds']} folds, " if metrics["folds"] else ""
+    lines = [
+        f"{metrics['split']}: {metrics['cases']} cases of {metrics['patients']} patients; "
+        f"{folds}seeds {', '.join(map(str, metrics['seeds']))}; intervals: {metrics['intervals']}"
+    ]
+    if metrics["optimistic"]:
+        lines.append(f"chosen on {metrics['split']}: epochs were chosen on these films, so the figures are optimistic")
+    if metrics["synthetic"]:
+        lines.append("synthetic data: these figures say nothing about patients")
+    if (classification := metrics["classification"]) is None:
+        lines.append("classification: fewer than two classes have a case here")
+    else:
+        lines.append(f"AUC{'':<19}{'mean over seeds':>25}")
+        lines.append(f"  {'macro':<20}{_text(classification['macro_auc']):>25}")
+        lines += [f"  {name:<20}{_text(item['auc']):>25}" for name, item in classification["classes"].items()]
+        lines.append(f"accuracy{'':<14}{_text(classification['accuracy']):>25}")
+    if (heatmap := metrics["heatmap"]) is not None:
+        lines.append(
+            f"heatmap against gaze: {heatmap['cases']} cases, {heatmap['size_px']} px, "
+            f"sigma {heatmap['target']['sigma_frac']} of the side, weight {heatmap['target']['weight']}"
+        )
+        lines.append(f"  {'':<20}{'predicted':>25}{'centre bias':>25}{'difference':>26}")
+        for key, name in _AGREEMENT:
+            cells = f"{_text(heatmap[key]):>25}{_text(heatmap['centre_bias'][key]):>25}"
+            lines.append(f"  {name:<20}{cells}{_text(heatmap['over_centre_bias'][key]):>26}")
+    lines.append(f"{'runs':<22}{'cases':>8}{'macro AUC':>12}{'CC':>8}")
+    lines += [
+        f"  {run['run']:<20}{run['cases']:>8}{_number(run['macro_auc']):>12}{_number(run['cc']):>8}"
+        for run in metrics["runs"]
+    ]
+    return lines
+
+
+def _text(figure: dict[str, float | None] | None) -> str:
+    if figure is None or figure["value"] is None:
+        return "-"
+    if figure["low"] is None:
+        return f"{figure['value']:.3f}"
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

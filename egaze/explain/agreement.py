@@ -1,0 +1,46 @@
+"""How far the maps of one film agree with its reader's gaze, with its finding and with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egaze.evaluation import cc, energy_inside, iou_at_area_match, nss, pointing_game, sim
+from egaze.gaze import Fixations
+
+Map = NDArray[np.floating]
+Numbers = dict[str, float]
+
+
+def with_gaze(maps: Mapping[str, Map], gaze: Map, fixations: Fixations) -> Numbers:
+    """CC, similarity and NSS of each map, named MAP_gaze_cc and so on.
+
+    Args:
+        maps: (H, W) each, not negative, by name.
+        gaze: (H, W) the reader's heatmap.
+        fixations: in pixels of the maps, one of them at least on them.
+    """
+    numbers: Numbers = {}
+    for name, values in maps.items():
+        numbers[f"{name}_gaze_cc"] = cc(values, gaze)
+        numbers[f"{name}_gaze_sim"] = sim(values, gaze)
+        numbers[f"{name}_gaze_nss"] = nss(values, fixations.x_px, fixations.y_px)
+    return numbers
+
+
+def with_finding(maps: Mapping[str, Map], finding: NDArray[np.bool_], tolerance_px: float) -> Numbers:
+    """Pointing game, IoU at area match and energy inside of each map, and what chance scores at the first and third.
+
+    Args:
+        maps: (H, W) each, not negative, by name.
+        finding: (H, W), somewhere true.
+        tolerance_px: of the pointing game.
+    """
+    numbers = {"finding_area_frac": float(finding.mean())}
+    for name, values in maps.items():
+        numbers[f"{name}_pointing"] = pointing_game(values, finding, tolerance_px=tolerance_px)
+        numbers[f"{name}_iou"] = iou_at_area_match(values, finding)
+        numbers[f"{name}_energy_inside"] = energy_inside(values, finding)
+    return numbers

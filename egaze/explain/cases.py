@@ -1,0 +1,197 @@
+"""Cases of a study explained one after the other: maps, what they are compared with, and the numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from egaze.errors import EgazeError, StudyError
+from egaze.explain.agreement import Numbers, with_finding, with_gaze
+from egaze.explain.class_activation import METHODS, grad_cam, to_film_size
+from egaze.explain.faithfulness import Faithfulness, class_probabilities, faithfulness, random_order
+from egaze.loading import Batch, DeviceLoader, HeatmapTarget
+from egaze.models import DualHeadUNet
+from egaze.pictures.reading import HeatmapOptions, Reading, read_case
+from egaze.study import Study
+from egaze.study.findings import finding_mask
+
+#: Not classes: the one that the model thinks likeliest, and the case's own (the likeliest where it has none).
+PREDICTED, LABEL = "predicted", "label"
+
+_BATCH_SIZE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainOptions:
+    """What is explained and how.
+
+    Attributes:
+        class_name: the class whose evidence is shown, "predicted" or "label".
+        method: of the class's map, one of METHODS.
+        stride: of the encoder's feature map.
+        findings: a folder of finding masks in place of the study's regions; see `finding_mask`.
+        tolerance_px: of the pointing game, in pixels of the model's input.
+        steps: of deletion and insertion; 0 leaves them out, which are most of the work.
+
+    Raises:
+        EgazeError: an unknown method, or a number out of range.
+    """
+
+    class_name: str = PREDICTED
+    method: str = METHODS[0]
+    stride: int = 32
+    findings: Path | None = None
+    tolerance_px: float = 0.0
+    steps: int = 32
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise EgazeError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
+        if not 0 <= self.tolerance_px <= 4096:
+            raise EgazeError(f"tolerance must be 0 to 4096 px, got {self.tolerance_px}")
+        if not 0 <= self.steps <= 4096:
+            raise EgazeError(f"steps must be 0 to 4096, got {self.steps}")
+        if self.findings is not None and not self.findings.is_dir():
+            raise EgazeError(f"{self.findings}: no such folder of finding masks")
+
+    def class_index(self, class_names: tuple[str, ...]) -> int | None:
+        """The class's place, None where it differs by case. Raises StudyError when there is no such class."""
+        if self.class_name in class_names:
+            return class_names.index(self.class_name)
+        if self.class_name not in (PREDICTED, LABEL):
+            raise StudyError(f"there is no class {self.class_name!r}; the classes are {', '.join(class_names)}")
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """One case explained. Maps are (size, size) on the canvas that the model sees.
+
+    Attributes:
+        case_index: its place in the study.
+        reading: the film and the reader's gaze on that canvas.
+        class_probs: (C,) float32.
+        class_index: the class whose evidence is shown.
+        maps: "grad_cam" in logits, at least 0, and "predicted" in [0, 1] where the model has a heatmap head.
+        gaze: the reader's heatmap in seconds, or fixations, per pixel; None without a fixation on the film.
+        finding: bool, or None.
+        curves: deletion and insertion of each map and of "random" order; empty where they were left out.
+        numbers: all figures of the case by name.
+    """
+
+    case_index: int
+    reading: Reading
+    class_probs: NDArray[np.float32]
+    class_index: int
+    maps: dict[str, NDArray[np.float32]]
+    gaze: NDArray[np.float32] | None
+    finding: NDArray[np.bool_] | None
+    curves: dict[str, Faithfulness]
+    numbers: Numbers
+
+
+def explain_cases(
+    model: DualHeadUNet,
+    study: Study,
+    cases: NDArray[np.int64],
+    *,
+    target: HeatmapTarget,
+    size_px: int,
+    options: ExplainOptions,
+    class_probs: str = "softmax",
+) -> Iterator[Explanation]:
+    """Explain cases in their order, a few at a time in memory.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+        study: the study.
+        cases: (K,) places in it, one at least.
+        target: how the reader's heatmap is made.
+        size_px: side of the films that the model was trained on.
+        options: what is explained.
+        class_probs: "softmax" or "sigmoid", as the model was taught.
+
+    Raises:
+        EgazeError: a stride that the encoder has not, or more steps than pixels.
+        StudyError: no such class; a finding mask that does not fit its film.
+        FilmError: a finding mask that cannot be read.
+    """
+    always = options.class_index(study.class_names)
+    shown = HeatmapOptions(size_px, target.sigma_frac * size_px, weight=target.weight)
+    loader = DeviceLoader(
+        study, cases, batch_size=_BATCH_SIZE, size_px=size_px, target=target, threads=os.cpu_count() or 1
+    )
+    for batch in loader:
+        with torch.inference_mode():
+            answer = model.answer(model(batch.image), class_probs)
+            probs = answer.class_probs
+        class_index = _chosen(options.class_name, always, probs, batch)
+        evidence = grad_cam(model, batch.image, class_index, stride=options.stride, method=options.method)
+        maps = {"grad_cam": to_film_size(evidence, (size_px, size_px))}
+        if model.heatmap_head:
+            maps["predicted"] = answer.heatmap[:, 0]
+        for place, case_index in enumerate(batch.case_index.tolist()):
+            film = slice(place, place + 1)
+            curves = {}
+            if options.steps:
+                orders = {**maps, "random": random_order(batch.image)}
+                curves = {
+                    name: faithfulness(
+                        class_probabilities(model, class_probs),
+                        batch.image[film],
+                        values[film],
+                        class_index[film],
+                        steps=options.steps,
+                        deleted_to=model.mean,
+                    )
+                    for name, values in orders.items()
+                }
+            reading = read_case(study, case_index, shown)
+            finding = finding_mask(study, case_index, size_px, reading.label, folder=options.findings)
+            own = {name: values[place].numpy() for name, values in maps.items()}
+            gaze = reading.heatmap() if reading.on_film.any() else None
+            yield Explanation(
+                case_index=case_index,
+                reading=reading,
+                class_probs=probs[place].numpy(),
+                class_index=int(class_index[place]),
+                maps=own,
+                gaze=gaze,
+                finding=finding,
+                curves=curves,
+                numbers=_numbers(own, gaze, reading, finding, curves, options.tolerance_px),
+            )
+
+
+def _chosen(name: str, always: int | None, probs: Tensor, batch: Batch) -> Tensor:
+    likeliest = probs.argmax(dim=1)
+    if always is not None:
+        return torch.full_like(likeliest, always)
+    return torch.where(batch.has_label, batch.label, likeliest) if name == LABEL else likeliest
+
+
+def _numbers(
+    maps: dict[str, NDArray[np.float32]],
+    gaze: NDArray[np.float32] | None,
+    reading: Reading,
+    finding: NDArray[np.bool_] | None,
+    curves: dict[str, Faithfulness],
+    tolerance_px: float,
+) -> Numbers:
+    numbers: Numbers = {}
+    if gaze is not None:
+        numbers |= with_gaze(maps, gaze, reading.fixations)
+    if finding is not None:
+        # Gaze stands beside the maps: what a radiologist's own eyes score.
+        numbers |= with_finding(maps if gaze is None else {**maps, "gaze": gaze}, finding, tolerance_px)
+    for name, curve in curves.items():
+        numbers[f"{name}_deletion_area"] = float(curve.deletion_area)
+        numbers[f"{name}_insertion_area"] = float(curve.insertion_area)
+    return numbers

@@ -1,0 +1,212 @@
+"""`write_explanations`: pictures and numbers of a model's explanations, a folder a case."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from egaze.atomic import new_directory, require_free
+from egaze.evaluation import mean_ci
+from egaze.evaluation.notes import noting
+from egaze.explain.cases import ExplainOptions, Explanation, explain_cases
+from egaze.explain.drawing import draw_layer, draw_panels, layers_of
+from egaze.explain.faithfulness import BLUR_SIGMA_FRAC
+from egaze.loading import HeatmapTarget
+from egaze.models import DualHeadUNet
+from egaze.pictures.names import safe_names
+from egaze.study import Study
+from egaze.study.split import SIDES
+
+INDEX, FACTS, PANELS = "index.csv", "explain.json", "explanation.png"
+FORMAT_VERSION = 1
+RESAMPLES = 10_000
+
+_DPI = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was written.
+
+    Attributes:
+        out: the folder.
+        cases: explained.
+        without_gaze: of them, without a fixation on the film.
+        without_finding: of them, without a known finding.
+        figures: of each number its mean over the cases that have it: {"cases", "value", "low", "high"}.
+        notes: what the reader of the figures must be told.
+    """
+
+    out: Path
+    cases: int
+    without_gaze: int
+    without_finding: int
+    figures: dict[str, dict[str, Any]]
+    notes: tuple[str, ...]
+
+
+def write_explanations(
+    model: DualHeadUNet,
+    study: Study,
+    out: Path,
+    cases: NDArray[np.int64],
+    *,
+    target: HeatmapTarget,
+    size_px: int,
+    options: ExplainOptions | None = None,
+    class_probs: str = "softmax",
+    about: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Summary:
+    """Write a folder a case with explanation.png (all side by side), gaze.png, predicted.png and grad_cam.png, then
+    index.csv with every case's numbers and explain.json with their means and how all of it was made.
+
+    The folder exists whole or not at all. A case lacks the pictures and numbers of what it has not.
+
+    Args:
+        model, study, cases, target, size_px, options, class_probs: as `explain_cases`.
+        out: a new folder.
+        about: what explain.json shall say of the model.
+        progress: called with (cases done, cases in all).
+
+    Raises:
+        EgazeError: as `explain_cases`; or `out` is there and not empty, or cannot be written.
+    """
+    options = options or ExplainOptions()
+    out = Path(out)
+    require_free(out)
+    options.class_index(study.class_names)
+    names = safe_names([study.case_ids[index] for index in cases], taken=(INDEX, FACTS))
+    rows: list[dict[str, Any]] = []
+    curves: dict[str, list[NDArray[np.float32]]] = {}
+    with new_directory(out) as folder:
+        explanations = explain_cases(
+            model, study, cases, target=target, size_px=size_px, options=options, class_probs=class_probs
+        )
+        for name, explained in zip(names, explanations, strict=True):
+            files = _write_case(explained, folder / name, options, study.class_names)
+            rows.append(_row(study, explained, name, files))
+            for kind, curve in explained.curves.items():
+                for way in ("deletion", "insertion"):
+                    curves.setdefault(f"{kind}_{way}", []).append(getattr(curve, way)[0].numpy())
+            if progress is not None:
+                progress(len(rows), len(cases))
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        table = pl.DataFrame({name: [row.get(name) for row in rows] for name in columns})
+        table.write_csv(folder / INDEX, float_precision=6)
+        notes: list[str] = []
+        with noting(notes, "means"):
+            figures = _figures(table, study.patients[cases])
+        summary = Summary(
+            out,
+            len(rows),
+            sum(row["gaze"] is None for row in rows),
+            sum("finding_area_frac" not in row for row in rows),
+            figures,
+            tuple(notes),
+        )
+        facts = {
+            **_facts(study, target, size_px, model, options, about or {}),
+            "cases": summary.cases,
+            "without_gaze": summary.without_gaze,
+            "without_finding": summary.without_finding,
+            "figures": figures,
+            "warnings": notes,
+            "curves": _mean_curves(curves, options.steps),
+        }
+        (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return summary
+
+
+def _write_case(
+    explained: Explanation, folder: Path, options: ExplainOptions, class_names: tuple[str, ...]
+) -> dict[str, str]:
+    folder.mkdir(parents=True)
+    layers = layers_of(explained, options, class_names)
+    files = {"explanation": _save(draw_panels(explained, layers, class_names), folder / PANELS)}
+    for layer in layers:
+        files[layer.name] = _save(draw_layer(explained, layer, class_names), folder / f"{layer.name}.png")
+    return files
+
+
+def _save(figure: Figure, path: Path) -> str:
+    # Neither date nor versions: the same run gives the same bytes.
+    figure.savefig(path, dpi=_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
+    return path.name
+
+
+def _row(study: Study, explained: Explanation, name: str, files: Mapping[str, str]) -> dict[str, Any]:
+    facts = study.cases.row(explained.case_index, named=True)
+    probs = dict(zip(study.class_names, explained.class_probs.tolist(), strict=True))
+    return {
+        "case_id": facts["case_id"],
+        "label": facts["label"],
+        "reader_id": facts["reader_id"],
+        "split": SIDES[study.split.sides[explained.case_index]],
+        "predicted_class": study.class_names[int(explained.class_probs.argmax())],
+        "explained_class": study.class_names[explained.class_index],
+        **{f"prob_{name}": prob for name, prob in probs.items()},
+        **explained.numbers,
+        **{kind: f"{name}/{files[kind]}" if kind in files else None for kind in _PICTURES},
+    }
+
+
+_PICTURES = ("explanation", "gaze", "predicted", "grad_cam")
+
+
+def _figures(table: pl.DataFrame, patients: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
+    """The mean of every number over the cases that have it, with an interval over patients."""
+    figures = {}
+    for name in table.columns:
+        if not name.startswith("prob_") and table[name].dtype == pl.Float64:
+            has = table[name].is_not_null().to_numpy()
+            values = table[name].drop_nulls().to_numpy()
+            interval = asdict(mean_ci(values, patients[has], resamples=RESAMPLES))
+            finite = {key: value if math.isfinite(value) else None for key, value in interval.items()}
+            figures[name] = {"cases": int(has.sum()), **finite}
+    return figures
+
+
+def _mean_curves(curves: Mapping[str, Sequence[NDArray[np.float32]]], steps: int) -> dict[str, list[float]] | None:
+    if not curves:
+        return None
+    means = {name: np.mean(parts, axis=0).round(6).tolist() for name, parts in curves.items()}
+    return {"share": np.linspace(0, 1, steps + 1).round(6).tolist(), **means}
+
+
+def _facts(
+    study: Study,
+    target: HeatmapTarget,
+    size_px: int,
+    model: DualHeadUNet,
+    options: ExplainOptions,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "egaze_version": version("egaze"),
+        **about,
+        "study_sha256": study.digest(),
+        "synthetic": study.is_synthetic,
+        "size_px": size_px,
+        "class": options.class_name,
+        "method": options.method,
+        "stride": options.stride,
+        "gaze_target": asdict(target),
+        "finding_from": "regions" if options.findings is None else "masks",
+        "tolerance_px": options.tolerance_px,
+        "steps": options.steps,
+        "deleted_to": model.mean,
+        "blur_sigma_px": BLUR_SIGMA_FRAC * size_px,
+        "intervals": f"95 %, bootstrap over patients, {RESAMPLES} resamples",
+    }

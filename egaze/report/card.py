@@ -1,0 +1,87 @@
+"""The model card and the study's hygiene, as rows of words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from egaze.study import Study
+from egaze.study.split import SIDES
+from egaze.training.run import Run
+
+_LIMITS = (
+    "Not a medical device: no part of it has been cleared, and none may guide the care of anybody.",
+    "It knows only the classes named here. A film with anything else is still given one of them.",
+    "It was trained and measured on one study. Other hospitals, machines, views and patients were not tried unless "
+    "the sources above say so.",
+    "A gaze heatmap shows where readers looked, and a Grad-CAM where the score is sensitive; neither proves a finding.",
+    "Intervals cover the sampling of patients, not the choice of split, seed or recipe.",
+)
+_SYNTHETIC = "Films and gaze were made by a program. The figures say whether the method works, nothing about patients."
+
+
+def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
+    """(name, words) of what was trained on what."""
+    facts, counts, model = run.facts, study.manifest["counts"], run.recipe.model
+    heads = "classification and heatmap" if model.heatmap_head else "classification alone"
+    weights = facts.get("encoder_weights_sha256") or "none recorded"
+    return [
+        ("Purpose", f"Research on chest radiographs and readers' gaze. Classes: {', '.join(run.class_names)}."),
+        ("Model", f"U-Net on {model.encoder}, heads: {heads}; input {run.recipe.input_size_px} px, grey, in [0, 1]."),
+        ("Recipe", f"{run.recipe.name}: {run.recipe.description}."),
+        ("Encoder's first weights", f"{model.weights}; SHA-256 {weights}."),
+        (
+            "Data",
+            f"{counts['cases']:,} films of {counts['patients']:,} patients, {counts['with_label']:,} with a label, "
+            f"{counts['with_gaze']:,} with gaze; sources: {', '.join(_said(source) for source in _sources(study))}.",
+        ),
+        (
+            "Films",
+            f"presentation {study.manifest['presentation']}, fit {study.manifest['fit']}, stored at "
+            f"{study.manifest['image_size_px']} px.",
+        ),
+        ("Seed, precision", f"{facts['seed']}, {facts['precision']}."),
+        ("Study digest", f"SHA-256 {facts['study_sha256']}"),
+        ("Training split digest", f"SHA-256 {facts['training_split_sha256']}"),
+        ("Versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items()) + "."),
+    ]
+
+
+def limits(study: Study) -> list[str]:
+    """What the figures cannot say."""
+    return [_SYNTHETIC, *_LIMITS] if study.is_synthetic else list(_LIMITS)
+
+
+def hygiene(study: Study) -> list[dict[str, Any]]:
+    """Each source with its counts above 0, as (words, rows)."""
+    return [
+        source | {"counts": [(reason.replace("_", " "), count) for reason, count in source["hygiene"].items() if count]}
+        for source in _sources(study)
+    ]
+
+
+def split_rows(study: Study) -> list[dict[str, Any]]:
+    """A row a side: films, patients, films with gaze, and films of each class."""
+    rows = []
+    for side in SIDES:
+        indices = np.flatnonzero(study.split.sides == SIDES.index(side))
+        labels = study.labels[indices]
+        rows.append(
+            {
+                "name": side,
+                "films": len(indices),
+                "patients": len(np.unique(study.patients[indices])),
+                "with_gaze": int(study.has_gaze[indices].sum()),
+                "classes": [int((labels == number).sum()) for number in range(len(study.class_names))],
+            }
+        )
+    return rows
+
+
+def _sources(study: Study) -> list[dict[str, Any]]:
+    return study.manifest["sources"]
+
+
+def _said(source: dict[str, Any]) -> str:
+    return f"{source['layout']} ({source['cases']:,} cases{', synthetic' if source['synthetic'] else ''})"

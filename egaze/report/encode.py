@@ -1,0 +1,52 @@
+"""Films and heatmaps as small pictures, in the characters that a page can carry."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from egaze.imaging import resize
+
+#: A film's longest side.
+FILM_PX = 512
+#: A heatmap's longest side: its Gaussians are wider than a pixel of this.
+HEATMAP_PX = 80
+#: No film takes more, whatever is on it, so that 200 films with their heatmaps and gaze stay below 40 MB.
+FILM_BYTES = 80_000
+
+_QUALITIES = (92, 85, 75, 60, 40)
+
+
+def film_jpeg(film: NDArray[np.uint16]) -> str:
+    """A (h, w) film, 65535 white, as a grey JPEG in base64: the best quality within `FILM_BYTES`."""
+    shape = _within(film.shape, FILM_PX)
+    grey = Image.fromarray(resize(np.ascontiguousarray(film), shape, out_dtype=np.uint8, scale=255 / 65535))
+    while True:
+        for quality in _QUALITIES:
+            data = _saved(grey, "JPEG", quality=quality, optimize=True)
+            if len(data) <= FILM_BYTES:
+                return base64.b64encode(data).decode()
+        grey = grey.reduce(2)
+
+
+def level_png(heatmap: NDArray[np.floating]) -> str:
+    """A (h, w) heatmap with a largest value of at most 1 as 256 grey levels, a PNG in base64."""
+    shape = _within(heatmap.shape, HEATMAP_PX)
+    levels = resize(np.ascontiguousarray(heatmap, np.float32), shape, out_dtype=np.uint8, scale=255.0)
+    return base64.b64encode(_saved(Image.fromarray(levels), "PNG", optimize=True)).decode()
+
+
+def _within(shape: tuple[int, ...], longest_px: int) -> tuple[int, int]:
+    shrink = min(1.0, longest_px / max(shape))
+    return max(1, round(shape[0] * shrink)), max(1, round(shape[1] * shrink))
+
+
+def _saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format=kind, **options)
+    return buffer.getvalue()

@@ -1,0 +1,213 @@
+"""The gallery's films: what the page says of each, and what it draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egaze.assessment import Assessment
+from egaze.gaze import Fixations, rasterize_fixations
+from egaze.imaging import FitGeometry
+from egaze.loading import HeatmapTarget
+from egaze.report.encode import film_jpeg, level_png
+from egaze.study import Study
+from egaze.study.findings import finding_regions
+
+#: More of one film are left out of its drawing, so that the page stays small.
+MOST_FIXATIONS, MOST_REGIONS, MOST_PHRASES, MOST_LETTERS = 1600, 64, 200, 300
+
+
+@dataclass(frozen=True, slots=True)
+class FilmCard:
+    """One film of the gallery.
+
+    Attributes:
+        case_id, label, reader_id: as in the study.
+        predicted: the class of the largest probability.
+        probs: every class with its probability.
+        agreement: CC of the predicted map with the reader's; None without either.
+        centre_agreement: the same of the centre-bias map.
+        aspect: the film's width over its height.
+        has: the keys of the layers there are for it.
+        drawing: what the page's script draws; see `_drawing`.
+    """
+
+    case_id: str
+    label: str | None
+    reader_id: str | None
+    predicted: str
+    probs: tuple[tuple[str, float], ...]
+    agreement: float | None
+    centre_agreement: float | None
+    aspect: float
+    has: tuple[str, ...]
+    drawing: dict[str, Any]
+
+    @property
+    def confidence(self) -> float:
+        return max(probability for _, probability in self.probs)
+
+    @property
+    def is_right(self) -> bool | None:
+        return None if self.label is None else self.label == self.predicted
+
+    @property
+    def error(self) -> float | None:
+        """1 - the label's probability; None without a label."""
+        return None if self.label is None else 1.0 - dict(self.probs)[self.label]
+
+    def facts(self) -> dict[str, Any]:
+        """What the page's script filters and sorts by, and shows beside the film."""
+        return {
+            "id": self.case_id,
+            "label": self.label,
+            "reader": self.reader_id,
+            "predicted": self.predicted,
+            "right": self.is_right,
+            "probs": [[name, round(probability, 4)] for name, probability in self.probs],
+            "confidence": round(self.confidence, 4),
+            "error": None if self.error is None else round(self.error, 4),
+            "agreement": _rounded(self.agreement),
+            "centre": _rounded(self.centre_agreement),
+            "aspect": round(self.aspect, 5),
+            "has": self.has,
+        }
+
+
+def choose_rows(assessment: Assessment, limit: int) -> NDArray[np.int64]:
+    """(K,) rows of the predictions: at most `limit`, spread evenly over the evaluated cases."""
+    count = len(assessment.predictions)
+    return np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
+
+
+def make_cards(
+    study: Study,
+    target: HeatmapTarget,
+    assessment: Assessment,
+    rows: NDArray[np.int64],
+    grad_cams: NDArray[np.floating] | None,
+) -> list[FilmCard]:
+    """The films of these rows, wrong answers first, then the least sure.
+
+    Args:
+        study: the run's.
+        target: how the reader's heatmaps are made.
+        assessment: of the run.
+        rows: (K,) of its predictions.
+        grad_cams: (K, h, w) in [0, 1] of the predicted class, on the model's canvas; None to leave them out.
+    """
+    cards = []
+    for number, row in enumerate(rows.tolist()):
+        facts = assessment.predictions.row(row, named=True)
+        case_index = facts["case_index"]
+        predicted = None if assessment.heatmaps is None else assessment.heatmaps[row].astype(np.float32)
+        drawing = _drawing(study, target, case_index, predicted, None if grad_cams is None else grad_cams[number])
+        probs = tuple((name, float(facts[f"prob_{name}"])) for name in study.class_names)
+        height_px, width_px = study.geometry(case_index, study.image_size_px).film_shape
+        cards.append(
+            FilmCard(
+                case_id=facts["case_id"],
+                label=facts["label"],
+                reader_id=study.cases["reader_id"][case_index],
+                predicted=max(probs, key=lambda item: item[1])[0],
+                probs=probs,
+                agreement=facts.get("cc"),
+                centre_agreement=facts.get("centre_cc"),
+                aspect=width_px / height_px,
+                has=(*drawing["maps"], *(key for key in ("regions", "fixations") if drawing[key])),
+                drawing=drawing,
+            )
+        )
+    return sorted(cards, key=lambda card: (card.is_right is not False, card.confidence))
+
+
+def _drawing(
+    study: Study,
+    target: HeatmapTarget,
+    case_index: int,
+    predicted: NDArray[np.float32] | None,
+    grad_cam: NDArray[np.floating] | None,
+) -> dict[str, Any]:
+    """Pictures in base64, and gaze, regions and dictation in fractions of the film's sides and seconds."""
+    size_px = study.image_size_px
+    geometry = study.geometry(case_index, size_px)
+    fixations = study.fixations(case_index, size_px)
+    maps: dict[str, dict[str, Any]] = {}
+    if len(fixations):
+        gaze_px = 224 if predicted is None else predicted.shape[0]
+        maps["gaze"] = _map(geometry, _dwell_ms(study, target, case_index, gaze_px)) | {"side": gaze_px}
+    if predicted is not None:
+        maps["predicted"] = _map(geometry, predicted)
+    if grad_cam is not None:
+        maps["grad_cam"] = _map(geometry, grad_cam)
+    onset_s = fixations.onset_s
+    begins_s = np.cumsum(fixations.duration_s) - fixations.duration_s if onset_s is None else onset_s
+    drawn = slice(MOST_FIXATIONS)
+    findings = finding_regions(study, case_index, None)
+    return {
+        "film": film_jpeg(geometry.cut_out(np.asarray(study.images[case_index]))),
+        "maps": maps,
+        "timed": onset_s is not None,
+        "fixations": np.round(
+            np.stack([*_on_film(geometry, fixations), begins_s, fixations.duration_s], axis=1)[drawn], 4
+        ).tolist(),
+        "fixations_in_all": len(fixations),
+        "regions": [
+            {
+                "name": region.name[:MOST_LETTERS],
+                "shape": region.shape,
+                "finding": region in findings,
+                "sides": [
+                    round(float(side), 4)
+                    for side in (
+                        (region.x_min_px + 0.5) / geometry.film_shape[1],
+                        (region.y_min_px + 0.5) / geometry.film_shape[0],
+                        (region.x_max_px + 0.5) / geometry.film_shape[1],
+                        (region.y_max_px + 0.5) / geometry.film_shape[0],
+                    )
+                ],
+            }
+            for region in study.regions(case_index)[:MOST_REGIONS]
+        ],
+        # Words run on the clock of the onsets, so without onsets they have no place in time.
+        "phrases": []
+        if onset_s is None
+        else [
+            [round(phrase.begin_s, 2), round(phrase.end_s, 2), phrase.text[:MOST_LETTERS]]
+            for phrase in study.phrases(case_index)[:MOST_PHRASES]
+        ],
+    }
+
+
+def _dwell_ms(study: Study, target: HeatmapTarget, case_index: int, size_px: int) -> NDArray[np.float32]:
+    """The reader's heatmap in ms, or thousandths of a fixation, per pixel of the canvas."""
+    options = target.kernel_options() | {"normalize": "none"}
+    heatmap = rasterize_fixations(
+        study.fixations(case_index, size_px),
+        (size_px, size_px),
+        sigma_px=target.sigma_frac * size_px,
+        weight=target.weight,  # type: ignore[arg-type]
+        **options,  # type: ignore[arg-type]
+    )
+    return heatmap * np.float32(1000)
+
+
+def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> dict[str, Any]:
+    """A map's part on the film as a share of its peak there, and that peak."""
+    on_film = np.maximum(np.asarray(geometry.cut_out(heatmap), np.float32), 0)
+    peak = float(on_film.max())
+    return {"png": level_png(on_film / peak if peak > 0 else on_film), "peak": float(f"{peak:.3g}")}
+
+
+def _on_film(geometry: FitGeometry, fixations: Fixations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pixels of the canvas to fractions of the film's sides."""
+    x = (fixations.x_px.astype(np.float64) + 0.5 - geometry.left_px) / geometry.width_px
+    y = (fixations.y_px.astype(np.float64) + 0.5 - geometry.top_px) / geometry.height_px
+    return x, y
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(float(value), 4)

@@ -1,0 +1,60 @@
+"""The page: templates, style and script put together so that a browser runs nothing else and asks nobody."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+# In this order one script; the others need a gallery.
+_ALWAYS = ("page",)
+_GALLERY = ("films", "view", "scanpath", "panel", "hands", "gallery", "start")
+
+
+def render(values: dict[str, Any], *, gallery: bool) -> str:
+    """The whole file's text.
+
+    The policy in its head lets a browser run the one script and use the one style sheet whose digests it names, show
+    pictures that the page carries, and connect to nothing: what a case id holds cannot run, whatever it is.
+    """
+    style = _read("report.css")
+    script = _script(_ALWAYS + _GALLERY if gallery else _ALWAYS)
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            "img-src data:",
+            f"style-src '{_digest(style)}'",
+            f"script-src '{_digest(script)}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(values, style=Markup(style), script=Markup(script), policy=policy)
+    )
+
+
+def _script(names: Sequence[str]) -> str:
+    parts = "\n".join(_read(f"scripts/{name}.js") for name in names)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _read(name: str) -> str:
+    return (files("egaze.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    return Environment(loader=PackageLoader("egaze.report", "templates"), autoescape=True, undefined=StrictUndefined)

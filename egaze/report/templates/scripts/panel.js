@@ -1,0 +1,158 @@
+// The panel beside the film: what is known of it, the layers, the grey window.
+
+const LAYERS = ["gaze", "predicted", "grad_cam", "regions", "fixations"];
+const layerInputs = Object.fromEntries(LAYERS.map((name) => [name, document.getElementById(`opacity-${name}`)]));
+
+function setOpacity(name, value) {
+  const input = layerInputs[name];
+  if (!input) return;
+  view.opacity[name] = value;
+  input.value = String(Math.round(100 * value));
+  input.setAttribute("aria-valuetext", `${Math.round(100 * value)} percent`);
+  input.closest(".layer").querySelector("output").textContent = `${Math.round(100 * value)} %`;
+  document.documentElement.style.setProperty(`--opacity-${name}`, String(value));
+  showScale();
+  requestDraw();
+}
+
+// The colour bar is of the strongest layer on the film.
+function showScale() {
+  if (!view.film) return;
+  const names = MAPS.filter((name) => view.film.maps[name] && view.opacity[name] > 0);
+  names.sort((a, b) => view.opacity[b] - view.opacity[a]);
+  const name = names[0];
+  const map = name ? view.film.drawing.maps[name] : null;
+  document.getElementById("scale-peak").textContent = map ? String(map.peak) : "peak";
+  document.getElementById("scale-unit").textContent = map
+    ? report.units[name].replaceAll("{side}", String(map.side ?? ""))
+    : "Share of a map's largest value on the film.";
+}
+
+function drawScaleBar() {
+  const bar = document.getElementById("scale-bar");
+  const pen = bar.getContext("2d");
+  for (let level = 0; level < 256; level += 1) {
+    const [red, green, blue] = colourTable.subarray(4 * level, 4 * level + 3);
+    pen.fillStyle = `rgb(${red} ${green} ${blue})`;
+    pen.fillRect(level, 0, 1, bar.height);
+  }
+}
+
+function showFacts() {
+  const facts = view.film.facts;
+  const id = facts.reader ? `${facts.id} · reader ${facts.reader}` : facts.id;
+  document.getElementById("case-id").textContent = id;
+  document.getElementById("stage-id").textContent = facts.id;
+  const verdict = document.getElementById("verdict");
+  verdict.textContent =
+    facts.right === null
+      ? `Predicted ${facts.predicted}, no label`
+      : facts.right
+        ? `✓ ${facts.label}, predicted rightly`
+        : `✕ ${facts.label}, predicted ${facts.predicted}`;
+  verdict.className = facts.right === null ? "verdict" : facts.right ? "verdict right-answer" : "verdict wrong";
+  const list = document.getElementById("probs");
+  list.replaceChildren();
+  for (const [name, probability] of facts.probs) {
+    const term = document.createElement("dt");
+    term.textContent = name;
+    term.title = name;
+    if (name === facts.label) term.className = "label";
+    const meter = document.createElement("meter");
+    meter.value = probability;
+    meter.setAttribute("aria-hidden", "true");
+    const bar = document.createElement("dd");
+    bar.append(meter);
+    const number = document.createElement("dd");
+    number.textContent = probability.toFixed(2);
+    list.append(term, bar, number);
+  }
+  document.getElementById("agreement").textContent =
+    facts.agreement === null
+      ? "No map and gaze to compare on this film."
+      : `Agreement with the reader's gaze: CC ${facts.agreement.toFixed(2)}` +
+        (facts.centre === null ? "." : `; the centre-bias map reaches ${facts.centre.toFixed(2)}.`);
+  stage.setAttribute("aria-label", `Film ${facts.id}. ${verdict.textContent}.`);
+}
+
+// A small picture a layer: the film under that layer alone.
+function showMinis() {
+  for (const name of LAYERS) {
+    const input = layerInputs[name];
+    if (!input) continue;
+    const there = view.film.facts.has.includes(name);
+    const row = input.closest(".layer");
+    input.disabled = !there;
+    row.classList.toggle("none", !there);
+    const button = row.querySelector(".mini");
+    button.disabled = !there;
+    const mini = button.querySelector("canvas");
+    const pen = mini.getContext("2d");
+    pen.globalAlpha = 1;
+    pen.fillStyle = "#08090a";
+    pen.fillRect(0, 0, mini.width, mini.height);
+    const aspect = view.film.facts.aspect;
+    const height = Math.min(mini.height, mini.width / aspect);
+    const box = [(mini.width - height * aspect) / 2, (mini.height - height) / 2, height * aspect, height];
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(view.film.grey, ...box);
+    if (view.film.maps[name]) pen.drawImage(view.film.maps[name], ...box);
+    if (name === "regions") miniRegions(pen, box);
+    if (name === "fixations") miniScanpath(pen, box);
+  }
+}
+
+function miniRegions(pen, [left, top, width, height]) {
+  pen.strokeStyle = "#f5c04a";
+  pen.lineWidth = 1.5;
+  for (const { sides } of view.film.drawing.regions) {
+    pen.strokeRect(left + sides[0] * width, top + sides[1] * height, (sides[2] - sides[0]) * width, (sides[3] - sides[1]) * height);
+  }
+}
+
+function miniScanpath(pen, [left, top, width, height]) {
+  pen.strokeStyle = "#7cbcf0";
+  pen.lineWidth = 1.25;
+  pen.beginPath();
+  for (const [x, y] of view.film.drawing.fixations) pen.lineTo(left + x * width, top + y * height);
+  pen.stroke();
+}
+
+function setWindow(level, width, inverted = view.inverted) {
+  view.level = Math.min(1, Math.max(0, level));
+  view.width = Math.min(1, Math.max(0.05, width));
+  view.inverted = inverted;
+  for (const [name, value] of [["level", view.level], ["width", view.width]]) {
+    const input = document.getElementById(`window-${name}`);
+    input.value = String(Math.round(100 * value));
+    input.setAttribute("aria-valuetext", `${Math.round(100 * value)} percent of the grey range`);
+    document.getElementById(`window-${name}-said`).textContent = `${Math.round(100 * value)} %`;
+  }
+  document.getElementById("invert").setAttribute("aria-pressed", String(view.inverted));
+  applyWindow();
+}
+
+function preparePanel() {
+  drawScaleBar();
+  for (const name of LAYERS) {
+    const input = layerInputs[name];
+    if (!input) continue;
+    input.addEventListener("input", () => setOpacity(name, Number(input.value) / 100));
+    input.closest(".layer").querySelector(".mini").addEventListener("click", () => {
+      for (const other of LAYERS) setOpacity(other, other === name ? 1 : 0);
+    });
+    setOpacity(name, report.opacity[name]);
+  }
+  const level = document.getElementById("window-level");
+  const width = document.getElementById("window-width");
+  for (const input of [level, width]) {
+    input.addEventListener("input", () => setWindow(Number(level.value) / 100, Number(width.value) / 100));
+  }
+  document.getElementById("invert").addEventListener("click", () => setWindow(view.level, view.width, !view.inverted));
+  document.getElementById("reset").addEventListener("click", () => {
+    setWindow(0.5, 1, false);
+    zoomTo(1);
+  });
+  document.getElementById("zoom-in").addEventListener("click", () => zoomTo(view.zoom * 1.5));
+  document.getElementById("zoom-out").addEventListener("click", () => zoomTo(view.zoom / 1.5));
+}

@@ -1,0 +1,132 @@
+// The reader's scanpath, drawn as of `view.time_s`, and its playback.
+
+const playButton = document.getElementById("play");
+const scrubber = document.getElementById("scrubber");
+const speedChoice = document.getElementById("speed");
+const clock = document.getElementById("clock");
+const timeline = document.getElementById("timeline");
+const spoken = document.getElementById("spoken");
+const calmMotion = matchMedia("(prefers-reduced-motion: reduce)");
+const SVG = "http://www.w3.org/2000/svg";
+// A fixation of one second is a disc of this radius on a stage of 700 px.
+const SECOND_PX = 26;
+
+const playback = { playing: false, last_ms: 0 };
+
+function fixationsBefore(time_s) {
+  return view.film.drawing.fixations.filter((fixation) => fixation[2] <= time_s);
+}
+
+function drawScanpath(place) {
+  const seen = fixationsBefore(view.time_s);
+  const unit = (Math.min(canvas.width, canvas.height) / 700) * Math.sqrt(view.zoom);
+  const points = seen.map(([x, y, begin_s, duration_s]) => ({
+    x: place.left + x * place.width,
+    y: place.top + y * place.height,
+    // A fixation grows while it lasts; its area is its duration so far.
+    radius: unit * SECOND_PX * Math.sqrt(Math.max(0.02, Math.min(duration_s, view.time_s - begin_s))),
+    now: view.time_s < begin_s + duration_s,
+  }));
+  context.globalAlpha = view.opacity.fixations;
+  context.beginPath();
+  points.forEach((point, place_) => context[place_ ? "lineTo" : "moveTo"](point.x, point.y));
+  outline("rgb(255 255 255 / 80%)", 1.25);
+  context.font = `600 ${11 * devicePixelRatio}px Inter, system-ui, sans-serif`;
+  points.forEach((point, place_) => {
+    context.beginPath();
+    context.arc(point.x, point.y, point.radius, 0, 2 * Math.PI);
+    context.fillStyle = point.now && playback.playing ? "rgb(255 220 120 / 75%)" : "rgb(86 180 233 / 42%)";
+    context.fill();
+    outline(point.now && playback.playing ? "#ffe08a" : "#d7ecfa", 1.25);
+    if (point.radius > 9 * devicePixelRatio) {
+      written(String(place_ + 1), point.x, point.y + 4 * devicePixelRatio, "#fff", "center");
+    }
+  });
+}
+
+function seek(time_s) {
+  view.time_s = Math.min(view.end_s, Math.max(0, time_s));
+  scrubber.value = String(view.time_s);
+  const all = view.film.drawing.fixations.length;
+  const seen = fixationsBefore(view.time_s).length;
+  clock.textContent = `${view.time_s.toFixed(1)} / ${view.end_s.toFixed(1)} s`;
+  scrubber.setAttribute(
+    "aria-valuetext",
+    `${view.time_s.toFixed(1)} of ${view.end_s.toFixed(1)} seconds, fixation ${seen} of ${all}`,
+  );
+  const phrase = view.film.drawing.phrases.find(([begin_s, end_s]) => begin_s <= view.time_s && view.time_s <= end_s);
+  spoken.textContent = phrase && view.time_s < view.end_s ? phrase[2] : "";
+  const hand = timeline.querySelector(".hand");
+  if (hand) {
+    hand.setAttribute("x1", String((1000 * view.time_s) / view.end_s));
+    hand.setAttribute("x2", String((1000 * view.time_s) / view.end_s));
+  }
+  requestDraw();
+}
+
+function play() {
+  if (!view.film || !view.film.drawing.fixations.length) return;
+  if (view.time_s >= view.end_s) seek(0);
+  if (view.opacity.fixations === 0) setOpacity("fixations", 1);
+  playback.playing = true;
+  playback.last_ms = performance.now();
+  playButton.textContent = "Pause";
+  requestAnimationFrame(tick);
+}
+
+function pause() {
+  playback.playing = false;
+  playButton.textContent = "Play";
+  requestDraw();
+}
+
+function tick(now_ms) {
+  if (!playback.playing) return;
+  const step_s = (Math.max(0, now_ms - playback.last_ms) / 1000) * Number(speedChoice.value);
+  // Without motion, time goes from one fixation's beginning to the next one's.
+  const next = view.film.drawing.fixations.find((fixation) => fixation[2] > view.time_s);
+  const until_s = next ? next[2] : view.end_s;
+  if (!calmMotion.matches || view.time_s + step_s >= until_s) {
+    seek(calmMotion.matches ? until_s : view.time_s + step_s);
+    playback.last_ms = now_ms;
+  }
+  if (view.time_s >= view.end_s) pause();
+  else requestAnimationFrame(tick);
+}
+
+function stepFixation(by) {
+  const begins = view.film.drawing.fixations.map((fixation) => fixation[2]);
+  const next = by > 0 ? begins.find((s) => s > view.time_s + 1e-6) : begins.findLast((s) => s < view.time_s - 1e-6);
+  seek(next ?? (by > 0 ? view.end_s : 0));
+}
+
+// Bars of fixations above, of speech below.
+function showTimeline() {
+  const { fixations, phrases, timed } = view.film.drawing;
+  view.end_s = Math.max(0.1, ...fixations.map((f) => f[2] + f[3]), ...(fixations.length ? phrases.map((p) => p[1]) : []));
+  scrubber.max = String(view.end_s);
+  timeline.replaceChildren();
+  const bar = (begin_s, end_s, top, height, look) => {
+    const rect = document.createElementNS(SVG, "rect");
+    rect.setAttribute("x", String((1000 * begin_s) / view.end_s));
+    rect.setAttribute("width", String(Math.max(0.6, (1000 * (end_s - begin_s)) / view.end_s - 0.8)));
+    rect.setAttribute("y", String(top));
+    rect.setAttribute("height", String(height));
+    rect.setAttribute("class", look);
+    timeline.append(rect);
+  };
+  fixations.forEach((f) => bar(f[2], f[2] + f[3], 2, 9, "fix"));
+  if (fixations.length) phrases.forEach((p) => bar(p[0], p[1], 14, 4, "speech"));
+  const hand = document.createElementNS(SVG, "line");
+  hand.setAttribute("class", "hand");
+  hand.setAttribute("y1", "0");
+  hand.setAttribute("y2", "20");
+  timeline.append(hand);
+  for (const control of [playButton, scrubber, speedChoice]) control.disabled = fixations.length === 0;
+  document.getElementById("untimed").hidden = timed || fixations.length === 0;
+  const left_out = view.film.drawing.fixations_in_all - fixations.length;
+  const more = document.getElementById("left-out");
+  more.hidden = left_out === 0;
+  more.textContent = `The first ${fixations.length} of ${view.film.drawing.fixations_in_all} fixations are drawn.`;
+  seek(view.end_s);
+}

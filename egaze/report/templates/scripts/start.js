@@ -1,0 +1,11 @@
+// The gallery's start.
+
+document.getElementById("room").hidden = false;
+filters.hidden = false;
+preparePanel();
+prepareHands();
+prepareGallery();
+addEventListener("beforeprint", () => items.forEach(fillThumb));
+new ResizeObserver(resizeStage).observe(stage);
+resizeStage();
+choose(shownNumbers()[0]);

@@ -1,0 +1,115 @@
+"""Where on a film the finding is that its class is told from.
+
+Most regions of a study are no findings. EGD-CXR's boxes are of anatomy, on normal films as on others, and nothing in it
+says where an opacity is. REFLACX has a box of the chest, which is anatomy too, and ellipses, which radiologists drew
+round what they found. So a finding is an ellipse, if its reader thought it at least possible (certainty 3, or none
+given) and it is neither a support device nor a flaw of the film. Of these the ones count that speak for the class, by
+the rule that made the class (`egaze.sources.reflacx.labels`):
+
+| class | findings |
+|---|---|
+| chf | pulmonary edema, enlarged cardiac silhouette, pleural effusion, pleural abnormality |
+| pneumonia | consolidation, groundglass opacity |
+| normal | none |
+| any other, or no class | all |
+
+What several readers drew on one film counts together. Where somebody has better masks, they are pictures of the film's
+size named after the case, as the synthetic twin writes in `findings/`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egaze.errors import StudyError
+from egaze.evaluation import region_mask
+from egaze.imaging import read_film
+from egaze.sources import Region
+from egaze.sources.reflacx.labels import (
+    CHF,
+    CONSOLIDATION,
+    EDEMA,
+    EFFUSION,
+    FLAGS,
+    GROUNDGLASS,
+    LARGE_HEART,
+    NORMAL,
+    PLEURA,
+    PNEUMONIA,
+)
+from egaze.study.study import Study
+
+_SIGNS = {
+    CHF: {EDEMA, LARGE_HEART, EFFUSION, PLEURA},
+    PNEUMONIA: {CONSOLIDATION, GROUNDGLASS},
+    NORMAL: set[str](),
+}
+_POSSIBLE = 3
+
+
+def finding_regions(study: Study, case_index: int, class_name: str | None) -> tuple[Region, ...]:
+    """The regions of a case that count as its finding, in pixels of its film; the module has the rule.
+
+    Args:
+        study: the study.
+        case_index: the case's place in it.
+        class_name: the class that the finding speaks for, as a rule the case's label; None for any.
+    """
+    return tuple(
+        region
+        for region in study.regions(case_index)
+        if region.shape == "ellipse"
+        and region.name not in FLAGS
+        and (region.certainty is None or region.certainty >= _POSSIBLE)
+        and (class_name not in _SIGNS or region.name in _SIGNS[class_name])
+    )
+
+
+def finding_mask(
+    study: Study, case_index: int, size_px: int, class_name: str | None, *, folder: Path | None = None
+) -> NDArray[np.bool_] | None:
+    """A case's finding on the canvas.
+
+    Args:
+        study: the study.
+        case_index: the case's place in it.
+        size_px: side of the canvas.
+        class_name: as in `finding_regions`.
+        folder: of masks, CASE_ID.png or .npy in the film's size, brighter than half where the finding is; they stand
+            in for the study's regions, whatever the class. A case without a file has no known finding.
+
+    Returns:
+        (size, size) bool, or None where the case has no finding or none is known.
+
+    Raises:
+        StudyError: a mask of another size than its film.
+        FilmError: a mask that cannot be read.
+    """
+    geometry = study.geometry(case_index, size_px)
+    if folder is not None:
+        mask = _read_mask(folder, study, case_index, size_px)
+    else:
+        regions = finding_regions(study, case_index, class_name)
+        sides = np.array([(r.x_min_px, r.y_min_px, r.x_max_px, r.y_max_px) for r in regions]).reshape(-1, 4)
+        x_unit, y_unit = geometry.to_unit(sides[:, 0::2], sides[:, 1::2])
+        on_canvas = np.stack([x_unit, y_unit], axis=2).reshape(-1, 4) * size_px - 0.5
+        mask = region_mask((size_px, size_px), on_canvas, [True] * len(regions))
+    return mask if mask is not None and mask.any() else None
+
+
+def _read_mask(folder: Path, study: Study, case_index: int, size_px: int) -> NDArray[np.bool_] | None:
+    case_id = study.case_ids[case_index]
+    # Ids come from tables: one that is no plain file name has no file here.
+    if Path(case_id).name != case_id or "\0" in case_id:
+        return None
+    path = next((path for ending in ("png", "npy") if (path := folder / f"{case_id}.{ending}").is_file()), None)
+    if path is None:
+        return None
+    stored = read_film(path)
+    geometry = study.geometry(case_index, size_px)
+    if stored.shape != geometry.film_shape:
+        raise StudyError(f"{path}: the mask has {stored.shape} pixels, its film {geometry.film_shape}")
+    return stored.place(geometry) > 0.5

@@ -1,0 +1,138 @@
+"""`train_set`: carry out one recipe on every fold of a study and from every seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from egaze.atomic import new_directory, write_text
+from egaze.errors import EgazeError, RunError
+from egaze.study import Split, Study
+from egaze.training import run_set as set_files
+from egaze.training.folds import deal_folds
+from egaze.training.recipe import Recipe
+from egaze.training.run import SET, Run, open_run
+from egaze.training.run_set import Member, RunSet, open_run_set
+from egaze.training.train import Progress, require_answers, train
+
+
+def train_set(
+    study: Study,
+    recipe: Recipe,
+    out: Path,
+    *,
+    folds: int | None = None,
+    seeds: Sequence[int] = (0,),
+    fold_seed: int = 0,
+    device: str = "auto",
+    precision: str = "32-true",
+    threads: int | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    on_epoch: Callable[[Member, dict[str, Any]], None] | None = None,
+    on_run: Callable[[Member, Run, bool], None] | None = None,
+) -> RunSet:
+    """Train one run a fold and seed; each is what `train` makes of that fold's split and that seed.
+
+    Args:
+        study, recipe, device, precision, threads: as `train`'s.
+        out: the set's folder, which must not exist yet.
+        folds: K of the cross-validation, see `deal_folds`; None trains on the study's own split.
+        seeds: different ones, not negative.
+        fold_seed: of the dealing.
+        resume: go on with the set in `out`: finished runs are left as they are, the first unfinished one goes on
+            from its last finished epoch.
+        progress, on_epoch: as `train`'s; `what` says which run of how many it is.
+        on_run: called with each finished run and whether it was finished before.
+
+    Raises:
+        StudyError: a fold that has too little to learn from for what the recipe asks; before anything is written.
+        RunError: `out` cannot be resumed.
+        EgazeError: seeds that repeat or are negative; as `train`, with the run's name.
+    """
+    if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
+        raise EgazeError(f"seeds must be different numbers from 0, got {', '.join(map(str, seeds)) or 'none'}")
+    if len(seeds) * (folds or 1) > set_files.MAX_RUNS:
+        raise EgazeError(f"{len(seeds) * (folds or 1)} runs are more than {set_files.MAX_RUNS}")
+    splits = [study.split] if folds is None else deal_folds(study, folds, seed=fold_seed)
+    for split in splits:
+        require_answers(study.with_split(split), recipe)
+    facts = _facts(study, recipe, splits, None if folds is None else fold_seed, seeds, precision)
+    run_set = _resumed(Path(out), facts) if resume else _started(Path(out), facts)
+    for number, member in enumerate(run_set.members):
+        run = open_run(member.path) if member.path.exists() else None
+        was_finished = run is not None and run.is_finished
+        if not was_finished:
+            try:
+                run = train(
+                    study,
+                    recipe,
+                    member.path,
+                    split=None if member.fold is None else splits[member.fold],
+                    seed=member.seed,
+                    device=device,
+                    precision=precision,
+                    threads=threads,
+                    resume=run is not None,
+                    progress=_told(progress, f"run {number + 1} of {len(run_set.members)} ({member.name})"),
+                    on_epoch=on_epoch and (lambda line, member=member: on_epoch(member, line)),
+                )
+            except EgazeError as error:
+                raise type(error)(f"{member.name}: {error}") from error
+        if on_run:
+            on_run(member, run, was_finished)
+    return run_set
+
+
+def _told(progress: Progress | None, which: str) -> Progress | None:
+    return progress and (lambda what, done, total: progress(f"{which}: {what}", done, total))
+
+
+def _facts(
+    study: Study, recipe: Recipe, splits: Sequence[Split], fold_seed: int | None, seeds: Sequence[int], precision: str
+) -> dict[str, Any]:
+    folds = None
+    if fold_seed is not None:
+        folds = {
+            "count": len(splits),
+            "seed": fold_seed,
+            "test_sha256": [split.digest(study.case_ids, "test") for split in splits],
+        }
+    return {
+        "format_version": set_files.FORMAT_VERSION,
+        "study": str(study.path.resolve()),
+        "study_sha256": study.digest(),
+        "training_split_sha256": [split.digest(study.case_ids) for split in splits],
+        "recipe": recipe.name,
+        "recipe_sha256": hashlib.sha256(recipe.to_toml().encode()).hexdigest(),
+        "folds": folds,
+        "seeds": list(seeds),
+        "precision": precision,
+        "versions": {name: version(name) for name in ("egaze", "torch", "timm", "numpy")},
+    }
+
+
+def _started(out: Path, facts: dict[str, Any]) -> RunSet:
+    with new_directory(out) as partial:
+        write_text(partial / SET, json.dumps(facts, indent=2) + "\n")
+    return RunSet(out, facts)
+
+
+def _resumed(out: Path, facts: dict[str, Any]) -> RunSet:
+    run_set = open_run_set(out)
+    names = {
+        "study_sha256": "study is",
+        "recipe_sha256": "recipe is",
+        "folds": "folds are",
+        "seeds": "seeds are",
+        "training_split_sha256": "split is",
+        "precision": "precision is",
+    }
+    for key, name in names.items():
+        if run_set.facts.get(key) != facts[key]:
+            raise RunError(f"{out}: cannot resume: the {name} not what the set began with")
+    return run_set

@@ -1,0 +1,321 @@
+"""The report as a reader meets it, in a browser."""
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import pytest
+
+from egaze.report import report, write_report
+from egaze.report.encode import film_jpeg, level_png
+from egaze.report.films import MOST_FIXATIONS
+
+HOSTILE = '</script><script>document.title = "owned"</script><img src=x onerror=alert(1)>"\'&'
+
+
+@pytest.fixture(scope="module")
+def path(run, tmp_path_factory):
+    return write_report(run, tmp_path_factory.mktemp("report") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def reading(open_report, path):
+    return open_report(path)
+
+
+@pytest.fixture
+def page(reading):
+    """The report as it was when it was opened."""
+    reading.page.evaluate(
+        """() => { document.getElementById("reset").click(); document.querySelector("#filters [type=reset]").click();
+        scrollTo(0, 0); document.body.tabIndex = -1; document.body.focus() }"""
+    )
+    slide(reading.page, "#opacity-predicted", 60)
+    for name in ("gaze", "grad_cam", "regions", "fixations"):
+        slide(reading.page, f"#opacity-{name}", 0)
+    reading.settle()
+    return reading.page
+
+
+def slide(page, where, value):
+    page.eval_on_selector(
+        where, "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')) }", str(value)
+    )
+
+
+def shown(page):
+    return page.eval_on_selector_all("#cards > li:not([hidden])", "items => items.map((item) => item.dataset.film)")
+
+
+def test_it_says_nothing_and_asks_nobody(reading):
+    reading.page.evaluate("() => document.querySelector('#cards').scrollIntoView()")
+    reading.page.wait_for_function("() => document.querySelector('.thumb').children.length === 4")
+    reading.page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    reading.page.wait_for_function(
+        "() => [...document.querySelectorAll('.thumb')].every((t) => t.children.length === 4)"
+    )
+    reading.page.evaluate("() => dispatchEvent(new Event('afterprint'))")
+    assert reading.complaints == []
+    assert reading.outside == []
+
+
+@pytest.mark.parametrize("layer", ["gaze", "predicted", "grad_cam", "regions", "fixations"])
+def test_a_layer_shows_as_its_slider_says(reading, page, layer):
+    slide(page, "#opacity-predicted", 0)
+    bare = reading.stage_pixels()
+    slide(page, f"#opacity-{layer}", 100)
+    full = reading.stage_pixels()
+    slide(page, f"#opacity-{layer}", 50)
+    half = reading.stage_pixels()
+    far, near = (np.abs(pixels - bare).sum() for pixels in (full, half))
+    assert 0 < 0.2 * far < near < 0.9 * far
+    assert page.inner_text(f".layer:has(#opacity-{layer}) output") == "50 %"
+    slide(page, f"#opacity-{layer}", 0)
+    assert np.array_equal(reading.stage_pixels(), bare)
+
+
+def test_a_map_is_shown_in_the_one_colour_map(reading, page):
+    """The brightest of a map alone is the colour map's last entry, as the colour bar's end is."""
+    from egaze.pictures.colours import heatmap_table
+
+    assert reading.probe("scaleEnds") == heatmap_table()[[0, 255], :3].tolist()
+    assert "peak that the head was trained towards" in page.inner_text("#scale-unit")
+    slide(page, "#opacity-predicted", 0)
+    slide(page, "#opacity-gaze", 100)
+    assert re.search(r"ms of dwell time per pixel of 64 × 64", page.inner_text("#scale-unit"))
+    assert float(page.inner_text("#scale-peak")) > 0
+
+
+def test_the_grey_window_and_zoom(reading, page):
+    slide(page, "#opacity-predicted", 0)
+    first = reading.stage_pixels()
+    slide(page, "#window-width", 30)
+    narrow = reading.stage_pixels()
+    assert np.std(narrow) > np.std(first)
+    page.click("#invert")
+    assert page.get_attribute("#invert", "aria-pressed") == "true"
+    inverted = reading.stage_pixels()
+    assert np.corrcoef(inverted.ravel(), narrow.ravel())[0, 1] < 0.2
+    page.click("#reset")
+    assert np.array_equal(reading.stage_pixels(), first)
+    page.click("#zoom-in")
+    assert page.inner_text("#zoom-said") == "150 %"
+    assert not np.array_equal(reading.stage_pixels(), first)
+    page.locator("#stage").scroll_into_view_if_needed()
+    box = page.locator("#stage").bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 300)
+    zoomed = reading.stage_pixels()
+    page.mouse.down()
+    page.mouse.move(box["x"] + 350, box["y"] + 330)
+    page.mouse.up()
+    assert not np.array_equal(reading.stage_pixels(), zoomed)
+    page.mouse.dblclick(box["x"] + 300, box["y"] + 300)
+    assert page.inner_text("#zoom-said") == "100 %"
+
+
+def test_the_scanpath_plays(reading, page):
+    assert page.eval_on_selector("#scrubber", "s => s.value === s.max")
+    page.select_option("#speed", "0.25")
+    page.focus("#play")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#play") == "Pause"
+    page.wait_for_function("() => Number(scrubber.value) > 0.1")
+    early = reading.stage_pixels()
+    page.wait_for_function("() => Number(scrubber.value) > 0.5")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#play") == "Play"
+    paused_s = float(page.input_value("#scrubber"))
+    assert 0.5 < paused_s < float(page.get_attribute("#scrubber", "max"))
+    assert not np.array_equal(reading.stage_pixels(), early)
+    page.wait_for_timeout(100)
+    assert float(page.input_value("#scrubber")) == paused_s
+    said = page.get_attribute("#scrubber", "aria-valuetext")
+    assert re.fullmatch(r"[\d.]+ of [\d.]+ seconds, fixation \d+ of \d+", said)
+    slide(page, "#scrubber", 0)
+    assert page.get_attribute("#scrubber", "aria-valuetext").startswith("0.0 of")
+    page.focus("#scrubber")
+    page.keyboard.press("End")
+    assert page.eval_on_selector("#scrubber", "s => s.value === s.max")
+
+
+def test_words_appear_when_they_are_spoken(page):
+    drawings = page.eval_on_selector_all("script[id^=film-]", "all => all.map((s) => JSON.parse(s.textContent))")
+    number, phrase = next((i, d["phrases"][0]) for i, d in enumerate(drawings) if d["phrases"] and d["fixations"])
+    page.click(f"#cards [data-film='{number}'] button")
+    page.wait_for_selector(f"#cards [data-film='{number}'] [aria-current=true]")
+    slide(page, "#scrubber", (phrase[0] + phrase[1]) / 2)
+    assert page.inner_text("#spoken").strip("“”") == phrase[2]
+
+
+def test_filters_and_orders(page):
+    facts = page.eval_on_selector("#report-data", "script => JSON.parse(script.textContent).films")
+    everything = shown(page)
+    assert len(everything) == len(facts) > 3
+    page.select_option("#filters [name=answer]", "wrong")
+    wrong = shown(page)
+    assert sorted(wrong) == sorted(str(i) for i, film in enumerate(facts) if film["right"] is False)
+    assert page.inner_text("#shown-count") == f"{len(wrong)} of {len(facts)} films"
+    page.click("#filters button[type=reset]")
+    page.wait_for_function(
+        "count => document.querySelectorAll('#cards > li:not([hidden])').length === count", arg=len(facts)
+    )
+    page.select_option("#filters [name=label]", label="chf")
+    assert {facts[int(i)]["label"] for i in shown(page)} == {"chf"}
+    page.click("#filters button[type=reset]")
+    for order, key, sign in (("error", "error", -1), ("sure", "confidence", -1), ("agree", "agreement", -1)):
+        page.select_option("#filters [name=order]", order)
+        values = [sign * facts[int(i)][key] for i in shown(page)]
+        assert values == sorted(values), order
+    page.click("#filters button[type=reset]")
+    bands = {"below": lambda f: f["agreement"] < f["centre"], "above": lambda f: f["agreement"] >= f["centre"]}
+    for band, holds in bands.items():
+        page.select_option("#filters [name=agreement]", band)
+        assert sorted(shown(page)) == sorted(str(i) for i, film in enumerate(facts) if holds(film))
+
+
+def test_the_keyboard_does_it_all(reading, page):
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("() => document.activeElement.id") == "main"
+    page.focus("#stage")
+    page.keyboard.press("+")
+    assert page.inner_text("#zoom-said") == "125 %"
+    zoomed = reading.stage_pixels()
+    page.keyboard.press("ArrowDown")
+    assert not np.array_equal(reading.stage_pixels(), zoomed)
+    page.keyboard.press("0")
+    assert page.inner_text("#zoom-said") == "100 %"
+    first = page.inner_text("#case-id")
+    page.keyboard.press("]")
+    page.wait_for_function("id => document.querySelector('#case-id').textContent !== id", arg=first)
+    page.keyboard.press("[")
+    page.wait_for_function("id => document.querySelector('#case-id').textContent === id", arg=first)
+    page.keyboard.press(" ")
+    assert page.inner_text("#play") == "Pause"
+    page.keyboard.press(" ")
+    page.keyboard.press(",")
+    before_s = float(page.input_value("#scrubber"))
+    page.keyboard.press(".")
+    assert float(page.input_value("#scrubber")) > before_s
+    page.focus("#opacity-gaze")
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text(".layer:has(#opacity-gaze) output") == "1 %"
+    last = page.locator("#cards button").last
+    last.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#cards > li:last-child [aria-current=true]')")
+
+
+def test_the_focus_goes_in_reading_order_and_shows(page):
+    seen = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate(
+                """() => { const e = document.activeElement; const s = getComputedStyle(e);
+                return [e.id || e.className || e.tagName, s.outlineStyle] }"""
+            )
+        )
+        if seen[-1][0] == "card":
+            break
+    names = [name for name, _ in seen]
+    wanted = ["skip", "theme", "stage", "play", "scrubber", "speed", "previous", "next", "opacity-gaze", "window-level"]
+    places = [names.index(name) for name in wanted]
+    assert places == sorted(places)
+    assert all(outline not in {"none", ""} for _, outline in seen)
+
+
+def test_everything_has_a_name_and_a_place(reading, page):
+    assert page.locator("header, nav, main, footer").count() == 4
+    assert reading.probe("nameless") == []
+    assert reading.probe("dangling") == []
+    levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map((h) => Number(h.tagName[1]))")
+    assert levels[0] == 1 and all(after - before <= 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_are_legible_in_both_themes(open_report, path, scheme, tmp_path_factory):
+    reading = open_report(path, color_scheme=scheme)
+    contrasts = reading.probe("contrasts")
+    assert contrasts["words"] >= 4.5 and contrasts["series"] >= 3
+    assert (contrasts["page"] > 0.5) == (scheme == "light")
+    pictures = tmp_path_factory.getbasetemp() / "screenshots"
+    pictures.mkdir(exist_ok=True)
+    reading.page.screenshot(path=pictures / f"report_{scheme}.png")
+    reading.page.click("#theme")
+    assert reading.page.inner_text("#theme") == "Theme: light"
+    assert reading.page.evaluate("() => getComputedStyle(document.documentElement).colorScheme") == "light"
+
+
+def test_without_motion_time_goes_from_fixation_to_fixation(open_report, path):
+    page = open_report(path, reduced_motion="reduce").page
+    assert page.evaluate("() => getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+    page.select_option("#speed", "8")
+    page.evaluate("""() => { window.times = new Set();
+        new MutationObserver(() => times.add(Number(scrubber.value))).observe(scrubber, { attributes: true }) }""")
+    page.click("#play")
+    page.wait_for_function("() => times.size > 6", timeout=5000)
+    number = page.eval_on_selector("#cards [aria-current=true]", "card => card.parentElement.dataset.film")
+    begins = page.eval_on_selector(f"#film-{number}", "s => JSON.parse(s.textContent).fixations.map((f) => f[2])")
+    assert all(min(abs(time - begin) for begin in [0, *begins]) < 1e-6 for time in page.evaluate("() => [...times]"))
+
+
+def test_paper_shows_what_the_screen_does(reading, page):
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert reading.probe("hidden") == []
+    assert page.locator("main details").evaluate_all("all => all.every((d) => d.open)")
+    assert not page.is_visible(".transport") and not page.is_visible(".filters")
+    page.emulate_media(media="screen")
+    page.evaluate("() => dispatchEvent(new Event('afterprint'))")
+    assert not page.locator("main details").evaluate_all("all => all.some((d) => d.open)")
+    assert page.pdf(print_background=True).startswith(b"%PDF")
+    assert reading.complaints == []
+
+
+def test_a_hostile_case_id_is_only_shown(open_report, run, tmp_path, monkeypatch):
+    assessment = report.open_assessment(run.path / "evaluation" / "test")
+    hostile = assessment.predictions.with_columns(case_id=pl.col("case_id") + HOSTILE)
+    monkeypatch.setattr(report, "open_assessment", lambda path: replace(assessment, predictions=hostile))
+    reading = open_report(write_report(run, tmp_path / "report.html", films=2))
+    assert reading.complaints == [] and reading.outside == []
+    assert reading.page.title().endswith("egaze report") and reading.page.locator("img[onerror]").count() == 0
+    assert reading.page.text_content("#case-id").endswith(HOSTILE)
+
+
+def test_200_films_are_small_and_quick(open_report, run, tmp_path, monkeypatch):
+    """The largest that 200 films can get: noise, which no encoder makes small, and gaze without end."""
+    rng = np.random.default_rng(0)
+    noise = {
+        "film": film_jpeg(rng.integers(0, 65536, (700, 600), dtype=np.uint16)),
+        "maps": {
+            key: {"png": level_png(rng.random((80, 80), dtype=np.float32)), "peak": 0.123, "side": 224}
+            for key in ("gaze", "predicted", "grad_cam")
+        },
+        "timed": True,
+        "fixations": np.round(rng.random((MOST_FIXATIONS, 4)) * [1, 1, 100, 1], 4).tolist(),
+        "fixations_in_all": MOST_FIXATIONS,
+        "regions": [],
+        "phrases": [],
+    }
+    assessment = report.open_assessment(run.path / "evaluation" / "test")
+    cards, missing = report._gallery(run, run.open_study(), assessment, 1, None)
+    many = [replace(cards[0], case_id=f"film-{number}", drawing=noise) for number in range(200)]
+    monkeypatch.setattr(report, "_gallery", lambda *_: (many, missing))
+    path = write_report(run, tmp_path / "report.html")
+    assert 20e6 < path.stat().st_size < 40e6
+    empty = tmp_path / "empty.html"
+    empty.write_text("<!doctype html><title>e</title><p>e", encoding="utf-8")
+    paints_ms = {}
+    for file in (empty, path, path):
+        page = open_report(file).page
+        page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length")
+        painted_ms = page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        paints_ms[file] = min(painted_ms, paints_ms.get(file, painted_ms))
+    assert page.locator("#cards > li").count() == 200
+    if paints_ms[empty] > 150:
+        pytest.skip(f"too busy to time: an empty page took {paints_ms[empty]:.0f} ms to its first paint")
+    assert paints_ms[path] < 1000

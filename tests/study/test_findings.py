@@ -1,0 +1,80 @@
+"""Which regions are findings, and where they lie on the canvas."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from study.ready_made import Cases
+
+from egaze.errors import FilmError, StudyError
+from egaze.sources import Case, Region
+from egaze.study import prepare_study
+from egaze.study.findings import finding_mask, finding_regions
+
+BOX = Region("cardiac silhouette", "box", 10, 5, 40, 45)
+EDEMA = Region("Pulmonary edema", "ellipse", 20, 10, 60, 30, certainty=3)
+OPACITY = Region("Consolidation", "ellipse", 70, 10, 90, 40)
+FRACTURE = Region("Fracture", "ellipse", 2, 2, 8, 8, certainty=5)
+REGIONS = (
+    BOX,
+    EDEMA,
+    OPACITY,
+    FRACTURE,
+    Region("Groundglass opacity", "ellipse", 0, 0, 90, 40, certainty=2),
+    Region("Support devices", "ellipse", 0, 0, 90, 40, certainty=5),
+    Region("Quality issue", "ellipse", 0, 0, 90, 40),
+)
+
+
+@pytest.fixture(params=["stretch", "letterbox"])
+def made(request, tmp_path):
+    Image.fromarray(np.full((50, 100), 90, np.uint8)).save(tmp_path / "film.png")
+    names = ("a", "../up")
+    cases = [Case(name, "p", tmp_path / "film.png", label="chf", regions=REGIONS) for name in names]
+    return prepare_study([Cases(cases)], tmp_path / "study", size_px=64, fit=request.param)
+
+
+def test_the_class_says_which_ellipses_count(made):
+    assert finding_regions(made, 0, "chf") == (EDEMA,)
+    assert finding_regions(made, 0, "pneumonia") == (OPACITY,)
+    assert finding_regions(made, 0, "normal") == ()
+    assert finding_regions(made, 0, "pneumothorax") == finding_regions(made, 0, None) == (EDEMA, OPACITY, FRACTURE)
+
+
+def test_the_mask_lies_where_the_film_does(made):
+    size_px = 200
+    mask = finding_mask(made, 0, size_px, "chf")
+    place = made.geometry(0, size_px)
+    y, x = np.nonzero(mask)
+    x_px = (x.mean() + 0.5 - place.left_px) / place.width_px * 100 - 0.5
+    y_px = (y.mean() + 0.5 - place.top_px) / place.height_px * 50 - 0.5
+    assert (x_px, y_px) == pytest.approx((40, 20), abs=0.3)
+    area_px = mask.sum() / (place.width_px * place.height_px) * 5000
+    assert area_px == pytest.approx(np.pi * 20 * 10, rel=0.02)
+    assert finding_mask(made, 0, size_px, "normal") is None
+
+
+def test_masks_from_a_folder(made, tmp_path):
+    picture = np.zeros((50, 100), np.uint8)
+    picture[10:20, 40:80] = 255
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    assert finding_mask(made, 0, 64, "chf", folder=folder) is None
+    Image.fromarray(picture).save(folder / "a.png")
+    mask = finding_mask(made, 0, 64, "normal", folder=folder)
+    np.testing.assert_array_equal(mask, made.geometry(0, 64).place(picture / np.float32(255)) > 0.5)
+    Image.fromarray(np.zeros_like(picture)).save(folder / "a.png")
+    assert finding_mask(made, 0, 64, "chf", folder=folder) is None
+
+
+def test_bad_masks(made, tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    Image.fromarray(np.zeros((100, 50), np.uint8)).save(folder / "a.png")
+    with pytest.raises(StudyError, match=r"a.png: the mask has \(100, 50\) pixels, its film \(50, 100\)"):
+        finding_mask(made, 0, 64, "chf", folder=folder)
+    (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n junk")
+    with pytest.raises(FilmError, match="a.png: damaged PNG"):
+        finding_mask(made, 0, 64, "chf", folder=folder)
+    # A case id that leads out of the folder is not followed.
+    (tmp_path / "up.png").write_bytes(b"junk")
+    assert finding_mask(made, 1, 64, "chf", folder=folder) is None
