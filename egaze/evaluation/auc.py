@@ -119,7 +119,7 @@ def delong_test(labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, *, 
     areas, covariance = _delong(labels, np.stack([scores_a, scores_b]))
     difference = float(areas[0] - areas[1])
     error = float(np.sqrt(np.maximum(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)))
-    half = float(norm.ppf((1 + level) / 2)) * error
+    half = _half_width(error, level)
     if math.isnan(error):
         p_value = math.nan
     else:
@@ -182,12 +182,16 @@ def _delong(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDA
 
 
 def _normal_interval(value: float, error: float, level: float) -> Interval:
-    if not 0 < level < 1:
-        raise ValueError(f"level must be in (0, 1), got {level}")
-    half = float(norm.ppf((1 + level) / 2)) * error
+    half = _half_width(error, level)
     if math.isnan(half):
         return Interval(value, half, half)
     return Interval(value, max(0.0, value - half), min(1.0, value + half))
+
+
+def _half_width(error: float, level: float) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f"level must be in (0, 1), got {level}")
+    return float(norm.ppf((1 + level) / 2)) * error
 
 
 def checked(

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import bootstrap
+from reference import bootstrap, coverage
 from scipy.stats import bootstrap as bootstrap_by_scipy
-from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from egaze.evaluation import (
@@ -95,32 +94,20 @@ def test_resamples_are_scored_as_scikit_learn_scores_them():
 
 
 def test_delong_covers():
-    """95 % intervals hold the true area, and differences without a difference hold 0, in 93 to 97 of 100 draws."""
-    truth = norm.cdf(1.0 / np.sqrt(2))
-    generator = np.random.default_rng(7)
-    labels = np.repeat([0, 1], 60)
-    inside, level = [], []
-    for _ in range(1500):
-        common = generator.normal(size=120)
-        first, second = ((common + generator.normal(size=120)) / np.sqrt(2) + labels for _ in range(2))
-        interval = roc_auc_ci(labels, first)
-        inside.append(interval.low <= truth <= interval.high)
-        level.append(delong_test(labels, first, second).p_value > 0.05)
-    assert 0.93 <= np.mean(inside) <= 0.97
-    assert 0.93 <= np.mean(level) <= 0.97
+    assert coverage.is_right(coverage.delong(1500), 1500)
+    assert all(coverage.is_right(share, 1000) for share in coverage.paired(1000, delong_test))
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
 def test_the_bootstrap_covers(method):
-    truth = norm.cdf(1.0 / np.sqrt(2))
-    generator = np.random.default_rng(11)
-    labels = np.repeat([0, 1], 50)
-    inside = []
-    for number in range(600):
-        scores = generator.normal(size=100) + labels
-        interval = bootstrap_auc(labels, scores, method=method, resamples=400, seed=number)
-        inside.append(interval.low <= truth <= interval.high)
-    assert 0.93 <= np.mean(inside) <= 0.97
+    assert coverage.is_right(coverage.bootstrap(500, method, 300), 500)
+    assert coverage.is_right(coverage.bootstrap_of_patients(250, method, 300), 250)
+    # Films of a patient are not independent, and taking them as such shows.
+    assert not coverage.is_right(coverage.bootstrap_of_patients(80, method, 300, as_patients=False), 80)
+
+
+def test_the_paired_bootstrap_covers():
+    assert all(coverage.is_right(share, 500) for share in coverage.paired(500, bootstrap_test, 300))
 
 
 def test_the_paired_bootstrap_agrees_with_delong_s_test():
@@ -175,6 +162,8 @@ def test_unknown_method_and_level():
         roc_auc_ci(labels, scores, method="jackknife")
     with pytest.raises(ValueError, match=r"level must be in \(0, 1\), got 95"):
         roc_auc_ci(labels, scores, level=95)
+    with pytest.raises(ValueError, match=r"level must be in \(0, 1\), got 95"):
+        delong_test(labels, scores, scores, level=95)
 
 
 @pytest.mark.filterwarnings("ignore::egaze.evaluation.StatisticsWarning")

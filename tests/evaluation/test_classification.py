@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from reference import coverage
 from sklearn import metrics
 
-from egaze.evaluation import confusion_matrix, macro_auc, multiclass_ci
+from egaze.evaluation import StatisticsWarning, confusion_matrix, macro_auc, multiclass_ci
 from egaze.evaluation.classification import macro_auc_ci
 
 
@@ -22,6 +23,8 @@ def test_macro_auc_is_scikit_learn_s():
     # A class that nobody has is left out; a single class leaves nothing.
     assert macro_auc(labels[labels < 2], probs[labels < 2]) is not None
     assert macro_auc(np.zeros(5, int), probs[:5]) is None
+    with pytest.warns(StatisticsWarning, match="the macro average leaves out 1 of 3 classes"):
+        macro_auc_ci(labels[labels < 2], probs[labels < 2], resamples=100)
     with pytest.raises(ValueError, match="two classes"):
         macro_auc_ci(np.zeros(5, int), probs[:5])
 
@@ -34,6 +37,11 @@ def test_averages_are_scikit_learn_s(measure, average):
     interval = multiclass_ci(labels, probs, measure=measure, average=average, method="bca", resamples=500)
     assert interval.value == pytest.approx(score(np.eye(3)[labels], probs, average=average))
     assert interval.low < interval.value < interval.high
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_the_macro_auc_s_interval_covers(method):
+    assert coverage.is_right(coverage.macro(300, method, 300), 300)
 
 
 def test_the_confusion_matrix_is_scikit_learn_s():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import bootstrap
+from reference import bootstrap, coverage
 from scipy.stats import binom
 
 from egaze.evaluation import StatisticsWarning, mean_ci, mean_cis, wilson_ci
@@ -88,14 +88,7 @@ def test_bca_is_its_definition_where_strata_and_patients_differ_in_size():
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
 def test_means_over_patients_cover(method):
-    generator = np.random.default_rng(0)
-    patients = np.repeat(np.arange(60), 3)
-    inside = []
-    for number in range(500):
-        values = np.repeat(generator.normal(size=60), 3) + generator.normal(size=180)
-        interval = mean_ci(values, patients, method=method, resamples=400, seed=number)
-        inside.append(interval.low <= 0 <= interval.high)
-    assert 0.93 <= np.mean(inside) <= 0.97
+    assert coverage.is_right(coverage.mean_over_patients(500, method, 300), 500)
 
 
 def test_columns_share_their_resamples():
