@@ -25,7 +25,7 @@ METRICS = (
     ("sim", "SIM", "", True, True, ""),
     ("kld", "KL divergence", "nats", False, True, f"eps {EPS}"),
     ("nss", "NSS", "standard deviations", True, False, "0 for a constant map"),
-    ("auc_judd", "AUC-Judd", "", True, False, "ties count half, without jitter"),
+    ("auc_judd", "AUC-Judd", "", True, False, "equal values share a threshold, without jitter"),
     ("auc_borji", "AUC-Borji", "", True, False, "100 draws, thresholds in steps of 0.1"),
     ("shuffled_auc", "shuffled AUC", "", True, False, "against all fixations on training films of other patients"),
     ("information_gain", "information gain", "bits per fixation", True, False, f"over the centre bias, eps {EPS}"),

@@ -35,7 +35,7 @@ def roc_auc_ci(
 
     Warns:
         StatisticsWarning: fewer than 10 samples of a class; with one of a class, DeLong's variance is not defined and
-            the bounds are NaN; an area of 0 or 1, whose interval has no width.
+            the bounds are NaN; classes wholly apart or scores all equal, where the interval has no width.
 
     Raises:
         ValueError: shapes that differ, labels that are not 0 and 1 or of one class only, scores that are not
@@ -119,7 +119,7 @@ def delong_test(labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, *, 
     areas, covariance = _delong(labels, np.stack([scores_a, scores_b]))
     difference = float(areas[0] - areas[1])
     error = float(np.sqrt(np.maximum(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)))
-    half = float(norm.ppf((1 + level) / 2)) * error
+    half = _half_width(error, level)
     if math.isnan(error):
         p_value = math.nan
     else:
@@ -176,18 +176,22 @@ def _delong(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDA
         return areas, np.full((len(scores), len(scores)), np.nan)
     if min(m, n) < FEW:
         warn(f"fewer than {FEW} samples of a class: DeLong's interval is too narrow")
-    if ((areas == 0) | (areas == 1)).any():
-        warn("an AUC of 0 or 1 has no DeLong variance, so its interval has no width and says nothing")
+    if ((np.ptp(v10, axis=1) == 0) & (np.ptp(v01, axis=1) == 0)).any():
+        warn("all films of a class are ranked alike, so DeLong's interval has no width and says nothing")
     return areas, np.atleast_2d(np.cov(v10)) / m + np.atleast_2d(np.cov(v01)) / n
 
 
 def _normal_interval(value: float, error: float, level: float) -> Interval:
-    if not 0 < level < 1:
-        raise ValueError(f"level must be in (0, 1), got {level}")
-    half = float(norm.ppf((1 + level) / 2)) * error
+    half = _half_width(error, level)
     if math.isnan(half):
         return Interval(value, half, half)
     return Interval(value, max(0.0, value - half), min(1.0, value + half))
+
+
+def _half_width(error: float, level: float) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f"level must be in (0, 1), got {level}")
+    return float(norm.ppf((1 + level) / 2)) * error
 
 
 def checked(

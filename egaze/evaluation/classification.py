@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egaze.evaluation.interval import Interval, Statistic, bootstrap_interval
+from egaze.evaluation.interval import Interval, Statistic, bootstrap_interval, warn
 from egaze.evaluation.weighted_areas import weighted_auc, weighted_average_precision
 
 MEASURES = {"roc_auc": weighted_auc, "average_precision": weighted_average_precision}
@@ -61,6 +61,9 @@ def multiclass_ci(
             all N x C pairs of a film and a class, of which N are true.
         method, level, resamples, seed: see `bootstrap_interval`.
 
+    Warns:
+        StatisticsWarning: the macro average leaves classes out, or as `bootstrap_interval`.
+
     Raises:
         ValueError: no class has cases both of and against it, shapes that do not fit, scores that are not finite, or
             an unknown measure, average or method.
@@ -75,6 +78,9 @@ def multiclass_ci(
     macro = _macro(labels, class_probs, measure)
     if macro is None:
         raise ValueError(f"{average} {measure.replace('_', ' ')} needs cases of two classes")
+    missing = sum(not (labels == number).any() for number in range(class_probs.shape[1]))
+    if average == "macro" and missing:
+        warn(f"the macro average leaves out {missing} of {class_probs.shape[1]} classes, which have no sample")
     area = macro if average == "macro" else _micro(labels, class_probs, measure)
     return bootstrap_interval(
         area,

@@ -309,7 +309,7 @@ def _bca_tails(
         influence = (len(part) - 1) / len(part) * (part.mean() - part)
         squares += float((influence**2).sum())
         cubes += float((influence**3).sum())
-    acceleration = cubes / (6 * squares**1.5) if squares > 0 else 0.0
+    acceleration = cubes / (6 * squares**1.5) if squares != 0 else 0.0
     if not math.isfinite(acceleration):
         warn("without one of the patients the figure is not defined: the interval is corrected for bias only")
         acceleration = 0.0

@@ -63,8 +63,9 @@ def auc_judd(prediction: ArrayLike, x_px: ArrayLike, y_px: ArrayLike) -> float:
     """AUC-Judd of a (H, W) map, in [0, 1]: fixated pixels against all others, the thresholds being the map's values
     at fixated pixels, with straight lines between them.
 
-    A pixel counts once however often it was fixated. Equal values share a threshold, as in the mean of the published
-    code's jitter. A constant map scores 0.5; where every pixel was fixated there is nothing to tell apart: 0.5.
+    A pixel counts once however often it was fixated. Equal values share a threshold; the published code parts them by
+    a jitter, after which F fixated pixels of a constant map score 0.5 + 0.5 / (F + 1) on average, and here 0.5. Where
+    every pixel was fixated there is nothing to tell apart: 0.5.
     """
     (p,) = _maps(prediction)
     pixels = np.unique(_pixels(p.shape, x_px, y_px))

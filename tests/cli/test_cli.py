@@ -126,6 +126,8 @@ def test_the_road_from_films_to_predictions(twin, tmp_path):
     assert [json.loads(line)["epoch"] for line in lines] == [1]
     evaluated = ok("evaluate", "run")
     assert "synthetic data" in evaluated and "centre bias" in evaluated and "Watanabe et al. 2022" in evaluated
+    assert re.search(r"KL divergence, nats .* heatmap, sigma 1\.6 px of 32, weight \w+\n", evaluated)
+    assert re.search(r"NSS, standard deviations .* fixations on 32 x 32 px\n", evaluated)
     assert "report.html" in ok("report", "run")
     assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
     assert "normal, chf, pneumonia" in ok("export", "run", "model.pt")

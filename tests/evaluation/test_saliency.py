@@ -1,8 +1,17 @@
+import importlib.util
+import sys
+import time
+import warnings
+from pathlib import Path
+
 import numpy as np
+import polars as pl
 import pytest
+from reference import saliency as reference
 from scipy.stats import entropy, pearsonr
 
-from egaze.evaluation import cc, kld, mean_ci, nss, sim
+from egaze.evaluation import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
+from egaze.gaze import Fixations, rasterize_fixations
 
 
 @pytest.fixture
@@ -52,17 +61,149 @@ def test_bad_maps(maps):
         nss(p, [-5], [2])
 
 
-def test_mean_ci_is_close_to_the_t_interval():
-    values = np.random.default_rng(1).normal(2, 1, 200)
-    interval = mean_ci(values)
-    half = 1.96 * values.std(ddof=1) / np.sqrt(200)
-    assert interval.value == pytest.approx(values.mean())
-    assert interval.low == pytest.approx(values.mean() - half, abs=0.02)
-    assert interval.high == pytest.approx(values.mean() + half, abs=0.02)
-    # The same values in groups of four are worth a quarter.
-    grouped = mean_ci(np.repeat(values, 4), np.repeat(np.arange(200), 4))
-    assert (grouped.high - grouped.low) == pytest.approx(interval.high - interval.low, rel=0.1)
-    with pytest.raises(ValueError, match="at least one"):
-        mean_ci([])
-    with pytest.raises(ValueError, match="finite"):
-        mean_ci([1, np.nan])
+FIXATIONS = [(2, 5), (7, 0), (3, 11), (2, 5), (8, 8), (0, 0)]
+OTHERS = [(1, 1), (4, 4), (7, 0), (8, 11), (5, 2)]
+X, Y = np.array(FIXATIONS).T
+OTHER_X, OTHER_Y = np.array(OTHERS).T
+
+
+def test_the_maps_measures_are_their_definitions(maps):
+    p, q = maps
+    assert sim(p, q) == pytest.approx(reference.similarity(p, q))
+    assert information_gain(p, q, X, Y) == pytest.approx(reference.information_gain(p, q, FIXATIONS))
+    assert information_gain(p, p, X, Y) == 0
+    assert auc_judd(p, X, Y) == pytest.approx(reference.auc_judd(p, FIXATIONS))
+    assert shuffled_auc(p, X, Y, OTHER_X, OTHER_Y) == pytest.approx(reference.shuffled_auc(p, FIXATIONS, OTHERS))
+
+
+@pytest.mark.parametrize("step", [0.1, 0.02])
+def test_auc_borji_is_its_definition(maps, step):
+    p = maps[0]
+    drawn = np.random.default_rng(3).integers(0, p.size, (20, len(FIXATIONS)))
+    pixels = [[(place % p.shape[1], place // p.shape[1]) for place in row] for row in drawn.tolist()]
+    expected = reference.auc_borji(p, FIXATIONS, pixels, step)
+    assert auc_borji(p, X, Y, splits=20, step=step, seed=3) == pytest.approx(expected)
+
+
+def test_aucs_know_good_maps_from_bad():
+    y, x = np.mgrid[:40, :40]
+    good = np.exp(-((x - 30) ** 2 + (y - 10) ** 2) / 50)
+    at = np.array([29, 30, 31]), np.array([9, 10, 10])
+    elsewhere = np.array([5, 12, 20]), np.array([35, 30, 22])
+    for measure in (auc_judd, auc_borji):
+        assert measure(good, *at) > 0.9 > 0.2 > measure(-good, *at)
+        assert measure(np.ones((40, 40)), *at) == pytest.approx(0.5)
+    assert shuffled_auc(good, *at, *elsewhere) == 1 and shuffled_auc(-good, *at, *elsewhere) == 0
+    assert shuffled_auc(np.ones((40, 40)), *at, *elsewhere) == 0.5
+    # Of no use to AUC-Judd, and so neither right nor wrong.
+    assert auc_judd(np.array([[1.0, 2.0]]), [0, 1], [0, 0]) == 0.5
+
+
+def test_aucs_do_not_depend_on_the_map_s_scale(maps):
+    p = maps[0]
+    for measure in (auc_judd, auc_borji):
+        assert measure(7 * p - 2, X, Y) == pytest.approx(measure(p, X, Y))
+    assert auc_judd(p**3, X, Y) == pytest.approx(auc_judd(p, X, Y))
+    assert shuffled_auc(np.log(p + 1), X, Y, OTHER_X, OTHER_Y) == shuffled_auc(p, X, Y, OTHER_X, OTHER_Y)
+
+
+def test_equal_values_share_a_threshold_where_the_published_code_jitters():
+    constant, at = np.ones((12, 9)), ([2, 7, 3, 8, 0], [5, 0, 11, 8, 0])
+    generator = np.random.default_rng(5)
+    jittered = [auc_judd(constant + 1e-7 * generator.random(constant.shape), *at) for _ in range(3000)]
+    assert np.mean(jittered) == pytest.approx(0.5 + 0.5 / 6, abs=0.01)
+    assert auc_judd(constant, *at) == 0.5
+
+
+def test_bad_fixations_and_options(maps):
+    p, q = maps
+    for function in (auc_judd, auc_borji):
+        with pytest.raises(ValueError, match="no fixation lies on the map"):
+            function(p, [-5], [2])
+    with pytest.raises(ValueError, match="no fixation lies on the map"):
+        shuffled_auc(p, X, Y, [], [])
+    with pytest.raises(ValueError, match="must not be negative"):
+        information_gain(p, -q, X, Y)
+    with pytest.raises(ValueError, match="splits must be at least 1"):
+        auc_borji(p, X, Y, splits=0)
+
+
+def test_hundreds_of_films_take_seconds():
+    generator = np.random.default_rng(0)
+    p, q = generator.random((2, 224, 224))
+    x, y = generator.integers(0, 224, (2, 45))
+    other_x, other_y = generator.integers(0, 224, (2, 40_000))
+    begun = time.thread_time()
+    for _ in range(10):
+        cc(p, q), sim(p, q), kld(p, q), nss(p, x, y), information_gain(p, q, x, y)
+        auc_judd(p, x, y), auc_borji(p, x, y), shuffled_auc(p, x, y, other_x, other_y)
+    assert (time.thread_time() - begun) / 10 < 0.05
+
+
+def pysaliency_module(name):
+    """One of pysaliency's files by itself: the whole imports far more, some of which newer setuptools lack."""
+    found = importlib.util.find_spec("pysaliency")
+    if found is None:
+        pytest.skip('pysaliency is not installed; pip install "egaze[test]"')
+    file = Path(found.submodule_search_locations[0]) / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"pysaliency_{name}", file)
+    module = importlib.util.module_from_spec(spec)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    return module
+
+
+def test_the_maps_measures_are_pysaliency_s(maps):
+    metrics = pysaliency_module("metrics")
+    p, q = maps
+    assert cc(p, q) == pytest.approx(metrics.CC(p, q))
+    assert sim(p, q) == pytest.approx(metrics.SIM(p, q))
+    assert kld(p, q) == pytest.approx(metrics.MIT_KLDiv(p, q))
+    assert nss(p, X, Y) == pytest.approx(metrics.NSS(p, X, Y).mean())
+
+
+def test_the_aucs_are_pysaliency_s(maps, monkeypatch):
+    curves = pysaliency_module("numba_utils")
+    # It asks numpy for a function that has since got another name.
+    monkeypatch.setattr(np, "trapz", getattr(np, "trapezoid", None) or np.trapz, raising=False)
+    seen = np.zeros(maps[0].shape, bool)
+    seen[Y, X] = True
+    # The second map has many ties.
+    for p in (maps[0], np.round(4 * maps[0])):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            judd = curves.general_roc_numba(p[seen], p[~seen], judd=1)[0]
+            shuffled = curves.general_rocs_per_positive_numba(p[Y, X], p[OTHER_Y, OTHER_X]).mean()
+            uniform = curves.general_rocs_per_positive_numba(p[Y, X], p.ravel()).mean()
+        assert auc_judd(p, X, Y) == pytest.approx(judd)
+        assert shuffled_auc(p, X, Y, OTHER_X, OTHER_Y) == pytest.approx(shuffled)
+        # What AUC-Borji tends to with many draws and fine steps.
+        assert auc_borji(p, X, Y, splits=20_000, step=0.001) == pytest.approx(uniform, abs=0.005)
+
+
+@pytest.mark.realdata
+def test_viewers_predict_each_other_as_well_as_is_known(real_data):
+    """OSIE: viewer 1 from the other 14 (sigma 24 px) on the first 60 images by name, and from where viewers look on
+    any image; shuffled against everybody's fixations on the other images."""
+    gaze = pl.read_csv(real_data / "osie_gaze" / "fixations.csv").sort("image")
+    # Their pixels count from 1.
+    gaze = gaze.with_columns(pl.col("x_px", "y_px") - 1, duration_s=pl.col("duration_ms") / 1000)
+    shape = (600, 800)
+
+    def heatmap(rows):
+        fixations = Fixations(*(rows[name].to_numpy() for name in ("x_px", "y_px", "duration_s")))
+        return rasterize_fixations(fixations, shape, sigma_px=24, weight="count").astype(np.float64)
+
+    centre = heatmap(gaze)
+    found = []
+    for name in sorted(set(gaze["image"]))[:60]:
+        here, elsewhere = gaze.filter(pl.col("image") == name), gaze.filter(pl.col("image") != name)
+        others = heatmap(here.filter(pl.col("subject") != 1))
+        one = here.filter(pl.col("subject") == 1)
+        at = one["x_px"].to_numpy(), one["y_px"].to_numpy()
+        not_here = elsewhere["x_px"].to_numpy(), elsewhere["y_px"].to_numpy()
+        row = [nss(others, *at), shuffled_auc(others, *at, *not_here)]
+        found.append([*row, nss(centre, *at), shuffled_auc(centre, *at, *not_here)])
+    np.testing.assert_allclose(np.mean(found, axis=0), [3.48, 0.875, 1.17, 0.569], atol=0.01)

@@ -1,0 +1,85 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from egaze.assessment.classification import Scored, classification_figures
+from egaze.evaluation import (
+    brier_scores,
+    expected_calibration_error,
+    fit_temperature,
+    scale_by_temperature,
+    specificity_threshold,
+    youden_threshold,
+)
+from egaze.evaluation.calibration import to_logits
+
+NAMES = ("normal", "chf", "pneumonia")
+
+
+def draw(n, seed, sharpness=3.0):
+    """Films whose probabilities are too sure of themselves."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(n, 3)) * 1.5
+    labels = np.array([generator.choice(3, p=row) for row in softmax(logits, axis=1)])
+    return Scored(labels, softmax(sharpness * logits, axis=1), np.arange(n) // 2)
+
+
+def numbers(item):
+    if isinstance(item, dict):
+        item = item.values()
+    elif not isinstance(item, (list, tuple)):
+        return [item] if isinstance(item, float) else []
+    return [number for part in item for number in numbers(part)]
+
+
+def test_thresholds_and_temperature_are_chosen_on_validation():
+    scored, validation = draw(300, 0), draw(200, 1)
+    notes = []
+    figures = classification_figures(NAMES, scored, validation, notes)
+    assert notes == [] and all(map(math.isfinite, numbers(figures)))
+    for number, name in enumerate(NAMES):
+        of_class, scores = (validation.labels == number).astype(int), validation.class_probs[:, number]
+        youden, specific = figures["classes"][name]["operating_points"]
+        assert youden["threshold"] == youden_threshold(of_class, scores)
+        assert specific["threshold"] == specificity_threshold(of_class, scores, 0.9)
+        called, is_class = scored.class_probs[:, number] >= youden["threshold"], scored.labels == number
+        assert youden["sensitivity"]["value"] == pytest.approx(called[is_class].mean())
+        assert youden["specificity"]["value"] == pytest.approx((~called[~is_class]).mean())
+        assert youden["sensitivity"]["low"] < youden["sensitivity"]["value"] < youden["sensitivity"]["high"]
+    calibration = figures["calibration"]
+    temperature = fit_temperature(validation.labels, to_logits(validation.class_probs))
+    assert calibration["temperature"] == temperature == pytest.approx(3, rel=0.3)
+    scaled = scale_by_temperature(scored.class_probs, temperature)
+    assert calibration["after"]["brier"]["value"] == pytest.approx(brier_scores(scored.labels, scaled).mean())
+    is_right = scaled.argmax(axis=1) == scored.labels
+    expected = expected_calibration_error(is_right, scaled.max(axis=1))
+    assert calibration["after"]["expected_calibration_error"]["value"] == pytest.approx(expected)
+    for key in ("brier", "log_loss", "expected_calibration_error"):
+        assert calibration["after"][key]["value"] < calibration["before"][key]["value"]
+
+
+def test_a_class_without_films_has_no_figures_and_a_reason():
+    scored = draw(120, 0)
+    two = scored.labels < 2
+    scored = Scored(scored.labels[two], scored.class_probs[two], scored.patients[two])
+    notes = []
+    figures = classification_figures(NAMES, scored, draw(60, 1), notes)
+    assert figures["classes"]["pneumonia"]["auc"] is None and figures["macro_auc"]["value"] > 0.5
+    assert f"pneumonia: 0 of {len(scored)} films, so it has no ROC curve" in notes
+    assert any(note.startswith("all classes: the macro average leaves out 1 of 3 classes") for note in notes)
+
+
+def test_one_class_or_no_validation_film():
+    scored = draw(80, 0)
+    notes = []
+    figures = classification_figures(NAMES, scored, scored.none(), notes)
+    assert figures["calibration"]["temperature"] is None and figures["calibration"]["after"] is None
+    assert figures["classes"]["chf"]["operating_points"] is None
+    assert "temperature: no labelled validation film to fit it on" in notes
+    assert "chf: 0 of 0 validation films, so no threshold can be chosen" in notes
+    normal = scored.labels == 0
+    of_one = Scored(scored.labels[normal], scored.class_probs[normal], scored.patients[normal])
+    assert classification_figures(NAMES, of_one, scored, notes) is None
+    assert notes[-1].startswith("classification: fewer than two classes have a film here")
