@@ -21,9 +21,8 @@ from egaze.study import Study
 from egaze.training import Recipe, load_recipe, train
 
 RECIPE = Path(__file__).with_suffix(".toml")
-# Of the images, in pixels; the map of a group of viewers is theirs blurred by this, as in the reference figures.
+# Of the images, in pixels; a group of viewers' map is theirs blurred by this, as in the data's reference figures.
 SCENE_SHAPE, VIEWERS_SIGMA_PX = (600, 800), 24.0
-REFERENCE_IMAGES = 60
 METRICS = ("nss", "cc", "kld", "sim", "auc_judd", "shuffled_auc")
 
 
@@ -85,7 +84,6 @@ def gaze_results(weights: Path, work: Path, settings: Settings, say: Callable[[s
             name: figure(viewers[name] - table[name]) for name in ("nss", "shuffled_auc")
         },
         "images_above_centre_bias": int((table["nss"] > table["centre_nss"]).sum()),
-        "reference_setup": reference_setup(),
     }
 
 
@@ -134,31 +132,6 @@ def _others_predict_each(study: Study, size_px: int) -> pl.DataFrame:
     # Weighed by fixations, as a map's own figures are.
     weighed = ((pl.col(name) * pl.col("fixations")).sum() / pl.col("fixations").sum() for name in table.columns[2:])
     return table.group_by("case_id", maintain_order=True).agg(weighed)
-
-
-def reference_setup() -> dict[str, float]:
-    """As the data's reference figures were made: viewer 1 predicted from the others on the same image, and from the
-    mean of their maps on the other images, at the images' own size; the first 60 images by name, there or not."""
-    gaze = scene_gaze()
-    names = sorted(gaze["case_id"].unique())[:REFERENCE_IMAGES]
-    seen = [_as_fixations(gaze.filter((pl.col("case_id") == name) & (pl.col("viewer") == 1))) for name in names]
-    others = [
-        rasterize_fixations(
-            _as_fixations(gaze.filter((pl.col("case_id") == name) & (pl.col("viewer") != 1))),
-            SCENE_SHAPE,
-            sigma_px=VIEWERS_SIGMA_PX,
-            weight="count",
-            normalize="sum",
-        ).astype(np.float64)
-        for name in names
-    ]
-    total = np.sum(others, axis=0)
-    figures: dict[str, list[float]] = {}
-    for place, own in enumerate(others):
-        for prefix, heatmap in (("viewers", own), ("centre", total - own)):
-            figures.setdefault(f"{prefix}_nss", []).append(nss(heatmap, seen[place].x_px, seen[place].y_px))
-            figures.setdefault(f"{prefix}_shuffled_auc", []).append(_shuffled_auc(heatmap, seen, place))
-    return {name: float(np.mean(values)) for name, values in figures.items()}
 
 
 def _shuffled_auc(heatmap: NDArray[np.floating], fixations: Sequence[Fixations], place: int) -> float:
