@@ -7,7 +7,8 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -47,6 +48,14 @@ float scale_of(PixelType type) {
   return type == PixelType::uint8 ? 1.0f / 255.0f : type == PixelType::uint16 ? 1.0f / 65535.0f : 1.0f;
 }
 
+bool all_finite(std::span<const float> values) {
+  // Bits and no early end, so that the compiler makes vectors of it.
+  constexpr std::uint32_t exponent = 0x7F800000u;
+  std::uint32_t beyond = 0;
+  for (const float value : values) beyond |= (std::bit_cast<std::uint32_t>(value) & exponent) == exponent;
+  return beyond == 0;
+}
+
 }  // namespace
 
 struct Predictor::Implementation {
@@ -73,7 +82,7 @@ void Predictor::Implementation::place(const Film& film, float* canvas) const {
       film.pixels.height * film.pixels.width >= kPixelsForThreads ? std::max(1, at::get_num_threads()) : 1;
   resize(film.pixels, where.height_px, where.width_px, PixelType::float32, options, pixels.data());
   // Every film pixel has a part in some pixel here, so that whatever is not finite shows.
-  if (!std::ranges::all_of(pixels, [](float value) { return std::isfinite(value); })) {
+  if (!all_finite(pixels)) {
     throw Error(ErrorCode::invalid_argument, "the film's pixels are not all finite numbers");
   }
   canvas += where.top_px * spec.input_width_px + where.left_px;
@@ -115,8 +124,7 @@ std::vector<Prediction> Predictor::Implementation::unpack(const c10::IValue& out
     if (tensor.sizes() != at::IntArrayRef(shape)) {
       fail(name + " of shape " + c10::str(tensor.sizes()) + ", promised " + c10::str(at::IntArrayRef(shape)));
     }
-    const std::span<const float> all(tensor.const_data_ptr<float>(), static_cast<std::size_t>(tensor.numel()));
-    if (!std::ranges::all_of(all, [](float value) { return std::isfinite(value); })) {
+    if (!all_finite({tensor.const_data_ptr<float>(), static_cast<std::size_t>(tensor.numel())})) {
       fail(name + " that are not all finite numbers");
     }
     return tensor;
