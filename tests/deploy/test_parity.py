@@ -24,7 +24,7 @@ from egaze.models import DualHeadUNet
 FILMS = 200
 SHAPE = (64, 64)
 TOLERANCE = {"fp32": 1e-5, "bf16": 2e-2}
-ENGINES = ["scripted", "python", "egaze-run", "egaze-run --batch 8", "c files", "c arrays"]
+ENGINES = ["scripted", "python", "egaze-run", "egaze-run --batch 11", "c files", "c arrays"]
 
 
 @pytest.fixture(scope="module")
