@@ -5,16 +5,23 @@
 namespace egaze::runner {
 namespace {
 
-constexpr int kMaxThreads = 1024;
+constexpr int kMaxThreads = 1024, kMaxBatch = 1024, kMaxRepeats = 1'000'000;
 
-int parse_threads(std::string_view text) {
-  int threads = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), threads);
-  if (result.ec != std::errc() || result.ptr != text.data() + text.size() || threads < 1 || threads > kMaxThreads) {
-    throw UsageError("--threads takes a number from 1 to " + std::to_string(kMaxThreads) + ", got '" +
+int parse_number(std::string_view option, std::string_view text, int highest) {
+  int number = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (result.ec != std::errc() || result.ptr != text.data() + text.size() || number < 1 || number > highest) {
+    throw UsageError(std::string(option) + " takes a number from 1 to " + std::to_string(highest) + ", got '" +
                      std::string(text) + "'");
   }
-  return threads;
+  return number;
+}
+
+Precision parse_precision(std::string_view text) {
+  if (text == "exported") return Precision::exported;
+  if (text == "fp32") return Precision::fp32;
+  if (text == "bf16") return Precision::bf16;
+  throw UsageError("--precision takes exported, fp32 or bf16, got '" + std::string(text) + "'");
 }
 
 }  // namespace
@@ -41,9 +48,15 @@ Arguments parse_arguments(std::span<const char* const> words) {
     if (name == "--out") {
       arguments.out_folder = value();
     } else if (name == "--threads") {
-      arguments.threads = parse_threads(value());
+      arguments.predictor.threads = parse_number(name, value(), kMaxThreads);
     } else if (name == "--device") {
-      arguments.device = value();
+      arguments.predictor.device = value();
+    } else if (name == "--precision") {
+      arguments.predictor.precision = parse_precision(value());
+    } else if (name == "--batch") {
+      arguments.batch = parse_number(name, value(), kMaxBatch);
+    } else if (name == "--bench") {
+      arguments.bench = parse_number(name, value(), kMaxRepeats);
     } else if (inline_value) {
       throw UsageError("unknown option '" + std::string(word) + "'");
     } else if (name == "--help" || name == "-h") {
@@ -55,6 +68,10 @@ Arguments parse_arguments(std::span<const char* const> words) {
     } else if (name == "--formats") {
       arguments.action = Arguments::Action::formats;
       return arguments;
+    } else if (name == "--json") {
+      arguments.output = Arguments::Output::json;
+    } else if (name == "--csv") {
+      arguments.output = Arguments::Output::csv;
     } else if (name == "--") {
       options = false;
     } else {
@@ -69,20 +86,27 @@ Arguments parse_arguments(std::span<const char* const> words) {
 }
 
 std::string_view usage() {
-  return "usage: egaze-run MODEL IMAGE... [--out DIR] [--threads N] [--device cpu|cuda|cuda:N]\n"
+  return "usage: egaze-run MODEL IMAGE... [--json|--csv] [--out DIR] [--batch N] [--threads N] [--device NAME]\n"
+         "                 [--precision exported|fp32|bf16] [--bench N]\n"
          "       egaze-run --help | --version | --formats\n"
          "\n"
          "Classifies chest radiographs and shows where a radiologist would look, with a model that `egaze export`\n"
-         "wrote. Prints one JSON object: class probabilities and the heatmap's peak of each film.\n"
+         "wrote. Prints class probabilities and the heatmap's peak of each film.\n"
          "\n"
-         "  --out DIR      also write each film's heatmap: NAME_heatmap.npy (float32, on the model's canvas) and\n"
-         "                 NAME_heatmap.png (8 bits, in the film's frame)\n"
-         "  --threads N    threads inside one prediction; libtorch's own choice without\n"
-         "  --device NAME  cpu (default), cuda or cuda:N\n"
-         "  --formats      the kinds of film files that this build reads\n"
+         "  IMAGE             a film, a folder of films (with the folders in it), or a pattern such as 'films/*.dcm'\n"
+         "  --json            one JSON object (default)\n"
+         "  --csv             a table, one line a film\n"
+         "  --out DIR         also write each film's heatmap: NAME_heatmap.npy (float32, on the model's canvas), and in\n"
+         "                    the film's frame NAME_heatmap.png (8 bits) and NAME_overlay.png (over the film)\n"
+         "  --batch N         films a forward pass, which are in memory together; 1 without\n"
+         "  --threads N       threads inside one forward pass; libtorch's own choice without\n"
+         "  --device NAME     cpu (default), cuda or cuda:N\n"
+         "  --precision NAME  what the model computes in: exported (default), fp32 or bf16\n"
+         "  --bench N         read and answer the first film N times; prints the times as JSON instead\n"
+         "  --formats         the kinds of film files that this build reads\n"
          "\n"
          "Exit codes: 0 done, 1 the model or a film failed (one line each on stderr), 2 wrong usage.\n"
-         "Example: egaze-run model.pt film.dcm --out heatmaps\n";
+         "Example: egaze-run model.pt films --csv --out heatmaps\n";
 }
 
 }  // namespace egaze::runner

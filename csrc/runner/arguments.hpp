@@ -8,17 +8,22 @@
 #include <string_view>
 #include <vector>
 
+#include "egaze/predictor.hpp"
+
 namespace egaze::runner {
 
 struct Arguments {
   enum class Action { predict, help, version, formats };
+  enum class Output { json, csv };
 
   Action action = Action::predict;
+  Output output = Output::json;
   std::string model;
-  std::vector<std::string> images;          // at least one
+  std::vector<std::string> images;          // at least one: files, folders or patterns
   std::optional<std::string> out_folder;    // where heatmap files go; none are written without
-  std::string device = "cpu";
-  int threads = 0;
+  PredictorOptions predictor;
+  int batch = 1;                            // films a forward pass
+  int bench = 0;                            // how often the first film is timed; 0 is no timing
 };
 
 // Wrong usage; what() is one line.

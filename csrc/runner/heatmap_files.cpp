@@ -12,6 +12,7 @@
 
 #include "egaze/fit.hpp"
 #include "egaze/resize.hpp"
+#include "heatmap_colours.hpp"
 #include "png.hpp"
 
 namespace egaze::runner {
@@ -54,28 +55,60 @@ void write_npy(const fs::path& path, const Prediction& prediction) {
   write_whole(path, file.data(), file.size());
 }
 
-// Undoes the fit: the part of the canvas that the film covers, in the film's shape.
-void write_png(const fs::path& path, std::size_t film_height, std::size_t film_width, const ModelSpec& spec,
-               const Prediction& prediction) {
-  const FitRectangle film = fit_rectangle(film_height, film_width, prediction.heatmap_height,
-                                          prediction.heatmap_width, spec.fit);
-  ImageView part = ImageView::dense(prediction.heatmap.data(), PixelType::float32, prediction.heatmap_height,
-                                    prediction.heatmap_width);
-  part.data = prediction.heatmap.data() + film.top_px * prediction.heatmap_width + film.left_px;
-  part.height = film.height_px;
-  part.width = film.width_px;
-  const double longest_px = static_cast<double>(std::max(film_height, film_width));
+struct Shape {
+  std::size_t height;
+  std::size_t width;
+};
+
+// The film's, but at most kMaxPngSidePx long.
+Shape picture_shape(const Radiograph& film) {
+  const double longest_px = static_cast<double>(std::max(film.height, film.width));
   const double scale = std::min(1.0, static_cast<double>(kMaxPngSidePx) / longest_px);
   const auto side_px = [scale](std::size_t film_px) {
     return std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(static_cast<double>(film_px) * scale)));
   };
-  const std::size_t height = side_px(film_height), width = side_px(film_width);
-  std::vector<std::uint8_t> grey(height * width);
+  return {side_px(film.height), side_px(film.width)};
+}
+
+// The part of the canvas that the film covers, in the picture's shape; what is `brightest` becomes 255.
+std::vector<std::uint8_t> levels(const Radiograph& film, const ModelSpec& spec, const Prediction& prediction,
+                                 Shape shape, float brightest) {
+  const FitRectangle where = fit_rectangle(film.height, film.width, prediction.heatmap_height,
+                                           prediction.heatmap_width, spec.fit);
+  ImageView part = ImageView::dense(prediction.heatmap.data(), PixelType::float32, prediction.heatmap_height,
+                                    prediction.heatmap_width);
+  part.data = prediction.heatmap.data() + where.top_px * prediction.heatmap_width + where.left_px;
+  part.height = where.height_px;
+  part.width = where.width_px;
+  std::vector<std::uint8_t> grey(shape.height * shape.width);
   ResizeOptions options;
   options.filter = Filter::bilinear;
+  options.scale = brightest > 0.0f ? 255.0f / brightest : 0.0f;
+  resize(part, shape.height, shape.width, PixelType::uint8, options, grey.data());
+  return grey;
+}
+
+// As Python's egaze.pictures.colours.blend.
+std::vector<std::uint8_t> overlay(const Radiograph& film, const std::vector<std::uint8_t>& heat, Shape shape) {
+  std::vector<std::uint8_t> grey(heat.size());
+  ResizeOptions options;
   options.scale = 255.0f;
-  resize(part, height, width, PixelType::uint8, options, grey.data());
-  const std::vector<std::uint8_t> file = encode_png(grey, height, width);
+  resize(film.view(), shape.height, shape.width, PixelType::uint8, options, grey.data());
+  std::vector<std::uint8_t> colours;
+  colours.reserve(3 * heat.size());
+  for (std::size_t i = 0; i < heat.size(); ++i) {
+    const std::uint8_t* colour = kHeatmapColours[heat[i]];
+    const float opacity = static_cast<float>(colour[3]) / 255.0f;
+    for (int channel = 0; channel < 3; ++channel) {
+      const float lit = static_cast<float>(colour[channel]) * opacity + static_cast<float>(grey[i]) * (1.0f - opacity);
+      colours.push_back(static_cast<std::uint8_t>(std::nearbyint(lit)));
+    }
+  }
+  return colours;
+}
+
+void write_png(const fs::path& path, const std::vector<std::uint8_t>& pixels, Shape shape) {
+  const std::vector<std::uint8_t> file = encode_png(pixels, shape.height, shape.width);
   write_whole(path, file.data(), file.size());
 }
 
@@ -96,15 +129,16 @@ std::string HeatmapFolder::unused_name(const std::string& film_path) {
   return name;
 }
 
-HeatmapFiles HeatmapFolder::write(const std::string& film_path, std::size_t film_height, std::size_t film_width,
-                                  const ModelSpec& spec, const Prediction& prediction) {
-  const fs::path name = fs::path(folder_) / (unused_name(film_path) + "_heatmap");
-  fs::path npy = name, png = name;
-  npy += ".npy";
-  png += ".png";
-  write_npy(npy, prediction);
-  write_png(png, film_height, film_width, spec, prediction);
-  return {npy.string(), png.string()};
+HeatmapFiles HeatmapFolder::write(const std::string& film_path, const Radiograph& film, const ModelSpec& spec,
+                                  const Prediction& prediction) {
+  const std::string name = (fs::path(folder_) / unused_name(film_path)).string();
+  const HeatmapFiles files{name + "_heatmap.npy", name + "_heatmap.png", name + "_overlay.png"};
+  write_npy(files.npy, prediction);
+  const Shape shape = picture_shape(film);
+  write_png(files.png, levels(film, spec, prediction, shape, 1.0f), shape);
+  const float peak = *std::ranges::max_element(prediction.heatmap);
+  write_png(files.overlay, overlay(film, levels(film, spec, prediction, shape, peak), shape), shape);
+  return files;
 }
 
 }  // namespace egaze::runner

@@ -1,4 +1,4 @@
-// egaze-run: films in, JSON and heatmaps out.
+// egaze-run: films in, JSON or CSV and heatmaps out.
 #include <unistd.h>
 
 #include <algorithm>
@@ -6,12 +6,16 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "answers.hpp"
 #include "arguments.hpp"
+#include "bench.hpp"
+#include "egaze/error.hpp"
 #include "egaze/predictor.hpp"
 #include "egaze/radiograph.hpp"
+#include "film_list.hpp"
 #include "heatmap_files.hpp"
-#include "json.hpp"
 
 namespace {
 
@@ -35,68 +39,87 @@ std::string formats() {
   return text;
 }
 
-// The peak's place on the model's canvas: 0 is the left or top edge, 1 the right or bottom.
-std::string peak_json(const Prediction& prediction) {
-  const auto peak = std::ranges::max_element(prediction.heatmap) - prediction.heatmap.begin();
-  const auto index = static_cast<std::size_t>(peak);
-  const double x = (static_cast<double>(index % prediction.heatmap_width) + 0.5) /
-                   static_cast<double>(prediction.heatmap_width);
-  const double y = (static_cast<double>(index / prediction.heatmap_width) + 0.5) /
-                   static_cast<double>(prediction.heatmap_height);
-  return "{\"x\": " + json_number(x) + ", \"y\": " + json_number(y) + "}";
+struct ReadFilm {
+  std::size_t answer = 0;  // whose it is
+  Radiograph film;
+};
+
+// The predictions of films read; where the batch fails, film by film, so that one film's fault is that film's.
+std::vector<std::optional<Prediction>> predictions(Predictor& predictor, const std::vector<ReadFilm>& read,
+                                                   std::vector<Answer>& answers) {
+  std::vector<Film> films;
+  for (const ReadFilm& each : read) films.push_back({each.film.view()});
+  std::vector<std::optional<Prediction>> found(read.size());
+  if (read.size() > 1) {
+    try {
+      std::vector<Prediction> all = predictor.predict(films);
+      std::ranges::move(all, found.begin());
+      return found;
+    } catch (const Error&) {
+    }
+  }
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    try {
+      found[i] = predictor.predict(films[i]);
+    } catch (const Error& error) {
+      answers[read[i].answer].error = error.what();
+    }
+  }
+  return found;
 }
 
-// The fields of one film's entry, after its path: those of the heatmap only from a model that predicts one.
-std::string prediction_json(Predictor& predictor, const std::string& image, HeatmapFolder* folder) {
+// Reads the films of answers [begin, end) and answers for them.
+void answer(Predictor& predictor, HeatmapFolder* folder, std::vector<Answer>& answers, std::size_t begin,
+            std::size_t end) {
   const ModelSpec& spec = predictor.spec();
-  const Radiograph film = read_radiograph(image, spec.presentation);
-  const Prediction prediction = predictor.predict(film.view());
-  std::string json = "\"class_probs\": {";
-  for (std::size_t i = 0; i < spec.class_names.size(); ++i) {
-    json += (i == 0 ? "" : ", ") + json_string(spec.class_names[i]) + ": " + json_number(prediction.class_probs[i]);
+  std::vector<ReadFilm> read;
+  for (std::size_t i = begin; i < end; ++i) {
+    try {
+      read.push_back({i, read_radiograph(answers[i].image, spec.presentation)});
+    } catch (const Error& error) {
+      answers[i].error = error.what();
+    }
   }
-  json += "}";
-  if (!spec.heatmap_head) return json;
-  json += ", \"heatmap_peak\": " + peak_json(prediction);
-  if (folder != nullptr) {
-    const HeatmapFiles files = folder->write(image, film.height, film.width, spec, prediction);
-    json += ", \"heatmap_npy\": " + json_string(files.npy) + ", \"heatmap_png\": " + json_string(files.png);
+  const std::vector<std::optional<Prediction>> found = predictions(predictor, read, answers);
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (!found[i]) continue;
+    Answer& said = answers[read[i].answer];
+    said.class_probs = found[i]->class_probs;
+    if (!spec.heatmap_head) continue;
+    said.heatmap_peak = heatmap_peak(*found[i]);
+    try {
+      if (folder != nullptr) said.files = folder->write(said.image, read[i].film, spec, *found[i]);
+    } catch (const std::exception& error) {
+      said.error = error.what();
+    }
   }
-  return json;
 }
 
 int predict(const Arguments& arguments) {
+  const std::vector<std::string> films = film_list(arguments.images);
+  if (arguments.bench > 0) return print_result(bench_json(arguments, films.front())) ? kDone : kFailed;
   std::optional<HeatmapFolder> folder;
   if (arguments.out_folder) folder.emplace(*arguments.out_folder);
-  PredictorOptions options;
-  options.device = arguments.device;
-  options.threads = arguments.threads;
-  Predictor predictor(arguments.model, options);
+  Predictor predictor(arguments.model, arguments.predictor);
 
-  std::string json = "{\"model\": " + json_string(arguments.model) +
-                     ", \"egaze_version\": " + json_string(EGAZE_VERSION) + ", \"class_names\": [";
-  const auto& names = predictor.spec().class_names;
-  for (std::size_t i = 0; i < names.size(); ++i) json += (i == 0 ? "" : ", ") + json_string(names[i]);
-  json += "], \"predictions\": [";
-
-  const std::size_t count = arguments.images.size();
-  const bool progress = count > 1 && isatty(STDERR_FILENO);
+  std::vector<Answer> answers(films.size());
+  for (std::size_t i = 0; i < films.size(); ++i) answers[i].image = films[i];
+  const bool progress = films.size() > 1 && isatty(STDERR_FILENO);
+  const std::size_t batch = static_cast<std::size_t>(arguments.batch);
   bool failed = false;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::string& image = arguments.images[i];
-    json += (i == 0 ? "\n  {\"image\": " : ",\n  {\"image\": ") + json_string(image) + ", ";
-    try {
-      json += prediction_json(predictor, image, folder ? &*folder : nullptr);
-    } catch (const std::exception& error) {
-      json += "\"error\": " + json_string(error.what());
-      print_error(error.what());
+  for (std::size_t begin = 0; begin < films.size(); begin += batch) {
+    const std::size_t end = std::min(films.size(), begin + batch);
+    answer(predictor, folder ? &*folder : nullptr, answers, begin, end);
+    for (std::size_t i = begin; i < end; ++i) {
+      if (answers[i].error.empty()) continue;
+      print_error(answers[i].error);
       failed = true;
     }
-    json += "}";
-    if (progress) std::fprintf(stderr, "\r%zu of %zu films%s", i + 1, count, i + 1 == count ? "\n" : "");
+    if (progress) std::fprintf(stderr, "\r%zu of %zu films%s", end, films.size(), end == films.size() ? "\n" : "");
   }
-  json += "\n]}\n";
-  if (!print_result(json)) {
+  const bool csv = arguments.output == Arguments::Output::csv;
+  if (!print_result(csv ? answers_csv(predictor.spec(), answers)
+                        : answers_json(arguments.model, predictor.spec(), answers))) {
     print_error("cannot write to standard output");
     return kFailed;
   }

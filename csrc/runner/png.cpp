@@ -70,17 +70,19 @@ Bytes stored_stream(std::span<const std::uint8_t> bytes) {
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_png(std::span<const std::uint8_t> grey, std::size_t height, std::size_t width) {
+std::vector<std::uint8_t> encode_png(std::span<const std::uint8_t> pixels, std::size_t height, std::size_t width) {
   Bytes header;
   append_big_endian(header, static_cast<std::uint32_t>(width));
   append_big_endian(header, static_cast<std::uint32_t>(height));
-  // 8 bits, grey, deflate, adaptive filtering, not interlaced.
-  header.insert(header.end(), {8, 0, 0, 0, 0});
+  // 8 bits, grey or colours, deflate, adaptive filtering, not interlaced.
+  const bool colours = pixels.size() == 3 * height * width;
+  header.insert(header.end(), {8, static_cast<std::uint8_t>(colours ? 2 : 0), 0, 0, 0});
+  const std::size_t row_bytes = pixels.size() / height;
   Bytes rows;
-  rows.reserve(height * (width + 1));
+  rows.reserve(height * (row_bytes + 1));
   for (std::size_t y = 0; y < height; ++y) {
     rows.push_back(0);  // no filter
-    const auto row = grey.subspan(y * width, width);
+    const auto row = pixels.subspan(y * row_bytes, row_bytes);
     rows.insert(rows.end(), row.begin(), row.end());
   }
   Bytes file = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};

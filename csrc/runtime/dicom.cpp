@@ -3,6 +3,7 @@
 
 #include <dcmtk/config/osconfig.h>  // DCMTK's headers need it before
 
+#include <dcmtk/dcmdata/dccodec.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
@@ -102,10 +103,13 @@ class Film {
       fail(std::to_string(uint16(DCM_BitsStored)) + " bits stored up to bit " + std::to_string(uint16(DCM_HighBit)) +
            ", which " + syntax.getXferName() + " excludes");
     }
+    if (syntax.isEncapsulated() && !DcmCodecList::canChangeCoding(syntax.getXfer(), EXS_LittleEndianExplicit)) {
+      fail(std::string(syntax.getXferName()) +
+           " is not supported: DCMTK has no decoder for it; decode the film first, for example with gdcmconv --raw");
+    }
     const OFCondition decoded = dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr);
     if (decoded.bad() || !dataset().canWriteXfer(EXS_LittleEndianExplicit)) {
-      fail(std::string("cannot decode ") + syntax.getXferName() + ": " +
-           (decoded.bad() ? decoded.text() : "DCMTK has no decoder for it"));
+      fail(std::string("cannot decode ") + syntax.getXferName() + ": " + decoded.text());
     }
     // The decoder may have changed how many bits a value takes.
     const unsigned allocated = uint16(DCM_BitsAllocated), bits = uint16(DCM_BitsStored);

@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "cpu_fusion.hpp"
 #include "egaze/error.hpp"
 #include "one_line.hpp"
 #include "operators.hpp"
@@ -105,6 +106,7 @@ torch::jit::Module load_program(const std::string& path, const ModelArchive& arc
     module.eval();
     torch::jit::Module frozen = torch::jit::freeze(module);
     set_precision(frozen, archive.spec.precision, precision);
+    if (device.is_cpu()) fuse_for_cpu(frozen, archive.spec);
     return frozen;
   } catch (const Error&) {
     throw;

@@ -7,7 +7,9 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
+#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -24,6 +26,9 @@ namespace {
 
 // Starting threads pays from about a megapixel on.
 constexpr std::size_t kPixelsForThreads = 1 << 20;
+
+// More films at once leave a CPU's caches: 32 in eight parts take .55 of the time of all together.
+constexpr std::size_t kFilmsAtOnceOnCpu = 4;
 
 c10::Device checked_device(const std::string& name) {
   std::optional<c10::Device> device;
@@ -47,6 +52,14 @@ float scale_of(PixelType type) {
   return type == PixelType::uint8 ? 1.0f / 255.0f : type == PixelType::uint16 ? 1.0f / 65535.0f : 1.0f;
 }
 
+bool all_finite(std::span<const float> values) {
+  // Bits and no early end, so that the compiler makes vectors of it.
+  constexpr std::uint32_t exponent = 0x7F800000u;
+  std::uint32_t beyond = 0;
+  for (const float value : values) beyond |= (std::bit_cast<std::uint32_t>(value) & exponent) == exponent;
+  return beyond == 0;
+}
+
 }  // namespace
 
 struct Predictor::Implementation {
@@ -56,7 +69,7 @@ struct Predictor::Implementation {
   torch::jit::Module module;
 
   void place(const Film& film, float* canvas) const;
-  at::Tensor place(std::span<const Film> films) const;
+  at::Tensor place(std::span<const Film> films, std::size_t begin, std::size_t count) const;
   std::vector<Prediction> unpack(const c10::IValue& output, std::size_t count) const;
 };
 
@@ -73,7 +86,7 @@ void Predictor::Implementation::place(const Film& film, float* canvas) const {
       film.pixels.height * film.pixels.width >= kPixelsForThreads ? std::max(1, at::get_num_threads()) : 1;
   resize(film.pixels, where.height_px, where.width_px, PixelType::float32, options, pixels.data());
   // Every film pixel has a part in some pixel here, so that whatever is not finite shows.
-  if (!std::ranges::all_of(pixels, [](float value) { return std::isfinite(value); })) {
+  if (!all_finite(pixels)) {
     throw Error(ErrorCode::invalid_argument, "the film's pixels are not all finite numbers");
   }
   canvas += where.top_px * spec.input_width_px + where.left_px;
@@ -82,9 +95,9 @@ void Predictor::Implementation::place(const Film& film, float* canvas) const {
   }
 }
 
-// The films as the model takes them, (N, 1, H, W).
-at::Tensor Predictor::Implementation::place(std::span<const Film> films) const {
-  const std::vector<std::int64_t> shape = {static_cast<std::int64_t>(films.size()), 1,
+// So many of a batch's films as the model takes them, (N, 1, H, W).
+at::Tensor Predictor::Implementation::place(std::span<const Film> films, std::size_t begin, std::size_t count) const {
+  const std::vector<std::int64_t> shape = {static_cast<std::int64_t>(count), 1,
                                            static_cast<std::int64_t>(spec.input_height_px),
                                            static_cast<std::int64_t>(spec.input_width_px)};
   // With one channel the bytes are the same, but libtorch's convolutions keep the layout that their input names, and
@@ -92,9 +105,9 @@ at::Tensor Predictor::Implementation::place(std::span<const Film> films) const {
   const auto layout = device.is_cpu() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   at::Tensor image = at::empty(shape, at::TensorOptions().dtype(at::kFloat), layout).zero_();
   float* canvas = image.mutable_data_ptr<float>();
-  for (std::size_t i = 0; i < films.size(); ++i) {
+  for (std::size_t i = begin; i < begin + count; ++i) {
     try {
-      place(films[i], canvas + i * spec.input_height_px * spec.input_width_px);
+      place(films[i], canvas + (i - begin) * spec.input_height_px * spec.input_width_px);
     } catch (const Error& error) {
       if (films.size() == 1) throw;
       throw Error(error.code(), "film " + std::to_string(i) + " of the batch: " + error.what());
@@ -115,8 +128,7 @@ std::vector<Prediction> Predictor::Implementation::unpack(const c10::IValue& out
     if (tensor.sizes() != at::IntArrayRef(shape)) {
       fail(name + " of shape " + c10::str(tensor.sizes()) + ", promised " + c10::str(at::IntArrayRef(shape)));
     }
-    const std::span<const float> all(tensor.const_data_ptr<float>(), static_cast<std::size_t>(tensor.numel()));
-    if (!std::ranges::all_of(all, [](float value) { return std::isfinite(value); })) {
+    if (!all_finite({tensor.const_data_ptr<float>(), static_cast<std::size_t>(tensor.numel())})) {
       fail(name + " that are not all finite numbers");
     }
     return tensor;
@@ -167,15 +179,21 @@ Prediction Predictor::predict(const ImageView& film) { return predict(Film{film}
 Prediction Predictor::predict(const Film& film) { return std::move(predict(std::span(&film, 1)).front()); }
 
 std::vector<Prediction> Predictor::predict(std::span<const Film> films) {
-  if (films.empty()) return {};
   Implementation& self = *implementation_;
+  const std::size_t at_once = self.device.is_cpu() ? kFilmsAtOnceOnCpu : films.size();
+  std::vector<Prediction> predictions;
+  predictions.reserve(films.size());
   try {
     const detail::QuietWarnings quiet;
     const c10::InferenceMode inference;
     // The frozen graph is final. Without this, the first runs would be spent on profiling it.
     const torch::jit::GraphOptimizerEnabledGuard no_profiling(false);
-    const at::Tensor image = self.place(films).to(self.device);
-    return self.unpack(self.module.forward({image}), films.size());
+    for (std::size_t begin = 0; begin < films.size(); begin += at_once) {
+      const std::size_t count = std::min(at_once, films.size() - begin);
+      const at::Tensor image = self.place(films, begin, count).to(self.device);
+      std::ranges::move(self.unpack(self.module.forward({image}), count), std::back_inserter(predictions));
+    }
+    return predictions;
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 
 class UpBlock(nn.Module):
@@ -14,6 +13,7 @@ class UpBlock(nn.Module):
 
     def __init__(self, channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
+        self.joins_skip = skip_channels > 0  # known when it is scripted, so that the other branch is left out
         self.convolve = nn.Sequential(
             nn.Conv2d(channels + skip_channels, out_channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(out_channels),
@@ -25,8 +25,9 @@ class UpBlock(nn.Module):
 
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
         """(N, C, h, w) and (N, S, 2h, 2w) to (N, out, 2h, 2w); S may be 0."""
-        up = functional.interpolate(coarse, size=skip.shape[-2:], mode="nearest")
-        if skip.shape[1] > 0:
+        # What functional.interpolate comes to, without its choices by the number of dimensions.
+        up = torch.ops.aten.upsample_nearest2d(coarse, skip.shape[-2:])
+        if self.joins_skip:
             up = torch.cat([up, skip], dim=1)
         return self.convolve(up)
 

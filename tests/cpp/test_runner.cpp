@@ -21,11 +21,11 @@ TEST(Runner, Arguments) {
   EXPECT_EQ(plain.model, "m.pt");
   EXPECT_EQ(plain.images, (std::vector<std::string>{"a.png", "b.npy"}));
   EXPECT_FALSE(plain.out_folder);
-  EXPECT_EQ(plain.threads, 0);
-  EXPECT_EQ(plain.device, "cpu");
+  EXPECT_EQ(plain.predictor.threads, 0);
+  EXPECT_EQ(plain.predictor.device, "cpu");
   const Arguments mixed = parsed({"--out", "o", "m.pt", "--threads=3", "--", "--odd-name.png"});
   EXPECT_EQ(*mixed.out_folder, "o");
-  EXPECT_EQ(mixed.threads, 3);
+  EXPECT_EQ(mixed.predictor.threads, 3);
   EXPECT_EQ(mixed.images.front(), "--odd-name.png");
   EXPECT_EQ(parsed({"--help", "--nonsense"}).action, Arguments::Action::help);
   EXPECT_EQ(parsed({"--version"}).action, Arguments::Action::version);

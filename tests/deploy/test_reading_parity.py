@@ -14,6 +14,7 @@ import numpy as np
 import pydicom
 import pytest
 import torch
+from deploy.c_library import CPredictor
 from deploy.scripted_models import make_model, save_model
 from imaging.dicom_films import write_dicom
 from PIL import Image
@@ -37,6 +38,7 @@ from egaze.errors import FilmError
 from egaze.imaging import PRESENTATIONS, FitGeometry, read_film, read_radiograph
 
 SHAPE = (23, 31)
+PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
 
 class PassThrough(nn.Module):
@@ -265,7 +267,7 @@ def test_dicom_codings(runner, formats, models, tmp_path, syntax):
 def test_extended_jpeg_of_12_bits(runner, formats, models, tmp_path):
     requires(formats, "dicom")
     # Python's decoder is GDCM here, C++'s DCMTK: on the model's small canvas they differ by less than a grey value.
-    film = Path(shutil.copy(Path(pydicom.__file__).parent / "data" / "test_files" / "JPGExtended.dcm", tmp_path))
+    film = Path(shutil.copy(PYDICOM_FILES / "JPGExtended.dcm", tmp_path))
     (result,) = run(runner, models["raw-max"], film)
     stored = read_film(film, presentation="raw-max")
     expected = stored.place(FitGeometry.of(stored.shape, SHAPE, "stretch"))
@@ -290,3 +292,54 @@ def test_truncated_dicom(runner, formats, models, tmp_path):
         film.write_bytes(data[:length])
         done = subprocess.run([runner, models["voi"], film], capture_output=True, text=True, timeout=120)
         assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+
+
+#: Files that pydicom ships in a coding that DCMTK has no decoder for.
+JPEG_2000 = {
+    "693_J2KI.dcm",
+    "J2K_pixelrep_mismatch.dcm",
+    "JPEG2000-embedded-sequence-delimiter.dcm",
+    "JPEG2000.dcm",
+    "MR_small_jp2klossless.dcm",
+}
+
+
+@pytest.fixture(scope="module")
+def pass_through(formats, c_library, tmp_path_factory):
+    """C's predictor that hands back a film of a shape, made once a shape."""
+    requires(formats, "dicom")
+    folder, model, predictors = tmp_path_factory.mktemp("shapes"), make_model(PassThrough()), {}
+
+    def of(shape: tuple[int, int], presentation: str) -> CPredictor:
+        if (shape, presentation) not in predictors:
+            path = folder / "model.pt"
+            save_model(path, model, presentation=presentation, input_height_px=shape[0], input_width_px=shape[1])
+            predictors[shape, presentation] = CPredictor(c_library, path)
+        return predictors[shape, presentation]
+
+    yield of
+    for predictor in predictors.values():
+        predictor.close()
+
+
+@pytest.mark.parametrize(
+    "path", sorted(path for path in PYDICOM_FILES.rglob("*") if path.is_file()), ids=lambda p: p.name
+)
+def test_every_file_that_pydicom_ships(c_library, pass_through, path):
+    for presentation in PRESENTATIONS:
+        try:
+            pixels = read_radiograph(path, presentation=presentation).pixels
+        except FilmError:
+            pixels = None
+        predictor = pass_through(SHAPE if pixels is None else pixels.shape, presentation)
+        probs, heatmap = predictor.answers()
+        film = str(path).encode()
+        status = predictor.lib.egaze_predict_file(predictor.handle, film, probs.ctypes.data, heatmap.ctypes.data)
+        if pixels is None or path.name in JPEG_2000:
+            assert c_library.lib.egaze_status_name(status) == b"unreadable_image"
+            assert path.name in c_library.error() and "\n" not in c_library.error()
+            said = "JPEG 2000" in c_library.error() and "is not supported" in c_library.error()
+            assert said == (path.name in JPEG_2000)
+        else:
+            assert status == 0, c_library.error()
+            np.testing.assert_array_equal(heatmap[0], pixels)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import struct
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -15,6 +18,9 @@ import torch
 from deploy.scripted_models import CLASS_NAMES, expected, make_model, packed, read_spec, save_model
 from PIL import Image
 from torch import Tensor, nn
+
+from egaze import resize
+from egaze.pictures.colours import blend
 
 TOLERANCE = 1e-5
 
@@ -314,7 +320,14 @@ def test_a_model_of_another_signature_is_refused(runner, tmp_path):
 
 
 def test_usage(runner, model_path, tmp_path):
-    for words in ([], [model_path], [model_path, "a.npy", "--nonsense"], [model_path, "a.npy", "--threads", "0"]):
+    for words in (
+        [],
+        [model_path],
+        [model_path, "a.npy", "--nonsense"],
+        [model_path, "a.npy", "--threads", "0"],
+        [model_path, "a.npy", "--batch=x"],
+        [model_path, "a.npy", "--precision", "int8"],
+    ):
         done = run(runner, *words, code=2)
         assert done.stdout == "" and len(done.stderr.splitlines()) == 1 and "--help" in done.stderr
     assert run(runner, "--help").stdout.startswith("usage: egaze-run MODEL IMAGE...")
@@ -362,3 +375,118 @@ def test_pythons_predictor_reads_the_same_file_to_the_same_numbers(runner, model
     (film,) = films(run(runner, path, image, "--out", tmp_path))
     np.testing.assert_allclose(list(film["class_probs"].values()), prediction.class_probs, rtol=0, atol=TOLERANCE)
     np.testing.assert_allclose(np.load(film["heatmap_npy"]), prediction.heatmap, rtol=0, atol=TOLERANCE)
+
+
+def test_folders_and_patterns(runner, model_path, tmp_path):
+    root = tmp_path / "films"
+    names = ["b.npy", "a.npy", "deep/er/c.npy", "deep/.hidden/d.npy", ".e.npy"]
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(root / name, np.zeros((4, 4), np.uint8))
+    odd = root / "[1].npy"  # a name that is a pattern too
+    np.save(odd, np.zeros((4, 4), np.uint8))
+
+    def found(*words: object) -> list[str]:
+        return [film["image"] for film in films(run(runner, model_path, *words))]
+
+    assert found(root) == [str(odd), *(str(root / name) for name in ("a.npy", "b.npy", "deep/er/c.npy"))]
+    assert found(root / "?.npy", root / "b.npy") == [str(root / name) for name in ("a.npy", "b.npy", "b.npy")]
+    assert found(root / "d*") == [str(root / "deep/er/c.npy")]
+    assert found(odd) == [str(odd)]
+    (tmp_path / "empty").mkdir()
+    done = run(runner, model_path, tmp_path / "empty", root / "z*.npy", code=1)
+    assert [str(tmp_path / "empty") in done.stderr, "z*.npy" in done.stderr] == [True, True]
+
+
+def test_a_table_says_what_the_json_says(runner, model_path, tmp_path):
+    root = tmp_path / "films"
+    root.mkdir()
+    for i, name in enumerate(["plain.npy", 'comma, "quote".npy', "bad.npy"]):
+        np.save(root / name, random_film((30, 20), np.uint16, seed=i))
+    (root / "bad.npy").write_bytes(b"\x93NUMPY")
+    said = films(run(runner, model_path, root / "*.npy", "--out", tmp_path, code=1))
+    done = run(runner, model_path, root / "*.npy", "--csv", "--out", tmp_path, code=1)
+    rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
+    assert list(rows[0]) == [
+        "image", *(f"prob_{name}" for name in CLASS_NAMES), "peak_x", "peak_y", "heatmap_npy", "heatmap_png",
+        "overlay_png", "error",
+    ]  # fmt: skip
+    for row, film in zip(rows, said, strict=True):
+        assert row["image"] == film["image"] and row["error"] == film.get("error", "")
+        assert [row["heatmap_npy"], row["overlay_png"]] == [film.get("heatmap_npy", ""), film.get("overlay_png", "")]
+        probs = [row[f"prob_{name}"] for name in CLASS_NAMES]
+        assert (
+            probs == ["", "", ""] if "error" in film else list(map(float, probs)) == list(film["class_probs"].values())
+        )
+        if "error" not in film:
+            assert [float(row["peak_x"]), float(row["peak_y"])] == list(film["heatmap_peak"].values())
+
+
+def test_batches_answer_as_films_do(runner, model_path, tmp_path):
+    root = tmp_path / "films"
+    root.mkdir()
+    for i in range(7):
+        np.save(root / f"{i}.npy", random_film((30 + i, 20), np.uint16, seed=i))
+    np.save(root / "3.npy", np.full((20, 20), np.nan, np.float32))  # the reader or the model refuses it
+    single = films(run(runner, model_path, root, "--out", tmp_path / "single", code=1))
+    batches = films(run(runner, model_path, root / "*.npy", "--batch=4", "--out", tmp_path / "batches", code=1))
+    for i, (one, other) in enumerate(zip(single, batches, strict=True)):
+        assert one["image"] == other["image"] and ("error" in one) == ("error" in other) == (i == 3)
+        if i != 3:
+            np.testing.assert_allclose(*(list(film["class_probs"].values()) for film in (one, other)), atol=TOLERANCE)
+            np.testing.assert_allclose(*(np.load(film["heatmap_npy"]) for film in (one, other)), atol=TOLERANCE)
+
+
+def test_the_overlay_is_pythons(runner, model, model_path, tmp_path):
+    array = random_film((64, 48), np.uint8)
+    np.save(tmp_path / "film.npy", array)
+    (film,) = films(run(runner, model_path, tmp_path / "film.npy", "--out", tmp_path))
+    heatmap = resize(np.load(film["heatmap_npy"]), array.shape, filter="bilinear")
+    levels = np.rint(heatmap * (255.0 / np.load(film["heatmap_npy"]).max())).clip(0, 255).astype(np.uint8)
+    with Image.open(film["overlay_png"]) as picture:
+        assert picture.mode == "RGB"
+        difference = np.abs(np.asarray(picture).astype(int) - blend(array, levels))
+    # A level that falls between two may be rounded to either.
+    assert difference.max() <= 8 and (difference > 0).mean() < 0.01
+
+
+def test_precisions(runner, model_path, tmp_path):
+    np.save(tmp_path / "film.npy", random_film((40, 40), np.uint16))
+    answers = {}
+    for precision in ("exported", "fp32", "bf16"):
+        out = tmp_path / precision
+        (film,) = films(run(runner, model_path, tmp_path / "film.npy", "--precision", precision, "--out", out))
+        answers[precision] = np.load(film["heatmap_npy"])
+    np.testing.assert_array_equal(answers["exported"], answers["fp32"])
+    np.testing.assert_allclose(answers["bf16"], answers["fp32"], atol=2e-2)
+    assert (answers["bf16"] != answers["fp32"]).any()
+
+
+def test_it_times_itself(runner, model_path, tmp_path):
+    np.save(tmp_path / "film.npy", random_film((400, 400), np.uint16))
+    (film,) = films(run(runner, model_path, tmp_path / "film.npy"))
+    times = json.loads(run(runner, model_path, tmp_path / "film.npy", "--bench", 5, "--batch", 2).stdout)
+    assert times["class_probs"] == list(film["class_probs"].values())
+    for name in ("read_s", "answer_s", "model_s"):
+        low, median, high = (times[name][key] for key in ("quartile_low_s", "median_s", "quartile_high_s"))
+        assert 0 < low <= median <= high < 10
+    assert times["answer_s"]["median_s"] > times["read_s"]["median_s"] and times["load_s"] > 0
+    assert 10 < times["peak_rss_mb"] < 4000
+    missing = run(runner, model_path, tmp_path / "none.npy", "--bench", 5, code=1)
+    assert missing.stdout == "" and len(missing.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no pseudo-terminals")
+def test_progress_is_shown_to_people_alone(runner, model_path, tmp_path):
+    root = tmp_path / "films"
+    root.mkdir()
+    for i in range(3):
+        np.save(root / f"{i}.npy", np.zeros((8, 8), np.uint8))
+    assert run(runner, model_path, root).stderr == ""
+    terminal, end = os.openpty()
+    subprocess.run([runner, model_path, root], stdout=subprocess.DEVNULL, stderr=end, check=True, timeout=120)
+    os.close(end)
+    assert os.read(terminal, 1000).decode().replace("\r\n", "\n") == "".join(
+        f"\r{done} of 3 films" for done in (1, 2, 3)
+    ) + "\n"  # fmt: skip
+    os.close(terminal)

@@ -1,0 +1,310 @@
+"""One model, run by every engine: films of 224x224 at batch 1, 8 and 32 on one and two threads, and files to answers.
+
+cpp_vs_onnxruntime  ONNX Runtime's time over the C++ Predictor's: float32, batch 1, one thread, the model alone
+cpp_vs_baseline     the EGD-CXR baseline's model eager over the C++ Predictor, the same way
+cpp_vs_torchscript  Python's TorchScript over the C++ Predictor, the same way
+bf16_vs_fp32        the C++ Predictor in float32 over itself in bfloat16, where the processor computes in it
+file_over_model     egaze-run from a 3056x2544 DICOM file to the answer, over reading the film plus the model alone
+                    (smaller is better)
+cold_start_s        from starting egaze-run to the end of its answer for that file
+cpp_ms, file_ms     the C++ Predictor alone, and from file to answer
+peak_mb             egaze-run's memory, model and film included
+
+The C++ Predictor is timed by `egaze-run --bench`, in which each film is placed and each answer copied out; the other
+engines are given a tensor. Engines take turns, and a ratio is the median of each turn's, so that a machine whose speed
+drifts treats them alike. Every engine's answers are compared with the eager model's first.
+
+Needs a built egaze-run (EGAZE_RUN, or build/cpp), segmentation-models-pytorch, onnx and onnxruntime; AOTInductor a C++
+compiler.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import segmentation_models_pytorch as smp
+import torch
+from harness import arguments, finish, one_thread_for_rivals, rounded
+from prepare import stored_values, write_film
+
+from egaze import Predictor
+from egaze.deploy import torchscript
+from egaze.deploy.archive import digest, members_of, write_archive
+from egaze.deploy.export import ExportedModel
+from egaze.deploy.spec import SPEC_NAME, check_model
+from egaze.models import DualHeadUNet
+
+ROOT = Path(__file__).parent.parent
+RUNNER = Path(os.environ.get("EGAZE_RUN") or ROOT / "build" / "cpp" / "csrc" / "runner" / "egaze-run")
+SIZE_PX = 224
+CLASSES = ["normal", "chf", "pneumonia"]
+THREADS, BATCHES = (1, 2), (1, 8, 32)
+
+Engine = Callable[[int, int], float]  # threads and batch to seconds
+
+
+@dataclass
+class Turns:
+    """Seconds of each engine in each turn."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def median(self, name: str) -> float:
+        return float(np.median(self.seconds[name]))
+
+    def ratio(self, rival: str, ours: str) -> float:
+        return rounded(float(np.median(np.divide(self.seconds[rival], self.seconds[ours]))))
+
+    def details(self) -> dict[str, dict[str, float]]:
+        quartiles = {name: np.quantile(values, [0.25, 0.5, 0.75]) for name, values in self.seconds.items()}
+        return {
+            name: {"median_s": float(median), "quartile_low_s": float(low), "quartile_high_s": float(high)}
+            for name, (low, median, high) in quartiles.items()
+        }
+
+
+def export(model: DualHeadUNet, path: Path, precision: str) -> Path:
+    """The model as `egaze export` writes it, of a run that there is not."""
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    members = members_of(torchscript.script(ExportedModel(model, "softmax", dtype), dtype))
+    spec = {
+        "format_version": 2, "egaze_version": "0", "torch_version": torch.__version__.partition("+")[0],
+        "recipe": "joint", "precision": precision, "presentation": "voi", "fit": "stretch",
+        "input_height_px": SIZE_PX, "input_width_px": SIZE_PX, "class_names": CLASSES, "heatmap_head": True,
+        "training_split_sha256": "0" * 64, "class_probs": "softmax", "model_sha256": "0" * 64,
+    }  # fmt: skip
+    member = f"extra/{SPEC_NAME}"
+    members[member] = json.dumps(spec).encode()
+    members[member] = json.dumps({**spec, "model_sha256": digest(members)}).encode()
+    write_archive(path, members)
+    check_model(path)
+    return path
+
+
+def export_onnx(model: torch.nn.Module, path: Path) -> Path:
+    axes = {"image": {0: "n"}, "probs": {0: "n"}, "heatmap": {0: "n"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model, (torch.rand(2, 1, SIZE_PX, SIZE_PX),), str(path), dynamo=False, input_names=["image"],
+            output_names=["probs", "heatmap"], dynamic_axes=axes, opset_version=17,
+        )  # fmt: skip
+    return path
+
+
+def export_aoti(model: torch.nn.Module, path: Path) -> Path:
+    batch = torch.export.Dim("batch", min=1, max=64)
+    with torch.no_grad():
+        program = torch.export.export(
+            model, (torch.rand(2, 1, SIZE_PX, SIZE_PX),), dynamic_shapes=({0: batch},), strict=False
+        )
+        torch._inductor.aoti_compile_and_package(
+            program, package_path=str(path), inductor_configs={"freezing": True, "cpp.threads": -1}
+        )
+    return path
+
+
+def images(batch: int) -> np.ndarray:
+    return np.random.default_rng(batch).random((batch, 1, SIZE_PX, SIZE_PX), dtype=np.float32)
+
+
+def mean_seconds(call: Callable[[], Any], calls: int) -> float:
+    call()
+    started = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return (time.perf_counter() - started) / calls
+
+
+def calls_of(batch: int) -> int:
+    return max(1, 10 // batch)
+
+
+def by_torch(module: Callable[[torch.Tensor], Any], channels: int = 1) -> Engine:
+    def seconds(threads: int, batch: int) -> float:
+        torch.set_num_threads(threads)
+        image = torch.from_numpy(images(batch)).expand(-1, channels, -1, -1).contiguous()
+        with torch.inference_mode():
+            return mean_seconds(lambda: module(image), calls_of(batch))
+
+    return seconds
+
+
+def by_onnxruntime(path: Path) -> Engine:
+    sessions = {threads: onnx_session(path, threads) for threads in THREADS}
+
+    def seconds(threads: int, batch: int) -> float:
+        image = images(batch)
+        return mean_seconds(lambda: sessions[threads].run(None, {"image": image}), calls_of(batch))
+
+    return seconds
+
+
+def onnx_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def by_runner(model: Path, film: Path) -> Engine:
+    return lambda threads, batch: bench(model, film, threads, batch, calls_of(batch))["model_s"]["median_s"]
+
+
+def bench(model: Path, film: Path, threads: int, batch: int, repeats: int) -> dict[str, Any]:
+    options = ["--threads", str(threads), "--batch", str(batch), "--bench", str(repeats)]
+    return json.loads(run_runner(model, film, *options))
+
+
+def run_runner(*words: object) -> str:
+    return subprocess.run([RUNNER, *map(str, words)], capture_output=True, text=True, check=True).stdout
+
+
+def check(files: dict[str, Path], modules: dict[str, Any], folder: Path) -> dict[str, float]:
+    """The largest difference of any probability or heatmap value of a film from the eager model's."""
+    image = images(1)
+    np.save(folder / "small.npy", image[0, 0])
+    with torch.inference_mode():
+        expected = [answer.numpy() for answer in modules["ours_eager"](torch.from_numpy(image))]
+        found = {
+            name: [answer.float().numpy() for answer in module(torch.from_numpy(image))]
+            for name, module in modules.items()
+        }
+    found["onnxruntime"] = onnx_session(files["onnx"], 1).run(None, {"image": image})
+    for precision in ("fp32", "bf16"):
+        (said,) = json.loads(run_runner(files[precision], folder / "small.npy", "--out", folder))["predictions"]
+        probs = np.array([list(said["class_probs"].values())])
+        found[f"cpp_{precision}"] = [probs, np.load(said["heatmap_npy"])[None, None]]
+    errors = {
+        name: max(float(np.abs(one - other).max()) for one, other in zip(answers, expected, strict=True))
+        for name, answers in found.items()
+    }
+    for name, error in errors.items():
+        assert error < (2e-2 if name.endswith("bf16") else 1e-4), (name, error)
+    return errors
+
+
+def take_turns(engines: dict[str, Engine], threads: int, batch: int, turns: int) -> Turns:
+    result = Turns({name: [] for name in engines})
+    for _ in range(turns):
+        for name, engine in engines.items():
+            result.seconds[name].append(engine(threads, batch))
+    return result
+
+
+def measure_files(files: dict[str, Path], film: Path, turns: int) -> dict[str, Any]:
+    """From a full-size DICOM file to the answer."""
+    torch.set_num_threads(1)
+    predictor = Predictor(files["fp32"])
+    repeats, over_model, details = 5, [], Turns({name: [] for name in ("file", "read", "model", "python_file", "cold")})
+    for _ in range(turns):
+        times = bench(files["fp32"], film, 1, 1, repeats)
+        file_s, read_s, model_s = (times[name]["median_s"] for name in ("answer_s", "read_s", "model_s"))
+        over_model.append(file_s / (read_s + model_s))
+        started = time.perf_counter()
+        answer = json.loads(run_runner(files["fp32"], film, "--threads", 1))["predictions"][0]
+        cold_s = time.perf_counter() - started
+        python_s = mean_seconds(lambda: predictor.predict(film), repeats)
+        for name, value in zip(details.seconds, (file_s, read_s, model_s, python_s, cold_s), strict=True):
+            details.seconds[name].append(value)
+    np.testing.assert_allclose(list(answer["class_probs"].values()), predictor.predict(film).class_probs, atol=1e-5)
+    return {
+        "over_model": float(np.median(over_model)),
+        "peak_mb": {"egaze_run": times["peak_rss_mb"], **python_peaks_mb(files)},
+        "load_s": times["load_s"],
+        **details.details(),
+    }
+
+
+def python_peaks_mb(files: dict[str, Path]) -> dict[str, float]:
+    """What Python takes for one small film, by an engine in a process of its own."""
+    programs = {
+        "python_predictor": f"from egaze import Predictor; Predictor({str(files['fp32'])!r}).predict(image[0, 0])",
+        "onnxruntime": "import onnxruntime; onnxruntime.InferenceSession("
+        f"{str(files['onnx'])!r}, providers=['CPUExecutionProvider']).run(None, {{'image': image}})",
+    }
+    peaks = {}
+    for name, program in programs.items():
+        code = f"import numpy as np\nimage = np.zeros((1, 1, {SIZE_PX}, {SIZE_PX}), np.float32)\n{program}\n"
+        code += "lines = open('/proc/self/status').read().splitlines()\n"
+        code += "print(next(line.split()[1] for line in lines if line.startswith('VmHWM')))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        peaks[name] = float(done.stdout) / 1024
+    return peaks
+
+
+def computes_bf16() -> bool:
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]]:
+    torch.manual_seed(0)
+    model = DualHeadUNet("tf_efficientnet_b0", len(CLASSES)).eval()
+    exported = ExportedModel(model).eval()
+    aux_params = {"classes": len(CLASSES), "dropout": 0.5}
+    baseline = smp.Unet("timm-efficientnet-b0", encoder_weights=None, classes=1, aux_params=aux_params).eval()
+    files = {precision: export(model, folder / f"{precision}.pt", precision) for precision in ("fp32", "bf16")}
+    files["onnx"] = export_onnx(exported, folder / "model.onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        modules: dict[str, Any] = {"ours_eager": exported, "torchscript": torch.jit.load(files["fp32"])}
+        if not quick:
+            files["aoti"] = export_aoti(exported, folder / "model.pt2")
+            modules["aotinductor"] = torch._inductor.aoti_load_package(str(files["aoti"]))
+    film, small = folder / "0.dcm", folder / "small.npy"
+    write_film(film, stored_values(0))
+
+    details: dict[str, Any] = {"largest_difference": check(files, modules, folder), "model": {}}
+    engines = {
+        "baseline_eager": by_torch(baseline, channels=3),
+        **{name: by_torch(module) for name, module in modules.items()},
+        "onnxruntime": by_onnxruntime(files["onnx"]),
+        "cpp_fp32": by_runner(files["fp32"], small),
+        "cpp_bf16": by_runner(files["bf16"], small),
+    }
+    first = None
+    for threads in THREADS[: 1 if quick else 2]:
+        for batch in BATCHES[: 1 if quick else 3]:
+            turns = take_turns(engines, threads, batch, (5 if batch == 1 else 1) if quick else 15 if batch == 1 else 3)
+            details["model"][f"threads_{threads}_batch_{batch}"] = turns.details()
+            first = first or turns
+    details["file"] = measure_files(files, film, 3 if quick else 7)
+    headline = {
+        "cpp_vs_onnxruntime": first.ratio("onnxruntime", "cpp_fp32"),
+        "cpp_vs_baseline": first.ratio("baseline_eager", "cpp_fp32"),
+        "cpp_vs_torchscript": first.ratio("torchscript", "cpp_fp32"),
+        **({"bf16_vs_fp32": first.ratio("cpp_fp32", "cpp_bf16")} if computes_bf16() else {}),
+        "file_over_model": rounded(details["file"]["over_model"]),
+        "cold_start_s": rounded(details["file"]["cold"]["median_s"]),
+        "cpp_ms": rounded(1000 * first.median("cpp_fp32")),
+        "file_ms": rounded(1000 * details["file"]["file"]["median_s"]),
+        "peak_mb": rounded(details["file"]["peak_mb"]["egaze_run"]),
+    }
+    return headline, details
+
+
+def main() -> None:
+    quick = arguments(__doc__).quick
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder:
+        headline, details = measure(Path(folder), quick)
+    packages = ["torch", "timm", "onnxruntime", "onnx", "segmentation-models-pytorch"]
+    finish("inference", headline, details, packages, quick=quick)
+
+
+if __name__ == "__main__":
+    one_thread_for_rivals()
+    main()

@@ -1,0 +1,85 @@
+#include "answers.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "json.hpp"
+
+namespace egaze::runner {
+namespace {
+
+std::string json_entry(const ModelSpec& spec, const Answer& answer) {
+  std::string json = "{\"image\": " + json_string(answer.image);
+  if (!answer.error.empty()) return json + ", \"error\": " + json_string(answer.error) + "}";
+  json += ", \"class_probs\": {";
+  for (std::size_t i = 0; i < spec.class_names.size(); ++i) {
+    json += (i == 0 ? "" : ", ") + json_string(spec.class_names[i]) + ": " + json_number(answer.class_probs[i]);
+  }
+  json += "}";
+  if (answer.heatmap_peak) {
+    json += ", \"heatmap_peak\": {\"x\": " + json_number(answer.heatmap_peak->x) +
+            ", \"y\": " + json_number(answer.heatmap_peak->y) + "}";
+  }
+  if (answer.files) {
+    json += ", \"heatmap_npy\": " + json_string(answer.files->npy) +
+            ", \"heatmap_png\": " + json_string(answer.files->png) +
+            ", \"overlay_png\": " + json_string(answer.files->overlay);
+  }
+  return json + "}";
+}
+
+void add_cell(std::string& csv, std::string_view text) {
+  csv += ',';
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+    csv += text;
+    return;
+  }
+  csv += '"';
+  for (const char letter : text) csv.append(letter == '"' ? 2 : 1, letter);
+  csv += '"';
+}
+
+}  // namespace
+
+Peak heatmap_peak(const Prediction& prediction) {
+  const auto peak = std::ranges::max_element(prediction.heatmap) - prediction.heatmap.begin();
+  const auto index = static_cast<std::size_t>(peak);
+  return {(static_cast<double>(index % prediction.heatmap_width) + 0.5) /
+              static_cast<double>(prediction.heatmap_width),
+          (static_cast<double>(index / prediction.heatmap_width) + 0.5) /
+              static_cast<double>(prediction.heatmap_height)};
+}
+
+std::string answers_json(const std::string& model, const ModelSpec& spec, const std::vector<Answer>& answers) {
+  std::string json = "{\"model\": " + json_string(model) + ", \"egaze_version\": " + json_string(EGAZE_VERSION) +
+                     ", \"class_names\": [";
+  for (std::size_t i = 0; i < spec.class_names.size(); ++i) {
+    json += (i == 0 ? "" : ", ") + json_string(spec.class_names[i]);
+  }
+  json += "], \"predictions\": [";
+  for (std::size_t i = 0; i < answers.size(); ++i) json += (i == 0 ? "\n  " : ",\n  ") + json_entry(spec, answers[i]);
+  return json + "\n]}\n";
+}
+
+std::string answers_csv(const ModelSpec& spec, const std::vector<Answer>& answers) {
+  std::string csv = "image";
+  for (const std::string& name : spec.class_names) add_cell(csv, "prob_" + name);
+  csv += ",peak_x,peak_y,heatmap_npy,heatmap_png,overlay_png,error\r\n";
+  for (const Answer& answer : answers) {
+    std::string line;
+    add_cell(line, answer.image);
+    for (std::size_t i = 0; i < spec.class_names.size(); ++i) {
+      add_cell(line, answer.error.empty() ? json_number(answer.class_probs[i]) : "");
+    }
+    const auto& peak = answer.heatmap_peak;
+    add_cell(line, peak ? json_number(peak->x) : "");
+    add_cell(line, peak ? json_number(peak->y) : "");
+    const HeatmapFiles files = answer.files.value_or(HeatmapFiles{});
+    for (const std::string& text : {files.npy, files.png, files.overlay, answer.error}) add_cell(line, text);
+    csv.append(line, 1);
+    csv += "\r\n";
+  }
+  return csv;
+}
+
+}  // namespace egaze::runner

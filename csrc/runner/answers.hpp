@@ -1,0 +1,36 @@
+// What egaze-run says of films, as JSON or CSV.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "egaze/model_spec.hpp"
+#include "egaze/predictor.hpp"
+#include "heatmap_files.hpp"
+
+namespace egaze::runner {
+
+// A place on the model's canvas: 0 is the left or top edge, 1 the right or bottom.
+struct Peak {
+  double x = 0.0;
+  double y = 0.0;
+};
+
+struct Answer {
+  std::string image;
+  std::string error;  // one line; nothing below holds when there is one
+  std::vector<float> class_probs;
+  std::optional<Peak> heatmap_peak;   // of a model with a heatmap head
+  std::optional<HeatmapFiles> files;  // when they were asked for
+};
+
+Peak heatmap_peak(const Prediction& prediction);
+
+// One JSON object with an entry a film.
+std::string answers_json(const std::string& model, const ModelSpec& spec, const std::vector<Answer>& answers);
+
+// RFC 4180 with a header: image, prob_CLASS..., peak_x, peak_y, heatmap_npy, heatmap_png, overlay_png, error.
+std::string answers_csv(const ModelSpec& spec, const std::vector<Answer>& answers);
+
+}  // namespace egaze::runner

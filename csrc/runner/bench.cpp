@@ -1,0 +1,84 @@
+#include "bench.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "egaze/radiograph.hpp"
+#include "json.hpp"
+
+namespace egaze::runner {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Nearest ranks.
+std::string quartiles_json(std::vector<double> times_s) {
+  std::ranges::sort(times_s);
+  const auto at = [&](double part) {
+    return json_number(times_s[static_cast<std::size_t>(std::lround(part * static_cast<double>(times_s.size() - 1)))]);
+  };
+  return "{\"median_s\": " + at(0.5) + ", \"quartile_low_s\": " + at(0.25) + ", \"quartile_high_s\": " + at(0.75) +
+         "}";
+}
+
+// Linux's getrusage begins with the memory of the process that started this one.
+double peak_rss_mb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / 1024.0;
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+}  // namespace
+
+std::string bench_json(const Arguments& arguments, const std::string& film) {
+  const Clock::time_point loading = Clock::now();
+  Predictor predictor(arguments.model, arguments.predictor);
+  const double load_s = seconds_since(loading);
+  const ModelSpec& spec = predictor.spec();
+
+  std::vector<double> read_s, answer_s, model_s;
+  Prediction prediction;
+  Radiograph read;
+  for (int repeat = -1; repeat < arguments.bench; ++repeat) {
+    const Clock::time_point start = Clock::now();
+    read = read_radiograph(film, spec.presentation);
+    const double reading_s = seconds_since(start);
+    prediction = predictor.predict(read.view());
+    if (repeat < 0) continue;  // the first fills caches
+    read_s.push_back(reading_s);
+    answer_s.push_back(seconds_since(start));
+  }
+  // Films of the model's own size, so that nothing is left to do but to run it.
+  const Prediction& map = prediction;
+  const std::vector<Film> films(static_cast<std::size_t>(arguments.batch),
+                                Film{ImageView::dense(map.heatmap.data(), PixelType::float32, map.heatmap_height,
+                                                      map.heatmap_width)});
+  for (int repeat = -2; repeat < arguments.bench; ++repeat) {
+    const Clock::time_point start = Clock::now();
+    const std::vector<Prediction> predictions = predictor.predict(films);
+    if (repeat >= 0) model_s.push_back(seconds_since(start));
+  }
+
+  std::string json = "{\"load_s\": " + json_number(load_s) + ", \"read_s\": " + quartiles_json(read_s) +
+                     ", \"answer_s\": " + quartiles_json(answer_s) + ", \"model_s\": " + quartiles_json(model_s) +
+                     ", \"peak_rss_mb\": " + json_number(peak_rss_mb()) + ", \"class_probs\": [";
+  for (std::size_t i = 0; i < prediction.class_probs.size(); ++i) {
+    json += (i == 0 ? "" : ", ") + json_number(prediction.class_probs[i]);
+  }
+  return json + "]}\n";
+}
+
+}  // namespace egaze::runner

@@ -1,0 +1,210 @@
+#include "convolution.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+
+namespace egaze::detail {
+namespace {
+
+using torch::jit::Graph;
+using torch::jit::Node;
+using torch::jit::Stack;
+using torch::jit::Value;
+
+constexpr const char* kPointwise = "mkldnn::_convolution_pointwise";
+constexpr const char* kTransposed = "mkldnn::_convolution_transpose_pointwise";
+constexpr const char* kReorderWeight = "mkldnn::_reorder_convolution_weight";
+constexpr const char* kReorderTransposedWeight = "mkldnn::_reorder_convolution_transpose_weight";
+constexpr const char* kBf16Supported = "mkldnn::_is_mkldnn_bf16_supported";
+
+std::optional<c10::OperatorHandle> find_operator(const char* name) {
+  return c10::Dispatcher::singleton().findSchema({name, ""});
+}
+
+// The activation that alone uses the value, or null, and oneDNN's name of it.
+struct Activation {
+  Node* node = nullptr;
+  std::string name = "none";
+};
+
+Activation activation_of(const Value* value) {
+  const auto& uses = value->uses();
+  if (uses.size() != 1 || uses[0].user->inputs().size() != 1) return {};
+  const std::string kind = uses[0].user->kind().toUnqualString();
+  if (kind == "silu" || kind == "silu_") return {uses[0].user, "swish"};
+  if (kind == "relu" || kind == "relu_") return {uses[0].user, "relu"};
+  if (kind == "hardswish" || kind == "hardswish_") return {uses[0].user, "hardswish"};
+  if (kind == "sigmoid" || kind == "sigmoid_") return {uses[0].user, "sigmoid"};
+  return {};
+}
+
+// A sum takes no other activation than this.
+Activation relu_of(const Value* value) {
+  const Activation activation = activation_of(value);
+  return activation.name == "relu" ? activation : Activation{};
+}
+
+at::Tensor packed_weight(const Convolution& convolution) {
+  Stack stack = {convolution.weight.contiguous(at::MemoryFormat::ChannelsLast), convolution.padding,
+                 convolution.stride, convolution.dilation, convolution.groups, convolution.input_shape};
+  find_operator(kReorderWeight)->callBoxed(stack);
+  return stack.back().toTensor();
+}
+
+// A weight in oneDNN's own layout has no storage, so that it cannot be an ordinary constant.
+Value* insert_packed(Graph& graph, const at::Tensor& weight) {
+  Node* constant = graph.insertNode(graph.create(c10::prim::ConstantMKLDNNTensor));
+  constant->t_(c10::attr::value, weight);
+  constant->output()->setType(c10::TensorType::get());
+  return constant->output();
+}
+
+Value* insert_fused(Graph& graph, const char* name, const std::vector<Value*>& inputs) {
+  Node* fused = graph.insertNode(graph.create(c10::Symbol::fromQualString(name), inputs));
+  fused->output()->setType(c10::TensorType::get());
+  return fused->output();
+}
+
+Value* insert_scalars(Graph& graph) {
+  return graph.insertNode(graph.createList(c10::OptionalType::create(c10::NumberType::get()), {}))->output();
+}
+
+Value* insert_pointwise(Graph& graph, const Convolution& convolution, Value* input, const std::string& activation) {
+  return insert_fused(
+      graph, kPointwise,
+      {input, insert_packed(graph, packed_weight(convolution)), graph.insertConstant(convolution.bias),
+       graph.insertConstant(convolution.padding), graph.insertConstant(convolution.stride),
+       graph.insertConstant(convolution.dilation), graph.insertConstant(convolution.groups),
+       graph.insertConstant(activation), insert_scalars(graph), graph.insertConstant(std::string())});
+}
+
+// The same with a value of the output's shape added.
+Value* insert_sum(Graph& graph, const Convolution& convolution, Value* input, Value* added,
+                  const Activation& activation) {
+  return insert_fused(
+      graph, kPointwise,
+      {input, added, insert_packed(graph, packed_weight(convolution)), graph.insertConstant(convolution.bias),
+       graph.insertConstant(convolution.padding), graph.insertConstant(convolution.stride),
+       graph.insertConstant(convolution.dilation), graph.insertConstant(convolution.groups),
+       graph.insertConstant(std::string("add")), graph.insertConstant(1.0),
+       graph.insertConstant(activation.node == nullptr ? c10::IValue() : activation.name), insert_scalars(graph),
+       graph.insertConstant(std::string())});
+}
+
+void replace(Node* step, Value* with) {
+  step->output()->replaceAllUsesWith(with);
+  step->destroy();
+}
+
+// The film's features as rows, (N, C), of a value of shape (N, C, 1, 1).
+Value* insert_rows(Graph& graph, Value* pixels) {
+  Node* before = pixels->node();
+  if (before->kind() == c10::aten::mean && pixels->uses().size() == 1 && before->input(3)->mustBeNone()) {
+    const auto dimensions = torch::jit::toIValue(before->input(1)), kept = torch::jit::toIValue(before->input(2));
+    if (dimensions && dimensions->isIntList() && dimensions->toIntVector() == Ints{2, 3} && kept && kept->isBool() &&
+        kept->toBool()) {
+      return graph.insert(c10::aten::mean, {before->input(0), before->input(1), false});
+    }
+  }
+  // Of an activation of rows that another product wrote as pixels, the rows.
+  if (before->inputs().size() == 1 && activation_of(before->input(0)).node == before && pixels->uses().size() == 1) {
+    Node* outer = before->input(0)->node();
+    if (outer->kind() == c10::aten::unsqueeze && outer->input(0)->node()->kind() == c10::aten::unsqueeze) {
+      before->replaceInput(0, outer->input(0)->node()->input(0));
+      return pixels;
+    }
+  }
+  return graph.insert(c10::aten::flatten, {pixels, 1, -1});
+}
+
+// Of nearest-neighbour upsampling by two and 3x3 weights: the 4x4 weights, (in, out, 4, 4), of a transposed convolution
+// of stride 2, which has 4 products a pixel and channel in place of 9, and no upsampled copy.
+at::Tensor transposed_weight(const at::Tensor& weight) {
+  const std::int64_t out = weight.size(0), in = weight.size(1);
+  const at::Tensor flipped = weight.to(at::kFloat).flip({2, 3}).reshape({out * in, 1, 3, 3});
+  const at::Tensor spread = at::conv2d(flipped, at::ones({1, 1, 2, 2}), {}, 1, 1);
+  return spread.reshape({out, in, 4, 4}).transpose(0, 1).contiguous().to(weight.scalar_type());
+}
+
+}  // namespace
+
+bool has_fused_operators() {
+  return at::globalContext().userEnabledMkldnn() &&
+         std::ranges::all_of(std::array{kPointwise, kTransposed, kReorderWeight, kReorderTransposedWeight},
+                             [](const char* name) { return find_operator(name).has_value(); });
+}
+
+bool fused_operators_take_bf16() {
+  const auto supported = find_operator(kBf16Supported);
+  if (!supported) return false;
+  Stack stack;
+  supported->callBoxed(stack);
+  return stack.back().toBool();
+}
+
+void write_product(Graph& graph, const Convolution& convolution) {
+  const torch::jit::WithInsertPoint here(convolution.node);
+  Value* rows = insert_rows(graph, convolution.input());
+  Value* weight = graph.insertConstant(convolution.weight.flatten(1).contiguous().t());
+  Value* product = convolution.bias.isNone()
+                       ? graph.insert(c10::aten::mm, {rows, weight})
+                       : graph.insert(c10::aten::addmm, {graph.insertConstant(convolution.bias), rows, weight});
+  for (int side = 0; side < 2; ++side) product = graph.insert(c10::aten::unsqueeze, {product, -1});
+  convolution.node->output()->replaceAllUsesWith(product);
+}
+
+void write_pointwise(Graph& graph, const Convolution& convolution) {
+  const torch::jit::WithInsertPoint here(convolution.node);
+  if (convolution.addition != nullptr) {
+    const Activation relu = relu_of(convolution.addition->output());
+    Value* sum = insert_sum(graph, convolution, convolution.input(), convolution.added(), relu);
+    if (relu.node != nullptr) replace(relu.node, sum);
+    replace(convolution.addition, sum);
+    return;
+  }
+  const Activation activation = activation_of(convolution.node->output());
+  Value* fused = insert_pointwise(graph, convolution, convolution.input(), activation.name);
+  if (activation.node != nullptr) replace(activation.node, fused);
+  convolution.node->output()->replaceAllUsesWith(fused);
+}
+
+void write_step_up(Graph& graph, Convolution convolution) {
+  const torch::jit::WithInsertPoint here(convolution.node);
+  const Ints ones = {1, 1}, zeros = {0, 0}, twos = {2, 2};
+  const std::int64_t channels = convolution.coarse_shape[1];
+  const bool alone = convolution.joined == nullptr;
+  const Value* output = convolution.node->output();
+  const Activation activation = alone ? activation_of(output) : relu_of(output);
+
+  Stack stack = {transposed_weight(convolution.weight.narrow(1, 0, channels)), ones, zeros, twos, ones,
+                 std::int64_t{1}, convolution.coarse_shape};
+  find_operator(kReorderTransposedWeight)->callBoxed(stack);
+  Value* fused = insert_fused(
+      graph, kTransposed,
+      {convolution.coarse(), insert_packed(graph, stack.back().toTensor()),
+       graph.insertConstant(alone ? convolution.bias : c10::IValue()), graph.insertConstant(ones),
+       graph.insertConstant(zeros), graph.insertConstant(twos), graph.insertConstant(ones), graph.insertConstant(1),
+       graph.insertConstant(alone ? activation.name : std::string("none")), insert_scalars(graph),
+       graph.insertConstant(std::string())});
+  if (!alone) {
+    const std::int64_t rest = convolution.weight.size(1) - channels;
+    convolution.weight = convolution.weight.narrow(1, channels, rest);
+    convolution.input_shape[1] = rest;
+    fused = insert_sum(graph, convolution, convolution.skip(), fused, activation);
+  }
+  if (activation.node != nullptr) replace(activation.node, fused);
+  convolution.node->output()->replaceAllUsesWith(fused);
+}
+
+bool is_fused(const Value* value) {
+  const c10::Symbol kind = value->node()->kind();
+  return kind == c10::Symbol::fromQualString(kPointwise) || kind == c10::Symbol::fromQualString(kTransposed);
+}
+
+}  // namespace egaze::detail

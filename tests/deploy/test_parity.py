@@ -1,0 +1,225 @@
+"""One model, seven ways to run it, the same answers."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from deploy import parity_films as engines
+from deploy.c_library import CPredictor, film_of
+from deploy.parity_films import Answers
+from deploy.scripted_models import make_model, save_model
+from torch import Tensor, nn
+
+from egaze.deploy.export import ExportedModel
+from egaze.evaluation import macro_auc
+from egaze.models import DualHeadUNet
+
+FILMS = 200
+SHAPE = (64, 64)
+TOLERANCE = {"fp32": 1e-5, "bf16": 2e-2}
+ENGINES = ["scripted", "python", "egaze-run", "egaze-run --batch 11", "c files", "c arrays"]
+
+
+@pytest.fixture(scope="module")
+def films(formats, tmp_path_factory) -> tuple[list[Path], np.ndarray, Tensor]:
+    kinds = {kind for kind, readable in formats.items() if readable == "yes"}
+    paths, labels = engines.write_films(tmp_path_factory.mktemp("films"), FILMS, kinds)
+    return paths, labels, engines.place(paths, "letterbox", SHAPE)
+
+
+@pytest.fixture(scope="module")
+def model(films) -> DualHeadUNet:
+    torch.manual_seed(0)
+    _, labels, images = films
+    model = DualHeadUNet("tf_efficientnet_b0", 3)
+    engines.teach(model, images, labels)
+    return model
+
+
+@pytest.fixture(scope="module")
+def eager(films, model) -> Answers:
+    return engines.by_module(ExportedModel(model), films[2])
+
+
+@pytest.fixture(scope="module")
+def exported(model, tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("exported")
+    return {
+        precision: engines.export(folder / f"{precision}.pt", model, SHAPE, precision, fit="letterbox")
+        for precision in TOLERANCE
+    }
+
+
+@pytest.fixture(scope="module")
+def answered(films, exported, runner, c_library, tmp_path_factory) -> Callable[[str, str], Answers]:
+    paths, _, images = films
+
+    def answer(engine: str, precision: str) -> Answers:
+        file = exported[precision]
+        if engine == "scripted":
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", r".*torch\.jit\..* is deprecated")
+                return engines.by_module(torch.jit.load(file), images)
+        if engine == "python":
+            return engines.by_python(file, paths)
+        if engine == "c files":
+            return engines.by_c_files(c_library, file, paths)
+        if engine == "c arrays":
+            return engines.by_c_arrays(c_library, file, paths)
+        options = engine.split()[1:]
+        return engines.by_runner(runner, file, paths, tmp_path_factory.mktemp("out"), *options)
+
+    return answer
+
+
+def test_the_model_says_something(films, eager):
+    # Else the tests below would compare noise.
+    probs, heatmaps = eager
+    assert 0.8 < macro_auc(films[1], probs) < 0.999
+    assert probs.std(axis=0).min() > 0.008
+    assert heatmaps.std(axis=(1, 2)).min() > 0.002
+
+
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_gives_the_same_answers(films, eager, answered, engine, precision):
+    probs, heatmaps = answered(engine, precision)
+    np.testing.assert_allclose(probs, eager[0], rtol=0, atol=TOLERANCE[precision])
+    np.testing.assert_allclose(heatmaps, eager[1], rtol=0, atol=TOLERANCE[precision])
+    assert abs(macro_auc(films[1], probs) - macro_auc(films[1], eager[0])) < 1e-3
+
+
+def test_eight_threads_with_a_predictor_each(c_library, exported, films):
+    pixels = [each[0].numpy() for each in films[2][:40]]
+
+    def work(_: int) -> list[Answers]:
+        predictor = CPredictor(c_library, exported["fp32"])
+        answers = [predictor.predict(film_of(film)) for film in pixels]
+        predictor.close()
+        return answers
+
+    alone = work(0)
+    with ThreadPoolExecutor(8) as pool:
+        for together in pool.map(work, range(8)):
+            for (probs, heatmap), (expected_probs, expected_heatmap) in zip(together, alone, strict=True):
+                np.testing.assert_array_equal(probs, expected_probs)
+                np.testing.assert_array_equal(heatmap, expected_heatmap)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not say how much memory is used")
+def test_memory_stays_flat_over_ten_thousand_predictions(c_library, tmp_path):
+    def resident_mb() -> float:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    predictor = CPredictor(c_library, save_model(tmp_path / "model.pt", make_model()))
+    np.save(tmp_path / "film.npy", np.random.default_rng(0).integers(0, 60_000, (60, 50), dtype=np.uint16))
+    film = str(tmp_path / "film.npy").encode()
+    probs, heatmap = predictor.answers()
+
+    def predict(times: int) -> None:
+        for _ in range(times):
+            assert predictor.lib.egaze_predict_file(predictor.handle, film, probs.ctypes.data, heatmap.ctypes.data) == 0
+
+    predict(500)
+    before_mb = resident_mb()
+    predict(10_000)
+    # A leak of one heatmap a prediction would be 30 MB.
+    assert resident_mb() - before_mb < 1.0
+    predictor.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"encoder": "tf_efficientnet_b0", "decoder_stride": 1},
+        {"encoder": "mobilenetv3_small_050", "pooling": "class-heatmaps"},
+        {"encoder": "resnet18", "pooling": "heatmap"},
+        {"encoder": "resnet18", "heatmap_head": False},
+        {"encoder": "regnety_002"},
+    ],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+def test_other_models(c_library, tmp_path, options):
+    torch.manual_seed(1)
+    shape = (64, 96)
+    model = DualHeadUNet(classes=3, **options)
+    images = torch.rand(5, 1, *shape)
+    with torch.no_grad():
+        model.train()(images)
+    expected = engines.by_module(ExportedModel(model.eval()), images)
+    pixels = [image[0].numpy() for image in images]
+    for precision, tolerance in TOLERANCE.items():
+        path = engines.export(tmp_path / f"{precision}.pt", model, shape, precision)
+        predictor = CPredictor(c_library, path)
+        # By itself and in a batch.
+        for answers in (
+            [predictor.predict(film_of(film)) for film in pixels],
+            [predictor.predict(*map(film_of, pixels))],
+        ):
+            for i, found in enumerate(zip(*answers, strict=True)):
+                np.testing.assert_allclose(np.concatenate(found), expected[i], rtol=0, atol=tolerance)
+        predictor.close()
+
+
+class StepUp(nn.Module):
+    """Almost a step up of a U-Net, with one thing different."""
+
+    def __init__(self, change: str) -> None:
+        super().__init__()
+        self.change = change
+        self.down = nn.Conv2d(1, 4, 3, stride=3 if change == "by three" else 2, padding=1)
+        self.skip = nn.Conv2d(1, 4, 3, padding=1)
+        channels = 4 if change in ("no skip", "along rows") else 8
+        kernel = 5 if change == "kernel of 5" else 3
+        self.join = nn.Conv2d(channels, 4, kernel, padding=kernel // 2, groups=2 if change == "groups" else 1)
+        self.out = nn.Conv2d(4, 1, 1)
+        self.shortcut = nn.Conv2d(4, 1 if change == "wide sum" else 4, 1)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        down, skip = self.down(image).relu(), self.skip(image)
+        up = torch.ops.aten.upsample_nearest2d(down, skip.shape[-2:])
+        if self.change == "skip first":
+            joined = self.join(torch.cat([skip, up], dim=1))
+        elif self.change == "along rows":
+            joined = self.join(torch.cat([up, skip], dim=2))[:, :, : image.shape[2]]
+        elif self.change == "no skip":
+            joined = self.join(up).sigmoid()
+        elif self.change == "changed between":
+            both = torch.cat([up, skip], dim=1)
+            down.mul_(3.0)
+            skip.mul_(2.0)
+            joined = self.join(both) + skip
+        else:
+            joined = self.join(torch.cat([up, skip], dim=1))
+        joined = nn.functional.hardswish(joined) if self.change == "hardswish" else joined.relu()
+        if self.change == "used twice":
+            joined = joined + self.join(torch.cat([up, skip], dim=1))
+        # A sum in place, of a value that is used again.
+        summed = self.shortcut(joined)
+        summed = summed + joined
+        heatmap = self.out((summed.relu() if self.change == "sum and relu" else summed) - joined * 0.5)
+        return torch.softmax(heatmap.mean(dim=(2, 3)).expand(-1, 3) * 1.0, dim=1), heatmap.sigmoid()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["nothing", "no skip", "skip first", "along rows", "by three", "kernel of 5", "groups", "hardswish", "used twice",
+     "changed between", "wide sum", "sum and relu"],
+)  # fmt: skip
+def test_what_looks_like_a_step_up(c_library, tmp_path, change):
+    torch.manual_seed(0)
+    model = StepUp(change).eval()
+    images = torch.rand(3, 1, 32, 24)
+    with torch.no_grad():
+        _, expected = model(images)
+    predictor = CPredictor(c_library, save_model(tmp_path / "model.pt", make_model(model)))
+    _, heatmaps = predictor.predict(*[film_of(image[0].numpy()) for image in images])
+    np.testing.assert_allclose(heatmaps, expected[:, 0], rtol=0, atol=1e-5)
+    predictor.close()
