@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import render_gaze
+import render_inference
 import render_real
 
 ROOT = Path(__file__).parent.parent
@@ -65,19 +66,10 @@ def read(name: str) -> dict[str, Any]:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def measured() -> dict[str, dict[str, dict[str, str]]]:
-    """The tables whose benchmarks have results."""
-    return {
-        heading: benchmarks
-        for heading, benchmarks in TABLES.items()
-        if all((RESULTS / f"{name}.json").exists() for name in benchmarks)
-    }
-
-
 def tables() -> str:
     """The README's tables, and in words what they leave out."""
     lines = []
-    for heading, benchmarks in measured().items():
+    for heading, benchmarks in TABLES.items():
         lines += [f"| {heading} | times as fast |", "|---|---|"]
         for name, rows in benchmarks.items():
             headline = read(name)["headline"]
@@ -98,7 +90,7 @@ def tables() -> str:
 
 
 def _machine() -> str:
-    machines = [read(name)["machine"] for benchmarks in measured().values() for name in benchmarks]
+    machines = [read(name)["machine"] for benchmarks in TABLES.values() for name in benchmarks]
     versions = {package: number for machine in machines for package, number in machine["versions"].items()}
     said = ", ".join(f"{package} {number}" for package, number in sorted(versions.items()) if package != "egaze")
     processors = sorted({f"{machine['processor']} ({machine['simd']})" for machine in machines})
@@ -124,6 +116,13 @@ def with_experiments(page: str) -> str:
     page = _filled(page, "benchmarks/render.py: chest", render_real.chest_table(real))
     page = _filled(page, "benchmarks/render.py: chest differences", render_real.differences_table(real))
     return _filled(page, "benchmarks/render.py: real gaze", render_real.gaze_table(real))
+
+
+def with_inference(page: str) -> str:
+    """docs/inference.md with its tables drawn anew."""
+    inference = read("inference")
+    page = _filled(page, "benchmarks/render.py: model", render_inference.model_table(inference))
+    return _filled(page, "benchmarks/render.py: file", render_inference.file_table(inference))
 
 
 def _filled(text: str, mark: str, content: str) -> str:
@@ -184,7 +183,12 @@ def draw_loader_scaling(path: Path) -> None:
 
 
 def main() -> None:
-    for path, drawn in ((ROOT / "README.md", with_table), (ROOT / "docs" / "experiments.md", with_experiments)):
+    pages = {
+        "README.md": with_table,
+        "docs/experiments.md": with_experiments,
+        "docs/inference.md": with_inference,
+    }
+    for path, drawn in ((ROOT / name, drawn) for name, drawn in pages.items()):
         path.write_text(drawn(path.read_text(encoding="utf-8")), encoding="utf-8")
     draw_scaling(ROOT / "docs" / "kernels_scaling.png")
     draw_loader_scaling(ROOT / "docs" / "loader_scaling.png")

@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "arena.hpp"
 #include "egaze/error.hpp"
 #include "egaze/fit.hpp"
 #include "egaze/resize.hpp"
@@ -66,6 +67,7 @@ struct Predictor::Implementation {
   std::string path;
   ModelSpec spec;
   c10::Device device;
+  std::unique_ptr<detail::Arena> arena;  // on a CPU, for what is computed on the way
   torch::jit::Module module;
 
   void place(const Film& film, float* canvas) const;
@@ -158,9 +160,10 @@ Predictor::Predictor(const std::string& model_path, const PredictorOptions& opti
     detail::ModelArchive archive = detail::read_model_archive(model_path);
     const c10::Device device = checked_device(options.device);
     if (options.threads > 0) at::set_num_threads(options.threads);
+    auto arena = device.is_cpu() ? std::make_unique<detail::Arena>() : nullptr;
     torch::jit::Module module = detail::load_program(model_path, archive, device, options.precision);
     implementation_ = std::make_unique<Implementation>(
-        Implementation{model_path, std::move(archive.spec), device, std::move(module)});
+        Implementation{model_path, std::move(archive.spec), device, std::move(arena), std::move(module)});
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
@@ -185,6 +188,7 @@ std::vector<Prediction> Predictor::predict(std::span<const Film> films) {
   predictions.reserve(films.size());
   try {
     const detail::QuietWarnings quiet;
+    const detail::Arena::Use using_arena(self.arena.get());
     const c10::InferenceMode inference;
     // The frozen graph is final. Without this, the first runs would be spent on profiling it.
     const torch::jit::GraphOptimizerEnabledGuard no_profiling(false);

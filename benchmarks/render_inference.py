@@ -1,0 +1,51 @@
+"""The tables of docs/inference.md, from the stored results of benchmarks/inference.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ENGINES = {
+    "baseline_eager": "the baseline's model, PyTorch eager",
+    "ours_eager": "PyTorch eager",
+    "torchscript": "TorchScript in Python",
+    "aotinductor": "AOTInductor",
+    "onnxruntime": "ONNX Runtime",
+    "cpp_fp32": "C++ `Predictor`",
+    "cpp_bf16": "C++ `Predictor`, bfloat16",
+}
+_BATCHES = {1: "1 film", 8: "8 films", 32: "32 films"}
+
+
+def model_table(result: dict[str, Any]) -> str:
+    """One row an engine: milliseconds of a batch."""
+    rows = result["details"]["model"]
+    cells = [(threads, batch) for threads in (1, 2) for batch in _BATCHES]
+    heading = [f"{_BATCHES[batch]}, {threads} thread{'s' * (threads > 1)}" for threads, batch in cells]
+    lines = [f"| ms | {' | '.join(heading)} |", "|---|" + "---|" * len(cells)]
+    for engine, text in _ENGINES.items():
+        times = [rows[f"threads_{threads}_batch_{batch}"][engine]["median_s"] for threads, batch in cells]
+        lines.append(f"| {text} | {' | '.join(_ms(seconds) for seconds in times)} |")
+    return "\n".join(lines)
+
+
+def file_table(result: dict[str, Any]) -> str:
+    """From file to answer, and from start to answer."""
+    file = result["details"]["file"]
+    peak = file["peak_mb"]
+    rows = {
+        "reading the film": f"{_ms(file['read']['median_s'])} ms",
+        "the model": f"{_ms(file['model']['median_s'])} ms",
+        "`egaze-run`, from file to answer": f"{_ms(file['file']['median_s'])} ms, {file['over_model']:.2f} times "
+        "the two together",
+        "Python's `Predictor`": f"{_ms(file['python_file']['median_s'])} ms",
+        "starting `egaze-run` to the end of its first answer": f"{file['cold']['median_s']:.2f} s, checking and "
+        f"loading the model within it {file['load_s']:.2f}",
+        "memory at most: `egaze-run`, Python's `Predictor`, ONNX Runtime in Python": f"{peak['egaze_run']:.0f}, "
+        f"{peak['python_predictor']:.0f}, {peak['onnxruntime']:.0f} MB",
+    }
+    heading = "| file to answer, 3056x2544 DICOM of 12 bits, one thread | |"
+    return "\n".join([heading, "|---|---|", *(f"| {text} | {value} |" for text, value in rows.items())])
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:,.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.1f}"
