@@ -146,8 +146,8 @@ def _operating_points(
 
 
 def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored, notes: list[str]) -> dict[str, Any]:
-    sums = scored.class_probs.sum(axis=1, keepdims=True)
-    if not np.allclose(sums, 1.0, atol=1e-4):
+    class_probs = scale_by_temperature(scored.class_probs, 1.0)  # of sum 1
+    if not np.allclose(class_probs, scored.class_probs, atol=1e-4):
         notes.append("calibration: classes are answered one by one, so their probabilities were divided by their sum")
     temperature = None
     if len(chosen_on):
@@ -160,7 +160,7 @@ def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored
         "temperature": temperature,
         "fitted_on": "validation",
         "bins": BINS,
-        "before": _calibration_figures(class_names, scored, scored.class_probs / sums, notes),
+        "before": _calibration_figures(class_names, scored, class_probs, notes),
         "after": None if after is None else _calibration_figures(class_names, scored, after, notes),
     }
 

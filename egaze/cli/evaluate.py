@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.figure_text import figure_text
 from egaze.cli.set_figures import set_lines
 
 
@@ -84,7 +85,7 @@ def _areas(classification: dict[str, Any], published: list[dict[str, Any]]) -> l
     rows.append(row("average precision", "average_precision"))
     lines = [_row("AUC", names, width=34)]
     for name, source, figures in rows:
-        cells = [_text(figures.get(key)) for key in names]
+        cells = [figure_text(figures.get(key)) for key in names]
         lines.append(_row(f"  {name}", cells, width=34) + (f"  {source}" if source else ""))
     return [*lines, "  (published figures are of EGD-CXR; compare only with runs on it)"]
 
@@ -93,7 +94,7 @@ def _operating_points(classification: dict[str, Any]) -> list[str]:
     lines = [_row("thresholds that validation chose", ["threshold", "sensitivity", "specificity"], width=34)]
     for name, item in classification["classes"].items():
         for point in item["operating_points"] or ():
-            cells = [f"{point['threshold']:.3f}", _text(point["sensitivity"]), _text(point["specificity"])]
+            cells = [f"{point['threshold']:.3f}", figure_text(point["sensitivity"]), figure_text(point["specificity"])]
             lines.append(_row(f"  {name}, {point['name']}", cells, width=34))
     return lines if len(lines) > 1 else []
 
@@ -107,7 +108,7 @@ def _calibration(calibration: dict[str, Any]) -> list[str]:
         ("log_loss", "log loss, nats (less)"),
         ("expected_calibration_error", f"ECE, {calibration['bins']} bins (less)"),
     ):
-        cells = [_text(calibration[side][key]) for side in ("before", "after") if calibration[side] is not None]
+        cells = [figure_text(calibration[side][key]) for side in ("before", "after") if calibration[side] is not None]
         lines.append(_row(f"  {name}", cells, width=34))
     return lines
 
@@ -133,9 +134,9 @@ def _agreement(heatmap: dict[str, Any]) -> list[str]:
     lines.append(_row("", titles, width=44, cell=27) + "  against")
     for key, metric in heatmap["definitions"].items():
         unit = f", {metric['unit']}" if metric["unit"] else ""
-        cells = [_text(part[key]) for part in (heatmap, heatmap["centre_bias"], heatmap["over_centre_bias"])]
+        cells = [figure_text(part[key]) for part in (heatmap, heatmap["centre_bias"], heatmap["over_centre_bias"])]
         if ceiling:
-            cells.append(_text(ceiling[key]))
+            cells.append(figure_text(ceiling[key]))
         better = "more" if metric["more_is_better"] else "less"
         lines.append(_row(f"  {metric['name']}{unit} ({better})", cells, width=44, cell=27) + f"  {metric['against']}")
     return lines
@@ -143,28 +144,20 @@ def _agreement(heatmap: dict[str, Any]) -> list[str]:
 
 def _scanpaths(scanpath: dict[str, Any]) -> list[str]:
     lines = [
-        f"scanpaths: {scanpath['cases']} readings; fixations {_text(scanpath['fixations'], 1)}, "
-        f"dwell time {_text(scanpath['dwell_s'], 1)} s, coverage {_text(scanpath['coverage_frac'])}",
+        f"scanpaths: {scanpath['cases']} readings; fixations {figure_text(scanpath['fixations'], 1)}, "
+        f"dwell time {figure_text(scanpath['dwell_s'], 1)} s, coverage {figure_text(scanpath['coverage_frac'])}",
         f"  (coverage: {scanpath['coverage']})",
     ]
     if scanpath["regions"]:
         titles = ["fixations", "dwell time, s", "share of dwell", "share of film", "first fixation, s", "coverage"]
         lines.append(_row("  in regions", titles, width=34))
     for name, region in scanpath["regions"].items():
-        cells = [_text(region["fixations"], 1), _text(region["dwell_s"], 2)]
-        cells += [_text(region[key]) for key in ("dwell_frac", "area_frac")]
-        cells += [_text(region["first_fixation_s"], 2), _text(region["coverage_frac"])]
+        cells = [figure_text(region["fixations"], 1), figure_text(region["dwell_s"], 2)]
+        cells += [figure_text(region[key]) for key in ("dwell_frac", "area_frac")]
+        cells += [figure_text(region["first_fixation_s"], 2), figure_text(region["coverage_frac"])]
         lines.append(_row(f"  {name} ({region['cases_fixated']} of {region['cases']})", cells, width=34))
     return lines
 
 
 def _row(title: str, cells: Iterable[str], *, width: int, cell: int = 25) -> str:
     return f"{title:<{width}}" + "".join(f"{text:>{cell}}" for text in cells)
-
-
-def _text(figure: dict[str, float | None] | None, digits: int = 3) -> str:
-    if figure is None or figure["value"] is None:
-        return "-"
-    if figure["low"] is None:
-        return f"{figure['value']:.{digits}f}"
-    return f"{figure['value']:.{digits}f} ({figure['low']:.{digits}f} to {figure['high']:.{digits}f})"

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.figure_text import figure_text
 from egaze.cli.several import SeveralValues
 
 # Measures and what they are called; more is better unless it says less.
@@ -144,8 +145,5 @@ def _lines(figures: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _text(figure: dict[str, Any] | None) -> str:
-    if figure is None:
-        return "-"
-    if figure["low"] is None or figure["cases"] < 2:
-        return f"{figure['value']:.3f}"
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+    # One case has no interval to speak of.
+    return figure_text(figure if figure is None or figure["cases"] > 1 else {**figure, "low": None})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from egaze.cli.figure_text import figure_text
+
 _AGREEMENT = (("cc", "CC (more is better)"), ("kld", "KL, nats (less)"), ("nss", "NSS (more)"))
 
 
@@ -22,9 +24,9 @@ def set_lines(metrics: dict[str, Any]) -> list[str]:
         lines.append("classification: fewer than two classes have a case here")
     else:
         lines.append(f"AUC{'':<19}{'mean over seeds':>25}")
-        lines.append(f"  {'macro':<20}{_text(classification['macro_auc']):>25}")
-        lines += [f"  {name:<20}{_text(item['auc']):>25}" for name, item in classification["classes"].items()]
-        lines.append(f"accuracy{'':<14}{_text(classification['accuracy']):>25}")
+        lines.append(f"  {'macro':<20}{figure_text(classification['macro_auc']):>25}")
+        lines += [f"  {name:<20}{figure_text(item['auc']):>25}" for name, item in classification["classes"].items()]
+        lines.append(f"accuracy{'':<14}{figure_text(classification['accuracy']):>25}")
     if (heatmap := metrics["heatmap"]) is not None:
         lines.append(
             f"heatmap against gaze: {heatmap['cases']} cases, {heatmap['size_px']} px, "
@@ -32,22 +34,14 @@ def set_lines(metrics: dict[str, Any]) -> list[str]:
         )
         lines.append(f"  {'':<20}{'predicted':>25}{'centre bias':>25}{'difference':>26}")
         for key, name in _AGREEMENT:
-            cells = f"{_text(heatmap[key]):>25}{_text(heatmap['centre_bias'][key]):>25}"
-            lines.append(f"  {name:<20}{cells}{_text(heatmap['over_centre_bias'][key]):>26}")
+            cells = f"{figure_text(heatmap[key]):>25}{figure_text(heatmap['centre_bias'][key]):>25}"
+            lines.append(f"  {name:<20}{cells}{figure_text(heatmap['over_centre_bias'][key]):>26}")
     lines.append(f"{'runs':<22}{'cases':>8}{'macro AUC':>12}{'CC':>8}")
     lines += [
         f"  {run['run']:<20}{run['cases']:>8}{_number(run['macro_auc']):>12}{_number(run['cc']):>8}"
         for run in metrics["runs"]
     ]
     return lines
-
-
-def _text(figure: dict[str, float | None] | None) -> str:
-    if figure is None or figure["value"] is None:
-        return "-"
-    if figure["low"] is None:
-        return f"{figure['value']:.3f}"
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
 
 
 def _number(value: float | None) -> str:

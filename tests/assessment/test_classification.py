@@ -83,3 +83,16 @@ def test_one_class_or_no_validation_film():
     of_one = Scored(scored.labels[normal], scored.class_probs[normal], scored.patients[normal])
     assert classification_figures(NAMES, of_one, scored, notes) is None
     assert notes[-1].startswith("classification: fewer than two classes have a film here")
+
+
+def test_classes_answered_one_by_one_are_calibrated_by_their_share():
+    scored = draw(120, 0)
+    # Nothing of any class is an answer too, and shares alike.
+    apart = np.concatenate([[[0.0, 0.0, 0.0]], 0.4 * scored.class_probs[1:]])
+    notes = []
+    found = classification_figures(NAMES, Scored(scored.labels, apart, scored.patients), draw(60, 1), notes)
+    shares = np.concatenate([[[1 / 3, 1 / 3, 1 / 3]], scored.class_probs[1:]])
+    before = found["calibration"]["before"]
+    assert before["brier"]["value"] == pytest.approx(brier_scores(scored.labels, shares).mean())
+    assert any(note.startswith("calibration: classes are answered one by one") for note in notes)
+    assert all(map(math.isfinite, numbers(found)))
