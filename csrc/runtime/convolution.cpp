@@ -27,27 +27,38 @@ std::optional<c10::OperatorHandle> find_operator(const char* name) {
   return c10::Dispatcher::singleton().findSchema({name, ""});
 }
 
-// The activation that alone uses the value, or null, and oneDNN's name of it.
-struct Activation {
+// An activation as oneDNN's operators call it; they do not take the others.
+struct NamedActivation {
   Node* node = nullptr;
   std::string name = "none";
 };
 
-Activation activation_of(const Value* value) {
-  const auto& uses = value->uses();
-  if (uses.size() != 1 || uses[0].user->inputs().size() != 1) return {};
-  const std::string kind = uses[0].user->kind().toUnqualString();
-  if (kind == "silu" || kind == "silu_") return {uses[0].user, "swish"};
-  if (kind == "relu" || kind == "relu_") return {uses[0].user, "relu"};
-  if (kind == "hardswish" || kind == "hardswish_") return {uses[0].user, "hardswish"};
-  if (kind == "sigmoid" || kind == "sigmoid_") return {uses[0].user, "sigmoid"};
-  return {};
+NamedActivation named_activation_of(const Value* value) {
+  const Activating activating = activation_of(value);
+  switch (activating.kind) {
+    case Activation::relu: return {activating.node, "relu"};
+    case Activation::silu: return {activating.node, "swish"};
+    case Activation::sigmoid: return {activating.node, "sigmoid"};
+    case Activation::hardswish: return {activating.node, "hardswish"};
+    default: return {};
+  }
 }
 
 // A sum takes no other activation than this.
-Activation relu_of(const Value* value) {
-  const Activation activation = activation_of(value);
-  return activation.name == "relu" ? activation : Activation{};
+NamedActivation relu_of(const Value* value) {
+  const NamedActivation activation = named_activation_of(value);
+  return activation.name == "relu" ? activation : NamedActivation{};
+}
+
+// The padding before a convolution of stride 2, more on the right and below, within the convolution: zeros on the left
+// of and above the kernel allow the same padding on all sides.
+Convolution with_padding_taken_in(Convolution convolution) {
+  if (convolution.pad == nullptr) return convolution;
+  const std::int64_t left = convolution.pad_sides[0], right = convolution.pad_sides[1];
+  const std::int64_t top = convolution.pad_sides[2], bottom = convolution.pad_sides[3];
+  convolution.weight = at::constant_pad_nd(convolution.weight, {right - left, 0, bottom - top, 0});
+  convolution.padding = {bottom, right};
+  return convolution;
 }
 
 at::Tensor packed_weight(const Convolution& convolution) {
@@ -65,18 +76,12 @@ Value* insert_packed(Graph& graph, const at::Tensor& weight) {
   return constant->output();
 }
 
-Value* insert_fused(Graph& graph, const char* name, const std::vector<Value*>& inputs) {
-  Node* fused = graph.insertNode(graph.create(c10::Symbol::fromQualString(name), inputs));
-  fused->output()->setType(c10::TensorType::get());
-  return fused->output();
-}
-
 Value* insert_scalars(Graph& graph) {
   return graph.insertNode(graph.createList(c10::OptionalType::create(c10::NumberType::get()), {}))->output();
 }
 
 Value* insert_pointwise(Graph& graph, const Convolution& convolution, Value* input, const std::string& activation) {
-  return insert_fused(
+  return insert_operator(
       graph, kPointwise,
       {input, insert_packed(graph, packed_weight(convolution)), graph.insertConstant(convolution.bias),
        graph.insertConstant(convolution.padding), graph.insertConstant(convolution.stride),
@@ -86,8 +91,8 @@ Value* insert_pointwise(Graph& graph, const Convolution& convolution, Value* inp
 
 // The same with a value of the output's shape added.
 Value* insert_sum(Graph& graph, const Convolution& convolution, Value* input, Value* added,
-                  const Activation& activation) {
-  return insert_fused(
+                  const NamedActivation& activation) {
+  return insert_operator(
       graph, kPointwise,
       {input, added, insert_packed(graph, packed_weight(convolution)), graph.insertConstant(convolution.bias),
        graph.insertConstant(convolution.padding), graph.insertConstant(convolution.stride),
@@ -105,12 +110,8 @@ void replace(Node* step, Value* with) {
 // The film's features as rows, (N, C), of a value of shape (N, C, 1, 1).
 Value* insert_rows(Graph& graph, Value* pixels) {
   Node* before = pixels->node();
-  if (before->kind() == c10::aten::mean && pixels->uses().size() == 1 && before->input(3)->mustBeNone()) {
-    const auto dimensions = torch::jit::toIValue(before->input(1)), kept = torch::jit::toIValue(before->input(2));
-    if (dimensions && dimensions->isIntList() && dimensions->toIntVector() == Ints{2, 3} && kept && kept->isBool() &&
-        kept->toBool()) {
-      return graph.insert(c10::aten::mean, {before->input(0), before->input(1), false});
-    }
+  if (is_mean_of_pixels(before) && pixels->uses().size() == 1) {
+    return graph.insert(c10::aten::mean, {before->input(0), before->input(1), false});
   }
   // Of an activation of rows that another product wrote as pixels, the rows.
   if (before->inputs().size() == 1 && activation_of(before->input(0)).node == before && pixels->uses().size() == 1) {
@@ -133,6 +134,37 @@ at::Tensor transposed_weight(const at::Tensor& weight) {
 }
 
 }  // namespace
+
+bool is_product(const Convolution& convolution) {
+  return convolution.groups == 1 && convolution.input_shape[2] == 1 && convolution.input_shape[3] == 1 &&
+         convolution.weight.size(2) == 1 && convolution.weight.size(3) == 1 && convolution.padding == Ints{0, 0};
+}
+
+Activating activation_of(const Value* value) {
+  const auto& uses = value->uses();
+  if (uses.size() != 1 || uses[0].user->inputs().size() != 1) return {};
+  std::string kind = uses[0].user->kind().toUnqualString();
+  if (kind.ends_with('_')) kind.pop_back();  // in place
+  if (kind == "relu") return {uses[0].user, Activation::relu};
+  if (kind == "silu") return {uses[0].user, Activation::silu};
+  if (kind == "sigmoid") return {uses[0].user, Activation::sigmoid};
+  if (kind == "hardswish") return {uses[0].user, Activation::hardswish};
+  if (kind == "hardsigmoid") return {uses[0].user, Activation::hardsigmoid};
+  return {};
+}
+
+bool is_mean_of_pixels(const Node* node) {
+  if (node->kind() != c10::aten::mean || node->inputs().size() != 4 || !node->input(3)->mustBeNone()) return false;
+  const auto dimensions = torch::jit::toIValue(node->input(1)), kept = torch::jit::toIValue(node->input(2));
+  return dimensions && dimensions->isIntList() && dimensions->toIntVector() == Ints{2, 3} && kept && kept->isBool() &&
+         kept->toBool();
+}
+
+Value* insert_operator(Graph& graph, const char* name, const std::vector<Value*>& inputs) {
+  Node* node = graph.insertNode(graph.create(c10::Symbol::fromQualString(name), inputs));
+  node->output()->setType(c10::TensorType::get());
+  return node->output();
+}
 
 bool has_fused_operators() {
   return at::globalContext().userEnabledMkldnn() &&
@@ -159,16 +191,17 @@ void write_product(Graph& graph, const Convolution& convolution) {
   convolution.node->output()->replaceAllUsesWith(product);
 }
 
-void write_pointwise(Graph& graph, const Convolution& convolution) {
+void write_pointwise(Graph& graph, const Convolution& as_found) {
+  const Convolution convolution = with_padding_taken_in(as_found);
   const torch::jit::WithInsertPoint here(convolution.node);
   if (convolution.addition != nullptr) {
-    const Activation relu = relu_of(convolution.addition->output());
+    const NamedActivation relu = relu_of(convolution.addition->output());
     Value* sum = insert_sum(graph, convolution, convolution.input(), convolution.added(), relu);
     if (relu.node != nullptr) replace(relu.node, sum);
     replace(convolution.addition, sum);
     return;
   }
-  const Activation activation = activation_of(convolution.node->output());
+  const NamedActivation activation = named_activation_of(convolution.node->output());
   Value* fused = insert_pointwise(graph, convolution, convolution.input(), activation.name);
   if (activation.node != nullptr) replace(activation.node, fused);
   convolution.node->output()->replaceAllUsesWith(fused);
@@ -180,12 +213,12 @@ void write_step_up(Graph& graph, Convolution convolution) {
   const std::int64_t channels = convolution.coarse_shape[1];
   const bool alone = convolution.joined == nullptr;
   const Value* output = convolution.node->output();
-  const Activation activation = alone ? activation_of(output) : relu_of(output);
+  const NamedActivation activation = alone ? named_activation_of(output) : relu_of(output);
 
   Stack stack = {transposed_weight(convolution.weight.narrow(1, 0, channels)), ones, zeros, twos, ones,
                  std::int64_t{1}, convolution.coarse_shape};
   find_operator(kReorderTransposedWeight)->callBoxed(stack);
-  Value* fused = insert_fused(
+  Value* fused = insert_operator(
       graph, kTransposed,
       {convolution.coarse(), insert_packed(graph, stack.back().toTensor()),
        graph.insertConstant(alone ? convolution.bias : c10::IValue()), graph.insertConstant(ones),

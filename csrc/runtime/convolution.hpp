@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "egaze/depthwise.hpp"
+
 namespace egaze::detail {
 
 using Ints = std::vector<std::int64_t>;
@@ -20,7 +22,8 @@ struct Convolution {
   std::int64_t groups;
   Ints input_shape = {};
 
-  torch::jit::Node* pad = nullptr;         // the padding before it
+  torch::jit::Node* pad = nullptr;         // the padding with zeros before it
+  Ints pad_sides = {};                     // left, right, top, bottom
   torch::jit::Node* upsampling = nullptr;  // the upsampling by two of its input, or of its input's first channels
   torch::jit::Node* joined = nullptr;      // the list that joins those to the skip's channels, if there are any
   Ints coarse_shape = {};                  // of what is upsampled
@@ -31,6 +34,24 @@ struct Convolution {
   torch::jit::Value* skip() const { return joined->input(1); }
   torch::jit::Value* added() const { return addition->input(addition->input(0) == node->output() ? 1 : 0); }
 };
+
+// A convolution of one kernel pixel over an image of one pixel.
+bool is_product(const Convolution& convolution);
+
+// A step that alone uses a value, if it is an activation.
+struct Activating {
+  torch::jit::Node* node = nullptr;
+  Activation kind = Activation::none;
+};
+
+Activating activation_of(const torch::jit::Value* value);
+
+// Whether the step takes the mean over an image's pixels, and keeps it as an image of one.
+bool is_mean_of_pixels(const torch::jit::Node* node);
+
+// An operator of any name in the place where the graph is being written, with one tensor as its output.
+torch::jit::Value* insert_operator(torch::jit::Graph& graph, const char* name,
+                                   const std::vector<torch::jit::Value*>& inputs);
 
 // Whether this libtorch has the operators below, and whether they compute in bfloat16 on this processor.
 bool has_fused_operators();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "convolution.hpp"
+#include "depthwise.hpp"
 
 namespace egaze::detail {
 namespace {
@@ -102,9 +103,8 @@ std::vector<c10::IValue> observe(const torch::jit::Module& module, const ModelSp
 
 Ints shape_of(const c10::IValue& value) { return value.isTensor() ? value.toTensor().sizes().vec() : Ints{}; }
 
-// A convolution of stride 2 may pad its image more on the right and below, in a step of its own. Zeros on the left of
-// and above the kernel allow the same padding on all sides, within the convolution.
-void take_in_padding(Convolution& convolution, const Ints& sides, const Ints& unpadded_shape) {
+// Of zeros, no fewer on the right and below: a convolution of stride 2 may have such a step of its own.
+void find_padding(Convolution& convolution, const Ints& sides, const Ints& unpadded_shape) {
   Node* pad = convolution.node->input(0)->node();
   const auto mode = torch::jit::toIValue(pad->input(2)), value = torch::jit::toIValue(pad->input(3));
   const bool zeros = mode && mode->isString() && mode->toStringRef() == "constant" && value &&
@@ -112,9 +112,8 @@ void take_in_padding(Convolution& convolution, const Ints& sides, const Ints& un
   if (!zeros || sides.size() != 4 || !all(convolution.padding, 0) || !all(convolution.dilation, 1)) return;
   const std::int64_t left = sides[0], right = sides[1], top = sides[2], bottom = sides[3];
   if (left < 0 || top < 0 || left > right || top > bottom) return;
-  convolution.weight = at::constant_pad_nd(convolution.weight, {right - left, 0, bottom - top, 0});
-  convolution.padding = {bottom, right};
   convolution.pad = pad;
+  convolution.pad_sides = sides;
   convolution.input_shape = unpadded_shape;
 }
 
@@ -126,11 +125,6 @@ bool doubles(const Convolution& convolution, const Ints& coarse_shape) {
          fine[3] == 2 * coarse_shape[3] && weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 &&
          all(convolution.stride, 1) && all(convolution.padding, 1) && all(convolution.dilation, 1) &&
          convolution.groups == 1;
-}
-
-bool is_product(const Convolution& convolution) {
-  return convolution.groups == 1 && convolution.input_shape[2] == 1 && convolution.input_shape[3] == 1 &&
-         convolution.weight.size(2) == 1 && convolution.weight.size(3) == 1 && convolution.padding == Ints{0, 0};
 }
 
 // Every convolution of the program's own block, with its input's shape and what it can take over.
@@ -155,7 +149,7 @@ std::vector<Convolution> find_convolutions(const torch::jit::Module& module, con
     Convolution& each = found[i];
     const c10::IValue* of = seen.data() + 6 * i;  // in the order above
     each.input_shape = shape_of(of[0]);
-    if (of[2].isIntList()) take_in_padding(each, of[2].toIntVector(), shape_of(of[1]));
+    if (of[2].isIntList()) find_padding(each, of[2].toIntVector(), shape_of(of[1]));
     each.coarse_shape = shape_of(of[3]);
     if (!doubles(each, each.coarse_shape)) each.upsampling = nullptr;
     if (!of[5].isTensor() || shape_of(of[5]) != shape_of(of[4]) ||
@@ -209,6 +203,7 @@ void fuse_for_cpu(torch::jit::Module& module, const ModelSpec& spec) {
   } catch (const std::exception&) {
     return;  // it does not run on a black film; what is wrong with it shows when it is asked
   }
+  take_over_depthwise(graph, convolutions);
   const bool bf16 = fused_operators_take_bf16();
   for (const Convolution& convolution : convolutions) {
     if (!can_compute(convolution, bf16)) continue;

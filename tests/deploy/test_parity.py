@@ -24,6 +24,7 @@ from egaze.models import DualHeadUNet
 FILMS = 200
 SHAPE = (64, 64)
 TOLERANCE = {"fp32": 1e-5, "bf16": 2e-2}
+PRECISIONS = {"fp32": 1, "bf16": 2}  # as C's interface numbers them
 ENGINES = ["scripted", "python", "egaze-run", "egaze-run --batch 11", "c files", "c arrays"]
 
 
@@ -222,4 +223,87 @@ def test_what_looks_like_a_step_up(c_library, tmp_path, change):
     predictor = CPredictor(c_library, save_model(tmp_path / "model.pt", make_model(model)))
     _, heatmaps = predictor.predict(*[film_of(image[0].numpy()) for image in images])
     np.testing.assert_allclose(heatmaps, expected[:, 0], rtol=0, atol=1e-5)
+    predictor.close()
+
+
+class Depthwise(nn.Module):
+    """Almost a depthwise convolution with squeeze and excitation, with one thing different."""
+
+    def __init__(self, change: str) -> None:
+        super().__init__()
+        self.change = change
+        self.halves = "padded" in change or change == "stride of 2"
+        self.averaged = [3] if change == "means of rows" else [2, 3]
+        channels, kernel = 24, 7 if change == "kernel of 7" else 5 if change == "kernel of 5" else 3
+        self.expand = nn.Conv2d(1, channels, 1)
+        self.depthwise = nn.Conv2d(
+            channels,
+            channels,
+            kernel,
+            stride=2 if self.halves else 1,
+            padding=0 if "padded" in change else 2 if change == "dilated" else kernel // 2,
+            dilation=2 if change == "dilated" else 1,
+            groups=12 if change == "groups of 2" else channels,
+            bias=change != "no bias",
+        )
+        self.squeeze = nn.Conv2d(channels, 5, 3 if change == "squeeze of 3x3" else 1, padding=int("3x3" in change))
+        self.excite = nn.Conv2d(5, channels, 1, bias=change != "no bias")
+        self.project = nn.Conv2d(channels, 1, 1)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.expand(image - 0.5)
+        if self.change == "padded right":
+            x = nn.functional.pad(x, [0, 1, 0, 1])
+        if self.change == "padded left":
+            x = nn.functional.pad(x, [1, 0, 1, 0])
+        x = self.depthwise(x)
+        if self.change == "relu":
+            x = x.relu()
+        elif self.change == "hardswish":
+            x = nn.functional.hardswish(x)
+        elif self.change == "in place":
+            x = nn.functional.silu(x, inplace=True)
+        elif self.change != "no activation":
+            x = nn.functional.silu(x)
+        if self.change != "no excitation":
+            means = x.mean(self.averaged, keepdim=True)
+            if self.change == "means are used":
+                means = means + means * means
+            hidden = self.squeeze(means)
+            if self.change != "no activation between":
+                hidden = nn.functional.silu(hidden)
+            gate = self.excite(hidden)
+            gate = nn.functional.hardsigmoid(gate) if self.change == "hardsigmoid" else gate.sigmoid()
+            before = x
+            x = gate * x if self.change == "gate first" else x * gate
+            if self.change == "gate is used":
+                x = x + gate
+            if self.change == "features are used":
+                x = x + before
+            if self.change == "weighs itself":
+                x = x * before
+        heatmap = self.project(x)
+        if self.halves:
+            heatmap = torch.ops.aten.upsample_nearest2d(heatmap, image.shape[-2:])
+        return torch.softmax(heatmap.mean(dim=(2, 3)).expand(-1, 3) * 1.0, dim=1), heatmap.sigmoid()
+
+
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize(
+    "change",
+    ["nothing", "kernel of 5", "kernel of 7", "stride of 2", "dilated", "groups of 2", "padded right", "padded left",
+     "no bias", "relu", "hardswish", "in place", "no activation", "no excitation", "means of rows", "means are used",
+     "squeeze of 3x3", "no activation between", "hardsigmoid", "gate first", "gate is used", "features are used",
+     "weighs itself"],
+)  # fmt: skip
+def test_what_looks_like_squeeze_and_excitation(c_library, tmp_path, change, precision):
+    torch.manual_seed(0)
+    model = Depthwise(change).eval()
+    images = torch.rand(3, 1, 30, 26)
+    with torch.no_grad():
+        _, expected = model(images)
+    path = save_model(tmp_path / "model.pt", make_model(model), input_height_px=30, input_width_px=26)
+    predictor = CPredictor(c_library, path, precision=PRECISIONS[precision])
+    _, heatmaps = predictor.predict(*[film_of(image[0].numpy()) for image in images])
+    np.testing.assert_allclose(heatmaps, expected[:, 0], rtol=0, atol=TOLERANCE[precision])
     predictor.close()

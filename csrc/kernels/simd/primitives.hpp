@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "egaze/depthwise.hpp"
+
 namespace egaze::detail {
 
 // The kernels of many fixations along one axis, cut into blocks of Primitives::row_block or column_block pixels.
@@ -45,6 +47,12 @@ struct Gaussian {
   float scale;
   float lowest;
 };
+
+// Outputs of a depthwise convolution that are made at once; sides of 224 px halve to multiples of it.
+inline constexpr std::size_t kDepthwisePixels = 7;
+
+// Pixels of a row that it reads, zeros on both sides among them.
+std::size_t depthwise_row_px(const DepthwiseLayer& layer);
 
 struct Primitives {
   const char* name;
@@ -119,6 +127,21 @@ struct Primitives {
 
   // The largest of the values, 0 at least.
   float (*largest)(const float* values, std::size_t count);
+
+  // The primitives of depthwise.inc.
+
+  // See convolve_depthwise. The ring is zeros, kernel + 1 rows of depthwise_row_px pixels of kMaxLanes.
+  void (*depthwise_float)(const DepthwiseLayer& layer, const float* image, std::size_t begin, std::size_t end,
+                          float* ring, float* out, float* means);
+  void (*depthwise_bfloat16)(const DepthwiseLayer& layer, const std::uint16_t* image, std::size_t begin,
+                             std::size_t end, float* ring, std::uint16_t* out, float* means);
+
+  // values = activation(values); sigmoid's relative error is below 3e-7 (1 + |value| / 6).
+  void (*activate)(float* values, std::size_t count, Activation activation);
+
+  // values[r][k] *= factors[k].
+  void (*multiply_rows_float)(float* values, std::size_t rows, std::size_t count, const float* factors);
+  void (*multiply_rows_bfloat16)(std::uint16_t* values, std::size_t rows, std::size_t count, const float* factors);
 };
 
 // Those of simd_level(); see egaze/simd.hpp.

@@ -1,0 +1,25 @@
+// Depthwise convolutions of a frozen program as an operator of our own.
+#pragma once
+
+#include <torch/csrc/jit/ir/ir.h>
+
+#include <vector>
+
+#include "convolution.hpp"
+
+namespace egaze::detail {
+
+// Puts the operator in the place of every depthwise convolution that there is a kernel for, of the activation that
+// follows it and of the squeeze and excitation that follows that; what it has taken over is no longer among the
+// convolutions.
+void take_over_depthwise(torch::jit::Graph& graph, std::vector<Convolution>& convolutions);
+
+// The operator's name. A program can call it from the first call of this on.
+//
+// Its inputs: the image; weights (kernel * kernel, channels) and bias (channels); the integers kernel, stride, and rows
+// and columns of zeros at the top, on the left, at the bottom, on the right; the Activation; then nothing four times or,
+// of squeeze and excitation, weights (channels, hidden), bias (hidden), weights (hidden, channels) and bias (channels);
+// the Activation between those and the one of the gate. Parameters are float32, the image float32 or bfloat16.
+const char* depthwise_operator();
+
+}  // namespace egaze::detail
