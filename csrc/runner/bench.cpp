@@ -51,12 +51,12 @@ std::string bench_json(const Arguments& arguments, const std::string& film) {
 
   std::vector<double> read_s, answer_s, model_s;
   Prediction prediction;
-  Radiograph read;
+  StoredFilm read;
   for (int repeat = -1; repeat < arguments.bench; ++repeat) {
     const Clock::time_point start = Clock::now();
-    read = read_radiograph(film, spec.presentation);
+    read = read_film(film, spec.presentation);
     const double reading_s = seconds_since(start);
-    prediction = predictor.predict(read.view());
+    prediction = predictor.predict(read);
     if (repeat < 0) continue;  // the first fills caches
     read_s.push_back(reading_s);
     answer_s.push_back(seconds_since(start));

@@ -61,7 +61,7 @@ struct Shape {
 };
 
 // The film's, but at most kMaxPngSidePx long.
-Shape picture_shape(const Radiograph& film) {
+Shape picture_shape(const StoredFilm& film) {
   const double longest_px = static_cast<double>(std::max(film.height, film.width));
   const double scale = std::min(1.0, static_cast<double>(kMaxPngSidePx) / longest_px);
   const auto side_px = [scale](std::size_t film_px) {
@@ -71,7 +71,7 @@ Shape picture_shape(const Radiograph& film) {
 }
 
 // The part of the canvas that the film covers, in the picture's shape; what is `brightest` becomes 255.
-std::vector<std::uint8_t> levels(const Radiograph& film, const ModelSpec& spec, const Prediction& prediction,
+std::vector<std::uint8_t> levels(const StoredFilm& film, const ModelSpec& spec, const Prediction& prediction,
                                  Shape shape, float brightest) {
   const FitRectangle where = fit_rectangle(film.height, film.width, prediction.heatmap_height,
                                            prediction.heatmap_width, spec.fit);
@@ -89,10 +89,11 @@ std::vector<std::uint8_t> levels(const Radiograph& film, const ModelSpec& spec, 
 }
 
 // As Python's egaze.pictures.colours.blend.
-std::vector<std::uint8_t> overlay(const Radiograph& film, const std::vector<std::uint8_t>& heat, Shape shape) {
+std::vector<std::uint8_t> overlay(const StoredFilm& film, const std::vector<std::uint8_t>& heat, Shape shape) {
   std::vector<std::uint8_t> grey(heat.size());
   ResizeOptions options;
   options.scale = 255.0f;
+  options.table = film.table;
   resize(film.view(), shape.height, shape.width, PixelType::uint8, options, grey.data());
   std::vector<std::uint8_t> colours;
   colours.reserve(3 * heat.size());
@@ -129,7 +130,7 @@ std::string HeatmapFolder::unused_name(const std::string& film_path) {
   return name;
 }
 
-HeatmapFiles HeatmapFolder::write(const std::string& film_path, const Radiograph& film, const ModelSpec& spec,
+HeatmapFiles HeatmapFolder::write(const std::string& film_path, const StoredFilm& film, const ModelSpec& spec,
                                   const Prediction& prediction) {
   const std::string name = (fs::path(folder_) / unused_name(film_path)).string();
   const HeatmapFiles files{name + "_heatmap.npy", name + "_heatmap.png", name + "_overlay.png"};

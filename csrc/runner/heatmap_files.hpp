@@ -26,7 +26,7 @@ class HeatmapFolder {
   // NAME_heatmap.png (8-bit grey) and NAME_overlay.png (the heatmap over the film in egaze's colours, its own largest
   // value the brightest). A name that this folder object has used already gets _2, _3, ...
   // A file appears whole or not at all. Throws std::runtime_error with one line that names the file.
-  HeatmapFiles write(const std::string& film_path, const Radiograph& film, const ModelSpec& spec,
+  HeatmapFiles write(const std::string& film_path, const StoredFilm& film, const ModelSpec& spec,
                      const Prediction& prediction);
 
  private:

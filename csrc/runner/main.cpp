@@ -41,14 +41,14 @@ std::string formats() {
 
 struct ReadFilm {
   std::size_t answer = 0;  // whose it is
-  Radiograph film;
+  StoredFilm film;
 };
 
 // The predictions of films read; where the batch fails, film by film, so that one film's fault is that film's.
 std::vector<std::optional<Prediction>> predictions(Predictor& predictor, const std::vector<ReadFilm>& read,
                                                    std::vector<Answer>& answers) {
   std::vector<Film> films;
-  for (const ReadFilm& each : read) films.push_back({each.film.view()});
+  for (const ReadFilm& each : read) films.push_back({each.film.view(), each.film.table});
   std::vector<std::optional<Prediction>> found(read.size());
   if (read.size() > 1) {
     try {
@@ -75,7 +75,7 @@ void answer(Predictor& predictor, HeatmapFolder* folder, std::vector<Answer>& an
   std::vector<ReadFilm> read;
   for (std::size_t i = begin; i < end; ++i) {
     try {
-      read.push_back({i, read_radiograph(answers[i].image, spec.presentation)});
+      read.push_back({i, read_film(answers[i].image, spec.presentation)});
     } catch (const Error& error) {
       answers[i].error = error.what();
     }

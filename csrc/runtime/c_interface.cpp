@@ -145,8 +145,8 @@ egaze_status egaze_predict_file(egaze_predictor* predictor, const char* film_pat
   return guarded([&] {
     require(predictor != nullptr && film_path != nullptr && class_probs != nullptr,
             "the predictor, the film's path or the place of its answers is NULL");
-    const Radiograph film = read_radiograph(film_path, predictor->predictor.spec().presentation);
-    copy_answers({predictor->predictor.predict(film.view())}, class_probs, heatmap);
+    const StoredFilm film = read_film(film_path, predictor->predictor.spec().presentation);
+    copy_answers({predictor->predictor.predict(film)}, class_probs, heatmap);
   });
 }
 

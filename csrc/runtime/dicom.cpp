@@ -89,7 +89,7 @@ class Film {
     signed_ = representation == 1;
   }
 
-  StoredFilm stored() {
+  WordFilm words() {
     const DcmXfer syntax(dataset().getOriginalXfer());
     DcmElement* native = nullptr;
     if (dataset().findAndGetElement(DCM_PixelData, native).bad()) fail("holds no pixels");
@@ -118,16 +118,17 @@ class Film {
       fail(std::to_string(bits) + " of " + std::to_string(allocated) + " bits stored up to bit " +
            std::to_string(high_bit) + ", expected words of 8 or 16 bits");
     }
+    const WordLayout layout{allocated, bits, high_bit, signed_};
     if (allocated == 8) {
       const Uint8* values = nullptr;
       unsigned long count = 0;
       const OFCondition got = dataset().findAndGetUint8Array(DCM_PixelData, values, &count);
-      return used_bits(got.good() ? values : nullptr, count, bits, high_bit);
+      return film_of(got.good() ? values : nullptr, count, layout);
     }
     const Uint16* values = nullptr;
     unsigned long count = 0;
     const OFCondition got = dataset().findAndGetUint16Array(DCM_PixelData, values, &count);
-    return used_bits(got.good() ? values : nullptr, count, bits, high_bit);
+    return film_of(got.good() ? values : nullptr, count, layout);
   }
 
   DicomGrayscale grayscale(Presentation presentation) {
@@ -175,31 +176,13 @@ class Film {
     return dataset().findAndGetOFString(tag, value).good() ? std::string(value.c_str()) : std::string();
   }
 
-  // The bits up to the high bit of each word; what lies beside them may be overlays.
-  template <class T>
-  StoredFilm used_bits(const T* values, std::size_t count, unsigned bits, unsigned high_bit) const {
+  template <class Word>
+  WordFilm film_of(const Word* words, std::size_t count, const WordLayout& layout) const {
     const std::size_t pixels = height_ * width_;
-    if (values == nullptr || count < pixels) {
-      fail("truncated: " + std::to_string(values == nullptr ? 0 : count) + " of " + std::to_string(pixels) +
-           " pixels");
+    if (words == nullptr || count < pixels) {
+      fail("truncated: " + std::to_string(words == nullptr ? 0 : count) + " of " + std::to_string(pixels) + " pixels");
     }
-    StoredFilm film{height_, width_, {}};
-    const unsigned below = high_bit + 1 - bits, unused = 16 - bits;
-    if (signed_) {
-      std::vector<std::int16_t> stored(pixels);
-      std::transform(values, values + pixels, stored.begin(), [below, unused](T value) {
-        // Up so that the sign is the top bit, and down again.
-        return static_cast<std::int16_t>(static_cast<std::int16_t>((value >> below) << unused) >> unused);
-      });
-      film.values = std::move(stored);
-    } else {
-      std::vector<std::uint16_t> stored(pixels);
-      const unsigned mask = 0xFFFFu >> unused;
-      std::transform(values, values + pixels, stored.begin(),
-                     [below, mask](T value) { return static_cast<std::uint16_t>((value >> below) & mask); });
-      film.values = std::move(stored);
-    }
-    return film;
+    return {height_, width_, std::vector<Word>(words, words + pixels), layout};
   }
 
   // The first of an element's decimal numbers, if it has a value.
@@ -314,14 +297,14 @@ class Film {
 
 }  // namespace
 
-Radiograph read_dicom(const std::string& path, Presentation presentation) {
+StoredFilm read_dicom(const std::string& path, Presentation presentation) {
   const QuietDcmtk quiet;
   register_codecs_once();
   check_file_bytes(path);
   Film film(path);
   const DicomGrayscale grayscale =
       presentation == Presentation::raw_max ? DicomGrayscale{} : film.grayscale(presentation);
-  return present_dicom(film.stored(), grayscale, presentation);
+  return present_dicom(film.words(), grayscale, presentation);
 }
 
 }  // namespace egaze::detail

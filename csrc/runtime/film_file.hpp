@@ -18,11 +18,26 @@ std::uint64_t max_film_pixels();
 // The most bytes that a film's file may have: four a pixel, and 16 MiB for headers.
 std::uint64_t max_film_bytes();
 
-// A grey film as its file stores it.
-struct StoredFilm {
+// How a stored value lies in a word (PS3.3 C.7.6.3.1); bits beside it may hold overlays, and do not count.
+struct WordLayout {
+  unsigned allocated = 16;  // 8 or 16
+  unsigned stored = allocated;
+  unsigned high_bit = stored - 1;
+  bool is_signed = false;
+
+  int value(unsigned word) const {
+    const unsigned bits = word >> (high_bit + 1 - stored) & ((1u << stored) - 1);
+    const unsigned sign = is_signed ? bits >> (stored - 1) : 0;
+    return static_cast<int>(bits) - static_cast<int>(sign << stored);
+  }
+};
+
+// A grey film's words, row by row.
+struct WordFilm {
   std::size_t height = 0;
   std::size_t width = 0;
-  std::variant<std::vector<std::uint8_t>, std::vector<std::uint16_t>, std::vector<std::int16_t>> values;
+  std::variant<std::vector<std::uint8_t>, std::vector<std::uint16_t>> words;
+  WordLayout layout;
 };
 
 [[noreturn]] void unreadable(const std::string& path, const std::string& why);

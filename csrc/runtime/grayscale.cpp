@@ -4,63 +4,80 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <type_traits>
+#include <optional>
+#include <utility>
 
 namespace egaze::detail {
 namespace {
 
-// A film has at most 65,536 different stored values, so every policy is worked out once per value, in double, and
-// then looked up per pixel.
-using Table = std::vector<double>;  // what lowest + i becomes
+// A film has at most 65,536 different words, so every policy is worked out once per word, in double, and then looked up
+// per pixel.
+using Table = std::vector<double>;  // what each word becomes
 
-template <class T>
-Histogram histogram_of(const std::vector<T>& values) {
-  constexpr int floor = std::numeric_limits<T>::min();
-  constexpr int ceiling = std::numeric_limits<T>::max();
-  std::vector<std::uint64_t> counts(static_cast<std::size_t>(ceiling - floor) + 1);
-  for (const T value : values) ++counts[static_cast<std::size_t>(value - floor)];
-  const auto used = [](std::uint64_t count) { return count > 0; };
-  const auto first = std::find_if(counts.begin(), counts.end(), used);
-  const auto last = std::find_if(counts.rbegin(), counts.rend(), used).base();
-  return {floor + static_cast<int>(first - counts.begin()), {first, last}};
+Table values_of(const WordLayout& layout) {
+  Table values(std::size_t{1} << layout.allocated);
+  for (std::size_t word = 0; word < values.size(); ++word) {
+    values[word] = static_cast<double>(layout.value(static_cast<unsigned>(word)));
+  }
+  return values;
 }
 
-// table_of(histogram, largest value of the type) gives the table; its values are clipped to [0, 1].
-template <class TableOf>
-Radiograph look_up(const StoredFilm& film, TableOf&& table_of) {
-  Radiograph radiograph{film.height, film.width, {}};
-  std::visit(
-      [&](const auto& values) {
-        using T = typename std::decay_t<decltype(values)>::value_type;
-        const Histogram histogram = histogram_of(values);
-        const Table exact = table_of(histogram, static_cast<double>(std::numeric_limits<T>::max()));
-        std::vector<float> table(exact.size());
-        std::ranges::transform(exact, table.begin(),
-                               [](double shown) { return static_cast<float>(std::clamp(shown, 0.0, 1.0)); });
-        radiograph.pixels.resize(values.size());
-        std::ranges::transform(values, radiograph.pixels.begin(), [&](T value) {
-          return table[static_cast<std::size_t>(static_cast<int>(value) - histogram.lowest)];
-        });
+// The words of the film's least and greatest value; none where only a histogram can tell.
+template <class Word>
+std::optional<std::pair<std::size_t, std::size_t>> ends(const std::vector<Word>& words, const WordLayout& layout) {
+  if (layout.high_bit + 1 != layout.stored) return std::nullopt;
+  // With the sign bit turned round, signed words are in their order too.
+  const Word turned = layout.is_signed ? static_cast<Word>(1u << (layout.allocated - 1)) : Word{0};
+  Word low = std::numeric_limits<Word>::max(), high = 0;
+  for (const Word word : words) {
+    const Word ordered = word ^ turned;
+    low = std::min(low, ordered);
+    high = std::max(high, ordered);
+  }
+  const int least = layout.is_signed ? -(1 << (layout.stored - 1)) : 0;
+  const WordLayout whole{layout.allocated, layout.allocated, layout.allocated - 1, layout.is_signed};
+  const Word first = low ^ turned, last = high ^ turned;
+  if (whole.value(first) < least || whole.value(last) >= least + (1 << layout.stored)) return std::nullopt;
+  return std::pair<std::size_t, std::size_t>(first, last);
+}
+
+Counts held_by(const WordFilm& film, bool ends_are_enough) {
+  return std::visit(
+      [&](const auto& words) {
+        Counts counts(std::size_t{1} << film.layout.allocated);
+        if (const auto both = ends_are_enough ? ends(words, film.layout) : std::nullopt) {
+          counts[both->first] = counts[both->second] = 1;
+          return counts;
+        }
+        for (const auto word : words) ++counts[word];
+        return counts;
       },
-      film.values);
-  return radiograph;
+      film.words);
 }
 
-template <class Function>
-Table map_values(const Histogram& histogram, Function&& function) {
-  Table table(histogram.size());
-  for (std::size_t i = 0; i < table.size(); ++i) table[i] = function(histogram.value(i));
+std::vector<float> clipped(const Table& shown) {
+  std::vector<float> table(shown.size());
+  std::ranges::transform(shown, table.begin(),
+                         [](double value) { return static_cast<float>(std::clamp(value, 0.0, 1.0)); });
   return table;
 }
 
+StoredFilm with_table(WordFilm film, std::vector<float> table) {
+  StoredFilm stored{film.height, film.width, {}, std::move(table)};
+  std::visit([&](auto& words) { stored.stored = std::move(words); }, film.words);
+  return stored;
+}
+
 // Values over the film's largest. A film without a positive value is black.
-Table raw_max(const Histogram& histogram) {
-  const double largest = histogram.value(histogram.size() - 1);
-  return map_values(histogram, [=](double value) { return largest > 0.0 ? value / largest : 0.0; });
+Table raw_max(Table values, const Counts& counts) {
+  double largest = 0.0;
+  for (std::size_t i = 0; i < values.size(); ++i) largest = counts[i] > 0 ? std::max(largest, values[i]) : largest;
+  for (double& value : values) value = largest > 0.0 ? value / largest : 0.0;
+  return values;
 }
 
 // The extremes of what pixels hold to 0 and 1; a film of one value is black.
-void stretch_to_range(Table& shown, const std::vector<std::uint64_t>& counts) {
+void stretch_to_range(Table& shown, const Counts& counts) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (std::size_t i = 0; i < shown.size(); ++i) {
     if (counts[i] == 0) continue;
@@ -71,7 +88,7 @@ void stretch_to_range(Table& shown, const std::vector<std::uint64_t>& counts) {
 }
 
 // MIMIC-CXR-JPG's recipe: 8 bits between the extremes, then OpenCV's equalizeHist.
-void equalize(Table& shown, const std::vector<std::uint64_t>& counts) {
+void equalize(Table& shown, const Counts& counts) {
   stretch_to_range(shown, counts);
   std::vector<std::size_t> grey(shown.size());
   std::array<std::uint64_t, 256> histogram{};
@@ -116,39 +133,41 @@ double apply_window(const Window& window, double value) {
 
 }  // namespace
 
-Radiograph present_plain(const StoredFilm& film, Presentation presentation) {
-  return look_up(film, [&](const Histogram& histogram, double largest_of_type) {
-    if (presentation == Presentation::raw_max) return raw_max(histogram);
-    if (presentation == Presentation::voi) {
-      return map_values(histogram, [&](double value) { return value / largest_of_type; });
-    }
-    Table shown = map_values(histogram, [](double value) { return value; });
-    equalize(shown, histogram.counts);
-    return shown;
-  });
+StoredFilm present_plain(WordFilm film, Presentation presentation) {
+  Table shown = values_of(film.layout);
+  switch (presentation) {
+    case Presentation::voi:
+      for (double& value : shown) value /= static_cast<double>(shown.size() - 1);
+      break;
+    case Presentation::raw_max: shown = raw_max(std::move(shown), held_by(film, true)); break;
+    case Presentation::equalize: equalize(shown, held_by(film, false)); break;
+  }
+  return with_table(std::move(film), clipped(shown));
 }
 
-std::vector<double> dicom_table(const Histogram& histogram, const DicomGrayscale& grayscale,
-                                Presentation presentation) {
-  if (presentation == Presentation::raw_max) return raw_max(histogram);
+std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const DicomGrayscale& grayscale,
+                               Presentation presentation) {
+  const Table values = values_of(layout);
+  if (presentation == Presentation::raw_max) return clipped(raw_max(values, held(true)));
   const auto is_padding = [&](std::size_t i) {
-    return grayscale.padding && histogram.value(i) >= grayscale.padding->first &&
-           histogram.value(i) <= grayscale.padding->second;
+    return grayscale.padding && values[i] >= grayscale.padding->first && values[i] <= grayscale.padding->second;
   };
-  std::vector<std::uint64_t> counts = histogram.counts;
-  for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = is_padding(i) ? 0 : counts[i];
-
   // Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
-  Table shown = map_values(histogram, [&](double value) {
-    return grayscale.modality_lut ? look_up_entry(*grayscale.modality_lut, value)
-                                  : value * grayscale.rescale_slope + grayscale.rescale_intercept;
-  });
+  Table shown = values;
+  for (double& value : shown) {
+    value = grayscale.modality_lut ? look_up_entry(*grayscale.modality_lut, value)
+                                   : value * grayscale.rescale_slope + grayscale.rescale_intercept;
+  }
   const bool voi = presentation == Presentation::voi;
+  Counts counts;
   if (voi && grayscale.voi_lut) {
     for (double& value : shown) value = look_up_entry(*grayscale.voi_lut, value);
   } else if (voi && grayscale.window) {
     for (double& value : shown) value = apply_window(*grayscale.window, value);
   } else {
+    // A modality LUT may put others at the ends.
+    counts = held(voi && !grayscale.modality_lut && !grayscale.padding);
+    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = is_padding(i) ? 0 : counts[i];
     stretch_to_range(shown, counts);
   }
   for (double& value : shown) {
@@ -158,13 +177,13 @@ std::vector<double> dicom_table(const Histogram& histogram, const DicomGrayscale
   const bool any = std::ranges::any_of(counts, [](std::uint64_t count) { return count > 0; });
   if (presentation == Presentation::equalize && any) equalize(shown, counts);
   for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = is_padding(i) ? 0.0 : shown[i];
-  return shown;
+  return clipped(shown);
 }
 
-Radiograph present_dicom(const StoredFilm& film, const DicomGrayscale& grayscale, Presentation presentation) {
-  return look_up(film, [&](const Histogram& histogram, double) {
-    return dicom_table(histogram, grayscale, presentation);
-  });
+StoredFilm present_dicom(WordFilm film, const DicomGrayscale& grayscale, Presentation presentation) {
+  const Held held = [&film](bool ends_are_enough) { return held_by(film, ends_are_enough); };
+  std::vector<float> table = dicom_table(film.layout, held, grayscale, presentation);
+  return with_table(std::move(film), std::move(table));
 }
 
 }  // namespace egaze::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -38,20 +39,17 @@ struct DicomGrayscale {
 };
 
 // A file that says nothing of how it wants to be shown.
-Radiograph present_plain(const StoredFilm& film, Presentation presentation);
+StoredFilm present_plain(WordFilm film, Presentation presentation);
 
-Radiograph present_dicom(const StoredFilm& film, const DicomGrayscale& grayscale, Presentation presentation);
+StoredFilm present_dicom(WordFilm film, const DicomGrayscale& grayscale, Presentation presentation);
 
-// How many pixels of a film hold each stored value, from its smallest to its largest.
-struct Histogram {
-  int lowest = 0;                     // the film's smallest stored value
-  std::vector<std::uint64_t> counts;  // pixels that hold lowest + i, up to the film's largest stored value
+// How many pixels hold each word. Where the words of the film's least and greatest value are enough, it may be ones at
+// these alone.
+using Counts = std::vector<std::uint64_t>;
+using Held = std::function<Counts(bool ends_are_enough)>;
 
-  std::size_t size() const { return counts.size(); }
-  double value(std::size_t i) const { return static_cast<double>(lowest) + static_cast<double>(i); }
-};
-
-// What lowest + i becomes, before it is clipped to [0, 1].
-std::vector<double> dicom_table(const Histogram& histogram, const DicomGrayscale& grayscale, Presentation presentation);
+// What each word becomes.
+std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const DicomGrayscale& grayscale,
+                               Presentation presentation);
 
 }  // namespace egaze::detail

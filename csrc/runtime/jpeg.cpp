@@ -70,7 +70,7 @@ bool read_pixels(Decoder& decoder) {
 
 }  // namespace
 
-StoredFilm read_jpeg(const std::string& path, std::span<const unsigned char> bytes) {
+WordFilm read_jpeg(const std::string& path, std::span<const unsigned char> bytes) {
   Decoder decoder;
   decoder.jpeg.err = jpeg_std_error(&decoder.errors);
   decoder.jpeg.client_data = &decoder;
@@ -92,7 +92,7 @@ StoredFilm read_jpeg(const std::string& path, std::span<const unsigned char> byt
   decoder.values.resize(std::size_t{jpeg.image_height} * jpeg.image_width);
   decoder.line.resize(std::size_t{3} * jpeg.image_width);
   if (!read_pixels(decoder)) unreadable(path, std::string("damaged JPEG: ") + decoder.message);
-  return {jpeg.image_height, jpeg.image_width, std::move(decoder.values)};
+  return {jpeg.image_height, jpeg.image_width, std::move(decoder.values), {8}};
 }
 
 }  // namespace egaze::detail

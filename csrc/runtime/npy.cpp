@@ -124,24 +124,24 @@ std::vector<T> values_of(const Header& header, const unsigned char* data) {
   return rows;
 }
 
-Radiograph read_floats(const std::string& path, const Header& header, const unsigned char* data,
+StoredFilm read_floats(const std::string& path, const Header& header, const unsigned char* data,
                        Presentation presentation) {
   if (presentation != Presentation::voi) {
     unreadable(path, "a float32 film is already presented: only \"voi\" can be applied to it");
   }
-  Radiograph film{header.height, header.width, values_of<float>(header, data)};
-  for (const float value : film.pixels) {
+  std::vector<float> pixels = values_of<float>(header, data);
+  for (const float value : pixels) {
     // Written so that NaN fails too.
     if (!(value >= 0.0f && value <= 1.0f)) {
       unreadable(path, "float32 pixels must lie in [0, 1], got " + std::to_string(value));
     }
   }
-  return film;
+  return {header.height, header.width, std::move(pixels), {}};
 }
 
 }  // namespace
 
-Radiograph read_npy(const std::string& path, std::span<const unsigned char> bytes, Presentation presentation) {
+StoredFilm read_npy(const std::string& path, std::span<const unsigned char> bytes, Presentation presentation) {
   // "\x93NUMPY", version, header length (2 bytes in version 1, 4 in version 2), header, values.
   const std::size_t major = bytes.size() > 6 ? bytes[6] : 0;
   const std::size_t prefix = major == 1 ? 10 : 12;
@@ -167,13 +167,13 @@ Radiograph read_npy(const std::string& path, std::span<const unsigned char> byte
                          " bytes of pixels");
   }
   if (pixel_bytes == 4) return read_floats(path, header, data.data(), presentation);
-  StoredFilm film{header.height, header.width, {}};
+  WordFilm film{header.height, header.width, {}, {pixel_bytes == 1 ? 8u : 16u}};
   if (pixel_bytes == 1) {
-    film.values = values_of<std::uint8_t>(header, data.data());
+    film.words = values_of<std::uint8_t>(header, data.data());
   } else {
-    film.values = values_of<std::uint16_t>(header, data.data());
+    film.words = values_of<std::uint16_t>(header, data.data());
   }
-  return present_plain(film, presentation);
+  return present_plain(std::move(film), presentation);
 }
 
 }  // namespace egaze::detail

@@ -81,7 +81,7 @@ bool read_pixels(Decoder& decoder) {
 
 }  // namespace
 
-StoredFilm read_png(const std::string& path, std::span<const unsigned char> bytes) {
+WordFilm read_png(const std::string& path, std::span<const unsigned char> bytes) {
   Decoder decoder;
   decoder.bytes = bytes;
   decoder.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &decoder, on_error, on_warning);
@@ -104,19 +104,19 @@ StoredFilm read_png(const std::string& path, std::span<const unsigned char> byte
   for (std::size_t y = 0; y < decoder.height; ++y) decoder.rows.push_back(decoder.pixels.data() + y * row_bytes);
   if (!read_pixels(decoder)) unreadable(path, std::string("damaged PNG: ") + decoder.message);
 
-  StoredFilm film{decoder.height, decoder.width, {}};
+  WordFilm film{decoder.height, decoder.width, {}, {decoder.sixteen_bits ? 16u : 8u}};
   const std::size_t count = film.height * film.width;
   if (decoder.sixteen_bits) {
     std::vector<std::uint16_t> values(count);
     std::memcpy(values.data(), decoder.pixels.data(), 2 * count);
-    film.values = std::move(values);
+    film.words = std::move(values);
   } else if (decoder.channels == 1) {
-    film.values = std::vector<std::uint8_t>(decoder.pixels.begin(), decoder.pixels.end());
+    film.words = std::vector<std::uint8_t>(decoder.pixels.begin(), decoder.pixels.end());
   } else {
     std::vector<std::uint8_t> values(count);
     const unsigned char* pixel = decoder.pixels.data();
     for (std::size_t i = 0; i < count; ++i, pixel += 3) values[i] = luma(pixel[0], pixel[1], pixel[2]);
-    film.values = std::move(values);
+    film.words = std::move(values);
   }
   return film;
 }

@@ -16,6 +16,7 @@
 #include "arena.hpp"
 #include "egaze/error.hpp"
 #include "egaze/fit.hpp"
+#include "egaze/radiograph.hpp"
 #include "egaze/resize.hpp"
 #include "libtorch_cuda.hpp"
 #include "model_program.hpp"
@@ -180,6 +181,8 @@ const ModelSpec& Predictor::spec() const noexcept { return implementation_->spec
 Prediction Predictor::predict(const ImageView& film) { return predict(Film{film}); }
 
 Prediction Predictor::predict(const Film& film) { return std::move(predict(std::span(&film, 1)).front()); }
+
+Prediction Predictor::predict(const StoredFilm& film) { return predict(Film{film.view(), film.table}); }
 
 std::vector<Prediction> Predictor::predict(std::span<const Film> films) {
   Implementation& self = *implementation_;

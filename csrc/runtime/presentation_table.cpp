@@ -1,5 +1,4 @@
 // A viewer's own pixels, presented as those of a DICOM file are.
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -11,8 +10,8 @@ namespace egaze {
 namespace {
 
 template <class T>
-std::vector<std::uint64_t> count_values(const ImageView& stored) {
-  std::vector<std::uint64_t> counts(std::size_t{1} << 8 * sizeof(T));
+detail::Counts count_words(const ImageView& stored) {
+  detail::Counts counts(std::size_t{1} << 8 * sizeof(T));
   for (std::size_t y = 0; y < stored.height; ++y) {
     const auto* at = static_cast<const unsigned char*>(stored.data) + static_cast<std::ptrdiff_t>(y) *
                                                                           stored.row_stride_bytes;
@@ -46,14 +45,6 @@ void check(const ImageView& stored, const StoredGrayscale& grayscale) {
 std::vector<float> presentation_table(const ImageView& stored, const StoredGrayscale& grayscale,
                                       Presentation presentation) {
   check(stored, grayscale);
-  std::vector<std::uint64_t> counts = stored.type == PixelType::uint8 ? count_values<std::uint8_t>(stored)
-                                                                      : count_values<std::uint16_t>(stored);
-  std::vector<float> table(counts.size());
-  const auto used = [](std::uint64_t count) { return count > 0; };
-  const auto first = std::ranges::find_if(counts, used);
-  const auto last = std::find_if(counts.rbegin(), counts.rend(), used).base();
-  const detail::Histogram histogram{static_cast<int>(first - counts.begin()), {first, last}};
-
   detail::DicomGrayscale dicom;
   dicom.rescale_slope = grayscale.rescale_slope;
   dicom.rescale_intercept = grayscale.rescale_intercept;
@@ -61,11 +52,9 @@ std::vector<float> presentation_table(const ImageView& stored, const StoredGrays
     dicom.window = {grayscale.window->centre, grayscale.window->width, detail::WindowFunction::linear};
   }
   dicom.monochrome1 = grayscale.monochrome1;
-  const std::vector<double> shown = detail::dicom_table(histogram, dicom, presentation);
-  // Values that no pixel holds stay 0: they are never looked up.
-  std::ranges::transform(shown, table.begin() + histogram.lowest,
-                         [](double value) { return static_cast<float>(std::clamp(value, 0.0, 1.0)); });
-  return table;
+  const bool bytes = stored.type == PixelType::uint8;
+  const auto held = [&](bool) { return bytes ? count_words<std::uint8_t>(stored) : count_words<std::uint16_t>(stored); };
+  return detail::dicom_table({bytes ? 8u : 16u}, held, dicom, presentation);
 }
 
 }  // namespace egaze

@@ -1,8 +1,10 @@
 #include "egaze/radiograph.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <string_view>
+#include <type_traits>
 
 #include "file_bytes.hpp"
 #include "grayscale.hpp"
@@ -27,7 +29,7 @@ FileFormat dicom_format() { return format("dicom", EGAZE_HAVE_DCMTK, "DCMTK", "a
                                " to read it: `" + format.install_line + "` (Debian, Ubuntu) and build again");
 }
 
-Radiograph read_png_film(const std::string& path, Presentation presentation) {
+StoredFilm read_png_film(const std::string& path, Presentation presentation) {
 #if EGAZE_HAVE_PNG
   return detail::present_plain(detail::read_png(path, detail::read_film_bytes(path)), presentation);
 #else
@@ -36,7 +38,7 @@ Radiograph read_png_film(const std::string& path, Presentation presentation) {
 #endif
 }
 
-Radiograph read_jpeg_film(const std::string& path, Presentation presentation) {
+StoredFilm read_jpeg_film(const std::string& path, Presentation presentation) {
 #if EGAZE_HAVE_JPEG
   return detail::present_plain(detail::read_jpeg(path, detail::read_film_bytes(path)), presentation);
 #else
@@ -45,7 +47,7 @@ Radiograph read_jpeg_film(const std::string& path, Presentation presentation) {
 #endif
 }
 
-Radiograph read_dicom_film(const std::string& path, Presentation presentation) {
+StoredFilm read_dicom_film(const std::string& path, Presentation presentation) {
 #if EGAZE_HAVE_DCMTK
   return detail::read_dicom(path, presentation);
 #else
@@ -60,7 +62,7 @@ bool begins_with(const std::vector<unsigned char>& bytes, std::size_t at, std::s
 
 }  // namespace
 
-Radiograph read_radiograph(const std::string& path, Presentation presentation) {
+StoredFilm read_film(const std::string& path, Presentation presentation) {
   try {
     const std::vector<unsigned char> head = detail::read_bytes(path, kHeadBytes, ErrorCode::unreadable_image);
     if (begins_with(head, 0, "\x93NUMPY")) {
@@ -77,6 +79,34 @@ Radiograph read_radiograph(const std::string& path, Presentation presentation) {
     detail::unreadable(path, error.what());
   }
   detail::unreadable(path, "is neither DICOM, PNG, JPEG nor .npy");
+}
+
+Radiograph read_radiograph(const std::string& path, Presentation presentation) {
+  return read_film(path, presentation).radiograph();
+}
+
+ImageView StoredFilm::view() const {
+  const auto of = [this](const auto& values, PixelType type) {
+    return ImageView::dense(values.data(), type, height, width);
+  };
+  if (const auto* bytes = std::get_if<std::vector<std::uint8_t>>(&stored)) return of(*bytes, PixelType::uint8);
+  if (const auto* words = std::get_if<std::vector<std::uint16_t>>(&stored)) return of(*words, PixelType::uint16);
+  return of(std::get<std::vector<float>>(stored), PixelType::float32);
+}
+
+Radiograph StoredFilm::radiograph() const {
+  Radiograph film{height, width, {}};
+  std::visit(
+      [&](const auto& values) {
+        if constexpr (std::is_same_v<decltype(values), const std::vector<float>&>) {
+          film.pixels = values;
+        } else {
+          film.pixels.resize(values.size());
+          std::ranges::transform(values, film.pixels.begin(), [this](auto value) { return table[value]; });
+        }
+      },
+      stored);
+  return film;
 }
 
 std::vector<FileFormat> file_formats() {

@@ -10,14 +10,14 @@
 namespace egaze::detail {
 
 // A (H, W) array of numpy's format 1.0 or 2.0: uint8, uint16 or float32.
-Radiograph read_npy(const std::string& path, std::span<const unsigned char> bytes, Presentation presentation);
+StoredFilm read_npy(const std::string& path, std::span<const unsigned char> bytes, Presentation presentation);
 
 // Built with EGAZE_HAVE_PNG and EGAZE_HAVE_JPEG: grey as stored; colours as ITU-R 601 luma.
-StoredFilm read_png(const std::string& path, std::span<const unsigned char> bytes);
-StoredFilm read_jpeg(const std::string& path, std::span<const unsigned char> bytes);
+WordFilm read_png(const std::string& path, std::span<const unsigned char> bytes);
+WordFilm read_jpeg(const std::string& path, std::span<const unsigned char> bytes);
 
 // Built with EGAZE_HAVE_DCMTK: one monochrome frame.
-Radiograph read_dicom(const std::string& path, Presentation presentation);
+StoredFilm read_dicom(const std::string& path, Presentation presentation);
 
 // ITU-R 601 luma as Pillow rounds it.
 inline std::uint8_t luma(unsigned red, unsigned green, unsigned blue) {

@@ -10,12 +10,13 @@ using namespace egaze::detail;
 
 namespace {
 
-StoredFilm film(std::vector<std::int16_t> values) {
-  const std::size_t count = values.size();
-  return {1, count, std::move(values)};
+// Signed values, as words.
+WordFilm film(const std::vector<std::int16_t>& values) {
+  return {1, values.size(), std::vector<std::uint16_t>(values.begin(), values.end()), {16, 16, 15, true}};
 }
 
-bool shows(const Radiograph& radiograph, const std::vector<float>& expected) {
+bool shows(const StoredFilm& film, const std::vector<float>& expected) {
+  const Radiograph radiograph = film.radiograph();
   if (radiograph.pixels.size() != expected.size()) return false;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     if (!(std::abs(radiograph.pixels[i] - expected[i]) <= 1e-6f)) return false;
@@ -26,6 +27,31 @@ bool shows(const Radiograph& radiograph, const std::vector<float>& expected) {
 TEST(Grayscale, WithoutWindowTheFullRangeIsShown) {
   EXPECT_TRUE(shows(present_dicom(film({-10, 0, 10}), {}, Presentation::voi), {0.0f, 0.5f, 1.0f}));
   EXPECT_TRUE(shows(present_dicom(film({7, 7}), {}, Presentation::voi), {0.0f, 0.0f}));
+}
+
+TEST(Grayscale, BitsBesideTheValueDoNotCount) {
+  // Values 1, 2 and 3 of four bits, whichever bits lie above and below them.
+  const WordFilm low{1, 3, std::vector<std::uint16_t>{0xF001, 0x0002, 0x8003}, {16, 4, 3}};
+  EXPECT_TRUE(shows(present_dicom(low, {}, Presentation::voi), {0.0f, 0.5f, 1.0f}));
+  const WordFilm high{1, 3, std::vector<std::uint16_t>{0xF01F, 0x0020, 0x803A}, {16, 4, 7}};
+  EXPECT_TRUE(shows(present_dicom(high, {}, Presentation::voi), {0.0f, 0.5f, 1.0f}));
+  // -1, 0 and 1 of four bits with their sign; extended to the word, and not.
+  for (const std::uint16_t minus_one : {0xFFFF, 0x000F}) {
+    const WordFilm both{1, 3, std::vector<std::uint16_t>{minus_one, 0, 1}, {16, 4, 3, true}};
+    EXPECT_TRUE(shows(present_dicom(both, {}, Presentation::voi), {0.0f, 0.5f, 1.0f}));
+    EXPECT_TRUE(shows(present_dicom(both, {}, Presentation::raw_max), {0.0f, 0.0f, 1.0f}));
+  }
+  const WordFilm bytes{1, 2, std::vector<std::uint8_t>{0xF0, 0x0F}, {8, 8, 7, true}};
+  EXPECT_TRUE(shows(present_dicom(bytes, {}, Presentation::voi), {0.0f, 1.0f}));
+}
+
+TEST(Grayscale, AModalityTablePutsOthersAtTheEnds) {
+  DicomGrayscale grayscale;
+  grayscale.modality_lut = LookupTable{0.0, {5.0, 9.0, 1.0, 5.0}};
+  EXPECT_TRUE(shows(present_dicom(film({0, 1, 2, 3}), grayscale, Presentation::voi), {0.5f, 1.0f, 0.0f, 0.5f}));
+  grayscale.modality_lut.reset();
+  grayscale.rescale_slope = -2.0;
+  EXPECT_TRUE(shows(present_dicom(film({0, 1, 2}), grayscale, Presentation::voi), {1.0f, 0.5f, 0.0f}));
 }
 
 TEST(Grayscale, PaddingIsLeftOutAndBlack) {
@@ -72,9 +98,9 @@ TEST(Grayscale, RawMaxIgnoresHowAFilmWantsToBeShown) {
 TEST(Grayscale, Equalize) {
   // Four values to 0, 85, 170, 255; the cumulated histogram 1, 2, 3, 6 of 6 gives 0, 1/5, 2/5 and 1.
   const std::vector<std::uint8_t> values = {0, 1, 2, 3, 3, 3};
-  EXPECT_TRUE(shows(present_plain({1, 6, values}, Presentation::equalize),
+  EXPECT_TRUE(shows(present_plain({1, 6, values, {8}}, Presentation::equalize),
                 {0.0f, 51.0f / 255.0f, 102.0f / 255.0f, 1.0f, 1.0f, 1.0f}));
-  EXPECT_TRUE(shows(present_plain({1, 2, std::vector<std::uint8_t>{9, 9}}, Presentation::equalize), {0.0f, 0.0f}));
+  EXPECT_TRUE(shows(present_plain({1, 2, std::vector<std::uint8_t>{9, 9}, {8}}, Presentation::equalize), {0.0f, 0.0f}));
 }
 
 }  // namespace

@@ -34,8 +34,8 @@ int main(int argc, char** argv) {
   }
   try {
     egaze::Predictor predictor(argv[1]);
-    const egaze::Radiograph film = egaze::read_radiograph(argv[2], predictor.spec().presentation);
-    const egaze::Prediction prediction = predictor.predict(film.view());
+    const egaze::StoredFilm film = egaze::read_film(argv[2], predictor.spec().presentation);
+    const egaze::Prediction prediction = predictor.predict(film);
     for (std::size_t i = 0; i < prediction.class_probs.size(); ++i) {
       std::printf("%s %.9g\n", predictor.spec().class_names[i].c_str(), prediction.class_probs[i]);
     }

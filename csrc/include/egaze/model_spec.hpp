@@ -18,7 +18,7 @@ struct ModelSpec {
   std::string torch_version;                       // of the torch that exported it
   std::string recipe;                              // how it was trained, such as "joint"
   std::string precision;                           // what it computes in: "fp32" or "bf16"
-  Presentation presentation = Presentation::voi;   // how film pixels become [0, 1]: pass it to read_radiograph
+  Presentation presentation = Presentation::voi;   // how film pixels become [0, 1]: pass it to read_film
   Fit fit = Fit::stretch;                          // how a film is placed on the model's input
   std::size_t input_height_px = 0;                 // 1 to 4096
   std::size_t input_width_px = 0;                  // 1 to 4096

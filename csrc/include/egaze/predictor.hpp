@@ -20,6 +20,8 @@ enum class Precision {
   bf16  // weights and activations of 8 bits' precision: faster where the processor or GPU computes in them
 };
 
+struct StoredFilm;  // of egaze/radiograph.hpp
+
 struct PredictorOptions {
   std::string device = "cpu";                  // "cpu", "cuda" or "cuda:N"
   int threads = 0;                             // for work inside one prediction, process-wide; 0 leaves libtorch's
@@ -62,6 +64,7 @@ class EGAZE_API Predictor {
   // finite, and Error(model_failed) for a model that does not give what its spec promises.
   Prediction predict(const ImageView& film);
   Prediction predict(const Film& film);
+  Prediction predict(const StoredFilm& film);  // as read_film reads it with the model's presentation
 
   // Runs several films at once: one prediction a film, in their order. A batch may be computed in another order than
   // a film alone, so that the last digits differ. Throws as for one film; a message names the film by its place from 0.

@@ -1,9 +1,11 @@
-// Films on disk to pixels, as Python's egaze.read_radiograph reads them.
+// Films on disk to pixels, as Python reads them.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "egaze/export.hpp"
@@ -20,6 +22,19 @@ struct Radiograph {
   ImageView view() const { return ImageView::dense(pixels.data(), PixelType::float32, height, width); }
 };
 
+// A film read but not yet looked up, so that a small image of it never needs a large one of floats.
+struct StoredFilm {
+  std::size_t height = 0;
+  std::size_t width = 0;
+  // height * width values as the file holds them, row by row: words, or numbers in [0, 1].
+  std::variant<std::vector<std::uint8_t>, std::vector<std::uint16_t>, std::vector<float>> stored;
+  // What each word becomes, 256 or 65,536 values in [0, 1] in the MONOCHROME2 sense; none where `stored` are floats.
+  std::vector<float> table;
+
+  EGAZE_API ImageView view() const;          // of what is stored
+  EGAZE_API Radiograph radiograph() const;  // the film at its full size
+};
+
 enum class Presentation {
   voi,      // DICOM: modality transform, then the first VOI LUT or window; other files: value / largest of the type
   raw_max,  // stored values divided by the film's largest; no window, no inversion
@@ -29,6 +44,9 @@ enum class Presentation {
 // Reads .npy (uint8, uint16, and with Presentation::voi float32 in [0, 1]) always; PNG, JPEG and DICOM when the
 // library was built with libpng, libjpeg and DCMTK. The file's content tells its kind, not its name.
 // Throws Error(file_not_found) or Error(unreadable_image), which names the file and what is wrong with it.
+EGAZE_API StoredFilm read_film(const std::string& path, Presentation presentation = Presentation::voi);
+
+// The same at the film's full size.
 EGAZE_API Radiograph read_radiograph(const std::string& path, Presentation presentation = Presentation::voi);
 
 // Window Center and Width with the VOI LUT Function LINEAR (DICOM PS3.3 C.11.2.1.2).
