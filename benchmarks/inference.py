@@ -79,7 +79,7 @@ class Turns:
 def export(model: DualHeadUNet, path: Path, precision: str) -> Path:
     """The model as `egaze export` writes it, of a run that there is not."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    members = members_of(torchscript.script(ExportedModel(model, "softmax", dtype), dtype))
+    members = members_of(torchscript.script(ExportedModel(model, "softmax"), dtype))
     spec = {
         "format_version": 2, "egaze_version": "0", "torch_version": torch.__version__.partition("+")[0],
         "recipe": "joint", "precision": precision, "presentation": "voi", "fit": "stretch",

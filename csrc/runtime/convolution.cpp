@@ -140,26 +140,6 @@ bool is_product(const Convolution& convolution) {
          convolution.weight.size(2) == 1 && convolution.weight.size(3) == 1 && convolution.padding == Ints{0, 0};
 }
 
-Activating activation_of(const Value* value) {
-  const auto& uses = value->uses();
-  if (uses.size() != 1 || uses[0].user->inputs().size() != 1) return {};
-  std::string kind = uses[0].user->kind().toUnqualString();
-  if (kind.ends_with('_')) kind.pop_back();  // in place
-  if (kind == "relu") return {uses[0].user, Activation::relu};
-  if (kind == "silu") return {uses[0].user, Activation::silu};
-  if (kind == "sigmoid") return {uses[0].user, Activation::sigmoid};
-  if (kind == "hardswish") return {uses[0].user, Activation::hardswish};
-  if (kind == "hardsigmoid") return {uses[0].user, Activation::hardsigmoid};
-  return {};
-}
-
-bool is_mean_of_pixels(const Node* node) {
-  if (node->kind() != c10::aten::mean || node->inputs().size() != 4 || !node->input(3)->mustBeNone()) return false;
-  const auto dimensions = torch::jit::toIValue(node->input(1)), kept = torch::jit::toIValue(node->input(2));
-  return dimensions && dimensions->isIntList() && dimensions->toIntVector() == Ints{2, 3} && kept && kept->isBool() &&
-         kept->toBool();
-}
-
 Value* insert_operator(Graph& graph, const char* name, const std::vector<Value*>& inputs) {
   Node* node = graph.insertNode(graph.create(c10::Symbol::fromQualString(name), inputs));
   node->output()->setType(c10::TensorType::get());

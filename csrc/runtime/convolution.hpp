@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "egaze/depthwise.hpp"
+#include "steps.hpp"
 
 namespace egaze::detail {
 
@@ -37,17 +37,6 @@ struct Convolution {
 
 // A convolution of one kernel pixel over an image of one pixel.
 bool is_product(const Convolution& convolution);
-
-// A step that alone uses a value, if it is an activation.
-struct Activating {
-  torch::jit::Node* node = nullptr;
-  Activation kind = Activation::none;
-};
-
-Activating activation_of(const torch::jit::Value* value);
-
-// Whether the step takes the mean over an image's pixels, and keeps it as an image of one.
-bool is_mean_of_pixels(const torch::jit::Node* node);
 
 // An operator of any name in the place where the graph is being written, with one tensor as its output.
 torch::jit::Value* insert_operator(torch::jit::Graph& graph, const char* name,

@@ -19,7 +19,8 @@ void take_over_depthwise(torch::jit::Graph& graph, std::vector<Convolution>& con
 // Its inputs: the image; weights (kernel * kernel, channels) and bias (channels); the integers kernel, stride, and rows
 // and columns of zeros at the top, on the left, at the bottom, on the right; the Activation; then nothing four times or,
 // of squeeze and excitation, weights (channels, hidden), bias (hidden), weights (hidden, channels) and bias (channels);
-// the Activation between those and the one of the gate. Parameters are float32, the image float32 or bfloat16.
+// the Activation between those and the one of the gate; the type of the output, float32 or bfloat16. Parameters are
+// float32.
 const char* depthwise_operator();
 
 }  // namespace egaze::detail

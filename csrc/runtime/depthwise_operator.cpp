@@ -17,7 +17,8 @@ using torch::jit::Stack;
 constexpr const char* kName = "egaze::depthwise";
 constexpr const char* kSchema =
     "egaze::depthwise(Tensor image, Tensor weights, Tensor bias, int[] geometry, int activation, Tensor? squeeze, "
-    "Tensor? squeeze_bias, Tensor? excite, Tensor? excite_bias, int squeeze_activation, int gate) -> Tensor";
+    "Tensor? squeeze_bias, Tensor? excite, Tensor? excite_bias, int squeeze_activation, int gate, "
+    "ScalarType type) -> Tensor";
 
 // Channels that a thread takes together, a multiple of any vector's, and how much work is worth another thread.
 constexpr std::int64_t kChannels = 16;
@@ -56,12 +57,13 @@ std::uint16_t* bits(at::BFloat16* values) { return reinterpret_cast<std::uint16_
 const std::uint16_t* bits(const at::BFloat16* values) { return reinterpret_cast<const std::uint16_t*>(values); }
 
 void run(Stack& stack) {
-  const std::vector<c10::IValue> inputs = torch::jit::pop(stack, 11);
-  const at::Tensor image = inputs[0].toTensor().contiguous(at::MemoryFormat::ChannelsLast);
+  const std::vector<c10::IValue> inputs = torch::jit::pop(stack, 12);
+  const c10::ScalarType type = inputs[11].toScalarType();
+  const bool bf16 = type == at::kBFloat16;
+  const at::Tensor image = inputs[0].toTensor().to(type).contiguous(at::MemoryFormat::ChannelsLast);
   const at::Tensor weights = inputs[1].toTensor(), bias = inputs[2].toTensor();
   const c10::List<std::int64_t> geometry = inputs[3].toIntList();
-  const bool bf16 = image.scalar_type() == at::kBFloat16;
-  TORCH_CHECK(image.dim() == 4 && image.size(1) == weights.size(1) && (bf16 || image.scalar_type() == at::kFloat),
+  TORCH_CHECK(image.dim() == 4 && image.size(1) == weights.size(1),
               "a depthwise convolution of ", weights.size(1), " channels was given an image of shape ", image.sizes());
   const std::int64_t n = image.size(0), kernel = geometry[0], stride = geometry[1];
   const std::int64_t rows = image.size(2) + geometry[2] + geometry[4] - kernel;

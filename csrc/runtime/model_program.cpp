@@ -11,21 +11,12 @@
 #include "egaze/error.hpp"
 #include "one_line.hpp"
 #include "operators.hpp"
+#include "precision.hpp"
 
 namespace egaze::detail {
 namespace {
 
-using torch::jit::Graph;
 using torch::jit::Node;
-using torch::jit::Value;
-
-template <class Visit>
-void visit_nodes(torch::jit::Block* block, const Visit& visit) {
-  for (Node* node : block->nodes()) {
-    visit(node);
-    for (torch::jit::Block* inner : node->blocks()) visit_nodes(inner, visit);
-  }
-}
 
 // The text was checked; this is what TorchScript made of it.
 void check_graphs(const std::string& path, const torch::jit::Module& module) {
@@ -40,55 +31,6 @@ void check_graphs(const std::string& path, const torch::jit::Module& module) {
       fail("does '" + std::string(node->kind().toQualString()) + "'");
     }
   });
-}
-
-// aten::to(value, dtype, ...) before `before`.
-Value* insert_cast(Graph& graph, Value* value, c10::ScalarType type, Node* before) {
-  const torch::jit::WithInsertPoint at(before);
-  return graph.insert(c10::aten::to, {value, static_cast<std::int64_t>(type), false, false});
-}
-
-// What the film becomes first: the exporter's cast of it, or else one of our own.
-void cast_image(Graph& graph, c10::ScalarType to) {
-  Value* image = graph.inputs().at(1);
-  bool found = false;
-  visit_nodes(graph.block(), [&](Node* node) {
-    if (node->kind() != c10::aten::to || node->inputs().at(0) != image) return;
-    const torch::jit::WithInsertPoint at(node);
-    node->replaceInput(1, graph.insertConstant(static_cast<std::int64_t>(to)));
-    found = true;
-  });
-  if (found) return;
-  Value* cast = insert_cast(graph, image, to, *graph.block()->nodes().begin());
-  image->replaceAllUsesAfterNodeWith(cast->node(), cast);
-}
-
-// The graph in another precision: its tensors, what the film becomes first and the answers last.
-void cast_graph(Graph& graph, c10::ScalarType from, c10::ScalarType to) {
-  visit_nodes(graph.block(), [&](Node* node) {
-    if (node->kind() != c10::prim::Constant || !node->hasAttribute(c10::attr::value)) return;
-    if (node->kindOf(c10::attr::value) != torch::jit::AttributeKind::t) return;
-    const at::Tensor value = node->t(c10::attr::value);
-    if (value.scalar_type() != from) return;
-    node->t_(c10::attr::value, value.to(to));
-    node->output()->inferTypeFrom(node->t(c10::attr::value));
-  });
-  cast_image(graph, to);
-  Node* answers = graph.outputs().at(0)->node();
-  for (std::size_t i = 0; i < answers->inputs().size(); ++i) {
-    answers->replaceInput(i, insert_cast(graph, answers->inputs()[i], c10::kFloat, answers));
-  }
-}
-
-void set_precision(torch::jit::Module& module, const std::string& exported, Precision wanted) {
-  const bool is_bf16 = exported == "bf16";
-  if (wanted == Precision::exported || (wanted == Precision::bf16) == is_bf16) return;
-  Graph& graph = *module.get_method("forward").graph();
-  if (is_bf16) {
-    cast_graph(graph, c10::kBFloat16, c10::kFloat);
-  } else {
-    cast_graph(graph, c10::kFloat, c10::kBFloat16);
-  }
 }
 
 }  // namespace

@@ -25,18 +25,16 @@ class ExportedModel(nn.Module):
     Args:
         model: the trained model.
         class_probs: "softmax" or "sigmoid"; see `DualHeadUNet.answer`.
-        dtype: what the model computes in; logits become answers in float32.
     """
 
-    def __init__(self, model: DualHeadUNet, class_probs: str = "softmax", dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, model: DualHeadUNet, class_probs: str = "softmax") -> None:
         super().__init__()
         self.model = model
         self.class_probs = class_probs
-        self.dtype = dtype
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
-        answer = self.model.answer(self.model(image.to(self.dtype)), self.class_probs)
+        answer = self.model.answer(self.model(image), self.class_probs)
         return answer.class_probs, answer.heatmap
 
 
@@ -50,7 +48,8 @@ def export_torchscript(run: Run, path: Path, *, precision: str = "fp32") -> Mode
     Args:
         run: a run with a checkpoint.
         path: the file to write.
-        precision: "fp32", or "bf16": weights and activations of bfloat16's 8 bits' precision, half the file.
+        precision: "fp32", or "bf16": weights and activations of bfloat16's 8 bits' precision, half the file. The film
+            and the first convolution stay float32: of grey values 8 bits' precision would be half of what is lost.
 
     Raises:
         RunError: the run has no checkpoint yet.
@@ -60,7 +59,7 @@ def export_torchscript(run: Run, path: Path, *, precision: str = "fp32") -> Mode
         raise EgazeError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     class_probs = run.recipe.stages[-1].class_probs
-    members = members_of(torchscript.script(ExportedModel(run.load_model(), class_probs, dtype), dtype))
+    members = members_of(torchscript.script(ExportedModel(run.load_model(), class_probs), dtype))
     spec = ModelSpec(
         format_version=FORMAT_VERSION,
         egaze_version=version("egaze"),

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from egaze import _core
+from egaze.deploy.graph import compute_in, nodes
 from egaze.errors import ModelFileError
 
 
 def script(module: nn.Module, dtype: torch.dtype = torch.float32) -> bytes:
     """A module in evaluation mode as a frozen TorchScript archive, batch normalisation folded.
 
-    Its weights are cast to `dtype` at last, so that folding has rounded nothing.
+    It computes in `dtype` behind its first convolution. Weights are cast at last, so that folding has rounded nothing.
     """
+    module = copy.deepcopy(module).eval()
+    _bare_batch_norms(module)
     with _quiet(), torch.no_grad():
-        frozen = torch.jit.freeze(torch.jit.script(module.eval()))
+        frozen = torch.jit.freeze(torch.jit.script(module))
         if dtype != torch.float32:
-            _cast_constants(frozen.graph, dtype)
+            compute_in(frozen.graph, dtype)
         buffer = io.BytesIO()
         torch.jit.save(frozen, buffer)
     return buffer.getvalue()
@@ -43,7 +47,7 @@ def load(path: Path, content: bytes, device: torch.device) -> torch.jit.ScriptMo
         raise ModelFileError(f"{path}: cannot be loaded: {first_line(error)}", "model_failed") from error
     # The text was checked; this is what TorchScript made of it.
     allowed = set(_core.model_operators())
-    foreign = {node.kind() for node in _nodes(module.graph)} - allowed
+    foreign = {node.kind() for node in nodes(module.graph)} - allowed
     if foreign or module._c._method_names() != ["forward"]:
         what = ", ".join(sorted(foreign)) or "has other methods than forward"
         raise ModelFileError(f"{path}: its program does what no exported model does: {what}", "model_operator")
@@ -54,21 +58,27 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _nodes(block: Any) -> Iterator[Any]:
-    """A graph's nodes, those of nested blocks among them."""
-    for node in block.nodes():
-        yield node
-        for inner in node.blocks():
-            yield from _nodes(inner)
+class _BatchNorm(nn.Module):
+    """torch's in evaluation mode, without the check of its input's shape: between a convolution and its batch
+    normalisation a check keeps the two from being folded."""
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        norm = self.norm
+        return functional.batch_norm(
+            x, norm.running_mean, norm.running_var, norm.weight, norm.bias, training=False, eps=norm.eps
+        )
 
 
-def _cast_constants(graph: Any, dtype: torch.dtype) -> None:
-    for node in _nodes(graph):
-        if node.kind() == "prim::Constant" and node.hasAttribute("value") and node.kindOf("value") == "t":
-            value = node.t("value")
-            if value.dtype == torch.float32:
-                node.t_("value", value.to(dtype))
-                node.output().inferTypeFrom(node.t("value"))
+def _bare_batch_norms(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if type(child) is nn.BatchNorm2d:
+            setattr(module, name, _BatchNorm(child))
+        else:
+            _bare_batch_norms(child)
 
 
 @contextmanager

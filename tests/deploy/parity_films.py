@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from deploy.c_library import CLibrary, CPredictor, film_of
-from deploy.scripted_models import CLASS_NAMES, packed
+from deploy.scripted_models import packed
 from imaging.dicom_films import write_dicom
 from PIL import Image
 from pydicom.uid import ImplicitVRLittleEndian, JPEGLosslessSV1, JPEGLSLossless, RLELossless
@@ -37,6 +37,9 @@ STORED = [
     ("dicom", 14, True, JPEGLSLossless),
     ("dicom", 16, False, None),
 ]
+
+
+EPOCHS, RATE = 5, 2e-3
 
 
 def write_films(folder: Path, count: int, kinds: set[str]) -> tuple[list[Path], np.ndarray]:
@@ -83,36 +86,31 @@ def place(films: list[Path], fit: str, shape: tuple[int, int]) -> torch.Tensor:
 
 
 def teach(model: DualHeadUNet, images: torch.Tensor, labels: np.ndarray) -> None:
-    """Make a model of random weights answer for the films: batch norms of their statistics, and a linear classifier
-    of the bottleneck's strongest directions, in which a trained model's answers lie too.
-
-    Random layers multiply a rounding error, which trained ones do not; so residual branches and logits are made small.
-    """
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = None
-            if getattr(module, "has_skip", False):
-                module.bn3.weight.fill_(0.2)
-        model.decoder.to_logits.weight *= 0.08
-        model.train()(images)
-        model.eval()
-        features = torch.cat([model.encoder((part - model.mean) / model.std)[-1] for part in images.split(25)])
-        features = features.mean(dim=(2, 3))
-        centred = features - features.mean(dim=0)
-        wanted = nn.functional.one_hot(torch.from_numpy(labels), len(CLASS_NAMES)).float() - 1 / len(CLASS_NAMES)
-        covariance = centred.T @ centred
-        ridge = 0.003 * torch.linalg.matrix_norm(covariance, 2) * torch.eye(len(covariance))
-        weight = torch.linalg.solve(covariance + ridge, centred.T @ wanted).T
-        weight *= 0.06 / (centred @ weight.T).std()
-        model.classifier[-1].weight.copy_(weight)
-        model.classifier[-1].bias.copy_(-weight @ features.mean(dim=0))
+    """Train for a few epochs to tell the discs' places and to draw them: answers of random weights would tell little,
+    since they multiply rounding errors as no trained model's do."""
+    y, x = torch.meshgrid(*(torch.linspace(0, 1, side) for side in images.shape[2:]), indexing="ij")
+    discs = [torch.exp(-((y - 0.5) ** 2 + (x - centre) ** 2) / (2 * 0.1**2)) for centre in (0.2, 0.5, 0.8)]
+    maps, places = torch.stack(discs)[:, None], torch.from_numpy(labels)
+    optimizer = torch.optim.AdamW(model.parameters(), RATE)
+    generator = torch.Generator().manual_seed(0)
+    order = [part for _ in range(EPOCHS) for part in torch.randperm(len(images), generator=generator).split(25)]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=len(order))
+    model.train()
+    for part in order:
+        output = model(images[part].contiguous(memory_format=torch.channels_last))
+        loss = nn.functional.cross_entropy(output.class_logits, places[part])
+        loss += nn.functional.binary_cross_entropy_with_logits(output.heatmap_logits, maps[places[part]])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    model.eval()
 
 
 def export(path: Path, model: DualHeadUNet, shape: tuple[int, int], precision: str = "fp32", **spec: object) -> Path:
     """As `export_torchscript` does for a run."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    members = members_of(torchscript.script(ExportedModel(model.eval(), "softmax", dtype), dtype))
+    members = members_of(torchscript.script(ExportedModel(model.eval(), "softmax"), dtype))
     path.write_bytes(packed(members, precision=precision, input_height_px=shape[0], input_width_px=shape[1], **spec))
     return path
 

@@ -14,9 +14,11 @@ import torch
 from deploy import parity_films as engines
 from deploy.c_library import CPredictor, film_of
 from deploy.parity_films import Answers
-from deploy.scripted_models import make_model, save_model
+from deploy.scripted_models import make_model, packed, save_model
 from torch import Tensor, nn
 
+from egaze.deploy import torchscript
+from egaze.deploy.archive import members_of
 from egaze.deploy.export import ExportedModel
 from egaze.evaluation import macro_auc
 from egaze.models import DualHeadUNet
@@ -302,8 +304,15 @@ def test_what_looks_like_squeeze_and_excitation(c_library, tmp_path, change, pre
     images = torch.rand(3, 1, 30, 26)
     with torch.no_grad():
         _, expected = model(images)
-    path = save_model(tmp_path / "model.pt", make_model(model), input_height_px=30, input_width_px=26)
-    predictor = CPredictor(c_library, path, precision=PRECISIONS[precision])
-    _, heatmaps = predictor.predict(*[film_of(image[0].numpy()) for image in images])
-    np.testing.assert_allclose(heatmaps, expected[:, 0], rtol=0, atol=TOLERANCE[precision])
-    predictor.close()
+    # Exported in that precision, and cast to it on loading.
+    other = next(each for each in PRECISIONS if each != precision)
+    for exported in (precision, other):
+        dtype = torch.bfloat16 if exported == "bf16" else torch.float32
+        members = members_of(torchscript.script(model, dtype))
+        path = tmp_path / f"{exported}.pt"
+        path.write_bytes(packed(members, precision=exported, input_height_px=30, input_width_px=26))
+        predictor = CPredictor(c_library, path, precision=PRECISIONS[precision])
+        _, heatmaps = predictor.predict(*[film_of(image[0].numpy()) for image in images])
+        tolerance = max(TOLERANCE[precision], TOLERANCE[exported])
+        np.testing.assert_allclose(heatmaps, expected[:, 0], rtol=0, atol=tolerance)
+        predictor.close()

@@ -1,0 +1,134 @@
+#include "precision.hpp"
+
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/ir/ir.h>
+
+#include <cstdint>
+#include <unordered_set>
+#include <vector>
+
+#include "steps.hpp"
+
+namespace egaze::detail {
+namespace {
+
+using torch::jit::Graph;
+using torch::jit::Node;
+using torch::jit::Value;
+
+// Steps that compute in float32 in a program of bfloat16.
+struct Part {
+  Node* entry = nullptr;      // whose input is made float32; none where that is the film, which is
+  std::vector<Node*> steps;   // those with tensors of their own
+  Value* output = nullptr;    // what is cast for the steps that follow
+};
+
+// Whether a step asks a tensor for its shape or its type alone.
+bool asks(const Node* node) {
+  const c10::Symbol kind = node->kind();
+  return kind == c10::aten::dim || kind == c10::aten::new_zeros || kind == c10::aten::size ||
+         kind == c10::prim::device || kind == c10::prim::dtype;
+}
+
+// What is done to the film up to its first convolution and the activation behind that; the film alone where it goes
+// several ways before.
+Part first_part(Graph& graph) {
+  Value* const film = graph.inputs().at(1);
+  Part part{nullptr, {}, film};
+  while (part.steps.empty() || part.steps.back()->kind() != c10::aten::conv2d) {
+    std::vector<Node*> users;
+    for (const torch::jit::Use& use : part.output->uses()) {
+      if (!asks(use.user)) users.push_back(use.user);
+    }
+    if (users.size() != 1 || users[0]->outputs().size() != 1) return {nullptr, {}, film};
+    part.steps.push_back(users[0]);
+    part.output = users[0]->output();
+  }
+  Node* user = user_of(part.output);
+  if (user != nullptr && user->inputs().size() == 1 && user->outputs().size() == 1) part.output = user->output();
+  return part;
+}
+
+std::vector<Part> depthwise_parts(Graph& graph) {
+  std::vector<Part> parts;
+  for (Node* node : graph.block()->nodes()) {
+    if (!is_depthwise(node)) continue;
+    const DepthwiseSteps steps = depthwise_steps(node);
+    Part part{steps.entry(), {node}, steps.last()->output()};
+    if (steps.excitation) part.steps.insert(part.steps.end(), {steps.excitation->squeeze, steps.excitation->excite});
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+// Gives a step tensors that no other step has, and adds them to those to keep.
+void own_constants(Graph& graph, Node* step, std::unordered_set<const Node*>& kept) {
+  const torch::jit::WithInsertPoint here(step);
+  for (std::size_t i = 0; i < step->inputs().size(); ++i) {
+    const Node* constant = step->input(i)->node();
+    if (!is_tensor_constant(constant)) continue;
+    Value* own = graph.insertConstant(constant->t(c10::attr::value));
+    step->replaceInput(i, own);
+    kept.insert(own->node());
+  }
+}
+
+void cast_constant(Node* node, c10::ScalarType from, c10::ScalarType to) {
+  if (!is_tensor_constant(node) || node->t(c10::attr::value).scalar_type() != from) return;
+  node->t_(c10::attr::value, node->t(c10::attr::value).to(to));
+  node->output()->inferTypeFrom(node->t(c10::attr::value));
+}
+
+Value* insert_cast(Graph& graph, Value* value, c10::ScalarType type, Node* before) {
+  const torch::jit::WithInsertPoint here(before);
+  return graph.insert(c10::aten::to, {value, static_cast<std::int64_t>(type), false, false});
+}
+
+void cast_to_bf16(Graph& graph) {
+  std::vector<Part> parts = depthwise_parts(graph);
+  parts.push_back(first_part(graph));
+  std::unordered_set<const Node*> kept;
+  for (const Part& part : parts) {
+    for (Node* step : part.steps) own_constants(graph, step, kept);
+  }
+  visit_nodes(graph.block(), [&](Node* node) {
+    if (!kept.contains(node)) cast_constant(node, c10::kFloat, c10::kBFloat16);
+  });
+  for (const Part& part : parts) {
+    if (part.entry != nullptr) {
+      part.entry->replaceInput(0, insert_cast(graph, part.entry->input(0), c10::kFloat, part.entry));
+    }
+    const bool film = part.output->node()->kind() == c10::prim::Param;
+    Node* following = film ? *graph.block()->nodes().begin() : part.output->node()->next();
+    Value* cast = insert_cast(graph, part.output, c10::kBFloat16, following);
+    part.output->replaceAllUsesAfterNodeWith(cast->node(), cast);
+  }
+  Node* answers = graph.outputs().at(0)->node();
+  for (std::size_t i = 0; i < answers->inputs().size(); ++i) {
+    answers->replaceInput(i, insert_cast(graph, answers->inputs()[i], c10::kFloat, answers));
+  }
+}
+
+void cast_to_fp32(Graph& graph) {
+  visit_nodes(graph.block(), [&](Node* node) {
+    cast_constant(node, c10::kBFloat16, c10::kFloat);
+    if (cast_of(node) != c10::kBFloat16) return;
+    const torch::jit::WithInsertPoint here(node);
+    node->replaceInput(1, graph.insertConstant(static_cast<std::int64_t>(c10::kFloat)));
+  });
+}
+
+}  // namespace
+
+void set_precision(torch::jit::Module& module, const std::string& exported, Precision wanted) {
+  const bool is_bf16 = exported == "bf16";
+  if (wanted == Precision::exported || (wanted == Precision::bf16) == is_bf16) return;
+  Graph& graph = *module.get_method("forward").graph();
+  if (is_bf16) {
+    cast_to_fp32(graph);
+  } else {
+    cast_to_bf16(graph);
+  }
+}
+
+}  // namespace egaze::detail
