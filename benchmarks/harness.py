@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
+#: The C++ runner; EGAZE_RUN names another.
+RUNNER = Path(os.environ.get("EGAZE_RUN") or RESULTS.parent.parent / "build" / "cpp" / "csrc" / "runner" / "egaze-run")
 
 
 def arguments(description: str) -> argparse.Namespace:

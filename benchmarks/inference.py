@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -37,7 +36,7 @@ import numpy as np
 import onnxruntime
 import segmentation_models_pytorch as smp
 import torch
-from harness import arguments, finish, one_thread_for_rivals, rounded
+from harness import RUNNER, arguments, finish, one_thread_for_rivals, rounded
 from prepare import stored_values, write_film
 
 from egaze import Predictor
@@ -47,8 +46,6 @@ from egaze.deploy.export import ExportedModel
 from egaze.deploy.spec import SPEC_NAME, check_model
 from egaze.models import DualHeadUNet
 
-ROOT = Path(__file__).parent.parent
-RUNNER = Path(os.environ.get("EGAZE_RUN") or ROOT / "build" / "cpp" / "csrc" / "runner" / "egaze-run")
 SIZE_PX = 224
 CLASSES = ["normal", "chf", "pneumonia"]
 THREADS, BATCHES = (1, 2), (1, 8, 32)

@@ -65,11 +65,12 @@ std::vector<Part> depthwise_parts(Graph& graph) {
 void own_constants(Graph& graph, Node* step, std::unordered_set<const Node*>& kept) {
   const torch::jit::WithInsertPoint here(step);
   for (std::size_t i = 0; i < step->inputs().size(); ++i) {
-    const Node* constant = step->input(i)->node();
+    Node* constant = step->input(i)->node();
     if (!is_tensor_constant(constant)) continue;
     Value* own = graph.insertConstant(constant->t(c10::attr::value));
     step->replaceInput(i, own);
     kept.insert(own->node());
+    if (!constant->hasUses()) constant->destroy();
   }
 }
 

@@ -23,7 +23,7 @@ class ModelSpec:
         format_version: of the file; this egaze reads 2.
         egaze_version, torch_version: what exported it.
         recipe: the recipe's name.
-        precision: "fp32" or "bf16": what the model computes in; films and answers are float32 in both.
+        precision: "fp32" or "bf16": what the model computes most of itself in; films and answers are float32 in both.
         presentation: how film pixels become [0, 1]; see `read_radiograph`.
         fit: "stretch" or "letterbox": how a film is placed on the model's input.
         input_height_px, input_width_px: the model's input.
