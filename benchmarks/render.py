@@ -122,7 +122,8 @@ def with_inference(page: str) -> str:
     """docs/inference.md with its tables drawn anew."""
     inference = read("inference")
     page = _filled(page, "benchmarks/render.py: model", render_inference.model_table(inference))
-    return _filled(page, "benchmarks/render.py: file", render_inference.file_table(inference))
+    page = _filled(page, "benchmarks/render.py: file", render_inference.file_table(inference))
+    return _filled(page, "benchmarks/render.py: bf16", render_inference.bf16_table(read("bf16")))
 
 
 def _filled(text: str, mark: str, content: str) -> str:

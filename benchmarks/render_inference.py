@@ -1,4 +1,4 @@
-"""The tables of docs/inference.md, from the stored results of benchmarks/inference.py."""
+"""The tables of docs/inference.md, from the stored results of benchmarks/inference.py and benchmarks/bf16.py."""
 
 from __future__ import annotations
 
@@ -45,6 +45,24 @@ def file_table(result: dict[str, Any]) -> str:
     }
     heading = "| file to answer, 3056x2544 DICOM of 12 bits, one thread | |"
     return "\n".join([heading, "|---|---|", *(f"| {text} | {value} |" for text, value in rows.items())])
+
+
+def bf16_table(result: dict[str, Any]) -> str:
+    """One row a model: how far bfloat16 answers lie from float32 ones, by the engine that is farther."""
+    lines = [
+        "| model | a probability: median film, worst film | a heatmap's pixel, worst film | AUC | film of 8 bits |",
+        "|---|---|---|---|---|",
+    ]
+    for model in result["details"]["models"]:
+        engines = [model["python"], model["egaze_run"]]
+        median, probs, heatmap, auc = (
+            max(engine[key] for engine in engines) for key in ("probs_median", "probs_worst", "heatmap_worst", "auc")
+        )
+        lines.append(
+            f"| {model['recipe']}, `{model['encoder']}` | {median:.4f}, {probs:.4f} | "
+            f"{f'{heatmap:.4f}' if heatmap > 0 else '-'} | {auc:.4f} | {model['film_8_bits_worst']:.4f} |"
+        )
+    return "\n".join(lines)
 
 
 def _ms(seconds: float) -> str:
