@@ -90,9 +90,10 @@ void write_depthwise(Graph& graph, const Convolution& convolution, const Depthwi
 }  // namespace
 
 void take_over_depthwise(Graph& graph, std::vector<Convolution>& convolutions) {
-  std::vector<Node*> taken;
+  std::vector<Node*> taken;  // which are destroyed
+  const auto is_taken = [&](const Convolution& each) { return std::ranges::count(taken, each.node) > 0; };
   for (const Convolution& convolution : convolutions) {
-    if (!has_kernel(convolution)) continue;
+    if (is_taken(convolution) || !has_kernel(convolution)) continue;
     DepthwiseSteps steps = depthwise_steps(convolution.node);
     const Convolution* squeeze = steps.excitation ? product_at(steps.excitation->squeeze, convolutions) : nullptr;
     const Convolution* excite = steps.excitation ? product_at(steps.excitation->excite, convolutions) : nullptr;
@@ -104,7 +105,7 @@ void take_over_depthwise(Graph& graph, std::vector<Convolution>& convolutions) {
     if (squeeze != nullptr) taken.insert(taken.end(), {squeeze->node, excite->node});
     write_depthwise(graph, convolution, steps, squeeze, excite);
   }
-  std::erase_if(convolutions, [&](const Convolution& each) { return std::ranges::count(taken, each.node) > 0; });
+  std::erase_if(convolutions, is_taken);
 }
 
 }  // namespace egaze::detail
