@@ -15,7 +15,7 @@ import click
     type=click.Choice(["fp32", "bf16"]),
     default="fp32",
     show_default=True,
-    help="What the model computes in; bf16 is half the file, and faster where the processor or GPU computes in it.",
+    help="What the model computes in; bf16 is a smaller file, and faster where the processor or GPU computes in it.",
 )
 def command(run: Path, model: Path, precision: str) -> None:
     """Write a run's best model as one TorchScript file for Python's and C++'s Predictor and egaze-run.

@@ -48,8 +48,9 @@ def export_torchscript(run: Run, path: Path, *, precision: str = "fp32") -> Mode
     Args:
         run: a run with a checkpoint.
         path: the file to write.
-        precision: "fp32", or "bf16": weights and activations of bfloat16's 8 bits' precision, half the file. The film
-            and its first convolution, and depthwise convolutions with their squeeze and excitation, stay float32.
+        precision: "fp32", or "bf16": weights and activations of bfloat16's 8 bits' precision, half to three quarters of
+            the file. The film and its first convolution, and depthwise convolutions with their squeeze and excitation,
+            stay float32.
 
     Raises:
         RunError: the run has no checkpoint yet.

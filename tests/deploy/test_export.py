@@ -98,11 +98,16 @@ def test_bf16_answers_as_fp32_does_to_its_precision(run, model_file, tmp_path):
         assert ours.class_probs.dtype == ours.heatmap.dtype == np.float32
         np.testing.assert_allclose(ours.class_probs, theirs.class_probs, rtol=0, atol=2e-2)
         np.testing.assert_allclose(ours.heatmap, theirs.heatmap, rtol=0, atol=2e-2)
-    assert (tmp_path / "bf16.pt").stat().st_size < 0.65 * model_file.stat().st_size
+    # Squeeze and excitation, which stay float32, have half of this encoder's weights.
+    assert (tmp_path / "bf16.pt").stat().st_size < 0.8 * model_file.stat().st_size
 
 
-def test_batch_normalisation_is_folded(model_file):
-    with zipfile.ZipFile(model_file) as archive:
+@pytest.mark.parametrize("encoder", ["mobilenetv3_small_050", "resnet18", "resnet10t", "regnety_002"])
+def test_batch_normalisation_is_folded(run, tmp_path, monkeypatch, encoder):
+    model = DualHeadUNet(encoder)
+    monkeypatch.setattr(type(run), "load_model", lambda self: model)
+    export_torchscript(run, tmp_path / "model.pt")
+    with zipfile.ZipFile(tmp_path / "model.pt") as archive:
         program = archive.read("egaze/code/__torch__/egaze.py").decode()
     assert "torch.conv2d" in program and "batch_norm" not in program and "dropout" not in program
 
