@@ -70,7 +70,7 @@ def test_killed_again_and_again(command, tmp_path):
     partial, draw, kills = tmp_path / ".killed.partial", random.Random(0), 0
     for _ in range(30):
         running = command("killed", draw.choice([1, 2]))
-        least = max(0, journalled(partial)) + draw.randint(5, 18)
+        least = max(0, journalled(partial)) + draw.randint(1, 6)
         wait_until(lambda least=least: journalled(partial) >= least, running)
         time.sleep(draw.random() * 0.01)
         running.kill()
@@ -78,7 +78,7 @@ def test_killed_again_and_again(command, tmp_path):
         if running.returncode == 0:
             break
         kills += 1
-    assert kills >= 3
+    assert kills >= 2
     assert re.search(r"going on with \d+ of 60 films", told)
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
     assert not partial.exists()
