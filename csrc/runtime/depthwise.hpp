@@ -16,11 +16,10 @@ void take_over_depthwise(torch::jit::Graph& graph, std::vector<Convolution>& con
 
 // The operator's name. A program can call it from the first call of this on.
 //
-// Its inputs: the image; weights (kernel * kernel, channels) and bias (channels); the integers kernel, stride, and rows
-// and columns of zeros at the top, on the left, at the bottom, on the right; the Activation; then nothing four times or,
-// of squeeze and excitation, weights (channels, hidden), bias (hidden), weights (hidden, channels) and bias (channels);
-// the Activation between those and the one of the gate; the type of the output, float32 or bfloat16. Parameters are
-// float32.
+// Its inputs: the image; weights (kernel * kernel, channels) and bias (channels); the integers kernel, stride, and
+// rows and columns of zeros at the top, on the left, at the bottom, on the right; the Activation; then four times
+// nothing, or squeeze (channels, hidden) and its bias, excite (hidden, channels) and its bias; the Activation between
+// those and the one of the gate; the type of the output, float32 or bfloat16. Parameters are float32.
 const char* depthwise_operator();
 
 }  // namespace egaze::detail

@@ -68,7 +68,8 @@ void run(Stack& stack) {
   const std::int64_t n = image.size(0), kernel = geometry[0], stride = geometry[1];
   const std::int64_t rows = image.size(2) + geometry[2] + geometry[4] - kernel;
   const std::int64_t columns = image.size(3) + geometry[3] + geometry[5] - kernel;
-  TORCH_CHECK(rows >= 0 && columns >= 0, "an image of shape ", image.sizes(), " is smaller than its convolution's kernel");
+  TORCH_CHECK(rows >= 0 && columns >= 0, "an image of shape ", image.sizes(),
+              " is smaller than its convolution's kernel");
   const at::Tensor out = at::empty({n, image.size(1), rows / stride + 1, columns / stride + 1}, image.options(),
                                    at::MemoryFormat::ChannelsLast);
   const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };

@@ -18,9 +18,9 @@ using torch::jit::Value;
 
 // Steps that compute in float32 in a program of bfloat16.
 struct Part {
-  Node* entry = nullptr;      // whose input is made float32; none where that is the film, which is
-  std::vector<Node*> steps;   // those with tensors of their own
-  Value* output = nullptr;    // what is cast for the steps that follow
+  Node* entry = nullptr;     // whose input is made float32; none where that is the film, which is
+  std::vector<Node*> steps;  // those with tensors of their own
+  Value* output = nullptr;   // what is cast for the steps that follow
 };
 
 // Whether a step asks a tensor for its shape or its type alone.

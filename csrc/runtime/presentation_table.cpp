@@ -53,7 +53,9 @@ std::vector<float> presentation_table(const ImageView& stored, const StoredGrays
   }
   dicom.monochrome1 = grayscale.monochrome1;
   const bool bytes = stored.type == PixelType::uint8;
-  const auto held = [&](bool) { return bytes ? count_words<std::uint8_t>(stored) : count_words<std::uint16_t>(stored); };
+  const auto held = [&](bool) {
+    return bytes ? count_words<std::uint8_t>(stored) : count_words<std::uint16_t>(stored);
+  };
   return detail::dicom_table({bytes ? 8u : 16u}, held, dicom, presentation);
 }
 

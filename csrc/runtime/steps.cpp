@@ -35,8 +35,11 @@ bool is_mean_of_pixels(const Node* node) {
 std::optional<Excitation> excitation_of(const Value* features) {
   if (features->uses().size() != 2) return std::nullopt;
   Excitation found;
-  for (const torch::jit::Use& use : features->uses()) (is_mean_of_pixels(use.user) ? found.mean : found.weighing) = use.user;
-  if (found.mean == nullptr || found.weighing == nullptr || found.weighing->kind() != c10::aten::mul) return std::nullopt;
+  for (const torch::jit::Use& use : features->uses()) {
+    (is_mean_of_pixels(use.user) ? found.mean : found.weighing) = use.user;
+  }
+  if (found.mean == nullptr || found.weighing == nullptr) return std::nullopt;
+  if (found.weighing->kind() != c10::aten::mul) return std::nullopt;
   found.squeeze = user_of(found.mean->output());
   if (found.squeeze == nullptr || found.squeeze->kind() != c10::aten::conv2d) return std::nullopt;
   found.activation = activation_of(found.squeeze->output());

@@ -31,7 +31,7 @@ struct StoredFilm {
   // What each word becomes, 256 or 65,536 values in [0, 1] in the MONOCHROME2 sense; none where `stored` are floats.
   std::vector<float> table;
 
-  EGAZE_API ImageView view() const;          // of what is stored
+  EGAZE_API ImageView view() const;         // of what is stored
   EGAZE_API Radiograph radiograph() const;  // the film at its full size
 };
 
