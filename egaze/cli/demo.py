@@ -30,4 +30,8 @@ def command(out: Path, cases: int, seed: int, runner: Path | None) -> None:
 
     with progress.bars() as update:
         report = run_demo(out, cases=cases, seed=seed, runner=runner, say=click.echo, progress=update)
-    click.echo(f"the report: {report.resolve()}")
+    click.echo(f"open:  {report.resolve()}")
+    click.echo(
+        "next:  egaze new-table TABLES --images FILMS    (your own films: DICOM, PNG or JPEG; fill the tables in)"
+    )
+    click.echo("       egaze prepare table TABLES/cases.csv --images FILMS --out STUDY && egaze train STUDY --out RUN")

@@ -1,8 +1,4 @@
-import importlib.util
-import sys
 import time
-import warnings
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -140,47 +136,37 @@ def test_hundreds_of_films_take_seconds():
     assert (time.thread_time() - begun) / 10 < 0.05
 
 
-def pysaliency_module(name):
-    """One of pysaliency's files by itself: the whole imports far more, some of which newer setuptools lack."""
-    found = importlib.util.find_spec("pysaliency")
-    if found is None:
-        pytest.skip('pysaliency is not installed; pip install "egaze[test]"')
-    file = Path(found.submodule_search_locations[0]) / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"pysaliency_{name}", file)
-    module = importlib.util.module_from_spec(spec)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    return module
+def waves():
+    """Two maps without randomness, (12, 9) each."""
+    y, x = np.mgrid[:12, :9]
+    return 1.5 + np.sin(1.3 * x + 0.7 * y) + 0.01 * x * y, 1.2 + np.cos(0.9 * x - 1.1 * y) + 0.02 * y
 
 
-def test_the_maps_measures_are_pysaliency_s(maps):
-    metrics = pysaliency_module("metrics")
-    p, q = maps
-    assert cc(p, q) == pytest.approx(metrics.CC(p, q))
-    assert sim(p, q) == pytest.approx(metrics.SIM(p, q))
-    assert kld(p, q) == pytest.approx(metrics.MIT_KLDiv(p, q))
-    assert nss(p, X, Y) == pytest.approx(metrics.NSS(p, X, Y).mean())
+AT = np.array([2, 7, 3, 0, 8]), np.array([5, 0, 11, 3, 7])
+ELSEWHERE = np.array([1, 4, 6, 8, 2, 5, 0]), np.array([9, 2, 6, 10, 0, 4, 7])
 
 
-def test_the_aucs_are_pysaliency_s(maps, monkeypatch):
-    curves = pysaliency_module("numba_utils")
-    # It asks numpy for a function that has since got another name.
-    monkeypatch.setattr(np, "trapz", getattr(np, "trapezoid", None) or np.trapz, raising=False)
-    seen = np.zeros(maps[0].shape, bool)
-    seen[Y, X] = True
-    # The second map has many ties.
-    for p in (maps[0], np.round(4 * maps[0])):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            judd = curves.general_roc_numba(p[seen], p[~seen], judd=1)[0]
-            shuffled = curves.general_rocs_per_positive_numba(p[Y, X], p[OTHER_Y, OTHER_X]).mean()
-            uniform = curves.general_rocs_per_positive_numba(p[Y, X], p.ravel()).mean()
-        assert auc_judd(p, X, Y) == pytest.approx(judd)
-        assert shuffled_auc(p, X, Y, OTHER_X, OTHER_Y) == pytest.approx(shuffled)
-        # What AUC-Borji tends to with many draws and fine steps.
-        assert auc_borji(p, X, Y, splits=20_000, step=0.001) == pytest.approx(uniform, abs=0.005)
+def test_measures_of_maps_are_those_of_pysaliency():
+    # What pysaliency 0.2.22 gives: CC, SIM, MIT_KLDiv and NSS.
+    p, q = waves()
+    found = [cc(p, q), sim(p, q), kld(p, q), nss(p, *AT)]
+    assert found == pytest.approx([0.06200622593190576, 0.7331368707041142, 0.2545844572785713, 0.11835867872868303])
+
+
+@pytest.mark.parametrize(
+    ("p", "judd", "shuffled", "uniform"),
+    [
+        (waves()[0], 0.6087378640776699, 0.5428571428571429, 0.5324074074074074),
+        (np.round(4 * waves()[0]), 0.5621359223300971, 0.5714285714285714, 0.5305555555555556),
+    ],
+    ids=["all values differ", "many ties"],
+)
+def test_aucs_are_those_of_pysaliency(p, judd, shuffled, uniform):
+    # What pysaliency 0.2.22's general_roc_numba (judd=1) and general_rocs_per_positive_numba give.
+    assert auc_judd(p, *AT) == pytest.approx(judd)
+    assert shuffled_auc(p, *AT, *ELSEWHERE) == pytest.approx(shuffled)
+    # What AUC-Borji tends to with many draws and fine steps.
+    assert auc_borji(p, *AT, splits=20_000, step=0.001) == pytest.approx(uniform, abs=0.005)
 
 
 @pytest.mark.realdata

@@ -3,6 +3,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
+from reference import class_activation as reference
 
 from egaze.errors import EgazeError
 from egaze.explain import METHODS, class_map, grad_cam, to_film_size
@@ -54,40 +55,47 @@ def test_grad_cam_plus_plus_stays_finite_on_negative_features():
 
 
 @pytest.fixture(scope="module")
-def steep():
-    """A U-Net whose feature maps are nowhere negative, and with slopes beside which the library's 1e-6 is nothing."""
+def rectified():
+    """A U-Net whose feature maps are nowhere negative, as Grad-CAM++ supposes."""
     torch.manual_seed(0)
-    model = DualHeadUNet("resnet10t", classes=3, decoder_channels=(8, 8, 4)).eval()
-    with torch.no_grad():
-        model.classifier[1].weight.mul_(1e5)
-    return model
+    return DualHeadUNet("resnet10t", classes=3, decoder_channels=(8, 8, 4)).eval()
+
+
+@pytest.mark.parametrize(
+    ("method", "oracle"), [("grad-cam", reference.grad_cam), ("grad-cam++", reference.grad_cam_plus_plus)]
+)
+@pytest.mark.parametrize("stride", [32, 8])
+def test_the_papers_formulas_find_the_same(rectified, films, method, oracle, stride):
+    found = grad_cam(rectified, films[:2], torch.tensor([2, 0]), stride=stride, method=method)
+    assert found.shape == (2, 64 // stride, 96 // stride) and found.dtype == torch.float32
+    for film, label, ours in zip(films[:2, None], (2, 0), found, strict=True):
+        expected = oracle(*reference.activation_and_slope(rectified, film, label, stride))
+        assert expected.max() > 0
+        np.testing.assert_allclose(ours.numpy(), expected, rtol=1e-3, atol=1e-4 * expected.max())
+
+
+#: What pytorch-grad-cam 1.5.7 gives for `waves`, stretched to [0, 1], at every second pixel.
+KNOWN = {
+    "grad-cam": [[0.3429, 0.1674, 0.0, 0.3977], [0.5540, 0.7547, 0.3762, 0.1908], [0.2455, 0.3748, 0.7858, 0.6215]],
+    "grad-cam++": [[0.0, 0.2219, 0.0144, 0.2784], [0.5950, 0.7125, 0.1931, 0.0609], [0.1990, 0.2982, 0.8054, 0.3379]],
+}
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("stride", [32, 8, 2])
-def test_the_library_finds_the_same(steep, films, method, stride):
-    from pytorch_grad_cam import GradCAM, GradCAMPlusPlus
-    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+def test_known_maps(method):
+    def waves(*shape):
+        return torch.sin(torch.arange(1, 1 + np.prod(shape), dtype=torch.float64)).reshape(shape)
 
-    class Classes(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.model = steep
-
-        def forward(self, image):
-            return self.model(image).class_logits
-
-    label = torch.tensor([0, 1, 2, 1])
-    layers = {info["reduction"]: info["module"] for info in steep.encoder.feature_info.get_dicts()}
-    library = {"grad-cam": GradCAM, "grad-cam++": GradCAMPlusPlus}[method]
-    with library(Classes(), [steep.encoder.get_submodule(layers[stride])]) as cam:
-        theirs = cam(films, [ClassifierOutputTarget(int(index)) for index in label])
-    ours = grad_cam(steep, films, label, stride=stride, method=method)
-    assert ours.shape == (4, 64 // stride, 96 // stride) and ours.dtype == torch.float32
-    # The library stretches each map to [0, 1], before and after it makes it larger.
-    shown = to_film_size(ours, (64, 96))
-    low, high = shown.amin(dim=(1, 2), keepdim=True), shown.amax(dim=(1, 2), keepdim=True)
-    np.testing.assert_allclose(((shown - low) / (high - low)).numpy(), theirs, atol=1e-4)
+    y, x = torch.meshgrid(torch.arange(6.0, dtype=torch.float64), torch.arange(8.0, dtype=torch.float64), indexing="ij")
+    film = (0.5 + 0.5 * torch.sin(0.8 * x + 1.9 * y))[None, None]
+    features = (
+        torch.nn.functional.conv2d(film, waves(3, 1, 3, 3), waves(3), stride=2, padding=1).relu().requires_grad_()
+    )
+    # Slopes beside which the 1e-6 that the library adds to a denominator is nothing.
+    logits = features.square().mean(dim=(2, 3)) @ (1e5 * waves(2, 3)).T + waves(2)
+    shown = to_film_size(class_map(features, logits, torch.tensor([0]), method=method), (6, 8))[0]
+    stretched = (shown - shown.min()) / (shown.max() - shown.min())
+    np.testing.assert_allclose(stretched[::2, ::2].detach().numpy(), KNOWN[method], atol=1e-4)
 
 
 @pytest.mark.parametrize("method", METHODS)

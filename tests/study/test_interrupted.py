@@ -1,6 +1,5 @@
 """A run that is killed or interrupted goes on with the same command, to the same bytes."""
 
-import fcntl
 import json
 import os
 import random
@@ -13,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from study.ready_made import files
 
 from egaze.errors import EgazeError, StudyError
@@ -219,10 +219,9 @@ def test_the_journal_names_no_one_and_only_films_on_disk(partial, tmp_path, monk
 
 
 def test_one_at_a_time(partial, tmp_path):
-    with (tmp_path / ".out.partial" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(EgazeError, match="out: another egaze is preparing this study at the moment"):
-            prepare_study([partial], tmp_path / "out", size_px=16)
+    at_once = pytest.raises(EgazeError, match="out: another egaze is preparing this study at the moment")
+    with FileLock(tmp_path / ".out.partial" / "lock"), at_once:
+        prepare_study([partial], tmp_path / "out", size_px=16)
     finish(partial, tmp_path)
 
 
