@@ -43,8 +43,9 @@ WITHOUT_THEM = """
 import importlib, sys
 sys.dont_write_bytecode = True
 # What egaze stands on sees to itself.
-for name in ("PIL.Image", "filelock", "lightning_fabric", "matplotlib.figure", "multiprocessing.pool", "numpy", "polars",
-             "pydicom", "rich.progress", "scipy.stats", "sklearn.metrics", "subprocess", "timm", "torch", "torchvision"):
+for name in ("PIL.Image", "filelock", "lightning_fabric", "matplotlib.figure", "multiprocessing.pool", "numpy",
+             "polars", "pydicom", "rich.progress", "scipy.stats", "sklearn.metrics", "subprocess", "timm", "torch",
+             "torchvision"):
     importlib.import_module(name)
 class Blocked:
     def find_spec(self, name, path=None, target=None):

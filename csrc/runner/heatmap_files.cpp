@@ -8,6 +8,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "egaze/fit.hpp"
@@ -70,11 +71,25 @@ Shape picture_shape(const StoredFilm& film) {
   return {side_px(film.height), side_px(film.width)};
 }
 
+// The pixels of the heatmap that the film covers on the canvas, as Python's FitGeometry.cut_out.
+FitRectangle film_on_heatmap(const StoredFilm& film, const ModelSpec& spec) {
+  const FitRectangle on_canvas =
+      fit_rectangle(film.height, film.width, spec.canvas_height_px, spec.canvas_width_px, spec.fit);
+  const auto side = [](std::size_t begin_px, std::size_t size_px, std::size_t canvas_px, std::size_t heatmap_px) {
+    const double scale = static_cast<double>(heatmap_px) / static_cast<double>(canvas_px);
+    const auto begin = static_cast<std::size_t>(std::nearbyint(static_cast<double>(begin_px) * scale));
+    const auto end = static_cast<std::size_t>(std::nearbyint(static_cast<double>(begin_px + size_px) * scale));
+    return std::pair(std::min(begin, heatmap_px - 1), std::max<std::size_t>(end, begin + 1));
+  };
+  const auto [top, bottom] = side(on_canvas.top_px, on_canvas.height_px, spec.canvas_height_px, spec.input_height_px);
+  const auto [left, right] = side(on_canvas.left_px, on_canvas.width_px, spec.canvas_width_px, spec.input_width_px);
+  return {top, left, bottom - top, right - left};
+}
+
 // The part of the canvas that the film covers, in the picture's shape; what is `brightest` becomes 255.
 std::vector<std::uint8_t> levels(const StoredFilm& film, const ModelSpec& spec, const Prediction& prediction,
                                  Shape shape, float brightest) {
-  const FitRectangle where = fit_rectangle(film.height, film.width, prediction.heatmap_height,
-                                           prediction.heatmap_width, spec.fit);
+  const FitRectangle where = film_on_heatmap(film, spec);
   ImageView part = ImageView::dense(prediction.heatmap.data(), PixelType::float32, prediction.heatmap_height,
                                     prediction.heatmap_width);
   part.data = prediction.heatmap.data() + where.top_px * prediction.heatmap_width + where.left_px;

@@ -25,7 +25,7 @@ from egaze.study.layout import SPLIT
 from egaze.study.split import load_split
 from egaze.training.recipe import ModelSettings, Recipe, load_recipe
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RECIPE, FACTS, LOG, BEST, LAST = "recipe.toml", "run.json", "log.jsonl", "best.pt", "last.pt"
 #: Says that a folder holds a set of runs; see `egaze.training.run_set`.
 SET = "runs.json"
@@ -106,7 +106,7 @@ def open_run(path: Path) -> Run:
     except (OSError, ValueError) as error:
         raise RunError(f"{path / FACTS}: cannot be read: {error}") from error
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
-        raise RunError(f"{path / FACTS}: not a run of format version {FORMAT_VERSION}")
+        raise RunError(f"{path / FACTS}: not a run of format version {FORMAT_VERSION}; train again with this egaze")
     return Run(path, load_recipe(path / RECIPE), facts)
 
 

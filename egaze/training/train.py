@@ -283,6 +283,7 @@ def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha2
         "class_names": list(study.class_names),
         "presentation": study.manifest["presentation"],
         "fit": study.manifest["fit"],
+        "image_size_px": study.image_size_px,
         "seed": seed,
         "chosen_on": recipe.choose_on,
         "precision": precision,
