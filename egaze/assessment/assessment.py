@@ -2,7 +2,8 @@
 
 metrics.json         figures with intervals
 predictions.parquet  one row a case: label, probabilities, its reading, agreement of its map with gaze
-heatmaps.npy         (N, H, W) float16 predicted maps, in the rows' order; absent without a heatmap head
+heatmaps.npy         (N, H, W) predicted maps to be drawn, in the rows' order; absent without a heatmap head. They
+                     are float16, which has ties and zeros that the maps have not: figures are of float32
 
 metrics.json. A figure is {"value", "low", "high"}: null bounds where no interval is defined, and null in its place
 where the figure itself is not; "warnings" says why.

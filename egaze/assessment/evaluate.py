@@ -149,11 +149,11 @@ def _case_table(study: Study, predictions: Predictions) -> pl.DataFrame:
     )
 
 
-def _write(out: Path, metrics: dict[str, Any], table: pl.DataFrame, heatmaps: NDArray[np.float16] | None) -> Assessment:
+def _write(out: Path, metrics: dict[str, Any], table: pl.DataFrame, heatmaps: NDArray[np.float32] | None) -> Assessment:
     out = Path(out)
     write_file(out / PREDICTIONS, table.write_parquet)
     if heatmaps is not None:
-        write_file(out / HEATMAPS, lambda partial: _save_array(partial, heatmaps))
+        write_file(out / HEATMAPS, lambda partial: _save_array(partial, heatmaps.astype(np.float16)))
     write_text(out / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     return open_assessment(out)
 

@@ -103,13 +103,13 @@ class Predictions:
     Attributes:
         case_index: (N,) int64.
         class_probs: (N, C) float32, as `Stage.class_probs` says.
-        heatmap: (N, H, W) float16 in [0, 1], or None from a model without a heatmap head.
+        heatmap: (N, H, W) float32 in [0, 1], or None from a model without a heatmap head.
         losses: mean of each loss term over the batches, for the stage asked for.
     """
 
     case_index: NDArray[np.int64]
     class_probs: NDArray[np.float32]
-    heatmap: NDArray[np.float16] | None
+    heatmap: NDArray[np.float32] | None
     losses: dict[str, float]
 
 
@@ -138,7 +138,7 @@ def predict(
         cases.append(batch.case_index.cpu().numpy())
         probabilities.append(answer.class_probs.cpu().numpy())
         if keep_heatmaps:
-            heatmaps.append(answer.heatmap[:, 0].half().cpu().numpy())
+            heatmaps.append(answer.heatmap[:, 0].float().cpu().numpy())
         if progress:
             progress(step + 1, len(loader))
     means = {
