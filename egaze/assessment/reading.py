@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from egaze.assessment.figures import mean_figures
 from egaze.evaluation import region_gaze
-from egaze.evaluation.notes import noting
 from egaze.evaluation.localisation import region_mask
+from egaze.evaluation.notes import noting
 from egaze.evaluation.scanpath import coverage_frac, nearest_fixation_px
 from egaze.loading import HeatmapTarget
 from egaze.study import Study
