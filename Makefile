@@ -12,7 +12,7 @@ FOLDERS := $(shell find egaze -type d -not -name __pycache__)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 HAS_TORCH := $(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)'
 # PyPI's torch brings CUDA's libraries on Linux.
-DOWNLOAD := $(if $(filter Darwin,$(shell uname)),0.5 GB (1.5 GB on disk),3 GB (7 GB on disk))
+DOWNLOAD := $(if $(filter Darwin,$(shell uname)),0.5 GB (1.5 GB on disk),3 GB (7 GB on disk, 3 GB in pip's cache))
 
 .PHONY: demo test test-python test-cpp picture setup setup-test lint clean
 .DELETE_ON_ERROR:
@@ -49,7 +49,7 @@ $(VENV)/tools:
 $(VENV)/installed: $(VENV)/tools $(CPP_SOURCES) $(FOLDERS)
 	PATH="$(BIN):$$PATH" $(PIP) --quiet --no-build-isolation --no-deps --editable .
 	@$(HAS_TORCH) || echo "downloading PyTorch and what else egaze needs: $(DOWNLOAD), 5 to 20 minutes"
-	$(PIP) $$($(HAS_TORCH) && echo --quiet) egaze
+	@$(PIP) $$($(HAS_TORCH) && echo --quiet) egaze
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
