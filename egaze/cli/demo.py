@@ -33,9 +33,9 @@ def command(out: Path, cases: int, seed: int, runner: Path | None) -> None:
 
     with progress.bars() as update:
         report = run_demo(out, cases=cases, seed=seed, runner=runner, say=click.echo, progress=update)
-    egaze, folder = _typed(Path(sys.argv[0])), _typed(out)
+    egaze, model = _typed(Path(sys.argv[0])), _typed(out / "model.pt")
     click.echo(f"open in a browser: {report.resolve()}")
-    click.echo(f"a film of your own, for a model that has seen phantoms only: {egaze} predict {folder}/model.pt FILM")
+    click.echo(f"a film of your own, for a model that has seen phantoms only: {egaze} predict {model} FILM")
     click.echo(
         "your own films and gaze, each named in a table: "
         f"{egaze} new-table mine && {egaze} prepare table mine/cases.csv --fixations mine/fixations.csv --out study"
