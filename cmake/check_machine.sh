@@ -1,60 +1,76 @@
 #!/bin/sh
-# Says what `make demo` and `make test` need and this machine lacks: one line each, with the command that brings it.
-# Usage: check_machine.sh PYTHON GIGABYTES. Nothing is downloaded or changed; exit code 1 when something is missing.
-
+# Looks at what building egaze needs before anything is downloaded: a line for each thing that is missing, with the
+# command that brings it. Usage: check_machine.sh PYTHON FOLDER; exit code 1 where something is missing.
+# CXX names the compiler where it is not one of c++, g++ and clang++.
+set -u
 python=$1
-gigabytes=$2
-lacking=0
+folder=$2
+missing=0
 
-if command -v apt-get >/dev/null; then system=debian
-elif [ "$(uname -s)" = Darwin ]; then system=macos
-else system=other
-fi
-
-# lack WHAT DEBIAN-PACKAGE MACOS-COMMAND
-lack() {
-  case $system in
-    debian) bring="apt-get install $2" ;;
-    macos) bring="$3" ;;
-    other) bring="install it by your system's package manager (Debian's package: $2)" ;;
-  esac
-  echo "egaze needs $1: $bring" >&2
-  lacking=1
+# missing WHAT DEBIAN-PACKAGES MACOS-COMMAND
+missing() {
+  [ "$missing" = 1 ] || echo "egaze cannot be built here yet (Debian and Ubuntu: with sudo, or as root):" >&2
+  missing=1
+  echo "  missing: $1: apt-get install $2 (macOS: $3)" >&2
 }
 
-# has PYTHON-STATEMENT
-has() { "$python" -c "$1" >/dev/null 2>&1; }
-
-if ! command -v "$python" >/dev/null; then
-  lack "Python 3.10 to 3.13, as python3 or make PYTHON=..." python3 "brew install python@3.13"
-elif ! has 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))'; then
-  lack "Python 3.10 to 3.13, and $python is $("$python" -c 'import platform; print(platform.python_version())')" \
-    "python3 (and name it by make PYTHON=...)" "brew install python@3.13, then make PYTHON=python3.13"
+# Debian names its packages after a version where it is not the system's own Python that was asked for.
+case ${python##*/} in
+  python3.*) debian=${python##*/} ;;
+  *) debian=python3 ;;
+esac
+if ! version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); then
+  missing "Python 3.10 or newer ($python does not run; PYTHON=... names another)" \
+    "python3 python3-venv python3-dev" "brew install python"
+elif ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+  missing "Python 3.10 or newer ($python is $version; PYTHON=... names another)" \
+    "python3.11 python3.11-venv python3.11-dev" "brew install python"
 else
-  has 'import ensurepip, venv' || lack "Python's venv" python3-venv "brew install python@3.13"
-  has 'import os, sysconfig; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' ||
-    lack "Python's headers (Python.h)" python3-dev "brew install python@3.13"
+  "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    missing "Python $version's venv" "$debian-venv" "brew install python"
+  "$python" -c 'import os, sys, sysconfig
+sys.exit(not os.path.isfile(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||
+    missing "Python $version's headers (Python.h)" "$debian-dev" "brew install python"
 fi
 
-for compiler in "${CXX:-}" c++ g++ clang++ none; do
-  [ -n "$compiler" ] && command -v "${compiler%% *}" >/dev/null && break
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+cat >"$scratch/probe.cpp" <<'PROGRAM'
+#include <bit>
+#include <charconv>
+#include <numbers>
+#include <span>
+template <typename T> requires(sizeof(T) > 1) double twice(std::span<const T> all) { return 2.0 * all[0]; }
+int main() {
+  const double values[] = {std::numbers::pi};
+  return twice(std::span<const double>(values)) > std::bit_width(4u) ? 0 : 1;
+}
+PROGRAM
+compiler=
+for candidate in "${CXX:-c++}" g++ clang++; do
+  # CXX may be words: a launcher and a compiler.
+  if $candidate -std=c++20 -o "$scratch/probe" "$scratch/probe.cpp" 2>/dev/null; then
+    compiler=$candidate
+    break
+  fi
+  [ -z "${CXX:-}" ] || break
 done
-if [ "$compiler" = none ]; then
-  lack "a C++20 compiler" g++ "xcode-select --install"
-else
-  folder=$(mktemp -d)
-  printf '#include <bit>\n#include <span>\nint main() { std::span<int> none; return std::popcount(none.size()); }\n' \
-    >"$folder/check.cpp"
-  # shellcheck disable=SC2086 # CXX may hold options
-  $compiler -std=c++20 -o "$folder/check" "$folder/check.cpp" >/dev/null 2>&1 ||
-    lack "a compiler of C++20, which $compiler is not (GCC 11 or Clang 14, or newer)" g++ "xcode-select --install"
-  rm -rf "$folder"
-fi
+[ -n "$compiler" ] ||
+  missing "a C++20 compiler (GCC 10 or Clang 13 and newer${CXX:+; CXX is $CXX})" "g++" "xcode-select --install"
 
-free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1048576) }')
-if [ "$free" -lt "$gigabytes" ]; then
-  echo "egaze needs $gigabytes GB of free disk here, and there are $free: free some, or clone it elsewhere" >&2
-  lacking=1
+# What torch takes on Linux with its CUDA libraries, and elsewhere without; nothing where it is installed already.
+if ! ls "$folder"/.venv/lib/python3*/site-packages/torch/__init__.py >/dev/null 2>&1; then
+  case $(uname -s)-$(uname -m) in
+    Linux-x86_64) needed_gb=9 downloads_gb=4 ;;
+    *) needed_gb=3 downloads_gb=1 ;;
+  esac
+  for place in "$needed_gb $folder" "$downloads_gb ${TMPDIR:-/tmp}"; do
+    free_gb=$(df -Pk "${place#* }" | awk 'END { print int($4 / 1000000) }')
+    if [ "$free_gb" -lt "${place%% *}" ]; then
+      missing=1
+      echo "  missing: ${place%% *} GB of free disk in ${place#* } (there are $free_gb): make room there" \
+        "$([ "${place#* }" = "$folder" ] || echo "or name another folder by TMPDIR")" >&2
+    fi
+  done
 fi
-
-exit $lacking
+exit $missing

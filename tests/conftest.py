@@ -17,14 +17,14 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("realdata") and not _REAL_DATA.is_dir():
             item.add_marker(pytest.mark.skip(reason=f"no real data in {_REAL_DATA}"))
-        if item.get_closest_marker("needs_cuda") and not _may_need_cuda():
+        if item.get_closest_marker("needs_cuda") and not _cuda_is_available_or_required():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
 
 
-def _may_need_cuda():
+def _cuda_is_available_or_required():
     import torch
 
-    return os.environ.get("EGAZE_REQUIRE_CUDA") == "1" or torch.cuda.is_available()
+    return torch.cuda.is_available() or os.environ.get("EGAZE_REQUIRE_CUDA") == "1"
 
 
 @pytest.fixture(scope="session")

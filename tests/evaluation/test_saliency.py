@@ -154,37 +154,30 @@ def test_hundreds_of_films_take_seconds():
     assert (time.thread_time() - begun) / 10 < 0.05
 
 
-def waves():
-    """Two maps without randomness, (12, 9) each."""
-    y, x = np.mgrid[:12, :9]
-    return 1.5 + np.sin(1.3 * x + 0.7 * y) + 0.01 * x * y, 1.2 + np.cos(0.9 * x - 1.1 * y) + 0.02 * y
+# What pysaliency 0.2.22 gives for the maps and fixations below; its AUC against all pixels is what AUC-Borji tends to.
+ROWS, COLUMNS = np.mgrid[:12, :9]
+FEW_TIES, MANY_TIES = (31 * ROWS + 47 * COLUMNS) % 109 + 1.0, (5 * ROWS + 7 * COLUMNS) % 6 + 1.0
 
 
-AT = np.array([2, 7, 3, 0, 8]), np.array([5, 0, 11, 3, 7])
-ELSEWHERE = np.array([1, 4, 6, 8, 2, 5, 0]), np.array([9, 2, 6, 10, 0, 4, 7])
-
-
-def test_measures_of_maps_are_those_of_pysaliency():
-    # What pysaliency 0.2.22 gives: CC, SIM, MIT_KLDiv and NSS.
-    p, q = waves()
-    found = [cc(p, q), sim(p, q), kld(p, q), nss(p, *AT)]
-    assert found == pytest.approx([0.06200622593190576, 0.7331368707041142, 0.2545844572785713, 0.11835867872868303])
+def test_the_maps_measures_are_pysaliency_s():
+    assert cc(FEW_TIES, MANY_TIES) == pytest.approx(0.0874126687644224)
+    assert sim(FEW_TIES, MANY_TIES) == pytest.approx(0.686612364243943)
+    assert kld(FEW_TIES, MANY_TIES) == pytest.approx(0.521328985987517)
+    assert nss(FEW_TIES, X, Y) == pytest.approx(-0.5743103007845214)
+    assert nss(MANY_TIES, X, Y) == pytest.approx(-0.3903600291794132)
 
 
 @pytest.mark.parametrize(
     ("p", "judd", "shuffled", "uniform"),
     [
-        (waves()[0], 0.6087378640776699, 0.5428571428571429, 0.5324074074074074),
-        (np.round(4 * waves()[0]), 0.5621359223300971, 0.5714285714285714, 0.5305555555555556),
+        (FEW_TIES, 0.4087378640776699, 0.2333333333333333, 0.3294753086419753),
+        (MANY_TIES, 0.37766990291262137, 0.5833333333333334, 0.388888888888889),
     ],
-    ids=["all values differ", "many ties"],
 )
-def test_aucs_are_those_of_pysaliency(p, judd, shuffled, uniform):
-    # What pysaliency 0.2.22's general_roc_numba (judd=1) and general_rocs_per_positive_numba give.
-    assert auc_judd(p, *AT) == pytest.approx(judd)
-    assert shuffled_auc(p, *AT, *ELSEWHERE) == pytest.approx(shuffled)
-    # What AUC-Borji tends to with many draws and fine steps.
-    assert auc_borji(p, *AT, splits=20_000, step=0.001) == pytest.approx(uniform, abs=0.005)
+def test_the_aucs_are_pysaliency_s(p, judd, shuffled, uniform):
+    assert auc_judd(p, X, Y) == pytest.approx(judd)
+    assert shuffled_auc(p, X, Y, OTHER_X, OTHER_Y) == pytest.approx(shuffled)
+    assert auc_borji(p, X, Y, splits=20_000, step=0.001) == pytest.approx(uniform, abs=0.005)
 
 
 @pytest.mark.realdata

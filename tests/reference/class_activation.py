@@ -1,46 +1,46 @@
-"""Grad-CAM and Grad-CAM++ of one film as their papers write them, channel by channel and pixel by pixel."""
+"""Grad-CAM and Grad-CAM++ as their papers' equations read, place by place, for feature maps that are never negative."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 
-def activation_and_slope(model, image, label, stride):
-    """The encoder's feature map of that stride and the slope of the class's logit there: (K, H, W) float64 each."""
-    kept = {}
-    layers = {info["reduction"]: info["module"] for info in model.encoder.feature_info.get_dicts()}
-    handle = model.encoder.get_submodule(layers[stride]).register_forward_hook(
-        lambda module, given, features: kept.update(features=features)
-    )
-    logit = model(image).class_logits[0, label]
-    handle.remove()
-    (slope,) = torch.autograd.grad(logit, kept["features"])
-    return kept["features"][0].detach().double().numpy(), slope[0].double().numpy()
+def features_and_slopes(model, layer, image, class_index):
+    """A layer's output (N, K, h, w) and the slopes of each film's class logit over it, both float64."""
+    kept = []
+    hook = layer.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+    try:
+        logits = model(image).class_logits
+    finally:
+        hook.remove()
+    kept[0].retain_grad()
+    sum(logits[film, index] for film, index in enumerate(class_index)).backward()
+    model.zero_grad(set_to_none=True)
+    return kept[0].detach().double().numpy(), kept[0].grad.double().numpy()
 
 
-def grad_cam(activation, slope):
-    """Selvaraju et al. 2017, equations 1 and 2."""
-    channels, height, width = activation.shape
-    total = np.zeros((height, width))
+def grad_cam(features, slopes):
+    """Selvaraju et al., ICCV 2017, equations 1 and 2, for one film."""
+    channels, height, width = features.shape
+    found = np.zeros((height, width))
     for k in range(channels):
-        alpha = sum(slope[k, i, j] for i in range(height) for j in range(width)) / (height * width)
-        total += alpha * activation[k]
-    return np.maximum(total, 0)
+        weight = sum(slopes[k, i, j] for i in range(height) for j in range(width)) / (height * width)
+        found += weight * features[k]
+    return np.maximum(found, 0)
 
 
-def grad_cam_plus_plus(activation, slope):
-    """Chattopadhay et al. 2018, equations 5, 10 and 19: the score is the exponential of the logit, which leaves out."""
-    channels, height, width = activation.shape
-    total = np.zeros((height, width))
+def grad_cam_plus_plus(features, slopes):
+    """Chattopadhyay et al., WACV 2018, equations 19, 5 and 6, for one film and the score exp(logit), whose common
+    factor exp(logit) is left out."""
+    channels, height, width = features.shape
+    found = np.zeros((height, width))
     for k in range(channels):
-        mass = sum(activation[k, a, b] for a in range(height) for b in range(width))
-        weight = 0.0
+        total, weight = features[k].sum(), 0.0
         for i in range(height):
             for j in range(width):
-                g = slope[k, i, j]
-                if g != 0:
-                    alpha = g**2 / (2 * g**2 + mass * g**3)
-                    weight += alpha * max(g, 0)
-        total += weight * activation[k]
-    return np.maximum(total, 0)
+                slope = slopes[k, i, j]
+                if slope > 0:
+                    alpha = slope**2 / (2 * slope**2 + total * slope**3)
+                    weight += alpha * slope
+        found += weight * features[k]
+    return np.maximum(found, 0)

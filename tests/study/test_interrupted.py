@@ -218,10 +218,23 @@ def test_the_journal_names_no_one_and_only_films_on_disk(partial, tmp_path, monk
     assert synced[:4] == ["films.npy", "journal.jsonl"] * 2
 
 
+HOLDING = """
+import sys
+from pathlib import Path
+from egaze.study.unfinished import unfinished
+with unfinished(Path(sys.argv[1])):
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
 def test_one_at_a_time(partial, tmp_path):
-    at_once = pytest.raises(EgazeError, match="out: another egaze is preparing this study at the moment")
-    with FileLock(tmp_path / ".out.partial" / "lock"), at_once:
-        prepare_study([partial], tmp_path / "out", size_px=16)
+    with subprocess.Popen([sys.executable, "-c", HOLDING, tmp_path / "out"], stdin=-1, stdout=-1) as other:
+        other.stdout.readline()
+        with pytest.raises(EgazeError, match="out: another egaze is preparing this study at the moment"):
+            prepare_study([partial], tmp_path / "out", size_px=16)
+        # The lock of a process that is dead holds nobody up.
+        other.kill()
     finish(partial, tmp_path)
 
 
