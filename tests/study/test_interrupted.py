@@ -12,7 +12,6 @@ import time
 
 import numpy as np
 import pytest
-from filelock import FileLock
 from study.ready_made import files
 
 from egaze.errors import EgazeError, StudyError
