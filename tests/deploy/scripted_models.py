@@ -90,8 +90,8 @@ def packed(members: dict[str, bytes], **changes: object) -> bytes:
         "precision": "fp32",
         "presentation": "voi",
         "fit": "stretch",
-        "canvas_height_px": changes.get("input_height_px", 32),
-        "canvas_width_px": changes.get("input_width_px", 24),
+        "canvas_height_px": 32,
+        "canvas_width_px": 24,
         "input_height_px": 32,
         "input_width_px": 24,
         "class_names": CLASS_NAMES,
@@ -102,6 +102,10 @@ def packed(members: dict[str, bytes], **changes: object) -> bytes:
         "model_sha256": "0" * 64,
     }
     spec = {key: value for key, value in {**spec, **changes}.items() if value is not None}
+    for side in ("height", "width"):
+        # Films go straight to the model's input, unless a canvas is asked for.
+        if spec.get(f"input_{side}_px") in range(1, 4097):
+            spec[f"canvas_{side}_px"] = changes.get(f"canvas_{side}_px", spec[f"input_{side}_px"])
     sha = model_sha256({**members, f"extra/{SPEC_NAME}": json.dumps(spec).encode()})
     if "model_sha256" not in changes:
         spec["model_sha256"] = sha
