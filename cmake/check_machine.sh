@@ -7,11 +7,15 @@ python=$1
 folder=$2
 missing=0
 
-# missing WHAT DEBIAN-PACKAGES MACOS-COMMAND
-missing() {
+say_missing() {
   [ "$missing" = 1 ] || echo "egaze cannot be built here yet (Debian and Ubuntu: with sudo, or as root):" >&2
   missing=1
-  echo "  missing: $1: apt-get install $2 (macOS: $3)" >&2
+  echo "  missing: $1" >&2
+}
+
+# missing WHAT DEBIAN-PACKAGES MACOS-COMMAND
+missing() {
+  say_missing "$1: apt-get install $2 (macOS: $3)"
 }
 
 # Debian names its packages after a version where it is not the system's own Python that was asked for.
@@ -67,9 +71,9 @@ if ! ls "$folder"/.venv/lib/python3*/site-packages/torch/__init__.py >/dev/null 
   for place in "$needed_gb $folder" "$downloads_gb ${TMPDIR:-/tmp}"; do
     free_gb=$(df -Pk "${place#* }" | awk 'END { print int($4 / 1000000) }')
     if [ "$free_gb" -lt "${place%% *}" ]; then
-      missing=1
-      echo "  missing: ${place%% *} GB of free disk in ${place#* } (there are $free_gb): make room there" \
-        "$([ "${place#* }" = "$folder" ] || echo "or name another folder by TMPDIR")" >&2
+      elsewhere=
+      [ "${place#* }" = "$folder" ] || elsewhere=" or name another folder by TMPDIR"
+      say_missing "${place%% *} GB of free disk in ${place#* } (there are $free_gb): make room there$elsewhere"
     fi
   done
 fi
