@@ -1,5 +1,4 @@
 import ast
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,31 +67,3 @@ except egaze.errors.ModelFileError:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout == "done\n", done.stderr
-
-
-PROJECT = Path(__file__).parent.parent
-
-
-def lacking(python, **environment):
-    """The lines in which cmake/check_machine.sh says what this machine lacks."""
-    done = subprocess.run(
-        ["sh", PROJECT / "cmake" / "check_machine.sh", str(python), PROJECT],
-        capture_output=True, text=True, env={**os.environ, **environment},
-    )  # fmt: skip
-    assert done.returncode == (1 if done.stderr else 0) and not done.stdout
-    return [line for line in done.stderr.splitlines() if "free disk" not in line][1:]
-
-
-def test_what_the_machine_lacks_is_said_in_a_line_each(tmp_path):
-    (tmp_path / "python3").write_text(
-        f'#!/bin/sh\ncase "$2" in *ensurepip*|*Python.h*) exit 1;; esac\nexec {sys._base_executable} "$@"\n'
-    )
-    (tmp_path / "compiler").write_text("#!/bin/sh\nexit 1\n")
-    for program in tmp_path.iterdir():
-        program.chmod(0o755)
-    assert lacking(sys._base_executable) == []
-    venv, headers, compiler = lacking(tmp_path / "python3", CXX=str(tmp_path / "compiler"))
-    assert "apt-get install python3-venv" in venv and "Python.h" in headers and "python3-dev" in headers
-    assert "C++20" in compiler and "g++" in compiler
-    (line,) = lacking("no-such-python")
-    assert "Python 3.10 or newer" in line
