@@ -72,7 +72,9 @@ def _best_and_worst(known: dict[str, dict[str, float | None]]) -> str:
     lowest, highest = known[best]["low"], known[worst]["high"]
     if lowest is None or highest is None or lowest <= highest:
         return "The intervals of the classes' AUCs overlap, so none is called the surest."
-    return f"It is surest of {best} (AUC {known[best]['value']:.3f}) and least of {worst} ({known[worst]['value']:.3f})."
+    return (
+        f"It is surest of {best} (AUC {known[best]['value']:.3f}) and least of {worst} ({known[worst]['value']:.3f})."
+    )
 
 
 def _gaze(recipe: Recipe, metrics: dict[str, Any]) -> str:
@@ -109,14 +111,18 @@ def _over_centre_bias(heatmap: dict[str, Any]) -> str:
     said = f"Of {len(heatmap['definitions'])} measures the interval of the difference excludes 0 on"
     if not better and not worse:
         return f"{said} none."
-    return f"{said} {len(better + worse)}: better on {', '.join(better) or 'none'}, worse on {', '.join(worse) or 'none'}."
+    return (
+        f"{said} {len(better + worse)}: better on {', '.join(better) or 'none'}, worse on {', '.join(worse) or 'none'}."
+    )
 
 
 def _few(films: int, patients: int) -> str:
     """Why there is no verdict; empty where there may be one."""
     if min(films, patients) >= FEWEST:
         return ""
-    return f"That is of {films} films and at most {patients} patients, too few for a verdict: {FEWEST} of each are needed."
+    return (
+        f"That is of {films} films and at most {patients} patients, too few for a verdict: {FEWEST} of each are needed."
+    )
 
 
 def _figure(figure: dict[str, float | None], form: str = ".3f") -> str:
