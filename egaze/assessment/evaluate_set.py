@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.assessment.assessment import METRICS, PREDICTIONS, Assessment
+from egaze.assessment.assessment import FORMAT_VERSION, METRICS, PREDICTIONS, Assessment
 from egaze.assessment.evaluate import evaluate
 from egaze.assessment.figures import RESAMPLES, figure
 from egaze.assessment.pooled import AGREEMENT, Pooled, pool
@@ -58,7 +58,7 @@ def evaluate_set(
     pooled = pool(run_set, split)
     over = "patients" if len(run_set.seeds) == 1 else "seeds and patients"
     metrics = {
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "split": split,
         "chosen_on": pooled.recipe.choose_on,
         "optimistic": split == pooled.recipe.choose_on,
