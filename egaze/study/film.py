@@ -106,7 +106,8 @@ def _place(path: Path, canvas: Canvas, taken: Stamp) -> Placed:
     square = film.place(canvas.geometry(film.shape))
     pixels = resize(square, square.shape, filter="nearest", out_dtype=np.uint16, scale=65535.0)  # type: ignore[arg-type]
     shown = film.presentation
-    return Placed(pixels, FilmFacts(taken, height_px, width_px, shown.bits_stored, shown.voi, shown.inverted))
+    described = "; ".join(filter(None, (shown.voi, *shown.notes))) or None
+    return Placed(pixels, FilmFacts(taken, height_px, width_px, shown.bits_stored, described, shown.inverted))
 
 
 def reason_without_identity(message: str, path: Path, patient_id: str) -> str:
