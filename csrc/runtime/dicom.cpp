@@ -4,8 +4,10 @@
 #include <dcmtk/config/osconfig.h>  // DCMTK's headers need it before
 
 #include <dcmtk/dcmdata/dccodec.h>
+#include <dcmtk/dcmdata/dcistrmb.h>
+#include <dcmtk/dcmdata/dcpixseq.h>
+#include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dctk.h>
-#include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
 #include <dcmtk/oflog/oflog.h>
@@ -13,10 +15,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
+#include <memory>
 #include <mutex>
 
 #include "grayscale.hpp"
 #include "readers.hpp"
+#include "run_length.hpp"
 
 namespace egaze::detail {
 namespace {
@@ -59,7 +64,6 @@ void register_codecs_once() {
   std::call_once(once, [] {
     DJDecoderRegistration::registerCodecs();
     DJLSDecoderRegistration::registerCodecs();
-    DcmRLEDecoderRegistration::registerCodecs();
   });
 }
 
@@ -75,10 +79,11 @@ class Film {
     height_ = uint16(DCM_Rows);
     width_ = uint16(DCM_Columns);
     check_pixel_count(path_, height_, width_);
-    if (const double frames = decimal(DCM_NumberOfFrames).value_or(1.0); frames != 1.0) {
+    if (const double frames = decimal(dataset(), DCM_NumberOfFrames).value_or(1.0);
+        frames != 0.0 && frames != 1.0) {  // 0 is met in films of one frame; the length of the pixels is checked
       fail(std::to_string(static_cast<long long>(std::clamp(frames, -1e15, 1e15))) + " frames, expected one film");
     }
-    const std::string photometric = text(DCM_PhotometricInterpretation);
+    const std::string photometric = text(dataset(), DCM_PhotometricInterpretation);
     monochrome1_ = photometric == "MONOCHROME1";
     if (!monochrome1_ && photometric != "MONOCHROME2") {
       fail("photometric interpretation '" + photometric + "', expected MONOCHROME1 or MONOCHROME2");
@@ -103,6 +108,7 @@ class Film {
       fail(std::to_string(uint16(DCM_BitsStored)) + " bits stored up to bit " + std::to_string(uint16(DCM_HighBit)) +
            ", which " + syntax.getXferName() + " excludes");
     }
+    if (syntax.getXfer() == EXS_RLELossless) return run_length_words();
     if (syntax.isEncapsulated() && !DcmCodecList::canChangeCoding(syntax.getXfer(), EXS_LittleEndianExplicit)) {
       fail(std::string(syntax.getXferName()) +
            " is not supported: DCMTK has no decoder for it; decode the film first, for example with gdcmconv --raw");
@@ -112,14 +118,8 @@ class Film {
       fail(std::string("cannot decode ") + syntax.getXferName() + ": " + decoded.text());
     }
     // The decoder may have changed how many bits a value takes.
-    const unsigned allocated = uint16(DCM_BitsAllocated), bits = uint16(DCM_BitsStored);
-    const unsigned high_bit = uint16(DCM_HighBit);
-    if ((allocated != 8 && allocated != 16) || bits < 1 || bits > high_bit + 1 || high_bit + 1 > allocated) {
-      fail(std::to_string(bits) + " of " + std::to_string(allocated) + " bits stored up to bit " +
-           std::to_string(high_bit) + ", expected words of 8 or 16 bits");
-    }
-    const WordLayout layout{allocated, bits, high_bit, signed_};
-    if (allocated == 8) {
+    const WordLayout layout = word_layout();
+    if (layout.allocated == 8) {
       const Uint8* values = nullptr;
       unsigned long count = 0;
       const OFCondition got = dataset().findAndGetUint8Array(DCM_PixelData, values, &count);
@@ -134,24 +134,23 @@ class Film {
   DicomGrayscale grayscale(Presentation presentation) {
     DicomGrayscale grayscale;
     grayscale.monochrome1 = monochrome1_;
-    bool voi_input_signed = signed_;
-    DcmItem* item = nullptr;
-    if (dataset().findAndGetSequenceItem(DCM_ModalityLUTSequence, item, 0).good()) {
-      grayscale.modality_lut = lookup_table(*item, "Modality LUT", signed_, false);
-      voi_input_signed = false;
+    if (DcmItem* item = first_item(dataset(), DCM_ModalityLUTSequence)) {
+      grayscale.modality_lut = lookup_table(*item, "Modality LUT", measured_range(grayscale), false);
     } else {
-      const std::optional<double> slope = decimal(DCM_RescaleSlope), intercept = decimal(DCM_RescaleIntercept);
-      if (slope && intercept) {
+      DcmItem& rescale = group_or_dataset(DCM_PixelValueTransformationSequence);
+      const std::optional<double> slope = decimal(rescale, DCM_RescaleSlope);
+      const std::optional<double> intercept = decimal(rescale, DCM_RescaleIntercept);
+      // With a slope of 0, which is met, all values would become one.
+      if (slope && intercept && *slope != 0.0) {
         grayscale.rescale_slope = *slope;
         grayscale.rescale_intercept = *intercept;
       }
-      voi_input_signed = lowest_measured(grayscale) < 0.0;
     }
     if (presentation == Presentation::voi) {
-      if (dataset().findAndGetSequenceItem(DCM_VOILUTSequence, item, 0).good()) {
-        grayscale.voi_lut = lookup_table(*item, "VOI LUT", voi_input_signed, true);
+      if (DcmItem* item = first_item(dataset(), DCM_VOILUTSequence)) {
+        grayscale.voi_lut = lookup_table(*item, "VOI LUT", measured_range(grayscale), true);
       } else {
-        grayscale.window = window();
+        grayscale.window = window(group_or_dataset(DCM_FrameVOILUTSequence));
       }
     }
     if (const std::optional<int> padding = stored_value(DCM_PixelPaddingValue)) {
@@ -165,15 +164,125 @@ class Film {
 
   DcmDataset& dataset() { return *file_.getDataset(); }
 
-  unsigned uint16(const DcmTagKey& tag) {
-    Uint16 value = 0;
-    if (dataset().findAndGetUint16(tag, value).bad()) fail(std::string("lacks ") + DcmTag(tag).getTagName());
-    return value;
+  // The element, where it has a value.
+  static DcmElement* find(DcmItem& item, const DcmTagKey& tag) {
+    DcmElement* element = nullptr;
+    return item.findAndGetElement(tag, element).good() && element->getLength() > 0 ? element : nullptr;
   }
 
-  std::string text(const DcmTagKey& tag) {
-    OFString value;
-    return dataset().findAndGetOFString(tag, value).good() ? std::string(value.c_str()) : std::string();
+  static bool holds_text(const DcmElement& element) {
+    return dynamic_cast<const DcmByteString*>(&element) != nullptr;
+  }
+
+  // The element's bytes as the file's words or text: known tags are met with the VR UN, OB or OW.
+  std::string bytes(DcmElement& element) const {
+    if (holds_text(element)) {
+      char* value = nullptr;
+      Uint32 length = 0;
+      if (static_cast<DcmByteString&>(element).getString(value, length).bad()) damaged(element);
+      return value == nullptr ? std::string() : std::string(value, length);
+    }
+    Uint8* value = nullptr;
+    Uint16* words = nullptr;
+    const std::size_t length = element.getLength();
+    if (element.getUint8Array(value).good() && value != nullptr) {
+      return std::string(reinterpret_cast<const char*>(value), length);
+    }
+    if (element.getUint16Array(words).good() && words != nullptr) {
+      return std::string(reinterpret_cast<const char*>(words), length);
+    }
+    damaged(element);
+  }
+
+  [[noreturn]] void damaged(DcmElement& element) const {
+    fail(std::string("damaged ") + DcmTag(element.getTag()).getTagName());
+  }
+
+  unsigned uint16(const DcmTagKey& tag) {
+    DcmElement* element = find(dataset(), tag);
+    if (element == nullptr) fail(std::string("lacks ") + DcmTag(tag).getTagName());
+    return word(*element, 0);
+  }
+
+  std::string text(DcmItem& item, const DcmTagKey& tag) const {
+    DcmElement* element = find(item, tag);
+    const std::string value = element == nullptr ? std::string() : bytes(*element);
+    const std::size_t first = value.find_first_not_of(std::string(" \0", 2)), last = value.find_last_not_of(std::string(" \0", 2));
+    return first == std::string::npos || last == std::string::npos ? std::string() : value.substr(first, last + 1 - first);
+  }
+
+  // The first item of a sequence; one of VR UN is coded as in an implicit file (PS3.5 6.2.2).
+  DcmItem* first_item(DcmItem& item, const DcmTagKey& tag) {
+    DcmElement* element = find(item, tag);
+    if (element == nullptr) return nullptr;
+    auto* sequence = dynamic_cast<DcmSequenceOfItems*>(element);
+    if (sequence == nullptr) {
+      const std::string value = bytes(*element);
+      std::string content(8, '\0');
+      const std::uint16_t group = tag.getGroup(), number = tag.getElement();
+      const auto length = static_cast<std::uint32_t>(value.size());
+      std::memcpy(content.data(), &group, 2);
+      std::memcpy(content.data() + 2, &number, 2);
+      std::memcpy(content.data() + 4, &length, 4);
+      content += value;
+      DcmInputBufferStream stream;
+      stream.setBuffer(content.data(), static_cast<offile_off_t>(content.size()));
+      stream.setEos();
+      DcmDataset& parsed = *unknown_sequences_.emplace_back(std::make_unique<DcmDataset>());
+      parsed.transferInit();
+      const OFCondition read = parsed.read(stream, EXS_LittleEndianImplicit);
+      parsed.transferEnd();
+      parsed.loadAllDataIntoMemory();
+      if (read.bad() || parsed.findAndGetSequence(tag, sequence).bad()) damaged(*element);
+    }
+    DcmItem* first = sequence->card() > 0 ? sequence->getItem(0) : nullptr;
+    return first != nullptr && first->card() > 0 ? first : nullptr;
+  }
+
+  // Where the elements of a functional group (C.7.6.16) lie: in the frame's own, or the shared one, or the data set.
+  DcmItem& group_or_dataset(const DcmTagKey& macro) {
+    for (const DcmTagKey& groups : {DCM_PerFrameFunctionalGroupsSequence, DCM_SharedFunctionalGroupsSequence}) {
+      DcmItem* group = first_item(dataset(), groups);
+      if (DcmItem* item = group == nullptr ? nullptr : first_item(*group, macro)) return *item;
+    }
+    return dataset();
+  }
+
+  WordLayout word_layout() {
+    const unsigned allocated = uint16(DCM_BitsAllocated), bits = uint16(DCM_BitsStored);
+    const unsigned high_bit = uint16(DCM_HighBit);
+    if ((allocated != 8 && allocated != 16) || bits < 1 || bits > high_bit + 1 || high_bit + 1 > allocated) {
+      fail(std::to_string(bits) + " of " + std::to_string(allocated) + " bits stored up to bit " +
+           std::to_string(high_bit) + ", expected words of 8 or 16 bits");
+    }
+    return {allocated, bits, high_bit, signed_};
+  }
+
+  WordFilm run_length_words() {
+    const WordLayout layout = word_layout();
+    DcmElement* element = nullptr;
+    DcmPixelSequence* fragments = nullptr;
+    dataset().findAndGetElement(DCM_PixelData, element);
+    auto* pixels = dynamic_cast<DcmPixelData*>(element);
+    if (pixels == nullptr || pixels->getEncapsulatedRepresentation(EXS_RLELossless, nullptr, fragments).bad() ||
+        fragments == nullptr) {
+      fail("Pixel Data of RLE Lossless is not in fragments");
+    }
+    std::vector<std::uint8_t> frame;
+    for (unsigned long i = 1; i < fragments->card(); ++i) {  // the first is the offset table
+      DcmPixelItem* fragment = nullptr;
+      Uint8* value = nullptr;
+      if (fragments->getItem(fragment, i).bad() || fragment->getUint8Array(value).bad()) fail("damaged Pixel Data");
+      if (value != nullptr) frame.insert(frame.end(), value, value + fragment->getLength());
+    }
+    const std::size_t count = height_ * width_;
+    std::vector<std::uint8_t> decoded = decode_run_length(frame, count, layout.allocated / 8);
+    if (layout.allocated == 8) return {height_, width_, std::move(decoded), layout};
+    std::vector<std::uint16_t> words(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      words[i] = static_cast<std::uint16_t>(decoded[2 * i] | decoded[2 * i + 1] << 8);
+    }
+    return {height_, width_, std::move(words), layout};
   }
 
   template <class Word>
@@ -185,42 +294,65 @@ class Film {
     return {height_, width_, std::vector<Word>(words, words + pixels), layout};
   }
 
-  // The first of an element's decimal numbers, if it has a value.
-  std::optional<double> decimal(const DcmTagKey& tag) {
-    DcmElement* element = nullptr;
-    if (dataset().findAndGetElement(tag, element).bad() || element->getLength() == 0) return std::nullopt;
-    OFString text;
+  // The first of an element's numbers, decimal text unless its VR is a binary one, if it has a value.
+  std::optional<double> decimal(DcmItem& item, const DcmTagKey& tag) const {
+    DcmElement* element = find(item, tag);
+    if (element == nullptr) return std::nullopt;
     double value = 0.0;
-    if (element->getOFString(text, 0).bad()) fail(std::string("damaged ") + DcmTag(tag).getTagName());
-    const std::string padded = text.c_str();
-    const std::size_t first = std::min(padded.find_first_not_of(" +"), padded.size());
-    const char *begin = padded.data() + first, *end = padded.data() + padded.find_last_not_of(' ') + 1;
-    if (begin >= end) return std::nullopt;
-    const auto result = std::from_chars(begin, end, value);
-    if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value)) {
-      fail(std::string(DcmTag(tag).getTagName()) + " is no decimal number");
+    if (const std::optional<double> binary = binary_number(*element)) {
+      value = *binary;
+    } else {
+      std::string padded = text(item, tag);
+      padded.resize(std::min(padded.find('\\'), padded.size()));
+      const std::size_t first = std::min(padded.find_first_not_of(" +"), padded.size());
+      const char *begin = padded.data() + first, *end = padded.data() + padded.find_last_not_of(' ') + 1;
+      if (begin >= end) return std::nullopt;
+      const auto result = std::from_chars(begin, end, value);
+      if (result.ec != std::errc() || result.ptr != end) value = std::nan("");
     }
+    if (!std::isfinite(value)) fail(std::string(DcmTag(tag).getTagName()) + " is no decimal number");
     if (value != 0.0 && !(std::abs(value) >= 1e-30 && std::abs(value) <= 1e30)) {
       fail(std::string(DcmTag(tag).getTagName()) + " " + std::to_string(value) + " is out of range");
     }
     return value;
   }
 
+  std::optional<double> binary_number(DcmElement& element) const {
+    Uint16 us = 0;
+    Sint16 ss = 0;
+    Uint32 ul = 0;
+    Sint32 sl = 0;
+    Float32 fl = 0;
+    Float64 fd = 0;
+    switch (element.ident()) {
+      case EVR_US: return element.getUint16(us).good() ? us : std::nan("");
+      case EVR_SS: return element.getSint16(ss).good() ? ss : std::nan("");
+      case EVR_UL: return element.getUint32(ul).good() ? ul : std::nan("");
+      case EVR_SL: return element.getSint32(sl).good() ? sl : std::nan("");
+      case EVR_FL: return element.getFloat32(fl).good() ? fl : std::nan("");
+      case EVR_FD: return element.getFloat64(fd).good() ? fd : std::nan("");
+      default: return std::nullopt;
+    }
+  }
+
   // An element of one word that is a stored value, signed as these are.
   std::optional<int> stored_value(const DcmTagKey& tag) {
-    DcmElement* element = nullptr;
-    if (dataset().findAndGetElement(tag, element).bad() || element->getLength() == 0) return std::nullopt;
+    DcmElement* element = find(dataset(), tag);
+    if (element == nullptr) return std::nullopt;
     return as_number(word(*element, 0), signed_);
   }
 
-  // A word that is "US or SS".
+  // A word that is "US or SS", or lies in bytes of an unknown VR.
   unsigned word(DcmElement& element, unsigned long which) const {
     Sint16 as_signed = 0;
     Uint16 value = 0;
     if (element.ident() == EVR_SS && element.getSint16(as_signed, which).good()) {
       return static_cast<std::uint16_t>(as_signed);
     }
-    if (element.getUint16(value, which).bad()) fail(std::string("damaged ") + DcmTag(element.getTag()).getTagName());
+    if (element.ident() == EVR_US && element.getUint16(value, which).good()) return value;
+    const std::string content = bytes(element);
+    if (content.size() < 2 * (which + 1)) damaged(element);
+    std::memcpy(&value, content.data() + 2 * which, sizeof value);
     return value;
   }
 
@@ -228,49 +360,65 @@ class Film {
     return is_signed ? static_cast<std::int16_t>(word) : static_cast<int>(word);
   }
 
-  // What Rescale makes of the least or greatest value that the bits stored can hold, whichever comes out lower.
-  double lowest_measured(const DicomGrayscale& grayscale) {
-    const double span = std::exp2(uint16(DCM_BitsStored));
-    const double least = signed_ ? -span / 2.0 : 0.0, greatest = least + span - 1.0;
-    return std::min(least * grayscale.rescale_slope, greatest * grayscale.rescale_slope) + grayscale.rescale_intercept;
+  // The least and greatest of what Modality LUT or Rescale make of the values that the bits stored can hold.
+  std::pair<double, double> measured_range(const DicomGrayscale& grayscale) {
+    const WordLayout layout = word_layout();
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    for (unsigned word = 0; word < 1u << layout.allocated; ++word) {
+      const double value = measured(grayscale, layout.value(word));
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+    return {low, high};
   }
 
   // LUT Descriptor: number of entries (0 means 65,536), first input, bits of an entry. Scaled to [0, 1] if asked.
-  // An explicit file says whether the first input is signed; in an implicit one it is as the values put in are.
-  LookupTable lookup_table(DcmItem& item, const std::string& name, bool input_signed, bool to_unit) const {
-    DcmElement* descriptor = nullptr;
-    DcmElement* data = nullptr;
-    if (item.findAndGetElement(DCM_LUTDescriptor, descriptor).bad() || descriptor->getVM() != 3 ||
-        item.findAndGetElement(DCM_LUTData, data).bad()) {
-      fail("damaged " + name);
-    }
-    const std::size_t entries = word(*descriptor, 0);
+  // `inputs` are the least and the greatest that it may be given.
+  LookupTable lookup_table(DcmItem& item, const std::string& name, std::pair<double, double> inputs,
+                           bool to_unit) const {
+    DcmElement* descriptor = find(item, DCM_LUTDescriptor);
+    DcmElement* data = find(item, DCM_LUTData);
+    if (descriptor == nullptr || descriptor->getLength() != 6 || data == nullptr) fail("damaged " + name);
+    const std::size_t claimed = word(*descriptor, 0), entries = claimed == 0 ? 65536 : claimed;
     const unsigned bits = word(*descriptor, 2);
     if (bits < 1 || bits > 16) fail(name + " of " + std::to_string(bits) + " bits, expected 1 to 16");
     LookupTable lut;
-    lut.first = as_number(word(*descriptor, 1), implicit_vr_ ? input_signed : descriptor->ident() == EVR_SS);
-    lut.entries.resize(entries == 0 ? 65536 : entries);
-    const Uint16* values = nullptr;
-    unsigned long count = 0;
-    if (item.findAndGetUint16Array(DCM_LUTData, values, &count).bad()) count = 0;
-    const bool packed = bits <= 8 && count < lut.entries.size() && count == (lut.entries.size() + 1) / 2;
-    if (count < lut.entries.size() && !packed) {
-      fail(name + " of " + std::to_string(lut.entries.size()) + " entries holds " + std::to_string(count));
+    lut.first = first_input(*descriptor, static_cast<double>(entries), inputs);
+    const std::string content = bytes(*data);
+    std::vector<std::uint16_t> words(content.size() / 2);
+    std::memcpy(words.data(), content.data(), 2 * words.size());
+    const bool packed = bits <= 8 && words.size() < entries && words.size() == (entries + 1) / 2;
+    if (words.size() != entries && !packed) {
+      fail(name + " of " + std::to_string(entries) + " entries holds " + std::to_string(words.size()));
     }
-    const double largest = to_unit ? std::exp2(bits) - 1.0 : 1.0;
-    for (std::size_t i = 0; i < lut.entries.size(); ++i) {
+    lut.entries.resize(entries);
+    for (std::size_t i = 0; i < entries; ++i) {
       // Two packed entries are in a word, the first in its low byte.
-      const unsigned entry = packed ? values[i / 2] >> 8 * (i % 2) & 0xFFu : values[i];
-      lut.entries[i] = entry / largest;
+      lut.entries[i] = packed ? words[i / 2] >> 8 * (i % 2) & 0xFFu : words[i];
     }
+    if (!to_unit) return lut;
+    // White is the entry of all the bits claimed, or the greatest where none needs them or one needs more.
+    const double greatest = *std::ranges::max_element(lut.entries), all = std::exp2(bits) - 1.0;
+    const bool as_claimed = greatest == 0.0 || (greatest <= all && greatest >= std::exp2(bits - 1));
+    for (double& entry : lut.entries) entry /= as_claimed ? all : greatest;
     return lut;
   }
 
-  std::optional<Window> window() {
-    const std::optional<double> centre = decimal(DCM_WindowCenter), width = decimal(DCM_WindowWidth);
+  // The first input, signed as its VR says, or as the inputs are where it has none (implicit files). Where that lays
+  // the whole table beside the inputs and the other reading does not, the VR is wrong.
+  double first_input(DcmElement& descriptor, double entries, std::pair<double, double> inputs) const {
+    const bool has_vr = !implicit_vr_ && (descriptor.ident() == EVR_SS || descriptor.ident() == EVR_US);
+    const bool is_signed = has_vr ? descriptor.ident() == EVR_SS : inputs.first < 0.0;
+    const auto reaches = [&](double first) { return first <= inputs.second && first + entries - 1.0 >= inputs.first; };
+    const double first = as_number(word(descriptor, 1), is_signed), other = as_number(word(descriptor, 1), !is_signed);
+    return reaches(first) || !reaches(other) ? first : other;
+  }
+
+  std::optional<Window> window(DcmItem& item) const {
+    const std::optional<double> centre = decimal(item, DCM_WindowCenter), width = decimal(item, DCM_WindowWidth);
     if (!centre || !width) return std::nullopt;
     Window window{*centre, *width, WindowFunction::linear};
-    std::string function = text(DCM_VOILUTFunction);
+    std::string function = text(item, DCM_VOILUTFunction);
     std::ranges::transform(function, function.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
     if (function == "LINEAR_EXACT") {
       window.function = WindowFunction::linear_exact;
@@ -288,6 +436,7 @@ class Film {
 
   const std::string& path_;
   DcmFileFormat file_;
+  std::vector<std::unique_ptr<DcmDataset>> unknown_sequences_;
   bool implicit_vr_ = false;
   bool monochrome1_ = false;
   bool signed_ = false;

@@ -145,6 +145,11 @@ StoredFilm present_plain(WordFilm film, Presentation presentation) {
   return with_table(std::move(film), clipped(shown));
 }
 
+double measured(const DicomGrayscale& grayscale, double value) {
+  return grayscale.modality_lut ? look_up_entry(*grayscale.modality_lut, value)
+                                : value * grayscale.rescale_slope + grayscale.rescale_intercept;
+}
+
 std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const DicomGrayscale& grayscale,
                                Presentation presentation) {
   const Table values = values_of(layout);
@@ -155,8 +160,7 @@ std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const
   // Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
   Table shown = values;
   for (double& value : shown) {
-    value = grayscale.modality_lut ? look_up_entry(*grayscale.modality_lut, value)
-                                   : value * grayscale.rescale_slope + grayscale.rescale_intercept;
+    value = measured(grayscale, value);
   }
   const bool voi = presentation == Presentation::voi;
   Counts counts;

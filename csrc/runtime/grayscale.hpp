@@ -43,6 +43,9 @@ StoredFilm present_plain(WordFilm film, Presentation presentation);
 
 StoredFilm present_dicom(WordFilm film, const DicomGrayscale& grayscale, Presentation presentation);
 
+// What Modality LUT or Rescale make of a stored value.
+double measured(const DicomGrayscale& grayscale, double value);
+
 // How many pixels hold each word. Where the words of the film's least and greatest value are enough, it may be ones at
 // these alone.
 using Counts = std::vector<std::uint64_t>;

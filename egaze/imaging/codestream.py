@@ -5,11 +5,12 @@ A codestream of fifty bytes can ask its decoder for terabytes. ITU-T T.81, T.87 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_SOS, _DHT, _JPG, _DAC = 0xDA, 0xC4, 0xC8, 0xCC
+_EOI, _SOS, _DHT, _JPG, _DAC = 0xD9, 0xDA, 0xC4, 0xC8, 0xCC
 _SOF_55 = 0xF7  # JPEG-LS
 _METADATA = {*range(0xE0, 0xF0), 0xFE}
 #: Tables, frame and scan headers: those after which a length comes, and no others.
@@ -18,8 +19,8 @@ _KNOWN = {*range(0xC0, 0xD0), *range(0xDA, 0xE0), _SOF_55, 0xF8} | _METADATA
 #: JFIF's and Adobe's application data, which say what a picture's colours mean.
 COLOUR_MARKERS = (0xE0, 0xEE)
 
-#: What may follow the end of an image: padding of the fragment.
-_MAX_TRAILING_BYTES = 1024
+#: A marker within or behind coded data: neither a stuffed byte (T.81 B.1.1.5, T.87 A.1) nor a restart.
+_MARKER = re.compile(rb"\xff([\x80-\xcf\xd8-\xfe])")
 
 #: Each scan is a pass over the whole image, however few bytes it takes. Encoders make ten.
 _MAX_SCANS = 100
@@ -47,8 +48,7 @@ class Frame:
 
 def jpeg_frame(data: bytes) -> Frame:
     """The frame header (T.81 B.2.2, T.87 C.2.2) of JPEG or JPEG-LS, which decoders make up the end of when cut."""
-    if data.rfind(b"\xff\xd9", -_MAX_TRAILING_BYTES) < 0:
-        raise CodestreamError(f"truncated JPEG: no end of the image in {len(data)} bytes")
+    data = data[: jpeg_end(data)]
     if data.count(b"\xff\xda") > _MAX_SCANS:
         raise CodestreamError(f"JPEG of more than {_MAX_SCANS} scans")
     headers = [
@@ -60,6 +60,20 @@ def jpeg_frame(data: bytes) -> Frame:
         raise CodestreamError(f"JPEG of {len(headers)} frame headers, expected one that is whole")
     bits, height, width, components = struct.unpack_from(">BHHB", headers[0])
     return Frame(height, width, components, bits)
+
+
+def jpeg_end(data: bytes) -> int:
+    """Where the image ends; padding, a second picture or a camera's notes may follow."""
+    at = 2
+    for _, _, end in _segments(data):
+        at = end
+    while (found := _MARKER.search(data, at)) is not None:
+        marker, at = found[1][0], found.end()
+        if marker == _EOI:
+            return at
+        if marker in _KNOWN:  # tables and headers of further scans
+            at += int.from_bytes(data[at : at + 2], "big")
+    raise CodestreamError(f"truncated JPEG: no end of the image in {len(data)} bytes")
 
 
 def without_metadata(data: bytes, *, keep: tuple[int, ...] = ()) -> bytes:

@@ -19,6 +19,7 @@ _MODALITY_LUT, _SLOPE, _INTERCEPT = 0x00283000, 0x00281053, 0x00281052
 _VOI_LUT, _CENTRE, _WIDTH, _FUNCTION = 0x00283010, 0x00281050, 0x00281051, 0x00281056
 _LUT_DESCRIPTOR, _LUT_DATA = 0x00283002, 0x00283006
 _PADDING, _PADDING_LIMIT = 0x00280120, 0x00280121
+_VALUE_TRANSFORMATION, _FRAME_VOI = 0x00289145, 0x00289132
 
 Transform = Callable[[Values], Values]
 
@@ -38,9 +39,10 @@ def _presented(header: Header, image: Image, policy: str) -> tuple[Values, Prese
         return present.raw_max(values, values[held > 0].max()), Presentation(policy, bits)
     is_padding = _is_padding(header, image, values)
     # Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
-    modality, monotone = _modality(header, image)
+    notes: list[str] = []
+    modality, monotone = _modality(header, values, notes)
     measured = modality(values)
-    voi, described = _voi(header, measured.min() < 0) if policy == "voi" else (None, None)
+    voi, described = _voi(header, measured, notes) if policy == "voi" else (None, None)
     counts = None
     if voi is None:
         only_ends = policy == "voi" and monotone and not is_padding.any()
@@ -54,7 +56,7 @@ def _presented(header: Header, image: Image, policy: str) -> tuple[Values, Prese
         shown = 1.0 - shown
     if policy == "equalize" and counts is not None and counts.any():
         shown = present.equalized(shown, counts)
-    return np.where(is_padding, 0.0, shown), Presentation(policy, bits, voi=described, inverted=inverted)
+    return np.where(is_padding, 0.0, shown), Presentation(policy, bits, described, inverted, tuple(notes))
 
 
 def _held(image: Image, only_ends: bool) -> Counts:
@@ -75,24 +77,30 @@ def _is_padding(header: Header, image: Image, values: Values) -> NDArray[np.bool
     return (values >= low) & (values <= high)
 
 
-def _modality(header: Header, image: Image) -> tuple[Transform, bool]:
+def _modality(header: Header, values: Values, notes: list[str]) -> tuple[Transform, bool]:
     """The Modality LUT, or else Rescale, and whether it keeps order (or turns it round)."""
     if (item := header.first_item(_MODALITY_LUT)) is not None:
-        return _look_up(item, "Modality LUT", image.layout.signed, to_unit=False), False
-    slope, intercept = header.decimal(_SLOPE), header.decimal(_INTERCEPT)
+        return _look_up(item, "Modality LUT", values, notes, to_unit=False), False
+    rescale = header.within(_VALUE_TRANSFORMATION)
+    slope, intercept = rescale.decimal(_SLOPE), rescale.decimal(_INTERCEPT)
     if slope is None or intercept is None:
+        return (lambda values: values), True
+    if slope == 0.0:
+        # All values would become one.
+        notes.append("Rescale Slope 0 ignored")
         return (lambda values: values), True
     return (lambda values: values * slope + intercept), True
 
 
-def _voi(header: Header, signed: bool) -> tuple[Transform | None, str | None]:
-    """The film's first VOI transform (C.11.2.1), to [0, 1], and its name; `signed`: its input may be negative."""
+def _voi(header: Header, measured: Values, notes: list[str]) -> tuple[Transform | None, str | None]:
+    """The film's first VOI transform (C.11.2.1), to [0, 1], and its name; `measured` is all that it may be given."""
     if (item := header.first_item(_VOI_LUT)) is not None:
-        return _look_up(item, "VOI LUT", signed, to_unit=True), "VOI LUT"
-    centre, width = header.decimal(_CENTRE), header.decimal(_WIDTH)
+        return _look_up(item, "VOI LUT", measured, notes, to_unit=True), "VOI LUT"
+    frame = header.within(_FRAME_VOI)
+    centre, width = frame.decimal(_CENTRE), frame.decimal(_WIDTH)
     if centre is None or width is None:
         return None, None
-    function = header.code(_FUNCTION) or "LINEAR"
+    function = frame.code(_FUNCTION) or "LINEAR"
     return _window(header.path, centre, width, function), f"window {centre:g}/{width:g} {function}"
 
 
@@ -112,26 +120,51 @@ def _window(path: Path, centre: float, width: float, function: str) -> Transform
     raise FilmError(f"{path}: unknown VOI LUT Function {function!r}")
 
 
-def _look_up(item: Header, name: str, signed: bool, *, to_unit: bool) -> Transform:
+def _look_up(item: Header, name: str, inputs: Values, notes: list[str], *, to_unit: bool) -> Transform:
     """A Modality or VOI LUT (C.11.1.1, C.11.2.1.1): inputs below the first read the first entry, those past the last
-    the last. `signed` says how an implicit file, which has no VR for it, means the first input."""
+    the last. `inputs` are all that it may be given."""
     descriptor = item.words(_LUT_DESCRIPTOR, 3)
     if descriptor is None or _LUT_DATA not in item:
         raise FilmError(f"{item.path}: damaged {name}")
     entries, bits = descriptor[0] or 1 << 16, descriptor[2]
     if not 1 <= bits <= 16:
         raise FilmError(f"{item.path}: {name} of {bits} bits, expected 1 to 16")
-    vr = item[_LUT_DESCRIPTOR].vr
-    first = _number(descriptor[1], vr == b"SS" or (vr != b"US" and signed))
-    data = item.value(_LUT_DATA)[: 2 * entries]
+    first = _first_input(descriptor[1], entries, item[_LUT_DESCRIPTOR].vr, inputs, name, notes)
+    data = item.value(_LUT_DATA)
     table = np.frombuffer(data, "<u2" if item.little else ">u2", count=len(data) // 2)
-    if bits <= 8 and len(table) == (entries + 1) // 2 < entries:
+    held = len(table)
+    if bits <= 8 and held == (entries + 1) // 2 < entries:
         # Two entries in a word, the first in its low byte.
-        table = table.astype("<u2").view(np.uint8)
-    if len(table) < entries:
-        raise FilmError(f"{item.path}: {name} of {entries} entries holds {len(table)}")
-    shown = table[:entries] / (2.0**bits - 1.0 if to_unit else 1.0)
+        table = table.astype("<u2").view(np.uint8)[:entries]
+    if len(table) != entries:
+        raise FilmError(f"{item.path}: {name} of {entries} entries holds {held}")
+    shown = table / (_largest(table, bits, name, notes) if to_unit else 1.0)
     return lambda values: shown[np.clip(values - first, 0, entries - 1).astype(np.intp)]
+
+
+def _first_input(word: int, entries: int, vr: bytes, inputs: Values, name: str, notes: list[str]) -> int:
+    """The first input, signed as its VR says, or as the inputs are where it has none (implicit files). Where that lays
+    the whole table beside the inputs and the other reading does not, the VR is wrong."""
+    signed = vr == b"SS" or (vr != b"US" and bool(inputs.min() < 0))
+    low, high = inputs.min(), inputs.max()
+
+    def reaches(first: int) -> bool:
+        return bool(first <= high and first + entries - 1 >= low)
+
+    first, other = _number(word, signed), _number(word, not signed)
+    if reaches(first) or not reaches(other):
+        return first
+    notes.append(f"{name}'s first input {first} read as {other}")
+    return other
+
+
+def _largest(table: NDArray[np.unsignedinteger], bits: int, name: str, notes: list[str]) -> float:
+    """The entry that is white: that of all bits claimed, or the greatest where none needs them or one needs more."""
+    greatest = int(table.max())
+    if greatest.bit_length() == bits or greatest == 0:
+        return 2.0**bits - 1.0
+    notes.append(f"{name} of {bits} bits has entries up to {greatest}, taken as white")
+    return float(greatest)
 
 
 def _number(word: int, signed: bool) -> int:

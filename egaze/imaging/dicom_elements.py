@@ -7,6 +7,7 @@ nesting nor lengths can cost more than the file's size.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import zlib
@@ -27,6 +28,8 @@ _LONG_VRS = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN
 _SHORT_VRS = set(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _TRANSFER_SYNTAX = 0x00020010
+_SHARED_GROUPS, _PER_FRAME_GROUPS = 0x52009229, 0x52009230
+_BINARY_VRS = {b"US": "H", b"SS": "h", b"UL": "L", b"SL": "l", b"FL": "f", b"FD": "d"}
 
 _META_BEGIN = 132
 _MAX_ELEMENTS = 250_000
@@ -90,16 +93,37 @@ class Header:
         return words[0]
 
     def decimal(self, tag: int) -> float | None:
-        """The first of the element's decimal numbers, or None without a value."""
+        """The first of the element's numbers, decimal text unless its VR is a binary one, or None without a value."""
+        if tag in self and (kind := _BINARY_VRS.get(self._elements[tag].vr)) is not None:
+            return self._binary(tag, kind)
         first = self._text(tag).split("\\", 1)[0].strip()
         if not first:
             return None
         if not _DECIMAL.fullmatch(first):
             raise self.fail(tag, "is no decimal number")
-        number = float(first)
+        return self._in_range(tag, float(first))
+
+    def _binary(self, tag: int, kind: str) -> float:
+        value = self.value(tag)
+        size = struct.calcsize(f"<{kind}")
+        if len(value) % size:
+            raise self.fail(tag, f"is {len(value)} bytes long, expected numbers of {size}")
+        number = float(struct.unpack_from(f"{'<' if self.little else '>'}{kind}", value)[0])
+        if not math.isfinite(number):
+            raise self.fail(tag, "is no decimal number")
+        return self._in_range(tag, number)
+
+    def _in_range(self, tag: int, number: float) -> float:
         if number != 0.0 and not _SMALLEST_DECIMAL <= abs(number) <= _LARGEST_DECIMAL:
             raise self.fail(tag, f"{number:g} is out of range")
         return number
+
+    def within(self, macro: int) -> Header:
+        """Where the elements of a functional group (C.7.6.16) lie: in the frame's own, or the shared one, or here."""
+        for groups in (_PER_FRAME_GROUPS, _SHARED_GROUPS):
+            if (group := self.first_item(groups)) is not None and (item := group.first_item(macro)) is not None:
+                return item
+        return self
 
     def code(self, tag: int) -> str:
         """A code word, upper case; "" without a value."""

@@ -25,7 +25,7 @@ from pydicom.uid import (
 )
 
 from egaze.errors import FilmError
-from egaze.imaging.codestream import CodestreamError, jpeg2000_frame, jpeg_frame, without_metadata
+from egaze.imaging.codestream import CodestreamError, jpeg2000_frame, jpeg_end, jpeg_frame, without_metadata
 from egaze.imaging.dicom_elements import PIXEL_DATA, UNDEFINED, Header, fragments
 from egaze.imaging.limits import require_pixel_count
 from egaze.imaging.run_length import decode_rle
@@ -118,7 +118,7 @@ def read_image(syntax: str, header: Header) -> Image:
 
 def _layout(header: Header) -> Words:
     frames = header.decimal(FRAMES)
-    if frames not in (None, 1.0):
+    if frames not in (None, 0.0, 1.0):  # 0 is met in films of one frame; the length of the pixels is checked
         raise FilmError(f"{header.path}: {frames:.15g} frames, expected one film")
     if (samples := header.word(SAMPLES)) != 1:
         raise FilmError(f"{header.path}: {samples} samples a pixel, expected one")
@@ -185,32 +185,40 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
     if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and coded.bits not in (8, 12):
         raise FilmError(f"{header.path}: {name} of {coded.bits} bits, expected 8 or 12")
     if syntax not in JPEG2000TransferSyntaxes:
-        frame = without_metadata(frame)
+        frame = without_metadata(frame[: jpeg_end(frame)])
     twelve_bits = syntax == JPEGExtended12Bit and coded.bits == 12
     plugins, package = (("gdcm",), "python-gdcm") if twelve_bits else _DECODERS[syntax]
     decoder = get_decoder(UID(syntax))
-    plugin = next((plugin for plugin in plugins if plugin in decoder.available_plugins), None)
-    if plugin is None:
+    installed = [plugin for plugin in plugins if plugin in decoder.available_plugins]
+    if not installed:
         raise FilmError(f"{header.path}: {name} needs a decoder that is not installed: `pip install {package}`")
     if twelve_bits:
         return Image(_extended_12_bit(frame, shape), layout, layout.stored)
-    words, _ = decoder.as_array(
-        BytesIO(encapsulate([frame], has_bot=False)),
-        index=0,
-        decoding_plugin=plugin,
-        rows=shape[0],
-        columns=shape[1],
-        number_of_frames=1,
-        samples_per_pixel=1,
-        photometric_interpretation="MONOCHROME2",
-        bits_allocated=layout.allocated,
-        bits_stored=layout.stored,
-        pixel_representation=int(layout.signed),
-    )
-    # pydicom has extended the sign, so that the word holds the value and nothing else.
-    words = words.view(np.dtype(f"u{words.dtype.itemsize}"))
-    whole = Words(layout.allocated, layout.allocated, layout.allocated - 1, layout.signed)
-    return Image(words, whole, layout.stored)
+    failed: list[str] = []
+    for plugin in installed:
+        try:
+            words, _ = decoder.as_array(
+                BytesIO(encapsulate([frame], has_bot=False)),
+                index=0,
+                decoding_plugin=plugin,
+                rows=shape[0],
+                columns=shape[1],
+                number_of_frames=1,
+                samples_per_pixel=1,
+                photometric_interpretation="MONOCHROME2",
+                bits_allocated=layout.allocated,
+                bits_stored=layout.stored,
+                pixel_representation=int(layout.signed),
+            )
+        except MemoryError:
+            raise
+        except Exception as error:
+            # Decoders raise whatever they like; their words may quote the file.
+            failed.append(f"{plugin}: {type(error).__name__}")
+            continue
+        # Bits above the stored ones may hold an overlay here too; the layout leaves them out of account.
+        return Image(words.view(np.dtype(f"u{words.dtype.itemsize}")), layout, layout.stored)
+    raise FilmError(f"{header.path}: cannot decode {name} ({', '.join(failed)})")
 
 
 def _extended_12_bit(frame: bytes, shape: tuple[int, int]) -> NDArray[np.uint16]:

@@ -13,7 +13,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from egaze.errors import FilmError
-from egaze.imaging.codestream import COLOUR_MARKERS, CodestreamError, jpeg_frame, without_metadata
+from egaze.imaging.codestream import COLOUR_MARKERS, CodestreamError, jpeg_end, jpeg_frame, without_metadata
 from egaze.imaging.limits import require_pixel_count
 from egaze.imaging.present import present_integers
 from egaze.imaging.radiograph import StoredFilm
@@ -43,6 +43,7 @@ def read_jpeg(path: Path, content: bytes, policy: str) -> StoredFilm:
     """Read a JPEG file; see `read_radiograph`."""
     try:
         frame = jpeg_frame(content)
+        content = content[: jpeg_end(content)]
     except CodestreamError as error:
         raise FilmError(f"{path}: {error}") from error
     _require_plausible(path, "JPEG", frame.height, frame.width, len(content) * _MAX_JPEG_PIXELS_PER_BYTE)

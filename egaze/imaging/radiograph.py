@@ -23,12 +23,14 @@ class Presentation:
         bits_stored: bits of a stored value, 1 to 16.
         voi: what was applied, such as "window 2047/4096 LINEAR" or "VOI LUT", or None for the film's full range.
         inverted: whether the film was MONOCHROME1 and has been inverted.
+        notes: what the file says that was not taken at its word, such as "Rescale Slope 0 ignored".
     """
 
     policy: str
     bits_stored: int
     voi: str | None = None
     inverted: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -105,7 +105,8 @@ def _place(path: Path, canvas: Canvas, taken: Stamp) -> Placed:
     height_px, width_px = film.shape
     pixels = place_on_square(film, canvas.geometry(film.shape))
     shown = film.presentation
-    return Placed(pixels, FilmFacts(taken, height_px, width_px, shown.bits_stored, shown.voi, shown.inverted))
+    described = "; ".join(filter(None, (shown.voi, *shown.notes))) or None
+    return Placed(pixels, FilmFacts(taken, height_px, width_px, shown.bits_stored, described, shown.inverted))
 
 
 def reason_without_identity(message: str, path: Path, patient_id: str) -> str:

@@ -43,7 +43,7 @@ def test_what_jpeg_says_of_itself():
         (JPEG.replace(FRAME_HEADER, b"\xff\x30\0\x02"), r"damaged JPEG markers \(0x30\)"),
         (JPEG.replace(FRAME_HEADER, b"\xff\xc0\xff\xff" + FRAME_HEADER[4:]), "truncated JPEG markers"),
         (JPEG.replace(FRAME_HEADER, b"\xff\xdb\0\x02" * 100_001), "more than 100000 marker segments"),
-        (JPEG[:-2] + b"\xff\xda" * 100 + b"\xff\xd9", "more than 100 scans"),
+        (JPEG[:-2] + b"\xff\xda\0\x02" * 100 + b"\xff\xd9", "more than 100 scans"),
     ],
 )
 def test_jpeg_that_is_refused(data, message):
