@@ -133,22 +133,16 @@ void write_png(const fs::path& path, const std::vector<std::uint8_t>& pixels, Sh
 HeatmapFolder::HeatmapFolder(std::string folder) : folder_(std::move(folder)) {
   std::error_code error;
   fs::create_directories(folder_, error);
-  if (!fs::is_directory(folder_)) {
+  std::error_code ignored;
+  if (!fs::is_directory(folder_, ignored)) {
     throw std::runtime_error(folder_ + ": is no folder and cannot be made" + (error ? ": " + error.message() : ""));
   }
 }
 
-std::string HeatmapFolder::unused_name(const std::string& film_path) {
-  const std::string stem = fs::path(film_path).stem().string();
-  std::string name = stem;
-  for (int number = 2; !used_.insert(name).second; ++number) name = stem + "_" + std::to_string(number);
-  return name;
-}
-
-HeatmapFiles HeatmapFolder::write(const std::string& film_path, const StoredFilm& film, const ModelSpec& spec,
+HeatmapFiles HeatmapFolder::write(const std::string& name, const StoredFilm& film, const ModelSpec& spec,
                                   const Prediction& prediction) {
-  const std::string name = (fs::path(folder_) / unused_name(film_path)).string();
-  const HeatmapFiles files{name + "_heatmap.npy", name + "_heatmap.png", name + "_overlay.png"};
+  const std::string begin = (fs::path(folder_) / name).string();
+  const HeatmapFiles files{begin + "_heatmap.npy", begin + "_heatmap.png", begin + "_overlay.png"};
   write_npy(files.npy, prediction);
   const Shape shape = picture_shape(film);
   write_png(files.png, levels(film, spec, prediction, shape, 1.0f), shape);

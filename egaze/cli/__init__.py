@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import sys
@@ -76,6 +77,9 @@ def cli(ctx: click.Context, verbose: int, quiet: bool) -> None:
 
 def main() -> None:
     """The `egaze` program: 0 done, 1 failed with one line on stderr, 2 wrong usage."""
+    # Names of files may hold what stdout's encoding cannot: stderr shows it as escapes, and so does stdout.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

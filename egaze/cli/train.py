@@ -63,7 +63,8 @@ def command(
         raise click.UsageError("--seed is for one run and --seeds for several: give one of them")
     from egaze.study import open_study
 
-    opened = open_study(study)
+    with progress.bar("checking images.npy, bytes") as checked:
+        opened = open_study(study, progress=checked)
     # A missing study is told before torch is loaded, which takes seconds.
     from egaze.training import load_recipe, train, train_set
 

@@ -245,7 +245,7 @@ class DeviceLoader:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._study = open_study(state["_study"])
+        self._study = open_study(state["_study"], check_images=False)
         self._prepare()
 
 

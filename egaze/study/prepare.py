@@ -119,7 +119,7 @@ def prepare_study(
         save_split(study, make_split(cases, patients, seed=seed, ratio=(8, 1, 1)))
         _write_manifest(study, gathered, cases, canvas, left_out)
         publish(folder, out)
-    return open_study(out)
+    return open_study(out, check_images=False)  # it has just been written
 
 
 def _nothing(*_: Any) -> None:
