@@ -228,11 +228,16 @@ def test_a_patient_on_two_sides_in_two_phases(folder):
 @pytest.mark.parametrize(
     ("name", "columns", "row", "message"),
     [
-        ("fixations.csv", ["x_position"], ["1"], r"a/fixations\.csv: column '.*' is missing from the header"),
+        (
+            "fixations.csv",
+            ["x_position"],
+            ["1"],
+            r"a/fixations\.csv: columns '.*_start_fixation', '.*' are missing from",
+        ),
         ("chest_bounding_box.csv", SIDES, [1, 2, 3, "wide"], "record 1, column 'ymax' holds 'wide'"),
         ("anomaly_location_ellipses.csv", ELLIPSE, [1, 2, 3, 4, 7, "True"], "record 1.*holds 7, expected a whole"),
         ("anomaly_location_ellipses.csv", ELLIPSE, [1, 2, 3, 4, 1.5, "True"], r"record 1.*holds 1\.5, expected"),
-        ("timestamps_transcription.csv", ["word"], ["a"], "'timestamp_start_word' is missing"),
+        ("timestamps_transcription.csv", ["word"], ["a"], "'timestamp_start_word', 'timestamp_end_word' are missing"),
     ],
 )
 def test_a_bad_table_of_a_reading(folder, name, columns, row, message):
