@@ -37,7 +37,7 @@ def prepare(tmp_path):
 def test_all_well(prepare):
     done = prepare(0)
     assert done.exit_code == 0 and done.stderr == ""
-    assert "30 cases of 1 patients, 30 with a label, 0 with gaze (0 fixations), 0 regions, 0 phrases" in done.stdout
+    assert "30 cases of 1 patient, 30 with a label, 0 with gaze (0 fixations), 0 regions, 0 phrases" in done.stdout
 
 
 def test_a_few_are_listed_with_their_paths(prepare, tmp_path):
