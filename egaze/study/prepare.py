@@ -143,6 +143,10 @@ def _place(out: Path) -> Path:
         raise EgazeError(f"{out}: a link that leads back to itself; choose another place")
     if not place.name or os.path.ismount(place):
         raise EgazeError(f"{out}: a study cannot take the place of a disk's top folder; choose a folder in it")
+    try:
+        str(place).encode()
+    except UnicodeEncodeError as error:  # polars opens no such file
+        raise EgazeError(f"{str(place)!r}: a study's path must be UTF-8; choose another place") from error
     return place
 
 
