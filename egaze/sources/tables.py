@@ -185,6 +185,11 @@ def require_unique(path: Path, column: pl.Series) -> None:
         raise TableError(f"{path}: record {record + 1}: {column.name} {shorten(column[record], 80)} is there twice")
 
 
+def has_control(text: str) -> bool:
+    """Whether a text holds a character that no table keeps: one that controls, or breaks or turns a line."""
+    return _CONTROL_CHARACTER.search(text) is not None
+
+
 def inside(root: Path, given: str, where: str, remedy: str = "") -> Path:
     """Join a path that a table gives to its root, refusing one that leads outside.
 
@@ -207,6 +212,6 @@ def inside(root: Path, given: str, where: str, remedy: str = "") -> Path:
     )
     if "\0" in given or is_elsewhere or ".." in path.parts or PureWindowsPath(given).drive:
         raise TableError(f"{where}: the path {shown} does not stay inside {root}{remedy}")
-    if _CONTROL_CHARACTER.search(given):
+    if has_control(given):
         raise TableError(f"{where}: the path {shown} holds characters that no path has")
     return root / path
