@@ -20,6 +20,7 @@ from egaze.errors import EgazeError
 #: Command, module and one-line help: the modules, and torch with them, are imported when they are used.
 COMMANDS = {
     "synthesize": "Write a synthetic twin of EGD-CXR or REFLACX: phantom films, gaze and tables.",
+    "new-table": "Write a cases.csv and a fixations.csv to start a table of one's own from.",
     "prepare": "Read films and gaze once and write a study that trains anywhere.",
     "study": "Show, verify or split a prepared study.",
     "heatmaps": "Write pictures of a study's gaze: heatmaps, overlays, scanpaths, animations.",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="The run's new folder.")
 @click.option("--recipe", default="joint", show_default=True, help="A recipe's name, or a TOML file.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: stages.epochs=5.")
-@click.option("--seed", type=int, help="Of weights, order, views and dropout. [default: 0]")
+@click.option("--seed", type=click.IntRange(0), help="Of weights, order, views and dropout. [default: 0]")
 @click.option("--seeds", type=Numbers(), metavar="0,1,2", help="A run from each of several seeds; also as 0-4.")
 @click.option(
     "--folds",
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     metavar="K",
     help="Cross-validate by patient, stratified by class, in place of the study's split: a run a fold and seed.",
 )
-@click.option("--fold-seed", default=0, show_default=True, help="Of dealing patients to folds.")
+@click.option("--fold-seed", default=0, show_default=True, type=click.IntRange(0), help="Of dealing patients to folds.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--precision", default="32", show_default=True, type=click.Choice(["32", "bf16-mixed", "16-mixed"]))
 @click.option("--resume", is_flag=True, help="Go on in RUN: with its last finished epoch, or its first unfinished run.")
