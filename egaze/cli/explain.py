@@ -9,6 +9,7 @@ import click
 
 from egaze.cli import progress
 from egaze.cli.figure_text import figure_text
+from egaze.cli.run_study import study_option
 from egaze.cli.several import SeveralValues
 
 # Measures and what they are called; more is better unless it says less.
@@ -63,8 +64,10 @@ _COLUMNS = {"grad_cam": "Grad-CAM", "predicted": "predicted gaze", "gaze": "read
     type=click.IntRange(0, 4096),
     help="Of deletion and insertion; 0 leaves them out, which take most of the time.",
 )
+@study_option
 def command(
     run: Path,
+    study_path: Path | None,
     out: Path,
     cases: tuple[str, ...],
     everything: bool,
@@ -95,7 +98,8 @@ def command(
 
     if sum((bool(cases), everything, limit is not None)) != 1:
         raise click.UsageError("Give one of --cases, --all and --limit.")
-    opened = open_run(run)
+    opened = open_run(run, study=study_path)
+    opened.require_classifier("so there is no evidence for a class to show")
     study = opened.open_study()
     chosen = choose_cases(study, cases, split)
     elsewhere = len(choose_cases(study, cases)) - len(chosen) if cases else 0
@@ -109,6 +113,7 @@ def command(
             size_px=opened.recipe.input_size_px,
             options=ExplainOptions(class_name, method, stride, findings, tolerance_px, steps),
             class_probs=opened.recipe.stages[-1].class_probs,
+            has_heatmap=opened.recipe.trains_heatmap,
             about={"recipe": opened.recipe.name, "encoder": opened.recipe.model.encoder, "split": split},
             progress=update,
         )
@@ -125,6 +130,8 @@ def command(
         )
     for line in summary.notes:
         click.echo(f"  note: {line}")
+    if opened.recipe.model.heatmap_head and not opened.recipe.trains_heatmap:
+        click.echo("  note: no stage of the recipe trained the heatmap head, so its map is left out")
     if study.is_synthetic:
         click.echo("  synthetic data")
 

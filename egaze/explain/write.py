@@ -65,6 +65,7 @@ def write_explanations(
     size_px: int,
     options: ExplainOptions | None = None,
     class_probs: str = "softmax",
+    has_heatmap: bool = True,
     about: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
@@ -74,7 +75,7 @@ def write_explanations(
     The folder exists whole or not at all. A case lacks the pictures and numbers of what it has not.
 
     Args:
-        model, study, cases, target, size_px, options, class_probs: as `explain_cases`.
+        model, study, cases, target, size_px, options, class_probs, has_heatmap: as `explain_cases`.
         out: a new folder.
         about: what explain.json shall say of the model.
         progress: called with (cases done, cases in all).
@@ -91,7 +92,14 @@ def write_explanations(
     curves: dict[str, list[NDArray[np.float32]]] = {}
     with new_directory(out) as folder:
         explanations = explain_cases(
-            model, study, cases, target=target, size_px=size_px, options=options, class_probs=class_probs
+            model,
+            study,
+            cases,
+            target=target,
+            size_px=size_px,
+            options=options,
+            class_probs=class_probs,
+            has_heatmap=has_heatmap,
         )
         for name, explained in zip(names, explanations, strict=True):
             files = _write_case(explained, folder / name, options, study.class_names)

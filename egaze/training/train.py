@@ -293,7 +293,7 @@ def _fabric(device: str, precision: str) -> Fabric:
 def _start_run(
     out: Path, study: Study, split: Split | None, recipe: Recipe, seed: int, precision: str, weights_sha256: str
 ) -> None:
-    facts = _facts(study, recipe, seed, precision, weights_sha256)
+    facts = _facts(out, study, recipe, seed, precision, weights_sha256)
     with new_directory(out) as partial:
         write_text(partial / run_files.RECIPE, recipe.to_toml())
         if split is not None:
@@ -301,10 +301,11 @@ def _start_run(
         write_text(partial / run_files.FACTS, json.dumps(facts, indent=2) + "\n")
 
 
-def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> dict[str, Any]:
+def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> dict[str, Any]:
     return {
         "format_version": run_files.FORMAT_VERSION,
         "study": str(study.path.resolve()),
+        "study_from_run": os.path.relpath(study.path.resolve(), out.resolve()),
         "study_sha256": study.digest(),
         "training_split_sha256": study.split.digest(study.case_ids),
         "class_names": list(study.class_names),
@@ -322,6 +323,8 @@ def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha2
 def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int, precision: str) -> dict[str, Any] | None:
     """What last.pt holds, None where no epoch has been finished."""
     run = open_run(out)
+    for left in out.glob(".*.partial"):  # of a run that was killed while it wrote
+        left.unlink(missing_ok=True)
     split = study.split.digest(study.case_ids)
     asked = {"recipe": recipe.to_toml(), "study": study.digest(), "split": split, "seed": seed, "precision": precision}
     found = {

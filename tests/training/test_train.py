@@ -1,5 +1,6 @@
 import copy
 import json
+import resource
 import shutil
 from dataclasses import replace
 
@@ -391,3 +392,24 @@ def test_the_recipe_says_which_cases_an_epoch_holds(order, kind, study, tiny_rec
         assert half.has_gaze[drawn].mean() == pytest.approx(0.25, abs=0.02)
         with pytest.raises(StudyError, match="order.kind mixed needs cases with and without"):
             train(study, recipe, tmp_path / "none", device="cpu")
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on(run, study, tiny_recipe, tmp_path):
+    """The largest file that may be written stands for the room that is left."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    how = {"seed": 1, "device": "cpu", "threads": 2}
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        with pytest.raises(EgazeError, match=r"(best|last)\.pt: cannot write: File too large$"):
+            train(study, tiny_recipe, tmp_path / "run", **how)
+        shutil.copytree(tmp_path / "run", tmp_path / "left")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, hard))
+        with pytest.raises(EgazeError, match=r"predictions\.parquet: cannot write: File too large$"):
+            evaluate(run, out=tmp_path / "evaluation")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert not list((tmp_path / "evaluation").iterdir())
+    assert {path.name for path in (tmp_path / "left").iterdir()} == {"recipe.toml", "run.json"}
+    (tmp_path / "run" / ".last.pt.1.partial").write_bytes(b"of a run that was killed")
+    resumed = train(study, tiny_recipe, tmp_path / "run", resume=True, **how)
+    assert same(weights(resumed), weights(run)) and not list((tmp_path / "run").glob(".*"))
