@@ -51,7 +51,8 @@ def command(
     the recipe says choose_on = "test").
 
     Prints a row an epoch at a terminal, one JSON line where it is piped; RUN/log.jsonl keeps the lines. With
-    --folds or --seeds, RUN holds a set of runs, a folder each. Fold k tests on part k of the patients, validates on the next part and trains on the others.
+    --folds or --seeds, RUN holds a set of runs, a folder each. Fold k tests on part k of the
+    patients, validates on the next part and trains on the others.
 
     \b
     Example:
