@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from egaze.cli import progress
 from egaze.cli.figure_text import figure_text
+from egaze.cli.run_study import study_option
 from egaze.cli.several import SeveralValues
 from egaze.errors import RunError
 
@@ -70,8 +71,10 @@ _COLUMNS = {"grad_cam": "Grad-CAM", "predicted": "predicted gaze", "gaze": "read
     help="Of deletion and insertion; 0 leaves them out, which take most of the time.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Of a set: whose runs explain. [default: its first]")
+@study_option
 def command(
     run: Path,
+    study_path: Path | None,
     out: Path,
     cases: tuple[str, ...],
     everything: bool,
@@ -100,7 +103,6 @@ def command(
     from egaze.explain.cases import ExplainOptions
     from egaze.explain.write import write_explanations
     from egaze.report.answers import runs_of_seed
-    from egaze.report.words import trains
     from egaze.study.choose import choose_cases, spread
     from egaze.training import is_run_set, open_run, open_run_set
 
@@ -109,12 +111,11 @@ def command(
     is_set = is_run_set(run)
     if seed is not None and not is_set:
         raise click.UsageError("--seed is of a set of runs; this is a single run.")
-    runs = runs_of_seed(open_run_set(run), seed) if is_set else [open_run(run)]
+    runs = runs_of_seed(open_run_set(run, study=study_path), seed) if is_set else [open_run(run, study=study_path)]
     if len(runs) > 1 and split == "train":
         raise RunError(f"{run}: folds train on each other's cases; explain a single run's")
     opened = runs[0]
-    if not trains(opened.recipe, "classification"):
-        raise RunError(f"{run}: no stage of its recipe trained the classifier, so it gives no answer to explain")
+    opened.require_classifier("so there is no evidence for a class to show")
     study = opened.open_study()
     of_runs = [_on_side(member.open_study(), cases, split) for member in runs]
     chosen = np.unique(np.concatenate(of_runs))
@@ -137,6 +138,7 @@ def command(
             size_px=opened.recipe.input_size_px,
             options=ExplainOptions(class_name, method, stride, findings, tolerance_px, steps),
             class_probs=opened.recipe.stages[-1].class_probs,
+            has_heatmap=opened.recipe.trains_heatmap,
             about={"recipe": opened.recipe.name, "encoder": opened.recipe.model.encoder, "split": split},
             answered_by=parts if is_set else (),
             progress=update,
@@ -156,6 +158,8 @@ def command(
         )
     for line in summary.notes:
         click.echo(f"  note: {line}")
+    if opened.recipe.model.heatmap_head and not opened.recipe.trains_heatmap:
+        click.echo("  note: no stage of the recipe trained the heatmap head, so its map is left out")
     if study.is_synthetic:
         click.echo("  synthetic data")
 

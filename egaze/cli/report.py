@@ -7,12 +7,14 @@ from pathlib import Path
 import click
 
 from egaze.cli import progress
+from egaze.cli.run_study import study_option
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="The HTML file. [default: RUN/report.html]")
 @click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"]))
+@study_option
 @click.option("--films", default=200, show_default=True, type=click.IntRange(0), help="Films in the gallery.")
 @click.option(
     "--film-px",
@@ -30,7 +32,14 @@ from egaze.cli import progress
 )
 @click.option("--seed", type=click.IntRange(0), help="Of a set: whose runs answer the films. [default: its first]")
 def command(
-    run: Path, out: Path | None, split: str, films: int, film_px: int, films_from: Path | None, seed: int | None
+    run: Path,
+    out: Path | None,
+    split: str,
+    study_path: Path | None,
+    films: int,
+    film_px: int,
+    films_from: Path | None,
+    seed: int | None,
 ) -> None:
     """Write the report of an evaluated run, or set of runs, as one HTML file that needs no network.
 
@@ -45,7 +54,7 @@ def command(
     from egaze.report import write_report
     from egaze.training import is_run_set, open_run, open_run_set
 
-    source = open_run_set(run) if is_run_set(run) else open_run(run)
+    source = open_run_set(run, study=study_path) if is_run_set(run) else open_run(run, study=study_path)
     if seed is not None and not is_run_set(run):
         raise click.UsageError("--seed is of a set of runs; this is a single run.")
     with progress.bar("explaining") as update:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.epochs import EpochPrinter
 from egaze.cli.numbers import Numbers
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ def command(
     """Train the dual-head U-Net on a study; validation chooses the epoch, the test split is not touched (unless
     the recipe says choose_on = "test").
 
-    Prints one JSON line an epoch, which RUN/log.jsonl keeps. With --folds or --seeds, RUN holds a set of runs, a folder
-    each. Fold k tests on part k of the patients, validates on the next part and trains on the others.
+    Prints a row an epoch at a terminal, one JSON line where it is piped; RUN/log.jsonl keeps the lines. With
+    --folds or --seeds, RUN holds a set of runs, a folder each. Fold k tests on part k of the
+    patients, validates on the next part and trains on the others.
 
     \b
     Example:
@@ -73,10 +74,11 @@ def command(
         "precision": {"32": "32-true"}.get(precision, precision),
         "resume": resume,
     }
+    print_epoch = EpochPrinter()
     with progress.bars() as update:
         how["progress"] = update
         if folds is None and seeds is None:
-            run = train(opened, load_recipe(recipe, overrides), out, seed=seed or 0, on_epoch=_print_epoch, **how)
+            run = train(opened, load_recipe(recipe, overrides), out, seed=seed or 0, on_epoch=print_epoch, **how)
             click.echo(f"{out}: {_best(run)}", err=True)
         else:
             train_set(
@@ -86,14 +88,10 @@ def command(
                 folds=folds,
                 seeds=seeds or (seed or 0,),
                 fold_seed=fold_seed,
-                on_epoch=lambda member, line: _print_epoch({"run": member.name, **line}),
+                on_epoch=lambda member, line: print_epoch(line, member.name),
                 on_run=_Finished(len(seeds or (0,)) * (folds or 1)),
                 **how,
             )
-
-
-def _print_epoch(line: dict[str, Any]) -> None:
-    click.echo(json.dumps(line))
 
 
 class _Finished:

@@ -65,6 +65,7 @@ def write_explanations(
     size_px: int,
     options: ExplainOptions | None = None,
     class_probs: str = "softmax",
+    has_heatmap: bool = True,
     about: Mapping[str, Any] | None = None,
     answered_by: Sequence[tuple[str, DualHeadUNet, NDArray[np.int64]]] = (),
     progress: Callable[[int, int], None] | None = None,
@@ -75,7 +76,7 @@ def write_explanations(
     The folder exists whole or not at all. A case lacks the pictures and numbers of what it has not.
 
     Args:
-        model, study, cases, target, size_px, options, class_probs: as `explain_cases`.
+        model, study, cases, target, size_px, options, class_probs, has_heatmap: as `explain_cases`.
         out: a new folder.
         about: what explain.json shall say of the model.
         answered_by: of a set of runs, (name, model, cases) of each that explains some; they stand in for `model`, which
@@ -99,7 +100,14 @@ def write_explanations(
             (run, explained)
             for run, its_model, its_cases in answered_by or (("", model, cases),)
             for explained in explain_cases(
-                its_model, study, its_cases, target=target, size_px=size_px, options=options, class_probs=class_probs
+                its_model,
+                study,
+                its_cases,
+                target=target,
+                size_px=size_px,
+                options=options,
+                class_probs=class_probs,
+                has_heatmap=has_heatmap,
             )
         )
         for name, (run, explained) in zip(names, explanations, strict=True):

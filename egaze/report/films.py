@@ -16,7 +16,6 @@ from egaze.loading import HeatmapTarget
 from egaze.report.answers import Answers
 from egaze.report.encode import HEATMAP_PX, level_png
 from egaze.report.pixels import FilmPixels
-from egaze.report.words import trains
 from egaze.study import Study
 from egaze.study.findings import finding_regions
 
@@ -99,8 +98,8 @@ def make_cards(answers: Answers, rows: NDArray[np.int64], *, has_grad_cams: bool
         has_grad_cams: whether there are maps of the evidence.
     """
     study, size_px = answers.study, answers.study.image_size_px
-    is_trained = trains(answers.first.recipe, "classification")
-    has_predicted = answers.has_heatmaps and trains(answers.first.recipe, "heatmap")
+    is_trained = answers.first.recipe.trains_classifier
+    has_predicted = answers.has_heatmaps and answers.first.recipe.trains_heatmap
     cards = []
     for row in rows.tolist():
         facts = answers.table.row(row, named=True)

@@ -99,7 +99,7 @@ def write_report(
         "split": members.side_rows(answers) if metrics.get("folds") else card.split_rows(study),
         "model_card": card.model_card(run, study),
         "limits": card.limits(study),
-        "recipe_text": run.recipe.to_toml(),
+        "recipe_text": run.recipe.without_paths().to_toml(),
     }
     write_file(Path(out), lambda partial: _write_parts(partial, render(values, gallery=bool(cards))))
     return Path(out)
@@ -111,12 +111,8 @@ def _write_parts(path: Path, parts: Iterator[str]) -> None:
 
 
 def _shown(answers: Answers) -> dict[str, Any]:
-    """The metrics without what does not apply: heads that no stage trained, and published figures of other data."""
-    recipe, metrics = answers.first.recipe, dict(answers.metrics)
-    for head in ("classification", "heatmap"):
-        if not words.trains(recipe, head):
-            metrics[head] = None
-    metrics["published"] = _published(answers.study, metrics)
+    """The evaluation's metrics, with the keys that a set's evaluation lacks."""
+    metrics = dict(answers.metrics)
     metrics.setdefault("warnings", [])
     metrics.setdefault("scanpath", None)
     if answers.members and metrics["classification"] is not None:
@@ -128,13 +124,6 @@ def _shown(answers: Answers) -> dict[str, Any]:
         confusion = {"classes": list(answers.study.class_names), "matrix": matrix.tolist()}
         metrics["classification"] = metrics["classification"] | {"confusion": confusion}
     return metrics
-
-
-def _published(study: Study, metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    """The published figures that `evaluate` names, which are of EGD-CXR and so stand beside no other films."""
-    sources = study.manifest["sources"]
-    is_egd_cxr = not study.is_synthetic and all(source["layout"] == "egd-cxr" for source in sources)
-    return metrics.get("published", []) if is_egd_cxr and not metrics.get("folds") else []
 
 
 _CONTENTS = (
@@ -160,7 +149,7 @@ def _gallery(
     if not len(rows):
         return [], None, []
     missing, evidence = [], None
-    if words.trains(answers.first.recipe, "classification"):
+    if answers.first.recipe.trains_classifier:
         try:
             evidence = grad_cams(answers, rows, progress and (lambda done: progress(done, 2 * len(rows))))
         except RunError:

@@ -15,14 +15,9 @@ def summary(recipe: Recipe, metrics: dict[str, Any]) -> list[str]:
     return [_classification(recipe, metrics), _gaze(recipe, metrics)]
 
 
-def trains(recipe: Recipe, head: str) -> bool:
-    """Whether any stage trained a head, "classification" or "heatmap"; one that none did is not judged."""
-    return any(getattr(stage, f"{head}_weight") > 0 for stage in recipe.stages)
-
-
 def why_no_classification(recipe: Recipe) -> str:
     """Why there is nothing to say of the classes."""
-    if not trains(recipe, "classification"):
+    if not recipe.trains_classifier:
         return "No stage of the recipe trained the classifier, so its answers are not judged."
     return "Fewer than two classes have a labelled film here, so classification is not measured."
 
@@ -31,13 +26,13 @@ def why_no_heatmap(recipe: Recipe) -> str:
     """Why there is nothing to compare with gaze."""
     if not recipe.model.heatmap_head:
         return "The recipe has no heatmap head: it is the control without gaze, and draws no map to compare."
-    if not trains(recipe, "heatmap"):
+    if not recipe.trains_heatmap:
         return "No stage of the recipe trained the heatmap head, so its maps are not judged."
     return "No film of this side has gaze on it: there is nothing to compare the predicted maps with."
 
 
 def _classification(recipe: Recipe, metrics: dict[str, Any]) -> str:
-    if (classification := metrics["classification"]) is None or not trains(recipe, "classification"):
+    if (classification := metrics["classification"]) is None or not recipe.trains_classifier:
         return why_no_classification(recipe)
     auc, names = classification["macro_auc"], list(classification["classes"])
     known = {name: facts["auc"] for name, facts in classification["classes"].items() if facts["auc"]}
@@ -78,7 +73,7 @@ def _best_and_worst(known: dict[str, dict[str, float | None]]) -> str:
 
 
 def _gaze(recipe: Recipe, metrics: dict[str, Any]) -> str:
-    if (heatmap := metrics["heatmap"]) is None or not trains(recipe, "heatmap"):
+    if (heatmap := metrics["heatmap"]) is None or not recipe.trains_heatmap:
         return why_no_heatmap(recipe)
     gain = heatmap["over_centre_bias"]["cc"]
     said = f"On {heatmap['cases']} films with gaze its maps correlate with the reader's at {_figure(heatmap['cc'])}"
