@@ -17,7 +17,7 @@ DOWNLOAD := $(if $(filter Darwin,$(shell uname)),0.5 GB (1.5 GB on disk),3 GB (7
 .PHONY: demo test test-python test-cpp picture setup setup-test lint clean
 .DELETE_ON_ERROR:
 
-demo: $(RUNNER)
+demo: setup
 	rm -rf demo
 	$(BIN)/egaze demo --out demo --runner $(RUNNER)
 
@@ -29,8 +29,7 @@ test-python: setup-test
 test-cpp: setup-test
 	PATH="$(BIN):$$PATH" ctest --test-dir $(CPP) --output-on-failure
 
-# All that testing needs: egaze, its dependencies, those of the tests, and all of the C++ side.
-setup: $(VENV)/testing $(CPP)/built
+setup: $(VENV)/installed $(RUNNER)
 
 # What testing needs beside.
 setup-test: setup $(VENV)/installed-test
