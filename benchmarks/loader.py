@@ -193,7 +193,7 @@ def check(study: Study, rival: InMemory) -> dict[str, float]:
     still = replace(EVERYTHING, gain=0.0, bias=0.0, gamma=0.0, noise=0.0, cutouts=0)
     batch = next(iter(ours(study, augmentation=still, shuffle=False)))
     views = still.draw(0, 0, batch.case_index.numpy()).to_film_px(SIDE, SIDE).astype(np.float64)
-    spots = TARGET.spots(study).astype(np.float64)
+    spots = TARGET.spots(study)[:, :5].astype(np.float64)
     y, x = np.mgrid[:SIDE, :SIDE]
     moved_error = 0.0
     for case, to_film, heatmap in zip(range(4), views, batch.heatmap[:, 0].numpy(), strict=False):

@@ -109,6 +109,21 @@ class Study:
             window_frac=known["window_frac"],
         )
 
+    def shown_px(self, size_px: int) -> NDArray[np.float32]:
+        """(F, 4) x_min, y_min, x_max, y_max of the part shown at each fixation, in pixels of the canvas at that size.
+
+        Infinite, which is all of it, in cases where it is not known of every fixation.
+        """
+        sides = np.empty((len(self.x_unit), 4), dtype=np.float32)
+        sides[:] = -np.inf, -np.inf, np.inf, np.inf
+        if self.gaze.select(OPTIONAL["shown_px"]).null_count().row(0)[0] == len(sides):
+            return sides
+        for case_index in np.flatnonzero(self.has_gaze).tolist():
+            part = slice(self.offsets[case_index], self.offsets[case_index + 1])
+            if (on_film := _complete(self.gaze[part], *OPTIONAL["shown_px"])) is not None:
+                sides[part] = _on_canvas(on_film, self.geometry(case_index, size_px))
+        return sides
+
     def regions(self, case_index: int) -> tuple[Region, ...]:
         """One case's boxes and ellipses in pixels of its film; `geometry` places them on the canvas."""
         rows = self.region_rows.drop(cs.ends_with("_unit"))

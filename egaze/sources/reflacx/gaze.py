@@ -34,9 +34,9 @@ def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Cou
 
     Dropped, and counted under the first reason that fits: a row without a position, without a duration above 0
     (end minus start), without a resolution above 0 pixels per degree, and an exact copy of an earlier row. Fixations
-    outside the film are kept, for their Gaussian may reach into it. The rectangle shown and the grey window are left
-    out where a kept fixation has none, as are these and the resolution where a column of theirs is missing: such
-    readings are counted.
+    outside the film, and outside the rectangle shown, are kept, for their Gaussian may reach into it. The rectangle
+    shown and the grey window are left out where a kept fixation has none (one whose sides fall is none), as are these
+    and the resolution where a column of theirs is missing: such readings are counted.
 
     Args:
         size_px: the film's width and height, to count fixations outside it; None where unknown.
@@ -73,15 +73,17 @@ def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Cou
         width_px, height_px = size_px
         on_film = (x_px >= -0.5) & (x_px < width_px - 0.5) & (y_px >= -0.5) & (y_px < height_px - 0.5)
         hygiene["kept_fixations_outside_film"] += int((~on_film).sum())
-    return Fixations(
+    fixations = Fixations(
         x_px=x_px,
         y_px=y_px,
         duration_s=duration_s[kept],
         onset_s=onset_s[kept],
         pixels_per_degree=scale[kept] if has_scale else None,
-        shown_px=_complete(shown[kept], "shown_rectangle", hygiene),
+        shown_px=_complete(_sides(shown[kept]), "shown_rectangle", hygiene),
         window_frac=_complete(window[kept], "window", hygiene),
     )
+    hygiene["kept_fixations_outside_shown_part"] += int((~fixations.on_shown).sum())
+    return fixations
 
 
 def join(parts: Sequence[Fixations]) -> Fixations | None:
@@ -112,6 +114,12 @@ def _complete(values: NDArray[np.float32], name: str, hygiene: Counter[str]) -> 
         return values
     hygiene[f"readings_without_{name}"] += 1
     return None
+
+
+def _sides(shown: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rectangles' sides where pixels' centres are integers; the tables have those of a slice of an array."""
+    falls = (shown[:, 2:] < shown[:, :2]).any(axis=1)
+    return np.where(falls[:, None], np.float32(np.nan), shown - np.float32(0.5))
 
 
 def _columns(rows: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:

@@ -24,7 +24,7 @@ def test_one_reading(folder):
     gaze = case.fixations
     assert [gaze.x_px.tolist(), gaze.y_px.tolist()] == [[10], [20]]
     assert [gaze.onset_s.tolist(), gaze.duration_s.tolist()] == [[0.5], [0.25]]
-    assert gaze.pixels_per_degree.tolist() == [[94, 95]] and gaze.shown_px.tolist() == [[0, 0, 100, 200]]
+    assert gaze.pixels_per_degree.tolist() == [[94, 95]] and gaze.shown_px.tolist() == [[-0.5, -0.5, 99.5, 199.5]]
     np.testing.assert_allclose(gaze.window_frac, [[0.9, 0.5]])
     assert not source.synthetic and list(source.patient_order) == ["film"]
 
@@ -58,6 +58,7 @@ def test_rows_are_dropped_for_the_first_reason_and_sorted_by_time(folder, make_f
         "fixations_dropped_duplicate": 1,
         "fixations_kept": 3,
         "kept_fixations_outside_film": 2,
+        "kept_fixations_outside_shown_part": 2,
     } | {f"readings_without_{name}": 1 for name in ("chest_box", "ellipses_table", "transcript")}
     assert sum(value for name, value in source.hygiene.items() if name.startswith("fixations")) == len(rows)
 
