@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
     print_error(std::string(error.what()) + " (see egaze-run --help)");
     return kWrongUsage;
   }
-  if (arguments.action == Arguments::Action::predict) wait_passively(argv);
+  if (arguments.action == Arguments::Action::predict) wait_passively();
   try {
     switch (arguments.action) {
       case Arguments::Action::help: return print_result(std::string(usage())) ? kDone : kFailed;

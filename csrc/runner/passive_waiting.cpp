@@ -3,26 +3,51 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
+#include <cstring>
 #include <initializer_list>
-#include <system_error>
 
 namespace egaze::runner {
+namespace {
 
-void wait_passively(char** arguments) {
-  for (const char* variable : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}) {
-    if (std::getenv(variable) != nullptr) return;
+char passive[] = "OMP_WAIT_POLICY=PASSIVE";
+constexpr std::initializer_list<const char*> kSaysHowToWait = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"};
+
+// Sanitizers want to be first themselves.
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+bool says_how_to_wait(const char* entry) {
+  for (const char* name : kSaysHowToWait) {
+    const std::size_t length = std::strlen(name);
+    if (std::strncmp(entry, name, length) == 0 && entry[length] == '=') return true;
   }
-  // LLVM's library reads this when the first parallel region begins: it need not be started again.
-  if (setenv("OMP_WAIT_POLICY", "PASSIVE", 0) != 0) return;
-#if defined(__linux__)
-  std::error_code error;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  // This returns only where the program cannot be found again: then threads spin.
-  if (!error) execv(program.c_str(), arguments);
-#else
-  static_cast<void>(arguments);
+  return false;
+}
+
+// Runs before the libraries' constructors, libc's among them: it may do no more than look at memory and call the system.
+// It returns where the program cannot be started again: then threads spin.
+void start_again(int, char** arguments, char** environment) {
+  constexpr std::size_t kMostVariables = 4096, kLongestPath = 4096;
+  static char* extended[kMostVariables + 2];
+  static char program[kLongestPath];
+  std::size_t count = 0;
+  for (; environment[count] != nullptr; ++count) {
+    if (count == kMostVariables || says_how_to_wait(environment[count])) return;
+    extended[count] = environment[count];
+  }
+  extended[count] = passive;
+  const ssize_t length = readlink("/proc/self/exe", program, kLongestPath - 1);
+  if (length > 0) execve(program, arguments, extended);
+}
+
+[[gnu::section(".preinit_array"), gnu::used]] void (*const before_all_else)(int, char**, char**) = start_again;
 #endif
+
+}  // namespace
+
+void wait_passively() {
+  for (const char* name : kSaysHowToWait) {
+    if (std::getenv(name) != nullptr) return;
+  }
+  putenv(passive);
 }
 
 }  // namespace egaze::runner

@@ -9,6 +9,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -477,3 +478,23 @@ def test_progress_is_shown_to_people_alone(runner, model_path, tmp_path):
         f"\r{done} of 3 films" for done in (1, 2, 3)
     ) + "\n"  # fmt: skip
     os.close(terminal)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="this system does not show a process's environment")
+@pytest.mark.parametrize("said", [None, "ACTIVE"])
+def test_threads_wait_asleep_unless_the_environment_says_otherwise(runner, model, tmp_path, said):
+    # OpenMP's library reads the variable before main begins, so it must be there from the start.
+    path = save_model(tmp_path / "model.pt", model)
+    np.save(tmp_path / "film.npy", np.zeros((32, 24), np.float32))
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    command = [runner, path, tmp_path / "film.npy", "--bench", "1000000"]
+    process = subprocess.Popen(command, env=environment | ({"OMP_WAIT_POLICY": said} if said else {}))
+    try:
+        expected = f"OMP_WAIT_POLICY={said or 'PASSIVE'}".encode()
+        until = time.monotonic() + 20
+        while expected not in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()

@@ -2,9 +2,10 @@ import base64
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from egaze.report.encode import FILM_BYTES, FILM_PX, HEATMAP_PX, film_jpeg, level_png
+from egaze.report.encode import FILM_BYTES, HEATMAP_PX, film_bytes, film_jpeg, level_png
 
 
 def opened(text):
@@ -13,14 +14,18 @@ def opened(text):
 
 def test_a_film_keeps_its_greys_and_shape():
     ramp = np.tile(np.linspace(0, 65535, 900).astype(np.uint16), (600, 1))
-    grey = opened(film_jpeg(ramp))
-    assert grey.shape == (round(600 * FILM_PX / 900), FILM_PX)
-    assert np.abs(grey.mean(axis=0) - np.linspace(0, 255, FILM_PX)).max() < 3
+    text, size_px = film_jpeg(ramp, 512)
+    grey = opened(text)
+    assert grey.shape == (round(600 * 512 / 900), 512) and size_px == [512, grey.shape[0]]
+    assert np.abs(grey.mean(axis=0) - np.linspace(0, 255, 512)).max() < 3
+    assert opened(film_jpeg(ramp, 2048)[0]).shape == ramp.shape, "never larger than it is"
 
 
-def test_no_film_is_larger_than_said():
+@pytest.mark.parametrize("film_px", [300, 512, 1024])
+def test_no_film_is_larger_than_said(film_px):
     noise = np.random.default_rng(0).integers(0, 65536, (1024, 1024), dtype=np.uint16)
-    assert len(base64.b64decode(film_jpeg(noise))) <= FILM_BYTES
+    assert len(base64.b64decode(film_jpeg(noise, film_px)[0])) <= film_bytes(film_px)
+    assert film_bytes(512) == FILM_BYTES and film_bytes(1024) == 4 * FILM_BYTES
 
 
 def test_a_heatmap_is_its_share_of_255():

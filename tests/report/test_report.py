@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -9,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from egaze.errors import RunError
+from egaze.errors import RunError, StudyError
 from egaze.report import report, write_report
 from egaze.training import open_run
 
@@ -118,3 +119,54 @@ def test_before_an_evaluation(run, tmp_path):
     with pytest.raises(RunError, match="not evaluated yet"):
         write_report(open_run(run.path), tmp_path / "report.html", split="validation")
     assert not list(tmp_path.iterdir())
+
+
+def test_films_from_original_files_are_shown_in_their_own_size(run, study, twin, tmp_path):
+    from PIL import Image
+
+    index = int(study.split.indices("test")[0])
+    case_id, (height_px, width_px) = study.case_ids[index], study.geometry(index, 64).film_shape
+    folder = tmp_path / "originals"
+    folder.mkdir()
+    grey = np.tile(np.linspace(0, 255, width_px).astype(np.uint8), (height_px, 1))
+    Image.fromarray(grey).save(folder / f"{case_id}.png")
+    page = Page(write_report(run, tmp_path / "a.html", films_from=folder).read_text(encoding="utf-8"))
+    number = next(n for n, film in enumerate(page.data("report-data")["films"]) if film["id"] == case_id)
+    assert page.data(f"film-{number}")["shown_px"] == [width_px, height_px]
+    others = [page.data(f"film-{n}")["shown_px"] for n in range(len(page.data("report-data")["films"])) if n != number]
+    assert all(max(shown) <= study.image_size_px for shown in others)
+    assert f"1 of {len(others) + 1} are from the original files" in " ".join(page.text.split())
+    Image.fromarray(grey[:-1]).save(folder / f"{case_id}.png")
+    with pytest.raises(StudyError, match=f"but case {case_id} was prepared from a film of"):
+        write_report(run, tmp_path / "b.html", films_from=folder)
+    (folder / f"{case_id}.jpg").write_bytes(b"")
+    with pytest.raises(StudyError, match="are both of case"):
+        write_report(run, tmp_path / "b.html", films_from=folder)
+    with pytest.raises(StudyError, match="no file is named by a case"):
+        write_report(run, tmp_path / "b.html", films_from=twin.images)
+    assert not (tmp_path / "b.html").exists()
+
+
+def test_memory_does_not_grow_with_the_films(run, tmp_path, monkeypatch):
+    drawn = {"film": "A" * 100_000}
+    answers = report.open_answers(run, "test")
+    cards, _, missing = report._gallery(answers, 1, None)
+    peaks = []
+    for count in (100, 400):
+        monkeypatch.setattr(report, "_gallery", lambda *_, n=count: (cards * n, None, missing))
+        monkeypatch.setattr(report, "draw_film", lambda *_: dict(drawn, film=drawn["film"][:-1] + "B"))
+        tracemalloc.start()
+        path = write_report(run, tmp_path / "report.html")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert path.stat().st_size > 100_000 * count
+    assert peaks[1] - peaks[0] < 5_000_000, peaks
+
+
+def test_the_card_names_the_weights_and_not_where_they_lay(run):
+    from egaze.report.card import model_card
+
+    recipe = replace(run.recipe, model=replace(run.recipe.model, weights="/home/somebody/private/b0.safetensors"))
+    facts = run.facts | {"encoder_weights_sha256": "ab12"}
+    words = dict(model_card(replace(run, recipe=recipe, facts=facts), run.open_study()))
+    assert words["Encoder's first weights"] == "b0.safetensors; SHA-256 ab12."

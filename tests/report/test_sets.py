@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from egaze.assessment import evaluate_set
-from egaze.cli import main
+from egaze.cli import cli
 from egaze.errors import RunError
 from egaze.report import write_report
 from egaze.training import load_recipe, train_set
@@ -81,7 +81,7 @@ def test_what_a_set_has_not_is_told(folds, tmp_path):
 
 def test_explain_takes_the_run_that_tests_a_case(folds, study, tmp_path):
     out = tmp_path / "why"
-    said = CliRunner().invoke(main, ["explain", str(folds.path), "--limit", "6", "--steps", "0", "--out", str(out)])
+    said = CliRunner().invoke(cli, ["explain", str(folds.path), "--limit", "6", "--steps", "0", "--out", str(out)])
     assert said.exit_code == 0, said.output
     assert "seed 4" in said.output
     table = pl.read_csv(out / "index.csv")
