@@ -91,11 +91,11 @@ def test_one_s_own_table(road):
     cases = road / "mine" / "cases.csv"
     header, *rows = cases.read_text(encoding="utf-8").splitlines()
     assert len(rows) == 40
-    column = header.split(",").index("label")
+    label, patient = (header.split(",").index(name) for name in ("label", "patient_id"))
     filled = []
     for number, row in enumerate(rows):
         cells = row.split(",")
-        cells[column] = ("normal", "abnormal")[number % 2]
+        cells[label], cells[patient] = ("normal", "abnormal")[number % 2], f"patient-{number}"
         filled.append(",".join(cells))
     cases.write_text("\n".join([header, *filled]) + "\n", encoding="utf-8")
     assert "40 cases" in run(prepare, road)
