@@ -116,12 +116,13 @@ class Study:
         """
         sides = np.empty((len(self.x_unit), 4), dtype=np.float32)
         sides[:] = -np.inf, -np.inf, np.inf, np.inf
-        if self.gaze.select(OPTIONAL["shown_px"]).null_count().row(0)[0] == len(sides):
-            return sides
-        for case_index in np.flatnonzero(self.has_gaze).tolist():
+        # Column by column: a forked loader comes here, and a query of polars would wait for threads that it has not.
+        on_film = np.stack([self.gaze[name].to_numpy() for name in OPTIONAL["shown_px"]], axis=1)
+        known = np.isfinite(on_film).all(axis=1)
+        for case_index in np.flatnonzero(self.has_gaze).tolist() if known.any() else ():
             part = slice(self.offsets[case_index], self.offsets[case_index + 1])
-            if (on_film := _complete(self.gaze[part], *OPTIONAL["shown_px"])) is not None:
-                sides[part] = _on_canvas(on_film, self.geometry(case_index, size_px))
+            if known[part].all():
+                sides[part] = _on_canvas(on_film[part], self.geometry(case_index, size_px))
         return sides
 
     def regions(self, case_index: int) -> tuple[Region, ...]:

@@ -60,6 +60,8 @@ def test_what_is_known_of_a_fixation_comes_back(made, size_px):
     np.testing.assert_allclose(
         found.shown_px[1], np.tile([left, top], 2) + np.tile(geometry.scale, 2) * [10.5, 5.5, 60.5, 30.5], atol=1e-4
     )
+    np.testing.assert_array_equal(made.shown_px(size_px)[made.offsets[1] :][:2], found.shown_px)
+    assert np.isinf(made.shown_px(size_px)[: made.offsets[1]]).all(), "nothing is known of the first case's"
     plain = made.fixations(0, size_px)
     assert plain.onset_s is plain.pixels_per_degree is plain.shown_px is plain.window_frac is None
 
