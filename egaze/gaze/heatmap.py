@@ -16,8 +16,7 @@ Every function takes the same options:
     threads: the result does not depend on it.
 
 Where fixations have `shown_px`, each one's Gaussian is zero at pixels whose centres were not on the screen, after the
-boundary's rule. What is cut off is lost, not spread over the rest, as in the heatmaps of REFLACX's authors
-(as the data set's authors do).
+boundary's rule. What is cut off is lost, not spread over the rest, as in the heatmaps of REFLACX's authors.
 
 The kernels have unit mass, so an unnormalised heatmap holds seconds (or fixations) per pixel and sums to the dwell time
 (or number of fixations) that falls on the image, and on what was shown of it. Values are float32; each
