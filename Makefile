@@ -1,5 +1,5 @@
 # Two commands: `make demo` goes the whole road on synthetic films, `make test` runs every test.
-# Both set up .venv first and need only Python 3.10 or newer, a C++20 compiler and make.
+# Both set up .venv first, each with no more than it needs; cmake/check_machine.sh says what a machine lacks.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,9 +9,12 @@ RUNNER := $(CPP)/csrc/runner/egaze-run
 CPP_SOURCES := $(shell find csrc cmake tests/cpp -type f) CMakeLists.txt pyproject.toml
 # An editable installation knows its modules by a list, so a new file (a changed folder) installs again.
 FOLDERS := $(shell find egaze -type d -not -name __pycache__)
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+HAS_TORCH := $(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)'
+# PyPI's torch brings CUDA's libraries on Linux.
+DOWNLOAD := $(if $(filter Darwin,$(shell uname)),0.5 GB (1.5 GB on disk),3 GB (7 GB on disk, 3 GB in pip's cache))
 
-.PHONY: demo test test-python test-cpp picture setup lint clean
+.PHONY: demo test test-python test-cpp picture setup setup-test lint clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -20,40 +23,52 @@ demo: setup
 
 test: test-cpp test-python
 
-test-python: setup
-	EGAZE_REQUIRE_RUNNER=1 EGAZE_RUN=$(CURDIR)/$(RUNNER) OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest
+test-python: setup-test
+	PATH="$(BIN):$$PATH" EGAZE_REQUIRE_RUNNER=1 EGAZE_RUN=$(CURDIR)/$(RUNNER) OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest
 
-test-cpp: setup
+test-cpp: setup-test
 	PATH="$(BIN):$$PATH" ctest --test-dir $(CPP) --output-on-failure
 
 setup: $(VENV)/installed $(RUNNER)
 
-# What building needs, then egaze and what it needs. CMake and ninja come from PyPI where they are missing.
+# What testing needs beside.
+setup-test: setup $(VENV)/installed-test
+	PATH="$(BIN):$$PATH" cmake --build $(CPP)
+
+# What building needs. CMake and ninja come from PyPI where they are missing or too old.
 $(VENV)/tools:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "egaze needs Python 3.10 or newer")'
+	@sh cmake/check_machine.sh "$(PYTHON)" "$(CURDIR)"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) "scikit-build-core>=0.11" "pybind11>=3.0"
-	command -v cmake >/dev/null || $(PIP) "cmake>=3.22"
-	command -v ninja >/dev/null || $(PIP) ninja
+	$(PIP) --quiet "scikit-build-core>=0.11" "pybind11>=3.0"
+	echo 'cmake_minimum_required(VERSION 3.22)' | cmake -P /dev/stdin 2>/dev/null || $(PIP) --quiet "cmake>=3.22"
+	command -v ninja >/dev/null || $(PIP) --quiet ninja
 	touch $@
 
+# egaze is built with the tools above; the installed egaze then tells pip what it needs, and what of that has no wheel
+# is built in isolation.
 $(VENV)/installed: $(VENV)/tools $(CPP_SOURCES) $(FOLDERS)
-	PATH="$(BIN):$$PATH" $(PIP) --no-build-isolation --editable ".[test]"
+	PATH="$(BIN):$$PATH" $(PIP) --quiet --no-build-isolation --no-deps --editable .
+	@$(HAS_TORCH) || echo "downloading PyTorch and what else egaze needs: $(DOWNLOAD), 5 to 20 minutes"
+	@$(PIP) $$($(HAS_TORCH) && echo --quiet) egaze
 	touch $@
 
-# The runtime, the runner and the C++ tests, against the torch that pip installed.
+$(VENV)/installed-test: $(VENV)/installed
+	$(PIP) --quiet "egaze[test]"
+	touch $@
+
+# The runtime and the runner, against the torch that pip installed.
 $(RUNNER): $(VENV)/installed $(CPP_SOURCES)
 	PATH="$(BIN):$$PATH" cmake -S . -B $(CPP) -G Ninja -DCMAKE_BUILD_TYPE=Release \
 	  -DEGAZE_TORCH_DIR="$$($(BIN)/python -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent)')"
-	PATH="$(BIN):$$PATH" cmake --build $(CPP)
+	PATH="$(BIN):$$PATH" cmake --build $(CPP) --target egaze-run
 	touch $@
 
 # The README's picture of the demo's report; needs a Chromium.
-picture: setup
+picture: setup-test
 	$(BIN)/python docs/report_picture.py demo/report.html docs/report.png
 
-lint: setup
-	$(PIP) "ruff>=0.6"
+lint: $(VENV)/tools
+	$(PIP) --quiet "ruff>=0.6"
 	$(BIN)/ruff check egaze tests benchmarks
 	$(BIN)/ruff format --check egaze tests benchmarks
 

@@ -9,7 +9,9 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,12 @@ from typing import Any
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
+KEPT_RUNS = 10
 #: The C++ runner; EGAZE_RUN names another.
 RUNNER = Path(os.environ.get("EGAZE_RUN") or RESULTS.parent.parent / "build" / "cpp" / "csrc" / "runner" / "egaze-run")
+
+#: Gives one sample: seconds a call.
+Sampler = Callable[[], float]
 
 
 def arguments(description: str) -> argparse.Namespace:
@@ -42,17 +48,64 @@ def timed(function: Callable[[], Any], *, repeats: int, warmup: int = 1, at_leas
     """Seconds a call: the median and quartiles over `repeats` samples, each of enough calls to last `at_least_s`."""
     for _ in range(warmup):
         function()
+    sample = per_call(function, at_least_s=at_least_s)
+    return quartiles([sample() for _ in range(repeats)])
+
+
+def per_call(function: Callable[[], Any], *, at_least_s: float = 0.02) -> Sampler:
+    """A sampler of seconds a call, the mean over enough calls to last `at_least_s`.
+
+    The function is called twice here, to warm up and to count how many calls that takes.
+    """
+    function()
     started = time.perf_counter()
     function()
     calls = max(1, int(at_least_s / max(time.perf_counter() - started, 1e-9)))
-    samples = []
-    for _ in range(repeats):
+
+    def sample() -> float:
         started = time.perf_counter()
         for _ in range(calls):
             function()
-        samples.append((time.perf_counter() - started) / calls)
-    low, median, high = np.quantile(samples, [0.25, 0.5, 0.75])
-    return {"median_s": float(median), "quartile_low_s": float(low), "quartile_high_s": float(high), "repeats": repeats}
+        return (time.perf_counter() - started) / calls
+
+    return sample
+
+
+@dataclass
+class Turns:
+    """Seconds of rivals that took turns: in each turn every rival was timed once, so what slows the machine for a while
+    slows all of them."""
+
+    seconds: dict[str, list[float]]
+
+    def median(self, name: str) -> float:
+        return float(np.median(self.seconds[name]))
+
+    def ratio(self, rival: str, ours: str) -> float:
+        """The rival's time over ours, the median over the turns."""
+        return rounded(float(np.median(np.divide(self.seconds[rival], self.seconds[ours]))))
+
+    def details(self) -> dict[str, dict[str, float]]:
+        return {name: quartiles(values) for name, values in self.seconds.items()}
+
+
+def take_turns(samplers: Mapping[str, Sampler], turns: int) -> Turns:
+    """Ask every sampler once a turn."""
+    result = Turns({name: [] for name in samplers})
+    for _ in range(turns):
+        for name, sample in samplers.items():
+            result.seconds[name].append(sample())
+    return result
+
+
+def quartiles(seconds: Sequence[float]) -> dict[str, float]:
+    low, median, high = np.quantile(seconds, [0.25, 0.5, 0.75])
+    return {
+        "median_s": float(median),
+        "quartile_low_s": float(low),
+        "quartile_high_s": float(high),
+        "repeats": len(seconds),
+    }
 
 
 def machine(*packages: str) -> dict[str, Any]:
@@ -71,11 +124,19 @@ def machine(*packages: str) -> dict[str, Any]:
 
 
 def finish(name: str, headline: dict[str, float], details: dict[str, Any], packages: list[str], *, quick: bool) -> None:
-    """Write benchmarks/results/NAME.json, unless quick, and print the headline figures as the last line."""
+    """Add this run to benchmarks/results/NAME.json, unless quick, and print the headline figures as the last line.
+
+    The file keeps the date, machine and headline of the last `KEPT_RUNS` runs, oldest first, and the details of the
+    last. The documents quote the worst of them.
+    """
     if not quick:
         RESULTS.mkdir(exist_ok=True)
-        content = {"headline": headline, "machine": machine(*packages), "details": details}
-        (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        path = RESULTS / f"{name}.json"
+        earlier = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
+        today = datetime.now(timezone.utc).date().isoformat()
+        run = {"date": today, "headline": headline, "machine": machine(*packages)}
+        content = {"runs": [*earlier, run][-KEPT_RUNS:], "details": details}
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(headline))
 
 

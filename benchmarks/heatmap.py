@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from harness import arguments, finish, one_thread_for_rivals, rounded, timed
+from harness import Turns, arguments, finish, one_thread_for_rivals, per_call, take_turns, timed
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
@@ -36,7 +36,7 @@ def count_map(fixations: Fixations, shape: tuple[int, int]) -> np.ndarray:
     return counts
 
 
-def full(quick: bool) -> dict[str, Any]:
+def full(quick: bool) -> tuple[float, Turns]:
     """The baseline's heatmap at a film's full size."""
     fixations = gaze(FULL)
     counts = count_map(fixations, FULL)
@@ -52,12 +52,8 @@ def full(quick: bool) -> dict[str, Any]:
     expected = theirs()
     error = float(np.abs(ours() - expected).max() / expected.max())
     assert error < 1e-5, error
-    return {
-        "error_of_max": error,
-        "ours": timed(ours, repeats=9 if quick else 31),
-        "ours_two_threads": timed(lambda: ours(2), repeats=9 if quick else 31),
-        "scipy": timed(theirs, repeats=1 if quick else 5),
-    }
+    calls = {"ours": ours, "ours_two_threads": lambda: ours(2), "scipy": theirs}
+    return error, take_turns({name: per_call(call) for name, call in calls.items()}, 1 if quick else 7)
 
 
 def numpy_heatmap(fixations: Fixations, shape: tuple[int, int], sigma_px: tuple[float, float]) -> np.ndarray:
@@ -68,7 +64,7 @@ def numpy_heatmap(fixations: Fixations, shape: tuple[int, int], sigma_px: tuple[
     return (rows * (fixations.duration_s * factor)) @ columns.T
 
 
-def small(quick: bool) -> dict[str, Any]:
+def small(quick: bool) -> tuple[float, Turns]:
     """A heatmap at training size."""
     fixations = gaze(SMALL)
     x_px, y_px = fixations.x_px + np.float32(0.3), fixations.y_px + np.float32(0.7)
@@ -84,16 +80,14 @@ def small(quick: bool) -> dict[str, Any]:
     # NumPy's bases are not cut at four sigmas.
     error = float(np.abs(ours() - expected).max() / expected.max())
     assert error < 5e-4, error
-    repeats = 101 if quick else 501
     batch = [fixations] * 64
-    return {
-        "error_of_max": error,
-        "ours": timed(ours, repeats=repeats),
-        "ours_in_a_batch_of_64": timed(
-            lambda: rasterize_batch(batch, SMALL, sigma_px=SMALL_SIGMA_PX), repeats=repeats // 10
-        ),
-        "numpy": timed(theirs, repeats=repeats),
+    calls = {
+        "ours": ours,
+        "ours_in_a_batch_of_64": lambda: rasterize_batch(batch, SMALL, sigma_px=SMALL_SIGMA_PX),
+        "numpy": theirs,
     }
+    samplers = {name: per_call(call, at_least_s=0.002) for name, call in calls.items()}
+    return error, take_turns(samplers, 101 if quick else 501)
 
 
 def egd_reference(fixations: Fixations, shape: tuple[int, int], size_px: int) -> np.ndarray:
@@ -108,7 +102,7 @@ def egd_reference(fixations: Fixations, shape: tuple[int, int], size_px: int) ->
     return np.asarray(resized.convert("L"))
 
 
-def egd(quick: bool) -> dict[str, Any]:
+def egd(quick: bool) -> tuple[float, Turns]:
     """The target that the baseline's code trains on."""
     fixations = gaze(FULL, seed=1)
 
@@ -118,11 +112,8 @@ def egd(quick: bool) -> dict[str, Any]:
     expected = egd_reference(fixations, FULL, 224)
     error = int(np.abs(ours().astype(int) - expected.astype(int)).max())
     assert error <= 1, error
-    return {
-        "error_grey_levels": error,
-        "ours": timed(ours, repeats=5 if quick else 21),
-        "reference": timed(lambda: egd_reference(fixations, FULL, 224), repeats=1 if quick else 5),
-    }
+    calls = {"ours": ours, "reference": lambda: egd_reference(fixations, FULL, 224)}
+    return error, take_turns({name: per_call(call) for name, call in calls.items()}, 1 if quick else 7)
 
 
 def scaling() -> list[dict[str, Any]]:
@@ -144,16 +135,19 @@ def scaling() -> list[dict[str, Any]]:
 
 def main() -> None:
     quick = arguments(__doc__).quick
-    details: dict[str, Any] = {"full": full(quick), "small": small(quick), "egd": egd(quick)}
-
-    def ratio(part: str, rival: str, ours: str = "ours") -> float:
-        return rounded(details[part][rival]["median_s"] / details[part][ours]["median_s"])
-
+    full_error, at_full_size = full(quick)
+    small_error, at_small_size = small(quick)
+    egd_error, of_egd_target = egd(quick)
     headline = {
-        "full_vs_scipy": ratio("full", "scipy"),
-        "small_vs_numpy": ratio("small", "numpy"),
-        "egd_vs_reference": ratio("egd", "reference"),
-        "two_threads": ratio("full", "ours", "ours_two_threads"),
+        "full_vs_scipy": at_full_size.ratio("scipy", "ours"),
+        "small_vs_numpy": at_small_size.ratio("numpy", "ours"),
+        "egd_vs_reference": of_egd_target.ratio("reference", "ours"),
+        "two_threads": at_full_size.ratio("ours", "ours_two_threads"),
+    }
+    details: dict[str, Any] = {
+        "full": {"error_of_max": full_error, **at_full_size.details()},
+        "small": {"error_of_max": small_error, **at_small_size.details()},
+        "egd": {"error_grey_levels": egd_error, **of_egd_target.details()},
     }
     if not quick:
         details["scaling"] = scaling()

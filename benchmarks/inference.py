@@ -28,7 +28,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ import numpy as np
 import onnxruntime
 import segmentation_models_pytorch as smp
 import torch
-from harness import RUNNER, arguments, finish, one_thread_for_rivals, rounded
+from harness import RUNNER, Turns, arguments, finish, one_thread_for_rivals, rounded, take_turns
 from prepare import stored_values, write_film
 
 from egaze import Predictor
@@ -53,34 +53,15 @@ THREADS, BATCHES = (1, 2), (1, 8, 32)
 Engine = Callable[[int, int], float]  # threads and batch to seconds
 
 
-@dataclass
-class Turns:
-    """Seconds of each engine in each turn."""
-
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-
-    def median(self, name: str) -> float:
-        return float(np.median(self.seconds[name]))
-
-    def ratio(self, rival: str, ours: str) -> float:
-        return rounded(float(np.median(np.divide(self.seconds[rival], self.seconds[ours]))))
-
-    def details(self) -> dict[str, dict[str, float]]:
-        quartiles = {name: np.quantile(values, [0.25, 0.5, 0.75]) for name, values in self.seconds.items()}
-        return {
-            name: {"median_s": float(median), "quartile_low_s": float(low), "quartile_high_s": float(high)}
-            for name, (low, median, high) in quartiles.items()
-        }
-
-
 def export(model: DualHeadUNet, path: Path, precision: str) -> Path:
     """The model as `egaze export` writes it, of a run that there is not."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     members = members_of(torchscript.script(ExportedModel(model, "softmax"), dtype))
     spec = {
-        "format_version": 2, "egaze_version": "0", "torch_version": torch.__version__.partition("+")[0],
+        "format_version": 3, "egaze_version": "0", "torch_version": torch.__version__.partition("+")[0],
         "recipe": "joint", "precision": precision, "presentation": "voi", "fit": "stretch",
-        "input_height_px": SIZE_PX, "input_width_px": SIZE_PX, "class_names": CLASSES, "heatmap_head": True,
+        "canvas_height_px": SIZE_PX, "canvas_width_px": SIZE_PX, "input_height_px": SIZE_PX,
+        "input_width_px": SIZE_PX, "class_names": CLASSES, "heatmap_head": True,
         "training_split_sha256": "0" * 64, "class_probs": "softmax", "model_sha256": "0" * 64,
     }  # fmt: skip
     member = f"extra/{SPEC_NAME}"
@@ -193,14 +174,6 @@ def check(files: dict[str, Path], modules: dict[str, Any], folder: Path) -> dict
     return errors
 
 
-def take_turns(engines: dict[str, Engine], threads: int, batch: int, turns: int) -> Turns:
-    result = Turns({name: [] for name in engines})
-    for _ in range(turns):
-        for name, engine in engines.items():
-            result.seconds[name].append(engine(threads, batch))
-    return result
-
-
 def measure_files(files: dict[str, Path], film: Path, turns: int) -> dict[str, Any]:
     """From a full-size DICOM file to the answer."""
     torch.set_num_threads(1)
@@ -275,7 +248,8 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
     first = None
     for threads in THREADS[: 1 if quick else 2]:
         for batch in BATCHES[: 1 if quick else 3]:
-            turns = take_turns(engines, threads, batch, (5 if batch == 1 else 1) if quick else 15 if batch == 1 else 3)
+            samplers = {name: partial(engine, threads, batch) for name, engine in engines.items()}
+            turns = take_turns(samplers, (5 if batch == 1 else 1) if quick else 15 if batch == 1 else 3)
             details["model"][f"threads_{threads}_batch_{batch}"] = turns.details()
             first = first or turns
     details["file"] = measure_files(files, film, 3 if quick else 7)

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from harness import arguments, finish, rounded
+from harness import Sampler, Turns, arguments, finish, rounded, take_turns
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
@@ -193,7 +193,7 @@ def check(study: Study, rival: InMemory) -> dict[str, float]:
     still = replace(EVERYTHING, gain=0.0, bias=0.0, gamma=0.0, noise=0.0, cutouts=0)
     batch = next(iter(ours(study, augmentation=still, shuffle=False)))
     views = still.draw(0, 0, batch.case_index.numpy()).to_film_px(SIDE, SIDE).astype(np.float64)
-    spots = TARGET.spots(study).astype(np.float64)
+    spots = TARGET.spots(study)[:, :5].astype(np.float64)
     y, x = np.mgrid[:SIDE, :SIDE]
     moved_error = 0.0
     for case, to_film, heatmap in zip(range(4), views, batch.heatmap[:, 0].numpy(), strict=False):
@@ -211,37 +211,37 @@ def check(study: Study, rival: InMemory) -> dict[str, float]:
     return {"image": image_error, "heatmap": heatmap_error, "moved_heatmap": moved_error}
 
 
-def epochs_s(loader: Iterable[Any], count: int) -> list[float]:
-    """Seconds of each epoch, after one more."""
-    times = []
-    for _ in range(count + 1):
+def epochs(loader: Iterable[Any], samples: int, count: int = 1) -> Sampler:
+    """A sampler of the seconds a sample over `count` epochs; one epoch goes ahead of the first."""
+    for _batch in loader:
+        pass
+
+    def sample() -> float:
         started = time.perf_counter()
-        for _batch in loader:
-            pass
-        times.append(time.perf_counter() - started)
-    return times[1:]
+        for _ in range(count):
+            for _batch in loader:
+                pass
+        return (time.perf_counter() - started) / (count * samples)
+
+    return sample
 
 
-def rate(loader: Iterable[Any], samples: int, epochs: int) -> dict[str, float]:
-    """Samples a second: median and quartiles over the epochs."""
-    low, median, high = np.quantile(samples / np.array(epochs_s(loader, epochs)), [0.25, 0.5, 0.75])
-    return {"median": float(median), "quartile_low": float(low), "quartile_high": float(high), "epochs": epochs}
-
-
-def rates(study: Study, memory: InMemory, folder: Path, quick: bool) -> dict[str, Any]:
-    def rival(*, packed: bool) -> dict[str, float]:
+def rates(study: Study, folder: Path, quick: bool) -> Turns:
+    def rival(*, packed: bool) -> Sampler:
+        memory = InMemory(study)
         memory.transform = Transform(packed=packed)
         loader = DataLoader(memory, BATCH, shuffle=True, num_workers=2, persistent_workers=True, drop_last=True)
-        return rate(loader, len(study) // BATCH * BATCH, 1 if quick else 5)
+        return epochs(loader, len(study) // BATCH * BATCH)
 
     files = OnFiles(folder, 4 if quick else 16)
     baseline = DataLoader(files, 8, shuffle=True, num_workers=2, persistent_workers=True)
-    return {
-        "ours": rate(ours(study), len(study), 10 if quick else 60),
+    rivals = {
+        "ours": epochs(ours(study), len(study), 10),
         "dataloader": rival(packed=False),
         "dataloader_packed": rival(packed=True),
-        "baseline": rate(baseline, len(files), 1 if quick else 3),
+        "baseline": epochs(baseline, len(files)),
     }
+    return take_turns(rivals, 1 if quick else 7)
 
 
 def resident_mb() -> float:
@@ -309,7 +309,8 @@ def scaling(study: Study) -> list[dict[str, Any]]:
     ]:
         loader = ours(with_fixations(study, fixations), threads=threads, batch_size=batch_size)
         usual = {"threads": threads, "batch_size": batch_size, "fixations": fixations}
-        rows.append({**usual, "samples_per_s": rate(loader, len(study), 7)["median"]})
+        sample = epochs(loader, len(study))
+        rows.append({**usual, "samples_per_s": 1 / float(np.median([sample() for _ in range(7)]))})
     return rows
 
 
@@ -358,23 +359,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = make_study(folder)
-        memory = InMemory(study)
-        details: dict[str, Any] = {"errors": check(study, memory)}
+        details: dict[str, Any] = {"errors": check(study, InMemory(study))}
         details["startup"] = startup(study, 5 if quick else 31)
         details["memory"] = growth(study, 20 if quick else 100)
-        details["rates"] = rates(study, memory, folder, quick)
+        turns = rates(study, folder, quick)
+        details["seconds_a_sample"] = turns.details()
         details["waiting"] = waiting(study, 2 if quick else 30)
         if not quick:
             details["scaling"] = scaling(study)
         if torch.cuda.is_available():
             details["cuda"] = on_cuda(study)
-    speed = {key: value["median"] for key, value in details["rates"].items()}
     resident = details["memory"]
     headline = {
-        "vs_dataloader": rounded(speed["ours"] / speed["dataloader"]),
-        "vs_dataloader_packed": rounded(speed["ours"] / speed["dataloader_packed"]),
-        "vs_baseline": rounded(speed["ours"] / speed["baseline"]),
-        "samples_per_s": rounded(speed["ours"]),
+        "vs_dataloader": turns.ratio("dataloader", "ours"),
+        "vs_dataloader_packed": turns.ratio("dataloader_packed", "ours"),
+        "vs_baseline": turns.ratio("baseline", "ours"),
+        "samples_per_s": rounded(1 / turns.median("ours")),
         "rss_growth_mb": rounded(resident["end_mb"] - resident["after_third_mb"]),
         "wait_share": rounded(details["waiting"]["share"]),
         "startup_ms": rounded(1e3 * details["startup"]["median_s"]),

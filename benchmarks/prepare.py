@@ -18,6 +18,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ import numpy as np
 import polars as pl
 import pydicom
 import SimpleITK as sitk
-from harness import arguments, finish, rounded, timed
+from harness import Sampler, Turns, arguments, finish, rounded, take_turns
 from matplotlib import colormaps
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -156,28 +157,33 @@ def check_baseline(films: list[Path], heatmaps: list[Path]) -> None:
         assert target.shape == (1, SIZE_PX, SIZE_PX) and target.min() > 0.1 and 0.6 < target.max() < 0.86
 
 
-def per_film(short: Path, long: Path, workers: int, repeats: int) -> dict[str, float]:
-    """Seconds a film: what the long run takes more than the short one, over the films that it has more."""
-    samples, starts = [], []
-    for _ in range(repeats):
+def per_film(short: Path, long: Path, workers: int) -> Sampler:
+    """A sampler of seconds a film: what the long run takes more than the short one, over the films that it has more."""
+
+    def sample() -> float:
         (short_s, few), (long_s, many) = ours(short, workers), ours(long, workers)
-        samples.append((long_s - short_s) / (len(many) - len(few)))
-        starts.append(short_s - len(few) * samples[-1])
-    low, median, high = np.quantile(samples, [0.25, 0.5, 0.75])
-    return {
-        "median_s": float(median),
-        "quartile_low_s": float(low),
-        "quartile_high_s": float(high),
-        "repeats": repeats,
-        "once_a_run_s": float(np.median(starts)),
-    }
+        return (long_s - short_s) / (len(many) - len(few))
+
+    return sample
+
+
+def each(function: Callable[[Path], object], paths: list[Path]) -> Sampler:
+    """A sampler of seconds for one of them; what the function gives is let go at once, as a worker does."""
+
+    def sample() -> float:
+        started_s = time.perf_counter()
+        for path in paths:
+            function(path)
+        return (time.perf_counter() - started_s) / len(paths)
+
+    return sample
 
 
 def bytes_of(study: Study) -> int:
     return sum(path.stat().st_size for path in study.path.iterdir())
 
 
-def measure(folder: Path, quick: bool) -> dict[str, Any]:
+def measure(folder: Path, quick: bool) -> tuple[Turns, dict[str, Any]]:
     distinct = 4 if quick else 12
     films = [folder / f"{number}.dcm" for number in range(distinct)]
     heatmaps = [folder / f"{number}.png" for number in range(distinct)]
@@ -193,35 +199,21 @@ def measure(folder: Path, quick: bool) -> dict[str, Any]:
     error = check(many, films)
     film_bytes = (bytes_of(many) - bytes_of(few)) / (len(many) - len(few))
 
-    two_workers = per_film(short, long, 2, 3 if quick else 9)
-    one_worker = per_film(short, long, 1, 1 if quick else 3)
-
-    def each(function: Any, paths: list[Path]) -> dict[str, float]:
-        """Seconds for one of them; what it gives is let go at once, as a worker does."""
-
-        def all_of_them() -> None:
-            for path in paths:
-                function(path)
-
-        times = timed(all_of_them, repeats=1 if quick else 9)
-        return {key: value / len(paths) if key.endswith("_s") else value for key, value in times.items()}
-
-    placed = each(lambda path: place_film(path, Canvas(SIZE_PX, "stretch", "voi")), films)
-    read = each(Path.read_bytes, films)
-    return {
-        "error_of_65535": error,
-        "films": {"distinct": distinct, "short_run": len(few), "long_run": len(many)},
-        "ours_two_workers": two_workers,
-        "ours_one_worker": one_worker,
-        "ours_one_worker_split_s": {
-            "read_file": read["median_s"],
-            "decode_and_place": placed["median_s"] - read["median_s"],
-            "store_tables_and_digests": one_worker["median_s"] - placed["median_s"],
-        },
+    samplers = {
+        "ours_two_workers": per_film(short, long, 2),
+        "ours_one_worker": per_film(short, long, 1),
+        "decode_and_place": each(lambda path: place_film(path, Canvas(SIZE_PX, "stretch", "voi")), films),
+        "read_file": each(Path.read_bytes, films),
         "baseline_film": each(baseline_film, films),
         "baseline_heatmap": each(baseline_heatmap, heatmaps),
+    }
+    turns = take_turns(samplers, 1 if quick else 9)
+    return turns, {
+        "error_of_65535": error,
+        "films": {"distinct": distinct, "short_run": len(few), "long_run": len(many)},
+        "seconds_a_film": turns.details(),
         "study_bytes_a_film": film_bytes,
-        "input_mb_per_s": films[0].stat().st_size / 1e6 / two_workers["median_s"],
+        "input_mb_per_s": films[0].stat().st_size / 1e6 / turns.median("ours_two_workers"),
     }
 
 
@@ -230,11 +222,11 @@ def main() -> None:
     cv2.setNumThreads(1)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     with tempfile.TemporaryDirectory() as folder:
-        details = measure(Path(folder), quick)
-    ours_s = details["ours_two_workers"]["median_s"]
-    baseline_s = details["baseline_film"]["median_s"] + details["baseline_heatmap"]["median_s"]
+        turns, details = measure(Path(folder), quick)
+    ours_s = turns.median("ours_two_workers")
+    baseline = np.add(turns.seconds["baseline_film"], turns.seconds["baseline_heatmap"])
     headline = {
-        "vs_baseline": rounded(baseline_s / ours_s),
+        "vs_baseline": rounded(float(np.median(baseline / turns.seconds["ours_two_workers"]))),
         "films_per_s": rounded(1 / ours_s),
         "mimic_hours": rounded(MIMIC_FILMS * ours_s / 3600),
         "mimic_gb": rounded(MIMIC_FILMS * details["study_bytes_a_film"] / 1e9),

@@ -41,7 +41,7 @@ def table(result: dict[str, Any]) -> str:
 
 def curve_table(result: dict[str, Any]) -> str:
     """One row a number of training films."""
-    curve, best = result["details"]["learning_curve"], result["headline"]["best_recipe"]
+    curve, best = result["details"]["learning_curve"], result["details"]["best_recipe_by_validation"]
     lines = [
         f"| training films | `{_CONTROL}` | `{best}` | gain | films that `{_CONTROL}` needs for as much |",
         "|---|---|---|---|---|",
@@ -64,7 +64,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     """AUCs, agreement with gaze, peaks in findings, and the learning curve."""
     from matplotlib.figure import Figure
 
-    details, best = result["details"], result["headline"]["best_recipe"]
+    details, best = result["details"], result["details"]["best_recipe_by_validation"]
     names = list(details["recipes"])
     figure = Figure(figsize=(15, 3.8), layout="constrained")
     auc, agreement, peak, curve = figure.subplots(1, 4, width_ratios=(1.1, 1, 1, 1.1))

@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from harness import arguments, finish, one_thread_for_rivals, rounded, timed
+from harness import arguments, finish, one_thread_for_rivals, per_call, take_turns, timed
 from PIL import Image
 
 from egaze import resize
@@ -62,7 +62,6 @@ def main() -> None:
     quick = arguments(__doc__).quick
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    repeats = 9 if quick else 41
     image = film()
     as_float = image.astype(np.float32)
     stored_picture, picture, tensor = (
@@ -102,24 +101,20 @@ def main() -> None:
         "pillow_box_float32": check(calls["pillow_box_float32"](), area, 1e-2),
         "pillow_bilinear_float32": check(calls["pillow_bilinear_float32"](), bilinear, 1e-4),
     }
-    times = {name: timed(call, repeats=repeats) for name, call in calls.items()}
-
-    def ratio(rival: str, ours: str) -> float:
-        return rounded(times[rival]["median_s"] / times[ours]["median_s"])
-
+    turns = take_turns({name: per_call(call) for name, call in calls.items()}, 9 if quick else 41)
     headline = {
-        "area_over_memcpy": ratio("area_uint16", "memcpy"),
-        "area_vs_opencv": ratio("opencv_area_uint16", "area_uint16"),
-        "area_vs_pillow": ratio("pillow_box_uint16", "area_uint16"),
-        "area_vs_torch": ratio("torch_bilinear_float32", "area_uint16"),
-        "bilinear_vs_torch": ratio("torch_bilinear_float32", "bilinear_uint16"),
-        "bilinear_vs_pillow": ratio("pillow_bilinear_uint16", "bilinear_uint16"),
-        "float_area_vs_pillow": ratio("pillow_box_float32", "area_float32"),
-        "float_bilinear_vs_torch": ratio("torch_bilinear_float32", "bilinear_float32"),
-        "float_bilinear_vs_pillow": ratio("pillow_bilinear_float32", "bilinear_float32"),
-        "two_threads": ratio("area_uint16", "area_uint16_two_threads"),
+        "area_over_memcpy": turns.ratio("area_uint16", "memcpy"),
+        "area_vs_opencv": turns.ratio("opencv_area_uint16", "area_uint16"),
+        "area_vs_pillow": turns.ratio("pillow_box_uint16", "area_uint16"),
+        "area_vs_torch": turns.ratio("torch_bilinear_float32", "area_uint16"),
+        "bilinear_vs_torch": turns.ratio("torch_bilinear_float32", "bilinear_uint16"),
+        "bilinear_vs_pillow": turns.ratio("pillow_bilinear_uint16", "bilinear_uint16"),
+        "float_area_vs_pillow": turns.ratio("pillow_box_float32", "area_float32"),
+        "float_bilinear_vs_torch": turns.ratio("torch_bilinear_float32", "bilinear_float32"),
+        "float_bilinear_vs_pillow": turns.ratio("pillow_bilinear_float32", "bilinear_float32"),
+        "two_threads": turns.ratio("area_uint16", "area_uint16_two_threads"),
     }
-    details: dict[str, Any] = {"errors_of_range": errors, "times": times}
+    details: dict[str, Any] = {"errors_of_range": errors, "times": turns.details()}
     if not quick:
         details["scaling"] = [
             {"out_px": out, **timed(lambda out=out: resize(image, (out, out), out_dtype=np.float32), repeats=21)}

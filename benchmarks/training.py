@@ -19,12 +19,13 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import segmentation_models_pytorch as smp
 import torch
-from harness import arguments, finish, rounded
+from harness import Sampler, arguments, finish, rounded, take_turns
 from lightning_fabric import Fabric
 from torch.nn import functional
 
@@ -98,27 +99,22 @@ def their_step(batch: Batch, precision: str, layout: torch.memory_format = torch
     return step
 
 
-def take_turns(steps: dict[str, Step], rounds: int) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
-    """Seconds of each step of each model, one of warm-up left out, and all its losses."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
+def timed_steps(steps: dict[str, Step]) -> tuple[dict[str, Sampler], dict[str, list[float]]]:
+    """Each model's step as a sampler of its seconds, and where its losses will be found."""
     losses: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(1 + rounds):
-        for name, step in steps.items():
-            started = time.perf_counter()
-            losses[name].append(step())
-            times[name].append(time.perf_counter() - started)
-    return {name: np.array(values[1:]) for name, values in times.items()}, losses
+
+    def sample(name: str) -> float:
+        started = time.perf_counter()
+        losses[name].append(steps[name]())
+        return time.perf_counter() - started
+
+    return {name: partial(sample, name) for name in steps}, losses
 
 
 def check(losses: dict[str, list[float]]) -> None:
     """Every model learns the batch."""
     for name, values in losses.items():
         assert np.isfinite(values).all() and values[-1] < 0.95 * values[0], (name, values)
-
-
-def quartiles(values: np.ndarray) -> dict[str, float]:
-    low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
-    return {"median": float(median), "quartile_low": float(low), "quartile_high": float(high), "rounds": len(values)}
 
 
 def main() -> None:
@@ -131,26 +127,27 @@ def main() -> None:
         steps[f"ours_{name}"] = our_step(batch, precision)
         steps[f"baseline_{name}"] = their_step(batch, precision)
         steps[f"channels_last_{name}"] = their_step(batch, precision, torch.channels_last)
-    times, losses = take_turns(steps, 4 if quick else 30)
+    samplers, losses = timed_steps(steps)
+    take_turns(samplers, 1)  # to warm up
+    turns = take_turns(samplers, 4 if quick else 30)
     check(losses)
-    # Within a round, so that what slows the machine for a while slows both.
     ratios = {
-        f"{rival}_{name}": quartiles(times[f"{rival}_{name}"] / times[f"ours_{name}"])
+        f"{rival}_{name}": turns.ratio(f"{rival}_{name}", f"ours_{name}")
         for rival in ("baseline", "channels_last")
         for name in PRECISIONS
     }
     details: dict[str, Any] = {
-        "step_s": {name: quartiles(values) for name, values in times.items()},
+        "step": turns.details(),
         "ratios": ratios,
         "losses": {name: {"first": values[0], "last": values[-1]} for name, values in losses.items()},
     }
     headline = {
-        "vs_baseline": rounded(min(ratios[f"baseline_{name}"]["median"] for name in PRECISIONS)),
-        "vs_baseline_fp32": rounded(ratios["baseline_fp32"]["median"]),
-        "vs_baseline_bf16": rounded(ratios["baseline_bf16"]["median"]),
-        "vs_channels_last": rounded(min(ratios[f"channels_last_{name}"]["median"] for name in PRECISIONS)),
-        "images_per_s": rounded(FILMS / details["step_s"]["ours_fp32"]["median"]),
-        "images_per_s_bf16": rounded(FILMS / details["step_s"]["ours_bf16"]["median"]),
+        "vs_baseline": min(ratios[f"baseline_{name}"] for name in PRECISIONS),
+        "vs_baseline_fp32": ratios["baseline_fp32"],
+        "vs_baseline_bf16": ratios["baseline_bf16"],
+        "vs_channels_last": min(ratios[f"channels_last_{name}"] for name in PRECISIONS),
+        "images_per_s": rounded(FILMS / turns.median("ours_fp32")),
+        "images_per_s_bf16": rounded(FILMS / turns.median("ours_bf16")),
     }
     finish("training", headline, details, ["torch", "timm", "segmentation_models_pytorch"], quick=quick)
 

@@ -15,6 +15,7 @@ def rasterize_fixations(
     normalize: str,
     truncate: float,
     threads: int,
+    shown_px: ArrayLike | None = None,
 ) -> NDArray[np.float32]: ...
 def rasterize_batch(
     x_px: ArrayLike,
@@ -29,6 +30,7 @@ def rasterize_batch(
     normalize: str,
     truncate: float,
     threads: int,
+    shown_px: ArrayLike | None = None,
 ) -> NDArray[np.float32]: ...
 def rasterize_frames(
     x_px: ArrayLike,
@@ -42,6 +44,7 @@ def rasterize_frames(
     normalize: str,
     truncate: float,
     threads: int,
+    shown_px: ArrayLike | None = None,
 ) -> NDArray[np.float32]: ...
 def resize(
     image: NDArray[np.generic],

@@ -14,14 +14,17 @@ _REAL_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
 def pytest_collection_modifyitems(items):
     """Skip what this machine cannot run, saying why."""
-    import torch
-
-    require_cuda = os.environ.get("EGAZE_REQUIRE_CUDA") == "1"
     for item in items:
         if item.get_closest_marker("realdata") and not _REAL_DATA.is_dir():
             item.add_marker(pytest.mark.skip(reason=f"no real data in {_REAL_DATA}"))
-        if item.get_closest_marker("needs_cuda") and not torch.cuda.is_available() and not require_cuda:
+        if item.get_closest_marker("needs_cuda") and not _cuda_is_available_or_required():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+def _cuda_is_available_or_required():
+    import torch
+
+    return torch.cuda.is_available() or os.environ.get("EGAZE_REQUIRE_CUDA") == "1"
 
 
 @pytest.fixture(scope="session")

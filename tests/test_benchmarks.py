@@ -1,5 +1,10 @@
-"""The README says what the benchmarks' results say."""
+"""The documents say what the benchmarks' stored results say; the results are whole, and told of when they are old.
 
+How fast the code is depends on the machine, so no test compares a stored time with what is claimed: the documents quote
+the worst of the stored runs, and `python benchmarks/NAME.py` adds one.
+"""
+
+import datetime
 import importlib.util
 import json
 import sys
@@ -8,12 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+OLD = datetime.timedelta(days=180)
 
 
 def load(name):
     sys.path.insert(0, str(ROOT / "benchmarks"))
     spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where a dataclass looks its module up
     try:
         spec.loader.exec_module(module)
     finally:
@@ -21,72 +29,55 @@ def load(name):
     return module
 
 
-def test_the_readme_s_table_is_drawn_from_the_results():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert load("render").with_table(readme) == readme, "run `python benchmarks/render.py`"
-
-
-def test_the_experiments_tables_are_drawn_from_the_results():
-    page = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
-    assert load("render").with_experiments(page) == page, "run `python benchmarks/render.py`"
-
-
-def test_the_inference_tables_are_drawn_from_the_results():
-    page = (ROOT / "docs" / "inference.md").read_text(encoding="utf-8")
-    assert load("render").with_inference(page) == page, "run `python benchmarks/render.py`"
-
-
-def test_gaze_helps_in_the_stored_results():
-    content = json.loads((ROOT / "benchmarks" / "results" / "gaze_helps.json").read_text(encoding="utf-8"))
-    headline, best = content["headline"], content["details"]["recipes"][content["headline"]["best_recipe"]]
-    assert content["details"]["synthetic"] and content["details"]["settings"]["seeds"] >= 5
-    assert headline["auc_gain_low"] > 0
-    for rival in ("over_centre_bias", "over_gradcam_of_control"):
-        # A divergence is better when it is smaller.
-        assert best[rival]["cc"]["low"] > 0 and best[rival]["nss"]["low"] > 0 and best[rival]["kld"]["high"] < 0
-        assert best[rival]["peak_in_finding"]["low"] > 0
-
-
 @pytest.mark.parametrize(
-    ("name", "least"),
+    ("page", "drawn"),
     [
-        ("heatmap", {"full_vs_scipy": 500, "small_vs_numpy": 5, "egd_vs_reference": 100, "two_threads": 1.7}),
-        (
-            "resize",
-            {
-                "area_vs_opencv": 10,
-                "area_vs_pillow": 5,
-                "area_vs_torch": 5,
-                "bilinear_vs_torch": 5,
-                "bilinear_vs_pillow": 5,
-                "two_threads": 1.7,
-            },
-        ),
-        ("prepare", {"vs_baseline": 20}),
-        ("loader", {"vs_dataloader": 15}),
-        ("training", {"vs_baseline_fp32": 1.5, "vs_baseline_bf16": 1.5}),
-        (
-            "inference",
-            {"cpp_vs_onnxruntime": 1.1, "cpp_vs_baseline": 4.5, "cpp_vs_torchscript": 2.0, "bf16_vs_fp32": 1.3},
-        ),
+        ("README.md", "with_results"),
+        ("docs/performance.md", "with_performance"),
+        ("docs/experiments.md", "with_experiments"),
+        ("docs/inference.md", "with_inference"),
     ],
 )
-def test_the_stored_results_hold_what_is_claimed(name, least):
-    # Less a tenth for the noise of the machine that measured.
-    content = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
-    assert all(content["headline"][key] >= 0.9 * value for key, value in least.items()), content["headline"]
-    assert content["machine"]["versions"]["egaze"] and content["machine"]["commit"]
+def test_the_documents_are_drawn_from_the_results(page, drawn):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert getattr(load("render"), drawn)(text) == text, "run `python benchmarks/render.py`"
 
 
-@pytest.mark.parametrize(
-    ("name", "most"),
-    [
-        ("resize", {"area_over_memcpy": 1.5}),
-        ("loader", {"rss_growth_mb": 5, "wait_share": 0.01, "startup_ms": 50}),
-        ("inference", {"file_over_model": 1.5, "cold_start_s": 1.0}),
-        ("bf16", {"probs_worst": 0.025, "auc_worst": 0.001}),
-    ],
-)
-def test_the_stored_results_stay_below_what_is_claimed(name, most):
-    content = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
-    assert all(content["headline"][key] <= value for key, value in most.items()), content["headline"]
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_stored_results_say_when_where_and_of_what_they_are(path):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["details"]
+    days = [datetime.date.fromisoformat(run["date"]) for run in content["runs"]]
+    assert days == sorted(days) and days
+    for run in content["runs"]:
+        assert run["headline"] and run["machine"]["processor"]
+        assert run["machine"]["versions"]["egaze"] and run["machine"]["commit"]
+    if (age := datetime.date.today() - days[-1]) > OLD:
+        pytest.skip(f"the stored figures are {age.days} days old: run benchmarks/{path.stem}.py again")
+
+
+def test_a_run_is_added_to_those_before_it(tmp_path, monkeypatch, capsys):
+    harness = load("harness")
+    monkeypatch.setattr(harness, "RESULTS", tmp_path / "results")
+    for number in range(harness.KEPT_RUNS + 2):
+        harness.finish("speed", {"ratio": float(number)}, {"of": number}, ["numpy"], quick=False)
+    harness.finish("speed", {"ratio": 0.1}, {}, [], quick=True)
+    content = json.loads((tmp_path / "results" / "speed.json").read_text(encoding="utf-8"))
+    assert [run["headline"]["ratio"] for run in content["runs"]] == [float(n) for n in range(2, harness.KEPT_RUNS + 2)]
+    assert content["details"] == {"of": harness.KEPT_RUNS + 1}
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"ratio": 0.1}
+
+    render = load("render")
+    monkeypatch.setattr(render, "RESULTS", tmp_path / "results")
+    assert (render.least("speed", "ratio"), render.most("speed", "ratio")) == (2.0, harness.KEPT_RUNS + 1.0)
+
+
+def test_rivals_take_turns():
+    harness = load("harness")
+    asked = []
+    samplers = {
+        name: lambda name=name: asked.append(name) or {"ours": 1.0, "theirs": 3.0}[name] for name in ("ours", "theirs")
+    }
+    turns = harness.take_turns(samplers, 3)
+    assert asked == ["ours", "theirs"] * 3
+    assert turns.ratio("theirs", "ours") == 3.0

@@ -1,3 +1,4 @@
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,36 @@ def test_without_the_compiled_module_the_error_says_how_to_build_it(tmp_path):
 def test_heatmaps_need_no_torch():
     script = "import sys, egaze; egaze.rasterize_fixations, egaze.read_radiograph; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+# What Python has on Linux and macOS only.
+POSIX_ONLY = ("fcntl", "grp", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty")
+
+
+def test_nothing_imports_what_only_posix_has():
+    source = next(Path(folder) for folder in egaze.__path__ if (Path(folder) / "__init__.py").exists())
+    for path in source.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.partition(".")[0] for name in names} & set(POSIX_ONLY), f"{path}:{node.lineno}"
+
+
+def test_reading_heatmaps_and_predictor_do_without_what_only_posix_has(tmp_path):
+    script = f"""
+import sys
+sys.modules.update(dict.fromkeys({POSIX_ONLY}))  # importing them fails
+import numpy as np
+import egaze
+fixations = egaze.Fixations(x_px=[3], y_px=[4], duration_s=[0.2])
+heatmap = egaze.rasterize_fixations(fixations, (16, 16), sigma_px=2)
+np.save("film.npy", heatmap / heatmap.max())
+assert egaze.read_radiograph("film.npy").pixels[4, 3] == 1
+assert egaze.resize(heatmap, (8, 8)).shape == (8, 8)
+try:
+    egaze.Predictor("film.npy")
+except egaze.errors.ModelFileError:
+    print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == "done\n", done.stderr

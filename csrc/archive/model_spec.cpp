@@ -10,7 +10,7 @@
 namespace egaze::detail {
 namespace {
 
-constexpr double kMaxInputSidePx = 4096;
+constexpr double kMaxSidePx = 4096;
 constexpr std::size_t kMaxClasses = 4096;
 
 // The spec's object, and what to say when it lacks something.
@@ -118,8 +118,10 @@ ModelSpec parse_model_spec(const std::string& path, std::string_view json) {
                                                                    {"raw-max", Presentation::raw_max},
                                                                    {"equalize", Presentation::equalize}});
   spec.fit = fields.choice<Fit>("fit", {{"stretch", Fit::stretch}, {"letterbox", Fit::letterbox}});
-  spec.input_height_px = fields.count("input_height_px", kMaxInputSidePx);
-  spec.input_width_px = fields.count("input_width_px", kMaxInputSidePx);
+  spec.canvas_height_px = fields.count("canvas_height_px", kMaxSidePx);
+  spec.canvas_width_px = fields.count("canvas_width_px", kMaxSidePx);
+  spec.input_height_px = fields.count("input_height_px", kMaxSidePx);
+  spec.input_width_px = fields.count("input_width_px", kMaxSidePx);
   spec.class_names = fields.names("class_names");
   spec.heatmap_head = fields.flag("heatmap_head");
   spec.training_split_sha256 = fields.text("training_split_sha256");

@@ -14,11 +14,11 @@
 
 namespace egaze::bindings {
 
-static_assert(sizeof(Fixation) == 5 * sizeof(float) && std::is_trivially_copyable_v<Fixation>);
+static_assert(sizeof(Fixation) == 9 * sizeof(float) && std::is_trivially_copyable_v<Fixation>);
 
 std::span<const Fixation> fixation_rows(const FixationArray& array) {
-  if (array.ndim() != 2 || array.shape(1) != 5) {
-    throw py::value_error("fixations must have shape (F, 5), got " + shape_text(array));
+  if (array.ndim() != 2 || array.shape(1) != 9) {
+    throw py::value_error("fixations must have shape (F, 9), got " + shape_text(array));
   }
   return {reinterpret_cast<const Fixation*>(array.data()), static_cast<std::size_t>(array.shape(0))};
 }
@@ -58,7 +58,7 @@ HeatmapOptions heatmap_options(const std::string& boundary, const std::string& k
 }
 
 std::vector<Fixation> make_fixations(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
-                                     const py::object& sigma_px) {
+                                     const py::object& sigma_px, const py::object& shown_px) {
   const py::ssize_t count = x_px.size();
   if (x_px.ndim() != 1 || y_px.ndim() != 1 || y_px.size() != count) {
     throw py::value_error("x_px and y_px must both have shape (F,), got " + shape_text(x_px) + " and " +
@@ -75,6 +75,17 @@ std::vector<Fixation> make_fixations(const FloatArray& x_px, const FloatArray& y
       throw py::value_error("weights must have shape (F,), got " + shape_text(weights));
     }
     for (std::size_t i = 0; i < fixations.size(); ++i) fixations[i].weight = weights.data()[i];
+  }
+
+  if (!shown_px.is_none()) {
+    const auto sides = shown_px.cast<FloatArray>();
+    if (sides.ndim() != 2 || sides.shape(0) != count || sides.shape(1) != 4) {
+      throw py::value_error("shown_px must have shape (F, 4), got " + shape_text(sides));
+    }
+    for (std::size_t i = 0; i < fixations.size(); ++i) {
+      const float* of = sides.data() + 4 * i;
+      fixations[i].shown = {of[0], of[1], of[2], of[3]};
+    }
   }
 
   if (py::isinstance<py::tuple>(sigma_px) && py::len(sigma_px) == 2) {
@@ -98,13 +109,14 @@ namespace {
 // What every heatmap function takes after its own arguments.
 #define EGAZE_HEATMAP_ARGUMENTS                                                                               \
   py::kw_only(), py::arg("boundary"), py::arg("kernel"), py::arg("normalize"), py::arg("truncate"),           \
-      py::arg("threads")
+      py::arg("threads"), py::arg("shown_px") = py::none()
 
 py::array_t<float> rasterize_one(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
                                  const py::object& sigma_px, std::pair<py::ssize_t, py::ssize_t> shape,
                                  const std::string& boundary, const std::string& kernel,
-                                 const std::string& normalize, double truncate, int threads) {
-  const auto fixations = make_fixations(x_px, y_px, weight, sigma_px);
+                                 const std::string& normalize, double truncate, int threads,
+                                 const py::object& shown_px) {
+  const auto fixations = make_fixations(x_px, y_px, weight, sigma_px, shown_px);
   const auto [height, width] = checked_shape(shape);
   const auto options = heatmap_options(boundary, kernel, normalize, truncate, threads);
   py::array_t<float> out({height, width});
@@ -118,9 +130,9 @@ py::array_t<float> rasterize_many(const FloatArray& x_px, const FloatArray& y_px
                                   const py::object& sigma_px,
                                   const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& offsets,
                                   std::pair<py::ssize_t, py::ssize_t> shape, const std::string& boundary,
-                                  const std::string& kernel, const std::string& normalize, double truncate,
-                                  int threads) {
-  const auto fixations = make_fixations(x_px, y_px, weight, sigma_px);
+                                  const std::string& kernel, const std::string& normalize, double truncate, int threads,
+                                 const py::object& shown_px) {
+  const auto fixations = make_fixations(x_px, y_px, weight, sigma_px, shown_px);
   const auto [height, width] = checked_shape(shape);
   if (offsets.ndim() != 1 || offsets.size() < 1) {
     throw py::value_error("offsets must have shape (N + 1,), got " + shape_text(offsets));
@@ -139,8 +151,9 @@ py::array_t<float> rasterize_many(const FloatArray& x_px, const FloatArray& y_px
 py::array_t<float> rasterize_over_time(const FloatArray& x_px, const FloatArray& y_px, const FloatArray& weights,
                                        const py::object& sigma_px, std::pair<py::ssize_t, py::ssize_t> shape,
                                        const std::string& boundary, const std::string& kernel,
-                                       const std::string& normalize, double truncate, int threads) {
-  const auto fixations = make_fixations(x_px, y_px, py::none(), sigma_px);
+                                       const std::string& normalize, double truncate, int threads,
+                                 const py::object& shown_px) {
+  const auto fixations = make_fixations(x_px, y_px, py::none(), sigma_px, shown_px);
   const auto [height, width] = checked_shape(shape);
   if (weights.ndim() != 2 || weights.shape(1) != x_px.size()) {
     throw py::value_error("weights must have shape (T, F), got " + shape_text(weights));

@@ -36,6 +36,11 @@ void check(std::span<const Fixation> fixations, const HeatmapOptions& options) {
     if (!(f.weight >= 0.0f && f.weight <= kMaxWeight)) {
       fail(name() + ": weight must be 0 to 2^30, got " + std::to_string(f.weight));
     }
+    const auto& [x_min, y_min, x_max, y_max] = f.shown;
+    if (!(x_min <= x_max && y_min <= y_max)) {
+      fail(name() + ": the part shown must have x_min, y_min not above x_max, y_max, got (" + std::to_string(x_min) +
+           ", " + std::to_string(y_min) + ", " + std::to_string(x_max) + ", " + std::to_string(y_max) + ")");
+    }
     for (const float sigma_px : {f.sigma_x_px, f.sigma_y_px}) {
       if (!std::isfinite(sigma_px) || !(sigma_px >= kMinSigmaPx)) {
         fail(name() + ": sigma must be a positive number of pixels, at least 2^-20, got " + std::to_string(sigma_px));

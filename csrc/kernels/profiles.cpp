@@ -88,11 +88,25 @@ AxisProfiles::AxisProfiles(std::span<const Fixation> fixations, Axis axis, std::
   for (std::size_t i = 0; i < fixations.size(); ++i) {
     float* row = values_.get() + i * stride_;
     spans_[i] = make(fixations[i], axis, options, simd, row);
+    if (fixations[i].shown != ShownPart{}) {
+      const Span seen = shown(fixations[i], axis);
+      const std::size_t first = std::max(spans_[i].begin, seen.begin), last = std::min(spans_[i].end, seen.end);
+      spans_[i] = first < last ? Span{first, last} : Span{};
+    }
     const auto [begin, end] = spans_[i];
     std::fill(row + begin / block_ * block_, row + begin, 0.0f);
     std::fill(row + end, row + rounded_up(end, block_), 0.0f);
     touch(i);
   }
+}
+
+// The pixels whose centres lie in the part of the image that was shown.
+AxisProfiles::Span AxisProfiles::shown(const Fixation& fixation, Axis axis) const {
+  const double low = axis == Axis::x ? fixation.shown.x_min_px : fixation.shown.y_min_px;
+  const double high = axis == Axis::x ? fixation.shown.x_max_px : fixation.shown.y_max_px;
+  const auto end = static_cast<double>(size_);
+  return {static_cast<std::size_t>(ceiled(std::clamp(low, 0.0, end))),
+          static_cast<std::size_t>(ceiled(std::clamp(high, 0.0, end)))};
 }
 
 // Writes one fixation's kernel where it is not zero, and maybe some floats after that.

@@ -36,6 +36,7 @@ class AxisProfiles {
   };
 
   AxisProfiles(std::size_t fixations, std::size_t size, std::size_t block);
+  Span shown(const Fixation& fixation, Axis axis) const;
   Span make(const Fixation& fixation, Axis axis, const HeatmapOptions& options, const Primitives& simd, float* row);
   void touch(std::size_t i);
 

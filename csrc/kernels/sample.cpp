@@ -66,6 +66,26 @@ detail::TiltedFixation moved(const Fixation& on_film, const Affine& map) {
           static_cast<float>(std::clamp(correlation, -0.9999, 0.9999))};
 }
 
+// Whether rectangles of the film stay upright rectangles in the view: turned by quarters and mirrored at most, to a
+// hundredth of a pixel of the film.
+bool keeps_axes(const Affine& map, std::size_t height, std::size_t width) {
+  const auto side = static_cast<float>(std::max(height, width));
+  constexpr float kNegligiblePx = 0.01f;
+  return (std::abs(map.xy) * side < kNegligiblePx && std::abs(map.yx) * side < kNegligiblePx) ||
+         (std::abs(map.xx) * side < kNegligiblePx && std::abs(map.yy) * side < kNegligiblePx);
+}
+
+// A film's upright rectangle in a view that keeps the axes.
+ShownPart moved(const ShownPart& on_film, const Affine& map) {
+  const bool turned = std::abs(map.xx) < std::abs(map.xy);  // the film's x runs along the view's y
+  const auto side = [](float film, float slope, float start) { return (film - start) / slope; };
+  const float x_a = turned ? side(on_film.y_min_px, map.yx, map.y0) : side(on_film.x_min_px, map.xx, map.x0);
+  const float x_b = turned ? side(on_film.y_max_px, map.yx, map.y0) : side(on_film.x_max_px, map.xx, map.x0);
+  const float y_a = turned ? side(on_film.x_min_px, map.xy, map.x0) : side(on_film.y_min_px, map.yy, map.y0);
+  const float y_b = turned ? side(on_film.x_max_px, map.xy, map.x0) : side(on_film.y_max_px, map.yy, map.y0);
+  return {std::min(x_a, x_b), std::min(y_a, y_b), std::max(x_a, x_b), std::max(y_a, y_b)};
+}
+
 void rasterize(const Sample& sample, std::size_t height, std::size_t width, const HeatmapOptions& options,
                float* heatmap) {
   std::vector<detail::TiltedFixation> tilted;
@@ -73,15 +93,20 @@ void rasterize(const Sample& sample, std::size_t height, std::size_t width, cons
   tilted.reserve(sample.fixations.size());
   upright.reserve(sample.fixations.size());
   bool is_upright = true;
+  const bool axes_kept = keeps_axes(sample.to_film, height, width);
   for (const Fixation& fixation : sample.fixations) {
     tilted.push_back(moved(fixation, sample.to_film));
     upright.push_back(tilted.back().fixation);
     is_upright = is_upright && std::abs(tilted.back().correlation) < kNegligibleCorrelation;
+    if (fixation.shown == ShownPart{}) continue;
+    tilted.back().shown_on_film = fixation.shown;
+    is_upright = is_upright && axes_kept;
+    if (axes_kept) upright.back().shown = moved(fixation.shown, sample.to_film);
   }
   if (is_upright) {
     rasterize_fixations(upright, height, width, options, heatmap);
   } else {
-    detail::rasterize_tilted(tilted, height, width, options, heatmap);
+    detail::rasterize_tilted(tilted, sample.to_film, height, width, options, heatmap);
   }
 }
 

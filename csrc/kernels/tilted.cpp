@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <numbers>
 #include <string>
+#include <vector>
 
 #include "egaze/error.hpp"
 #include "simd/primitives.hpp"
@@ -36,6 +37,10 @@ void check(std::span<const TiltedFixation> fixations, const HeatmapOptions& opti
   for (std::size_t i = 0; i < fixations.size(); ++i) {
     const Fixation& f = fixations[i].fixation;
     const double reach_px = options.truncate * std::max(f.sigma_x_px, f.sigma_y_px);
+    const ShownPart& shown = fixations[i].shown_on_film;
+    if (!(shown.x_min_px <= shown.x_max_px && shown.y_min_px <= shown.y_max_px)) {
+      fail("fixation " + std::to_string(i) + ": the part shown must have x_min, y_min not above x_max, y_max");
+    }
     if (!std::isfinite(f.x_px) || !std::isfinite(f.y_px) || !(f.weight >= 0.0f && f.weight <= kMaxWeight) ||
         !(std::min(f.sigma_x_px, f.sigma_y_px) >= kMinSigmaPx) || !(reach_px <= kMaxReachPx)) {
       fail("fixation " + std::to_string(i) + ": expected a finite position, a weight of 0 to 2^30, a positive sigma " +
@@ -57,13 +62,45 @@ void normalize_plane(Normalize normalize, std::size_t count, float* out) {
   if (std::isfinite(factor)) primitives().multiply(out, count, factor);
 }
 
+// Cuts [first, end) down to the x at which slope * x + start lies in [low, high).
+void cut(double slope, double start, double low, double high, double& first, double& end) {
+  if (slope == 0.0) {
+    if (!(low <= start && start < high)) end = first;
+    return;
+  }
+  const double from = (low - start) / slope, to = (high - start) / slope;
+  if (slope > 0.0) {
+    first = std::max(first, std::ceil(from));
+    end = std::min(end, std::ceil(to));
+  } else {  // (to, from]
+    first = std::max(first, std::floor(to) + 1.0);
+    end = std::min(end, std::floor(from) + 1.0);
+  }
+}
+
+// The pixels of row y, of the given columns, whose places on the film were shown: one stretch, for the part is convex.
+Range shown_in_row(const ShownPart& shown, const Affine& map, std::uint32_t y, Range columns) {
+  double first = columns.begin, end = columns.end;
+  cut(map.xx, static_cast<double>(map.xy) * y + map.x0, shown.x_min_px, shown.x_max_px, first, end);
+  cut(map.yx, static_cast<double>(map.yy) * y + map.y0, shown.y_min_px, shown.y_max_px, first, end);
+  if (!(first < end)) return {columns.begin, columns.begin};
+  return {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(end)};
+}
+
+// Whether a pixel's place on the film was shown.
+bool is_shown(const ShownPart& shown, const Affine& map, std::uint32_t x, std::uint32_t y) {
+  const Range at = shown_in_row(shown, map, y, {x, x + 1});
+  return at.begin < at.end;
+}
+
 }  // namespace
 
-void rasterize_tilted(std::span<const TiltedFixation> fixations, std::size_t height, std::size_t width,
-                      const HeatmapOptions& options, float* out) {
+void rasterize_tilted(std::span<const TiltedFixation> fixations, const Affine& to_film, std::size_t height,
+                      std::size_t width, const HeatmapOptions& options, float* out) {
   check(fixations, options);
   std::fill_n(out, height * width, 0.0f);
-  for (const auto& [fixation, correlation] : fixations) {
+  std::vector<float> whole;  // a Gaussian before it is cut
+  for (const auto& [fixation, correlation, shown] : fixations) {
     const double sigma_x = fixation.sigma_x_px, sigma_y = fixation.sigma_y_px;
     const Range columns = within_reach(fixation.x_px, options.truncate * sigma_x, width);
     const Range rows = within_reach(fixation.y_px, options.truncate * sigma_y, height);
@@ -78,7 +115,23 @@ void rasterize_tilted(std::span<const TiltedFixation> fixations, std::size_t hei
                             static_cast<float>(1.0 / (rest * sigma_y * sigma_y)),
                             static_cast<float>(peak),
                             static_cast<float>(-0.5 * options.truncate * options.truncate)};
-    primitives().add_gaussian(gaussian, rows, columns, width, out);
+    const bool all_shown = is_shown(shown, to_film, columns.begin, rows.begin) &&
+                           is_shown(shown, to_film, columns.end - 1, rows.begin) &&
+                           is_shown(shown, to_film, columns.begin, rows.end - 1) &&
+                           is_shown(shown, to_film, columns.end - 1, rows.end - 1);
+    if (all_shown) {
+      primitives().add_gaussian(gaussian, rows, columns, width, out);
+      continue;
+    }
+    whole.resize(height * width);
+    for (std::size_t y = rows.begin; y < rows.end; ++y) {
+      std::fill(whole.data() + y * width + columns.begin, whole.data() + y * width + columns.end, 0.0f);
+    }
+    primitives().add_gaussian(gaussian, rows, columns, width, whole.data());
+    for (std::uint32_t y = rows.begin; y < rows.end; ++y) {
+      const Range seen = shown_in_row(shown, to_film, y, columns);
+      for (std::size_t x = seen.begin; x < seen.end; ++x) out[y * width + x] += whole[y * width + x];
+    }
   }
   normalize_plane(options.normalize, height * width, out);
 }

@@ -28,9 +28,10 @@ std::string json_entry(const ModelSpec& spec, const Answer& answer) {
   return json + "}";
 }
 
-void add_cell(std::string& csv, std::string_view text) {
+void add_cell(std::string& csv, std::string_view said) {
+  const std::string text = valid_utf8(said);
   csv += ',';
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) {
     csv += text;
     return;
   }

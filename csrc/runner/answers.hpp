@@ -19,6 +19,7 @@ struct Peak {
 
 struct Answer {
   std::string image;
+  std::string name;   // that its files begin with
   std::string error;  // one line; nothing below holds when there is one
   std::vector<float> class_probs;
   std::optional<Peak> heatmap_peak;   // of a model with a heatmap head

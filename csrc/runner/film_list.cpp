@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 namespace egaze::runner {
@@ -19,29 +20,43 @@ std::vector<std::string> matching(const std::string& pattern) {
   return paths;
 }
 
-void add_folder(const fs::path& folder, std::vector<std::string>& films) {
-  std::vector<std::string> found;
+// The films in a folder and in those below it, which may be links. A folder that several ways lead to is read once.
+void add_folder(const fs::path& folder, std::set<std::string>& read, std::vector<std::string>& films) {
   std::error_code error;
-  auto options = fs::directory_options::skip_permission_denied;
-  for (auto at = fs::recursive_directory_iterator(folder, options, error); !error && at != fs::end(at);
-       at.increment(error)) {
+  const fs::path real = fs::canonical(folder, error);
+  if (!error && !read.insert(real.string()).second) return;
+  std::vector<fs::path> entries;
+  for (auto at = fs::directory_iterator(folder, error); !error && at != fs::end(at); at.increment(error)) {
+    entries.push_back(at->path());
+  }
+  // Asked about as a film, which says that it cannot be read.
+  if (error) films.push_back(folder.string());
+  std::ranges::sort(entries);
+  // Folders of this one before links to them.
+  std::ranges::stable_partition(entries, [](const fs::path& path) {
     std::error_code gone;
-    if (at->path().filename().string().starts_with('.')) {
-      if (at->is_directory(gone)) at.disable_recursion_pending();
-    } else if (at->is_regular_file(gone)) {
-      found.push_back(at->path().string());
+    return !fs::is_symlink(path, gone);
+  });
+  for (const fs::path& path : entries) {
+    if (path.filename().string().starts_with('.')) continue;
+    std::error_code gone;
+    if (fs::is_directory(path, gone)) {
+      add_folder(path, read, films);
+    } else if (fs::is_regular_file(path, gone) || fs::is_symlink(path, gone)) {
+      films.push_back(path.string());
     }
   }
-  std::ranges::sort(found);
-  films.insert(films.end(), found.begin(), found.end());
 }
 
 void add(const std::string& path, std::vector<std::string>& films) {
   std::error_code error;
-  const std::size_t before = films.size();
-  if (fs::is_directory(path, error)) add_folder(path, films);
+  std::vector<std::string> found;
+  std::set<std::string> read;
+  if (fs::is_directory(path, error)) add_folder(path, read, found);
   // An empty folder is asked about as a film, which says what is wrong.
-  if (films.size() == before) films.push_back(path);
+  if (found.empty()) found.push_back(path);
+  std::ranges::sort(found);
+  films.insert(films.end(), found.begin(), found.end());
 }
 
 }  // namespace
@@ -50,7 +65,8 @@ std::vector<std::string> film_list(const std::vector<std::string>& words) {
   std::vector<std::string> films;
   for (const std::string& word : words) {
     std::error_code error;
-    const std::vector<std::string> paths = fs::exists(word, error) ? std::vector{word} : matching(word);
+    const bool exists = fs::symlink_status(word, error).type() != fs::file_type::not_found;
+    const std::vector<std::string> paths = exists ? std::vector{word} : matching(word);
     for (const std::string& path : paths.empty() ? std::vector{word} : paths) add(path, films);
   }
   return films;

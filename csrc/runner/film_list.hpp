@@ -6,8 +6,10 @@
 
 namespace egaze::runner {
 
-// A folder becomes the files in it and in its folders, in the order of their paths, hidden ones left out; what is no
-// file becomes the paths that match it as a pattern (*, ? and [...]), in order; what matches nothing stays.
+// A folder becomes the files in it and in its folders, links followed, in the order of their paths, hidden ones left out;
+// a folder that several ways lead to is read once. What is no file becomes the paths that match it as a pattern (*, ? and
+// [...]), in order; what matches nothing stays, as do links that lead nowhere and folders that cannot be read, so that
+// none is left out without a word. Python's egaze.cli.films.film_list does the same.
 std::vector<std::string> film_list(const std::vector<std::string>& words);
 
 }  // namespace egaze::runner

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "egaze/fit.hpp"
@@ -70,11 +71,25 @@ Shape picture_shape(const StoredFilm& film) {
   return {side_px(film.height), side_px(film.width)};
 }
 
+// The pixels of the heatmap that the film covers on the canvas, as Python's FitGeometry.cut_out.
+FitRectangle film_on_heatmap(const StoredFilm& film, const ModelSpec& spec) {
+  const FitRectangle on_canvas =
+      fit_rectangle(film.height, film.width, spec.canvas_height_px, spec.canvas_width_px, spec.fit);
+  const auto side = [](std::size_t begin_px, std::size_t size_px, std::size_t canvas_px, std::size_t heatmap_px) {
+    const double scale = static_cast<double>(heatmap_px) / static_cast<double>(canvas_px);
+    const auto begin = static_cast<std::size_t>(std::nearbyint(static_cast<double>(begin_px) * scale));
+    const auto end = static_cast<std::size_t>(std::nearbyint(static_cast<double>(begin_px + size_px) * scale));
+    return std::pair(std::min(begin, heatmap_px - 1), std::max<std::size_t>(end, begin + 1));
+  };
+  const auto [top, bottom] = side(on_canvas.top_px, on_canvas.height_px, spec.canvas_height_px, spec.input_height_px);
+  const auto [left, right] = side(on_canvas.left_px, on_canvas.width_px, spec.canvas_width_px, spec.input_width_px);
+  return {top, left, bottom - top, right - left};
+}
+
 // The part of the canvas that the film covers, in the picture's shape; what is `brightest` becomes 255.
 std::vector<std::uint8_t> levels(const StoredFilm& film, const ModelSpec& spec, const Prediction& prediction,
                                  Shape shape, float brightest) {
-  const FitRectangle where = fit_rectangle(film.height, film.width, prediction.heatmap_height,
-                                           prediction.heatmap_width, spec.fit);
+  const FitRectangle where = film_on_heatmap(film, spec);
   ImageView part = ImageView::dense(prediction.heatmap.data(), PixelType::float32, prediction.heatmap_height,
                                     prediction.heatmap_width);
   part.data = prediction.heatmap.data() + where.top_px * prediction.heatmap_width + where.left_px;
@@ -118,22 +133,16 @@ void write_png(const fs::path& path, const std::vector<std::uint8_t>& pixels, Sh
 HeatmapFolder::HeatmapFolder(std::string folder) : folder_(std::move(folder)) {
   std::error_code error;
   fs::create_directories(folder_, error);
-  if (!fs::is_directory(folder_)) {
+  std::error_code ignored;
+  if (!fs::is_directory(folder_, ignored)) {
     throw std::runtime_error(folder_ + ": is no folder and cannot be made" + (error ? ": " + error.message() : ""));
   }
 }
 
-std::string HeatmapFolder::unused_name(const std::string& film_path) {
-  const std::string stem = fs::path(film_path).stem().string();
-  std::string name = stem;
-  for (int number = 2; !used_.insert(name).second; ++number) name = stem + "_" + std::to_string(number);
-  return name;
-}
-
-HeatmapFiles HeatmapFolder::write(const std::string& film_path, const StoredFilm& film, const ModelSpec& spec,
+HeatmapFiles HeatmapFolder::write(const std::string& name, const StoredFilm& film, const ModelSpec& spec,
                                   const Prediction& prediction) {
-  const std::string name = (fs::path(folder_) / unused_name(film_path)).string();
-  const HeatmapFiles files{name + "_heatmap.npy", name + "_heatmap.png", name + "_overlay.png"};
+  const std::string begin = (fs::path(folder_) / name).string();
+  const HeatmapFiles files{begin + "_heatmap.npy", begin + "_heatmap.png", begin + "_overlay.png"};
   write_npy(files.npy, prediction);
   const Shape shape = picture_shape(film);
   write_png(files.png, levels(film, spec, prediction, shape, 1.0f), shape);

@@ -16,6 +16,8 @@
 #include "egaze/radiograph.hpp"
 #include "film_list.hpp"
 #include "heatmap_files.hpp"
+#include "output_names.hpp"
+#include "passive_waiting.hpp"
 
 namespace {
 
@@ -88,7 +90,7 @@ void answer(Predictor& predictor, HeatmapFolder* folder, std::vector<Answer>& an
     if (!spec.heatmap_head) continue;
     said.heatmap_peak = heatmap_peak(*found[i]);
     try {
-      if (folder != nullptr) said.files = folder->write(said.image, read[i].film, spec, *found[i]);
+      if (folder != nullptr) said.files = folder->write(said.name, read[i].film, spec, *found[i]);
     } catch (const std::exception& error) {
       said.error = error.what();
     }
@@ -103,7 +105,11 @@ int predict(const Arguments& arguments) {
   Predictor predictor(arguments.model, arguments.predictor);
 
   std::vector<Answer> answers(films.size());
-  for (std::size_t i = 0; i < films.size(); ++i) answers[i].image = films[i];
+  const std::vector<std::string> names = output_names(films);
+  for (std::size_t i = 0; i < films.size(); ++i) {
+    answers[i].image = films[i];
+    answers[i].name = names[i];
+  }
   const bool progress = films.size() > 1 && isatty(STDERR_FILENO);
   const std::size_t batch = static_cast<std::size_t>(arguments.batch);
   bool failed = false;
@@ -136,6 +142,7 @@ int main(int argc, char** argv) {
     print_error(std::string(error.what()) + " (see egaze-run --help)");
     return kWrongUsage;
   }
+  if (arguments.action == Arguments::Action::predict) wait_passively(argv);
   try {
     switch (arguments.action) {
       case Arguments::Action::help: return print_result(std::string(usage())) ? kDone : kFailed;

@@ -15,19 +15,15 @@
 
 #include "arena.hpp"
 #include "egaze/error.hpp"
-#include "egaze/fit.hpp"
 #include "egaze/radiograph.hpp"
-#include "egaze/resize.hpp"
 #include "libtorch_cuda.hpp"
 #include "model_program.hpp"
 #include "one_line.hpp"
+#include "placing.hpp"
 #include "quiet.hpp"
 
 namespace egaze {
 namespace {
-
-// Starting threads pays from about a megapixel on.
-constexpr std::size_t kPixelsForThreads = 1 << 20;
 
 // More films at once leave a CPU's caches: 32 in eight parts take .55 of the time of all together.
 constexpr std::size_t kFilmsAtOnceOnCpu = 4;
@@ -50,10 +46,6 @@ c10::Device checked_device(const std::string& name) {
   return *device;
 }
 
-float scale_of(PixelType type) {
-  return type == PixelType::uint8 ? 1.0f / 255.0f : type == PixelType::uint16 ? 1.0f / 65535.0f : 1.0f;
-}
-
 bool all_finite(std::span<const float> values) {
   // Bits and no early end, so that the compiler makes vectors of it.
   constexpr std::uint32_t exponent = 0x7F800000u;
@@ -71,32 +63,9 @@ struct Predictor::Implementation {
   std::unique_ptr<detail::Arena> arena;  // on a CPU, for what is computed on the way
   torch::jit::Module module;
 
-  void place(const Film& film, float* canvas) const;
   at::Tensor place(std::span<const Film> films, std::size_t begin, std::size_t count) const;
   std::vector<Prediction> unpack(const c10::IValue& output, std::size_t count) const;
 };
-
-// The film on the model's input, which is black.
-void Predictor::Implementation::place(const Film& film, float* canvas) const {
-  if (film.pixels.data == nullptr) throw Error(ErrorCode::invalid_argument, "the film's pixels are a null pointer");
-  const FitRectangle where = fit_rectangle(film.pixels.height, film.pixels.width, spec.input_height_px,
-                                           spec.input_width_px, spec.fit);
-  std::vector<float> pixels(where.height_px * where.width_px);
-  ResizeOptions options;
-  options.table = film.table;
-  options.scale = film.table.empty() ? scale_of(film.pixels.type) : 1.0f;
-  options.threads =
-      film.pixels.height * film.pixels.width >= kPixelsForThreads ? std::max(1, at::get_num_threads()) : 1;
-  resize(film.pixels, where.height_px, where.width_px, PixelType::float32, options, pixels.data());
-  // Every film pixel has a part in some pixel here, so that whatever is not finite shows.
-  if (!all_finite(pixels)) {
-    throw Error(ErrorCode::invalid_argument, "the film's pixels are not all finite numbers");
-  }
-  canvas += where.top_px * spec.input_width_px + where.left_px;
-  for (std::size_t y = 0; y < where.height_px; ++y) {
-    std::copy_n(pixels.data() + y * where.width_px, where.width_px, canvas + y * spec.input_width_px);
-  }
-}
 
 // So many of a batch's films as the model takes them, (N, 1, H, W).
 at::Tensor Predictor::Implementation::place(std::span<const Film> films, std::size_t begin, std::size_t count) const {
@@ -106,11 +75,12 @@ at::Tensor Predictor::Implementation::place(std::span<const Film> films, std::si
   // With one channel the bytes are the same, but libtorch's convolutions keep the layout that their input names, and
   // channels last is the CPU's fastest by a sixth.
   const auto layout = device.is_cpu() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-  at::Tensor image = at::empty(shape, at::TensorOptions().dtype(at::kFloat), layout).zero_();
-  float* canvas = image.mutable_data_ptr<float>();
+  at::Tensor image = at::empty(shape, at::TensorOptions().dtype(at::kFloat), layout);
+  float* input = image.mutable_data_ptr<float>();
+  const int threads = std::max(1, at::get_num_threads());
   for (std::size_t i = begin; i < begin + count; ++i) {
     try {
-      place(films[i], canvas + (i - begin) * spec.input_height_px * spec.input_width_px);
+      detail::place_film(films[i], spec, threads, input + (i - begin) * spec.input_height_px * spec.input_width_px);
     } catch (const Error& error) {
       if (films.size() == 1) throw;
       throw Error(error.code(), "film " + std::to_string(i) + " of the batch: " + error.what());

@@ -14,7 +14,6 @@ from egaze.assessment.maps import centre_bias, other_readers, readers_heatmap, t
 from egaze.evaluation import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
 from egaze.evaluation.notes import noting
 from egaze.evaluation.saliency import EPS
-from egaze.gaze import Fixations
 from egaze.study import Study
 from egaze.training.engine import Predictions
 from egaze.training.recipe import Recipe
@@ -43,7 +42,8 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
     rows = []
     for case_index, heatmap in zip(predictions.case_index.tolist(), predictions.heatmap, strict=True):  # type: ignore[arg-type]
         fixations = study.fixations(case_index, size_px)
-        x, y = fixations.x_px, fixations.y_px
+        seen = fixations.on_shown
+        x, y = fixations.x_px[seen], fixations.y_px[seen]
         if not ((x >= -0.5) & (x < size_px - 0.5) & (y >= -0.5) & (y < size_px - 0.5)).any():
             continue
         maps = {"": heatmap.astype(np.float64), "centre_": centre}
@@ -52,7 +52,7 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
         truth = true_heatmap(study, target, case_index, size_px)
         row: dict[str, float | None] = {"case_index": case_index}
         for prefix, prediction in maps.items():
-            measured = _measure(prediction, truth, fixations, centre, elsewhere.fixations(case_index))
+            measured = _measure(prediction, truth, (x, y), centre, elsewhere.fixations(case_index))
             row |= {f"{prefix}{key}": value for key, value in measured.items()}
         rows.append(row)
     names = [f"{prefix}{key}" for prefix in ("", "centre_", "ceiling_") for key in KEYS]
@@ -102,11 +102,11 @@ def agreement_figures(
 def _measure(
     prediction: NDArray[np.float64],
     truth: NDArray[np.float32],
-    fixations: Fixations,
+    fixations_px: tuple[NDArray[np.float32], NDArray[np.float32]],
     centre: NDArray[np.float64],
     elsewhere: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> dict[str, float | None]:
-    x, y = fixations.x_px, fixations.y_px
+    x, y = fixations_px
     return {
         "cc": cc(prediction, truth),
         "sim": sim(prediction, truth),
@@ -152,7 +152,9 @@ class _Elsewhere:
         in_training = np.isin(case, study.split.indices("train"))
         x, y = study.x_unit * size_px - 0.5, study.y_unit * size_px - 0.5
         on_canvas = (x >= -0.5) & (x < size_px - 0.5) & (y >= -0.5) & (y < size_px - 0.5)
-        kept = in_training & on_canvas
+        x_min, y_min, x_max, y_max = study.shown_px(size_px).T
+        on_shown = (x >= x_min) & (x < x_max) & (y >= y_min) & (y < y_max)
+        kept = in_training & on_canvas & on_shown
         self._x, self._y, self._patient = x[kept], y[kept], study.patients[case[kept]]
 
     def fixations(self, case_index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -2,7 +2,8 @@
 
 metrics.json         figures with intervals
 predictions.parquet  one row a case: label, probabilities, its reading, agreement of its map with gaze
-heatmaps.npy         (N, H, W) float16 predicted maps, in the rows' order; absent without a heatmap head
+heatmaps.npy         (N, H, W) predicted maps to be drawn, in the rows' order; absent without a trained heatmap head.
+                     They are float16, which has ties and zeros that the maps have not: figures are of float32
 
 metrics.json. A figure is {"value", "low", "high"}: null bounds where no interval is defined, and null in its place
 where the figure itself is not; "warnings" says why.
@@ -10,8 +11,9 @@ where the figure itself is not; "warnings" says why.
 format_version, split, synthetic, cases, patients
 intervals            how the intervals were made, in words
 warnings             lines that the figures' reader must be told
-published            [{name, source, auc: {"macro" or class: figure}}]
-classification       null where fewer than two classes have a film, or
+published            [{name, source, auc: {"macro" or class: figure}}]: of EGD-CXR's published splits, else empty
+trained              {classification, heatmap}: whether the recipe trained the head; one that it did not is not judged
+classification       null where fewer than two classes have a film or the classifier was not trained, or
   cases              labelled films
   macro_auc, micro_auc, macro_average_precision, micro_average_precision, macro_auc_bca, accuracy   figures
   classes            {class: {
@@ -26,7 +28,7 @@ classification       null where fewer than two classes have a film, or
     C                {brier: figure, log_loss: figure, expected_calibration_error: figure without bounds,
                        reliability: [B] of the most probable class, classes: {class: [B]}}
     B                {low, high, cases, mean_prob, observed: figure}: a bin with films; Wilson interval
-heatmap              null without a heatmap head or gaze, or
+heatmap              null without a heatmap head that was trained, or without gaze, or
   cases, size_px, sigma_px, target: {sigma_frac, weight}
   target_kind        what the maps are compared with, in words
   trained_towards    the recipe's heatmap_target, "gaze" or "egd"
@@ -43,11 +45,16 @@ scanpath             null without gaze, or
                        cases_timed, first_fixation_s: figure or null}}
 
 predictions.parquet: case_index, case_id, label, prob_CLASS; fixations, dwell_s, coverage_frac; M, centre_M and
-ceiling_M; null where a case lacks what they need.
+ceiling_M; null where a case lacks what they need, and prob_CLASS where the classifier was not trained.
+
+A set's metrics.json has the same keys but micro and BCa figures, average precision, operating points, confusion,
+calibration and scanpath; of the maps only CC, KL, NSS and shuffled AUC; and folds, seeds and
+runs                 [{run, fold, seed, cases, macro_auc, cc}], without intervals
 """
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +65,7 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
+from egaze.atomic import write_file
 from egaze.errors import RunError
 
 FORMAT_VERSION = 2
@@ -79,6 +87,13 @@ class Assessment:
     metrics: dict[str, Any]
     predictions: pl.DataFrame
     heatmaps: NDArray[np.float16] | None
+
+
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    """Write a Parquet file, replaced whole. Raises EgazeError, of one line, where the disk has no room."""
+    content = io.BytesIO()  # polars' own errors of writing are of no use to the user
+    table.write_parquet(content)
+    write_file(path, lambda partial: partial.write_bytes(content.getbuffer()))
 
 
 def open_assessment(path: Path) -> Assessment:

@@ -50,7 +50,8 @@ def compare(
 
     AUCs: of each class, by DeLong's test for one run each (films independent), and their mean, by a paired bootstrap
     over patients; for several seeds both over seeds and patients, see `egaze.evaluation.paired`. Maps: the same for
-    each case's CC, KL divergence and NSS, where both were measured in the same way.
+    each case's CC, KL divergence, NSS and shuffled AUC, where both were measured in the same way. What one of
+    the two has not trained is left out: "warnings" and "heatmap_remark" say so.
 
     Raises:
         RunError: one is not evaluated on that side; studies, classes, splits, seeds or cases that differ.
@@ -60,11 +61,16 @@ def compare(
     _require_same(one, other)
     over = "patients" if len(one.seeds) == 1 else "seeds and patients"
     notes: list[str] = []
-    with noting(notes, "AUC"):
-        classification = _classification(one, other, resamples, seed)
+    classification, answers, disagreements = None, None, _no_disagreements()
+    untrained = [pooled for pooled in (one, other) if not pooled.recipe.trains_classifier]
+    for pooled in untrained:
+        notes.append(f"classification: {pooled.source.path} has no classifier that was trained, so none is compared")
+    if not untrained:
+        with noting(notes, "AUC"):
+            classification = _classification(one, other, resamples, seed)
+        answers, disagreements = _answers(one, other)
     with noting(notes, "maps"):
         heatmap, remark = _heatmap(one, other, resamples, seed)
-    answers, disagreements = _answers(one, other)
     facts = {
         "format_version": 1,
         "split": split,
@@ -152,16 +158,25 @@ def _heatmap(one: Pooled, other: Pooled, resamples: int, seed: int) -> tuple[dic
     for pooled in (one, other):
         if pooled.heatmap is None:
             return None, f"{pooled.source.path} has no maps that were compared with gaze"
+    if one.heatmap["size_px"] != other.heatmap["size_px"]:
+        return None, (
+            f"maps of {one.heatmap['size_px']} and of {other.heatmap['size_px']} px: agreement with gaze depends on "
+            "the size, so they are not compared"
+        )
     if one.heatmap != other.heatmap:
         return None, f"maps were compared with different heatmaps: {one.heatmap} and {other.heatmap}"
     with_gaze = one.has_agreement & other.has_agreement
     if not with_gaze.any():
         return None, "no film's maps of both were compared with gaze"
-    groups = one.patients[with_gaze]
-    figures = {}
+    figures: dict[str, Any] = {}
     for name in AGREEMENT:
-        a, b = (pooled.agreement[name][:, with_gaze] for pooled in (one, other))
-        figures[name] = _figure(a.mean(), b.mean(), paired_mean(a, b, groups, resamples=resamples, seed=seed))
+        known = np.isfinite([pooled.agreement[name] for pooled in (one, other)]).all(axis=(0, 1))
+        if not known.any():
+            figures[name] = None
+            continue
+        a, b = (pooled.agreement[name][:, known] for pooled in (one, other))
+        difference = paired_mean(a, b, one.patients[known], resamples=resamples, seed=seed)
+        figures[name] = _figure(a.mean(), b.mean(), difference)
     return {"cases": int(with_gaze.sum()), **one.heatmap, **figures}, None
 
 
@@ -192,6 +207,11 @@ def _answers(one: Pooled, other: Pooled) -> tuple[dict[str, int], pl.DataFrame]:
         }
     )
     return counts, table
+
+
+def _no_disagreements() -> pl.DataFrame:
+    names = [f"{what}_{which}" for which in ("a", "b") for what in ("answer", "prob")]
+    return pl.DataFrame(schema=dict.fromkeys(("case_id", "label", *names), pl.String))
 
 
 def _answer(

@@ -13,16 +13,24 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.assessment.agreement import agreement_figures, agreement_table
-from egaze.assessment.assessment import FORMAT_VERSION, HEATMAPS, METRICS, PREDICTIONS, Assessment, open_assessment
+from egaze.assessment.assessment import (
+    FORMAT_VERSION,
+    HEATMAPS,
+    METRICS,
+    PREDICTIONS,
+    Assessment,
+    open_assessment,
+    write_table,
+)
 from egaze.assessment.classification import Scored, classification_figures
-from egaze.assessment.figures import RESAMPLES, figure
+from egaze.assessment.figures import RESAMPLES
 
 # Names that live with the maps, and that other packages know from here.
 from egaze.assessment.maps import centre_bias as centre_bias
 from egaze.assessment.maps import true_heatmap as true_heatmap
+from egaze.assessment.published import published_figures
 from egaze.assessment.reading import reading_figures, reading_tables
 from egaze.atomic import write_file, write_text
-from egaze.evaluation.published import PUBLISHED
 from egaze.loading import DeviceLoader
 from egaze.study import Study
 from egaze.study.split import SIDES
@@ -48,7 +56,8 @@ def evaluate(
     the centre-bias map (the mean of the training heatmaps as densities), the paired difference, and, where a film has
     several readers, what the other readers' gaze reaches.
     Scanpaths: fixations, dwell time and coverage, of the films and of their regions.
-    Figures of the side that chose the epoch are marked "optimistic".
+    Figures of the side that chose the epoch are marked "optimistic". What no stage of the recipe trained is not judged:
+    a classifier's probabilities are then null, and a heatmap head's maps are not kept; "warnings" says so.
 
     Args:
         run: a finished or running run.
@@ -76,7 +85,9 @@ def evaluate(
         chosen_on = Scored.of(study, others[0]) if others else scored.none()
     size_px, target = run.recipe.input_size_px, run.recipe.heatmap
     films, regions = reading_tables(study, target, indices, size_px)
-    table = _case_table(study, predictions).join(films, on="case_index", how="left", maintain_order="left")
+    table = _case_table(study, predictions, run.recipe.trains_classifier).join(
+        films, on="case_index", how="left", maintain_order="left"
+    )
     metrics: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "split": split,
@@ -87,14 +98,18 @@ def evaluate(
         "patients": len(np.unique(study.patients[indices])),
         "intervals": f"95 %, bootstrap over patients, {RESAMPLES} resamples",
         "warnings": notes,
-        "classification": classification_figures(study.class_names, scored, chosen_on, notes),
+        "trained": {"classification": run.recipe.trains_classifier, "heatmap": run.recipe.trains_heatmap},
+        "classification": None,
         "heatmap": None,
         "scanpath": reading_figures(study, target, films, regions, size_px, notes),
-        "published": [
-            {"name": paper.name, "source": paper.source, "auc": {k: figure(v) for k, v in paper.auc.items()}}
-            for paper in PUBLISHED
-        ],
+        "published": published_figures(study, split),
     }
+    if run.recipe.trains_classifier:
+        metrics["classification"] = classification_figures(study.class_names, scored, chosen_on, notes)
+    else:
+        notes.append("classification: no stage of the recipe trained the classifier, so it is not judged")
+    if run.recipe.model.heatmap_head and not run.recipe.trains_heatmap:
+        notes.append("heatmaps: no stage of the recipe trained the heatmap head, so it is not judged")
     if predictions.heatmap is not None:
         agreement = agreement_table(study, run.recipe, predictions, size_px)
         table = table.join(agreement, on="case_index", how="left", maintain_order="left")
@@ -127,17 +142,20 @@ def _predict(
                 model,
                 loader,
                 recipe.stages[-1],
-                keep_heatmaps=number == 0 and recipe.model.heatmap_head,
+                keep_heatmaps=number == 0 and recipe.model.heatmap_head and recipe.trains_heatmap,
                 progress=progress and (lambda done, _, before=before: progress(before + done, in_all)),
             )
         )
     return found
 
 
-def _case_table(study: Study, predictions: Predictions) -> pl.DataFrame:
+def _case_table(study: Study, predictions: Predictions, has_classifier: bool) -> pl.DataFrame:
     cases = study.cases[predictions.case_index]
     probabilities = {
-        f"prob_{name}": predictions.class_probs[:, number] for number, name in enumerate(study.class_names)
+        f"prob_{name}": predictions.class_probs[:, number]
+        if has_classifier
+        else pl.repeat(None, len(cases), dtype=pl.Float32, eager=True)
+        for number, name in enumerate(study.class_names)
     }
     return pl.DataFrame(
         {
@@ -149,11 +167,13 @@ def _case_table(study: Study, predictions: Predictions) -> pl.DataFrame:
     )
 
 
-def _write(out: Path, metrics: dict[str, Any], table: pl.DataFrame, heatmaps: NDArray[np.float16] | None) -> Assessment:
+def _write(out: Path, metrics: dict[str, Any], table: pl.DataFrame, heatmaps: NDArray[np.float32] | None) -> Assessment:
     out = Path(out)
-    write_file(out / PREDICTIONS, table.write_parquet)
+    write_table(out / PREDICTIONS, table)
     if heatmaps is not None:
-        write_file(out / HEATMAPS, lambda partial: _save_array(partial, heatmaps))
+        write_file(out / HEATMAPS, lambda partial: _save_array(partial, heatmaps.astype(np.float16)))
+    else:
+        (out / HEATMAPS).unlink(missing_ok=True)  # of an evaluation that had them
     write_text(out / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     return open_assessment(out)
 

@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.assessment.assessment import METRICS, PREDICTIONS, Assessment
+from egaze.assessment.assessment import FORMAT_VERSION, METRICS, PREDICTIONS, Assessment, open_assessment, write_table
 from egaze.assessment.evaluate import evaluate
 from egaze.assessment.figures import RESAMPLES, figure
 from egaze.assessment.pooled import AGREEMENT, Pooled, pool
-from egaze.atomic import write_file, write_text
+from egaze.assessment.published import published_figures
+from egaze.atomic import write_text
 from egaze.errors import RunError
 from egaze.evaluation import macro_auc
+from egaze.evaluation.notes import noting
 from egaze.evaluation.over_seeds import aucs_over_seeds, mean_over_seeds
 from egaze.training import RunSet
 
@@ -57,8 +59,9 @@ def evaluate_set(
         evaluate(run, split=split, batch_size=batch_size, threads=threads, progress=told)
     pooled = pool(run_set, split)
     over = "patients" if len(run_set.seeds) == 1 else "seeds and patients"
+    notes: list[str] = []
     metrics = {
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "split": split,
         "chosen_on": pooled.recipe.choose_on,
         "optimistic": split == pooled.recipe.choose_on,
@@ -68,27 +71,40 @@ def evaluate_set(
         "folds": run_set.folds,
         "seeds": list(run_set.seeds),
         "intervals": f"95 %, bootstrap over {over}, {RESAMPLES} resamples",
-        "classification": _classification(pooled),
-        "heatmap": _heatmap(pooled),
+        "warnings": notes,
+        "trained": {"classification": pooled.recipe.trains_classifier, "heatmap": pooled.recipe.trains_heatmap},
+        "classification": _classification(pooled, notes),
+        "heatmap": _heatmap(pooled, notes),
+        "published": [] if run_set.folds else published_figures(pooled.study, split),
         "runs": _runs(pooled, run_set),
     }
     out = Path(out or run_set.path / "evaluation" / split)
-    write_file(out / PREDICTIONS, pooled.table.write_parquet)
+    write_table(out / PREDICTIONS, pooled.table)
     write_text(out / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
-    return Assessment(out, metrics, pooled.table, None)
+    return open_assessment(out)
 
 
-def _classification(pooled: Pooled) -> dict[str, Any] | None:
+def _classification(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
+    if not pooled.recipe.trains_classifier:
+        notes.append("classification: no stage of the recipe trained the classifier, so it is not judged")
+        return None
     known = pooled.labels >= 0
     labels, probs, groups = pooled.labels[known], pooled.class_probs[:, known], pooled.patients[known]
     if len(np.unique(labels)) < 2:
+        notes.append("classification: fewer than two classes have a film here, so there is nothing to tell apart")
         return None
-    aucs = aucs_over_seeds(labels, probs, groups, resamples=RESAMPLES)
     right = (probs.argmax(axis=2) == labels).astype(np.float64)
+    with noting(notes, "classes"):
+        aucs = aucs_over_seeds(labels, probs, groups, resamples=RESAMPLES)
+        accuracy = mean_over_seeds(right, groups, resamples=RESAMPLES)
+    for name, auc in zip(pooled.class_names, aucs.classes, strict=True):
+        if auc is None:
+            films = int(np.sum(labels == pooled.class_names.index(name)))
+            notes.append(f"{name}: {films} of {len(labels)} films, so it has no ROC curve")
     return {
         "cases": len(labels),
         "macro_auc": figure(aucs.macro),
-        "accuracy": figure(mean_over_seeds(right, groups, resamples=RESAMPLES)),
+        "accuracy": figure(accuracy),
         "classes": {
             name: {"cases": int((labels == number).sum()), "auc": None if auc is None else figure(auc)}
             for number, (name, auc) in enumerate(zip(pooled.class_names, aucs.classes, strict=True))
@@ -96,23 +112,30 @@ def _classification(pooled: Pooled) -> dict[str, Any] | None:
     }
 
 
-def _heatmap(pooled: Pooled) -> dict[str, Any] | None:
+def _heatmap(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
+    if pooled.recipe.model.heatmap_head and not pooled.recipe.trains_heatmap:
+        notes.append("heatmaps: no stage of the recipe trained the heatmap head, so it is not judged")
     if pooled.heatmap is None:
         return None
-    with_gaze = pooled.has_agreement
-    values = {name: column[:, with_gaze] for name, column in pooled.agreement.items()}
-    groups = pooled.patients[with_gaze]
+    values = pooled.agreement
 
-    def mean(of_cases: NDArray[np.float64]) -> dict[str, float | None]:
-        return figure(mean_over_seeds(of_cases, groups, resamples=RESAMPLES))
+    def mean(of_cases: NDArray[np.float64]) -> dict[str, float | None] | None:
+        known = np.isfinite(of_cases).all(axis=0)
+        if not known.any():
+            return None
+        return figure(mean_over_seeds(of_cases[:, known], pooled.patients[known], resamples=RESAMPLES))
 
-    return {
-        "cases": int(with_gaze.sum()),
-        **pooled.heatmap,
-        **{name: mean(values[name]) for name in AGREEMENT},
-        "centre_bias": {name: mean(values[f"centre_{name}"]) for name in AGREEMENT},
-        "over_centre_bias": {name: mean(values[name] - values[f"centre_{name}"]) for name in AGREEMENT},
-    }
+    cases = int(pooled.has_agreement.sum())
+    if missing := cases - int(np.isfinite(values["shuffled_auc"]).all(axis=0).sum()):
+        notes.append(f"shuffled AUC: {missing} films have no fixations on training films of others to compare with")
+    with noting(notes, "heatmaps"):
+        return {
+            "cases": cases,
+            **pooled.heatmap,
+            **{name: mean(values[name]) for name in AGREEMENT},
+            "centre_bias": {name: mean(values[f"centre_{name}"]) for name in AGREEMENT},
+            "over_centre_bias": {name: mean(values[name] - values[f"centre_{name}"]) for name in AGREEMENT},
+        }
 
 
 def _runs(pooled: Pooled, run_set: RunSet) -> list[dict[str, Any]]:
@@ -128,7 +151,9 @@ def _runs(pooled: Pooled, run_set: RunSet) -> list[dict[str, Any]]:
                 "fold": member.fold,
                 "seed": member.seed,
                 "cases": len(rows),
-                "macro_auc": macro_auc(labels[labels >= 0], probs[labels >= 0]),
+                "macro_auc": macro_auc(labels[labels >= 0], probs[labels >= 0])
+                if pooled.recipe.trains_classifier
+                else None,
                 "cc": rows["cc"].mean() if pooled.agreement else None,
             }
         )

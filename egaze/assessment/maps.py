@@ -57,8 +57,15 @@ def other_readers(study: Study, case_indices: NDArray[np.int64]) -> dict[int, li
 def readers_heatmap(study: Study, target: HeatmapTarget, case_indices: list[int], size_px: int) -> NDArray[np.float32]:
     """The heatmap of several cases' fixations together, (size, size) float32, largest value 1."""
     readers = [study.fixations(case_index, size_px) for case_index in case_indices]
-    together = (np.concatenate([getattr(part, name) for part in readers]) for name in ("x_px", "y_px", "duration_s"))
-    return _heatmap(Fixations(*together), target, size_px)
+    x_px, y_px, duration_s = (
+        np.concatenate([getattr(part, name) for part in readers]) for name in ("x_px", "y_px", "duration_s")
+    )
+    # What is larger than the canvas leaves all of it.
+    all_of_it = np.array([[-size_px, -size_px, 2 * size_px, 2 * size_px]], np.float32)
+    shown_px = np.concatenate(
+        [all_of_it.repeat(len(part), axis=0) if part.shown_px is None else part.shown_px for part in readers]
+    )
+    return _heatmap(Fixations(x_px, y_px, duration_s, shown_px=shown_px), target, size_px)
 
 
 def _heatmap(fixations: Fixations, target: HeatmapTarget, size_px: int) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from egaze.study import Study
 from egaze.training import Recipe, Run, RunSet
 
 #: How a map's agreement with gaze is measured; each has a column of the centre-bias map's beside its own.
-AGREEMENT = ("cc", "kld", "nss")
+AGREEMENT = ("cc", "kld", "nss", "shuffled_auc")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,10 +32,10 @@ class Pooled:
         seeds: S of them.
         split_sha256: digest of the training side, one a fold.
         case_index: (N,) int64, ascending.
-        class_probs: (S, N, C).
+        class_probs: (S, N, C); NaN where the recipe trains no classifier.
         agreement: (S, N) by the names of `AGREEMENT` and these with "centre_" before them, NaN for cases without gaze;
-            empty where the models make no maps.
-        has_agreement: (N,) whether a case has them of every seed.
+            empty where the models make no maps. "shuffled_auc" may be missing on films that have the others.
+        has_agreement: (N,) whether a case has CC of every seed.
         heatmap: the side in pixels and the target that maps were measured at, None where no case has agreement.
         table: the rows of all members, with columns seed and, in a set with folds, fold.
     """
@@ -81,7 +81,9 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
     assessments = [open_assessment(run.path / "evaluation" / split) for run in runs]
     study, class_names = runs[0].open_study(), runs[0].class_names
     tables = [
-        _checked(assessment, len(study), class_names).with_columns(seed=pl.lit(run.facts["seed"]), fold=pl.lit(fold))
+        _checked(assessment, len(study), class_names, run.recipe.trains_classifier).with_columns(
+            seed=pl.lit(run.facts["seed"]), fold=pl.lit(fold)
+        )
         for run, fold, assessment in zip(runs, folds, assessments, strict=True)
     ]
     table = pl.concat(tables, how="diagonal_relaxed").sort("seed", "case_index", maintain_order=True)
@@ -94,7 +96,7 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
     agreement = _agreement(by_seed)
     has_agreement = np.zeros(len(case_index), dtype=bool)
     if agreement:
-        has_agreement = np.isfinite(list(agreement.values())).all(axis=(0, 1))
+        has_agreement = np.isfinite(agreement["cc"]).all(axis=0)
     measured = [found for one in assessments if (found := _measured(one))]
     return Pooled(
         source=source,
@@ -112,14 +114,18 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
     )
 
 
-def _checked(assessment: Assessment, cases: int, class_names: tuple[str, ...]) -> pl.DataFrame:
+def _checked(assessment: Assessment, cases: int, class_names: tuple[str, ...], has_classifier: bool) -> pl.DataFrame:
     """Its table, where that fits the study."""
     table = assessment.predictions
     try:
         index = table["case_index"].cast(pl.Int64)
         probs = table.select(_prob_columns(class_names)).cast(pl.Float64)
         fits = index.null_count() == 0 and len(index) > 0 and index.min() >= 0 and index.max() < cases
-        whole = fits and all(column.is_finite().all() and column.null_count() == 0 for column in probs)
+        if not has_classifier:
+            probs = probs.fill_null(float("nan"))
+        whole = fits and all(
+            column.null_count() == 0 and (column.is_finite().all() or not has_classifier) for column in probs
+        )
         present = table.select(name for name in _agreement_columns() if name in table.columns).cast(pl.Float64)
     except PolarsError as error:
         raise RunError(f"{assessment.path / PREDICTIONS}: damaged: {str(error).splitlines()[0]}") from error

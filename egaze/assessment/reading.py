@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from egaze.assessment.figures import mean_figures
 from egaze.evaluation import region_gaze
+from egaze.evaluation.localisation import region_mask
 from egaze.evaluation.notes import noting
-from egaze.evaluation.scanpath import box_mask, coverage_frac, ellipse_mask, nearest_fixation_px
+from egaze.evaluation.scanpath import coverage_frac, nearest_fixation_px
 from egaze.loading import HeatmapTarget
 from egaze.study import Study
 
@@ -107,9 +108,8 @@ def _region_masks(study: Study, case_index: int, film: NDArray[np.bool_]) -> dic
         x, y = geometry.to_unit(
             np.array([region.x_min_px, region.x_max_px]), np.array([region.y_min_px, region.y_max_px])
         )
-        draw = box_mask if region.shape == "box" else ellipse_mask
-        sides = (x[0], y[0], x[1], y[1])
-        mask = draw(film.shape, *(float(side) * size_px - 0.5 for side in sides)) & film
+        sides_px = np.array([x[0], y[0], x[1], y[1]]) * size_px - 0.5
+        mask = region_mask(film.shape, sides_px, [region.shape == "ellipse"]) & film
         if mask.any():
             masks[region.name] = masks[region.name] | mask if region.name in masks else mask
     return masks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import sys
@@ -19,6 +20,7 @@ from egaze.errors import EgazeError
 #: Command, module and one-line help: the modules, and torch with them, are imported when they are used.
 COMMANDS = {
     "synthesize": "Write a synthetic twin of EGD-CXR or REFLACX: phantom films, gaze and tables.",
+    "new-table": "Write a cases.csv and a fixations.csv to start a table of one's own from.",
     "prepare": "Read films and gaze once and write a study that trains anywhere.",
     "study": "Show, verify or split a prepared study.",
     "heatmaps": "Write pictures of a study's gaze: heatmaps, overlays, scanpaths, animations.",
@@ -76,6 +78,9 @@ def cli(ctx: click.Context, verbose: int, quiet: bool) -> None:
 
 def main() -> None:
     """The `egaze` program: 0 done, 1 failed with one line on stderr, 2 wrong usage."""
+    # Names of files may hold what stdout's encoding cannot: stderr shows it as escapes, and so does stdout.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

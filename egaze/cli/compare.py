@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from egaze.cli.run_study import study_option
+
 if TYPE_CHECKING:
     import polars as pl
 
     from egaze.assessment.compare import RunComparison
 
-_AGREEMENT = (("cc", "CC (more is better)"), ("kld", "KL, nats (less)"), ("nss", "NSS (more)"))
+_AGREEMENT = (
+    ("cc", "CC (more is better)"),
+    ("kld", "KL, nats (less)"),
+    ("nss", "NSS (more)"),
+    ("shuffled_auc", "shuffled AUC (more)"),
+)
 
 
 @click.command()
@@ -23,7 +30,10 @@ _AGREEMENT = (("cc", "CC (more is better)"), ("kld", "KL, nats (less)"), ("nss",
 @click.option("--films", default=20, show_default=True, type=click.IntRange(0), help="Films to print, at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every film they disagree on.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for compare.json and disagreements.csv.")
-def command(run_a: Path, run_b: Path, split: str, films: int, as_json: bool, out: Path | None) -> None:
+@study_option
+def command(
+    run_a: Path, run_b: Path, split: str, films: int, as_json: bool, out: Path | None, study_path: Path | None
+) -> None:
     """Compare two evaluated runs, or two sets of runs, on the same films: differences of their AUCs and of their maps'
     agreement with gaze, with 95 % intervals and p-values, and the films on which they disagree.
 
@@ -35,7 +45,10 @@ def command(run_a: Path, run_b: Path, split: str, films: int, as_json: bool, out
     from egaze.assessment import compare, write_comparison
     from egaze.training import is_run_set, open_run, open_run_set
 
-    a, b = (open_run_set(path) if is_run_set(path) else open_run(path) for path in (run_a, run_b))
+    a, b = (
+        open_run_set(path, study=study_path) if is_run_set(path) else open_run(path, study=study_path)
+        for path in (run_a, run_b)
+    )
     found = compare(a, b, split=split)
     if out is not None:
         write_comparison(found, out)
@@ -61,10 +74,14 @@ def _lines(found: RunComparison, films: int) -> list[str]:
         lines.append("synthetic data: these figures say nothing about patients")
     lines += [f"note: {line}" for line in facts["warnings"]]
     if (classification := facts["classification"]) is None:
-        lines.append("classification: fewer than two classes have a case here")
+        if facts["answers"] is not None:
+            lines.append("classification: fewer than two classes have a case here")
     else:
         lines.append(_header("AUC"))
-        rows = {"macro": classification["macro_auc"], **classification["classes"]}
+        classes = classification["classes"]
+        rows = {"macro": classification["macro_auc"], **classes}
+        if _is_one_auc(list(classes.values())):
+            rows = {" against ".join(classes): list(classes.values())[1]}
         lines += [_row(name, figure) for name, figure in rows.items()]
         lines.append(f"  (classes by {classification['classes_by']})")
     if (heatmap := facts["heatmap"]) is None:
@@ -72,7 +89,17 @@ def _lines(found: RunComparison, films: int) -> list[str]:
     else:
         lines.append(_header(f"map against gaze, {heatmap['cases']} cases"))
         lines += [_row(name, heatmap[key]) for key, name in _AGREEMENT]
+    if facts["answers"] is None:
+        return lines
     return lines + _films(facts["answers"], found.disagreements, films)
+
+
+def _is_one_auc(classes: list[dict[str, float | None] | None]) -> bool:
+    """Whether two classes are told apart by one number each of A and of B, as softmax makes them."""
+    if len(classes) != 2 or None in classes:
+        return False
+    one, other = classes
+    return all(abs(one[side] - other[side]) < 1e-9 for side in ("a", "b"))  # type: ignore[index, operator]
 
 
 def _described(facts: dict[str, Any]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -30,4 +33,16 @@ def command(out: Path, cases: int, seed: int, runner: Path | None) -> None:
 
     with progress.bars() as update:
         report = run_demo(out, cases=cases, seed=seed, runner=runner, say=click.echo, progress=update)
-    click.echo(f"the report: {report.resolve()}")
+    egaze, model = _typed(Path(sys.argv[0])), _typed(out / "model.pt")
+    click.echo(f"open in a browser: {report.resolve()}")
+    click.echo(f"a film of your own, for a model that has seen phantoms only: {egaze} predict {model} FILM")
+    click.echo(
+        "your own films and gaze, each named in a table: "
+        f"{egaze} new-table mine && {egaze} prepare table mine/cases.csv --fixations mine/fixations.csv --out study"
+    )
+
+
+def _typed(path: Path) -> str:
+    """A path as one would type it here."""
+    absolute = Path(os.path.abspath(path))
+    return shlex.quote(str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path))

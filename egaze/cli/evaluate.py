@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from egaze.cli import progress
-from egaze.cli.figure_text import figure_text
+from egaze.cli.figure_text import figure_text, one_auc
+from egaze.cli.run_study import study_option
 from egaze.cli.set_figures import set_lines
 
 
@@ -17,10 +18,12 @@ from egaze.cli.set_figures import set_lines
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"]))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results. [default: RUN/evaluation/SPLIT]")
-def command(run: Path, split: str, out: Path | None) -> None:
+@study_option
+def command(run: Path, split: str, out: Path | None, study_path: Path | None) -> None:
     """Measure a run on one side of its study.
 
-    The classes: AUCs with 95 % intervals over patients and published figures beside, average precision, sensitivity
+    The classes: AUCs with 95 % intervals over patients (beside them, on the published splits of EGD-CXR, the published
+    figures), average precision, sensitivity
     and specificity at thresholds that validation chose, calibration, and what was taken for what. The maps: agreement
     with gaze beside the centre-bias map's and other readers'. The readers: their scanpaths on films and in regions.
     A set of runs: each, and the mean over its seeds with intervals over seeds and patients.
@@ -36,13 +39,13 @@ def command(run: Path, split: str, out: Path | None) -> None:
 
     if is_run_set(run):
         with progress.bars() as update:
-            assessment = evaluate_set(open_run_set(run), split=split, out=out, progress=update)
+            assessment = evaluate_set(open_run_set(run, study=study_path), split=split, out=out, progress=update)
         for line in set_lines(assessment.metrics):
             click.echo(line)
         click.echo(f"written to {assessment.path}, and each run's own")
         return
     with progress.bar("predicting") as update:
-        assessment = evaluate(open_run(run), split=split, out=out, progress=update)
+        assessment = evaluate(open_run(run, study=study_path), split=split, out=out, progress=update)
     for line in _lines(assessment.metrics):
         click.echo(line)
     click.echo(f"written to {assessment.path}")
@@ -74,6 +77,13 @@ def _lines(metrics: dict[str, Any]) -> list[str]:
 def _areas(classification: dict[str, Any], published: list[dict[str, Any]]) -> list[str]:
     classes = classification["classes"]
     names = ["macro", "micro", *classes]
+    if (of := one_auc(classes)) is not None:
+        lines = [_row("AUC", [f"{' against '.join(classes)}"], width=34)]
+        for title, key in (("this run", "auc"), ("this run, BCa", "auc_bca"), ("this run, DeLong", "auc_delong")):
+            lines.append(_row(f"  {title}", [figure_text(classes[of][key])], width=34))
+        lines.append(_row("average precision", list(classes), width=34))
+        cells = [figure_text(item["average_precision"]) for item in classes.values()]
+        return [*lines, _row("  this run", cells, width=34)]
 
     def row(title: str, key: str) -> tuple[str, str, dict[str, Any]]:
         pooled = {average: classification.get(f"{average}_{key}") for average in ("macro", "micro")}
@@ -87,7 +97,7 @@ def _areas(classification: dict[str, Any], published: list[dict[str, Any]]) -> l
     for name, source, figures in rows:
         cells = [figure_text(figures.get(key)) for key in names]
         lines.append(_row(f"  {name}", cells, width=34) + (f"  {source}" if source else ""))
-    return [*lines, "  (published figures are of EGD-CXR; compare only with runs on it)"]
+    return lines
 
 
 def _operating_points(classification: dict[str, Any]) -> list[str]:

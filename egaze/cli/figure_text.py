@@ -14,3 +14,11 @@ def figure_text(figure: Mapping[str, Any] | None, digits: int = 3) -> str:
     if figure["low"] is None:
         return value
     return f"{value} ({figure['low']:.{digits}f} to {figure['high']:.{digits}f})"
+
+
+def one_auc(classes: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Of two classes whose AUCs are one number, as softmax makes them, the second; None where there is more to say."""
+    values = [item["auc"] and item["auc"]["value"] for item in classes.values()]
+    if len(values) != 2 or None in values or abs(values[0] - values[1]) > 1e-9:
+        return None
+    return list(classes)[1]

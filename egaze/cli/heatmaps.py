@@ -106,7 +106,8 @@ def command(
     given = [name for name in _PLAYBACK if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     if given and not temporal:
         raise click.UsageError(f"--{_PLAYBACK[given[0]]} needs --temporal.")
-    opened = open_study(study)
+    with progress.bar("checking images.npy, bytes") as checked:
+        opened = open_study(study, progress=checked)
     with progress.bar("drawing") as update:
         summary = write_pictures(
             opened,

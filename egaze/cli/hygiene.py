@@ -12,10 +12,15 @@ def hygiene_lines(source: dict[str, Any]) -> Iterator[str]:
     Args:
         source: a source's facts in study.json.
     """
-    yield f"{source['key']}: {source['cases']:,} cases"
+    yield f"{source['key']}: {counted(source['cases'], 'case')}"
     counts = source["hygiene"]
     for reason, count in counts.items():
         if count:
             yield f"  {count:>9,} {reason.replace('_', ' ')}"
     if zeros := sum(count == 0 for count in counts.values()):
-        yield f"  {zeros} other counts are 0"
+        yield f"  {counted(zeros, 'other count')} {'is' if zeros == 1 else 'are'} 0"
+
+
+def counted(count: int, what: str) -> str:
+    """A count and what is counted: 1 case, 2,000 cases."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -42,8 +42,9 @@ def command(encoders: str | None) -> None:
     click.echo(f"devices: cpu ({torch.get_num_threads()} threads), cuda: {cuda}")
     click.echo(f"kernels: {_core.simd_level()} (of {', '.join(_core.simd_levels())})")
     click.echo("recipes:")
+    width = max(map(len, recipe_names()))
     for name in recipe_names():
-        click.echo(f"  {name:<16}{load_recipe(name).description}")
+        click.echo(f"  {name:<{width}}  {load_recipe(name).description}")
     click.echo("films: PNG and JPEG, .npy, DICOM uncompressed and:")
     for syntax in (RLELossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless):
         has = get_decoder(syntax).is_available

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,45 +13,59 @@ import click
 import numpy as np
 
 from egaze.cli import progress
+from egaze.cli.films import film_list
 from egaze.errors import EgazeError
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for heatmaps (.npy and .png).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--workers", type=click.IntRange(1), help="Threads that read films. [default: processors, 4 at most]")
 def command(
-    model: Path, images: tuple[Path, ...], out: Path | None, as_json: bool, device: str, workers: int | None
+    model: Path, images: tuple[str, ...], out: Path | None, as_json: bool, device: str, workers: int | None
 ) -> None:
     """Ask an exported model about films: DICOM, PNG, JPEG or .npy.
 
+    IMAGE is a film, a folder of films (with the folders in it, links followed, hidden names left out), or a pattern.
     A film that cannot be read does not stop the others; the exit code is then 1.
+
+    --out gets NAME_heatmap.npy (float32, on the model's canvas) and NAME_heatmap.png (8 bits, in the film's frame).
+    NAME is the film's without .dcm, .png and the like; where that is no name on every system it is cleaned and ends in
+    a digest, as do the names of films that would share one. What an earlier run wrote there is replaced. Names are
+    those of egaze-run.
 
     \b
     Example:
       egaze predict model.pt film.dcm
-      egaze predict model.pt films/*.png --json --out heatmaps
+      egaze predict model.pt films --json --out heatmaps
     """
     from egaze.deploy import Predictor
     from egaze.loading import FailedFilm
+    from egaze.pictures.names import film_names
 
+    if out is not None:
+        _make_folder(out)
     predictor = Predictor(model, device)
-    answers = predictor.predict_files(images, workers=workers or min(os.cpu_count() or 1, 4))
+    films = film_list(images)
+    answers = predictor.predict_files(films, workers=workers or min(os.cpu_count() or 1, 4))
     entries, failed = [], 0
     with progress.bar("predicting") as update:
-        for number, (image, answer) in enumerate(zip(images, answers, strict=True), start=1):
-            if isinstance(answer, FailedFilm):
+        for number, (image, name, answer) in enumerate(zip(films, film_names(films), answers, strict=True), start=1):
+            try:
+                if isinstance(answer, FailedFilm):
+                    raise answer.error
+                stem = None if out is None else out / f"{name}_heatmap"
+                entries.append(_entry(answer, image, stem, heatmap_head=predictor.spec.heatmap_head))
+            except EgazeError as error:
                 failed += 1
-                entries.append({"image": str(image), "error": str(answer.error)})
-                print(f"egaze: error: {answer.error}", file=sys.stderr)
-            else:
-                entries.append(_entry(answer, image, out, heatmap_head=predictor.spec.heatmap_head))
-            update(number, len(images))
+                entries.append({"image": _utf8(image), "error": _utf8(str(error))})
+                print(f"egaze: error: {error}", file=sys.stderr)
+            update(number, len(films))
     if as_json:
-        content = {"model": str(model), "class_names": list(predictor.spec.class_names), "predictions": entries}
+        content = {"model": _utf8(str(model)), "class_names": list(predictor.spec.class_names), "predictions": entries}
         click.echo(json.dumps(content, indent=2))
     else:
         for entry in entries:
@@ -58,20 +73,33 @@ def command(
                 said = "  ".join(f"{name} {value:.4f}" for name, value in entry["class_probs"].items())
                 click.echo(f"{entry['image']}: {said}")
     if failed:
-        raise EgazeError(f"{failed} of {len(images)} films could not be read")
+        raise EgazeError(f"{failed} of {len(films)} films could not be answered")
 
 
-def _entry(prediction: Any, image: Path, out: Path | None, *, heatmap_head: bool) -> dict[str, Any]:
+def _make_folder(out: Path) -> None:
+    """A folder that cannot be there is told before the first film is read."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EgazeError(f"{out}: is no folder and cannot be made: {error.strerror}") from error
+
+
+def _utf8(text: str) -> str:
+    """Bytes of file names that are not UTF-8 as U+FFFD, each, as `egaze-run` prints them."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def _entry(prediction: Any, image: str, stem: Path | None, *, heatmap_head: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "image": str(image),
+        "image": _utf8(image),
         "class_probs": dict(zip(prediction.class_names, map(float, prediction.class_probs), strict=True)),
     }
     if heatmap_head:
         heatmap = prediction.heatmap
         y, x = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
         entry["heatmap_peak"] = {"x": (x + 0.5) / heatmap.shape[1], "y": (y + 0.5) / heatmap.shape[0]}
-        if out is not None:
-            entry |= _write_heatmap(prediction, out / f"{image.stem}_heatmap")
+        if stem is not None:
+            entry |= _write_heatmap(prediction, stem)
     return entry
 
 
@@ -80,10 +108,7 @@ def _write_heatmap(prediction: Any, stem: Path) -> dict[str, str]:
 
     from egaze.atomic import write_file
 
-    free, number = stem, 2
-    while free.with_suffix(".npy").exists():
-        free, number = stem.with_name(f"{stem.name}_{number}"), number + 1
-    npy, png = free.with_suffix(".npy"), free.with_suffix(".png")
+    npy, png = stem.with_name(f"{stem.name}.npy"), stem.with_name(f"{stem.name}.png")
 
     def save_array(partial: Path) -> None:
         with partial.open("wb") as file:
@@ -93,4 +118,4 @@ def _write_heatmap(prediction: Any, stem: Path) -> dict[str, str]:
     picture.thumbnail((1024, 1024))
     write_file(npy, save_array)
     write_file(png, lambda partial: picture.save(partial, format="PNG"))
-    return {"heatmap_npy": str(npy), "heatmap_png": str(png)}
+    return {"heatmap_npy": _utf8(str(npy)), "heatmap_png": _utf8(str(png))}

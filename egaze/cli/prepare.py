@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from egaze.cli import progress
-from egaze.cli.hygiene import hygiene_lines
+from egaze.cli.hygiene import counted, hygiene_lines
 from egaze.sources import EgdCxr, Reflacx, Source, Table
 
 if TYPE_CHECKING:
@@ -45,12 +46,25 @@ class _Prepare(click.Group):
                 options += taken
             elif word in _HELP:
                 options.append(word)
+            elif word.startswith("-") and len(word) > 1:
+                raise _no_such_option(source, self, word, ctx)
             else:
                 arguments.append(word)
         sorted_args += options + arguments
-        if source is not self and set(_HELP) & set(sorted_args) and not own:
-            own = ["--out", "STUDY"]  # a source's help needs no study
+        named = {word.partition("=")[0] for word in own}
+        if source is not self and "--out" not in named and not {*_HELP, "--list-films"} & set(sorted_args):
+            raise click.UsageError("Missing option '--out'.", ctx=ctx)
         return super().parse_args(ctx, own + sorted_args)
+
+
+def _no_such_option(source: click.Command, group: click.Command, word: str, ctx: click.Context) -> click.UsageError:
+    """With what may have been meant: an option of the source, or else one of the study's own."""
+    name = word.partition("=")[0]
+    for owner in (source, group):
+        known = [opt for option in owner.params if isinstance(option, click.Option) for opt in option.opts]
+        if near := get_close_matches(name, known):
+            return click.NoSuchOption(name, possibilities=near, ctx=ctx)
+    return click.NoSuchOption(name, ctx=ctx)
 
 
 def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
@@ -68,7 +82,7 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
     no_args_is_help=True,
     subcommand_metavar="SOURCE [ARGS]... [SOURCE [ARGS]...]...",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="STUDY", help="The study's new folder.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="STUDY", help="The study's new folder.  [required]")
 @click.option(
     "--size", "size_px", default=224, show_default=True, type=click.IntRange(16, 4096), help="Side of the images in px."
 )
@@ -88,7 +102,12 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
 )
 @click.option("--workers", type=click.IntRange(1), help="Processes that read films. [default: one a processor]")
 @click.option("--strict", is_flag=True, help="A film that cannot be read is an error, told when all have been tried.")
-@click.option("--seed", default=42, show_default=True, help="Of the 8:1:1 split by patient.")
+@click.option("--seed", default=42, show_default=True, type=click.IntRange(0), help="Of the 8:1:1 split by patient.")
+@click.option(
+    "--trust-gaze",
+    is_flag=True,
+    help="Take gaze as it stands also where it lies off its film, or looks like fractions or milliseconds.",
+)
 def command(**_: Any) -> None:
     """Read films and gaze once and write a study: images, cases, fixations and a split by patient.
 
@@ -98,13 +117,20 @@ def command(**_: Any) -> None:
     \b
     Example:
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
+      egaze prepare table cases.csv --fixations fixations.csv --out study
       egaze prepare table films/cases.csv table scenes/cases.csv --fixations scenes/fixations.csv --out mixed
     """
 
 
+_list_films = click.option(
+    "--list-films", is_flag=True, help="Only print the films that the tables need, to download them: a path a line."
+)
+
+
 @command.command("egd-cxr")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder of master_sheet.csv.")
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.  [required]")
+@_list_films
 @click.option(
     "--gaze-table",
     default="fixations",
@@ -113,26 +139,34 @@ def command(**_: Any) -> None:
     help="fixations: fixations.csv, weighted by duration; eye-gaze: the 60 Hz samples of eye_gaze.csv.",
 )
 @click.option("--recalibrate", is_flag=True, help="Shift each session's gaze by what its calibration cards show.")
-def egd_cxr(gaze: Path, images: Path, gaze_table: str, recalibrate: bool) -> Source:
+def egd_cxr(
+    gaze: Path, images: Path | None, list_films: bool, gaze_table: str, recalibrate: bool
+) -> Source | list[str]:
     """EGD-CXR 1.0.0 from PhysioNet, with MIMIC-CXR's DICOM films.
 
     Of the whole master sheet (1,083 images of 1,038 patients) the published splits are counted and compared.
 
     \b
     Example:
+      egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --list-films > films.txt
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
     """
+    from egaze.sources import egd_cxr
     from egaze.study.published import published_split_report
 
-    source = EgdCxr(gaze, images, gaze_table=gaze_table, recalibrate=recalibrate)
-    for line in published_split_report(source):
-        click.echo(line)
+    if list_films:
+        return egd_cxr.list_films(gaze)
+    source = EgdCxr(gaze, _required(images, "--images"), gaze_table=gaze_table, recalibrate=recalibrate)
+    if not progress.is_quiet():
+        for line in published_split_report(source):
+            click.echo(line)
     return source
 
 
 @command.command("reflacx")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder of main_data/.")
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.  [required]")
+@_list_films
 @click.option(
     "--phase", "phases", multiple=True, type=click.IntRange(1, 3), help="Again for each phase.  [default: all]"
 )
@@ -150,37 +184,80 @@ def egd_cxr(gaze: Path, images: Path, gaze_table: str, recalibrate: bool) -> Sou
     type=click.IntRange(1, 5),
     help="From when on a finding counts: 1 unlikely, 2 less likely, 3 possible, 4 probable, 5 above 90 %.",
 )
-def reflacx(gaze: Path, images: Path, phases: tuple[int, ...], readers: str, certainty: int) -> Source:
+def reflacx(
+    gaze: Path, images: Path | None, list_films: bool, phases: tuple[int, ...], readers: str, certainty: int
+) -> Source | list[str]:
     """REFLACX 1.0.0 from PhysioNet, with MIMIC-CXR's films, DICOM or JPG.
 
     Findings become the classes normal, chf and pneumonia, or none of them.
 
     \b
     Example:
+      egaze prepare reflacx --gaze reflacx-1.0.0 --list-films > films.txt
       egaze prepare reflacx --gaze reflacx-1.0.0 --images mimic-cxr-2.0.0 --phase 3 --out study
     """
-    return Reflacx(gaze, images, phases=phases or (1, 2, 3), readers=readers, certainty=certainty)
+    from egaze.sources import reflacx
+
+    phases = phases or reflacx.PHASES
+    if list_films:
+        return reflacx.list_films(gaze, phases)
+    return Reflacx(gaze, _required(images, "--images"), phases=phases, readers=readers, certainty=certainty)
 
 
 @command.command("table")
 @click.argument("cases", type=click.Path(path_type=Path), metavar="CASES.csv")
 @click.option("--fixations", type=click.Path(path_type=Path), help="Table of fixations, when there is gaze.")
+@click.option(
+    "--images", type=click.Path(path_type=Path), metavar="ROOT", help="Where the films lie. [default: beside CASES.csv]"
+)
 @click.option("--classes", help="The classes in order, with commas between. [default: the labels found, sorted]")
-def table(cases: Path, fixations: Path | None, classes: str | None) -> Source:
-    """A table of one's own: case_id, image, patient_id, and optionally label, split, reader_id.
+def table(cases: Path, fixations: Path | None, images: Path | None, classes: str | None) -> Source:
+    """A table of one's own; `egaze new-table` writes one to start from.
+
+    \b
+    CASES.csv, a row a film (or a reading of it):
+      case_id     its name, once
+      image       the film's path below ROOT, or an absolute one in it
+      patient_id  whose film it is: no patient is on two sides of the split
+      label       optional: its class; empty or NA: none
+      split       optional: train, validation or test
+      reader_id   optional: who read it
+      film_width_px, film_height_px
+                  optional: the film's size when gaze was recorded, if resized since
+
+    \b
+    FIXATIONS.csv, a row a fixation:
+      case_id     of CASES.csv
+      x_px, y_px  pixels of the film; 0, 0 is the centre of its top left pixel
+      duration_s  seconds
+      onset_s     optional: seconds since the film appeared
+      pixels_per_degree
+                  optional: pixels of the film per degree of visual angle
 
     \b
     Example:
+      case_id,image,patient_id,label        case_id,x_px,y_px,duration_s
+      film-1,films/1.dcm,patient-1,normal   film-1,812.5,1034,0.25
       egaze prepare table cases.csv --fixations fixations.csv --classes normal,chf --out study
+      egaze prepare table cases.csv --images /data/films --out study
     """
     names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
-    return Table(cases, fixations, names)
+    return Table(cases, fixations, names, images=images)
 
 
 @command.result_callback()
-def prepare(sources: list[Source], *, out: Path, workers: int | None, strict: bool, **options: Any) -> None:
+def prepare(
+    sources: list[Source | list[str]], *, out: Path | None, workers: int | None, strict: bool, **options: Any
+) -> None:
     from egaze.study import prepare_study
 
+    if lists := [films for films in sources if isinstance(films, list)]:
+        if len(lists) < len(sources):
+            raise click.UsageError("--list-films prepares nothing: give it to every source, or to none")
+        for film in dict.fromkeys(chain.from_iterable(lists)):
+            click.echo(film)
+        return
+    assert out is not None  # `_Prepare` has seen to it
     with progress.bar("reading films") as update:
         study = prepare_study(
             sources,
@@ -192,24 +269,50 @@ def prepare(sources: list[Source], *, out: Path, workers: int | None, strict: bo
             on_left_out=partial(_list_left_out, strict=strict),
             **options,
         )
-    counts = study.manifest["counts"]
+    counts, gaze = study.manifest["counts"], study.manifest["gaze"]
     click.echo(
-        f"{out}: {counts['cases']} cases of {counts['patients']} patients, {counts['with_label']} with a label, "
-        f"{counts['with_gaze']} with gaze ({counts['fixations']} fixations), {counts['regions']} regions, "
-        f"{counts['phrases']} phrases"
+        f"{out}: {counted(counts['cases'], 'case')} of {counted(counts['patients'], 'patient')}, "
+        f"{counts['with_label']} with a label, {counts['with_gaze']} with gaze "
+        f"({counted(counts['fixations'], 'fixation')}), {counted(counts['regions'], 'region')}, "
+        f"{counted(counts['phrases'], 'phrase')}"
     )
+    if gaze["scaled"]:
+        low, high = gaze["scale_factors"]
+        by = f"{low:.3g}" if high - low < 0.005 * high else f"{low:.3g} to {high:.3g}"
+        click.echo(f"  films were resized: gaze and regions of {counted(gaze['scaled'], 'case')} are scaled by {by}")
+    if gaze["trusted"]:
+        click.echo(f"  gaze that looks wrong is taken as it stands (--trust-gaze): {counted(gaze['trusted'], 'case')}")
+    if progress.is_quiet():
+        return
+    if classes := counts["classes"]:
+        unlabelled = counts["cases"] - counts["with_label"]
+        without = f"; {unlabelled} without a label" if unlabelled else ""
+        click.echo(f"  classes: {', '.join(f'{count} {name}' for name, count in classes.items())}{without}")
     for source in study.manifest["sources"]:
         for line in hygiene_lines(source):
             click.echo(f"  {line}")
 
 
+def _required(value: Path | None, option: str) -> Path:
+    """Raise click's usage error for an option that only --list-films does without."""
+    if value is None:
+        raise click.UsageError(f"Missing option '{option}'.", ctx=click.get_current_context())
+    return value
+
+
 def _say(text: str) -> None:
-    click.echo(f"egaze: {text}", err=True)
+    if not progress.is_quiet():
+        click.echo(f"egaze: {text}", err=True)
 
 
 def _list_left_out(left_out: Sequence[LeftOut], *, strict: bool) -> None:
     """The paths are for who has to mend the films; they stay on the terminal and are written nowhere."""
-    _say(f"{len(left_out)} cases {'have' if strict else 'are left out, which have'} films that cannot be read:")
+    cases = counted(len(left_out), "case")
+    if len(left_out) == 1:
+        said = f"{cases} {'has' if strict else 'is left out, which has'} a film that cannot be read:"
+    else:
+        said = f"{cases} {'have' if strict else 'are left out, which have'} films that cannot be read:"
+    click.echo(f"egaze: {said}", err=True)
     for item in left_out[:SHOWN_LEFT_OUT]:
         click.echo(f"  {item.case_id}: {item.message}", err=True)
     if (more := len(left_out) - SHOWN_LEFT_OUT) > 0:

@@ -23,9 +23,13 @@ from rich.text import Text
 
 def is_shown() -> bool:
     """Whether stderr is a terminal and the user did not ask for quiet."""
+    return sys.stderr.isatty() and not is_quiet()
+
+
+def is_quiet() -> bool:
+    """Whether the user asked for results and errors only."""
     context = click.get_current_context(silent=True)
-    quiet = bool(context and context.find_root().obj and context.find_root().obj["quiet"])
-    return sys.stderr.isatty() and not quiet
+    return bool(context and context.find_root().obj and context.find_root().obj["quiet"])
 
 
 @contextmanager

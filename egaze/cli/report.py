@@ -7,23 +7,65 @@ from pathlib import Path
 import click
 
 from egaze.cli import progress
+from egaze.cli.run_study import study_option
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="The HTML file. [default: RUN/report.html]")
 @click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"]))
+@study_option
 @click.option("--films", default=200, show_default=True, type=click.IntRange(0), help="Films in the gallery.")
-def command(run: Path, out: Path | None, split: str, films: int) -> None:
-    """Write an evaluated run's report as one HTML file that needs no network.
+@click.option(
+    "--film-px",
+    default=1024,
+    show_default=True,
+    type=click.IntRange(32, 8192),
+    help="A film's longest side, never larger than it is stored. A film takes 80 kB at most up to 512 px, 320 kB at "
+    "1024, and a third more in the page.",
+)
+@click.option(
+    "--films-from",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Original films, CASE_ID.dcm or another ending, in place of the study's smaller ones.",
+)
+@click.option("--seed", type=click.IntRange(0), help="Of a set: whose runs answer the films. [default: its first]")
+def command(
+    run: Path,
+    out: Path | None,
+    split: str,
+    study_path: Path | None,
+    films: int,
+    film_px: int,
+    films_from: Path | None,
+    seed: int | None,
+) -> None:
+    """Write the report of an evaluated run, or set of runs, as one HTML file that needs no network.
+
+    A set's report has its pooled figures, each run's, and films that are each answered by the run that tests it.
 
     \b
     Example:
       egaze report run --out report.html
+      egaze report run --film-px 2048 --films-from originals
+      egaze report runs
     """
     from egaze.report import write_report
-    from egaze.training import open_run
+    from egaze.training import is_run_set, open_run, open_run_set
 
+    source = open_run_set(run, study=study_path) if is_run_set(run) else open_run(run, study=study_path)
+    if seed is not None and not is_run_set(run):
+        raise click.UsageError("--seed is of a set of runs; this is a single run.")
     with progress.bar("explaining") as update:
-        written = write_report(open_run(run), out or run / "report.html", split=split, films=films, progress=update)
+        written = write_report(
+            source,
+            out or run / "report.html",
+            split=split,
+            films=films,
+            film_px=film_px,
+            films_from=films_from,
+            seed=seed,
+            progress=update,
+        )
     click.echo(f"{written}: {written.stat().st_size / 1e6:.1f} MB, open it in a browser")

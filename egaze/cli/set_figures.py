@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from egaze.cli.figure_text import figure_text
+from egaze.cli.figure_text import figure_text, one_auc
 
-_AGREEMENT = (("cc", "CC (more is better)"), ("kld", "KL, nats (less)"), ("nss", "NSS (more)"))
+_AGREEMENT = (
+    ("cc", "CC (more is better)"),
+    ("kld", "KL, nats (less)"),
+    ("nss", "NSS (more)"),
+    ("shuffled_auc", "shuffled AUC (more)"),
+)
 
 
 def set_lines(metrics: dict[str, Any]) -> list[str]:
@@ -20,12 +25,16 @@ def set_lines(metrics: dict[str, Any]) -> list[str]:
         lines.append(f"chosen on {metrics['split']}: epochs were chosen on these films, so the figures are optimistic")
     if metrics["synthetic"]:
         lines.append("synthetic data: these figures say nothing about patients")
-    if (classification := metrics["classification"]) is None:
-        lines.append("classification: fewer than two classes have a case here")
-    else:
+    if (classification := metrics["classification"]) is not None:
         lines.append(f"AUC{'':<19}{'mean over seeds':>25}")
-        lines.append(f"  {'macro':<20}{figure_text(classification['macro_auc']):>25}")
-        lines += [f"  {name:<20}{figure_text(item['auc']):>25}" for name, item in classification["classes"].items()]
+        classes = classification["classes"]
+        if one_auc(classes) is not None:
+            lines.append(f"  {' against '.join(classes):<20}{figure_text(classification['macro_auc']):>25}")
+        else:
+            lines.append(f"  {'macro':<20}{figure_text(classification['macro_auc']):>25}")
+            lines += [f"  {name:<20}{figure_text(item['auc']):>25}" for name, item in classes.items()]
+        for paper in metrics["published"]:
+            lines.append(f"  {paper['name']}, {paper['source']}: macro {figure_text(paper['auc']['macro'])}")
         lines.append(f"accuracy{'':<14}{figure_text(classification['accuracy']):>25}")
     if (heatmap := metrics["heatmap"]) is not None:
         lines.append(
@@ -41,7 +50,7 @@ def set_lines(metrics: dict[str, Any]) -> list[str]:
         f"  {run['run']:<20}{run['cases']:>8}{_number(run['macro_auc']):>12}{_number(run['cc']):>8}"
         for run in metrics["runs"]
     ]
-    return lines
+    return lines + [f"note: {line}" for line in metrics["warnings"]]
 
 
 def _number(value: float | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from egaze.cli.hygiene import hygiene_lines
+from egaze.cli.hygiene import counted, hygiene_lines
 from egaze.errors import StudyError
 
 SHOWN_LEFT_OUT = 20
@@ -36,12 +36,12 @@ def show(study: Path) -> None:
     from egaze.study import open_study
     from egaze.study.split import SIDES
 
-    opened = open_study(study)
+    opened = open_study(study, check_images=False)
     manifest, counts = opened.manifest, opened.manifest["counts"]
-    click.echo(f"{study}: {len(opened)} cases of {counts['patients']} patients")
+    click.echo(f"{study}: {counted(len(opened), 'case')} of {counted(counts['patients'], 'patient')}")
     click.echo(f"  images: {opened.image_size_px} px, fit {manifest['fit']}, presentation {manifest['presentation']}")
-    click.echo(f"  gaze: {counts['with_gaze']} cases, {counts['fixations']} fixations")
-    click.echo(f"  beside them: {counts['regions']} regions, {counts['phrases']} phrases")
+    click.echo(f"  gaze: {counted(counts['with_gaze'], 'case')}, {counted(counts['fixations'], 'fixation')}")
+    click.echo(f"  beside them: {counted(counts['regions'], 'region')}, {counted(counts['phrases'], 'phrase')}")
     click.echo(f"  split by patient: seed {opened.split.seed}, ratio {':'.join(map(str, opened.split.ratio))}")
     header = "  ".join(f"{name:>12}" for name in opened.class_names)
     click.echo(f"  {'':<12}{'cases':>8}{'gaze':>8}  {header}")
@@ -55,7 +55,7 @@ def show(study: Path) -> None:
         for line in hygiene_lines(source):
             click.echo(f"  {line}")
     if left_out := manifest["left_out"]:
-        click.echo(f"  left out, their films could not be read: {len(left_out)} cases")
+        click.echo(f"  left out, their films could not be read: {counted(len(left_out), 'case')}")
         for item in left_out[:SHOWN_LEFT_OUT]:
             click.echo(f"    {item['case_id']}: {item['reason']}")
         if (more := len(left_out) - SHOWN_LEFT_OUT) > 0:
@@ -75,13 +75,19 @@ def verify(study: Path) -> None:
 
     if differing := verify_study(study):
         raise StudyError(f"{study}: damaged or changed: {', '.join(differing)}")
-    open_study(study)
+    open_study(study, check_images=False)
     click.echo(f"{study}: whole")
 
 
 @command.command()
 @click.argument("study", type=click.Path(path_type=Path))
-@click.option("--seed", default=42, show_default=True, help="Of the shuffle; 42 and 1 give EGD-CXR's published splits.")
+@click.option(
+    "--seed",
+    default=42,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Of the shuffle; 42 and 1 give EGD-CXR's published splits.",
+)
 @click.option("--ratio", default="8:1:1", show_default=True, help="Patients to train, validate and test.")
 def split(study: Path, seed: int, ratio: str) -> None:
     """Split a study anew, by patient. Runs trained on the old split can then not be evaluated.

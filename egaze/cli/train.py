@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.epochs import EpochPrinter
 from egaze.cli.numbers import Numbers
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="The run's new folder.")
 @click.option("--recipe", default="joint", show_default=True, help="A recipe's name, or a TOML file.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: stages.epochs=5.")
-@click.option("--seed", type=int, help="Of weights, order, views and dropout. [default: 0]")
+@click.option("--seed", type=click.IntRange(0), help="Of weights, order, views and dropout. [default: 0]")
 @click.option("--seeds", type=Numbers(), metavar="0,1,2", help="A run from each of several seeds; also as 0-4.")
 @click.option(
     "--folds",
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     metavar="K",
     help="Cross-validate by patient, stratified by class, in place of the study's split: a run a fold and seed.",
 )
-@click.option("--fold-seed", default=0, show_default=True, help="Of dealing patients to folds.")
+@click.option("--fold-seed", default=0, show_default=True, type=click.IntRange(0), help="Of dealing patients to folds.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--precision", default="32", show_default=True, type=click.Choice(["32", "bf16-mixed", "16-mixed"]))
 @click.option("--resume", is_flag=True, help="Go on in RUN: with its last finished epoch, or its first unfinished run.")
@@ -50,8 +50,9 @@ def command(
     """Train the dual-head U-Net on a study; validation chooses the epoch, the test split is not touched (unless
     the recipe says choose_on = "test").
 
-    Prints one JSON line an epoch, which RUN/log.jsonl keeps. With --folds or --seeds, RUN holds a set of runs, a folder
-    each. Fold k tests on part k of the patients, validates on the next part and trains on the others.
+    Prints a row an epoch at a terminal, one JSON line where it is piped; RUN/log.jsonl keeps the lines. With
+    --folds or --seeds, RUN holds a set of runs, a folder each. Fold k tests on part k of the
+    patients, validates on the next part and trains on the others.
 
     \b
     Example:
@@ -63,7 +64,8 @@ def command(
         raise click.UsageError("--seed is for one run and --seeds for several: give one of them")
     from egaze.study import open_study
 
-    opened = open_study(study)
+    with progress.bar("checking images.npy, bytes") as checked:
+        opened = open_study(study, progress=checked)
     # A missing study is told before torch is loaded, which takes seconds.
     from egaze.training import load_recipe, train, train_set
 
@@ -72,10 +74,11 @@ def command(
         "precision": {"32": "32-true"}.get(precision, precision),
         "resume": resume,
     }
+    print_epoch = EpochPrinter()
     with progress.bars() as update:
         how["progress"] = update
         if folds is None and seeds is None:
-            run = train(opened, load_recipe(recipe, overrides), out, seed=seed or 0, on_epoch=_print_epoch, **how)
+            run = train(opened, load_recipe(recipe, overrides), out, seed=seed or 0, on_epoch=print_epoch, **how)
             click.echo(f"{out}: {_best(run)}", err=True)
         else:
             train_set(
@@ -85,14 +88,10 @@ def command(
                 folds=folds,
                 seeds=seeds or (seed or 0,),
                 fold_seed=fold_seed,
-                on_epoch=lambda member, line: _print_epoch({"run": member.name, **line}),
+                on_epoch=lambda member, line: print_epoch(line, member.name),
                 on_run=_Finished(len(seeds or (0,)) * (folds or 1)),
                 **how,
             )
-
-
-def _print_epoch(line: dict[str, Any]) -> None:
-    click.echo(json.dumps(line))
 
 
 class _Finished:

@@ -25,25 +25,30 @@ class ExportedModel(nn.Module):
     Args:
         model: the trained model.
         class_probs: "softmax" or "sigmoid"; see `DualHeadUNet.answer`.
+        has_heatmap: whether the heatmap head was trained; its answer is zeros when not.
     """
 
-    def __init__(self, model: DualHeadUNet, class_probs: str = "softmax") -> None:
+    def __init__(self, model: DualHeadUNet, class_probs: str = "softmax", *, has_heatmap: bool = True) -> None:
         super().__init__()
         self.model = model
         self.class_probs = class_probs
+        self.has_heatmap = has_heatmap
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
         answer = self.model.answer(self.model(image), self.class_probs)
-        return answer.class_probs, answer.heatmap
+        heatmap = answer.heatmap
+        if not self.has_heatmap:
+            heatmap = image.new_zeros((image.shape[0], 1, image.shape[2], image.shape[3]))
+        return answer.class_probs, heatmap
 
 
 def export_torchscript(run: Run, path: Path, *, precision: str = "fp32") -> ModelSpec:
     """Write a run's best model as a TorchScript archive with its spec; the file is replaced whole.
 
     `forward(image)` takes (N, 1, H, W) float32 in [0, 1], any N, and gives (N, C) class probabilities and the
-    (N, 1, H, W) heatmap in [0, 1] (zeros from a model without a heatmap head); normalisation is inside. The same run
-    exported by the same torch gives the same bytes.
+    (N, 1, H, W) heatmap in [0, 1] (zeros from a model without a heatmap head that was trained); normalisation is
+    inside. The same run exported by the same torch gives the same bytes.
 
     Args:
         run: a run with a checkpoint.
@@ -53,14 +58,17 @@ def export_torchscript(run: Run, path: Path, *, precision: str = "fp32") -> Mode
             stay float32.
 
     Raises:
-        RunError: the run has no checkpoint yet.
+        RunError: the run has no checkpoint yet, or its recipe trains no classifier.
         EgazeError: an unknown precision, a model that the file's reader would refuse, or a file that cannot be written.
     """
     if precision not in PRECISIONS:
         raise EgazeError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    run.require_classifier("an exported model answers with probabilities of classes")
     class_probs = run.recipe.stages[-1].class_probs
-    members = members_of(torchscript.script(ExportedModel(run.load_model(), class_probs), dtype))
+    has_heatmap = run.recipe.model.heatmap_head and run.recipe.trains_heatmap
+    exported = ExportedModel(run.load_model(), class_probs, has_heatmap=has_heatmap)
+    members = members_of(torchscript.script(exported, dtype))
     spec = ModelSpec(
         format_version=FORMAT_VERSION,
         egaze_version=version("egaze"),
@@ -69,10 +77,12 @@ def export_torchscript(run: Run, path: Path, *, precision: str = "fp32") -> Mode
         precision=precision,
         presentation=run.facts["presentation"],
         fit=run.facts["fit"],
+        canvas_height_px=run.facts["image_size_px"],
+        canvas_width_px=run.facts["image_size_px"],
         input_height_px=run.recipe.input_size_px,
         input_width_px=run.recipe.input_size_px,
         class_names=run.class_names,
-        heatmap_head=run.recipe.model.heatmap_head,
+        heatmap_head=has_heatmap,
         training_split_sha256=run.facts["training_split_sha256"],
         class_probs=class_probs,
         model_sha256="0" * 64,

@@ -15,7 +15,7 @@ from torch import Tensor
 from egaze.deploy import torchscript
 from egaze.deploy.spec import ModelSpec, read_model
 from egaze.errors import EgazeError, ModelFileError
-from egaze.imaging import FitGeometry, read_film, resize
+from egaze.imaging import FitGeometry, StoredFilm, place_on_square, read_film, resize, to_input
 from egaze.loading import FailedFilm, FilmLoader
 
 
@@ -25,9 +25,9 @@ class Prediction:
 
     Attributes:
         class_probs: (C,) float32, in the order of class_names.
-        heatmap: (H, W) float32 in [0, 1] on the model's input canvas; zeros without a heatmap head.
+        heatmap: (H, W) float32 in [0, 1] on the model's input; zeros without a heatmap head.
         class_names: the classes.
-        geometry: how the film lies on that canvas.
+        geometry: how the film lies on the canvas that is brought to the model's input; see `ModelSpec`.
     """
 
     class_probs: NDArray[np.float32]
@@ -79,22 +79,13 @@ class Predictor:
         Raises:
             FilmError: a file that cannot be read.
             ModelFileError: the model fails, or gives other than its spec says.
-            TypeError, ValueError: pixels of another dtype or shape, or not finite.
+            TypeError, ValueError: pixels of another dtype or shape, not finite, or outside of [0, 1].
         """
-        if not isinstance(film, np.ndarray):
-            read = read_film(film, presentation=self.spec.presentation)
-            geometry = FitGeometry.of(read.shape, self._canvas_shape, self.spec.fit)
-            return self._answer(torch.from_numpy(read.place(geometry))[None, None].to(self._device), geometry)
-        pixels = film
-        scale = 1.0 if pixels.dtype.kind == "f" else 1.0 / np.iinfo(pixels.dtype).max
-        if pixels.ndim != 2:
-            raise ValueError(f"a film has shape (H, W), got {pixels.shape}")
-        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-            raise ValueError("a film's pixels must be finite")
-        shape: tuple[int, int] = pixels.shape  # type: ignore[assignment]
-        geometry = FitGeometry.of(shape, self._canvas_shape, self.spec.fit)
-        image = torch.from_numpy(geometry.place(pixels, scale=scale))[None, None]
-        return self._answer(image.to(self._device), geometry)
+        if isinstance(film, np.ndarray):
+            if film.ndim != 2:
+                raise ValueError(f"a film has shape (H, W), got {film.shape}")
+            return self._predict(film)
+        return self._predict(read_film(film, presentation=self.spec.presentation))
 
     def predict_files(
         self, films: Sequence[str | PathLike[str]], *, workers: int = 1
@@ -110,7 +101,8 @@ class Predictor:
         """
         loader = FilmLoader(
             films,
-            self._canvas_shape,
+            self.spec.input_shape,
+            canvas_shape=self.spec.canvas_shape,
             fit=self.spec.fit,
             presentation=self.spec.presentation,
             device=self._device,
@@ -121,9 +113,10 @@ class Predictor:
             (film,) = batch.films
             yield film if isinstance(film, FailedFilm) else self._answer(batch.image, film.geometry)
 
-    @property
-    def _canvas_shape(self) -> tuple[int, int]:
-        return self.spec.input_height_px, self.spec.input_width_px
+    def _predict(self, film: NDArray[np.generic] | StoredFilm) -> Prediction:
+        geometry = FitGeometry.of(film.shape, self.spec.canvas_shape, self.spec.fit)  # type: ignore[arg-type]
+        image = to_input(place_on_square(film, geometry), self.spec.input_shape)
+        return self._answer(torch.from_numpy(image)[None, None].to(self._device), geometry)
 
     def _answer(self, image: Tensor, geometry: FitGeometry) -> Prediction:
         try:
@@ -132,7 +125,7 @@ class Predictor:
         except RuntimeError as error:
             message = f"{self._path}: the model failed: {torchscript.first_line(error)}"
             raise ModelFileError(message, "model_failed") from error
-        if class_probs.shape != (1, len(self.spec.class_names)) or heatmap.shape != (1, 1, *self._canvas_shape):
+        if class_probs.shape != (1, len(self.spec.class_names)) or heatmap.shape != (1, 1, *self.spec.input_shape):
             what = f"gives {tuple(class_probs.shape)} and {tuple(heatmap.shape)}, not what its spec says"
             raise ModelFileError(f"{self._path}: {what}", "model_failed")
         if not (class_probs.isfinite().all() and heatmap.isfinite().all()):

@@ -10,7 +10,7 @@ from os import PathLike
 from egaze import _core
 from egaze.errors import ModelFileError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SPEC_NAME = "egaze_spec.json"
 PRECISIONS = ("fp32", "bf16")
 
@@ -20,13 +20,14 @@ class ModelSpec:
     """The extra file "egaze_spec.json" of an exported model.
 
     Attributes:
-        format_version: of the file; this egaze reads 2.
+        format_version: of the file; this egaze reads 3.
         egaze_version, torch_version: what exported it.
         recipe: the recipe's name.
         precision: "fp32" or "bf16": what the model computes most of itself in; films and answers are float32 in both.
         presentation: how film pixels become [0, 1]; see `read_radiograph`.
-        fit: "stretch" or "letterbox": how a film is placed on the model's input.
-        input_height_px, input_width_px: the model's input.
+        fit: "stretch" or "letterbox": how a film is placed on the canvas.
+        canvas_height_px, canvas_width_px: the canvas, the study's images: what a film is placed on first.
+        input_height_px, input_width_px: the model's input, which the canvas is brought to.
         class_names: in the order of the probabilities.
         heatmap_head: whether the heatmap is a prediction; it is zeros when not.
         training_split_sha256: of the ids of the films it was trained on.
@@ -41,6 +42,8 @@ class ModelSpec:
     precision: str
     presentation: str
     fit: str
+    canvas_height_px: int
+    canvas_width_px: int
     input_height_px: int
     input_width_px: int
     class_names: tuple[str, ...]
@@ -48,6 +51,16 @@ class ModelSpec:
     training_split_sha256: str
     class_probs: str
     model_sha256: str
+
+    @property
+    def canvas_shape(self) -> tuple[int, int]:
+        """(height, width) in pixels of the canvas that a film is placed on."""
+        return self.canvas_height_px, self.canvas_width_px
+
+    @property
+    def input_shape(self) -> tuple[int, int]:
+        """(height, width) in pixels of what the model takes."""
+        return self.input_height_px, self.input_width_px
 
 
 def check_model(path: str | PathLike[str]) -> ModelSpec:

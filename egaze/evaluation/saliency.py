@@ -20,9 +20,10 @@ EPS = 2.2204e-16
 def cc(prediction: ArrayLike, target: ArrayLike) -> float:
     """Pearson's correlation of two (H, W) maps, in [-1, 1]; 0 when one of them is constant."""
     p, q = _maps(prediction, target)
-    p, q = p - p.mean(), q - q.mean()
-    norm = np.sqrt((p * p).sum() * (q * q).sum())
-    return float((p * q).sum() / norm) if norm > 0 else 0.0
+    if _is_constant(p) or _is_constant(q):
+        return 0.0
+    p, q = _standardised(p), _standardised(q)
+    return float(np.clip((p * q).mean(), -1.0, 1.0))
 
 
 def sim(prediction: ArrayLike, target: ArrayLike) -> float:
@@ -52,11 +53,8 @@ def nss(prediction: ArrayLike, x_px: ArrayLike, y_px: ArrayLike) -> float:
     A constant map scores 0.
     """
     (p,) = _maps(prediction)
-    fixated = p.ravel()[_pixels(p.shape, x_px, y_px)]
-    spread = p.std()
-    if not spread > 0:
-        return 0.0
-    return float(((fixated - p.mean()) / spread).mean())
+    pixels = _pixels(p.shape, x_px, y_px)
+    return 0.0 if _is_constant(p) else float(_standardised(p).ravel()[pixels].mean())
 
 
 def auc_judd(prediction: ArrayLike, x_px: ArrayLike, y_px: ArrayLike) -> float:
@@ -103,10 +101,9 @@ def auc_borji(
     pixels = _pixels(p.shape, x_px, y_px)
     if splits < 1 or not 0 < step <= 1:
         raise ValueError(f"splits must be at least 1 and step in (0, 1], got {splits} and {step}")
-    least, spread = p.min(), np.ptp(p)
-    if not spread > 0:
+    if _is_constant(p):
         return 0.5
-    levels = (p.ravel() - least) / spread
+    levels = (p.ravel() - p.min()) / np.ptp(p)
     drawn = levels[np.random.default_rng(seed).integers(0, p.size, (splits, len(pixels)))]
     # A value is at least as high as this many of the rising thresholds 0, step, 2 step, ...
     thresholds = np.arange(0, 1 + step, step)
@@ -182,6 +179,18 @@ def _maps(*maps: ArrayLike) -> list[NDArray[np.float64]]:
     if not all(np.isfinite(item).all() for item in arrays):
         raise ValueError("maps must be finite")
     return arrays
+
+
+def _is_constant(values: NDArray[np.float64]) -> bool:
+    """Whether all values are one: the rounding of a mean must not make a spread of them."""
+    return bool(values.min() == values.max())
+
+
+def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of mean 0 and standard deviation 1, whatever the map's scale; not of a constant map."""
+    # Stretched first, so that neither squares nor small differences are lost.
+    unit = (values - values.min()) / (values.max() - values.min())
+    return (unit - unit.mean()) / unit.std()
 
 
 def _density(values: NDArray[np.float64]) -> NDArray[np.float64]:

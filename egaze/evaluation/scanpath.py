@@ -101,22 +101,3 @@ def region_gaze(
         first_fixation_s=math.nan if onset is None or not within.any() else float(onset[within].min()),
         coverage_frac=coverage_frac(nearest_px, region, radius_px),
     )
-
-
-def box_mask(
-    shape: tuple[int, int], x_min_px: float, y_min_px: float, x_max_px: float, y_max_px: float
-) -> NDArray[np.bool_]:
-    """(H, W) bool: the pixels whose centres lie in a box, edges included."""
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    return (x >= x_min_px) & (x <= x_max_px) & (y >= y_min_px) & (y <= y_max_px)
-
-
-def ellipse_mask(
-    shape: tuple[int, int], x_min_px: float, y_min_px: float, x_max_px: float, y_max_px: float
-) -> NDArray[np.bool_]:
-    """(H, W) bool: the pixels whose centres lie in the ellipse inscribed in a box; none where a side is 0."""
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    half_x, half_y = (x_max_px - x_min_px) / 2, (y_max_px - y_min_px) / 2
-    if not (half_x > 0 and half_y > 0):
-        return np.zeros(shape, dtype=bool)
-    return ((x - x_min_px - half_x) / half_x) ** 2 + ((y - y_min_px - half_y) / half_y) ** 2 <= 1

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egaze.evaluation.interval import Comparison, Interval
+from egaze.evaluation.interval import FEW, Comparison, Interval, warn
 
 #: From (N, B) weights, how often each sample is drawn, to (S, K, B): K figures of S models in each of B resamples.
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -52,6 +52,8 @@ def draw_figures(
         raise ValueError(f"need samples and 100 resamples, got {len(group)} and {resamples}")
     stratum = np.zeros(len(first), dtype=np.intp) if strata is None else np.asarray(strata)[first]
     members = [np.flatnonzero(stratum == value) for value in np.unique(stratum)]
+    if min(map(len, members)) < FEW:
+        warn(f"fewer than {FEW} patients in a stratum: the interval is too narrow")
     generator = np.random.default_rng(seed)
     drawn = []
     for begin in range(0, resamples, chunk := max(1, _CHUNK_ELEMENTS // len(group))):

@@ -106,6 +106,7 @@ def explain_cases(
     size_px: int,
     options: ExplainOptions,
     class_probs: str = "softmax",
+    has_heatmap: bool = True,
 ) -> Iterator[Explanation]:
     """Explain cases in their order, a few at a time in memory.
 
@@ -117,6 +118,7 @@ def explain_cases(
         size_px: side of the films that the model was trained on.
         options: what is explained.
         class_probs: "softmax" or "sigmoid", as the model was taught.
+        has_heatmap: False leaves out the predicted heatmap, which nobody taught the model.
 
     Raises:
         EgazeError: a stride that the encoder has not, or more steps than pixels.
@@ -135,7 +137,7 @@ def explain_cases(
         class_index = _chosen(options.class_name, always, probs, batch)
         evidence = grad_cam(model, batch.image, class_index, stride=options.stride, method=options.method)
         maps = {"grad_cam": to_film_size(evidence, (size_px, size_px))}
-        if model.heatmap_head:
+        if model.heatmap_head and has_heatmap:
             maps["predicted"] = answer.heatmap[:, 0]
         for place, case_index in enumerate(batch.case_index.tolist()):
             film = slice(place, place + 1)

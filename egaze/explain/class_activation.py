@@ -1,10 +1,11 @@
 """Grad-CAM and Grad-CAM++: where in an encoder's feature map the evidence for a class lies.
 
-Written here, with the library `grad-cam` as the oracle of the tests and not as a dependency. That library wants a model
-that returns one tensor, where ours has two heads; it finds a stage by a module of the encoder, which timm names anew
-for every family; it stretches each film's map to [0, 1], so that a film without evidence looks like one with;
-it adds 1e-6 to Grad-CAM++'s denominator, which is more than the squared slopes of a trained model; it leaves gradients
-behind in the parameters; and training needs a map that can itself be differentiated (`egaze.training.alignment`).
+Written here, and compared in the tests with the papers' equations and with what the library `grad-cam` gave. That
+library wants a model that returns one tensor, where ours has two heads; it finds a stage by a module of the encoder,
+which timm names anew for every family; it stretches each film's map to [0, 1], so that a film without evidence looks
+like one with; it adds 1e-6 to Grad-CAM++'s denominator, which is more than the squared slopes of a trained model; it
+leaves gradients behind in the parameters; and training needs a map that can itself be differentiated
+(`egaze.training.alignment`).
 """
 
 from __future__ import annotations

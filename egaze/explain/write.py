@@ -65,7 +65,9 @@ def write_explanations(
     size_px: int,
     options: ExplainOptions | None = None,
     class_probs: str = "softmax",
+    has_heatmap: bool = True,
     about: Mapping[str, Any] | None = None,
+    answered_by: Sequence[tuple[str, DualHeadUNet, NDArray[np.int64]]] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """Write a folder a case with explanation.png (all side by side), gaze.png, predicted.png and grad_cam.png, then
@@ -74,9 +76,11 @@ def write_explanations(
     The folder exists whole or not at all. A case lacks the pictures and numbers of what it has not.
 
     Args:
-        model, study, cases, target, size_px, options, class_probs: as `explain_cases`.
+        model, study, cases, target, size_px, options, class_probs, has_heatmap: as `explain_cases`.
         out: a new folder.
         about: what explain.json shall say of the model.
+        answered_by: of a set of runs, (name, model, cases) of each that explains some; they stand in for `model`, which
+            is then any of them, their cases together are `cases`, and index.csv says of each case which it was.
         progress: called with (cases done, cases in all).
 
     Raises:
@@ -86,16 +90,29 @@ def write_explanations(
     out = Path(out)
     require_free(out)
     options.class_index(study.class_names)
+    if answered_by:
+        cases = np.concatenate([its_cases for _, _, its_cases in answered_by])
     names = safe_names([study.case_ids[index] for index in cases], taken=(INDEX, FACTS))
     rows: list[dict[str, Any]] = []
     curves: dict[str, list[NDArray[np.float32]]] = {}
     with new_directory(out) as folder:
-        explanations = explain_cases(
-            model, study, cases, target=target, size_px=size_px, options=options, class_probs=class_probs
+        explanations = (
+            (run, explained)
+            for run, its_model, its_cases in answered_by or (("", model, cases),)
+            for explained in explain_cases(
+                its_model,
+                study,
+                its_cases,
+                target=target,
+                size_px=size_px,
+                options=options,
+                class_probs=class_probs,
+                has_heatmap=has_heatmap,
+            )
         )
-        for name, explained in zip(names, explanations, strict=True):
+        for name, (run, explained) in zip(names, explanations, strict=True):
             files = _write_case(explained, folder / name, options, study.class_names)
-            rows.append(_row(study, explained, name, files))
+            rows.append(_row(study, explained, name, files) | ({"run": run} if run else {}))
             for kind, curve in explained.curves.items():
                 for way in ("deletion", "insertion"):
                     curves.setdefault(f"{kind}_{way}", []).append(getattr(curve, way)[0].numpy())

@@ -20,12 +20,14 @@ class Fixations:
         onset_s: (F,) float32 seconds since the image appeared, or None when the tracker gave no times.
         pixels_per_degree: (F, 2) float32, image pixels per degree of visual angle along x and y, or None.
         shown_px: (F, 4) float32, the part of the image on the screen at that time: x_min, y_min, x_max, y_max in
-            pixels of the image; or None when all of it was shown or nothing is known.
+            pixels of the image, so that the whole image is -0.5, -0.5, width - 0.5, height - 0.5; or None when all of
+            it was shown or nothing is known. A fixation may lie outside its part: see `on_shown`.
         window_frac: (F, 2) float32, width and level of the grey window at that time, as fractions of the largest
             stored value, or None.
 
     Raises:
-        ValueError: arrays of different lengths, a value that is not finite, or a duration that is not positive.
+        ValueError: arrays of different lengths, a value that is not finite, a duration that is not positive, or a
+            part shown whose x_min or y_min lies above its x_max or y_max.
     """
 
     x_px: NDArray[np.float32]
@@ -46,9 +48,24 @@ class Fixations:
         _require_positive("duration_s", self.duration_s)
         if self.pixels_per_degree is not None:
             _require_positive("pixels_per_degree", self.pixels_per_degree)
+        if self.shown_px is not None and (falls := (self.shown_px[:, 2:] < self.shown_px[:, :2]).any(axis=1)).any():
+            index = int(np.argmax(falls))
+            raise ValueError(
+                "shown_px must have x_min, y_min not above x_max, y_max, "
+                f"got {self.shown_px[index]} at fixation {index}"
+            )
 
     def __len__(self) -> int:
         return len(self.x_px)
+
+    @property
+    def on_shown(self) -> NDArray[np.bool_]:
+        """(F,) whether a fixation lies on the part of the image that was shown; true where that is unknown."""
+        if self.shown_px is None:
+            return np.ones(len(self), dtype=bool)
+        x_min, y_min, x_max, y_max = self.shown_px.T
+        across = (self.x_px >= x_min) & (self.x_px < x_max)
+        return across & (self.y_px >= y_min) & (self.y_px < y_max)
 
 
 def _checked(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -15,8 +15,12 @@ Every function takes the same options:
     normalize: "max" scales the largest value to 1, "sum" makes a density; a heatmap of zeros stays so.
     threads: the result does not depend on it.
 
+Where fixations have `shown_px`, each one's Gaussian is zero at pixels whose centres were not on the screen, after the
+boundary's rule. What is cut off is lost, not spread over the rest, as in the heatmaps of REFLACX's authors
+(create_heatmap in github.com/ricbl/eyetracking).
+
 The kernels have unit mass, so an unnormalised heatmap holds seconds (or fixations) per pixel and sums to the dwell time
-(or number of fixations) that falls on the image. Values are float32; each
+(or number of fixations) that falls on the image, and on what was shown of it. Values are float32; each
 axis's kernel has a relative error below 3e-6 within four sigmas and below 4e-5 down to exp(-86) of its peak.
 """
 
@@ -75,6 +79,7 @@ def rasterize_fixations(
         truncate=truncate,
         normalize=normalize,
         threads=threads,
+        shown_px=fixations.shown_px,
     )
 
 
@@ -118,6 +123,7 @@ def rasterize_batch(
         truncate=truncate,
         normalize=normalize,
         threads=threads,
+        shown_px=_shown_parts(fixations),
     )
 
 
@@ -178,6 +184,7 @@ def rasterize_frames(
         truncate=truncate,
         normalize=normalize,
         threads=threads,
+        shown_px=fixations.shown_px,
     )
 
 
@@ -212,6 +219,16 @@ def _pair(sigma_px: Sigma) -> Sigma:
     if isinstance(pair, tuple) and not (min(pair) > 0 and sum(pair) < np.inf):
         raise ValueError(f"sigma must be a positive number of pixels, got {sigma_px}")
     return pair  # type: ignore[return-value]
+
+
+def _shown_parts(fixations: Sequence[Fixations]) -> NDArray[np.float32] | None:
+    """(F, 4) of all images; where one image's are unknown, all of it."""
+    if all(item.shown_px is None for item in fixations):
+        return None
+    everything = np.array([[-np.inf, -np.inf, np.inf, np.inf]], np.float32)
+    return np.concatenate(
+        [everything.repeat(len(item), axis=0) if item.shown_px is None else item.shown_px for item in fixations]
+    )
 
 
 def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:

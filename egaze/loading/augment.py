@@ -38,6 +38,20 @@ class Views:
         return np.rint(self.cutouts_unit * view_px).astype(np.int32)
 
 
+_LARGEST = {
+    "rotation_deg": 180,
+    "zoom": 0.9,
+    "shift_frac": 1,
+    "shear_deg": 60,
+    "gain": 0.9,
+    "bias": 1,
+    "gamma": 0.9,
+    "noise": 1,
+    "cutouts": 100,
+    "cutout_frac": 1,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Augmentation:
     """How far a view may differ from the film. The defaults suit chest films.
@@ -59,6 +73,9 @@ class Augmentation:
         cutout_frac: largest side of a cut-out, as a fraction of the film's.
         mirror: whether half of the views are mirrored. It teaches a model that the heart may lie on either side, so
             it warns.
+
+    Raises:
+        ValueError: a number out of range.
     """
 
     rotation_deg: float = 10.0
@@ -74,6 +91,9 @@ class Augmentation:
     mirror: bool = False
 
     def __post_init__(self) -> None:
+        for name, largest in _LARGEST.items():
+            if not 0 <= (value := getattr(self, name)) <= largest:
+                raise ValueError(f"{name} must be 0 to {largest}, got {value}")
         if self.mirror:
             warnings.warn("mirror: a mirrored chest film shows the heart on the wrong side", UserWarning, stacklevel=3)
 

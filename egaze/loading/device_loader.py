@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from egaze import _core
+from egaze.imaging import to_input
 from egaze.loading.ahead import Ahead
 from egaze.loading.augment import Augmentation, identity
 from egaze.loading.batch import Batch
@@ -40,7 +41,7 @@ class DeviceLoader:
         batch_size: samples a batch; the last may be smaller.
         size_px: side of the images and heatmaps, which need not be the study's.
         target: how heatmaps are made.
-        augmentation: random views, or None for the films as they are.
+        augmentation: random views, or None for the films as they are; see `egaze.imaging.to_input`.
         shuffle: a new order each epoch, where `cases` is not an order already. Of an order that is not the same each
             time a last batch of one sample, which batch normalisation cannot use, is left out.
         seed: of order and views.
@@ -227,6 +228,10 @@ class DeviceLoader:
             threads=self._threads,
             **self._target.kernel_options(),
         )
+        if self._augmentation is None:
+            # What a model is judged on is what `Predictor` gives it, and not an interpolated view.
+            for case, placed in zip(cases.tolist(), image, strict=True):
+                placed[0] = to_input(study.images[case], placed.shape[1:], threads=self._threads)
         return batch
 
     def _fingerprint(self, epoch: int) -> int:
@@ -240,7 +245,7 @@ class DeviceLoader:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._study = open_study(state["_study"])
+        self._study = open_study(state["_study"], check_images=False)
         self._prepare()
 
 

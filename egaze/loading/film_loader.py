@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.errors import EgazeError, FilmError
-from egaze.imaging import FitGeometry, read_film
+from egaze.imaging import FitGeometry, place_on_square, read_film, to_input
 
 
 @dataclass(frozen=True, slots=True)
 class ReadFilm:
-    """A film that a batch holds, and how it lies on the model's canvas."""
+    """A film that a batch holds, and how it lies on the canvas."""
 
     path: Path
     geometry: FitGeometry
@@ -58,7 +58,9 @@ class FilmLoader:
 
     Args:
         paths: the films; see `read_film`.
-        shape: (H, W) of the canvas that each is placed on.
+        shape: (H, W) of the images.
+        canvas_shape: (H, W) of the canvas that each is placed on before it is brought to `shape`, a study's image;
+            `shape` when None.
         fit: "stretch" or "letterbox".
         presentation: how stored values become [0, 1]; see `read_film`.
         batch_size: films a batch; the last may be smaller.
@@ -74,6 +76,7 @@ class FilmLoader:
         paths: Sequence[str | PathLike[str]],
         shape: tuple[int, int],
         *,
+        canvas_shape: tuple[int, int] | None = None,
         fit: str = "stretch",
         presentation: str = "voi",
         batch_size: int = 1,
@@ -90,6 +93,7 @@ class FilmLoader:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         self._paths = [Path(path) for path in paths]
         self._shape = shape
+        self._canvas_shape = canvas_shape or shape
         self._fit = fit
         self._presentation = presentation
         self._batch_size = batch_size
@@ -119,16 +123,16 @@ class FilmLoader:
     def _place(self, path: Path) -> _Placed | FailedFilm:
         try:
             film = read_film(path, presentation=self._presentation)
-            geometry = FitGeometry.of(film.shape, self._shape, self._fit)
-            return _Placed(ReadFilm(path, geometry), film.place(geometry))
+            geometry = FitGeometry.of(film.shape, self._canvas_shape, self._fit)
+            return _Placed(ReadFilm(path, geometry), to_input(place_on_square(film, geometry), self._shape))
         except EgazeError as error:
             return FailedFilm(path, error)
         except MemoryError:
             return FailedFilm(path, FilmError(f"{path}: not enough memory for the film"))
 
     def _batch(self, loaded: list[_Placed | FailedFilm]) -> FilmBatch:
-        canvases = [item.canvas for item in loaded if isinstance(item, _Placed)]
-        image = torch.from_numpy(np.stack(canvases) if canvases else np.empty((0, *self._shape), np.float32))[:, None]
+        images = [item.image for item in loaded if isinstance(item, _Placed)]
+        image = torch.from_numpy(np.stack(images) if images else np.empty((0, *self._shape), np.float32))[:, None]
         films = tuple(item.film if isinstance(item, _Placed) else item for item in loaded)
         return FilmBatch(films, image.to(self._device))
 
@@ -136,4 +140,4 @@ class FilmLoader:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Placed:
     film: ReadFilm
-    canvas: NDArray[np.float32]
+    image: NDArray[np.float32]

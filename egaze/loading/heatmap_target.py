@@ -18,20 +18,29 @@ class HeatmapTarget:
         sigma_frac: the Gaussian's standard deviation as a fraction of the canvas's side (0.05 is 11 px of 224),
             so that it means the same at every input size.
         weight: "duration" or "count".
+
+    Raises:
+        ValueError: another weight.
     """
 
     sigma_frac: float = 0.05
     weight: str = "duration"
+
+    def __post_init__(self) -> None:
+        if self.weight not in ("duration", "count"):
+            raise ValueError(f"weight must be 'duration' or 'count', got {self.weight!r}")
 
     def kernel_options(self) -> dict[str, object]:
         """The compiled kernel's options."""
         return {"boundary": "clip", "kernel": "sampled", "normalize": "max", "truncate": 4.0}
 
     def spots(self, study: Study) -> NDArray[np.float32]:
-        """(F, 5) float32: all the study's fixations as x_px, y_px, weight, sigma_x_px, sigma_y_px on its canvas."""
-        spots = np.empty((len(study.x_unit), 5), dtype=np.float32)
+        """(F, 9) float32: all the study's fixations as x_px, y_px, weight, sigma_x_px, sigma_y_px on its canvas, and
+        the sides of what was shown: x_min, y_min, x_max, y_max, infinite where that is unknown."""
+        spots = np.empty((len(study.x_unit), 9), dtype=np.float32)
         spots[:, 0] = study.x_unit * study.image_size_px - 0.5
         spots[:, 1] = study.y_unit * study.image_size_px - 0.5
         spots[:, 2] = study.duration_s if self.weight == "duration" else 1.0
-        spots[:, 3:] = self.sigma_frac * study.image_size_px
+        spots[:, 3:5] = self.sigma_frac * study.image_size_px
+        spots[:, 5:] = study.shown_px(study.image_size_px)
         return spots

@@ -1,9 +1,11 @@
-"""Folder names from case ids, which come from a table and may hold anything."""
+"""Names of outputs from case ids and from films' paths, which may hold anything."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 _LONGEST = 64
@@ -34,6 +36,36 @@ def safe_names(case_ids: Sequence[str], taken: Collection[str] = ()) -> list[str
         used.add(name.casefold())
         names[case_id] = name
     return [names[case_id] for case_id in case_ids]
+
+
+# Only these are dropped: what follows the last dot of a UID is a part of it.
+_FILM_EXTENSION = re.compile(r"\.(dcm|dicom|dic|ima|png|jpg|jpeg|npy)\Z", re.IGNORECASE)
+
+
+def film_names(paths: Sequence[str]) -> list[str]:
+    """One name for the outputs of each film, the same as `egaze-run`'s (csrc/runner/output_names.cpp).
+
+    The name is that of the film's file without the extension of a film, as `safe_names` would have it. Films of other
+    paths that would so get one name, also where the file system ignores case, all end in 8 digits of their path's
+    SHA-256. Names depend on the paths alone, neither on their order nor on what lies in any folder; a path that is
+    given twice has one name.
+    """
+    stems = {path: _FILM_EXTENSION.sub("", path.rpartition("/")[2]) for path in paths}
+    plain = {path: stem if _is_safe(stem) else _with_digest(stem, _sha256(stem), 8) for path, stem in stems.items()}
+    shared = Counter(name.casefold() for name in plain.values())
+    names = {path: name for path, name in plain.items() if shared[name.casefold()] == 1}
+    used = {name.casefold() for name in names.values()}
+    for path in sorted(plain.keys() - names.keys(), key=os.fsencode):
+        digits = 8
+        while (name := _with_digest(stems[path], _sha256(path), digits)).casefold() in used:
+            digits += 8
+        used.add(name.casefold())
+        names[path] = name
+    return [names[path] for path in paths]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _is_safe(case_id: str) -> bool:

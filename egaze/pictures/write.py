@@ -155,7 +155,7 @@ def _write_reading(job: _Job, reading: Reading) -> dict[str, str]:
 @lru_cache(maxsize=1)
 def _study(path: Path) -> Study:
     """A worker's own view of the study."""
-    return open_study(path)
+    return open_study(path, check_images=False)
 
 
 def _run(jobs: list[_Job], workers: int, study: Study) -> Iterator[dict[str, str]]:
@@ -171,7 +171,8 @@ def _run(jobs: list[_Job], workers: int, study: Study) -> Iterator[dict[str, str
         except BrokenProcessPool as error:
             raise EgazeError("a worker process died while it drew (out of memory?); try fewer workers") from error
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Waited for: what they still write would come after the clean-up.
+            pool.shutdown(cancel_futures=True)
             raise
 
 

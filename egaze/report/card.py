@@ -25,12 +25,11 @@ def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
     """(name, words) of what was trained on what."""
     facts, counts, model = run.facts, study.manifest["counts"], run.recipe.model
     heads = "classification and heatmap" if model.heatmap_head else "classification alone"
-    weights = facts.get("encoder_weights_sha256") or "none recorded"
     return [
         ("Purpose", f"Research on chest radiographs and readers' gaze. Classes: {', '.join(run.class_names)}."),
         ("Model", f"U-Net on {model.encoder}, heads: {heads}; input {run.recipe.input_size_px} px, grey, in [0, 1]."),
         ("Recipe", f"{run.recipe.name}: {run.recipe.description}."),
-        ("Encoder's first weights", f"{model.weights}; SHA-256 {weights}."),
+        ("Encoder's first weights", _first_weights(run)),
         (
             "Data",
             f"{counts['cases']:,} films of {counts['patients']:,} patients, {counts['with_label']:,} with a label, "
@@ -77,6 +76,12 @@ def split_rows(study: Study) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _first_weights(run: Run) -> str:
+    """The weights' name, of a file without the folder it lay in, which is nobody's business, and their digest."""
+    name = run.recipe.model.weights.replace("\\", "/").rpartition("/")[2]
+    return f"{name}; SHA-256 {run.facts.get('encoder_weights_sha256') or 'none recorded'}."
 
 
 def _sources(study: Study) -> list[dict[str, Any]]:

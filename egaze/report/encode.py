@@ -12,25 +12,38 @@ from PIL import Image
 
 from egaze.imaging import resize
 
-#: A film's longest side.
-FILM_PX = 512
+#: A film's longest side, unless more or less is asked for.
+FILM_PX = 1024
 #: A heatmap's longest side: its Gaussians are wider than a pixel of this.
 HEATMAP_PX = 80
-#: No film takes more, whatever is on it, so that 200 films with their heatmaps and gaze stay below 40 MB.
+#: No film of 512 px takes more, whatever is on it, so that 200 films with their heatmaps and gaze stay below 40 MB.
+#: The budget grows with a film's pixels.
 FILM_BYTES = 80_000
 
 _QUALITIES = (92, 85, 75, 60, 40)
 
 
-def film_jpeg(film: NDArray[np.uint16]) -> str:
-    """A (h, w) film, 65535 white, as a grey JPEG in base64: the best quality within `FILM_BYTES`."""
-    shape = _within(film.shape, FILM_PX)
-    grey = Image.fromarray(resize(np.ascontiguousarray(film), shape, out_dtype=np.uint8, scale=255 / 65535))
+def film_bytes(film_px: int) -> int:
+    """What a film with a longest side of `film_px` may take at most."""
+    return max(FILM_BYTES, round(FILM_BYTES * (film_px / 512) ** 2))
+
+
+def film_jpeg(film: NDArray[np.generic], film_px: int = FILM_PX, *, white: float = 65535.0) -> tuple[str, list[int]]:
+    """A film as a grey JPEG in base64, of the best quality within its budget, and its width and height.
+
+    Args:
+        film: (h, w), 0 black; it is made smaller where it must be, and never larger.
+        film_px: the longest side at most.
+        white: the value that is white.
+    """
+    shape = _within(film.shape, film_px)
+    budget = film_bytes(max(shape))
+    grey = Image.fromarray(resize(np.ascontiguousarray(film), shape, out_dtype=np.uint8, scale=255 / white))
     while True:
         for quality in _QUALITIES:
             data = _saved(grey, "JPEG", quality=quality, optimize=True)
-            if len(data) <= FILM_BYTES:
-                return base64.b64encode(data).decode()
+            if len(data) <= budget:
+                return base64.b64encode(data).decode(), list(grey.size)
         grey = grey.reduce(2)
 
 

@@ -8,36 +8,42 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.explain import grad_cam, to_film_size
+from egaze.explain import grad_cam
 from egaze.loading import DeviceLoader
-from egaze.report.encode import HEATMAP_PX
-from egaze.study import Study
-from egaze.training.run import Run
+from egaze.report.answers import Answers
 
 _BATCH = 16
 
 
 def grad_cams(
-    run: Run, study: Study, cases: NDArray[np.int64], progress: Callable[[int, int], None] | None = None
+    answers: Answers, rows: NDArray[np.int64], progress: Callable[[int], None] | None = None
 ) -> NDArray[np.float32]:
-    """(K, h, w) Grad-CAM of each case's likeliest class on the model's canvas, at least 0, in logits.
+    """(K, h, w) Grad-CAM of the likeliest class of these rows' films, by the run that answers each.
+
+    On the encoder's own feature map, at least 0, in logits: a few hundred bytes a film.
 
     Raises:
-        RunError: the run has no checkpoint, or one that does not fit its recipe.
+        RunError: a run has no checkpoint, or one that does not fit its recipe.
     """
-    model = run.load_model()
-    loader = DeviceLoader(
-        study,
-        cases,
-        batch_size=_BATCH,
-        size_px=run.recipe.input_size_px,
-        target=run.recipe.heatmap,
-        threads=os.cpu_count() or 1,
-    )
-    maps = []
-    for step, batch in enumerate(loader):
-        evidence = grad_cam(model, batch.image)
-        maps.append(to_film_size(evidence, (HEATMAP_PX, HEATMAP_PX)).numpy())
-        if progress:
-            progress(step + 1, len(loader))
-    return np.concatenate(maps)
+    found: dict[int, NDArray[np.float32]] = {}
+    for number, run in enumerate(answers.runs):
+        places = np.flatnonzero(answers.run_of[rows] == number)
+        if not len(places):
+            continue
+        model = run.load_model()
+        loader = DeviceLoader(
+            answers.study,
+            answers.case_index[rows[places]],
+            batch_size=_BATCH,
+            size_px=run.recipe.input_size_px,
+            target=run.recipe.heatmap,
+            threads=os.cpu_count() or 1,
+        )
+        done = 0
+        for batch in loader:
+            for evidence in grad_cam(model, batch.image).numpy():
+                found[int(places[done])] = evidence
+                done += 1
+            if progress:
+                progress(len(found))
+    return np.stack([found[place] for place in range(len(rows))])

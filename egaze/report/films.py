@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from egaze.assessment import Assessment
+from egaze.explain import to_film_size
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.imaging import FitGeometry
 from egaze.loading import HeatmapTarget
-from egaze.report.encode import film_jpeg, level_png
+from egaze.report.answers import Answers
+from egaze.report.encode import HEATMAP_PX, level_png
+from egaze.report.pixels import FilmPixels
 from egaze.study import Study
 from egaze.study.findings import finding_regions
 
@@ -26,38 +29,40 @@ class FilmCard:
 
     Attributes:
         case_id, label, reader_id: as in the study.
-        predicted: the class of the largest probability.
-        probs: every class with its probability.
+        predicted: the class of the largest probability; None where the classifier was not trained.
+        probs: every class with its probability; empty where the classifier was not trained.
         agreement: CC of the predicted map with the reader's; None without either.
         centre_agreement: the same of the centre-bias map.
         aspect: the film's width over its height.
         has: the keys of the layers there are for it.
-        drawing: what the page's script draws; see `_drawing`.
+        run: the name of the run that answers, in a set of several.
+        row: of the answers.
     """
 
     case_id: str
     label: str | None
     reader_id: str | None
-    predicted: str
+    predicted: str | None
     probs: tuple[tuple[str, float], ...]
     agreement: float | None
     centre_agreement: float | None
     aspect: float
     has: tuple[str, ...]
-    drawing: dict[str, Any]
+    run: str | None
+    row: int
 
     @property
     def confidence(self) -> float:
-        return max(probability for _, probability in self.probs)
+        return max((probability for _, probability in self.probs), default=0.0)
 
     @property
     def is_right(self) -> bool | None:
-        return None if self.label is None else self.label == self.predicted
+        return None if self.label is None or self.predicted is None else self.label == self.predicted
 
     @property
     def error(self) -> float | None:
         """1 - the label's probability; None without a label."""
-        return None if self.label is None else 1.0 - dict(self.probs)[self.label]
+        return None if self.label is None or not self.probs else 1.0 - dict(self.probs)[self.label]
 
     def facts(self) -> dict[str, Any]:
         """What the page's script filters and sorts by, and shows beside the film."""
@@ -74,67 +79,72 @@ class FilmCard:
             "centre": _rounded(self.centre_agreement),
             "aspect": round(self.aspect, 5),
             "has": self.has,
+            "run": self.run,
         }
 
 
-def choose_rows(assessment: Assessment, limit: int) -> NDArray[np.int64]:
-    """(K,) rows of the predictions: at most `limit`, spread evenly over the evaluated cases."""
-    count = len(assessment.predictions)
+def choose_rows(answers: Answers, limit: int) -> NDArray[np.int64]:
+    """(K,) rows of the answers: at most `limit`, spread evenly over the evaluated cases."""
+    count = len(answers.table)
     return np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
 
 
-def make_cards(
-    study: Study,
-    target: HeatmapTarget,
-    assessment: Assessment,
-    rows: NDArray[np.int64],
-    grad_cams: NDArray[np.floating] | None,
-) -> list[FilmCard]:
-    """The films of these rows, wrong answers first, then the least sure.
+def make_cards(answers: Answers, rows: NDArray[np.int64], *, has_grad_cams: bool) -> list[FilmCard]:
+    """The films of these rows, wrong answers first, then the least sure; `draw_film` draws one.
 
     Args:
-        study: the run's.
-        target: how the reader's heatmaps are made.
-        assessment: of the run.
-        rows: (K,) of its predictions.
-        grad_cams: (K, h, w) in [0, 1] of the predicted class, on the model's canvas; None to leave them out.
+        answers: of the run or the set.
+        rows: (K,) of them.
+        has_grad_cams: whether there are maps of the evidence.
     """
+    study, size_px = answers.study, answers.study.image_size_px
+    is_trained = answers.first.recipe.trains_classifier
+    has_predicted = answers.has_heatmaps and answers.first.recipe.trains_heatmap
     cards = []
-    for number, row in enumerate(rows.tolist()):
-        facts = assessment.predictions.row(row, named=True)
+    for row in rows.tolist():
+        facts = answers.table.row(row, named=True)
         case_index = facts["case_index"]
-        predicted = None if assessment.heatmaps is None else assessment.heatmaps[row].astype(np.float32)
-        drawing = _drawing(study, target, case_index, predicted, None if grad_cams is None else grad_cams[number])
-        probs = tuple((name, float(facts[f"prob_{name}"])) for name in study.class_names)
-        height_px, width_px = study.geometry(case_index, study.image_size_px).film_shape
+        has_gaze = len(study.fixations(case_index, size_px)) > 0
+        there = {
+            "gaze": has_gaze,
+            "predicted": has_predicted,
+            "grad_cam": has_grad_cams,
+            "regions": len(study.regions(case_index)) > 0,
+            "fixations": has_gaze,
+        }
+        probs = tuple((name, float(facts[f"prob_{name}"])) for name in study.class_names) if is_trained else ()
+        height_px, width_px = study.geometry(case_index, size_px).film_shape
         cards.append(
             FilmCard(
                 case_id=facts["case_id"],
                 label=facts["label"],
                 reader_id=study.cases["reader_id"][case_index],
-                predicted=max(probs, key=lambda item: item[1])[0],
+                predicted=max(probs, key=lambda item: item[1])[0] if probs else None,
                 probs=probs,
-                agreement=facts.get("cc"),
-                centre_agreement=facts.get("centre_cc"),
+                agreement=facts.get("cc") if has_predicted else None,
+                centre_agreement=facts.get("centre_cc") if has_predicted else None,
                 aspect=width_px / height_px,
-                has=(*drawing["maps"], *(key for key in ("regions", "fixations") if drawing[key])),
-                drawing=drawing,
+                has=tuple(key for key, holds in there.items() if holds),
+                run=answers.runs[answers.run_of[row]].path.name if answers.members else None,
+                row=row,
             )
         )
     return sorted(cards, key=lambda card: (card.is_right is not False, card.confidence))
 
 
-def _drawing(
-    study: Study,
-    target: HeatmapTarget,
-    case_index: int,
-    predicted: NDArray[np.float32] | None,
+def draw_film(
+    answers: Answers,
+    card: FilmCard,
     grad_cam: NDArray[np.floating] | None,
+    pixels: FilmPixels,
 ) -> dict[str, Any]:
     """Pictures in base64, and gaze, regions and dictation in fractions of the film's sides and seconds."""
+    study, target = answers.study, answers.first.recipe.heatmap
+    case_index = int(answers.case_index[card.row])
     size_px = study.image_size_px
     geometry = study.geometry(case_index, size_px)
     fixations = study.fixations(case_index, size_px)
+    predicted = answers.heatmap(card.row) if "predicted" in card.has else None
     maps: dict[str, dict[str, Any]] = {}
     if len(fixations):
         gaze_px = 224 if predicted is None else predicted.shape[0]
@@ -142,13 +152,17 @@ def _drawing(
     if predicted is not None:
         maps["predicted"] = _map(geometry, predicted)
     if grad_cam is not None:
-        maps["grad_cam"] = _map(geometry, grad_cam)
+        evidence = to_film_size(torch.from_numpy(grad_cam)[None], (HEATMAP_PX, HEATMAP_PX))[0].numpy()
+        maps["grad_cam"] = _map(geometry, evidence)
+    film, shown_px = pixels.jpeg(study, case_index)
     onset_s = fixations.onset_s
     begins_s = np.cumsum(fixations.duration_s) - fixations.duration_s if onset_s is None else onset_s
     drawn = slice(MOST_FIXATIONS)
     findings = finding_regions(study, case_index, None)
     return {
-        "film": film_jpeg(geometry.cut_out(np.asarray(study.images[case_index]))),
+        "film": film,
+        "shown_px": shown_px,
+        "film_px": list(geometry.film_shape[::-1]),
         "maps": maps,
         "timed": onset_s is not None,
         "fixations": np.round(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -17,8 +17,8 @@ _ALWAYS = ("page",)
 _GALLERY = ("films", "view", "scanpath", "panel", "hands", "gallery", "start")
 
 
-def render(values: dict[str, Any], *, gallery: bool) -> str:
-    """The whole file's text.
+def render(values: dict[str, Any], *, gallery: bool) -> Iterator[str]:
+    """The whole file's text, part by part, so that what `values` yields one by one is never there at once.
 
     The policy in its head lets a browser run the one script and use the one style sheet whose digests it names, show
     pictures that the page carries, and connect to nothing: what a case id holds cannot run, whatever it is.
@@ -38,7 +38,7 @@ def render(values: dict[str, Any], *, gallery: bool) -> str:
     return (
         _templates()
         .get_template("report.html")
-        .render(values, style=Markup(style), script=Markup(script), policy=policy)
+        .generate(values, style=Markup(style), script=Markup(script), policy=policy)
     )
 
 

@@ -1,26 +1,30 @@
-"""`write_report`: everything about a run on one page."""
+"""`write_report`: everything about a run, or a set of runs, on one page."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from egaze.assessment import Assessment, open_assessment
-from egaze.atomic import write_text
+from egaze.atomic import write_file
 from egaze.errors import RunError
+from egaze.evaluation import confusion_matrix
 from egaze.pictures.colours import heatmap_table
-from egaze.report import card, figures, words
+from egaze.report import card, figures, members, words
+from egaze.report.answers import Answers, open_answers
+from egaze.report.encode import FILM_PX
 from egaze.report.evidence import grad_cams
-from egaze.report.films import FilmCard, choose_rows, make_cards
+from egaze.report.films import FilmCard, choose_rows, draw_film, make_cards
 from egaze.report.page import render
+from egaze.report.pixels import FilmPixels
 from egaze.study import Study
-from egaze.training.run import Run
+from egaze.training import Run, RunSet
 
 #: Key and name of what can be laid over a film.
 LAYERS = (
@@ -33,62 +37,93 @@ LAYERS = (
 
 
 def write_report(
-    run: Run,
+    source: Run | RunSet,
     out: Path,
     *,
     split: str = "test",
     films: int = 200,
+    film_px: int = FILM_PX,
+    films_from: Path | None = None,
+    seed: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write one HTML file, without a request to anywhere, of an evaluated run.
+    """Write one HTML file, without a request to anywhere, of an evaluated run or set of runs.
+
+    Films go to the file one by one, so that memory does not grow with them.
 
     Args:
-        run: the run.
+        source: the run, or the set; in a set with folds each film is answered by the run that tests it.
         out: the file, which is replaced whole.
         split: the evaluated side to report on.
-        films: at most this many in the gallery; 200 take less than 40 MB.
-        progress: called with (batches done, batches in all) of the Grad-CAMs.
+        films: at most this many in the gallery; see `egaze.report.encode.film_bytes` for what they take.
+        film_px: the longest side of a film in the gallery, which is never made larger than it is.
+        films_from: a folder of original films named by case id; the study's are shown of cases that it lacks.
+        seed: of a set, whose runs answer the films; its first when None.
+        progress: called with (steps done, steps in all): a step a film for its Grad-CAM, and one for its drawing.
 
     Raises:
-        RunError: the run has not been evaluated on that side.
-        StudyError: its study is gone.
+        RunError: not evaluated on that side, or a set without that seed.
+        StudyError: the study is gone; or the films in `films_from` are not its own.
+        FilmError: an original film cannot be read.
     """
-    assessment = open_assessment(run.path / "evaluation" / split)
-    study = run.open_study()
-    cards, missing = _gallery(run, study, assessment, films, progress)
-    metrics, log = assessment.metrics, run.log()
-    write_text(
-        Path(out),
-        render(
-            {
-                "title": _title(run),
-                "version": version("egaze"),
-                "run": run,
-                "study": study,
-                "metrics": metrics,
-                "contents": _CONTENTS,
-                "summary": words.summary(run, metrics),
-                "charts": _charts(run, study, assessment, log),
-                "side": run.recipe.choose_on,
-                "operating_points": _operating_points(metrics),
-                "confusion": _confusion(metrics),
-                "why_no_heatmap": words.why_no_heatmap(run),
-                "epochs": len(log),
-                "cards": cards,
-                "missing": missing,
-                "layers": [{"key": key, "name": name} for key, name in LAYERS if any(key in c.has for c in cards)],
-                "has_agreement": any(c.agreement is not None for c in cards),
-                "data": _data(run, study, cards),
-                "hygiene": card.hygiene(study),
-                "split": card.split_rows(study),
-                "model_card": card.model_card(run, study),
-                "limits": card.limits(study),
-                "recipe_text": run.recipe.to_toml(),
-            },
-            gallery=bool(cards),
-        ),
-    )
+    answers = open_answers(source, split, seed)
+    run, study, metrics = answers.first, answers.study, _shown(answers)
+    pixels = FilmPixels.of(study, film_px, films_from)
+    cards, evidence, missing = _gallery(answers, films, progress)
+    log = [] if answers.members else run.log()
+    values = {
+        "title": _title(run, answers.path),
+        "version": version("egaze"),
+        "run": run,
+        "study": study,
+        "metrics": metrics,
+        "contents": _CONTENTS,
+        "summary": words.summary(run.recipe, metrics),
+        "charts": _charts(answers, metrics, log),
+        "side": run.recipe.choose_on,
+        "operating_points": _operating_points(metrics),
+        "confusion": _confusion(metrics),
+        "why_no_classification": words.why_no_classification(run.recipe),
+        "why_no_heatmap": words.why_no_heatmap(run.recipe),
+        "epochs": len(log),
+        "members": members.member_rows(answers),
+        "spread": members.spread(answers),
+        "seed": run.facts["seed"],
+        "cards": cards,
+        "missing": [*missing, *_resolution(answers, cards, pixels)],
+        "layers": [{"key": key, "name": name} for key, name in LAYERS if any(key in c.has for c in cards)],
+        "has_agreement": any(c.agreement is not None for c in cards),
+        "data": _data(run, study, cards),
+        "drawings": _drawings(answers, cards, evidence, pixels, progress),
+        "hygiene": card.hygiene(study),
+        "split": members.side_rows(answers) if metrics.get("folds") else card.split_rows(study),
+        "model_card": card.model_card(run, study),
+        "limits": card.limits(study),
+        "recipe_text": run.recipe.without_paths().to_toml(),
+    }
+    write_file(Path(out), lambda partial: _write_parts(partial, render(values, gallery=bool(cards))))
     return Path(out)
+
+
+def _write_parts(path: Path, parts: Iterator[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(parts)
+
+
+def _shown(answers: Answers) -> dict[str, Any]:
+    """The evaluation's metrics, with the keys that a set's evaluation lacks."""
+    metrics = dict(answers.metrics)
+    metrics.setdefault("warnings", [])
+    metrics.setdefault("scanpath", None)
+    if answers.members and metrics["classification"] is not None:
+        labelled = answers.table.filter(pl.col("label").is_not_null())
+        probs = labelled.select(f"prob_{name}" for name in answers.study.class_names).to_numpy()
+        matrix = confusion_matrix(
+            answers.study.labels[labelled["case_index"].to_numpy()], probs.argmax(axis=1), probs.shape[1]
+        )
+        confusion = {"classes": list(answers.study.class_names), "matrix": matrix.tolist()}
+        metrics["classification"] = metrics["classification"] | {"confusion": confusion}
+    return metrics
 
 
 _CONTENTS = (
@@ -102,31 +137,70 @@ _CONTENTS = (
 )
 
 
-def _title(run: Run) -> str:
-    return f"{run.recipe.name}: {run.path.resolve().name}"
+def _title(run: Run, path: Path) -> str:
+    return f"{run.recipe.name}: {path.resolve().name}"
 
 
 def _gallery(
-    run: Run, study: Study, assessment: Assessment, limit: int, progress: Callable[[int, int], None] | None
-) -> tuple[list[FilmCard], list[str]]:
-    """The films, and a sentence for each layer that none of them has."""
-    rows = choose_rows(assessment, limit)
+    answers: Answers, limit: int, progress: Callable[[int, int], None] | None
+) -> tuple[list[FilmCard], NDArray[np.float32] | None, list[str]]:
+    """The films, their Grad-CAMs in the same order, and a sentence for each layer that none of them has."""
+    rows = choose_rows(answers, limit)
     if not len(rows):
-        return [], []
+        return [], None, []
     missing, evidence = [], None
-    try:
-        evidence = grad_cams(run, study, assessment.predictions["case_index"].to_numpy()[rows], progress)
-    except RunError:
-        missing.append("Grad-CAM is left out: the run's weights are missing or do not fit.")
-    cards = make_cards(study, run.recipe.heatmap, assessment, rows, evidence)
+    if answers.first.recipe.trains_classifier:
+        try:
+            evidence = grad_cams(answers, rows, progress and (lambda done: progress(done, 2 * len(rows))))
+        except RunError:
+            missing.append("Grad-CAM is left out: the run's weights are missing or do not fit.")
+    else:
+        missing.append("Grad-CAM is left out: no stage of the recipe trained the classifier.")
+    cards = make_cards(answers, rows, has_grad_cams=evidence is not None)
+    if evidence is not None:
+        evidence = evidence[np.searchsorted(rows, [card.row for card in cards])]
     there = {key for item in cards for key in item.has}
     if "gaze" not in there:
         missing.append("No film here has gaze.")
-    if assessment.heatmaps is None:
+    if not answers.first.recipe.model.heatmap_head:
         missing.append("The model has no heatmap head, so there is no predicted map.")
+    elif "predicted" not in there:
+        missing.append("There is no predicted map: the heatmap head was not trained, or its maps were not kept.")
     if "regions" not in there:
         missing.append("The study marks no regions on these films.")
-    return cards, missing
+    return cards, evidence, missing
+
+
+def _resolution(answers: Answers, cards: Sequence[FilmCard], pixels: FilmPixels) -> list[str]:
+    """What of the films' detail is shown."""
+    if not cards:
+        return []
+    from_files = sum(card.case_id in pixels.originals for card in cards)
+    said = [
+        f"They are shown at {pixels.film_px} px on the longer side at most, and never larger than stored; "
+        f"the study stores {answers.study.image_size_px} px."
+    ]
+    if pixels.originals:
+        said.append(f"{from_files} of {len(cards)} are from the original files.")
+    else:
+        said.append("Finer detail is in the original files: `egaze report --films-from DIR` shows those.")
+    if answers.members:
+        said.append(f"Each is answered by the run of seed {answers.first.facts['seed']} that its side belongs to.")
+    return said
+
+
+def _drawings(
+    answers: Answers,
+    cards: Sequence[FilmCard],
+    evidence: NDArray[np.float32] | None,
+    pixels: FilmPixels,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[dict[str, Any]]:
+    """What the page's script draws of each film, made when it is asked for."""
+    for number, item in enumerate(cards):
+        yield draw_film(answers, item, None if evidence is None else evidence[number], pixels)
+        if progress:
+            progress(len(cards) + number + 1, 2 * len(cards))
 
 
 def _data(run: Run, study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
@@ -138,7 +212,7 @@ def _data(run: Run, study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
         "classes": study.class_names,
         "films": [item.facts() for item in cards],
         "colours": base64.b64encode(heatmap_table().tobytes()).decode(),
-        "opacity": {key: 0.6 if key == strongest else 0 for key, _ in LAYERS},
+        "overlay": strongest,
         "units": {
             "gaze": f"Reader's gaze: {unit} per pixel of {{side}} × {{side}}.",
             "predicted": "Predicted gaze: share of the peak that the head was trained towards.",
@@ -147,27 +221,26 @@ def _data(run: Run, study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
     }
 
 
-def _charts(run: Run, study: Study, assessment: Assessment, log: list[dict[str, Any]]) -> dict[str, Any]:
-    classification = assessment.metrics["classification"]
+def _charts(answers: Answers, metrics: dict[str, Any], log: list[dict[str, Any]]) -> dict[str, Any]:
+    study, classification = answers.study, metrics["classification"]
     charts: dict[str, Any] = {
-        "agreement": figures.agreement_scatter(assessment.predictions),
-        "training": figures.training_curves(log, run.recipe.choose_on) if log else [],
+        "agreement": None if metrics["heatmap"] is None else figures.agreement_scatter(answers.table),
+        "training": figures.training_curves(log, answers.first.recipe.choose_on) if log else [],
     }
     if classification is not None:
-        labelled = assessment.predictions.filter(pl.col("label").is_not_null())
+        labelled = answers.table.filter(pl.col("label").is_not_null())
         cases = labelled["case_index"].to_numpy()
         class_probs = labelled.select(f"prob_{name}" for name in study.class_names).to_numpy().astype(np.float64)
-        charts |= {
-            "roc": figures.roc_curves(study.labels[cases], class_probs, study.patients[cases], classification),
-            "forest": figures.forest_plot(assessment.metrics),
-            "calibration": figures.reliability_diagrams(classification["calibration"]),
-        }
+        charts["roc"] = figures.roc_curves(study.labels[cases], class_probs, study.patients[cases], classification)
+        charts["forest"] = figures.forest_plot(metrics, "This set" if answers.members else "This run")
+        if "calibration" in classification:
+            charts["calibration"] = figures.reliability_diagrams(classification["calibration"])
     return charts
 
 
 def _operating_points(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     classes = metrics["classification"]["classes"] if metrics["classification"] else {}
-    return [(name, point) for name, facts in classes.items() for point in facts["operating_points"] or ()]
+    return [(name, point) for name, facts in classes.items() for point in facts.get("operating_points") or ()]
 
 
 def _confusion(metrics: dict[str, Any]) -> list[dict[str, Any]]:

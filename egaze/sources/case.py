@@ -25,9 +25,12 @@ class Case:
         split: "train", "validation" or "test" where the source says so, else None.
         regions: boxes and ellipses that came with the film.
         phrases: the reader's dictation, in time order.
+        film_size_px: (width, height) of the film on which gaze and regions were measured, where the source knows it:
+            the study scales them when the film has been resized since.
+        gaze_origin: the table that the gaze is from and the first of its records, for messages.
 
     Raises:
-        ValueError: neither gaze nor label.
+        ValueError: neither gaze nor label, or a size that is not above 0.
     """
 
     case_id: str
@@ -39,10 +42,14 @@ class Case:
     split: str | None = None
     regions: tuple[Region, ...] = ()
     phrases: tuple[Phrase, ...] = ()
+    film_size_px: tuple[float, float] | None = None
+    gaze_origin: str | None = None
 
     def __post_init__(self) -> None:
         if self.fixations is None and self.label is None:
             raise ValueError(f"case {self.case_id!r} has neither gaze nor a label")
+        if self.film_size_px is not None and not all(0 < side_px < float("inf") for side_px in self.film_size_px):
+            raise ValueError(f"case {self.case_id!r}: film_size_px must be above 0, got {self.film_size_px}")
 
 
 #: A file of this name marks its folder, and those right below, as made by a program.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os.path
 from pathlib import Path, PurePosixPath
 
+from egaze.errors import TableError
 from egaze.sources.tables import inside
 
 #: EGD-CXR and REFLACX both have MIMIC-CXR's patients, by the same numbers.
 POPULATION = "mimic-cxr"
 _TREE = "files"
+_REMEDY = "; --images says in which folder the films lie"
 
 
 def film_path(root: Path, relative: str, where: str) -> Path:
@@ -29,14 +31,32 @@ def film_path(root: Path, relative: str, where: str) -> Path:
     Raises:
         TableError: a path that does not stay inside the root.
     """
-    inside(root, relative, where)
-    parts = PurePosixPath(relative.replace("\\", "/")).parts
-    if _TREE in parts:
-        parts = parts[len(parts) - parts[::-1].index(_TREE) :]
+    inside(root, relative, where, _REMEDY)
+    parts, is_tree = _below_tree(relative)
+    if is_tree:
         root = root / _TREE if (root / _TREE).is_dir() else root
-    film = inside(root, "/".join(parts), where)
+    film = inside(root, "/".join(parts), where, _REMEDY)
     # A path that names no .dcm file, such as ".", has no sibling to look for.
     if not parts or PurePosixPath(parts[-1]).suffix != ".dcm" or os.path.isfile(film):
         return film
     picture = film.with_suffix(".jpg")
     return picture if os.path.isfile(picture) else film
+
+
+def tree_path(relative: str, where: str) -> str:
+    """A table's path as MIMIC-CXR's tree has it: `files/p10/p10000032/s50414267/<dicom_id>.dcm`.
+
+    Raises:
+        TableError: a path that climbs, or has no `files/`; `where` says which cell gave it.
+    """
+    inside(Path(), relative, where)
+    parts, is_tree = _below_tree(relative)
+    if not is_tree or not parts:
+        raise TableError(f"{where}: the path has no {_TREE}/, as MIMIC-CXR's have")
+    return "/".join((_TREE, *parts))
+
+
+def _below_tree(relative: str) -> tuple[tuple[str, ...], bool]:
+    """A path's parts below the last `files/`, and whether there is one; all its parts where there is none."""
+    parts = PurePosixPath(relative.replace("\\", "/")).parts
+    return (parts[len(parts) - parts[::-1].index(_TREE) :], True) if _TREE in parts else (parts, False)

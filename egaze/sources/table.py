@@ -12,49 +12,65 @@ import polars as pl
 from egaze.errors import TableError
 from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic
+from egaze.sources.names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
 from egaze.sources.records import shorten
-from egaze.sources.tables import inside, read_table, require_unique
+from egaze.sources.tables import inside, read_table, require_columns, require_unique
 
 SPLITS = ("train", "validation", "test")
 
-_CASE_COLUMNS = {"case_id": pl.String, "image": pl.String, "patient_id": pl.String}
-_CASE_OPTIONAL = {"label": pl.String, "split": pl.String, "reader_id": pl.String}
-_FIXATION_COLUMNS = {"case_id": pl.String, "x_px": pl.Float64, "y_px": pl.Float64, "duration_s": pl.Float64}
-_FIXATION_OPTIONAL = {"onset_s": pl.Float64, "pixels_per_degree": pl.Float64}
+CASE_COLUMNS = {"case_id": pl.String, "image": pl.String, "patient_id": pl.String}
+CASE_OPTIONAL = {
+    **dict.fromkeys(("label", "split", "reader_id"), pl.String),
+    **dict.fromkeys(("film_width_px", "film_height_px"), pl.Float64),
+}
+FIXATION_COLUMNS = {"case_id": pl.String, "x_px": pl.Float64, "y_px": pl.Float64, "duration_s": pl.Float64}
+FIXATION_OPTIONAL = {"onset_s": pl.Float64, "pixels_per_degree": pl.Float64}
 
 
 class Table:
-    """Films listed in a CSV file with columns case_id, image (path relative to the file), patient_id and,
-    optionally, label, split (train, validation, test) and reader_id; fixations in a second one with columns
-    case_id, x_px, y_px, duration_s and, optionally, onset_s and pixels_per_degree.
+    """Films listed in a CSV file, and fixations in a second one; docs/tables.md has the columns.
+
+    A case has case_id, image, patient_id and, optionally, label, split (train, validation, test), reader_id, and
+    film_width_px and film_height_px, the size of the film that the gaze was recorded on, where the film has been
+    resized since. A fixation has case_id, x_px, y_px, duration_s and, optionally, onset_s and pixels_per_degree.
+
+    An empty cell of label, split or reader_id, and one of `egaze.sources.names.NO_VALUE`, gives none.
 
     Args:
         cases: the table of cases.
         fixations: the table of fixations, in pixels of the films.
         class_names: the order of the classes; None sorts the labels found.
+        images: the folder that films' paths are relative to; None is the folder of the table of cases.
 
     Raises:
         TableError: a missing file or column, a bad value, a case twice, a fixation of no case, a label that is
-            not among class_names, or a case with neither gaze nor label.
+            not among class_names, names that differ only in case or blanks, a patient without a name or on two sides,
+            a film outside `images`, or a case with neither gaze nor label.
     """
 
     name = "table"
     population = None
 
-    def __init__(self, cases: Path, fixations: Path | None = None, class_names: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        cases: Path,
+        fixations: Path | None = None,
+        class_names: Sequence[str] | None = None,
+        *,
+        images: Path | None = None,
+    ) -> None:
         self._path = Path(cases)
-        self._rows = _read_cases(self._path)
+        self._images = self._path.parent if images is None else Path(images)
+        if images is not None and not self._images.is_dir():
+            raise TableError(f"{images}: no such folder of films")
+        if fixations is not None:
+            require_columns({self._path: CASE_COLUMNS, Path(fixations): FIXATION_COLUMNS})
+        self.hygiene: dict[str, int] = {}
+        self._rows = _read_cases(self._path, self.hygiene)
         self.patient_order: Sequence[str] = self._rows["patient_id"].unique(maintain_order=True).to_list()
-        labels = sorted(self._rows["label"].drop_nulls().unique().to_list())
-        self.class_names = tuple(class_names or labels)
-        if unknown := [label for label in labels if label not in self.class_names]:
-            record = self._rows["label"].to_list().index(unknown[0]) + 1
-            raise TableError(
-                f"{self._path}: record {record}: label {shorten(unknown[0])} is not among {', '.join(self.class_names)}"
-            )
+        self.class_names = _class_names(self._path, self._rows["label"], class_names)
         self.synthetic = is_synthetic(self._path.parent)
         self.options: dict[str, Any] = {}
-        self.hygiene: dict[str, int] = {}
         self._fixations = self._read_fixations(Path(fixations)) if fixations is not None else {}
         self._cases = self._make_cases()
 
@@ -66,23 +82,33 @@ class Table:
         cases = []
         for record, row in enumerate(self._rows.iter_rows(named=True), start=1):
             where = f"{self._path}: record {record}"
-            if row["case_id"] not in self._fixations and row["label"] is None:
-                raise TableError(f"{where}: case {shorten(row['case_id'])} has neither a label nor a fixation")
+            origin, fixations = self._fixations.get(row["case_id"], (None, None))
+            if fixations is None and row["label"] is None:
+                read_as = f" (its label {row['given_label']!r} is read as none)" if row["given_label"] else ""
+                raise TableError(
+                    f"{where}: case {shorten(row['case_id'])} has neither a label nor a fixation that lasts{read_as}"
+                )
+            film = inside(
+                self._images, row["image"], f"{where}, column 'image'", "; --images says in which folder the films lie"
+            )
             cases.append(
                 Case(
                     case_id=row["case_id"],
                     patient_id=row["patient_id"],
-                    image_path=inside(self._path.parent, row["image"], f"{where}, column 'image'"),
-                    fixations=self._fixations.get(row["case_id"]),
+                    image_path=film,
+                    fixations=fixations,
                     label=row["label"],
                     reader_id=row["reader_id"],
                     split=row["split"],
+                    film_size_px=_size(row),
+                    gaze_origin=origin,
                 )
             )
         return cases
 
-    def _read_fixations(self, path: Path) -> dict[str, Fixations]:
-        rows = read_table(path, _FIXATION_COLUMNS, _FIXATION_OPTIONAL)
+    def _read_fixations(self, path: Path) -> dict[str, tuple[str, Fixations]]:
+        """Of each case with gaze where it begins, and its fixations."""
+        rows = read_table(path, FIXATION_COLUMNS, FIXATION_OPTIONAL).with_row_index("record", 1)
         stray = ~rows["case_id"].is_in(self._rows["case_id"].implode())
         if stray.any():
             record = int(stray.arg_max())  # type: ignore[arg-type]
@@ -94,27 +120,79 @@ class Table:
         rows = rows.filter(~without_time)
         self.hygiene["fixations_kept"] = len(rows)
         by_case = rows.partition_by("case_id", as_dict=True, maintain_order=True)
-        return {case: _fixations(part) for (case,), part in by_case.items()}
+        return {case: (f"{path}: record {part['record'][0]}", _fixations(part)) for (case,), part in by_case.items()}
 
 
-def _read_cases(path: Path) -> pl.DataFrame:
-    rows = read_table(path, _CASE_COLUMNS, _CASE_OPTIONAL)
+def _read_cases(path: Path, hygiene: dict[str, int]) -> pl.DataFrame:
+    """The records, with all optional columns, and `given_label` as it stands."""
+    rows = read_table(path, CASE_COLUMNS, CASE_OPTIONAL)
     if rows.is_empty():
         raise TableError(f"{path}: holds no case")
-    for name in _CASE_OPTIONAL:
-        if name not in rows.columns:
-            rows = rows.with_columns(pl.lit(None, dtype=pl.String).alias(name))
+    rows = rows.with_columns(
+        pl.lit(None, dtype=dtype).alias(name) for name, dtype in CASE_OPTIONAL.items() if name not in rows.columns
+    )
     require_unique(path, rows["case_id"])
+    require_names(path, rows["case_id"], "each case needs a name of its own")
+    require_names(path, rows["patient_id"], "films of one patient need one patient_id, so that they stay on one side")
+    rows = rows.with_columns(rows["label"].alias("given_label"))
+    for name in ("label", "split", "reader_id"):
+        if count := int((no_value := is_no_value(rows[name])).sum()):
+            rows = rows.with_columns(pl.when(~no_value).then(rows[name]).alias(name))
+            hygiene[f"{name}s_such_as_NA_read_as_none"] = count
+    require_unlike(path, rows["case_id"], as_seen, "characters that do not show", "give the cases other names")
+    for name in ("label", "patient_id", "reader_id"):
+        require_unlike(path, rows[name], folded, "case, blanks or characters that do not show", "write both alike")
+    _require_sides(path, rows)
+    _require_sizes(path, rows)
+    return rows
+
+
+def _class_names(path: Path, column: pl.Series, given: Sequence[str] | None) -> tuple[str, ...]:
+    labels = sorted(column.drop_nulls().unique().to_list())
+    if given is None:
+        return tuple(labels)
+    names = tuple(given)
+    if not names or not all(name.strip() for name in names):
+        raise TableError(f"class names must not be empty, got {list(names)}")
+    if none := [name for name in names if name.lower() in NO_VALUE]:
+        raise TableError(f"a class cannot be called {none[0]!r}: such a label means that there is none")
+    if len(set(names)) < len(names) or first_alike(names, folded):
+        raise TableError(f"class names must differ in more than case and blanks, got {', '.join(names)}")
+    if unknown := [label for label in labels if label not in names]:
+        record = column.to_list().index(unknown[0]) + 1
+        raise TableError(f"{path}: record {record}: label {shorten(unknown[0])} is not among {', '.join(names)}")
+    return names
+
+
+def _require_sides(path: Path, rows: pl.DataFrame) -> None:
     wrong = rows["split"].is_not_null() & ~rows["split"].is_in(list(SPLITS))
     if wrong.any():
         record = int(wrong.arg_max())  # type: ignore[arg-type]
         raise TableError(
             f"{path}: record {record + 1}: split {shorten(rows['split'][record])} is not one of {', '.join(SPLITS)}"
         )
-    sides = rows.filter(pl.col("split").is_not_null()).group_by("patient_id").agg(pl.col("split").n_unique())
-    if (leaking := sides.filter(pl.col("split") > 1)).height:
-        raise TableError(f"{path}: column 'split' puts one patient on two sides ({leaking.height} such patients)")
-    return rows
+    first = rows.with_row_index("record").select(pl.col("split", "record").first().over("patient_id"))
+    for record in (~rows["split"].eq_missing(first["split"])).arg_true()[:1]:
+        pair = [
+            f"record {place + 1} (case {shorten(rows['case_id'][place])}) {rows['split'][place] or 'on none'}"
+            for place in (first["record"][record], record)
+        ]
+        raise TableError(
+            f"{path}: column 'split' puts one patient on two sides: {' and '.join(pair)}; "
+            "give all of a patient's cases the same side, or none"
+        )
+
+
+def _require_sizes(path: Path, rows: pl.DataFrame) -> None:
+    names = ("film_width_px", "film_height_px")
+    for record, size in enumerate(rows.select(names).iter_rows(), start=1):
+        if size != (None, None) and not all(side is not None and side > 0 for side in size):
+            found = f"{size[0]} x {size[1]}"
+            raise TableError(f"{path}: record {record}: both sides of a film must be above 0, got {found}")
+
+
+def _size(row: dict[str, Any]) -> tuple[float, float] | None:
+    return None if row["film_width_px"] is None else (row["film_width_px"], row["film_height_px"])
 
 
 def _require_scale(path: Path, rows: pl.DataFrame) -> None:

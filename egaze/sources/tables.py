@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os.path
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -18,10 +19,13 @@ Columns = Mapping[str, type[pl.DataType]]
 _MEANS = {pl.String: "text of one line", pl.Float64: "a number", pl.Int64: "a whole number"}
 #: Columns whose cells no message may show.
 PRIVATE = frozenset({"patient_id", "subject_id", "study_id", "stay_id"})
+# A file's name may begin with a blank that is not ASCII's.
+_PATHS = frozenset({"image", "path"})
 # Whole numbers that a float64 holds exactly.
 _EXACT = 2**53
 # Control characters, separators of lines and paragraphs, and what turns the direction of writing.
 _CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}\u{202a}-\u{202e}\u{2066}-\u{2069}]"
+_CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def read_table(
@@ -55,7 +59,7 @@ def scan_table(
     """Like `read_table`, in frames of a few thousand records in the file's order; memory stays bounded.
 
     Args:
-        unread: columns that must be there, but of whose text nothing is asked: it may hold line breaks.
+        unread: columns of whose text nothing is asked: it may hold line breaks.
     """
     optional = optional or {}
     blocks = read_blocks(path)
@@ -69,20 +73,46 @@ def scan_table(
         yield _typed(path, raw, wanted, nullable | optional.keys(), unread, block.first)
 
 
+def header_of(path: Path) -> list[str]:
+    """The names in a table's header. Raises TableError: see `read_blocks`."""
+    return column_names(next(read_blocks(path)))
+
+
 def unknown_columns(path: Path, known: Columns) -> list[str]:
     """Names in the header that are not among the known ones. Raises TableError: see `read_blocks`."""
-    return [name for name in column_names(next(read_blocks(path))) if name not in known]
+    return [name for name in header_of(path) if name not in known]
 
 
-def _require_columns(path: Path, header: list[str], columns: Columns) -> None:
+def require_columns(tables: Mapping[Path, Iterable[str]]) -> None:
+    """Raise one TableError that names every column that is missing from any of the tables."""
+    if missing := [
+        said for path, columns in tables.items() if (said := _missing_columns(path, header_of(path), columns))
+    ]:
+        raise TableError("; ".join(missing))
+
+
+def _require_columns(path: Path, header: list[str], columns: Iterable[str]) -> None:
     for number, name in enumerate(header):
         if name and header.index(name) < number:
             raise TableError(f"{path}: column {shorten(name)} is there twice in the header (line 1)")
-    if missing := [name for name in columns if name not in header]:
-        # A table without a header begins with a record, and of that nothing is shown.
-        known = [name for name in header if name in columns]
-        found = f"; found {shorten(', '.join(header), 400)[1:-1]}" if known else ", as are all others"
-        raise TableError(f"{path}: column {missing[0]!r} is missing from the header (line 1){found}")
+    if missing := _missing_columns(path, header, columns):
+        raise TableError(missing)
+
+
+def _missing_columns(path: Path, header: list[str], columns: Iterable[str]) -> str | None:
+    columns = list(columns)
+    if not (missing := [name for name in columns if name not in header]):
+        return None
+    named = ", ".join(map(repr, missing))
+    said = f"column {named} is" if len(missing) == 1 else f"columns {named} are"
+    # A table without a header begins with a record, and of that nothing is shown.
+    known = any(name in columns for name in header)
+    found = (
+        f"; found {shorten(', '.join(header), 400)[1:-1]}"
+        if known
+        else ": is line 1 a header, with commas between its names?"
+    )
+    return f"{path}: {said} missing from the header (line 1){found}"
 
 
 def _parse(path: Path, block: Block, header: list[str], wanted: Columns) -> pl.DataFrame:
@@ -108,9 +138,7 @@ def _refuse_second_header(path: Path, raw: pl.DataFrame, first: int) -> None:
 def _typed(
     path: Path, raw: pl.DataFrame, wanted: Columns, nullable: Set[str], unread: Set[str], first: int
 ) -> pl.DataFrame:
-    stripped = raw.select(
-        pl.col(name) if name in unread else pl.col(name).str.strip_chars().replace("", None) for name in wanted
-    )
+    stripped = raw.select(pl.col(name) if name in unread else _stripped(name).replace("", None) for name in wanted)
     typed = stripped.select(pl.col(name) if name in unread else _cast(name, wanted[name]) for name in wanted)
     empty, null = stripped.null_count().row(0), typed.null_count().row(0)
     for name, empty_cells, null_cells in zip(wanted, empty, null, strict=True):
@@ -122,6 +150,10 @@ def _typed(
                 f"{path}: record {first + record}, column {name!r} {said}, expected {_MEANS[wanted[name]]}"
             )
     return typed
+
+
+def _stripped(name: str) -> pl.Expr:
+    return pl.col(name).str.strip_chars(" \t\r\n" if name in _PATHS else None)
 
 
 def _cast(name: str, dtype: type[pl.DataType]) -> pl.Expr:
@@ -153,19 +185,33 @@ def require_unique(path: Path, column: pl.Series) -> None:
         raise TableError(f"{path}: record {record + 1}: {column.name} {shorten(column[record], 80)} is there twice")
 
 
-def inside(root: Path, relative: str, where: str) -> Path:
+def has_control(text: str) -> bool:
+    """Whether a text holds a character that no table keeps: one that controls, or breaks or turns a line."""
+    return _CONTROL_CHARACTER.search(text) is not None
+
+
+def inside(root: Path, given: str, where: str, remedy: str = "") -> Path:
     """Join a path that a table gives to its root, refusing one that leads outside.
 
     The test is on the words of the path: links inside the root are the user's own and are followed.
 
+    Args:
+        given: a path from the root on, or an absolute one that lies in the root.
+        where: the cell that gave it, for the message.
+        remedy: what to do about one that leads outside.
+
     Raises:
-        TableError: an absolute path, one that climbs out of the root, or one with a control character; `where`
-            says which cell gave it. Numbers of patients and studies, as in MIMIC-CXR's tree, are not shown.
+        TableError: an absolute path elsewhere, one that climbs, or one with a control character. Numbers of patients
+            and studies, as in MIMIC-CXR's tree, are not shown.
     """
-    path = PurePosixPath(relative.replace("\\", "/"))
-    shown = shorten(re.sub(r"\d{8,}", "…", relative), 80)
-    if "\0" in relative or path.is_absolute() or ".." in path.parts or PureWindowsPath(relative).drive:
-        raise TableError(f"{where}: the path {shown} does not stay inside {root}")
-    if not relative.isprintable():
+    path = PurePosixPath(given.replace("\\", "/"))
+    shown = shorten(re.sub(r"\d{8,}", "…", given), 80)
+    is_elsewhere = path.is_absolute() and not any(
+        path.is_relative_to(PurePosixPath(Path(top).as_posix()))
+        for top in (os.path.abspath(root), os.path.realpath(root))
+    )
+    if "\0" in given or is_elsewhere or ".." in path.parts or PureWindowsPath(given).drive:
+        raise TableError(f"{where}: the path {shown} does not stay inside {root}{remedy}")
+    if has_control(given):
         raise TableError(f"{where}: the path {shown} holds characters that no path has")
     return root / path

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import EgazeError
-from egaze.imaging import FitGeometry, read_film, resize
+from egaze.imaging import FitGeometry, place_on_square, read_film
 
 Stamp = tuple[int, int]
 
@@ -103,8 +103,7 @@ def place_film(path: Path, canvas: Canvas) -> Placed | Failed:
 def _place(path: Path, canvas: Canvas, taken: Stamp) -> Placed:
     film = read_film(path, presentation=canvas.presentation)
     height_px, width_px = film.shape
-    square = film.place(canvas.geometry(film.shape))
-    pixels = resize(square, square.shape, filter="nearest", out_dtype=np.uint16, scale=65535.0)  # type: ignore[arg-type]
+    pixels = place_on_square(film, canvas.geometry(film.shape))
     shown = film.presentation
     described = "; ".join(filter(None, (shown.voi, *shown.notes))) or None
     return Placed(pixels, FilmFacts(taken, height_px, width_px, shown.bits_stored, described, shown.inverted))

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from egaze.errors import StudyError
 
@@ -23,13 +28,30 @@ SPLIT = "split.json"
 DIGESTED = (IMAGES, CASES, FIXATIONS, REGIONS, PHRASES)
 
 
-def sha256_file(path: Path) -> str:
-    """The file's SHA-256 as hexadecimal digits, read in pieces."""
-    digest = hashlib.sha256()
+def sha256_file(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
+    """The file's SHA-256 as hexadecimal digits, read in pieces; progress is called with (bytes, bytes in all)."""
+    digest, done = hashlib.sha256(), 0
     with path.open("rb") as file:
+        total = os.fstat(file.fileno()).st_size
         while piece := file.read(1 << 20):
             digest.update(piece)
+            done += len(piece)
+            if progress is not None:
+                progress(done, total)
     return digest.hexdigest()
+
+
+def open_images(path: Path) -> NDArray[np.uint16]:
+    """images.npy, memory-mapped. Raises ValueError where the file is no array, or not as long as its header says.
+
+    A map of a file that is too short would end the process when it is read.
+    """
+    images = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(images, np.memmap):
+        raise ValueError(f"{path.name} is no array")
+    if (found := path.stat().st_size) != (expected := images.offset + images.nbytes):
+        raise ValueError(f"{path.name} has {found} bytes and not {expected}")
+    return images
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -14,14 +15,16 @@ from typing import Any
 import polars as pl
 
 from egaze import _core
-from egaze.errors import StudyError
+from egaze.errors import EgazeError, StudyError
 from egaze.sources import Source
 from egaze.study import layout
-from egaze.study.film import Canvas, Failed, reason_without_identity
+from egaze.study.film import Canvas, Failed, FilmFacts, reason_without_identity
 from egaze.study.film_store import FilmStore
-from egaze.study.gather import Gathered, gather
+from egaze.study.gather import Entry, Gathered, gather
+from egaze.study.plausible import off_film, require_plausible, strange_units
 from egaze.study.readers import read_films
-from egaze.study.split import make_split, save_split
+from egaze.study.resized import UNSCALED, Scale, to_film_pixels
+from egaze.study.split import make_split, require_seed, save_split
 from egaze.study.study import Study, open_study
 from egaze.study.tables import case_table, fixation_table, phrase_table, region_table
 from egaze.study.unfinished import discard, new_study_folder, publish, unfinished
@@ -56,6 +59,7 @@ def prepare_study(
     workers: int = 1,
     strict: bool = False,
     seed: int = 42,
+    trust_gaze: bool = False,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
     on_left_out: Callable[[Sequence[LeftOut]], None] | None = None,
@@ -78,24 +82,31 @@ def prepare_study(
         workers: processes that read films, each holding one; 1 reads in this process. The result does not depend
             on it.
         strict: whether a film that cannot be read is an error, raised when all have been tried.
-        seed: of the split by patient, 8:1:1; see `split_study` for another.
+        seed: of the split by patient, 8:1:1, 0 or more; see `split_study` for another.
+        trust_gaze: whether gaze is taken as it stands though it lies wholly off its film, or looks like fractions or
+            milliseconds (`egaze.study.plausible`); study.json says of how many cases.
         progress: called with (films done, films in all).
         say: gets a line when an earlier run's films are used or thrown away, and when an interruption leaves some.
         on_left_out: gets the cases left out, when there are any, before a strict run fails.
 
+    A film that was resized after its gaze was recorded has gaze and regions scaled, where the source knows the size.
+
     Raises:
         StudyError: no case, the same case id twice, no film that can be read (or, with strict, any that cannot),
-            too little disk, or a worker that was killed.
+            too little disk, a worker that was killed, a seed below 0, gaze that looks wrong and is not trusted, or
+            a film of another shape than the one that its gaze was recorded on.
         EgazeError: `out` exists already, is being prepared by another process, or cannot be written.
     """
+    require_seed(seed)
     if not 16 <= size_px <= 4096:
         raise StudyError(f"size must be 16 to 4096 px, got {size_px}")
     if workers < 1:
         raise StudyError(f"workers must be 1 or more, got {workers}")
-    out = Path(out)
+    place = _place(Path(out))
     canvas = Canvas(size_px, fit, presentation)
     gathered = gather(sources)
-    with unfinished(out) as folder:
+    trusted = require_plausible(gathered.entries, _strange_units, trust_gaze)
+    with unfinished(place) as folder:
         with (
             FilmStore(folder, _settings(gathered, canvas), gathered.films, gathered.rows, size_px) as store,
             _told_when_interrupted(store, len(gathered.films), say or _nothing),
@@ -112,14 +123,31 @@ def prepare_study(
                     f"{len(failed)} of {len(gathered.films)} films cannot be read; the others are kept: mend these "
                     "and give the same command, or let them be left out"
                 )
+            entries, films, scales = _on_films(gathered, store)
+            trusted |= _require_on_film(entries, films, trust_gaze)
             study = new_study_folder(folder)
-            cases = _write_tables(study, gathered, store, canvas)
+            cases = _write_tables(study, entries, films, canvas)
             store.save(study / layout.IMAGES)
         patients = {facts["key"]: facts["patients"] for facts in gathered.facts}
         save_split(study, make_split(cases, patients, seed=seed, ratio=(8, 1, 1)))
-        _write_manifest(study, gathered, cases, canvas, left_out)
-        publish(folder, out)
-    return open_study(out)
+        taken = {"trusted": len(trusted), **_scale_facts(scales)}
+        _write_manifest(study, gathered, cases, canvas, left_out, taken)
+        publish(folder, place)
+    return open_study(Path(out), check_images=False)  # it has just been written
+
+
+def _place(out: Path) -> Path:
+    """Where the study's folder will be put: where a link leads, and nowhere that a folder cannot be renamed to."""
+    place = Path(os.path.realpath(out)) if out.is_symlink() else out.absolute()
+    if place.is_symlink():
+        raise EgazeError(f"{out}: a link that leads back to itself; choose another place")
+    if not place.name or os.path.ismount(place):
+        raise EgazeError(f"{out}: a study cannot take the place of a disk's top folder; choose a folder in it")
+    try:
+        str(place).encode()
+    except UnicodeEncodeError as error:  # polars opens no such file
+        raise EgazeError(f"{str(place)!r}: a study's path must be UTF-8; choose another place") from error
+    return place
 
 
 def _nothing(*_: Any) -> None:
@@ -189,9 +217,37 @@ def _left_out(gathered: Gathered, failed: dict[int, Failed]) -> list[LeftOut]:
     return left_out
 
 
-def _write_tables(study: Path, gathered: Gathered, store: FilmStore, canvas: Canvas) -> pl.DataFrame:
+def _strange_units(entry: Entry) -> str | None:
+    return None if entry.case.fixations is None else strange_units(entry.case.fixations)
+
+
+def _on_films(gathered: Gathered, store: FilmStore) -> tuple[list[Entry], list[FilmFacts], list[Scale]]:
+    """The cases whose films are there, in pixels of those, and by how much each was scaled."""
     entries = [entry for entry in gathered.entries if entry.film in store.facts]
     films = [store.facts[entry.film] for entry in entries]
+    scaled, scales = to_film_pixels(entries, films)
+    return scaled, films, scales
+
+
+def _require_on_film(entries: Sequence[Entry], films: Sequence[FilmFacts], trust_gaze: bool) -> set[str]:
+    shapes = {entry.film: film.shape for entry, film in zip(entries, films, strict=True)}
+
+    def said(entry: Entry) -> str | None:
+        return None if entry.case.fixations is None else off_film(entry.case.fixations, shapes[entry.film])
+
+    return require_plausible(entries, said, trust_gaze)
+
+
+def _scale_facts(scales: Sequence[Scale]) -> dict[str, Any]:
+    """How many cases were scaled, and between which factors."""
+    factors = [factor for scale in scales if scale != UNSCALED for factor in scale]
+    return {
+        "scaled": sum(scale != UNSCALED for scale in scales),
+        "scale_factors": [min(factors), max(factors)] if factors else None,
+    }
+
+
+def _write_tables(study: Path, entries: Sequence[Entry], films: Sequence[FilmFacts], canvas: Canvas) -> pl.DataFrame:
     cases = case_table(entries, films)
     cases.write_parquet(study / layout.CASES)
     fixation_table(entries, films, canvas).write_parquet(study / layout.FIXATIONS)
@@ -201,7 +257,12 @@ def _write_tables(study: Path, gathered: Gathered, store: FilmStore, canvas: Can
 
 
 def _write_manifest(
-    study: Path, gathered: Gathered, cases: pl.DataFrame, canvas: Canvas, left_out: Sequence[LeftOut]
+    study: Path,
+    gathered: Gathered,
+    cases: pl.DataFrame,
+    canvas: Canvas,
+    left_out: Sequence[LeftOut],
+    taken: dict[str, Any],
 ) -> None:
     manifest = {
         "format_version": layout.FORMAT_VERSION,
@@ -220,6 +281,7 @@ def _write_manifest(
             **{name: int(cases[name].sum()) for name in ("fixations", "regions", "phrases")},
             "classes": {name: int((cases["label"] == name).sum()) for name in gathered.class_names},
         },
+        "gaze": taken,
         "left_out": [{"case_id": item.case_id, "reason": item.reason} for item in left_out],
         "files": {name: layout.sha256_file(study / name) for name in layout.DIGESTED},
     }

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from egaze.sources.egd_cxr import PUBLISHED_SPLITS, EgdCxr, is_published_sheet
 from egaze.study.split import SIDES, split_patients
+from egaze.study.study import Study
 
 
 def split_counts(
@@ -24,6 +27,22 @@ def split_counts(
     for patient, label in zip(patients, labels, strict=True):
         counts[SIDES[side_of[patient]]][label] += 1
     return counts
+
+
+def published_split_seed(study: Study) -> int | None:
+    """The seed of the published split of EGD-CXR that a study has; None for any other study or split.
+
+    The study is of EGD-CXR alone, real and whole, and every case is on the side that the seed puts its patient on.
+    """
+    if len(study.manifest["sources"]) != 1 or study.is_synthetic:
+        return None
+    source, places = study.manifest["sources"][0], study.cases["patient_place"].to_numpy()
+    if source["layout"] != EgdCxr.name or not is_published_sheet(len(study), source["patients"]):
+        return None
+    for seed in PUBLISHED_SPLITS:
+        if np.array_equal(study.split.sides, split_patients(source["patients"], seed, (8, 1, 1))[places]):
+            return seed
+    return None
 
 
 def published_split_report(source: EgdCxr) -> list[str]:

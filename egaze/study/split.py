@@ -78,6 +78,7 @@ def make_split(cases: pl.DataFrame, patients: dict[str, int], *, seed: int, rati
         cases: the study's cases, with columns source, patient, patient_place and given_split.
         patients: how many patients each source has, also those without a case in the study.
     """
+    require_seed(seed)
     _require_ratio(ratio)
     sides = np.empty(len(cases), dtype=np.int64)
     side_of_patient = np.full(int(cases["patient"].max() or 0) + 1, -1)
@@ -98,7 +99,7 @@ def split_study(path: Path, *, seed: int, ratio: tuple[float, float, float] = (8
     """Split a study anew by patient and store it; see `split_patients` for the rule.
 
     Raises:
-        StudyError: not a study, or a ratio that is not three shares with training above 0.
+        StudyError: not a study, a seed below 0, or a ratio that is not three shares with training above 0.
     """
     path = Path(path)
     patients = {source["key"]: source["patients"] for source in read_json(path / MANIFEST)["sources"]}
@@ -130,6 +131,12 @@ def load_split(path: Path, cases: pl.DataFrame) -> Split:
         raise StudyError(f"{path / SPLIT}: does not fit the study's {len(cases)} cases")
     _require_no_leak(cases, sides)
     return split
+
+
+def require_seed(seed: int) -> None:
+    """Raise StudyError for a seed below 0: random generators take none, or the one without the sign."""
+    if seed < 0:
+        raise StudyError(f"seed must be 0 or more, got {seed}")
 
 
 def _require_ratio(ratio: tuple[float, float, float]) -> None:

@@ -23,6 +23,9 @@ from egaze.study.tables import OPTIONAL
 
 T = TypeVar("T")
 
+# What this process has compared with its digest: runs of a set open the same study again and again.
+_checked: set[tuple[object, ...]] = set()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
@@ -106,6 +109,21 @@ class Study:
             window_frac=known["window_frac"],
         )
 
+    def shown_px(self, size_px: int) -> NDArray[np.float32]:
+        """(F, 4) x_min, y_min, x_max, y_max of the part shown at each fixation, in pixels of the canvas at that size.
+
+        Infinite, which is all of it, in cases where it is not known of every fixation.
+        """
+        sides = np.empty((len(self.x_unit), 4), dtype=np.float32)
+        sides[:] = -np.inf, -np.inf, np.inf, np.inf
+        if self.gaze.select(OPTIONAL["shown_px"]).null_count().row(0)[0] == len(sides):
+            return sides
+        for case_index in np.flatnonzero(self.has_gaze).tolist():
+            part = slice(self.offsets[case_index], self.offsets[case_index + 1])
+            if (on_film := _complete(self.gaze[part], *OPTIONAL["shown_px"])) is not None:
+                sides[part] = _on_canvas(on_film, self.geometry(case_index, size_px))
+        return sides
+
     def regions(self, case_index: int) -> tuple[Region, ...]:
         """One case's boxes and ellipses in pixels of its film; `geometry` places them on the canvas."""
         rows = self.region_rows.drop(cs.ends_with("_unit"))
@@ -134,17 +152,26 @@ class Study:
         return layout.sha256_file(self.path / layout.MANIFEST)
 
 
-def open_study(path: Path) -> Study:
+def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int, int], None] | None = None) -> Study:
     """Open a folder that `prepare_study` wrote. Films stay on disk until they are used.
 
+    Every file is compared with the digest in study.json, so that no other study's films or gaze are taken for this
+    one's. That reads images.npy once, at a gigabyte a second or two.
+
+    Args:
+        path: the folder.
+        check_images: False leaves out the digest of images.npy, for whoever does not use the films or has checked
+            them already.
+        progress: called with (bytes, bytes in all) of images.npy while it is checked.
+
     Raises:
-        StudyError: no study there, a file missing or damaged, another format version, or files that do not fit
-            each other. Digests are not computed: see `verify_study`.
+        StudyError: no study there, a file missing, damaged or changed since the study was prepared, another format
+            version, or files that do not fit each other.
     """
     path = Path(path)
     manifest = layout.read_json(path / layout.MANIFEST)
     try:
-        images = np.load(path / layout.IMAGES, mmap_mode="r", allow_pickle=False)
+        images = layout.open_images(path / layout.IMAGES)
         cases = pl.read_parquet(path / layout.CASES)
         fixations = _read_by_case(path / layout.FIXATIONS, cases)
         regions = _read_by_case(path / layout.REGIONS, cases)
@@ -158,6 +185,11 @@ def open_study(path: Path) -> Study:
             f"{path / layout.IMAGES}: {images.dtype} {images.shape} does not fit {len(cases)} cases of {size_px} px"
         )
     labels = _labels(path, cases, class_names)
+    for name in layout.DIGESTED:
+        if name != layout.IMAGES:
+            _require_digest(path / name, manifest)
+    if check_images:
+        _require_digest(path / layout.IMAGES, manifest, progress)
     return Study(
         path=path,
         manifest=manifest,
@@ -174,6 +206,21 @@ def open_study(path: Path) -> Study:
         offsets=np.concatenate([[0], np.cumsum(cases["fixations"].to_numpy())]).astype(np.int64),
         split=load_split(path, cases),
     )
+
+
+def _require_digest(path: Path, manifest: dict[str, Any], progress: Callable[[int, int], None] | None = None) -> None:
+    expected = manifest.get("files", {}).get(path.name)
+    try:
+        status = path.stat()
+        known = (path.absolute(), status.st_ino, status.st_size, status.st_mtime_ns, expected)
+        if known in _checked:
+            return
+        found = layout.sha256_file(path, progress)
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if found != expected:
+        raise StudyError(f"{path}: damaged or changed since the study was prepared: prepare it again")
+    _checked.add(known)
 
 
 def verify_study(path: Path) -> list[str]:

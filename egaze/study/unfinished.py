@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from egaze.atomic import require_free
 from egaze.errors import EgazeError
@@ -30,11 +31,11 @@ def unfinished(out: Path) -> Iterator[Path]:
     folder = out.parent / f".{out.name}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / _LOCK).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise EgazeError(f"{out}: another egaze is preparing this study at the moment") from error
+        try:
+            lock = FileLock(folder / _LOCK, timeout=0).acquire()
+        except Timeout as error:
+            raise EgazeError(f"{out}: another egaze is preparing this study at the moment") from error
+        with lock:
             try:
                 yield folder
             finally:

@@ -17,7 +17,7 @@ from egaze.loading import Batch, DeviceLoader
 from egaze.models import DualHeadOutput
 from egaze.training.alignment import watch
 from egaze.training.egd_loader import EgdLoader
-from egaze.training.losses import training_losses
+from egaze.training.losses import has_heatmap_answer, training_losses
 from egaze.training.recipe import Stage
 
 Progress = Callable[[int, int], None]
@@ -103,13 +103,13 @@ class Predictions:
     Attributes:
         case_index: (N,) int64.
         class_probs: (N, C) float32, as `Stage.class_probs` says.
-        heatmap: (N, H, W) float16 in [0, 1], or None from a model without a heatmap head.
-        losses: mean of each loss term over the batches, for the stage asked for.
+        heatmap: (N, H, W) float32 in [0, 1], or None from a model without a heatmap head.
+        losses: mean of each loss term over the samples that have an answer for it, for the stage asked for.
     """
 
     case_index: NDArray[np.int64]
     class_probs: NDArray[np.float32]
-    heatmap: NDArray[np.float16] | None
+    heatmap: NDArray[np.float32] | None
     losses: dict[str, float]
 
 
@@ -128,7 +128,7 @@ def predict(
     sums: dict[str, float] = {}
     for step, batch in enumerate(loader):
         output = model(batch.image)
-        labelled, gazed = int(batch.has_label.sum()), int(batch.has_gaze.sum())
+        labelled, gazed = int(batch.has_label.sum()), int(has_heatmap_answer(output, batch).sum())
         for name, term in stage_losses(output, batch, stage).items():
             # Weighted by what each term is a mean over, so that the batches' sizes do not matter.
             count = labelled if name == "classification" else gazed
@@ -138,7 +138,7 @@ def predict(
         cases.append(batch.case_index.cpu().numpy())
         probabilities.append(answer.class_probs.cpu().numpy())
         if keep_heatmaps:
-            heatmaps.append(answer.heatmap[:, 0].half().cpu().numpy())
+            heatmaps.append(answer.heatmap[:, 0].float().cpu().numpy())
         if progress:
             progress(step + 1, len(loader))
     means = {

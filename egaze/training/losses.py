@@ -48,7 +48,7 @@ def training_losses(
     per_sample = CLASSIFICATION_LOSS_FUNCTIONS[classification_loss](logits, or_zero(batch.label, has_label))
     terms = {"classification": mean_where(has_label, per_sample)}
     if heatmap_losses:
-        maps, has_gaze = _answerable_maps(output, batch)
+        maps, has_gaze = _answerable_maps(output, batch), has_heatmap_answer(output, batch)
         maps = or_zero(at_least_float32(maps), has_gaze)
         target = or_zero(batch.heatmap, has_gaze)
         weights = heatmap_loss_weights or [1.0] * len(heatmap_losses)
@@ -59,13 +59,18 @@ def training_losses(
     return terms
 
 
-def _answerable_maps(output: DualHeadOutput, batch: Batch) -> tuple[Tensor, Tensor]:
-    """The (N, 1, H, W) map of each sample that gaze speaks of, and (N,) whether there is one."""
+def has_heatmap_answer(output: DualHeadOutput, batch: Batch) -> Tensor:
+    """(N,) the samples that a heatmap term is a mean over: those with gaze, and with maps of classes a label too."""
+    return batch.has_gaze if output.heatmap_logits.shape[1] == 1 else batch.has_gaze & batch.has_label
+
+
+def _answerable_maps(output: DualHeadOutput, batch: Batch) -> Tensor:
+    """The (N, 1, H, W) map of each sample that gaze speaks of, where it has an answer."""
     maps = output.heatmap_logits
     if maps.shape[1] == 1:
-        return maps, batch.has_gaze
+        return maps
     label = or_zero(batch.label, batch.has_label)
-    return maps.take_along_dim(label.view(-1, 1, 1, 1), dim=1), batch.has_gaze & batch.has_label
+    return maps.take_along_dim(label.view(-1, 1, 1, 1), dim=1)
 
 
 def at_least_float32(logits: Tensor) -> Tensor:

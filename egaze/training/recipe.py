@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import tomli_w
 
-from egaze.errors import RecipeError
+from egaze.errors import EgazeError, RecipeError
 from egaze.loading import Augmentation, HeatmapTarget
 from egaze.models import POOLINGS
 
@@ -29,6 +29,7 @@ SCHEDULES = ("cosine", "constant", "egd")
 PARTS = ("encoder", "decoder", "classifier")
 MONITORS = ("macro_auc", "loss")
 CHOOSERS = ("validation", "test")
+ORDERS = ("shuffled", "class-balanced", "mixed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,34 @@ class ModelSettings:
     dropout: float = 0.2
     pooling: str = "mean"
     drop_path: float = 0.0
+
+    def __post_init__(self) -> None:
+        _settle_types(self)
+        _require(self.pooling in POOLINGS, "pooling", f"one of {', '.join(POOLINGS)}", self.pooling)
+        needs_no_maps = self.heatmap_head or self.pooling == "mean"
+        _require(needs_no_maps, "pooling", "mean for a model without a heatmap head", self.pooling)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSettings:
+    """Which training cases an epoch holds; an epoch is as long as there are cases.
+
+    Attributes:
+        kind: "shuffled", each case once; "class-balanced", drawn with replacement, each class equally often (cases
+            without a label keep their share); or "mixed", cases with and without gaze in a set ratio in every batch.
+        gaze_share: of cases with gaze, between 0 and 1, with kind "mixed"; 0 with any other.
+    """
+
+    kind: str = "shuffled"
+    gaze_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        _settle_types(self)
+        _require(self.kind in ORDERS, "kind", f"one of {', '.join(ORDERS)}", self.kind)
+        if self.kind == "mixed":
+            _require(0 < self.gaze_share < 1, "gaze_share", "between 0 and 1 with kind mixed", self.gaze_share)
+        else:
+            _require(self.gaze_share == 0, "gaze_share", f"0 with kind {self.kind}", self.gaze_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +121,10 @@ class Stage:
     patience: int = 15
     monitor: str = "macro_auc"
 
+    def __post_init__(self) -> None:
+        _settle_types(self)
+        _check_stage(self)
+
     @property
     def class_probs(self) -> str:
         """How logits become probabilities: as the classification loss fits them, by "softmax" or, where each class
@@ -112,8 +145,12 @@ class Recipe:
             baseline's code makes of whole films stretched to the input, for views that leave films where they are.
         choose_on: the side of the split that chooses the epoch: "validation", or "test", as the EGD-CXR baseline's
             code did. Figures of the side that chose are optimistic, so "test" is for reproducing others' alone.
+        order: of the training cases.
         model, heatmap, augmentation: see their types.
         stages: at least one.
+
+    Raises:
+        RecipeError: a value of the wrong type or out of range, here or in a part, however the recipe is made.
     """
 
     name: str
@@ -122,10 +159,29 @@ class Recipe:
     batch_size: int = 16
     heatmap_target: str = "gaze"
     choose_on: str = "validation"
+    order: OrderSettings = field(default_factory=OrderSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     heatmap: HeatmapTarget = field(default_factory=HeatmapTarget)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    stages: tuple[Stage, ...] = (Stage(),)
+    stages: tuple[Stage, ...] = field(default_factory=lambda: (Stage(),))
+
+    def __post_init__(self) -> None:
+        _settle_types(self)
+        _check(self)
+
+    @property
+    def trains_classifier(self) -> bool:
+        """Whether any stage teaches the classes: probabilities of a model that never was taught say nothing."""
+        return any(stage.classification_weight > 0 for stage in self.stages)
+
+    @property
+    def trains_heatmap(self) -> bool:
+        """Whether any stage teaches the heatmap head with gaze."""
+        return any(stage.heatmap_weight > 0 for stage in self.stages)
+
+    def without_paths(self) -> Recipe:
+        """The recipe to show and to give away: of a weights file its name alone."""
+        return replace(self, model=replace(self.model, weights=Path(self.model.weights).name))
 
     def to_toml(self) -> str:
         """The whole recipe, defaults written out."""
@@ -156,9 +212,7 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
         raise RecipeError(f"{where}: not valid TOML: {error}") from error
     for override in overrides:
         _override(tree, override)
-    recipe = _build(Recipe, tree, where)
-    _check(recipe, where)
-    return recipe
+    return _build(Recipe, tree, where)
 
 
 def _folder() -> Any:
@@ -215,20 +269,22 @@ def _build(kind: type, tree: Any, where: str) -> Any:
     for key in tree:
         if key not in known:
             raise RecipeError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
+    values = {key: _value(hints[key], value, f"{where}: {key}") for key, value in tree.items()}
+    if kind is Recipe and "name" not in tree:
+        raise RecipeError(f"{where}: key 'name' is missing")
     try:
-        return kind(**{key: _value(hints[key], value, f"{where}: {key}") for key, value in tree.items()})
-    except TypeError as error:
-        missing = [name for name in ("name",) if name in known and name not in tree]
-        raise RecipeError(f"{where}: key {missing[0]!r} is missing" if missing else f"{where}: {error}") from error
+        return kind(**values)
+    except (EgazeError, ValueError) as error:
+        raise RecipeError(f"{where}{': ' if kind is Recipe else '.'}{error}") from error
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
     if get_origin(hint) is tuple:
-        if not isinstance(value, list):
+        if not isinstance(value, (list, tuple)):
             raise RecipeError(f"{where} must be a list, got {value!r}")
         return tuple(_value(get_args(hint)[0], item, f"{where}[{index}]") for index, item in enumerate(value))
     if hasattr(hint, "__dataclass_fields__"):
-        return _build(hint, value, where)
+        return value if isinstance(value, hint) else _build(hint, value, where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
@@ -236,105 +292,95 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _check(recipe: Recipe, where: str) -> None:
-    def require(holds: bool, key: str, expected: str, value: object) -> None:
-        if not holds:
-            raise RecipeError(f"{where}: {key} must be {expected}, got {value!r}")
+def _settle_types(part: Any) -> None:
+    """Refuse values of other types than the fields'; lists become tuples, and whole numbers floats where due."""
+    for name, hint in get_type_hints(type(part)).items():
+        object.__setattr__(part, name, _value(hint, getattr(part, name), name))
 
+
+def _require(holds: bool, key: str, expected: str, value: object) -> None:
+    if not holds:
+        raise RecipeError(f"{key} must be {expected}, got {value!r}")
+
+
+def _check(recipe: Recipe) -> None:
     size_px = recipe.input_size_px
-    require(32 <= size_px <= 4096 and size_px % 32 == 0, "input_size_px", "a multiple of 32 up to 4096", size_px)
-    require(1 <= recipe.batch_size <= 4096, "batch_size", "1 to 4096", recipe.batch_size)
+    _require(32 <= size_px <= 4096 and size_px % 32 == 0, "input_size_px", "a multiple of 32 up to 4096", size_px)
+    _require(1 <= recipe.batch_size <= 4096, "batch_size", "1 to 4096", recipe.batch_size)
     target = recipe.heatmap_target
-    require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
-    require(recipe.choose_on in CHOOSERS, "choose_on", f"one of {', '.join(CHOOSERS)}", recipe.choose_on)
+    _require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
+    _require(recipe.choose_on in CHOOSERS, "choose_on", f"one of {', '.join(CHOOSERS)}", recipe.choose_on)
     heatmap = recipe.heatmap
-    require(heatmap.weight in ("duration", "count"), "heatmap.weight", "duration or count", heatmap.weight)
-    require(0 < heatmap.sigma_frac <= 1, "heatmap.sigma_frac", "in (0, 1]", heatmap.sigma_frac)
-    _check_augmentation(recipe.augmentation, require)
+    _require(heatmap.weight in ("duration", "count"), "heatmap.weight", "duration or count", heatmap.weight)
+    _require(0 < heatmap.sigma_frac <= 1, "heatmap.sigma_frac", "in (0, 1]", heatmap.sigma_frac)
+    for part in ("heatmap", "augmentation"):
+        for name, hint in get_type_hints(type(getattr(recipe, part))).items():
+            _value(hint, getattr(getattr(recipe, part), name), f"{part}.{name}")
     if target == "egd":
         for name in ("rotation_deg", "zoom", "shift_frac", "shear_deg", "mirror"):
             value = getattr(recipe.augmentation, name)
-            require(not value, f"augmentation.{name}", "0 (false) with heatmap_target egd", value)
-    pooling, heatmap_head = recipe.model.pooling, recipe.model.heatmap_head
-    require(pooling in POOLINGS, "model.pooling", f"one of {', '.join(POOLINGS)}", pooling)
-    require(heatmap_head or pooling == "mean", "model.pooling", "mean for a model without a heatmap head", pooling)
-    require(len(recipe.stages) >= 1, "stages", "at least one", [])
+            _require(not value, f"augmentation.{name}", "0 (false) with heatmap_target egd", value)
+    _require(len(recipe.stages) >= 1, "stages", "at least one", [])
     for index, stage in enumerate(recipe.stages):
-        _check_stage(stage, f"stages[{index}]", heatmap_head, require)
+        weight = stage.heatmap_weight
+        answered = recipe.model.heatmap_head or weight == 0
+        _require(answered, f"stages[{index}].heatmap_weight", "0 for a model without a heatmap head", weight)
 
 
-def _check_augmentation(augmentation: Augmentation, require: Any) -> None:
-    limits = {
-        "rotation_deg": 180,
-        "zoom": 0.9,
-        "shift_frac": 1,
-        "shear_deg": 60,
-        "gain": 0.9,
-        "bias": 1,
-        "gamma": 0.9,
-        "noise": 1,
-        "cutouts": 100,
-        "cutout_frac": 1,
-    }
-    for name, limit in limits.items():
-        value = getattr(augmentation, name)
-        require(0 <= value <= limit, f"augmentation.{name}", f"0 to {limit}", value)
-
-
-def _check_stage(stage: Stage, where: str, heatmap_head: bool, require: Any) -> None:
-    require(stage.epochs >= 1, f"{where}.epochs", "at least 1", stage.epochs)
+def _check_stage(stage: Stage) -> None:
+    _require(stage.epochs >= 1, "epochs", "at least 1", stage.epochs)
     for part in stage.parts:
-        require(part in PARTS, f"{where}.parts", f"among {', '.join(PARTS)}", part)
-    require(len(stage.parts) >= 1, f"{where}.parts", "at least one part", [])
+        _require(part in PARTS, "parts", f"among {', '.join(PARTS)}", part)
+    _require(len(stage.parts) >= 1, "parts", "at least one part", [])
     for loss in stage.heatmap_losses:
-        require(loss in HEATMAP_LOSSES, f"{where}.heatmap_losses", f"among {', '.join(HEATMAP_LOSSES)}", loss)
+        _require(loss in HEATMAP_LOSSES, "heatmap_losses", f"among {', '.join(HEATMAP_LOSSES)}", loss)
     losses, term_weights = stage.heatmap_losses, stage.heatmap_loss_weights
-    require(len(set(losses)) == len(losses), f"{where}.heatmap_losses", "without repetition", list(losses))
-    require(
+    _require(len(set(losses)) == len(losses), "heatmap_losses", "without repetition", list(losses))
+    _require(
         len(term_weights) in (0, len(losses)) and all(0 < weight < math.inf for weight in term_weights),
-        f"{where}.heatmap_loss_weights",
+        "heatmap_loss_weights",
         f"empty, or {len(losses)} numbers above 0",
         list(term_weights),
     )
-    require(
+    _require(
         stage.classification_loss in CLASSIFICATION_LOSSES,
-        f"{where}.classification_loss",
+        "classification_loss",
         f"one of {', '.join(CLASSIFICATION_LOSSES)}",
         stage.classification_loss,
     )
     weights = stage.classification_weight, stage.heatmap_weight
-    require(min(weights) >= 0 < sum(weights), f"{where} loss weights", "not negative and not all 0", weights)
+    sound = min(weights) >= 0 and 0 < sum(weights) < math.inf
+    _require(sound, "classification_weight and heatmap_weight", "not negative and not all 0", weights)
     alignment_weight = stage.alignment_weight
-    require(0 <= alignment_weight < math.inf, f"{where}.alignment_weight", "not negative", alignment_weight)
+    _require(0 <= alignment_weight < math.inf, "alignment_weight", "not negative", alignment_weight)
     aimless = stage.classification_weight == 0 < alignment_weight
-    require(not aimless, f"{where}.alignment_weight", "0 where classification_weight is 0", alignment_weight)
+    _require(not aimless, "alignment_weight", "0 where classification_weight is 0", alignment_weight)
     if stage.heatmap_weight > 0:
-        require(heatmap_head, f"{where}.heatmap_weight", "0 for a model without a heatmap head", stage.heatmap_weight)
-        require(len(stage.heatmap_losses) >= 1, f"{where}.heatmap_losses", "at least one loss", [])
-    _check_optimizer(stage, where, require)
-    require(stage.patience >= 0, f"{where}.patience", "not negative", stage.patience)
-    require(stage.monitor in MONITORS, f"{where}.monitor", f"one of {', '.join(MONITORS)}", stage.monitor)
+        _require(len(stage.heatmap_losses) >= 1, "heatmap_losses", "at least one loss", [])
+    _check_optimizer(stage)
+    _require(stage.patience >= 0, "patience", "not negative", stage.patience)
+    _require(stage.monitor in MONITORS, "monitor", f"one of {', '.join(MONITORS)}", stage.monitor)
 
 
-def _check_optimizer(stage: Stage, where: str, require: Any) -> None:
-    require(stage.optimizer in OPTIMIZERS, f"{where}.optimizer", f"one of {', '.join(OPTIMIZERS)}", stage.optimizer)
-    require(stage.learning_rate > 0, f"{where}.learning_rate", "above 0", stage.learning_rate)
-    require(stage.weight_decay >= 0, f"{where}.weight_decay", "not negative", stage.weight_decay)
-    require(stage.schedule in SCHEDULES, f"{where}.schedule", f"one of {', '.join(SCHEDULES)}", stage.schedule)
+def _check_optimizer(stage: Stage) -> None:
+    _require(stage.optimizer in OPTIMIZERS, "optimizer", f"one of {', '.join(OPTIMIZERS)}", stage.optimizer)
+    _require(stage.learning_rate > 0, "learning_rate", "above 0", stage.learning_rate)
+    _require(stage.weight_decay >= 0, "weight_decay", "not negative", stage.weight_decay)
+    _require(stage.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}", stage.schedule)
     warmup_epochs, half_cycle_epochs = stage.warmup_epochs, stage.half_cycle_epochs
-    require(warmup_epochs >= 0, f"{where}.warmup_epochs", "not negative", warmup_epochs)
+    _require(warmup_epochs >= 0, "warmup_epochs", "not negative", warmup_epochs)
     if stage.schedule == "egd":
-        require(warmup_epochs == 0, f"{where}.warmup_epochs", "0 with schedule egd", warmup_epochs)
-        require(half_cycle_epochs >= 1, f"{where}.half_cycle_epochs", "at least 1 with schedule egd", half_cycle_epochs)
-        require(stage.learning_rate <= 1, f"{where}.learning_rate", "at most 1 with schedule egd", stage.learning_rate)
+        _require(warmup_epochs == 0, "warmup_epochs", "0 with schedule egd", warmup_epochs)
+        _require(half_cycle_epochs >= 1, "half_cycle_epochs", "at least 1 with schedule egd", half_cycle_epochs)
+        _require(stage.learning_rate <= 1, "learning_rate", "at most 1 with schedule egd", stage.learning_rate)
     else:
-        require(
+        _require(
             half_cycle_epochs == 0,
-            f"{where}.half_cycle_epochs",
+            "half_cycle_epochs",
             f"0 with schedule {stage.schedule}",
             half_cycle_epochs,
         )
-    require(stage.clip_norm >= 0, f"{where}.clip_norm", "not negative", stage.clip_norm)
-    require(stage.clip_value >= 0, f"{where}.clip_value", "not negative", stage.clip_value)
+    _require(stage.clip_norm >= 0, "clip_norm", "not negative", stage.clip_norm)
+    _require(stage.clip_value >= 0, "clip_value", "not negative", stage.clip_value)
     both = stage.clip_norm > 0 < stage.clip_value
-    require(not both, f"{where}.clip_norm", "0 where clip_value is above 0", stage.clip_norm)
+    _require(not both, "clip_norm", "0 where clip_value is above 0", stage.clip_norm)

@@ -10,7 +10,9 @@ last.pt       everything a resume needs
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,14 @@ from typing import Any
 import torch
 
 from egaze.atomic import write_file
-from egaze.errors import RunError
+from egaze.errors import RunError, StudyError
 from egaze.models import DualHeadUNet
 from egaze.study import Study, open_study
-from egaze.study.layout import SPLIT
+from egaze.study.layout import MANIFEST, SPLIT, sha256_file
 from egaze.study.split import load_split
 from egaze.training.recipe import ModelSettings, Recipe, load_recipe
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RECIPE, FACTS, LOG, BEST, LAST = "recipe.toml", "run.json", "log.jsonl", "best.pt", "last.pt"
 #: Says that a folder holds a set of runs; see `egaze.training.run_set`.
 SET = "runs.json"
@@ -39,11 +41,13 @@ class Run:
         path: its folder.
         recipe: the resolved recipe.
         facts: run.json.
+        study_path: where the study is, if not where it was.
     """
 
     path: Path
     recipe: Recipe
     facts: dict[str, Any]
+    study_path: Path | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -52,13 +56,19 @@ class Run:
     def open_study(self) -> Study:
         """The study the run was trained on, with the run's split.
 
+        It is looked for in `study_path` alone where that is given, or else where it was and, as seen from the run's
+        folder, where it was when the run began: so the two can be moved together.
+
         Raises:
             StudyError: it is gone, or does not fit the run's own split.
             RunError: it has changed.
         """
-        study = open_study(Path(self.facts["study"]))
+        study = self._find_study()
         if study.digest() != self.facts["study_sha256"]:
-            raise RunError(f"{self.path}: the study {study.path} is not the one this run was trained on any more")
+            raise RunError(
+                f"{self.path}: the study {study.path} is not the one this run was trained on any more; if that "
+                "lies elsewhere, name it with --study"
+            )
         own = (self.path / SPLIT).exists()
         if own:
             study = study.with_split(load_split(self.path, study.cases))
@@ -67,6 +77,23 @@ class Run:
                 raise RunError(f"{self.path / SPLIT}: not the split that this run was trained on")
             raise RunError(f"{self.path}: the study {study.path} has been split anew since this run was trained")
         return study
+
+    def _find_study(self) -> Study:
+        """Of the places where the study may be the first that holds it, or else the first."""
+        places = [self.study_path] if self.study_path else [Path(self.facts["study"])]
+        if self.study_path is None and (beside := self.facts.get("study_from_run")):
+            places.append(self.path.resolve() / beside)
+        found = [place for place in places if (place / MANIFEST).is_file()]
+        if not found:
+            looked = " and ".join(str(Path(os.path.normpath(place))) for place in dict.fromkeys(places))
+            raise StudyError(f"{looked}: not a prepared study; if {self.path}'s lies elsewhere, name it with --study")
+        own = (place for place in found if sha256_file(place / MANIFEST) == self.facts["study_sha256"])
+        return open_study(Path(os.path.normpath(next(own, found[0]))))
+
+    def require_classifier(self, why: str) -> None:
+        """Raise RunError where no stage of the recipe trained the classifier, whose answers then say nothing."""
+        if not self.recipe.trains_classifier:
+            raise RunError(f"{self.path}: no stage of recipe {self.recipe.name!r} trained the classifier, and {why}")
 
     def log(self) -> list[dict[str, Any]]:
         """The epochs' lines, in order."""
@@ -95,8 +122,8 @@ class Run:
         return model.eval()
 
 
-def open_run(path: Path) -> Run:
-    """Open a folder that `train` wrote. Raises RunError for anything else."""
+def open_run(path: Path, *, study: Path | None = None) -> Run:
+    """Open a folder that `train` wrote; `study` says where its study is now. Raises RunError for anything else."""
     path = Path(path)
     try:
         facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
@@ -106,8 +133,8 @@ def open_run(path: Path) -> Run:
     except (OSError, ValueError) as error:
         raise RunError(f"{path / FACTS}: cannot be read: {error}") from error
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
-        raise RunError(f"{path / FACTS}: not a run of format version {FORMAT_VERSION}")
-    return Run(path, load_recipe(path / RECIPE), facts)
+        raise RunError(f"{path / FACTS}: not a run of format version {FORMAT_VERSION}; train again with this egaze")
+    return Run(path, load_recipe(path / RECIPE), facts, study)
 
 
 def build_model(settings: ModelSettings, classes: int, *, weights: str | None = None) -> DualHeadUNet:
@@ -126,8 +153,10 @@ def build_model(settings: ModelSettings, classes: int, *, weights: str | None = 
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values; the file is replaced whole."""
-    write_file(path, lambda partial: torch.save(state, partial))
+    """Write tensors and plain values; the file is replaced whole. Raises EgazeError where the disk has no room."""
+    content = io.BytesIO()  # torch's own writer hides what the system says, and may end the process
+    torch.save(state, content)
+    write_file(path, lambda partial: partial.write_bytes(content.getbuffer()))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

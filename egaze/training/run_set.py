@@ -39,10 +39,12 @@ class RunSet:
     Attributes:
         path: its folder.
         facts: runs.json.
+        study_path: where the study is, if not where it was.
     """
 
     path: Path
     facts: dict[str, Any]
+    study_path: Path | None = None
 
     @property
     def folds(self) -> int | None:
@@ -63,7 +65,7 @@ class RunSet:
         """The members' runs. Raises RunError when one has not been finished."""
         runs = []
         for member in self.members:
-            run = open_run(member.path) if member.path.exists() else None
+            run = open_run(member.path, study=self.study_path) if member.path.exists() else None
             if run is None or not run.is_finished:
                 raise RunError(f"{self.path}: {member.name} is not finished; go on with `egaze train --resume`")
             runs.append(run)
@@ -75,8 +77,8 @@ def is_run_set(path: Path) -> bool:
     return (Path(path) / SET).is_file()
 
 
-def open_run_set(path: Path) -> RunSet:
-    """Open a folder that `train_set` wrote. Raises RunError for anything else."""
+def open_run_set(path: Path, *, study: Path | None = None) -> RunSet:
+    """Open a folder that `train_set` wrote; `study` says where its study is now. Raises RunError for anything else."""
     path = Path(path)
     try:
         facts = json.loads((path / SET).read_text(encoding="utf-8"))
@@ -92,7 +94,7 @@ def open_run_set(path: Path) -> RunSet:
         whole = whole and isinstance(folds, dict) and type(folds.get("count")) is int and folds["count"] >= 3
     if not whole or len(set(seeds)) != len(seeds) or len(seeds) * (folds["count"] if folds else 1) > MAX_RUNS:
         raise RunError(f"{path / SET}: damaged: folds {str(folds)[:40]}, seeds {str(seeds)[:40]}")
-    return RunSet(path, facts)
+    return RunSet(path, facts, study)
 
 
 def _name(fold: int | None, seed: int) -> str:

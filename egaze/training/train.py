@@ -21,7 +21,8 @@ from torch import nn
 from egaze.atomic import new_directory, write_text
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.evaluation.classification import macro_auc
-from egaze.loading import DeviceLoader
+from egaze.loading import DeviceLoader, Shuffled, class_balanced, gaze_and_label
+from egaze.loading.sampling import Order
 from egaze.study import Split, Study
 from egaze.study.split import save_split
 from egaze.training import run as run_files
@@ -29,7 +30,7 @@ from egaze.training.egd_loader import EgdLoader
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
 from egaze.training.quicken import quicken
-from egaze.training.recipe import Recipe, Stage
+from egaze.training.recipe import OrderSettings, Recipe, Stage
 from egaze.training.run import Run, build_model, load_checkpoint, open_run, save_checkpoint
 from egaze.training.schedule import learning_rate
 
@@ -81,7 +82,7 @@ def train(
     if recipe.choose_on == "test":
         logger.warning("the epoch is chosen on the test split: what the run says of that split will be optimistic")
     out = Path(out)
-    state = _resume_state(out, study, recipe, seed) if resume else None
+    state = _resume_state(out, study, recipe, seed, precision) if resume else None
     model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)
     if not resume:
         _start_run(out, study, split, recipe, seed, precision, model.weights_sha256)
@@ -115,15 +116,21 @@ class _Training:
         self.fabric, self.study, self.recipe, self.out, self.seed = fabric, study, recipe, out, seed
         self.progress, self.on_epoch = progress, on_epoch
         self.lines: list[dict[str, Any]] = []
-        self.train_loader = self._loader("train", threads, augmentation=recipe.augmentation, shuffle=True, seed=seed)
+        order = _order(study, recipe.order)
+        self.train_loader = self._loader("train", threads, order, augmentation=recipe.augmentation, seed=seed)
         self.choosing_loader = self._loader(recipe.choose_on, threads)
 
-    def _loader(self, side: str, threads: int, **options: Any) -> DeviceLoader | EgdLoader:
+    def _loader(self, side: str, threads: int, order: Order | None = None, **options: Any) -> DeviceLoader | EgdLoader:
         """A loader of one side of the split, with the heatmaps that the recipe asks for."""
         cases = self.study.split.indices(side)
         place = {"size_px": self.recipe.input_size_px, "device": self.fabric.device, "threads": threads}
         loader = DeviceLoader(
-            self.study, cases, batch_size=self.recipe.batch_size, target=self.recipe.heatmap, **place, **options
+            self.study,
+            cases if order is None else order,
+            batch_size=self.recipe.batch_size,
+            target=self.recipe.heatmap,
+            **place,
+            **options,
         )
         return EgdLoader(loader, self.study, cases, **place) if self.recipe.heatmap_target == "egd" else loader
 
@@ -137,10 +144,10 @@ class _Training:
             if number != at.stage:
                 at = _Progress(stage=number)
                 model.load_state_dict(load_checkpoint(self.out / run_files.BEST)["model"])
-            self._carry_out_stage(model, at, None if state is None else state["optimizer"])
+            self._carry_out_stage(model, at, state)
             state = None
 
-    def _carry_out_stage(self, model: nn.Module, at: _Progress, optimizer_state: dict[str, Any] | None) -> None:
+    def _carry_out_stage(self, model: nn.Module, at: _Progress, state: dict[str, Any] | None) -> None:
         stage = self.recipe.stages[at.stage]
         for name, part in model.named_children():
             part.requires_grad_(name in stage.parts)
@@ -148,9 +155,12 @@ class _Training:
         optimizer = make_optimizer(model, stage)
         if not trained:
             raise EgazeError(f"stage {stage.name!r} trains none of the model's parts")
-        if optimizer_state is not None:
-            optimizer.load_state_dict(optimizer_state)
         wrapped, optimizer = self.fabric.setup(model, optimizer)
+        scaler = self.fabric.strategy.precision  # holds the loss's scale with 16-mixed, and nothing otherwise
+        if state is not None:
+            # After the set-up: the state goes where the parameters are, in their type.
+            optimizer.load_state_dict(state["optimizer"])
+            scaler.load_state_dict(state["scaler"])
         while at.epoch < stage.epochs and not (stage.patience and at.epoch - at.best_epoch > stage.patience):
             self.lines.append(self._epoch(wrapped, optimizer, stage, at))
             write_text(self.out / run_files.LOG, "".join(json.dumps(line) + "\n" for line in self.lines))
@@ -159,6 +169,7 @@ class _Training:
                 {
                     "model": model.state_dict(),
                     "optimizer": optimizer.state_dict(),
+                    "scaler": scaler.state_dict(),
                     "progress": {
                         "stage": at.stage,
                         "epoch": at.epoch,
@@ -220,6 +231,14 @@ class _Training:
         return lambda done, total: report(what, done, total)
 
 
+def _order(study: Study, settings: OrderSettings) -> Order:
+    """The order of the training cases that the recipe asks for."""
+    cases = study.split.indices("train")
+    if settings.kind == "class-balanced":
+        return class_balanced(study, cases)
+    return gaze_and_label(study, cases, gaze_share=settings.gaze_share) if settings.kind == "mixed" else Shuffled(cases)
+
+
 def _as_pair(best: list[float] | None) -> tuple[float, float] | None:
     return None if best is None else (best[0], best[1])
 
@@ -239,7 +258,15 @@ def require_answers(study: Study, recipe: Recipe) -> None:
     if recipe.heatmap_target == "egd" and fit != "stretch":
         raise StudyError(f"{study.path}: heatmap_target egd needs films fitted by stretch, these are by {fit}")
     train = study.split.indices("train")
-    if any(stage.classification_weight > 0 for stage in recipe.stages):
+    if recipe.order.kind == "class-balanced" and not (study.labels[train] >= 0).any():
+        raise StudyError(f"{study.path}: no case of the train split has a label to balance (order.kind)")
+    with_gaze = int(study.has_gaze[train].sum())
+    if recipe.order.kind == "mixed" and not 0 < with_gaze < len(train):
+        raise StudyError(
+            f"{study.path}: {with_gaze} of {len(train)} cases of the train split have gaze; order.kind mixed needs "
+            "cases with and without"
+        )
+    if recipe.trains_classifier:
         if len(study.class_names) < 2:
             raise StudyError(
                 f"{study.path}: a classifier needs two classes, the study has {', '.join(study.class_names) or 'none'}"
@@ -266,7 +293,7 @@ def _fabric(device: str, precision: str) -> Fabric:
 def _start_run(
     out: Path, study: Study, split: Split | None, recipe: Recipe, seed: int, precision: str, weights_sha256: str
 ) -> None:
-    facts = _facts(study, recipe, seed, precision, weights_sha256)
+    facts = _facts(out, study, recipe, seed, precision, weights_sha256)
     with new_directory(out) as partial:
         write_text(partial / run_files.RECIPE, recipe.to_toml())
         if split is not None:
@@ -274,15 +301,17 @@ def _start_run(
         write_text(partial / run_files.FACTS, json.dumps(facts, indent=2) + "\n")
 
 
-def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> dict[str, Any]:
+def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> dict[str, Any]:
     return {
         "format_version": run_files.FORMAT_VERSION,
         "study": str(study.path.resolve()),
+        "study_from_run": os.path.relpath(study.path.resolve(), out.resolve()),
         "study_sha256": study.digest(),
         "training_split_sha256": study.split.digest(study.case_ids),
         "class_names": list(study.class_names),
         "presentation": study.manifest["presentation"],
         "fit": study.manifest["fit"],
+        "image_size_px": study.image_size_px,
         "seed": seed,
         "chosen_on": recipe.choose_on,
         "precision": precision,
@@ -292,18 +321,27 @@ def _facts(study: Study, recipe: Recipe, seed: int, precision: str, weights_sha2
     }
 
 
-def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int) -> dict[str, Any] | None:
+def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int, precision: str) -> dict[str, Any] | None:
     """What last.pt holds, None where no epoch has been finished."""
     run = open_run(out)
+    for left in out.glob(".*.partial"):  # of a run that was killed while it wrote
+        left.unlink(missing_ok=True)
     split = study.split.digest(study.case_ids)
-    asked = {"recipe": recipe.to_toml(), "study": study.digest(), "split": split, "seed": seed}
+    asked = {"recipe": recipe.to_toml(), "study": study.digest(), "split": split, "seed": seed, "precision": precision}
     found = {
         "recipe": run.recipe.to_toml(),
         "study": run.facts["study_sha256"],
         "split": run.facts["training_split_sha256"],
         "seed": run.facts["seed"],
+        "precision": run.facts["precision"],
     }
     for name, value in asked.items():
         if value != found[name]:
-            raise RunError(f"{out}: cannot resume: the {name} is not the one the run began with")
-    return load_checkpoint(out / run_files.LAST) if (out / run_files.LAST).exists() else None
+            both = f": {found[name]} then, {value} now" if name in ("seed", "precision") else ""
+            raise RunError(f"{out}: cannot resume: the {name} is not the one the run began with{both}")
+    if not (out / run_files.LAST).exists():
+        return None
+    state = load_checkpoint(out / run_files.LAST)
+    if set(state) != {"model", "optimizer", "scaler", "progress", "log_lines"}:
+        raise RunError(f"{out / run_files.LAST}: cannot resume: not a checkpoint of this egaze; train anew")
+    return state

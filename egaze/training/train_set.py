@@ -133,6 +133,7 @@ def _resumed(out: Path, facts: dict[str, Any]) -> RunSet:
         "precision": "precision is",
     }
     for key, name in names.items():
-        if run_set.facts.get(key) != facts[key]:
-            raise RunError(f"{out}: cannot resume: the {name} not what the set began with")
+        if (then := run_set.facts.get(key)) != facts[key]:
+            both = f": {then} then, {facts[key]} now" if key in ("seeds", "precision") else ""
+            raise RunError(f"{out}: cannot resume: the {name} not what the set began with{both}")
     return run_set

@@ -10,9 +10,10 @@ from sklearn.metrics import roc_auc_score
 
 from egaze.assessment import compare, evaluate, evaluate_set, open_assessment, write_comparison
 from egaze.assessment.pooled import pool
-from egaze.errors import RunError
+from egaze.errors import RunError, StudyError
 from egaze.evaluation import StatisticsWarning, delong_test
 from egaze.evaluation.paired import paired_aucs, paired_mean
+from egaze.study import open_study
 from egaze.study.split import save_split
 from egaze.training import load_recipe, open_run, open_run_set, train, train_set
 
@@ -138,7 +139,8 @@ def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
         return exact
 
     monkeypatch.setitem(compare.__globals__, "delong_test", doubtful)
-    assert compare(run, control, resamples=100).facts["warnings"] == ["AUC: few films"]
+    few = "AUC: fewer than 10 patients in a stratum: the interval is too narrow"
+    assert compare(run, control, resamples=100).facts["warnings"] == [few, "AUC: few films"]
     itself = compare(run, run, resamples=100)
     assert itself.facts["classification"]["macro_auc"]["p_value"] == 1
     assert itself.disagreements.is_empty() and itself.facts["answers"]["agree"] == len(a.case_index)
@@ -148,7 +150,8 @@ def test_maps_that_were_measured_otherwise_are_not_compared(study, run, folder):
     small = train(study, load_recipe("joint", TINY), folder / "small", device="cpu")
     evaluate(small, threads=1)
     found = compare(run, small, resamples=100).facts
-    assert found["heatmap"] is None and "different heatmaps: {'size_px': 64" in found["heatmap_remark"]
+    assert found["heatmap"] is None and found["heatmap_remark"].startswith("maps of 64 and of 32 px: ")
+    assert found["classification"]["macro_auc"]["difference"] is not None
     assert found["classification"]["macro_auc"]["a"] is not None
 
 
@@ -220,3 +223,42 @@ def test_a_set_must_be_finished(joint, tmp_path):
     shutil.rmtree(tmp_path / "set" / "fold-2-seed-1")
     with pytest.raises(RunError, match="fold-2-seed-1 is not finished; go on with `egaze train --resume`"):
         evaluate_set(open_run_set(tmp_path / "set"))
+
+
+def test_a_set_s_assessment_opens_again_with_its_warnings(joint):
+    found = open_assessment(joint.path / "evaluation" / "test")
+    metrics = found.metrics
+    assert metrics["published"] == [] and metrics["trained"] == {"classification": True, "heatmap": True}
+    shuffled = pool(joint, "test").agreement["shuffled_auc"]
+    assert metrics["heatmap"]["shuffled_auc"]["value"] == pytest.approx(np.nanmean(shuffled))
+    assert metrics["heatmap"]["over_centre_bias"]["shuffled_auc"]["low"] is not None
+
+
+def test_a_set_of_few_patients_says_so(study, folder):
+    recipe = load_recipe("joint", TINY)
+    runs = train_set(study, recipe, folder / "few", seeds=(0, 1), device="cpu", threads=1)
+    warnings_ = evaluate_set(runs, threads=1).metrics["warnings"]
+    assert "classes: fewer than 10 patients in a stratum: the interval is too narrow" in warnings_
+    assert "heatmaps: fewer than 10 patients in a stratum: the interval is too narrow" in warnings_
+
+
+def test_run_and_study_are_found_together_elsewhere(study, folder, tmp_path):
+    runs = folder / "few"
+    (tmp_path / "was").mkdir()
+    shutil.copytree(study.path, tmp_path / "was" / "study")
+    begun = train(
+        open_study(tmp_path / "was" / "study"), load_recipe("joint", TINY), tmp_path / "was" / "run", device="cpu"
+    )
+    assert begun.open_study().path == tmp_path / "was" / "study"
+    (tmp_path / "was").rename(tmp_path / "now")
+    moved = open_run(tmp_path / "now" / "run")
+    assert moved.open_study().path == tmp_path / "now" / "study" and evaluate(moved).metrics["cases"] > 0
+    (tmp_path / "now" / "study").rename(tmp_path / "study")
+    with pytest.raises(StudyError, match="not a prepared study; if .* lies elsewhere, name it with --study"):
+        moved.open_study()
+    assert open_run(tmp_path / "now" / "run", study=tmp_path / "study").open_study().path == tmp_path / "study"
+    with (tmp_path / "study" / "study.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(RunError, match="is not the one this run was trained on any more; if that lies elsewhere"):
+        open_run(tmp_path / "now" / "run", study=tmp_path / "study").open_study()
+    assert [run.study_path for run in open_run_set(runs, study=study.path).runs()] == [study.path] * 2

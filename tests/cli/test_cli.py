@@ -60,7 +60,10 @@ def test_wrong_usage_is_2(arguments):
     ("arguments", "message"),
     [
         (["prepare", "table", "none.csv", "--out", "study"], "none.csv: no such table"),
-        (["prepare", "egd-cxr", "--gaze", ".", "--images", ".", "--out", "study"], "master_sheet.csv is missing"),
+        (
+            ["prepare", "egd-cxr", "--gaze", ".", "--images", ".", "--out", "study"],
+            "master_sheet.csv and fixations.csv are missing",
+        ),
         (["train", "none", "--out", "run"], "none: not a prepared study"),
         (["evaluate", "none"], "none: not a training run"),
         (["check", "none.pt"], "none.pt: no such file"),

@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -37,7 +40,7 @@ def prepare(tmp_path):
 def test_all_well(prepare):
     done = prepare(0)
     assert done.exit_code == 0 and done.stderr == ""
-    assert "30 cases of 1 patients, 30 with a label, 0 with gaze (0 fixations), 0 regions, 0 phrases" in done.stdout
+    assert "30 cases of 1 patient, 30 with a label, 0 with gaze (0 fixations), 0 regions, 0 phrases" in done.stdout
 
 
 def test_a_few_are_listed_with_their_paths(prepare, tmp_path):
@@ -110,3 +113,151 @@ def test_options_stand_in_any_order(tmp_path, monkeypatch, words):
 def test_help_needs_nothing_else(words):
     done = CliRunner().invoke(cli, ["prepare", *words.split()])
     assert done.exit_code == 0 and "Example:" in done.stdout, done.output
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Two films with gaze; returns what `egaze prepare table` and other words give."""
+    films = tmp_path / "films"
+    films.mkdir()
+    for name in "ab":
+        np.save(films / f"{name}.npy", np.zeros((90, 90), np.uint8))
+    (tmp_path / "cases.csv").write_text("case_id,image,patient_id,label\na,a.npy,p,x\nb,b.npy,q,NA\n")
+    (tmp_path / "gaze.csv").write_text("case_id,x_px,y_px,duration_s\na,3,4,0.5\nb,30,40,0.5\n")
+
+    def run(*options, before=(), out=tmp_path / "study"):
+        words = ["table", tmp_path / "cases.csv", "--images", films, "--fixations", tmp_path / "gaze.csv"]
+        words = [*before, "prepare", *words, "--workers", 1, "--size", 16, "--out", out, *options]
+        return CliRunner().invoke(cli, [str(word) for word in words])
+
+    return run
+
+
+def test_classes_and_what_was_read_as_none_are_printed(table):
+    done = table("--classes", "x,y")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[1:] == [
+        "  classes: 1 x, 0 y; 1 without a label",
+        "  1-table: 2 cases",
+        "            1 labels such as NA read as none",
+        "            2 fixations kept",
+        "    1 other count is 0",
+    ]
+
+
+def test_quiet_prints_the_result_only(table):
+    done = table(before=["-q"])
+    assert done.exit_code == 0 and len(done.stdout.splitlines()) == 1 and done.stderr == ""
+
+
+def test_gaze_is_trusted_by_an_option(table, tmp_path):
+    (tmp_path / "gaze.csv").write_text("case_id,x_px,y_px,duration_s\na,3,4,0.5\nb,.3,.4,0.5\n")
+    said = str(table().exception)
+    assert said.startswith(f"{tmp_path / 'gaze.csv'}: record 2: case 'b': 1 of 1 fixations lie within 0 to 1")
+    done = table("--trust-gaze")
+    assert "gaze that looks wrong is taken as it stands (--trust-gaze): 1 case\n" in done.stdout
+
+
+def test_resized_films_are_told(table, tmp_path):
+    sizes = "case_id,image,patient_id,label,film_width_px,film_height_px\na,a.npy,p,x,180,180\nb,b.npy,q,x,90,90\n"
+    (tmp_path / "cases.csv").write_text(sizes)
+    assert "films were resized: gaze and regions of 1 case are scaled by 0.5\n" in table().stdout
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("--fixation", "--fixations"), ("--siz", "--size"), ("--class=a,b", "--classes")]
+)
+def test_an_option_that_is_none_is_told_with_what_was_meant(table, word, meant):
+    done = table(word)
+    assert done.exit_code == 2 and f"No such option '{word.partition('=')[0]}'" in done.stderr
+    assert f"'{meant}'" in done.stderr and "--fit'" not in done.stderr.replace("'--fit', '--size'", "")
+
+
+@pytest.mark.parametrize("command", ["prepare", "study split x", "train x --out y", "synthesize x --cases 1", "demo"])
+def test_a_seed_below_0_is_wrong_usage(command):
+    done = CliRunner().invoke(cli, [*command.split(), "--seed", "-1"])
+    assert done.exit_code == 2 and "-1 is not in the range x>=0" in done.stderr
+
+
+def test_a_link_is_followed_to_where_the_study_will_be(table, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "there").mkdir()
+    for name, target in (("new", "disk/study"), ("empty", "there")):
+        (tmp_path / name).symlink_to(tmp_path / target)
+        done = table(out=tmp_path / name)
+        assert done.exit_code == 0, done.output
+        assert (tmp_path / name).is_symlink() and (tmp_path / target / "study.json").is_file()
+    assert not list(tmp_path.glob(".*partial")) and not list((tmp_path / "disk").glob(".*partial"))
+
+
+def test_what_a_study_cannot_take_the_place_of_is_told_before_films_are_read(table, tmp_path, monkeypatch):
+    monkeypatch.setattr("egaze.study.prepare.read_films", lambda *_: pytest.fail("films are read"))
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    for out, message in (("loop", "leads back to itself"), ("link", "already exists"), ("file/study", "cannot write")):
+        assert message in str(table(out=tmp_path / out).exception)
+    assert "a disk's top folder" in str(table(out="/").exception)
+
+
+def test_films_of_both_sources_are_listed_before_they_are_there(tmp_path):
+    (tmp_path / "egd").mkdir()
+    (tmp_path / "egd" / "master_sheet.csv").write_text(
+        "path\nfiles/p10/p10000001/s1/a.dcm\nfiles/p10/p10000002/s2/b.dcm\n"
+    )
+    (tmp_path / "reflacx" / "main_data").mkdir(parents=True)
+    for phase, films in ((1, "ba"), (2, "c"), (3, "cd")):
+        cells = [f"physionet.org/files/mimic-cxr/2.0.0/files/p10/p10000002/s2/{film}.dcm" for film in films]
+        (tmp_path / "reflacx" / "main_data" / f"metadata_phase_{phase}.csv").write_text(
+            "\n".join(["image", *cells, ""])
+        )
+    egd, reflacx = (["--gaze", str(tmp_path / name), "--list-films"] for name in ("egd", "reflacx"))
+    done = CliRunner().invoke(cli, ["prepare", "egd-cxr", *egd, "reflacx", *reflacx])
+    assert done.exit_code == 0, done.output
+    second = [f"files/p10/p10000002/s2/{name}.dcm" for name in "bacd"]
+    assert done.stdout.splitlines() == ["files/p10/p10000001/s1/a.dcm", *second]
+    done = CliRunner().invoke(cli, ["prepare", "reflacx", *reflacx, "--phase", "2"])
+    assert done.stdout.splitlines() == second[2:3]
+    done = CliRunner().invoke(cli, ["prepare", "egd-cxr", *egd, "reflacx", *reflacx[:2], "--images", str(tmp_path)])
+    assert done.exit_code != 0
+
+
+def test_a_source_needs_films_and_a_study_a_place(tmp_path):
+    done = CliRunner().invoke(cli, ["prepare", "egd-cxr", "--gaze", "g", "--out", "study"])
+    assert done.exit_code == 2 and "Missing option '--images'" in done.stderr
+    done = CliRunner().invoke(cli, ["prepare", "reflacx", "--gaze", "g", "--images", "i"])
+    assert done.exit_code == 2 and "Missing option '--out'" in done.stderr
+
+
+def test_new_table(tmp_path):
+    done = CliRunner().invoke(cli, ["new-table", str(tmp_path / "mine")])
+    assert done.exit_code == 0 and f"egaze prepare table {tmp_path / 'mine' / 'cases.csv'} --out STUDY" in done.stdout
+    assert "already exists" in str(CliRunner().invoke(cli, ["new-table", str(tmp_path / "mine")]).exception)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such file names")
+@pytest.mark.parametrize("place", ["cases", "images", "out"])
+def test_paths_that_are_not_utf_8(table, tmp_path, place):
+    odd = tmp_path / os.fsdecode(b"odd\xff")
+    odd.mkdir()
+    for path in [tmp_path / "cases.csv", tmp_path / "gaze.csv", *(tmp_path / "films").iterdir()]:
+        (odd / path.name).write_bytes(path.read_bytes())
+    given = {"cases": tmp_path / "cases.csv", "images": tmp_path / "films", "out": tmp_path / "study"}
+    given[place] = {"cases": odd / "cases.csv", "images": odd, "out": odd / "study"}[place]
+    words = [
+        "table",
+        given["cases"],
+        "--images",
+        given["images"],
+        "--out",
+        given["out"],
+        "--fixations",
+        odd / "gaze.csv",
+    ]
+    done = subprocess.run([sys.executable, "-m", "egaze", "prepare", *words], capture_output=True, check=False)
+    assert b"Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 1, done.stderr
+    if place == "out":
+        assert done.returncode == 1 and b"a study's path must be UTF-8; choose another place" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr

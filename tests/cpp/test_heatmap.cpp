@@ -44,6 +44,20 @@ TEST(Heatmap, ReflectKeepsTheMassThatClipLoses) {
   EXPECT_LT(sum(rasterized(corner, 30, 30)), 0.5);
 }
 
+TEST(Heatmap, NothingLiesWhereNothingWasShown) {
+  const Fixation whole{6.0f, 5.0f, 1.0f, 3.0f, 3.0f};
+  Fixation part = whole;
+  part.shown = {3.5f, 2.0f, 9.0f, 30.0f};
+  const auto all = rasterized({whole}, 12, 13), some = rasterized({part}, 12, 13);
+  for (std::size_t y = 0; y < 12; ++y) {
+    for (std::size_t x = 0; x < 13; ++x) {
+      EXPECT_EQ(some[y * 13 + x], x >= 4 && x < 9 && y >= 2 ? all[y * 13 + x] : 0.0f);
+    }
+  }
+  part.shown.x_max_px = 3.0f;
+  EXPECT_THROWS(Error, "part shown", rasterized({part}, 12, 13));
+}
+
 TEST(Heatmap, Normalisations) {
   const std::vector<Fixation> fixations = {{5.0f, 5.0f, 4.0f, 1.0f, 1.0f}};
   HeatmapOptions options;

@@ -16,8 +16,8 @@ const std::string kDigest(64, 'a');
 // A good spec, with one part of its text replaced.
 std::string spec_text(const std::string& part = "", const std::string& by = "") {
   std::string text =
-      R"({"format_version":2,"egaze_version":"0.1.0","torch_version":"2.14.1","recipe":"joint","precision":"fp32",)"
-      R"("presentation":"raw-max","fit":"letterbox","input_height_px":224,"input_width_px":160,)"
+      R"({"format_version":3,"egaze_version":"0.1.0","torch_version":"2.14.1","recipe":"joint","precision":"fp32",)"
+      R"("presentation":"raw-max","fit":"letterbox","canvas_height_px":512,"canvas_width_px":300,"input_height_px":224,"input_width_px":160,)"
       R"("class_names":["normal","chf"],"heatmap_head":false,)"
       R"("class_probs":"sigmoid","training_split_sha256":"x","later":[{}],"model_sha256":")" +
       kDigest + "\"}";
@@ -33,12 +33,14 @@ ModelSpec parsed(const std::string& text) { return detail::parse_model_spec("m.p
 
 TEST(ModelSpec, ReadsWhatItIsAndRefusesWhatItIsNot) {
   const ModelSpec spec = parsed(spec_text());
-  EXPECT_EQ(spec.format_version, 2);
+  EXPECT_EQ(spec.format_version, 3);
   EXPECT_EQ(spec.recipe, "joint");
   EXPECT_EQ(spec.precision, "fp32");
   EXPECT_EQ(spec.class_probs, "sigmoid");
   EXPECT_EQ(spec.presentation, Presentation::raw_max);
   EXPECT_EQ(spec.fit, Fit::letterbox);
+  EXPECT_EQ(spec.canvas_height_px, 512);
+  EXPECT_EQ(spec.canvas_width_px, 300);
   EXPECT_EQ(spec.input_height_px, 224);
   EXPECT_EQ(spec.input_width_px, 160);
   EXPECT_EQ(spec.class_names, (std::vector<std::string>{"normal", "chf"}));
@@ -47,15 +49,16 @@ TEST(ModelSpec, ReadsWhatItIsAndRefusesWhatItIsNot) {
   EXPECT_EQ(spec.egaze_version, "0.1.0");
   EXPECT_EQ(spec.torch_version, "2.14.1");
 
-  EXPECT_THROWS(Error, "m.pt: format version 1", parsed(spec_text("\"format_version\":2", "\"format_version\":1")));
-  EXPECT_THROWS(Error, "m.pt: format version 3", parsed(spec_text("\"format_version\":2", "\"format_version\":3")));
-  EXPECT_THROWS(Error, "format_version", parsed(spec_text("\"format_version\":2", "\"format_version\":\"2\"")));
+  EXPECT_THROWS(Error, "m.pt: format version 1", parsed(spec_text("\"format_version\":3", "\"format_version\":1")));
+  EXPECT_THROWS(Error, "m.pt: format version 4", parsed(spec_text("\"format_version\":3", "\"format_version\":4")));
+  EXPECT_THROWS(Error, "format_version", parsed(spec_text("\"format_version\":3", "\"format_version\":\"3\"")));
   EXPECT_THROWS(Error, "fp32, bf16", parsed(spec_text("\"precision\":\"fp32\"", "\"precision\":\"fp8\"")));
   EXPECT_THROWS(Error, "format_version", parsed("{}"));
   EXPECT_THROWS(Error, "no JSON object", parsed("[]"));
   EXPECT_THROWS(Error, "damaged", parsed("{"));
   for (const char* side : {"0", "-1", "4097", "1.5", "1e300", "\"224\"", "null"}) {
     EXPECT_THROWS(Error, "input_height_px", parsed(spec_text(":224", std::string(":") + side)));
+    EXPECT_THROWS(Error, "canvas_height_px", parsed(spec_text(":512", std::string(":") + side)));
   }
   EXPECT_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[]")));
   EXPECT_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[\"a\",\"a\"]")));

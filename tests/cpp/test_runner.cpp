@@ -8,6 +8,7 @@
 #include "arguments.hpp"
 #include "expect_throws.hpp"
 #include "json.hpp"
+#include "output_names.hpp"
 #include "png.hpp"
 
 using namespace egaze::runner;
@@ -45,6 +46,20 @@ TEST(Runner, Json) {
   EXPECT_EQ(json_string("\xff" "a\xe2\x82"), R"("\ufffda\ufffd\ufffd")");
   EXPECT_EQ(std::stof(json_number(0.1f)), 0.1f);
   EXPECT_EQ(std::stod(json_number(1.0 / 3.0)), 1.0 / 3.0);
+}
+
+TEST(Runner, OutputNames) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(output_names({"a/1.2.840.10008.5.dcm", "b/1.2.840.10008.6"}), (Names{"1.2.840.10008.5", "1.2.840.10008.6"}));
+  EXPECT_EQ(output_names({"film.PNG", "film.nii.gz", "film.PNG"}), (Names{"film", "film.nii.gz", "film"}));
+  const Names shared = output_names({"a/film.dcm", "b/FILM.png", "other.dcm"});
+  EXPECT_TRUE(shared[0].starts_with("film-") && shared[1].starts_with("FILM-") && shared[2] == "other");
+  EXPECT_EQ(output_names({"b/FILM.png", "a/film.dcm"}), (Names{shared[1], shared[0]}));
+  for (const char* odd : {"..", "-rf", ".hidden", "con.dcm", "a b", "\xff", "name.", "\xe2\x80\xaf.dcm", ""}) {
+    const std::string name = output_names({odd}).front();
+    EXPECT_TRUE(name.size() >= 10 && name[name.size() - 9] == '-' && name.find_first_of("./ ") == std::string::npos)
+        << name;
+  }
 }
 
 std::uint32_t big_endian(const std::vector<std::uint8_t>& bytes, std::size_t at) {

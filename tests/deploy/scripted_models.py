@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from egaze.imaging import FitGeometry
+from egaze.imaging import FitGeometry, place_on_square, to_input
 
 SPEC_NAME = "egaze_spec.json"
 CLASS_NAMES = ["normal", "chf", "pneumonia"]
@@ -83,13 +83,15 @@ def members_of(model: torch.jit.ScriptModule) -> dict[str, bytes]:
 def packed(members: dict[str, bytes], **changes: object) -> bytes:
     """An archive of the members and a spec that fits them, but for `changes`."""
     spec: dict[str, object] = {
-        "format_version": 2,
+        "format_version": 3,
         "egaze_version": "0.1.0",
         "torch_version": torch.__version__.split("+")[0],
         "recipe": "joint",
         "precision": "fp32",
         "presentation": "voi",
         "fit": "stretch",
+        "canvas_height_px": 32,
+        "canvas_width_px": 24,
         "input_height_px": 32,
         "input_width_px": 24,
         "class_names": CLASS_NAMES,
@@ -100,6 +102,10 @@ def packed(members: dict[str, bytes], **changes: object) -> bytes:
         "model_sha256": "0" * 64,
     }
     spec = {key: value for key, value in {**spec, **changes}.items() if value is not None}
+    for side in ("height", "width"):
+        # Films go straight to the model's input, unless a canvas is asked for.
+        if spec.get(f"input_{side}_px") in range(1, 4097):
+            spec[f"canvas_{side}_px"] = changes.get(f"canvas_{side}_px", spec[f"input_{side}_px"])
     sha = model_sha256({**members, f"extra/{SPEC_NAME}": json.dumps(spec).encode()})
     if "model_sha256" not in changes:
         spec["model_sha256"] = sha
@@ -130,7 +136,8 @@ def read_spec(path: Path) -> dict[str, object]:
 
 def expected(model: torch.jit.ScriptModule, pixels, fit: str = "stretch", canvas: tuple[int, int] = (32, 24)):
     """The same preprocessing and the same module in Python: (class_probs, heatmap) as numpy arrays."""
-    image = torch.from_numpy(FitGeometry.of(pixels.shape, canvas, fit).place(pixels))[None, None]
+    square = place_on_square(pixels, FitGeometry.of(pixels.shape, canvas, fit))
+    image = torch.from_numpy(to_input(square, canvas))[None, None]
     with torch.inference_mode():
         class_probs, heatmap = model(image)
     return class_probs[0].numpy(), heatmap[0, 0].numpy()

@@ -49,7 +49,7 @@ def sdk(cmake: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     # A build folder of its own: the project's may belong to an editable install.
     call(sys.executable, "-m", "pip", "wheel", PROJECT, "--no-deps", "--no-build-isolation", "-q", "-w", folder,
-         "-C", f"build-dir={folder / 'build'}", folder=folder)  # fmt: skip
+         "--config-settings", f"build-dir={folder / 'build'}", folder=folder)  # fmt: skip
     (wheel,) = folder.glob("egaze-*.whl")
     site = folder / "site"
     call(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, wheel, folder=folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -120,6 +121,24 @@ def test_programs_by_find_package_static_and_shared(prefix, question, tmp_path):
     (tmp_path / "CMakeLists.txt").write_text(PROJECT_FILE.replace("egaze 0.1", "egaze 0.9"))
     wrong = call("cmake", "-S", tmp_path, "-B", tmp_path / "other", f"-DCMAKE_PREFIX_PATH={prefix}", code=1)
     assert '"0.9"' in wrong
+
+
+def test_the_readme_s_viewer(prefix, question, tmp_path):
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## C\+\+\n(.*?)^## ", readme, re.DOTALL | re.MULTILINE)
+    code = {
+        language: re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)[1] for language in ("cpp", "cmake", "sh")
+    }
+    model, film, class_probs = question
+    (tmp_path / "main.cpp").write_text(code["cpp"], encoding="utf-8")
+    (tmp_path / "CMakeLists.txt").write_text(code["cmake"], encoding="utf-8")
+    shutil.copy(model, tmp_path / "model.pt")
+    shutil.copy(film, tmp_path / "heatmap.npy")
+    # The wheel's package compiles the runtime first, as test_embed.py does; the installed one has it.
+    said = call("sh", "-euc", code["sh"].replace("$(egaze cmake-prefix)", str(prefix)), cwd=tmp_path)
+    names, numbers = zip(*(line.split() for line in said.splitlines()[-3:]), strict=True)
+    assert list(names) == CLASS_NAMES
+    np.testing.assert_allclose([float(number) for number in numbers], class_probs, rtol=0, atol=1e-5)
 
 
 def test_nothing_of_the_build_is_in_the_package_files(prefix, runner):

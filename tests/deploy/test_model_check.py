@@ -104,9 +104,9 @@ def test_no_file(tmp_path, in_c):
 
 
 SPECS = [
-    ({"format_version": 1}, "model_version", "format version 1, this egaze reads version 2: export the run again"),
-    ({"format_version": 3}, "model_version", "exported by a newer egaze"),
-    ({"format_version": "2"}, "model_spec", "format_version"),
+    ({"format_version": 1}, "model_version", "format version 1, this egaze reads version 3: export the run again"),
+    ({"format_version": 4}, "model_version", "exported by a newer egaze"),
+    ({"format_version": "3"}, "model_spec", "format_version"),
     ({"format_version": None}, "model_spec", "format_version"),
     ({"class_names": []}, "model_spec", "class_names"),
     ({"class_names": ["a", "a"]}, "model_spec", "class_names"),
@@ -450,7 +450,7 @@ def test_the_command_says_the_code(good, tmp_path):
     (tmp_path / "good.pt").write_bytes(good)
     (tmp_path / "cut.pt").write_bytes(good[:-9])
     done = CliRunner().invoke(cli, ["check", str(tmp_path / "good.pt")])
-    assert done.exit_code == 0 and "only allowed operators" in done.output and "format_version: 2" in done.output
+    assert done.exit_code == 0 and "only allowed operators" in done.output and "format_version: 3" in done.output
     done = CliRunner().invoke(cli, ["check", str(tmp_path / "cut.pt")])
     assert done.exit_code == 1 and done.output == "" and isinstance(done.exception, ModelFileError)
     assert str(done.exception).endswith("[model_truncated]") and "\n" not in str(done.exception)

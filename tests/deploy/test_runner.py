@@ -187,19 +187,6 @@ def test_a_bad_film_does_not_stop_the_others(runner, model_path, tmp_path):
         assert "class_probs" not in film
 
 
-def test_films_of_one_name_do_not_overwrite_each_other(runner, model, model_path, tmp_path):
-    images = []
-    for i, folder in enumerate(["a", "b", "c"]):
-        (tmp_path / folder).mkdir()
-        images.append(tmp_path / folder / "film.npy")
-        np.save(images[-1], random_film((30, 30), np.uint8, seed=i))
-    results = films(run(runner, model_path, *images, "--out", tmp_path / "new" / "out"))
-    names = [Path(film["heatmap_npy"]).name for film in results]
-    assert names == ["film_heatmap.npy", "film_2_heatmap.npy", "film_3_heatmap.npy"]
-    for film, image in zip(results, images, strict=True):
-        assert_same(film, model, to_unit(np.load(image)))
-
-
 @pytest.mark.parametrize("presentation", ["raw-max", "equalize"])
 def test_the_models_presentation_is_applied(runner, model, tmp_path, presentation):
     path = save_model(tmp_path / "model.pt", model, presentation=presentation)
@@ -263,7 +250,7 @@ def test_foreign_archives(runner, model, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 3}, "format version 3"),
+        ({"format_version": 4}, "format version 4"),
         ({"format_version": None}, "format_version"),
         ({"class_names": []}, "class_names"),
         ({"input_height_px": 0}, "input_height_px"),

@@ -136,6 +136,7 @@ def test_a_class_without_cases_has_no_figure():
         paired_aucs(np.zeros_like(labels), probs, probs)
 
 
+@pytest.mark.filterwarnings("ignore:fewer than 10 patients")
 def test_patients_with_films_of_two_classes():
     """A resample that lacks a class has no area, and is left out."""
     _, probs = draw(9, seeds=2, seed=4)

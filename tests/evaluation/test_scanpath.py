@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from egaze.evaluation import region_gaze
-from egaze.evaluation.scanpath import box_mask, coverage_frac, ellipse_mask, nearest_fixation_px
+from egaze.evaluation.localisation import region_mask
+from egaze.evaluation.scanpath import coverage_frac, nearest_fixation_px
 
 X, Y = [2.0, 10.4, 10.6, -3.0, 4.0], [3.0, 3.0, 3.0, 3.0, 9.0]
 DURATION_S, ONSET_S = [0.2, 0.3, 0.4, 0.1, 0.5], [0.0, 0.3, 0.7, 1.2, 1.4]
@@ -10,7 +11,7 @@ SHAPE = (16, 20)
 
 
 def test_measures_are_counted_by_hand():
-    region = box_mask(SHAPE, 9, 2, 10, 5)
+    region = region_mask(SHAPE, [9, 2, 10, 5], [False])
     found = region_gaze(region, X, Y, DURATION_S, ONSET_S, radius_px=1.0)
     # The third fixation is nearer to the pixel beside the region; the fourth is off the film, and still dwell time.
     assert found.fixations == 1 and found.dwell_s == pytest.approx(0.3) and found.dwell_frac == pytest.approx(0.2)
@@ -20,7 +21,7 @@ def test_measures_are_counted_by_hand():
 
 
 def test_what_was_never_seen():
-    found = region_gaze(box_mask(SHAPE, 15, 12, 19, 15), X, Y, DURATION_S, ONSET_S, radius_px=1.0)
+    found = region_gaze(region_mask(SHAPE, [15, 12, 19, 15], [False]), X, Y, DURATION_S, ONSET_S, radius_px=1.0)
     assert (found.fixations, found.dwell_s, found.dwell_frac, found.coverage_frac) == (0, 0, 0, 0)
     assert np.isnan(found.first_fixation_s)
     nothing = region_gaze(np.ones(SHAPE, bool), [], [], [], [], radius_px=1.0)
@@ -32,7 +33,7 @@ def test_what_was_never_seen():
 def test_coverage_is_the_share_of_pixels_near_a_fixation():
     generator = np.random.default_rng(0)
     x, y = generator.uniform(-5, 25, (2, 12))
-    region = ellipse_mask(SHAPE, 2, 1, 17, 14)
+    region = region_mask(SHAPE, [2, 1, 17, 14], [True])
     nearest = nearest_fixation_px(SHAPE, x, y)
     pixels = [(a, b) for a, b in zip(np.floor(x + 0.5), np.floor(y + 0.5), strict=True) if 0 <= a < 20 and 0 <= b < 16]
     for radius_px in (0.0, 1.5, 4.0):
@@ -41,14 +42,6 @@ def test_coverage_is_the_share_of_pixels_near_a_fixation():
             for row, column in np.argwhere(region)
         ]
         assert coverage_frac(nearest, region, radius_px) == pytest.approx(np.mean(near))
-
-
-def test_masks_hold_the_pixels_whose_centres_lie_within():
-    assert np.argwhere(box_mask((4, 5), 0.5, 1.0, 2.0, 2.4)).tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
-    circle = ellipse_mask((5, 5), 0, 0, 4, 4)
-    assert circle.sum() == 13 and circle[2, 0] and not circle[0, 0]
-    # A flat ellipse has no pixel, a flat box has those on it.
-    assert not ellipse_mask((5, 5), 1, 1, 1, 3).any() and box_mask((5, 5), 1, 1, 1, 3).sum() == 3
 
 
 def test_bad_input():

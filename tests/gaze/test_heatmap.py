@@ -51,6 +51,42 @@ def test_equals_the_definition(spots, height, width, boundary, kernel, truncate,
     np.testing.assert_array_equal(shared, alone)
 
 
+@given(
+    spots=st.lists(spot, min_size=1, max_size=6),
+    sides=st.lists(st.tuples(*[st.floats(-9, 30, width=32)] * 4), min_size=6, max_size=6),
+    shape=st.tuples(st.integers(1, 24), st.integers(1, 24)),
+    boundary=st.sampled_from(["clip", "reflect"]),
+    kernel=st.sampled_from(["sampled", "scipy"]),
+    level=st.sampled_from(_core.simd_levels()),
+)
+@settings(max_examples=200, deadline=None)
+def test_nothing_lies_where_nothing_was_shown(spots, sides, shape, boundary, kernel, level):
+    spots = np.array(spots, dtype=np.float32)
+    shown = np.sort(np.array(sides[: len(spots)], np.float32).reshape(-1, 2, 2), axis=1).reshape(-1, 4)
+    options = {"boundary": boundary, "kernel": kernel, "truncate": 4.0}
+    expected = reference.heatmap(spots, shape, shown=shown, **options)
+    with simd_level(level):
+        found = rasterize(spots, shape, normalize="none", threads=1, shown_px=shown, **options)
+        density = rasterize(spots, shape, normalize="sum", threads=1, shown_px=shown, **options)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * max(expected.max(), 1e-6))
+    if expected.sum() > 1e-3:
+        np.testing.assert_allclose(density, expected / expected.sum(), rtol=1e-4, atol=1e-6)
+
+
+def test_batches_and_frames_show_the_same_part():
+    zoomed = Fixations([5, 9], [6, 3], [1, 2], [0, 1], shown_px=[[2.5, 3.5, 8.5, 9.5], [0, 0, 10, 2]])
+    plain = Fixations([5, 9], [6, 3], [1, 2])
+    one = rasterize_fixations(zoomed, (12, 14), sigma_px=2.0)
+    assert one.sum() < 0.6 * rasterize_fixations(plain, (12, 14), sigma_px=2.0).sum() and not one[10:].any()
+    both = rasterize_batch([zoomed, plain], (12, 14), sigma_px=2.0)
+    np.testing.assert_array_equal(both[0], one)
+    np.testing.assert_array_equal(both[1], rasterize_fixations(plain, (12, 14), sigma_px=2.0))
+    np.testing.assert_allclose(rasterize_frames(zoomed, (12, 14), [0.5, 9], sigma_px=2.0)[1], one, rtol=1e-5)
+    with pytest.raises(ValueError, match="the part shown must have x_min, y_min not above"):
+        rasterize(np.ones((1, 5), np.float32), (4, 4), boundary="clip", kernel="sampled", normalize="none",
+                  truncate=4.0, threads=1, shown_px=[[3, 0, 1, 4]])  # fmt: skip
+
+
 @pytest.mark.parametrize(("boundary", "mode"), [("reflect", "reflect"), ("clip", "constant")])
 @pytest.mark.parametrize("sigma_px", [2.0, 15.0, 60.0])
 def test_scipy_kernel_equals_scipy(boundary, mode, sigma_px):

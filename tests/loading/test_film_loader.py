@@ -38,7 +38,7 @@ def test_films_come_in_order_and_bad_ones_take_their_place(films, batch_size, th
         for film, image in zip(read, batch.image[:, 0], strict=True):
             pixels = read_radiograph(film.path).pixels
             assert film.geometry == FitGeometry.of(pixels.shape, SHAPE, fit)
-            np.testing.assert_allclose(image, film.geometry.place(pixels), atol=1e-6)
+            np.testing.assert_allclose(image, film.geometry.place(pixels), atol=1e-5)  # of 16 bits
     failed = [film for batch in batches for film in batch.films if isinstance(film, FailedFilm)]
     assert [film.path for film in failed] == [films[4], films[9]]
     assert all(isinstance(film.error, FilmError) and str(film.path) in str(film.error) for film in failed)

@@ -35,10 +35,22 @@ def smooth_films(count, side=FILM_SIDE, seed=0):
     return np.rint((films + 1) / 2 * 65535).astype(np.uint16)
 
 
-def run(films, to_film, *, intensity=(1, 0, 1, 0), key=0, cutouts=(), spots=(), side=SIDE, threads=1, **options):
+#: Everything was shown.
+ALL = np.array([-np.inf, -np.inf, np.inf, np.inf], np.float32)
+
+
+def with_parts(spots, shown=ALL):
+    """Rows of x, y, weight, sigma_x, sigma_y and the sides of what was shown, as the kernel takes them."""
+    spots = np.asarray(spots, dtype=np.float32).reshape(-1, 5)
+    return np.concatenate([spots, np.broadcast_to(shown, (len(spots), 4))], axis=1).astype(np.float32)
+
+
+def run(
+    films, to_film, *, intensity=(1, 0, 1, 0), key=0, cutouts=(), spots=(), shown=ALL, side=SIDE, threads=1, **options
+):
     """One view of each film, all with the same settings; returns images and heatmaps (N, side, side)."""
     count = len(films)
-    spots = np.asarray(spots, dtype=np.float32).reshape(-1, 5)
+    spots = with_parts(spots, shown)
     images, heatmaps = np.full((2, count, 1, side, side), np.nan, np.float32)
     _core.sample_batch(
         films,
@@ -189,6 +201,25 @@ def test_a_heatmap_is_the_film_s_fine_one_seen_through_the_map(level, name, spot
     np.testing.assert_allclose(found, expected, atol=6e-5 * peak)
 
 
+SHOWN = np.array([(12.3, 9.1, 27.7, 30.2), (-0.5, 21, 19, 39.5), (-0.5, -0.5, 11, 33), (30, 30, 39.5, 34)], np.float32)
+
+
+@pytest.mark.parametrize("name", [*MAPS, "quarter", "mirrored"])
+@pytest.mark.parametrize("spots", [SPOTS, TALL], ids=["round", "tall"])
+def test_what_was_not_shown_stays_empty_in_every_view(level, name, spots):
+    """The part shown goes through the map as it is: in a turned view it is a turned rectangle."""
+    to_film = {"quarter": view(turn_deg=90), "mirrored": view() * [[-1, 1, 1], [1, 1, 1]] + [[0, 0, 39], [0, 0, 0]]}
+    to_film = np.asarray(MAPS[name] if name in MAPS else to_film[name], np.float32)
+    films = np.zeros((1, FILM_SIDE, FILM_SIDE), np.uint16)
+    found = run(films, to_film, spots=spots, shown=SHOWN, truncate=5.0)[1][0]
+    peak = (spots[:, 2] / (2 * np.pi * spots[:, 3] * spots[:, 4])).max() * abs(np.linalg.det(to_film[:, :2]))
+    # A pixel whose centre falls on a side, to rounding, may go either way.
+    low, high = (
+        reference.heatmap(spots, to_film, (SIDE, SIDE), SHOWN + by * np.array([1, 1, -1, -1])) for by in (0.02, -0.02)
+    )
+    assert (found >= low - 6e-5 * peak).all() and (found <= high + 6e-5 * peak).all()
+
+
 def test_a_fine_heatmap_warped_is_the_view_s_heatmap():
     """What the definition stands for: rasterized eight times as fine, then resampled."""
     to_film = view(turn_deg=12, scale=1.1, shear=0.1, stretch=1.1, shift=(1, 2))
@@ -261,10 +292,12 @@ FILMS = np.zeros((2, 8, 8), np.uint16)
         ({"intensity": np.array([[np.inf, 0, 1, 0]], np.float32)}, ValueError, "gain and bias must be finite"),
         ({"noise_key": np.zeros(2, np.uint64)}, ValueError, r"noise_key must have shape \(N,\)"),
         ({"cutouts": np.zeros((1, 2, 3), np.int32)}, ValueError, r"cutouts must have shape \(N, R, 4\)"),
-        ({"fixations": np.ones((1, 4), np.float32)}, ValueError, r"fixations must have shape \(F, 5\)"),
-        ({"fixations": np.array([[np.nan, 1, 1, 1, 1]], np.float32)}, ValueError, "fixation 0"),
-        ({"fixations": np.array([[1, 1, 1, 0, 1]], np.float32)}, ValueError, "fixation 0.* positive sigma"),
-        ({"fixations": np.array([[1, 1, -1, 1, 2]], np.float32)}, ValueError, "fixation 0.* weight"),
+        ({"fixations": np.ones((1, 5), np.float32)}, ValueError, r"fixations must have shape \(F, 9\)"),
+        ({"fixations": with_parts([np.nan, 1, 1, 1, 1])}, ValueError, "fixation 0"),
+        ({"fixations": with_parts([1, 1, 1, 0, 1])}, ValueError, "fixation 0.* positive sigma"),
+        ({"fixations": with_parts([1, 1, -1, 1, 2])}, ValueError, "fixation 0.* weight"),
+        ({"fixations": with_parts([1, 1, 1, 1, 2], [5, 0, 4, 9])}, ValueError, "fixation 0: the part shown"),
+        ({"fixations": with_parts([1, 1, 1, 1, 2], [np.nan, 0, 4, 9])}, ValueError, "fixation 0: the part shown"),
         ({"offsets": np.array([0, 5, 5])}, ValueError, "offsets must rise from 0 to the number of fixations, 1"),
         ({"offsets": np.array([0, 2, 1])}, ValueError, "offsets must rise"),
         ({"offsets": np.array([0])}, ValueError, r"offsets must have shape \(films \+ 1,\)"),
@@ -286,7 +319,7 @@ def test_bad_arguments_are_refused(changes, error, message):
         "intensity": np.array([[1, 0, 1, 0]], np.float32),
         "noise_key": np.zeros(1, np.uint64),
         "cutouts": np.zeros((1, 0, 4), np.int32),
-        "fixations": np.array([[1, 1, 1, 1, 1]], np.float32),
+        "fixations": with_parts([1, 1, 1, 1, 1]),
         "offsets": np.array([0, 1, 1]),
         "images": np.zeros((1, 1, 8, 8), np.float32),
         "heatmaps": np.zeros((1, 1, 8, 8), np.float32),

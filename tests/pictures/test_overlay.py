@@ -131,6 +131,7 @@ def test_the_heatmap_is_the_rasterizers(reading):
 
 
 def test_the_default_sigma_is_the_training_targets():
+    pytest.importorskip("torch")
     from egaze.loading import HeatmapTarget
 
     assert HeatmapTarget().sigma_frac == DEFAULT_SIGMA_FRAC

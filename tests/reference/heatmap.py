@@ -7,15 +7,20 @@ import math
 import numpy as np
 
 
-def heatmap(spots, shape, *, boundary, kernel, truncate):
-    """`spots` are rows of x, y, weight, sigma_x, sigma_y; returns (H, W) float64."""
+def heatmap(spots, shape, *, boundary, kernel, truncate, shown=None):
+    """`spots` are rows of x, y, weight, sigma_x, sigma_y, `shown` of x_min, y_min, x_max, y_max or None; returns
+    (H, W) float64."""
     height, width = shape
     total = np.zeros(shape)
-    for x, y, weight, sigma_x, sigma_y in np.asarray(spots, dtype=np.float64):
+    for place, (x, y, weight, sigma_x, sigma_y) in enumerate(np.asarray(spots, dtype=np.float64)):
         rows = _axis(y, sigma_y, height, boundary, kernel, truncate)
         columns = _axis(x, sigma_x, width, boundary, kernel, truncate)
         for i in range(height):
             for j in range(width):
+                if shown is not None:
+                    x_min, y_min, x_max, y_max = shown[place]
+                    if not (x_min <= j < x_max and y_min <= i < y_max):
+                        continue
                 total[i, j] += weight * rows[i] * columns[j]
     return total
 

@@ -28,16 +28,21 @@ def warp(film, to_film, shape, samples=1):
     return fine.reshape(height, samples, width, samples).mean(axis=(1, 3))
 
 
-def heatmap(spots, to_film, shape):
-    """What an infinitely fine heatmap of the film shows in a view, as a density of the view; nothing is cut off."""
+def heatmap(spots, to_film, shape, shown=None):
+    """What an infinitely fine heatmap of the film shows in a view, as a density of the view; nothing is cut off but
+    what was not shown, `shown` being rows of x_min, y_min, x_max, y_max on the film."""
     height, width = shape
     y, x = np.mgrid[:height, :width].astype(np.float64)
     (xx, xy, x0), (yx, yy, y0) = np.asarray(to_film, dtype=np.float64)
     x_film, y_film = xx * x + xy * y + x0, yx * x + yy * y + y0
     total = np.zeros(shape)
-    for spot_x, spot_y, weight, sigma_x, sigma_y in np.asarray(spots, dtype=np.float64):
+    for place, (spot_x, spot_y, weight, sigma_x, sigma_y) in enumerate(np.asarray(spots, dtype=np.float64)):
         exponent = ((x_film - spot_x) / sigma_x) ** 2 + ((y_film - spot_y) / sigma_y) ** 2
-        total += weight / (2 * np.pi * sigma_x * sigma_y) * np.exp(-0.5 * exponent)
+        one = weight / (2 * np.pi * sigma_x * sigma_y) * np.exp(-0.5 * exponent)
+        if shown is not None:
+            x_min, y_min, x_max, y_max = shown[place]
+            one[(x_film < x_min) | (x_film >= x_max) | (y_film < y_min) | (y_film >= y_max)] = 0
+        total += one
     return total * abs(xx * yy - xy * yx)
 
 

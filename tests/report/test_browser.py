@@ -88,6 +88,24 @@ def test_a_map_is_shown_in_the_one_colour_map(reading, page):
     assert float(page.inner_text("#scale-peak")) > 0
 
 
+def test_the_film_is_shown_first_and_the_overlay_by_one_key(open_report, path):
+    reading = open_report(path)
+    page = reading.page
+    bare = reading.stage_pixels()
+    assert np.ptp(bare, axis=2).max() <= 4, "colour on a bare film"
+    assert page.eval_on_selector_all(".layer input", "all => all.every((i) => i.value === '0')")
+    assert re.match(r"Shown at \d+ × \d+ of the film's \d+ × \d+ px", page.inner_text("#resolution"))
+    page.click("#overlay")
+    assert page.inner_text("#overlay") == "Hide overlay"
+    assert page.input_value("#opacity-predicted") == "60"
+    assert np.ptp(reading.stage_pixels(), axis=2).max() > 60
+    page.focus("#stage")
+    page.keyboard.press("h")
+    assert np.array_equal(reading.stage_pixels(), bare)
+    page.keyboard.press("h")
+    assert page.get_attribute("#overlay", "aria-pressed") == "true"
+
+
 def test_the_grey_window_and_zoom(reading, page):
     slide(page, "#opacity-predicted", 0)
     first = reading.stage_pixels()
@@ -277,9 +295,9 @@ def test_paper_shows_what_the_screen_does(reading, page):
 
 
 def test_a_hostile_case_id_is_only_shown(open_report, run, tmp_path, monkeypatch):
-    assessment = report.open_assessment(run.path / "evaluation" / "test")
-    hostile = assessment.predictions.with_columns(case_id=pl.col("case_id") + HOSTILE)
-    monkeypatch.setattr(report, "open_assessment", lambda path: replace(assessment, predictions=hostile))
+    answers = report.open_answers(run, "test")
+    hostile = answers.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
+    monkeypatch.setattr(report, "open_answers", lambda *_: replace(answers, table=hostile))
     reading = open_report(write_report(run, tmp_path / "report.html", films=2))
     assert reading.complaints == [] and reading.outside == []
     assert reading.page.title().endswith("egaze report") and reading.page.locator("img[onerror]").count() == 0
@@ -290,7 +308,9 @@ def test_200_films_are_small_and_quick(open_report, run, tmp_path, monkeypatch):
     """The largest that 200 films can get: noise, which no encoder makes small, and gaze without end."""
     rng = np.random.default_rng(0)
     noise = {
-        "film": film_jpeg(rng.integers(0, 65536, (700, 600), dtype=np.uint16)),
+        "film": film_jpeg(rng.integers(0, 65536, (700, 600), dtype=np.uint16), 512)[0],
+        "shown_px": [439, 512],
+        "film_px": [600, 700],
         "maps": {
             key: {"png": level_png(rng.random((80, 80), dtype=np.float32)), "peak": 0.123, "side": 224}
             for key in ("gaze", "predicted", "grad_cam")
@@ -301,10 +321,10 @@ def test_200_films_are_small_and_quick(open_report, run, tmp_path, monkeypatch):
         "regions": [],
         "phrases": [],
     }
-    assessment = report.open_assessment(run.path / "evaluation" / "test")
-    cards, missing = report._gallery(run, run.open_study(), assessment, 1, None)
-    many = [replace(cards[0], case_id=f"film-{number}", drawing=noise) for number in range(200)]
-    monkeypatch.setattr(report, "_gallery", lambda *_: (many, missing))
+    cards, _, missing = report._gallery(report.open_answers(run, "test"), 1, None)
+    many = [replace(cards[0], case_id=f"film-{number}") for number in range(200)]
+    monkeypatch.setattr(report, "_gallery", lambda *_: (many, None, missing))
+    monkeypatch.setattr(report, "_drawings", lambda *_: (noise for _ in many))
     path = write_report(run, tmp_path / "report.html")
     assert 20e6 < path.stat().st_size < 40e6
     empty = tmp_path / "empty.html"

@@ -106,7 +106,7 @@ def test_samples_and_fixations_tell_the_same(tmp_path):
 
 
 def test_missing_tables_and_folders(twin, tmp_path):
-    with pytest.raises(SourceError, match=r"master_sheet\.csv is missing"):
+    with pytest.raises(SourceError, match=r"master_sheet\.csv and fixations\.csv are missing"):
         EgdCxr(tmp_path, twin.images)
     with pytest.raises(SourceError, match="no such folder of films"):
         EgdCxr(twin.tables, tmp_path / "none")

@@ -65,6 +65,133 @@ def test_bad_tables_name_file_record_and_value(tmp_path, cases, fixations, messa
     assert "\n" not in str(caught.value)
 
 
+def table(tmp_path, *rows, columns="case_id,image,patient_id,label,split,reader_id"):
+    path = tmp_path / "cases.csv"
+    path.write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_all_missing_columns_of_both_tables_are_told_at_once(tmp_path):
+    with pytest.raises(TableError) as caught:
+        Table(*write(tmp_path, "case_id,label\na,x\n", "case_id,x,y\na,1,2\n"))
+    said = str(caught.value)
+    assert "cases.csv: columns 'image', 'patient_id' are missing" in said
+    assert "fixations.csv: columns 'x_px', 'y_px', 'duration_s' are missing" in said
+
+
+@pytest.mark.parametrize("none", ["NA", "nan", "None", "null", "N/A", "#N/A", "NULL", " n/a ", ""])
+def test_a_missing_value_by_any_name_is_none(tmp_path, none):
+    source = Table(table(tmp_path, "a,a.png,p,chf,,", f"b,b.png,p,chf,{none},{none}", "c,c.png,p,normal,,r"))
+    assert [case.split for case in source.cases()] == [None] * 3 and source.cases()[1].reader_id is None
+    said = {"splits_such_as_NA_read_as_none": 1, "reader_ids_such_as_NA_read_as_none": 1} if none else {}
+    assert source.hygiene == said
+    fixations = tmp_path / "fixations.csv"
+    fixations.write_text("case_id,x_px,y_px,duration_s\nb,5,6,0.2\n")
+    source = Table(table(tmp_path, "a,a.png,p,chf,,", f"b,b.png,p,{none},,"), fixations)
+    assert source.class_names == ("chf",) and source.cases()[1].label is None
+    assert source.hygiene.get("labels_such_as_NA_read_as_none", 0) == bool(none)
+    if none:
+        with pytest.raises(TableError, match=f"record 1: case 'a' has neither .*its label '{none.strip()}' is read as"):
+            Table(table(tmp_path, f"a,a.png,p,{none},,"))
+        with pytest.raises(
+            TableError, match="record 2, column 'patient_id' holds .* names nothing; films of one patient"
+        ):
+            Table(table(tmp_path, "a,a.png,p,chf,,", f"b,b.png,{none},chf,,"))
+        with pytest.raises(TableError, match="a class cannot be called"):
+            Table(table(tmp_path, "a,a.png,p,chf,,"), None, ["chf", none.strip()])
+    else:
+        with pytest.raises(TableError, match="record 2, column 'patient_id' is empty"):
+            Table(table(tmp_path, "a,a.png,p,chf,,", f"b,b.png,{none},chf,,"))
+
+
+@pytest.mark.parametrize(
+    "pair", [("CHF", "chf"), ("heart failure", "heart  failure"), ("a b", "a\u202fb"), ("ab", "a\u00adb")]
+)
+@pytest.mark.parametrize("column", ["label", "patient_id", "reader_id"])
+def test_names_that_look_alike_are_told_with_their_records(tmp_path, column, pair):
+    rows = []
+    for number, name in enumerate((pair[0], "other", pair[1])):
+        cells = {"patient_id": f"p{number}", "label": "chf", "reader_id": ""} | {column: name}
+        rows.append(f"c{number},a.png,{cells['patient_id']},{cells['label']},,{cells['reader_id']}")
+    with pytest.raises(TableError, match=f"records 1 and 3: two values of column '{column}'") as caught:
+        Table(table(tmp_path, *rows))
+    shown = [repr(name) in str(caught.value) for name in pair]
+    assert shown == [column != "patient_id"] * 2
+
+
+@pytest.mark.parametrize("pair", [("a b", "a\u00a0b"), ("ab", "a\u200db"), ("ab", "\u200fab"), ("a b", "a\u3000b")])
+def test_case_ids_that_only_look_alike_are_told(tmp_path, pair):
+    rows = [f"{name},{number}.png,p,chf,," for number, name in enumerate(pair)]
+    with pytest.raises(TableError, match="records 1 and 2: .* differ only in characters that do not show"):
+        Table(table(tmp_path, *rows))
+    assert len(Table(table(tmp_path, "a,a.png,p,chf,,", "A,b.png,p,chf,,")).cases()) == 2
+
+
+@pytest.mark.parametrize("classes", [["chf", "CHF"], ["chf", "chf"], [], ["chf", " "], ["chf", "c hf"]])
+def test_class_names_that_cannot_be_told_apart(tmp_path, classes):
+    with pytest.raises(TableError, match="class names must"):
+        Table(table(tmp_path, "a,a.png,p,chf,,"), None, classes)
+
+
+@pytest.mark.parametrize("character", "\u202f\u00a0\u3000\u200d\u200b\u00ad\u200f\u200e")
+def test_file_names_and_ids_with_characters_that_do_not_show(tmp_path, character):
+    name = f"{character}film{character}1"
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / f"{name}.png")
+    case = Table(table(tmp_path, f"x{character}y,{name}.png,p,chf,,")).cases()[0]
+    assert case.image_path.is_file() and case.case_id == f"x{character}y"
+
+
+@pytest.mark.parametrize("character", "\u202e\u2066\u2028\x07")
+def test_characters_that_turn_or_break_a_line_are_refused(tmp_path, character):
+    with pytest.raises(TableError, match="record 1, column 'image' holds") as caught:
+        Table(table(tmp_path, f"a,x{character}y.png,p,chf,,"))
+    assert character not in str(caught.value)
+
+
+@pytest.mark.parametrize(("sides", "said"), [
+    (("train", "", "test"), "record 1 \\(case 'c0'\\) train and record 2 \\(case 'c1'\\) on none"),
+    (("", "", "test"), "record 1 \\(case 'c0'\\) on none and record 3 \\(case 'c2'\\) test"),
+    (("train", "train", "test"), "record 1 \\(case 'c0'\\) train and record 3 \\(case 'c2'\\) test"),
+])  # fmt: skip
+def test_a_patient_on_two_sides_or_on_one_in_part_is_named_by_case(tmp_path, sides, said):
+    rows = [f"c{number},a.png,secret,chf,{side}," for number, side in enumerate(sides)]
+    with pytest.raises(TableError, match=f"puts one patient on two sides: {said}; give all") as caught:
+        Table(table(tmp_path, *rows))
+    assert "secret" not in str(caught.value)
+
+
+def test_films_lie_below_a_root(tmp_path):
+    root = tmp_path / "films"
+    (root / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(root)
+    rows = ["a,deep/a.png,p,chf,,", f"b,{root}/b.png,p,chf,,", f"c,{root.resolve()}/c.png,p,chf,,"]
+    for images in (root, tmp_path / "link"):
+        cases = Table(table(tmp_path, *rows), images=images).cases()
+        assert [case.image_path for case in cases] == [images / "deep" / "a.png", root / "b.png", root / "c.png"]
+    for path in ("/etc/passwd", f"{root}er/a.png", f"{root}/../a.png", "../a.png"):
+        with pytest.raises(TableError, match="does not stay inside .*films; --images says in which folder"):
+            Table(table(tmp_path, f"a,{path},p,chf,,"), images=root)
+    with pytest.raises(TableError, match="none: no such folder of films"):
+        Table(table(tmp_path, *rows), images=tmp_path / "none")
+
+
+def test_the_size_of_the_film_that_gaze_is_of(tmp_path):
+    columns = "case_id,image,patient_id,label,film_width_px,film_height_px"
+    cases = Table(table(tmp_path, "a,a.png,p,x,400,800.0", "b,b.png,p,x,,", columns=columns)).cases()
+    assert [case.film_size_px for case in cases] == [(400, 800), None]
+    for cells in ("400,", ",800", "0,800", "400,-1"):
+        with pytest.raises(TableError, match="record 1: both sides of a film must be above 0, got"):
+            Table(table(tmp_path, f"a,a.png,p,x,{cells}", columns=columns))
+
+
+def test_where_gaze_begins_is_known(tmp_path):
+    assert [case.gaze_origin for case in Table(*write(tmp_path)).cases()] == [
+        f"{tmp_path / 'fixations.csv'}: record 4",
+        None,
+        f"{tmp_path / 'fixations.csv'}: record 1",
+    ]
+
+
 def test_missing_file_and_unknown_label(tmp_path):
     with pytest.raises(TableError, match=r"none\.csv: no such table"):
         Table(tmp_path / "none.csv")

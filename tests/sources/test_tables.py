@@ -75,8 +75,11 @@ BAD = {
     "text after a quote": (GOOD.replace("b,", '"b"c,'), "record 2, column 'case_id' holds a quote that neither"),
     "header twice": (GOOD + GOOD, "record 3 is the header once more"),
     "column twice": (GOOD.replace("note", "x_px"), r"column 'x_px' is there twice in the header \(line 1\)"),
-    "no header": ("a,1.5,3,x\nb,2,4,y\n", r"column 'case_id' is missing from the header \(line 1\), as are all"),
-    "semicolons": (GOOD.replace(",", ";"), "column 'case_id' is missing"),
+    "no header": (
+        "a,1.5,3,x\nb,2,4,y\n",
+        r"columns 'case_id', 'x_px', 'count' are missing from the header \(line 1\): is line 1",
+    ),
+    "semicolons": (GOOD.replace(",", ";"), "columns 'case_id', 'x_px', 'count' are missing"),
     "gzip": (gzip.compress(GOOD.encode()), "it is a gzip file; unpack it first"),
     "Parquet": (b"PAR1\x15\x04", "it is a Parquet file"),
     "too large": (GOOD.replace("1.5", "1e400"), "record 1, column 'x_px' holds '1e400', expected a number"),

@@ -1,6 +1,5 @@
 """A run that is killed or interrupted goes on with the same command, to the same bytes."""
 
-import fcntl
 import json
 import os
 import random
@@ -218,11 +217,23 @@ def test_the_journal_names_no_one_and_only_films_on_disk(partial, tmp_path, monk
     assert synced[:4] == ["films.npy", "journal.jsonl"] * 2
 
 
+HOLDING = """
+import sys
+from pathlib import Path
+from egaze.study.unfinished import unfinished
+with unfinished(Path(sys.argv[1])):
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
 def test_one_at_a_time(partial, tmp_path):
-    with (tmp_path / ".out.partial" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with subprocess.Popen([sys.executable, "-c", HOLDING, tmp_path / "out"], stdin=-1, stdout=-1) as other:
+        other.stdout.readline()
         with pytest.raises(EgazeError, match="out: another egaze is preparing this study at the moment"):
             prepare_study([partial], tmp_path / "out", size_px=16)
+        # The lock of a process that is dead holds nobody up.
+        other.kill()
     finish(partial, tmp_path)
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import numpy as np
@@ -58,6 +59,46 @@ def test_whole_or_damaged(copy):
         with (copy / f"{name}.parquet").open("ab") as file:
             file.write(b"x")
     assert verify_study(copy) == ["images.npy", "cases.parquet", "regions.parquet", "phrases.parquet"]
+
+
+@pytest.mark.parametrize("name", ["images.npy", "cases.parquet", "fixations.parquet", "regions.parquet"])
+def test_changed_files_do_not_open(copy, name):
+    """Each is sound by itself and fits the others in shape."""
+    open_study(copy)
+    if name == "images.npy":
+        np.save(copy / name, np.load(copy / name)[::-1])
+    else:
+        table = pl.read_parquet(copy / name)
+        changed = next(column for column, kind in table.schema.items() if kind.is_float() or kind == pl.String)
+        table.with_columns(pl.col(changed).reverse()).write_parquet(copy / name)
+    with pytest.raises(StudyError, match=f"{name}: damaged or changed since the study was prepared"):
+        open_study(copy)
+
+
+def test_films_that_are_not_used_need_not_be_checked(copy):
+    raw = bytearray((copy / "images.npy").read_bytes())
+    raw[-1] ^= 1
+    (copy / "images.npy").write_bytes(raw)
+    assert len(open_study(copy, check_images=False)) == 48
+    with pytest.raises(StudyError, match=r"images\.npy: damaged or changed"):
+        open_study(copy)
+
+
+def test_the_check_tells_how_far_it_is(copy):
+    told = []
+    open_study(copy, progress=lambda done, total: told.append((done, total)))
+    size = (copy / "images.npy").stat().st_size
+    assert told[-1] == (size, size)
+
+
+@pytest.mark.parametrize("change", [-1, -4096, -300_000, 1])
+def test_images_that_were_cut_or_grown_do_not_open(copy, change):
+    """A map of a file that is too short would end the process."""
+    path = copy / "images.npy"
+    os.truncate(path, path.stat().st_size + change)
+    for check_images in (True, False):
+        with pytest.raises(StudyError, match=r"damaged study: .*"):
+            open_study(copy, check_images=check_images)
 
 
 @pytest.mark.parametrize(

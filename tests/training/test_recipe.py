@@ -1,10 +1,11 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from egaze.errors import RecipeError
+from egaze.loading import Augmentation
 from egaze.training import load_recipe
-from egaze.training.recipe import recipe_names
+from egaze.training.recipe import ModelSettings, OrderSettings, Recipe, Stage, recipe_names
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -83,6 +84,12 @@ def test_overrides(tmp_path):
         ("model.pooling=max", "model.pooling must be one of mean, heatmap, class-heatmaps, got 'max'"),
         ("model.heatmap_head=false", "heatmap_weight must be 0 for a model without a heatmap head"),
         ("stages=[]", "stages must be at least one"),
+        (
+            "order.kind=sorted",
+            r"recipe joint: order\.kind must be one of shuffled, class-balanced, mixed, got 'sorted'",
+        ),
+        ("order.kind=mixed", r"order\.gaze_share must be between 0 and 1 with kind mixed, got 0.0"),
+        ("order.gaze_share=0.5", r"order\.gaze_share must be 0 with kind shuffled, got 0.5"),
     ],
 )
 def test_errors_name_the_key(override, message):
@@ -137,3 +144,48 @@ def test_files(tmp_path):
     (tmp_path / "empty.toml").write_text("")
     with pytest.raises(RecipeError, match=r"empty\.toml: key 'name' is missing"):
         load_recipe(tmp_path / "empty.toml")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Stage(epochs=0), "^epochs must be at least 1, got 0"),
+        (lambda: Stage(epochs="5"), "^epochs must be of type int, got '5'"),
+        (lambda: Stage(classification_weight=0, heatmap_weight=0), "must be not negative and not all 0"),
+        (lambda: replace(Stage(), parts=("head",)), "^parts must be among encoder, decoder, classifier, got 'head'"),
+        (lambda: ModelSettings(pooling="max"), "^pooling must be one of"),
+        (lambda: OrderSettings("mixed"), "^gaze_share must be between 0 and 1"),
+        (lambda: Recipe("own", batch_size=0), "^batch_size must be 1 to 4096, got 0"),
+        (lambda: Recipe("own", stages=()), "^stages must be at least one"),
+        (lambda: Recipe("own", stages=({"epochs": 0},)), r"stages\[0\].epochs must be at least 1"),
+        (lambda: Recipe("own", augmentation=Augmentation(cutouts=1.5)), r"^augmentation\.cutouts must be of type int"),
+        (lambda: replace(load_recipe("joint"), heatmap_target="egd"), r"^augmentation\.rotation_deg must be 0"),
+        (
+            lambda: replace(load_recipe("joint"), model=ModelSettings(heatmap_head=False)),
+            r"^stages\[0\]\.heatmap_weight",
+        ),
+    ],
+)
+def test_recipes_made_in_python_check_themselves(make, message):
+    with pytest.raises(RecipeError, match=message):
+        make()
+
+
+def test_a_recipe_made_in_python_is_the_one_that_its_file_gives(tmp_path):
+    recipe = Recipe("own", stages=[Stage(learning_rate=1, parts=["encoder", "classifier"], heatmap_weight=0)])
+    (tmp_path / "own.toml").write_text(recipe.to_toml())
+    assert load_recipe(tmp_path / "own.toml") == recipe and isinstance(recipe.stages[0].learning_rate, float)
+
+
+def test_what_is_shown_of_a_weights_file_is_its_name():
+    recipe = load_recipe("joint", ["model.weights=/home/somebody/weights.pt"])
+    assert "somebody" not in recipe.without_paths().to_toml()
+    assert recipe.without_paths().model.weights == "weights.pt"
+    assert load_recipe("egd-baseline").without_paths() == load_recipe("egd-baseline")
+
+
+def test_what_a_recipe_trains():
+    joint = load_recipe("joint")
+    assert joint.trains_classifier and joint.trains_heatmap
+    assert not load_recipe("encoder-only").trains_heatmap
+    assert not load_recipe("joint", ["stages.classification_weight=0"]).trains_classifier

@@ -1,5 +1,6 @@
 import copy
 import json
+import resource
 import shutil
 from dataclasses import replace
 
@@ -7,16 +8,36 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 
 from egaze.assessment import evaluate
 from egaze.errors import EgazeError, RunError, StudyError
+from egaze.loading import DeviceLoader
 from egaze.study import open_study, split_study
 from egaze.study.layout import sha256_file
 from egaze.training import load_recipe, open_run, train
-from egaze.training.engine import clip_gradients
+from egaze.training.engine import clip_gradients, predict
 from egaze.training.optimizer import make_optimizer
 from egaze.training.quicken import quicken
-from egaze.training.run import build_model
+from egaze.training.recipe import OrderSettings
+from egaze.training.run import build_model, load_checkpoint
+
+
+class Stop(Exception):
+    pass
+
+
+def stop(line):
+    raise Stop
+
+
+def without_gaze(study, chosen):
+    """The study as if nobody's gaze had been recorded on the chosen cases."""
+    counts = np.diff(study.offsets)
+    kept = np.repeat(~chosen, counts)
+    columns = {name: getattr(study, name)[kept] for name in ("x_unit", "y_unit", "duration_s")}
+    offsets = np.concatenate([[0], np.cumsum(np.where(chosen, 0, counts))])
+    return replace(study, offsets=offsets, gaze=study.gaze.filter(kept), **columns)
 
 
 def weights(run):
@@ -49,12 +70,6 @@ def test_the_same_seed_gives_the_same_run(run, study, tiny_recipe, tmp_path):
 
 
 def test_a_resumed_run_is_the_same_run(run, study, tiny_recipe, tmp_path):
-    class Stop(Exception):
-        pass
-
-    def stop(line):
-        raise Stop
-
     with pytest.raises(Stop):
         train(study, tiny_recipe, tmp_path / "run", seed=1, device="cpu", on_epoch=stop)
     with pytest.raises(RunError, match="the seed is not the one"):
@@ -288,3 +303,113 @@ def test_a_run_records_its_encoder_s_weights_and_decodes_to_full_resolution(stud
     finished = train(study, recipe, tmp_path / "run", device="cpu", threads=2)
     assert finished.facts["encoder_weights_sha256"] == sha256_file(tmp_path / "weights.pt")
     assert finished.recipe.model.decoder_stride == 1 and len(finished.log()) == 1
+
+
+def test_another_precision_is_not_resumed(study, tiny_recipe, tmp_path):
+    with pytest.raises(Stop):
+        train(study, tiny_recipe, tmp_path / "run", device="cpu", on_epoch=stop)
+    with pytest.raises(RunError, match="precision is not the one the run began with: 32-true then, bf16-mixed now"):
+        train(study, tiny_recipe, tmp_path / "run", device="cpu", precision="bf16-mixed", resume=True)
+
+
+def test_the_optimiser_s_state_follows_the_parameters(study, tiny_recipe, tmp_path, monkeypatch):
+    """The type stands for the device: a set-up moves parameters to either, and the state must go after them."""
+    with pytest.raises(Stop):
+        train(study, tiny_recipe, tmp_path / "run", device="cpu", on_epoch=stop)
+    seen = []
+
+    def look(self, *arguments):
+        seen.extend((name, value.dtype) for state in self.state.values() for name, value in state.items())
+        raise Stop
+
+    doubled = Fabric(accelerator="cpu", devices=1, precision="64-true")
+    monkeypatch.setitem(train.__globals__, "_fabric", lambda device, precision: doubled)
+    monkeypatch.setattr(torch.optim.AdamW, "step", look)
+    with pytest.raises(Stop):
+        train(study, tiny_recipe, tmp_path / "run", device="cpu", resume=True)
+    moments = {kind for name, kind in seen if name.startswith("exp_avg")}
+    assert moments == {torch.float64}
+
+
+def test_a_run_in_half_precision_keeps_its_scale(study, tiny_recipe, tmp_path, monkeypatch):
+    """With the scaler of 16-mixed on the processor, where Fabric itself would take bfloat16."""
+
+    def fabric(device, precision):
+        scaler = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=5)
+        return Fabric(accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu", scaler=scaler))
+
+    monkeypatch.setitem(train.__globals__, "_fabric", fabric)
+    how = {"seed": 1, "device": "cpu", "precision": "16-mixed"}
+    whole = train(study, tiny_recipe, tmp_path / "whole", **how)
+    with pytest.raises(Stop):
+        train(study, tiny_recipe, tmp_path / "run", **how, on_epoch=stop)
+    first = load_checkpoint(tmp_path / "run" / "last.pt")["scaler"]
+    assert first["scale"] != 64.0 or first["_growth_tracker"] > 0
+    resumed = train(study, tiny_recipe, tmp_path / "run", **how, resume=True)
+    one, other = (load_checkpoint(run.path / "last.pt") for run in (whole, resumed))
+    assert one["scaler"] == other["scaler"] != first and same(one["model"], other["model"])
+
+
+@pytest.mark.parametrize("name", ["joint", "class-generators"])
+def test_validation_does_not_depend_on_the_batch_size(name, study):
+    """Films with neither label nor gaze, with one of them, and with both."""
+    small = ["input_size_px=64", "model.encoder=mobilenetv3_small_050", "model.decoder_channels=[16, 16, 8]"]
+    recipe = load_recipe(name, small)
+    torch.manual_seed(0)
+    model = build_model(recipe.model, 3)
+    labels = np.where(np.arange(len(study)) % 3 == 0, -1, study.labels)
+    mixed = replace(without_gaze(study, np.arange(len(study)) % 4 == 1), labels=labels)
+    cases = np.arange(23)
+
+    def losses(batch_size):
+        loader = DeviceLoader(mixed, cases, batch_size=batch_size, size_px=64, target=recipe.heatmap)
+        return predict(model, loader, recipe.stages[0], keep_heatmaps=False).losses
+
+    whole = losses(23)
+    assert whole["heatmap_kl"] > 0
+    for batch_size in (1, 2, 5, 16):
+        assert losses(batch_size) == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize(("order", "kind"), [("class-balanced", "Weighted"), ("mixed", "Mixed")])
+def test_the_recipe_says_which_cases_an_epoch_holds(order, kind, study, tiny_recipe, tmp_path, monkeypatch):
+    half = without_gaze(study, np.arange(len(study)) % 2 == 1)
+    settings = OrderSettings(order, 0.25 if order == "mixed" else 0.0)
+    seen = []
+    loader = train.__globals__["DeviceLoader"]
+
+    def spy(study, cases, **options):
+        seen.append(cases)
+        return loader(study, cases, **options)
+
+    monkeypatch.setitem(train.__globals__, "DeviceLoader", spy)
+    recipe = replace(tiny_recipe, order=settings, stages=(replace(tiny_recipe.stages[0], epochs=1),))
+    run = train(half, recipe, tmp_path / "run", device="cpu")
+    assert run.recipe.order == settings and type(seen[0]).__name__ == kind
+    drawn = seen[0].draw(0, 0)
+    assert set(drawn) <= set(study.split.indices("train"))
+    if order == "mixed":
+        assert half.has_gaze[drawn].mean() == pytest.approx(0.25, abs=0.02)
+        with pytest.raises(StudyError, match="order.kind mixed needs cases with and without"):
+            train(study, recipe, tmp_path / "none", device="cpu")
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on(run, study, tiny_recipe, tmp_path):
+    """The largest file that may be written stands for the room that is left."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    how = {"seed": 1, "device": "cpu", "threads": 2}
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        with pytest.raises(EgazeError, match=r"(best|last)\.pt: cannot write: File too large$"):
+            train(study, tiny_recipe, tmp_path / "run", **how)
+        shutil.copytree(tmp_path / "run", tmp_path / "left")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, hard))
+        with pytest.raises(EgazeError, match=r"predictions\.parquet: cannot write: File too large$"):
+            evaluate(run, out=tmp_path / "evaluation")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert not list((tmp_path / "evaluation").iterdir())
+    assert {path.name for path in (tmp_path / "left").iterdir()} == {"recipe.toml", "run.json"}
+    (tmp_path / "run" / ".last.pt.1.partial").write_bytes(b"of a run that was killed")
+    resumed = train(study, tiny_recipe, tmp_path / "run", resume=True, **how)
+    assert same(weights(resumed), weights(run)) and not list((tmp_path / "run").glob(".*"))

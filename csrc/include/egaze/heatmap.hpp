@@ -5,18 +5,31 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 namespace egaze {
 
+// The part of an image that was on the screen, in the fixation's pixels: a pixel was shown when its centre lies in
+// [x_min, x_max) x [y_min, y_max). Sides may be infinite; all of them are where everything was shown.
+struct ShownPart {
+  float x_min_px = -std::numeric_limits<float>::infinity();
+  float y_min_px = -std::numeric_limits<float>::infinity();
+  float x_max_px = std::numeric_limits<float>::infinity();
+  float y_max_px = std::numeric_limits<float>::infinity();
+
+  bool operator==(const ShownPart&) const = default;
+};
+
 // One fixation, in pixels of the heatmap: x to the right, y down, an integer is a pixel's centre.
-// The centre may lie outside the image.
+// The centre may lie outside the image, and outside the part shown.
 struct Fixation {
   float x_px;
   float y_px;
   float weight;      // duration in seconds, or 1 to count fixations; >= 0
   float sigma_x_px;  // > 0
   float sigma_y_px;  // > 0
+  ShownPart shown = {};  // the kernel is zero elsewhere, after the boundary's rule; its mass there is lost
 };
 
 enum class Boundary {
@@ -46,7 +59,8 @@ struct HeatmapOptions {
 
 // Writes height * width floats, row by row, to out.
 // Throws Error(invalid_argument) for a position that is not finite, a weight outside [0, 2^30], a sigma below 2^-20 px,
-// truncate * sigma above 2^20 px, a truncate that is not a positive number, or threads < 1.
+// truncate * sigma above 2^20 px, a part shown with a side that is no number or x_min above x_max, y_min above y_max, a
+// truncate that is not a positive number, or threads < 1.
 void rasterize_fixations(std::span<const Fixation> fixations, std::size_t height, std::size_t width,
                          const HeatmapOptions& options, float* out);
 

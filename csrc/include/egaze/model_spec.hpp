@@ -10,7 +10,7 @@
 
 namespace egaze {
 
-inline constexpr int kModelFormatVersion = 2;
+inline constexpr int kModelFormatVersion = 3;
 
 struct ModelSpec {
   int format_version = 0;
@@ -19,7 +19,9 @@ struct ModelSpec {
   std::string recipe;                              // how it was trained, such as "joint"
   std::string precision;                           // what it computes in: "fp32" or "bf16"
   Presentation presentation = Presentation::voi;   // how film pixels become [0, 1]: pass it to read_film
-  Fit fit = Fit::stretch;                          // how a film is placed on the model's input
+  Fit fit = Fit::stretch;                          // how a film is placed on the canvas
+  std::size_t canvas_height_px = 0;                // 1 to 4096: the study's image, which a film is placed on and
+  std::size_t canvas_width_px = 0;                 // which then is brought to the model's input
   std::size_t input_height_px = 0;                 // 1 to 4096
   std::size_t input_width_px = 0;                  // 1 to 4096
   std::vector<std::string> class_names;            // at least one, all different

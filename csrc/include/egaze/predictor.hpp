@@ -41,7 +41,7 @@ struct Film {
 struct Prediction {
   std::vector<float> class_probs;  // one probability a class, in the order of ModelSpec::class_names
   std::vector<float> heatmap;      // heatmap_height * heatmap_width values in [0, 1], row by row, on the model's
-                                   // input canvas (see ModelSpec::fit)
+                                   // input, the whole canvas that the film is placed on
   std::size_t heatmap_height = 0;
   std::size_t heatmap_width = 0;
 };
@@ -58,10 +58,11 @@ class EGAZE_API Predictor {
 
   const ModelSpec& spec() const noexcept;
 
-  // Places the film on the model's input and runs it. Pixels are in the MONOCHROME2 sense: float32 in [0, 1],
+  // Places the film as its study was prepared, brings that to the model's input and runs it (see ModelSpec). Pixels
+  // are in the MONOCHROME2 sense: float32 in [0, 1],
   // or integers that are divided by the largest value of their type, or that stand for what the film's table says.
-  // Throws Error(invalid_argument) for a film without pixels, with a table it cannot have, or with values that are not
-  // finite, and Error(model_failed) for a model that does not give what its spec promises.
+  // Throws Error(invalid_argument) for a film without pixels, with a table it cannot have, or with floats that
+  // are not finite or lie outside of [0, 1], and Error(model_failed) for a model that does not give what its spec promises.
   Prediction predict(const ImageView& film);
   Prediction predict(const Film& film);
   Prediction predict(const StoredFilm& film);  // as read_film reads it with the model's presentation

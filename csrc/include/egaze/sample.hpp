@@ -60,9 +60,12 @@ struct SampleOptions {
 // circle) is cut at truncate sigmas along each, another one where it falls below exp(-truncate^2 / 2) of its peak;
 // a correlation of x and y below 1e-4 is taken as none, which changes no value by more than 4e-5 of the peak.
 //
+// What a fixation's part shown leaves out of the film's heatmap is left out of the view's: a pixel counts where its
+// centre's place on the film was shown, whatever way the view is turned.
+//
 // Throws Error(invalid_argument) for a film outside the stack or of a size out of range, a map that cannot be
-// inverted, an intensity out of range, what rasterize_fixations refuses, or tilted Gaussians with another kernel than
-// `sampled` or another boundary than `clip`.
+// inverted, an intensity out of range, what rasterize_fixations refuses, or tilted Gaussians, or tilted parts
+// shown, with another kernel than `sampled` or another boundary than `clip`.
 void sample_batch(const FilmStack& films, std::span<const Sample> samples, std::size_t height, std::size_t width,
                   const SampleOptions& options, float* images, float* heatmaps);
 

@@ -13,13 +13,14 @@ _ROW, _GAP = 23, 17
 _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 150, 12, 44
 
 
-def forest_plot(metrics: dict[str, Any]) -> Markup:
+def forest_plot(metrics: dict[str, Any], ours: str = "This run") -> Markup:
     """A row a figure, grouped by class: the value as a dot, its interval as a bar, the numbers at the right.
 
     Args:
         metrics: an assessment's, with its classification.
+        ours: what its own figures are called.
     """
-    groups = _groups(metrics)
+    groups = _groups(metrics, ours)
     figures = [figure for _, rows in groups for _, _, figure in rows]
     lows = [figure["value"] if figure["low"] is None else figure["low"] for figure in figures]
     low = max(0.0, floor(min([0.5, *lows]) * 10) / 10)
@@ -27,7 +28,7 @@ def forest_plot(metrics: dict[str, Any]) -> Markup:
     height = _TOP + _BOTTOM + sum(_ROW * (len(rows) + 1) + _GAP for _, rows in groups) - _GAP
     plot = Plot(
         "forest",
-        "Areas under the ROC curve: this run beside published results",
+        "Areas under the ROC curve" + (", beside published results" if metrics["published"] else ""),
         " ".join(f"{name}: {source} {_text(figure)}." for name, rows in groups for source, _, figure in rows),
         Axis(low, 1.0, "AUC", ticks, 1),
         Axis(height - _BOTTOM, _TOP),
@@ -57,19 +58,21 @@ def _row(plot: Plot, low: float, y: float, source: str, ours: bool, figure: dict
     plot.text(1.0, y, _text(figure), look, shift=(14, 4))
 
 
-def _groups(metrics: dict[str, Any]) -> list[tuple[str, list[tuple[str, bool, dict[str, float | None]]]]]:
+def _groups(metrics: dict[str, Any], ours: str) -> list[tuple[str, list[tuple[str, bool, dict[str, float | None]]]]]:
     """(class, [(source, whether it is this run, figure)])."""
     classification = metrics["classification"]
     own = {"macro": classification["macro_auc"]}
     own |= {name: facts["auc"] for name, facts in classification["classes"].items()}
     groups = []
     for key, figure in own.items():
-        rows = [("This run", True, figure)] if _known(figure) else []
+        rows = [(ours, True, figure)] if _known(figure) else []
         for paper in metrics["published"]:
             if _known(auc := paper["auc"].get(key)):
                 rows.append((f"{paper['name']} ({paper['source'].split(',')[0]})", False, auc))
         if rows:
             groups.append(("Mean over the classes" if key == "macro" else key, rows))
+    if len(classification["classes"]) == 2 and not metrics["published"]:
+        return groups[:1]  # one class against the other is one area
     return groups
 
 

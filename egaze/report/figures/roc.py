@@ -55,7 +55,7 @@ def _chart(number: int, name: str, facts: dict[str, Any], curve: RocCurve) -> Ma
     plot.area([*zip(across, high, strict=True), *zip(across[::-1], low[::-1], strict=True)], look)
     plot.line([(0.0, 0.0), (1.0, 1.0)], "chance")
     plot.line(list(zip(curve.fall_out, curve.sensitivity, strict=True)), look)
-    for point in facts["operating_points"] or ():
+    for point in facts.get("operating_points") or ():
         sensitivity, specificity = point["sensitivity"]["value"], point["specificity"]["value"]
         if sensitivity is not None and specificity is not None:
             words = f"{point['name']}: sensitivity {sensitivity:.2f}, specificity {specificity:.2f}"

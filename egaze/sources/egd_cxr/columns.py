@@ -56,7 +56,7 @@ MASTER_SHEET: dict[str, type[pl.DataType]] = {
     **dict.fromkeys((f"{name}__chx" for name in CHEXPERT), pl.Int64),
     "cxr_exam_indication": pl.String,
 }
-#: The columns of the master sheet that may not be empty.
+#: The columns of the master sheet that are needed; their cells may not be empty.
 REQUIRED = frozenset({"dicom_id", "path", "patient_id", *PADS, *CLASSES.values()})
 
 #: fixations.csv and eye_gaze.csv, 37 columns, as the tracker (Gazepoint GP3 HD, 60 Hz) names them.
@@ -83,6 +83,13 @@ GAZE: dict[str, type[pl.DataType]] = {
     "VID_FRAME": pl.Float64,
     **dict.fromkeys(("X_ORIGINAL", "Y_ORIGINAL"), pl.Int64),
 }
+
+#: The columns that the tables of gaze need, besides those that `GAZE_TABLES` take times from: where gaze is, as stored
+#: or as mapped again.
+NEEDED = ("DICOM_ID", "FPOGV")
+STORED, MAPPED = ("X_ORIGINAL", "Y_ORIGINAL"), ("SESSION_ID", "FPOGX", "FPOGY")
+#: Where these are missing, a repeated fixation is told by whole rows only, and positions are not compared with the map.
+USED = ("SESSION_ID", "FPOGID", "FPOGX", "FPOGY", "X_ORIGINAL", "Y_ORIGINAL")
 
 #: bounding_boxes.csv; mind the order.
 BOUNDING_BOXES: dict[str, type[pl.DataType]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
 from egaze.sources.egd_cxr.calibration import card_ids, last_valid_rows, session_shifts
-from egaze.sources.egd_cxr.columns import GAZE
+from egaze.sources.egd_cxr.columns import GAZE, MAPPED, NEEDED, STORED, USED
 from egaze.sources.egd_cxr.screen import OUTSIDE_PX, SCREEN_PX, screen_to_film
-from egaze.sources.tables import scan_table
+from egaze.sources.egd_cxr.told_size import told_sizes
+from egaze.sources.tables import Columns, scan_table
 
 SAMPLE_HZ = 60
 #: No DICOM film has a longer side.
@@ -31,6 +32,7 @@ class GazeTable:
         unit: what a row is, for the names of counts.
         onset, duration: polars expressions for seconds.
         has_ids: whether a row is one fixation, so that its id may not come twice.
+        times: the columns that onset and duration are from.
     """
 
     file: str
@@ -38,13 +40,20 @@ class GazeTable:
     onset: pl.Expr
     duration: pl.Expr
     has_ids: bool
+    times: tuple[str, ...]
+
+    def needed_columns(self, recalibrate: bool) -> Columns:
+        """The columns that the table has to have."""
+        return {name: GAZE[name] for name in (*NEEDED, *self.times, *(MAPPED if recalibrate else STORED))}
 
 
 #: A row of eye_gaze.csv is one sample of the tracker and lasts as long as the tracker takes for one: time in which the
 #: tracker saw no eye counts nowhere.
 GAZE_TABLES: Mapping[str, GazeTable] = {
-    "fixations": GazeTable("fixations.csv", "fixations", pl.col("FPOGS"), pl.col("FPOGD"), True),
-    "eye-gaze": GazeTable("eye_gaze.csv", "samples", pl.col("Time (in secs)"), pl.lit(1 / SAMPLE_HZ), False),
+    "fixations": GazeTable("fixations.csv", "fixations", pl.col("FPOGS"), pl.col("FPOGD"), True, ("FPOGS", "FPOGD")),
+    "eye-gaze": GazeTable(
+        "eye_gaze.csv", "samples", pl.col("Time (in secs)"), pl.lit(1 / SAMPLE_HZ), False, ("Time (in secs)",)
+    ),
 }
 RULES = (
     "calibration_card",
@@ -92,8 +101,8 @@ class _Tally:
 
 def read_gaze(
     path: Path, table: GazeTable, films: Films, recalibrate: bool, hygiene: dict[str, int]
-) -> dict[int, Fixations]:
-    """Each film's gaze, by the film's place in the sheet.
+) -> tuple[dict[int, Fixations], Films]:
+    """Each film's gaze, by the film's place in the sheet, and the films with the sizes that positions refer to.
 
     The table is read as a stream: of the rows of known films a dozen numbers are held, and nothing of the others.
 
@@ -101,12 +110,15 @@ def read_gaze(
     FPOGX and FPOGY after its session's shift.
 
     Raises:
-        TableError: a missing column or a cell of the wrong type in any of the 37.
+        TableError: a missing column that is needed, or a cell of the wrong type in any of the 37.
     """
     tally = _Tally()
     rows, cards = _collect(path, table, films, recalibrate, tally)
     rows = tally.drop(rows, duplicate=_is_duplicate(rows, table)).drop("digest", "fixation")
+    films = _as_recorded(rows, films, hygiene)
     hygiene |= _agreement(rows, films)
+    if hygiene["films_resized"]:
+        rows = tally.drop(rows, film_size_unknown=~_size_is_known(rows, films))
     if recalibrate:
         shifts = session_shifts(cards)
         sessions = rows["session"].unique().drop_nulls().to_list()
@@ -119,7 +131,7 @@ def read_gaze(
     hygiene[f"{table.unit}_read"] = tally.read
     hygiene |= {f"{table.unit}_dropped_{rule}": count for rule, count in tally.dropped.items()}
     hygiene[f"{table.unit}_kept"] = len(rows)
-    return dict(_by_film(rows))
+    return dict(_by_film(rows)), films
 
 
 def _collect(
@@ -138,7 +150,8 @@ def _collect(
     }
     kept: list[pl.DataFrame] = []
     last: list[pl.DataFrame] = []
-    for frame in scan_table(path, GAZE, nullable=frozenset(GAZE)):
+    needed = table.needed_columns(recalibrate)
+    for frame in scan_table(path, needed, GAZE, nullable=frozenset(GAZE)):
         tally.read += len(frame)
         rows = _select(frame, table, films)
         masks = {mask.name: mask.to_numpy() for mask in rows.select(**first_rules)}
@@ -149,6 +162,11 @@ def _collect(
 
 
 def _select(frame: pl.DataFrame, table: GazeTable, films: Films) -> pl.DataFrame:
+    given = frame
+    frame = frame.with_columns(pl.lit(None, GAZE[name]).alias(name) for name in USED if name not in frame.columns)
+    if "SESSION_ID" not in given.columns:
+        # Ids of fixations begin anew in each session.
+        frame = frame.with_columns(pl.lit(None, pl.Int64).alias("FPOGID"))
     ids, places = films.dicom_ids, pl.int_range(len(films.dicom_ids), dtype=pl.UInt32, eager=True)
     return frame.select(
         pl.col("DICOM_ID").replace_strict(ids, places, default=None).alias("film"),
@@ -162,7 +180,7 @@ def _select(frame: pl.DataFrame, table: GazeTable, films: Films) -> pl.DataFrame
         pl.col("FPOGY").alias("y_frac"),
         pl.col("X_ORIGINAL").alias("x_px"),
         pl.col("Y_ORIGINAL").alias("y_px"),
-    ).with_columns(frame.hash_rows(seed=0).alias("digest"))
+    ).with_columns(given.hash_rows(seed=0).alias("digest"))
 
 
 def _is_duplicate(rows: pl.DataFrame, table: GazeTable) -> NDArray[np.bool_]:
@@ -172,6 +190,16 @@ def _is_duplicate(rows: pl.DataFrame, table: GazeTable) -> NDArray[np.bool_]:
     if table.has_ids:
         again |= pl.col("fixation").is_not_null() & ~pl.struct("session", "film", "fixation").is_first_distinct()
     return rows.select(again.alias("again"))["again"].to_numpy()
+
+
+def _as_recorded(rows: pl.DataFrame, films: Films, hygiene: dict[str, int]) -> Films:
+    """The films with the sizes that they had when the gaze was recorded."""
+    sizes = told_sizes(rows, films.pads_px, films.size_px)
+    is_file = (films.size_px > 0).all(axis=1)
+    untold = (sizes == 0).all(axis=1) & is_file
+    hygiene["films_resized"] = int(((sizes != films.size_px).any(axis=1) & ~untold).sum())
+    hygiene["films_of_untold_size"] = int(untold.sum())
+    return replace(films, size_px=sizes)
 
 
 def _size_is_known(rows: pl.DataFrame, films: Films) -> NDArray[np.bool_]:

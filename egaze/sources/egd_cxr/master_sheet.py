@@ -10,7 +10,9 @@ import polars as pl
 from egaze.errors import SourceError, TableError
 from egaze.sources.egd_cxr.columns import CLASSES, MASTER_SHEET, PADS, REQUIRED
 from egaze.sources.egd_cxr.screen import SCREEN_PX
-from egaze.sources.tables import require_unique, scan_table
+from egaze.sources.mimic_cxr import tree_path
+from egaze.sources.names import require_names
+from egaze.sources.tables import Columns, read_table, require_unique, scan_table
 
 _KEPT = ("dicom_id", "path", "patient_id", *PADS)
 _NOT_KEPT_TEXT = frozenset(name for name, dtype in MASTER_SHEET.items() if dtype is pl.String) - frozenset(_KEPT)
@@ -19,21 +21,34 @@ _NOT_KEPT_TEXT = frozenset(name for name, dtype in MASTER_SHEET.items() if dtype
 def read_master_sheet(path: Path) -> pl.DataFrame:
     """The films in the sheet's order: dicom_id, path, patient_id, the four paddings, and `label`.
 
-    Every cell of the 59 columns is checked against its type; only what is named here is kept.
+    Every cell of the 59 columns, as many of them as are there, is checked against its type; only what is named here
+    is needed and kept.
 
     Raises:
         SourceError: a sheet without a film.
         TableError: a missing column, a cell of the wrong type, a film twice, a film with no class or several, or
             paddings that leave no film on the screen.
     """
-    nullable = frozenset(MASTER_SHEET) - REQUIRED
-    frames = scan_table(path, MASTER_SHEET, nullable=nullable, unread=_NOT_KEPT_TEXT)
+    optional = {name: dtype for name, dtype in MASTER_SHEET.items() if name not in REQUIRED}
+    frames = scan_table(path, needed_columns(), optional, unread=_NOT_KEPT_TEXT)
     sheet = pl.concat(frame.select(*_KEPT, *CLASSES.values()) for frame in frames)
     if sheet.is_empty():
         raise SourceError(f"{path}: holds no film")
     require_unique(path, sheet["dicom_id"])
+    require_names(path, sheet["patient_id"], "films of one patient need one patient_id, so that they stay on one side")
     _check_pads(path, sheet.select(PADS).to_numpy())
     return sheet.select(*_KEPT, _labels(path, sheet))
+
+
+def needed_columns() -> Columns:
+    """The columns that the sheet has to have."""
+    return {name: dtype for name, dtype in MASTER_SHEET.items() if name in REQUIRED}
+
+
+def listed_films(path: Path) -> list[str]:
+    """The films' paths in MIMIC-CXR's tree, in the sheet's order. Raises TableError."""
+    sheet = read_table(path, {"path": pl.String})
+    return [tree_path(cell, f"{path}: record {record}, column 'path'") for record, cell in enumerate(sheet["path"], 1)]
 
 
 def _labels(path: Path, sheet: pl.DataFrame) -> pl.Series:

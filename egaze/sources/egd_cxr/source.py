@@ -13,12 +13,12 @@ from egaze.errors import SourceError
 from egaze.sources import mimic_cxr
 from egaze.sources.case import Case, is_synthetic
 from egaze.sources.egd_cxr.annotations import TRANSCRIPTS, read_boxes, read_transcripts
-from egaze.sources.egd_cxr.columns import CLASSES, GAZE, MASTER_SHEET, PADS
+from egaze.sources.egd_cxr.columns import CLASSES, GAZE, MASTER_SHEET, PADS, USED
 from egaze.sources.egd_cxr.film_size import read_film_size
 from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Films, read_gaze
-from egaze.sources.egd_cxr.master_sheet import read_master_sheet
+from egaze.sources.egd_cxr.master_sheet import listed_films, needed_columns, read_master_sheet
 from egaze.sources.records import shorten
-from egaze.sources.tables import Columns, unknown_columns
+from egaze.sources.tables import Columns, header_of, require_columns, unknown_columns
 
 _NAMED_COLUMNS = 8
 
@@ -34,6 +34,10 @@ class EgdCxr:
     X_ORIGINAL and Y_ORIGINAL are compared with the published map of FPOGX and FPOGY, which needs the films' sizes:
     `hygiene` counts rows that are equal, one pixel apart, further apart, or of a film that cannot be opened. The
     stored pixels are used, also where they differ; `recalibrate` uses the map's.
+
+    Stored pixels and boxes are of the films as MIMIC-CXR publishes them. Films that were resized since are told by
+    their gaze (`egaze.sources.egd_cxr.told_size`), counted, and scaled by the study; of a folder with such films, gaze
+    and boxes of those that too few rows tell the size of are dropped.
 
     Args:
         gaze: the folder that holds master_sheet.csv, the table of gaze and, both optional, bounding_boxes.csv and
@@ -51,7 +55,7 @@ class EgdCxr:
 
     Raises:
         SourceError: a folder that lacks these, or an unknown gaze table.
-        TableError: a table that lacks a column, or holds a cell of the wrong type in any column.
+        TableError: a table that lacks a column that is needed, or holds a cell of the wrong type in any column.
     """
 
     name = "egd-cxr"
@@ -62,25 +66,31 @@ class EgdCxr:
         if gaze_table not in GAZE_TABLES:
             raise SourceError(f"gaze_table must be one of {', '.join(GAZE_TABLES)}, got {gaze_table!r}")
         gaze, images, table = Path(gaze), Path(images), GAZE_TABLES[gaze_table]
-        for name in ("master_sheet.csv", table.file):
-            if not (gaze / name).is_file():
-                raise SourceError(f"{gaze}: not an EGD-CXR folder: {name} is missing")
+        _require_files(gaze, "master_sheet.csv", table.file)
         if not images.is_dir():
             raise SourceError(f"{images}: no such folder of films")
         self.synthetic = is_synthetic(gaze)
         self.options: dict[str, Any] = {"gaze_table": gaze_table, "recalibrate": recalibrate}
         self.hygiene: dict[str, int] = {}
+        require_columns(
+            {gaze / "master_sheet.csv": needed_columns(), gaze / table.file: table.needed_columns(recalibrate)}
+        )
         self._sheet = read_master_sheet(gaze / "master_sheet.csv")
         self.patient_order: Sequence[str] = self._sheet["patient_id"].unique(maintain_order=True).to_list()
         self._paths = _film_paths(gaze / "master_sheet.csv", self._sheet, images)
         for file, columns in (("master_sheet.csv", MASTER_SHEET), (table.file, GAZE)):
             self.hygiene |= _unknown_columns(gaze / file, columns)
+        self.hygiene |= _missing_columns(gaze / table.file)
         ids = self._sheet["dicom_id"]
         sizes = [read_film_size(path) or (0, 0) for path in self._paths]
         films = Films(ids, self._sheet.select(PADS).to_numpy(), np.array(sizes, dtype=np.int64))
-        self._fixations = read_gaze(gaze / table.file, table, films, recalibrate, self.hygiene)
+        self._gaze = gaze / table.file
+        self._fixations, recorded = read_gaze(self._gaze, table, films, recalibrate, self.hygiene)
+        self._sizes = [(float(w), float(h)) if w > 0 and h > 0 else None for w, h in recorded.size_px]
         self.hygiene["films_without_gaze"] = len(ids) - len(self._fixations)
         self._regions = read_boxes(gaze / "bounding_boxes.csv", ids.to_list(), self.hygiene)
+        if self.hygiene["films_of_untold_size"]:
+            self._drop_unplaced_boxes(ids.to_list(), films)
         self._phrases = read_transcripts(gaze / TRANSCRIPTS, ids.to_list(), self.hygiene)
 
     def cases(self) -> Sequence[Case]:
@@ -94,9 +104,38 @@ class EgdCxr:
                 label=row["label"],
                 regions=self._regions.get(row["dicom_id"], ()),
                 phrases=self._phrases.get(row["dicom_id"], ()),
+                film_size_px=self._sizes[index],
+                gaze_origin=str(self._gaze),
             )
             for index, (row, path) in enumerate(zip(self._sheet.iter_rows(named=True), self._paths, strict=True))
         ]
+
+    def _drop_unplaced_boxes(self, dicom_ids: Sequence[str], films: Films) -> None:
+        dropped = 0
+        for dicom_id, size, file_size_px in zip(dicom_ids, self._sizes, films.size_px, strict=True):
+            if size is None and (file_size_px > 0).all():
+                dropped += len(self._regions.pop(dicom_id, ()))
+        self.hygiene["boxes_dropped_film_size_unknown"] = dropped
+        self.hygiene["boxes_kept"] -= dropped
+
+
+def list_films(gaze: Path) -> list[str]:
+    """The films that the sheet names, as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
+
+    Only master_sheet.csv has to be there.
+
+    Raises:
+        SourceError: it is not.
+        TableError: it has no column of paths, or a path that is none.
+    """
+    _require_files(Path(gaze), "master_sheet.csv")
+    return listed_films(Path(gaze) / "master_sheet.csv")
+
+
+def _require_files(gaze: Path, *names: str) -> None:
+    if missing := [name for name in names if not (gaze / name).is_file()]:
+        are = "is" if len(missing) == 1 else "are"
+        raise SourceError(f"{gaze}: not an EGD-CXR folder: {' and '.join(missing)} {are} missing")
 
 
 def _film_paths(file: Path, sheet: pl.DataFrame, images: Path) -> list[Path]:
@@ -111,3 +150,9 @@ def _unknown_columns(path: Path, known: Columns) -> dict[str, int]:
     names = unknown_columns(path, known)
     counts = {f"{path.stem}_unknown_columns": len(names)}
     return counts | {f"{path.stem}_unknown_column_{shorten(name)}": 1 for name in names[:_NAMED_COLUMNS]}
+
+
+def _missing_columns(path: Path) -> dict[str, int]:
+    """The columns that would be used and are not there."""
+    header = header_of(path)
+    return {f"{path.stem}_missing_column_{name}": 1 for name in USED if name not in header}

@@ -1,5 +1,5 @@
 """REFLACX 1.0.0: what radiologists looked at, said, drew and called a film."""
 
-from egaze.sources.reflacx.source import Reflacx
+from egaze.sources.reflacx.source import PHASES, Reflacx, list_films
 
-__all__ = ["Reflacx"]
+__all__ = ["PHASES", "Reflacx", "list_films"]

@@ -70,8 +70,11 @@ def _ellipses(folder: Path, hygiene: Counter[str]) -> list[Region]:
     if not path.is_file():
         hygiene["readings_without_ellipses_table"] += 1
         return []
-    columns = dict.fromkeys((*_SIDES, "certainty"), pl.Float64)
-    rows = read_table(path, columns, dict.fromkeys(_NAMES, pl.String), nullable=frozenset(columns))
+    columns = dict.fromkeys(_SIDES, pl.Float64)
+    optional = {"certainty": pl.Float64, **dict.fromkeys(_NAMES, pl.String)}
+    rows = read_table(path, columns, optional, nullable=frozenset(columns))
+    if "certainty" not in rows.columns:
+        hygiene["readings_without_ellipses_certainty"] += 1
     regions = []
     for record, row in enumerate(rows.iter_rows(named=True), start=1):
         sides = _rising(tuple(row[side] for side in _SIDES))
@@ -79,7 +82,7 @@ def _ellipses(folder: Path, hygiene: Counter[str]) -> list[Region]:
         if sides is None or not names:
             hygiene["ellipses_dropped_without_" + ("finding" if sides else "sides")] += 1
             continue
-        certainty = _certainty(row["certainty"], f"{path}: record {record}, column 'certainty'")
+        certainty = _certainty(row.get("certainty"), f"{path}: record {record}, column 'certainty'")
         regions += [Region(name, "ellipse", *sides, certainty=certainty) for name in names]
     return regions
 

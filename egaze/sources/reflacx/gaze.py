@@ -18,7 +18,8 @@ _POSITION = ("x_position", "y_position")
 _SCALE = ("angular_resolution_x_pixels_per_degree", "angular_resolution_y_pixels_per_degree")
 _WINDOW = ("window_width", "window_level")
 _SHOWN = tuple(f"{side}_shown_from_image" for side in ("xmin", "ymin", "xmax", "ymax"))
-_COLUMNS = dict.fromkeys((*_TIMES, *_POSITION, *_SCALE, *_WINDOW, *_SHOWN), pl.Float64)
+_COLUMNS = dict.fromkeys((*_TIMES, *_POSITION), pl.Float64)
+_USED = dict.fromkeys((*_SCALE, *_WINDOW, *_SHOWN), pl.Float64)
 _REASONS = ("no_position", "no_duration", "no_resolution", "duplicate")
 
 
@@ -28,18 +29,24 @@ def start_counts(hygiene: Counter[str]) -> None:
     hygiene.update(dict.fromkeys(counted, 0))
 
 
-def read_fixations(path: Path, width_px: float, height_px: float, hygiene: Counter[str]) -> Fixations | None:
+def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Counter[str]) -> Fixations | None:
     """One reading's fixations in time order, or None when none is usable.
 
     Dropped, and counted under the first reason that fits: a row without a position, without a duration above 0
     (end minus start), without a resolution above 0 pixels per degree, and an exact copy of an earlier row. Fixations
-    outside the film are kept, for their Gaussian may reach into it. The rectangle shown and the grey window are left
-    out where a kept fixation has none.
+    outside the film, and outside the rectangle shown, are kept, for their Gaussian may reach into it. The rectangle
+    shown and the grey window are left out where a kept fixation has none (one whose sides fall is none), as are these
+    and the resolution where a column of theirs is missing: such readings are counted.
+
+    Args:
+        size_px: the film's width and height, to count fixations outside it; None where unknown.
 
     Raises:
         TableError: a missing table or column, or a cell that is neither a number nor empty.
     """
-    rows = read_table(path, _COLUMNS, nullable=frozenset(_COLUMNS))
+    rows = read_table(path, _COLUMNS, _USED, nullable=frozenset(_COLUMNS))
+    has_scale = set(_SCALE) <= set(rows.columns)
+    hygiene["readings_without_resolution"] += not has_scale
     start, end = (rows[name].to_numpy() for name in _TIMES)
     # Values are judged as float32, which is what fixations hold: 1e-50 s is no duration.
     position, scale, window, shown = (_columns(rows, names) for names in (_POSITION, _SCALE, _WINDOW, _SHOWN))
@@ -48,7 +55,7 @@ def read_fixations(path: Path, width_px: float, height_px: float, hygiene: Count
     wrong = {
         "no_position": ~np.isfinite(position).all(axis=1),
         "no_duration": ~(np.isfinite(onset_s) & np.isfinite(duration_s) & (duration_s > 0)),
-        "no_resolution": ~(np.isfinite(scale) & (scale > 0)).all(axis=1),
+        "no_resolution": has_scale & ~(np.isfinite(scale) & (scale > 0)).all(axis=1),
         "duplicate": ~rows.select(pl.struct(pl.all()).is_first_distinct()).to_series().to_numpy(),
     }
     keep = np.ones(len(rows), dtype=bool)
@@ -62,17 +69,21 @@ def read_fixations(path: Path, width_px: float, height_px: float, hygiene: Count
     kept = kept[np.argsort(start[kept], kind="stable")]
     x_px, y_px = position[kept].T
     # A pixel's centre is its integer, so the film ends half a pixel outside the outermost.
-    on_film = (x_px >= -0.5) & (x_px < width_px - 0.5) & (y_px >= -0.5) & (y_px < height_px - 0.5)
-    hygiene["kept_fixations_outside_film"] += int((~on_film).sum())
-    return Fixations(
+    if size_px is not None:
+        width_px, height_px = size_px
+        on_film = (x_px >= -0.5) & (x_px < width_px - 0.5) & (y_px >= -0.5) & (y_px < height_px - 0.5)
+        hygiene["kept_fixations_outside_film"] += int((~on_film).sum())
+    fixations = Fixations(
         x_px=x_px,
         y_px=y_px,
         duration_s=duration_s[kept],
         onset_s=onset_s[kept],
-        pixels_per_degree=scale[kept],
-        shown_px=_complete(shown[kept], "shown_rectangle", hygiene),
+        pixels_per_degree=scale[kept] if has_scale else None,
+        shown_px=_complete(_sides(shown[kept]), "shown_rectangle", hygiene),
         window_frac=_complete(window[kept], "window", hygiene),
     )
+    hygiene["kept_fixations_outside_shown_part"] += int((~fixations.on_shown).sum())
+    return fixations
 
 
 def join(parts: Sequence[Fixations]) -> Fixations | None:
@@ -105,8 +116,16 @@ def _complete(values: NDArray[np.float32], name: str, hygiene: Counter[str]) -> 
     return None
 
 
+def _sides(shown: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rectangles' sides where pixels' centres are integers; the tables have those of a slice of an array."""
+    falls = (shown[:, 2:] < shown[:, :2]).any(axis=1)
+    return np.where(falls[:, None], np.float32(np.nan), shown - np.float32(0.5))
+
+
 def _columns(rows: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
-    return _float32(rows.select(names).to_numpy())
+    """(R, C) the columns; NaN where one is missing."""
+    present = [pl.col(name) if name in rows.columns else pl.lit(None, pl.Float64).alias(name) for name in names]
+    return _float32(rows.with_columns(present).select(names).to_numpy())
 
 
 def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:

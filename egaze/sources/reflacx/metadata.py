@@ -10,20 +10,20 @@ from pathlib import Path
 import polars as pl
 
 from egaze.errors import SourceError, TableError
-from egaze.sources.mimic_cxr import film_path
+from egaze.sources.mimic_cxr import film_path, tree_path
+from egaze.sources.names import require_names
 from egaze.sources.reflacx.labels import FINDINGS, FLAGS, MAX_CERTAINTY, OTHER, label_of
-from egaze.sources.tables import read_table
+from egaze.sources.tables import Columns, header_of, read_table, require_columns, unknown_columns
 
 _COLUMNS = {
     "id": pl.String,
-    "split": pl.String,
     "eye_tracking_data_discarded": pl.String,
     "image": pl.String,
     "dicom_id": pl.String,
     "subject_id": pl.String,
-    "image_size_x": pl.Float64,
-    "image_size_y": pl.Float64,
 }
+# Without them films get a split of their own, and gaze cannot be scaled to films that were resized.
+_USED = {"split": pl.String, "image_size_x": pl.Float64, "image_size_y": pl.Float64}
 _SPLITS = {"train": "train", "validate": "validation", "test": "test"}
 _FLAG = {"true": True, "1": True, "false": False, "0": False}
 # An id names a folder here and files later on.
@@ -35,7 +35,8 @@ _NAMED_COLUMNS = 10
 class Reading:
     """One radiologist's reading of one film.
 
-    `folder` holds its tables; `width_px, height_px` are the film's; `discarded` readings have no gaze.
+    `folder` holds its tables; `size_px` is the film's width and height when it was read; `discarded` readings have no
+    gaze.
     """
 
     reading_id: str
@@ -43,9 +44,8 @@ class Reading:
     patient_id: str
     folder: Path
     image_path: Path
-    width_px: float
-    height_px: float
-    split: str
+    size_px: tuple[float, float] | None
+    split: str | None
     discarded: bool
     label: str | None
 
@@ -61,12 +61,23 @@ def read_metadata(
         SourceError: a table that is not there, or no reading in any.
         TableError: a bad value, a reading twice, a film of two patients, a patient on two sides.
     """
-    rows = pl.concat([_read_phase(main_data, phase, hygiene) for phase in phases], how="diagonal")
+    paths = {phase: _table_of(main_data, phase) for phase in phases}
+    require_columns(dict.fromkeys(paths.values(), _COLUMNS))
+    # A column that one phase lacks is used for none.
+    used = {name: dtype for name, dtype in _USED.items() if all(name in header_of(path) for path in paths.values())}
+    hygiene.update({f"metadata_without_column_{name}": 1 for name in _USED if name not in used})
+    rows = pl.concat([_read_phase(path, phase, used, hygiene) for phase, path in paths.items()], how="diagonal")
     if rows.is_empty():
         raise SourceError(f"{main_data}: the metadata of phases {', '.join(map(str, phases))} hold no reading")
     _refuse(rows, ~rows["id"].is_first_distinct(), "its id is there twice")
     _refuse(rows, _differs(rows, "dicom_id", "subject_id"), "its film is another patient's in an earlier record")
-    _refuse(rows, _differs(rows, "subject_id", "split"), "column 'split' puts one patient on two sides")
+    if "split" in rows.columns:
+        _refuse(rows, _differs(rows, "subject_id", "split"), "column 'split' puts one patient on two sides")
+    if has_size := {"image_size_x", "image_size_y"} <= set(rows.columns):
+        sizes = rows.select("image_size_x", "image_size_y")
+        _refuse(rows, (sizes["image_size_x"] <= 0) | (sizes["image_size_y"] <= 0), "the film's size is not above 0")
+        for name in sizes.columns:
+            _refuse(rows, _differs(rows, "dicom_id", name), "its film has another size in an earlier record")
     findings = [name for name in dict.fromkeys(sum(FINDINGS.values(), ())) if name in rows.columns]
     readings = []
     for row in rows.iter_rows(named=True):
@@ -79,9 +90,8 @@ def read_metadata(
                 patient_id=row["subject_id"],
                 folder=main_data / row["id"],
                 image_path=film_path(images, row["image"], where),
-                width_px=row["image_size_x"],
-                height_px=row["image_size_y"],
-                split=_SPLITS[row["split"]],
+                size_px=(row["image_size_x"], row["image_size_y"]) if has_size else None,
+                split=_SPLITS[row["split"]] if "split" in row else None,
                 discarded=_FLAG[row["eye_tracking_data_discarded"]],
                 label=label_of(certainty, row.get(OTHER) or "", threshold),
             )
@@ -89,31 +99,42 @@ def read_metadata(
     return readings
 
 
-def _read_phase(main_data: Path, phase: int, hygiene: Counter[str]) -> pl.DataFrame:
+def listed_films(main_data: Path, phases: Sequence[int]) -> list[str]:
+    """The films of the phases, each once, as paths in MIMIC-CXR's tree. Raises SourceError and TableError."""
+    films: dict[str, None] = {}
+    for phase in phases:
+        path = _table_of(main_data, phase)
+        for record, cell in enumerate(read_table(path, {"image": pl.String})["image"], start=1):
+            films[tree_path(cell, f"{path}: record {record}, column 'image'")] = None
+    return list(films)
+
+
+def _table_of(main_data: Path, phase: int) -> Path:
     path = main_data / f"metadata_phase_{phase}.csv"
     if not path.is_file():
         raise SourceError(f"{main_data}: not REFLACX's main_data: {path.name} is missing")
+    return path
+
+
+def _read_phase(path: Path, phase: int, used: Columns, hygiene: Counter[str]) -> pl.DataFrame:
     findings = dict.fromkeys(FINDINGS[phase], pl.Float64)
-    rows = read_table(path, _COLUMNS, {**findings, OTHER: pl.String})
+    rows = read_table(path, {**_COLUMNS, **used}, {**findings, OTHER: pl.String})
+    require_names(path, rows["subject_id"], "each reading needs its patient")
     rows = rows.with_columns(pl.col("eye_tracking_data_discarded").str.to_lowercase())
     for name in ("id", "dicom_id"):
         _refuse_cells(path, rows[name], ~rows[name].str.contains(_PLAIN), "letters, digits, - and _, at most 100")
-    _require_among(path, rows, "split", _SPLITS)
+    if "split" in rows.columns:
+        _require_among(path, rows, "split", _SPLITS)
     _require_among(path, rows, "eye_tracking_data_discarded", _FLAG)
     for name in findings:
         if name in rows.columns:
             _require_among(path, rows, name, range(MAX_CERTAINTY + 1))
         else:
             hygiene[f"readings_without_column_{name}"] += len(rows)
-    known = {*_COLUMNS, *findings, *FLAGS, OTHER}
-    for name in [name for name in _header(path) if name not in known][:_NAMED_COLUMNS]:
+    known = {*_COLUMNS, *_USED, *findings, *FLAGS, OTHER}
+    for name in unknown_columns(path, dict.fromkeys(known))[:_NAMED_COLUMNS]:
         hygiene[f"readings_with_unknown_column_{ascii(name[:40])[1:-1]}"] += len(rows)
     return rows.with_columns(pl.lit(str(path)).alias("table"), pl.int_range(1, pl.len() + 1).alias("record"))
-
-
-def _header(path: Path) -> list[str]:
-    """The columns of a table that `read_table` has read."""
-    return [name.strip().lstrip("\ufeff") for name in pl.read_csv(path, infer_schema=False, n_rows=0).columns]
 
 
 def _require_among(path: Path, rows: pl.DataFrame, column: str, values: Iterable[str | float]) -> None:

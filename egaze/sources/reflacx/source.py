@@ -14,7 +14,7 @@ from egaze.sources.case import Case, is_synthetic
 from egaze.sources.reflacx import gaze as gaze_table
 from egaze.sources.reflacx.annotations import read_phrases, read_regions
 from egaze.sources.reflacx.labels import CLASS_NAMES, FINDINGS, MAX_CERTAINTY, majority
-from egaze.sources.reflacx.metadata import Reading, read_metadata
+from egaze.sources.reflacx.metadata import Reading, listed_films, read_metadata
 
 PHASES = tuple(FINDINGS)
 READERS = ("apart", "merged")
@@ -33,7 +33,8 @@ class Reflacx:
     with "+" between. Each reading has its own clock, so a case of several has neither onsets nor phrases.
 
     Seconds count from the start of the reading's audio recording, for onsets and words alike, as the dataset has
-    them; a fixation that began before it has a negative onset. `Case.split` is MIMIC-CXR's, which the tables carry.
+    them; a fixation that began before it has a negative onset. `Case.split` is MIMIC-CXR's, and `Case.film_size_px`
+    the film's size when it was read, where the tables of readings have them.
 
     Dropped, and counted in `hygiene`: unusable rows of fixations, ellipses and words (see `read_fixations`,
     `read_regions` and `read_phrases`), and cases with neither gaze nor label.
@@ -54,7 +55,8 @@ class Reflacx:
 
     Raises:
         SourceError: an argument out of its range, a folder that lacks a table of readings or the gaze of one.
-        TableError: a table that lacks a column or holds a bad value, or that puts a patient on two sides.
+        TableError: a table that lacks a column that is needed or holds a bad value, or that puts a patient on two
+            sides.
     """
 
     name = "reflacx"
@@ -71,7 +73,7 @@ class Reflacx:
         certainty: int = 3,
     ) -> None:
         _check(phases, readers, certainty)
-        main_data = Path(gaze) / "main_data" if (Path(gaze) / "main_data").is_dir() else Path(gaze)
+        main_data = _main_data(Path(gaze))
         if not Path(images).is_dir():
             raise SourceError(f"{images}: no such folder of films")
         self.options: dict[str, Any] = {"phases": sorted(set(phases)), "readers": readers, "certainty": certainty}
@@ -90,6 +92,28 @@ class Reflacx:
         return self._cases
 
 
+def list_films(gaze: Path, phases: Sequence[int] = PHASES) -> list[str]:
+    """The films of the phases, each once, as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
+
+    Only the tables of readings have to be there.
+
+    Raises:
+        SourceError: one is not, or a phase that is none.
+        TableError: one has no column of paths, or a path that is none.
+    """
+    _check(phases, READERS[0], 1)
+    return listed_films(_main_data(Path(gaze)), sorted(set(phases)))
+
+
+def _main_data(gaze: Path) -> Path:
+    return gaze / "main_data" if (gaze / "main_data").is_dir() else gaze
+
+
+def _gaze_of(reading: Reading) -> Path:
+    """The table of a reading's fixations."""
+    return reading.folder / "fixations.csv"
+
+
 def _check(phases: Sequence[int], readers: str, certainty: int) -> None:
     if not phases or not set(phases) <= set(PHASES):
         raise SourceError(f"phases must be among {', '.join(map(str, PHASES))}, got {phases}")
@@ -100,7 +124,7 @@ def _check(phases: Sequence[int], readers: str, certainty: int) -> None:
 
 
 def _require_gaze(readings: Sequence[Reading]) -> None:
-    tables = [reading.folder / "fixations.csv" for reading in readings if not reading.discarded]
+    tables = [_gaze_of(reading) for reading in readings if not reading.discarded]
     if missing := [table for table in tables if not table.is_file()]:
         raise SourceError(
             f"{missing[0]}: missing, though the gaze was not discarded; so are {len(missing) - 1} more of "
@@ -126,6 +150,8 @@ def _apart(readings: Sequence[Reading], hygiene: Counter[str]) -> list[Case]:
                 split=reading.split,
                 regions=read_regions(reading.folder, hygiene),
                 phrases=() if reading.discarded else read_phrases(reading.folder, hygiene),
+                film_size_px=reading.size_px,
+                gaze_origin=str(_gaze_of(reading)),
             )
         )
     return cases
@@ -153,6 +179,8 @@ def _merged(readings: Sequence[Reading], hygiene: Counter[str]) -> list[Case]:
                 split=group[0].split,
                 regions=tuple(region for reading in group for region in read_regions(reading.folder, hygiene)),
                 phrases=read_phrases(looked[0][0].folder, hygiene) if len(looked) == 1 else (),
+                film_size_px=group[0].size_px,
+                gaze_origin=str(_gaze_of(looked[0][0])) if looked else None,
             )
         )
     return cases
@@ -161,8 +189,7 @@ def _merged(readings: Sequence[Reading], hygiene: Counter[str]) -> list[Case]:
 def _fixations(reading: Reading, hygiene: Counter[str]) -> Fixations | None:
     if reading.discarded:
         return None
-    table = reading.folder / "fixations.csv"
-    fixations = gaze_table.read_fixations(table, reading.width_px, reading.height_px, hygiene)
+    fixations = gaze_table.read_fixations(_gaze_of(reading), reading.size_px, hygiene)
     if fixations is None:
         hygiene["readings_without_usable_fixation"] += 1
     return fixations

@@ -144,7 +144,8 @@ def _run(jobs: list[_Job], workers: int) -> Iterator[Reading]:
                 "a worker process died while it made films (out of memory?); try fewer workers"
             ) from error
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Waited for: what they still write would come after the clean-up.
+            pool.shutdown(cancel_futures=True)
             raise
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from egaze.errors import SourceError, TableError
+from egaze.sources.egd_cxr.columns import CLASSES, PADS
 from egaze.sources.egd_cxr.gaze_rows import RULES
 
 
@@ -141,16 +142,36 @@ def test_only_the_table_that_is_read_must_be_there(folder):
         folder.read(gaze_table="eye-gaze")
 
 
-@pytest.mark.parametrize("kind", ["sheet", "gaze"])
-def test_every_column_must_be_there(folder, kind):
-    whole = folder.columns[kind]
-    assert len(whole) == {"sheet": 59, "gaze": 37}[kind]
-    file = {"sheet": "master_sheet", "gaze": "fixations"}[kind]
-    for column in (whole[0], whole[5], whole[-1]):
-        folder.columns[kind] = tuple(name for name in whole if name != column)
-        with pytest.raises(TableError) as caught:
-            folder.read()
-        assert f"{file}.csv: column {column!r} is missing from the header (line 1); found" in str(caught.value)
+def without(columns, *names):
+    return tuple(name for name in columns if name not in names)
+
+
+def test_all_missing_columns_of_both_tables_are_told_at_once(folder):
+    assert (len(folder.columns["sheet"]), len(folder.columns["gaze"])) == (59, 37)
+    folder.columns["sheet"] = without(folder.columns["sheet"], "dicom_id", "image_left_pad")
+    folder.columns["gaze"] = without(folder.columns["gaze"], "FPOGD")
+    with pytest.raises(TableError) as caught:
+        folder.read()
+    said = str(caught.value)
+    assert "master_sheet.csv: columns 'dicom_id', 'image_left_pad' are missing from the header (line 1); found" in said
+    assert "fixations.csv: column 'FPOGD' is missing from the header (line 1); found" in said and "\n" not in said
+
+
+def test_only_what_is_needed_must_be_there(folder):
+    whole = folder.read()
+    folder.columns["sheet"] = ("path", "dicom_id", "patient_id", *PADS, *CLASSES.values())
+    folder.columns["gaze"] = ("Y_ORIGINAL", "X_ORIGINAL", "DICOM_ID", "FPOGV", "FPOGS", "FPOGD")
+    least = folder.read()
+    assert least.class_names == whole.class_names and len(least.cases()) == len(whole.cases())
+    for got, expected in zip(least.cases(), whole.cases(), strict=True):
+        assert got.label == expected.label and got.patient_id == expected.patient_id
+        for name in ("x_px", "y_px", "duration_s", "onset_s"):
+            assert getattr(got.fixations, name).tolist() == getattr(expected.fixations, name).tolist()
+    told = [name for name, count in least.hygiene.items() if "missing_column" in name and count]
+    assert told == [f"fixations_missing_column_{name}" for name in ("SESSION_ID", "FPOGID", "FPOGX", "FPOGY")]
+    assert not any("missing_column" in name for name in whole.hygiene)
+    with pytest.raises(TableError, match="columns 'SESSION_ID', 'FPOGX', 'FPOGY' are missing"):
+        folder.read(recalibrate=True)
 
 
 def test_unknown_columns_are_named_and_left_alone(folder):

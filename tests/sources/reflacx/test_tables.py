@@ -1,6 +1,7 @@
 """Tables written by hand: each rule, each count, each refusal."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from egaze.errors import SourceError, TableError
@@ -23,7 +24,7 @@ def test_one_reading(folder):
     gaze = case.fixations
     assert [gaze.x_px.tolist(), gaze.y_px.tolist()] == [[10], [20]]
     assert [gaze.onset_s.tolist(), gaze.duration_s.tolist()] == [[0.5], [0.25]]
-    assert gaze.pixels_per_degree.tolist() == [[94, 95]] and gaze.shown_px.tolist() == [[0, 0, 100, 200]]
+    assert gaze.pixels_per_degree.tolist() == [[94, 95]] and gaze.shown_px.tolist() == [[-0.5, -0.5, 99.5, 199.5]]
     np.testing.assert_allclose(gaze.window_frac, [[0.9, 0.5]])
     assert not source.synthetic and list(source.patient_order) == ["film"]
 
@@ -57,6 +58,7 @@ def test_rows_are_dropped_for_the_first_reason_and_sorted_by_time(folder, make_f
         "fixations_dropped_duplicate": 1,
         "fixations_kept": 3,
         "kept_fixations_outside_film": 2,
+        "kept_fixations_outside_shown_part": 2,
     } | {f"readings_without_{name}": 1 for name in ("chest_box", "ellipses_table", "transcript")}
     assert sum(value for name, value in source.hygiene.items() if name.startswith("fixations")) == len(rows)
 
@@ -228,11 +230,16 @@ def test_a_patient_on_two_sides_in_two_phases(folder):
 @pytest.mark.parametrize(
     ("name", "columns", "row", "message"),
     [
-        ("fixations.csv", ["x_position"], ["1"], r"a/fixations\.csv: column '.*' is missing from the header"),
+        (
+            "fixations.csv",
+            ["x_position"],
+            ["1"],
+            r"a/fixations\.csv: columns '.*_start_fixation', '.*' are missing from",
+        ),
         ("chest_bounding_box.csv", SIDES, [1, 2, 3, "wide"], "record 1, column 'ymax' holds 'wide'"),
         ("anomaly_location_ellipses.csv", ELLIPSE, [1, 2, 3, 4, 7, "True"], "record 1.*holds 7, expected a whole"),
         ("anomaly_location_ellipses.csv", ELLIPSE, [1, 2, 3, 4, 1.5, "True"], r"record 1.*holds 1\.5, expected"),
-        ("timestamps_transcription.csv", ["word"], ["a"], "'timestamp_start_word' is missing"),
+        ("timestamps_transcription.csv", ["word"], ["a"], "'timestamp_start_word', 'timestamp_end_word' are missing"),
     ],
 )
 def test_a_bad_table_of_a_reading(folder, name, columns, row, message):
@@ -278,3 +285,80 @@ def test_an_empty_dataset(folder):
     folder.rows[3].clear()
     with pytest.raises(SourceError, match="hold no reading"):
         folder.read(phases=(3,))
+
+
+NEEDED = ("timestamp_start_fixation", "timestamp_end_fixation", "x_position", "y_position")
+
+
+def test_only_what_is_needed_must_be_there(folder):
+    place = folder.add("a")
+    whole = folder.read().cases()[0]
+    for name in ("split", "image_size_x", "image_size_y"):
+        folder.rows[3][0].pop(name)
+    folder.table("a", "fixations.csv", NEEDED, [("0.5", "0.75", "10", "20")])
+    folder.table("a", "anomaly_location_ellipses.csv", (*SIDES, "Pneumothorax"), [[1, 2, 3, 4, "True"]])
+    source = folder.read()
+    case = source.cases()[0]
+    assert whole.split == "train" and whole.film_size_px == (100, 200)
+    assert whole.gaze_origin == str(place / "fixations.csv")
+    assert case.split is None and case.film_size_px is None and case.regions[0].certainty is None
+    for name in ("x_px", "y_px", "duration_s", "onset_s"):
+        assert getattr(case.fixations, name).tolist() == getattr(whole.fixations, name).tolist()
+    assert case.fixations.pixels_per_degree is case.fixations.shown_px is case.fixations.window_frac is None
+    for column in ("split", "image_size_x", "image_size_y"):
+        assert source.hygiene[f"metadata_without_column_{column}"] == 1
+    for what in ("resolution", "shown_rectangle", "window", "ellipses_certainty"):
+        assert source.hygiene[f"readings_without_{what}"] == 1
+
+
+def test_all_missing_columns_of_all_phases_are_told_at_once(folder):
+    for phase in (1, 2):
+        folder.add(f"a{phase}", phase=phase)
+        for name in ("image", "subject_id")[:phase]:
+            folder.rows[phase][0].pop(name)
+    with pytest.raises(TableError) as caught:
+        folder.read()
+    said = str(caught.value)
+    assert "metadata_phase_1.csv: column 'image' is missing" in said
+    assert "metadata_phase_2.csv: columns 'image', 'subject_id' are missing" in said
+
+
+def test_one_film_of_two_sizes_is_refused(folder):
+    folder.add("a", image_size_x="101", film="one")
+    folder.add("b", film="one")
+    with pytest.raises(TableError, match="record 2: its film has another size in an earlier record"):
+        folder.read()
+    folder.rows[3][0]["image_size_x"] = "0"
+    with pytest.raises(TableError, match="record 1: the film's size is not above 0"):
+        folder.read()
+
+
+def test_a_patient_without_a_name_is_refused(folder):
+    folder.add("a", subject_id="nan")
+    with pytest.raises(TableError, match="record 1, column 'subject_id' holds 'nan', which names nothing"):
+        folder.read()
+
+
+def test_films_at_a_quarter_keep_their_gaze(reflacx_twin, tmp_path):
+    from PIL import Image
+
+    from egaze.imaging import read_radiograph
+    from egaze.sources import Reflacx
+    from egaze.study import prepare_study
+
+    small = tmp_path / "small"
+    for film in reflacx_twin.images.rglob("*.*"):
+        if film.suffix in (".dcm", ".jpg"):
+            path = (small / film.relative_to(reflacx_twin.images)).with_suffix(".jpg")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            grey = Image.fromarray((read_radiograph(film).pixels * 255).astype("uint8"))
+            grey.resize((round(grey.width / 4), round(grey.height / 4))).save(path)
+    whole, quarter = (
+        prepare_study([Reflacx(reflacx_twin.tables, images)], tmp_path / name, size_px=32)
+        for name, images in (("a", reflacx_twin.images), ("b", small))
+    )
+    assert whole.manifest["gaze"]["scaled"] == 0 and quarter.manifest["gaze"]["scaled"] == len(quarter)
+    for name in ("fixations", "regions"):
+        before, after = (pl.read_parquet(study.path / f"{name}.parquet") for study in (whole, quarter))
+        for column in (column for column in before.columns if column.endswith("_unit")):
+            assert (before[column] - after[column]).abs().max() < 0.001

@@ -76,7 +76,7 @@ def test_a_case_holds_what_its_tables_say(apart, reflacx_twin, readings):
             continue
         gaze, (width_px, height_px) = case.fixations, image_size[case.case_id]
         assert (np.diff(gaze.onset_s) >= 0).all()
-        whole = (gaze.shown_px == [0, 0, width_px, height_px]).all(axis=1)
+        whole = (gaze.shown_px == [-0.5, -0.5, width_px - 0.5, height_px - 0.5]).all(axis=1)
         assert 0 < whole.sum() < len(gaze), "each reading begins on the whole film and zooms in once at least"
         # A zoomed film has fewer of its pixels in a degree.
         assert gaze.pixels_per_degree[~whole].mean() < gaze.pixels_per_degree[whole].mean()

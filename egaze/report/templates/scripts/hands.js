@@ -14,6 +14,8 @@ const keyActions = {
   ",": () => stepFixation(-1),
   "[": () => walk(-1),
   "]": () => walk(1),
+  h: toggleOverlay,
+  H: toggleOverlay,
 };
 
 function prepareHands() {

@@ -11,8 +11,29 @@ function setOpacity(name, value) {
   input.setAttribute("aria-valuetext", `${Math.round(100 * value)} percent`);
   input.closest(".layer").querySelector("output").textContent = `${Math.round(100 * value)} %`;
   document.documentElement.style.setProperty(`--opacity-${name}`, String(value));
+  showOverlayButton();
   showScale();
   requestDraw();
+}
+
+// What the one key or button takes off the film, and puts back.
+let overlay = report.overlay ? { [report.overlay]: 0.6 } : {};
+
+function toggleOverlay() {
+  const shown = LAYERS.filter((name) => layerInputs[name] && view.opacity[name] > 0);
+  if (shown.length) {
+    overlay = Object.fromEntries(shown.map((name) => [name, view.opacity[name]]));
+    shown.forEach((name) => setOpacity(name, 0));
+  } else {
+    Object.entries(overlay).forEach(([name, value]) => setOpacity(name, value));
+  }
+}
+
+function showOverlayButton() {
+  const button = document.getElementById("overlay");
+  const on = LAYERS.some((name) => view.opacity[name] > 0);
+  button.textContent = on ? "Hide overlay" : "Show overlay";
+  button.setAttribute("aria-pressed", String(on));
 }
 
 // The colour bar is of the strongest layer on the film.
@@ -45,12 +66,18 @@ function showFacts() {
   document.getElementById("stage-id").textContent = facts.id;
   const verdict = document.getElementById("verdict");
   verdict.textContent =
-    facts.right === null
+    facts.predicted === null
+      ? "The classifier was not trained"
+      : facts.right === null
       ? `Predicted ${facts.predicted}, no label`
       : facts.right
         ? `✓ ${facts.label}, predicted rightly`
         : `✕ ${facts.label}, predicted ${facts.predicted}`;
   verdict.className = facts.right === null ? "verdict" : facts.right ? "verdict right-answer" : "verdict wrong";
+  const { shown_px: shown, film_px: whole } = view.film.drawing;
+  document.getElementById("resolution").textContent =
+    `Shown at ${shown.join(" × ")} of the film's ${whole.join(" × ")} px.` +
+    (facts.run ? ` Answered by ${facts.run}.` : "");
   const list = document.getElementById("probs");
   list.replaceChildren();
   for (const [name, probability] of facts.probs) {
@@ -141,8 +168,9 @@ function preparePanel() {
     input.closest(".layer").querySelector(".mini").addEventListener("click", () => {
       for (const other of LAYERS) setOpacity(other, other === name ? 1 : 0);
     });
-    setOpacity(name, report.opacity[name]);
+    setOpacity(name, 0);
   }
+  document.getElementById("overlay").addEventListener("click", toggleOverlay);
   const level = document.getElementById("window-level");
   const width = document.getElementById("window-width");
   for (const input of [level, width]) {

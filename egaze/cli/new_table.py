@@ -1,0 +1,42 @@
+"""`egaze new-table`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from egaze.cli.hygiene import counted
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="ROOT",
+    help="A folder of films: cases.csv gets a row for each.  [default: two rows that show how]",
+)
+def command(folder: Path, images: Path | None) -> None:
+    """Write a cases.csv and a fixations.csv into the folder DIR, to fill in and to prepare.
+
+    With --images, patient_id and label are left empty: fill in whose film each is, so that no patient is on two sides
+    of the split, and the class of those that have one. A file that is there already is not written over.
+
+    \b
+    Example:
+      egaze new-table mine
+      egaze new-table mine --images /data/films
+      egaze prepare table mine/cases.csv --images /data/films --fixations mine/fixations.csv --out study
+    """
+    from egaze.sources.new_table import write_new_table
+
+    films = write_new_table(folder, images)
+    cases, fixations = folder / "cases.csv", folder / "fixations.csv"
+    held = "two films to write over" if images is None else f"{counted(films, 'film')}, without patient and label"
+    click.echo(f"cases:     {cases} ({held})")
+    click.echo(f"fixations: {fixations}, for gaze in pixels and seconds")
+    words = ["prepare", "table", str(cases), *([] if images is None else ["--images", str(images)])]
+    click.echo(f"next:      fill in patient_id and label, then {shlex.join(['egaze', *words, '--out', 'STUDY'])}")
+    click.echo(f"           with gaze also --fixations {shlex.quote(str(fixations))}")

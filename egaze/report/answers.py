@@ -1,0 +1,119 @@
+"""The films of one side with what a run, or the runs of a set, said of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from egaze.assessment import Assessment, open_assessment
+from egaze.errors import RunError
+from egaze.study import Study
+from egaze.training import Run, RunSet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """N films of one side, each answered by one run; in a set with folds by the one that tests it.
+
+    Attributes:
+        path: of the run or the set.
+        study: of all runs; in a set with folds its split is that of the first.
+        metrics: metrics.json of the run or the set.
+        table: a row a film, as predictions.parquet.
+        runs: that answer.
+        heatmaps: of each run, (M, H, W) float16 or None.
+        run_of: (N,) the film's place in `runs`.
+        row_of: (N,) its row in that run's heatmaps.
+        members: the set's runs with their seeds and folds, those of other seeds too; empty for a single run.
+    """
+
+    path: Path
+    study: Study
+    metrics: dict[str, Any]
+    table: pl.DataFrame
+    runs: tuple[Run, ...]
+    heatmaps: tuple[NDArray[np.float16] | None, ...]
+    run_of: NDArray[np.int64]
+    row_of: NDArray[np.int64]
+    members: tuple[Run, ...] = ()
+
+    @property
+    def first(self) -> Run:
+        """A run whose recipe, study and versions are those of all."""
+        return self.runs[0]
+
+    @property
+    def has_heatmaps(self) -> bool:
+        return all(maps is not None for maps in self.heatmaps)
+
+    @property
+    def case_index(self) -> NDArray[np.int64]:
+        """(N,)"""
+        return self.table["case_index"].to_numpy()
+
+    def heatmap(self, row: int) -> NDArray[np.float32] | None:
+        """(H, W) the predicted map of a film."""
+        maps = self.heatmaps[self.run_of[row]]
+        return None if maps is None else maps[self.row_of[row]].astype(np.float32)
+
+
+def open_answers(source: Run | RunSet, split: str, seed: int | None = None) -> Answers:
+    """Read what `evaluate` left.
+
+    Args:
+        source: a run, or a set of runs.
+        split: the evaluated side.
+        seed: whose runs answer in a set of several; its first when None.
+
+    Raises:
+        RunError: not evaluated on that side, no such seed, or the training side of a set with folds.
+        StudyError: the study is gone.
+    """
+    own = open_assessment(source.path / "evaluation" / split)
+    if isinstance(source, Run):
+        runs, members, parts = [source], (), [own]
+    else:
+        if source.folds is not None and split == "train":
+            raise RunError(f"{source.path}: folds train on each other's cases; report a single run on them")
+        runs = runs_of_seed(source, seed)
+        members = tuple(source.runs())
+        parts = [open_assessment(run.path / "evaluation" / split) for run in runs]
+    return _joined(source.path, own.metrics, runs, parts, members)
+
+
+def runs_of_seed(run_set: RunSet, seed: int | None) -> list[Run]:
+    """The set's runs of one seed, its first when None: one a fold. Raises RunError when there is no such seed."""
+    seed = run_set.seeds[0] if seed is None else seed
+    if seed not in run_set.seeds:
+        raise RunError(f"{run_set.path}: no runs of seed {seed}; its seeds are {', '.join(map(str, run_set.seeds))}")
+    return [run for run, member in zip(run_set.runs(), run_set.members, strict=True) if member.seed == seed]
+
+
+def _joined(
+    path: Path, metrics: dict[str, Any], runs: list[Run], parts: list[Assessment], members: tuple[Run, ...]
+) -> Answers:
+    table = pl.concat(
+        [
+            part.predictions.with_columns(
+                pl.lit(number).alias("_run"), pl.int_range(len(part.predictions)).alias("_row")
+            )
+            for number, part in enumerate(parts)
+        ],
+        how="diagonal_relaxed",
+    ).sort("case_index")
+    return Answers(
+        path=path,
+        study=runs[0].open_study(),
+        metrics=metrics,
+        table=table.drop("_run", "_row"),
+        runs=tuple(runs),
+        heatmaps=tuple(part.heatmaps for part in parts),
+        run_of=table["_run"].to_numpy().astype(np.int64),
+        row_of=table["_row"].to_numpy().astype(np.int64),
+        members=members,
+    )

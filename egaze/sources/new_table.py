@@ -1,0 +1,118 @@
+"""A cases.csv and a fixations.csv to start a table of one's own from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from egaze.atomic import write_text
+from egaze.errors import SourceError
+from egaze.sources.names import NO_VALUE, as_seen
+from egaze.sources.tables import has_control
+
+#: Files that are taken for films; DICOM files, which often have another ending or none, are told by their beginning.
+ENDINGS = frozenset({".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".npy"})
+CASE_HEADER = ("case_id", "image", "patient_id", "label", "split", "reader_id")
+FIXATION_HEADER = ("case_id", "x_px", "y_px", "duration_s", "onset_s")
+_CASES = (
+    ("film-1", "films/film-1.png", "patient-1", "normal", "", ""),
+    ("film-2", "films/film-2.png", "patient-2", "pneumonia", "", ""),
+)
+_FIXATIONS = (
+    ("film-1", 812.5, 1034, 0.25, 0.0),
+    ("film-1", 1240, 690.5, 0.31, 0.29),
+    ("film-2", 655, 1502, 0.44, 0.12),
+)
+_DICOM_MARK = (128, b"DICM")
+
+
+def write_new_table(folder: Path, images: Path | None = None) -> int:
+    """Write cases.csv and fixations.csv into a folder, which may be there already.
+
+    Without `images` both hold examples. With it, cases.csv has a row for each film in it, by name, with its path from
+    there on; patient_id and label are left to be filled in, and fixations.csv has its header only.
+
+    Returns:
+        The number of films found.
+
+    Raises:
+        SourceError: one of the two files is there already, there is no folder of films, or no film in it.
+        EgazeError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    for name in ("cases.csv", "fixations.csv"):
+        if os.path.lexists(folder / name):
+            raise SourceError(f"{folder / name}: already exists; choose another folder or remove it first")
+    films = [] if images is None else _find_films(Path(images))
+    cases = (
+        _CASES if images is None else [(*pair, "", "", "", "") for pair in zip(_case_ids(films), films, strict=True)]
+    )
+    write_text(folder / "fixations.csv", _table(FIXATION_HEADER, _FIXATIONS if images is None else ()))
+    write_text(folder / "cases.csv", _table(CASE_HEADER, cases))
+    return len(films)
+
+
+def _find_films(images: Path) -> list[str]:
+    """Paths from the folder on, in the order of their names. Linked folders are looked into once each."""
+    if not images.is_dir():
+        raise SourceError(f"{images}: no such folder of films")
+    films = sorted(_walk(images, images, {os.path.realpath(images)}))
+    if not films:
+        raise SourceError(f"{images}: holds no film: no DICOM, PNG, JPEG or .npy file")
+    for film in films:
+        if has_control(film) or not _is_text(film):
+            raise SourceError(f"{images}: the file name {film!r} cannot stand in a table; rename it")
+    return films
+
+
+def _walk(folder: Path, top: Path, seen: set[str]) -> Iterator[str]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if (real := os.path.realpath(path)) not in seen:
+                seen.add(real)
+                yield from _walk(path, top, seen)
+        elif path.is_file() and (path.suffix.lower() in ENDINGS or _is_dicom(path)):
+            yield path.relative_to(top).as_posix()
+
+
+def _is_dicom(path: Path) -> bool:
+    offset, mark = _DICOM_MARK
+    try:
+        with path.open("rb") as file:
+            return file.read(offset + len(mark))[offset:] == mark
+    except OSError:
+        return False
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _case_ids(films: Sequence[str]) -> list[str]:
+    """The films' names without folder and ending, or as much more of the path as tells them apart."""
+    names: list[str] = []
+    seen: set[str] = set()
+    for film in films:
+        stem = film.rpartition("/")[2]
+        stem = stem.rpartition(".")[0] if Path(stem).suffix.lower() in ENDINGS else stem
+        for name in (stem, film, *(f"{film}-{number}" for number in range(2, len(films) + 2))):
+            if as_seen(name) not in seen and as_seen(name) and name.lower() not in NO_VALUE:
+                seen.add(as_seen(name))
+                names.append(name)
+                break
+    return names
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()

@@ -1,0 +1,90 @@
+"""Films that were resized after their gaze was recorded: gaze and regions are brought to the film's own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egaze.errors import StudyError
+from egaze.gaze import Fixations
+from egaze.sources import Case, Region
+from egaze.study.film import FilmFacts
+from egaze.study.gather import Entry
+from egaze.study.plausible import and_more, name_case
+
+Scale = tuple[float, float]
+
+#: Two shapes are one when their sides' ratios differ by less: a film's resized sides are whole pixels, and EGD-CXR's
+#: sides are told by its gaze. A tracker is off by more.
+_SAME_SHAPE = 0.01
+UNSCALED: Scale = (1.0, 1.0)
+
+
+def to_film_pixels(entries: Sequence[Entry], films: Sequence[FilmFacts]) -> tuple[list[Entry], list[Scale]]:
+    """Each case with gaze and regions in pixels of the film as it was read, and the factors along x and y.
+
+    A case whose source does not know the size stays as it is, and so does one with nothing to scale.
+
+    Raises:
+        StudyError: a film of another shape than the one that its gaze or regions were measured on.
+    """
+    scales = [_scale(entry.case, film) for entry, film in zip(entries, films, strict=True)]
+    if wrong := [number for number, scale in enumerate(scales) if not _is_one_shape(scale, films[number])]:
+        case, film = entries[wrong[0]].case, films[wrong[0]]
+        width_px, height_px = case.film_size_px or (0, 0)
+        raise StudyError(
+            f"{name_case(case)}: the film has {film.width_px} x {film.height_px} px, its gaze and regions are of one "
+            f"of {width_px:g} x {height_px:g} px, which has another shape{and_more(len(wrong) - 1)}; take "
+            "films that were neither cropped nor stretched"
+        )
+    scaled = [
+        entry if scale == UNSCALED else replace(entry, case=_scaled(entry.case, scale))
+        for entry, scale in zip(entries, scales, strict=True)
+    ]
+    return scaled, scales
+
+
+def _scale(case: Case, film: FilmFacts) -> Scale:
+    if case.film_size_px is None or (case.fixations is None and not case.regions):
+        return UNSCALED
+    width_px, height_px = case.film_size_px
+    return film.width_px / width_px, film.height_px / height_px
+
+
+def _is_one_shape(scale: Scale, film: FilmFacts) -> bool:
+    x, y = scale
+    rounding = 1 / film.width_px + 1 / film.height_px
+    return abs(x / y - 1) <= max(_SAME_SHAPE, rounding)
+
+
+def _scaled(case: Case, scale: Scale) -> Case:
+    return replace(
+        case,
+        fixations=None if case.fixations is None else _scaled_gaze(case.fixations, scale),
+        regions=tuple(_scaled_region(region, scale) for region in case.regions),
+    )
+
+
+def _scaled_gaze(gaze: Fixations, scale: Scale) -> Fixations:
+    per_degree, shown_px = gaze.pixels_per_degree, gaze.shown_px
+    return replace(
+        gaze,
+        x_px=_moved(gaze.x_px, scale[0]),
+        y_px=_moved(gaze.y_px, scale[1]),
+        pixels_per_degree=None if per_degree is None else per_degree * np.array(scale),
+        shown_px=None if shown_px is None else _moved(shown_px, np.array(scale * 2)),
+    )
+
+
+def _scaled_region(region: Region, scale: Scale) -> Region:
+    x_px = _moved(np.array([region.x_min_px, region.x_max_px]), scale[0]).tolist()
+    y_px = _moved(np.array([region.y_min_px, region.y_max_px]), scale[1]).tolist()
+    return replace(region, x_min_px=x_px[0], x_max_px=x_px[1], y_min_px=y_px[0], y_max_px=y_px[1])
+
+
+def _moved(positions_px: NDArray[np.floating], scale: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    """A pixel's centre is its integer, so the film begins at -0.5."""
+    return (positions_px.astype(np.float64) + 0.5) * scale - 0.5

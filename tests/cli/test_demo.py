@@ -1,0 +1,21 @@
+"""What `egaze demo` says at its end."""
+
+import shlex
+
+from click.testing import CliRunner
+
+from egaze.cli import demo
+
+
+def test_it_ends_with_what_to_open_and_what_to_type(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv" / "bin" / "egaze")])
+    monkeypatch.setattr("egaze.demo.run_demo", lambda out, **options: out / "report.html")
+    out = tmp_path / "my demo"
+    said = CliRunner().invoke(demo.command, ["--out", str(out)])
+    assert said.exit_code == 0, said.output
+    to_open, film, own = said.stdout.splitlines()[-3:]
+    assert to_open.endswith(f": {out / 'report.html'}")
+    words = shlex.split(film.rpartition(": ")[2])
+    assert words == [".venv/bin/egaze", "predict", "my demo/model.pt", "FILM"]
+    assert ": .venv/bin/egaze new-table mine && .venv/bin/egaze prepare table mine/cases.csv" in own

@@ -1,0 +1,93 @@
+"""Reports and explanations of a set of runs."""
+
+import json
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from egaze.assessment import evaluate_set
+from egaze.cli import main
+from egaze.errors import RunError
+from egaze.report import write_report
+from egaze.training import load_recipe, train_set
+
+TINY = (
+    "input_size_px=32",
+    "model.encoder=mobilenetv3_small_050",
+    "model.decoder_channels=[16, 16, 8]",
+    "batch_size=16",
+    "stages.epochs=1",
+)
+
+
+@pytest.fixture(scope="module")
+def folds(study, tmp_path_factory):
+    out = tmp_path_factory.mktemp("set") / "folds"
+    made = train_set(study, load_recipe("joint", TINY), out, folds=3, seeds=(4, 5), device="cpu", threads=1)
+    evaluate_set(made, threads=1)
+    return made
+
+
+def read(path):
+    text = path.read_text(encoding="utf-8")
+    parts = dict(re.findall(r'<script type="application/json" id="([\w-]+)">(.*?)</script>', text))
+    words = " ".join(re.sub(r"<[^>]+>", " ", text.split('<script type="application/json"')[0]).split())
+    return words, {name: json.loads(part) for name, part in parts.items()}
+
+
+def test_a_case_is_answered_by_the_run_that_tests_it(folds, study, tmp_path):
+    words, parts = read(write_report(folds, tmp_path / "report.html", seed=5))
+    films = parts["report-data"]["films"]
+    assert len(films) == len(study) and {film["id"] for film in films} == set(study.case_ids)
+    for run in folds.runs()[1::2]:
+        own = pl.read_parquet(run.path / "evaluation" / "test" / "predictions.parquet")
+        probs = dict(zip(own["case_id"], own.select("^prob_.*$").rows(), strict=True))
+        answered = [film for film in films if film["run"] == run.path.name]
+        assert {film["id"] for film in answered} == set(probs)
+        for film in answered:
+            np.testing.assert_allclose([value for _, value in film["probs"]], probs[film["id"]], atol=1e-4)
+            assert "grad_cam" in film["has"]
+    assert "Report of a set of runs" in words and "Runs of the set" in words and "are of seed 5" in words
+    macro = json.loads((folds.path / "evaluation" / "test" / "metrics.json").read_text())["classification"]["macro_auc"]
+    assert f"{macro['value']:.3f}" in words and f"{macro['low']:.3f} to {macro['high']:.3f}" in words
+    assert all(member.name in words for member in folds.members) and "Standard deviation" in words
+
+
+def test_maps_in_a_set_are_of_the_run_that_answers(folds, tmp_path):
+    from egaze.report.answers import open_answers
+
+    answers = open_answers(folds, "test")
+    for row in range(len(answers.table)):
+        run = answers.runs[answers.run_of[row]]
+        own = pl.read_parquet(run.path / "evaluation" / "test" / "predictions.parquet")
+        place = own["case_index"].to_list().index(int(answers.case_index[row]))
+        maps = np.load(run.path / "evaluation" / "test" / "heatmaps.npy")
+        np.testing.assert_array_equal(answers.heatmap(row), maps[place].astype(np.float32))
+
+
+def test_what_a_set_has_not_is_told(folds, tmp_path):
+    with pytest.raises(RunError, match="no runs of seed 9; its seeds are 4, 5"):
+        write_report(folds, tmp_path / "report.html", seed=9)
+    with pytest.raises(RunError, match="folds train on each other's cases"):
+        (folds.path / "evaluation" / "train").mkdir(parents=True, exist_ok=True)
+        for name in ("metrics.json", "predictions.parquet"):
+            source = folds.path / "evaluation" / "test" / name
+            (folds.path / "evaluation" / "train" / name).write_bytes(source.read_bytes())
+        write_report(folds, tmp_path / "report.html", split="train")
+
+
+def test_explain_takes_the_run_that_tests_a_case(folds, study, tmp_path):
+    out = tmp_path / "why"
+    said = CliRunner().invoke(main, ["explain", str(folds.path), "--limit", "6", "--steps", "0", "--out", str(out)])
+    assert said.exit_code == 0, said.output
+    assert "seed 4" in said.output
+    table = pl.read_csv(out / "index.csv")
+    runs = {run.path.name: run for run in folds.runs()}
+    for case_id, name, *probs in table.select("case_id", "run", "^prob_.*$").rows():
+        own = pl.read_parquet(runs[name].path / "evaluation" / "test" / "predictions.parquet")
+        expected = own.filter(case_id=case_id).select("^prob_.*$").rows()[0]
+        np.testing.assert_allclose(probs, expected, atol=1e-3)
+    assert table["run"].n_unique() == 3 and len(table) == 6
