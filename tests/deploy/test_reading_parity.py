@@ -19,7 +19,7 @@ import pytest
 import torch
 from deploy.c_library import CPredictor
 from deploy.scripted_models import make_model, save_model
-from imaging.dicom_films import write_dicom
+from imaging.dicom_films import film_with_overlay_bits, overlaid_values, write_dicom
 from PIL import Image
 from pydicom.config import IGNORE
 from pydicom.dataelem import DataElement
@@ -266,6 +266,18 @@ DICOM_FILMS = {
     "several_frames": {"NumberOfFrames": 2},
     "no_frames": {"NumberOfFrames": 0},
     "one_frame_and_nul": {"raw": {"NumberOfFrames": ("UN", b"1\0")}},
+    "one_frame_and_blank": {"raw": {"NumberOfFrames": ("IS", "1 ")}},
+    "empty_frames": {"raw": {"NumberOfFrames": ("IS", "")}},
+    "one_frame_padded_with_zeros": {"raw": {"NumberOfFrames": ("IS", "0001")}},
+    "slope_0_in_shared_groups": frame_groups(
+        "SharedFunctionalGroupsSequence",
+        PixelValueTransformationSequence={**RESCALED, "RescaleSlope": 0},
+        FrameVOILUTSequence=WINDOWED,
+    ),
+    "infinite_slope": {"RescaleIntercept": 0, "raw": {"RescaleSlope": ("DS", "inf ")}},
+    "infinite_slope_in_binary": {"RescaleIntercept": 0, "raw": {"RescaleSlope": ("FD", float("inf"))}},
+    "first_of_two_slopes": {**WINDOWED, "RescaleIntercept": 1500, "raw": {"RescaleSlope": ("DS", "0.5\\9")}},
+    "slope_0_before_another": {**WINDOWED, "RescaleIntercept": 500, "raw": {"RescaleSlope": ("DS", "0\\1")}},
     "slope_0": {"RescaleSlope": 0, "RescaleIntercept": 7, "WindowCenter": 1000, "WindowWidth": 700},
     "slope_0_without_window": {"RescaleSlope": "-0.0", "RescaleIntercept": 0},
     "slope_no_number": {"RescaleIntercept": 0, "raw": {"RescaleSlope": ("UN", b"nan ")}},
@@ -284,6 +296,8 @@ DICOM_FILMS = {
     "voi_lut_claims_unused_bits": {"VOILUTSequence": [lookup_table(0, [*range(4096)], 16)]},
     "voi_lut_needs_more_bits": {"VOILUTSequence": [lookup_table(0, [*range(0, 65536, 16)], 12)]},
     "voi_lut_of_zeros": {"VOILUTSequence": [lookup_table(0, [0] * 4096, 12)]},
+    "voi_lut_of_one_entry": {"VOILUTSequence": [lookup_table(9, [4095], 12)]},
+    "modality_lut_of_one_value": {"ModalityLUTSequence": [lookup_table(0, [7] * 4096, 16)]},
     "voi_lut_with_more_than_it_says": {
         "VOILUTSequence": [lookup_table(0, [1, 2, 3, 4000], 12, claimed=3)],
     },
@@ -367,6 +381,58 @@ def test_data_behind_the_image(runner, formats, models, tmp_path, trailing):
 def test_dicom(dicom_results, name, presentation):
     films, results = dicom_results
     assert_same(results[presentation][name], films[name], presentation)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("voi_lut_of_zeros", "VOI LUT has only entries of 0"),
+        ("voi_lut_of_one_entry", "VOI LUT has only entries of 4095"),
+        ("modality_lut_of_one_value", "Modality LUT has only entries of 7"),
+    ],
+)
+def test_luts_that_make_all_pixels_the_same(dicom_results, name, said):
+    films, results = dicom_results
+    said += ", which would make all pixels the same"
+    assert said in results["voi"][name]["error"]
+    with pytest.raises(FilmError, match=said):
+        read_radiograph(films[name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["no_frames", "one_frame_and_blank", "empty_frames", "one_frame_padded_with_zeros", "one_frame_and_nul",
+     "slope_0", "slope_0_in_shared_groups", "slope_0_before_another", "first_of_two_slopes",
+     "voi_lut_claims_unused_bits", "window_of_unknown_vr"],
+)  # fmt: skip
+def test_what_is_met_in_the_field_is_read(dicom_results, name):
+    _, results = dicom_results
+    assert np.load(results["voi"][name]["heatmap_npy"]).max() > 0.99
+
+
+def test_jpeg_ls_of_bytes_in_words(runner, formats, models, tmp_path):
+    requires(formats, "dicom")
+    values = np.random.default_rng(0).integers(0, 256, (SHAPE[0] + 1, SHAPE[1] + 1)).astype(np.uint8)
+    film = write_dicom(tmp_path / "film.dcm", values, bits=8, syntax=JPEGLSLossless)
+    data = pydicom.dcmread(film)
+    data.BitsAllocated = 16
+    data.save_as(film)
+    np.testing.assert_array_equal(read_film(film).stored, values)
+    (result,) = run(runner, models["voi"], film)
+    expected = read_film(film).place(FitGeometry.of(values.shape, SHAPE, "stretch"))
+    np.testing.assert_allclose(np.load(result["heatmap_npy"]), expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, RLELossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless],
+    ids=lambda syntax: syntax.keyword,
+)  # fmt: skip
+def test_overlay_bits_do_not_count(runner, formats, models, tmp_path, syntax):
+    requires(formats, "dicom")
+    film = film_with_overlay_bits(tmp_path / "film.dcm", (SHAPE[0] - 1, SHAPE[1] - 1), syntax)
+    plain = write_dicom(tmp_path / "plain.dcm", overlaid_values((SHAPE[0] - 1, SHAPE[1] - 1)))
+    both = run(runner, models["voi"], film, plain)
+    np.testing.assert_array_equal(*(np.load(result["heatmap_npy"]) for result in both))
 
 
 @pytest.mark.parametrize(
