@@ -113,7 +113,7 @@ class Film {
       fail(std::string(syntax.getXferName()) +
            " is not supported: DCMTK has no decoder for it; decode the film first, for example with gdcmconv --raw");
     }
-    const OFCondition decoded = dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr);
+    const OFCondition decoded = decode(syntax);
     if (decoded.bad() || !dataset().canWriteXfer(EXS_LittleEndianExplicit)) {
       fail(std::string("cannot decode ") + syntax.getXferName() + ": " + decoded.text());
     }
@@ -258,6 +258,15 @@ class Film {
     return {allocated, bits, high_bit, signed_};
   }
 
+  OFCondition decode(const DcmXfer& syntax) {
+    const OFCondition decoded = dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr);
+    const bool jpeg_ls = syntax.getXfer() == EXS_JPEGLSLossless || syntax.getXfer() == EXS_JPEGLSLossy;
+    if (decoded.good() || !jpeg_ls || uint16(DCM_BitsAllocated) != 16 || uint16(DCM_BitsStored) > 8) return decoded;
+    // DCMTK takes JPEG-LS of up to 8 bits for bytes only.
+    dataset().putAndInsertUint16(DCM_BitsAllocated, 8);
+    return dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr).good() ? OFCondition(EC_Normal) : decoded;
+  }
+
   WordFilm run_length_words() {
     const WordLayout layout = word_layout();
     DcmElement* element = nullptr;
@@ -396,11 +405,17 @@ class Film {
       // Two packed entries are in a word, the first in its low byte.
       lut.entries[i] = packed ? words[i / 2] >> 8 * (i % 2) & 0xFFu : words[i];
     }
+    const auto [least, largest] = std::ranges::minmax(lut.entries);
+    if (least == largest) {
+      fail(name + " has only entries of " + std::to_string(static_cast<int>(least)) +
+           ", which would make all pixels the same");
+    }
     if (!to_unit) return lut;
     // White is the entry of all the bits claimed, or the greatest where none needs them or one needs more.
-    const double greatest = *std::ranges::max_element(lut.entries), all = std::exp2(bits) - 1.0;
-    const bool as_claimed = greatest == 0.0 || (greatest <= all && greatest >= std::exp2(bits - 1));
-    for (double& entry : lut.entries) entry /= as_claimed ? all : greatest;
+    const double all = std::exp2(bits) - 1.0;
+    const bool as_claimed = largest <= all && largest >= std::exp2(bits - 1);
+    const double white = as_claimed ? all : largest;
+    for (double& entry : lut.entries) entry /= white;
     return lut;
   }
 

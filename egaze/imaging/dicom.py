@@ -138,6 +138,8 @@ def _look_up(item: Header, name: str, inputs: Values, notes: list[str], *, to_un
         table = table.astype("<u2").view(np.uint8)[:entries]
     if len(table) != entries:
         raise FilmError(f"{item.path}: {name} of {entries} entries holds {held}")
+    if table.min() == table.max():
+        raise FilmError(f"{item.path}: {name} has only entries of {table[0]}, which would make all pixels the same")
     shown = table / (_largest(table, bits, name, notes) if to_unit else 1.0)
     return lambda values: shown[np.clip(values - first, 0, entries - 1).astype(np.intp)]
 
@@ -161,7 +163,7 @@ def _first_input(word: int, entries: int, vr: bytes, inputs: Values, name: str, 
 def _largest(table: NDArray[np.unsignedinteger], bits: int, name: str, notes: list[str]) -> float:
     """The entry that is white: that of all bits claimed, or the greatest where none needs them or one needs more."""
     greatest = int(table.max())
-    if greatest.bit_length() == bits or greatest == 0:
+    if greatest.bit_length() == bits:
         return 2.0**bits - 1.0
     notes.append(f"{name} of {bits} bits has entries up to {greatest}, taken as white")
     return float(greatest)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
+import warnings
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pydicom
@@ -16,9 +19,14 @@ import pytest
 import torch
 from deploy.c_library import CPredictor
 from deploy.scripted_models import make_model, save_model
-from imaging.dicom_films import write_dicom
+from imaging.dicom_films import film_with_overlay_bits, overlaid_values, write_dicom
 from PIL import Image
+from pydicom.config import IGNORE
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
     DeflatedExplicitVRLittleEndian,
@@ -131,9 +139,10 @@ def dicom(
     photometric: str = "MONOCHROME2",
     syntax: str = ExplicitVRLittleEndian,
     padding_vr: str = "SS",
+    raw: dict[str, tuple[str, bytes]] | None = None,
     **fields: object,
 ) -> Path:
-    """Write a film of random values; `fields` are further DICOM elements by keyword."""
+    """Write a film of random values; `fields` are further DICOM elements by keyword, `raw` ones of any VR."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -156,17 +165,24 @@ def dicom(
     dataset.add_new("PixelData", "OB" if allocated == 8 else "OW", data + b"\0" * (len(data) % 2))
     for keyword, value in fields.items():
         setattr(dataset, keyword, value)
+    for keyword, (vr, value) in (raw or {}).items():
+        with patch.object(pydicom.config, "replace_un_with_known_vr", False):
+            dataset[keyword] = DataElement(keyword, vr, value, validation_mode=IGNORE)
     if syntax == RLELossless:
         dataset.compress(RLELossless)
     little, implicit = syntax != ExplicitVRBigEndian, syntax == ImplicitVRLittleEndian
-    pydicom.dcmwrite(path, dataset, little_endian=little, implicit_vr=implicit, enforce_file_format=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the odd values that are wanted here
+        pydicom.dcmwrite(path, dataset, little_endian=little, implicit_vr=implicit, enforce_file_format=True)
     path.write_bytes(path.read_bytes().replace(b"\x28\0\x20\x01SS", b"\x28\0\x20\x01" + padding_vr.encode()))
     return path
 
 
-def lookup_table(first: int, entries: list[int], bits: int, first_vr: str = "US", data_vr: str = "US") -> Dataset:
+def lookup_table(
+    first: int, entries: list[int], bits: int, first_vr: str = "US", data_vr: str = "US", claimed: int = -1
+) -> Dataset:
     item = Dataset()
-    item.add_new("LUTDescriptor", first_vr, [len(entries) % 65536, first, bits])
+    item.add_new("LUTDescriptor", first_vr, [(len(entries) if claimed < 0 else claimed) % 65536, first, bits])
     data = np.array(entries, "<u2").tobytes() if data_vr == "OW" else entries
     item.add_new("LUTData", data_vr, data)
     return item
@@ -178,6 +194,28 @@ def packed_table(entries: list[int]) -> Dataset:
     item.add_new("LUTData", "OW", bytes(entries))
     return item
 
+
+def item_of(**elements: object) -> Dataset:
+    item = Dataset()
+    for keyword, value in elements.items():
+        setattr(item, keyword, value)
+    return item
+
+
+def implicit_sequence(keyword: str, *items: Dataset) -> bytes:
+    """A sequence's value as it lies in an implicit file, and in an element of VR UN."""
+    holder, file = item_of(**{keyword: list(items)}), DicomBytesIO()
+    file.is_little_endian = file.is_implicit_VR = True
+    write_dataset(file, holder)
+    return file.getvalue()[8:]
+
+
+def frame_groups(keyword: str, **macros: dict[str, object]) -> dict[str, list[Dataset]]:
+    return {keyword: [item_of(**{macro: [item_of(**elements)] for macro, elements in macros.items()})]}
+
+
+RESCALED = {"RescaleSlope": -1, "RescaleIntercept": 4095, "RescaleType": "US"}
+WINDOWED = {"WindowCenter": 3000, "WindowWidth": 1000}
 
 DICOM_FILMS = {
     "plain": {},
@@ -226,6 +264,64 @@ DICOM_FILMS = {
     "short_voi_lut": {"VOILUTSequence": [lookup_table(3, [5, 70, 65535, 900], 16)], "bits": 8},
     "modality_lut": {"ModalityLUTSequence": [lookup_table(50, list(range(65535, 5535, -20)), 16)]},
     "several_frames": {"NumberOfFrames": 2},
+    "no_frames": {"NumberOfFrames": 0},
+    "one_frame_and_nul": {"raw": {"NumberOfFrames": ("UN", b"1\0")}},
+    "one_frame_and_blank": {"raw": {"NumberOfFrames": ("IS", "1 ")}},
+    "empty_frames": {"raw": {"NumberOfFrames": ("IS", "")}},
+    "one_frame_padded_with_zeros": {"raw": {"NumberOfFrames": ("IS", "0001")}},
+    "slope_0_in_shared_groups": frame_groups(
+        "SharedFunctionalGroupsSequence",
+        PixelValueTransformationSequence={**RESCALED, "RescaleSlope": 0},
+        FrameVOILUTSequence=WINDOWED,
+    ),
+    "infinite_slope": {"RescaleIntercept": 0, "raw": {"RescaleSlope": ("DS", "inf ")}},
+    "infinite_slope_in_binary": {"RescaleIntercept": 0, "raw": {"RescaleSlope": ("FD", float("inf"))}},
+    "first_of_two_slopes": {**WINDOWED, "RescaleIntercept": 1500, "raw": {"RescaleSlope": ("DS", "0.5\\9")}},
+    "slope_0_before_another": {**WINDOWED, "RescaleIntercept": 500, "raw": {"RescaleSlope": ("DS", "0\\1")}},
+    "slope_0": {"RescaleSlope": 0, "RescaleIntercept": 7, "WindowCenter": 1000, "WindowWidth": 700},
+    "slope_0_without_window": {"RescaleSlope": "-0.0", "RescaleIntercept": 0},
+    "slope_no_number": {"RescaleIntercept": 0, "raw": {"RescaleSlope": ("UN", b"nan ")}},
+    "window_of_unknown_vr": {"raw": {"WindowCenter": ("UN", b"1000"), "WindowWidth": ("UN", b"700\\3 ")}},
+    "window_in_other_bytes": {"raw": {"WindowCenter": ("OB", b"1000"), "WindowWidth": ("OW", b"700 ")}},
+    "window_in_binary": {"raw": {"WindowCenter": ("FD", 1000.5), "WindowWidth": ("US", 700)}},
+    "window_in_integers": {"raw": {"WindowCenter": ("IS", 1000), "WindowWidth": ("FL", 700.25)}},
+    "words_of_unknown_vr": {
+        "raw": {"Rows": ("UN", bytes([SHAPE[0], 0])), "BitsStored": ("OB", b"\x0b\0"), "HighBit": ("OW", b"\x0a\0"),
+                "PixelPaddingValue": ("UN", b"\x10\0"), "PhotometricInterpretation": ("UN", b"MONOCHROME1 ")},
+    },
+    "function_of_unknown_vr": {**WINDOWED, "raw": {"VOILUTFunction": ("UN", b"SIGMOID ")}},
+    "voi_lut_of_unknown_vr": {
+        "raw": {"VOILUTSequence": ("UN", implicit_sequence("VOILUTSequence", lookup_table(9, [*range(4096)], 12)))},
+    },
+    "voi_lut_claims_unused_bits": {"VOILUTSequence": [lookup_table(0, [*range(4096)], 16)]},
+    "voi_lut_needs_more_bits": {"VOILUTSequence": [lookup_table(0, [*range(0, 65536, 16)], 12)]},
+    "voi_lut_of_zeros": {"VOILUTSequence": [lookup_table(0, [0] * 4096, 12)]},
+    "voi_lut_of_one_entry": {"VOILUTSequence": [lookup_table(9, [4095], 12)]},
+    "modality_lut_of_one_value": {"ModalityLUTSequence": [lookup_table(0, [7] * 4096, 16)]},
+    "voi_lut_with_more_than_it_says": {
+        "VOILUTSequence": [lookup_table(0, [1, 2, 3, 4000], 12, claimed=3)],
+    },
+    "voi_lut_of_65536": {
+        "bits": 16, "VOILUTSequence": [lookup_table(0, [*range(65535, -1, -1)], 16, data_vr="OW")],
+    },
+    "first_input_unsigned_for_signed": {
+        "signed": True, "VOILUTSequence": [lookup_table(65536 - 2048, [*range(4096)], 12)],
+    },
+    "first_input_signed_for_unsigned": {
+        "bits": 16, "VOILUTSequence": [lookup_table(40000 - 65536, [*range(4096)], 12, first_vr="SS")],
+    },
+    "first_modality_input_unsigned_for_signed": {
+        "signed": True, "ModalityLUTSequence": [lookup_table(65536 - 2048, [*range(4096)], 16)],
+    },
+    "shared_groups": frame_groups(
+        "SharedFunctionalGroupsSequence", PixelValueTransformationSequence=RESCALED, FrameVOILUTSequence=WINDOWED
+    ),
+    "groups_of_the_frame": {
+        **frame_groups("SharedFunctionalGroupsSequence", FrameVOILUTSequence={"WindowCenter": 1, "WindowWidth": 9}),
+        **frame_groups(
+            "PerFrameFunctionalGroupsSequence", PixelValueTransformationSequence=RESCALED, FrameVOILUTSequence=WINDOWED
+        ),
+    },
     "colours": {"photometric": "RGB"},
 }  # fmt: skip
 
@@ -241,11 +337,102 @@ def dicom_results(runner, formats, models, tmp_path_factory):
     }
 
 
+def test_run_length_bytes_that_do_nothing(runner, formats, models, tmp_path):
+    requires(formats, "dicom")
+    values = np.random.default_rng(0).integers(0, 256, SHAPE).astype(np.uint8)
+    coded = b"".join(b"\x80\x00" + bytes([each]) + b"\x80" for each in values.ravel().tolist())
+    coded += b"\0" * (len(coded) % 2)
+    frame = struct.pack("<16L", 1, 64, *[0] * 14) + coded
+    film = write_dicom(tmp_path / "film.dcm", values, bits=8, syntax=RLELossless)
+    data = pydicom.dcmread(film)
+    data.PixelData = encapsulate([frame])
+    data.save_as(film)
+    np.testing.assert_array_equal(read_film(film).stored, values)
+    assert_parity(runner, models, film, "voi")
+
+
+@pytest.mark.parametrize("trailing", [1, 1025, 70_000])
+def test_data_behind_the_image(runner, formats, models, tmp_path, trailing):
+    requires(formats, "jpeg")
+    requires(formats, "dicom")
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    smooth = (127 + 100 * np.sin(x / 9) + y).astype(np.uint8)
+    for name, tail in {"zeros": b"\0" * trailing, "ends": b"\xff\xd8\xff\xd9" * trailing}.items():
+        plain = tmp_path / f"{name}.jpg"
+        Image.fromarray(smooth).save(plain, quality=90)
+        expected = read_radiograph(plain).pixels
+        whole = plain.read_bytes()
+        plain.write_bytes(whole + tail)
+        np.testing.assert_array_equal(read_radiograph(plain).pixels, expected)
+        assert_parity(runner, models, plain, "voi", atol=2.5 / 255)
+        plain.write_bytes(whole[:-12] + tail.replace(b"\xff\xd9", b"\0\0"))
+        with pytest.raises(FilmError, match="truncated JPEG"):
+            read_radiograph(plain)
+        film = write_dicom(tmp_path / f"{name}.dcm", smooth, bits=8, syntax=JPEGBaseline8Bit)
+        data = pydicom.dcmread(film)
+        data.PixelData = encapsulate([whole + tail])
+        data.save_as(film)
+        np.testing.assert_allclose(read_film(film).stored, expected * 255, atol=1e-3)
+        assert_parity(runner, models, film, "raw-max", atol=2.5 / 127)
+
+
 @pytest.mark.parametrize("presentation", PRESENTATIONS)
 @pytest.mark.parametrize("name", DICOM_FILMS)
 def test_dicom(dicom_results, name, presentation):
     films, results = dicom_results
     assert_same(results[presentation][name], films[name], presentation)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("voi_lut_of_zeros", "VOI LUT has only entries of 0"),
+        ("voi_lut_of_one_entry", "VOI LUT has only entries of 4095"),
+        ("modality_lut_of_one_value", "Modality LUT has only entries of 7"),
+    ],
+)
+def test_luts_that_make_all_pixels_the_same(dicom_results, name, said):
+    films, results = dicom_results
+    said += ", which would make all pixels the same"
+    assert said in results["voi"][name]["error"]
+    with pytest.raises(FilmError, match=said):
+        read_radiograph(films[name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["no_frames", "one_frame_and_blank", "empty_frames", "one_frame_padded_with_zeros", "one_frame_and_nul",
+     "slope_0", "slope_0_in_shared_groups", "slope_0_before_another", "first_of_two_slopes",
+     "voi_lut_claims_unused_bits", "window_of_unknown_vr"],
+)  # fmt: skip
+def test_what_is_met_in_the_field_is_read(dicom_results, name):
+    _, results = dicom_results
+    assert np.load(results["voi"][name]["heatmap_npy"]).max() > 0.99
+
+
+def test_jpeg_ls_of_bytes_in_words(runner, formats, models, tmp_path):
+    requires(formats, "dicom")
+    values = np.random.default_rng(0).integers(0, 256, (SHAPE[0] + 1, SHAPE[1] + 1)).astype(np.uint8)
+    film = write_dicom(tmp_path / "film.dcm", values, bits=8, syntax=JPEGLSLossless)
+    data = pydicom.dcmread(film)
+    data.BitsAllocated = 16
+    data.save_as(film)
+    np.testing.assert_array_equal(read_film(film).stored, values)
+    (result,) = run(runner, models["voi"], film)
+    expected = read_film(film).place(FitGeometry.of(values.shape, SHAPE, "stretch"))
+    np.testing.assert_allclose(np.load(result["heatmap_npy"]), expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, RLELossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless],
+    ids=lambda syntax: syntax.keyword,
+)  # fmt: skip
+def test_overlay_bits_do_not_count(runner, formats, models, tmp_path, syntax):
+    requires(formats, "dicom")
+    film = film_with_overlay_bits(tmp_path / "film.dcm", (SHAPE[0] - 1, SHAPE[1] - 1), syntax)
+    plain = write_dicom(tmp_path / "plain.dcm", overlaid_values((SHAPE[0] - 1, SHAPE[1] - 1)))
+    both = run(runner, models["voi"], film, plain)
+    np.testing.assert_array_equal(*(np.load(result["heatmap_npy"]) for result in both))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from pydicom.uid import (
     JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
+    RLELossless,
     generate_uid,
 )
 
@@ -86,6 +87,21 @@ def write_dicom(path: Path, stored=STORED, *, syntax=ExplicitVRLittleEndian, bit
     )
     if syntax in _BY_GDCM:
         _code_by_gdcm(path, syntax)
+    return path
+
+
+def overlaid_values(shape):
+    """Twelve bits of random values."""
+    return np.random.default_rng(2).integers(0, 4096, shape).astype(np.uint16)
+
+
+def film_with_overlay_bits(path: Path, shape, syntax) -> Path:
+    """`overlaid_values` with an overlay in bit 12, coded with its 13 bits, in a film that stores 12."""
+    words = overlaid_values(shape) | (np.arange(shape[1]) % 3 == 0).astype(np.uint16) << 12
+    write_dicom(path, words, syntax=syntax, bits=12 if syntax in _NATIVE | {RLELossless} else 16)
+    dataset = pydicom.dcmread(path)
+    dataset.BitsStored, dataset.HighBit = 12, 11
+    dataset.save_as(path)
     return path
 
 

@@ -5,6 +5,7 @@ from pydicom.pixels.processing import apply_modality_lut, apply_voi
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from egaze import read_radiograph
+from egaze.errors import FilmError
 
 
 def test_without_a_window_the_film_s_own_range(tmp_path):
@@ -140,6 +141,14 @@ def test_luts_of_bytes(tmp_path, entries, packed):
     path = write_dicom(tmp_path / "a.dcm", VOILUTSequence=[item])
     expected = values[np.minimum(STORED, entries - 1)] / 255.0
     np.testing.assert_allclose(read_radiograph(path).pixels, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0, 4095])
+@pytest.mark.parametrize(("keyword", "name"), [("VOILUTSequence", "VOI LUT"), ("ModalityLUTSequence", "Modality LUT")])
+def test_a_lut_that_makes_all_pixels_the_same_is_refused(tmp_path, keyword, name, value):
+    path = write_dicom(tmp_path / "a.dcm", **{keyword: [voi_lut([value] * 300, bits=12)]})
+    with pytest.raises(FilmError, match=f"a.dcm: {name} has only entries of {value}, which would make all pixels the"):
+        read_radiograph(path)
 
 
 def test_a_modality_lut_goes_before_the_window(tmp_path):

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from imaging.dicom_films import STORED, write_dicom
+from imaging.dicom_films import STORED, film_with_overlay_bits, overlaid_values, write_dicom
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.pixels import get_decoder
 from pydicom.uid import JPEG2000 as JPEG2000Lossy
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -88,6 +90,43 @@ def test_stored_bits_anywhere_in_the_word(tmp_path, syntax, signed):
         WindowCenter=0, WindowWidth=10000, VOILUTFunction="LINEAR_EXACT",
     )  # fmt: skip
     np.testing.assert_allclose(read_radiograph(path).pixels, values / 10000 + 0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: syntax.keyword)
+def test_overlay_bits_do_not_count(tmp_path, syntax):
+    film = read_film(film_with_overlay_bits(tmp_path / "a.dcm", (34, 36), syntax))
+    values = overlaid_values((34, 36))
+    np.testing.assert_allclose(film.table[film.stored], (values - values.min()) / float(np.ptp(values)), atol=1e-6)
+
+
+def test_the_next_decoder_is_tried_where_one_fails(tmp_path, monkeypatch):
+    path = write_dicom(tmp_path / "a.dcm", syntax=JPEGLSLossless)
+    decoder = type(get_decoder(JPEGLSLossless))
+    whole, tried = decoder.as_array, []
+
+    def fail_first(self, *args, decoding_plugin, **options):
+        tried.append(decoding_plugin)
+        if len(tried) == 1:
+            raise RuntimeError("not this one")
+        return whole(self, *args, decoding_plugin=decoding_plugin, **options)
+
+    monkeypatch.setattr(decoder, "as_array", fail_first)
+    np.testing.assert_array_equal(read_film(path).stored, STORED)
+    assert tried == ["pyjpegls", "gdcm"]
+    monkeypatch.setattr(decoder, "as_array", lambda *args, **options: 1 / 0)
+    with pytest.raises(FilmError, match=r"JPEG-LS.* \(pyjpegls: ZeroDivisionError, gdcm: ZeroDivisionError\)"):
+        read_film(path)
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 1, b"\0" * 5000, b"a camera's notes" * 300], ids=["byte", "zeros", "notes"])
+@pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLSLossless, JPEG2000Lossless], ids=lambda syntax: syntax.keyword)
+def test_data_behind_the_image(tmp_path, syntax, tail):
+    values = overlaid_values((34, 36))
+    path = write_dicom(tmp_path / "a.dcm", values, syntax=syntax)
+    dataset = pydicom.dcmread(path)
+    dataset.PixelData = encapsulate([get_frame(dataset.PixelData, 0, number_of_frames=1) + tail])
+    dataset.save_as(path)
+    np.testing.assert_array_equal(read_film(path).stored, values)
 
 
 @pytest.mark.parametrize("decoder", ["pyjpegls", "gdcm"])
