@@ -9,7 +9,8 @@ import timm
 from torch import nn
 
 from egaze.errors import EgazeError
-from egaze.models.weights import load_weights, read_weights
+from egaze.models.fitting import fitting_text
+from egaze.models.weights import UnfitWeightsError, load_weights, read_weights
 
 _STRIDES = (4, 8, 16, 32)
 
@@ -52,7 +53,10 @@ def make_encoder(name: str, weights: str | Path = "none", *, drop_path: float = 
         return encoder, ""
     file = read_weights(Path(weights))
     encoder = _create(name, pretrained=False, drop_path=drop_path)
-    load_weights(encoder, file)
+    try:
+        load_weights(encoder, file)
+    except UnfitWeightsError as error:
+        raise UnfitWeightsError(f"{error}; the file does not fit encoder {name!r}: {fitting_text(file)}") from error
     return encoder, file.sha256
 
 

@@ -26,6 +26,10 @@ _NESTED = ("state_dict", "model")
 _PREFIXES = ("module.", "model.")
 
 
+class UnfitWeightsError(EgazeError):
+    """Weights of another encoder."""
+
+
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
     """A file of weights, read.
@@ -74,12 +78,32 @@ def load_weights(encoder: nn.Module, file: WeightsFile) -> list[str]:
         Names of the file's tensors that the encoder has no use for: those of the classifier. They are logged too.
 
     Raises:
-        EgazeError: a tensor is missing, of another shape, not finite, or belongs to another encoder.
+        UnfitWeightsError: a tensor is missing, of another shape or type, or belongs to another encoder.
+        EgazeError: a tensor is not finite.
+    """
+    matched, ignored = match_tensors(encoder, file)
+    wanted = encoder.state_dict()
+    found = {own: _finite(file.path, name, tensor.to(wanted[own].dtype)) for own, (name, tensor) in matched.items()}
+    encoder.load_state_dict(found, strict=False)
+    if ignored:
+        logger.info("%s: left out %d tensors of the classifier: %r", file.path.name, len(ignored), ignored)
+    return ignored
+
+
+def match_tensors(encoder: nn.Module, file: WeightsFile) -> tuple[dict[str, tuple[str, Tensor]], list[str]]:
+    """Find each of the encoder's tensors in a file, by name and shape; their values are not looked at.
+
+    Returns:
+        By the encoder's name, the file's name and its tensor, summed over colour where it is a first layer; and the
+        file's names that the encoder has no use for.
+
+    Raises:
+        UnfitWeightsError: as `load_weights`.
     """
     wanted = encoder.state_dict()
     first = encoder.pretrained_cfg.get("first_conv") or ()
     first_layers = {f"{name}.weight" for name in ([first] if isinstance(first, str) else first)}
-    found: dict[str, Tensor] = {}
+    found: dict[str, tuple[str, Tensor]] = {}
     used_parts: set[str] = set()
     ignored = []
     translated = timm_names(file.tensors, wanted) if is_blocks_family(file.tensors) else {}
@@ -92,18 +116,16 @@ def load_weights(encoder: nn.Module, file: WeightsFile) -> list[str]:
         grey = wanted[own].shape
         if name in first_layers and grey[1:2] == (1,) and tensor.shape == (grey[0], 3, *grey[2:]):
             tensor = tensor.float().sum(dim=1, keepdim=True)
-        found[own] = _checked(file.path, file_name, tensor, wanted[own])
+        _require_alike(file.path, file_name, tensor, wanted[own])
+        found[own] = file_name, tensor
         used_parts.add(file_name.partition(".")[0])
     for name in wanted:
         if name not in found and not name.endswith("num_batches_tracked"):
-            raise EgazeError(f"{file.path}: tensor {name} of the encoder is missing")
+            raise UnfitWeightsError(f"{file.path}: tensor {name} of the encoder is missing")
     for name in ignored:
         if name.partition(".")[0] in used_parts:
-            raise EgazeError(f"{file.path}: tensor {name!r} has no place in the encoder: weights of another one")
-    encoder.load_state_dict(found, strict=False)
-    if ignored:
-        logger.info("%s: left out %d tensors of the classifier: %r", file.path.name, len(ignored), ignored)
-    return ignored
+            raise UnfitWeightsError(f"{file.path}: tensor {name!r} has no place in the encoder")
+    return found, ignored
 
 
 def _read(path: Path) -> object:
@@ -154,16 +176,20 @@ def _own_name(name: str, wanted: Mapping[str, Tensor]) -> str | None:
     return next((candidate for candidate in candidates if candidate in wanted), None)
 
 
-def _checked(path: Path, name: str, tensor: Tensor, wanted: Tensor) -> Tensor:
+def _require_alike(path: Path, name: str, tensor: Tensor, wanted: Tensor) -> None:
     if tensor.shape != wanted.shape:
-        raise EgazeError(f"{path}: tensor {name} has shape {tuple(tensor.shape)}, expected {tuple(wanted.shape)}")
+        raise UnfitWeightsError(
+            f"{path}: tensor {name} has shape {tuple(tensor.shape)}, expected {tuple(wanted.shape)}"
+        )
     if (
         tensor.is_floating_point() != wanted.is_floating_point()
         or tensor.is_complex()
         or tensor.layout != torch.strided
     ):
-        raise EgazeError(f"{path}: tensor {name} is of type {tensor.dtype}, expected {wanted.dtype}")
-    tensor = tensor.to(wanted.dtype)
+        raise UnfitWeightsError(f"{path}: tensor {name} is of type {tensor.dtype}, expected {wanted.dtype}")
+
+
+def _finite(path: Path, name: str, tensor: Tensor) -> Tensor:
     if not torch.isfinite(tensor).all():
         raise EgazeError(f"{path}: tensor {name} holds values that are not finite")
     return tensor

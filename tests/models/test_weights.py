@@ -1,6 +1,8 @@
 import logging
 import pickle
+import time
 import zipfile
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -11,7 +13,8 @@ from egaze import DualHeadUNet
 from egaze.errors import EgazeError
 from egaze.models import read_weights
 from egaze.models.encoder import make_encoder
-from egaze.models.weights import load_weights
+from egaze.models.fitting import fitting_encoders, fitting_text
+from egaze.models.weights import WeightsFile, load_weights
 from egaze.study.layout import sha256_file
 
 NAME = "mobilenetv3_small_050"
@@ -193,3 +196,41 @@ def test_the_blocks_familys_weights_of_another_size_are_refused(lite0_file):
         make_encoder("tf_efficientnet_lite2", lite0_file.path)
     with pytest.raises(EgazeError, match="57934424.pth: tensor"):
         make_encoder("resnet10t", lite0_file.path)
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "resnet18", "mobilenetv3_small_050"])
+def test_weights_of_another_encoder_name_the_one_that_they_fit(tmp_path, name):
+    path = saved(timm.create_model(name).state_dict(), tmp_path / "weights.pt")
+    for wanted in ("resnet10t", "efficientnet_b0"):
+        if wanted == name:
+            continue
+        started_s = time.perf_counter()
+        with pytest.raises(EgazeError) as caught:
+            make_encoder(wanted, path)
+        message = str(caught.value)
+        assert message.startswith(f"{path}: tensor") and "\n" not in message
+        assert f"; the file does not fit encoder '{wanted}': it fits {name}" in message
+        assert time.perf_counter() - started_s < 15
+
+
+def test_several_encoders_that_a_file_fits_are_counted(state, monkeypatch):
+    file = WeightsFile(Path("weights.pt"), "", state)
+    assert fitting_encoders(file) == [NAME]
+    monkeypatch.setattr("egaze.models.fitting.fitting_encoders", lambda file: ["a", "b", "c", "d", "e"])
+    assert fitting_text(file) == "it fits a, b, c and 2 more"
+
+
+def test_encoders_of_one_architecture_are_all_named():
+    with torch.device("meta"):
+        tensors = timm.create_model("efficientnet_b0", num_classes=2).state_dict()
+    names = fitting_encoders(WeightsFile(Path("weights.pt"), "", tensors))
+    assert {"efficientnet_b0", "tf_efficientnet_b0"} <= set(names) and "efficientnet_b1" not in names
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [{"linear.weight": torch.zeros(2, 3)}, {"conv1.weight": torch.zeros(64, 3, 7, 7), "bn1.bias": torch.ones(64)}],
+)
+def test_weights_that_fit_no_encoder_say_so(tmp_path, tensors):
+    with pytest.raises(EgazeError, match="weights.pt: .*'resnet10t': it fits no encoder of `egaze info --encoders`$"):
+        make_encoder("resnet10t", saved(tensors, tmp_path / "weights.pt"))
