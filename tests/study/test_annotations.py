@@ -1,5 +1,7 @@
 """Regions, phrases and all that a source knows of a fixation go through a study unharmed."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +12,7 @@ from egaze.errors import StudyError
 from egaze.gaze import Fixations
 from egaze.sources import Case, Phrase, Region
 from egaze.study import open_study, prepare_study
+from egaze.study.layout import sha256_file
 
 REGIONS = (
     Region("cardiac silhouette", "box", 10.25, 20.0, 60.0, 55.5),
@@ -78,6 +81,13 @@ def test_damaged_annotations_are_told(made):
         path = made.path / f"{name}.parquet"
         rows = pl.read_parquet(path)
         rows.with_columns(pl.lit(float("nan")).alias("end_s" if name == "phrases" else "x_max_px")).write_parquet(path)
+    with pytest.raises(StudyError, match=r"regions\.parquet: damaged or changed since the study was prepared"):
+        open_study(made.path)
+    # Nor is what a forger signed anew taken as it stands.
+    manifest = json.loads((made.path / "study.json").read_text(encoding="utf-8"))
+    for name in ("regions.parquet", "phrases.parquet"):
+        manifest["files"][name] = sha256_file(made.path / name)
+    (made.path / "study.json").write_text(json.dumps(manifest), encoding="utf-8")
     damaged = open_study(made.path)
     assert damaged.regions(0) == ()
     with pytest.raises(StudyError, match=r"regions\.parquet: case 'b': .*must be finite"):
