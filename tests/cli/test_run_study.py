@@ -85,12 +85,13 @@ def two_classes(value, other):
 def test_two_classes_have_one_auc():
     """Softmax makes the AUCs of two classes one number; two sigmoids do not."""
     one, two = two_classes(0.667, 0.667), two_classes(0.667, 0.5)
-    metrics = {"split": "test", "cases": 9, "patients": 9, "folds": 0, "seeds": [0], "intervals": "none"}
+    metrics = {"split": "test", "cases": 1, "patients": 9, "folds": 0, "seeds": [0], "intervals": "none"}
     metrics |= {"optimistic": False, "synthetic": False, "published": [], "heatmap": None, "runs": [], "warnings": []}
     aucs = _areas(one, [])[:2]
     assert aucs[0].split() == ["AUC", "none", "against", "some"] and aucs[1].split() == ["this", "run", "0.667"]
     assert _areas(two, [])[0].split() == ["AUC", "macro", "micro", "none", "some"]
     printed = "\n".join(set_lines({**metrics, "classification": one}))
+    assert printed.startswith("test: 1 case of 9 patients; seed 0; ")
     assert "none against some" in printed and "macro  " not in printed and printed.count("0.667") == 2
     assert "none against some" not in "\n".join(set_lines({**metrics, "classification": two}))
     figure = {"a": 0.6, "b": 0.7, "difference": -0.1, "low": None, "high": None, "p_value": None}
