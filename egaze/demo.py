@@ -23,6 +23,7 @@ from egaze.sources import EgdCxr
 from egaze.sources.synthetic import synthesize
 from egaze.study import Study, prepare_study
 from egaze.study.choose import spread
+from egaze.study.split import require_seed
 from egaze.training import load_recipe, train
 
 #: A small model, so that two processors are done in minutes.
@@ -59,9 +60,10 @@ def run_demo(
         The report.
 
     Raises:
-        EgazeError: `out` is not free, or C++'s numbers are further than 1e-5 from Python's.
+        EgazeError: `out` is not free, the seed is negative, or C++'s numbers are further than 1e-5 from Python's.
     """
     out = Path(out)
+    require_seed(seed)
     require_free(out)
     workers = os.cpu_count() or 1
 

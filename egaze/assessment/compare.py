@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from egaze.assessment.figures import RESAMPLES
 from egaze.assessment.pooled import AGREEMENT, Pooled, pool
-from egaze.atomic import write_file, write_text
-from egaze.errors import RunError
+from egaze.atomic import write_text
+from egaze.errors import EgazeError, RunError
 from egaze.evaluation import Comparison, delong_test
 from egaze.evaluation.notes import noting
 from egaze.evaluation.over_seeds import class_statistic
@@ -54,9 +54,12 @@ def compare(
     the two has not trained is left out: "warnings" and "heatmap_remark" say so.
 
     Raises:
+        EgazeError: a negative seed.
         RunError: one is not evaluated on that side; studies, classes, splits, seeds or cases that differ.
         StudyError: the study is gone.
     """
+    if seed < 0:
+        raise EgazeError(f"seed must be 0 or more, got {seed}")
     one, other = pool(a, split), pool(b, split)
     _require_same(one, other)
     over = "patients" if len(one.seeds) == 1 else "seeds and patients"
@@ -92,8 +95,8 @@ def compare(
 def write_comparison(comparison: RunComparison, out: Path) -> None:
     """Write compare.json and disagreements.csv into a folder; files there are replaced."""
     out = Path(out)
+    write_text(out / "disagreements.csv", comparison.disagreements.write_csv())
     write_text(out / "compare.json", json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n")
-    write_file(out / "disagreements.csv", comparison.disagreements.write_csv)
 
 
 def _require_same(one: Pooled, other: Pooled) -> None:

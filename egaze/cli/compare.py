@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from egaze.cli.figure_text import count_text
 from egaze.cli.run_study import study_option
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def _lines(found: RunComparison, films: int) -> list[str]:
     facts = found.facts
     lines = [f"{name.upper()}: {_described(facts[name])}" for name in ("a", "b")]
     lines.append(
-        f"{facts['split']}: {facts['cases']} cases of {facts['patients']} patients; intervals: {facts['intervals']}"
+        f"{facts['split']}: {count_text(facts['cases'], 'case')} of {count_text(facts['patients'], 'patient')}; "
+        f"intervals: {facts['intervals']}"
     )
     for name in ("a", "b"):
         if facts[name]["optimistic"]:
@@ -87,7 +89,7 @@ def _lines(found: RunComparison, films: int) -> list[str]:
     if (heatmap := facts["heatmap"]) is None:
         lines.append(f"heatmap against gaze: {facts['heatmap_remark']}")
     else:
-        lines.append(_header(f"map against gaze, {heatmap['cases']} cases"))
+        lines.append(_header(f"map against gaze, {count_text(heatmap['cases'], 'case')}"))
         lines += [_row(name, heatmap[key]) for key, name in _AGREEMENT]
     if facts["answers"] is None:
         return lines
@@ -123,9 +125,9 @@ def _row(name: str, figure: dict[str, float | None] | None) -> str:
 
 def _films(answers: dict[str, int], disagreements: pl.DataFrame, films: int) -> list[str]:
     lines = [
-        f"they disagree on {answers['disagree']} of {answers['agree'] + answers['disagree']} films: "
+        f"they disagree on {answers['disagree']} of {count_text(answers['agree'] + answers['disagree'], 'film')}: "
         f"A alone is right on {answers['only_a_right']}, B alone on {answers['only_b_right']}, neither on "
-        f"{answers['neither_right']}; {answers['without_label']} have no label"
+        f"{answers['neither_right']}; {answers['without_label']} without a label"
     ]
     shown = disagreements.head(films)
     if shown.is_empty():

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from egaze.cli import progress
-from egaze.cli.figure_text import figure_text, one_auc
+from egaze.cli.figure_text import count_text, figure_text, one_auc
 from egaze.cli.run_study import study_option
 from egaze.cli.set_figures import set_lines
 
@@ -53,7 +53,7 @@ def command(run: Path, split: str, out: Path | None, study_path: Path | None) ->
 
 def _lines(metrics: dict[str, Any]) -> list[str]:
     lines = [
-        f"{metrics['split']}: {metrics['cases']} cases of {metrics['patients']} patients; "
+        f"{metrics['split']}: {count_text(metrics['cases'], 'case')} of {count_text(metrics['patients'], 'patient')}; "
         f"intervals: {metrics['intervals']}"
     ]
     if metrics["optimistic"]:
@@ -133,7 +133,7 @@ def _confusion(confusion: dict[str, Any]) -> list[str]:
 def _agreement(heatmap: dict[str, Any]) -> list[str]:
     target, ceiling = heatmap["target"], heatmap["ceiling"]
     lines = [
-        f"maps against gaze: {heatmap['cases']} cases, {heatmap['size_px']} px; heatmap of sigma "
+        f"maps against gaze: {count_text(heatmap['cases'], 'case')}, {heatmap['size_px']} px; heatmap of sigma "
         f"{heatmap['sigma_px']:.1f} px ({target['sigma_frac']} of the side), weight {target['weight']}"
     ]
     if heatmap["trained_towards"] != "gaze":
@@ -154,7 +154,7 @@ def _agreement(heatmap: dict[str, Any]) -> list[str]:
 
 def _scanpaths(scanpath: dict[str, Any]) -> list[str]:
     lines = [
-        f"scanpaths: {scanpath['cases']} readings; fixations {figure_text(scanpath['fixations'], 1)}, "
+        f"scanpaths: {count_text(scanpath['cases'], 'reading')}; fixations {figure_text(scanpath['fixations'], 1)}, "
         f"dwell time {figure_text(scanpath['dwell_s'], 1)} s, coverage {figure_text(scanpath['coverage_frac'])}",
         f"  (coverage: {scanpath['coverage']})",
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from egaze.cli.figure_text import figure_text, one_auc
+from egaze.cli.figure_text import count_text, figure_text, one_auc
 
 _AGREEMENT = (
     ("cc", "CC (more is better)"),
@@ -18,8 +18,9 @@ def set_lines(metrics: dict[str, Any]) -> list[str]:
     """A table of the set's figures, and a line of each run's."""
     folds = f"{metrics['folds']} folds, " if metrics["folds"] else ""
     lines = [
-        f"{metrics['split']}: {metrics['cases']} cases of {metrics['patients']} patients; "
-        f"{folds}seeds {', '.join(map(str, metrics['seeds']))}; intervals: {metrics['intervals']}"
+        f"{metrics['split']}: {count_text(metrics['cases'], 'case')} of {count_text(metrics['patients'], 'patient')}; "
+        f"{folds}{'seed' if len(metrics['seeds']) == 1 else 'seeds'} {', '.join(map(str, metrics['seeds']))}; "
+        f"intervals: {metrics['intervals']}"
     ]
     if metrics["optimistic"]:
         lines.append(f"chosen on {metrics['split']}: epochs were chosen on these films, so the figures are optimistic")
@@ -38,7 +39,7 @@ def set_lines(metrics: dict[str, Any]) -> list[str]:
         lines.append(f"accuracy{'':<14}{figure_text(classification['accuracy']):>25}")
     if (heatmap := metrics["heatmap"]) is not None:
         lines.append(
-            f"heatmap against gaze: {heatmap['cases']} cases, {heatmap['size_px']} px, "
+            f"heatmap against gaze: {count_text(heatmap['cases'], 'case')}, {heatmap['size_px']} px, "
             f"sigma {heatmap['target']['sigma_frac']} of the side, weight {heatmap['target']['weight']}"
         )
         lines.append(f"  {'':<20}{'predicted':>25}{'centre bias':>25}{'difference':>26}")

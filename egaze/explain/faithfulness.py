@@ -74,7 +74,7 @@ def faithfulness(
         seed: of the order of pixels of equal value.
 
     Raises:
-        EgazeError: shapes that do not fit, a map that is not finite, or steps out of range.
+        EgazeError: shapes that do not fit, a map that is not finite, steps out of range, or a negative seed.
     """
     films, _, height, width = image.shape
     if maps.shape != (films, height, width):
@@ -83,6 +83,8 @@ def faithfulness(
         raise EgazeError(f"class_index must be ({films},), got {tuple(class_index.shape)}")
     if not 1 <= steps <= height * width:
         raise EgazeError(f"steps must be 1 to {height * width}, got {steps}")
+    if seed < 0:
+        raise EgazeError(f"seed must be 0 or more, got {seed}")
     if not bool(maps.isfinite().all()):
         raise EgazeError("maps must be finite")
     share = torch.linspace(0, 1, steps + 1)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from egaze.errors import StudyError
 from egaze.study import Split, Study
+from egaze.study.split import require_seed
 
 
 def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Split, ...]:
@@ -25,8 +26,9 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Split, ...]:
         seed: of the shuffle.
 
     Raises:
-        StudyError: more folds than patients, or fewer than 3.
+        StudyError: more folds than patients, or fewer than 3; a negative seed.
     """
+    require_seed(seed)
     patients, patient = np.unique(study.patients, return_inverse=True)
     if not 3 <= folds <= len(patients):
         raise StudyError(f"{study.path}: folds must be 3 to {len(patients)}, the number of patients, got {folds}")

@@ -24,7 +24,7 @@ from egaze.evaluation.classification import macro_auc
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, gaze_and_label
 from egaze.loading.sampling import Order
 from egaze.study import Split, Study
-from egaze.study.split import save_split
+from egaze.study.split import require_seed, save_split
 from egaze.training import run as run_files
 from egaze.training.egd_loader import EgdLoader
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
@@ -64,7 +64,7 @@ def train(
         split: the run's own, kept in its folder, in place of the study's.
         seed: of weights, order, views and dropout. On the CPU the same seed gives the same run.
         device: "auto" (CUDA where there is one), "cpu" or "cuda".
-        precision: Lightning Fabric's: "32-true", "bf16-mixed" or "16-mixed".
+        precision: Lightning Fabric's: "32-true", "bf16-mixed" or "16-mixed"; see `usable_precision`.
         threads: of the loader's kernel; the number of processors when None.
         resume: go on with the run in `out` from its last finished epoch, or begin where it has none.
         progress, on_epoch: called along the way; on_epoch gets the epoch's log line.
@@ -72,11 +72,13 @@ def train(
     Raises:
         StudyError: an empty split, or too little to learn from for what the recipe asks.
         RunError: `out` cannot be resumed.
-        EgazeError: `out` exists, or the device is not there.
+        EgazeError: `out` exists, the seed is negative, or the device is not there.
     """
+    require_seed(seed)
     if split is not None:
         study = study.with_split(split)
     require_answers(study, recipe)
+    precision = usable_precision(device, precision)
     fabric = _fabric(device, precision)
     torch.manual_seed(seed)
     if recipe.choose_on == "test":
@@ -286,8 +288,19 @@ def require_answers(study: Study, recipe: Recipe) -> None:
 def _fabric(device: str, precision: str) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
         raise EgazeError("device cuda: no CUDA device is available")
-    accelerator = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    return Fabric(accelerator=accelerator, devices=1, precision=precision)
+    return Fabric(accelerator=_accelerator(device), devices=1, precision=precision)
+
+
+def usable_precision(device: str, precision: str) -> str:
+    """The precision that is used: the CPU has no 16-mixed, and bf16-mixed takes its place with a warning."""
+    if precision == "16-mixed" and _accelerator(device) == "cpu":
+        logger.warning("precision 16-mixed is not there on the CPU: bf16-mixed is used and recorded")
+        return "bf16-mixed"
+    return precision
+
+
+def _accelerator(device: str) -> str:
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
 def _start_run(

@@ -17,7 +17,7 @@ from egaze.training.folds import deal_folds
 from egaze.training.recipe import Recipe
 from egaze.training.run import SET, Run, open_run
 from egaze.training.run_set import Member, RunSet, open_run_set
-from egaze.training.train import Progress, require_answers, train
+from egaze.training.train import Progress, require_answers, train, usable_precision
 
 
 def train_set(
@@ -61,6 +61,7 @@ def train_set(
     splits = [study.split] if folds is None else deal_folds(study, folds, seed=fold_seed)
     for split in splits:
         require_answers(study.with_split(split), recipe)
+    precision = usable_precision(device, precision)
     facts = _facts(study, recipe, splits, None if folds is None else fold_seed, seeds, precision)
     run_set = _resumed(Path(out), facts) if resume else _started(Path(out), facts)
     for number, member in enumerate(run_set.members):

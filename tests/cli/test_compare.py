@@ -51,7 +51,7 @@ def test_a_set_says_how_far_it_is(study, folder):
 
 def test_evaluating_a_set(folder, evaluated):
     assert evaluated[0].startswith("test: 48 cases")
-    assert "3 folds, seeds 1; intervals: 95 %, bootstrap over patients" in evaluated[0]
+    assert "3 folds, seed 1; intervals: 95 %, bootstrap over patients" in evaluated[0]
     assert any(line.startswith("  macro") and "to" in line for line in evaluated)
     runs = [line.split() for line in evaluated[-4:-1]]
     assert [row[0] for row in runs[:2]] == ["fold-0-seed-1", "fold-1-seed-1"] and 12 < int(runs[0][1]) < 20

@@ -5,18 +5,24 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
-from egaze.assessment import evaluate
+from egaze.assessment import compare, evaluate, write_comparison
+from egaze.assessment.compare import RunComparison
+from egaze.demo import run_demo
 from egaze.errors import EgazeError, RunError, StudyError
+from egaze.explain.faithfulness import faithfulness
 from egaze.loading import DeviceLoader
+from egaze.sources.synthetic import synthesize
 from egaze.study import open_study, split_study
 from egaze.study.layout import sha256_file
-from egaze.training import load_recipe, open_run, train
+from egaze.training import load_recipe, open_run, train, train_set
 from egaze.training.engine import clip_gradients, predict
+from egaze.training.folds import deal_folds
 from egaze.training.optimizer import make_optimizer
 from egaze.training.quicken import quicken
 from egaze.training.recipe import OrderSettings
@@ -312,6 +318,35 @@ def test_another_precision_is_not_resumed(study, tiny_recipe, tmp_path):
         train(study, tiny_recipe, tmp_path / "run", device="cpu", precision="bf16-mixed", resume=True)
 
 
+def test_the_precision_that_is_used_is_recorded_and_said(study, tiny_recipe, tmp_path, caplog):
+    """The CPU has no 16-mixed."""
+    how = {"device": "cpu", "precision": "16-mixed"}
+    with pytest.raises(Stop):
+        train(study, tiny_recipe, tmp_path / "run", **how, on_epoch=stop)
+    said = [record.message for record in caplog.records if "16-mixed" in record.message]
+    assert said == ["precision 16-mixed is not there on the CPU: bf16-mixed is used and recorded"]
+    assert open_run(tmp_path / "run").facts["precision"] == "bf16-mixed"
+    assert len(train(study, tiny_recipe, tmp_path / "run", **how, resume=True).log()) == 2
+
+
+def test_a_negative_seed_is_told_before_a_folder_is_made(study, tiny_recipe, tmp_path, run):
+    out = tmp_path / "out"
+    doors = [
+        lambda: train(study, tiny_recipe, out, seed=-1, device="cpu"),
+        lambda: train_set(study, tiny_recipe, out, seeds=(0, -1), device="cpu"),
+        lambda: train_set(study, tiny_recipe, out, folds=3, fold_seed=-1, device="cpu"),
+        lambda: deal_folds(study, 3, seed=-1),
+        lambda: synthesize(out, cases=3, seed=-1),
+        lambda: run_demo(out, seed=-1),
+        lambda: compare(run, run, seed=-1),
+        lambda: faithfulness(None, torch.zeros(1, 1, 8, 8), torch.zeros(1, 8, 8), torch.zeros(1).long(), seed=-1),
+    ]
+    for door in doors:
+        with pytest.raises(EgazeError, match=r"seeds? must be .*-1$"):
+            door()
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_optimiser_s_state_follows_the_parameters(study, tiny_recipe, tmp_path, monkeypatch):
     """The type stands for the device: a set-up moves parameters to either, and the state must go after them."""
     with pytest.raises(Stop):
@@ -406,6 +441,9 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on(run, study, tiny_recipe, tm
         resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, hard))
         with pytest.raises(EgazeError, match=r"predictions\.parquet: cannot write: File too large$"):
             evaluate(run, out=tmp_path / "evaluation")
+        table = pl.DataFrame({"case_id": [f"case-{number:05d}" for number in range(1000)]})
+        with pytest.raises(EgazeError, match=r"disagreements\.csv: cannot write: File too large$"):
+            write_comparison(RunComparison({}, table), tmp_path / "comparison")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert not list((tmp_path / "evaluation").iterdir())
