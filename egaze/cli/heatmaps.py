@@ -126,6 +126,6 @@ def command(
     if summary.without_gaze:
         click.echo(f"  cases without gaze left out: {summary.without_gaze}")
     if summary.without_onsets:
-        click.echo(f"  cases without onsets, and so without an animation: {summary.without_onsets}")
+        click.echo(f"  cases without onsets, whose animation plays fixation after fixation: {summary.without_onsets}")
     if opened.is_synthetic:
         click.echo("  synthetic data")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +57,14 @@ class Fixations:
 
     def __len__(self) -> int:
         return len(self.x_px)
+
+    def played(self) -> Fixations:
+        """The fixations to be shown over time: themselves, or, where the tracker gave no onsets, one after the other in
+        their order, each as long as it lasted."""
+        if self.onset_s is not None:
+            return self
+        end_s = np.cumsum(self.duration_s, dtype=np.float64)
+        return replace(self, onset_s=(end_s - self.duration_s).astype(np.float32))
 
     @property
     def on_shown(self) -> NDArray[np.bool_]:

@@ -68,13 +68,13 @@ class Playback:
 def frame_times(reading: Reading, playback: Playback) -> NDArray[np.float64]:
     """(T,) seconds on the clock of the onsets, from the first onset to the last fixation's end, which is included.
 
+    Fixations without onsets play one after the other; see `Fixations.played`.
+
     Raises:
-        StudyError: fixations without onsets, or more frames than the file may have.
+        StudyError: more frames than the file may have.
     """
-    fixations = reading.fixations
-    if fixations.onset_s is None:
-        raise StudyError(f"case {reading.case_id!r} has no onsets, which an animation needs")
-    onset_s = fixations.onset_s.astype(np.float64)
+    fixations = reading.fixations.played()
+    onset_s = fixations.onset_s.astype(np.float64)  # type: ignore[union-attr]
     begin_s, end_s = float(onset_s.min()), float((onset_s + fixations.duration_s).max())
     step_s = playback.speed / playback.fps
     frames = (end_s - begin_s) / step_s + 1
@@ -102,7 +102,7 @@ def heatmap_frames(
     for first in range(0, len(times), count):
         part = times[first : first + count]
         try:
-            frames = rasterize_frames(reading.fixations, shape, part, window_s=window_s, **reading.kernel)
+            frames = rasterize_frames(reading.fixations.played(), shape, part, window_s=window_s, **reading.kernel)
         except ValueError as error:
             raise StudyError(f"case {reading.case_id!r}: {error}") from error
         yield from (reading.geometry.cut_out(frame) for frame in frames)
@@ -112,7 +112,7 @@ class Animation:
     """A case's animation: its times, and its frames in any order as often as they are wanted.
 
     Args:
-        reading: the case; its fixations have onsets.
+        reading: the case.
         playback: how it runs.
 
     Raises:
@@ -126,7 +126,7 @@ class Animation:
         peaks = [float(frame.max()) for frame in heatmap_frames(reading, self.times_s, playback.window_s)]
         self._scale = scale_for(reading, max(peaks))
         self._fullest = int(np.argmax(peaks))
-        self._page = FramePage.of(reading, self._scale, _caption(playback))
+        self._page = FramePage.of(reading, self._scale, _caption(reading, playback))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -149,14 +149,16 @@ class Animation:
             yield self._page.frame(levels, f"{time_s:.1f} s", _looked_at(self._reading, time_s))
 
 
-def _caption(playback: Playback) -> str:
+def _caption(reading: Reading, playback: Playback) -> str:
     gaze = "gaze so far" if playback.window_s is None else f"gaze of the last {playback.window_s:g} s"
+    if reading.fixations.onset_s is None:
+        gaze += ", in order without pauses"
     return gaze if playback.speed == 1 else f"{gaze}, at {playback.speed:g} times its speed"
 
 
 def _looked_at(reading: Reading, time_s: float) -> NDArray[np.float64]:
     """(K, 2) where the reader looks at that time, as fractions of the film; none during a saccade."""
-    fixations, place = reading.fixations, reading.geometry
+    fixations, place = reading.fixations.played(), reading.geometry
     onset_s = fixations.onset_s.astype(np.float64)  # type: ignore[union-attr]
     now = (onset_s <= time_s) & (time_s < onset_s + fixations.duration_s) & reading.on_film
     x = (fixations.x_px[now] + 0.5 - place.left_px) / place.width_px

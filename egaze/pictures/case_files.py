@@ -27,7 +27,7 @@ def write_case(reading: Reading, folder: Path, kinds: Sequence[str], playback: P
         reading: the case.
         folder: its folder.
         kinds: some of KINDS.
-        playback: how its animation runs, or None for no animation; a case without onsets has none.
+        playback: how its animation runs, or None for no animation.
 
     Returns:
         Each kind's file name.
@@ -48,7 +48,7 @@ def write_case(reading: Reading, folder: Path, kinds: Sequence[str], playback: P
     if "array" in kinds:
         np.save(folder / "heatmap.npy", heatmap)
         files["array"] = "heatmap.npy"
-    if playback is not None and reading.fixations.onset_s is not None:
+    if playback is not None:
         files["animation"] = _animate(Animation(reading, playback), playback.settled(), folder)
     return files
 

@@ -35,7 +35,8 @@ class PicturesSummary:
         out: the folder.
         cases: with pictures.
         without_gaze: cases asked for that have no fixation, and no pictures.
-        without_onsets: cases whose fixations have no onsets, and that have no animation; 0 when none was wanted.
+        without_onsets: cases whose fixations have no onsets and are animated one after the other; 0 when no animation
+            was wanted.
         animation: the name of the animations' files, or None.
     """
 
@@ -73,8 +74,8 @@ def write_pictures(
         progress: called with (cases done, cases in all).
 
     Raises:
-        StudyError: no case with gaze; degrees asked for of a case without pixels per degree; an animation asked for
-            and no case with onsets, or one that is too long; an option out of its range.
+        StudyError: no case with gaze; degrees asked for of a case without pixels per degree; an animation that
+            is too long; an option out of its range.
         EgazeError: `out` is there and not empty, or cannot be written; MP4 asked for without an ffmpeg.
     """
     options = options or HeatmapOptions()
@@ -126,22 +127,14 @@ def _check(kinds: Sequence[str], playback: Playback | None, workers: int) -> Non
 
 
 def _inspect(study: Study, shown: list[int], options: HeatmapOptions, playback: Playback | None) -> int:
-    """Refuse what cannot be done before anything is done; returns how many cases cannot be animated."""
-    without_onsets = []
+    """Refuse what cannot be done before anything is done; returns how many cases to animate have no onsets."""
+    without_onsets = 0
     for index in shown:
         reading = read_case(study, index, options)
-        if playback is None:
-            continue
-        if reading.fixations.onset_s is None:
-            without_onsets.append(reading.case_id)
-        else:
+        if playback is not None:
             frame_times(reading, playback)
-    if len(without_onsets) == len(shown):
-        raise StudyError(
-            f"{study.path}: case {without_onsets[0]!r} has no onsets, which an animation needs"
-            + (f"; nor has any of the {len(shown)} cases" if len(shown) > 1 else "")
-        )
-    return len(without_onsets)
+            without_onsets += reading.fixations.onset_s is None
+    return without_onsets
 
 
 def _write(job: _Job) -> dict[str, str]:

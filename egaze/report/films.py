@@ -156,7 +156,7 @@ def draw_film(
         maps["grad_cam"] = _map(geometry, evidence)
     film, shown_px = pixels.jpeg(study, case_index)
     onset_s = fixations.onset_s
-    begins_s = np.cumsum(fixations.duration_s) - fixations.duration_s if onset_s is None else onset_s
+    begins_s = fixations.played().onset_s
     drawn = slice(MOST_FIXATIONS)
     findings = finding_regions(study, case_index, None)
     return {

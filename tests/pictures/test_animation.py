@@ -90,9 +90,18 @@ def test_too_long_says_so_before_anything_is_made(reading):
     assert len(frame_times(late, GIF)) == 13
 
 
-def test_no_onsets_no_animation(reading):
-    with pytest.raises(StudyError, match="case 'case-1' has no onsets"):
-        Animation(reading([20], [20], [0.4]), GIF)
+def test_without_onsets_fixations_play_one_after_the_other(reading):
+    x, y, duration_s = [20, 40, 30], [20, 30, 10], [0.4, 0.25, 0.35]
+    untimed = reading(x, y, duration_s)
+    timed = reading(x, y, duration_s, [0, 0.4, 0.65])
+    np.testing.assert_allclose(frame_times(untimed, GIF), frame_times(timed, GIF), atol=1e-6)
+    times = [0.1, 0.5, 1.0]
+    for found, expected in zip(heatmap_frames(untimed, times), heatmap_frames(timed, times), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6 * expected.max())
+    frames = list(Animation(untimed, GIF).frames())
+    assert len(frames) == len(frame_times(timed, GIF))
+    # The page says that there was no clock.
+    assert not np.array_equal(frames[0], next(Animation(timed, GIF).frames()))
 
 
 @pytest.mark.parametrize("options", [{"fps": 0}, {"fps": 51}, {"speed": 0}, {"window_s": float("nan")}])

@@ -112,13 +112,10 @@ def test_degrees_need_pixels_per_degree(table_study, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_cases_without_onsets_have_no_animation(table_study, tmp_path):
+def test_cases_without_onsets_are_animated_and_counted(table_study, tmp_path):
     summary = write_pictures(table_study, tmp_path / "out", [5, 8], kinds=[], playback=GIF)
     assert (summary.cases, summary.without_onsets, summary.animation) == (2, 1, "gaze.gif")
-    assert [row["animation"] for row in index_of(tmp_path / "out")] == ["plain/gaze.gif", None]
-    with pytest.raises(StudyError, match="case 'no-onset' has no onsets"):
-        write_pictures(table_study, tmp_path / "none", [7, 8], playback=GIF)
-    assert not (tmp_path / "none").exists()
+    assert [row["animation"] for row in index_of(tmp_path / "out")] == ["plain/gaze.gif", "no-onset/gaze.gif"]
 
 
 @pytest.mark.parametrize(
