@@ -76,7 +76,7 @@ def test_overrides(tmp_path):
         ("stages.monitor=accuracy", "monitor must be one of macro_auc, loss"),
         ("input_size_px=100", "input_size_px must be a multiple of 32"),
         ("heatmap.sigma_frac=0", r"heatmap\.sigma_frac must be in \(0, 1\]"),
-        ("heatmap.weight=time", "heatmap.weight must be 'duration' or 'count'"),
+        ("heatmap.weight=time", "heatmap.weight must be duration or count"),
         ("augmentation.zoom=1.5", "augmentation.zoom must be 0 to 0.9"),
         ("augmentation.cutouts=1.5", "cutouts must be of type int, got 1.5"),
         ("augmentation.noise=-1", "augmentation.noise must be 0 to 1"),
