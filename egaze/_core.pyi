@@ -60,6 +60,15 @@ def resize(
 def fit_rectangle(
     film_shape: tuple[int, int], canvas_shape: tuple[int, int], fit: str
 ) -> tuple[int, int, int, int]: ...
+def place_on_canvas(
+    film: NDArray[np.generic],
+    rectangle: tuple[int, int, int, int],
+    shape: tuple[int, int],
+    *,
+    table: NDArray[np.float32] | None,
+    threads: int,
+) -> NDArray[np.uint16]: ...
+def to_input(canvas: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.float32]: ...
 def sample_batch(
     films: NDArray[np.uint16],
     film_index: NDArray[np.int64],

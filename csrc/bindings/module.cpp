@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, module) {
   egaze::bindings::bind_heatmap(module);
   egaze::bindings::bind_resize(module);
   egaze::bindings::bind_fit(module);
+  egaze::bindings::bind_placing(module);
   egaze::bindings::bind_sample(module);
   egaze::bindings::bind_model(module);
   egaze::bindings::bind_simd(module);

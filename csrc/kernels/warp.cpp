@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "canvas.hpp"
 #include "simd/primitives.hpp"
 
 namespace egaze::detail {
@@ -41,6 +42,15 @@ Level halve(const Level& from, std::vector<std::uint16_t>& storage) {
   return {storage.data(), height, width};
 }
 
+// Whether a view shows the whole film and nothing else, brought to its size: the map that Python's Views make of the
+// identity, to the bit.
+bool is_unmoved(const Affine& map, const FilmStack& films, std::size_t height, std::size_t width) {
+  const double step_x = static_cast<double>(films.width) / static_cast<double>(width);
+  const double step_y = static_cast<double>(films.height) / static_cast<double>(height);
+  return map.xx == static_cast<float>(step_x) && map.xy == 0.0f && map.x0 == static_cast<float>(0.5 * step_x - 0.5) &&
+         map.yx == 0.0f && map.yy == static_cast<float>(step_y) && map.y0 == static_cast<float>(0.5 * step_y - 0.5);
+}
+
 void cut_out(const Rectangle& hole, std::size_t height, std::size_t width, float* image) {
   const auto within = [](std::int32_t value, std::size_t size) {
     return static_cast<std::size_t>(std::clamp<std::int64_t>(value, 0, static_cast<std::int64_t>(size)));
@@ -51,12 +61,10 @@ void cut_out(const Rectangle& hole, std::size_t height, std::size_t width, float
   }
 }
 
-}  // namespace
-
-void warp_film(const std::uint16_t* film, const FilmStack& films, const Sample& sample, std::size_t height,
-               std::size_t width, float* image) {
+// The film bilinearly interpolated, in its own values; black outside.
+void interpolate(const std::uint16_t* film, const FilmStack& films, Affine map, std::size_t height, std::size_t width,
+                 float* image) {
   Level level{film, films.height, films.width};
-  Affine map = sample.to_film;
   std::vector<std::uint16_t> storage[2];
   double step_px = largest_step(map);
   for (int i = 0; step_px > kMaxStepPx && std::min(level.height, level.width) >= 4; i = 1 - i) {
@@ -70,13 +78,27 @@ void warp_film(const std::uint16_t* film, const FilmStack& films, const Sample& 
     const std::uint16_t* upper = level.pixels + y * level.width;
     simd.stack_rows(upper, upper + level.width, level.width, stacked.get() + y * level.width);
   }
+  for (std::size_t y = 0; y < height; ++y) {
+    const auto row_y = static_cast<float>(y);
+    simd.warp_row(stacked.get(), level.height, level.width, map.xy * row_y + map.x0, map.yy * row_y + map.y0, map.xx,
+                  map.yx, width, image + y * width);
+  }
+}
+
+}  // namespace
+
+void warp_film(const std::uint16_t* film, const FilmStack& films, const Sample& sample, std::size_t height,
+               std::size_t width, float* image) {
+  if (is_unmoved(sample.to_film, films, height, width)) {
+    resize_canvas(film, films.height, films.width, height, width, image);
+  } else {
+    interpolate(film, films, sample.to_film, height, width, image);
+  }
+  const Primitives& simd = primitives();
   const Intensity& intensity = sample.intensity;
   for (std::size_t y = 0; y < height; ++y) {
     float* row = image + y * width;
-    const auto row_y = static_cast<float>(y);
-    simd.warp_row(stacked.get(), level.height, level.width, map.xy * row_y + map.x0, map.yy * row_y + map.y0, map.xx,
-                  map.yx, width, row);
-    simd.expose(row, width, intensity.gain / 65535.0f, intensity.bias, intensity.gamma);
+    simd.expose(row, width, intensity.gain / kWhite, intensity.bias, intensity.gamma);
     if (intensity.noise > 0.0f) {
       simd.add_noise(row, width, static_cast<std::uint32_t>(y * width), intensity.noise_key, intensity.noise);
     }

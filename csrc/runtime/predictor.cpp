@@ -12,14 +12,15 @@
 #include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "arena.hpp"
 #include "egaze/error.hpp"
+#include "egaze/placing.hpp"
 #include "egaze/radiograph.hpp"
 #include "libtorch_cuda.hpp"
 #include "model_program.hpp"
 #include "one_line.hpp"
-#include "placing.hpp"
 #include "quiet.hpp"
 
 namespace egaze {
@@ -63,9 +64,21 @@ struct Predictor::Implementation {
   std::unique_ptr<detail::Arena> arena;  // on a CPU, for what is computed on the way
   torch::jit::Module module;
 
+  void place(const Film& film, int threads, float* input) const;
   at::Tensor place(std::span<const Film> films, std::size_t begin, std::size_t count) const;
   std::vector<Prediction> unpack(const c10::IValue& output, std::size_t count) const;
 };
+
+// The film as its study was prepared, brought to the model's input.
+void Predictor::Implementation::place(const Film& film, int threads, float* input) const {
+  const ImageView& pixels = film.pixels;
+  if (pixels.data == nullptr) throw Error(ErrorCode::invalid_argument, "the film's pixels are a null pointer");
+  const std::size_t height = spec.canvas_height_px, width = spec.canvas_width_px;
+  const FitRectangle where = fit_rectangle(pixels.height, pixels.width, height, width, spec.fit);
+  std::vector<std::uint16_t> canvas(height * width);
+  place_on_canvas(pixels, film.table, where, height, width, threads, canvas.data());
+  to_input(canvas.data(), height, width, spec.input_height_px, spec.input_width_px, input);
+}
 
 // So many of a batch's films as the model takes them, (N, 1, H, W).
 at::Tensor Predictor::Implementation::place(std::span<const Film> films, std::size_t begin, std::size_t count) const {
@@ -80,7 +93,7 @@ at::Tensor Predictor::Implementation::place(std::span<const Film> films, std::si
   const int threads = std::max(1, at::get_num_threads());
   for (std::size_t i = begin; i < begin + count; ++i) {
     try {
-      detail::place_film(films[i], spec, threads, input + (i - begin) * spec.input_height_px * spec.input_width_px);
+      place(films[i], threads, input + (i - begin) * spec.input_height_px * spec.input_width_px);
     } catch (const Error& error) {
       if (films.size() == 1) throw;
       throw Error(error.code(), "film " + std::to_string(i) + " of the batch: " + error.what());

@@ -15,7 +15,7 @@ from torch import Tensor
 from egaze.deploy import torchscript
 from egaze.deploy.spec import ModelSpec, read_model
 from egaze.errors import EgazeError, ModelFileError
-from egaze.imaging import FitGeometry, StoredFilm, place_on_square, read_film, resize, to_input
+from egaze.imaging import FitGeometry, StoredFilm, place_on_canvas, read_film, resize, to_input
 from egaze.loading import FailedFilm, FilmLoader
 
 
@@ -115,7 +115,7 @@ class Predictor:
 
     def _predict(self, film: NDArray[np.generic] | StoredFilm) -> Prediction:
         geometry = FitGeometry.of(film.shape, self.spec.canvas_shape, self.spec.fit)  # type: ignore[arg-type]
-        image = to_input(place_on_square(film, geometry), self.spec.input_shape)
+        image = to_input(place_on_canvas(film, geometry), self.spec.input_shape)
         return self._answer(torch.from_numpy(image)[None, None].to(self._device), geometry)
 
     def _answer(self, image: Tensor, geometry: FitGeometry) -> Prediction:

@@ -1,6 +1,6 @@
 """Radiographs: reading, presenting, resizing and placing them on a canvas."""
 
-from egaze.imaging.canvas import place_on_square, to_input
+from egaze.imaging.canvas import place_on_canvas, to_input
 from egaze.imaging.fit import FitGeometry
 from egaze.imaging.radiograph import PRESENTATIONS, Presentation, Radiograph, StoredFilm
 from egaze.imaging.read import read_film, read_radiograph
@@ -12,7 +12,7 @@ __all__ = [
     "Presentation",
     "Radiograph",
     "StoredFilm",
-    "place_on_square",
+    "place_on_canvas",
     "read_film",
     "read_radiograph",
     "resize",

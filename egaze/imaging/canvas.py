@@ -1,7 +1,7 @@
-"""How a film comes to a model: placed on a study's square, which is then brought to the model's input.
+"""How a film comes to a model: placed on its study's canvas, which is then brought to the model's input.
 
-Both steps have their one definition here, in `place_on_square` and `to_input`, and in C++ in csrc/runtime/placing.cpp.
-A study stores what the first step gives, so what is trained on, judged and shipped is the same image.
+A study stores what the first step gives, so what is trained on, judged and shipped is the same image. Both steps are
+compiled (csrc/kernels/placing.cpp), and C++'s `Predictor` and the loader's unmoved views call the same functions.
 """
 
 from __future__ import annotations
@@ -9,16 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from egaze import _core
 from egaze.imaging.fit import FitGeometry
 from egaze.imaging.radiograph import StoredFilm
-from egaze.imaging.resize import resize
-
-#: What the largest grey value is stored as.
-WHITE = 65535
 
 
-def place_on_square(film: StoredFilm | NDArray[np.generic], geometry: FitGeometry) -> NDArray[np.uint16]:
-    """A film on its study's canvas: fitted, area-averaged, and rounded to 16 bits.
+def place_on_canvas(film: StoredFilm | NDArray[np.generic], geometry: FitGeometry) -> NDArray[np.uint16]:
+    """A film on its study's canvas: fitted, area-averaged, and rounded to 16 bits; black around it.
 
     Args:
         film: as `read_film` gives it, or (H, W) pixels in the MONOCHROME2 sense: float32 in [0, 1], or uint8 or uint16
@@ -26,34 +23,21 @@ def place_on_square(film: StoredFilm | NDArray[np.generic], geometry: FitGeometr
         geometry: of the film on the canvas.
 
     Returns:
-        (S, S) uint16, or (H, W) for another canvas; 0 is black and 65535 white.
+        (H, W) uint16 of the canvas's shape; 0 is black and 65535 white.
 
     Raises:
-        ValueError: float pixels outside of [0, 1], or not finite.
+        TypeError: pixels of another type.
+        ValueError: values that are not finite, or lie outside of [0, 1].
     """
-    if isinstance(film, StoredFilm):
-        canvas = film.place(geometry)
-    elif film.dtype.kind == "f":
-        canvas = geometry.place(film)
-        # Every pixel of the film has a part in some pixel here.
-        if not (np.isfinite(canvas).all() and canvas.min() >= 0 and canvas.max() <= 1 + 1e-6):
-            raise ValueError("a film's float pixels must be finite and lie in [0, 1]")
-    else:
-        canvas = geometry.place(film, scale=1.0 / np.iinfo(film.dtype).max)
-    return resize(canvas, canvas.shape, filter="nearest", out_dtype=np.uint16, scale=float(WHITE))  # type: ignore[arg-type,return-value]
+    stored, table = (film.stored, film.table) if isinstance(film, StoredFilm) else (film, None)
+    rectangle = geometry.top_px, geometry.left_px, geometry.height_px, geometry.width_px
+    return _core.place_on_canvas(stored, rectangle, geometry.canvas_shape, table=table, threads=1)
 
 
-def to_input(square: NDArray[np.uint16], shape: tuple[int, int], *, threads: int = 1) -> NDArray[np.float32]:
-    """A placed film as a model sees it: (H, W) float32 in [0, 1] of that shape.
+def to_input(canvas: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """A canvas as a model sees it: (H, W) float32 in [0, 1] of that shape.
 
-    The mean over what each pixel covers, or, where a side grows, an interpolation.
+    The mean over what each pixel covers, or, where a side grows, an interpolation. Every way to a model goes through
+    this: the loader's views without augmentation, `FilmLoader`, `Predictor` and C++'s.
     """
-    grows = shape[0] > square.shape[0] or shape[1] > square.shape[1]
-    return resize(  # type: ignore[return-value]
-        square,
-        shape,
-        filter="bilinear" if grows else "area",
-        out_dtype=np.float32,
-        scale=1.0 / WHITE,
-        threads=threads,
-    )
+    return _core.to_input(np.ascontiguousarray(canvas), shape)

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from egaze import _core
-from egaze.imaging import to_input
 from egaze.loading.ahead import Ahead
 from egaze.loading.augment import Augmentation, identity
 from egaze.loading.batch import Batch
@@ -228,10 +227,6 @@ class DeviceLoader:
             threads=self._threads,
             **self._target.kernel_options(),
         )
-        if self._augmentation is None:
-            # What a model is judged on is what `Predictor` gives it, and not an interpolated view.
-            for case, placed in zip(cases.tolist(), image, strict=True):
-                placed[0] = to_input(study.images[case], placed.shape[1:], threads=self._threads)
         return batch
 
     def _fingerprint(self, epoch: int) -> int:

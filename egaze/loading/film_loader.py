@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.errors import EgazeError, FilmError
-from egaze.imaging import FitGeometry, place_on_square, read_film, to_input
+from egaze.imaging import FitGeometry, place_on_canvas, read_film, to_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class FilmLoader:
         try:
             film = read_film(path, presentation=self._presentation)
             geometry = FitGeometry.of(film.shape, self._canvas_shape, self._fit)
-            return _Placed(ReadFilm(path, geometry), to_input(place_on_square(film, geometry), self._shape))
+            return _Placed(ReadFilm(path, geometry), to_input(place_on_canvas(film, geometry), self._shape))
         except EgazeError as error:
             return FailedFilm(path, error)
         except MemoryError:

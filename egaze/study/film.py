@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import EgazeError
-from egaze.imaging import FitGeometry, place_on_square, read_film
+from egaze.imaging import FitGeometry, place_on_canvas, read_film
 
 Stamp = tuple[int, int]
 
@@ -103,7 +103,7 @@ def place_film(path: Path, canvas: Canvas) -> Placed | Failed:
 def _place(path: Path, canvas: Canvas, taken: Stamp) -> Placed:
     film = read_film(path, presentation=canvas.presentation)
     height_px, width_px = film.shape
-    pixels = place_on_square(film, canvas.geometry(film.shape))
+    pixels = place_on_canvas(film, canvas.geometry(film.shape))
     shown = film.presentation
     described = "; ".join(filter(None, (shown.voi, *shown.notes))) or None
     return Placed(pixels, FilmFacts(taken, height_px, width_px, shown.bits_stored, described, shown.inverted))

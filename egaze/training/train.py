@@ -83,6 +83,15 @@ def train(
     torch.manual_seed(seed)
     if recipe.choose_on == "test":
         logger.warning("the epoch is chosen on the test split: what the run says of that split will be optimistic")
+    if study.image_size_px < recipe.input_size_px:
+        logger.warning(
+            "%s: its films of %d px are enlarged to the model's input of %d px, which shows no more of them; "
+            "prepare them with --size %d, or train with --set input_size_px=...",
+            study.path,
+            study.image_size_px,
+            recipe.input_size_px,
+            recipe.input_size_px,
+        )
     out = Path(out)
     state = _resume_state(out, study, recipe, seed, precision) if resume else None
     model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)

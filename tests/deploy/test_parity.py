@@ -24,7 +24,7 @@ from egaze.evaluation import macro_auc
 from egaze.models import DualHeadUNet
 
 FILMS = 200
-SHAPE = (64, 64)
+CANVAS_SHAPE, SHAPE = (90, 82), (64, 64)
 TOLERANCE = {"fp32": 1e-5, "bf16": 2e-2}
 PRECISIONS = {"fp32": 1, "bf16": 2}  # as C's interface numbers them
 ENGINES = ["scripted", "python", "egaze-run", "egaze-run --batch 11", "c files", "c arrays"]
@@ -34,15 +34,15 @@ ENGINES = ["scripted", "python", "egaze-run", "egaze-run --batch 11", "c files",
 def films(formats, tmp_path_factory) -> tuple[list[Path], np.ndarray, Tensor]:
     kinds = {kind for kind, readable in formats.items() if readable == "yes"}
     paths, labels = engines.write_films(tmp_path_factory.mktemp("films"), FILMS, kinds)
-    return paths, labels, engines.place(paths, "letterbox", SHAPE)
+    return paths, labels, engines.place(paths, "letterbox", CANVAS_SHAPE, SHAPE)
 
 
 @pytest.fixture(scope="module")
 def model(films) -> DualHeadUNet:
     torch.manual_seed(0)
-    _, labels, images = films
+    paths, labels, _ = films
     model = DualHeadUNet("tf_efficientnet_b0", 3)
-    engines.teach(model, images, labels)
+    engines.teach(model, engines.place(paths, "letterbox", SHAPE, SHAPE), labels)
     return model
 
 
@@ -54,8 +54,9 @@ def eager(films, model) -> Answers:
 @pytest.fixture(scope="module")
 def exported(model, tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("exported")
+    spec = {"fit": "letterbox", "canvas_height_px": CANVAS_SHAPE[0], "canvas_width_px": CANVAS_SHAPE[1]}
     return {
-        precision: engines.export(folder / f"{precision}.pt", model, SHAPE, precision, fit="letterbox")
+        precision: engines.export(folder / f"{precision}.pt", model, SHAPE, precision, **spec)
         for precision in TOLERANCE
     }
 

@@ -5,7 +5,8 @@ import pytest
 from reference import sample as reference
 
 from egaze import Fixations, _core, rasterize_fixations
-from egaze.loading.augment import Augmentation
+from egaze.imaging import to_input
+from egaze.loading.augment import Augmentation, identity
 
 FILM_SIDE, SIDE = 40, 32
 
@@ -105,6 +106,19 @@ def test_an_image_is_the_film_between_its_pixels(level, name, side):
     for film, image in zip(films, images, strict=True):
         np.testing.assert_allclose(image, reference.warp(film, MAPS[name], (side, side)) / 65535, atol=3e-5)
     assert not heatmaps.any()
+
+
+@pytest.mark.parametrize("side", [7, SIDE, FILM_SIDE, FILM_SIDE + 9])
+def test_an_unmoved_view_is_what_a_model_is_given(level, side):
+    films = (np.random.default_rng(4).random((3, FILM_SIDE, FILM_SIDE)) * 65535).astype(np.uint16)
+    to_film = identity(1).to_film_px(side, FILM_SIDE)[0]
+    expected = np.stack([to_input(film, (side, side)) for film in films])
+    np.testing.assert_array_equal(run(films, to_film, side=side, threads=2)[0], expected)
+    # A view drawn from no range at all is one, whatever is done to its grey values.
+    still = Augmentation(0, 0, 0, 0, gain=0, bias=0, gamma=0, noise=0).draw(1, 2, np.arange(3))
+    np.testing.assert_array_equal(still.to_film_px(side, FILM_SIDE)[0], to_film)
+    exposed = run(films, to_film, intensity=(1.1, -0.05, 1.2, 0), side=side)[0]
+    np.testing.assert_allclose(exposed, reference.expose(expected, 1.1, -0.05, 1.2), atol=1e-5)
 
 
 def test_the_smallest_film(level):

@@ -53,7 +53,8 @@ struct SampleOptions {
 // Writes samples.size() images, and as many heatmaps, of height x width floats.
 //
 // An image is the film bilinearly interpolated, black outside. Where the map shrinks by more than 1.5 along any
-// direction the film is first halved by 2x2 means, as often as it takes to come below that.
+// direction the film is first halved by 2x2 means, as often as it takes to come below that. A view that only brings the
+// whole film to its size (x_film = (x + 0.5) * films.width / width - 0.5, and y likewise) is what to_input gives of it.
 //
 // A heatmap is rasterized at the moved fixations, their Gaussians transformed by the map: it is the heatmap that
 // warping an infinitely fine one would give. A Gaussian whose axes stay those of the image (a turned or zoomed
