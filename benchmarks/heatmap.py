@@ -2,6 +2,7 @@
 
 full_vs_scipy   scipy.ndimage.gaussian_filter of the count map over ours: 3056x2544, sigma 150, 60 fixations, reflect
 small_vs_numpy  building two bases and multiplying in NumPy over ours: 224x224, sigma (13.2, 11.0), 60 fixations
+call_cost_us    what a call from Python costs beside the heatmap's pixels, at most: 60 fixations on one pixel
 egd_vs_reference  the EGD-CXR baseline's target from scipy, matplotlib and Pillow over ours
 two_threads     one thread's time over two threads', full size
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from harness import Turns, arguments, finish, one_thread_for_rivals, per_call, take_turns, timed
+from harness import Turns, arguments, finish, one_thread_for_rivals, per_call, rounded, take_turns, timed
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
@@ -83,6 +84,7 @@ def small(quick: bool) -> tuple[float, Turns]:
     batch = [fixations] * 64
     calls = {
         "ours": ours,
+        "ours_of_one_pixel": lambda: rasterize_fixations(fixations, (1, 1), sigma_px=SMALL_SIGMA_PX),
         "ours_in_a_batch_of_64": lambda: rasterize_batch(batch, SMALL, sigma_px=SMALL_SIGMA_PX),
         "numpy": theirs,
     }
@@ -142,6 +144,7 @@ def main() -> None:
         "full_vs_scipy": at_full_size.ratio("scipy", "ours"),
         "small_vs_numpy": at_small_size.ratio("numpy", "ours"),
         "egd_vs_reference": of_egd_target.ratio("reference", "ours"),
+        "call_cost_us": rounded(1e6 * at_small_size.median("ours_of_one_pixel")),
         "two_threads": at_full_size.ratio("ours", "ours_two_threads"),
     }
     details: dict[str, Any] = {

@@ -93,6 +93,8 @@ def tables() -> str:
             lines += [f"| {text} | {_digits(least(name, key))} |" for key, text in rows.items()]
         lines.append("")
     lines += [
+        f"A call of `rasterize_fixations` from Python costs at most "
+        f"{most('heatmap', 'call_cost_us'):.1f} microseconds beside the heatmap's pixels. "
         f"The area resize takes at most {most('resize', 'area_over_memcpy'):.2f} times as long as copying the film's "
         f"pixels. Preparing runs at {least('prepare', 'films_per_s'):,.0f} films a second or more from memory: "
         f"MIMIC-CXR's 377,110 films in {most('prepare', 'mimic_hours'):.1f} hours and "
