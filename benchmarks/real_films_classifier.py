@@ -15,8 +15,8 @@ from egaze.loading import Augmentation, DeviceLoader, HeatmapTarget
 from egaze.models import DualHeadUNet
 from egaze.study import Study
 from egaze.training.optimizer import make_optimizer
-from egaze.training.recipe import Stage
 from egaze.training.schedule import learning_rate
+from egaze.training.stage import Stage
 
 ENCODER = "tf_efficientnet_lite0"
 # Of the encoder's seven stages those that stay as ImageNet left them, so that their features are worked out once. The

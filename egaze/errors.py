@@ -26,8 +26,8 @@ class StudyError(EgazeError):
     """A prepared study that is missing, damaged, or unfit for what was asked of it."""
 
 
-class RecipeError(EgazeError):
-    """A training recipe with an unknown key or a value out of range."""
+class RecipeError(EgazeError, ValueError):
+    """A training recipe, or a part of one, with an unknown key or a value of the wrong type or out of range."""
 
 
 class RunError(EgazeError):

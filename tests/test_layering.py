@@ -10,7 +10,7 @@ import egaze
 # From the top. Packages of one line do not know each other.
 LAYERS = [
     {"errors", "_core"},
-    {"atomic"},
+    {"atomic", "registry", "settings"},
     {"gaze", "imaging", "evaluation"},
     {"sources"},
     {"study"},
@@ -24,7 +24,18 @@ LAYERS = [
     {"cli"},
 ]
 # Heatmaps, films, tables and metrics are of use where torch is not installed.
-WITHOUT_TORCH = {"errors", "atomic", "gaze", "imaging", "evaluation", "sources", "study", "pictures"}
+WITHOUT_TORCH = {
+    "errors",
+    "atomic",
+    "registry",
+    "settings",
+    "gaze",
+    "imaging",
+    "evaluation",
+    "sources",
+    "study",
+    "pictures",
+}
 
 ROOT = next(Path(folder) for folder in egaze.__path__ if (Path(folder) / "__init__.py").exists())
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in {"__init__", "__main__"})

@@ -17,7 +17,15 @@ import click
     show_default=True,
     help="What the model computes in; bf16 is a smaller file, and faster where the processor or GPU computes in it.",
 )
-def command(run: Path, model: Path, precision: str) -> None:
+@click.option(
+    "--format",
+    "format_name",
+    default="torchscript",
+    show_default=True,
+    metavar="NAME",
+    help="torchscript, or a format that another installed package brings.",
+)
+def command(run: Path, model: Path, precision: str, format_name: str) -> None:
     """Write a run's best model as one TorchScript file for Python's and C++'s Predictor and egaze-run.
 
     \b
@@ -25,10 +33,13 @@ def command(run: Path, model: Path, precision: str) -> None:
       egaze export run model.pt
       egaze export run model-bf16.pt --precision bf16
     """
-    from egaze.deploy import export_torchscript
+    from egaze.deploy import export_run
     from egaze.training import open_run
 
-    spec = export_torchscript(open_run(run), model, precision=precision)
+    spec = export_run(open_run(run), model, format=format_name, precision=precision)
+    if spec is None:
+        click.echo(f"{model}: {format_name}")
+        return
     canvas = f"{spec.input_height_px}x{spec.input_width_px} px input"
     click.echo(f"{model}: {', '.join(spec.class_names)}; {canvas}, {spec.precision}")
     click.echo(f"model sha256 {spec.model_sha256}")

@@ -33,7 +33,7 @@ def command(encoders: str | None) -> None:
     from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
     from egaze import _core
-    from egaze.training.recipe import load_recipe, recipe_names
+    from egaze.training.recipe_file import load_recipe, recipe_names
 
     click.echo(f"egaze {version('egaze')}, Python {platform.python_version()}, {platform.platform()}")
     for name in ("torch", "timm", "lightning-fabric", "numpy", "polars", "pydicom"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from copy import copy
 from difflib import get_close_matches
 from functools import partial
 from itertools import chain, islice
@@ -14,6 +15,7 @@ import click
 
 from egaze.cli import progress
 from egaze.cli.hygiene import counted, hygiene_lines
+from egaze.registry import Registry
 from egaze.sources import EgdCxr, Reflacx, Source, Table
 
 if TYPE_CHECKING:
@@ -25,8 +27,27 @@ SHOWN_LEFT_OUT = 20
 _HELP = ("-h", "--help")
 
 
+#: Commands that return a `Source`; other packages bring them as `egaze.sources`.
+SOURCES: Registry[click.Command] = Registry(
+    "egaze.sources", "source", {}, fits=lambda item: isinstance(item, click.Command)
+)
+
+
 class _Prepare(click.Group):
     """Sources follow each other as sub-commands; options stand in any order, the study's own among them too."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.commands, *SOURCES]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return self._source(name) if name in self.commands or name in SOURCES else None
+
+    def _source(self, name: str) -> click.Command:
+        if name in self.commands:
+            return self.commands[name]
+        command = copy(SOURCES[name])
+        command.name = name
+        return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own: list[str] = []
@@ -38,10 +59,10 @@ class _Prepare(click.Group):
         for word in words:
             if taken := _option(self, word, words):
                 own += taken
-            elif word in self.commands:
+            elif word in self.commands or word in SOURCES:
                 # Click reads a chained command's options before its arguments only.
                 sorted_args += options + arguments
-                source, options, arguments = self.commands[word], [word], []
+                source, options, arguments = self._source(word), [word], []
             elif taken := _option(source, word, words):
                 options += taken
             elif word in _HELP:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.loading import randomness
+from egaze.settings import require, settle_types
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +76,7 @@ class Augmentation:
             it warns.
 
     Raises:
-        ValueError: a number out of range.
+        RecipeError: a value of the wrong type or out of range.
     """
 
     rotation_deg: float = 10.0
@@ -91,9 +92,9 @@ class Augmentation:
     mirror: bool = False
 
     def __post_init__(self) -> None:
+        settle_types(self)
         for name, largest in _LARGEST.items():
-            if not 0 <= (value := getattr(self, name)) <= largest:
-                raise ValueError(f"{name} must be 0 to {largest}, got {value}")
+            require(0 <= (value := getattr(self, name)) <= largest, name, f"0 to {largest}", value)
         if self.mirror:
             warnings.warn("mirror: a mirrored chest film shows the heart on the wrong side", UserWarning, stacklevel=3)
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from egaze.settings import require, settle_types
 from egaze.study import Study
+
+WEIGHTS = ("duration", "count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +21,18 @@ class HeatmapTarget:
         sigma_frac: the Gaussian's standard deviation as a fraction of the canvas's side (0.05 is 11 px of 224),
             so that it means the same at every input size.
         weight: "duration" or "count".
+
+    Raises:
+        RecipeError: a value of the wrong type or out of range.
     """
 
     sigma_frac: float = 0.05
     weight: str = "duration"
+
+    def __post_init__(self) -> None:
+        settle_types(self)
+        require(0 < self.sigma_frac <= 1, "sigma_frac", "in (0, 1]", self.sigma_frac)
+        require(self.weight in WEIGHTS, "weight", " or ".join(WEIGHTS), self.weight)
 
     def kernel_options(self) -> dict[str, object]:
         """The compiled kernel's options."""
@@ -30,12 +41,7 @@ class HeatmapTarget:
     def spots(self, study: Study) -> NDArray[np.float32]:
         """(F, 9) float32: all the study's fixations as x_px, y_px, weight, sigma_x_px, sigma_y_px on its canvas, and
         the sides of what was shown: x_min, y_min, x_max, y_max, infinite where that is unknown.
-
-        Raises:
-            ValueError: another weight than "duration" or "count".
         """
-        if self.weight not in ("duration", "count"):
-            raise ValueError(f"weight must be 'duration' or 'count', got {self.weight!r}")
         spots = np.empty((len(study.x_unit), 9), dtype=np.float32)
         spots[:, 0] = study.x_unit * study.image_size_px - 0.5
         spots[:, 1] = study.y_unit * study.image_size_px - 0.5

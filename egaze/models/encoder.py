@@ -9,6 +9,7 @@ import timm
 from torch import nn
 
 from egaze.errors import EgazeError
+from egaze.models.catalogue import bring_families
 from egaze.models.fitting import fitting_text
 from egaze.models.weights import UnfitWeightsError, load_weights, read_weights
 
@@ -107,6 +108,8 @@ def _copy(source: nn.Module, encoder: nn.Module, what: str) -> None:
 
 def _create(name: str, pretrained: bool, drop_path: float = 0.0) -> nn.Module:
     options = {"drop_path_rate": drop_path} if drop_path > 0 else {}
+    if not timm.is_model(name):
+        bring_families()
     try:
         return timm.create_model(
             name, pretrained=pretrained, features_only=True, in_chans=1, scriptable=True, **options

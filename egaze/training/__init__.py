@@ -1,7 +1,8 @@
 """Recipes and the loop that carries them out."""
 
 from egaze.training.folds import deal_folds
-from egaze.training.recipe import Recipe, load_recipe
+from egaze.training.recipe import Recipe
+from egaze.training.recipe_file import load_recipe
 from egaze.training.run import Run, open_run
 from egaze.training.run_set import RunSet, is_run_set, open_run_set
 from egaze.training.train import train

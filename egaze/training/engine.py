@@ -18,7 +18,7 @@ from egaze.models import DualHeadOutput
 from egaze.training.alignment import watch
 from egaze.training.egd_loader import EgdLoader
 from egaze.training.losses import has_heatmap_answer, training_losses
-from egaze.training.recipe import Stage
+from egaze.training.stage import Stage
 
 Progress = Callable[[int, int], None]
 

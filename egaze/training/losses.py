@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch.nn import functional
 
 from egaze.loading import Batch
 from egaze.models import DualHeadOutput
+from egaze.registry import Registry
 
 _EPS = 1e-6
 
@@ -34,9 +36,9 @@ def training_losses(
     Args:
         output: of the model.
         batch: what the model was given.
-        heatmap_losses: keys of `HEATMAP_LOSS_FUNCTIONS`; none leaves the heatmap out.
+        heatmap_losses: keys of `HEATMAP_LOSSES`; none leaves the heatmap out.
         heatmap_loss_weights: one for each of them; all 1 when empty.
-        classification_loss: a key of `CLASSIFICATION_LOSS_FUNCTIONS`.
+        classification_loss: a key of `CLASSIFICATION_LOSSES`.
 
     Raises:
         ValueError: another number of weights than of losses.
@@ -45,14 +47,14 @@ def training_losses(
     # Masked before the loss as well as after: a gradient of 0 times NaN would be NaN. Shapes stay fixed, so that
     # nothing waits for the device to count samples.
     logits = or_zero(at_least_float32(output.class_logits), has_label)
-    per_sample = CLASSIFICATION_LOSS_FUNCTIONS[classification_loss](logits, or_zero(batch.label, has_label))
+    per_sample = CLASSIFICATION_LOSSES[classification_loss].function(logits, or_zero(batch.label, has_label))
     terms = {"classification": mean_where(has_label, per_sample)}
     if heatmap_losses:
         maps, has_gaze = _answerable_maps(output, batch), has_heatmap_answer(output, batch)
         maps = or_zero(at_least_float32(maps), has_gaze)
         target = or_zero(batch.heatmap, has_gaze)
         weights = heatmap_loss_weights or [1.0] * len(heatmap_losses)
-        parts = {name: mean_where(has_gaze, HEATMAP_LOSS_FUNCTIONS[name](maps, target)) for name in heatmap_losses}
+        parts = {name: mean_where(has_gaze, HEATMAP_LOSSES[name](maps, target)) for name in heatmap_losses}
         terms["heatmap"] = sum(weight * parts[name] for name, weight in zip(heatmap_losses, weights, strict=True))
         if len(parts) > 1:
             terms.update({f"heatmap_{name}": part for name, part in parts.items()})
@@ -135,6 +137,44 @@ def one_minus_correlation(prediction: Tensor, target: Tensor) -> Tensor:
     return 1.0 - (prediction * truth).sum(dim=1) / norm
 
 
-LossFunctions = dict[str, Callable[[Tensor, Tensor], Tensor]]
-CLASSIFICATION_LOSS_FUNCTIONS: LossFunctions = {"cross-entropy": cross_entropy, "bce-one-hot": bce_one_hot}
-HEATMAP_LOSS_FUNCTIONS: LossFunctions = {"bce": bce, "dice": dice, "kl": kl, "cc": cc}
+#: A loss of (N, ...) logits and what they should say, (N,).
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationLoss:
+    """A loss of the classification head.
+
+    Attributes:
+        function: from (N, C) float32 logits and (N,) int64 labels, 0 to C - 1, to (N,) losses.
+        class_probs: how logits that were trained with it become probabilities: "softmax", or "sigmoid" where each
+            class is learnt against the others on its own.
+
+    Raises:
+        ValueError: another `class_probs`.
+    """
+
+    function: LossFunction
+    class_probs: str = "softmax"
+
+    def __post_init__(self) -> None:
+        if self.class_probs not in ("softmax", "sigmoid"):
+            raise ValueError(f"class_probs must be softmax or sigmoid, got {self.class_probs!r}")
+
+
+#: By the names that recipes use; other packages add theirs as `egaze.classification_losses`.
+CLASSIFICATION_LOSSES: Registry[ClassificationLoss] = Registry(
+    "egaze.classification_losses",
+    "classification loss",
+    {
+        "cross-entropy": ClassificationLoss(cross_entropy),
+        "bce-one-hot": ClassificationLoss(bce_one_hot, class_probs="sigmoid"),
+    },
+    fits=lambda item: isinstance(item, ClassificationLoss),
+)
+
+#: From (N, 1, H, W) logits and heatmaps in [0, 1] to (N,), by the names that recipes use; other packages add theirs as
+#: `egaze.heatmap_losses`.
+HEATMAP_LOSSES: Registry[LossFunction] = Registry(
+    "egaze.heatmap_losses", "heatmap loss", {"bce": bce, "dice": dice, "kl": kl, "cc": cc}, fits=callable
+)

@@ -25,7 +25,8 @@ from egaze.models import DualHeadUNet
 from egaze.study import Study, open_study
 from egaze.study.layout import MANIFEST, SPLIT, sha256_file
 from egaze.study.split import load_split
-from egaze.training.recipe import ModelSettings, Recipe, load_recipe
+from egaze.training.recipe import ModelSettings, Recipe
+from egaze.training.recipe_file import load_recipe
 
 FORMAT_VERSION = 2
 RECIPE, FACTS, LOG, BEST, LAST = "recipe.toml", "run.json", "log.jsonl", "best.pt", "last.pt"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from egaze.training.recipe import Stage
+from egaze.training.stage import Stage
 
 
 def learning_rate(stage: Stage, epoch: float) -> float:

@@ -30,9 +30,10 @@ from egaze.training.egd_loader import EgdLoader
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
 from egaze.training.quicken import quicken
-from egaze.training.recipe import OrderSettings, Recipe, Stage
+from egaze.training.recipe import OrderSettings, Recipe
 from egaze.training.run import Run, build_model, load_checkpoint, open_run, save_checkpoint
 from egaze.training.schedule import learning_rate
+from egaze.training.stage import Stage
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from egaze.report import write_report
 from egaze.training import load_recipe, train
 from egaze.training.engine import stage_losses, weighted
 from egaze.training.optimizer import make_optimizer
-from egaze.training.recipe import recipe_names
+from egaze.training.recipe_file import recipe_names
 from egaze.training.run import build_model
 
 GAMMA = 0.41731

@@ -5,7 +5,7 @@ from scipy.stats import entropy, pearsonr
 
 from egaze.loading import Batch
 from egaze.models import DualHeadOutput
-from egaze.training.losses import CLASSIFICATION_LOSS_FUNCTIONS, HEATMAP_LOSS_FUNCTIONS, training_losses
+from egaze.training.losses import CLASSIFICATION_LOSSES, HEATMAP_LOSSES, training_losses
 
 
 def make(n=6, seed=0, dtype=torch.float32, side=8):
@@ -33,13 +33,13 @@ def test_kl_and_cc_equal_scipy():
     logits, target = output.heatmap_logits.detach(), batch.heatmap
     for i in range(6):
         p, q = logits[i].sigmoid().flatten().numpy(), target[i].flatten().numpy()
-        kl = HEATMAP_LOSS_FUNCTIONS["kl"](logits, target)[i]
+        kl = HEATMAP_LOSSES["kl"](logits, target)[i]
         assert float(kl) == pytest.approx(entropy(q, p), rel=1e-4)
-        cc = HEATMAP_LOSS_FUNCTIONS["cc"](logits, target)[i]
+        cc = HEATMAP_LOSSES["cc"](logits, target)[i]
         assert float(cc) == pytest.approx(1 - pearsonr(logits[i].sigmoid().flatten(), q)[0], abs=1e-5)
 
 
-@pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
+@pytest.mark.parametrize("name", HEATMAP_LOSSES)
 def test_gaze_teaches_the_map_of_the_film_s_class(name):
     output, batch = make()
     class_maps = torch.randn(6, 3, 8, 8, requires_grad=True)
@@ -51,10 +51,10 @@ def test_gaze_teaches_the_map_of_the_film_s_class(name):
     taught = class_maps.grad.flatten(2).any(dim=2)
     assert torch.equal(taught, torch.nn.functional.one_hot(torch.arange(6) % 3).bool() & has_label[:, None])
     own = class_maps.detach()[torch.arange(6), torch.arange(6) % 3][:, None]
-    torch.testing.assert_close(found, HEATMAP_LOSS_FUNCTIONS[name](own, batch.heatmap)[has_label].mean())
+    torch.testing.assert_close(found, HEATMAP_LOSSES[name](own, batch.heatmap)[has_label].mean())
 
 
-@pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
+@pytest.mark.parametrize("name", HEATMAP_LOSSES)
 def test_what_a_masked_sample_holds_does_not_matter(name):
     output, batch = make()
     mask = torch.tensor([True, False, True, True, False, True])
@@ -69,7 +69,7 @@ def test_what_a_masked_sample_holds_does_not_matter(name):
     sum(first.values()).backward()
     assert not output.class_logits.grad[~mask].any() and not output.heatmap_logits.grad[~mask].any()
     assert output.heatmap_logits.grad[mask].any()
-    alone = HEATMAP_LOSS_FUNCTIONS[name](output.heatmap_logits[mask], batch.heatmap[mask]).mean()
+    alone = HEATMAP_LOSSES[name](output.heatmap_logits[mask], batch.heatmap[mask]).mean()
     torch.testing.assert_close(first["heatmap"], alone)
 
 
@@ -80,7 +80,7 @@ def test_one_hot_bce_is_the_baseline_s_criterion():
     torch.testing.assert_close(found, torch.nn.BCEWithLogitsLoss()(output.class_logits, one_hot))
 
 
-@pytest.mark.parametrize("classification_loss", CLASSIFICATION_LOSS_FUNCTIONS)
+@pytest.mark.parametrize("classification_loss", CLASSIFICATION_LOSSES)
 @pytest.mark.parametrize("held", [float("nan"), float("inf"), 7.0])
 def test_a_sample_without_answers_changes_nothing_whatever_it_holds(classification_loss, held):
     mask = torch.tensor([True, False, True, True, False, True])
@@ -93,7 +93,7 @@ def test_a_sample_without_answers_changes_nothing_whatever_it_holds(classificati
         label = torch.where(mask, batch.label, -1 if value == 0 else 99)
         masked = Batch(batch.image, batch.heatmap, mask, label, mask, batch.case_index)
         terms = training_losses(
-            output, masked, heatmap_losses=tuple(HEATMAP_LOSS_FUNCTIONS), classification_loss=classification_loss
+            output, masked, heatmap_losses=tuple(HEATMAP_LOSSES), classification_loss=classification_loss
         )
         (terms["classification"] + terms["heatmap"]).backward()
         found.append([*terms.values(), output.class_logits.grad, output.heatmap_logits.grad])
@@ -102,20 +102,20 @@ def test_a_sample_without_answers_changes_nothing_whatever_it_holds(classificati
     assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
 
 
-@pytest.mark.parametrize("classification_loss", CLASSIFICATION_LOSS_FUNCTIONS)
+@pytest.mark.parametrize("classification_loss", CLASSIFICATION_LOSSES)
 def test_gradients_of_classification_losses(classification_loss):
     output, batch = make(4, dtype=torch.float64)
-    function = CLASSIFICATION_LOSS_FUNCTIONS[classification_loss]
+    function = CLASSIFICATION_LOSSES[classification_loss].function
     assert torch.autograd.gradcheck(lambda logits: function(logits, batch.label), output.class_logits)
 
 
-@pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
+@pytest.mark.parametrize("name", HEATMAP_LOSSES)
 @pytest.mark.parametrize("target", ["random", "empty", "flat"])
 @pytest.mark.parametrize("side", [1, 4])
 def test_gradients_of_heatmap_losses(name, target, side):
     output, batch = make(2, dtype=torch.float64, side=side)
     truth = {"random": batch.heatmap, "empty": 0 * batch.heatmap, "flat": 0 * batch.heatmap + 0.5}[target]
-    function = HEATMAP_LOSS_FUNCTIONS[name]
+    function = HEATMAP_LOSSES[name]
     assert torch.autograd.gradcheck(lambda logits: function(logits, truth), output.heatmap_logits)
 
 
@@ -128,7 +128,7 @@ def test_gradients_of_the_masked_sum():
         terms = training_losses(
             DualHeadOutput(class_logits, heatmap_logits),
             mixed,
-            heatmap_losses=tuple(HEATMAP_LOSS_FUNCTIONS),
+            heatmap_losses=tuple(HEATMAP_LOSSES),
             heatmap_loss_weights=(1.0, 0.5, 2.0, 0.1),
         )
         return terms["classification"] + 3 * terms["heatmap"]
@@ -136,7 +136,7 @@ def test_gradients_of_the_masked_sum():
     assert torch.autograd.gradcheck(loss, tuple(output))
 
 
-@pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
+@pytest.mark.parametrize("name", HEATMAP_LOSSES)
 @pytest.mark.parametrize("side", [1, 8])
 @pytest.mark.parametrize("logit", [-1e4, 0.0, 1e4, None])
 @pytest.mark.parametrize("target", [0.0, 1e-30, 0.5, 1.0, None])
@@ -146,27 +146,27 @@ def test_heatmap_losses_are_finite_at_the_edges(name, side, logit, target):
     logits = torch.full_like(pixel, logit) if logit is not None else torch.where(pixel % 2 == 0, 1e4, -1e4)
     truth = torch.full_like(pixel, target) if target is not None else (pixel == 0).float()
     logits.requires_grad_()
-    loss = HEATMAP_LOSS_FUNCTIONS[name](logits, truth)
+    loss = HEATMAP_LOSSES[name](logits, truth)
     loss.sum().backward()
     assert loss.shape == (1,) and torch.isfinite(loss).all() and torch.isfinite(logits.grad).all()
     assert loss > -1e-6
 
 
-@pytest.mark.parametrize("name", CLASSIFICATION_LOSS_FUNCTIONS)
+@pytest.mark.parametrize("name", CLASSIFICATION_LOSSES)
 def test_classification_losses_are_finite_at_the_edges(name):
     logits = torch.tensor([[1e4, -1e4, -1e4], [-1e4, 1e4, 1e4], [5.0, 5.0, 5.0]], requires_grad=True)
-    loss = CLASSIFICATION_LOSS_FUNCTIONS[name](logits, torch.tensor([0, 0, 2]))
+    loss = CLASSIFICATION_LOSSES[name].function(logits, torch.tensor([0, 0, 2]))
     loss.sum().backward()
     assert torch.isfinite(loss).all() and torch.isfinite(logits.grad).all()
     assert loss[0] == 0 and loss[1] > 1e4 - 1
 
 
-@pytest.mark.parametrize("name", HEATMAP_LOSS_FUNCTIONS)
+@pytest.mark.parametrize("name", HEATMAP_LOSSES)
 def test_a_perfect_map_has_the_least_loss(name):
     _, batch = make(2, dtype=torch.float64)
     perfect = batch.heatmap.logit()
-    best = HEATMAP_LOSS_FUNCTIONS[name](perfect, batch.heatmap)
-    assert (best < HEATMAP_LOSS_FUNCTIONS[name](perfect.flip(-1), batch.heatmap)).all()
+    best = HEATMAP_LOSSES[name](perfect, batch.heatmap)
+    assert (best < HEATMAP_LOSSES[name](perfect.flip(-1), batch.heatmap)).all()
     if name != "bce":
         assert best.abs().max() < 1e-6
 

@@ -3,9 +3,11 @@ from dataclasses import asdict, replace
 import pytest
 
 from egaze.errors import RecipeError
-from egaze.loading import Augmentation
+from egaze.loading import Augmentation, HeatmapTarget
 from egaze.training import load_recipe
-from egaze.training.recipe import ModelSettings, OrderSettings, Recipe, Stage, recipe_names
+from egaze.training.recipe import ModelSettings, OrderSettings, Recipe
+from egaze.training.recipe_file import recipe_names
+from egaze.training.stage import Stage
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -158,7 +160,9 @@ def test_files(tmp_path):
         (lambda: Recipe("own", batch_size=0), "^batch_size must be 1 to 4096, got 0"),
         (lambda: Recipe("own", stages=()), "^stages must be at least one"),
         (lambda: Recipe("own", stages=({"epochs": 0},)), r"stages\[0\].epochs must be at least 1"),
-        (lambda: Recipe("own", augmentation=Augmentation(cutouts=1.5)), r"^augmentation\.cutouts must be of type int"),
+        (lambda: Augmentation(cutouts=1.5), "^cutouts must be of type int, got 1.5"),
+        (lambda: HeatmapTarget(sigma_frac=0), r"^sigma_frac must be in \(0, 1\], got 0"),
+        (lambda: HeatmapTarget(weight="time"), "^weight must be duration or count, got 'time'"),
         (lambda: replace(load_recipe("joint"), heatmap_target="egd"), r"^augmentation\.rotation_deg must be 0"),
         (
             lambda: replace(load_recipe("joint"), model=ModelSettings(heatmap_head=False)),

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from egaze.training import load_recipe
-from egaze.training.recipe import Stage
 from egaze.training.schedule import learning_rate
+from egaze.training.stage import Stage
 
 # The EGD-CXR baseline's two published runs.
 UNET = load_recipe("egd-baseline").stages[0]

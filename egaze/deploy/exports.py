@@ -1,0 +1,49 @@
+"""The formats that `egaze export` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from egaze.deploy.export import export_torchscript
+from egaze.deploy.spec import ModelSpec
+from egaze.errors import EgazeError
+from egaze.registry import Registry
+from egaze.training.run import Run
+
+
+class Exporter(Protocol):
+    """Writes a run's best model to a file, whole or not at all (`egaze.atomic.write_file`).
+
+    Returns:
+        What the file says of itself, where it has egaze's spec.
+
+    Raises:
+        EgazeError: a run or a precision that the format cannot hold.
+    """
+
+    def __call__(self, run: Run, path: Path, *, precision: str) -> ModelSpec | None: ...
+
+
+#: By the names that `egaze export --format` takes; other packages add theirs as `egaze.exports`.
+EXPORTS: Registry[Exporter] = Registry("egaze.exports", "export", {"torchscript": export_torchscript}, fits=callable)
+
+
+def export_run(run: Run, path: Path, *, format: str = "torchscript", precision: str = "fp32") -> ModelSpec | None:
+    """Write a run's best model in one of the formats of `EXPORTS`.
+
+    Args:
+        run: a run with a checkpoint.
+        path: the file to write, which is replaced whole.
+        format: one of `EXPORTS`; see `export_torchscript` for egaze's own.
+        precision: "fp32" or "bf16".
+
+    Returns:
+        What the file says of itself; None from a format without egaze's spec.
+
+    Raises:
+        EgazeError: no such format, or as the format's own function.
+    """
+    if format not in EXPORTS:
+        raise EgazeError(f"no export format {format!r}; there are {', '.join(EXPORTS)}")
+    return EXPORTS[format](run, Path(path), precision=precision)

@@ -1,0 +1,67 @@
+"""Settings that check themselves: frozen dataclasses whose values have the fields' types and lie in their ranges."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, get_args, get_origin, get_type_hints
+
+from egaze.errors import EgazeError, RecipeError
+
+
+def settle_types(part: Any) -> None:
+    """Refuse values of a dataclass of other types than its fields': for its `__post_init__`.
+
+    Lists become tuples, whole numbers floats where a float is due, and tables (dictionaries) the dataclass of the
+    field.
+
+    Raises:
+        RecipeError: a value of another type; the message begins with the field's name.
+    """
+    for name, hint in get_type_hints(type(part)).items():
+        object.__setattr__(part, name, _typed(hint, getattr(part, name), name))
+
+
+def require(holds: bool, key: str, expected: str, value: object) -> None:
+    """Raise RecipeError, "KEY must be EXPECTED, got VALUE", unless `holds`."""
+    if not holds:
+        raise RecipeError(f"{key} must be {expected}, got {value!r}")
+
+
+def from_table(kind: type, table: Any, where: str, *, separator: str = ": ") -> Any:
+    """A settings dataclass from a TOML table.
+
+    Args:
+        kind: the dataclass.
+        table: what TOML gave.
+        where: the table's place, at the beginning of messages.
+        separator: what stands between the place and a key.
+
+    Raises:
+        RecipeError: not a table, an unknown key, or a value that the dataclass refuses.
+    """
+    if not isinstance(table, dict):
+        raise RecipeError(f"{where}: expected a table, got {table!r}")
+    hints = get_type_hints(kind)
+    known = [item.name for item in fields(kind)]
+    for key in table:
+        if key not in known:
+            raise RecipeError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
+    values = {key: _typed(hints[key], value, f"{where}: {key}") for key, value in table.items()}
+    try:
+        return kind(**values)
+    except (EgazeError, ValueError) as error:
+        raise RecipeError(f"{where}{separator}{error}") from error
+
+
+def _typed(hint: Any, value: Any, where: str) -> Any:
+    if get_origin(hint) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise RecipeError(f"{where} must be a list, got {value!r}")
+        return tuple(_typed(get_args(hint)[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+    if hasattr(hint, "__dataclass_fields__"):
+        return value if isinstance(value, hint) else from_table(hint, value, where, separator=".")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise RecipeError(f"{where} must be of type {hint.__name__}, got {value!r}")
+    return value

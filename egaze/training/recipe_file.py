@@ -1,0 +1,104 @@
+"""Recipes in TOML files: those that come with egaze, those of other packages, and one's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from egaze.errors import RecipeError
+from egaze.registry import Registry
+from egaze.settings import from_table
+from egaze.training.recipe import Recipe
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+
+def _own() -> dict[str, Traversable]:
+    files = (resources.files("egaze.training") / "recipes").iterdir()
+    return {file.name[:-5]: file for file in sorted(files, key=lambda file: file.name) if file.name.endswith(".toml")}
+
+
+#: TOML files, anything that has `read_text`, by the recipe's name; other packages add theirs as `egaze.recipes`.
+RECIPES: Registry[Traversable] = Registry(
+    "egaze.recipes", "recipe", _own(), fits=lambda item: callable(getattr(item, "read_text", None))
+)
+
+
+def recipe_names() -> list[str]:
+    """The recipes that `load_recipe` knows by name: egaze's and those of other installed packages."""
+    return list(RECIPES)
+
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Load a recipe by its name or from a TOML file.
+
+    Args:
+        name_or_path: one of `recipe_names()`, or a path that ends in .toml.
+        overrides: "key=value" with dots between the levels and values as in TOML (text needs no quotes):
+            "model.encoder=resnet18", "stages.0.epochs=5"; without a number, "stages.epochs=5" holds for all.
+
+    Raises:
+        RecipeError: no such recipe, not TOML, an unknown key, or a value of the wrong type or out of range; the
+            message names the key.
+    """
+    text, where = _read(name_or_path)
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: not valid TOML: {error}") from error
+    for override in overrides:
+        _override(tree, override)
+    if "name" not in tree:
+        raise RecipeError(f"{where}: key 'name' is missing")
+    recipe: Recipe = from_table(Recipe, tree, where)
+    return recipe
+
+
+def _read(name_or_path: str | Path) -> tuple[str, str]:
+    if str(name_or_path).endswith(".toml"):
+        path = Path(name_or_path)
+        try:
+            return path.read_text(encoding="utf-8"), str(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path}: cannot read the recipe: {error}") from error
+    name = str(name_or_path)
+    if name not in RECIPES:
+        raise RecipeError(f"no recipe {name!r}; there are {', '.join(RECIPES)}, or give a .toml file")
+    return RECIPES[name].read_text(encoding="utf-8"), f"recipe {name}"
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {override}: expected key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *path, last = key.strip().split(".")
+    nodes: list[Any] = [tree]
+    for step in path:
+        nodes = [child for node in nodes for child in _children(node, step, override)]
+    for table in [table for node in nodes for table in (node if isinstance(node, list) else [node])]:
+        if not isinstance(table, dict):
+            raise RecipeError(f"--set {override}: {'.'.join(path)!r} holds no keys")
+        table[last] = value
+
+
+def _children(node: Any, step: str, override: str) -> list[Any]:
+    if isinstance(node, list) and step.isdecimal():
+        if int(step) >= len(node):
+            raise RecipeError(f"--set {override}: there is no number {step}, only {len(node)}")
+        return [node[int(step)]]
+    if isinstance(node, dict):
+        return [node.setdefault(step, {})]
+    raise RecipeError(f"--set {override}: no key {step!r}")

@@ -1,0 +1,130 @@
+"""One stretch of a recipe's training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from egaze.settings import require, settle_types
+from egaze.training.losses import CLASSIFICATION_LOSSES, HEATMAP_LOSSES
+
+OPTIMIZERS = ("adamw", "adam")
+SCHEDULES = ("cosine", "constant", "egd")
+PARTS = ("encoder", "decoder", "classifier")
+MONITORS = ("macro_auc", "loss")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stretch of training; stages run in order, each from the best weights of the one before.
+
+    Attributes:
+        name: shown in the log.
+        epochs: at most this many.
+        parts: what is trained, among encoder, decoder, classifier.
+        classification_weight, heatmap_weight: of the two losses.
+        alignment_weight: of 1 - the correlation of the label's Grad-CAM and the gaze heatmap, over the samples with
+            both; of training alone, so that validation's loss is without it.
+        classification_loss: "cross-entropy", or "bce-one-hot" as the EGD-CXR baseline's code.
+        heatmap_losses: the terms of the heatmap loss, which are added, each at most once.
+        heatmap_loss_weights: of these terms, one each; all 1 when empty.
+        optimizer: "adamw", or "adam", whose weight decay is part of the gradient.
+        learning_rate, weight_decay: of the optimiser; biases and norms do not decay.
+        schedule: what follows the warm-up: "cosine" falls to 1 % of the rate, "constant" stays. "egd" is the EGD-CXR
+            baseline's, without warm-up: in epoch e = 0, 1, ... the rate is lr * (lr + (1 - lr) * t / 2^c), where t
+            rises in a line from 0 to 1 and falls back in each cycle c = 0, 1, ..., so it begins at lr squared.
+        warmup_epochs: the rate rises in a line over these.
+        half_cycle_epochs: of schedule "egd", from a cycle's least rate to its peak; 0 with any other.
+        clip_norm: gradients are scaled to at most this norm; 0 leaves them.
+        clip_value: each gradient is cut to at most this size; 0 leaves them. Not both.
+        patience: stop after this many epochs without a better validation; 0 never stops early.
+        monitor: what validation chooses by: "macro_auc" (by "loss" where it is not defined) or "loss".
+    """
+
+    name: str = "all"
+    epochs: int = 40
+    parts: tuple[str, ...] = PARTS
+    classification_weight: float = 1.0
+    heatmap_weight: float = 1.0
+    alignment_weight: float = 0.0
+    classification_loss: str = "cross-entropy"
+    heatmap_losses: tuple[str, ...] = ("bce",)
+    heatmap_loss_weights: tuple[float, ...] = ()
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    schedule: str = "cosine"
+    warmup_epochs: int = 2
+    half_cycle_epochs: int = 0
+    clip_norm: float = 1.0
+    clip_value: float = 0.0
+    patience: int = 15
+    monitor: str = "macro_auc"
+
+    def __post_init__(self) -> None:
+        settle_types(self)
+        _check(self)
+
+    @property
+    def class_probs(self) -> str:
+        """How logits become probabilities, as the classification loss fits them: "softmax" or "sigmoid"."""
+        return CLASSIFICATION_LOSSES[self.classification_loss].class_probs
+
+
+def _check(stage: Stage) -> None:
+    require(stage.epochs >= 1, "epochs", "at least 1", stage.epochs)
+    for part in stage.parts:
+        require(part in PARTS, "parts", f"among {', '.join(PARTS)}", part)
+    require(len(stage.parts) >= 1, "parts", "at least one part", [])
+    for loss in stage.heatmap_losses:
+        require(loss in HEATMAP_LOSSES, "heatmap_losses", f"among {', '.join(HEATMAP_LOSSES)}", loss)
+    losses, term_weights = stage.heatmap_losses, stage.heatmap_loss_weights
+    require(len(set(losses)) == len(losses), "heatmap_losses", "without repetition", list(losses))
+    require(
+        len(term_weights) in (0, len(losses)) and all(0 < weight < math.inf for weight in term_weights),
+        "heatmap_loss_weights",
+        f"empty, or {len(losses)} numbers above 0",
+        list(term_weights),
+    )
+    require(
+        stage.classification_loss in CLASSIFICATION_LOSSES,
+        "classification_loss",
+        f"one of {', '.join(CLASSIFICATION_LOSSES)}",
+        stage.classification_loss,
+    )
+    weights = stage.classification_weight, stage.heatmap_weight
+    sound = min(weights) >= 0 and 0 < sum(weights) < math.inf
+    require(sound, "classification_weight and heatmap_weight", "not negative and not all 0", weights)
+    alignment_weight = stage.alignment_weight
+    require(0 <= alignment_weight < math.inf, "alignment_weight", "not negative", alignment_weight)
+    aimless = stage.classification_weight == 0 < alignment_weight
+    require(not aimless, "alignment_weight", "0 where classification_weight is 0", alignment_weight)
+    if stage.heatmap_weight > 0:
+        require(len(stage.heatmap_losses) >= 1, "heatmap_losses", "at least one loss", [])
+    _check_optimizer(stage)
+    require(stage.patience >= 0, "patience", "not negative", stage.patience)
+    require(stage.monitor in MONITORS, "monitor", f"one of {', '.join(MONITORS)}", stage.monitor)
+
+
+def _check_optimizer(stage: Stage) -> None:
+    require(stage.optimizer in OPTIMIZERS, "optimizer", f"one of {', '.join(OPTIMIZERS)}", stage.optimizer)
+    require(stage.learning_rate > 0, "learning_rate", "above 0", stage.learning_rate)
+    require(stage.weight_decay >= 0, "weight_decay", "not negative", stage.weight_decay)
+    require(stage.schedule in SCHEDULES, "schedule", f"one of {', '.join(SCHEDULES)}", stage.schedule)
+    warmup_epochs, half_cycle_epochs = stage.warmup_epochs, stage.half_cycle_epochs
+    require(warmup_epochs >= 0, "warmup_epochs", "not negative", warmup_epochs)
+    if stage.schedule == "egd":
+        require(warmup_epochs == 0, "warmup_epochs", "0 with schedule egd", warmup_epochs)
+        require(half_cycle_epochs >= 1, "half_cycle_epochs", "at least 1 with schedule egd", half_cycle_epochs)
+        require(stage.learning_rate <= 1, "learning_rate", "at most 1 with schedule egd", stage.learning_rate)
+    else:
+        require(
+            half_cycle_epochs == 0,
+            "half_cycle_epochs",
+            f"0 with schedule {stage.schedule}",
+            half_cycle_epochs,
+        )
+    require(stage.clip_norm >= 0, "clip_norm", "not negative", stage.clip_norm)
+    require(stage.clip_value >= 0, "clip_value", "not negative", stage.clip_value)
+    both = stage.clip_norm > 0 < stage.clip_value
+    require(not both, "clip_norm", "0 where clip_value is above 0", stage.clip_norm)

@@ -1,0 +1,136 @@
+"""docs/extending.md's package, installed and used as its reader would."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from egaze.cli import cli
+from egaze.errors import EgazeError
+from egaze.registry import Registry
+from egaze.training import load_recipe, open_run, train
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
+FILE = re.compile(r"^`(my_package/\S+)`:\n\n```\w+\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+
+
+def install(folder, name, groups):
+    """What pip leaves of a package's entry points."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    lines = [
+        line
+        for group, entries in groups.items()
+        for line in (f"[{group}]", *(f"{key} = {value}" for key, value in entries.items()))
+    ]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def my_package(tmp_path_factory):
+    site = tmp_path_factory.mktemp("site")
+    text = PAGE.read_text(encoding="utf-8")
+    (site / "my_package").mkdir()
+    (site / "my_package" / "__init__.py").touch()
+    for name, content in FILE.findall(text):
+        (site / name).write_text(content, encoding="utf-8")
+    project = tomllib.loads(re.search(r"```toml\n(\[project\].*?)```", text, flags=re.DOTALL)[1])["project"]
+    install(site, project["name"], project["entry-points"])
+    sys.path.insert(0, str(site))
+    importlib.invalidate_caches()
+    yield site
+    sys.path.remove(str(site))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "my_package"]:
+        del sys.modules[name]
+
+
+def invoke(*words):
+    result = CliRunner().invoke(cli, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_every_kind_has_its_page(my_package):
+    groups = set(re.findall(r'"(egaze\.\w+)"', PAGE.read_text(encoding="utf-8")))
+    kinds = {
+        found
+        for path in (PAGE.parent.parent / "egaze").rglob("*.py")
+        for found in re.findall(r'Registry\(\s*"(egaze\.\w+)"', path.read_text(encoding="utf-8"))
+    }
+    assert groups == kinds - {"egaze.shapes"}
+
+
+def test_a_data_set(my_package, tmp_path):
+    generator = np.random.default_rng(0)
+    for number in range(20):
+        folder = tmp_path / "root" / ("ill" if number % 2 else "well")
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = generator.integers(0, 255, (40, 40), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"p{number}_a.png")
+    said = invoke("prepare", "folders", tmp_path / "root", "--out", tmp_path / "study", "--size", "32")
+    assert "20 cases of 20 patients" in said and "20 radiographs found" in said and "10 ill, 10 well" in said
+    assert "folders" in invoke("prepare", "--help")
+    assert "Radiographs in a folder" in invoke("prepare", "folders", "--help")
+
+
+def test_losses_an_encoder_an_export_and_a_recipe(my_package, study, tmp_path):
+    assert "smallnet8" in invoke("info", "--encoders", "smallnet*")
+    assert re.search(r"small +Both heads of a small network", invoke("info"))
+    recipe = load_recipe("small")
+    run = train(study, recipe, tmp_path / "run", seed=0, threads=2)
+    (line,) = run.log()
+    assert 0 < line["train_heatmap"] < 0.3 and 0 < line["train_classification"] < 1
+    invoke("export", run.path, tmp_path / "weights.npz", "--format", "npz")
+    weights = open_run(run.path).load_model().state_dict()
+    with np.load(tmp_path / "weights.npz") as arrays:
+        assert arrays["class_names"].tolist() == list(run.class_names)
+        assert all(np.array_equal(arrays[name], weights[name].numpy()) for name in weights)
+    invoke("export", run.path, tmp_path / "model.pt")
+
+
+def test_what_a_package_cannot_bring(my_package, tmp_path, monkeypatch):
+    def registry(own=None):
+        return Registry("egaze.things", "thing", own or {}, fits=callable)
+
+    install(tmp_path / "one", "one", {"egaze.things": {"a": "my_package.nowhere:a", "b": "my_package.recipes:SMALL"}})
+    install(tmp_path / "two", "two", {"egaze.things": {"a": "my_package.losses:mse"}})
+    monkeypatch.syspath_prepend(tmp_path / "one")
+    things = registry()
+    assert list(things) == ["a", "b"] and "c" not in things and len(things) == 2
+    with pytest.raises(KeyError):
+        things["c"]
+    with pytest.raises(
+        EgazeError, match=r"thing 'a' of package one cannot be imported: ModuleNotFoundError: .*nowhere"
+    ):
+        things["a"]
+    with pytest.raises(EgazeError, match=r"thing 'b' of package one is a \w*Path: see egaze.things"):
+        things["b"]
+    with pytest.raises(EgazeError, match="package one brings a thing 'a', which is egaze's own name"):
+        list(registry({"a": print}))
+    monkeypatch.syspath_prepend(tmp_path / "two")
+    with pytest.raises(EgazeError, match="package two and package one both bring a thing 'a'; uninstall one of them"):
+        list(things)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("export", "run", "model.x", "--format", "onyx"), "no export format 'onyx'; there are torchscript"),
+    ],
+)
+def test_names_that_are_not_there(words, message, run, tmp_path):
+    result = CliRunner().invoke(cli, [word.replace("run", str(run.path)) for word in words])
+    assert isinstance(result.exception, EgazeError) and message in str(result.exception)
