@@ -69,8 +69,8 @@ picture: setup-test
 
 lint: $(VENV)/tools
 	$(PIP) --quiet "ruff>=0.6"
-	$(BIN)/ruff check egaze tests benchmarks
-	$(BIN)/ruff format --check egaze tests benchmarks
+	$(BIN)/ruff check egaze tests benchmarks experiments
+	$(BIN)/ruff format --check egaze tests benchmarks experiments
 
 clean:
 	rm -rf build demo $(VENV)

@@ -123,15 +123,25 @@ def machine(*packages: str) -> dict[str, Any]:
     }
 
 
-def finish(name: str, headline: dict[str, float], details: dict[str, Any], packages: list[str], *, quick: bool) -> None:
-    """Add this run to benchmarks/results/NAME.json, unless quick, and print the headline figures as the last line.
+def finish(
+    name: str,
+    headline: dict[str, float],
+    details: dict[str, Any],
+    packages: list[str],
+    *,
+    quick: bool,
+    folder: Path | None = None,
+) -> None:
+    """Add this run to NAME.json in `folder` (benchmarks/results if None), unless quick, and print the headline figures
+    as the last line.
 
     The file keeps the date, machine and headline of the last `KEPT_RUNS` runs, oldest first, and the details of the
     last. The documents quote the worst of them.
     """
     if not quick:
-        RESULTS.mkdir(exist_ok=True)
-        path = RESULTS / f"{name}.json"
+        folder = RESULTS if folder is None else folder
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{name}.json"
         earlier = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
         today = datetime.now(timezone.utc).date().isoformat()
         run = {"date": today, "headline": headline, "machine": machine(*packages)}

@@ -1,4 +1,4 @@
-"""Draw the tables and figures of the README and of docs/ from benchmarks/results/*.json.
+"""Draw the tables and figures of the README, docs/performance.md and docs/inference.md from the stored results.
 
 A figure is the worst of the runs that are stored, so that a reader's own run should not come out below it.
 """
@@ -11,12 +11,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import render_gaze
 import render_inference
-import render_real
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+EXPERIMENTS = ROOT / "experiments" / "results"
 
 #: What docs/performance.md says of each headline figure, by the table's heading and the benchmark.
 TABLES = {
@@ -67,7 +66,9 @@ TABLES = {
 
 
 def read(name: str) -> dict[str, Any]:
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    """The stored runs of a benchmark or an experiment."""
+    path = next(path for folder in (RESULTS, EXPERIMENTS) if (path := folder / f"{name}.json").exists())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def least(name: str, key: str) -> float:
@@ -165,8 +166,12 @@ def results_table() -> str:
             "inference",
         ),
     ]
-    lines = ["| what | result | `benchmarks/` |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {what} | {result} | `{name}.py` |" for what, result, name in rows)])
+    lines = ["| what | result | command |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {what} | {result} | `{_command(name)}` |" for what, result, name in rows)])
+
+
+def _command(name: str) -> str:
+    return f"{'experiments' if (EXPERIMENTS / f'{name}.json').exists() else 'benchmarks'}/{name}.py"
 
 
 def _runs() -> str:
@@ -192,34 +197,23 @@ def _digits(ratio: float) -> str:
 
 def with_results(readme: str) -> str:
     """The README with its table drawn anew."""
-    return _filled(readme, "benchmarks/render.py", results_table())
+    return filled(readme, "benchmarks/render.py", results_table())
 
 
 def with_performance(page: str) -> str:
     """docs/performance.md with its tables drawn anew."""
-    return _filled(page, "benchmarks/render.py", tables())
-
-
-def with_experiments(page: str) -> str:
-    """docs/experiments.md with its tables drawn anew."""
-    gaze = read("gaze_helps")
-    page = _filled(page, "benchmarks/render.py: recipes", render_gaze.table(gaze))
-    page = _filled(page, "benchmarks/render.py: curve", render_gaze.curve_table(gaze))
-    real = read("real_films")
-    page = _filled(page, "benchmarks/render.py: chest", render_real.chest_table(real))
-    page = _filled(page, "benchmarks/render.py: chest differences", render_real.differences_table(real))
-    return _filled(page, "benchmarks/render.py: real gaze", render_real.gaze_table(real))
+    return filled(page, "benchmarks/render.py", tables())
 
 
 def with_inference(page: str) -> str:
     """docs/inference.md with its tables drawn anew."""
     inference = read("inference")
-    page = _filled(page, "benchmarks/render.py: model", render_inference.model_table(inference))
-    page = _filled(page, "benchmarks/render.py: file", render_inference.file_table(inference))
-    return _filled(page, "benchmarks/render.py: bf16", render_inference.bf16_table(read("bf16")))
+    page = filled(page, "benchmarks/render.py: model", render_inference.model_table(inference))
+    page = filled(page, "benchmarks/render.py: file", render_inference.file_table(inference))
+    return filled(page, "benchmarks/render.py: bf16", render_inference.bf16_table(read("bf16")))
 
 
-def _filled(text: str, mark: str, content: str) -> str:
+def filled(text: str, mark: str, content: str) -> str:
     """The text with the content in the place that the mark names."""
     marked = re.compile(rf"(<!-- {re.escape(mark)} -->\n).*?(<!-- end -->)", re.DOTALL)
     if not marked.search(text):
@@ -280,14 +274,12 @@ def main() -> None:
     pages = {
         "README.md": with_results,
         "docs/performance.md": with_performance,
-        "docs/experiments.md": with_experiments,
         "docs/inference.md": with_inference,
     }
     for path, drawn in ((ROOT / name, drawn) for name, drawn in pages.items()):
         path.write_text(drawn(path.read_text(encoding="utf-8")), encoding="utf-8")
     draw_scaling(ROOT / "docs" / "kernels_scaling.png")
     draw_loader_scaling(ROOT / "docs" / "loader_scaling.png")
-    render_gaze.draw(read("gaze_helps"), ROOT / "docs" / "gaze_helps.png")
 
 
 if __name__ == "__main__":

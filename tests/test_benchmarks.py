@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+RESULTS = sorted(
+    path for folder in ("benchmarks", "experiments") for path in (ROOT / folder / "results").glob("*.json")
+)
 OLD = datetime.timedelta(days=180)
 
 
-def load(name):
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
+def load(name, folder="benchmarks"):
+    sys.path.insert(0, str(ROOT / folder))
+    spec = importlib.util.spec_from_file_location(f"{folder}_{name}", ROOT / folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where a dataclass looks its module up
     try:
@@ -30,17 +32,17 @@ def load(name):
 
 
 @pytest.mark.parametrize(
-    ("page", "drawn"),
+    ("page", "folder", "drawn"),
     [
-        ("README.md", "with_results"),
-        ("docs/performance.md", "with_performance"),
-        ("docs/experiments.md", "with_experiments"),
-        ("docs/inference.md", "with_inference"),
+        ("README.md", "benchmarks", "with_results"),
+        ("docs/performance.md", "benchmarks", "with_performance"),
+        ("docs/experiments.md", "experiments", "with_experiments"),
+        ("docs/inference.md", "benchmarks", "with_inference"),
     ],
 )
-def test_the_documents_are_drawn_from_the_results(page, drawn):
+def test_the_documents_are_drawn_from_the_results(page, folder, drawn):
     text = (ROOT / page).read_text(encoding="utf-8")
-    assert getattr(load("render"), drawn)(text) == text, "run `python benchmarks/render.py`"
+    assert getattr(load("render", folder), drawn)(text) == text, f"run `python {folder}/render.py`"
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
@@ -53,7 +55,7 @@ def test_stored_results_say_when_where_and_of_what_they_are(path):
         assert run["headline"] and run["machine"]["processor"]
         assert run["machine"]["versions"]["egaze"] and run["machine"]["commit"]
     if (age := datetime.date.today() - days[-1]) > OLD:
-        pytest.skip(f"the stored figures are {age.days} days old: run benchmarks/{path.stem}.py again")
+        pytest.skip(f"the stored figures are {age.days} days old: run {path.parent.parent.name}/{path.stem}.py again")
 
 
 def test_a_run_is_added_to_those_before_it(tmp_path, monkeypatch, capsys):

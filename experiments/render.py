@@ -1,0 +1,47 @@
+"""Draw the tables and the figure of docs/experiments.md from experiments/results/*.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import render_gaze
+import render_real
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+PAGE = ROOT / "docs" / "experiments.md"
+
+
+def read(name: str) -> dict[str, Any]:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def with_experiments(page: str) -> str:
+    """docs/experiments.md with its tables drawn anew."""
+    gaze = read("gaze_helps")
+    page = filled(page, "experiments/render.py: recipes", render_gaze.table(gaze))
+    page = filled(page, "experiments/render.py: curve", render_gaze.curve_table(gaze))
+    real = read("real_films")
+    page = filled(page, "experiments/render.py: chest", render_real.chest_table(real))
+    page = filled(page, "experiments/render.py: chest differences", render_real.differences_table(real))
+    return filled(page, "experiments/render.py: real gaze", render_real.gaze_table(real))
+
+
+def filled(text: str, mark: str, content: str) -> str:
+    """The text with the content in the place that the mark names."""
+    marked = re.compile(rf"(<!-- {re.escape(mark)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not marked.search(text):
+        raise ValueError(f"there is no place <!-- {mark} -->")
+    return marked.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
+
+
+def main() -> None:
+    PAGE.write_text(with_experiments(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    render_gaze.draw(read("gaze_helps"), ROOT / "docs" / "gaze_helps.png")
+
+
+if __name__ == "__main__":
+    main()
