@@ -190,13 +190,13 @@ def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int
             f"{path / layout.IMAGES}: {images.dtype} {images.shape} does not fit {len(cases)} cases of {size_px} px"
         )
     labels = _labels(path, cases, class_names)
-    offsets = np.concatenate([[0], np.cumsum(cases["fixations"].to_numpy())]).astype(np.int64)
-    duration_s, is_relative = _durations(path, fixations, offsets)
     for name in layout.DIGESTED:
         if name != layout.IMAGES:
             _require_digest(path / name, manifest)
     if check_images:
         _require_digest(path / layout.IMAGES, manifest, progress)
+    offsets = np.concatenate([[0], np.cumsum(cases["fixations"].to_numpy())]).astype(np.int64)
+    duration_s, is_relative = _durations(path, fixations, offsets)
     return Study(
         path=path,
         manifest=manifest,

@@ -97,6 +97,8 @@ def run(*words):
 
 def test_the_commands_say_so(tables, tmp_path):
     cases, gaze = tables("b", "duration_relative")
+    assert "duration_relative" in run("prepare", "table", "--help")
+    assert "duration_relative" in run("new-table", tmp_path / "new")
     said = "durations of 2 cases are relative, and not shown as time"
     prepared = run("prepare", "table", cases, "--fixations", gaze, "--out", tmp_path / "study", "--workers", 1)
     assert said in prepared and said in run("study", "show", tmp_path / "study")
