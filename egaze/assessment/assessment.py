@@ -40,12 +40,15 @@ heatmap              null without a heatmap head that was trained, or without ga
                        predicted: {M: figure} on the same films, under_ceiling: {M: figure} of the paired differences}
 scanpath             null without gaze, or
   cases, size_px, radius_px, coverage (its definition in words)
+  cases_relative     of them, readings whose durations are relative; dwell_s is of the others, and null without any
   fixations, dwell_s, coverage_frac                  figures of whole films
-  regions            {name: {cases, cases_fixated, fixations, dwell_s, dwell_frac, coverage_frac, area_frac: figures,
-                       cases_timed, first_fixation_s: figure or null}}
+  regions            {name: {cases, cases_fixated, cases_relative, cases_timed,
+                       fixations, dwell_s, dwell_frac, coverage_frac, area_frac: figures,
+                       first_fixation_s: figure or null}}
 
 predictions.parquet: case_index, case_id, label, prob_CLASS; fixations, dwell_s, coverage_frac; M, centre_M and
-ceiling_M; null where a case lacks what they need, and prob_CLASS where the classifier was not trained.
+ceiling_M; null where a case lacks what they need, dwell_s where durations are relative, and prob_CLASS where the
+classifier was not trained.
 
 A set's metrics.json has the same keys but micro and BCa figures, average precision, operating points, confusion,
 calibration and scanpath; of the maps only CC, KL, NSS and shuffled AUC; and folds, seeds and

@@ -36,6 +36,7 @@ def other_readers(study: Study, case_indices: NDArray[np.int64]) -> dict[int, li
     """For each case with gaze whose film others of the cases show as well, with gaze: those cases.
 
     Cases are of one film when they are of one patient and their films agree in shape and in every pixel of the canvas.
+    Durations in seconds and relative ones have no common scale, so such readers are not each other's others.
     """
     of_patient = defaultdict(list)
     for case_index in case_indices[study.has_gaze[case_indices]].tolist():
@@ -45,7 +46,7 @@ def other_readers(study: Study, case_indices: NDArray[np.int64]) -> dict[int, li
         for case_index in cases if len(cases) > 1 else ():
             shape = tuple(study.cases[side][case_index] for side in ("height_px", "width_px"))
             pixels = hashlib.sha256(np.ascontiguousarray(study.images[case_index])).digest()
-            of_film[patient, shape, pixels].append(case_index)
+            of_film[patient, shape, pixels, bool(study.is_relative[case_index])].append(case_index)
     return {
         case_index: [other for other in cases if other != case_index]
         for cases in of_film.values()

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.assessment.figures import mean_figures
+from egaze.assessment.figures import Figure, mean_figures
 from egaze.evaluation import region_gaze
 from egaze.evaluation.localisation import region_mask
 from egaze.evaluation.notes import noting
@@ -25,7 +25,9 @@ def reading_tables(
     study: Study, target: HeatmapTarget, case_indices: NDArray[np.int64], size_px: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A row a case with gaze: fixations, their dwell time, the share of the film within a sigma of one; and a row a
-    case and name of a region: `RegionGaze` in the regions of that name together, and their share of the film."""
+    case and name of a region: `RegionGaze` in the regions of that name together, and their share of the film.
+
+    Where durations are relative, dwell times are null, and their shares are not."""
     films, regions = [], []
     radius_px = target.sigma_frac * size_px
     for case_index in case_indices[study.has_gaze[case_indices]].tolist():
@@ -37,7 +39,7 @@ def reading_tables(
             {
                 "case_index": case_index,
                 "fixations": len(fixations),
-                "dwell_s": float(fixations.duration_s.sum(dtype=np.float64)),
+                "dwell_s": None if fixations.is_relative else float(fixations.duration_s.sum(dtype=np.float64)),
                 "coverage_frac": coverage_frac(nearest_px, film, radius_px),
             }
         )
@@ -52,7 +54,8 @@ def reading_tables(
                 nearest_px=nearest_px,
             )
             area_frac = float(mask.sum() / film.sum())
-            regions.append({"case_index": case_index, "name": name, **asdict(measured), "area_frac": area_frac})
+            row = {"case_index": case_index, "name": name, **asdict(measured), "area_frac": area_frac}
+            regions.append(row | ({"dwell_s": None} if fixations.is_relative else {}))
     whole = {"case_index": pl.Int64, "fixations": pl.Int64}
     fractions = dict.fromkeys(("dwell_s", "dwell_frac", "first_fixation_s", "coverage_frac", "area_frac"), pl.Float64)
     return (
@@ -72,31 +75,43 @@ def reading_figures(
     radius_px = target.sigma_frac * size_px
     patients = study.patients
     with noting(notes, "scanpaths"):
-        figures = mean_figures({key: films[key] for key in _FILM}, patients[films["case_index"].to_numpy()])
+        figures = _means(films, _FILM, patients)
     found = {}
     for (name,), rows in regions.group_by("name", maintain_order=True):
-        timed = rows.drop_nulls("first_fixation_s")
         with noting(notes, "gaze in regions"):
-            measured = mean_figures({key: rows[key] for key in _REGION}, patients[rows["case_index"].to_numpy()])
-            first = None
-            if not timed.is_empty():
-                column = {"first_fixation_s": timed["first_fixation_s"]}
-                first = mean_figures(column, patients[timed["case_index"].to_numpy()])["first_fixation_s"]
+            measured = _means(rows, _REGION, patients)
+            first = _mean_of_known(rows, "first_fixation_s", patients)
         found[str(name)] = {
             "cases": len(rows),
             "cases_fixated": int((rows["fixations"] > 0).sum()),
+            "cases_relative": rows["dwell_s"].null_count(),
             **measured,
-            "cases_timed": len(timed),
+            "cases_timed": rows["first_fixation_s"].count(),
             "first_fixation_s": first,
         }
     return {
         "cases": len(films),
+        "cases_relative": films["dwell_s"].null_count(),
         "size_px": size_px,
         "radius_px": radius_px,
         "coverage": f"share of pixels within {radius_px:.1f} px of {size_px}, the heatmap's sigma, of a fixated pixel",
         **figures,
         "regions": found,
     }
+
+
+def _means(rows: pl.DataFrame, names: tuple[str, ...], patients: NDArray[np.int64]) -> dict[str, Figure | None]:
+    """The means of columns; of dwell times that of the rows whose durations are seconds."""
+    figures = mean_figures({name: rows[name] for name in names}, patients[rows["case_index"].to_numpy()])
+    return figures if figures["dwell_s"] else figures | {"dwell_s": _mean_of_known(rows, "dwell_s", patients)}
+
+
+def _mean_of_known(rows: pl.DataFrame, name: str, patients: NDArray[np.int64]) -> Figure | None:
+    """The mean of a column over the rows that have it; None where none has."""
+    known = rows.drop_nulls(name)
+    if known.is_empty():
+        return None
+    return mean_figures({name: known[name]}, patients[known["case_index"].to_numpy()])[name]
 
 
 def _region_masks(study: Study, case_index: int, film: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:

@@ -153,16 +153,21 @@ def _agreement(heatmap: dict[str, Any]) -> list[str]:
 
 
 def _scanpaths(scanpath: dict[str, Any]) -> list[str]:
+    has_times = scanpath["dwell_s"] is not None
+    dwell = f"dwell time {figure_text(scanpath['dwell_s'], 1)} s, " if has_times else ""
     lines = [
         f"scanpaths: {count_text(scanpath['cases'], 'reading')}; fixations {figure_text(scanpath['fixations'], 1)}, "
-        f"dwell time {figure_text(scanpath['dwell_s'], 1)} s, coverage {figure_text(scanpath['coverage_frac'])}",
+        f"{dwell}coverage {figure_text(scanpath['coverage_frac'])}",
         f"  (coverage: {scanpath['coverage']})",
     ]
+    if relative := scanpath["cases_relative"]:
+        lines.append(f"  (durations of {count_text(relative, 'reading')} are relative: no dwell time is of them)")
     if scanpath["regions"]:
-        titles = ["fixations", "dwell time, s", "share of dwell", "share of film", "first fixation, s", "coverage"]
+        times = ["dwell time, s"] if has_times else []
+        titles = ["fixations", *times, "share of dwell", "share of film", "first fixation, s", "coverage"]
         lines.append(_row("  in regions", titles, width=34))
     for name, region in scanpath["regions"].items():
-        cells = [figure_text(region["fixations"], 1), figure_text(region["dwell_s"], 2)]
+        cells = [figure_text(region["fixations"], 1), *([figure_text(region["dwell_s"], 2)] if has_times else [])]
         cells += [figure_text(region[key]) for key in ("dwell_frac", "area_frac")]
         cells += [figure_text(region["first_fixation_s"], 2), figure_text(region["coverage_frac"])]
         lines.append(_row(f"  {name} ({region['cases_fixated']} of {region['cases']})", cells, width=34))

@@ -90,7 +90,8 @@ def command(
 
     heatmap.png and overlay.png (on the film) with a colour bar, scanpath.png (circles as large as the fixations
     were long, numbered), heatmap.npy (seconds, or fixations, per pixel), and gaze.mp4 or gaze.gif with --temporal.
-    index.csv lists them.
+    index.csv lists them. Where a table's durations are relative no picture gives them as time, and gaze that has no
+    onsets either plays at a constant pace.
 
     \b
     Example:
@@ -127,5 +128,9 @@ def command(
         click.echo(f"  cases without gaze left out: {summary.without_gaze}")
     if summary.without_onsets:
         click.echo(f"  cases without onsets, whose animation plays fixation after fixation: {summary.without_onsets}")
+    if summary.paced:
+        click.echo(f"    of them with relative durations, which show every fixation equally long: {summary.paced}")
+    if summary.relative:
+        click.echo(f"  cases whose durations are relative, and not shown as time: {summary.relative}")
     if opened.is_synthetic:
         click.echo("  synthetic data")

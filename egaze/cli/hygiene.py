@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from egaze.study import Study
 
 
 def hygiene_lines(source: dict[str, Any]) -> Iterator[str]:
@@ -19,6 +22,12 @@ def hygiene_lines(source: dict[str, Any]) -> Iterator[str]:
             yield f"  {count:>9,} {reason.replace('_', ' ')}"
     if zeros := sum(count == 0 for count in counts.values()):
         yield f"  {counted(zeros, 'other count')} {'is' if zeros == 1 else 'are'} 0"
+
+
+def relative_line(study: Study) -> str | None:
+    """Of how many of a study's cases durations are relative, None where all are seconds."""
+    count = int(study.is_relative.sum())
+    return f"durations of {counted(count, 'case')} are relative, and not shown as time" if count else None
 
 
 def counted(count: int, what: str) -> str:

@@ -22,7 +22,8 @@ def command(folder: Path, images: Path | None) -> None:
     """Write a cases.csv and a fixations.csv into the folder DIR, to fill in and to prepare.
 
     With --images, patient_id and label are left empty: fill in whose film each is, so that no patient is on two sides
-    of the split, and the class of those that have one. A file that is there already is not written over.
+    of the split, and the class of those that have one. Durations in no unit of time, such as counts of samples, stand
+    in a column duration_relative in place of duration_s. A file that is there already is not written over.
 
     \b
     Example:
@@ -37,6 +38,7 @@ def command(folder: Path, images: Path | None) -> None:
     held = "two films to write over" if images is None else f"{counted(films, 'film')}, without patient and label"
     click.echo(f"cases:     {cases} ({held})")
     click.echo(f"fixations: {fixations}, for gaze in pixels and seconds")
+    click.echo("           (durations in no unit of time: name their column duration_relative)")
     words = ["prepare", "table", str(cases), *([] if images is None else ["--images", str(images)])]
     click.echo(f"next:      fill in patient_id and label, then {shlex.join(['egaze', *words, '--out', 'STUDY'])}")
     click.echo(f"           with gaze also --fixations {shlex.quote(str(fixations))}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
-from egaze.cli.hygiene import counted, hygiene_lines
+from egaze.cli.hygiene import counted, hygiene_lines, relative_line
 from egaze.registry import Registry
 from egaze.sources import EgdCxr, Reflacx, Source, Table
 
@@ -250,7 +250,8 @@ def table(cases: Path, fixations: Path | None, images: Path | None, classes: str
     FIXATIONS.csv, a row a fixation:
       case_id     of CASES.csv
       x_px, y_px  pixels of the film; 0, 0 is the centre of its top left pixel
-      duration_s  seconds
+      duration_s  seconds, or in its place duration_relative: numbers in proportion
+                  to them, such as counts of samples, never shown as time
       onset_s     optional: seconds since the film appeared
       pixels_per_degree
                   optional: pixels of the film per degree of visual angle
@@ -297,6 +298,8 @@ def prepare(
         f"({counted(counts['fixations'], 'fixation')}), {counted(counts['regions'], 'region')}, "
         f"{counted(counts['phrases'], 'phrase')}"
     )
+    if relative := relative_line(study):
+        click.echo(f"  {relative}")
     if gaze["scaled"]:
         low, high = gaze["scale_factors"]
         by = f"{low:.3g}" if high - low < 0.005 * high else f"{low:.3g} to {high:.3g}"

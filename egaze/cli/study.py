@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from egaze.cli.hygiene import counted, hygiene_lines
+from egaze.cli.hygiene import counted, hygiene_lines, relative_line
 from egaze.errors import StudyError
 
 SHOWN_LEFT_OUT = 20
@@ -41,6 +41,8 @@ def show(study: Path) -> None:
     click.echo(f"{study}: {counted(len(opened), 'case')} of {counted(counts['patients'], 'patient')}")
     click.echo(f"  images: {opened.image_size_px} px, fit {manifest['fit']}, presentation {manifest['presentation']}")
     click.echo(f"  gaze: {counted(counts['with_gaze'], 'case')}, {counted(counts['fixations'], 'fixation')}")
+    if relative := relative_line(opened):
+        click.echo(f"  {relative}")
     click.echo(f"  beside them: {counted(counts['regions'], 'region')}, {counted(counts['phrases'], 'phrase')}")
     click.echo(f"  split by patient: seed {opened.split.seed}, ratio {':'.join(map(str, opened.split.ratio))}")
     header = "  ".join(f"{name:>12}" for name in opened.class_names)

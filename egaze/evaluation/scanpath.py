@@ -18,7 +18,7 @@ class RegionGaze:
 
     Attributes:
         fixations: how many lie in it.
-        dwell_s: the sum of their durations.
+        dwell_s: the sum of their durations; no seconds where these are relative.
         dwell_frac: dwell_s over the duration of all fixations, also of those off the film.
         first_fixation_s: onset of the first one in it; NaN when none is, or without onsets.
         coverage_frac: see `coverage_frac`.

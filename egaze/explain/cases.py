@@ -80,7 +80,8 @@ class Explanation:
         class_probs: (C,) float32.
         class_index: the class whose evidence is shown.
         maps: "grad_cam" in logits, at least 0, and "predicted" in [0, 1] where the model has a heatmap head.
-        gaze: the reader's heatmap in seconds, or fixations, per pixel; None without a fixation on the film.
+        gaze: the reader's heatmap in seconds, relative durations, or fixations, per pixel; None without a fixation on
+            the film.
         finding: bool, or None.
         curves: deletion and insertion of each map and of "random" order; empty where they were left out.
         numbers: all figures of the case by name.

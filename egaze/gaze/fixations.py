@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+DurationUnit = Literal["s", "relative"]
+
+#: How long a fixation of a relative duration is shown where gaze is played and there are no onsets.
+PLAYED_S = 1 / 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,7 +22,7 @@ class Fixations:
         x_px: (F,) float32, pixels of the original image to the right; an integer is a pixel's centre, and the
             value may lie outside the image.
         y_px: (F,) float32, pixels down.
-        duration_s: (F,) float32, above 0.
+        duration_s: (F,) float32, above 0; no seconds where `duration_unit` says so.
         onset_s: (F,) float32 seconds since the image appeared, or None when the tracker gave no times.
         pixels_per_degree: (F, 2) float32, image pixels per degree of visual angle along x and y, or None.
         shown_px: (F, 4) float32, the part of the image on the screen at that time: x_min, y_min, x_max, y_max in
@@ -24,10 +30,12 @@ class Fixations:
             it was shown or nothing is known. A fixation may lie outside its part: see `on_shown`.
         window_frac: (F, 2) float32, width and level of the grey window at that time, as fractions of the largest
             stored value, or None.
+        duration_unit: "s", or "relative" where the durations are in no unit of time: numbers in proportion to them,
+            as counts of samples are. They weigh fixations against each other, and say nothing of time.
 
     Raises:
-        ValueError: arrays of different lengths, a value that is not finite, a duration that is not positive, or a
-            part shown whose x_min or y_min lies above its x_max or y_max.
+        ValueError: arrays of different lengths, a value that is not finite, a duration that is not positive, a
+            part shown whose x_min or y_min lies above its x_max or y_max, or another unit.
     """
 
     x_px: NDArray[np.float32]
@@ -37,12 +45,15 @@ class Fixations:
     pixels_per_degree: NDArray[np.float32] | None = None
     shown_px: NDArray[np.float32] | None = None
     window_frac: NDArray[np.float32] | None = None
+    duration_unit: DurationUnit = "s"
 
     def __post_init__(self) -> None:
+        if self.duration_unit not in ("s", "relative"):
+            raise ValueError(f"duration_unit must be 's' or 'relative', got {self.duration_unit!r}")
         count = np.size(self.x_px)
         widths = {"pixels_per_degree": 2, "shown_px": 4, "window_frac": 2}
         for field in fields(self):
-            if (value := getattr(self, field.name)) is not None:
+            if field.name != "duration_unit" and (value := getattr(self, field.name)) is not None:
                 shape = (count, widths[field.name]) if field.name in widths else (count,)
                 object.__setattr__(self, field.name, _checked(field.name, value, shape))
         _require_positive("duration_s", self.duration_s)
@@ -58,13 +69,35 @@ class Fixations:
     def __len__(self) -> int:
         return len(self.x_px)
 
+    @property
+    def is_relative(self) -> bool:
+        """Whether the durations are relative, and no seconds."""
+        return self.duration_unit == "relative"
+
     def played(self) -> Fixations:
         """The fixations to be shown over time: themselves, or, where the tracker gave no onsets, one after the other in
-        their order, each as long as it lasted."""
+        their order, each as long as it lasted; where durations are relative, each for `PLAYED_S`."""
         if self.onset_s is not None:
             return self
-        end_s = np.cumsum(self.duration_s, dtype=np.float64)
-        return replace(self, onset_s=(end_s - self.duration_s).astype(np.float32))
+        lasts_s = np.full(len(self), PLAYED_S) if self.is_relative else self.duration_s
+        end_s = np.cumsum(lasts_s, dtype=np.float64)
+        return replace(self, onset_s=(end_s - lasts_s).astype(np.float32))
+
+    def ends_s(self) -> NDArray[np.float64]:
+        """(F,) when each fixation ends, on the clock of the onsets. A relative duration does not tell: such a fixation
+        is taken to last until the next one begins, and the last one for `PLAYED_S`.
+
+        Raises:
+            ValueError: no onsets.
+        """
+        if self.onset_s is None:
+            raise ValueError("fixations without onset_s have no end")
+        onset_s = self.onset_s.astype(np.float64)
+        if not self.is_relative:
+            return onset_s + self.duration_s
+        begins_s = np.unique(onset_s)
+        later = np.searchsorted(begins_s, onset_s, side="right")
+        return np.append(begins_s, begins_s[-1:] + PLAYED_S)[later]
 
     @property
     def on_shown(self) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ Every function takes the same options:
 
     sigma_px: the Gaussian's standard deviation in pixels, one number, (x, y), or (F, 2) for each fixation its own.
     sigma_deg: the same in degrees of visual angle; needs `fixations.pixels_per_degree`. Give exactly one of the two.
-    weight: a fixation's weight is its `duration_s`, or 1 for "count".
+    weight: a fixation's weight is its `duration_s`, whichever unit it has, or 1 for "count".
     boundary: "clip" loses what falls outside the image; "reflect" folds it back (d c b a | a b c d) and leaves out
         fixations that lie outside.
     kernel: "sampled" takes point samples of the Gaussian density at the fixation's exact position; "scipy" centres
@@ -18,9 +18,10 @@ Every function takes the same options:
 Where fixations have `shown_px`, each one's Gaussian is zero at pixels whose centres were not on the screen, after the
 boundary's rule. What is cut off is lost, not spread over the rest, as in the heatmaps of REFLACX's authors.
 
-The kernels have unit mass, so an unnormalised heatmap holds seconds (or fixations) per pixel and sums to the dwell time
-(or number of fixations) that falls on the image, and on what was shown of it. Values are float32; each
-axis's kernel has a relative error below 3e-6 within four sigmas and below 4e-5 down to exp(-86) of its peak.
+The kernels have unit mass, so an unnormalised heatmap holds seconds (or relative durations, or fixations) per pixel and
+sums to the dwell time (or relative durations, or number of fixations) that falls on the image, and on what was shown of
+it. Values are float32; each axis's kernel has a relative error below 3e-6 within four sigmas and below 4e-5 down to
+exp(-86) of its peak.
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ def rasterize_frames(
     """Make the heatmap as it stands at each of T times: of all gaze so far, or of the last `window_s` seconds.
 
     By "duration" a fixation weighs the part of it that lies in the time considered, so it grows while it lasts; by
-    "count" it weighs 1 as soon as it begins, and until it has ended before the window.
+    "count" it weighs 1 as soon as it begins, and until it has ended before the window. A relative duration is no time:
+    such a fixation weighs all of it as soon as it begins, and until the window begins after it.
 
     Args:
         fixations: F fixations with `onset_s`.
@@ -170,8 +172,11 @@ def rasterize_frames(
     end = times[:, None]
     begin = end - (np.inf if window_s is None else window_s)
     onset = fixations.onset_s.astype(np.float64)
-    passed = np.minimum(end, onset + fixations.duration_s) - np.maximum(begin, onset)
-    weights = passed.clip(min=0.0) if _by_duration(weight) else (passed >= 0).astype(np.float64)
+    lasts_s = 0.0 if fixations.is_relative else fixations.duration_s
+    passed = np.minimum(end, onset + lasts_s) - np.maximum(begin, onset)
+    weights = (passed >= 0).astype(np.float64)
+    if _by_duration(weight):
+        weights = weights * fixations.duration_s if fixations.is_relative else passed.clip(min=0.0)
     return _core.rasterize_frames(
         fixations.x_px,
         fixations.y_px,

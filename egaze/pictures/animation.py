@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from egaze.errors import EgazeError, StudyError
 from egaze.gaze import rasterize_frames
+from egaze.gaze.fixations import PLAYED_S
 from egaze.pictures.frame_page import FramePage
 from egaze.pictures.movie import ffmpeg_program
 from egaze.pictures.overlay import scale_for
@@ -30,7 +31,8 @@ class Playback:
 
     Attributes:
         fps: frames a second, 1 to 50.
-        speed: seconds of reading in a second of animation.
+        speed: seconds of reading in a second of animation; where durations are relative and there are no onsets, by how
+            much the pace of a fixation in `PLAYED_S` is quickened.
         window_s: only the gaze of so many last seconds, or None for all so far.
         file_format: "mp4", "gif", or "auto" for MP4 where there is an ffmpeg.
 
@@ -71,11 +73,15 @@ def frame_times(reading: Reading, playback: Playback) -> NDArray[np.float64]:
     Fixations without onsets play one after the other; see `Fixations.played`.
 
     Raises:
-        StudyError: more frames than the file may have.
+        StudyError: more frames than the file may have, or a window in seconds over gaze without a clock.
     """
+    if reading.is_paced and playback.window_s is not None:
+        raise StudyError(
+            f"case {reading.case_id!r}: its durations are relative and it has no onsets, so there are no last "
+            f"{playback.window_s:g} s to show; leave the window out"
+        )
     fixations = reading.fixations.played()
-    onset_s = fixations.onset_s.astype(np.float64)  # type: ignore[union-attr]
-    begin_s, end_s = float(onset_s.min()), float((onset_s + fixations.duration_s).max())
+    begin_s, end_s = float(fixations.onset_s.min()), float(fixations.ends_s().max())  # type: ignore[union-attr]
     step_s = playback.speed / playback.fps
     frames = (end_s - begin_s) / step_s + 1
     most = MOST_FRAMES[playback.settled().file_format]
@@ -146,21 +152,32 @@ class Animation:
         heatmaps = heatmap_frames(self._reading, times_s, self._playback.window_s)
         for time_s, heatmap in zip(times_s.tolist(), heatmaps, strict=True):
             levels = heatmap * np.float32(self._scale.factor / self._scale.highest)
-            yield self._page.frame(levels, f"{time_s:.1f} s", _looked_at(self._reading, time_s))
+            yield self._page.frame(levels, _clock(self._reading, time_s), _looked_at(self._reading, time_s))
 
 
 def _caption(reading: Reading, playback: Playback) -> str:
     gaze = "gaze so far" if playback.window_s is None else f"gaze of the last {playback.window_s:g} s"
+    if reading.is_paced:
+        return f"{gaze}, in order, {playback.speed / PLAYED_S:.3g} fixations a second: durations are relative"
     if reading.fixations.onset_s is None:
         gaze += ", in order without pauses"
     return gaze if playback.speed == 1 else f"{gaze}, at {playback.speed:g} times its speed"
+
+
+def _clock(reading: Reading, time_s: float) -> str:
+    """The time, or where there is none the number of the fixation."""
+    if not reading.is_paced:
+        return f"{time_s:.1f} s"
+    onset_s = reading.fixations.played().onset_s.astype(np.float64)  # type: ignore[union-attr]
+    begun = int((onset_s <= time_s).sum())
+    return f"fixation {begun} of {len(reading.fixations)}"
 
 
 def _looked_at(reading: Reading, time_s: float) -> NDArray[np.float64]:
     """(K, 2) where the reader looks at that time, as fractions of the film; none during a saccade."""
     fixations, place = reading.fixations.played(), reading.geometry
     onset_s = fixations.onset_s.astype(np.float64)  # type: ignore[union-attr]
-    now = (onset_s <= time_s) & (time_s < onset_s + fixations.duration_s) & reading.on_film
+    now = (onset_s <= time_s) & (time_s < fixations.ends_s()) & reading.on_film
     x = (fixations.x_px[now] + 0.5 - place.left_px) / place.width_px
     y = (fixations.y_px[now] + 0.5 - place.top_px) / place.height_px
     return np.stack([x, y], axis=1).astype(np.float64)

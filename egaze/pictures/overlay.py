@@ -31,11 +31,12 @@ class Scale:
 
 
 def scale_for(reading: Reading, peak: float) -> Scale:
-    """A unit in which the peak of a heatmap, in seconds or fixations per pixel, is a number from 0.5 to 500."""
+    """A unit in which the peak of a heatmap, per pixel, is a number from 0.5 to 500."""
     side = f"{reading.size_px} × {reading.size_px}"
-    if reading.options.weight == "count":
+    if reading.options.weight == "count" or reading.fixations.is_relative:
+        what = "fixations" if reading.options.weight == "count" else "relative duration"
         units = [(1.0, "pixel"), (1e3, "1000 pixels"), (1e6, "million pixels")]
-        units = [(factor, f"fixations\nper {area} of {side}") for factor, area in units]
+        units = [(factor, f"{what}\nper {area} of {side}") for factor, area in units]
     else:
         units = [(1.0, "s"), (1e3, "ms"), (1e6, "µs")]
         units = [(factor, f"dwell time\n{unit} per pixel of {side}") for factor, unit in units]

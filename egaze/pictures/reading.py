@@ -98,7 +98,7 @@ class Reading:
         return self.options.kernel(self.size_px)
 
     def heatmap(self) -> NDArray[np.float32]:
-        """(size, size) float32 in seconds, or fixations, per pixel of the canvas.
+        """(size, size) float32 in seconds, relative durations, or fixations, per pixel of the canvas.
 
         Raises:
             StudyError: degrees without the case's pixels per degree, or a sigma that the kernel cannot draw.
@@ -117,9 +117,14 @@ class Reading:
         return across & (y >= place.top_px) & (y < place.top_px + place.height_px)
 
     @property
-    def dwell_time_s(self) -> float:
-        """Seconds of all its fixations."""
-        return float(self.fixations.duration_s.sum(dtype=np.float64))
+    def is_paced(self) -> bool:
+        """Whether its gaze can be played only fixation after fixation, with neither onsets nor durations in seconds."""
+        return self.fixations.is_relative and self.fixations.onset_s is None
+
+    @property
+    def dwell_time_s(self) -> float | None:
+        """Seconds of all its fixations; None where their durations are relative."""
+        return None if self.fixations.is_relative else float(self.fixations.duration_s.sum(dtype=np.float64))
 
     def summary(self) -> str:
         """Label, reader and what there is of gaze, in one line."""
@@ -127,7 +132,8 @@ class Reading:
         gaze = f"{count} fixation{'' if count == 1 else 's'}"
         if outside:
             gaze += f" ({outside} outside the film)"
-        gaze = f"{gaze}, {self.dwell_time_s:.1f} s" if count else "no gaze"
+        lasts = "relative durations" if self.dwell_time_s is None else f"{self.dwell_time_s:.1f} s"
+        gaze = f"{gaze}, {lasts}" if count else "no gaze"
         reader = None if self.reader_id is None else f"reader {self.reader_id}"
         return " · ".join(part for part in (self.label, reader, gaze) if part)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -11,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from egaze.gaze.fixations import PLAYED_S
 from egaze.pictures.lettering import REGULAR, width_of
 from egaze.pictures.numbers import numbered, place_numbers
 from egaze.pictures.reading import Reading
@@ -21,7 +24,6 @@ AREA_PT2_PER_S = 500.0
 # Shares of the film that all circles together and the largest one may cover.
 _MOST_COVERED = 0.25
 _LARGEST_COVERED = 0.03
-_LEGEND_S = np.array([m * 10.0**e for e in range(-3, 5) for m in (1, 2, 5)])
 _STROKE = [withStroke(linewidth=1.8, foreground="white")]
 
 
@@ -31,31 +33,32 @@ def draw_scanpath(reading: Reading) -> Figure:
     Fixations outside the film are not drawn, but the lines lead there and the numbers count them. Without onsets
     the order is the study's and the colour tells the number.
     """
-    onset_s = reading.fixations.onset_s
+    onset_s, is_relative = reading.fixations.onset_s, reading.fixations.is_relative
     order = np.arange(len(reading.fixations)) if onset_s is None else np.argsort(onset_s, kind="stable")
     on_film = reading.on_film[order]
-    duration_s = reading.fixations.duration_s[order].astype(np.float64)
-    per_s = area_per_second(reading, duration_s[on_film])
+    duration = reading.fixations.duration_s[order].astype(np.float64)
+    area_pt2 = area_per_duration(reading, duration[on_film])
     if onset_s is None:
         time, span = np.arange(1, len(order) + 1), (1.0, max(2.0, float(len(order))))
     else:
         time = onset_s[order].astype(np.float64)
         # An onset may be so large a number that a duration adds nothing to it.
-        end_s = max(float((time + duration_s).max()), np.nextafter(np.float32(time[0]), np.float32(np.inf)))
+        last_s = time if is_relative else time + duration
+        end_s = max(float(last_s.max()), np.nextafter(np.float32(time[0]), np.float32(np.inf)))
         span = (float(time[0]), float(end_s))
-    legend_s = legend_durations(duration_s[on_film])
-    tallest_pt = 2 * np.sqrt(per_s * max(legend_s, default=0) / np.pi)
-    sheet = new_sheet(reading, _caption(len(order)), strip_pt=max(30.0, tallest_pt + 8))
+    legend = legend_durations(duration[on_film])
+    tallest_pt = 2 * np.sqrt(area_pt2 * max(legend, default=0) / np.pi)
+    sheet = new_sheet(reading, _caption(len(order), is_relative), strip_pt=max(30.0, tallest_pt + 8))
 
     points = np.stack([reading.fixations.x_px[order], reading.fixations.y_px[order]], axis=1).astype(np.float64)
     colours = _time_colours()
     shade = colours((time - span[0]) / (span[1] - span[0]))
     _draw_lines(sheet.film, _near(points, reading), shade)
     # Long fixations first: a short one in the middle of a long one is then still seen.
-    longest_first = np.flatnonzero(on_film)[np.argsort(-duration_s[on_film], kind="stable")]
+    longest_first = np.flatnonzero(on_film)[np.argsort(-duration[on_film], kind="stable")]
     sheet.film.scatter(
         *points[longest_first].T,
-        s=marker_size(per_s * duration_s[longest_first]),
+        s=marker_size(area_pt2 * duration[longest_first]),
         c=shade[longest_first],
         edgecolors=INK,
         linewidths=0.6,
@@ -63,21 +66,23 @@ def draw_scanpath(reading: Reading) -> Figure:
         zorder=3,
     )
     _draw_numbers(sheet, reading, points, on_film)
-    _draw_legend(sheet, legend_s, per_s)
+    _draw_legend(sheet, legend, area_pt2, is_relative)
     label = "fixation" if onset_s is None else "onset in s"
     draw_bar(sheet, colours, span[1], label, lowest=span[0], whole=onset_s is None)
     return sheet.figure
 
 
-def area_per_second(reading: Reading, duration_s: NDArray[np.floating]) -> float:
-    """Square points of circle for a second of fixation: AREA_PT2_PER_S, or less so that the film is still seen."""
-    if not len(duration_s):
+def area_per_duration(reading: Reading, duration: NDArray[np.floating]) -> float:
+    """Square points of circle for a second of fixation: AREA_PT2_PER_S, or less so that the film is still seen. Of
+    relative durations the mean one is drawn as `PLAYED_S` is."""
+    if not len(duration):
         return AREA_PT2_PER_S
     width_in, height_in = film_size_in(reading)
     film_pt2 = width_in * height_in * 72**2
-    covered = _MOST_COVERED * film_pt2 / float(duration_s.sum())
-    largest = _LARGEST_COVERED * film_pt2 / float(duration_s.max())
-    return min(AREA_PT2_PER_S, covered, largest)
+    usual = AREA_PT2_PER_S * (PLAYED_S / float(duration.mean()) if reading.fixations.is_relative else 1.0)
+    covered = _MOST_COVERED * film_pt2 / float(duration.sum())
+    largest = _LARGEST_COVERED * film_pt2 / float(duration.max())
+    return min(usual, covered, largest)
 
 
 def marker_size(area_pt2: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -85,12 +90,22 @@ def marker_size(area_pt2: NDArray[np.floating]) -> NDArray[np.floating]:
     return area_pt2 * (4 / np.pi)
 
 
-def legend_durations(duration_s: NDArray[np.floating]) -> list[float]:
-    """At most three round durations in seconds, rising, none longer than the longest."""
-    if not len(duration_s):
+def legend_durations(duration: NDArray[np.floating]) -> list[float]:
+    """At most three durations, rising, none shorter than the shortest or longer than the longest; as round as that
+    leaves them."""
+    if not len(duration):
         return []
-    last = int(np.searchsorted(_LEGEND_S, duration_s.max() * (1 + 1e-6), side="right")) - 1
-    return [float(_LEGEND_S[index]) for index in (last - 4, last - 2, last) if index >= 0]
+    # Rounded to float32, as they are, .2 is a little more than .2.
+    shortest, longest = float(duration.min()) * (1 - 1e-6), float(duration.max()) * (1 + 1e-6)
+    decades = range(math.floor(math.log10(shortest)), math.floor(math.log10(longest)) + 1)
+    steps = [step for decade in decades for m in (1, 2, 5) if shortest <= (step := float(f"{m}e{decade}")) <= longest]
+    if not steps:
+        middle = float(np.median(duration))
+        rounded = (float(f"{middle:.{digits}g}") for digits in range(1, 8))
+        steps = [next((value for value in rounded if shortest <= value <= longest), middle)]
+    # Two steps apart, a circle has four or five times the area of the one before.
+    chosen = np.linspace(max(0, len(steps) - 5), len(steps) - 1, 3).round().astype(int)
+    return [steps[index] for index in np.unique(chosen)]
 
 
 def _time_colours() -> ListedColormap:
@@ -98,10 +113,10 @@ def _time_colours() -> ListedColormap:
     return ListedColormap(colormaps["viridis"](np.linspace(0.4, 1, 256)), name="time")
 
 
-def _caption(count: int) -> str:
+def _caption(count: int, is_relative: bool) -> str:
     names = len(numbered(count))
     skipped = f", {names} of {count} numbered" if names < count else ""
-    return f"area by duration, colour by time{skipped}"
+    return f"area by {'relative ' if is_relative else ''}duration, colour by time{skipped}"
 
 
 def _near(points: NDArray[np.float64], reading: Reading) -> NDArray[np.float64]:
@@ -138,17 +153,17 @@ def _draw_numbers(sheet: Sheet, reading: Reading, points: NDArray[np.float64], o
         )  # fmt: skip
 
 
-def _draw_legend(sheet: Sheet, legend_s: list[float], per_s: float) -> None:
+def _draw_legend(sheet: Sheet, legend: list[float], area_pt2: float, is_relative: bool) -> None:
     assert sheet.strip is not None
     middle = sheet.strip.get_ylim()[1] / 2
     x = 0.0
-    for seconds in legend_s:
-        radius = np.sqrt(per_s * seconds / np.pi)
+    for duration in legend:
+        radius = np.sqrt(area_pt2 * duration / np.pi)
         x += radius + 1
         sheet.strip.scatter(
-            x, middle, s=marker_size(per_s * seconds), color="#b8d8be", edgecolors=INK, linewidths=0.6, alpha=0.8
+            x, middle, s=marker_size(area_pt2 * duration), color="#b8d8be", edgecolors=INK, linewidths=0.6, alpha=0.8
         )
-        text = f"{seconds * 1000:g} ms"
+        text = f"{duration:g}" if is_relative else f"{duration * 1000:g} ms"
         sheet.strip.text(
             x + radius + 4, middle, text, fontproperties=REGULAR, fontsize=8, color=SOFT_INK, va="center_baseline"
         )

@@ -37,6 +37,8 @@ class PicturesSummary:
         without_gaze: cases asked for that have no fixation, and no pictures.
         without_onsets: cases whose fixations have no onsets and are animated one after the other; 0 when no animation
             was wanted.
+        paced: of them, those whose durations are relative, so that each fixation is shown as long as any other.
+        relative: cases whose durations are relative.
         animation: the name of the animations' files, or None.
     """
 
@@ -44,6 +46,8 @@ class PicturesSummary:
     cases: int
     without_gaze: int
     without_onsets: int
+    paced: int
+    relative: int
     animation: str | None
 
 
@@ -60,8 +64,8 @@ def write_pictures(
 ) -> PicturesSummary:
     """Write pictures of the readers' gaze, and index.csv, which says where each case's are.
 
-    The folder exists whole or not at all. heatmap.npy is (size, size) float32: seconds of dwell time, or fixations,
-    per pixel of the study's canvas. heatmaps.json says how the heatmaps were made.
+    The folder exists whole or not at all. heatmap.npy is (size, size) float32: seconds of dwell time, relative
+    durations, or fixations, per pixel of the study's canvas. heatmaps.json says how the heatmaps were made.
 
     Args:
         study: the study; its films are shown at its resolution, in their true shape.
@@ -75,7 +79,7 @@ def write_pictures(
 
     Raises:
         StudyError: no case with gaze; degrees asked for of a case without pixels per degree; an animation that
-            is too long; an option out of its range.
+            is too long, or of a window in seconds where gaze has no clock; an option out of its range.
         EgazeError: `out` is there and not empty, or cannot be written; MP4 asked for without an ffmpeg.
     """
     options = options or HeatmapOptions()
@@ -87,7 +91,7 @@ def write_pictures(
     if not shown:
         raise StudyError(f"{study.path}: none of the cases asked for has gaze")
     playback = None if playback is None else playback.settled()
-    without_onsets = _inspect(study, shown, options, playback)
+    without_onsets, paced = _inspect(study, shown, options, playback)
     names = safe_names(study.cases["case_id"][shown].to_list(), taken=(INDEX, FACTS))
     with new_directory(out) as folder:
         jobs = [
@@ -101,10 +105,11 @@ def write_pictures(
                 progress(done, len(jobs))
         columns = list(dict.fromkeys(name for row in rows for name in row))
         pl.DataFrame({name: [row.get(name) for row in rows] for name in columns}).write_csv(folder / INDEX)
-        facts = _facts(study, options, playback)
+        facts = _facts(study, shown, options, playback)
         (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     animation = None if playback is None else f"gaze.{playback.file_format}"
-    return PicturesSummary(out, len(shown), len(cases) - len(shown), without_onsets, animation)
+    relative = int(study.is_relative[shown].sum())
+    return PicturesSummary(out, len(shown), len(cases) - len(shown), without_onsets, paced, relative, animation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +131,17 @@ def _check(kinds: Sequence[str], playback: Playback | None, workers: int) -> Non
         raise StudyError(f"workers must be 1 or more, got {workers}")
 
 
-def _inspect(study: Study, shown: list[int], options: HeatmapOptions, playback: Playback | None) -> int:
-    """Refuse what cannot be done before anything is done; returns how many cases to animate have no onsets."""
-    without_onsets = 0
+def _inspect(study: Study, shown: list[int], options: HeatmapOptions, playback: Playback | None) -> tuple[int, int]:
+    """Refuse what cannot be done before anything is done; returns how many cases to animate have no onsets, and how
+    many of them have no durations in seconds either."""
+    without_onsets = paced = 0
     for index in shown:
         reading = read_case(study, index, options)
         if playback is not None:
             frame_times(reading, playback)
             without_onsets += reading.fixations.onset_s is None
-    return without_onsets
+            paced += reading.is_paced
+    return without_onsets, paced
 
 
 def _write(job: _Job) -> dict[str, str]:
@@ -179,12 +186,14 @@ def _row(study: Study, job: _Job, files: dict[str, str]) -> dict[str, object]:
         "reader_id": facts["reader_id"],
         "split": SIDES[study.split.sides[job.case_index]],
         "fixations": part.stop - part.start,
-        "dwell_time_s": round(float(study.duration_s[part].sum(dtype="float64")), 4),
+        "dwell_time_s": None
+        if study.is_relative[job.case_index]
+        else round(float(study.duration_s[part].sum(dtype="float64")), 4),
         **{kind: f"{job.folder.name}/{files[kind]}" if kind in files else None for kind in kinds},
     }
 
 
-def _facts(study: Study, options: HeatmapOptions, playback: Playback | None) -> dict[str, object]:
+def _facts(study: Study, shown: list[int], options: HeatmapOptions, playback: Playback | None) -> dict[str, object]:
     size_px = options.size_px or study.image_size_px
     sigma = {key: value for key, value in options.kernel(size_px).items() if key != "weight"}
     return {
@@ -195,6 +204,18 @@ def _facts(study: Study, options: HeatmapOptions, playback: Playback | None) -> 
         "fit": study.manifest["fit"],
         **sigma,
         "weight": options.weight,
-        "unit": "s per pixel" if options.weight == "duration" else "fixations per pixel",
+        "unit": _unit(study, shown, options),
         "animation": None if playback is None else asdict(playback),
     }
+
+
+def _unit(study: Study, shown: list[int], options: HeatmapOptions) -> str:
+    """Of the heatmaps' values."""
+    if options.weight == "count":
+        return "fixations per pixel"
+    is_relative = study.is_relative[shown]
+    if not is_relative.any():
+        return "s per pixel"
+    if is_relative.all():
+        return "relative duration per pixel"
+    return "s per pixel; relative duration per pixel in cases without dwell_time_s"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from egaze.explain import to_film_size
 from egaze.gaze import Fixations, rasterize_fixations
+from egaze.gaze.fixations import PLAYED_S
 from egaze.imaging import FitGeometry
 from egaze.loading import HeatmapTarget
 from egaze.report.answers import Answers
@@ -138,7 +139,10 @@ def draw_film(
     grad_cam: NDArray[np.floating] | None,
     pixels: FilmPixels,
 ) -> dict[str, Any]:
-    """Pictures in base64, and gaze, regions and dictation in fractions of the film's sides and seconds."""
+    """Pictures in base64, and gaze, regions and dictation in fractions of the film's sides and seconds.
+
+    A fixation has x, y, when it begins and how long it lasts, and, where durations are relative, the seconds whose
+    circle it gets: the mean one's are `PLAYED_S`."""
     study, target = answers.study, answers.first.recipe.heatmap
     case_index = int(answers.case_index[card.row])
     size_px = study.image_size_px
@@ -148,7 +152,8 @@ def draw_film(
     maps: dict[str, dict[str, Any]] = {}
     if len(fixations):
         gaze_px = 224 if predicted is None else predicted.shape[0]
-        maps["gaze"] = _map(geometry, _dwell_ms(study, target, case_index, gaze_px)) | {"side": gaze_px}
+        heatmap = _thousandths(study, target, case_index, gaze_px)
+        maps["gaze"] = _map(geometry, heatmap) | {"side": gaze_px, "unit": _unit(fixations, target)}
     if predicted is not None:
         maps["predicted"] = _map(geometry, predicted)
     if grad_cam is not None:
@@ -156,7 +161,6 @@ def draw_film(
         maps["grad_cam"] = _map(geometry, evidence)
     film, shown_px = pixels.jpeg(study, case_index)
     onset_s = fixations.onset_s
-    begins_s = fixations.played().onset_s
     drawn = slice(MOST_FIXATIONS)
     findings = finding_regions(study, case_index, None)
     return {
@@ -165,9 +169,8 @@ def draw_film(
         "film_px": list(geometry.film_shape[::-1]),
         "maps": maps,
         "timed": onset_s is not None,
-        "fixations": np.round(
-            np.stack([*_on_film(geometry, fixations), begins_s, fixations.duration_s], axis=1)[drawn], 4
-        ).tolist(),
+        "relative": fixations.is_relative,
+        "fixations": np.round(np.stack(_played(geometry, fixations), axis=1)[drawn], 4).tolist(),
         "fixations_in_all": len(fixations),
         "regions": [
             {
@@ -196,8 +199,15 @@ def draw_film(
     }
 
 
-def _dwell_ms(study: Study, target: HeatmapTarget, case_index: int, size_px: int) -> NDArray[np.float32]:
-    """The reader's heatmap in ms, or thousandths of a fixation, per pixel of the canvas."""
+def _unit(fixations: Fixations, target: HeatmapTarget) -> str:
+    """Of what `_thousandths` gives, per pixel."""
+    if target.weight != "duration":
+        return "thousandths of a fixation"
+    return "thousandths of the relative duration" if fixations.is_relative else "ms of dwell time"
+
+
+def _thousandths(study: Study, target: HeatmapTarget, case_index: int, size_px: int) -> NDArray[np.float32]:
+    """The reader's heatmap in thousandths of a second, a relative duration or a fixation per pixel of the canvas."""
     options = target.kernel_options() | {"normalize": "none"}
     heatmap = rasterize_fixations(
         study.fixations(case_index, size_px),
@@ -214,6 +224,16 @@ def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> dict[str, Any]
     on_film = np.maximum(np.asarray(geometry.cut_out(heatmap), np.float32), 0)
     peak = float(on_film.max())
     return {"png": level_png(on_film / peak if peak > 0 else on_film), "peak": float(f"{peak:.3g}")}
+
+
+def _played(geometry: FitGeometry, fixations: Fixations) -> list[NDArray[np.floating]]:
+    """The columns that `draw_film` tells of."""
+    played = fixations.played()
+    columns: list[NDArray[np.floating]] = [*_on_film(geometry, fixations), played.onset_s]  # type: ignore[list-item]
+    if not fixations.is_relative:
+        return [*columns, fixations.duration_s]
+    duration = fixations.duration_s.astype(np.float64)
+    return [*columns, played.ends_s() - columns[2], duration * (PLAYED_S / duration.mean() if len(duration) else 1.0)]
 
 
 def _on_film(geometry: FitGeometry, fixations: Fixations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -93,7 +93,7 @@ def write_report(
         "missing": [*missing, *_resolution(answers, cards, pixels)],
         "layers": [{"key": key, "name": name} for key, name in LAYERS if any(key in c.has for c in cards)],
         "has_agreement": any(c.agreement is not None for c in cards),
-        "data": _data(run, study, cards),
+        "data": _data(study, cards),
         "drawings": _drawings(answers, cards, evidence, pixels, progress),
         "hygiene": card.hygiene(study),
         "split": members.side_rows(answers) if metrics.get("folds") else card.split_rows(study),
@@ -203,9 +203,8 @@ def _drawings(
             progress(len(cards) + number + 1, 2 * len(cards))
 
 
-def _data(run: Run, study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
+def _data(study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
     """What the page's script starts from."""
-    unit = "ms of dwell time" if run.recipe.heatmap.weight == "duration" else "thousandths of a fixation"
     there = {key for item in cards for key in item.has}
     strongest = next((key for key in ("predicted", "gaze", "grad_cam") if key in there), None)
     return {
@@ -214,7 +213,7 @@ def _data(run: Run, study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
         "colours": base64.b64encode(heatmap_table().tobytes()).decode(),
         "overlay": strongest,
         "units": {
-            "gaze": f"Reader's gaze: {unit} per pixel of {{side}} × {{side}}.",
+            "gaze": "Reader's gaze: {unit} per pixel of {side} × {side}.",
             "predicted": "Predicted gaze: share of the peak that the head was trained towards.",
             "grad_cam": "Grad-CAM: evidence for the predicted class, in logits.",
         },

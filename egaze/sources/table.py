@@ -14,7 +14,7 @@ from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic
 from egaze.sources.names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
 from egaze.sources.records import shorten
-from egaze.sources.tables import inside, read_table, require_columns, require_unique
+from egaze.sources.tables import header_of, inside, read_table, require_columns, require_unique
 
 SPLITS = ("train", "validation", "test")
 
@@ -24,6 +24,8 @@ CASE_OPTIONAL = {
     **dict.fromkeys(("film_width_px", "film_height_px"), pl.Float64),
 }
 FIXATION_COLUMNS = {"case_id": pl.String, "x_px": pl.Float64, "y_px": pl.Float64, "duration_s": pl.Float64}
+#: What may stand in the place of `duration_s`: numbers in proportion to durations, in no unit of time.
+RELATIVE = "duration_relative"
 FIXATION_OPTIONAL = {"onset_s": pl.Float64, "pixels_per_degree": pl.Float64}
 
 
@@ -32,7 +34,8 @@ class Table:
 
     A case has case_id, image, patient_id and, optionally, label, split (train, validation, test), reader_id, and
     film_width_px and film_height_px, the size of the film that the gaze was recorded on, where the film has been
-    resized since. A fixation has case_id, x_px, y_px, duration_s and, optionally, onset_s and pixels_per_degree.
+    resized since. A fixation has case_id, x_px, y_px, duration_s and, optionally, onset_s and pixels_per_degree;
+    duration_relative in place of duration_s says that the durations are in no unit of time.
 
     An empty cell of label, split or reader_id, and one of `egaze.sources.names.NO_VALUE`, gives none.
 
@@ -43,9 +46,9 @@ class Table:
         images: the folder that films' paths are relative to; None is the folder of the table of cases.
 
     Raises:
-        TableError: a missing file or column, a bad value, a case twice, a fixation of no case, a label that is
-            not among class_names, names that differ only in case or blanks, a patient without a name or on two sides,
-            a film outside `images`, or a case with neither gaze nor label.
+        TableError: a missing file or column, durations in both columns, a bad value, a case twice, a fixation of no
+            case, a label that is not among class_names, names that differ only in case or blanks, a patient without
+            a name or on two sides, a film outside `images`, or a case with neither gaze nor label.
     """
 
     name = "table"
@@ -64,7 +67,7 @@ class Table:
         if images is not None and not self._images.is_dir():
             raise TableError(f"{images}: no such folder of films")
         if fixations is not None:
-            require_columns({self._path: CASE_COLUMNS, Path(fixations): FIXATION_COLUMNS})
+            require_columns({self._path: CASE_COLUMNS, Path(fixations): FIXATION_COLUMNS}, {"duration_s": RELATIVE})
         self.hygiene: dict[str, int] = {}
         self._rows = _read_cases(self._path, self.hygiene)
         self.patient_order: Sequence[str] = self._rows["patient_id"].unique(maintain_order=True).to_list()
@@ -72,6 +75,8 @@ class Table:
         self.synthetic = is_synthetic(self._path.parent)
         self.options: dict[str, Any] = {}
         self._fixations = self._read_fixations(Path(fixations)) if fixations is not None else {}
+        if any(gaze.is_relative for _, gaze in self._fixations.values()):
+            self.options["durations"] = "relative"
         self._cases = self._make_cases()
 
     def cases(self) -> Sequence[Case]:
@@ -108,14 +113,16 @@ class Table:
 
     def _read_fixations(self, path: Path) -> dict[str, tuple[str, Fixations]]:
         """Of each case with gaze where it begins, and its fixations."""
-        rows = read_table(path, FIXATION_COLUMNS, FIXATION_OPTIONAL).with_row_index("record", 1)
+        column = _duration_column(path)
+        columns = {column if name == "duration_s" else name: dtype for name, dtype in FIXATION_COLUMNS.items()}
+        rows = read_table(path, columns, FIXATION_OPTIONAL).with_row_index("record", 1)
         stray = ~rows["case_id"].is_in(self._rows["case_id"].implode())
         if stray.any():
             record = int(stray.arg_max())  # type: ignore[arg-type]
             raise TableError(f"{path}: record {record + 1}: no case {shorten(rows['case_id'][record])} in {self._path}")
         _require_scale(path, rows)
         # As a Fixations holds it: what is too short for a float32 is no time.
-        without_time = ~(rows["duration_s"].cast(pl.Float32) > 0)
+        without_time = ~(rows[column].cast(pl.Float32) > 0)
         self.hygiene["fixations_dropped_no_duration"] = int(without_time.sum())
         rows = rows.filter(~without_time)
         self.hygiene["fixations_kept"] = len(rows)
@@ -202,6 +209,18 @@ def _require_scale(path: Path, rows: pl.DataFrame) -> None:
             raise TableError(f"{path}: record {record + 1}, column {name!r} holds {rows[name][record]}, not above 0")
 
 
+def _duration_column(path: Path) -> str:
+    header = header_of(path)
+    if RELATIVE not in header:
+        return "duration_s"
+    if "duration_s" in header:
+        raise TableError(
+            f"{path}: columns 'duration_s' and {RELATIVE!r} are both there; keep duration_s where the durations are "
+            "seconds, the other where they are in no unit of time"
+        )
+    return RELATIVE
+
+
 def _fixations(rows: pl.DataFrame) -> Fixations:
     if _is_complete(rows, "onset_s"):
         rows = rows.sort("onset_s", maintain_order=True)
@@ -209,9 +228,10 @@ def _fixations(rows: pl.DataFrame) -> Fixations:
     return Fixations(
         x_px=rows["x_px"].to_numpy(),
         y_px=rows["y_px"].to_numpy(),
-        duration_s=rows["duration_s"].to_numpy(),
+        duration_s=rows[RELATIVE if RELATIVE in rows.columns else "duration_s"].to_numpy(),
         onset_s=rows["onset_s"].to_numpy() if _is_complete(rows, "onset_s") else None,
         pixels_per_degree=None if scale is None else np.stack([scale, scale], axis=1),
+        duration_unit="relative" if RELATIVE in rows.columns else "s",
     )
 
 

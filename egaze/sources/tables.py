@@ -83,10 +83,15 @@ def unknown_columns(path: Path, known: Columns) -> list[str]:
     return [name for name in header_of(path) if name not in known]
 
 
-def require_columns(tables: Mapping[Path, Iterable[str]]) -> None:
-    """Raise one TableError that names every column that is missing from any of the tables."""
+def require_columns(tables: Mapping[Path, Iterable[str]], instead: Mapping[str, str] | None = None) -> None:
+    """Raise one TableError that names every column that is missing from any of the tables.
+
+    Args:
+        tables: the columns that each must have.
+        instead: of some of them another one that does as well.
+    """
     if missing := [
-        said for path, columns in tables.items() if (said := _missing_columns(path, header_of(path), columns))
+        said for path, columns in tables.items() if (said := _missing_columns(path, header_of(path), columns, instead))
     ]:
         raise TableError("; ".join(missing))
 
@@ -99,11 +104,13 @@ def _require_columns(path: Path, header: list[str], columns: Iterable[str]) -> N
         raise TableError(missing)
 
 
-def _missing_columns(path: Path, header: list[str], columns: Iterable[str]) -> str | None:
-    columns = list(columns)
-    if not (missing := [name for name in columns if name not in header]):
+def _missing_columns(
+    path: Path, header: list[str], columns: Iterable[str], instead: Mapping[str, str] | None = None
+) -> str | None:
+    columns, instead = list(columns), instead or {}
+    if not (missing := [name for name in columns if name not in header and instead.get(name) not in header]):
         return None
-    named = ", ".join(map(repr, missing))
+    named = ", ".join(f"{name!r} (or {instead[name]!r})" if name in instead else repr(name) for name in missing)
     said = f"column {named} is" if len(missing) == 1 else f"columns {named} are"
     # A table without a header begins with a record, and of that nothing is shown.
     known = any(name in columns for name in header)

@@ -23,7 +23,8 @@ def strange_units(fixations: Fixations) -> str | None:
     """What units other than pixels and seconds a case's gaze looks like, and what to do; None when it looks well.
 
     At least nine of ten fixations within 0..1 in x and y look like fractions of the film; a median duration above 5 s,
-    or onsets that are more than 30 s apart in the median, like milliseconds.
+    or onsets that are more than 30 s apart in the median, like milliseconds. Relative durations are in no unit, so they
+    look like none.
     """
     if not len(fixations):
         return None
@@ -34,10 +35,11 @@ def strange_units(fixations: Fixations) -> str | None:
             f"{within} of {len(fixations)} fixations lie within 0 to 1 ({_ranges(fixations)}): they look like "
             "fractions of the film, not pixels; multiply them by its width and height"
         )
-    if (median_s := float(np.median(fixations.duration_s))) > _LONGEST_MEDIAN_S:
+    median_s = 0.0 if fixations.is_relative else float(np.median(fixations.duration_s))
+    if median_s > _LONGEST_MEDIAN_S:
         return (
             f"half of {len(fixations)} fixations last {median_s:.4g} s or more: the durations look like milliseconds, "
-            "not seconds; divide them by 1000"
+            "not seconds; divide them by 1000, or give them as duration_relative where they are in no unit of time"
         )
     if fixations.onset_s is not None and len(fixations) > 1:
         gap_s = float(np.median(np.diff(np.sort(fixations.onset_s))))

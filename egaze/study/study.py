@@ -19,7 +19,7 @@ from egaze.imaging import FitGeometry
 from egaze.sources import Phrase, Region
 from egaze.study import layout
 from egaze.study.split import Split, load_split
-from egaze.study.tables import OPTIONAL
+from egaze.study.tables import OPTIONAL, RELATIVE
 
 T = TypeVar("T")
 
@@ -38,7 +38,9 @@ class Study:
         cases: one row a case; see `prepare_study`.
         labels: (N,) int64 index into class_names, -1 without a label.
         class_names: in the order of the classes.
-        x_unit, y_unit, duration_s: (F,) float32 of all fixations, by case; 0 and 1 are the canvas's edges.
+        x_unit, y_unit, duration_s: (F,) float32 of all fixations, by case; 0 and 1 are the canvas's edges, and
+            durations are seconds where `is_relative` does not say otherwise.
+        is_relative: (N,) bool, whether a case's durations are relative, and no seconds.
         gaze: F rows, all that is known of each fixation; null where it is unknown.
         region_rows, phrase_rows: the regions and the spoken phrases of all cases, by case; see `regions`, `phrases`.
         offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1].
@@ -54,6 +56,7 @@ class Study:
     x_unit: NDArray[np.float32]
     y_unit: NDArray[np.float32]
     duration_s: NDArray[np.float32]
+    is_relative: NDArray[np.bool_]
     gaze: pl.DataFrame
     region_rows: pl.DataFrame
     phrase_rows: pl.DataFrame
@@ -107,6 +110,7 @@ class Study:
             pixels_per_degree=None if scale is None else scale * geometry.scale,
             shown_px=None if shown_px is None else _on_canvas(shown_px, geometry),
             window_frac=known["window_frac"],
+            duration_unit="relative" if self.is_relative[case_index] else "s",
         )
 
     def shown_px(self, size_px: int) -> NDArray[np.float32]:
@@ -191,6 +195,8 @@ def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int
             _require_digest(path / name, manifest)
     if check_images:
         _require_digest(path / layout.IMAGES, manifest, progress)
+    offsets = np.concatenate([[0], np.cumsum(cases["fixations"].to_numpy())]).astype(np.int64)
+    duration_s, is_relative = _durations(path, fixations, offsets)
     return Study(
         path=path,
         manifest=manifest,
@@ -200,11 +206,12 @@ def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int
         class_names=class_names,
         x_unit=fixations["x_unit"].to_numpy(),
         y_unit=fixations["y_unit"].to_numpy(),
-        duration_s=fixations["duration_s"].to_numpy(),
+        duration_s=duration_s,
+        is_relative=is_relative,
         gaze=fixations,
         region_rows=regions,
         phrase_rows=phrases,
-        offsets=np.concatenate([[0], np.cumsum(cases["fixations"].to_numpy())]).astype(np.int64),
+        offsets=offsets,
         split=load_split(path, cases),
     )
 
@@ -237,6 +244,22 @@ def verify_study(path: Path) -> list[str]:
         for name in layout.DIGESTED
         if not (path / name).is_file() or layout.sha256_file(path / name) != files.get(name)
     ]
+
+
+def _durations(
+    path: Path, fixations: pl.DataFrame, offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(F,) durations, in whichever unit, and (N,) whether a case's are relative."""
+    seconds = fixations["duration_s"]
+    if RELATIVE not in fixations.columns:
+        return seconds.to_numpy(), np.zeros(len(offsets) - 1, dtype=bool)
+    relative = fixations[RELATIVE]
+    known = relative.is_not_null().to_numpy()
+    counts = np.diff(np.concatenate([[0], np.cumsum(known)])[offsets])
+    is_whole = (counts == 0) | (counts == np.diff(offsets))
+    if not np.array_equal(known, seconds.is_null().to_numpy()) or not is_whole.all():
+        raise StudyError(f"{path / layout.FIXATIONS}: a case's durations must be all seconds or all relative")
+    return seconds.fill_null(relative).to_numpy(), counts > 0
 
 
 def _complete(rows: pl.DataFrame, *columns: str) -> NDArray[np.float32] | None:

@@ -12,6 +12,9 @@ from egaze.gaze import Fixations
 from egaze.study.film import Canvas, FilmFacts
 from egaze.study.gather import Entry
 
+#: The column that holds relative durations, in place of `duration_s`, which is then null. A study without has no such
+#: column.
+RELATIVE = "duration_relative"
 #: What a fixation may have besides a place and a duration, by the field of `Fixations` that holds it.
 OPTIONAL = {
     "onset_s": ("onset_s",),
@@ -60,8 +63,11 @@ def fixation_table(entries: Sequence[Entry], films: Sequence[FilmFacts], canvas:
     columns = {
         "x_unit": _joined([x_unit for x_unit, _ in units])[:, 0],
         "y_unit": _joined([y_unit for _, y_unit in units])[:, 0],
-        **{name: _joined([getattr(f, name) for f in all_fixations])[:, 0] for name in ("x_px", "y_px", "duration_s")},
+        **{name: _joined([getattr(f, name) for f in all_fixations])[:, 0] for name in ("x_px", "y_px")},
+        "duration_s": _joined([_durations(f, "s") for f in all_fixations])[:, 0],
     }
+    if any(f.is_relative for f in all_fixations):
+        columns[RELATIVE] = _joined([_durations(f, "relative") for f in all_fixations])[:, 0]
     for field, names in OPTIONAL.items():
         values = _joined([_known(fixations, field, len(names)) for fixations in all_fixations], len(names))
         columns |= {name: values[:, place] for place, name in enumerate(names)}
@@ -69,6 +75,11 @@ def fixation_table(entries: Sequence[Entry], films: Sequence[FilmFacts], canvas:
     case_index = np.repeat(np.array([index for index, _, _ in with_gaze], dtype=np.int64), counts)
     # What is known is finite, so NaN is what is not.
     return pl.DataFrame({"case_index": case_index, **columns}).with_columns(pl.col(pl.Float32).fill_nan(None))
+
+
+def _durations(fixations: Fixations, unit: str) -> NDArray[np.floating]:
+    """(F,) in one unit, NaN where they are in the other."""
+    return fixations.duration_s if fixations.duration_unit == unit else np.full(len(fixations), np.nan)
 
 
 def _known(fixations: Fixations, field: str, width: int) -> NDArray[np.floating]:

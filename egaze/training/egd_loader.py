@@ -62,7 +62,8 @@ class EgdLoader:
 
 
 def _target(study: Study, case_index: int, size_px: int, threads: int) -> NDArray[np.uint8]:
-    gaze = study.gaze[study.offsets[case_index] : study.offsets[case_index + 1]]
-    fixations = Fixations(*(gaze[column].to_numpy() for column in ("x_px", "y_px", "duration_s")))
+    part = slice(study.offsets[case_index], study.offsets[case_index + 1])
+    x_px, y_px = (study.gaze[name][part].to_numpy() for name in ("x_px", "y_px"))
+    fixations = Fixations(x_px, y_px, study.duration_s[part])
     film_shape = int(study.cases["height_px"][case_index]), int(study.cases["width_px"][case_index])
     return egd_target(fixations, film_shape, size_px, threads=threads)

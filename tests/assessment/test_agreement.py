@@ -1,13 +1,16 @@
 """The maps' figures of a study whose readers, films and predictions are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 from study.ready_made import Cases
 
 from egaze.assessment.agreement import KEYS, agreement_figures, agreement_table
-from egaze.assessment.maps import centre_bias, readers_heatmap, true_heatmap
+from egaze.assessment.maps import centre_bias, other_readers, readers_heatmap, true_heatmap
 from egaze.assessment.reading import reading_figures, reading_tables
+from egaze.cli.evaluate import _scanpaths
 from egaze.evaluation import auc_judd, cc, information_gain, kld, mean_ci, nss, shuffled_auc
 from egaze.gaze import Fixations
 from egaze.sources import Case
@@ -148,3 +151,33 @@ def test_scanpaths_are_told_of_films_and_of_regions(read_twice, recipe):
     assert opacity["first_fixation_s"]["value"] == pytest.approx(np.mean(first_s), abs=1e-6)
     assert opacity["area_frac"]["value"] == pytest.approx(16 * 16 / SIZE_PX**2)
     assert "1.6 px of 32" in figures["coverage"]
+    assert figures["cases_relative"] == opacity["cases_relative"] == 0
+
+
+@pytest.mark.parametrize("some", [False, True])
+def test_relative_durations_have_shares_and_no_dwell_time(read_twice, recipe, some):
+    test = read_twice.split.indices("test")
+    is_relative = np.isin(np.arange(len(read_twice)), test[::2] if some else test)
+    study = replace(read_twice, is_relative=is_relative)
+    tables = [reading_tables(one, recipe.heatmap, test, SIZE_PX) for one in (read_twice, study)]
+    before, after = (reading_figures(study, recipe.heatmap, films, regions, SIZE_PX, []) for films, regions in tables)
+    assert after["cases_relative"] == after["regions"]["opacity"]["cases_relative"] == is_relative.sum()
+    for one, other in ((before, after), (before["regions"]["opacity"], after["regions"]["opacity"])):
+        changed = {key for key in one if one[key] != other[key]}
+        assert changed == {"dwell_s", "cases_relative", *({"regions"} if one is before else ())}
+    if not some:
+        assert after["dwell_s"] is after["regions"]["opacity"]["dwell_s"] is None
+        assert "relative: no dwell time" in "\n".join(_scanpaths(after))
+        assert "dwell time, s" not in "\n".join(_scanpaths(after)) and "share of dwell" in "\n".join(_scanpaths(after))
+        return
+    seconds = [study.fixations(int(index), SIZE_PX).duration_s.sum() for index in test[1::2]]
+    assert after["dwell_s"]["value"] == pytest.approx(np.mean(seconds))
+    assert "dwell time, s" in "\n".join(_scanpaths(after))
+
+
+def test_readers_of_two_units_are_not_put_together(read_twice):
+    test = read_twice.split.indices("test")
+    others = other_readers(read_twice, test)
+    by_reader = (read_twice.cases["reader_id"] == "a").to_numpy()
+    assert len(others) == 24 and other_readers(replace(read_twice, is_relative=by_reader), test) == {}
+    assert other_readers(replace(read_twice, is_relative=np.ones(len(read_twice), bool)), test) == others

@@ -239,6 +239,15 @@ def test_frames_by_count_and_normalised():
     assert scaled.max() == pytest.approx(1) and scaled[0].max() < 1
 
 
+def test_frames_of_relative_durations_add_them_whole():
+    gaze = Fixations(GAZE.x_px, GAZE.y_px, [7, 2, 90, 1], GAZE.onset_s, duration_unit="relative")
+    frames = rasterize_frames(gaze, (48, 56), [-0.1, 0.0, 0.5, 5.0], sigma_px=3, truncate=6)
+    np.testing.assert_allclose(frames.sum(axis=(1, 2)), [0, 7, 9, 100], rtol=0.02)
+    np.testing.assert_allclose(frames[-1], rasterize_fixations(gaze, (48, 56), sigma_px=3, truncate=6), rtol=1e-5)
+    frames = rasterize_frames(gaze, (48, 56), [0.5, 0.9], window_s=0.5, sigma_px=3, truncate=6)
+    np.testing.assert_allclose(frames.sum(axis=(1, 2)), [9, 90], rtol=0.02)
+
+
 def test_frames_need_onsets_and_a_window():
     with pytest.raises(ValueError, match="need fixations with onset_s"):
         rasterize_frames(Fixations([1], [1], [1]), (8, 8), [0.0], sigma_px=1)

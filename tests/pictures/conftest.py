@@ -20,7 +20,8 @@ def reading():
         degrees = options.pop("pixels_per_degree", None)
         geometry = FitGeometry.of(film_shape, (64, 64), fit)
         film = np.full((geometry.height_px, geometry.width_px), GREY, np.uint16)
-        fixations = Fixations(x_px, y_px, duration_s, onset_s, degrees)
+        unit = options.pop("duration_unit", "s")
+        fixations = Fixations(x_px, y_px, duration_s, onset_s, degrees, duration_unit=unit)
         return Reading(case_id, label, "2", synthetic, film, geometry, fixations, HeatmapOptions(**options))
 
     return make

@@ -104,6 +104,33 @@ def test_without_onsets_fixations_play_one_after_the_other(reading):
     assert not np.array_equal(frames[0], next(Animation(timed, GIF).frames()))
 
 
+def test_relative_durations_without_onsets_play_at_a_stated_pace(reading):
+    paced = reading([20, 40, 30], [20, 30, 10], [7, 90, 2], duration_unit="relative")
+    times = frame_times(paced, GIF)
+    assert times[-1] == pytest.approx(1.0)  # three fixations of a third of a second
+    frames = list(heatmap_frames(paced, times))
+    # Each has all its weight as soon as it begins, and in the end they are the heatmap.
+    np.testing.assert_allclose([frame.sum() for frame in frames[:4]], 7, rtol=1e-3)
+    np.testing.assert_allclose(frames[-1], rasterize_fixations(paced.fixations, (64, 64), sigma_px=3.2), rtol=1e-4)
+    assert [animation._clock(paced, time_s) for time_s in (0, 0.5, 1)] == [f"fixation {n} of 3" for n in (1, 2, 3)]
+    assert len(animation._looked_at(paced, 0.5)) == 1
+    quick = Playback(speed=2, file_format="gif")
+    assert animation._caption(paced, quick).endswith("in order, 6 fixations a second: durations are relative")
+    assert len(list(Animation(paced, GIF).frames())) == len(times)
+    with pytest.raises(StudyError, match="case 'case-1': its durations are relative and it has no onsets"):
+        frame_times(paced, Playback(window_s=2, file_format="gif"))
+
+
+def test_relative_durations_with_onsets_play_by_these(reading):
+    timed = reading([20, 40], [20, 30], [7, 90], [1.0, 3.0], duration_unit="relative")
+    assert frame_times(timed, GIF)[[0, -1]].tolist() == pytest.approx([1, 3 + 1 / 3])
+    assert animation._clock(timed, 2.0) == "2.0 s" and "relative" not in animation._caption(timed, GIF)
+    total = [float(frame.sum()) for frame in heatmap_frames(timed, [0.9, 1.0, 2.9, 3.0])]
+    assert total == pytest.approx([0, 7, 7, 97], rel=1e-3)
+    total = [float(frame.sum()) for frame in heatmap_frames(timed, [1.0, 1.4, 1.6], window_s=0.5)]
+    assert total == pytest.approx([7, 7, 0], rel=1e-3)
+
+
 @pytest.mark.parametrize("options", [{"fps": 0}, {"fps": 51}, {"speed": 0}, {"window_s": float("nan")}])
 def test_playback_out_of_range(options):
     with pytest.raises(StudyError, match="must be"):

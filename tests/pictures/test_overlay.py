@@ -48,6 +48,9 @@ def test_the_peak_is_bright_and_the_film_shows_elsewhere(reading):
         ({}, 1e3, "dwell time\nms per pixel of 64 × 64"),
         ({"sigma_px": 30}, 1e6, "dwell time\nµs per pixel of 64 × 64"),
         ({"weight": "count"}, 1e3, "fixations\nper 1000 pixels of 64 × 64"),
+        ({"duration_unit": "relative"}, 1e3, "relative duration\nper 1000 pixels of 64 × 64"),
+        ({"duration_unit": "relative", "sigma_px": 30}, 1e6, "relative duration\nper million pixels of 64 × 64"),
+        ({"duration_unit": "relative", "weight": "count"}, 1e3, "fixations\nper 1000 pixels of 64 × 64"),
     ],
 )
 def test_the_colour_bar_has_the_heatmaps_units(reading, draw, options, factor, label):

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
 from egaze.pictures.numbers import MOST_NUMBERS, numbered, place_numbers
-from egaze.pictures.scanpath import AREA_PT2_PER_S, area_per_second, draw_scanpath, legend_durations, marker_size
+from egaze.pictures.scanpath import AREA_PT2_PER_S, area_per_duration, draw_scanpath, legend_durations, marker_size
 from egaze.pictures.sheet import film_size_in
 
 
@@ -48,19 +48,62 @@ def test_marker_size_is_matplotlibs():
 
 
 @pytest.mark.parametrize(
-    ("longest", "expected"), [(0.9, [0.02, 0.1, 0.5]), (1.0, [0.05, 0.2, 1.0]), (30.0, [1.0, 5.0, 20.0])]
+    ("durations", "expected"),
+    [
+        ([0.05, 0.9], [0.05, 0.2, 0.5]),
+        ([0.05, 1.0], [0.05, 0.2, 1.0]),
+        ([0.05, 30.0], [1.0, 5.0, 20.0]),
+        ([0.2, 0.4], [0.2]),
+        ([0.21, 0.37, 0.44], [0.4]),
+        ([0.21, 0.35, 0.36], [0.3]),
+        ([0.3137], [0.3137]),
+        ([1, 2, 3, 3, 7], [1, 2, 5]),
+        ([3e-7, 4e-6], [5e-7, 1e-6, 2e-6]),
+        ([2.5e9] * 3, [2.5e9]),
+        ([], []),
+    ],
 )
-def test_legend_durations_are_round(longest, expected):
-    assert legend_durations(np.array([0.05, longest])) == pytest.approx(expected)
+def test_legend_durations_are_round_and_within_those_drawn(durations, expected):
+    assert legend_durations(np.array(durations, np.float32).astype(np.float64)) == pytest.approx(expected)
+
+
+def test_legend_durations_never_leave_the_range():
+    generator = np.random.default_rng(2)
+    for _ in range(300):
+        spread = generator.choice([1e-4, 0.02, 0.5, 3])
+        durations = np.exp(generator.normal(generator.uniform(-8, 8), spread, 6)).astype(np.float32)
+        found = legend_durations(durations.astype(np.float64))
+        assert 1 <= len(found) <= 3 and found == sorted(set(found))
+        assert durations.min() * (1 - 2e-6) <= found[0] and found[-1] <= durations.max() * (1 + 2e-6)
+
+
+def test_relative_durations_have_no_unit_of_time(reading):
+    places = [10, 50, 30], [20, 20, 50]
+    for onset_s, bar in ((None, "fixation"), ([0.5, 2.0, 3.5], "onset in s")):
+        figures = [
+            draw_scanpath(reading(*places, np.multiply([1, 4, 10], factor), onset_s, duration_unit="relative"))
+            for factor in (1, 1000)
+        ]
+        said = [[text.get_text() for text in figure.axes[2].texts] for figure in figures]
+        assert said == [["1", "5", "10"], ["1000", "5000", "10000"]]
+        assert figures[0].axes[1].get_ylabel() == bar
+        words = [text.get_text() for text in figures[0].texts]
+        assert any(word.startswith("area by relative duration, colour by time") for word in words)
+        assert "chf · reader 2 · 3 fixations, relative durations" in words
+        # Their scale is not known, so it does not matter.
+        sizes = [circles(figure.axes[0])[0].get_sizes() for figure in figures]
+        np.testing.assert_allclose(*sizes, rtol=1e-5)
+    # The clock ends with the last onset: how long that fixation lasted is not known.
+    assert figures[0].axes[1].get_ylim() == pytest.approx((0.5, 3.5))
 
 
 def test_circles_leave_the_film_to_be_seen(reading):
     few = reading([10, 20], [10, 20], [0.3, 0.3])
-    assert area_per_second(few, few.fixations.duration_s) == AREA_PT2_PER_S
+    assert area_per_duration(few, few.fixations.duration_s) == AREA_PT2_PER_S
     width, height = film_size_in(few)
     film_pt2 = width * height * 72**2
     for duration_s in (np.full(500, 0.4), np.array([60.0, 0.1])):
-        area = area_per_second(few, duration_s) * duration_s
+        area = area_per_duration(few, duration_s) * duration_s
         assert area.sum() <= 0.2501 * film_pt2 and area.max() <= 0.0301 * film_pt2
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
+from report.relative_run import relative_report
 
 from egaze.report import report, write_report
 from egaze.report.encode import film_jpeg, level_png
@@ -156,6 +157,25 @@ def test_the_scanpath_plays(reading, page):
     page.focus("#scrubber")
     page.keyboard.press("End")
     assert page.eval_on_selector("#scrubber", "s => s.value === s.max")
+
+
+def test_relative_durations_play_without_a_clock(open_report, run, tmp_path, monkeypatch):
+    path = relative_report(run, monkeypatch, tmp_path / "report.html", with_onsets=False)
+    reading = open_report(path)
+    page = reading.page
+    assert re.fullmatch(r"(\d+) / \1", page.inner_text("#clock"))
+    said = page.inner_text("#relative")
+    assert "circles are in proportion" in said and "each as long as any other" in said
+    assert not page.is_visible("#untimed")
+    bare = reading.stage_pixels()
+    slide(page, "#opacity-fixations", 100)
+    assert np.abs(reading.stage_pixels() - bare).sum() > 0
+    slide(page, "#scrubber", 0.5)
+    assert re.fullmatch(r"2 / \d+", page.inner_text("#clock"))
+    assert re.fullmatch(r"fixation 2 of \d+", page.get_attribute("#scrubber", "aria-valuetext"))
+    slide(page, "#opacity-gaze", 100)
+    assert "thousandths of the relative duration per pixel of 64 × 64" in page.inner_text("#scale-unit")
+    assert reading.complaints == []
 
 
 def test_words_appear_when_they_are_spoken(page):

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
+from report.relative_run import relative_report
 
 from egaze.errors import RunError, StudyError
 from egaze.report import report, write_report
@@ -93,6 +94,26 @@ def test_every_film_is_there_with_its_layers(text, study):
     # Wrong answers first, then the least sure.
     keys = [(film["right"] is not False, film["confidence"]) for film in films]
     assert keys == sorted(keys)
+
+
+def test_relative_durations_are_not_shown_as_time(run, text, tmp_path, monkeypatch):
+    page, before = (
+        Page(relative_report(run, monkeypatch, tmp_path / "report.html").read_text(encoding="utf-8")),
+        Page(text),
+    )
+    words = " ".join(page.text.split())
+    assert "Dwell time" in before.text and "Dwell time" not in words and "Share of dwell" in words
+    assert re.search(r"Durations of (\d+) of them are relative: no dwell time is of them", words)
+    for number in range(len(page.data("report-data")["films"])):
+        relative, seconds = page.data(f"film-{number}"), before.data(f"film-{number}")
+        assert relative["relative"] is True and seconds["relative"] is False
+        assert seconds["maps"]["gaze"]["unit"] == "ms of dwell time"
+        assert relative["maps"]["gaze"] == seconds["maps"]["gaze"] | {"unit": "thousandths of the relative duration"}
+        begins, lasts, sizes = np.array(relative["fixations"]).T[2:]
+        durations = np.array(seconds["fixations"]).T[3]
+        # Until the next one begins; circles are in proportion, the mean one's that of a third of a second.
+        np.testing.assert_allclose(lasts[:-1], np.diff(begins), atol=2e-4)
+        np.testing.assert_allclose(sizes, durations / durations.mean() / 3, rtol=1e-2, atol=2e-4)
 
 
 def test_what_the_data_says_cannot_become_markup(run, study, tmp_path, monkeypatch):

@@ -43,7 +43,7 @@ def test_bom_and_windows_line_ends(tmp_path):
     ("cases", "fixations", "message"),
     [
         ("case_id,image\na,a.png\n", FIXATIONS, r"cases\.csv: column 'patient_id' is missing from the header"),
-        (CASES, "case_id,x_px,y_px\na,1,2\n", r"fixations\.csv: column 'duration_s' is missing"),
+        (CASES, "case_id,x_px,y_px\na,1,2\n", r"'duration_s' \(or 'duration_relative'\) is missing"),
         (CASES, FIXATIONS.replace("7.5", "left"), r"fixations\.csv: record 2, column 'x_px' holds 'left'"),
         (CASES, FIXATIONS.replace("7.5", "nan"), "record 2, column 'x_px' holds 'nan', expected a number"),
         (CASES, FIXATIONS.replace("7.5", ""), "record 2, column 'x_px' is empty"),
@@ -76,7 +76,26 @@ def test_all_missing_columns_of_both_tables_are_told_at_once(tmp_path):
         Table(*write(tmp_path, "case_id,label\na,x\n", "case_id,x,y\na,1,2\n"))
     said = str(caught.value)
     assert "cases.csv: columns 'image', 'patient_id' are missing" in said
-    assert "fixations.csv: columns 'x_px', 'y_px', 'duration_s' are missing" in said
+    assert "fixations.csv: columns 'x_px', 'y_px', 'duration_s' (or 'duration_relative') are missing" in said
+
+
+def test_durations_without_a_unit_have_a_column_of_their_own(tmp_path):
+    seconds = Table(*write(tmp_path))
+    relative = Table(*write(tmp_path, fixations=FIXATIONS.replace("duration_s", "duration_relative")))
+    for before, after in zip(seconds.cases(), relative.cases(), strict=True):
+        if before.fixations is not None:
+            assert before.fixations.duration_unit == "s" and after.fixations.duration_unit == "relative"
+            assert before.fixations.duration_s.tolist() == after.fixations.duration_s.tolist()
+            assert before.fixations.onset_s.tolist() == after.fixations.onset_s.tolist()
+    assert seconds.options == {} and relative.options == {"durations": "relative"}
+    assert relative.hygiene == seconds.hygiene
+    with pytest.raises(TableError, match="record 2, column 'duration_relative' holds 'long', expected a number"):
+        Table(*write(tmp_path, fixations="case_id,x_px,y_px,duration_relative\nc,5,6,3\nc,7,8,long\n"))
+    with pytest.raises(
+        TableError, match=r"fixations\.csv: columns 'duration_s' and 'duration_relative' are both"
+    ) as both:
+        Table(*write(tmp_path, fixations="case_id,x_px,y_px,duration_relative,duration_s\nc,5,6,3,0.1\n"))
+    assert "\n" not in str(both.value)
 
 
 @pytest.mark.parametrize("none", ["NA", "nan", "None", "null", "N/A", "#N/A", "NULL", " n/a ", ""])

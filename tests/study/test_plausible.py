@@ -64,12 +64,18 @@ def test_what_looks_wrong_is_told_in_one_line(prepare, tmp_path, name):
         Fixations([0.5, 20, 30], [0.5, 10, 20], LASTS),
         Fixations([-0.5, 500], [-0.5, 500], [0.1, 0.1]),
         Fixations([5], [5], [1 / 60], onset_s=[1e6]),
+        Fixations(X, Y, [200, 310, 420], duration_unit="relative"),
     ],
 )
 def test_what_is_only_odd_is_taken(prepare, gaze):
     assert strange_units(gaze) is None
     study = prepare(gaze)
     assert study.manifest["gaze"] == {"trusted": 0, "scaled": 0, "scale_factors": None}
+
+
+def test_relative_durations_may_have_onsets_in_milliseconds():
+    gaze = Fixations(X, Y, [200, 310, 420], onset_s=[0, 250, 600], duration_unit="relative")
+    assert "onsets look like milliseconds" in strange_units(gaze)
 
 
 def test_a_few_samples_beside_the_screen_hide_no_fractions():

@@ -45,7 +45,7 @@ function showScale() {
   const map = name ? view.film.drawing.maps[name] : null;
   document.getElementById("scale-peak").textContent = map ? String(map.peak) : "peak";
   document.getElementById("scale-unit").textContent = map
-    ? report.units[name].replaceAll("{side}", String(map.side ?? ""))
+    ? report.units[name].replaceAll("{side}", String(map.side ?? "")).replaceAll("{unit}", map.unit ?? "")
     : "Share of a map's largest value on the film.";
 }
 

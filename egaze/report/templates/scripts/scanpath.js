@@ -20,12 +20,12 @@ function fixationsBefore(time_s) {
 function drawScanpath(place) {
   const seen = fixationsBefore(view.time_s);
   const unit = (Math.min(canvas.width, canvas.height) / 700) * Math.sqrt(view.zoom);
-  const points = seen.map(([x, y, begin_s, duration_s]) => ({
+  const points = seen.map(([x, y, begin_s, lasts_s, size_s = lasts_s]) => ({
     x: place.left + x * place.width,
     y: place.top + y * place.height,
     // A fixation grows while it lasts; its area is its duration so far.
-    radius: unit * SECOND_PX * Math.sqrt(Math.max(0.02, Math.min(duration_s, view.time_s - begin_s))),
-    now: view.time_s < begin_s + duration_s,
+    radius: unit * SECOND_PX * Math.sqrt(Math.max(0.02, size_s * Math.min(1, (view.time_s - begin_s) / Math.max(lasts_s, 1e-4)))),
+    now: view.time_s < begin_s + lasts_s,
   }));
   context.globalAlpha = view.opacity.fixations;
   context.beginPath();
@@ -49,10 +49,13 @@ function seek(time_s) {
   scrubber.value = String(view.time_s);
   const all = view.film.drawing.fixations.length;
   const seen = fixationsBefore(view.time_s).length;
-  clock.textContent = `${view.time_s.toFixed(1)} / ${view.end_s.toFixed(1)} s`;
+  // Relative durations without onsets are played at a pace of our own, which is no time of the reader's.
+  const { timed, relative } = view.film.drawing;
+  const has_clock = timed || !relative;
+  clock.textContent = has_clock ? `${view.time_s.toFixed(1)} / ${view.end_s.toFixed(1)} s` : `${seen} / ${all}`;
   scrubber.setAttribute(
     "aria-valuetext",
-    `${view.time_s.toFixed(1)} of ${view.end_s.toFixed(1)} seconds, fixation ${seen} of ${all}`,
+    (has_clock ? `${view.time_s.toFixed(1)} of ${view.end_s.toFixed(1)} seconds, ` : "") + `fixation ${seen} of ${all}`,
   );
   const phrase = view.film.drawing.phrases.find(([begin_s, end_s]) => begin_s <= view.time_s && view.time_s <= end_s);
   spoken.textContent = phrase && view.time_s < view.end_s ? phrase[2] : "";
@@ -102,7 +105,7 @@ function stepFixation(by) {
 
 // Bars of fixations above, of speech below.
 function showTimeline() {
-  const { fixations, phrases, timed } = view.film.drawing;
+  const { fixations, phrases, timed, relative } = view.film.drawing;
   view.end_s = Math.max(0.1, ...fixations.map((f) => f[2] + f[3]), ...(fixations.length ? phrases.map((p) => p[1]) : []));
   scrubber.max = String(view.end_s);
   timeline.replaceChildren();
@@ -123,7 +126,9 @@ function showTimeline() {
   hand.setAttribute("y2", "20");
   timeline.append(hand);
   for (const control of [playButton, scrubber, speedChoice]) control.disabled = fixations.length === 0;
-  document.getElementById("untimed").hidden = timed || fixations.length === 0;
+  document.getElementById("untimed").hidden = timed || relative || fixations.length === 0;
+  document.getElementById("relative").hidden = !relative || fixations.length === 0;
+  document.getElementById("paced").hidden = timed;
   const left_out = view.film.drawing.fixations_in_all - fixations.length;
   const more = document.getElementById("left-out");
   more.hidden = left_out === 0;
