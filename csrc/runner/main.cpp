@@ -26,7 +26,7 @@ using namespace egaze::runner;
 
 constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
 
-void print_error(const std::string& message) { std::fprintf(stderr, "egaze-run: %s\n", message.c_str()); }
+void say(const std::string& message) { std::fprintf(stderr, "egaze-run: %s\n", message.c_str()); }
 
 bool print_result(const std::string& text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
@@ -78,6 +78,7 @@ void answer(Predictor& predictor, HeatmapFolder* folder, std::vector<Answer>& an
   for (std::size_t i = begin; i < end; ++i) {
     try {
       read.push_back({i, read_film(answers[i].image, spec.presentation)});
+      answers[i].notes = read.back().film.notes;
     } catch (const Error& error) {
       answers[i].error = error.what();
     }
@@ -117,16 +118,19 @@ int predict(const Arguments& arguments) {
     const std::size_t end = std::min(films.size(), begin + batch);
     answer(predictor, folder ? &*folder : nullptr, answers, begin, end);
     for (std::size_t i = begin; i < end; ++i) {
-      if (answers[i].error.empty()) continue;
-      print_error(answers[i].error);
-      failed = true;
+      if (!answers[i].error.empty()) {
+        say(answers[i].error);
+        failed = true;
+      } else if (!answers[i].notes.empty()) {
+        say("note: " + answers[i].image + ": " + joined(answers[i].notes));
+      }
     }
     if (progress) std::fprintf(stderr, "\r%zu of %zu films%s", end, films.size(), end == films.size() ? "\n" : "");
   }
   const bool csv = arguments.output == Arguments::Output::csv;
   if (!print_result(csv ? answers_csv(predictor.spec(), answers)
                         : answers_json(arguments.model, predictor.spec(), answers))) {
-    print_error("cannot write to standard output");
+    say("cannot write to standard output");
     return kFailed;
   }
   return failed ? kFailed : kDone;
@@ -139,7 +143,7 @@ int main(int argc, char** argv) {
   try {
     arguments = parse_arguments({argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0))});
   } catch (const std::exception& error) {
-    print_error(std::string(error.what()) + " (see egaze-run --help)");
+    say(std::string(error.what()) + " (see egaze-run --help)");
     return kWrongUsage;
   }
   if (arguments.action == Arguments::Action::predict) wait_passively();
@@ -153,7 +157,7 @@ int main(int argc, char** argv) {
       case Arguments::Action::predict: return predict(arguments);
     }
   } catch (const std::exception& error) {
-    print_error(error.what());
+    say(error.what());
   }
   return kFailed;
 }

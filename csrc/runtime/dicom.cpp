@@ -18,6 +18,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <tuple>
 
 #include "grayscale.hpp"
 #include "readers.hpp"
@@ -83,7 +84,7 @@ class Film {
         frames != 0.0 && frames != 1.0) {  // 0 is met in films of one frame; the length of the pixels is checked
       fail(std::to_string(static_cast<long long>(std::clamp(frames, -1e15, 1e15))) + " frames, expected one film");
     }
-    const std::string photometric = text(dataset(), DCM_PhotometricInterpretation);
+    const std::string photometric = code(dataset(), DCM_PhotometricInterpretation);
     monochrome1_ = photometric == "MONOCHROME1";
     if (!monochrome1_ && photometric != "MONOCHROME2") {
       fail("photometric interpretation '" + photometric + "', expected MONOCHROME1 or MONOCHROME2");
@@ -102,6 +103,9 @@ class Film {
     if (!syntax.isEncapsulated() && (native->getLength() < due || native->getLength() >= 2 * due + due % 2)) {
       fail("Pixel Data holds " + std::to_string(native->getLength()) + " bytes for " + std::to_string(height_) + "x" +
            std::to_string(width_) + " pixels (" + std::to_string(due) + " bytes)");
+    }
+    if (!syntax.isEncapsulated() && native->getLength() > due + due % 2) {
+      notes_.push_back(std::to_string(native->getLength() - due) + " bytes of Pixel Data behind the last pixel ignored");
     }
     const bool bits_may_lie_anywhere = !syntax.isEncapsulated() || syntax.getXfer() == EXS_RLELossless;
     if (!bits_may_lie_anywhere && uint16(DCM_HighBit) + 1 != uint16(DCM_BitsStored)) {
@@ -134,30 +138,17 @@ class Film {
   DicomGrayscale grayscale(Presentation presentation) {
     DicomGrayscale grayscale;
     grayscale.monochrome1 = monochrome1_;
-    if (DcmItem* item = first_item(dataset(), DCM_ModalityLUTSequence)) {
-      grayscale.modality_lut = lookup_table(*item, "Modality LUT", measured_range(grayscale), false);
-    } else {
-      DcmItem& rescale = group_or_dataset(DCM_PixelValueTransformationSequence);
-      const std::optional<double> slope = decimal(rescale, DCM_RescaleSlope);
-      const std::optional<double> intercept = decimal(rescale, DCM_RescaleIntercept);
-      // With a slope of 0, which is met, all values would become one.
-      if (slope && intercept && *slope != 0.0) {
-        grayscale.rescale_slope = *slope;
-        grayscale.rescale_intercept = *intercept;
-      }
-    }
-    if (presentation == Presentation::voi) {
-      if (DcmItem* item = first_item(dataset(), DCM_VOILUTSequence)) {
-        grayscale.voi_lut = lookup_table(*item, "VOI LUT", measured_range(grayscale), true);
-      } else {
-        grayscale.window = window(group_or_dataset(DCM_FrameVOILUTSequence));
-      }
-    }
+    modality(grayscale);
+    if (presentation == Presentation::voi) voi(grayscale);
+    presentation_lut_shape();
     if (const std::optional<int> padding = stored_value(DCM_PixelPaddingValue)) {
       grayscale.padding = std::minmax(*padding, stored_value(DCM_PixelPaddingRangeLimit).value_or(int{*padding}));
     }
     return grayscale;
   }
+
+  // What the file says that was not taken at its word, in Python's words.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   [[noreturn]] void fail(const std::string& why) const { unreadable(path_, why); }
@@ -201,7 +192,7 @@ class Film {
   unsigned uint16(const DcmTagKey& tag) {
     DcmElement* element = find(dataset(), tag);
     if (element == nullptr) fail(std::string("lacks ") + DcmTag(tag).getTagName());
-    return word(*element, 0);
+    return only_word(*element);
   }
 
   std::string text(DcmItem& item, const DcmTagKey& tag) const {
@@ -209,6 +200,29 @@ class Film {
     const std::string value = element == nullptr ? std::string() : bytes(*element);
     const std::size_t first = value.find_first_not_of(std::string(" \0", 2)), last = value.find_last_not_of(std::string(" \0", 2));
     return first == std::string::npos || last == std::string::npos ? std::string() : value.substr(first, last + 1 - first);
+  }
+
+  // The first of an element's texts.
+  std::string first_text(DcmItem& item, const DcmTagKey& tag) const {
+    const std::string all = text(item, tag);
+    const std::string first = all.substr(0, all.find('\\'));
+    constexpr char blanks[] = " \t\n\v\f\r";
+    const std::size_t begin = first.find_first_not_of(blanks), end = first.find_last_not_of(blanks);
+    return begin == std::string::npos ? std::string() : first.substr(begin, end + 1 - begin);
+  }
+
+  static void to_upper(std::string& text) {
+    std::ranges::transform(text, text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
+  }
+
+  // A code word, upper case: nothing else of the file may get into a message.
+  std::string code(DcmItem& item, const DcmTagKey& tag) const {
+    std::string word = text(item, tag);
+    to_upper(word);
+    const bool plain = std::ranges::all_of(
+        word, [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ' '; });
+    if (!plain || word.size() > 16) fail(std::string(DcmTag(tag).getTagName()) + " is no code word");
+    return word;
   }
 
   // The first item of a sequence; one of VR UN is coded as in an implicit file (PS3.5 6.2.2).
@@ -239,13 +253,78 @@ class Film {
     return first != nullptr && first->card() > 0 ? first : nullptr;
   }
 
-  // Where the elements of a functional group (C.7.6.16) lie: in the frame's own, or the shared one, or the data set.
-  DcmItem& group_or_dataset(const DcmTagKey& macro) {
+  // Where the elements of a functional group (C.7.6.16) may lie: in the frame's own, then the shared one, then here.
+  std::vector<DcmItem*> places(const DcmTagKey& macro) {
+    std::vector<DcmItem*> found;
     for (const DcmTagKey& groups : {DCM_PerFrameFunctionalGroupsSequence, DCM_SharedFunctionalGroupsSequence}) {
       DcmItem* group = first_item(dataset(), groups);
-      if (DcmItem* item = group == nullptr ? nullptr : first_item(*group, macro)) return *item;
+      if (DcmItem* item = group == nullptr ? nullptr : first_item(*group, macro)) found.push_back(item);
     }
-    return dataset();
+    found.push_back(&dataset());
+    return found;
+  }
+
+  // The Modality LUT, or else Rescale.
+  void modality(DicomGrayscale& grayscale) {
+    const std::vector<DcmItem*> rescales = places(DCM_PixelValueTransformationSequence);
+    if (DcmItem* item = first_item(dataset(), DCM_ModalityLUTSequence)) {
+      if (std::ranges::any_of(rescales, [](DcmItem* place) { return find(*place, DCM_RescaleSlope) != nullptr; })) {
+        notes_.push_back("Rescale Slope ignored beside a Modality LUT");
+      }
+      grayscale.modality_lut = lookup_table(*item, "Modality LUT", measured_range(grayscale), false);
+      return;
+    }
+    std::vector<std::pair<double, double>> found;
+    for (DcmItem* place : rescales) {
+      const auto rescale =
+          both(*place, {DCM_RescaleSlope, "Rescale Slope"}, {DCM_RescaleIntercept, "Rescale Intercept"});
+      if (rescale) found.push_back(*rescale);
+    }
+    if (found.empty()) return;
+    if (std::ranges::any_of(found, [&](const auto& rescale) { return rescale != found.front(); })) {
+      notes_.push_back("Rescale Slope and Intercept that differ from the functional group's ignored");
+    }
+    if (found.front().first == 0.0) {  // which is met, and would make all values one
+      notes_.push_back("Rescale Slope 0 ignored");
+      return;
+    }
+    std::tie(grayscale.rescale_slope, grayscale.rescale_intercept) = found.front();
+  }
+
+  // The film's first VOI transform.
+  void voi(DicomGrayscale& grayscale) {
+    for (DcmItem* place : places(DCM_FrameVOILUTSequence)) {
+      if (DcmItem* item = first_item(*place, DCM_VOILUTSequence)) {
+        grayscale.voi_lut = lookup_table(*item, "VOI LUT", measured_range(grayscale), true);
+        return;
+      }
+      if ((grayscale.window = window(*place))) return;
+    }
+  }
+
+  // It repeats what Photometric Interpretation says (C.8.11.3). Where it does not, it is not followed: radiographs are
+  // known in which it is wrong.
+  void presentation_lut_shape() {
+    std::string shape = first_text(dataset(), DCM_PresentationLUTShape);
+    to_upper(shape);
+    if (shape.empty() || shape == (monochrome1_ ? "INVERSE" : "IDENTITY")) return;
+    if (shape != "INVERSE" && shape != "IDENTITY" && shape != "LIN OD") shape = "of an unknown kind";
+    notes_.push_back("Presentation LUT Shape " + shape + " ignored beside " +
+                     (monochrome1_ ? "MONOCHROME1" : "MONOCHROME2"));
+  }
+
+  struct Named {
+    DcmTagKey tag;
+    std::string name;
+  };
+
+  // Two numbers that only count together.
+  std::optional<std::pair<double, double>> both(DcmItem& item, const Named& one, const Named& other) {
+    const std::optional<double> first = decimal(item, one.tag), second = decimal(item, other.tag);
+    if (first && second) return std::pair(*first, *second);
+    if (first) notes_.push_back(one.name + " without " + other.name + " ignored");
+    if (second) notes_.push_back(other.name + " without " + one.name + " ignored");
+    return std::nullopt;
   }
 
   WordLayout word_layout() {
@@ -311,13 +390,12 @@ class Film {
     if (const std::optional<double> binary = binary_number(*element)) {
       value = *binary;
     } else {
-      std::string padded = text(item, tag);
-      padded.resize(std::min(padded.find('\\'), padded.size()));
-      const std::size_t first = std::min(padded.find_first_not_of(" +"), padded.size());
-      const char *begin = padded.data() + first, *end = padded.data() + padded.find_last_not_of(' ') + 1;
-      if (begin >= end) return std::nullopt;
-      const auto result = std::from_chars(begin, end, value);
-      if (result.ec != std::errc() || result.ptr != end) value = std::nan("");
+      std::string digits = first_text(item, tag);
+      if (digits.empty()) return std::nullopt;
+      // What from_chars does not know.
+      if (digits.starts_with('+') && !digits.starts_with("+-")) digits.erase(0, 1);
+      const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+      if (result.ec != std::errc() || result.ptr != digits.data() + digits.size()) value = std::nan("");
     }
     if (!std::isfinite(value)) fail(std::string(DcmTag(tag).getTagName()) + " is no decimal number");
     if (value != 0.0 && !(std::abs(value) >= 1e-30 && std::abs(value) <= 1e30)) {
@@ -348,7 +426,15 @@ class Film {
   std::optional<int> stored_value(const DcmTagKey& tag) {
     DcmElement* element = find(dataset(), tag);
     if (element == nullptr) return std::nullopt;
-    return as_number(word(*element, 0), signed_);
+    return as_number(only_word(*element), signed_);
+  }
+
+  unsigned only_word(DcmElement& element) const {
+    if (element.getLength() != 2) {
+      fail(std::string(DcmTag(element.getTag()).getTagName()) + " is " + std::to_string(element.getLength()) +
+           " bytes long, expected 2");
+    }
+    return word(element, 0);
   }
 
   // A word that is "US or SS", or lies in bytes of an unknown VR.
@@ -383,8 +469,7 @@ class Film {
 
   // LUT Descriptor: number of entries (0 means 65,536), first input, bits of an entry. Scaled to [0, 1] if asked.
   // `inputs` are the least and the greatest that it may be given.
-  LookupTable lookup_table(DcmItem& item, const std::string& name, std::pair<double, double> inputs,
-                           bool to_unit) const {
+  LookupTable lookup_table(DcmItem& item, const std::string& name, std::pair<double, double> inputs, bool to_unit) {
     DcmElement* descriptor = find(item, DCM_LUTDescriptor);
     DcmElement* data = find(item, DCM_LUTData);
     if (descriptor == nullptr || descriptor->getLength() != 6 || data == nullptr) fail("damaged " + name);
@@ -392,7 +477,7 @@ class Film {
     const unsigned bits = word(*descriptor, 2);
     if (bits < 1 || bits > 16) fail(name + " of " + std::to_string(bits) + " bits, expected 1 to 16");
     LookupTable lut;
-    lut.first = first_input(*descriptor, static_cast<double>(entries), inputs);
+    lut.first = first_input(*descriptor, static_cast<int>(entries), inputs, name);
     const std::string content = bytes(*data);
     std::vector<std::uint16_t> words(content.size() / 2);
     std::memcpy(words.data(), content.data(), 2 * words.size());
@@ -415,26 +500,31 @@ class Film {
     const double all = std::exp2(bits) - 1.0;
     const bool as_claimed = largest <= all && largest >= std::exp2(bits - 1);
     const double white = as_claimed ? all : largest;
+    if (!as_claimed) {
+      notes_.push_back(name + " of " + std::to_string(bits) + " bits has entries up to " +
+                       std::to_string(static_cast<int>(largest)) + ", taken as white");
+    }
     for (double& entry : lut.entries) entry /= white;
     return lut;
   }
 
   // The first input, signed as its VR says, or as the inputs are where it has none (implicit files). Where that lays
   // the whole table beside the inputs and the other reading does not, the VR is wrong.
-  double first_input(DcmElement& descriptor, double entries, std::pair<double, double> inputs) const {
+  int first_input(DcmElement& descriptor, int entries, std::pair<double, double> inputs, const std::string& name) {
     const bool has_vr = !implicit_vr_ && (descriptor.ident() == EVR_SS || descriptor.ident() == EVR_US);
     const bool is_signed = has_vr ? descriptor.ident() == EVR_SS : inputs.first < 0.0;
-    const auto reaches = [&](double first) { return first <= inputs.second && first + entries - 1.0 >= inputs.first; };
-    const double first = as_number(word(descriptor, 1), is_signed), other = as_number(word(descriptor, 1), !is_signed);
-    return reaches(first) || !reaches(other) ? first : other;
+    const auto reaches = [&](int first) { return first <= inputs.second && first + entries - 1 >= inputs.first; };
+    const int first = as_number(word(descriptor, 1), is_signed), other = as_number(word(descriptor, 1), !is_signed);
+    if (reaches(first) || !reaches(other)) return first;
+    notes_.push_back(name + "'s first input " + std::to_string(first) + " read as " + std::to_string(other));
+    return other;
   }
 
-  std::optional<Window> window(DcmItem& item) const {
-    const std::optional<double> centre = decimal(item, DCM_WindowCenter), width = decimal(item, DCM_WindowWidth);
-    if (!centre || !width) return std::nullopt;
-    Window window{*centre, *width, WindowFunction::linear};
-    std::string function = text(item, DCM_VOILUTFunction);
-    std::ranges::transform(function, function.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
+  std::optional<Window> window(DcmItem& item) {
+    const auto numbers = both(item, {DCM_WindowCenter, "Window Center"}, {DCM_WindowWidth, "Window Width"});
+    if (!numbers) return std::nullopt;
+    Window window{numbers->first, numbers->second, WindowFunction::linear};
+    const std::string function = code(item, DCM_VOILUTFunction);
     if (function == "LINEAR_EXACT") {
       window.function = WindowFunction::linear_exact;
     } else if (function == "SIGMOID") {
@@ -452,6 +542,7 @@ class Film {
   const std::string& path_;
   DcmFileFormat file_;
   std::vector<std::unique_ptr<DcmDataset>> unknown_sequences_;
+  std::vector<std::string> notes_;
   bool implicit_vr_ = false;
   bool monochrome1_ = false;
   bool signed_ = false;
@@ -466,9 +557,10 @@ StoredFilm read_dicom(const std::string& path, Presentation presentation) {
   register_codecs_once();
   check_file_bytes(path);
   Film film(path);
-  const DicomGrayscale grayscale =
-      presentation == Presentation::raw_max ? DicomGrayscale{} : film.grayscale(presentation);
-  return present_dicom(film.words(), grayscale, presentation);
+  DicomGrayscale grayscale = presentation == Presentation::raw_max ? DicomGrayscale{} : film.grayscale(presentation);
+  WordFilm words = film.words();
+  grayscale.notes = film.notes();
+  return present_dicom(std::move(words), grayscale, presentation);
 }
 
 }  // namespace egaze::detail

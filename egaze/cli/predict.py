@@ -30,7 +30,8 @@ def command(
     """Ask an exported model about films: DICOM, PNG, JPEG or .npy.
 
     IMAGE is a film, a folder of films (with the folders in it, links followed, hidden names left out), or a pattern.
-    A film that cannot be read does not stop the others; the exit code is then 1.
+    A film that cannot be read does not stop the others; the exit code is then 1. What a film's header says that was
+    not taken at its word, such as a Rescale Slope of 0, is noted on stderr and in the JSON object.
 
     --out gets NAME_heatmap.npy (float32, on the model's canvas) and NAME_heatmap.png (8 bits, in the film's frame).
     NAME is the film's without .dcm, .png and the like; where that is no name on every system it is cleaned and ends in
@@ -59,6 +60,8 @@ def command(
                     raise answer.error
                 stem = None if out is None else out / f"{name}_heatmap"
                 entries.append(_entry(answer, image, stem, heatmap_head=predictor.spec.heatmap_head))
+                if answer.notes and not progress.is_quiet():
+                    print(f"egaze: note: {image}: {'; '.join(answer.notes)}", file=sys.stderr)
             except EgazeError as error:
                 failed += 1
                 entries.append({"image": _utf8(image), "error": _utf8(str(error))})
@@ -93,6 +96,7 @@ def _entry(prediction: Any, image: str, stem: Path | None, *, heatmap_head: bool
     entry: dict[str, Any] = {
         "image": _utf8(image),
         "class_probs": dict(zip(prediction.class_names, map(float, prediction.class_probs), strict=True)),
+        "notes": list(prediction.notes),
     }
     if heatmap_head:
         heatmap = prediction.heatmap

@@ -78,11 +78,11 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The film's words, (H, W) uint8 or uint16, how they are to be read, and Bits Stored."""
+    """The film's words, (H, W) uint8 or uint16, how they are to be read, and what of Pixel Data was not."""
 
     words: NDArray[np.unsignedinteger]
     layout: Words
-    bits_stored: int
+    notes: tuple[str, ...] = ()
 
 
 def read_image(syntax: str, header: Header) -> Image:
@@ -95,7 +95,7 @@ def read_image(syntax: str, header: Header) -> Image:
     height, width = header.word(ROWS), header.word(COLUMNS)
     require_pixel_count(header.path, height, width)
     if syntax in _NATIVE:
-        return Image(_native(header, height, width, layout), layout, layout.stored)
+        return _native(header, height, width, layout)
     name = UID(syntax).name if syntax in _DECODERS or syntax == RLELossless else None
     if name is None:
         raise FilmError(f"{header.path}: transfer syntax {syntax} is none that can be read")
@@ -105,7 +105,7 @@ def read_image(syntax: str, header: Header) -> Image:
     try:
         if syntax == RLELossless:
             words = decode_rle(frame, height * width, layout.allocated // 8)
-            return Image(words.reshape(height, width), layout, layout.stored)
+            return Image(words.reshape(height, width), layout)
         return _decoded(header, syntax, frame, (height, width), layout)
     except (FilmError, MemoryError):
         raise
@@ -136,7 +136,7 @@ def _layout(header: Header) -> Words:
     return Words(allocated, stored, high_bit, bool(signed))
 
 
-def _native(header: Header, height: int, width: int, layout: Words) -> NDArray[np.unsignedinteger]:
+def _native(header: Header, height: int, width: int, layout: Words) -> Image:
     element = header[PIXEL_DATA]
     due = height * width * layout.allocated // 8
     if element.length == UNDEFINED:
@@ -148,17 +148,26 @@ def _native(header: Header, height: int, width: int, layout: Words) -> NDArray[n
         )
     if element.length >= 2 * due + due % 2:
         raise header.fail(PIXEL_DATA, f"holds {element.length} bytes for {height}x{width} pixels ({due} bytes)")
+    notes: tuple[str, ...] = ()
+    if element.length > due + due % 2:
+        notes = (f"{element.length - due} bytes of Pixel Data behind the last pixel ignored",)
+    words = _native_words(header, height * width, layout)
+    return Image(words.reshape(height, width), layout, notes)
+
+
+def _native_words(header: Header, pixels: int, layout: Words) -> NDArray[np.unsignedinteger]:
+    element = header[PIXEL_DATA]
     if header.little or layout.allocated == 16:
         dtype = f"{'<' if header.little else '>'}u{layout.allocated // 8}"
-        words = np.frombuffer(header.content, dtype, height * width, element.begin)
+        words = np.frombuffer(header.content, dtype, pixels, element.begin)
         # A view of the file where the machine reads its order.
-        return words.astype(dtype.replace(">", "<"), copy=False).reshape(height, width)
+        return words.astype(dtype.replace(">", "<"), copy=False)
     if element.vr != b"OW":
-        return np.frombuffer(header.content, np.uint8, due, element.begin).reshape(height, width)
+        return np.frombuffer(header.content, np.uint8, pixels, element.begin)
     pairs = np.frombuffer(header.content, np.uint16, element.length // 2, element.begin).byteswap()
-    if pairs.nbytes < due:
-        raise header.fail(PIXEL_DATA, f"is truncated: {pairs.nbytes} bytes for {height}x{width} pixels")
-    return pairs.view(np.uint8)[:due].reshape(height, width)
+    if pairs.nbytes < pixels:
+        raise header.fail(PIXEL_DATA, f"is truncated: {pairs.nbytes} bytes for {pixels} pixels")
+    return pairs.view(np.uint8)[:pixels]
 
 
 def _frame(header: Header) -> bytes:
@@ -193,7 +202,7 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
     if not installed:
         raise FilmError(f"{header.path}: {name} needs a decoder that is not installed: `pip install {package}`")
     if twelve_bits:
-        return Image(_extended_12_bit(frame, shape), layout, layout.stored)
+        return Image(_extended_12_bit(frame, shape), layout)
     failed: list[str] = []
     for plugin in installed:
         try:
@@ -217,7 +226,7 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
             failed.append(f"{plugin}: {type(error).__name__}")
             continue
         # Bits above the stored ones may hold an overlay here too; the layout leaves them out of account.
-        return Image(words.view(np.dtype(f"u{words.dtype.itemsize}")), layout, layout.stored)
+        return Image(words.view(np.dtype(f"u{words.dtype.itemsize}")), layout)
     raise FilmError(f"{header.path}: cannot decode {name} ({', '.join(failed)})")
 
 
