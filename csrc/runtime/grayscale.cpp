@@ -147,13 +147,14 @@ std::optional<std::string> shown_alike(const WordLayout& layout, const Counts& c
     low = std::min(low, values[i]);
     high = std::max(high, values[i]);
   }
+  if (low > high) return "all pixels are padding";
   float least = 1.0f, greatest = 0.0f;
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] < low || values[i] > high || is_padding(grayscale, values[i])) continue;
     least = std::min(least, table[i]);
     greatest = std::max(greatest, table[i]);
   }
-  if (low >= high || greatest - least >= 1.0f / 65535.0f) return std::nullopt;
+  if (low == high || greatest - least >= 1.0f / 65535.0f) return std::nullopt;
   std::array<char, 96> text{};
   std::snprintf(text.data(), text.size(), "stored values %.0f to %.0f are all shown as %.3f", low, high,
                 static_cast<double>(least));

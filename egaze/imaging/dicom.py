@@ -75,7 +75,9 @@ def _shown_alike(
 ) -> list[str]:
     """What to say of a film whose values differ and are shown as one, to less than a step of 16 bits."""
     held = values[is_held]
-    low, high = (held.min(), held.max()) if held.size else (0.0, 0.0)
+    if held.size == 0:
+        return ["all pixels are padding"]
+    low, high = held.min(), held.max()
     within = (values >= low) & (values <= high)
     shown = table[within if is_padding is None else within & ~is_padding]
     if low == high or shown.max() - shown.min() >= 1.0 / 65535.0:
