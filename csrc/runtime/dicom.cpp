@@ -20,6 +20,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "codestream.hpp"
 #include "grayscale.hpp"
 #include "readers.hpp"
 #include "run_length.hpp"
@@ -74,8 +75,14 @@ class Film {
     if (!dcmDataDict.isDictionaryLoaded()) fail("DCMTK finds no data dictionary; set DCMDICTPATH");
     const OFCondition loaded = file_.loadFile(path.c_str());
     if (loaded.bad()) fail(std::string("damaged DICOM: ") + loaded.text());
-    const DcmXfer syntax(dataset().getOriginalXfer());
-    implicit_vr_ = syntax.isImplicitVR();
+    // DCMTK reads what it does not know by guess.
+    OFString named;
+    file_.getMetaInfo()->findAndGetOFString(DCM_TransferSyntaxUID, named);
+    if (named.empty() || named.find_first_not_of("0123456789.") != OFString_npos) fail("names no transfer syntax");
+    if (DcmXfer(named.c_str()).getXfer() == EXS_Unknown) {
+      fail("transfer syntax " + std::string(named.c_str()) + " is none that can be read");
+    }
+    implicit_vr_ = DcmXfer(dataset().getOriginalXfer()).isImplicitVR();
 
     height_ = uint16(DCM_Rows);
     width_ = uint16(DCM_Columns);
@@ -112,11 +119,12 @@ class Film {
       fail(std::to_string(uint16(DCM_BitsStored)) + " bits stored up to bit " + std::to_string(uint16(DCM_HighBit)) +
            ", which " + syntax.getXferName() + " excludes");
     }
-    if (syntax.getXfer() == EXS_RLELossless) return run_length_words();
+    if (syntax.getXfer() == EXS_RLELossless) return run_length_words(syntax);
     if (syntax.isEncapsulated() && !DcmCodecList::canChangeCoding(syntax.getXfer(), EXS_LittleEndianExplicit)) {
       fail(std::string(syntax.getXferName()) +
            " is not supported: DCMTK has no decoder for it; decode the film first, for example with gdcmconv --raw");
     }
+    if (syntax.isEncapsulated()) check_codestream(syntax);
     const OFCondition decoded = decode(syntax);
     if (decoded.bad() || !dataset().canWriteXfer(EXS_LittleEndianExplicit)) {
       fail(std::string("cannot decode ") + syntax.getXferName() + ": " + decoded.text());
@@ -346,23 +354,47 @@ class Film {
     return dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr).good() ? OFCondition(EC_Normal) : decoded;
   }
 
-  WordFilm run_length_words() {
-    const WordLayout layout = word_layout();
+  // The coded frame, whose fragments may be cut anywhere.
+  std::vector<std::uint8_t> coded_frame(const DcmXfer& syntax) {
     DcmElement* element = nullptr;
     DcmPixelSequence* fragments = nullptr;
     dataset().findAndGetElement(DCM_PixelData, element);
     auto* pixels = dynamic_cast<DcmPixelData*>(element);
-    if (pixels == nullptr || pixels->getEncapsulatedRepresentation(EXS_RLELossless, nullptr, fragments).bad() ||
+    if (pixels == nullptr || pixels->getEncapsulatedRepresentation(syntax.getXfer(), nullptr, fragments).bad() ||
         fragments == nullptr) {
-      fail("Pixel Data of RLE Lossless is not in fragments");
+      fail(std::string("Pixel Data of ") + syntax.getXferName() + " is not in fragments");
     }
     std::vector<std::uint8_t> frame;
-    for (unsigned long i = 1; i < fragments->card(); ++i) {  // the first is the offset table
+    for (unsigned long i = 0; i < fragments->card(); ++i) {
       DcmPixelItem* fragment = nullptr;
       Uint8* value = nullptr;
-      if (fragments->getItem(fragment, i).bad() || fragment->getUint8Array(value).bad()) fail("damaged Pixel Data");
+      if (fragments->getItem(fragment, i).bad()) fail("damaged Pixel Data");
+      if (i == 0) {  // the offset table
+        const unsigned long frames = fragment->getLength() / 4;
+        if (frames > 1) fail("Pixel Data has an offset table of " + std::to_string(frames) + " frames, expected one");
+        continue;
+      }
+      if (fragment->getUint8Array(value).bad()) fail("damaged Pixel Data");
       if (value != nullptr) frame.insert(frame.end(), value, value + fragment->getLength());
     }
+    return frame;
+  }
+
+  // DCMTK's decoders do not compare what the codestream holds with what the header says.
+  void check_codestream(const DcmXfer& syntax) {
+    const JpegFrame coded = jpeg_frame(coded_frame(syntax));
+    const unsigned allocated = uint16(DCM_BitsAllocated);
+    if (coded.height != height_ || coded.width != width_ || coded.components != 1 || coded.bits > allocated) {
+      fail(std::string(syntax.getXferName()) + " of " + std::to_string(coded.height) + "x" +
+           std::to_string(coded.width) + " pixels, " + std::to_string(coded.components) + " samples of " +
+           std::to_string(coded.bits) + " bits, expected " + std::to_string(height_) + "x" + std::to_string(width_) +
+           ", one of at most " + std::to_string(allocated));
+    }
+  }
+
+  WordFilm run_length_words(const DcmXfer& syntax) {
+    const WordLayout layout = word_layout();
+    const std::vector<std::uint8_t> frame = coded_frame(syntax);
     const std::size_t count = height_ * width_;
     std::vector<std::uint8_t> decoded = decode_run_length(frame, count, layout.allocated / 8);
     if (layout.allocated == 8) return {height_, width_, std::move(decoded), layout};

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csetjmp>
 
+#include "codestream.hpp"
 #include "readers.hpp"
 
 namespace egaze::detail {
@@ -71,6 +72,7 @@ bool read_pixels(Decoder& decoder) {
 }  // namespace
 
 WordFilm read_jpeg(const std::string& path, std::span<const unsigned char> bytes) {
+  jpeg_frame(bytes);  // libjpeg is content with less
   Decoder decoder;
   decoder.jpeg.err = jpeg_std_error(&decoder.errors);
   decoder.jpeg.client_data = &decoder;
