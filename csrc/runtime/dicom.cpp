@@ -79,7 +79,8 @@ class Film {
     OFString named;
     file_.getMetaInfo()->findAndGetOFString(DCM_TransferSyntaxUID, named);
     if (named.empty() || named.find_first_not_of("0123456789.") != OFString_npos) fail("names no transfer syntax");
-    if (DcmXfer(named.c_str()).getXfer() == EXS_Unknown) {
+    const E_TransferSyntax syntax = DcmXfer(named.c_str()).getXfer();
+    if (syntax == EXS_Unknown || syntax == EXS_PrivateGE_LEI_WithBigEndianPixelData) {
       fail("transfer syntax " + std::string(named.c_str()) + " is none that can be read");
     }
     implicit_vr_ = DcmXfer(dataset().getOriginalXfer()).isImplicitVR();
@@ -389,6 +390,11 @@ class Film {
            std::to_string(coded.width) + " pixels, " + std::to_string(coded.components) + " samples of " +
            std::to_string(coded.bits) + " bits, expected " + std::to_string(height_) + "x" + std::to_string(width_) +
            ", one of at most " + std::to_string(allocated));
+    }
+    const bool lossy = syntax.getXfer() == EXS_JPEGProcess1 || syntax.getXfer() == EXS_JPEGProcess2_4;
+    if (lossy && coded.bits == 8 && uint16(DCM_BitsStored) > 8) {  // whether they were scaled down nobody says
+      fail(std::string(syntax.getXferName()) + " of 8 bits, expected the " + std::to_string(uint16(DCM_BitsStored)) +
+           " that are stored");
     }
   }
 

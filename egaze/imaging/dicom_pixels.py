@@ -191,8 +191,12 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
             f"{header.path}: {name} of {coded.height}x{coded.width} pixels, {coded.components} samples of {coded.bits} "
             f"bits, expected {shape[0]}x{shape[1]}, one of at most {layout.allocated}"
         )
+    lossy_bytes = syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and coded.bits == 8
     if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and coded.bits not in (8, 12):
         raise FilmError(f"{header.path}: {name} of {coded.bits} bits, expected 8 or 12")
+    if lossy_bytes and layout.stored > 8:
+        # Whether the values were scaled down to bytes nobody says.
+        raise FilmError(f"{header.path}: {name} of 8 bits, expected the {layout.stored} that are stored")
     if syntax not in JPEG2000TransferSyntaxes:
         frame = without_metadata(frame[: jpeg_end(frame)])
     twelve_bits = syntax == JPEGExtended12Bit and coded.bits == 12
@@ -215,7 +219,7 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
                 number_of_frames=1,
                 samples_per_pixel=1,
                 photometric_interpretation="MONOCHROME2",
-                bits_allocated=layout.allocated,
+                bits_allocated=8 if lossy_bytes else layout.allocated,
                 bits_stored=layout.stored,
                 pixel_representation=int(layout.signed),
             )
@@ -226,7 +230,8 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
             failed.append(f"{plugin}: {type(error).__name__}")
             continue
         # Bits above the stored ones may hold an overlay here too; the layout leaves them out of account.
-        return Image(words.view(np.dtype(f"u{words.dtype.itemsize}")), layout)
+        words = words.view(np.dtype(f"u{words.dtype.itemsize}"))
+        return Image(words.astype(f"u{layout.allocated // 8}", copy=False), layout)
     raise FilmError(f"{header.path}: cannot decode {name} ({', '.join(failed)})")
 
 

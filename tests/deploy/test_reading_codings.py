@@ -11,13 +11,15 @@ import numpy as np
 import pydicom
 import pytest
 from deploy.header_films import dicom
-from deploy.reading import PYDICOM_FILES, SHAPE, assert_parity, requires, run
+from deploy.reading import PYDICOM_FILES, SHAPE, as_predicted, assert_parity, requires, run
 from imaging.dicom_films import film_with_overlay_bits, overlaid_values, write_dicom
 from PIL import Image
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
     JPEGLossless,
     JPEGLosslessSV1,
@@ -158,3 +160,69 @@ def test_truncated_dicom(runner, formats, models, tmp_path):
         film.write_bytes(data[:length])
         done = subprocess.run([runner, models["voi"], film], capture_output=True, text=True, timeout=120)
         assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "syntax", [JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEGBaseline8Bit], ids=lambda syntax: syntax.keyword
+)
+def test_a_codestream_of_another_size_is_refused(runner, formats, models, tmp_path, syntax):
+    requires(formats, "dicom")
+    values = overlaid_values((34, 36)) >> (4 if syntax == JPEGBaseline8Bit else 0)
+    values = values.astype(np.uint8 if syntax == JPEGBaseline8Bit else np.uint16)
+    data = pydicom.dcmread(write_dicom(tmp_path / "film.dcm", values, syntax=syntax))
+    films = []
+    for rows, columns in ((36, 34), (34, 37), (33, 36), (68, 36), (17, 72)):
+        data.Rows, data.Columns = rows, columns
+        films.append(tmp_path / f"{rows}x{columns}.dcm")
+        data.save_as(films[-1])
+    for film, result in zip(films, run(runner, models["voi"], *films), strict=True):
+        said = f"of 34x36 pixels, 1 samples of {data.BitsAllocated} bits, expected {film.stem}"
+        assert said.replace("16 bits", "") in result["error"].replace("16 bits", "").replace("12 bits", "")
+        with pytest.raises(FilmError, match="of 34x36 pixels"):
+            read_radiograph(film)
+
+
+def test_bytes_for_longer_stored_values(runner, formats, models, tmp_path):
+    requires(formats, "dicom")
+    smooth = (np.add.outer(np.arange(34), np.arange(36)) * 3).astype(np.uint8)
+    data = pydicom.dcmread(write_dicom(tmp_path / "film.dcm", smooth, bits=8, syntax=JPEGBaseline8Bit))
+    expected = read_radiograph(tmp_path / "film.dcm").pixels
+    data.BitsAllocated = 16
+    data.save_as(tmp_path / "words.dcm")
+    np.testing.assert_array_equal(read_radiograph(tmp_path / "words.dcm").pixels, expected)
+    # Whether twelve bits were scaled down to eight nobody says.
+    data.BitsStored, data.HighBit = 12, 11
+    data.save_as(tmp_path / "scaled.dcm")
+    words, scaled = run(runner, models["voi"], tmp_path / "words.dcm", tmp_path / "scaled.dcm")
+    np.testing.assert_allclose(np.load(words["heatmap_npy"]), as_predicted(expected), atol=2.5 / 255)
+    assert "of 8 bits, expected the 12 that are stored" in scaled["error"]
+    with pytest.raises(FilmError, match="of 8 bits, expected the 12 that are stored"):
+        read_radiograph(tmp_path / "scaled.dcm")
+
+
+def test_a_transfer_syntax_that_is_not_known_is_not_guessed(runner, formats, models, tmp_path):
+    requires(formats, "dicom")
+    films = {
+        ("1.2.840.113619.5.2", ImplicitVRLittleEndian): "transfer syntax 1.2.840.113619.5.2 is none that can be read",
+        ("1.2.840.10008.1.2.9", ExplicitVRLittleEndian): "transfer syntax 1.2.840.10008.1.2.9 is none that can be read",
+        ("1.2.840.n", ExplicitVRLittleEndian): "names no transfer syntax",
+    }
+    paths = [tmp_path / f"{number}.dcm" for number in range(len(films))]
+    for path, (uid, syntax) in zip(paths, films, strict=True):
+        whole = dicom(path, syntax=syntax).read_bytes()
+        named = syntax.encode() + b"\0" * (len(syntax) % 2)
+        path.write_bytes(whole.replace(named, uid.encode().ljust(len(named), b"\0")[: len(named)]))
+    for path, said, result in zip(paths, films.values(), run(runner, models["voi"], *paths), strict=True):
+        assert said.split(" 1.")[0] in result["error"]
+        with pytest.raises(FilmError, match=said.split(" 1.")[0]):
+            read_radiograph(path)
+
+
+def test_big_endian_bytes_in_swapped_pairs(runner, formats, models, tmp_path):
+    requires(formats, "dicom")
+    values = np.random.default_rng(0).integers(0, 256, SHAPE).astype(np.uint8)
+    swapped = np.frombuffer(values.tobytes() + b"\0", np.uint16).byteswap().tobytes()
+    film = write_dicom(tmp_path / "film.dcm", values, syntax=ExplicitVRBigEndian, PixelData=swapped)
+    film.write_bytes(film.read_bytes().replace(b"\x7f\xe0\x00\x10OB", b"\x7f\xe0\x00\x10OW"))
+    np.testing.assert_array_equal(read_film(film).stored, values)
+    assert_parity(runner, models, film, "voi")
