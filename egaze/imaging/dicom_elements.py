@@ -155,12 +155,13 @@ class Header:
         if item_tag != _ITEM or length == 0:
             return None
         end = len(self.content) if length == UNDEFINED else at + length
-        elements = walker.first_of_each(at, end)
+        elements: dict[int, Element] = {}
+        walker.add_first_of_each(at, end, elements)
         return Header(self.path, self.content, self.little, elements) if elements else None
 
 
 def read_header(path: Path, content: bytes) -> tuple[str, Header]:
-    """The transfer syntax's UID, and the elements up to Pixel Data.
+    """The transfer syntax's UID, and the elements. Behind Pixel Data none should lie, but some writers put them there.
 
     Raises:
         FilmError: a damaged file, or one without pixels.
@@ -183,7 +184,12 @@ def read_header(path: Path, content: bytes) -> tuple[str, Header]:
     known = content[begin + 4 : begin + 6] in _LONG_VRS | _SHORT_VRS
     implicit = not known and (syntax == ImplicitVRLittleEndian or not content[begin + 4 : begin + 6].isalpha())
     walker = _Walker(path, content, little, implicit)
-    elements = walker.first_of_each(begin, len(content), last=PIXEL_DATA)
+    elements: dict[int, Element] = {}
+    try:
+        walker.add_first_of_each(begin, len(content), elements)
+    except FilmError:
+        if PIXEL_DATA not in elements:
+            raise
     if PIXEL_DATA not in elements:
         raise FilmError(f"{path}: holds no pixels (or ends before them)")
     return syntax, Header(path, content, little, elements)
@@ -245,14 +251,10 @@ class _Walker:
             if element.length == UNDEFINED:
                 at = self._end_of_undefined(element.begin)
 
-    def first_of_each(self, at: int, end: int, *, last: int | None = None) -> dict[int, Element]:
-        """Those of one level by tag, up to the tag `last`. Of a tag that stands there twice the first counts."""
-        found: dict[int, Element] = {}
+    def add_first_of_each(self, at: int, end: int, found: dict[int, Element]) -> None:
+        """Add those of one level by tag. Of a tag that stands there twice the first counts."""
         for tag, element in self.elements(at, end):
             found.setdefault(tag, element)
-            if tag == last:
-                break
-        return found
 
     def item(self, at: int) -> tuple[int, int, int]:
         """(tag, length, where its value begins) of an item or an end mark."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from deploy.header_films import WINDOWED, dicom, random_film
-from deploy.reading import SHAPE, answers_of, as_predicted, assert_same, requires
+from deploy.reading import SHAPE, answers_of, as_predicted, assert_same, requires, run
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
 from egaze.errors import FilmError
@@ -163,6 +164,33 @@ def test_other_presentations_say_what_concerns_them(answers, presentation):
 def test_words_of_the_file_are_not_quoted(answers):
     assert "is no code word" in answers["voi"]["photometric_that_is_no_code"]["error"]
     assert "Secret" not in json.dumps(answers)
+
+
+def element(film: Path, tag: bytes) -> tuple[int, int]:
+    """Where an element of an explicit file begins and ends."""
+    begin = film.read_bytes().index(tag)
+    return begin, begin + 8 + int.from_bytes(film.read_bytes()[begin + 6 : begin + 8], "little")
+
+
+def test_elements_in_the_wrong_place(runner, formats, models, tmp_path):
+    """Of an element that is there twice the first counts; one behind the pixels does."""
+    requires(formats, "dicom")
+    plain = dicom(tmp_path / "plain.dcm", WindowCenter=1000, WindowWidth=700)
+    (centre, centre_end), (width, width_end) = (element(plain, tag) for tag in (b"(\0P\x10DS", b"(\0Q\x10DS"))
+    whole = plain.read_bytes()
+    another = whole[centre : centre + 8] + b"3000".ljust(centre_end - centre - 8)
+    moved = {
+        "twice": whole[:centre_end] + another + whole[centre_end:],
+        "behind": whole[:centre] + whole[width_end:] + whole[centre:width_end],
+        "turned": whole[:centre] + whole[width:width_end] + whole[centre:width] + whole[width_end:],
+    }
+    films = [tmp_path / f"{name}.dcm" for name in moved]
+    for film, content in zip(films, moved.values(), strict=True):
+        film.write_bytes(content)
+        np.testing.assert_array_equal(read_radiograph(film).pixels, read_radiograph(plain).pixels)
+    for film, result in zip(films, run(runner, models["voi"], *films), strict=True):
+        assert "error" not in result
+        assert_same(result, film, "voi")
 
 
 def test_random_headers(c_library, pass_through, tmp_path):
