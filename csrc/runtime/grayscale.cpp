@@ -15,6 +15,9 @@ namespace {
 // per pixel.
 using Table = std::vector<double>;  // what each word becomes
 
+// A film is looked at in so many places before it is looked at in all.
+constexpr std::size_t kEnoughPixels = 4096;
+
 Table values_of(const WordLayout& layout) {
   Table values(std::size_t{1} << layout.allocated);
   for (std::size_t word = 0; word < values.size(); ++word) {
@@ -136,11 +139,34 @@ double apply_window(const Window& window, double value) {
   return 0.0;
 }
 
-// What to say of a film whose values differ and are shown as one, to less than a step of 16 bits. Words are left out
-// that no pixel holds or that are padding.
-std::optional<std::string> shown_alike(const WordLayout& layout, const Counts& counts, const DicomGrayscale& grayscale,
+// The least and greatest of what is shown.
+struct Shown {
+  float least = 1.0f;
+  float greatest = 0.0f;
+
+  void add(float value) {
+    least = std::min(least, value);
+    greatest = std::max(greatest, value);
+  }
+  bool differ() const { return greatest - least >= 1.0f / 65535.0f; }
+};
+
+// What to say of a film whose values differ and are shown as one, to less than a step of 16 bits.
+std::optional<std::string> shown_alike(const WordFilm& film, const DicomGrayscale& grayscale,
                                        const std::vector<float>& table) {
-  const Table values = values_of(layout);
+  const Shown some = std::visit(
+      [&](const auto& words) {  // of nearly every film enough to tell
+        Shown shown;
+        const std::size_t step = std::max<std::size_t>(1, words.size() / kEnoughPixels);
+        for (std::size_t i = 0; i < words.size(); i += step) {
+          if (!is_padding(grayscale, film.layout.value(words[i]))) shown.add(table[words[i]]);
+        }
+        return shown;
+      },
+      film.words);
+  if (some.differ()) return std::nullopt;
+  const Table values = values_of(film.layout);
+  const Counts counts = held_by(film, !grayscale.padding);
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (counts[i] == 0 || is_padding(grayscale, values[i])) continue;
@@ -148,16 +174,14 @@ std::optional<std::string> shown_alike(const WordLayout& layout, const Counts& c
     high = std::max(high, values[i]);
   }
   if (low > high) return "all pixels are padding";
-  float least = 1.0f, greatest = 0.0f;
+  Shown shown;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] < low || values[i] > high || is_padding(grayscale, values[i])) continue;
-    least = std::min(least, table[i]);
-    greatest = std::max(greatest, table[i]);
+    if (values[i] >= low && values[i] <= high && !is_padding(grayscale, values[i])) shown.add(table[i]);
   }
-  if (low == high || greatest - least >= 1.0f / 65535.0f) return std::nullopt;
+  if (low == high || shown.differ()) return std::nullopt;
   std::array<char, 96> text{};
   std::snprintf(text.data(), text.size(), "stored values %.0f to %.0f are all shown as %.3f", low, high,
-                static_cast<double>(least));
+                static_cast<double>(shown.least));
   return text.data();
 }
 
@@ -212,13 +236,9 @@ std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const
 }
 
 StoredFilm present_dicom(WordFilm film, const DicomGrayscale& grayscale, Presentation presentation) {
-  Counts counts;  // made once: it is a pass over the film
-  const Held held = [&](bool ends_are_enough) {
-    if (counts.empty()) counts = held_by(film, ends_are_enough);
-    return counts;
-  };
+  const Held held = [&film](bool ends_are_enough) { return held_by(film, ends_are_enough); };
   std::vector<float> table = dicom_table(film.layout, held, grayscale, presentation);
-  std::optional<std::string> alike = shown_alike(film.layout, held(!grayscale.padding), grayscale, table);
+  std::optional<std::string> alike = shown_alike(film, grayscale, table);
   StoredFilm stored = with_table(std::move(film), std::move(table));
   stored.notes = grayscale.notes;
   if (alike) stored.notes.push_back(std::move(*alike));

@@ -23,6 +23,9 @@ _PADDING, _PADDING_LIMIT = 0x00280120, 0x00280121
 _PRESENTATION_LUT_SHAPE = 0x20500020
 _VALUE_TRANSFORMATION, _FRAME_VOI = 0x00289145, 0x00289132
 
+#: A film is looked at in so many places before it is looked at in all.
+_ENOUGH_PIXELS = 4096
+
 Table = NDArray[np.float32]
 Transform = Callable[[Values], Values]
 
@@ -38,26 +41,30 @@ def read_dicom(path: Path, content: bytes, policy: str) -> StoredFilm:
 def _presented(header: Header, image: Image, policy: str) -> tuple[Table, Presentation]:
     values, bits = image.layout.values(), image.layout.stored
     if policy == "raw-max":
-        held = _held(image, True) > 0
-        table = present.to_table(present.raw_max(values, values[held].max()))
-        return table, Presentation(policy, bits, notes=(*image.notes, *_shown_alike(values, held, table)))
+        table = present.to_table(present.raw_max(values, values[_held(image, True) > 0].max()))
+        notes = [*image.notes, *_shown_alike(image, values, table, np.zeros(len(values), dtype=bool))]
+        return table, Presentation(policy, bits, notes=tuple(notes))
     is_padding = _is_padding(header, image, values)
     # Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
-    notes: list[str] = []
+    notes = []
     modality, monotone = _modality(header, values, notes)
     measured = modality(values)
     voi, described = _voi(header, measured, notes) if policy == "voi" else (None, None)
     inverted = _inverted(header, notes)
-    only_ends = policy == "voi" and (monotone or voi is not None) and not is_padding.any()
-    counts = np.where(is_padding, 0, _held(image, only_ends))
-    shown = present.full_range(measured, counts) if voi is None else voi(measured)
+    counts = None
+    if voi is None:
+        only_ends = policy == "voi" and monotone and not is_padding.any()
+        counts = np.where(is_padding, 0, _held(image, only_ends))
+        shown = present.full_range(measured, counts)
+    else:
+        shown = voi(measured)
     shown = np.clip(shown, 0.0, 1.0)
     if inverted:
         shown = 1.0 - shown
-    if policy == "equalize" and counts.any():
+    if policy == "equalize" and counts is not None and counts.any():
         shown = present.equalized(shown, counts)
     table = present.to_table(np.where(is_padding, 0.0, shown))
-    notes += [*image.notes, *_shown_alike(values, counts > 0, table, is_padding)]
+    notes += [*image.notes, *_shown_alike(image, values, table, is_padding)]
     return table, Presentation(policy, bits, described, inverted, tuple(notes))
 
 
@@ -70,19 +77,23 @@ def _held(image: Image, only_ends: bool) -> Counts:
     return present.count_words(image.words)
 
 
-def _shown_alike(
-    values: Values, is_held: NDArray[np.bool_], table: Table, is_padding: NDArray[np.bool_] | None = None
-) -> list[str]:
+def _shown_alike(image: Image, values: Values, table: Table, is_padding: NDArray[np.bool_]) -> list[str]:
     """What to say of a film whose values differ and are shown as one, to less than a step of 16 bits."""
-    held = values[is_held]
+    some = image.words.ravel()[:: max(1, image.words.size // _ENOUGH_PIXELS)]  # of nearly every film enough to tell
+    if _differ(table[some[~is_padding[some]]]):
+        return []
+    held = values[(_held(image, not is_padding.any()) > 0) & ~is_padding]
     if held.size == 0:
         return ["all pixels are padding"]
     low, high = held.min(), held.max()
-    within = (values >= low) & (values <= high)
-    shown = table[within if is_padding is None else within & ~is_padding]
-    if low == high or shown.max() - shown.min() >= 1.0 / 65535.0:
+    shown = table[(values >= low) & (values <= high) & ~is_padding]
+    if low == high or _differ(shown):
         return []
     return [f"stored values {low:.0f} to {high:.0f} are all shown as {shown.min():.3f}"]
+
+
+def _differ(shown: Table) -> bool:
+    return shown.size > 0 and bool(shown.max() - shown.min() >= 1.0 / 65535.0)
 
 
 def _inverted(header: Header, notes: list[str]) -> bool:
