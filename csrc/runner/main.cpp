@@ -26,7 +26,7 @@ using namespace egaze::runner;
 
 constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
 
-void say(const std::string& message) { std::fprintf(stderr, "egaze-run: %s\n", message.c_str()); }
+void print_error(const std::string& message) { std::fprintf(stderr, "egaze-run: %s\n", message.c_str()); }
 
 bool print_result(const std::string& text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
@@ -119,10 +119,10 @@ int predict(const Arguments& arguments) {
     answer(predictor, folder ? &*folder : nullptr, answers, begin, end);
     for (std::size_t i = begin; i < end; ++i) {
       if (!answers[i].error.empty()) {
-        say(answers[i].error);
+        print_error(answers[i].error);
         failed = true;
       } else if (!answers[i].notes.empty()) {
-        say("note: " + answers[i].image + ": " + joined(answers[i].notes));
+        print_error("note: " + answers[i].image + ": " + joined(answers[i].notes));
       }
     }
     if (progress) std::fprintf(stderr, "\r%zu of %zu films%s", end, films.size(), end == films.size() ? "\n" : "");
@@ -130,7 +130,7 @@ int predict(const Arguments& arguments) {
   const bool csv = arguments.output == Arguments::Output::csv;
   if (!print_result(csv ? answers_csv(predictor.spec(), answers)
                         : answers_json(arguments.model, predictor.spec(), answers))) {
-    say("cannot write to standard output");
+    print_error("cannot write to standard output");
     return kFailed;
   }
   return failed ? kFailed : kDone;
@@ -143,7 +143,7 @@ int main(int argc, char** argv) {
   try {
     arguments = parse_arguments({argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0))});
   } catch (const std::exception& error) {
-    say(std::string(error.what()) + " (see egaze-run --help)");
+    print_error(std::string(error.what()) + " (see egaze-run --help)");
     return kWrongUsage;
   }
   if (arguments.action == Arguments::Action::predict) wait_passively();
@@ -157,7 +157,7 @@ int main(int argc, char** argv) {
       case Arguments::Action::predict: return predict(arguments);
     }
   } catch (const std::exception& error) {
-    say(error.what());
+    print_error(error.what());
   }
   return kFailed;
 }

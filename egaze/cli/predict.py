@@ -55,13 +55,13 @@ def command(
     entries, failed = [], 0
     with progress.bar("predicting") as update:
         for number, (image, name, answer) in enumerate(zip(films, film_names(films), answers, strict=True), start=1):
+            if not isinstance(answer, FailedFilm):
+                _print_notes(image, answer.notes)
             try:
                 if isinstance(answer, FailedFilm):
                     raise answer.error
                 stem = None if out is None else out / f"{name}_heatmap"
                 entries.append(_entry(answer, image, stem, heatmap_head=predictor.spec.heatmap_head))
-                if answer.notes and not progress.is_quiet():
-                    print(f"egaze: note: {image}: {'; '.join(answer.notes)}", file=sys.stderr)
             except EgazeError as error:
                 failed += 1
                 entries.append({"image": _utf8(image), "error": _utf8(str(error))})
@@ -85,6 +85,11 @@ def _make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EgazeError(f"{out}: is no folder and cannot be made: {error.strerror}") from error
+
+
+def _print_notes(image: str, notes: tuple[str, ...]) -> None:
+    if notes and not progress.is_quiet():
+        print(f"egaze: note: {image}: {'; '.join(notes)}", file=sys.stderr)
 
 
 def _utf8(text: str) -> str:
