@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+SHOWN_NOTES = 5
 
 
 def hygiene_lines(source: dict[str, Any]) -> Iterator[str]:
@@ -19,6 +22,23 @@ def hygiene_lines(source: dict[str, Any]) -> Iterator[str]:
             yield f"  {count:>9,} {reason.replace('_', ' ')}"
     if zeros := sum(count == 0 for count in counts.values()):
         yield f"  {counted(zeros, 'other count')} {'is' if zeros == 1 else 'are'} 0"
+
+
+def note_lines(vois: Iterable[str | None]) -> Iterator[str]:
+    """What of films' headers was not taken at its word, the most frequent first.
+
+    Args:
+        vois: the column `voi` of a study's cases.
+    """
+    from egaze.study.film import notes_in
+
+    noted = Counter(note for voi in vois for note in notes_in(voi))
+    if noted:
+        yield "of films' headers not taken at its word:"
+    for note, count in noted.most_common(SHOWN_NOTES):
+        yield f"  {counted(count, 'case')}: {note}"
+    if (more := len(noted) - SHOWN_NOTES) > 0:
+        yield f"  and {counted(more, 'other note')}; the column voi of cases.parquet has all"
 
 
 def counted(count: int, what: str) -> str:
