@@ -158,7 +158,8 @@ def random_film(path: Path, seed: int) -> Path:
         window["VOILUTFunction"] = one_of("LINEAR", "LINEAR_EXACT", "SIGMOID", "sigmoid", "CUBIC")
     if maybe(0.2):
         groups = one_of("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
-        macros = {"PixelValueTransformationSequence": rescale, "FrameVOILUTSequence": window}
+        shown = {**window, "VOILUTSequence": [random_table(bits)]} if maybe(0.4) else window
+        macros = {"PixelValueTransformationSequence": rescale, "FrameVOILUTSequence": shown}
         fields |= frame_groups(str(groups), **macros)
     if maybe(0.5):
         fields |= rescale
@@ -174,6 +175,11 @@ def random_film(path: Path, seed: int) -> Path:
         fields["ModalityLUTSequence"] = [random_table(bits)]
     if maybe(0.3):
         fields["VOILUTSequence"] = [random_table(bits)]
+    if maybe(0.2):
+        shape = one_of("IDENTITY", "INVERSE", "inverse", "LIN OD", "OTHER")
+        raw["PresentationLUTShape"] = (str(one_of("CS", "UN")), str(shape).encode())
+    if maybe(0.1):
+        fields.pop(str(one_of(*rescale, *window)), None)
     if maybe(0.25):
         low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if signed else (0, 1 << bits)
         fields["PixelPaddingValue"] = int(rng.integers(low, high))
