@@ -9,8 +9,11 @@
 #include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
+#include <dcmtk/dcmjpeg/djutils.h>
 #include <dcmtk/dcmjpls/djdecode.h>
+#include <dcmtk/oflog/appender.h>
 #include <dcmtk/oflog/oflog.h>
+#include <dcmtk/oflog/spi/logevent.h>
 
 #include <algorithm>
 #include <charconv>
@@ -18,6 +21,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <tuple>
 
 #include "codestream.hpp"
@@ -28,7 +32,26 @@
 namespace egaze::detail {
 namespace {
 
-// Keeps DCMTK from printing while any film is read; the program's own log level comes back after the last.
+// Keeps what DCMTK's JPEG library warns of in this thread: it makes something up for damaged data.
+class JpegDamage : public dcmtk::log4cplus::Appender {
+ public:
+  ~JpegDamage() override { destructorImpl(); }
+  void close() override {}
+
+  static std::string& first() {
+    thread_local std::string first;
+    return first;
+  }
+
+ protected:
+  void append(const dcmtk::log4cplus::spi::InternalLoggingEvent& event) override {
+    const std::string_view said(event.getMessage().c_str());
+    const bool harmless = !said.starts_with("Corrupt JPEG data") || said.find("extraneous") != std::string_view::npos;
+    if (first().empty() && !harmless) first() = said;
+  }
+};
+
+// Keeps DCMTK from printing while any film is read; the program's own log levels come back after the last.
 class QuietDcmtk {
  public:
   QuietDcmtk() {
@@ -38,10 +61,18 @@ class QuietDcmtk {
     OFLogger root = dcmtk::log4cplus::Logger::getRoot();
     level() = root.getLogLevel();
     root.setLogLevel(OFLogger::OFF_LOG_LEVEL);
+    jpeg_level() = DCM_dcmjpegLogger.getLogLevel();
+    DCM_dcmjpegLogger.setLogLevel(OFLogger::WARN_LOG_LEVEL);
+    DCM_dcmjpegLogger.setAdditivity(false);
+    DCM_dcmjpegLogger.addAppender(damage());
   }
   ~QuietDcmtk() {
     const std::lock_guard lock(mutex());
-    if (--readers() == 0) dcmtk::log4cplus::Logger::getRoot().setLogLevel(level());
+    if (--readers() > 0) return;
+    DCM_dcmjpegLogger.removeAppender(damage());
+    DCM_dcmjpegLogger.setAdditivity(true);
+    DCM_dcmjpegLogger.setLogLevel(jpeg_level());
+    dcmtk::log4cplus::Logger::getRoot().setLogLevel(level());
   }
   QuietDcmtk(const QuietDcmtk&) = delete;
   QuietDcmtk& operator=(const QuietDcmtk&) = delete;
@@ -58,6 +89,15 @@ class QuietDcmtk {
   static dcmtk::log4cplus::LogLevel& level() {
     static dcmtk::log4cplus::LogLevel level = 0;
     return level;
+  }
+  static dcmtk::log4cplus::LogLevel& jpeg_level() {
+    static dcmtk::log4cplus::LogLevel level = 0;
+    return level;
+  }
+  static dcmtk::log4cplus::SharedAppenderPtr& damage() {
+    // Never deleted: DCMTK's own log may be gone before it.
+    static auto* damage = new dcmtk::log4cplus::SharedAppenderPtr(new JpegDamage);
+    return *damage;
   }
 };
 
@@ -347,7 +387,9 @@ class Film {
   }
 
   OFCondition decode(const DcmXfer& syntax) {
+    JpegDamage::first().clear();
     const OFCondition decoded = dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr);
+    if (!JpegDamage::first().empty()) fail("damaged JPEG: " + JpegDamage::first());
     const bool jpeg_ls = syntax.getXfer() == EXS_JPEGLSLossless || syntax.getXfer() == EXS_JPEGLSLossy;
     if (decoded.good() || !jpeg_ls || uint16(DCM_BitsAllocated) != 16 || uint16(DCM_BitsStored) > 8) return decoded;
     // DCMTK takes JPEG-LS of up to 8 bits for bytes only.

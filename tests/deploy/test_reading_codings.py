@@ -226,3 +226,26 @@ def test_big_endian_bytes_in_swapped_pairs(runner, formats, models, tmp_path):
     film.write_bytes(film.read_bytes().replace(b"\x7f\xe0\x00\x10OB", b"\x7f\xe0\x00\x10OW"))
     np.testing.assert_array_equal(read_film(film).stored, values)
     assert_parity(runner, models, film, "voi")
+
+
+@pytest.mark.parametrize(
+    "syntax", [JPEGBaseline8Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless], ids=lambda syntax: syntax.keyword
+)
+def test_cpp_refuses_a_codestream_whose_data_end_early(runner, formats, models, tmp_path, syntax):
+    """Of these Pillow and GDCM make up the rest, but for JPEG-LS, and tell nobody."""
+    requires(formats, "dicom")
+    values = overlaid_values((34, 36))
+    values = (values >> 4).astype(np.uint8) if syntax == JPEGBaseline8Bit else values
+    data = pydicom.dcmread(write_dicom(tmp_path / "film.dcm", values, syntax=syntax))
+    whole = get_frame(data.PixelData, 0, number_of_frames=1)
+    end = whole.rindex(b"\xff\xd9")
+    data.PixelData = encapsulate([whole[: end - 300] + whole[end:]])
+    data.save_as(tmp_path / "cut.dcm")
+    films = [tmp_path / "cut.dcm", tmp_path / "film.dcm"]
+    if syntax == JPEGBaseline8Bit and formats["jpeg"] == "yes":
+        films.append(tmp_path / "cut.jpg")
+        films[-1].write_bytes(whole[: end - 300] + whole[end:])
+    cut, good, *plain = run(runner, models["voi"], *films)
+    assert "error" not in good
+    for result in (cut, *plain):
+        assert "cannot decode JPEG-LS" in result["error"] or "premature end of data segment" in result["error"]
