@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from egaze.errors import FilmError
 from egaze.imaging.codestream import CodestreamError, jpeg2000_frame, jpeg_end, jpeg_frame, without_metadata
 from egaze.imaging.dicom_elements import PIXEL_DATA, UNDEFINED, Header, fragments
 from egaze.imaging.limits import require_pixel_count
+from egaze.imaging.picture import jpeg_values
 from egaze.imaging.run_length import decode_rle
 
 ROWS, COLUMNS, FRAMES, SAMPLES = 0x00280010, 0x00280011, 0x00280008, 0x00280002
@@ -207,6 +209,8 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
         raise FilmError(f"{header.path}: {name} needs a decoder that is not installed: `pip install {package}`")
     if twelve_bits:
         return Image(_extended_12_bit(frame, shape), layout)
+    if lossy_bytes and installed[0] == "pillow":
+        _require_whole(header.path, frame)
     failed: list[str] = []
     for plugin in installed:
         try:
@@ -233,6 +237,15 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
         words = words.view(np.dtype(f"u{words.dtype.itemsize}"))
         return Image(words.astype(f"u{layout.allocated // 8}", copy=False), layout)
     raise FilmError(f"{header.path}: cannot decode {name} ({', '.join(failed)})")
+
+
+def _require_whole(path: Path, frame: bytes) -> None:
+    """Refuse JPEG whose data end early, of which no decoder tells; another fault is theirs to tell."""
+    try:
+        jpeg_values(path, frame)
+    except FilmError as error:
+        if "truncated" in str(error).removeprefix(str(path)):
+            raise
 
 
 def _extended_12_bit(frame: bytes, shape: tuple[int, int]) -> NDArray[np.uint16]:

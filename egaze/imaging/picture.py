@@ -14,7 +14,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from egaze.errors import FilmError
-from egaze.imaging.codestream import COLOUR_MARKERS, CodestreamError, jpeg_end, jpeg_frame, without_metadata
+from egaze.imaging.codestream import (
+    COLOUR_MARKERS,
+    CodestreamError,
+    jpeg_end,
+    jpeg_frame,
+    without_end,
+    without_metadata,
+)
 from egaze.imaging.limits import require_pixel_count
 from egaze.imaging.present import present_integers
 from egaze.imaging.radiograph import StoredFilm
@@ -56,7 +63,20 @@ def read_jpeg(path: Path, content: bytes, policy: str) -> StoredFilm:
     except CodestreamError as error:
         raise FilmError(f"{path}: {error}") from error
     _require_plausible(path, "JPEG", frame.height, frame.width, len(content) * _MAX_JPEG_PIXELS_PER_BYTE)
-    return present_integers(_decoded(path, JpegImageFile, without_metadata(content, keep=COLOUR_MARKERS)), policy)
+    return present_integers(jpeg_values(path, without_metadata(content, keep=COLOUR_MARKERS)), policy)
+
+
+def jpeg_values(path: Path, codestream: bytes) -> NDArray[np.unsignedinteger]:
+    """The grey values of a JPEG codestream of 8 bits, (H, W) uint8.
+
+    Raises:
+        FilmError: Pillow cannot decode it, or its data end early, which is told of one scan only.
+    """
+    try:
+        return _decoded(path, JpegImageFile, without_end(codestream))
+    except FilmError:
+        _decoded(path, JpegImageFile, codestream)
+        raise FilmError(f"{path}: truncated JPEG: the data of its pixels end early") from None
 
 
 def _critical_chunks(path: Path, content: bytes) -> bytes:

@@ -231,8 +231,8 @@ def test_big_endian_bytes_in_swapped_pairs(runner, formats, models, tmp_path):
 @pytest.mark.parametrize(
     "syntax", [JPEGBaseline8Bit, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless], ids=lambda syntax: syntax.keyword
 )
-def test_cpp_refuses_a_codestream_whose_data_end_early(runner, formats, models, tmp_path, syntax):
-    """Of these Pillow and GDCM make up the rest, but for JPEG-LS, and tell nobody."""
+def test_a_codestream_whose_data_end_early(runner, formats, models, tmp_path, syntax):
+    """Of lossless ones GDCM makes up the rest, and tells nobody; C++ refuses all."""
     requires(formats, "dicom")
     values = overlaid_values((34, 36))
     values = (values >> 4).astype(np.uint8) if syntax == JPEGBaseline8Bit else values
@@ -249,3 +249,6 @@ def test_cpp_refuses_a_codestream_whose_data_end_early(runner, formats, models, 
     assert "error" not in good
     for result in (cut, *plain):
         assert "cannot decode JPEG-LS" in result["error"] or "premature end of data segment" in result["error"]
+    for film in films[:1] + films[2:] if syntax in (JPEGBaseline8Bit, JPEGLSLossless) else []:
+        with pytest.raises(FilmError, match=r"truncated JPEG: the data of its pixels end early|cannot decode JPEG-LS"):
+            read_film(film)
