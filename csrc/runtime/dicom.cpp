@@ -9,11 +9,7 @@
 #include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
-#include <dcmtk/dcmjpeg/djutils.h>
 #include <dcmtk/dcmjpls/djdecode.h>
-#include <dcmtk/oflog/appender.h>
-#include <dcmtk/oflog/oflog.h>
-#include <dcmtk/oflog/spi/logevent.h>
 
 #include <algorithm>
 #include <charconv>
@@ -21,85 +17,16 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
-#include <string_view>
 #include <tuple>
 
 #include "codestream.hpp"
+#include "dcmtk_log.hpp"
 #include "grayscale.hpp"
 #include "readers.hpp"
 #include "run_length.hpp"
 
 namespace egaze::detail {
 namespace {
-
-// Keeps what DCMTK's JPEG library warns of in this thread: it makes something up for damaged data.
-class JpegDamage : public dcmtk::log4cplus::Appender {
- public:
-  ~JpegDamage() override { destructorImpl(); }
-  void close() override {}
-
-  static std::string& first() {
-    thread_local std::string first;
-    return first;
-  }
-
- protected:
-  void append(const dcmtk::log4cplus::spi::InternalLoggingEvent& event) override {
-    const std::string_view said(event.getMessage().c_str());
-    const bool harmless = !said.starts_with("Corrupt JPEG data") || said.find("extraneous") != std::string_view::npos;
-    if (first().empty() && !harmless) first() = said;
-  }
-};
-
-// Keeps DCMTK from printing while any film is read; the program's own log levels come back after the last.
-class QuietDcmtk {
- public:
-  QuietDcmtk() {
-    const std::lock_guard lock(mutex());
-    if (readers()++ > 0) return;
-    OFLog::getLogger("egaze");  // the first logger sets the levels up
-    OFLogger root = dcmtk::log4cplus::Logger::getRoot();
-    level() = root.getLogLevel();
-    root.setLogLevel(OFLogger::OFF_LOG_LEVEL);
-    jpeg_level() = DCM_dcmjpegLogger.getLogLevel();
-    DCM_dcmjpegLogger.setLogLevel(OFLogger::WARN_LOG_LEVEL);
-    DCM_dcmjpegLogger.setAdditivity(false);
-    DCM_dcmjpegLogger.addAppender(damage());
-  }
-  ~QuietDcmtk() {
-    const std::lock_guard lock(mutex());
-    if (--readers() > 0) return;
-    DCM_dcmjpegLogger.removeAppender(damage());
-    DCM_dcmjpegLogger.setAdditivity(true);
-    DCM_dcmjpegLogger.setLogLevel(jpeg_level());
-    dcmtk::log4cplus::Logger::getRoot().setLogLevel(level());
-  }
-  QuietDcmtk(const QuietDcmtk&) = delete;
-  QuietDcmtk& operator=(const QuietDcmtk&) = delete;
-
- private:
-  static std::mutex& mutex() {
-    static std::mutex mutex;
-    return mutex;
-  }
-  static int& readers() {
-    static int readers = 0;
-    return readers;
-  }
-  static dcmtk::log4cplus::LogLevel& level() {
-    static dcmtk::log4cplus::LogLevel level = 0;
-    return level;
-  }
-  static dcmtk::log4cplus::LogLevel& jpeg_level() {
-    static dcmtk::log4cplus::LogLevel level = 0;
-    return level;
-  }
-  static dcmtk::log4cplus::SharedAppenderPtr& damage() {
-    // Never deleted: DCMTK's own log may be gone before it.
-    static auto* damage = new dcmtk::log4cplus::SharedAppenderPtr(new JpegDamage);
-    return *damage;
-  }
-};
 
 void register_codecs_once() {
   static std::once_flag once;
@@ -387,9 +314,9 @@ class Film {
   }
 
   OFCondition decode(const DcmXfer& syntax) {
-    JpegDamage::first().clear();
+    jpeg_damage().clear();
     const OFCondition decoded = dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr);
-    if (!JpegDamage::first().empty()) fail("damaged JPEG: " + JpegDamage::first());
+    if (!jpeg_damage().empty()) fail("damaged JPEG: " + jpeg_damage());
     const bool jpeg_ls = syntax.getXfer() == EXS_JPEGLSLossless || syntax.getXfer() == EXS_JPEGLSLossy;
     if (decoded.good() || !jpeg_ls || uint16(DCM_BitsAllocated) != 16 || uint16(DCM_BitsStored) > 8) return decoded;
     // DCMTK takes JPEG-LS of up to 8 bits for bytes only.
