@@ -4,7 +4,6 @@
 #include <dcmtk/config/osconfig.h>  // DCMTK's headers need it before
 
 #include <dcmtk/dcmdata/dccodec.h>
-#include <dcmtk/dcmdata/dcistrmb.h>
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dctk.h>
@@ -12,15 +11,14 @@
 #include <dcmtk/dcmjpls/djdecode.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
-#include <memory>
 #include <mutex>
 #include <tuple>
 
 #include "codestream.hpp"
 #include "dcmtk_log.hpp"
+#include "dicom_elements.hpp"
 #include "grayscale.hpp"
 #include "readers.hpp"
 #include "run_length.hpp"
@@ -36,25 +34,13 @@ void register_codecs_once() {
   });
 }
 
-class Film {
+class Film : private DicomElements {
  public:
-  explicit Film(const std::string& path) : path_(path) {
-    if (!dcmDataDict.isDictionaryLoaded()) fail("DCMTK finds no data dictionary; set DCMDICTPATH");
-    const OFCondition loaded = file_.loadFile(path.c_str());
-    if (loaded.bad()) fail(std::string("damaged DICOM: ") + loaded.text());
-    // DCMTK reads what it does not know by guess.
-    OFString named;
-    file_.getMetaInfo()->findAndGetOFString(DCM_TransferSyntaxUID, named);
-    if (named.empty() || named.find_first_not_of("0123456789.") != OFString_npos) fail("names no transfer syntax");
-    const E_TransferSyntax syntax = DcmXfer(named.c_str()).getXfer();
-    if (syntax == EXS_Unknown || syntax == EXS_PrivateGE_LEI_WithBigEndianPixelData) {
-      fail("transfer syntax " + std::string(named.c_str()) + " is none that can be read");
-    }
+  explicit Film(const std::string& path) : DicomElements(path) {
     implicit_vr_ = DcmXfer(dataset().getOriginalXfer()).isImplicitVR();
-
     height_ = uint16(DCM_Rows);
     width_ = uint16(DCM_Columns);
-    check_pixel_count(path_, height_, width_);
+    check_pixel_count(path, height_, width_);
     if (const double frames = decimal(dataset(), DCM_NumberOfFrames).value_or(1.0);
         frames != 0.0 && frames != 1.0) {  // 0 is met in films of one frame; the length of the pixels is checked
       fail(std::to_string(static_cast<long long>(std::clamp(frames, -1e15, 1e15))) + " frames, expected one film");
@@ -127,119 +113,6 @@ class Film {
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
-  [[noreturn]] void fail(const std::string& why) const { unreadable(path_, why); }
-
-  DcmDataset& dataset() { return *file_.getDataset(); }
-
-  // The element, where it has a value.
-  static DcmElement* find(DcmItem& item, const DcmTagKey& tag) {
-    DcmElement* element = nullptr;
-    return item.findAndGetElement(tag, element).good() && element->getLength() > 0 ? element : nullptr;
-  }
-
-  static bool holds_text(const DcmElement& element) {
-    return dynamic_cast<const DcmByteString*>(&element) != nullptr;
-  }
-
-  // The element's bytes as the file's words or text: known tags are met with the VR UN, OB or OW.
-  std::string bytes(DcmElement& element) const {
-    if (holds_text(element)) {
-      char* value = nullptr;
-      Uint32 length = 0;
-      if (static_cast<DcmByteString&>(element).getString(value, length).bad()) damaged(element);
-      return value == nullptr ? std::string() : std::string(value, length);
-    }
-    Uint8* value = nullptr;
-    Uint16* words = nullptr;
-    const std::size_t length = element.getLength();
-    if (element.getUint8Array(value).good() && value != nullptr) {
-      return std::string(reinterpret_cast<const char*>(value), length);
-    }
-    if (element.getUint16Array(words).good() && words != nullptr) {
-      return std::string(reinterpret_cast<const char*>(words), length);
-    }
-    damaged(element);
-  }
-
-  [[noreturn]] void damaged(DcmElement& element) const {
-    fail(std::string("damaged ") + DcmTag(element.getTag()).getTagName());
-  }
-
-  unsigned uint16(const DcmTagKey& tag) {
-    DcmElement* element = find(dataset(), tag);
-    if (element == nullptr) fail(std::string("lacks ") + DcmTag(tag).getTagName());
-    return only_word(*element);
-  }
-
-  std::string text(DcmItem& item, const DcmTagKey& tag) const {
-    DcmElement* element = find(item, tag);
-    const std::string value = element == nullptr ? std::string() : bytes(*element);
-    const std::size_t first = value.find_first_not_of(std::string(" \0", 2)), last = value.find_last_not_of(std::string(" \0", 2));
-    return first == std::string::npos || last == std::string::npos ? std::string() : value.substr(first, last + 1 - first);
-  }
-
-  // The first of an element's texts.
-  std::string first_text(DcmItem& item, const DcmTagKey& tag) const {
-    const std::string all = text(item, tag);
-    const std::string first = all.substr(0, all.find('\\'));
-    constexpr char blanks[] = " \t\n\v\f\r";
-    const std::size_t begin = first.find_first_not_of(blanks), end = first.find_last_not_of(blanks);
-    return begin == std::string::npos ? std::string() : first.substr(begin, end + 1 - begin);
-  }
-
-  static void to_upper(std::string& text) {
-    std::ranges::transform(text, text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
-  }
-
-  // A code word, upper case: nothing else of the file may get into a message.
-  std::string code(DcmItem& item, const DcmTagKey& tag) const {
-    std::string word = text(item, tag);
-    to_upper(word);
-    const bool plain = std::ranges::all_of(
-        word, [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ' '; });
-    if (!plain || word.size() > 16) fail(std::string(DcmTag(tag).getTagName()) + " is no code word");
-    return word;
-  }
-
-  // The first item of a sequence; one of VR UN is coded as in an implicit file (PS3.5 6.2.2).
-  DcmItem* first_item(DcmItem& item, const DcmTagKey& tag) {
-    DcmElement* element = find(item, tag);
-    if (element == nullptr) return nullptr;
-    auto* sequence = dynamic_cast<DcmSequenceOfItems*>(element);
-    if (sequence == nullptr) {
-      const std::string value = bytes(*element);
-      std::string content(8, '\0');
-      const std::uint16_t group = tag.getGroup(), number = tag.getElement();
-      const auto length = static_cast<std::uint32_t>(value.size());
-      std::memcpy(content.data(), &group, 2);
-      std::memcpy(content.data() + 2, &number, 2);
-      std::memcpy(content.data() + 4, &length, 4);
-      content += value;
-      DcmInputBufferStream stream;
-      stream.setBuffer(content.data(), static_cast<offile_off_t>(content.size()));
-      stream.setEos();
-      DcmDataset& parsed = *unknown_sequences_.emplace_back(std::make_unique<DcmDataset>());
-      parsed.transferInit();
-      const OFCondition read = parsed.read(stream, EXS_LittleEndianImplicit);
-      parsed.transferEnd();
-      parsed.loadAllDataIntoMemory();
-      if (read.bad() || parsed.findAndGetSequence(tag, sequence).bad()) damaged(*element);
-    }
-    DcmItem* first = sequence->card() > 0 ? sequence->getItem(0) : nullptr;
-    return first != nullptr && first->card() > 0 ? first : nullptr;
-  }
-
-  // Where the elements of a functional group (C.7.6.16) may lie: in the frame's own, then the shared one, then here.
-  std::vector<DcmItem*> places(const DcmTagKey& macro) {
-    std::vector<DcmItem*> found;
-    for (const DcmTagKey& groups : {DCM_PerFrameFunctionalGroupsSequence, DCM_SharedFunctionalGroupsSequence}) {
-      DcmItem* group = first_item(dataset(), groups);
-      if (DcmItem* item = group == nullptr ? nullptr : first_item(*group, macro)) found.push_back(item);
-    }
-    found.push_back(&dataset());
-    return found;
-  }
-
   // The Modality LUT, or else Rescale.
   void modality(DicomGrayscale& grayscale) {
     const std::vector<DcmItem*> rescales = places(DCM_PixelValueTransformationSequence);
@@ -389,73 +262,11 @@ class Film {
     return {height_, width_, std::vector<Word>(words, words + pixels), layout};
   }
 
-  // The first of an element's numbers, decimal text unless its VR is a binary one, if it has a value.
-  std::optional<double> decimal(DcmItem& item, const DcmTagKey& tag) const {
-    DcmElement* element = find(item, tag);
-    if (element == nullptr) return std::nullopt;
-    double value = 0.0;
-    if (const std::optional<double> binary = binary_number(*element)) {
-      value = *binary;
-    } else {
-      std::string digits = first_text(item, tag);
-      if (digits.empty()) return std::nullopt;
-      // What from_chars does not know.
-      if (digits.starts_with('+') && !digits.starts_with("+-")) digits.erase(0, 1);
-      const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-      if (result.ec != std::errc() || result.ptr != digits.data() + digits.size()) value = std::nan("");
-    }
-    if (!std::isfinite(value)) fail(std::string(DcmTag(tag).getTagName()) + " is no decimal number");
-    if (value != 0.0 && !(std::abs(value) >= 1e-30 && std::abs(value) <= 1e30)) {
-      fail(std::string(DcmTag(tag).getTagName()) + " " + std::to_string(value) + " is out of range");
-    }
-    return value;
-  }
-
-  std::optional<double> binary_number(DcmElement& element) const {
-    Uint16 us = 0;
-    Sint16 ss = 0;
-    Uint32 ul = 0;
-    Sint32 sl = 0;
-    Float32 fl = 0;
-    Float64 fd = 0;
-    switch (element.ident()) {
-      case EVR_US: return element.getUint16(us).good() ? us : std::nan("");
-      case EVR_SS: return element.getSint16(ss).good() ? ss : std::nan("");
-      case EVR_UL: return element.getUint32(ul).good() ? ul : std::nan("");
-      case EVR_SL: return element.getSint32(sl).good() ? sl : std::nan("");
-      case EVR_FL: return element.getFloat32(fl).good() ? fl : std::nan("");
-      case EVR_FD: return element.getFloat64(fd).good() ? fd : std::nan("");
-      default: return std::nullopt;
-    }
-  }
-
   // An element of one word that is a stored value, signed as these are.
   std::optional<int> stored_value(const DcmTagKey& tag) {
     DcmElement* element = find(dataset(), tag);
     if (element == nullptr) return std::nullopt;
     return as_number(only_word(*element), signed_);
-  }
-
-  unsigned only_word(DcmElement& element) const {
-    if (element.getLength() != 2) {
-      fail(std::string(DcmTag(element.getTag()).getTagName()) + " is " + std::to_string(element.getLength()) +
-           " bytes long, expected 2");
-    }
-    return word(element, 0);
-  }
-
-  // A word that is "US or SS", or lies in bytes of an unknown VR.
-  unsigned word(DcmElement& element, unsigned long which) const {
-    Sint16 as_signed = 0;
-    Uint16 value = 0;
-    if (element.ident() == EVR_SS && element.getSint16(as_signed, which).good()) {
-      return static_cast<std::uint16_t>(as_signed);
-    }
-    if (element.ident() == EVR_US && element.getUint16(value, which).good()) return value;
-    const std::string content = bytes(element);
-    if (content.size() < 2 * (which + 1)) damaged(element);
-    std::memcpy(&value, content.data() + 2 * which, sizeof value);
-    return value;
   }
 
   static int as_number(unsigned word, bool is_signed) {
@@ -546,9 +357,6 @@ class Film {
     return window;
   }
 
-  const std::string& path_;
-  DcmFileFormat file_;
-  std::vector<std::unique_ptr<DcmDataset>> unknown_sequences_;
   std::vector<std::string> notes_;
   bool implicit_vr_ = false;
   bool monochrome1_ = false;
