@@ -15,7 +15,9 @@ std::string json_entry(const ModelSpec& spec, const Answer& answer) {
   for (std::size_t i = 0; i < spec.class_names.size(); ++i) {
     json += (i == 0 ? "" : ", ") + json_string(spec.class_names[i]) + ": " + json_number(answer.class_probs[i]);
   }
-  json += "}";
+  json += "}, \"notes\": [";
+  for (std::size_t i = 0; i < answer.notes.size(); ++i) json += (i == 0 ? "" : ", ") + json_string(answer.notes[i]);
+  json += "]";
   if (answer.heatmap_peak) {
     json += ", \"heatmap_peak\": {\"x\": " + json_number(answer.heatmap_peak->x) +
             ", \"y\": " + json_number(answer.heatmap_peak->y) + "}";
@@ -51,6 +53,12 @@ Peak heatmap_peak(const Prediction& prediction) {
               static_cast<double>(prediction.heatmap_height)};
 }
 
+std::string joined(const std::vector<std::string>& notes) {
+  std::string text;
+  for (const std::string& note : notes) text += (text.empty() ? "" : "; ") + note;
+  return text;
+}
+
 std::string answers_json(const std::string& model, const ModelSpec& spec, const std::vector<Answer>& answers) {
   std::string json = "{\"model\": " + json_string(model) + ", \"egaze_version\": " + json_string(EGAZE_VERSION) +
                      ", \"class_names\": [";
@@ -65,7 +73,7 @@ std::string answers_json(const std::string& model, const ModelSpec& spec, const 
 std::string answers_csv(const ModelSpec& spec, const std::vector<Answer>& answers) {
   std::string csv = "image";
   for (const std::string& name : spec.class_names) add_cell(csv, "prob_" + name);
-  csv += ",peak_x,peak_y,heatmap_npy,heatmap_png,overlay_png,error\r\n";
+  csv += ",peak_x,peak_y,heatmap_npy,heatmap_png,overlay_png,error,notes\r\n";
   for (const Answer& answer : answers) {
     std::string line;
     add_cell(line, answer.image);
@@ -76,7 +84,8 @@ std::string answers_csv(const ModelSpec& spec, const std::vector<Answer>& answer
     add_cell(line, peak ? json_number(peak->x) : "");
     add_cell(line, peak ? json_number(peak->y) : "");
     const HeatmapFiles files = answer.files.value_or(HeatmapFiles{});
-    for (const std::string& text : {files.npy, files.png, files.overlay, answer.error}) add_cell(line, text);
+    const std::string notes = answer.error.empty() ? joined(answer.notes) : "";
+    for (const std::string& text : {files.npy, files.png, files.overlay, answer.error, notes}) add_cell(line, text);
     csv.append(line, 1);
     csv += "\r\n";
   }

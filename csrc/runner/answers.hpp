@@ -21,6 +21,7 @@ struct Answer {
   std::string image;
   std::string name;   // that its files begin with
   std::string error;  // one line; nothing below holds when there is one
+  std::vector<std::string> notes;  // StoredFilm::notes
   std::vector<float> class_probs;
   std::optional<Peak> heatmap_peak;   // of a model with a heatmap head
   std::optional<HeatmapFiles> files;  // when they were asked for
@@ -28,10 +29,13 @@ struct Answer {
 
 Peak heatmap_peak(const Prediction& prediction);
 
+// Notes as one line.
+std::string joined(const std::vector<std::string>& notes);
+
 // One JSON object with an entry a film.
 std::string answers_json(const std::string& model, const ModelSpec& spec, const std::vector<Answer>& answers);
 
-// RFC 4180 with a header: image, prob_CLASS..., peak_x, peak_y, heatmap_npy, heatmap_png, overlay_png, error.
+// RFC 4180 with a header: image, prob_CLASS..., peak_x, peak_y, heatmap_npy, heatmap_png, overlay_png, error, notes.
 std::string answers_csv(const ModelSpec& spec, const std::vector<Answer>& answers);
 
 }  // namespace egaze::runner

@@ -78,6 +78,7 @@ void answer(Predictor& predictor, HeatmapFolder* folder, std::vector<Answer>& an
   for (std::size_t i = begin; i < end; ++i) {
     try {
       read.push_back({i, read_film(answers[i].image, spec.presentation)});
+      answers[i].notes = read.back().film.notes;
     } catch (const Error& error) {
       answers[i].error = error.what();
     }
@@ -117,9 +118,12 @@ int predict(const Arguments& arguments) {
     const std::size_t end = std::min(films.size(), begin + batch);
     answer(predictor, folder ? &*folder : nullptr, answers, begin, end);
     for (std::size_t i = begin; i < end; ++i) {
-      if (answers[i].error.empty()) continue;
-      print_error(answers[i].error);
-      failed = true;
+      if (!answers[i].error.empty()) {
+        print_error(answers[i].error);
+        failed = true;
+      } else if (!answers[i].notes.empty()) {
+        print_error("note: " + answers[i].image + ": " + joined(answers[i].notes));
+      }
     }
     if (progress) std::fprintf(stderr, "\r%zu of %zu films%s", end, films.size(), end == films.size() ? "\n" : "");
   }

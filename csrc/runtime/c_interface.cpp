@@ -13,6 +13,7 @@
 
 struct egaze_predictor {
   egaze::Predictor predictor;
+  std::string film_notes;
 };
 
 namespace {
@@ -103,7 +104,7 @@ egaze_status egaze_create(const char* model_path, const egaze_options* options, 
       chosen.threads = options->threads;
       chosen.precision = static_cast<Precision>(options->precision);
     }
-    *predictor = new egaze_predictor{Predictor(model_path, chosen)};
+    *predictor = new egaze_predictor{Predictor(model_path, chosen), {}};
   });
 }
 
@@ -145,9 +146,17 @@ egaze_status egaze_predict_file(egaze_predictor* predictor, const char* film_pat
   return guarded([&] {
     require(predictor != nullptr && film_path != nullptr && class_probs != nullptr,
             "the predictor, the film's path or the place of its answers is NULL");
+    predictor->film_notes.clear();
     const StoredFilm film = read_film(film_path, predictor->predictor.spec().presentation);
+    for (const std::string& note : film.notes) {
+      predictor->film_notes += (predictor->film_notes.empty() ? "" : "\n") + note;
+    }
     copy_answers({predictor->predictor.predict(film)}, class_probs, heatmap);
   });
+}
+
+const char* egaze_film_notes(const egaze_predictor* predictor) {
+  return predictor == nullptr ? "" : predictor->film_notes.c_str();
 }
 
 egaze_status egaze_presentation_table(const egaze_predictor* predictor, const egaze_film* stored,

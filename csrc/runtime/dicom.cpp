@@ -4,60 +4,27 @@
 #include <dcmtk/config/osconfig.h>  // DCMTK's headers need it before
 
 #include <dcmtk/dcmdata/dccodec.h>
-#include <dcmtk/dcmdata/dcistrmb.h>
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
-#include <dcmtk/oflog/oflog.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
-#include <memory>
 #include <mutex>
+#include <tuple>
 
+#include "codestream.hpp"
+#include "dcmtk_log.hpp"
+#include "dicom_elements.hpp"
 #include "grayscale.hpp"
 #include "readers.hpp"
 #include "run_length.hpp"
 
 namespace egaze::detail {
 namespace {
-
-// Keeps DCMTK from printing while any film is read; the program's own log level comes back after the last.
-class QuietDcmtk {
- public:
-  QuietDcmtk() {
-    const std::lock_guard lock(mutex());
-    if (readers()++ > 0) return;
-    OFLog::getLogger("egaze");  // the first logger sets the levels up
-    OFLogger root = dcmtk::log4cplus::Logger::getRoot();
-    level() = root.getLogLevel();
-    root.setLogLevel(OFLogger::OFF_LOG_LEVEL);
-  }
-  ~QuietDcmtk() {
-    const std::lock_guard lock(mutex());
-    if (--readers() == 0) dcmtk::log4cplus::Logger::getRoot().setLogLevel(level());
-  }
-  QuietDcmtk(const QuietDcmtk&) = delete;
-  QuietDcmtk& operator=(const QuietDcmtk&) = delete;
-
- private:
-  static std::mutex& mutex() {
-    static std::mutex mutex;
-    return mutex;
-  }
-  static int& readers() {
-    static int readers = 0;
-    return readers;
-  }
-  static dcmtk::log4cplus::LogLevel& level() {
-    static dcmtk::log4cplus::LogLevel level = 0;
-    return level;
-  }
-};
 
 void register_codecs_once() {
   static std::once_flag once;
@@ -67,23 +34,18 @@ void register_codecs_once() {
   });
 }
 
-class Film {
+class Film : private DicomElements {
  public:
-  explicit Film(const std::string& path) : path_(path) {
-    if (!dcmDataDict.isDictionaryLoaded()) fail("DCMTK finds no data dictionary; set DCMDICTPATH");
-    const OFCondition loaded = file_.loadFile(path.c_str());
-    if (loaded.bad()) fail(std::string("damaged DICOM: ") + loaded.text());
-    const DcmXfer syntax(dataset().getOriginalXfer());
-    implicit_vr_ = syntax.isImplicitVR();
-
+  explicit Film(const std::string& path) : DicomElements(path) {
+    implicit_vr_ = DcmXfer(dataset().getOriginalXfer()).isImplicitVR();
     height_ = uint16(DCM_Rows);
     width_ = uint16(DCM_Columns);
-    check_pixel_count(path_, height_, width_);
+    check_pixel_count(path, height_, width_);
     if (const double frames = decimal(dataset(), DCM_NumberOfFrames).value_or(1.0);
         frames != 0.0 && frames != 1.0) {  // 0 is met in films of one frame; the length of the pixels is checked
       fail(std::to_string(static_cast<long long>(std::clamp(frames, -1e15, 1e15))) + " frames, expected one film");
     }
-    const std::string photometric = text(dataset(), DCM_PhotometricInterpretation);
+    const std::string photometric = code(dataset(), DCM_PhotometricInterpretation);
     monochrome1_ = photometric == "MONOCHROME1";
     if (!monochrome1_ && photometric != "MONOCHROME2") {
       fail("photometric interpretation '" + photometric + "', expected MONOCHROME1 or MONOCHROME2");
@@ -103,16 +65,20 @@ class Film {
       fail("Pixel Data holds " + std::to_string(native->getLength()) + " bytes for " + std::to_string(height_) + "x" +
            std::to_string(width_) + " pixels (" + std::to_string(due) + " bytes)");
     }
+    if (!syntax.isEncapsulated() && native->getLength() > due + due % 2) {
+      notes_.push_back(std::to_string(native->getLength() - due) + " bytes of Pixel Data behind the last pixel ignored");
+    }
     const bool bits_may_lie_anywhere = !syntax.isEncapsulated() || syntax.getXfer() == EXS_RLELossless;
     if (!bits_may_lie_anywhere && uint16(DCM_HighBit) + 1 != uint16(DCM_BitsStored)) {
       fail(std::to_string(uint16(DCM_BitsStored)) + " bits stored up to bit " + std::to_string(uint16(DCM_HighBit)) +
            ", which " + syntax.getXferName() + " excludes");
     }
-    if (syntax.getXfer() == EXS_RLELossless) return run_length_words();
+    if (syntax.getXfer() == EXS_RLELossless) return run_length_words(syntax);
     if (syntax.isEncapsulated() && !DcmCodecList::canChangeCoding(syntax.getXfer(), EXS_LittleEndianExplicit)) {
       fail(std::string(syntax.getXferName()) +
            " is not supported: DCMTK has no decoder for it; decode the film first, for example with gdcmconv --raw");
     }
+    if (syntax.isEncapsulated()) check_codestream(syntax);
     const OFCondition decoded = decode(syntax);
     if (decoded.bad() || !dataset().canWriteXfer(EXS_LittleEndianExplicit)) {
       fail(std::string("cannot decode ") + syntax.getXferName() + ": " + decoded.text());
@@ -134,118 +100,80 @@ class Film {
   DicomGrayscale grayscale(Presentation presentation) {
     DicomGrayscale grayscale;
     grayscale.monochrome1 = monochrome1_;
-    if (DcmItem* item = first_item(dataset(), DCM_ModalityLUTSequence)) {
-      grayscale.modality_lut = lookup_table(*item, "Modality LUT", measured_range(grayscale), false);
-    } else {
-      DcmItem& rescale = group_or_dataset(DCM_PixelValueTransformationSequence);
-      const std::optional<double> slope = decimal(rescale, DCM_RescaleSlope);
-      const std::optional<double> intercept = decimal(rescale, DCM_RescaleIntercept);
-      // With a slope of 0, which is met, all values would become one.
-      if (slope && intercept && *slope != 0.0) {
-        grayscale.rescale_slope = *slope;
-        grayscale.rescale_intercept = *intercept;
-      }
-    }
-    if (presentation == Presentation::voi) {
-      if (DcmItem* item = first_item(dataset(), DCM_VOILUTSequence)) {
-        grayscale.voi_lut = lookup_table(*item, "VOI LUT", measured_range(grayscale), true);
-      } else {
-        grayscale.window = window(group_or_dataset(DCM_FrameVOILUTSequence));
-      }
-    }
+    modality(grayscale);
+    if (presentation == Presentation::voi) voi(grayscale);
+    presentation_lut_shape();
     if (const std::optional<int> padding = stored_value(DCM_PixelPaddingValue)) {
       grayscale.padding = std::minmax(*padding, stored_value(DCM_PixelPaddingRangeLimit).value_or(int{*padding}));
     }
     return grayscale;
   }
 
+  // What the file says that was not taken at its word, in Python's words.
+  const std::vector<std::string>& notes() const { return notes_; }
+
  private:
-  [[noreturn]] void fail(const std::string& why) const { unreadable(path_, why); }
-
-  DcmDataset& dataset() { return *file_.getDataset(); }
-
-  // The element, where it has a value.
-  static DcmElement* find(DcmItem& item, const DcmTagKey& tag) {
-    DcmElement* element = nullptr;
-    return item.findAndGetElement(tag, element).good() && element->getLength() > 0 ? element : nullptr;
-  }
-
-  static bool holds_text(const DcmElement& element) {
-    return dynamic_cast<const DcmByteString*>(&element) != nullptr;
-  }
-
-  // The element's bytes as the file's words or text: known tags are met with the VR UN, OB or OW.
-  std::string bytes(DcmElement& element) const {
-    if (holds_text(element)) {
-      char* value = nullptr;
-      Uint32 length = 0;
-      if (static_cast<DcmByteString&>(element).getString(value, length).bad()) damaged(element);
-      return value == nullptr ? std::string() : std::string(value, length);
+  // The Modality LUT, or else Rescale.
+  void modality(DicomGrayscale& grayscale) {
+    const std::vector<DcmItem*> rescales = places(DCM_PixelValueTransformationSequence);
+    if (DcmItem* item = first_item(dataset(), DCM_ModalityLUTSequence)) {
+      if (std::ranges::any_of(rescales, [](DcmItem* place) { return find(*place, DCM_RescaleSlope) != nullptr; })) {
+        notes_.push_back("Rescale Slope ignored beside a Modality LUT");
+      }
+      grayscale.modality_lut = lookup_table(*item, "Modality LUT", measured_range(grayscale), false);
+      return;
     }
-    Uint8* value = nullptr;
-    Uint16* words = nullptr;
-    const std::size_t length = element.getLength();
-    if (element.getUint8Array(value).good() && value != nullptr) {
-      return std::string(reinterpret_cast<const char*>(value), length);
+    std::vector<std::pair<double, double>> found;
+    for (DcmItem* place : rescales) {
+      const auto rescale =
+          both(*place, {DCM_RescaleSlope, "Rescale Slope"}, {DCM_RescaleIntercept, "Rescale Intercept"});
+      if (rescale) found.push_back(*rescale);
     }
-    if (element.getUint16Array(words).good() && words != nullptr) {
-      return std::string(reinterpret_cast<const char*>(words), length);
+    if (found.empty()) return;
+    if (std::ranges::any_of(found, [&](const auto& rescale) { return rescale != found.front(); })) {
+      notes_.push_back("Rescale Slope and Intercept that differ from the functional group's ignored");
     }
-    damaged(element);
-  }
-
-  [[noreturn]] void damaged(DcmElement& element) const {
-    fail(std::string("damaged ") + DcmTag(element.getTag()).getTagName());
-  }
-
-  unsigned uint16(const DcmTagKey& tag) {
-    DcmElement* element = find(dataset(), tag);
-    if (element == nullptr) fail(std::string("lacks ") + DcmTag(tag).getTagName());
-    return word(*element, 0);
-  }
-
-  std::string text(DcmItem& item, const DcmTagKey& tag) const {
-    DcmElement* element = find(item, tag);
-    const std::string value = element == nullptr ? std::string() : bytes(*element);
-    const std::size_t first = value.find_first_not_of(std::string(" \0", 2)), last = value.find_last_not_of(std::string(" \0", 2));
-    return first == std::string::npos || last == std::string::npos ? std::string() : value.substr(first, last + 1 - first);
-  }
-
-  // The first item of a sequence; one of VR UN is coded as in an implicit file (PS3.5 6.2.2).
-  DcmItem* first_item(DcmItem& item, const DcmTagKey& tag) {
-    DcmElement* element = find(item, tag);
-    if (element == nullptr) return nullptr;
-    auto* sequence = dynamic_cast<DcmSequenceOfItems*>(element);
-    if (sequence == nullptr) {
-      const std::string value = bytes(*element);
-      std::string content(8, '\0');
-      const std::uint16_t group = tag.getGroup(), number = tag.getElement();
-      const auto length = static_cast<std::uint32_t>(value.size());
-      std::memcpy(content.data(), &group, 2);
-      std::memcpy(content.data() + 2, &number, 2);
-      std::memcpy(content.data() + 4, &length, 4);
-      content += value;
-      DcmInputBufferStream stream;
-      stream.setBuffer(content.data(), static_cast<offile_off_t>(content.size()));
-      stream.setEos();
-      DcmDataset& parsed = *unknown_sequences_.emplace_back(std::make_unique<DcmDataset>());
-      parsed.transferInit();
-      const OFCondition read = parsed.read(stream, EXS_LittleEndianImplicit);
-      parsed.transferEnd();
-      parsed.loadAllDataIntoMemory();
-      if (read.bad() || parsed.findAndGetSequence(tag, sequence).bad()) damaged(*element);
+    if (found.front().first == 0.0) {  // which is met, and would make all values one
+      notes_.push_back("Rescale Slope 0 ignored");
+      return;
     }
-    DcmItem* first = sequence->card() > 0 ? sequence->getItem(0) : nullptr;
-    return first != nullptr && first->card() > 0 ? first : nullptr;
+    std::tie(grayscale.rescale_slope, grayscale.rescale_intercept) = found.front();
   }
 
-  // Where the elements of a functional group (C.7.6.16) lie: in the frame's own, or the shared one, or the data set.
-  DcmItem& group_or_dataset(const DcmTagKey& macro) {
-    for (const DcmTagKey& groups : {DCM_PerFrameFunctionalGroupsSequence, DCM_SharedFunctionalGroupsSequence}) {
-      DcmItem* group = first_item(dataset(), groups);
-      if (DcmItem* item = group == nullptr ? nullptr : first_item(*group, macro)) return *item;
+  // The film's first VOI transform.
+  void voi(DicomGrayscale& grayscale) {
+    for (DcmItem* place : places(DCM_FrameVOILUTSequence)) {
+      if (DcmItem* item = first_item(*place, DCM_VOILUTSequence)) {
+        grayscale.voi_lut = lookup_table(*item, "VOI LUT", measured_range(grayscale), true);
+        return;
+      }
+      if ((grayscale.window = window(*place))) return;
     }
-    return dataset();
+  }
+
+  // It repeats what Photometric Interpretation says (C.8.11.3). Where it does not, it is not followed: radiographs are
+  // known in which it is wrong.
+  void presentation_lut_shape() {
+    std::string shape = first_text(dataset(), DCM_PresentationLUTShape);
+    to_upper(shape);
+    if (shape.empty() || shape == (monochrome1_ ? "INVERSE" : "IDENTITY")) return;
+    if (shape != "INVERSE" && shape != "IDENTITY" && shape != "LIN OD") shape = "of an unknown kind";
+    notes_.push_back("Presentation LUT Shape " + shape + " ignored beside " +
+                     (monochrome1_ ? "MONOCHROME1" : "MONOCHROME2"));
+  }
+
+  struct Named {
+    DcmTagKey tag;
+    std::string name;
+  };
+
+  // Two numbers that only count together.
+  std::optional<std::pair<double, double>> both(DcmItem& item, const Named& one, const Named& other) {
+    const std::optional<double> first = decimal(item, one.tag), second = decimal(item, other.tag);
+    if (first && second) return std::pair(*first, *second);
+    if (first) notes_.push_back(one.name + " without " + other.name + " ignored");
+    if (second) notes_.push_back(other.name + " without " + one.name + " ignored");
+    return std::nullopt;
   }
 
   WordLayout word_layout() {
@@ -259,7 +187,9 @@ class Film {
   }
 
   OFCondition decode(const DcmXfer& syntax) {
+    jpeg_damage().clear();
     const OFCondition decoded = dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr);
+    if (!jpeg_damage().empty()) fail("damaged JPEG: " + jpeg_damage());
     const bool jpeg_ls = syntax.getXfer() == EXS_JPEGLSLossless || syntax.getXfer() == EXS_JPEGLSLossy;
     if (decoded.good() || !jpeg_ls || uint16(DCM_BitsAllocated) != 16 || uint16(DCM_BitsStored) > 8) return decoded;
     // DCMTK takes JPEG-LS of up to 8 bits for bytes only.
@@ -267,23 +197,52 @@ class Film {
     return dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr).good() ? OFCondition(EC_Normal) : decoded;
   }
 
-  WordFilm run_length_words() {
-    const WordLayout layout = word_layout();
+  // The coded frame, whose fragments may be cut anywhere.
+  std::vector<std::uint8_t> coded_frame(const DcmXfer& syntax) {
     DcmElement* element = nullptr;
     DcmPixelSequence* fragments = nullptr;
     dataset().findAndGetElement(DCM_PixelData, element);
     auto* pixels = dynamic_cast<DcmPixelData*>(element);
-    if (pixels == nullptr || pixels->getEncapsulatedRepresentation(EXS_RLELossless, nullptr, fragments).bad() ||
+    if (pixels == nullptr || pixels->getEncapsulatedRepresentation(syntax.getXfer(), nullptr, fragments).bad() ||
         fragments == nullptr) {
-      fail("Pixel Data of RLE Lossless is not in fragments");
+      fail(std::string("Pixel Data of ") + syntax.getXferName() + " is not in fragments");
     }
     std::vector<std::uint8_t> frame;
-    for (unsigned long i = 1; i < fragments->card(); ++i) {  // the first is the offset table
+    for (unsigned long i = 0; i < fragments->card(); ++i) {
       DcmPixelItem* fragment = nullptr;
       Uint8* value = nullptr;
-      if (fragments->getItem(fragment, i).bad() || fragment->getUint8Array(value).bad()) fail("damaged Pixel Data");
+      if (fragments->getItem(fragment, i).bad()) fail("damaged Pixel Data");
+      if (i == 0) {  // the offset table
+        const unsigned long frames = fragment->getLength() / 4;
+        if (frames > 1) fail("Pixel Data has an offset table of " + std::to_string(frames) + " frames, expected one");
+        continue;
+      }
+      if (fragment->getUint8Array(value).bad()) fail("damaged Pixel Data");
       if (value != nullptr) frame.insert(frame.end(), value, value + fragment->getLength());
     }
+    return frame;
+  }
+
+  // DCMTK's decoders do not compare what the codestream holds with what the header says.
+  void check_codestream(const DcmXfer& syntax) {
+    const JpegFrame coded = jpeg_frame(coded_frame(syntax));
+    const unsigned allocated = uint16(DCM_BitsAllocated);
+    if (coded.height != height_ || coded.width != width_ || coded.components != 1 || coded.bits > allocated) {
+      fail(std::string(syntax.getXferName()) + " of " + std::to_string(coded.height) + "x" +
+           std::to_string(coded.width) + " pixels, " + std::to_string(coded.components) + " samples of " +
+           std::to_string(coded.bits) + " bits, expected " + std::to_string(height_) + "x" + std::to_string(width_) +
+           ", one of at most " + std::to_string(allocated));
+    }
+    const bool lossy = syntax.getXfer() == EXS_JPEGProcess1 || syntax.getXfer() == EXS_JPEGProcess2_4;
+    if (lossy && coded.bits == 8 && uint16(DCM_BitsStored) > 8) {  // whether they were scaled down nobody says
+      fail(std::string(syntax.getXferName()) + " of 8 bits, expected the " + std::to_string(uint16(DCM_BitsStored)) +
+           " that are stored");
+    }
+  }
+
+  WordFilm run_length_words(const DcmXfer& syntax) {
+    const WordLayout layout = word_layout();
+    const std::vector<std::uint8_t> frame = coded_frame(syntax);
     const std::size_t count = height_ * width_;
     std::vector<std::uint8_t> decoded = decode_run_length(frame, count, layout.allocated / 8);
     if (layout.allocated == 8) return {height_, width_, std::move(decoded), layout};
@@ -303,66 +262,11 @@ class Film {
     return {height_, width_, std::vector<Word>(words, words + pixels), layout};
   }
 
-  // The first of an element's numbers, decimal text unless its VR is a binary one, if it has a value.
-  std::optional<double> decimal(DcmItem& item, const DcmTagKey& tag) const {
-    DcmElement* element = find(item, tag);
-    if (element == nullptr) return std::nullopt;
-    double value = 0.0;
-    if (const std::optional<double> binary = binary_number(*element)) {
-      value = *binary;
-    } else {
-      std::string padded = text(item, tag);
-      padded.resize(std::min(padded.find('\\'), padded.size()));
-      const std::size_t first = std::min(padded.find_first_not_of(" +"), padded.size());
-      const char *begin = padded.data() + first, *end = padded.data() + padded.find_last_not_of(' ') + 1;
-      if (begin >= end) return std::nullopt;
-      const auto result = std::from_chars(begin, end, value);
-      if (result.ec != std::errc() || result.ptr != end) value = std::nan("");
-    }
-    if (!std::isfinite(value)) fail(std::string(DcmTag(tag).getTagName()) + " is no decimal number");
-    if (value != 0.0 && !(std::abs(value) >= 1e-30 && std::abs(value) <= 1e30)) {
-      fail(std::string(DcmTag(tag).getTagName()) + " " + std::to_string(value) + " is out of range");
-    }
-    return value;
-  }
-
-  std::optional<double> binary_number(DcmElement& element) const {
-    Uint16 us = 0;
-    Sint16 ss = 0;
-    Uint32 ul = 0;
-    Sint32 sl = 0;
-    Float32 fl = 0;
-    Float64 fd = 0;
-    switch (element.ident()) {
-      case EVR_US: return element.getUint16(us).good() ? us : std::nan("");
-      case EVR_SS: return element.getSint16(ss).good() ? ss : std::nan("");
-      case EVR_UL: return element.getUint32(ul).good() ? ul : std::nan("");
-      case EVR_SL: return element.getSint32(sl).good() ? sl : std::nan("");
-      case EVR_FL: return element.getFloat32(fl).good() ? fl : std::nan("");
-      case EVR_FD: return element.getFloat64(fd).good() ? fd : std::nan("");
-      default: return std::nullopt;
-    }
-  }
-
   // An element of one word that is a stored value, signed as these are.
   std::optional<int> stored_value(const DcmTagKey& tag) {
     DcmElement* element = find(dataset(), tag);
     if (element == nullptr) return std::nullopt;
-    return as_number(word(*element, 0), signed_);
-  }
-
-  // A word that is "US or SS", or lies in bytes of an unknown VR.
-  unsigned word(DcmElement& element, unsigned long which) const {
-    Sint16 as_signed = 0;
-    Uint16 value = 0;
-    if (element.ident() == EVR_SS && element.getSint16(as_signed, which).good()) {
-      return static_cast<std::uint16_t>(as_signed);
-    }
-    if (element.ident() == EVR_US && element.getUint16(value, which).good()) return value;
-    const std::string content = bytes(element);
-    if (content.size() < 2 * (which + 1)) damaged(element);
-    std::memcpy(&value, content.data() + 2 * which, sizeof value);
-    return value;
+    return as_number(only_word(*element), signed_);
   }
 
   static int as_number(unsigned word, bool is_signed) {
@@ -383,8 +287,7 @@ class Film {
 
   // LUT Descriptor: number of entries (0 means 65,536), first input, bits of an entry. Scaled to [0, 1] if asked.
   // `inputs` are the least and the greatest that it may be given.
-  LookupTable lookup_table(DcmItem& item, const std::string& name, std::pair<double, double> inputs,
-                           bool to_unit) const {
+  LookupTable lookup_table(DcmItem& item, const std::string& name, std::pair<double, double> inputs, bool to_unit) {
     DcmElement* descriptor = find(item, DCM_LUTDescriptor);
     DcmElement* data = find(item, DCM_LUTData);
     if (descriptor == nullptr || descriptor->getLength() != 6 || data == nullptr) fail("damaged " + name);
@@ -392,7 +295,7 @@ class Film {
     const unsigned bits = word(*descriptor, 2);
     if (bits < 1 || bits > 16) fail(name + " of " + std::to_string(bits) + " bits, expected 1 to 16");
     LookupTable lut;
-    lut.first = first_input(*descriptor, static_cast<double>(entries), inputs);
+    lut.first = first_input(*descriptor, static_cast<int>(entries), inputs, name);
     const std::string content = bytes(*data);
     std::vector<std::uint16_t> words(content.size() / 2);
     std::memcpy(words.data(), content.data(), 2 * words.size());
@@ -415,26 +318,31 @@ class Film {
     const double all = std::exp2(bits) - 1.0;
     const bool as_claimed = largest <= all && largest >= std::exp2(bits - 1);
     const double white = as_claimed ? all : largest;
+    if (!as_claimed) {
+      notes_.push_back(name + " of " + std::to_string(bits) + " bits has entries up to " +
+                       std::to_string(static_cast<int>(largest)) + ", taken as white");
+    }
     for (double& entry : lut.entries) entry /= white;
     return lut;
   }
 
   // The first input, signed as its VR says, or as the inputs are where it has none (implicit files). Where that lays
   // the whole table beside the inputs and the other reading does not, the VR is wrong.
-  double first_input(DcmElement& descriptor, double entries, std::pair<double, double> inputs) const {
+  int first_input(DcmElement& descriptor, int entries, std::pair<double, double> inputs, const std::string& name) {
     const bool has_vr = !implicit_vr_ && (descriptor.ident() == EVR_SS || descriptor.ident() == EVR_US);
     const bool is_signed = has_vr ? descriptor.ident() == EVR_SS : inputs.first < 0.0;
-    const auto reaches = [&](double first) { return first <= inputs.second && first + entries - 1.0 >= inputs.first; };
-    const double first = as_number(word(descriptor, 1), is_signed), other = as_number(word(descriptor, 1), !is_signed);
-    return reaches(first) || !reaches(other) ? first : other;
+    const auto reaches = [&](int first) { return first <= inputs.second && first + entries - 1 >= inputs.first; };
+    const int first = as_number(word(descriptor, 1), is_signed), other = as_number(word(descriptor, 1), !is_signed);
+    if (reaches(first) || !reaches(other)) return first;
+    notes_.push_back(name + "'s first input " + std::to_string(first) + " read as " + std::to_string(other));
+    return other;
   }
 
-  std::optional<Window> window(DcmItem& item) const {
-    const std::optional<double> centre = decimal(item, DCM_WindowCenter), width = decimal(item, DCM_WindowWidth);
-    if (!centre || !width) return std::nullopt;
-    Window window{*centre, *width, WindowFunction::linear};
-    std::string function = text(item, DCM_VOILUTFunction);
-    std::ranges::transform(function, function.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
+  std::optional<Window> window(DcmItem& item) {
+    const auto numbers = both(item, {DCM_WindowCenter, "Window Center"}, {DCM_WindowWidth, "Window Width"});
+    if (!numbers) return std::nullopt;
+    Window window{numbers->first, numbers->second, WindowFunction::linear};
+    const std::string function = code(item, DCM_VOILUTFunction);
     if (function == "LINEAR_EXACT") {
       window.function = WindowFunction::linear_exact;
     } else if (function == "SIGMOID") {
@@ -449,9 +357,7 @@ class Film {
     return window;
   }
 
-  const std::string& path_;
-  DcmFileFormat file_;
-  std::vector<std::unique_ptr<DcmDataset>> unknown_sequences_;
+  std::vector<std::string> notes_;
   bool implicit_vr_ = false;
   bool monochrome1_ = false;
   bool signed_ = false;
@@ -466,9 +372,10 @@ StoredFilm read_dicom(const std::string& path, Presentation presentation) {
   register_codecs_once();
   check_file_bytes(path);
   Film film(path);
-  const DicomGrayscale grayscale =
-      presentation == Presentation::raw_max ? DicomGrayscale{} : film.grayscale(presentation);
-  return present_dicom(film.words(), grayscale, presentation);
+  DicomGrayscale grayscale = presentation == Presentation::raw_max ? DicomGrayscale{} : film.grayscale(presentation);
+  WordFilm words = film.words();
+  grayscale.notes = film.notes();
+  return present_dicom(std::move(words), grayscale, presentation);
 }
 
 }  // namespace egaze::detail

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -13,6 +14,9 @@ namespace {
 // A film has at most 65,536 different words, so every policy is worked out once per word, in double, and then looked up
 // per pixel.
 using Table = std::vector<double>;  // what each word becomes
+
+// A film is looked at in so many places before it is looked at in all.
+constexpr std::size_t kEnoughPixels = 4096;
 
 Table values_of(const WordLayout& layout) {
   Table values(std::size_t{1} << layout.allocated);
@@ -63,7 +67,7 @@ std::vector<float> clipped(const Table& shown) {
 }
 
 StoredFilm with_table(WordFilm film, std::vector<float> table) {
-  StoredFilm stored{film.height, film.width, {}, std::move(table)};
+  StoredFilm stored{film.height, film.width, {}, std::move(table), {}};
   std::visit([&](auto& words) { stored.stored = std::move(words); }, film.words);
   return stored;
 }
@@ -113,6 +117,10 @@ void equalize(Table& shown, const Counts& counts) {
   for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = std::clamp(table[grey[i]], 0.0, 255.0) / 255.0;
 }
 
+bool is_padding(const DicomGrayscale& grayscale, double value) {
+  return grayscale.padding && value >= grayscale.padding->first && value <= grayscale.padding->second;
+}
+
 double look_up_entry(const LookupTable& lut, double value) {
   const double last = static_cast<double>(lut.entries.size() - 1);
   return lut.entries[static_cast<std::size_t>(std::clamp(value - lut.first, 0.0, last))];
@@ -129,6 +137,52 @@ double apply_window(const Window& window, double value) {
       return 1.0 / (1.0 + std::exp(std::clamp(-4.0 * (value - window.centre) / window.width, -700.0, 700.0)));
   }
   return 0.0;
+}
+
+// The least and greatest of what is shown.
+struct Shown {
+  float least = 1.0f;
+  float greatest = 0.0f;
+
+  void add(float value) {
+    least = std::min(least, value);
+    greatest = std::max(greatest, value);
+  }
+  bool differ() const { return greatest - least >= 1.0f / 65535.0f; }
+};
+
+// What to say of a film whose values differ and are shown as one, to less than a step of 16 bits.
+std::optional<std::string> shown_alike(const WordFilm& film, const DicomGrayscale& grayscale,
+                                       const std::vector<float>& table) {
+  const Shown some = std::visit(
+      [&](const auto& words) {  // of nearly every film enough to tell
+        Shown shown;
+        const std::size_t step = std::max<std::size_t>(1, words.size() / kEnoughPixels);
+        for (std::size_t i = 0; i < words.size(); i += step) {
+          if (!is_padding(grayscale, film.layout.value(words[i]))) shown.add(table[words[i]]);
+        }
+        return shown;
+      },
+      film.words);
+  if (some.differ()) return std::nullopt;
+  const Table values = values_of(film.layout);
+  const Counts counts = held_by(film, !grayscale.padding);
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (counts[i] == 0 || is_padding(grayscale, values[i])) continue;
+    low = std::min(low, values[i]);
+    high = std::max(high, values[i]);
+  }
+  if (low > high) return "all pixels are padding";
+  Shown shown;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] >= low && values[i] <= high && !is_padding(grayscale, values[i])) shown.add(table[i]);
+  }
+  if (low == high || shown.differ()) return std::nullopt;
+  std::array<char, 96> text{};
+  std::snprintf(text.data(), text.size(), "stored values %.0f to %.0f are all shown as %.3f", low, high,
+                static_cast<double>(shown.least));
+  return text.data();
 }
 
 }  // namespace
@@ -154,9 +208,6 @@ std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const
                                Presentation presentation) {
   const Table values = values_of(layout);
   if (presentation == Presentation::raw_max) return clipped(raw_max(values, held(true)));
-  const auto is_padding = [&](std::size_t i) {
-    return grayscale.padding && values[i] >= grayscale.padding->first && values[i] <= grayscale.padding->second;
-  };
   // Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
   Table shown = values;
   for (double& value : shown) {
@@ -171,7 +222,7 @@ std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const
   } else {
     // A modality LUT may put others at the ends.
     counts = held(voi && !grayscale.modality_lut && !grayscale.padding);
-    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = is_padding(i) ? 0 : counts[i];
+    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = is_padding(grayscale, values[i]) ? 0 : counts[i];
     stretch_to_range(shown, counts);
   }
   for (double& value : shown) {
@@ -180,14 +231,18 @@ std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const
   }
   const bool any = std::ranges::any_of(counts, [](std::uint64_t count) { return count > 0; });
   if (presentation == Presentation::equalize && any) equalize(shown, counts);
-  for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = is_padding(i) ? 0.0 : shown[i];
+  for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = is_padding(grayscale, values[i]) ? 0.0 : shown[i];
   return clipped(shown);
 }
 
 StoredFilm present_dicom(WordFilm film, const DicomGrayscale& grayscale, Presentation presentation) {
   const Held held = [&film](bool ends_are_enough) { return held_by(film, ends_are_enough); };
   std::vector<float> table = dicom_table(film.layout, held, grayscale, presentation);
-  return with_table(std::move(film), std::move(table));
+  std::optional<std::string> alike = shown_alike(film, grayscale, table);
+  StoredFilm stored = with_table(std::move(film), std::move(table));
+  stored.notes = grayscale.notes;
+  if (alike) stored.notes.push_back(std::move(*alike));
+  return stored;
 }
 
 }  // namespace egaze::detail

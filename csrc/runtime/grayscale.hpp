@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct DicomGrayscale {
   std::optional<Window> window;
   std::optional<std::pair<int, int>> padding;  // lowest and highest stored value that is padding (C.7.5.1.1.2)
   bool monochrome1 = false;
+  std::vector<std::string> notes;  // what the file says that is not among these
 };
 
 // A file that says nothing of how it wants to be shown.

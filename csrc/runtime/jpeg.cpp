@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csetjmp>
 
+#include "codestream.hpp"
 #include "readers.hpp"
 
 namespace egaze::detail {
@@ -36,9 +37,12 @@ void leave(j_common_ptr jpeg) {
   std::longjmp(decoder->on_error, 1);
 }
 
-// libjpeg only warns of a truncated file, and makes up the rest.
+// libjpeg only warns of truncated and damaged data, and makes something up.
 void on_message(j_common_ptr jpeg, int level) {
-  if (level < 0 && jpeg->err->msg_code == JWRN_JPEG_EOF) leave(jpeg);
+  const int code = jpeg->err->msg_code;
+  const bool damaged = code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE ||
+                       code == JWRN_MUST_RESYNC || code == JWRN_ARITH_BAD_CODE;
+  if (level < 0 && damaged) leave(jpeg);
 }
 
 void no_output(j_common_ptr) {}
@@ -71,6 +75,7 @@ bool read_pixels(Decoder& decoder) {
 }  // namespace
 
 WordFilm read_jpeg(const std::string& path, std::span<const unsigned char> bytes) {
+  jpeg_frame(bytes);  // libjpeg is content with less
   Decoder decoder;
   decoder.jpeg.err = jpeg_std_error(&decoder.errors);
   decoder.jpeg.client_data = &decoder;

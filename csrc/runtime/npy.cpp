@@ -136,7 +136,7 @@ StoredFilm read_floats(const std::string& path, const Header& header, const unsi
       unreadable(path, "float32 pixels must lie in [0, 1], got " + std::to_string(value));
     }
   }
-  return {header.height, header.width, std::move(pixels), {}};
+  return {header.height, header.width, std::move(pixels), {}, {}};
 }
 
 }  // namespace

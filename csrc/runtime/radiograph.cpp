@@ -95,7 +95,7 @@ ImageView StoredFilm::view() const {
 }
 
 Radiograph StoredFilm::radiograph() const {
-  Radiograph film{height, width, {}};
+  Radiograph film{height, width, {}, notes};
   std::visit(
       [&](const auto& values) {
         if constexpr (std::is_same_v<decltype(values), const std::vector<float>&>) {

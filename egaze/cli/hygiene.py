@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from egaze.study import Study
+
+SHOWN_NOTES = 5
 
 
 def hygiene_lines(source: dict[str, Any]) -> Iterator[str]:
@@ -28,6 +31,23 @@ def relative_line(study: Study) -> str | None:
     """Of how many of a study's cases durations are relative, None where all are seconds."""
     count = int(study.is_relative.sum())
     return f"durations of {counted(count, 'case')} are relative, and not shown as time" if count else None
+
+
+def note_lines(vois: Iterable[str | None]) -> Iterator[str]:
+    """What of films' headers was not taken at its word, the most frequent first.
+
+    Args:
+        vois: the column `voi` of a study's cases.
+    """
+    from egaze.study.film import notes_in
+
+    noted = Counter(note for voi in vois for note in notes_in(voi))
+    if noted:
+        yield "of films' headers not taken at its word:"
+    for note, count in noted.most_common(SHOWN_NOTES):
+        yield f"  {counted(count, 'case')}: {note}"
+    if (more := len(noted) - SHOWN_NOTES) > 0:
+        yield f"  and {counted(more, 'other note')}; the column voi of cases.parquet has all"
 
 
 def counted(count: int, what: str) -> str:

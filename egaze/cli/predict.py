@@ -30,7 +30,8 @@ def command(
     """Ask an exported model about films: DICOM, PNG, JPEG or .npy.
 
     IMAGE is a film, a folder of films (with the folders in it, links followed, hidden names left out), or a pattern.
-    A film that cannot be read does not stop the others; the exit code is then 1.
+    A film that cannot be read does not stop the others; the exit code is then 1. What a film's header says that was
+    not taken at its word, such as a Rescale Slope of 0, is noted on stderr and in the JSON object.
 
     --out gets NAME_heatmap.npy (float32, on the model's canvas) and NAME_heatmap.png (8 bits, in the film's frame).
     NAME is the film's without .dcm, .png and the like; where that is no name on every system it is cleaned and ends in
@@ -54,6 +55,8 @@ def command(
     entries, failed = [], 0
     with progress.bar("predicting") as update:
         for number, (image, name, answer) in enumerate(zip(films, film_names(films), answers, strict=True), start=1):
+            if not isinstance(answer, FailedFilm):
+                _print_notes(image, answer.notes)
             try:
                 if isinstance(answer, FailedFilm):
                     raise answer.error
@@ -84,6 +87,11 @@ def _make_folder(out: Path) -> None:
         raise EgazeError(f"{out}: is no folder and cannot be made: {error.strerror}") from error
 
 
+def _print_notes(image: str, notes: tuple[str, ...]) -> None:
+    if notes and not progress.is_quiet():
+        print(f"egaze: note: {image}: {'; '.join(notes)}", file=sys.stderr)
+
+
 def _utf8(text: str) -> str:
     """Bytes of file names that are not UTF-8 as U+FFFD, each, as `egaze-run` prints them."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
@@ -93,6 +101,7 @@ def _entry(prediction: Any, image: str, stem: Path | None, *, heatmap_head: bool
     entry: dict[str, Any] = {
         "image": _utf8(image),
         "class_probs": dict(zip(prediction.class_names, map(float, prediction.class_probs), strict=True)),
+        "notes": list(prediction.notes),
     }
     if heatmap_head:
         heatmap = prediction.heatmap

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
-from egaze.cli.hygiene import counted, hygiene_lines, relative_line
+from egaze.cli.hygiene import counted, hygiene_lines, note_lines, relative_line
 from egaze.registry import Registry
 from egaze.sources import EgdCxr, Reflacx, Source, Table
 
@@ -312,6 +312,8 @@ def prepare(
         unlabelled = counts["cases"] - counts["with_label"]
         without = f"; {unlabelled} without a label" if unlabelled else ""
         click.echo(f"  classes: {', '.join(f'{count} {name}' for name, count in classes.items())}{without}")
+    for line in note_lines(study.cases["voi"]):
+        click.echo(f"  {line}")
     for source in study.manifest["sources"]:
         for line in hygiene_lines(source):
             click.echo(f"  {line}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from egaze.cli.hygiene import counted, hygiene_lines, relative_line
+from egaze.cli.hygiene import counted, hygiene_lines, note_lines, relative_line
 from egaze.errors import StudyError
 
 SHOWN_LEFT_OUT = 20
@@ -53,6 +53,8 @@ def show(study: Path) -> None:
             f"{int((on_side & (opened.labels == label)).sum()):>12}" for label in range(len(opened.class_names))
         )
         click.echo(f"  {side:<12}{int(on_side.sum()):>8}{int((on_side & opened.has_gaze).sum()):>8}  {per_class}")
+    for line in note_lines(opened.cases["voi"]):
+        click.echo(f"  {line}")
     for source in manifest["sources"]:
         for line in hygiene_lines(source):
             click.echo(f"  {line}")

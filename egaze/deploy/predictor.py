@@ -28,12 +28,14 @@ class Prediction:
         heatmap: (H, W) float32 in [0, 1] on the model's input; zeros without a heatmap head.
         class_names: the classes.
         geometry: how the film lies on the canvas that is brought to the model's input; see `ModelSpec`.
+        notes: what the film's file says that was not taken at its word; see `Presentation`.
     """
 
     class_probs: NDArray[np.float32]
     heatmap: NDArray[np.float32]
     class_names: tuple[str, ...]
     geometry: FitGeometry
+    notes: tuple[str, ...] = ()
 
     def film_heatmap(self) -> NDArray[np.float32]:
         """The heatmap in the film's own frame and size, (H, W) float32."""
@@ -111,14 +113,15 @@ class Predictor:
         for batch in loader:
             # One film at a time: a batch may be computed in another order and differ in the last digit.
             (film,) = batch.films
-            yield film if isinstance(film, FailedFilm) else self._answer(batch.image, film.geometry)
+            yield film if isinstance(film, FailedFilm) else self._answer(batch.image, film.geometry, film.notes)
 
     def _predict(self, film: NDArray[np.generic] | StoredFilm) -> Prediction:
         geometry = FitGeometry.of(film.shape, self.spec.canvas_shape, self.spec.fit)  # type: ignore[arg-type]
         image = to_input(place_on_canvas(film, geometry), self.spec.input_shape)
-        return self._answer(torch.from_numpy(image)[None, None].to(self._device), geometry)
+        notes = film.presentation.notes if isinstance(film, StoredFilm) else ()
+        return self._answer(torch.from_numpy(image)[None, None].to(self._device), geometry, notes)
 
-    def _answer(self, image: Tensor, geometry: FitGeometry) -> Prediction:
+    def _answer(self, image: Tensor, geometry: FitGeometry, notes: tuple[str, ...]) -> Prediction:
         try:
             with torch.inference_mode():
                 class_probs, heatmap = (answer.cpu() for answer in self._module(image))
@@ -130,4 +133,4 @@ class Predictor:
             raise ModelFileError(f"{self._path}: {what}", "model_failed")
         if not (class_probs.isfinite().all() and heatmap.isfinite().all()):
             raise ModelFileError(f"{self._path}: gives values that are not all finite numbers", "model_failed")
-        return Prediction(class_probs[0].numpy(), heatmap[0, 0].numpy(), self.spec.class_names, geometry)
+        return Prediction(class_probs[0].numpy(), heatmap[0, 0].numpy(), self.spec.class_names, geometry, notes)

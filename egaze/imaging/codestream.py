@@ -22,6 +22,9 @@ COLOUR_MARKERS = (0xE0, 0xEE)
 #: A marker within or behind coded data: neither a stuffed byte (T.81 B.1.1.5, T.87 A.1) nor a restart.
 _MARKER = re.compile(rb"\xff([\x80-\xcf\xd8-\xfe])")
 
+#: Sixty-four bits that begin no Huffman code, stuffed: as many as libjpeg may want beyond the last that it needs.
+_LOOK_AHEAD = b"\xff\0" * 8
+
 #: Each scan is a pass over the whole image, however few bytes it takes. Encoders make ten.
 _MAX_SCANS = 100
 _MAX_SEGMENTS = 100_000
@@ -84,6 +87,18 @@ def without_metadata(data: bytes, *, keep: tuple[int, ...] = ()) -> bytes:
         if marker in keep or marker not in _METADATA:
             kept.append(data[begin:end])
     return b"".join(kept) + data[end:]
+
+
+def without_end(data: bytes) -> bytes:
+    """A codestream of one sequential scan with padding for its end mark, or any other as it is.
+
+    libjpeg makes up what lacks before an end mark, and only warns. Without one it waits for more, in vain, which
+    Pillow tells; the padding is less than it may look ahead.
+    """
+    markers = [marker for marker, _, _ in _segments(data)]
+    if not data.endswith(b"\xff\xd9") or not {0xC0, 0xC1} & {*markers} or data.count(b"\xff\xda") != 1:
+        return data
+    return data[:-2] + _LOOK_AHEAD
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

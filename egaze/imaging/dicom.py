@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.datadict import dictionary_description
 
 from egaze.errors import FilmError
 from egaze.imaging import present
@@ -19,8 +20,13 @@ _MODALITY_LUT, _SLOPE, _INTERCEPT = 0x00283000, 0x00281053, 0x00281052
 _VOI_LUT, _CENTRE, _WIDTH, _FUNCTION = 0x00283010, 0x00281050, 0x00281051, 0x00281056
 _LUT_DESCRIPTOR, _LUT_DATA = 0x00283002, 0x00283006
 _PADDING, _PADDING_LIMIT = 0x00280120, 0x00280121
+_PRESENTATION_LUT_SHAPE = 0x20500020
 _VALUE_TRANSFORMATION, _FRAME_VOI = 0x00289145, 0x00289132
 
+#: A film is looked at in so many places before it is looked at in all.
+_ENOUGH_PIXELS = 4096
+
+Table = NDArray[np.float32]
 Transform = Callable[[Values], Values]
 
 
@@ -29,20 +35,22 @@ def read_dicom(path: Path, content: bytes, policy: str) -> StoredFilm:
     syntax, header = read_header(path, content)
     image = read_image(syntax, header)
     table, presentation = _presented(header, image, policy)
-    return StoredFilm(image.words, present.to_table(table), presentation)
+    return StoredFilm(image.words, table, presentation)
 
 
-def _presented(header: Header, image: Image, policy: str) -> tuple[Values, Presentation]:
-    values, bits = image.layout.values(), image.bits_stored
+def _presented(header: Header, image: Image, policy: str) -> tuple[Table, Presentation]:
+    values, bits = image.layout.values(), image.layout.stored
     if policy == "raw-max":
-        held = _held(image, True)
-        return present.raw_max(values, values[held > 0].max()), Presentation(policy, bits)
+        table = present.to_table(present.raw_max(values, values[_held(image, True) > 0].max()))
+        notes = [*image.notes, *_shown_alike(image, values, table, np.zeros(len(values), dtype=bool))]
+        return table, Presentation(policy, bits, notes=tuple(notes))
     is_padding = _is_padding(header, image, values)
     # Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
-    notes: list[str] = []
+    notes = []
     modality, monotone = _modality(header, values, notes)
     measured = modality(values)
     voi, described = _voi(header, measured, notes) if policy == "voi" else (None, None)
+    inverted = _inverted(header, notes)
     counts = None
     if voi is None:
         only_ends = policy == "voi" and monotone and not is_padding.any()
@@ -51,12 +59,13 @@ def _presented(header: Header, image: Image, policy: str) -> tuple[Values, Prese
     else:
         shown = voi(measured)
     shown = np.clip(shown, 0.0, 1.0)
-    inverted = header.code(PHOTOMETRIC) == "MONOCHROME1"
     if inverted:
         shown = 1.0 - shown
     if policy == "equalize" and counts is not None and counts.any():
         shown = present.equalized(shown, counts)
-    return np.where(is_padding, 0.0, shown), Presentation(policy, bits, described, inverted, tuple(notes))
+    table = present.to_table(np.where(is_padding, 0.0, shown))
+    notes += [*image.notes, *_shown_alike(image, values, table, is_padding)]
+    return table, Presentation(policy, bits, described, inverted, tuple(notes))
 
 
 def _held(image: Image, only_ends: bool) -> Counts:
@@ -66,6 +75,37 @@ def _held(image: Image, only_ends: bool) -> Counts:
         counts[list(ends)] = 1
         return counts
     return present.count_words(image.words)
+
+
+def _shown_alike(image: Image, values: Values, table: Table, is_padding: NDArray[np.bool_]) -> list[str]:
+    """What to say of a film whose values differ and are shown as one, to less than a step of 16 bits."""
+    some = image.words.ravel()[:: max(1, image.words.size // _ENOUGH_PIXELS)]  # of nearly every film enough to tell
+    if _differ(table[some[~is_padding[some]]]):
+        return []
+    held = values[(_held(image, not is_padding.any()) > 0) & ~is_padding]
+    if held.size == 0:
+        return ["all pixels are padding"]
+    low, high = held.min(), held.max()
+    shown = table[(values >= low) & (values <= high) & ~is_padding]
+    if low == high or _differ(shown):
+        return []
+    return [f"stored values {low:.0f} to {high:.0f} are all shown as {shown.min():.3f}"]
+
+
+def _differ(shown: Table) -> bool:
+    return shown.size > 0 and bool(shown.max() - shown.min() >= 1.0 / 65535.0)
+
+
+def _inverted(header: Header, notes: list[str]) -> bool:
+    """Whether low values are bright. Presentation LUT Shape repeats that (C.8.11.3). Where it does not, it is not
+    followed: radiographs are known in which it is wrong."""
+    photometric = header.code(PHOTOMETRIC)
+    inverted = photometric == "MONOCHROME1"
+    shape = header.first_text(_PRESENTATION_LUT_SHAPE).upper()
+    if shape not in ("", "INVERSE" if inverted else "IDENTITY"):
+        known = shape if shape in ("IDENTITY", "INVERSE", "LIN OD") else "of an unknown kind"
+        notes.append(f"Presentation LUT Shape {known} ignored beside {photometric}")
+    return inverted
 
 
 def _is_padding(header: Header, image: Image, values: Values) -> NDArray[np.bool_]:
@@ -80,28 +120,46 @@ def _is_padding(header: Header, image: Image, values: Values) -> NDArray[np.bool
 def _modality(header: Header, values: Values, notes: list[str]) -> tuple[Transform, bool]:
     """The Modality LUT, or else Rescale, and whether it keeps order (or turns it round)."""
     if (item := header.first_item(_MODALITY_LUT)) is not None:
+        if any(_SLOPE in place for place in header.places(_VALUE_TRANSFORMATION)):
+            notes.append("Rescale Slope ignored beside a Modality LUT")
         return _look_up(item, "Modality LUT", values, notes, to_unit=False), False
-    rescale = header.within(_VALUE_TRANSFORMATION)
-    slope, intercept = rescale.decimal(_SLOPE), rescale.decimal(_INTERCEPT)
-    if slope is None or intercept is None:
-        return (lambda values: values), True
-    if slope == 0.0:
+    slope, intercept = _rescale(header, notes)
+    return (lambda values: values * slope + intercept), True
+
+
+def _rescale(header: Header, notes: list[str]) -> tuple[float, float]:
+    found = [_both(place, _SLOPE, _INTERCEPT, notes) for place in header.places(_VALUE_TRANSFORMATION)]
+    rescales = [rescale for rescale in found if rescale is not None] or [(1.0, 0.0)]
+    if any(rescale != rescales[0] for rescale in rescales):
+        notes.append("Rescale Slope and Intercept that differ from the functional group's ignored")
+    if rescales[0][0] == 0.0:
         # All values would become one.
         notes.append("Rescale Slope 0 ignored")
-        return (lambda values: values), True
-    return (lambda values: values * slope + intercept), True
+        return 1.0, 0.0
+    return rescales[0]
+
+
+def _both(place: Header, one: int, other: int, notes: list[str]) -> tuple[float, float] | None:
+    """Two numbers that count only together."""
+    first, second = place.decimal(one), place.decimal(other)
+    if first is not None and second is not None:
+        return first, second
+    for number, tag, lacking in ((first, one, other), (second, other, one)):
+        if number is not None:
+            notes.append(f"{dictionary_description(tag)} without {dictionary_description(lacking)} ignored")
+    return None
 
 
 def _voi(header: Header, measured: Values, notes: list[str]) -> tuple[Transform | None, str | None]:
     """The film's first VOI transform (C.11.2.1), to [0, 1], and its name; `measured` is all that it may be given."""
-    if (item := header.first_item(_VOI_LUT)) is not None:
-        return _look_up(item, "VOI LUT", measured, notes, to_unit=True), "VOI LUT"
-    frame = header.within(_FRAME_VOI)
-    centre, width = frame.decimal(_CENTRE), frame.decimal(_WIDTH)
-    if centre is None or width is None:
-        return None, None
-    function = frame.code(_FUNCTION) or "LINEAR"
-    return _window(header.path, centre, width, function), f"window {centre:g}/{width:g} {function}"
+    for place in header.places(_FRAME_VOI):
+        if (item := place.first_item(_VOI_LUT)) is not None:
+            return _look_up(item, "VOI LUT", measured, notes, to_unit=True), "VOI LUT"
+        if (window := _both(place, _CENTRE, _WIDTH, notes)) is not None:
+            centre, width = window
+            function = place.code(_FUNCTION) or "LINEAR"
+            return _window(header.path, centre, width, function), f"window {centre:g}/{width:g} {function}"
+    return None, None
 
 
 def _window(path: Path, centre: float, width: float, function: str) -> Transform:

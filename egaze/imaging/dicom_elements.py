@@ -96,12 +96,14 @@ class Header:
         """The first of the element's numbers, decimal text unless its VR is a binary one, or None without a value."""
         if tag in self and (kind := _BINARY_VRS.get(self._elements[tag].vr)) is not None:
             return self._binary(tag, kind)
-        first = self._text(tag).split("\\", 1)[0].strip()
+        first = self.first_text(tag)
         if not first:
             return None
         if not _DECIMAL.fullmatch(first):
             raise self.fail(tag, "is no decimal number")
-        return self._in_range(tag, float(first))
+        if (number := float(first)) == 0.0 and re.search("[1-9]", first.lower().split("e")[0]):
+            raise self.fail(tag, "is out of range")
+        return self._in_range(tag, number)
 
     def _binary(self, tag: int, kind: str) -> float:
         value = self.value(tag)
@@ -118,12 +120,13 @@ class Header:
             raise self.fail(tag, f"{number:g} is out of range")
         return number
 
-    def within(self, macro: int) -> Header:
-        """Where the elements of a functional group (C.7.6.16) lie: in the frame's own, or the shared one, or here."""
+    def places(self, macro: int) -> Iterator[Header]:
+        """Where the elements of a functional group (C.7.6.16) may lie: in the frame's own, then the shared one, then
+        here."""
         for groups in (_PER_FRAME_GROUPS, _SHARED_GROUPS):
             if (group := self.first_item(groups)) is not None and (item := group.first_item(macro)) is not None:
-                return item
-        return self
+                yield item
+        yield self
 
     def code(self, tag: int) -> str:
         """A code word, upper case; "" without a value."""
@@ -132,6 +135,10 @@ class Header:
             raise self.fail(tag, "is no code word")
         return text
 
+    def first_text(self, tag: int) -> str:
+        """The first of the element's texts, which may say anything: not to be quoted."""
+        return self._text(tag).split("\\", 1)[0].strip()
+
     def _text(self, tag: int) -> str:
         value = self.value(tag)
         if len(value) > _MAX_NUMBERS_BYTES:
@@ -139,7 +146,7 @@ class Header:
         return value.decode("latin-1").strip(" \0")
 
     def first_item(self, tag: int) -> Header | None:
-        """The first item of a sequence, or None without one."""
+        """The first item of a sequence, or None without one, or with nothing in it."""
         if tag not in self:
             return None
         element = self._elements[tag]
@@ -148,11 +155,13 @@ class Header:
         if item_tag != _ITEM or length == 0:
             return None
         end = len(self.content) if length == UNDEFINED else at + length
-        return Header(self.path, self.content, self.little, dict(walker.elements(at, end)))
+        elements: dict[int, Element] = {}
+        walker.add_first_of_each(at, end, elements)
+        return Header(self.path, self.content, self.little, elements) if elements else None
 
 
 def read_header(path: Path, content: bytes) -> tuple[str, Header]:
-    """The transfer syntax's UID, and the elements up to Pixel Data.
+    """The transfer syntax's UID, and the elements. Behind Pixel Data none should lie, but some writers put them there.
 
     Raises:
         FilmError: a damaged file, or one without pixels.
@@ -176,11 +185,14 @@ def read_header(path: Path, content: bytes) -> tuple[str, Header]:
     implicit = not known and (syntax == ImplicitVRLittleEndian or not content[begin + 4 : begin + 6].isalpha())
     walker = _Walker(path, content, little, implicit)
     elements: dict[int, Element] = {}
-    for tag, element in walker.elements(begin, len(content)):
-        elements[tag] = element
-        if tag == PIXEL_DATA:
-            return syntax, Header(path, content, little, elements)
-    raise FilmError(f"{path}: holds no pixels (or ends before them)")
+    try:
+        walker.add_first_of_each(begin, len(content), elements)
+    except FilmError:
+        if PIXEL_DATA not in elements:
+            raise
+    if PIXEL_DATA not in elements:
+        raise FilmError(f"{path}: holds no pixels (or ends before them)")
+    return syntax, Header(path, content, little, elements)
 
 
 def fragments(header: Header) -> list[bytes]:
@@ -238,6 +250,11 @@ class _Walker:
             at = element.begin + element.length
             if element.length == UNDEFINED:
                 at = self._end_of_undefined(element.begin)
+
+    def add_first_of_each(self, at: int, end: int, found: dict[int, Element]) -> None:
+        """Add those of one level by tag. Of a tag that stands there twice the first counts."""
+        for tag, element in self.elements(at, end):
+            found.setdefault(tag, element)
 
     def item(self, at: int) -> tuple[int, int, int]:
         """(tag, length, where its value begins) of an item or an end mark."""

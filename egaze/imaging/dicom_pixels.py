@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from egaze.errors import FilmError
 from egaze.imaging.codestream import CodestreamError, jpeg2000_frame, jpeg_end, jpeg_frame, without_metadata
 from egaze.imaging.dicom_elements import PIXEL_DATA, UNDEFINED, Header, fragments
 from egaze.imaging.limits import require_pixel_count
+from egaze.imaging.picture import jpeg_values
 from egaze.imaging.run_length import decode_rle
 
 ROWS, COLUMNS, FRAMES, SAMPLES = 0x00280010, 0x00280011, 0x00280008, 0x00280002
@@ -78,11 +80,11 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The film's words, (H, W) uint8 or uint16, how they are to be read, and Bits Stored."""
+    """The film's words, (H, W) uint8 or uint16, how they are to be read, and what of Pixel Data was not."""
 
     words: NDArray[np.unsignedinteger]
     layout: Words
-    bits_stored: int
+    notes: tuple[str, ...] = ()
 
 
 def read_image(syntax: str, header: Header) -> Image:
@@ -95,7 +97,7 @@ def read_image(syntax: str, header: Header) -> Image:
     height, width = header.word(ROWS), header.word(COLUMNS)
     require_pixel_count(header.path, height, width)
     if syntax in _NATIVE:
-        return Image(_native(header, height, width, layout), layout, layout.stored)
+        return _native(header, height, width, layout)
     name = UID(syntax).name if syntax in _DECODERS or syntax == RLELossless else None
     if name is None:
         raise FilmError(f"{header.path}: transfer syntax {syntax} is none that can be read")
@@ -105,7 +107,7 @@ def read_image(syntax: str, header: Header) -> Image:
     try:
         if syntax == RLELossless:
             words = decode_rle(frame, height * width, layout.allocated // 8)
-            return Image(words.reshape(height, width), layout, layout.stored)
+            return Image(words.reshape(height, width), layout)
         return _decoded(header, syntax, frame, (height, width), layout)
     except (FilmError, MemoryError):
         raise
@@ -136,7 +138,7 @@ def _layout(header: Header) -> Words:
     return Words(allocated, stored, high_bit, bool(signed))
 
 
-def _native(header: Header, height: int, width: int, layout: Words) -> NDArray[np.unsignedinteger]:
+def _native(header: Header, height: int, width: int, layout: Words) -> Image:
     element = header[PIXEL_DATA]
     due = height * width * layout.allocated // 8
     if element.length == UNDEFINED:
@@ -148,17 +150,26 @@ def _native(header: Header, height: int, width: int, layout: Words) -> NDArray[n
         )
     if element.length >= 2 * due + due % 2:
         raise header.fail(PIXEL_DATA, f"holds {element.length} bytes for {height}x{width} pixels ({due} bytes)")
+    notes: tuple[str, ...] = ()
+    if element.length > due + due % 2:
+        notes = (f"{element.length - due} bytes of Pixel Data behind the last pixel ignored",)
+    words = _native_words(header, height * width, layout)
+    return Image(words.reshape(height, width), layout, notes)
+
+
+def _native_words(header: Header, pixels: int, layout: Words) -> NDArray[np.unsignedinteger]:
+    element = header[PIXEL_DATA]
     if header.little or layout.allocated == 16:
         dtype = f"{'<' if header.little else '>'}u{layout.allocated // 8}"
-        words = np.frombuffer(header.content, dtype, height * width, element.begin)
+        words = np.frombuffer(header.content, dtype, pixels, element.begin)
         # A view of the file where the machine reads its order.
-        return words.astype(dtype.replace(">", "<"), copy=False).reshape(height, width)
+        return words.astype(dtype.replace(">", "<"), copy=False)
     if element.vr != b"OW":
-        return np.frombuffer(header.content, np.uint8, due, element.begin).reshape(height, width)
+        return np.frombuffer(header.content, np.uint8, pixels, element.begin)
     pairs = np.frombuffer(header.content, np.uint16, element.length // 2, element.begin).byteswap()
-    if pairs.nbytes < due:
-        raise header.fail(PIXEL_DATA, f"is truncated: {pairs.nbytes} bytes for {height}x{width} pixels")
-    return pairs.view(np.uint8)[:due].reshape(height, width)
+    if pairs.nbytes < pixels:
+        raise header.fail(PIXEL_DATA, f"is truncated: {pairs.nbytes} bytes for {pixels} pixels")
+    return pairs.view(np.uint8)[:pixels]
 
 
 def _frame(header: Header) -> bytes:
@@ -182,8 +193,12 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
             f"{header.path}: {name} of {coded.height}x{coded.width} pixels, {coded.components} samples of {coded.bits} "
             f"bits, expected {shape[0]}x{shape[1]}, one of at most {layout.allocated}"
         )
+    lossy_bytes = syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and coded.bits == 8
     if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and coded.bits not in (8, 12):
         raise FilmError(f"{header.path}: {name} of {coded.bits} bits, expected 8 or 12")
+    if lossy_bytes and layout.stored > 8:
+        # Whether the values were scaled down to bytes nobody says.
+        raise FilmError(f"{header.path}: {name} of 8 bits, expected the {layout.stored} that are stored")
     if syntax not in JPEG2000TransferSyntaxes:
         frame = without_metadata(frame[: jpeg_end(frame)])
     twelve_bits = syntax == JPEGExtended12Bit and coded.bits == 12
@@ -193,7 +208,9 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
     if not installed:
         raise FilmError(f"{header.path}: {name} needs a decoder that is not installed: `pip install {package}`")
     if twelve_bits:
-        return Image(_extended_12_bit(frame, shape), layout, layout.stored)
+        return Image(_extended_12_bit(frame, shape), layout)
+    if lossy_bytes and installed[0] == "pillow":
+        _require_whole(header.path, frame)
     failed: list[str] = []
     for plugin in installed:
         try:
@@ -206,7 +223,7 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
                 number_of_frames=1,
                 samples_per_pixel=1,
                 photometric_interpretation="MONOCHROME2",
-                bits_allocated=layout.allocated,
+                bits_allocated=8 if lossy_bytes else layout.allocated,
                 bits_stored=layout.stored,
                 pixel_representation=int(layout.signed),
             )
@@ -217,8 +234,18 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
             failed.append(f"{plugin}: {type(error).__name__}")
             continue
         # Bits above the stored ones may hold an overlay here too; the layout leaves them out of account.
-        return Image(words.view(np.dtype(f"u{words.dtype.itemsize}")), layout, layout.stored)
+        words = words.view(np.dtype(f"u{words.dtype.itemsize}"))
+        return Image(words.astype(f"u{layout.allocated // 8}", copy=False), layout)
     raise FilmError(f"{header.path}: cannot decode {name} ({', '.join(failed)})")
+
+
+def _require_whole(path: Path, frame: bytes) -> None:
+    """Refuse JPEG whose data end early, of which no decoder tells; another fault is theirs to tell."""
+    try:
+        jpeg_values(path, frame)
+    except FilmError as error:
+        if "truncated" in str(error).removeprefix(str(path)):
+            raise
 
 
 def _extended_12_bit(frame: bytes, shape: tuple[int, int]) -> NDArray[np.uint16]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from egaze.errors import FilmError
-from egaze.imaging.codestream import COLOUR_MARKERS, CodestreamError, jpeg_end, jpeg_frame, without_metadata
+from egaze.imaging.codestream import (
+    COLOUR_MARKERS,
+    CodestreamError,
+    jpeg_end,
+    jpeg_frame,
+    without_end,
+    without_metadata,
+)
 from egaze.imaging.limits import require_pixel_count
 from egaze.imaging.present import present_integers
 from egaze.imaging.radiograph import StoredFilm
@@ -24,6 +32,11 @@ _PNG_SIGNATURE_BYTES = 8
 _MAX_PNG_CHUNKS = 250_000
 #: The chunks that an image is made of; the others hold text, profiles, animations.
 _PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+_PALETTE = 3
+#: Samples a pixel, by colour type.
+_PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
+#: First column and row, and steps across and down, of each pass of an interlaced picture.
+_ADAM_7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 #: Deflate turns one byte into at most 1,032, and a bit is the least pixel.
 _MAX_PNG_PIXELS_PER_BYTE = 8 * 1032
 #: A block of 64 pixels takes at least one bit, or less where coded arithmetically.
@@ -36,7 +49,10 @@ def read_png(path: Path, content: bytes, policy: str) -> StoredFilm:
         raise FilmError(f"{path}: damaged PNG: it does not begin with its header")
     width, height = struct.unpack_from(">II", content, 16)
     _require_plausible(path, "PNG", height, width, len(content) * _MAX_PNG_PIXELS_PER_BYTE)
-    return present_integers(_decoded(path, PngImageFile, _critical_chunks(path, content)), policy)
+    essential = _critical_chunks(path, content)
+    values = _decoded(path, PngImageFile, essential)
+    _require_all_rows(path, essential, values)
+    return present_integers(values, policy)
 
 
 def read_jpeg(path: Path, content: bytes, policy: str) -> StoredFilm:
@@ -47,7 +63,20 @@ def read_jpeg(path: Path, content: bytes, policy: str) -> StoredFilm:
     except CodestreamError as error:
         raise FilmError(f"{path}: {error}") from error
     _require_plausible(path, "JPEG", frame.height, frame.width, len(content) * _MAX_JPEG_PIXELS_PER_BYTE)
-    return present_integers(_decoded(path, JpegImageFile, without_metadata(content, keep=COLOUR_MARKERS)), policy)
+    return present_integers(jpeg_values(path, without_metadata(content, keep=COLOUR_MARKERS)), policy)
+
+
+def jpeg_values(path: Path, codestream: bytes) -> NDArray[np.unsignedinteger]:
+    """The grey values of a JPEG codestream of 8 bits, (H, W) uint8.
+
+    Raises:
+        FilmError: Pillow cannot decode it, or its data end early, which is told of one scan only.
+    """
+    try:
+        return _decoded(path, JpegImageFile, without_end(codestream))
+    except FilmError:
+        _decoded(path, JpegImageFile, codestream)
+        raise FilmError(f"{path}: truncated JPEG: the data of its pixels end early") from None
 
 
 def _critical_chunks(path: Path, content: bytes) -> bytes:
@@ -69,6 +98,27 @@ def _critical_chunks(path: Path, content: bytes) -> bytes:
             return b"".join(kept)
         at = end
     raise FilmError(f"{path}: PNG of more than {_MAX_PNG_CHUNKS} chunks")
+
+
+def _require_all_rows(path: Path, png: bytes, values: NDArray[np.unsignedinteger]) -> None:
+    """Refuse a PNG whose compressed data end early: Pillow leaves the rows that lack black, and says nothing."""
+    width, height, bits, colour, interlaced = struct.unpack_from(">IIBBxxB", png, 16)
+    if colour != _PALETTE and values[-2:].any(axis=1).all():
+        return  # the last rows are there; in an interlaced picture the one before the last may come last
+    pixel_bits = bits * _PNG_CHANNELS.get(colour, 1)
+    passes = _ADAM_7 if interlaced else ((0, 0, 1, 1),)
+    shapes = [(-(-(height - top) // down), -(-(width - left) // across)) for left, top, across, down in passes]
+    due = sum(rows * (1 + -(-columns * pixel_bits // 8)) for rows, columns in shapes if rows > 0 and columns > 0)
+    decoder, held, at = zlib.decompressobj(), 0, _PNG_SIGNATURE_BYTES
+    while at < len(png) and held < due:
+        length = int.from_bytes(png[at : at + 4], "big")
+        data = png[at + 8 : at + 8 + length] if png[at + 4 : at + 8] == b"IDAT" else b""
+        while data and not decoder.eof and held < due:
+            held += len(decoder.decompress(data, 1 << 20))
+            data = decoder.unconsumed_tail
+        at += 12 + length
+    if held < due:
+        raise FilmError(f"{path}: truncated PNG: {held} of {due} bytes of pixels")
 
 
 def _require_plausible(path: Path, kind: str, height: int, width: int, most_pixels: int) -> None:

@@ -20,9 +20,10 @@ def read_radiograph(path: str | PathLike[str], *, presentation: str = "voi") -> 
     DICOM (PS3.3), one monochrome frame of 8 or 16 bits allocated: stored bits anywhere in their words, signed or not
     (C.7.6.3.1); Modality LUT or Rescale first (C.11.1); then with "voi" the first VOI LUT or else the first window
     with its VOI LUT Function (C.11.2.1), or the film's full range where it has neither; MONOCHROME1 is inverted once,
-    last (C.7.6.3.1.2), of which Presentation LUT Shape is only a repetition (C.7.6.1). Pixel Padding Value and Range
-    Limit (C.7.5.1.1.2) become black. Transfer syntaxes (PS3.5 A.4): little endian explicit, implicit and deflated, big
-    endian, RLE, JPEG baseline, extended and lossless, JPEG-LS, JPEG 2000.
+    last (C.7.6.3.1.2), of which Presentation LUT Shape is only a repetition (C.8.11.3). Pixel Padding Value and Range
+    Limit (C.7.5.1.1.2) become black. Rescale, VOI LUT and window may lie in functional groups (C.7.6.16). What a file
+    says that is not taken at its word is in `Presentation.notes`. Transfer syntaxes (PS3.5 A.4): little endian
+    explicit, implicit and deflated, big endian, RLE, JPEG baseline, extended and lossless, JPEG-LS, JPEG 2000.
     PNG and JPEG: grey, or colour as ITU-R 601 luma (16-bit colour and 16-bit grey with alpha at 8 bits); palettes go
     through their colours; alpha, ICC profile and EXIF orientation are ignored, CMYK is refused; "voi" divides by the
     largest value of the type. .npy: (H, W) uint8 or uint16 likewise, or float32 in [0, 1].

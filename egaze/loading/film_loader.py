@@ -20,10 +20,12 @@ from egaze.imaging import FitGeometry, place_on_canvas, read_film, to_input
 
 @dataclass(frozen=True, slots=True)
 class ReadFilm:
-    """A film that a batch holds, and how it lies on the canvas."""
+    """A film that a batch holds, how it lies on the canvas, and what of its file was not taken at its word; see
+    `Presentation`."""
 
     path: Path
     geometry: FitGeometry
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,8 @@ class FilmLoader:
         try:
             film = read_film(path, presentation=self._presentation)
             geometry = FitGeometry.of(film.shape, self._canvas_shape, self._fit)
-            return _Placed(ReadFilm(path, geometry), to_input(place_on_canvas(film, geometry), self._shape))
+            read = ReadFilm(path, geometry, film.presentation.notes)
+            return _Placed(read, to_input(place_on_canvas(film, geometry), self._shape))
         except EgazeError as error:
             return FailedFilm(path, error)
         except MemoryError:

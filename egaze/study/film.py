@@ -42,7 +42,8 @@ class FilmFacts:
     Attributes:
         stamp: the file's size in bytes and its time of change in ns, so that a changed film is read again.
         height_px, width_px: of the film.
-        bits_stored, voi, inverted: see `Presentation`.
+        bits_stored, inverted: see `Presentation`.
+        voi: its `voi` and its notes, with semicolons between.
     """
 
     stamp: Stamp
@@ -107,6 +108,12 @@ def _place(path: Path, canvas: Canvas, taken: Stamp) -> Placed:
     shown = film.presentation
     described = "; ".join(filter(None, (shown.voi, *shown.notes))) or None
     return Placed(pixels, FilmFacts(taken, height_px, width_px, shown.bits_stored, described, shown.inverted))
+
+
+def notes_in(voi: str | None) -> list[str]:
+    """The notes in what `FilmFacts.voi` says."""
+    said = voi.split("; ") if voi else []
+    return said[1:] if said and (said[0] == "VOI LUT" or said[0].startswith("window ")) else said
 
 
 def reason_without_identity(message: str, path: Path, patient_id: str) -> str:

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from imaging.dicom_films import STORED, write_dicom
 from PIL import Image
 from rich.console import Console
 
@@ -54,6 +55,29 @@ def test_a_few_are_listed_with_their_paths(prepare, tmp_path):
     assert "beside them: 0 regions, 0 phrases" in shown
     # The terminal is for who mends the films; the study goes to others.
     assert "p10000032" not in shown and "p10000032" not in (tmp_path / "study" / "study.json").read_text()
+
+
+def test_what_of_headers_is_not_followed_is_counted(tmp_path):
+    lines = ["case_id,image,patient_id,label"]
+    headers = [{"RescaleSlope": 0, "RescaleIntercept": 0}] * 2 + [{"WindowCenter": 2000, "WindowWidth": 4000}]
+    headers += [{"WindowCenter": 9000 + 100 * number, "WindowWidth": 2 + number} for number in range(6)]
+    headers[-1] = {**headers[-1], "RescaleSlope": 0, "RescaleIntercept": 0}
+    for number, header in enumerate(headers):
+        write_dicom(tmp_path / f"{number}.dcm", STORED + number, **header)
+        lines.append(f"{number},{number}.dcm,{number},a")
+    (tmp_path / "cases.csv").write_text("\n".join(lines) + "\n")
+    words = ["prepare", "table", tmp_path / "cases.csv", "--out", tmp_path / "study", "--workers", 1]
+    done = CliRunner().invoke(cli, [str(word) for word in words])
+    assert done.exit_code == 0, done.stderr
+    for said in (done.stdout, CliRunner().invoke(cli, ["study", "show", str(tmp_path / "study")]).stdout):
+        said = said[said.index("  of films' headers not taken at its word:\n") :]
+        assert said.splitlines()[1] == "    3 cases: Rescale Slope 0 ignored"
+        assert "    1 case: stored values 3 to 4049 are all shown as 0.000\n" in said
+        assert "    and 2 other notes; the column voi of cases.parquet has all\n" in said
+    plain = tmp_path / "plain.csv"
+    plain.write_text("case_id,image,patient_id,label\na,2.dcm,a,a\n")
+    done = CliRunner().invoke(cli, ["prepare", "table", str(plain), "--out", str(tmp_path / "other"), "--workers", "1"])
+    assert done.exit_code == 0 and "not taken" not in done.stdout
 
 
 def test_many_are_listed_in_part(prepare, tmp_path):

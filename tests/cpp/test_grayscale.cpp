@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 #include <vector>
 
 using namespace egaze;
@@ -27,6 +28,27 @@ bool shows(const StoredFilm& film, const std::vector<float>& expected) {
 TEST(Grayscale, WithoutWindowTheFullRangeIsShown) {
   EXPECT_TRUE(shows(present_dicom(film({-10, 0, 10}), {}, Presentation::voi), {0.0f, 0.5f, 1.0f}));
   EXPECT_TRUE(shows(present_dicom(film({7, 7}), {}, Presentation::voi), {0.0f, 0.0f}));
+}
+
+TEST(Grayscale, AFilmThatIsShownAsOneValueIsNoted) {
+  using Notes = std::vector<std::string>;
+  DicomGrayscale grayscale;
+  grayscale.notes = {"Rescale Slope 0 ignored"};
+  grayscale.window = {500.0, 10.0, WindowFunction::linear};
+  const Notes both = {"Rescale Slope 0 ignored", "stored values -10 to 10 are all shown as 0.000"};
+  const StoredFilm dark = present_dicom(film({-10, 0, 10}), grayscale, Presentation::voi);
+  EXPECT_EQ(dark.notes, both);
+  EXPECT_EQ(dark.radiograph().notes, both);
+  EXPECT_EQ(present_dicom(film({-10, 0, 500}), grayscale, Presentation::voi).notes, (Notes{both.front()}));
+  EXPECT_EQ(present_dicom(film({7, 7}), {}, Presentation::voi).notes, Notes{});
+  // Without a value above 0, nothing can be divided by the film's largest.
+  EXPECT_EQ(present_dicom(film({-10, -3}), {}, Presentation::raw_max).notes,
+            (Notes{"stored values -10 to -3 are all shown as 0.000"}));
+  grayscale.padding = {-20, 490};
+  EXPECT_EQ(present_dicom(film({-10, 0, 520, 600}), grayscale, Presentation::voi).notes,
+            (Notes{both.front(), "stored values 520 to 600 are all shown as 1.000"}));
+  EXPECT_EQ(present_dicom(film({-10, 0, 10}), grayscale, Presentation::voi).notes,
+            (Notes{both.front(), "all pixels are padding"}));
 }
 
 TEST(Grayscale, BitsBesideTheValueDoNotCount) {

@@ -48,12 +48,13 @@ def film_of(pixels: np.ndarray, table: np.ndarray | None = None) -> Film:
 class CLibrary:
     def __init__(self, path: Path) -> None:
         lib = self.lib = ctypes.CDLL(str(path))
-        for name in ("version", "torch_version", "last_error", "status_name", "class_name"):
+        for name in ("version", "torch_version", "last_error", "status_name", "class_name", "film_notes"):
             getattr(lib, f"egaze_{name}").restype = c_char_p
         for name in ("class_count", "heatmap_height", "heatmap_width"):
             getattr(lib, f"egaze_{name}").restype = c_size_t
             getattr(lib, f"egaze_{name}").argtypes = [c_void_p]
         lib.egaze_class_name.argtypes = [c_void_p, c_size_t]
+        lib.egaze_film_notes.argtypes = [c_void_p]
         lib.egaze_has_heatmap.argtypes = [c_void_p]
         lib.egaze_free.argtypes = [c_void_p]
         lib.egaze_free.restype = None
@@ -90,6 +91,10 @@ class CPredictor:
         shape = self.lib.egaze_heatmap_height(self.handle), self.lib.egaze_heatmap_width(self.handle)
         probs = np.full((count, self.lib.egaze_class_count(self.handle)), np.nan, np.float32)
         return probs, np.full((count, *shape), np.nan, np.float32)
+
+    def film_notes(self) -> list[str]:
+        """Of the last film file that was read."""
+        return self.lib.egaze_film_notes(self.handle).decode().splitlines()
 
     def predict(self, *films: Film) -> tuple[np.ndarray, np.ndarray]:
         probs, heatmaps = self.answers(len(films))

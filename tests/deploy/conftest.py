@@ -7,7 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from deploy.c_library import CLibrary
+from deploy.c_library import CLibrary, CPredictor
+from deploy.reading import SHAPE, PassThrough, requires
+from deploy.scripted_models import make_model, save_model
+
+from egaze.imaging import PRESENTATIONS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -36,3 +40,34 @@ def formats(runner: Path) -> dict[str, str]:
     """Kinds of film files to "yes", or to what is missing."""
     lines = subprocess.run([runner, "--formats"], capture_output=True, text=True, check=True).stdout.splitlines()
     return dict(line.split(": ", 1) for line in lines)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """By presentation, a model that hands back a film of the shape SHAPE."""
+    folder = tmp_path_factory.mktemp("models")
+    model = make_model(PassThrough())
+    return {
+        policy: save_model(
+            folder / f"{policy}.pt", model, presentation=policy, input_height_px=SHAPE[0], input_width_px=SHAPE[1]
+        )
+        for policy in PRESENTATIONS
+    }
+
+
+@pytest.fixture(scope="session")
+def pass_through(formats, c_library, tmp_path_factory):
+    """C's predictor that hands back a film of a shape, made once a shape."""
+    requires(formats, "dicom")
+    folder, model, predictors = tmp_path_factory.mktemp("shapes"), make_model(PassThrough()), {}
+
+    def of(shape: tuple[int, int], presentation: str) -> CPredictor:
+        if (shape, presentation) not in predictors:
+            path = folder / "model.pt"
+            save_model(path, model, presentation=presentation, input_height_px=shape[0], input_width_px=shape[1])
+            predictors[shape, presentation] = CPredictor(c_library, path)
+        return predictors[shape, presentation]
+
+    yield of
+    for predictor in predictors.values():
+        predictor.close()

@@ -12,6 +12,7 @@ import pytest
 import torch
 from deploy.c_library import CPredictor, Grayscale, film_of
 from deploy.scripted_models import CLASS_NAMES, make_model, save_model
+from imaging.dicom_films import write_dicom
 
 import egaze
 from egaze.deploy import Predictor
@@ -73,6 +74,30 @@ def test_a_batch_gives_the_answers_of_each(predictor, model_path):
     batch = ctypes.byref(film_of(films[0]))
     assert predictor.lib.egaze_predict(predictor.handle, batch, 1, again.ctypes.data, None) == 0
     np.testing.assert_allclose(again[0], probs[0], rtol=0, atol=TOLERANCE)
+
+
+def test_what_of_a_film_s_header_is_not_followed(c_library, formats, predictor, tmp_path):
+    if formats["dicom"] != "yes":
+        pytest.skip(formats["dicom"])
+    np.save(tmp_path / "good.npy", random_film((9, 9), np.uint8))
+    films = [
+        (write_dicom(tmp_path / "slope.dcm", RescaleSlope=0, RescaleIntercept=7), ["Rescale Slope 0 ignored"]),
+        (tmp_path / "good.npy", []),
+        (
+            write_dicom(tmp_path / "two.dcm", RescaleSlope=2, WindowWidth=9),
+            [
+                "Rescale Slope without Rescale Intercept ignored",
+                "Window Width without Window Center ignored",
+            ],
+        ),
+        (tmp_path / "gone.dcm", []),
+    ]
+    assert predictor.film_notes() == []
+    probs, heatmap = predictor.answers()
+    for film, notes in films:
+        predictor.lib.egaze_predict_file(predictor.handle, str(film).encode(), probs.ctypes.data, heatmap.ctypes.data)
+        assert predictor.film_notes() == notes
+    assert c_library.lib.egaze_film_notes(None) == b""
 
 
 def test_a_film_file_is_read_with_the_models_presentation(c_library, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import random
@@ -13,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deploy.scripted_models import make_model, save_model
+from imaging.dicom_films import write_dicom
 
 from egaze.cli.films import film_list
+from egaze.deploy import Predictor
 from egaze.pictures.names import film_names
 
 PROGRAM = [sys.executable, "-m", "egaze", "predict"]
@@ -43,6 +47,7 @@ def both(runner: Path, model: Path, *words: object, code: int = 0) -> list[dict]
         assert one["image"] == other["image"] and ("error" in one) == ("error" in other)
         assert one.get("heatmap_npy") == other.get("heatmap_npy")
         assert one.get("heatmap_png") == other.get("heatmap_png")
+        assert one.get("notes") == other.get("notes")
         if "error" not in one:
             np.testing.assert_allclose(
                 *(list(film["class_probs"].values()) for film in (one, other)), rtol=0, atol=1e-5
@@ -161,6 +166,27 @@ def test_the_same_faults_give_the_same_codes(runner, model_path, tmp_path):
     answers = both(runner, model_path, *bad, tmp_path / "good.npy", code=1)
     assert ["error" in answer for answer in answers] == [True] * 6 + [False]
     assert all(str(path) in answer["error"] for path, answer in zip(bad, answers, strict=False))
+
+
+def test_what_of_a_header_is_not_followed_is_said_once_in_both(runner, formats, model_path, tmp_path):
+    if formats["dicom"] != "yes":
+        pytest.skip(formats["dicom"])
+    film(tmp_path / "good.npy")
+    noted = write_dicom(tmp_path / "noted.dcm", RescaleSlope=0, RescaleIntercept=0, WindowCenter=9000)
+    notes = ["Rescale Slope 0 ignored", "Window Center without Window Width ignored"]
+    answers = both(runner, model_path, noted, tmp_path / "good.npy")
+    assert [answer["notes"] for answer in answers] == [notes, []]
+    line = f"note: {noted}: {'; '.join(notes)}\n"
+    table = subprocess.run([runner, model_path, noted, "--csv"], capture_output=True, text=True)
+    assert next(csv.DictReader(io.StringIO(table.stdout, newline="")))["notes"] == "; ".join(notes)
+    assert table.stderr == f"egaze-run: {line}"
+    said = subprocess.run([*PROGRAM, model_path, noted], capture_output=True, text=True)
+    assert said.stderr == f"egaze: {line}"
+    quiet = subprocess.run([*PROGRAM[:-1], "-q", "predict", model_path, noted], capture_output=True, text=True)
+    assert quiet.stderr == "" and quiet.stdout == said.stdout
+    predictor = Predictor(model_path)
+    assert list(predictor.predict(noted).notes) == notes
+    assert [list(answer.notes) for answer in predictor.predict_files([noted, tmp_path / "good.npy"])] == [notes, []]
 
 
 @pytest.mark.parametrize("fault", ["missing", "folder", "truncated", "text", "blocked out"])

@@ -205,7 +205,7 @@ def test_a_model_without_a_heatmap_head_shows_none(runner, model, tmp_path):
     path = save_model(tmp_path / "model.pt", model, heatmap_head=False)
     np.save(tmp_path / "film.npy", np.zeros((8, 8), np.uint8))
     (film,) = films(run(runner, path, tmp_path / "film.npy", "--out", tmp_path))
-    assert set(film) == {"image", "class_probs"}
+    assert set(film) == {"image", "class_probs", "notes"}
     assert list(tmp_path.glob("*heatmap*")) == []
 
 
@@ -397,7 +397,7 @@ def test_a_table_says_what_the_json_says(runner, model_path, tmp_path):
     rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
     assert list(rows[0]) == [
         "image", *(f"prob_{name}" for name in CLASS_NAMES), "peak_x", "peak_y", "heatmap_npy", "heatmap_png",
-        "overlay_png", "error",
+        "overlay_png", "error", "notes",
     ]  # fmt: skip
     for row, film in zip(rows, said, strict=True):
         assert row["image"] == film["image"] and row["error"] == film.get("error", "")

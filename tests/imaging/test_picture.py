@@ -7,6 +7,7 @@ from PIL import Image
 
 from egaze import read_radiograph
 from egaze.errors import FilmError
+from egaze.imaging import read_film
 
 GREY = (np.arange(48).reshape(6, 8) * 5).astype(np.uint8)
 
@@ -149,3 +150,23 @@ def test_files_that_are_no_films(tmp_path):
     whole.write_bytes(whole.read_bytes()[:200])
     with pytest.raises(FilmError, match=r"cut\.png: truncated PNG: a chunk of"):
         read_radiograph(whole)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"optimize": True}, {"restart_marker_blocks": 2}, {"quality": 5}, {"quality": 100}, {"progressive": True}],
+    ids=str,
+)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_jpegs_are_read_whole_or_not_at_all(tmp_path, mode, options):
+    path = tmp_path / "film.jpg"
+    for shape in ((1, 1), (8, 8), (37, 51), (300, 200)):
+        values = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+        Image.fromarray(values).convert(mode).save(path, **options)
+        with Image.open(path) as picture:
+            np.testing.assert_array_equal(read_film(path).stored, np.asarray(picture.convert("L")))
+    whole = path.read_bytes()
+    if "progressive" not in options:
+        path.write_bytes(whole[: -len(whole) // 3] + b"\xff\xd9")
+        with pytest.raises(FilmError, match="truncated JPEG: the data of its pixels end early"):
+            read_film(path)

@@ -106,6 +106,10 @@ EGAZE_C_API egaze_status egaze_predict(egaze_predictor* predictor, const egaze_f
 EGAZE_C_API egaze_status egaze_predict_file(egaze_predictor* predictor, const char* film_path, float* class_probs,
                                             float* heatmap);
 
+/* What the last film that egaze_predict_file read says of itself and was not taken at its word, such as "Rescale Slope 0
+ * ignored": a sentence a line, "" for nothing. The text is the predictor's, until its next call. */
+EGAZE_C_API const char* egaze_film_notes(const egaze_predictor* predictor);
+
 /* Fills a film's table from DICOM's words and the model's presentation: 256 values for uint8, 65,536 for uint16. */
 EGAZE_C_API egaze_status egaze_presentation_table(const egaze_predictor* predictor, const egaze_film* stored,
                                                   const egaze_grayscale* grayscale, float* table);

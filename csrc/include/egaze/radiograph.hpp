@@ -18,6 +18,8 @@ struct Radiograph {
   std::size_t height = 0;
   std::size_t width = 0;
   std::vector<float> pixels;  // height * width values in [0, 1], row by row
+  // What the file says that was not taken at its word, such as "Rescale Slope 0 ignored", as Python's Presentation.notes.
+  std::vector<std::string> notes;
 
   ImageView view() const { return ImageView::dense(pixels.data(), PixelType::float32, height, width); }
 };
@@ -30,6 +32,7 @@ struct StoredFilm {
   std::variant<std::vector<std::uint8_t>, std::vector<std::uint16_t>, std::vector<float>> stored;
   // What each word becomes, 256 or 65,536 values in [0, 1] in the MONOCHROME2 sense; none where `stored` are floats.
   std::vector<float> table;
+  std::vector<std::string> notes;  // as a Radiograph's
 
   EGAZE_API ImageView view() const;         // of what is stored
   EGAZE_API Radiograph radiograph() const;  // the film at its full size
