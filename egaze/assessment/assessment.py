@@ -40,11 +40,13 @@ heatmap              null without a heatmap head that was trained, or without ga
                        predicted: {M: figure} on the same films, under_ceiling: {M: figure} of the paired differences}
 scanpath             null without gaze, or
   cases, size_px, radius_px, coverage (its definition in words)
+  fixations_not_shown     how many are left out because they lie outside the part of the film that was on the screen
   fixations, dwell_s, coverage_frac                  figures of whole films
   regions            {name: {cases, cases_fixated, fixations, dwell_s, dwell_frac, coverage_frac, area_frac: figures,
                        cases_timed, first_fixation_s: figure or null}}
 
-predictions.parquet: case_index, case_id, label, prob_CLASS; fixations, dwell_s, coverage_frac; M, centre_M and
+predictions.parquet: case_index, case_id, label, prob_CLASS; fixations, dwell_s, coverage_frac, fixations_not_shown; M,
+centre_M and
 ceiling_M; null where a case lacks what they need, and prob_CLASS where the classifier was not trained.
 
 A set's metrics.json has the same keys but micro and BCa figures, average precision, operating points, confusion,
@@ -65,7 +67,6 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
-from egaze.atomic import write_file
 from egaze.errors import RunError
 
 FORMAT_VERSION = 2
@@ -90,10 +91,10 @@ class Assessment:
 
 
 def write_table(path: Path, table: pl.DataFrame) -> None:
-    """Write a Parquet file, replaced whole. Raises EgazeError, of one line, where the disk has no room."""
+    """Write a Parquet file. Raises OSError where the disk has no room."""
     content = io.BytesIO()  # polars' own errors of writing are of no use to the user
     table.write_parquet(content)
-    write_file(path, lambda partial: partial.write_bytes(content.getbuffer()))
+    path.write_bytes(content.getbuffer())
 
 
 def open_assessment(path: Path) -> Assessment:

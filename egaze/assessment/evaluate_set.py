@@ -20,7 +20,7 @@ from egaze.assessment.evaluate import evaluate
 from egaze.assessment.figures import RESAMPLES, figure
 from egaze.assessment.pooled import AGREEMENT, Pooled, pool
 from egaze.assessment.published import published_figures
-from egaze.atomic import write_text
+from egaze.atomic import new_files, require_folder
 from egaze.errors import RunError
 from egaze.evaluation import macro_auc
 from egaze.evaluation.notes import noting
@@ -48,8 +48,10 @@ def evaluate_set(
 
     Raises:
         RunError: a run is not finished, or `split` is "train" and the set has folds.
-        StudyError: as `evaluate`.
+        StudyError, EgazeError: as `evaluate`.
     """
+    out = Path(out or run_set.path / "evaluation" / split)
+    require_folder(out)
     runs = run_set.runs()
     if run_set.folds is not None and split == "train":
         raise RunError(f"{run_set.path}: folds train on each other's cases; evaluate a single run on them")
@@ -78,9 +80,9 @@ def evaluate_set(
         "published": [] if run_set.folds else published_figures(pooled.study, split),
         "runs": _runs(pooled, run_set),
     }
-    out = Path(out or run_set.path / "evaluation" / split)
-    write_table(out / PREDICTIONS, pooled.table)
-    write_text(out / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    with new_files(out) as new:
+        write_table(new / PREDICTIONS, pooled.table)
+        (new / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return open_assessment(out)
 
 

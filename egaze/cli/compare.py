@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from egaze.atomic import require_folder
 from egaze.cli.figure_text import count_text
 from egaze.cli.run_study import study_option
 
@@ -43,6 +44,8 @@ def command(
       egaze compare run control
       egaze compare runs controls --out comparison
     """
+    if out is not None:
+        require_folder(out)
     from egaze.assessment import compare, write_comparison
     from egaze.training import is_run_set, open_run, open_run_set
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from egaze.atomic import require_folder
 from egaze.cli import progress
 from egaze.cli.figure_text import count_text, figure_text, one_auc
 from egaze.cli.run_study import study_option
@@ -34,6 +35,7 @@ def command(run: Path, split: str, out: Path | None, study_path: Path | None) ->
       egaze evaluate run --split validation
       egaze evaluate runs
     """
+    require_folder(out or run / "evaluation" / split)
     from egaze.assessment import evaluate, evaluate_set
     from egaze.training import is_run_set, open_run, open_run_set
 

@@ -108,7 +108,7 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
     is_flag=True,
     help="Take gaze as it stands also where it lies off its film, or looks like fractions or milliseconds.",
 )
-def command(**_: Any) -> None:
+def command(out: Path | None, **_: Any) -> None:
     """Read films and gaze once and write a study: images, cases, fixations and a split by patient.
 
     Several sources make one study; each head then learns from the cases that have an answer for it. A film that
@@ -120,6 +120,10 @@ def command(**_: Any) -> None:
       egaze prepare table cases.csv --fixations fixations.csv --out study
       egaze prepare table films/cases.csv table scenes/cases.csv --fixations scenes/fixations.csv --out mixed
     """
+    if out is not None:
+        from egaze.study.prepare import study_place
+
+        study_place(out)  # told before tables are read, which takes minutes
 
 
 _list_films = click.option(

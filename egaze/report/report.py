@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.atomic import write_file
+from egaze.atomic import require_file, write_file
 from egaze.errors import RunError
 from egaze.evaluation import confusion_matrix
 from egaze.pictures.colours import heatmap_table
@@ -65,7 +65,9 @@ def write_report(
         RunError: not evaluated on that side, or a set without that seed.
         StudyError: the study is gone; or the films in `films_from` are not its own.
         FilmError: an original film cannot be read.
+        EgazeError: `out` cannot be written.
     """
+    require_file(out)
     answers = open_answers(source, split, seed)
     run, study, metrics = answers.first, answers.study, _shown(answers)
     pixels = FilmPixels.of(study, film_px, films_from)

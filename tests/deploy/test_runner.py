@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import places
 import pytest
 import torch
 from deploy.scripted_models import CLASS_NAMES, expected, make_model, packed, read_spec, save_model
@@ -204,9 +205,11 @@ def test_the_models_presentation_is_applied(runner, model, tmp_path, presentatio
 def test_a_model_without_a_heatmap_head_shows_none(runner, model, tmp_path):
     path = save_model(tmp_path / "model.pt", model, heatmap_head=False)
     np.save(tmp_path / "film.npy", np.zeros((8, 8), np.uint8))
-    (film,) = films(run(runner, path, tmp_path / "film.npy", "--out", tmp_path))
+    done = run(runner, path, tmp_path / "film.npy", "--out", tmp_path / "out")
+    (film,) = films(done)
     assert set(film) == {"image", "class_probs"}
-    assert list(tmp_path.glob("*heatmap*")) == []
+    assert done.stderr == f"egaze-run: {path} makes no heatmaps, so none are written to {tmp_path / 'out'}\n"
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("member", ["constants/3", "data.pkl", "egaze.py", "extra/egaze_spec.json"])
@@ -324,9 +327,23 @@ def test_usage(runner, model_path, tmp_path):
     image = tmp_path / "film.npy"
     np.save(image, np.zeros((8, 8), np.uint8))
     assert "toaster" in run(runner, model_path, image, "--device", "toaster", code=1).stderr
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    assert str(blocked) in run(runner, model_path, image, "--out", blocked, code=1).stderr
+
+
+@pytest.mark.parametrize("place", places.REFUSED["folder"])
+def test_out_is_looked_at_first(runner, tmp_path, permissions, place):
+    """As `egaze`'s commands do: see tests/cli/test_out.py."""
+    out, before = places.made(place, tmp_path)
+    done = run(runner, tmp_path / "none.pt", tmp_path / "none.npy", "--out", out, code=1)
+    assert done.stdout == "" and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"egaze-run: {out}: cannot write: ")
+    assert places.content(tmp_path) == before
+
+
+def test_no_folder_is_left_by_a_model_that_is_not_there(runner, tmp_path):
+    assert (
+        "none.pt" in run(runner, tmp_path / "none.pt", tmp_path / "none.npy", "--out", tmp_path / "out", code=1).stderr
+    )
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
