@@ -104,13 +104,13 @@ def make_cards(answers: Answers, rows: NDArray[np.int64], *, has_grad_cams: bool
     for row in rows.tolist():
         facts = answers.table.row(row, named=True)
         case_index = facts["case_index"]
-        has_gaze = len(study.fixations(case_index, size_px)) > 0
+        fixations = study.fixations(case_index, size_px)
         there = {
-            "gaze": has_gaze,
+            "gaze": len(fixations) > 0,
             "predicted": has_predicted,
             "grad_cam": has_grad_cams,
             "regions": len(study.regions(case_index)) > 0,
-            "fixations": has_gaze,
+            "fixations": bool(fixations.on_shown.any()),
         }
         probs = tuple((name, float(facts[f"prob_{name}"])) for name in study.class_names) if is_trained else ()
         height_px, width_px = study.geometry(case_index, size_px).film_shape
@@ -143,10 +143,12 @@ def draw_film(
     case_index = int(answers.case_index[card.row])
     size_px = study.image_size_px
     geometry = study.geometry(case_index, size_px)
-    fixations = study.fixations(case_index, size_px)
+    recorded = study.fixations(case_index, size_px)
+    # Outside the part that was on the screen nothing of the film was looked at.
+    fixations = recorded.played().taken(recorded.on_shown)
     predicted = answers.heatmap(card.row) if "predicted" in card.has else None
     maps: dict[str, dict[str, Any]] = {}
-    if len(fixations):
+    if len(recorded):
         gaze_px = 224 if predicted is None else predicted.shape[0]
         maps["gaze"] = _map(geometry, _dwell_ms(study, target, case_index, gaze_px)) | {"side": gaze_px}
     if predicted is not None:
@@ -155,8 +157,7 @@ def draw_film(
         evidence = to_film_size(torch.from_numpy(grad_cam)[None], (HEATMAP_PX, HEATMAP_PX))[0].numpy()
         maps["grad_cam"] = _map(geometry, evidence)
     film, shown_px = pixels.jpeg(study, case_index)
-    onset_s = fixations.onset_s
-    begins_s = fixations.played().onset_s
+    onset_s = recorded.onset_s
     drawn = slice(MOST_FIXATIONS)
     findings = finding_regions(study, case_index, None)
     return {
@@ -166,9 +167,10 @@ def draw_film(
         "maps": maps,
         "timed": onset_s is not None,
         "fixations": np.round(
-            np.stack([*_on_film(geometry, fixations), begins_s, fixations.duration_s], axis=1)[drawn], 4
+            np.stack([*_on_film(geometry, fixations), fixations.onset_s, fixations.duration_s], axis=1)[drawn], 4
         ).tolist(),
         "fixations_in_all": len(fixations),
+        "fixations_not_shown": len(recorded) - len(fixations),
         "regions": [
             {
                 "name": region.name[:MOST_LETTERS],
