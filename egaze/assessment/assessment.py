@@ -49,8 +49,9 @@ predictions.parquet: case_index, case_id, label, prob_CLASS; fixations, dwell_s,
 centre_M and
 ceiling_M; null where a case lacks what they need, and prob_CLASS where the classifier was not trained.
 
-A set's metrics.json has the same keys but micro and BCa figures, average precision, operating points, confusion,
-calibration and scanpath; of the maps only CC, KL, NSS and shuffled AUC; and folds, seeds and
+A set's metrics.json has the same keys but micro and BCa figures, average precision, operating points, confusion and
+calibration (which its report draws of one seed: `answered_once`); of the maps only CC, KL, NSS and shuffled AUC, and no
+ceiling; and folds, seeds and
 runs                 [{run, fold, seed, cases, macro_auc, cc}], without intervals
 """
 

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from egaze.assessment.agreement import how_measured
 from egaze.assessment.assessment import FORMAT_VERSION, METRICS, PREDICTIONS, Assessment, open_assessment, write_table
 from egaze.assessment.evaluate import evaluate
 from egaze.assessment.figures import RESAMPLES, figure
 from egaze.assessment.pooled import AGREEMENT, Pooled, pool
 from egaze.assessment.published import published_figures
+from egaze.assessment.reading import reading_figures, reading_tables
 from egaze.atomic import new_files, require_folder
 from egaze.errors import RunError
 from egaze.evaluation import macro_auc
@@ -77,6 +79,7 @@ def evaluate_set(
         "trained": {"classification": pooled.recipe.trains_classifier, "heatmap": pooled.recipe.trains_heatmap},
         "classification": _classification(pooled, notes),
         "heatmap": _heatmap(pooled, notes),
+        "scanpath": _scanpath(pooled, notes),
         "published": [] if run_set.folds else published_figures(pooled.study, split),
         "runs": _runs(pooled, run_set),
     }
@@ -133,11 +136,18 @@ def _heatmap(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
     with noting(notes, "heatmaps"):
         return {
             "cases": cases,
-            **pooled.heatmap,
+            **how_measured(pooled.recipe, pooled.heatmap["size_px"], AGREEMENT),
             **{name: mean(values[name]) for name in AGREEMENT},
             "centre_bias": {name: mean(values[f"centre_{name}"]) for name in AGREEMENT},
             "over_centre_bias": {name: mean(values[name] - values[f"centre_{name}"]) for name in AGREEMENT},
         }
+
+
+def _scanpath(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
+    """How the films were read, which does not depend on the runs: each film once."""
+    target, size_px = pooled.recipe.heatmap, pooled.recipe.input_size_px
+    films, regions = reading_tables(pooled.study, target, pooled.case_index, size_px)
+    return reading_figures(pooled.study, target, films, regions, size_px, notes)
 
 
 def _runs(pooled: Pooled, run_set: RunSet) -> list[dict[str, Any]]:

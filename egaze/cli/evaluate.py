@@ -10,7 +10,7 @@ import click
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
-from egaze.cli.figure_text import count_text, figure_text, one_auc
+from egaze.cli.figure_text import count_text, figure_text
 from egaze.cli.run_study import study_option
 from egaze.cli.set_figures import set_lines
 
@@ -77,6 +77,8 @@ def _lines(metrics: dict[str, Any]) -> list[str]:
 
 
 def _areas(classification: dict[str, Any], published: list[dict[str, Any]]) -> list[str]:
+    from egaze.assessment.figures import one_auc
+
     classes = classification["classes"]
     names = ["macro", "micro", *classes]
     if (of := one_auc(classes)) is not None:
