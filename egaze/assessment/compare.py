@@ -64,6 +64,8 @@ def compare(
     _require_same(one, other)
     over = "patients" if len(one.seeds) == 1 else "seeds and patients"
     notes: list[str] = []
+    if one.source.path.resolve() == other.source.path.resolve():
+        notes.append("A and B are one and the same, so nothing can differ")
     classification, answers, disagreements = None, None, _no_disagreements()
     untrained = [pooled for pooled in (one, other) if not pooled.recipe.trains_classifier]
     for pooled in untrained:

@@ -57,14 +57,27 @@ class _Prepare(click.Group):
         return super().parse_args(ctx, own + sorted_args)
 
 
-def _no_such_option(source: click.Command, group: click.Command, word: str, ctx: click.Context) -> click.UsageError:
-    """With what may have been meant: an option of the source, or else one of the study's own."""
+def _no_such_option(source: click.Command, group: _Prepare, word: str, ctx: click.Context) -> click.UsageError:
+    """With what was surely meant, if anything: an option of the source, one of the study's own, or another source's."""
     name = word.partition("=")[0]
     for owner in (source, group):
-        known = [opt for option in owner.params if isinstance(option, click.Option) for opt in option.opts]
-        if near := get_close_matches(name, known):
+        if near := _near(name, owner):
             return click.NoSuchOption(name, possibilities=near, ctx=ctx)
+    for other in group.commands.values():
+        if other is not source and (near := _near(name, other)):
+            return click.NoSuchOption(
+                name, f"No such option {name!r}; the source {other.name} has {near[0]!r}", ctx=ctx
+            )
     return click.NoSuchOption(name, ctx=ctx)
+
+
+def _near(name: str, owner: click.Command) -> list[str]:
+    """Options that are spelt nearly so, or begin so."""
+    known = [opt for option in owner.params if isinstance(option, click.Option) for opt in option.opts]
+    begun = [option for option in known if len(name) > 4 and option.startswith(name)]
+    # Without the hyphens, which all have in common.
+    spelt = get_close_matches(name.strip("-"), [option.strip("-") for option in known], cutoff=0.75)
+    return list(dict.fromkeys([*begun, *(f"--{option}" for option in spelt)]))
 
 
 def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
