@@ -70,7 +70,7 @@ from polars.exceptions import PolarsError
 
 from egaze.errors import RunError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 METRICS, PREDICTIONS, HEATMAPS = "metrics.json", "predictions.parquet", "heatmaps.npy"
 
 

@@ -26,7 +26,7 @@ from egaze.atomic import new_files, require_folder
 from egaze.errors import RunError
 from egaze.evaluation import macro_auc
 from egaze.evaluation.notes import noting
-from egaze.evaluation.over_seeds import aucs_over_seeds, mean_over_seeds
+from egaze.evaluation.over_seeds import aucs_over_seeds, mean_over_seeds, within_unit
 from egaze.training import RunSet
 
 
@@ -101,7 +101,7 @@ def _classification(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
     right = (probs.argmax(axis=2) == labels).astype(np.float64)
     with noting(notes, "classes"):
         aucs = aucs_over_seeds(labels, probs, groups, resamples=RESAMPLES)
-        accuracy = mean_over_seeds(right, groups, resamples=RESAMPLES)
+        accuracy = within_unit(mean_over_seeds(right, groups, resamples=RESAMPLES))
     for name, auc in zip(pooled.class_names, aucs.classes, strict=True):
         if auc is None:
             films = int(np.sum(labels == pooled.class_names.index(name)))

@@ -9,7 +9,7 @@ from egaze.cli.figure_text import count_text, figure_text
 _AGREEMENT = (
     ("cc", "CC (more is better)"),
     ("kld", "KL, nats (less)"),
-    ("nss", "NSS (more)"),
+    ("nss", "NSS, s.d. (more)"),
     ("shuffled_auc", "shuffled AUC (more)"),
 )
 
