@@ -339,6 +339,27 @@ def test_out_is_looked_at_first(runner, tmp_path, permissions, place):
     assert places.content(tmp_path) == before
 
 
+def test_a_full_disk_is_told_once_and_answers_are_given(runner, model_path, tmp_path):
+    """The largest file that may be written stands for the room that is left."""
+    resource = pytest.importorskip("resource")
+    for name in ("a", "b", "c"):
+        np.save(tmp_path / f"{name}.npy", random_film((80, 60), np.uint8))
+    done = subprocess.run(
+        [runner, model_path, *sorted(tmp_path.glob("?.npy")), "--out", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        restore_signals=False,  # the program is told that the file is too large, and not ended
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
+    )
+    assert done.returncode == 1 and [len(film["class_probs"]) for film in films(done)] == [3, 3, 3]
+    assert done.stderr.splitlines() == [
+        f"egaze-run: {tmp_path / 'out' / 'a_heatmap.npy'}: cannot be written: File too large",
+        "egaze-run: heatmaps of 3 of 3 films could not be written",
+    ]
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_no_folder_is_left_by_a_model_that_is_not_there(runner, tmp_path):
     assert (
         "none.pt" in run(runner, tmp_path / "none.pt", tmp_path / "none.npy", "--out", tmp_path / "out", code=1).stderr
