@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import places
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -25,6 +26,13 @@ def _cuda_is_available_or_required():
     import torch
 
     return torch.cuda.is_available() or os.environ.get("EGAZE_REQUIRE_CUDA") == "1"
+
+
+@pytest.fixture
+def permissions():
+    """Root, too, is kept out of read-only folders."""
+    with places.obeyed_permissions():
+        yield
 
 
 @pytest.fixture(scope="session")

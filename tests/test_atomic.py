@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -16,7 +17,7 @@ from egaze.errors import EgazeError
 @pytest.fixture(autouse=True)
 def new_process(monkeypatch):
     """Abandoned folders are looked for once by each process."""
-    monkeypatch.setattr(atomic, "_cleared", set())
+    monkeypatch.setattr(atomic, "_cleared", {})
 
 
 def no_space(*_args, **_kwargs):
@@ -134,6 +135,74 @@ def test_what_a_killed_process_left_is_cleared_and_a_living_ones_is_not(tmp_path
     atomic._cleared.clear()
     write_text(tmp_path / "c", "whole")
     assert set(os.listdir(tmp_path)) == {"b", "c"}
+
+
+def left_by(host, parent, monkeypatch):
+    """What a killed process of a host of that name leaves."""
+    with monkeypatch.context() as there:
+        there.setattr("socket.gethostname", lambda: host)
+        folder, lock = atomic._locked_folder(parent)
+    (folder / "content").write_text("half")
+    lock.release()
+    return folder
+
+
+def test_what_another_host_writes_is_left_alone(tmp_path, monkeypatch):
+    """Its lock cannot be seen on every network disk."""
+    other, own = left_by("other", tmp_path, monkeypatch), left_by("own", tmp_path, monkeypatch)
+    assert "own" not in own.name.replace("egaze", "")
+    monkeypatch.setattr("socket.gethostname", lambda: "own")
+    write_text(tmp_path / "out", "whole")
+    assert set(os.listdir(tmp_path)) == {other.name, "out"} and (other / "content").read_text() == "half"
+
+
+def test_what_an_earlier_egaze_left_is_cleared_after_a_day(tmp_path):
+    """It wrote into .NAME.PID.partial, which names no host."""
+    old_s = time.time() - 2 * 24 * 3600
+
+    def left(name, age_s, *inside):
+        path = tmp_path / name
+        path.mkdir(parents=True)
+        for part in inside:
+            (path / part).write_text("half")
+            os.utime(path / part, (age_s, age_s))
+        os.utime(path, (age_s, age_s))
+
+    left(".out.1.partial", old_s, "a.png")
+    left(".out.2.partial", old_s, "a.png")
+    os.utime(tmp_path / ".out.2.partial" / "a.png")  # somebody is still writing
+    left(".out.20260101.partial", old_s, "lock", "journal.jsonl")  # a study of that name under way
+    left(".other.1.partial", old_s, "a.png")
+    with new_directory(tmp_path / "out") as folder:
+        (folder / "a").touch()
+    (tmp_path / ".file.3.partial").write_text("half")
+    os.utime(tmp_path / ".file.3.partial", (old_s, old_s))
+    atomic._cleared.clear()
+    write_text(tmp_path / "file", "whole")
+    assert set(os.listdir(tmp_path)) == {"out", "file", ".out.2.partial", ".out.20260101.partial", ".other.1.partial"}
+
+
+def test_a_disks_top_folder_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.path.ismount", lambda path: str(path) == str(tmp_path))
+    with pytest.raises(EgazeError, match="a disk's top folder; choose a folder in it"):
+        require_free(tmp_path)
+
+
+def test_links_are_followed_to_files(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "model.pt").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "model.pt")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "disk" / "model.pt").read_text() == "new"
+    with pytest.raises(EgazeError, match="it is no ordinary file"):
+        write_text("/dev/null", "new")
+
+
+def test_folders_on_the_way_go_with_what_could_not_be_written(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(EgazeError), new_directory(tmp_path / "mine" / "a" / "b" / "c"):
+        no_space()
+    assert os.listdir(tmp_path) == ["mine"] and not os.listdir(tmp_path / "mine")
 
 
 def test_folders_that_only_look_like_ours_stay(tmp_path):

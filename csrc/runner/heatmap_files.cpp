@@ -1,8 +1,12 @@
 #include "heatmap_files.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -27,11 +31,16 @@ constexpr std::size_t kMaxPngSidePx = 1024;
 void write_whole(const fs::path& path, const void* data, std::size_t size_bytes) {
   fs::path unfinished = path;
   unfinished += ".part";
+  errno = 0;
   std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
   file.write(static_cast<const char*>(data), static_cast<std::streamsize>(size_bytes));
   file.close();
   std::error_code error;
-  if (file) fs::rename(unfinished, path, error);
+  if (file) {
+    fs::rename(unfinished, path, error);
+  } else if (errno != 0) {
+    error.assign(errno, std::generic_category());
+  }
   if (!file || error) {
     std::error_code ignored;
     fs::remove(unfinished, ignored);
@@ -123,6 +132,24 @@ std::vector<std::uint8_t> overlay(const StoredFilm& film, const std::vector<std:
   return colours;
 }
 
+// Whether something has that name, if only a link that leads nowhere.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  const bool found = fs::exists(fs::symlink_status(path, error));
+  if (error == std::errc::filename_too_long) throw std::runtime_error(path.string() + ": cannot write: " + error.message());
+  return found;
+}
+
+// Empty where a file can be made in the folder.
+std::string why_not_writable(const fs::path& folder) {
+  std::string trial = (folder / ".egaze-run-XXXXXX").string();
+  const int file = ::mkstemp(trial.data());
+  if (file < 0) return std::generic_category().message(errno);
+  ::close(file);
+  ::unlink(trial.c_str());
+  return {};
+}
+
 void write_png(const fs::path& path, const std::vector<std::uint8_t>& pixels, Shape shape) {
   const std::vector<std::uint8_t> file = encode_png(pixels, shape.height, shape.width);
   write_whole(path, file.data(), file.size());
@@ -131,16 +158,22 @@ void write_png(const fs::path& path, const std::vector<std::uint8_t>& pixels, Sh
 }  // namespace
 
 HeatmapFolder::HeatmapFolder(std::string folder) : folder_(std::move(folder)) {
+  if (folder_.empty()) folder_ = ".";
+  const auto refuse = [this](const std::string& why) { throw std::runtime_error(folder_ + ": cannot write: " + why); };
   std::error_code error;
-  fs::create_directories(folder_, error);
-  std::error_code ignored;
-  if (!fs::is_directory(folder_, ignored)) {
-    throw std::runtime_error(folder_ + ": is no folder and cannot be made" + (error ? ": " + error.message() : ""));
+  if (is_there(folder_) && !fs::is_directory(folder_, error)) {
+    const bool leads_nowhere = fs::is_symlink(folder_, error) && !fs::exists(folder_, error);
+    refuse(leads_nowhere ? "it is a link that leads nowhere" : "it is no folder");
   }
+  fs::path nearest = folder_;
+  while (!is_there(nearest)) nearest = nearest.has_parent_path() ? nearest.parent_path() : fs::path(".");
+  if (!fs::is_directory(nearest, error)) refuse(nearest.string() + " is not a folder");
+  if (const std::string why = why_not_writable(nearest); !why.empty()) refuse(why);
 }
 
 HeatmapFiles HeatmapFolder::write(const std::string& name, const StoredFilm& film, const ModelSpec& spec,
                                   const Prediction& prediction) {
+  fs::create_directories(folder_);
   const std::string begin = (fs::path(folder_) / name).string();
   const HeatmapFiles files{begin + "_heatmap.npy", begin + "_heatmap.png", begin + "_overlay.png"};
   write_npy(files.npy, prediction);

@@ -18,7 +18,8 @@ struct HeatmapFiles {
 // Writes heatmaps into one folder.
 class HeatmapFolder {
  public:
-  // Makes the folder if need be. Throws std::runtime_error with one line that names it.
+  // The folder is made with the first file. Throws std::runtime_error, with one line that names it, where it cannot be
+  // made or written into.
   explicit HeatmapFolder(std::string folder);
 
   // Writes FOLDER/NAME_heatmap.npy (float32, on the model's canvas) and, in the frame of the film and at most 1024 px long,

@@ -70,9 +70,15 @@ std::vector<std::optional<Prediction>> predictions(Predictor& predictor, const s
   return found;
 }
 
+// Heatmaps that could not be written. A full disk is no film's fault, and the answers are good, so it is told once.
+struct Unwritten {
+  std::size_t films = 0;
+  std::string first_error;
+};
+
 // Reads the films of answers [begin, end) and answers for them.
 void answer(Predictor& predictor, HeatmapFolder* folder, std::vector<Answer>& answers, std::size_t begin,
-            std::size_t end) {
+            std::size_t end, Unwritten& unwritten) {
   const ModelSpec& spec = predictor.spec();
   std::vector<ReadFilm> read;
   for (std::size_t i = begin; i < end; ++i) {
@@ -93,7 +99,7 @@ void answer(Predictor& predictor, HeatmapFolder* folder, std::vector<Answer>& an
     try {
       if (folder != nullptr) said.files = folder->write(said.name, read[i].film, spec, *found[i]);
     } catch (const std::exception& error) {
-      said.error = error.what();
+      if (unwritten.films++ == 0) unwritten.first_error = error.what();
     }
   }
 }
@@ -104,6 +110,9 @@ int predict(const Arguments& arguments) {
   std::optional<HeatmapFolder> folder;
   if (arguments.out_folder) folder.emplace(*arguments.out_folder);
   Predictor predictor(arguments.model, arguments.predictor);
+  if (folder && !predictor.spec().heatmap_head) {
+    print_error(arguments.model + " makes no heatmaps, so none are written to " + *arguments.out_folder);
+  }
 
   std::vector<Answer> answers(films.size());
   const std::vector<std::string> names = output_names(films);
@@ -114,9 +123,10 @@ int predict(const Arguments& arguments) {
   const bool progress = films.size() > 1 && isatty(STDERR_FILENO);
   const std::size_t batch = static_cast<std::size_t>(arguments.batch);
   bool failed = false;
+  Unwritten unwritten;
   for (std::size_t begin = 0; begin < films.size(); begin += batch) {
     const std::size_t end = std::min(films.size(), begin + batch);
-    answer(predictor, folder ? &*folder : nullptr, answers, begin, end);
+    answer(predictor, folder ? &*folder : nullptr, answers, begin, end, unwritten);
     for (std::size_t i = begin; i < end; ++i) {
       if (!answers[i].error.empty()) {
         print_error(answers[i].error);
@@ -126,6 +136,12 @@ int predict(const Arguments& arguments) {
       }
     }
     if (progress) std::fprintf(stderr, "\r%zu of %zu films%s", end, films.size(), end == films.size() ? "\n" : "");
+  }
+  if (unwritten.films > 0) {
+    print_error(unwritten.first_error);
+    print_error("heatmaps of " + std::to_string(unwritten.films) + " of " + std::to_string(films.size()) +
+                " films could not be written");
+    failed = true;
   }
   const bool csv = arguments.output == Arguments::Output::csv;
   if (!print_result(csv ? answers_csv(predictor.spec(), answers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -66,8 +67,6 @@ def agreement_figures(
     if table.is_empty():
         notes.append("heatmaps: no film here has gaze on it")
         return None
-    sigma_px = recipe.heatmap.sigma_frac * size_px
-    heatmap = f"heatmap, sigma {sigma_px:.1f} px of {size_px}, weight {recipe.heatmap.weight}"
     ceiling = table.drop_nulls("ceiling_cc")
     if missing := table["shuffled_auc"].null_count():
         notes.append(f"shuffled AUC: {missing} films have no fixations on training films of others to compare with")
@@ -76,6 +75,20 @@ def agreement_figures(
         figures = _beside(table, "centre", patients, tuple(key for key in KEYS if key != "information_gain"))
     return {
         "cases": len(table),
+        **how_measured(recipe, size_px),
+        **figures["predicted"],
+        # The gain is over the centre bias, whose own is 0.
+        "centre_bias": {**figures["centre"], "information_gain": plain(0.0)},
+        "over_centre_bias": {**figures["difference"], "information_gain": figures["predicted"]["information_gain"]},
+        "ceiling": None if ceiling.is_empty() else _ceiling(study, ceiling, notes),
+    }
+
+
+def how_measured(recipe: Recipe, size_px: int, keys: Sequence[str] = KEYS) -> dict[str, Any]:
+    """What maps are compared with, and what the measures of these keys are."""
+    sigma_px = recipe.heatmap.sigma_frac * size_px
+    heatmap = f"heatmap, sigma {sigma_px:.1f} px of {size_px}, weight {recipe.heatmap.weight}"
+    return {
         "size_px": size_px,
         "sigma_px": sigma_px,
         "target": asdict(recipe.heatmap),
@@ -90,12 +103,8 @@ def agreement_figures(
                 "remark": remark,
             }
             for key, name, unit, more, of_heatmap, remark in METRICS
+            if key in keys
         },
-        **figures["predicted"],
-        # The gain is over the centre bias, whose own is 0.
-        "centre_bias": {**figures["centre"], "information_gain": plain(0.0)},
-        "over_centre_bias": {**figures["difference"], "information_gain": figures["predicted"]["information_gain"]},
-        "ceiling": None if ceiling.is_empty() else _ceiling(study, ceiling, notes),
     }
 
 

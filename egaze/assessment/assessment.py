@@ -41,17 +41,19 @@ heatmap              null without a heatmap head that was trained, or without ga
 scanpath             null without gaze, or
   cases, size_px, radius_px, coverage (its definition in words)
   cases_relative     of them, readings whose durations are relative; dwell_s is of the others, and null without any
+  fixations_not_shown     how many are left out because they lie outside the part of the film that was on the screen
   fixations, dwell_s, coverage_frac                  figures of whole films
   regions            {name: {cases, cases_fixated, cases_relative, cases_timed,
                        fixations, dwell_s, dwell_frac, coverage_frac, area_frac: figures,
                        first_fixation_s: figure or null}}
 
-predictions.parquet: case_index, case_id, label, prob_CLASS; fixations, dwell_s, coverage_frac; M, centre_M and
-ceiling_M; null where a case lacks what they need, dwell_s where durations are relative, and prob_CLASS where the
-classifier was not trained.
+predictions.parquet: case_index, case_id, label, prob_CLASS; fixations, dwell_s, coverage_frac, fixations_not_shown; M,
+centre_M and ceiling_M; null where a case lacks what they need, dwell_s where durations are relative, and prob_CLASS
+where the classifier was not trained.
 
-A set's metrics.json has the same keys but micro and BCa figures, average precision, operating points, confusion,
-calibration and scanpath; of the maps only CC, KL, NSS and shuffled AUC; and folds, seeds and
+A set's metrics.json has the same keys but micro and BCa figures, average precision, operating points, confusion and
+calibration (which its report draws of one seed: `answered_once`); of the maps only CC, KL, NSS and shuffled AUC, and no
+ceiling; and folds, seeds and
 runs                 [{run, fold, seed, cases, macro_auc, cc}], without intervals
 """
 
@@ -68,10 +70,9 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
-from egaze.atomic import write_file
 from egaze.errors import RunError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 METRICS, PREDICTIONS, HEATMAPS = "metrics.json", "predictions.parquet", "heatmaps.npy"
 
 
@@ -93,10 +94,10 @@ class Assessment:
 
 
 def write_table(path: Path, table: pl.DataFrame) -> None:
-    """Write a Parquet file, replaced whole. Raises EgazeError, of one line, where the disk has no room."""
+    """Write a Parquet file. Raises OSError where the disk has no room."""
     content = io.BytesIO()  # polars' own errors of writing are of no use to the user
     table.write_parquet(content)
-    write_file(path, lambda partial: partial.write_bytes(content.getbuffer()))
+    path.write_bytes(content.getbuffer())
 
 
 def open_assessment(path: Path) -> Assessment:

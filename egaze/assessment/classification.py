@@ -160,14 +160,15 @@ def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored
         "temperature": temperature,
         "fitted_on": "validation",
         "bins": BINS,
-        "before": _calibration_figures(class_names, scored, class_probs, notes),
-        "after": None if after is None else _calibration_figures(class_names, scored, after, notes),
+        "before": calibration_figures(class_names, scored, class_probs, notes),
+        "after": None if after is None else calibration_figures(class_names, scored, after, notes),
     }
 
 
-def _calibration_figures(
+def calibration_figures(
     class_names: tuple[str, ...], scored: Scored, class_probs: NDArray[np.float64], notes: list[str]
 ) -> dict[str, Any]:
+    """How far probabilities of sum 1 are borne out."""
     is_right, confidence = class_probs.argmax(axis=1) == scored.labels, class_probs.max(axis=1)
     with noting(notes, "calibration"):
         brier = mean_ci(brier_scores(scored.labels, class_probs), scored.patients, resamples=RESAMPLES)

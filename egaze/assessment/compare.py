@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from egaze.assessment.figures import RESAMPLES
 from egaze.assessment.pooled import AGREEMENT, Pooled, pool
-from egaze.atomic import write_text
+from egaze.atomic import new_files
 from egaze.errors import EgazeError, RunError
 from egaze.evaluation import Comparison, delong_test
 from egaze.evaluation.notes import noting
@@ -64,6 +64,8 @@ def compare(
     _require_same(one, other)
     over = "patients" if len(one.seeds) == 1 else "seeds and patients"
     notes: list[str] = []
+    if one.source.path.resolve() == other.source.path.resolve():
+        notes.append("A and B are one and the same, so nothing can differ")
     classification, answers, disagreements = None, None, _no_disagreements()
     untrained = [pooled for pooled in (one, other) if not pooled.recipe.trains_classifier]
     for pooled in untrained:
@@ -94,9 +96,10 @@ def compare(
 
 def write_comparison(comparison: RunComparison, out: Path) -> None:
     """Write compare.json and disagreements.csv into a folder; files there are replaced."""
-    out = Path(out)
-    write_text(out / "disagreements.csv", comparison.disagreements.write_csv())
-    write_text(out / "compare.json", json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n")
+    facts = json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n"
+    with new_files(out) as new:
+        (new / "disagreements.csv").write_text(comparison.disagreements.write_csv(), encoding="utf-8")
+        (new / "compare.json").write_text(facts, encoding="utf-8")
 
 
 def _require_same(one: Pooled, other: Pooled) -> None:

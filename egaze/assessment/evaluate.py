@@ -30,7 +30,7 @@ from egaze.assessment.maps import centre_bias as centre_bias
 from egaze.assessment.maps import true_heatmap as true_heatmap
 from egaze.assessment.published import published_figures
 from egaze.assessment.reading import reading_figures, reading_tables
-from egaze.atomic import write_file, write_text
+from egaze.atomic import new_files, require_folder
 from egaze.loading import DeviceLoader
 from egaze.study import Study
 from egaze.study.split import SIDES
@@ -69,7 +69,10 @@ def evaluate(
     Raises:
         StudyError: the study is gone, or the split is empty.
         RunError: the study is not the one the run was trained on, or there is no checkpoint yet.
+        EgazeError: `out` cannot be written.
     """
+    out = Path(out or run.path / "evaluation" / split)
+    require_folder(out)
     study = run.open_study()
     indices = study.split.indices(split)
     # Validation's labelled films choose thresholds and temperature.
@@ -114,7 +117,7 @@ def evaluate(
         agreement = agreement_table(study, run.recipe, predictions, size_px)
         table = table.join(agreement, on="case_index", how="left", maintain_order="left")
         metrics["heatmap"] = agreement_figures(study, run.recipe, agreement, size_px, notes)
-    return _write(out or run.path / "evaluation" / split, metrics, table, predictions.heatmap)
+    return _write(out, metrics, table, predictions.heatmap)
 
 
 def _predict(
@@ -168,16 +171,11 @@ def _case_table(study: Study, predictions: Predictions, has_classifier: bool) ->
 
 
 def _write(out: Path, metrics: dict[str, Any], table: pl.DataFrame, heatmaps: NDArray[np.float32] | None) -> Assessment:
-    out = Path(out)
-    write_table(out / PREDICTIONS, table)
-    if heatmaps is not None:
-        write_file(out / HEATMAPS, lambda partial: _save_array(partial, heatmaps.astype(np.float16)))
-    else:
+    with new_files(out) as new:
+        write_table(new / PREDICTIONS, table)
+        if heatmaps is not None:
+            np.save(new / HEATMAPS, heatmaps.astype(np.float16))
+        (new / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    if heatmaps is None:
         (out / HEATMAPS).unlink(missing_ok=True)  # of an evaluation that had them
-    write_text(out / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     return open_assessment(out)
-
-
-def _save_array(path: Path, array: NDArray[np.float16]) -> None:
-    with path.open("wb") as file:
-        np.save(file, array)

@@ -15,16 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from egaze.assessment.agreement import how_measured
 from egaze.assessment.assessment import FORMAT_VERSION, METRICS, PREDICTIONS, Assessment, open_assessment, write_table
 from egaze.assessment.evaluate import evaluate
 from egaze.assessment.figures import RESAMPLES, figure
 from egaze.assessment.pooled import AGREEMENT, Pooled, pool
 from egaze.assessment.published import published_figures
-from egaze.atomic import write_text
+from egaze.assessment.reading import reading_figures, reading_tables
+from egaze.atomic import new_files, require_folder
 from egaze.errors import RunError
 from egaze.evaluation import macro_auc
 from egaze.evaluation.notes import noting
-from egaze.evaluation.over_seeds import aucs_over_seeds, mean_over_seeds
+from egaze.evaluation.over_seeds import aucs_over_seeds, mean_over_seeds, within_unit
 from egaze.training import RunSet
 
 
@@ -48,8 +50,10 @@ def evaluate_set(
 
     Raises:
         RunError: a run is not finished, or `split` is "train" and the set has folds.
-        StudyError: as `evaluate`.
+        StudyError, EgazeError: as `evaluate`.
     """
+    out = Path(out or run_set.path / "evaluation" / split)
+    require_folder(out)
     runs = run_set.runs()
     if run_set.folds is not None and split == "train":
         raise RunError(f"{run_set.path}: folds train on each other's cases; evaluate a single run on them")
@@ -75,12 +79,13 @@ def evaluate_set(
         "trained": {"classification": pooled.recipe.trains_classifier, "heatmap": pooled.recipe.trains_heatmap},
         "classification": _classification(pooled, notes),
         "heatmap": _heatmap(pooled, notes),
+        "scanpath": _scanpath(pooled, notes),
         "published": [] if run_set.folds else published_figures(pooled.study, split),
         "runs": _runs(pooled, run_set),
     }
-    out = Path(out or run_set.path / "evaluation" / split)
-    write_table(out / PREDICTIONS, pooled.table)
-    write_text(out / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    with new_files(out) as new:
+        write_table(new / PREDICTIONS, pooled.table)
+        (new / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return open_assessment(out)
 
 
@@ -96,7 +101,7 @@ def _classification(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
     right = (probs.argmax(axis=2) == labels).astype(np.float64)
     with noting(notes, "classes"):
         aucs = aucs_over_seeds(labels, probs, groups, resamples=RESAMPLES)
-        accuracy = mean_over_seeds(right, groups, resamples=RESAMPLES)
+        accuracy = within_unit(mean_over_seeds(right, groups, resamples=RESAMPLES))
     for name, auc in zip(pooled.class_names, aucs.classes, strict=True):
         if auc is None:
             films = int(np.sum(labels == pooled.class_names.index(name)))
@@ -131,11 +136,18 @@ def _heatmap(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
     with noting(notes, "heatmaps"):
         return {
             "cases": cases,
-            **pooled.heatmap,
+            **how_measured(pooled.recipe, pooled.heatmap["size_px"], AGREEMENT),
             **{name: mean(values[name]) for name in AGREEMENT},
             "centre_bias": {name: mean(values[f"centre_{name}"]) for name in AGREEMENT},
             "over_centre_bias": {name: mean(values[name] - values[f"centre_{name}"]) for name in AGREEMENT},
         }
+
+
+def _scanpath(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
+    """How the films were read, which does not depend on the runs: each film once."""
+    target, size_px = pooled.recipe.heatmap, pooled.recipe.input_size_px
+    films, regions = reading_tables(pooled.study, target, pooled.case_index, size_px)
+    return reading_figures(pooled.study, target, films, regions, size_px, notes)
 
 
 def _runs(pooled: Pooled, run_set: RunSet) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,18 @@ def figure(interval: Interval) -> Figure:
 def plain(value: float) -> Figure:
     """A figure without an interval."""
     return {"value": value if math.isfinite(value) else None, "low": None, "high": None}
+
+
+def one_auc(classes: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Of two classes whose AUCs are one number, as softmax makes them, the second; None where there is more to say.
+
+    Args:
+        classes: each class's facts, its figure "auc" among them.
+    """
+    values = [item["auc"] and item["auc"]["value"] for item in classes.values()]
+    if len(values) != 2 or None in values or abs(values[0] - values[1]) > 1e-9:
+        return None
+    return list(classes)[1]
 
 
 def mean_figures(columns: Mapping[str, pl.Series], patients: NDArray[np.int64]) -> dict[str, Figure | None]:

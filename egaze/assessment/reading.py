@@ -1,4 +1,9 @@
-"""What readers' scanpaths did on the films and in their regions."""
+"""What readers' scanpaths did on the films and in their regions.
+
+A fixation that lies outside the part of the film that was on the screen looked at no part of the film: it is left out
+of everything here, as it is of the saliency measures, and counted. One that lies off the film itself covers nothing and
+is in no region, and counts as a fixation and as dwell time of the reading.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +29,16 @@ _REGION = ("fixations", "dwell_s", "dwell_frac", "coverage_frac", "area_frac")
 def reading_tables(
     study: Study, target: HeatmapTarget, case_indices: NDArray[np.int64], size_px: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A row a case with gaze: fixations, their dwell time, the share of the film within a sigma of one; and a row a
-    case and name of a region: `RegionGaze` in the regions of that name together, and their share of the film.
+    """A row a case with gaze: fixations, their dwell time, the share of the film within a sigma of one, and how many
+    were left out because they lie outside the part shown; and a row a case and name of a region: `RegionGaze` in the
+    regions of that name together, and their share of the film.
 
     Where durations are relative, dwell times are null, and their shares are not."""
     films, regions = [], []
     radius_px = target.sigma_frac * size_px
     for case_index in case_indices[study.has_gaze[case_indices]].tolist():
-        fixations = study.fixations(case_index, size_px)
+        recorded = study.fixations(case_index, size_px)
+        fixations = recorded.taken(recorded.on_shown)
         film = np.zeros((size_px, size_px), dtype=bool)
         study.geometry(case_index, size_px).cut_out(film)[:] = True
         nearest_px = nearest_fixation_px(film.shape, fixations.x_px, fixations.y_px)
@@ -41,6 +48,7 @@ def reading_tables(
                 "fixations": len(fixations),
                 "dwell_s": None if fixations.is_relative else float(fixations.duration_s.sum(dtype=np.float64)),
                 "coverage_frac": coverage_frac(nearest_px, film, radius_px),
+                "fixations_not_shown": len(recorded) - len(fixations),
             }
         )
         for name, mask in _region_masks(study, case_index, film).items():
@@ -59,7 +67,10 @@ def reading_tables(
     whole = {"case_index": pl.Int64, "fixations": pl.Int64}
     fractions = dict.fromkeys(("dwell_s", "dwell_frac", "first_fixation_s", "coverage_frac", "area_frac"), pl.Float64)
     return (
-        pl.DataFrame(films, schema={**whole, "dwell_s": pl.Float64, "coverage_frac": pl.Float64}),
+        pl.DataFrame(
+            films,
+            schema={**whole, "dwell_s": pl.Float64, "coverage_frac": pl.Float64, "fixations_not_shown": pl.Int64},
+        ),
         pl.DataFrame(regions, schema={**whole, "name": pl.String, **fractions}).with_columns(
             pl.col("first_fixation_s").fill_nan(None)
         ),
@@ -74,6 +85,12 @@ def reading_figures(
         return None
     radius_px = target.sigma_frac * size_px
     patients = study.patients
+    not_shown = int(films["fixations_not_shown"].sum())
+    if not_shown:
+        notes.append(
+            f"scanpaths: {not_shown} of {not_shown + int(films['fixations'].sum())} fixations lie outside the part of "
+            "the film that was on the screen and are left out"
+        )
     with noting(notes, "scanpaths"):
         figures = _means(films, _FILM, patients)
     found = {}
@@ -95,6 +112,7 @@ def reading_figures(
         "size_px": size_px,
         "radius_px": radius_px,
         "coverage": f"share of pixels within {radius_px:.1f} px of {size_px}, the heatmap's sigma, of a fixated pixel",
+        "fixations_not_shown": not_shown,
         **figures,
         "regions": found,
     }

@@ -98,3 +98,8 @@ def main() -> None:
         # The reader of stdout has gone, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        logging.getLogger("egaze").debug("where it happened", exc_info=True)
+        named = "" if error.filename is None else f"{error.filename}: "
+        print(f"egaze: error: {named}{error.strerror or error}", file=sys.stderr)
+        sys.exit(1)

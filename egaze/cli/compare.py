@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from egaze.atomic import require_folder
 from egaze.cli.figure_text import count_text
 from egaze.cli.run_study import study_option
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _AGREEMENT = (
     ("cc", "CC (more is better)"),
     ("kld", "KL, nats (less)"),
-    ("nss", "NSS (more)"),
+    ("nss", "NSS, standard deviations (more)"),
     ("shuffled_auc", "shuffled AUC (more)"),
 )
 
@@ -43,6 +44,8 @@ def command(
       egaze compare run control
       egaze compare runs controls --out comparison
     """
+    if out is not None:
+        require_folder(out)
     from egaze.assessment import compare, write_comparison
     from egaze.training import is_run_set, open_run, open_run_set
 
@@ -85,7 +88,7 @@ def _lines(found: RunComparison, films: int) -> list[str]:
         if _is_one_auc(list(classes.values())):
             rows = {" against ".join(classes): list(classes.values())[1]}
         lines += [_row(name, figure) for name, figure in rows.items()]
-        lines.append(f"  (classes by {classification['classes_by']})")
+        lines.append(f"  (p: of no difference, two-sided; classes by {classification['classes_by']})")
     if (heatmap := facts["heatmap"]) is None:
         lines.append(f"heatmap against gaze: {facts['heatmap_remark']}")
     else:
@@ -111,16 +114,16 @@ def _described(facts: dict[str, Any]) -> str:
 
 
 def _header(what: str) -> str:
-    return f"{what:<32}{'A':>8}{'B':>8}{'A - B (95 % interval)':>32}{'p':>9}"
+    return f"{what:<34}{'A':>8}{'B':>8}{'A - B (95 % interval)':>32}{'p':>9}"
 
 
 def _row(name: str, figure: dict[str, float | None] | None) -> str:
     if figure is None:
-        return f"  {name:<30}{'-':>8}{'-':>8}{'-':>32}{'-':>9}"
+        return f"  {name:<32}{'-':>8}{'-':>8}{'-':>32}{'-':>9}"
     interval = "" if figure["low"] is None else f" ({figure['low']:+.3f} to {figure['high']:+.3f})"
     difference = f"{figure['difference']:+.3f}{interval}"
     p_value = "-" if figure["p_value"] is None else f"{figure['p_value']:.2g}"
-    return f"  {name:<30}{figure['a']:>8.3f}{figure['b']:>8.3f}{difference:>32}{p_value:>9}"
+    return f"  {name:<32}{figure['a']:>8.3f}{figure['b']:>8.3f}{difference:>32}{p_value:>9}"
 
 
 def _films(answers: dict[str, int], disagreements: pl.DataFrame, films: int) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from egaze.atomic import require_free
 from egaze.cli import progress
 
 
@@ -29,6 +30,7 @@ def command(out: Path, cases: int, seed: int, runner: Path | None) -> None:
     Example:
       egaze demo --out demo
     """
+    require_free(out)
     from egaze.demo import run_demo
 
     with progress.bars() as update:

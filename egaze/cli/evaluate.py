@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from egaze.atomic import require_folder
 from egaze.cli import progress
-from egaze.cli.figure_text import count_text, figure_text, one_auc
+from egaze.cli.figure_text import count_text, figure_text
 from egaze.cli.run_study import study_option
 from egaze.cli.set_figures import set_lines
 
@@ -34,6 +35,7 @@ def command(run: Path, split: str, out: Path | None, study_path: Path | None) ->
       egaze evaluate run --split validation
       egaze evaluate runs
     """
+    require_folder(out or run / "evaluation" / split)
     from egaze.assessment import evaluate, evaluate_set
     from egaze.training import is_run_set, open_run, open_run_set
 
@@ -75,6 +77,8 @@ def _lines(metrics: dict[str, Any]) -> list[str]:
 
 
 def _areas(classification: dict[str, Any], published: list[dict[str, Any]]) -> list[str]:
+    from egaze.assessment.figures import one_auc
+
     classes = classification["classes"]
     names = ["macro", "micro", *classes]
     if (of := one_auc(classes)) is not None:

@@ -9,6 +9,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from egaze.atomic import require_free
 from egaze.cli import progress
 from egaze.cli.figure_text import figure_text
 from egaze.cli.run_study import study_option
@@ -100,14 +101,15 @@ def command(
       egaze explain run --cases case-00012 case-00031 --out why
       egaze explain run --all --class label --method grad-cam++ --findings masks --out why
     """
+    if sum((bool(cases), everything, limit is not None)) != 1:
+        raise click.UsageError("Give one of --cases, --all and --limit.")
+    require_free(out)
     from egaze.explain.cases import ExplainOptions
     from egaze.explain.write import write_explanations
     from egaze.report.answers import runs_of_seed
     from egaze.study.choose import choose_cases, spread
     from egaze.training import is_run_set, open_run, open_run_set
 
-    if sum((bool(cases), everything, limit is not None)) != 1:
-        raise click.UsageError("Give one of --cases, --all and --limit.")
     is_set = is_run_set(run)
     if seed is not None and not is_set:
         raise click.UsageError("--seed is of a set of runs; this is a single run.")

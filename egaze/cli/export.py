@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from egaze.atomic import require_file
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -33,6 +35,7 @@ def command(run: Path, model: Path, precision: str, format_name: str) -> None:
       egaze export run model.pt
       egaze export run model-bf16.pt --precision bf16
     """
+    require_file(model)
     from egaze.deploy import export_run
     from egaze.training import open_run
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from egaze.atomic import require_free
 from egaze.cli import progress
 from egaze.cli.several import SeveralValues
 
@@ -107,6 +108,7 @@ def command(
     given = [name for name in _PLAYBACK if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     if given and not temporal:
         raise click.UsageError(f"--{_PLAYBACK[given[0]]} needs --temporal.")
+    require_free(out)
     with progress.bar("checking images.npy, bytes") as checked:
         opened = open_study(study, progress=checked)
     with progress.bar("drawing") as update:

@@ -29,8 +29,8 @@ def command(encoders: str | None) -> None:
         _list_encoders(encoders)
         return
     import torch
+    from pydicom import uid
     from pydicom.pixels import get_decoder
-    from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
     from egaze import _core
     from egaze.training.recipe_file import load_recipe, recipe_names
@@ -46,9 +46,16 @@ def command(encoders: str | None) -> None:
     for name in recipe_names():
         click.echo(f"  {name:<{width}}  {load_recipe(name).description}")
     click.echo("films: PNG and JPEG, .npy, DICOM uncompressed and:")
-    for syntax in (RLELossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless):
-        has = get_decoder(syntax).is_available
-        click.echo(f"  {syntax.name}: {'yes' if has else 'no decoder installed'}")
+    for name, syntaxes in {
+        "RLE": (uid.RLELossless,),
+        "JPEG of 8 bits, lossy": (uid.JPEGBaseline8Bit,),
+        "JPEG of 12 bits, lossy": (uid.JPEGExtended12Bit,),
+        "JPEG lossless": (uid.JPEGLossless, uid.JPEGLosslessSV1),
+        "JPEG-LS": (uid.JPEGLSLossless, uid.JPEGLSNearLossless),
+        "JPEG 2000": (uid.JPEG2000Lossless, uid.JPEG2000),
+    }.items():
+        has = all(get_decoder(syntax).is_available for syntax in syntaxes)
+        click.echo(f"  {name}: {'yes' if has else 'no decoder installed'}")
 
 
 def _list_encoders(pattern: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import numpy as np
 
+from egaze.atomic import require_folder
 from egaze.cli import progress
 from egaze.cli.films import film_list
 from egaze.errors import EgazeError
@@ -43,16 +44,18 @@ def command(
       egaze predict model.pt film.dcm
       egaze predict model.pt films --json --out heatmaps
     """
+    if out is not None:
+        require_folder(out)
     from egaze.deploy import Predictor
     from egaze.loading import FailedFilm
     from egaze.pictures.names import film_names
 
-    if out is not None:
-        _make_folder(out)
     predictor = Predictor(model, device)
+    if out is not None and not predictor.spec.heatmap_head:
+        print(f"egaze: {model} makes no heatmaps, so none are written to {out}", file=sys.stderr)
     films = film_list(images)
     answers = predictor.predict_files(films, workers=workers or min(os.cpu_count() or 1, 4))
-    entries, failed = [], 0
+    entries, failed, unwritten = [], 0, []
     with progress.bar("predicting") as update:
         for number, (image, name, answer) in enumerate(zip(films, film_names(films), answers, strict=True), start=1):
             if not isinstance(answer, FailedFilm):
@@ -60,12 +63,17 @@ def command(
             try:
                 if isinstance(answer, FailedFilm):
                     raise answer.error
-                stem = None if out is None else out / f"{name}_heatmap"
-                entries.append(_entry(answer, image, stem, heatmap_head=predictor.spec.heatmap_head))
+                entries.append(_entry(answer, image, heatmap_head=predictor.spec.heatmap_head))
             except EgazeError as error:
                 failed += 1
                 entries.append({"image": _utf8(image), "error": _utf8(str(error))})
                 print(f"egaze: error: {error}", file=sys.stderr)
+            else:
+                if out is not None and predictor.spec.heatmap_head:
+                    try:
+                        entries[-1] |= _write_heatmap(answer, out / f"{name}_heatmap")
+                    except EgazeError as error:
+                        unwritten.append(error)  # told once: a full disk is no film's fault, and the answer is good
             update(number, len(films))
     if as_json:
         content = {"model": _utf8(str(model)), "class_names": list(predictor.spec.class_names), "predictions": entries}
@@ -75,16 +83,11 @@ def command(
             if "error" not in entry:
                 said = "  ".join(f"{name} {value:.4f}" for name, value in entry["class_probs"].items())
                 click.echo(f"{entry['image']}: {said}")
+    if unwritten:
+        print(f"egaze: error: {unwritten[0]}", file=sys.stderr)
+        raise EgazeError(f"heatmaps of {len(unwritten)} of {len(films)} films could not be written")
     if failed:
         raise EgazeError(f"{failed} of {len(films)} films could not be answered")
-
-
-def _make_folder(out: Path) -> None:
-    """A folder that cannot be there is told before the first film is read."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EgazeError(f"{out}: is no folder and cannot be made: {error.strerror}") from error
 
 
 def _print_notes(image: str, notes: tuple[str, ...]) -> None:
@@ -97,7 +100,7 @@ def _utf8(text: str) -> str:
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
-def _entry(prediction: Any, image: str, stem: Path | None, *, heatmap_head: bool) -> dict[str, Any]:
+def _entry(prediction: Any, image: str, *, heatmap_head: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "image": _utf8(image),
         "class_probs": dict(zip(prediction.class_names, map(float, prediction.class_probs), strict=True)),
@@ -107,8 +110,6 @@ def _entry(prediction: Any, image: str, stem: Path | None, *, heatmap_head: bool
         heatmap = prediction.heatmap
         y, x = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
         entry["heatmap_peak"] = {"x": (x + 0.5) / heatmap.shape[1], "y": (y + 0.5) / heatmap.shape[0]}
-        if stem is not None:
-            entry |= _write_heatmap(prediction, stem)
     return entry
 
 

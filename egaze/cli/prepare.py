@@ -78,14 +78,27 @@ class _Prepare(click.Group):
         return super().parse_args(ctx, own + sorted_args)
 
 
-def _no_such_option(source: click.Command, group: click.Command, word: str, ctx: click.Context) -> click.UsageError:
-    """With what may have been meant: an option of the source, or else one of the study's own."""
+def _no_such_option(source: click.Command, group: _Prepare, word: str, ctx: click.Context) -> click.UsageError:
+    """With what was surely meant, if anything: an option of the source, one of the study's own, or another source's."""
     name = word.partition("=")[0]
     for owner in (source, group):
-        known = [opt for option in owner.params if isinstance(option, click.Option) for opt in option.opts]
-        if near := get_close_matches(name, known):
+        if near := _near(name, owner):
             return click.NoSuchOption(name, possibilities=near, ctx=ctx)
+    for other in group.commands.values():
+        if other is not source and (near := _near(name, other)):
+            return click.NoSuchOption(
+                name, f"No such option {name!r}; the source {other.name} has {near[0]!r}", ctx=ctx
+            )
     return click.NoSuchOption(name, ctx=ctx)
+
+
+def _near(name: str, owner: click.Command) -> list[str]:
+    """Options that are spelt nearly so, or begin so."""
+    known = [opt for option in owner.params if isinstance(option, click.Option) for opt in option.opts]
+    begun = [option for option in known if len(name) > 4 and option.startswith(name)]
+    # Without the hyphens, which all have in common.
+    spelt = get_close_matches(name.strip("-"), [option.strip("-") for option in known], cutoff=0.75)
+    return list(dict.fromkeys([*begun, *(f"--{option}" for option in spelt)]))
 
 
 def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
@@ -129,7 +142,7 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
     is_flag=True,
     help="Take gaze as it stands also where it lies off its film, or looks like fractions or milliseconds.",
 )
-def command(**_: Any) -> None:
+def command(out: Path | None, **_: Any) -> None:
     """Read films and gaze once and write a study: images, cases, fixations and a split by patient.
 
     Several sources make one study; each head then learns from the cases that have an answer for it. A film that
@@ -141,6 +154,10 @@ def command(**_: Any) -> None:
       egaze prepare table cases.csv --fixations fixations.csv --out study
       egaze prepare table films/cases.csv table scenes/cases.csv --fixations scenes/fixations.csv --out mixed
     """
+    if out is not None:
+        from egaze.study.prepare import study_place
+
+        study_place(out)  # told before tables are read, which takes minutes
 
 
 _list_films = click.option(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from egaze.atomic import require_file
 from egaze.cli import progress
 from egaze.cli.run_study import study_option
 
@@ -51,6 +52,7 @@ def command(
       egaze report run --film-px 2048 --films-from originals
       egaze report runs
     """
+    require_file(out or run / "report.html")
     from egaze.report import write_report
     from egaze.training import is_run_set, open_run, open_run_set
 

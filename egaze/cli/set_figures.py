@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from egaze.cli.figure_text import count_text, figure_text, one_auc
+from egaze.cli.figure_text import count_text, figure_text
 
 _AGREEMENT = (
     ("cc", "CC (more is better)"),
     ("kld", "KL, nats (less)"),
-    ("nss", "NSS (more)"),
+    ("nss", "NSS, s.d. (more)"),
     ("shuffled_auc", "shuffled AUC (more)"),
 )
 
 
 def set_lines(metrics: dict[str, Any]) -> list[str]:
     """A table of the set's figures, and a line of each run's."""
+    from egaze.assessment.figures import one_auc
+
     folds = f"{metrics['folds']} folds, " if metrics["folds"] else ""
     lines = [
         f"{metrics['split']}: {count_text(metrics['cases'], 'case')} of {count_text(metrics['patients'], 'patient')}; "

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from egaze.atomic import require_free
 from egaze.cli import progress
 
 FULL_SIZE_PX = 3056
@@ -60,6 +61,7 @@ def command(
       egaze prepare egd-cxr --gaze twin/gaze --images twin/images --out study
       egaze synthesize several --cases 300 --layout reflacx
     """
+    require_free(out)
     from egaze.sources.synthetic import synthesize
 
     with progress.bar("films") as update:

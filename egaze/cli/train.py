@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from egaze.atomic import require_free
 from egaze.cli import progress
 from egaze.cli.epochs import EpochPrinter
 from egaze.cli.numbers import Numbers
@@ -62,6 +63,8 @@ def command(
     """
     if seed is not None and seeds is not None:
         raise click.UsageError("--seed is for one run and --seeds for several: give one of them")
+    if not resume:
+        require_free(out)
     from egaze.study import open_study
 
     with progress.bar("checking images.npy, bytes") as checked:

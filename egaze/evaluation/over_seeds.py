@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,8 +52,14 @@ def aucs_over_seeds(
     values = statistic(np.ones((len(labels), 1)))[:, :, 0].mean(axis=0)
     groups = np.arange(len(labels)) if groups is None else groups
     drawn = draw_figures(statistic, groups, strata=labels, resamples=resamples, seed=seed)
-    found = [interval_of(value, draws, level) for value, draws in zip(values, drawn, strict=True)]
+    found = [within_unit(interval_of(value, draws, level)) for value, draws in zip(values, drawn, strict=True)]
     return Aucs(found[-1], spread_over_classes(found[:-1], present, probs.shape[2]))
+
+
+def within_unit(interval: Interval) -> Interval:
+    """The interval of a share or an area, which is nowhere below 0 or above 1: few seeds' Student's t goes further."""
+    low, high = np.clip([interval.low, interval.high], 0.0, 1.0).tolist()
+    return replace(interval, low=low, high=high)
 
 
 def mean_over_seeds(

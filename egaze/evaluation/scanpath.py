@@ -1,4 +1,8 @@
-"""What a reader's scanpath did on a film and in a region of it."""
+"""What a reader's scanpath did on a film and in a region of it.
+
+Fixations outside the part of the film that was on the screen are no looks at the film: leave them out beforehand, by
+`Fixations.on_shown`.
+"""
 
 from __future__ import annotations
 

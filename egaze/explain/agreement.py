@@ -20,13 +20,14 @@ def with_gaze(maps: Mapping[str, Map], gaze: Map, fixations: Fixations) -> Numbe
     Args:
         maps: (H, W) each, not negative, by name.
         gaze: (H, W) the reader's heatmap.
-        fixations: in pixels of the maps, one of them at least on them.
+        fixations: in pixels of the maps, one of them at least on them and on the part that was shown.
     """
+    seen = fixations.taken(fixations.on_shown)
     numbers: Numbers = {}
     for name, values in maps.items():
         numbers[f"{name}_gaze_cc"] = cc(values, gaze)
         numbers[f"{name}_gaze_sim"] = sim(values, gaze)
-        numbers[f"{name}_gaze_nss"] = nss(values, fixations.x_px, fixations.y_px)
+        numbers[f"{name}_gaze_nss"] = nss(values, seen.x_px, seen.y_px)
     return numbers
 
 

@@ -108,6 +108,11 @@ class Fixations:
         across = (self.x_px >= x_min) & (self.x_px < x_max)
         return across & (self.y_px >= y_min) & (self.y_px < y_max)
 
+    def taken(self, chosen: NDArray[np.bool_]) -> Fixations:
+        """Some of them, in their order: those where (F,) `chosen` is true."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: value[chosen] for name, value in values.items() if isinstance(value, np.ndarray)})
+
 
 def _checked(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:
     array = np.ascontiguousarray(value, dtype=np.float32)

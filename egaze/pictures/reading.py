@@ -110,11 +110,11 @@ class Reading:
 
     @property
     def on_film(self) -> NDArray[np.bool_]:
-        """(F,) whether a fixation lies on the film."""
+        """(F,) whether a fixation lies on the film, and on the part of it that was on the screen."""
         place = self.geometry
         x, y = self.fixations.x_px + 0.5, self.fixations.y_px + 0.5
         across = (x >= place.left_px) & (x < place.left_px + place.width_px)
-        return across & (y >= place.top_px) & (y < place.top_px + place.height_px)
+        return across & (y >= place.top_px) & (y < place.top_px + place.height_px) & self.fixations.on_shown
 
     @property
     def is_paced(self) -> bool:
@@ -131,7 +131,7 @@ class Reading:
         count, outside = len(self.fixations), int((~self.on_film).sum())
         gaze = f"{count} fixation{'' if count == 1 else 's'}"
         if outside:
-            gaze += f" ({outside} outside the film)"
+            gaze += f" ({outside} outside {'the film' if self.fixations.shown_px is None else 'what was shown'})"
         lasts = "relative durations" if self.dwell_time_s is None else f"{self.dwell_time_s:.1f} s"
         gaze = f"{gaze}, {lasts}" if count else "no gaze"
         reader = None if self.reader_id is None else f"reader {self.reader_id}"

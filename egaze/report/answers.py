@@ -26,6 +26,7 @@ class Answers:
         metrics: metrics.json of the run or the set.
         table: a row a film, as predictions.parquet.
         runs: that answer.
+        own_metrics: metrics.json of each of them.
         heatmaps: of each run, (M, H, W) float16 or None.
         run_of: (N,) the film's place in `runs`.
         row_of: (N,) its row in that run's heatmaps.
@@ -37,6 +38,7 @@ class Answers:
     metrics: dict[str, Any]
     table: pl.DataFrame
     runs: tuple[Run, ...]
+    own_metrics: tuple[dict[str, Any], ...]
     heatmaps: tuple[NDArray[np.float16] | None, ...]
     run_of: NDArray[np.int64]
     row_of: NDArray[np.int64]
@@ -112,6 +114,7 @@ def _joined(
         metrics=metrics,
         table=table.drop("_run", "_row"),
         runs=tuple(runs),
+        own_metrics=tuple(part.metrics for part in parts),
         heatmaps=tuple(part.heatmaps for part in parts),
         run_of=table["_run"].to_numpy().astype(np.int64),
         row_of=table["_row"].to_numpy().astype(np.int64),

@@ -12,7 +12,7 @@ from egaze.explain import grad_cam
 from egaze.loading import DeviceLoader
 from egaze.report.answers import Answers
 
-_BATCH = 16
+_BATCH = 4  # gradients keep every layer of a batch in memory
 
 
 def grad_cams(

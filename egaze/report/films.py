@@ -105,13 +105,13 @@ def make_cards(answers: Answers, rows: NDArray[np.int64], *, has_grad_cams: bool
     for row in rows.tolist():
         facts = answers.table.row(row, named=True)
         case_index = facts["case_index"]
-        has_gaze = len(study.fixations(case_index, size_px)) > 0
+        fixations = study.fixations(case_index, size_px)
         there = {
-            "gaze": has_gaze,
+            "gaze": len(fixations) > 0,
             "predicted": has_predicted,
             "grad_cam": has_grad_cams,
             "regions": len(study.regions(case_index)) > 0,
-            "fixations": has_gaze,
+            "fixations": bool(fixations.on_shown.any()),
         }
         probs = tuple((name, float(facts[f"prob_{name}"])) for name in study.class_names) if is_trained else ()
         height_px, width_px = study.geometry(case_index, size_px).film_shape
@@ -147,20 +147,22 @@ def draw_film(
     case_index = int(answers.case_index[card.row])
     size_px = study.image_size_px
     geometry = study.geometry(case_index, size_px)
-    fixations = study.fixations(case_index, size_px)
+    recorded = study.fixations(case_index, size_px)
+    # Outside the part that was on the screen nothing of the film was looked at.
+    on_shown = recorded.on_shown
     predicted = answers.heatmap(card.row) if "predicted" in card.has else None
     maps: dict[str, dict[str, Any]] = {}
-    if len(fixations):
+    if len(recorded):
         gaze_px = 224 if predicted is None else predicted.shape[0]
         heatmap = _thousandths(study, target, case_index, gaze_px)
-        maps["gaze"] = _map(geometry, heatmap) | {"side": gaze_px, "unit": _unit(fixations, target)}
+        maps["gaze"] = _map(geometry, heatmap) | {"side": gaze_px, "unit": _unit(recorded, target)}
     if predicted is not None:
         maps["predicted"] = _map(geometry, predicted)
     if grad_cam is not None:
         evidence = to_film_size(torch.from_numpy(grad_cam)[None], (HEATMAP_PX, HEATMAP_PX))[0].numpy()
         maps["grad_cam"] = _map(geometry, evidence)
     film, shown_px = pixels.jpeg(study, case_index)
-    onset_s = fixations.onset_s
+    onset_s = recorded.onset_s
     drawn = slice(MOST_FIXATIONS)
     findings = finding_regions(study, case_index, None)
     return {
@@ -169,9 +171,10 @@ def draw_film(
         "film_px": list(geometry.film_shape[::-1]),
         "maps": maps,
         "timed": onset_s is not None,
-        "relative": fixations.is_relative,
-        "fixations": np.round(np.stack(_played(geometry, fixations), axis=1)[drawn], 4).tolist(),
-        "fixations_in_all": len(fixations),
+        "relative": recorded.is_relative,
+        "fixations": np.round(np.stack(_played(geometry, recorded), axis=1)[on_shown][drawn], 4).tolist(),
+        "fixations_in_all": int(on_shown.sum()),
+        "fixations_not_shown": int((~on_shown).sum()),
         "regions": [
             {
                 "name": region.name[:MOST_LETTERS],

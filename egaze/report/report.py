@@ -12,14 +12,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.atomic import write_file
+from egaze.assessment.answered_once import answered_once
+from egaze.assessment.classification import Scored
+from egaze.atomic import require_file, write_file
 from egaze.errors import RunError
-from egaze.evaluation import confusion_matrix
 from egaze.pictures.colours import heatmap_table
 from egaze.report import card, figures, members, words
 from egaze.report.answers import Answers, open_answers
 from egaze.report.encode import FILM_PX
 from egaze.report.evidence import grad_cams
+from egaze.report.figures.roc import one_auc_words
 from egaze.report.films import FilmCard, choose_rows, draw_film, make_cards
 from egaze.report.page import render
 from egaze.report.pixels import FilmPixels
@@ -65,12 +67,13 @@ def write_report(
         RunError: not evaluated on that side, or a set without that seed.
         StudyError: the study is gone; or the films in `films_from` are not its own.
         FilmError: an original film cannot be read.
+        EgazeError: `out` cannot be written.
     """
+    require_file(out)
     answers = open_answers(source, split, seed)
     run, study, metrics = answers.first, answers.study, _shown(answers)
     pixels = FilmPixels.of(study, film_px, films_from)
     cards, evidence, missing = _gallery(answers, films, progress)
-    log = [] if answers.members else run.log()
     values = {
         "title": _title(run, answers.path),
         "version": version("egaze"),
@@ -79,13 +82,14 @@ def write_report(
         "metrics": metrics,
         "contents": _CONTENTS,
         "summary": words.summary(run.recipe, metrics),
-        "charts": _charts(answers, metrics, log),
+        "one_auc": one_auc_words(metrics["classification"]),
+        "charts": _charts(answers, metrics),
         "side": run.recipe.choose_on,
         "operating_points": _operating_points(metrics),
         "confusion": _confusion(metrics),
         "why_no_classification": words.why_no_classification(run.recipe),
         "why_no_heatmap": words.why_no_heatmap(run.recipe),
-        "epochs": len(log),
+        "epochs": 0 if answers.members else len(run.log()),
         "members": members.member_rows(answers),
         "spread": members.spread(answers),
         "seed": run.facts["seed"],
@@ -111,19 +115,31 @@ def _write_parts(path: Path, parts: Iterator[str]) -> None:
 
 
 def _shown(answers: Answers) -> dict[str, Any]:
-    """The evaluation's metrics, with the keys that a set's evaluation lacks."""
-    metrics = dict(answers.metrics)
-    metrics.setdefault("warnings", [])
-    metrics.setdefault("scanpath", None)
-    if answers.members and metrics["classification"] is not None:
-        labelled = answers.table.filter(pl.col("label").is_not_null())
-        probs = labelled.select(f"prob_{name}" for name in answers.study.class_names).to_numpy()
-        matrix = confusion_matrix(
-            answers.study.labels[labelled["case_index"].to_numpy()], probs.argmax(axis=1), probs.shape[1]
+    """The evaluation's metrics; a set's with what the runs that answer give together."""
+    metrics = answers.metrics | {"warnings": list(answers.metrics["warnings"])}
+    if answers.members and (classification := metrics["classification"]) is not None:
+        names = answers.study.class_names
+        labelled = (answers.study.labels[answers.case_index] >= 0).nonzero()[0]
+        together = answered_once(
+            names,
+            _scored(answers),
+            answers.run_of[labelled],
+            [own["classification"] for own in answers.own_metrics],
+            metrics["warnings"],
         )
-        confusion = {"classes": list(answers.study.class_names), "matrix": matrix.tolist()}
-        metrics["classification"] = metrics["classification"] | {"confusion": confusion}
+        points = together.pop("operating_points")
+        classes = {name: classification["classes"][name] | {"operating_points": points[name]} for name in names}
+        metrics["classification"] = classification | together | {"classes": classes}
     return metrics
+
+
+def _scored(answers: Answers) -> Scored:
+    """The labelled films."""
+    study = answers.study
+    labelled = answers.table.filter(pl.col("label").is_not_null())
+    cases = labelled["case_index"].to_numpy()
+    class_probs = labelled.select(f"prob_{name}" for name in study.class_names).to_numpy().astype(np.float64)
+    return Scored(study.labels[cases], class_probs, study.patients[cases])
 
 
 _CONTENTS = (
@@ -220,26 +236,31 @@ def _data(study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
     }
 
 
-def _charts(answers: Answers, metrics: dict[str, Any], log: list[dict[str, Any]]) -> dict[str, Any]:
-    study, classification = answers.study, metrics["classification"]
+def _charts(answers: Answers, metrics: dict[str, Any]) -> dict[str, Any]:
+    classification = metrics["classification"]
+    logs = [run.log() for run in answers.members or answers.runs]
     charts: dict[str, Any] = {
         "agreement": None if metrics["heatmap"] is None else figures.agreement_scatter(answers.table),
-        "training": figures.training_curves(log, answers.first.recipe.choose_on) if log else [],
+        "training": figures.training_curves(logs, answers.first.recipe.choose_on) if any(logs) else [],
     }
     if classification is not None:
-        labelled = answers.table.filter(pl.col("label").is_not_null())
-        cases = labelled["case_index"].to_numpy()
-        class_probs = labelled.select(f"prob_{name}" for name in study.class_names).to_numpy().astype(np.float64)
-        charts["roc"] = figures.roc_curves(study.labels[cases], class_probs, study.patients[cases], classification)
+        scored = _scored(answers)
+        charts["roc"] = figures.roc_curves(scored.labels, scored.class_probs, scored.patients, classification)
         charts["forest"] = figures.forest_plot(metrics, "This set" if answers.members else "This run")
-        if "calibration" in classification:
-            charts["calibration"] = figures.reliability_diagrams(classification["calibration"])
+        charts["calibration"] = figures.reliability_diagrams(classification["calibration"])
     return charts
 
 
-def _operating_points(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _operating_points(metrics: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Class, thresholds in words, and point."""
     classes = metrics["classification"]["classes"] if metrics["classification"] else {}
-    return [(name, point) for name, facts in classes.items() for point in facts.get("operating_points") or ()]
+    found = []
+    for name, facts in classes.items():
+        for point in facts["operating_points"] or ():
+            chosen = point.get("thresholds") or [point["threshold"]]
+            ends = dict.fromkeys(f"{end:.3f}" for end in (min(chosen), max(chosen)))
+            found.append((name, " to ".join(ends), point))
+    return found
 
 
 def _confusion(metrics: dict[str, Any]) -> list[dict[str, Any]]:

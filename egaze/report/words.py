@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from egaze.report.figures.roc import one_auc_words
 from egaze.training.recipe import Recipe
 
 #: Figures of fewer films, or of fewer patients, are told without a verdict: a bootstrap of so few is too narrow.
@@ -37,9 +38,8 @@ def _classification(recipe: Recipe, metrics: dict[str, Any]) -> str:
     auc, names = classification["macro_auc"], list(classification["classes"])
     known = {name: facts["auc"] for name, facts in classification["classes"].items() if facts["auc"]}
     films = f"On {classification['cases']} labelled films of the {metrics['split']} split"
-    if len(names) == 2:
-        # One against the other and the other against the one are the same area.
-        said = [f"{films} the AUC of {names[0]} against {names[1]} is {_figure(auc)}."]
+    if only := one_auc_words(classification):
+        said = [f"{films} the AUC of {only} is {_figure(auc)}."]
     elif len(known) < len(names):
         said = [f"{films} the mean AUC of the {len(known)} of {len(names)} classes that have one is {_figure(auc)}."]
     else:

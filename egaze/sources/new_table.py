@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from egaze.atomic import write_text
+from egaze.atomic import new_files, require_folder
 from egaze.errors import SourceError
 from egaze.sources.names import NO_VALUE, as_seen
 from egaze.sources.tables import has_control
@@ -43,6 +43,7 @@ def write_new_table(folder: Path, images: Path | None = None) -> int:
         EgazeError: the folder cannot be written.
     """
     folder = Path(folder)
+    require_folder(folder)
     for name in ("cases.csv", "fixations.csv"):
         if os.path.lexists(folder / name):
             raise SourceError(f"{folder / name}: already exists; choose another folder or remove it first")
@@ -50,8 +51,10 @@ def write_new_table(folder: Path, images: Path | None = None) -> int:
     cases = (
         _CASES if images is None else [(*pair, "", "", "", "") for pair in zip(_case_ids(films), films, strict=True)]
     )
-    write_text(folder / "fixations.csv", _table(FIXATION_HEADER, _FIXATIONS if images is None else ()))
-    write_text(folder / "cases.csv", _table(CASE_HEADER, cases))
+    fixations = _FIXATIONS if images is None else ()
+    with new_files(folder) as new:
+        (new / "fixations.csv").write_text(_table(FIXATION_HEADER, fixations), encoding="utf-8", newline="")
+        (new / "cases.csv").write_text(_table(CASE_HEADER, cases), encoding="utf-8", newline="")
     return len(films)
 
 

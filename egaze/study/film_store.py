@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -61,7 +61,18 @@ class FilmStore:
         if offset is None:
             _require_room(folder, self._shape)
         self.facts: dict[int, FilmFacts] = {}
-        self._journal = (folder / _JOURNAL).open("ab")
+        with ExitStack() as files:  # closed where this fails
+            self._journal = files.enter_context((folder / _JOURNAL).open("ab"))
+            offset = self._trusted(films, head, lines, offset)
+            self._images = files.enter_context(self._path.open("r+b"))
+            self._files = files.pop_all()
+        self.found = len(self.facts)
+        self._offset = offset
+        self._new_lines: list[bytes] = []
+        self._synced_s = time.monotonic()
+
+    def _trusted(self, films: Sequence[Path], head: bytes, lines: Sequence[bytes], offset: int | None) -> int:
+        """Take what an earlier run has left, or begin anew; returns where the pixels begin."""
         if offset is None:
             # Nothing may be trusted while the files do not fit each other, so the journal goes first.
             self._journal.truncate(0)
@@ -75,21 +86,14 @@ class FilmStore:
             if changed := known.keys() - self.facts.keys():
                 # Their rows are about to be written over.
                 self._append([_line({"film": number, "stamp": None}) for number in changed])
-        self.found = len(self.facts)
-        self._offset = offset
-        self._images = self._path.open("r+b")
-        self._new_lines: list[bytes] = []
-        self._synced_s = time.monotonic()
+        return offset
 
     def __enter__(self) -> FilmStore:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        try:
+        with self._files:
             self.sync()
-        finally:
-            self._images.close()
-            self._journal.close()
 
     def add(self, number: int, placed: Placed) -> None:
         """Store one film in the rows of its cases."""
@@ -182,4 +186,8 @@ def _is_unchanged(path: Path, facts: FilmFacts) -> bool:
 def _require_room(folder: Path, shape: tuple[int, int, int]) -> None:
     needed, free = 2 * shape[0] * shape[1] * shape[2], shutil.disk_usage(folder).free
     if needed > free:
-        raise StudyError(f"{folder.parent}: the study needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free")
+        raise StudyError(f"{folder.parent}: the study needs {_size(needed)}, {_size(free)} are free")
+
+
+def _size(count_bytes: int) -> str:
+    return f"{count_bytes / 1e9:.1f} GB" if count_bytes >= 1e9 else f"{count_bytes / 1e6:.1f} MB"

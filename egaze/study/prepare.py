@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from egaze import _core
+from egaze.atomic import require_free
 from egaze.errors import EgazeError, StudyError
 from egaze.sources import Source
 from egaze.study import layout
@@ -102,7 +103,7 @@ def prepare_study(
         raise StudyError(f"size must be 16 to 4096 px, got {size_px}")
     if workers < 1:
         raise StudyError(f"workers must be 1 or more, got {workers}")
-    place = _place(Path(out))
+    place = study_place(Path(out))
     canvas = Canvas(size_px, fit, presentation)
     gathered = gather(sources)
     trusted = require_plausible(gathered.entries, _strange_units, trust_gaze)
@@ -136,13 +137,17 @@ def prepare_study(
     return open_study(Path(out), check_images=False)  # it has just been written
 
 
-def _place(out: Path) -> Path:
-    """Where the study's folder will be put: where a link leads, and nowhere that a folder cannot be renamed to."""
-    place = Path(os.path.realpath(out)) if out.is_symlink() else out.absolute()
-    if place.is_symlink():
+def study_place(out: Path) -> Path:
+    """Where the study's folder will be put: where a link leads, and nowhere that a folder cannot be renamed to.
+
+    Raises:
+        EgazeError: `out` exists and is not an empty folder, leads nowhere, or cannot be written.
+    """
+    is_link = os.path.islink(out)
+    place = Path(os.path.realpath(out)) if is_link else out.absolute()
+    if os.path.islink(place):
         raise EgazeError(f"{out}: a link that leads back to itself; choose another place")
-    if not place.name or os.path.ismount(place):
-        raise EgazeError(f"{out}: a study cannot take the place of a disk's top folder; choose a folder in it")
+    require_free(place if is_link else out)
     try:
         str(place).encode()
     except UnicodeEncodeError as error:  # polars opens no such file

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from egaze.atomic import require_free
+from egaze.atomic import require_free, this_host
 from egaze.errors import EgazeError
 
 _LOCK = "lock"
+_HOST = "host"
 _STUDY = "study"
+
+# Locks of other hosts cannot be seen on every network disk. Films are stored every few seconds; the longest pause is
+# the digest of all of them.
+_IDLE_S = 600.0
 
 
 @contextmanager
@@ -24,7 +30,8 @@ def unfinished(out: Path) -> Iterator[Path]:
     It stays when the block ends with an error, so that the same command goes on from there.
 
     Raises:
-        EgazeError: `out` exists and is not an empty folder, another process is at work on it, or a disk's error.
+        EgazeError: `out` exists and is not an empty folder, another process is at work on it, another host was until
+            some minutes ago, or a disk's error.
     """
     out = out.absolute()
     require_free(out)
@@ -36,13 +43,27 @@ def unfinished(out: Path) -> Iterator[Path]:
         except Timeout as error:
             raise EgazeError(f"{out}: another egaze is preparing this study at the moment") from error
         with lock:
+            _take_from_host(folder, out)
             try:
                 yield folder
             finally:
-                if folder.is_dir() and os.listdir(folder) == [_LOCK]:
+                if folder.is_dir() and set(os.listdir(folder)) <= {_LOCK, _HOST}:
                     discard(folder)
     except OSError as error:
         raise EgazeError(f"{out}: cannot write: {error.strerror or error}") from error
+
+
+def _take_from_host(folder: Path, out: Path) -> None:
+    """Write this host's name into the folder, unless another's process may be at work in it."""
+    host = folder / _HOST
+    if host.exists() and host.read_text(encoding="utf-8") != this_host():
+        idle_s = time.time() - max(path.stat().st_mtime for path in folder.iterdir() if path.name != _LOCK)
+        if idle_s < _IDLE_S:
+            raise EgazeError(
+                f"{out}: another machine seems to be preparing this study: {folder} was written to "
+                f"{max(idle_s, 0):.0f} s ago; after {_IDLE_S / 60:.0f} minutes without that the same command goes on"
+            )
+    host.write_text(this_host(), encoding="utf-8")
 
 
 def new_study_folder(folder: Path) -> Path:

@@ -18,7 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from egaze.atomic import new_directory, write_text
+from egaze.atomic import new_directory, require_free, write_text
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.evaluation.classification import macro_auc
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, gaze_and_label
@@ -76,6 +76,8 @@ def train(
         EgazeError: `out` exists, the seed is negative, or the device is not there.
     """
     require_seed(seed)
+    if not resume:
+        require_free(out)
     if split is not None:
         study = study.with_split(split)
     require_answers(study, recipe)
@@ -318,10 +320,10 @@ def _start_run(
 ) -> None:
     facts = _facts(out, study, recipe, seed, precision, weights_sha256)
     with new_directory(out) as partial:
-        write_text(partial / run_files.RECIPE, recipe.to_toml())
+        (partial / run_files.RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
         if split is not None:
             save_split(partial, split)
-        write_text(partial / run_files.FACTS, json.dumps(facts, indent=2) + "\n")
+        (partial / run_files.FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
 def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> dict[str, Any]:
@@ -347,8 +349,6 @@ def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, w
 def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int, precision: str) -> dict[str, Any] | None:
     """What last.pt holds, None where no epoch has been finished."""
     run = open_run(out)
-    for left in out.glob(".*.partial"):  # of a run that was killed while it wrote
-        left.unlink(missing_ok=True)
     split = study.split.digest(study.case_ids)
     asked = {"recipe": recipe.to_toml(), "study": study.digest(), "split": split, "seed": seed, "precision": precision}
     found = {

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from egaze.atomic import new_directory, write_text
+from egaze.atomic import new_directory
 from egaze.errors import EgazeError, RunError
 from egaze.study import Split, Study
 from egaze.training import run_set as set_files
@@ -119,7 +119,7 @@ def _facts(
 
 def _started(out: Path, facts: dict[str, Any]) -> RunSet:
     with new_directory(out) as partial:
-        write_text(partial / SET, json.dumps(facts, indent=2) + "\n")
+        (partial / SET).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return RunSet(out, facts)
 
 

@@ -1,6 +1,7 @@
 """The program as a user runs it, in its own process where the exit code matters."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -145,3 +146,15 @@ def test_the_road_from_films_to_predictions(twin, tmp_path):
         assert np.load(tmp_path / answer["heatmap_npy"]).shape == (32, 32)
     bad = egaze("predict", "model.pt", "none.png", films[0], cwd=tmp_path)
     assert bad.returncode == 1 and "none.png" in bad.stderr and films[0].name in bad.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_errors_of_the_system_are_one_line(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "egaze", "new-table", tmp_path / "mine"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1 and done.stderr == "egaze: error: No space left on device\n"

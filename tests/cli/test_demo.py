@@ -4,7 +4,7 @@ import shlex
 
 from click.testing import CliRunner
 
-from egaze.cli import demo
+from egaze.cli import cli
 
 
 def test_it_ends_with_what_to_open_and_what_to_type(tmp_path, monkeypatch):
@@ -12,7 +12,7 @@ def test_it_ends_with_what_to_open_and_what_to_type(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv" / "bin" / "egaze")])
     monkeypatch.setattr("egaze.demo.run_demo", lambda out, **options: out / "report.html")
     out = tmp_path / "my demo"
-    said = CliRunner().invoke(demo.command, ["--out", str(out)])
+    said = CliRunner().invoke(cli, ["demo", "--out", str(out)])
     assert said.exit_code == 0, said.output
     to_open, film, own = said.stdout.splitlines()[-3:]
     assert to_open.endswith(f": {out / 'report.html'}")

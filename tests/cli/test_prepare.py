@@ -260,6 +260,24 @@ def test_new_table(tmp_path):
     assert "already exists" in str(CliRunner().invoke(cli, ["new-table", str(tmp_path / "mine")]).exception)
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("--fixation", "No such option '--fixation'; the source table has '--fixations'"),
+        ("--gaze-tabel", "'--gaze-table'"),
+        ("--image", "'--images'"),
+        ("--strcit", "'--strict'"),
+        ("--fast", None),
+        ("--fig", None),
+    ],
+)
+def test_only_what_may_be_meant_is_suggested(word, said):
+    done = CliRunner().invoke(cli, ["prepare", "egd-cxr", word, "x", "--out", "study"])
+    assert done.exit_code == 2
+    told = done.stderr.splitlines()[-1]
+    assert (said in told if said else told == f"Error: No such option '{word}'.") and "'--fit'" not in told
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such file names")
 @pytest.mark.parametrize("place", ["cases", "images", "out"])
 def test_paths_that_are_not_utf_8(table, tmp_path, place):

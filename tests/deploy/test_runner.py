@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import places
 import pytest
 import torch
 from deploy.scripted_models import CLASS_NAMES, expected, make_model, packed, read_spec, save_model
@@ -204,9 +205,11 @@ def test_the_models_presentation_is_applied(runner, model, tmp_path, presentatio
 def test_a_model_without_a_heatmap_head_shows_none(runner, model, tmp_path):
     path = save_model(tmp_path / "model.pt", model, heatmap_head=False)
     np.save(tmp_path / "film.npy", np.zeros((8, 8), np.uint8))
-    (film,) = films(run(runner, path, tmp_path / "film.npy", "--out", tmp_path))
+    done = run(runner, path, tmp_path / "film.npy", "--out", tmp_path / "out")
+    (film,) = films(done)
     assert set(film) == {"image", "class_probs", "notes"}
-    assert list(tmp_path.glob("*heatmap*")) == []
+    assert done.stderr == f"egaze-run: {path} makes no heatmaps, so none are written to {tmp_path / 'out'}\n"
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("member", ["constants/3", "data.pkl", "egaze.py", "extra/egaze_spec.json"])
@@ -324,9 +327,44 @@ def test_usage(runner, model_path, tmp_path):
     image = tmp_path / "film.npy"
     np.save(image, np.zeros((8, 8), np.uint8))
     assert "toaster" in run(runner, model_path, image, "--device", "toaster", code=1).stderr
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    assert str(blocked) in run(runner, model_path, image, "--out", blocked, code=1).stderr
+
+
+@pytest.mark.parametrize("place", places.REFUSED["folder"])
+def test_out_is_looked_at_first(runner, tmp_path, permissions, place):
+    """As `egaze`'s commands do: see tests/cli/test_out.py."""
+    out, before = places.made(place, tmp_path)
+    done = run(runner, tmp_path / "none.pt", tmp_path / "none.npy", "--out", out, code=1)
+    assert done.stdout == "" and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"egaze-run: {out}: cannot write: ")
+    assert places.content(tmp_path) == before
+
+
+def test_a_full_disk_is_told_once_and_answers_are_given(runner, model_path, tmp_path):
+    """The largest file that may be written stands for the room that is left."""
+    resource = pytest.importorskip("resource")
+    for name in ("a", "b", "c"):
+        np.save(tmp_path / f"{name}.npy", random_film((80, 60), np.uint8))
+    done = subprocess.run(
+        [runner, model_path, *sorted(tmp_path.glob("?.npy")), "--out", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        restore_signals=False,  # the program is told that the file is too large, and not ended
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
+    )
+    assert done.returncode == 1 and [len(film["class_probs"]) for film in films(done)] == [3, 3, 3]
+    assert done.stderr.splitlines() == [
+        f"egaze-run: {tmp_path / 'out' / 'a_heatmap.npy'}: cannot be written: File too large",
+        "egaze-run: heatmaps of 3 of 3 films could not be written",
+    ]
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_no_folder_is_left_by_a_model_that_is_not_there(runner, tmp_path):
+    assert (
+        "none.pt" in run(runner, tmp_path / "none.pt", tmp_path / "none.npy", "--out", tmp_path / "out", code=1).stderr
+    )
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

@@ -172,3 +172,13 @@ def test_bad_options_and_values():
         paired_mean([[1.0]], [[1.0, 2.0]])
     with pytest.raises(ValueError, match="finite numbers, at least one"):
         mean_over_seeds(np.zeros((2, 0)))
+
+
+def test_an_areas_interval_stays_in_the_unit():
+    """Of two seeds that differ much Student's t goes far beyond."""
+    labels = np.arange(30) % 3
+    sure = np.eye(3)[labels] + 0.1
+    found = aucs_over_seeds(labels, np.stack([sure, sure[::-1]]), resamples=200)
+    areas = [found.macro, *found.classes]
+    assert all(0 <= area.low <= area.value <= area.high <= 1 for area in areas)
+    assert any(area.low == 0 and area.high == 1 for area in areas)

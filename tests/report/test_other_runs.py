@@ -40,3 +40,19 @@ def test_films_that_several_readers_read(tmp_path):
     words = words_of(study, load_recipe("joint", (*SMALL, DECODER)), tmp_path, "train")
     assert "ceiling is what the other readers" in words and "Readers' ceiling" in words
     assert '"finding": true' in words and '"reader": "' in words
+
+
+def test_two_classes_have_one_area(tmp_path):
+    twin = synthesize(tmp_path / "twin", cases=36, seed=2, layout="table", long_side_px=64)
+    table = twin.tables / "cases.csv"
+    table.write_text(table.read_text().replace("CHF", "abnormal").replace("pneumonia", "abnormal"))
+    study = prepare_study([Table(table)], tmp_path / "study", size_px=32)
+    assert len(study.class_names) == 2
+    text = words_of(study, load_recipe("encoder-only", SMALL), tmp_path, "train")
+    both = " against ".join(study.class_names)
+    assert text.count('aria-labelledby="roc-') == 1 and f"ROC curve of {study.class_names[1]} against" in text
+    areas = text.split('aria-label="Table of areas"')[1].split("</table>")[0]
+    assert f"The AUC is of {both}." in areas and areas.count('rowspan="2"') == 2
+    assert "Mean over classes" not in areas and "All classes pooled" not in areas and "Mean AUC" not in text
+    forest = text.split('aria-labelledby="forest-title')[1].split("</svg>")[0]
+    assert forest.count("This run") == 3 and both in forest  # description, name, and what a dot says

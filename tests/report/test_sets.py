@@ -91,3 +91,44 @@ def test_explain_takes_the_run_that_tests_a_case(folds, study, tmp_path):
         expected = own.filter(case_id=case_id).select("^prob_.*$").rows()[0]
         np.testing.assert_allclose(probs, expected, atol=1e-3)
     assert table["run"].n_unique() == 3 and len(table) == 6
+
+
+def test_a_set_has_what_its_films_have_together(folds, study, tmp_path):
+    """Every film once: by the run of the seed that tests it, with that run's own threshold and temperature."""
+    words, _ = read(write_report(folds, tmp_path / "report.html", seed=5))
+    for heading in ("Calibration", "Operating points", "How the films were read", "after temperature scaling"):
+        assert heading in words
+    runs = folds.runs()[1::2]
+    metrics = [json.loads((run.path / "evaluation" / "test" / "metrics.json").read_text()) for run in runs]
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for name in study.class_names:
+        points = [own["classification"]["classes"][name]["operating_points"] for own in metrics]
+        if None in points:
+            assert f"{name}: {points.count(None)} of 3 runs have no operating points, so none are pooled" in words
+            continue
+        for each in zip(*points, strict=True):
+            found, missed, false = (
+                sum(point[key] for point in each) for key in ("true_positives", "false_negatives", "false_positives")
+            )
+            thresholds = [f"{point['threshold']:.3f}" for point in each]
+            row = re.search(
+                rf"{name}</th><td>{each[0]['name']}</td><td class=\"number\">{min(thresholds)} to {max(thresholds)}<.*",
+                text,
+            )[0]
+            counts = re.findall(r'<td class="number">(\d+)</td>', row)
+            assert counts == [str(found), str(missed), str(false)]
+            assert found + missed == sum(own["classification"]["classes"][name]["cases"] for own in metrics)
+    # Brier scores of the films at hand are a mean over all of them.
+    brier = sum(
+        own["classification"]["calibration"]["after"]["brier"]["value"] * own["classification"]["cases"]
+        for own in metrics
+    ) / sum(own["classification"]["cases"] for own in metrics)
+    assert re.search(rf"after temperature scaling {brier:.3f} ", words)
+    # Each run has its line in the charts of training.
+    charts = re.findall(r'<svg[^>]*aria-labelledby="training-0-title.*?</svg>', text, re.DOTALL)
+    assert len(charts) == 1 and charts[0].count('class="line s1"') == 6
+    # How readers read does not depend on the runs.
+    scanpath = json.loads((folds.path / "evaluation" / "test" / "metrics.json").read_text())["scanpath"]
+    assert scanpath["cases"] == len(study)
+    of_runs = sum(own["scanpath"]["dwell_s"]["value"] * own["scanpath"]["cases"] for own in metrics) / len(study)
+    assert scanpath["dwell_s"]["value"] == pytest.approx(of_runs)

@@ -115,6 +115,19 @@ def partial(many_films, tmp_path):
     return source
 
 
+def test_another_host_waits_until_the_first_has_stopped(partial, tmp_path, monkeypatch):
+    """Locks of other hosts cannot be seen on every network disk."""
+    folder = tmp_path / ".out.partial"
+    before = files(folder)
+    monkeypatch.setattr("socket.gethostname", lambda: "another")
+    with pytest.raises(EgazeError, match=r"out: another machine seems to be preparing this study.* s ago"):
+        prepare_study([partial], tmp_path / "out", size_px=16)
+    assert files(folder) == before
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - 700,) * 2)
+    assert finish(partial, tmp_path)[1] == ["film2", "film9"] and not folder.exists()
+
+
 def finish(source, tmp_path, **options):
     """Finish the interrupted run, compare it with one in one go; returns (what was told, films read)."""
     told, read = [], []

@@ -1,5 +1,6 @@
 import copy
 import json
+import os
 import resource
 import shutil
 from dataclasses import replace
@@ -11,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
+from egaze import atomic
 from egaze.assessment import compare, evaluate, write_comparison
 from egaze.assessment.compare import RunComparison
 from egaze.demo import run_demo
@@ -429,7 +431,7 @@ def test_the_recipe_says_which_cases_an_epoch_holds(order, kind, study, tiny_rec
             train(study, recipe, tmp_path / "none", device="cpu")
 
 
-def test_a_full_disk_is_one_line_and_the_run_goes_on(run, study, tiny_recipe, tmp_path):
+def test_a_full_disk_is_one_line_and_the_run_goes_on(run, study, tiny_recipe, tmp_path, monkeypatch):
     """The largest file that may be written stands for the room that is left."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     how = {"seed": 1, "device": "cpu", "threads": 2}
@@ -439,15 +441,18 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on(run, study, tiny_recipe, tm
             train(study, tiny_recipe, tmp_path / "run", **how)
         shutil.copytree(tmp_path / "run", tmp_path / "left")
         resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, hard))
-        with pytest.raises(EgazeError, match=r"predictions\.parquet: cannot write: File too large$"):
+        with pytest.raises(EgazeError, match=r"evaluation: cannot write: File too large$"):
             evaluate(run, out=tmp_path / "evaluation")
         table = pl.DataFrame({"case_id": [f"case-{number:05d}" for number in range(1000)]})
-        with pytest.raises(EgazeError, match=r"disagreements\.csv: cannot write: File too large$"):
+        with pytest.raises(EgazeError, match=r"comparison: cannot write: File too large$"):
             write_comparison(RunComparison({}, table), tmp_path / "comparison")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    assert not list((tmp_path / "evaluation").iterdir())
+    assert not (tmp_path / "evaluation").exists()
     assert {path.name for path in (tmp_path / "left").iterdir()} == {"recipe.toml", "run.json"}
-    (tmp_path / "run" / ".last.pt.1.partial").write_bytes(b"of a run that was killed")
+    left = tmp_path / "run" / ".last.pt.1.partial"
+    left.write_bytes(b"of a run that was killed")
+    os.utime(left, (1e9, 1e9))
+    monkeypatch.setattr(atomic, "_cleared", {})
     resumed = train(study, tiny_recipe, tmp_path / "run", resume=True, **how)
     assert same(weights(resumed), weights(run)) and not list((tmp_path / "run").glob(".*"))

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from egaze.report.figures.plot import Axis, Plot
+from egaze.report.figures.roc import one_auc_words
 
 _ROW, _GAP = 23, 17
 _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 150, 12, 44
@@ -71,8 +72,8 @@ def _groups(metrics: dict[str, Any], ours: str) -> list[tuple[str, list[tuple[st
                 rows.append((f"{paper['name']} ({paper['source'].split(',')[0]})", False, auc))
         if rows:
             groups.append(("Mean over the classes" if key == "macro" else key, rows))
-    if len(classification["classes"]) == 2 and not metrics["published"]:
-        return groups[:1]  # one class against the other is one area
+    if (only := one_auc_words(classification)) and not metrics["published"]:
+        return [(only, rows) for _, rows in groups[:1]]
     return groups
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from egaze.assessment.figures import one_auc
 from egaze.evaluation import RocCurve, roc_curve_band
 from egaze.report.figures.plot import SERIES, Plot, unit_axis
 
@@ -20,29 +21,38 @@ def roc_curves(
 ) -> list[Markup]:
     """A chart a class that has a curve: the curve, its band over patients, and the operating points.
 
+    Two classes that have one AUC, one against the other, have one chart, with the second's points.
+
     Args:
         labels: (N,) class numbers of the labelled films.
         class_probs: (N, C).
         patients: (N,).
         classification: the metrics'.
     """
-    charts = []
+    charts, only = [], one_auc(classification["classes"])
     for number, (name, facts) in enumerate(classification["classes"].items()):
-        if facts["auc"] is None:
+        if facts["auc"] is None or only not in (None, name):
             continue
         curve = roc_curve_band((labels == number).astype(np.int64), class_probs[:, number], patients)
-        charts.append(_chart(number, name, facts, curve))
+        charts.append(_chart(number, one_auc_words(classification) or name, name, facts, curve))
     return charts
 
 
-def _chart(number: int, name: str, facts: dict[str, Any], curve: RocCurve) -> Markup:
+def one_auc_words(classification: dict[str, Any] | None) -> str | None:
+    """Of two classes that have one AUC, one against the other; None where there is more to say."""
+    if classification is None or one_auc(classification["classes"]) is None:
+        return None
+    return " against ".join(classification["classes"])
+
+
+def _chart(number: int, title: str, name: str, facts: dict[str, Any], curve: RocCurve) -> Markup:
     auc = facts["auc"]
     said = f"AUC {auc['value']:.3f}"
     if auc["low"] is not None:
         said += f" ({auc['low']:.3f}–{auc['high']:.3f})"
     plot = Plot(
         f"roc-{number}",
-        name,
+        title,
         f"ROC curve of {name} against the others, {facts['cases']} films: {said}.",
         unit_axis("1 − specificity"),
         unit_axis("sensitivity"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,9 @@ def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) ->
         dataset.WindowCenterWidthExplanation = ["NORMAL", "HARDER"][: len(windows)]
     dataset.PixelData = stored_values(pixels, plan.presentation).astype("<u2").tobytes()
     dataset["PixelData"].VR = "OW"
-    pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+    content = io.BytesIO()  # pydicom's own errors of writing are pages long
+    pydicom.dcmwrite(content, dataset, enforce_file_format=True)
+    path.write_bytes(content.getbuffer())
 
 
 def _uid(plan: CasePlan, level: int) -> str:

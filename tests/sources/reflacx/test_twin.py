@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from egaze.cli.prepare import command
+from egaze.cli import cli
 from egaze.gaze import rasterize_fixations
 from egaze.sources import EgdCxr, Reflacx
 from egaze.study import open_study, prepare_study
@@ -141,7 +141,7 @@ def test_the_command_s_options_reach_the_reader(reflacx_twin, tmp_path):
     places = ["--gaze", str(reflacx_twin.tables), "--images", str(reflacx_twin.images)]
     options = ["--phase", "1", "--phase", "3", "--readers", "merged", "--certainty", "5"]
     out = tmp_path / "study"
-    result = CliRunner().invoke(command, ["reflacx", *places, *options, "--out", str(out), "--size", "16"])
+    result = CliRunner().invoke(cli, ["prepare", "reflacx", *places, *options, "--out", str(out), "--size", "16"])
     assert result.exit_code == 0, result.output
     source = Reflacx(reflacx_twin.tables, reflacx_twin.images, phases=(1, 3), readers="merged", certainty=5)
     study = open_study(out)
@@ -153,7 +153,7 @@ def test_the_command_s_options_reach_the_reader(reflacx_twin, tmp_path):
 @pytest.mark.parametrize("wrong", [["--phase", "4"], ["--readers", "mean"], ["--certainty", "0"]])
 def test_a_wrong_option_is_wrong_usage(reflacx_twin, tmp_path, wrong):
     places = ["--gaze", str(reflacx_twin.tables), "--images", str(reflacx_twin.images)]
-    result = CliRunner().invoke(command, ["reflacx", *places, *wrong, "--out", str(tmp_path / "study")])
+    result = CliRunner().invoke(cli, ["prepare", "reflacx", *places, *wrong, "--out", str(tmp_path / "study")])
     assert result.exit_code == 2 and "Usage:" in result.stderr
 
 

@@ -129,9 +129,10 @@ function showTimeline() {
   document.getElementById("untimed").hidden = timed || relative || fixations.length === 0;
   document.getElementById("relative").hidden = !relative || fixations.length === 0;
   document.getElementById("paced").hidden = timed;
-  const left_out = view.film.drawing.fixations_in_all - fixations.length;
+  const { fixations_in_all: in_all, fixations_not_shown: not_shown } = view.film.drawing;
   const more = document.getElementById("left-out");
-  more.hidden = left_out === 0;
-  more.textContent = `The first ${fixations.length} of ${view.film.drawing.fixations_in_all} fixations are drawn.`;
+  more.hidden = in_all === fixations.length && not_shown === 0;
+  more.textContent = in_all > fixations.length ? `The first ${fixations.length} of ${in_all} fixations are drawn. ` : "";
+  if (not_shown) more.textContent += `${not_shown} more lie outside the part of the film that was on the screen.`;
   seek(view.end_s);
 }
