@@ -18,8 +18,8 @@ except ModuleNotFoundError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from egaze.assessment import evaluate
     from egaze.deploy import Predictor, export_torchscript
+    from egaze.evaluation import evaluate
     from egaze.gaze import Fixations, rasterize_batch, rasterize_fixations, rasterize_frames
     from egaze.imaging import Radiograph, read_radiograph, resize
     from egaze.loading import DeviceLoader
@@ -38,7 +38,7 @@ _HOMES = {
     "Fixations": "gaze",
     "Predictor": "deploy",
     "Radiograph": "imaging",
-    "evaluate": "assessment",
+    "evaluate": "evaluation",
     "export_torchscript": "deploy",
     "open_study": "study",
     "rasterize_batch": "gaze",

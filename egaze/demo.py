@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from egaze.assessment import evaluate
 from egaze.atomic import require_free
 from egaze.deploy import Predictor, export_torchscript
 from egaze.errors import EgazeError
+from egaze.evaluation import evaluate
 from egaze.explain.write import write_explanations
 from egaze.imaging import read_radiograph
 from egaze.report import write_report

@@ -27,7 +27,7 @@ from record import RUNNER, arguments, finish, rounded
 
 from egaze import Predictor
 from egaze.deploy import export_torchscript
-from egaze.evaluation.classification import macro_auc
+from egaze.metrics.classification import macro_auc
 from egaze.study import Study
 from egaze.training import train
 

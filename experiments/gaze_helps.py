@@ -43,9 +43,9 @@ from gaze_trials import (
 from numpy.typing import NDArray
 from record import finish, rounded
 
-from egaze.evaluation import mean_ci
-from egaze.evaluation.over_seeds import aucs_over_seeds, mean_over_seeds
-from egaze.evaluation.paired import paired_aucs, paired_mean
+from egaze.metrics import mean_ci
+from egaze.metrics.over_seeds import aucs_over_seeds, mean_over_seeds
+from egaze.metrics.paired import paired_aucs, paired_mean
 from egaze.study import Study
 
 CONTROL = "encoder-only"

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from real_films_studies import FOLDS, deal, hold_out, scene_gaze, scene_names, scene_study
 
 from egaze import Fixations, rasterize_fixations
-from egaze.assessment import evaluate, open_assessment
-from egaze.evaluation import mean_ci, nss, shuffled_auc
+from egaze.evaluation import evaluate, open_evaluation
+from egaze.metrics import mean_ci, nss, shuffled_auc
 from egaze.study import Study
 from egaze.training import Recipe, load_recipe, train
 
@@ -108,7 +108,7 @@ def _fold(
         run = train(study, recipe, folder, seed=seed, device="cpu", threads=1, resume=resume)
         evaluate(run, threads=1)
         say(f"gaze, seed {seed}, fold {fold}")
-    return open_assessment(evaluation).predictions.select("case_id", *METRICS, *(f"centre_{name}" for name in METRICS))
+    return open_evaluation(evaluation).predictions.select("case_id", *METRICS, *(f"centre_{name}" for name in METRICS))
 
 
 def _others_predict_each(study: Study, size_px: int) -> pl.DataFrame:

@@ -83,7 +83,7 @@ TINY = (
 @pytest.fixture(scope="session")
 def run(study, tiny_recipe, tmp_path_factory):
     """A tiny finished run on the twin, evaluated on its test split."""
-    from egaze.assessment import evaluate
+    from egaze.evaluation import evaluate
     from egaze.training import train
 
     finished = train(study, tiny_recipe, tmp_path_factory.mktemp("run") / "run", seed=1, device="cpu", threads=2)

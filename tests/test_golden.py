@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from egaze import _core
-from egaze.assessment import open_assessment
+from egaze.evaluation import open_evaluation
 from egaze.report import write_report
 
 GOLDEN = Path(__file__).parent / "golden.json"
@@ -43,9 +43,9 @@ def of_log(run):
 
 
 def of_evaluation(run):
-    assessment = open_assessment(run.path / "evaluation" / "test")
-    rows = assessment.predictions.to_dicts()
-    return {"metrics": assessment.metrics, "predictions": rows, "heatmaps": digest(assessment.heatmaps.tobytes())}
+    evaluation = open_evaluation(run.path / "evaluation" / "test")
+    rows = evaluation.predictions.to_dicts()
+    return {"metrics": evaluation.metrics, "predictions": rows, "heatmaps": digest(evaluation.heatmaps.tobytes())}
 
 
 def of_report(run, tmp_path):

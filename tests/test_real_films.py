@@ -91,7 +91,7 @@ def test_missing_films_are_named(part, monkeypatch, tmp_path):
 @pytest.mark.realdata
 def test_the_published_network_s_reference_figure(part):
     # What the data's own description says. Its figures of gaze are with the saliency metrics' tests.
-    from egaze.evaluation import roc_auc_ci
+    from egaze.metrics import roc_auc_ci
 
     films = part("studies").chest_films()
     rows = films.filter(films["class3_proxy"].is_in(part("studies").CLASSES))

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from egaze.assessment import evaluate
 from egaze.deploy import Predictor, export_torchscript
+from egaze.evaluation import evaluate
 from egaze.sources import Table
 from egaze.study import prepare_study
 from egaze.training import load_recipe, train

@@ -15,7 +15,7 @@ from egaze.cli.run_study import study_option
 if TYPE_CHECKING:
     import polars as pl
 
-    from egaze.assessment.compare import RunComparison
+    from egaze.evaluation.compare import RunComparison
 
 _AGREEMENT = (
     ("cc", "CC (more is better)"),
@@ -46,7 +46,7 @@ def command(
     """
     if out is not None:
         require_folder(out)
-    from egaze.assessment import compare, write_comparison
+    from egaze.evaluation import compare, write_comparison
     from egaze.training import is_run_set, open_run, open_run_set
 
     a, b = (

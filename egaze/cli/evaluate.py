@@ -36,21 +36,21 @@ def command(run: Path, split: str, out: Path | None, study_path: Path | None) ->
       egaze evaluate runs
     """
     require_folder(out or run / "evaluation" / split)
-    from egaze.assessment import evaluate, evaluate_set
+    from egaze.evaluation import evaluate, evaluate_set
     from egaze.training import is_run_set, open_run, open_run_set
 
     if is_run_set(run):
         with progress.bars() as update:
-            assessment = evaluate_set(open_run_set(run, study=study_path), split=split, out=out, progress=update)
-        for line in set_lines(assessment.metrics):
+            evaluation = evaluate_set(open_run_set(run, study=study_path), split=split, out=out, progress=update)
+        for line in set_lines(evaluation.metrics):
             click.echo(line)
-        click.echo(f"written to {assessment.path}, and each run's own")
+        click.echo(f"written to {evaluation.path}, and each run's own")
         return
     with progress.bar("predicting") as update:
-        assessment = evaluate(open_run(run, study=study_path), split=split, out=out, progress=update)
-    for line in _lines(assessment.metrics):
+        evaluation = evaluate(open_run(run, study=study_path), split=split, out=out, progress=update)
+    for line in _lines(evaluation.metrics):
         click.echo(line)
-    click.echo(f"written to {assessment.path}")
+    click.echo(f"written to {evaluation.path}")
 
 
 def _lines(metrics: dict[str, Any]) -> list[str]:
@@ -77,7 +77,7 @@ def _lines(metrics: dict[str, Any]) -> list[str]:
 
 
 def _areas(classification: dict[str, Any], published: list[dict[str, Any]]) -> list[str]:
-    from egaze.assessment.figures import one_auc
+    from egaze.evaluation.figures import one_auc
 
     classes = classification["classes"]
     names = ["macro", "micro", *classes]

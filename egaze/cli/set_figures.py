@@ -16,7 +16,7 @@ _AGREEMENT = (
 
 def set_lines(metrics: dict[str, Any]) -> list[str]:
     """A table of the set's figures, and a line of each run's."""
-    from egaze.assessment.figures import one_auc
+    from egaze.evaluation.figures import one_auc
 
     folds = f"{metrics['folds']} folds, " if metrics["folds"] else ""
     lines = [

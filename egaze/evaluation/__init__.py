@@ -1,62 +1,16 @@
-"""How well a model classifies and how well its maps agree with gaze: pure functions on arrays."""
+"""Runs and sets of runs judged on one side of their study, and compared."""
 
-from egaze.evaluation.auc import average_precision_ci, bootstrap_auc, bootstrap_test, delong_test, roc_auc_ci
-from egaze.evaluation.calibration import (
-    brier_scores,
-    expected_calibration_error,
-    fit_temperature,
-    log_losses,
-    reliability_curve,
-    scale_by_temperature,
-)
-from egaze.evaluation.classification import confusion_matrix, macro_auc, macro_auc_ci, multiclass_ci
-from egaze.evaluation.interval import Comparison, Interval, StatisticsWarning, mean_ci, mean_cis, wilson_ci
-from egaze.evaluation.localisation import energy_inside, iou_at_area_match, pointing_game, region_mask
-from egaze.evaluation.operating_point import OperatingPoint, at_threshold, specificity_threshold, youden_threshold
-from egaze.evaluation.roc_curve import RocCurve, roc_curve_band
-from egaze.evaluation.saliency import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
-from egaze.evaluation.scanpath import RegionGaze, region_gaze
+from egaze.evaluation.compare import RunComparison, compare, write_comparison
+from egaze.evaluation.evaluate import evaluate
+from egaze.evaluation.evaluate_set import evaluate_set
+from egaze.evaluation.stored import Evaluation, open_evaluation
 
 __all__ = [
-    "Comparison",
-    "Interval",
-    "OperatingPoint",
-    "RegionGaze",
-    "RocCurve",
-    "StatisticsWarning",
-    "at_threshold",
-    "auc_borji",
-    "auc_judd",
-    "average_precision_ci",
-    "bootstrap_auc",
-    "bootstrap_test",
-    "brier_scores",
-    "cc",
-    "confusion_matrix",
-    "delong_test",
-    "energy_inside",
-    "expected_calibration_error",
-    "fit_temperature",
-    "information_gain",
-    "iou_at_area_match",
-    "kld",
-    "log_losses",
-    "macro_auc",
-    "macro_auc_ci",
-    "mean_ci",
-    "mean_cis",
-    "multiclass_ci",
-    "nss",
-    "pointing_game",
-    "region_gaze",
-    "region_mask",
-    "reliability_curve",
-    "roc_auc_ci",
-    "roc_curve_band",
-    "scale_by_temperature",
-    "shuffled_auc",
-    "sim",
-    "specificity_threshold",
-    "wilson_ci",
-    "youden_threshold",
+    "Evaluation",
+    "RunComparison",
+    "compare",
+    "evaluate",
+    "evaluate_set",
+    "open_evaluation",
+    "write_comparison",
 ]

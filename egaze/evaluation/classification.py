@@ -1,122 +1,190 @@
-"""Areas over several classes, each against the others: macro averages classes, micro pools (film, class) pairs."""
+"""The classification head's figures."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from egaze.evaluation.interval import Interval, Statistic, bootstrap_interval, warn
-from egaze.evaluation.weighted_areas import weighted_auc, weighted_average_precision
+from egaze.evaluation.figures import RESAMPLES, figure, plain
+from egaze.metrics import (
+    at_threshold,
+    average_precision_ci,
+    brier_scores,
+    confusion_matrix,
+    expected_calibration_error,
+    fit_temperature,
+    log_losses,
+    mean_ci,
+    multiclass_ci,
+    reliability_curve,
+    roc_auc_ci,
+    scale_by_temperature,
+    specificity_threshold,
+    youden_threshold,
+)
+from egaze.metrics.calibration import ReliabilityBin, to_logits
+from egaze.metrics.notes import noting
+from egaze.study import Study
+from egaze.training.engine import Predictions
 
-MEASURES = {"roc_auc": weighted_auc, "average_precision": weighted_average_precision}
-AVERAGES = ("macro", "micro")
+#: The specificity that thresholds are chosen to keep.
+SPECIFICITY = 0.9
+BINS = 10
 
 
-def macro_auc(labels: ArrayLike, class_probs: ArrayLike) -> float | None:
-    """The mean one-versus-rest AUC over the classes that have cases both of and against them; None without any.
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """The labelled films of one side: labels (N,), class_probs (N, C) float64, patients (N,)."""
+
+    labels: NDArray[np.int64]
+    class_probs: NDArray[np.float64]
+    patients: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, study: Study, predictions: Predictions) -> Scored:
+        labels = study.labels[predictions.case_index]
+        known = labels >= 0
+        class_probs = predictions.class_probs[known].astype(np.float64)
+        return cls(labels[known], class_probs, study.patients[predictions.case_index][known])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def none(self) -> Scored:
+        """No film, of as many classes."""
+        return Scored(self.labels[:0], self.class_probs[:0], self.patients[:0])
+
+
+def classification_figures(
+    class_names: tuple[str, ...], scored: Scored, chosen_on: Scored, notes: list[str]
+) -> dict[str, Any] | None:
+    """Everything about the classes; None where fewer than two have a film. See `egaze.evaluation.stored` for the keys.
 
     Args:
-        labels: (N,) class numbers.
-        class_probs: (N, C).
+        class_names: in the order of the classes.
+        scored: the films that are measured.
+        chosen_on: the validation films, which choose thresholds and temperature; may be empty.
+        notes: gets what the figures' reader must be told.
     """
-    labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
-    area = _macro(labels, class_probs, "roc_auc")
-    return None if area is None else float(area(np.ones((1, len(labels))))[0])
-
-
-def macro_auc_ci(
-    labels: ArrayLike,
-    class_probs: ArrayLike,
-    groups: ArrayLike | None = None,
-    *,
-    method: str = "percentile",
-    level: float = 0.95,
-    resamples: int = 10_000,
-    seed: int = 0,
-) -> Interval:
-    """`macro_auc` with a bootstrap interval; see `multiclass_ci`."""
-    return multiclass_ci(labels, class_probs, groups, method=method, level=level, resamples=resamples, seed=seed)
-
-
-def multiclass_ci(
-    labels: ArrayLike,
-    class_probs: ArrayLike,
-    groups: ArrayLike | None = None,
-    *,
-    measure: str = "roc_auc",
-    average: str = "macro",
-    method: str = "percentile",
-    level: float = 0.95,
-    resamples: int = 10_000,
-    seed: int = 0,
-) -> Interval:
-    """An area over all classes with a bootstrap interval over groups (patients), stratified by class.
-
-    Args:
-        labels: (N,) class numbers.
-        class_probs: (N, C) finite.
-        groups: (N,) a patient per sample; every sample its own when None.
-        measure: "roc_auc" or "average_precision".
-        average: "macro", the mean over the classes that have cases both of and against them, or "micro", one curve of
-            all N x C pairs of a film and a class, of which N are true.
-        method, level, resamples, seed: see `bootstrap_interval`.
-
-    Warns:
-        StatisticsWarning: the macro average leaves classes out, or as `bootstrap_interval`.
-
-    Raises:
-        ValueError: no class has cases both of and against it, shapes that do not fit, scores that are not finite, or
-            an unknown measure, average or method.
-    """
-    labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
-    if measure not in MEASURES or average not in AVERAGES:
-        raise ValueError(f"no measure {measure!r}, {average!r}; there are {', '.join(MEASURES)} and macro, micro")
-    if labels.ndim != 1 or class_probs.ndim != 2 or len(labels) != len(class_probs):
-        raise ValueError(f"labels must be (N,) and class_probs (N, C), got {labels.shape} and {class_probs.shape}")
-    if not np.isfinite(class_probs).all():
-        raise ValueError("class_probs must be finite")
-    macro = _macro(labels, class_probs, measure)
-    if macro is None:
-        raise ValueError(f"{average} {measure.replace('_', ' ')} needs cases of two classes")
-    missing = sum(not (labels == number).any() for number in range(class_probs.shape[1]))
-    if average == "macro" and missing:
-        warn(f"the macro average leaves out {missing} of {class_probs.shape[1]} classes, which have no sample")
-    area = macro if average == "macro" else _micro(labels, class_probs, measure)
-    return bootstrap_interval(
-        area,
-        float(area(np.ones((1, len(labels))))[0]),
-        np.arange(len(labels)) if groups is None else groups,
-        strata=labels,
-        method=method,
-        level=level,
-        resamples=resamples,
-        seed=seed,
-    )
-
-
-def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """(classes, classes) counts of films: rows are their classes, columns what they were taken for.
-
-    Raises:
-        ValueError: shapes that differ, or a class number outside 0 to classes - 1.
-    """
-    labels, predicted = np.asarray(labels, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
-    if labels.ndim != 1 or labels.shape != predicted.shape:
-        raise ValueError(f"labels and predicted must both be (N,), got {labels.shape} and {predicted.shape}")
-    if not np.isin(np.concatenate([labels, predicted]), np.arange(classes)).all():
-        raise ValueError(f"class numbers must be 0 to {classes - 1}, got {np.unique([labels, predicted])[:5]}")
-    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
-
-
-def _macro(labels: NDArray[np.integer], class_probs: NDArray[np.float64], measure: str) -> Statistic | None:
-    present = [number for number in range(class_probs.shape[1]) if 0 < (labels == number).sum() < len(labels)]
-    areas = [MEASURES[measure](labels == number, class_probs[:, number]) for number in present]
-    if not areas:
+    labels, class_probs, patients = scored.labels, scored.class_probs, scored.patients
+    if len(np.unique(labels)) < 2:
+        notes.append("classification: fewer than two classes have a film here, so there is nothing to tell apart")
         return None
-    return lambda weights: np.mean([area(weights) for area in areas], axis=0)
+    classes = {name: _class_figures(name, number, scored, chosen_on, notes) for number, name in enumerate(class_names)}
+    predicted = class_probs.argmax(axis=1)
+    with noting(notes, "all classes"):
+        areas = {
+            f"{average}_{name}": figure(
+                multiclass_ci(labels, class_probs, patients, measure=measure, average=average, resamples=RESAMPLES)
+            )
+            for average in ("macro", "micro")
+            for name, measure in (("auc", "roc_auc"), ("average_precision", "average_precision"))
+        }
+        bca = multiclass_ci(labels, class_probs, patients, method="bca", resamples=RESAMPLES)
+        accuracy = mean_ci(predicted == labels, patients, resamples=RESAMPLES)
+    return {
+        "cases": len(scored),
+        **areas,
+        "macro_auc_bca": figure(bca),
+        "accuracy": figure(accuracy),
+        "classes": classes,
+        "confusion": {
+            "classes": list(class_names),
+            "matrix": confusion_matrix(labels, predicted, len(class_names)).tolist(),
+        },
+        "calibration": _calibration(class_names, scored, chosen_on, notes),
+    }
 
 
-def _micro(labels: NDArray[np.integer], class_probs: NDArray[np.float64], measure: str) -> Statistic:
-    classes = class_probs.shape[1]
-    positive = labels[:, None] == np.arange(classes)
-    return MEASURES[measure](positive.ravel(), class_probs.ravel(), np.repeat(np.arange(len(labels)), classes))
+def _class_figures(name: str, number: int, scored: Scored, chosen_on: Scored, notes: list[str]) -> dict[str, Any]:
+    """One class against the others."""
+    is_class, scores = (scored.labels == number).astype(np.int64), scored.class_probs[:, number]
+    figures: dict[str, Any] = {"cases": int(is_class.sum())}
+    if not 0 < is_class.sum() < len(is_class):
+        notes.append(f"{name}: {figures['cases']} of {len(is_class)} films, so it has no ROC curve")
+        return figures | dict.fromkeys(("auc", "auc_bca", "auc_delong", "average_precision", "operating_points"))
+    with noting(notes, name):
+        for key, method in (("auc", "bootstrap"), ("auc_bca", "bca"), ("auc_delong", "delong")):
+            interval = roc_auc_ci(is_class, scores, method=method, groups=scored.patients, resamples=RESAMPLES)
+            figures[key] = figure(interval)
+        precision = average_precision_ci(is_class, scores, scored.patients, resamples=RESAMPLES)
+        figures["average_precision"] = figure(precision)
+    figures["operating_points"] = _operating_points(name, number, is_class, scores, chosen_on, notes)
+    return figures
+
+
+def _operating_points(
+    name: str,
+    number: int,
+    is_class: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    chosen_on: Scored,
+    notes: list[str],
+) -> list[dict[str, Any]] | None:
+    """Thresholds that validation chose, applied here once."""
+    of_class, validation_scores = (chosen_on.labels == number).astype(np.int64), chosen_on.class_probs[:, number]
+    if not 0 < of_class.sum() < len(of_class):
+        notes.append(f"{name}: {of_class.sum()} of {len(of_class)} validation films, so no threshold can be chosen")
+        return None
+    rules = (
+        ("Youden", "largest sensitivity + specificity - 1", youden_threshold(of_class, validation_scores)),
+        (
+            f"specificity {SPECIFICITY:g}",
+            f"largest sensitivity at a specificity of at least {SPECIFICITY:g}",
+            specificity_threshold(of_class, validation_scores, SPECIFICITY),
+        ),
+    )
+    points = []
+    for rule_name, rule, threshold in rules:
+        point = at_threshold(is_class, scores, threshold)
+        intervals = {key: figure(getattr(point, key)) for key in ("sensitivity", "specificity")}
+        points.append({"name": rule_name, "rule": rule, "chosen_on": "validation", **asdict(point), **intervals})
+    return points
+
+
+def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored, notes: list[str]) -> dict[str, Any]:
+    class_probs = scale_by_temperature(scored.class_probs, 1.0)  # of sum 1
+    if not np.allclose(class_probs, scored.class_probs, atol=1e-4):
+        notes.append("calibration: classes are answered one by one, so their probabilities were divided by their sum")
+    temperature = None
+    if len(chosen_on):
+        with noting(notes, "temperature"):
+            temperature = fit_temperature(chosen_on.labels, to_logits(chosen_on.class_probs))
+    else:
+        notes.append("temperature: no labelled validation film to fit it on")
+    after = None if temperature is None else scale_by_temperature(scored.class_probs, temperature)
+    return {
+        "temperature": temperature,
+        "fitted_on": "validation",
+        "bins": BINS,
+        "before": calibration_figures(class_names, scored, class_probs, notes),
+        "after": None if after is None else calibration_figures(class_names, scored, after, notes),
+    }
+
+
+def calibration_figures(
+    class_names: tuple[str, ...], scored: Scored, class_probs: NDArray[np.float64], notes: list[str]
+) -> dict[str, Any]:
+    """How far probabilities of sum 1 are borne out."""
+    is_right, confidence = class_probs.argmax(axis=1) == scored.labels, class_probs.max(axis=1)
+    with noting(notes, "calibration"):
+        brier = mean_ci(brier_scores(scored.labels, class_probs), scored.patients, resamples=RESAMPLES)
+        log_loss = mean_ci(log_losses(scored.labels, class_probs), scored.patients, resamples=RESAMPLES)
+    return {
+        "brier": figure(brier),
+        "log_loss": figure(log_loss),
+        # Resampling moves it up, so that a bootstrap interval would not hold it.
+        "expected_calibration_error": plain(expected_calibration_error(is_right, confidence, bins=BINS)),
+        "reliability": _bins(reliability_curve(is_right, confidence, bins=BINS)),
+        "classes": {
+            name: _bins(reliability_curve(scored.labels == number, class_probs[:, number], bins=BINS))
+            for number, name in enumerate(class_names)
+        },
+    }
+
+
+def _bins(curve: list[ReliabilityBin]) -> list[dict[str, Any]]:
+    return [asdict(item) for item in curve]

@@ -1,61 +1,21 @@
-"""Published figures on EGD-CXR, to print beside one's own."""
+"""Which published figures may stand beside a study's."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
-from egaze.evaluation.interval import Interval
-
-_NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """AUCs that a paper reports on EGD-CXR: by class name, and their mean as "macro".
-
-    Attributes:
-        split_seeds: of the data set's published splits (8:1:1 by patient), those that it may have been measured on:
-            one, or both where it does not say.
-    """
-
-    name: str
-    source: str
-    split_seeds: tuple[int, ...]
-    auc: dict[str, Interval]
+from egaze.evaluation.figures import figure
+from egaze.metrics.published import PUBLISHED
+from egaze.study import Study
+from egaze.study.published import published_split_seed
 
 
-PUBLISHED = (
-    Published(
-        "encoder only, no gaze",
-        "Karargyris et al. 2021, seed-42 split",
-        (42,),
-        {
-            "macro": Interval(0.8609, _NAN, _NAN),
-            "normal": Interval(0.898, _NAN, _NAN),
-            "chf": Interval(0.885, _NAN, _NAN),
-            "pneumonia": Interval(0.800, _NAN, _NAN),
-        },
-    ),
-    Published(
-        "U-Net with gaze",
-        "Karargyris et al. 2021, seed-42 split",
-        (42,),
-        {
-            "macro": Interval(0.8613, _NAN, _NAN),
-            "normal": Interval(0.906, _NAN, _NAN),
-            "chf": Interval(0.889, _NAN, _NAN),
-            "pneumonia": Interval(0.789, _NAN, _NAN),
-        },
-    ),
-    Published(
-        "U-Net with heatmap generators",
-        "Watanabe et al. 2022, split not stated",
-        (42, 1),
-        {
-            "macro": Interval(0.913, 0.860, 0.966),
-            "chf": Interval(0.962, 0.933, 0.989),
-            "pneumonia": Interval(0.859, 0.732, 0.957),
-        },
-    ),
-    Published("GazeGNN", "seed-1 split, best epoch picked on test", (1,), {"macro": Interval(0.923, _NAN, _NAN)}),
-)
+def published_figures(study: Study, side: str) -> list[dict[str, Any]]:
+    """[{name, source, auc: {"macro" or class: figure}}] of the test side of EGD-CXR's published splits; none of any
+    other study, split or side, whose figures theirs cannot be compared with."""
+    seed = published_split_seed(study) if side == "test" else None
+    return [
+        {"name": paper.name, "source": paper.source, "auc": {key: figure(value) for key, value in paper.auc.items()}}
+        for paper in PUBLISHED
+        if seed in paper.split_seeds
+    ]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.evaluation import cc, energy_inside, iou_at_area_match, nss, pointing_game, sim
 from egaze.gaze import Fixations
+from egaze.metrics import cc, energy_inside, iou_at_area_match, nss, pointing_game, sim
 
 Map = NDArray[np.floating]
 Numbers = dict[str, float]

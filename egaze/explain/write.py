@@ -16,12 +16,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from egaze.atomic import new_directory, require_free
-from egaze.evaluation import mean_ci
-from egaze.evaluation.notes import noting
 from egaze.explain.cases import ExplainOptions, Explanation, explain_cases
 from egaze.explain.drawing import draw_layer, draw_panels, layers_of
 from egaze.explain.faithfulness import BLUR_SIGMA_FRAC
 from egaze.loading import HeatmapTarget
+from egaze.metrics import mean_ci
+from egaze.metrics.notes import noting
 from egaze.models import DualHeadUNet
 from egaze.pictures.names import safe_names
 from egaze.study import Study

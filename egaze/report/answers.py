@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.assessment import Assessment, open_assessment
 from egaze.errors import RunError
+from egaze.evaluation import Evaluation, open_evaluation
 from egaze.study import Study
 from egaze.training import Run, RunSet
 
@@ -76,7 +76,7 @@ def open_answers(source: Run | RunSet, split: str, seed: int | None = None) -> A
         RunError: not evaluated on that side, no such seed, or the training side of a set with folds.
         StudyError: the study is gone.
     """
-    own = open_assessment(source.path / "evaluation" / split)
+    own = open_evaluation(source.path / "evaluation" / split)
     if isinstance(source, Run):
         runs, members, parts = [source], (), [own]
     else:
@@ -84,7 +84,7 @@ def open_answers(source: Run | RunSet, split: str, seed: int | None = None) -> A
             raise RunError(f"{source.path}: folds train on each other's cases; report a single run on them")
         runs = runs_of_seed(source, seed)
         members = tuple(source.runs())
-        parts = [open_assessment(run.path / "evaluation" / split) for run in runs]
+        parts = [open_evaluation(run.path / "evaluation" / split) for run in runs]
     return _joined(source.path, own.metrics, runs, parts, members)
 
 
@@ -97,7 +97,7 @@ def runs_of_seed(run_set: RunSet, seed: int | None) -> list[Run]:
 
 
 def _joined(
-    path: Path, metrics: dict[str, Any], runs: list[Run], parts: list[Assessment], members: tuple[Run, ...]
+    path: Path, metrics: dict[str, Any], runs: list[Run], parts: list[Evaluation], members: tuple[Run, ...]
 ) -> Answers:
     table = pl.concat(
         [

@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.assessment.answered_once import answered_once
-from egaze.assessment.classification import Scored
 from egaze.atomic import require_file, write_file
 from egaze.errors import RunError
+from egaze.evaluation.answered_once import answered_once
+from egaze.evaluation.classification import Scored
 from egaze.pictures.colours import heatmap_table
 from egaze.report import card, figures, members, words
 from egaze.report.answers import Answers, open_answers

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
-from egaze.evaluation import region_mask
 from egaze.imaging import read_film
+from egaze.metrics import region_mask
 from egaze.sources import Region
 from egaze.sources.reflacx.labels import (
     CHF,

@@ -20,9 +20,9 @@ from torch import nn
 
 from egaze.atomic import new_directory, require_free, write_text
 from egaze.errors import EgazeError, RunError, StudyError
-from egaze.evaluation.classification import macro_auc
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, gaze_and_label
 from egaze.loading.sampling import Order
+from egaze.metrics.classification import macro_auc
 from egaze.study import Split, Study
 from egaze.study.split import require_seed, save_split
 from egaze.training import run as run_files

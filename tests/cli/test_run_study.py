@@ -6,12 +6,12 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from egaze.assessment import evaluate
-from egaze.assessment.compare import RunComparison
 from egaze.cli import cli
 from egaze.cli.compare import _lines
 from egaze.cli.evaluate import _areas
 from egaze.cli.set_figures import set_lines
+from egaze.evaluation import evaluate
+from egaze.evaluation.compare import RunComparison
 from egaze.study import open_study
 from egaze.training import load_recipe, train
 

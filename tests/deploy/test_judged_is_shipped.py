@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from egaze.assessment import evaluate
 from egaze.deploy import Predictor, export_torchscript
+from egaze.evaluation import evaluate
 from egaze.imaging import place_on_canvas, read_film, to_input
 from egaze.imaging.fit import FitGeometry
 from egaze.loading import DeviceLoader, FilmLoader, HeatmapTarget
@@ -47,12 +47,12 @@ def test_evaluate_predictor_and_the_runner_agree(sharp_twin, runner, tmp_path, s
     study = prepare_study([EgdCxr(sharp_twin.tables, sharp_twin.images)], tmp_path / "study", size_px=size_px, fit=fit)
     run = sharpened(train(study, load_recipe("joint", RECIPE), tmp_path / "run", seed=1))
     assert ("enlarged to the model's input of 128 px" in caplog.text) == (size_px < INPUT_PX)
-    assessment = evaluate(run)
+    evaluation = evaluate(run)
     export_torchscript(run, tmp_path / "model.pt")
     predictor = Predictor(tmp_path / "model.pt")
     assert predictor.spec.canvas_shape == (size_px, size_px) and predictor.spec.input_shape == (INPUT_PX, INPUT_PX)
 
-    rows = assessment.predictions
+    rows = evaluation.predictions
     judged = rows.select(f"prob_{name}" for name in run.class_names).to_numpy()
     assert judged.std(axis=0).max() > 0.02  # else agreement would say nothing
     films = {path.stem: path for path in sharp_twin.images.rglob("*.dcm")}

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from egaze.deploy import torchscript
 from egaze.deploy.archive import members_of
 from egaze.deploy.export import ExportedModel
-from egaze.evaluation import macro_auc
+from egaze.metrics import macro_auc
 from egaze.models import DualHeadUNet
 
 FILMS = 200

@@ -1,65 +1,98 @@
+import math
+
 import numpy as np
 import pytest
-from reference import coverage
-from sklearn import metrics
+from scipy.special import softmax
 
-from egaze.evaluation import StatisticsWarning, confusion_matrix, macro_auc, multiclass_ci
-from egaze.evaluation.classification import macro_auc_ci
+from egaze.evaluation.classification import Scored, classification_figures
+from egaze.metrics import (
+    brier_scores,
+    expected_calibration_error,
+    fit_temperature,
+    scale_by_temperature,
+    specificity_threshold,
+    youden_threshold,
+)
+from egaze.metrics.calibration import to_logits
 
-
-def draw(n=150, classes=3):
-    generator = np.random.default_rng(0)
-    labels = generator.integers(0, classes, n)
-    probs = generator.dirichlet(np.ones(classes), n) + 0.3 * np.eye(classes)[labels]
-    return labels, probs / probs.sum(axis=1, keepdims=True)
-
-
-def test_macro_auc_is_scikit_learn_s():
-    labels, probs = draw()
-    expected = metrics.roc_auc_score(labels, probs, multi_class="ovr", average="macro")
-    assert macro_auc(labels, probs) == pytest.approx(expected)
-    interval = macro_auc_ci(labels, probs, resamples=2000)
-    assert interval.value == pytest.approx(expected) and interval.low < expected < interval.high
-    # A class that nobody has is left out; a single class leaves nothing.
-    assert macro_auc(labels[labels < 2], probs[labels < 2]) is not None
-    assert macro_auc(np.zeros(5, int), probs[:5]) is None
-    with pytest.warns(StatisticsWarning, match="the macro average leaves out 1 of 3 classes"):
-        macro_auc_ci(labels[labels < 2], probs[labels < 2], resamples=100)
-    with pytest.raises(ValueError, match="two classes"):
-        macro_auc_ci(np.zeros(5, int), probs[:5])
+NAMES = ("normal", "chf", "pneumonia")
 
 
-@pytest.mark.parametrize("average", ["macro", "micro"])
-@pytest.mark.parametrize("measure", ["roc_auc", "average_precision"])
-def test_averages_are_scikit_learn_s(measure, average):
-    labels, probs = draw()
-    score = {"roc_auc": metrics.roc_auc_score, "average_precision": metrics.average_precision_score}[measure]
-    interval = multiclass_ci(labels, probs, measure=measure, average=average, method="bca", resamples=500)
-    assert interval.value == pytest.approx(score(np.eye(3)[labels], probs, average=average))
-    assert interval.low < interval.value < interval.high
+def draw(n, seed, sharpness=3.0):
+    """Films whose probabilities are too sure of themselves."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(n, 3)) * 1.5
+    labels = np.array([generator.choice(3, p=row) for row in softmax(logits, axis=1)])
+    return Scored(labels, softmax(sharpness * logits, axis=1), np.arange(n) // 2)
 
 
-@pytest.mark.parametrize("method", ["percentile", "bca"])
-def test_the_macro_auc_s_interval_covers(method):
-    assert coverage.is_right(coverage.macro(300, method, 300), 300)
+def numbers(item):
+    if isinstance(item, dict):
+        item = item.values()
+    elif not isinstance(item, (list, tuple)):
+        return [item] if isinstance(item, float) else []
+    return [number for part in item for number in numbers(part)]
 
 
-def test_the_confusion_matrix_is_scikit_learn_s():
-    labels, probs = draw()
-    predicted = probs.argmax(axis=1)
-    np.testing.assert_array_equal(confusion_matrix(labels, predicted, 3), metrics.confusion_matrix(labels, predicted))
-    assert confusion_matrix([], [], 2).tolist() == [[0, 0], [0, 0]]
-    with pytest.raises(ValueError, match="class numbers must be 0 to 1"):
-        confusion_matrix([0, 2], [0, 1], 2)
-    with pytest.raises(ValueError, match="must both be"):
-        confusion_matrix([0], [0, 1], 2)
+def test_thresholds_and_temperature_are_chosen_on_validation():
+    scored, validation = draw(300, 0), draw(200, 1)
+    notes = []
+    figures = classification_figures(NAMES, scored, validation, notes)
+    assert notes == [] and all(map(math.isfinite, numbers(figures)))
+    for number, name in enumerate(NAMES):
+        of_class, scores = (validation.labels == number).astype(int), validation.class_probs[:, number]
+        youden, specific = figures["classes"][name]["operating_points"]
+        assert youden["threshold"] == youden_threshold(of_class, scores)
+        assert specific["threshold"] == specificity_threshold(of_class, scores, 0.9)
+        called, is_class = scored.class_probs[:, number] >= youden["threshold"], scored.labels == number
+        assert youden["sensitivity"]["value"] == pytest.approx(called[is_class].mean())
+        assert youden["specificity"]["value"] == pytest.approx((~called[~is_class]).mean())
+        assert youden["sensitivity"]["low"] < youden["sensitivity"]["value"] < youden["sensitivity"]["high"]
+    calibration = figures["calibration"]
+    temperature = fit_temperature(validation.labels, to_logits(validation.class_probs))
+    assert calibration["temperature"] == temperature == pytest.approx(3, rel=0.3)
+    scaled = scale_by_temperature(scored.class_probs, temperature)
+    assert calibration["after"]["brier"]["value"] == pytest.approx(brier_scores(scored.labels, scaled).mean())
+    is_right = scaled.argmax(axis=1) == scored.labels
+    expected = expected_calibration_error(is_right, scaled.max(axis=1))
+    assert calibration["after"]["expected_calibration_error"]["value"] == pytest.approx(expected)
+    for key in ("brier", "log_loss", "expected_calibration_error"):
+        assert calibration["after"][key]["value"] < calibration["before"][key]["value"]
 
 
-def test_bad_input():
-    labels, probs = draw()
-    with pytest.raises(ValueError, match="no measure 'f1'"):
-        multiclass_ci(labels, probs, measure="f1")
-    with pytest.raises(ValueError, match="must be finite"):
-        multiclass_ci(labels, probs * np.nan)
-    with pytest.raises(ValueError, match="class_probs"):
-        multiclass_ci(labels[:-1], probs)
+def test_a_class_without_films_has_no_figures_and_a_reason():
+    scored = draw(120, 0)
+    two = scored.labels < 2
+    scored = Scored(scored.labels[two], scored.class_probs[two], scored.patients[two])
+    notes = []
+    figures = classification_figures(NAMES, scored, draw(60, 1), notes)
+    assert figures["classes"]["pneumonia"]["auc"] is None and figures["macro_auc"]["value"] > 0.5
+    assert f"pneumonia: 0 of {len(scored)} films, so it has no ROC curve" in notes
+    assert any(note.startswith("all classes: the macro average leaves out 1 of 3 classes") for note in notes)
+
+
+def test_one_class_or_no_validation_film():
+    scored = draw(80, 0)
+    notes = []
+    figures = classification_figures(NAMES, scored, scored.none(), notes)
+    assert figures["calibration"]["temperature"] is None and figures["calibration"]["after"] is None
+    assert figures["classes"]["chf"]["operating_points"] is None
+    assert "temperature: no labelled validation film to fit it on" in notes
+    assert "chf: 0 of 0 validation films, so no threshold can be chosen" in notes
+    normal = scored.labels == 0
+    of_one = Scored(scored.labels[normal], scored.class_probs[normal], scored.patients[normal])
+    assert classification_figures(NAMES, of_one, scored, notes) is None
+    assert notes[-1].startswith("classification: fewer than two classes have a film here")
+
+
+def test_classes_answered_one_by_one_are_calibrated_by_their_share():
+    scored = draw(120, 0)
+    # Nothing of any class is an answer too, and shares alike.
+    apart = np.concatenate([[[0.0, 0.0, 0.0]], 0.4 * scored.class_probs[1:]])
+    notes = []
+    found = classification_figures(NAMES, Scored(scored.labels, apart, scored.patients), draw(60, 1), notes)
+    shares = np.concatenate([[[1 / 3, 1 / 3, 1 / 3]], scored.class_probs[1:]])
+    before = found["calibration"]["before"]
+    assert before["brier"]["value"] == pytest.approx(brier_scores(scored.labels, shares).mean())
+    assert any(note.startswith("calibration: classes are answered one by one") for note in notes)
+    assert all(map(math.isfinite, numbers(found)))

@@ -11,11 +11,11 @@ from PIL import Image
 
 from egaze.cli import cli
 from egaze.errors import EgazeError
-from egaze.evaluation import cc, energy_inside, iou_at_area_match, pointing_game
 from egaze.explain import grad_cam, to_film_size
 from egaze.explain.cases import ExplainOptions, explain_cases
 from egaze.explain.drawing import _in_logits, draw_layer, draw_panels, layers_of
 from egaze.explain.write import write_explanations
+from egaze.metrics import cc, energy_inside, iou_at_area_match, pointing_game
 from egaze.study.findings import finding_mask
 
 

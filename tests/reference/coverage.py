@@ -12,7 +12,7 @@ import sys
 import numpy as np
 from scipy.stats import norm
 
-from egaze.evaluation import bootstrap_auc, bootstrap_test, delong_test, mean_ci, multiclass_ci, roc_auc_ci
+from egaze.metrics import bootstrap_auc, bootstrap_test, delong_test, mean_ci, multiclass_ci, roc_auc_ci
 
 #: The area under the curve of two normal classes of spread 1 that are 1 apart.
 AREA = norm.cdf(1 / np.sqrt(2))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from egaze.assessment.reading import reading_figures, reading_tables
+from egaze.evaluation.reading import reading_figures, reading_tables
 from egaze.report import report, write_report
 
 

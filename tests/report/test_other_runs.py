@@ -1,6 +1,6 @@
 """Reports of runs that lack something, or have more than one reader."""
 
-from egaze.assessment import evaluate
+from egaze.evaluation import evaluate
 from egaze.report import write_report
 from egaze.sources import Reflacx, Table
 from egaze.sources.synthetic import synthesize

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from egaze.assessment import evaluate_set
 from egaze.cli import cli
 from egaze.errors import RunError
+from egaze.evaluation import evaluate_set
 from egaze.report import write_report
 from egaze.training import load_recipe, train_set
 

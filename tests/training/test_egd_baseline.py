@@ -10,9 +10,9 @@ import torch
 from torch.nn import functional
 
 from egaze import DualHeadUNet
-from egaze.assessment import evaluate, open_assessment
 from egaze.cli.evaluate import _lines
 from egaze.deploy import Predictor, export_torchscript
+from egaze.evaluation import evaluate, open_evaluation
 from egaze.loading import Batch
 from egaze.report import write_report
 from egaze.training import load_recipe, train
@@ -186,7 +186,7 @@ def test_choosing_on_test_warns_and_is_marked_everywhere(chosen_on_test, study, 
     assert json.loads((run.path / "run.json").read_text())["chosen_on"] == "test"
     log = run.log()
     assert all("test_macro_auc" in line and not any(key.startswith("validation") for key in line) for line in log)
-    metrics = open_assessment(run.path / "evaluation" / "test").metrics
+    metrics = open_evaluation(run.path / "evaluation" / "test").metrics
     assert metrics["chosen_on"] == "test" and metrics["optimistic"] is True
     assert any(line.startswith("chosen on test") and "optimistic" in line for line in _lines(metrics))
     # The log's best epoch has the very figure that the evaluation finds on the same films.
@@ -201,14 +201,14 @@ def test_choosing_on_test_warns_and_is_marked_everywhere(chosen_on_test, study, 
 
 def test_choosing_on_validation_marks_validation_alone(run, tmp_path):
     assert run.facts["chosen_on"] == "validation"
-    assert open_assessment(run.path / "evaluation" / "test").metrics["optimistic"] is False
+    assert open_evaluation(run.path / "evaluation" / "test").metrics["optimistic"] is False
     assert evaluate(run, split="validation", out=tmp_path / "validation").metrics["optimistic"] is True
 
 
 def test_its_classes_are_answered_one_by_one_everywhere(chosen_on_test, study, tmp_path):
     """A sigmoid a class, as the loss fits them, in training, evaluation and the exported file."""
     run, _ = chosen_on_test
-    table = open_assessment(run.path / "evaluation" / "test").predictions
+    table = open_evaluation(run.path / "evaluation" / "test").predictions
     probs = table.select(f"prob_{name}" for name in study.class_names).to_numpy()
     spec = export_torchscript(run, tmp_path / "model.pt")
     assert spec.class_probs == "sigmoid"

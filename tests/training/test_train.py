@@ -13,10 +13,10 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
 from egaze import atomic
-from egaze.assessment import compare, evaluate, write_comparison
-from egaze.assessment.compare import RunComparison
 from egaze.demo import run_demo
 from egaze.errors import EgazeError, RunError, StudyError
+from egaze.evaluation import compare, evaluate, write_comparison
+from egaze.evaluation.compare import RunComparison
 from egaze.explain.faithfulness import faithfulness
 from egaze.loading import DeviceLoader
 from egaze.sources.synthetic import synthesize

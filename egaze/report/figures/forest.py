@@ -18,7 +18,7 @@ def forest_plot(metrics: dict[str, Any], ours: str = "This run") -> Markup:
     """A row a figure, grouped by class: the value as a dot, its interval as a bar, the numbers at the right.
 
     Args:
-        metrics: an assessment's, with its classification.
+        metrics: an evaluation's, with its classification.
         ours: what its own figures are called.
     """
     groups = _groups(metrics, ours)

@@ -8,8 +8,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from egaze.assessment.figures import one_auc
-from egaze.evaluation import RocCurve, roc_curve_band
+from egaze.evaluation.figures import one_auc
+from egaze.metrics import RocCurve, roc_curve_band
 from egaze.report.figures.plot import SERIES, Plot, unit_axis
 
 

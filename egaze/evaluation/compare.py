@@ -1,0 +1,234 @@
+"""Two runs, or two sets of runs, on the same cases: which is better, and where do they differ?"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from egaze.atomic import new_files
+from egaze.errors import EgazeError, RunError
+from egaze.evaluation.figures import RESAMPLES
+from egaze.evaluation.pooled import AGREEMENT, Pooled, pool
+from egaze.metrics import Comparison, delong_test
+from egaze.metrics.notes import noting
+from egaze.metrics.over_seeds import class_statistic
+from egaze.metrics.paired import paired_aucs, paired_mean
+from egaze.training import Run, RunSet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunComparison:
+    """What `compare` finds.
+
+    Attributes:
+        facts: figures that JSON can hold. One is {"a", "b", "difference", "low", "high", "p_value"}, null where it is
+            not defined; a difference is a - b.
+        disagreements: one row a case to which the two answer differently, the furthest apart first: case_id, label,
+            answer_a, prob_a, answer_b, prob_b, and prob_a_CLASS and prob_b_CLASS. An answer is the class with the
+            largest probability; of a set, with the largest mean over the seeds.
+    """
+
+    facts: dict[str, Any]
+    disagreements: pl.DataFrame
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts, and the disagreements as a list of objects."""
+        return {**self.facts, "disagreements": self.disagreements.to_dicts()}
+
+
+def compare(
+    a: Run | RunSet, b: Run | RunSet, *, split: str = "test", resamples: int = RESAMPLES, seed: int = 0
+) -> RunComparison:
+    """Compare what `evaluate` has left of two runs or of two sets with the same folds and seeds.
+
+    AUCs: of each class, by DeLong's test for one run each (films independent), and their mean, by a paired bootstrap
+    over patients; for several seeds both over seeds and patients, see `egaze.metrics.paired`. Maps: the same for
+    each case's CC, KL divergence, NSS and shuffled AUC, where both were measured in the same way. What one of
+    the two has not trained is left out: "warnings" and "heatmap_remark" say so.
+
+    Raises:
+        EgazeError: a negative seed.
+        RunError: one is not evaluated on that side; studies, classes, splits, seeds or cases that differ.
+        StudyError: the study is gone.
+    """
+    if seed < 0:
+        raise EgazeError(f"seed must be 0 or more, got {seed}")
+    one, other = pool(a, split), pool(b, split)
+    _require_same(one, other)
+    over = "patients" if len(one.seeds) == 1 else "seeds and patients"
+    notes: list[str] = []
+    if one.source.path.resolve() == other.source.path.resolve():
+        notes.append("A and B are one and the same, so nothing can differ")
+    classification, answers, disagreements = None, None, _no_disagreements()
+    untrained = [pooled for pooled in (one, other) if not pooled.recipe.trains_classifier]
+    for pooled in untrained:
+        notes.append(f"classification: {pooled.source.path} has no classifier that was trained, so none is compared")
+    if not untrained:
+        with noting(notes, "AUC"):
+            classification = _classification(one, other, resamples, seed)
+        answers, disagreements = _answers(one, other)
+    with noting(notes, "maps"):
+        heatmap, remark = _heatmap(one, other, resamples, seed)
+    facts = {
+        "format_version": 1,
+        "split": split,
+        "synthetic": one.study.is_synthetic,
+        "a": _described(one, split),
+        "b": _described(other, split),
+        "cases": len(one.case_index),
+        "patients": len(np.unique(one.patients)),
+        "intervals": f"95 %, paired bootstrap over {over}, {resamples} resamples",
+        "warnings": notes,
+        "classification": classification,
+        "heatmap": heatmap,
+        "heatmap_remark": remark,
+        "answers": answers,
+    }
+    return RunComparison(facts, disagreements)
+
+
+def write_comparison(comparison: RunComparison, out: Path) -> None:
+    """Write compare.json and disagreements.csv into a folder; files there are replaced."""
+    facts = json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n"
+    with new_files(out) as new:
+        (new / "disagreements.csv").write_text(comparison.disagreements.write_csv(), encoding="utf-8")
+        (new / "compare.json").write_text(facts, encoding="utf-8")
+
+
+def _require_same(one: Pooled, other: Pooled) -> None:
+    def require(same: bool, what: str) -> None:
+        if not same:
+            raise RunError(f"cannot compare {one.source.path} with {other.source.path}: {what}")
+
+    require(one.class_names == other.class_names, f"classes {_list(one.class_names)} and {_list(other.class_names)}")
+    require(one.study.digest() == other.study.digest(), f"of studies {one.study.path} and {other.study.path}")
+    folds = [pooled.source.folds if isinstance(pooled.source, RunSet) else None for pooled in (one, other)]
+    require(folds[0] == folds[1], f"one has {folds[0] or 'no'} folds, the other {folds[1] or 'none'}")
+    require(one.split_sha256 == other.split_sha256, "trained on different splits of the study")
+    # One seed each may be any; several are paired.
+    same_seeds = one.seeds == other.seeds or len(one.seeds) == len(other.seeds) == 1
+    require(same_seeds, f"seeds {_list(one.seeds)} and {_list(other.seeds)}")
+    require(np.array_equal(one.case_index, other.case_index), "evaluated on different cases")
+
+
+def _list(items: tuple) -> str:
+    return ", ".join(map(str, items))
+
+
+def _described(pooled: Pooled, split: str) -> dict[str, Any]:
+    return {
+        "run": str(pooled.source.path),
+        "recipe": pooled.recipe.name,
+        "folds": pooled.source.folds if isinstance(pooled.source, RunSet) else None,
+        "seeds": list(pooled.seeds),
+        "optimistic": split == pooled.recipe.choose_on,
+    }
+
+
+def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> dict[str, Any] | None:
+    known = one.labels >= 0
+    labels, groups = one.labels[known], one.patients[known]
+    if len(np.unique(labels)) < 2:
+        return None
+    probs_a, probs_b = one.class_probs[:, known], other.class_probs[:, known]
+    present, areas_a = class_statistic(labels, probs_a)
+    _, areas_b = class_statistic(labels, probs_b)
+    whole = np.ones((len(labels), 1))
+    values = [statistic(whole)[:, :, 0].mean(axis=0) for statistic in (areas_a, areas_b)]
+    found = paired_aucs(labels, probs_a, probs_b, groups, resamples=resamples, seed=seed)
+    by_class = list(found.classes)
+    if len(one.seeds) == 1:
+        for number in present:
+            is_class = (labels == number).astype(np.int64)
+            by_class[number] = delong_test(is_class, probs_a[0, :, number], probs_b[0, :, number])
+    classes: dict[str, Any] = dict.fromkeys(one.class_names)
+    for place, number in enumerate(present):
+        classes[one.class_names[number]] = _figure(values[0][place], values[1][place], by_class[number])
+    return {
+        "cases": len(labels),
+        "classes_by": "DeLong's test, films independent" if len(one.seeds) == 1 else "the paired bootstrap",
+        "macro_auc": _figure(values[0][-1], values[1][-1], found.macro),
+        "classes": classes,
+    }
+
+
+def _heatmap(one: Pooled, other: Pooled, resamples: int, seed: int) -> tuple[dict[str, Any] | None, str | None]:
+    """The figures, or why there are none."""
+    for pooled in (one, other):
+        if pooled.heatmap is None:
+            return None, f"{pooled.source.path} has no maps that were compared with gaze"
+    if one.heatmap["size_px"] != other.heatmap["size_px"]:
+        return None, (
+            f"maps of {one.heatmap['size_px']} and of {other.heatmap['size_px']} px: agreement with gaze depends on "
+            "the size, so they are not compared"
+        )
+    if one.heatmap != other.heatmap:
+        return None, f"maps were compared with different heatmaps: {one.heatmap} and {other.heatmap}"
+    with_gaze = one.has_agreement & other.has_agreement
+    if not with_gaze.any():
+        return None, "no film's maps of both were compared with gaze"
+    figures: dict[str, Any] = {}
+    for name in AGREEMENT:
+        known = np.isfinite([pooled.agreement[name] for pooled in (one, other)]).all(axis=(0, 1))
+        if not known.any():
+            figures[name] = None
+            continue
+        a, b = (pooled.agreement[name][:, known] for pooled in (one, other))
+        difference = paired_mean(a, b, one.patients[known], resamples=resamples, seed=seed)
+        figures[name] = _figure(a.mean(), b.mean(), difference)
+    return {"cases": int(with_gaze.sum()), **one.heatmap, **figures}, None
+
+
+def _answers(one: Pooled, other: Pooled) -> tuple[dict[str, int], pl.DataFrame]:
+    """How often the two agree, and the cases on which they do not."""
+    probs_a, probs_b = one.class_probs.mean(axis=0), other.class_probs.mean(axis=0)
+    answer_a, answer_b = probs_a.argmax(axis=1), probs_b.argmax(axis=1)
+    differ, labels = answer_a != answer_b, one.labels
+    counts = {
+        "agree": int((~differ).sum()),
+        "disagree": int(differ.sum()),
+        "only_a_right": int((differ & (answer_a == labels)).sum()),
+        "only_b_right": int((differ & (answer_b == labels)).sum()),
+        "neither_right": int((differ & (labels >= 0) & (answer_a != labels) & (answer_b != labels)).sum()),
+        "without_label": int((differ & (labels < 0)).sum()),
+    }
+    furthest = np.argsort(-np.abs(probs_a - probs_b).max(axis=1), kind="stable")
+    rows = furthest[differ[furthest]]
+    cases = one.study.cases[one.case_index[rows]]
+    table = pl.DataFrame(
+        {
+            "case_id": cases["case_id"],
+            "label": cases["label"],
+            **_answer("a", one.class_names, answer_a[rows], probs_a[rows]),
+            **_answer("b", one.class_names, answer_b[rows], probs_b[rows]),
+            **{f"prob_a_{name}": probs_a[rows, number] for number, name in enumerate(one.class_names)},
+            **{f"prob_b_{name}": probs_b[rows, number] for number, name in enumerate(one.class_names)},
+        }
+    )
+    return counts, table
+
+
+def _no_disagreements() -> pl.DataFrame:
+    names = [f"{what}_{which}" for which in ("a", "b") for what in ("answer", "prob")]
+    return pl.DataFrame(schema=dict.fromkeys(("case_id", "label", *names), pl.String))
+
+
+def _answer(
+    which: str, class_names: tuple[str, ...], answer: NDArray[np.intp], probs: NDArray[np.float64]
+) -> dict[str, Any]:
+    return {
+        f"answer_{which}": pl.Series([class_names[number] for number in answer], dtype=pl.String),
+        f"prob_{which}": probs[np.arange(len(answer)), answer],
+    }
+
+
+def _figure(a: float, b: float, comparison: Comparison) -> dict[str, float | None]:
+    figure = {"a": float(a), "b": float(b), **asdict(comparison)}
+    return {name: value if math.isfinite(value) else None for name, value in figure.items()}

@@ -1,0 +1,181 @@
+"""Predict one side of a run's study and measure both heads."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from egaze.atomic import new_files, require_folder
+from egaze.evaluation.agreement import agreement_figures, agreement_table
+from egaze.evaluation.classification import Scored, classification_figures
+from egaze.evaluation.figures import RESAMPLES
+
+# Names that live with the maps, and that other packages know from here.
+from egaze.evaluation.maps import centre_bias as centre_bias
+from egaze.evaluation.maps import true_heatmap as true_heatmap
+from egaze.evaluation.published import published_figures
+from egaze.evaluation.reading import reading_figures, reading_tables
+from egaze.evaluation.stored import (
+    FORMAT_VERSION,
+    HEATMAPS,
+    METRICS,
+    PREDICTIONS,
+    Evaluation,
+    open_evaluation,
+    write_table,
+)
+from egaze.loading import DeviceLoader
+from egaze.study import Study
+from egaze.study.split import SIDES
+from egaze.training.engine import Predictions, predict
+from egaze.training.run import Run
+
+
+def evaluate(
+    run: Run,
+    *,
+    split: str = "test",
+    out: Path | None = None,
+    batch_size: int = 32,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Measure a run's best model on one side of its study, predicted once.
+
+    Classification: per-class, macro and micro AUC and average precision with 95 % intervals by bootstrap over
+    patients, stratified by class; the confusion matrix; sensitivity and specificity at thresholds, and calibration at
+    a temperature, that validation chose.
+    Heatmaps: saliency metrics against gaze, the heatmap being the reader's at the recipe's sigma, beside the same for
+    the centre-bias map (the mean of the training heatmaps as densities), the paired difference, and, where a film has
+    several readers, what the other readers' gaze reaches.
+    Scanpaths: fixations, dwell time and coverage, of the films and of their regions.
+    Figures of the side that chose the epoch are marked "optimistic". What no stage of the recipe trained is not judged:
+    a classifier's probabilities are then null, and a heatmap head's maps are not kept; "warnings" says so.
+
+    Args:
+        run: a finished or running run.
+        split: "train", "validation" or "test".
+        out: where the results go; RUN/evaluation/SPLIT when None. Files there are replaced.
+        batch_size, threads: of the prediction; the results do not depend on them.
+        progress: called with (batches done, batches in all).
+
+    Raises:
+        StudyError: the study is gone, or the split is empty.
+        RunError: the study is not the one the run was trained on, or there is no checkpoint yet.
+        EgazeError: `out` cannot be written.
+    """
+    out = Path(out or run.path / "evaluation" / split)
+    require_folder(out)
+    study = run.open_study()
+    indices = study.split.indices(split)
+    # Validation's labelled films choose thresholds and temperature.
+    choosing = np.flatnonzero((study.split.sides == SIDES.index("validation")) & (study.labels >= 0))
+    parts = [indices] if split == "validation" or not len(choosing) else [indices, choosing]
+    predictions, *others = _predict(run, study, parts, batch_size, threads or os.cpu_count() or 1, progress)
+    notes: list[str] = []
+    scored = Scored.of(study, predictions)
+    if split == "validation":
+        notes.append("thresholds and temperature were chosen on these very films, so their figures are too good")
+        chosen_on = scored
+    else:
+        chosen_on = Scored.of(study, others[0]) if others else scored.none()
+    size_px, target = run.recipe.input_size_px, run.recipe.heatmap
+    films, regions = reading_tables(study, target, indices, size_px)
+    table = _case_table(study, predictions, run.recipe.trains_classifier).join(
+        films, on="case_index", how="left", maintain_order="left"
+    )
+    metrics: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "split": split,
+        "chosen_on": run.recipe.choose_on,
+        "optimistic": split == run.recipe.choose_on,
+        "synthetic": study.is_synthetic,
+        "cases": len(indices),
+        "patients": len(np.unique(study.patients[indices])),
+        "intervals": f"95 %, bootstrap over patients, {RESAMPLES} resamples",
+        "warnings": notes,
+        "trained": {"classification": run.recipe.trains_classifier, "heatmap": run.recipe.trains_heatmap},
+        "classification": None,
+        "heatmap": None,
+        "scanpath": reading_figures(study, target, films, regions, size_px, notes),
+        "published": published_figures(study, split),
+    }
+    if run.recipe.trains_classifier:
+        metrics["classification"] = classification_figures(study.class_names, scored, chosen_on, notes)
+    else:
+        notes.append("classification: no stage of the recipe trained the classifier, so it is not judged")
+    if run.recipe.model.heatmap_head and not run.recipe.trains_heatmap:
+        notes.append("heatmaps: no stage of the recipe trained the heatmap head, so it is not judged")
+    if predictions.heatmap is not None:
+        agreement = agreement_table(study, run.recipe, predictions, size_px)
+        table = table.join(agreement, on="case_index", how="left", maintain_order="left")
+        metrics["heatmap"] = agreement_figures(study, run.recipe, agreement, size_px, notes)
+    return _write(out, metrics, table, predictions.heatmap)
+
+
+def _predict(
+    run: Run,
+    study: Study,
+    parts: list[NDArray[np.int64]],
+    batch_size: int,
+    threads: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[Predictions]:
+    """The predictions for each part; maps are kept of the first alone."""
+    model, recipe = run.load_model(), run.recipe
+    loaders = [
+        DeviceLoader(
+            study, part, batch_size=batch_size, size_px=recipe.input_size_px, target=recipe.heatmap, threads=threads
+        )
+        for part in parts
+    ]
+    in_all = sum(map(len, loaders))
+    found: list[Predictions] = []
+    for number, loader in enumerate(loaders):
+        before = sum(map(len, loaders[:number]))
+        found.append(
+            predict(
+                model,
+                loader,
+                recipe.stages[-1],
+                keep_heatmaps=number == 0 and recipe.model.heatmap_head and recipe.trains_heatmap,
+                progress=progress and (lambda done, _, before=before: progress(before + done, in_all)),
+            )
+        )
+    return found
+
+
+def _case_table(study: Study, predictions: Predictions, has_classifier: bool) -> pl.DataFrame:
+    cases = study.cases[predictions.case_index]
+    probabilities = {
+        f"prob_{name}": predictions.class_probs[:, number]
+        if has_classifier
+        else pl.repeat(None, len(cases), dtype=pl.Float32, eager=True)
+        for number, name in enumerate(study.class_names)
+    }
+    return pl.DataFrame(
+        {
+            "case_index": predictions.case_index,
+            "case_id": cases["case_id"],
+            "label": cases["label"],
+            **probabilities,
+        }
+    )
+
+
+def _write(out: Path, metrics: dict[str, Any], table: pl.DataFrame, heatmaps: NDArray[np.float32] | None) -> Evaluation:
+    with new_files(out) as new:
+        write_table(new / PREDICTIONS, table)
+        if heatmaps is not None:
+            np.save(new / HEATMAPS, heatmaps.astype(np.float16))
+        (new / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    if heatmaps is None:
+        (out / HEATMAPS).unlink(missing_ok=True)  # of an evaluation that had them
+    return open_evaluation(out)

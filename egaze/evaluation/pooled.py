@@ -1,0 +1,160 @@
+"""What a run, or a set of runs, has said of the cases of one side, as `evaluate` left it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from polars.exceptions import PolarsError
+
+from egaze.errors import RunError
+from egaze.evaluation.stored import METRICS, PREDICTIONS, Evaluation, open_evaluation
+from egaze.study import Study
+from egaze.training import Recipe, Run, RunSet
+
+#: How a map's agreement with gaze is measured; each has a column of the centre-bias map's beside its own.
+AGREEMENT = ("cc", "kld", "nss", "shuffled_auc")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pooled:
+    """The answers of S seeds to the same N cases. In a cross-validated set a case's answer is of the run that tests it.
+
+    Attributes:
+        source: the run or the set.
+        recipe: of all.
+        study: of all.
+        class_names: in the order of the classes.
+        seeds: S of them.
+        split_sha256: digest of the training side, one a fold.
+        case_index: (N,) int64, ascending.
+        class_probs: (S, N, C); NaN where the recipe trains no classifier.
+        agreement: (S, N) by the names of `AGREEMENT` and these with "centre_" before them, NaN for cases without gaze;
+            empty where the models make no maps. "shuffled_auc" may be missing on films that have the others.
+        has_agreement: (N,) whether a case has CC of every seed.
+        heatmap: the side in pixels and the target that maps were measured at, None where no case has agreement.
+        table: the rows of all members, with columns seed and, in a set with folds, fold.
+    """
+
+    source: Run | RunSet
+    recipe: Recipe
+    study: Study
+    class_names: tuple[str, ...]
+    seeds: tuple[int, ...]
+    split_sha256: tuple[str, ...]
+    case_index: NDArray[np.int64]
+    class_probs: NDArray[np.float64]
+    agreement: dict[str, NDArray[np.float64]]
+    has_agreement: NDArray[np.bool_]
+    heatmap: dict[str, Any] | None
+    table: pl.DataFrame
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) class numbers, -1 without a label."""
+        return self.study.labels[self.case_index]
+
+    @property
+    def patients(self) -> NDArray[np.int64]:
+        """(N,)"""
+        return self.study.patients[self.case_index]
+
+
+def pool(source: Run | RunSet, split: str) -> Pooled:
+    """Read what `evaluate` has left of a run, or of every member of a set.
+
+    Raises:
+        RunError: not finished, not evaluated on that side, or damaged; or the training side of a set with folds, which
+            has every case several times.
+        StudyError: the study is gone.
+    """
+    if isinstance(source, Run):
+        runs, folds, seeds = [source], [None], (int(source.facts["seed"]),)
+    else:
+        if source.folds is not None and split == "train":
+            raise RunError(f"{source.path}: folds train on each other's cases; evaluate a single run on them")
+        runs, folds, seeds = source.runs(), [member.fold for member in source.members], source.seeds
+    evaluations = [open_evaluation(run.path / "evaluation" / split) for run in runs]
+    study, class_names = runs[0].open_study(), runs[0].class_names
+    tables = [
+        _checked(evaluation, len(study), class_names, run.recipe.trains_classifier).with_columns(
+            seed=pl.lit(run.facts["seed"]), fold=pl.lit(fold)
+        )
+        for run, fold, evaluation in zip(runs, folds, evaluations, strict=True)
+    ]
+    table = pl.concat(tables, how="diagonal_relaxed").sort("seed", "case_index", maintain_order=True)
+    by_seed = [table.filter(pl.col("seed") == seed) for seed in seeds]
+    case_index = by_seed[0]["case_index"].to_numpy()
+    if (np.diff(case_index) <= 0).any() or any(
+        not np.array_equal(part["case_index"].to_numpy(), case_index) for part in by_seed
+    ):
+        raise RunError(f"{source.path}: its runs were evaluated on different cases; run `egaze evaluate` again")
+    agreement = _agreement(by_seed)
+    has_agreement = np.zeros(len(case_index), dtype=bool)
+    if agreement:
+        has_agreement = np.isfinite(agreement["cc"]).all(axis=0)
+    measured = [found for one in evaluations if (found := _measured(one))]
+    return Pooled(
+        source=source,
+        recipe=runs[0].recipe,
+        study=study,
+        class_names=class_names,
+        seeds=seeds,
+        split_sha256=tuple(dict.fromkeys(run.facts["training_split_sha256"] for run in runs)),
+        case_index=case_index,
+        class_probs=np.stack([part.select(_prob_columns(class_names)).to_numpy() for part in by_seed]),
+        agreement=agreement,
+        has_agreement=has_agreement,
+        heatmap=measured[0] if measured and has_agreement.any() else None,
+        table=table.drop("fold") if folds == [None] * len(folds) else table,
+    )
+
+
+def _checked(evaluation: Evaluation, cases: int, class_names: tuple[str, ...], has_classifier: bool) -> pl.DataFrame:
+    """Its table, where that fits the study."""
+    table = evaluation.predictions
+    try:
+        index = table["case_index"].cast(pl.Int64)
+        probs = table.select(_prob_columns(class_names)).cast(pl.Float64)
+        fits = index.null_count() == 0 and len(index) > 0 and index.min() >= 0 and index.max() < cases
+        if not has_classifier:
+            probs = probs.fill_null(float("nan"))
+        whole = fits and all(
+            column.null_count() == 0 and (column.is_finite().all() or not has_classifier) for column in probs
+        )
+        present = table.select(name for name in _agreement_columns() if name in table.columns).cast(pl.Float64)
+    except PolarsError as error:
+        raise RunError(f"{evaluation.path / PREDICTIONS}: damaged: {str(error).splitlines()[0]}") from error
+    if not whole:
+        raise RunError(f"{evaluation.path / PREDICTIONS}: does not fit the run's study; run `egaze evaluate` again")
+    return table.with_columns(index.alias("case_index"), *probs, *present)
+
+
+def _measured(evaluation: Evaluation) -> dict[str, Any] | None:
+    """How its maps were measured."""
+    try:
+        heatmap = evaluation.metrics["heatmap"]
+        return None if heatmap is None else {key: heatmap[key] for key in ("size_px", "target")}
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{evaluation.path / METRICS}: damaged; run `egaze evaluate` again") from error
+
+
+def _agreement(by_seed: Sequence[pl.DataFrame]) -> dict[str, NDArray[np.float64]]:
+    columns = _agreement_columns()
+    if any(column not in part.columns for part in by_seed for column in columns):
+        return {}
+    return {
+        column: np.stack([part[column].fill_null(float("nan")).to_numpy() for part in by_seed]) for column in columns
+    }
+
+
+def _prob_columns(class_names: tuple[str, ...]) -> list[str]:
+    return [f"prob_{name}" for name in class_names]
+
+
+def _agreement_columns() -> list[str]:
+    return [f"{prefix}{name}" for prefix in ("", "centre_") for name in AGREEMENT]

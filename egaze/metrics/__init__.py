@@ -1,0 +1,62 @@
+"""How well a model classifies and how well its maps agree with gaze: pure functions on arrays."""
+
+from egaze.metrics.auc import average_precision_ci, bootstrap_auc, bootstrap_test, delong_test, roc_auc_ci
+from egaze.metrics.calibration import (
+    brier_scores,
+    expected_calibration_error,
+    fit_temperature,
+    log_losses,
+    reliability_curve,
+    scale_by_temperature,
+)
+from egaze.metrics.classification import confusion_matrix, macro_auc, macro_auc_ci, multiclass_ci
+from egaze.metrics.interval import Comparison, Interval, StatisticsWarning, mean_ci, mean_cis, wilson_ci
+from egaze.metrics.localisation import energy_inside, iou_at_area_match, pointing_game, region_mask
+from egaze.metrics.operating_point import OperatingPoint, at_threshold, specificity_threshold, youden_threshold
+from egaze.metrics.roc_curve import RocCurve, roc_curve_band
+from egaze.metrics.saliency import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
+from egaze.metrics.scanpath import RegionGaze, region_gaze
+
+__all__ = [
+    "Comparison",
+    "Interval",
+    "OperatingPoint",
+    "RegionGaze",
+    "RocCurve",
+    "StatisticsWarning",
+    "at_threshold",
+    "auc_borji",
+    "auc_judd",
+    "average_precision_ci",
+    "bootstrap_auc",
+    "bootstrap_test",
+    "brier_scores",
+    "cc",
+    "confusion_matrix",
+    "delong_test",
+    "energy_inside",
+    "expected_calibration_error",
+    "fit_temperature",
+    "information_gain",
+    "iou_at_area_match",
+    "kld",
+    "log_losses",
+    "macro_auc",
+    "macro_auc_ci",
+    "mean_ci",
+    "mean_cis",
+    "multiclass_ci",
+    "nss",
+    "pointing_game",
+    "region_gaze",
+    "region_mask",
+    "reliability_curve",
+    "roc_auc_ci",
+    "roc_curve_band",
+    "scale_by_temperature",
+    "shuffled_auc",
+    "sim",
+    "specificity_threshold",
+    "wilson_ci",
+    "youden_threshold",
+]

@@ -1,0 +1,210 @@
+"""Areas under one class's curves, with intervals and paired tests."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, rankdata
+
+from egaze.metrics.interval import FEW, Comparison, Interval, bootstrap_comparison, bootstrap_interval, warn
+from egaze.metrics.weighted_areas import weighted_auc, weighted_average_precision
+
+
+def roc_auc_ci(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    method: str = "delong",
+    level: float = 0.95,
+    groups: ArrayLike | None = None,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """The area under one class's ROC curve, ties counted half, with an interval.
+
+    Args:
+        labels: (N,) 0 or 1, both present.
+        scores: (N,) finite, higher for class 1.
+        method: "delong" (DeLong et al. 1988, by mid-ranks as Sun and Xu 2014; films independent), or over resampled
+            groups, stratified by label: "bootstrap" (percentiles) or "bca".
+        level: of the interval.
+        groups: (N,) a patient per sample, for the bootstrap; every sample its own when None.
+        resamples, seed: of the bootstrap.
+
+    Warns:
+        StatisticsWarning: fewer than 10 samples of a class; with one of a class, DeLong's variance is not defined and
+            the bounds are NaN; classes wholly apart or scores all equal, where the interval has no width.
+
+    Raises:
+        ValueError: shapes that differ, labels that are not 0 and 1 or of one class only, scores that are not
+            finite, or an unknown method.
+    """
+    labels, scores = checked(labels, scores)
+    if method == "delong":
+        value, variance = _delong(labels, scores[None])
+        return _normal_interval(float(value[0]), math.sqrt(variance[0, 0]), level)
+    if method in ("bootstrap", "bca"):
+        kind = "percentile" if method == "bootstrap" else "bca"
+        return bootstrap_auc(labels, scores, groups, method=kind, level=level, resamples=resamples, seed=seed)
+    raise ValueError(f"method must be 'delong', 'bootstrap' or 'bca', got {method!r}")
+
+
+def bootstrap_auc(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    method: str = "percentile",
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """`roc_auc_ci` by resampling groups (patients), "percentile" or "bca"; see there."""
+    labels, scores = checked(labels, scores)
+    area = weighted_auc(labels == 1, scores)
+    return bootstrap_interval(
+        area,
+        float(area(np.ones((1, len(labels))))[0]),
+        np.arange(len(labels)) if groups is None else groups,
+        strata=labels,
+        method=method,
+        level=level,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def average_precision_ci(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    method: str = "percentile",
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """The average precision, the sum over thresholds of precision times the gain in recall (no interpolation), with a
+    bootstrap interval as `bootstrap_auc`'s. By chance it is the share of class 1.
+
+    Warns and raises as `bootstrap_auc`.
+    """
+    labels, scores = checked(labels, scores)
+    area = weighted_average_precision(labels == 1, scores)
+    return bootstrap_interval(
+        area,
+        float(area(np.ones((1, len(labels))))[0]),
+        np.arange(len(labels)) if groups is None else groups,
+        strata=labels,
+        method=method,
+        level=level,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def delong_test(labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, *, level: float = 0.95) -> Comparison:
+    """The paired difference AUC(a) - AUC(b) on the same films (DeLong et al. 1988).
+
+    Warns:
+        StatisticsWarning: as `roc_auc_ci`; with one sample of a class bounds and p-value are NaN.
+
+    Raises:
+        ValueError: as `roc_auc_ci`.
+    """
+    labels, scores_a = checked(labels, scores_a)
+    _, scores_b = checked(labels, scores_b)
+    areas, covariance = _delong(labels, np.stack([scores_a, scores_b]))
+    difference = float(areas[0] - areas[1])
+    error = float(np.sqrt(np.maximum(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)))
+    half = _half_width(error, level)
+    if math.isnan(error):
+        p_value = math.nan
+    else:
+        # Without any spread the two rank alike (p 1) or differ on every draw (p 0).
+        p_value = 2 * float(norm.sf(abs(difference) / error)) if error > 0 else float(difference == 0)
+    return Comparison(difference, difference - half, difference + half, p_value)
+
+
+def bootstrap_test(
+    labels: ArrayLike,
+    scores_a: ArrayLike,
+    scores_b: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Comparison:
+    """`delong_test` by resampling groups (patients), stratified by label; the p-value is `bootstrap_comparison`'s.
+
+    Warns and raises as `bootstrap_auc`.
+    """
+    labels, scores_a = checked(labels, scores_a)
+    _, scores_b = checked(labels, scores_b)
+    area_a, area_b = weighted_auc(labels == 1, scores_a), weighted_auc(labels == 1, scores_b)
+    whole = np.ones((1, len(labels)))
+    return bootstrap_comparison(
+        lambda weights: area_a(weights) - area_b(weights),
+        float((area_a(whole) - area_b(whole))[0]),
+        np.arange(len(labels)) if groups is None else groups,
+        strata=labels,
+        level=level,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _delong(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Areas (K,) and their covariance (K, K) of K scores on the same N films, by mid-ranks.
+
+    The covariance is NaN where a class has one sample.
+    """
+    positive = labels == 1
+    m, n = int(positive.sum()), int((~positive).sum())
+    of_positives, of_negatives = [], []
+    for row in scores:
+        ranks = rankdata(row)
+        of_positives.append((ranks[positive] - rankdata(row[positive])) / n)
+        of_negatives.append(1.0 - (ranks[~positive] - rankdata(row[~positive])) / m)
+    v10, v01 = np.array(of_positives), np.array(of_negatives)
+    areas = v10.mean(axis=1)
+    if min(m, n) < 2:
+        warn("one sample of a class: DeLong's variance needs two, so there is no interval")
+        return areas, np.full((len(scores), len(scores)), np.nan)
+    if min(m, n) < FEW:
+        warn(f"fewer than {FEW} samples of a class: DeLong's interval is too narrow")
+    if ((np.ptp(v10, axis=1) == 0) & (np.ptp(v01, axis=1) == 0)).any():
+        warn("all films of a class are ranked alike, so DeLong's interval has no width and says nothing")
+    return areas, np.atleast_2d(np.cov(v10)) / m + np.atleast_2d(np.cov(v01)) / n
+
+
+def _normal_interval(value: float, error: float, level: float) -> Interval:
+    half = _half_width(error, level)
+    if math.isnan(half):
+        return Interval(value, half, half)
+    return Interval(value, max(0.0, value - half), min(1.0, value + half))
+
+
+def _half_width(error: float, level: float) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f"level must be in (0, 1), got {level}")
+    return float(norm.ppf((1 + level) / 2)) * error
+
+
+def checked(
+    labels: ArrayLike, scores: ArrayLike, *, both: bool = True
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Labels and scores as arrays. Raises ValueError as `roc_auc_ci`; a single class is let through without `both`."""
+    labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    if labels.ndim != 1 or labels.shape != scores.shape:
+        raise ValueError(f"labels and scores must both be (N,), got {labels.shape} and {scores.shape}")
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"labels must be 0 or 1, got {np.unique(labels)[:5]}")
+    if both and len(np.unique(labels)) < 2:
+        raise ValueError("an ROC curve needs samples of both classes")
+    if not np.isfinite(scores).all():
+        raise ValueError("scores must be finite")
+    return labels.astype(np.int64), scores

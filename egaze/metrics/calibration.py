@@ -1,0 +1,162 @@
+"""Whether probabilities mean what they say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import log_softmax, softmax
+
+from egaze.metrics.interval import Interval, warn, wilson_ci
+
+#: Temperatures that are looked for; a better one outside is not told from the bound.
+TEMPERATURES = (0.05, 20.0)
+# Probabilities below float32's range are this.
+_LEAST_PROB = 1e-38
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Films whose probability lies in (low, high], 0 with the first bin.
+
+    Attributes:
+        low, high: the bin's edges.
+        cases: films in it, at least one.
+        mean_prob: their mean probability.
+        observed: the share of them of which it came true, with a Wilson interval.
+    """
+
+    low: float
+    high: float
+    cases: int
+    mean_prob: float
+    observed: Interval
+
+
+def brier_scores(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float64]:
+    """(N,) Brier scores (1950): the sum over classes of (probability - truth) squared, 0 (sure and right) to 2 (sure
+    and wrong). A model's score is their mean. For two classes it is twice the score of one of them.
+
+    Args:
+        labels: (N,) class numbers.
+        class_probs: (N, C), rows of sum 1.
+
+    Raises:
+        ValueError: shapes or class numbers that do not fit, or rows that are not probabilities.
+    """
+    labels, class_probs = _checked(labels, class_probs)
+    return ((class_probs - np.eye(class_probs.shape[1])[labels]) ** 2).sum(axis=1)
+
+
+def log_losses(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float64]:
+    """(N,) negative logarithms, in nats, of the label's probability (at least 1e-38). Raises as `brier_scores`."""
+    labels, class_probs = _checked(labels, class_probs)
+    return -np.log(np.maximum(class_probs[np.arange(len(labels)), labels], _LEAST_PROB))
+
+
+def reliability_curve(outcomes: ArrayLike, probs: ArrayLike, *, bins: int = 10) -> list[ReliabilityBin]:
+    """How often what was given a probability came true, by bins of equal width; bins without films are left out.
+
+    Args:
+        outcomes: (N,) 0 or 1: of one class whether the film is of it, or of the most probable class whether it is
+            right.
+        probs: (N,) in [0, 1].
+        bins: at least 1.
+
+    Raises:
+        ValueError: shapes that differ, values out of range, or no bin.
+    """
+    outcomes, probs = np.asarray(outcomes), np.asarray(probs, dtype=np.float64)
+    if outcomes.ndim != 1 or outcomes.shape != probs.shape or bins < 1:
+        raise ValueError(f"outcomes and probs must both be (N,), got {outcomes.shape}, {probs.shape}, {bins} bins")
+    if not np.isin(outcomes, (0, 1)).all() or not ((probs >= 0) & (probs <= 1)).all():
+        raise ValueError("outcomes must be 0 or 1 and probs lie in [0, 1]")
+    place = np.clip(np.ceil(probs * bins).astype(np.int64) - 1, 0, bins - 1)
+    curve = []
+    for number in np.unique(place).tolist():
+        members = place == number
+        cases = int(members.sum())
+        observed = wilson_ci(int(outcomes[members].sum()), cases)
+        curve.append(ReliabilityBin(number / bins, (number + 1) / bins, cases, float(probs[members].mean()), observed))
+    return curve
+
+
+def expected_calibration_error(outcomes: ArrayLike, probs: ArrayLike, *, bins: int = 10) -> float:
+    """The mean over films of |observed - mean probability| of a film's bin in `reliability_curve`, in [0, 1] (Guo et
+    al. 2017, who take the most probable class). It is above 0 by chance alone, the more so the fewer films.
+
+    Raises:
+        ValueError: as `reliability_curve`, or no film.
+    """
+    curve = reliability_curve(outcomes, probs, bins=bins)
+    if not curve:
+        raise ValueError("a calibration error needs films, got none")
+    return sum(item.cases * abs(item.observed.value - item.mean_prob) for item in curve) / sum(
+        item.cases for item in curve
+    )
+
+
+def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
+    """The temperature T in [0.05, 20] whose softmax(logits / T) has the least log loss (Guo et al. 2017).
+
+    Args:
+        labels: (N,) class numbers, of validation films.
+        logits: (N, C) finite, up to a constant per row: the logarithms of class probabilities will do.
+
+    Warns:
+        StatisticsWarning: the best is at a bound, as where every film is right, or logits that do not differ, which
+            give 1.
+
+    Raises:
+        ValueError: shapes or class numbers that do not fit, logits that are not finite, or no film.
+    """
+    labels, logits = np.asarray(labels), np.asarray(logits, dtype=np.float64)
+    _require_fitting(labels, logits)
+    if not len(labels) or not np.isfinite(logits).all():
+        raise ValueError(f"logits must be finite and at least one row, got shape {logits.shape}")
+    rows = np.arange(len(labels))
+
+    def slope(log_temperature: float) -> float:
+        """Of the log loss by 1 / T, in which it is convex."""
+        probs = softmax(logits * math.exp(-log_temperature), axis=1)
+        return float(((probs * logits).sum(axis=1) - logits[rows, labels]).mean())
+
+    low, high = map(math.log, TEMPERATURES)
+    # Hotter is better where the loss rises with 1 / T, so the slope falls from low to high temperatures.
+    coldest, hottest = slope(low), slope(high)
+    if coldest == 0 and hottest == 0:
+        warn("the logits do not differ between classes: any temperature fits, 1 is taken")
+        return 1.0
+    if coldest <= 0 or hottest >= 0:
+        bound = TEMPERATURES[0] if coldest <= 0 else TEMPERATURES[1]
+        warn(f"the temperature that fits {len(labels)} films best is at the bound {bound}")
+        return bound
+    return math.exp(brentq(slope, low, high, xtol=1e-10))
+
+
+def scale_by_temperature(class_probs: ArrayLike, temperature: float) -> NDArray[np.float64]:
+    """(N, C) probabilities at a temperature, of which 1 changes nothing; the order of a row's classes stays."""
+    return softmax(to_logits(class_probs) / temperature, axis=1)
+
+
+def to_logits(class_probs: ArrayLike) -> NDArray[np.float64]:
+    """(N, C) logits, up to a constant per row, of probabilities (at least 1e-38)."""
+    return log_softmax(np.log(np.maximum(np.asarray(class_probs, dtype=np.float64), _LEAST_PROB)), axis=1)
+
+
+def _checked(labels: ArrayLike, class_probs: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
+    _require_fitting(labels, class_probs)
+    if not (class_probs >= 0).all() or not np.allclose(class_probs.sum(axis=1), 1.0, atol=1e-4):
+        raise ValueError("class_probs must be probabilities, each row of sum 1")
+    return labels, class_probs
+
+
+def _require_fitting(labels: NDArray[np.generic], values: NDArray[np.float64]) -> None:
+    if labels.ndim != 1 or values.ndim != 2 or len(labels) != len(values):
+        raise ValueError(f"expected labels (N,) and values (N, C), got {labels.shape} and {values.shape}")
+    if not np.isin(labels, np.arange(values.shape[1])).all():
+        raise ValueError(f"class numbers must be 0 to {values.shape[1] - 1}, got {np.unique(labels)[:5]}")

@@ -1,0 +1,122 @@
+"""Areas over several classes, each against the others: macro averages classes, micro pools (film, class) pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egaze.metrics.interval import Interval, Statistic, bootstrap_interval, warn
+from egaze.metrics.weighted_areas import weighted_auc, weighted_average_precision
+
+MEASURES = {"roc_auc": weighted_auc, "average_precision": weighted_average_precision}
+AVERAGES = ("macro", "micro")
+
+
+def macro_auc(labels: ArrayLike, class_probs: ArrayLike) -> float | None:
+    """The mean one-versus-rest AUC over the classes that have cases both of and against them; None without any.
+
+    Args:
+        labels: (N,) class numbers.
+        class_probs: (N, C).
+    """
+    labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
+    area = _macro(labels, class_probs, "roc_auc")
+    return None if area is None else float(area(np.ones((1, len(labels))))[0])
+
+
+def macro_auc_ci(
+    labels: ArrayLike,
+    class_probs: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    method: str = "percentile",
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """`macro_auc` with a bootstrap interval; see `multiclass_ci`."""
+    return multiclass_ci(labels, class_probs, groups, method=method, level=level, resamples=resamples, seed=seed)
+
+
+def multiclass_ci(
+    labels: ArrayLike,
+    class_probs: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    measure: str = "roc_auc",
+    average: str = "macro",
+    method: str = "percentile",
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """An area over all classes with a bootstrap interval over groups (patients), stratified by class.
+
+    Args:
+        labels: (N,) class numbers.
+        class_probs: (N, C) finite.
+        groups: (N,) a patient per sample; every sample its own when None.
+        measure: "roc_auc" or "average_precision".
+        average: "macro", the mean over the classes that have cases both of and against them, or "micro", one curve of
+            all N x C pairs of a film and a class, of which N are true.
+        method, level, resamples, seed: see `bootstrap_interval`.
+
+    Warns:
+        StatisticsWarning: the macro average leaves classes out, or as `bootstrap_interval`.
+
+    Raises:
+        ValueError: no class has cases both of and against it, shapes that do not fit, scores that are not finite, or
+            an unknown measure, average or method.
+    """
+    labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
+    if measure not in MEASURES or average not in AVERAGES:
+        raise ValueError(f"no measure {measure!r}, {average!r}; there are {', '.join(MEASURES)} and macro, micro")
+    if labels.ndim != 1 or class_probs.ndim != 2 or len(labels) != len(class_probs):
+        raise ValueError(f"labels must be (N,) and class_probs (N, C), got {labels.shape} and {class_probs.shape}")
+    if not np.isfinite(class_probs).all():
+        raise ValueError("class_probs must be finite")
+    macro = _macro(labels, class_probs, measure)
+    if macro is None:
+        raise ValueError(f"{average} {measure.replace('_', ' ')} needs cases of two classes")
+    missing = sum(not (labels == number).any() for number in range(class_probs.shape[1]))
+    if average == "macro" and missing:
+        warn(f"the macro average leaves out {missing} of {class_probs.shape[1]} classes, which have no sample")
+    area = macro if average == "macro" else _micro(labels, class_probs, measure)
+    return bootstrap_interval(
+        area,
+        float(area(np.ones((1, len(labels))))[0]),
+        np.arange(len(labels)) if groups is None else groups,
+        strata=labels,
+        method=method,
+        level=level,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
+    """(classes, classes) counts of films: rows are their classes, columns what they were taken for.
+
+    Raises:
+        ValueError: shapes that differ, or a class number outside 0 to classes - 1.
+    """
+    labels, predicted = np.asarray(labels, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
+    if labels.ndim != 1 or labels.shape != predicted.shape:
+        raise ValueError(f"labels and predicted must both be (N,), got {labels.shape} and {predicted.shape}")
+    if not np.isin(np.concatenate([labels, predicted]), np.arange(classes)).all():
+        raise ValueError(f"class numbers must be 0 to {classes - 1}, got {np.unique([labels, predicted])[:5]}")
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def _macro(labels: NDArray[np.integer], class_probs: NDArray[np.float64], measure: str) -> Statistic | None:
+    present = [number for number in range(class_probs.shape[1]) if 0 < (labels == number).sum() < len(labels)]
+    areas = [MEASURES[measure](labels == number, class_probs[:, number]) for number in present]
+    if not areas:
+        return None
+    return lambda weights: np.mean([area(weights) for area in areas], axis=0)
+
+
+def _micro(labels: NDArray[np.integer], class_probs: NDArray[np.float64], measure: str) -> Statistic:
+    classes = class_probs.shape[1]
+    positive = labels[:, None] == np.arange(classes)
+    return MEASURES[measure](positive.ravel(), class_probs.ravel(), np.repeat(np.arange(len(labels)), classes))

@@ -1,0 +1,110 @@
+"""Sensitivity and specificity at a threshold that is chosen on one set of films and applied to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egaze.metrics.auc import checked
+from egaze.metrics.interval import Interval, wilson_ci
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """What a threshold does: class 1 is called where the score is at least `threshold`.
+
+    Attributes:
+        threshold: of the score.
+        sensitivity, specificity: with Wilson intervals, which take films as independent.
+        true_positives, false_negatives, true_negatives, false_positives: films.
+    """
+
+    threshold: float
+    sensitivity: Interval
+    specificity: Interval
+    true_positives: int
+    false_negatives: int
+    true_negatives: int
+    false_positives: int
+
+
+def youden_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
+    """The threshold with the largest sensitivity + specificity - 1 (Youden 1950); of equals the most specific.
+
+    Thresholds lie midway between neighbouring scores, so that a film scored as one of these is on the same side.
+
+    Args:
+        labels: (N,) 0 or 1, both present.
+        scores: (N,) finite.
+
+    Raises:
+        ValueError: as `roc_auc_ci`.
+    """
+    thresholds, sensitivity, specificity = _curve(labels, scores)
+    youden = sensitivity + specificity
+    # Sums of fractions that are equal but for rounding are equal.
+    return float(thresholds[np.flatnonzero(youden >= youden.max() - 1e-12)[-1]])
+
+
+def specificity_threshold(labels: ArrayLike, scores: ArrayLike, specificity: float) -> float:
+    """The threshold with the largest sensitivity among those whose specificity is at least that given; of equals the
+    most specific. Otherwise as `youden_threshold`.
+
+    Raises:
+        ValueError: as `roc_auc_ci`, or a specificity outside [0, 1].
+    """
+    if not 0 <= specificity <= 1:
+        raise ValueError(f"specificity must be in [0, 1], got {specificity}")
+    thresholds, sensitivities, specificities = _curve(labels, scores)
+    allowed = specificities >= specificity - 1e-12
+    best = sensitivities[allowed].max()
+    return float(thresholds[np.flatnonzero(allowed & (sensitivities == best))[-1]])
+
+
+def at_threshold(labels: ArrayLike, scores: ArrayLike, threshold: float, *, level: float = 0.95) -> OperatingPoint:
+    """Sensitivity and specificity of calling class 1 where the score is at least `threshold`.
+
+    Args:
+        labels: (N,) 0 or 1.
+        scores: (N,) finite.
+        threshold: chosen on other films than these.
+        level: of the Wilson intervals.
+
+    Warns:
+        StatisticsWarning: no sample of a class, whose proportion is NaN.
+
+    Raises:
+        ValueError: shapes that differ, labels that are not 0 and 1, or scores that are not finite.
+    """
+    labels, scores = checked(labels, scores, both=False)
+    called = scores >= threshold
+    true_positives = int((called & (labels == 1)).sum())
+    true_negatives = int((~called & (labels == 0)).sum())
+    positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
+    return OperatingPoint(
+        threshold,
+        wilson_ci(true_positives, positives, level=level),
+        wilson_ci(true_negatives, negatives, level=level),
+        true_positives,
+        positives - true_positives,
+        true_negatives,
+        negatives - true_negatives,
+    )
+
+
+def _curve(
+    labels: ArrayLike, scores: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Rising thresholds, from all called to none, with the sensitivity and specificity of each."""
+    labels, scores = checked(labels, scores)
+    distinct = np.unique(scores)
+    between = distinct[:-1] / 2 + distinct[1:] / 2
+    # The middle of neighbouring floats may round to the lower one.
+    between = np.where(between > distinct[:-1], between, distinct[1:])
+    thresholds = np.concatenate([distinct[:1], between, [np.nextafter(distinct[-1], np.inf)]])
+    positives, negatives = np.sort(scores[labels == 1]), np.sort(scores[labels == 0])
+    sensitivity = 1.0 - np.searchsorted(positives, thresholds) / len(positives)
+    specificity = np.searchsorted(negatives, thresholds) / len(negatives)
+    return thresholds, sensitivity, specificity

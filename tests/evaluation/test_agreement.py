@@ -1,0 +1,183 @@
+"""The maps' figures of a study whose readers, films and predictions are known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from study.ready_made import Cases
+
+from egaze.cli.evaluate import _scanpaths
+from egaze.evaluation.agreement import KEYS, agreement_figures, agreement_table
+from egaze.evaluation.maps import centre_bias, other_readers, readers_heatmap, true_heatmap
+from egaze.evaluation.reading import reading_figures, reading_tables
+from egaze.gaze import Fixations
+from egaze.metrics import auc_judd, cc, information_gain, kld, mean_ci, nss, shuffled_auc
+from egaze.sources import Case
+from egaze.sources.annotations import Region
+from egaze.study import prepare_study
+from egaze.training import load_recipe
+from egaze.training.engine import Predictions
+
+SIZE_PX = 32
+REGION = Region("opacity", "box", 4, 4, 19, 19)
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return load_recipe("joint", [f"input_size_px={SIZE_PX}"])
+
+
+@pytest.fixture(scope="module")
+def read_twice(tmp_path_factory):
+    """12 patients train and 12 test; of each test patient two readers read one film, and one of them a second film."""
+    folder = tmp_path_factory.mktemp("films")
+    generator = np.random.default_rng(0)
+    cases = []
+    for patient in range(24):
+        films = [folder / f"{patient}-{number}.png" for number in range(2)]
+        for film in films:
+            Image.fromarray(generator.integers(0, 65536, (SIZE_PX, SIZE_PX), dtype=np.uint16)).save(film)
+        readings = [(films[0], "a"), (films[0], "b"), (films[1], "a")] if patient >= 12 else [(films[0], "a")]
+        for number, (film, reader) in enumerate(readings):
+            x, y = generator.uniform(2, 28, (2, 6))
+            gaze = Fixations(x, y, generator.uniform(0.1, 0.5, 6), np.arange(6) * 0.6)
+            side = "train" if patient < 12 else "test"
+            cases.append(Case(f"{patient}-{number}", f"p{patient}", film, gaze, "normal", reader, side, (REGION,)))
+    return prepare_study([Cases(cases)], folder / "study", size_px=SIZE_PX)
+
+
+@pytest.fixture(scope="module")
+def predictions(read_twice):
+    test = read_twice.split.indices("test")
+    maps = np.random.default_rng(1).random((len(test), SIZE_PX, SIZE_PX)).astype(np.float16)
+    return Predictions(test, np.full((len(test), 2), 0.5, np.float32), maps, {})
+
+
+@pytest.fixture(scope="module")
+def table(read_twice, recipe, predictions):
+    return agreement_table(read_twice, recipe, predictions, SIZE_PX)
+
+
+def test_each_film_is_measured_beside_the_centre_bias_and_the_other_reader(read_twice, recipe, predictions, table):
+    study, target = read_twice, recipe.heatmap
+    assert table["case_index"].to_list() == predictions.case_index.tolist()
+    centre = centre_bias(study, target, SIZE_PX)
+    rows = table.with_columns(name=study.cases["case_id"].gather(table["case_index"])).rows_by_key("name", named=True)
+    by_name = dict(zip(study.cases["case_id"], range(len(study)), strict=True))
+    for name, (row,) in rows.items():
+        case_index = by_name[name]
+        gaze = study.fixations(case_index, SIZE_PX)
+        at = gaze.x_px, gaze.y_px
+        prediction = predictions.heatmap[table["case_index"].to_list().index(case_index)].astype(float)
+        assert row["auc_judd"] == pytest.approx(auc_judd(prediction, *at))
+        assert row["information_gain"] == pytest.approx(information_gain(prediction, centre, *at))
+        assert row["centre_cc"] == pytest.approx(cc(centre, true_heatmap(study, target, case_index, SIZE_PX)))
+        assert row["centre_information_gain"] == 0
+        other = by_name.get({"0": f"{name[:-1]}1", "1": f"{name[:-1]}0"}.get(name[-1]))
+        if other is None:
+            assert all(row[f"ceiling_{key}"] is None for key in KEYS)
+            continue
+        ceiling = readers_heatmap(study, target, [other], SIZE_PX).astype(float)
+        assert row["ceiling_nss"] == pytest.approx(nss(ceiling, *at))
+        assert row["ceiling_kld"] == pytest.approx(kld(ceiling, true_heatmap(study, target, case_index, SIZE_PX)))
+
+
+def test_shuffled_auc_is_against_training_films_alone(read_twice, predictions, table):
+    study = read_twice
+    train = [study.fixations(int(case_index), SIZE_PX) for case_index in study.split.indices("train")]
+    elsewhere = (np.concatenate([getattr(gaze, name) for gaze in train]) for name in ("x_px", "y_px"))
+    gaze = study.fixations(int(predictions.case_index[0]), SIZE_PX)
+    expected = shuffled_auc(predictions.heatmap[0].astype(float), gaze.x_px, gaze.y_px, *elsewhere)
+    assert table["shuffled_auc"][0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_figures_are_means_with_intervals_over_patients(read_twice, recipe, table):
+    notes = []
+    figures = agreement_figures(read_twice, recipe, table, SIZE_PX, notes)
+    patients = read_twice.patients[table["case_index"].to_numpy()]
+    assert notes == [] and figures["cases"] == 36 and figures["ceiling"]["cases"] == 24
+
+    def is_of(figure, values, groups):
+        interval = mean_ci(values, groups)
+        assert (figure["value"], figure["low"], figure["high"]) == pytest.approx(
+            (interval.value, interval.low, interval.high)
+        )
+
+    twice = (table["ceiling_cc"].is_not_null()).to_numpy()
+    for key in KEYS:
+        is_of(figures[key], table[key].to_numpy(), patients)
+        is_of(figures["ceiling"][key], table[f"ceiling_{key}"].to_numpy()[twice], patients[twice])
+        is_of(figures["ceiling"]["predicted"][key], table[key].to_numpy()[twice], patients[twice])
+    is_of(figures["over_centre_bias"]["sim"], (table["sim"] - table["centre_sim"]).to_numpy(), patients)
+
+
+def test_every_metric_says_what_it_was_measured_against(read_twice, recipe, table):
+    figures = agreement_figures(read_twice, recipe, table, SIZE_PX, [])
+    assert figures["sigma_px"] == pytest.approx(recipe.heatmap.sigma_frac * SIZE_PX)
+    for key in ("cc", "sim", "kld"):
+        against = figures["definitions"][key]["against"]
+        assert against == f"heatmap, sigma 1.6 px of 32, weight {recipe.heatmap.weight}"
+    for key in ("nss", "auc_judd", "auc_borji", "shuffled_auc", "information_gain"):
+        assert figures["definitions"][key]["against"] == "fixations on 32 x 32 px"
+    for key in ("kld", "information_gain"):
+        assert "eps 2.2204e-16" in figures["definitions"][key]["remark"]
+
+
+def test_few_patients_are_noted(read_twice, recipe, table):
+    notes = []
+    agreement_figures(read_twice, recipe, table.head(9), SIZE_PX, notes)
+    assert notes and all("fewer than 10 patients" in note for note in notes)
+    assert agreement_figures(read_twice, recipe, table.clear(), SIZE_PX, notes) is None
+    assert notes[-1] == "heatmaps: no film here has gaze on it"
+
+
+def test_scanpaths_are_told_of_films_and_of_regions(read_twice, recipe):
+    study, test = read_twice, read_twice.split.indices("test")
+    films, regions = reading_tables(study, recipe.heatmap, test, SIZE_PX)
+    figures = reading_figures(study, recipe.heatmap, films, regions, SIZE_PX, [])
+    durations = [study.fixations(int(case_index), SIZE_PX).duration_s.sum() for case_index in test]
+    assert figures["cases"] == 36 and figures["fixations"]["value"] == 6
+    assert figures["dwell_s"]["value"] == pytest.approx(np.mean(durations))
+    opacity, dwell_s, first_s = figures["regions"]["opacity"], [], []
+    for case_index in test:
+        gaze = study.fixations(int(case_index), SIZE_PX)
+        x, y = np.floor(gaze.x_px + 0.5), np.floor(gaze.y_px + 0.5)
+        within = (x >= 4) & (x <= 19) & (y >= 4) & (y <= 19)
+        dwell_s.append(gaze.duration_s[within].sum())
+        first_s += gaze.onset_s[within][:1].tolist()
+    assert opacity["dwell_s"]["value"] == pytest.approx(np.mean(dwell_s))
+    assert opacity["cases_timed"] == len(first_s) == opacity["cases_fixated"] < 37
+    assert opacity["first_fixation_s"]["value"] == pytest.approx(np.mean(first_s), abs=1e-6)
+    assert opacity["area_frac"]["value"] == pytest.approx(16 * 16 / SIZE_PX**2)
+    assert "1.6 px of 32" in figures["coverage"]
+    assert figures["cases_relative"] == opacity["cases_relative"] == 0
+
+
+@pytest.mark.parametrize("some", [False, True])
+def test_relative_durations_have_shares_and_no_dwell_time(read_twice, recipe, some):
+    test = read_twice.split.indices("test")
+    is_relative = np.isin(np.arange(len(read_twice)), test[::2] if some else test)
+    study = replace(read_twice, is_relative=is_relative)
+    tables = [reading_tables(one, recipe.heatmap, test, SIZE_PX) for one in (read_twice, study)]
+    before, after = (reading_figures(study, recipe.heatmap, films, regions, SIZE_PX, []) for films, regions in tables)
+    assert after["cases_relative"] == after["regions"]["opacity"]["cases_relative"] == is_relative.sum()
+    for one, other in ((before, after), (before["regions"]["opacity"], after["regions"]["opacity"])):
+        changed = {key for key in one if one[key] != other[key]}
+        assert changed == {"dwell_s", "cases_relative", *({"regions"} if one is before else ())}
+    if not some:
+        assert after["dwell_s"] is after["regions"]["opacity"]["dwell_s"] is None
+        assert "relative: no dwell time" in "\n".join(_scanpaths(after))
+        assert "dwell time, s" not in "\n".join(_scanpaths(after)) and "share of dwell" in "\n".join(_scanpaths(after))
+        return
+    seconds = [study.fixations(int(index), SIZE_PX).duration_s.sum() for index in test[1::2]]
+    assert after["dwell_s"]["value"] == pytest.approx(np.mean(seconds))
+    assert "dwell time, s" in "\n".join(_scanpaths(after))
+
+
+def test_readers_of_two_units_are_not_put_together(read_twice):
+    test = read_twice.split.indices("test")
+    others = other_readers(read_twice, test)
+    by_reader = (read_twice.cases["reader_id"] == "a").to_numpy()
+    assert len(others) == 24 and other_readers(replace(read_twice, is_relative=by_reader), test) == {}
+    assert other_readers(replace(read_twice, is_relative=np.ones(len(read_twice), bool)), test) == others

@@ -1,0 +1,264 @@
+import json
+import shutil
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from egaze.errors import RunError, StudyError
+from egaze.evaluation import compare, evaluate, evaluate_set, open_evaluation, write_comparison
+from egaze.evaluation.pooled import pool
+from egaze.metrics import StatisticsWarning, delong_test
+from egaze.metrics.paired import paired_aucs, paired_mean
+from egaze.study import open_study
+from egaze.study.split import save_split
+from egaze.training import load_recipe, open_run, open_run_set, train, train_set
+
+TINY = ["input_size_px=32", "model.encoder=mobilenetv3_small_050", "batch_size=16", "stages.epochs=1"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("sets")
+
+
+@pytest.fixture(scope="module")
+def joint(study, folder):
+    made = train_set(
+        study, load_recipe("joint", TINY), folder / "joint", folds=3, seeds=(0, 1), device="cpu", threads=1
+    )
+    evaluate_set(made, threads=1)
+    return made
+
+
+@pytest.fixture(scope="module")
+def other(joint, folder):
+    """A set whose runs answered otherwise."""
+    shutil.copytree(joint.path, folder / "other")
+    generator = np.random.default_rng(0)
+    for path in sorted(folder.glob("other/*/evaluation/test/predictions.parquet")):
+        table = pl.read_parquet(path)
+        names = [name for name in table.columns if name.startswith("prob_")]
+        probs = generator.dirichlet(np.ones(3), len(table))
+        nss = table["nss"] + generator.normal(size=len(table))
+        table.with_columns(nss, *(pl.Series(name, probs[:, k]) for k, name in enumerate(names))).write_parquet(path)
+    return open_run_set(folder / "other")
+
+
+def macro(labels, probs):
+    return np.mean([roc_auc_score(labels == number, probs[:, number]) for number in range(probs.shape[1])])
+
+
+def test_out_of_fold_answers_are_pooled_by_case(joint, study):
+    metrics = json.loads((joint.path / "evaluation" / "test" / "metrics.json").read_text())
+    pooled = pool(joint, "test")
+    np.testing.assert_array_equal(pooled.case_index, np.arange(len(study)))
+    assert pooled.class_probs.shape == (2, len(study), 3) and metrics["cases"] == len(study)
+    for number, run in enumerate(joint.runs()):
+        own = open_evaluation(run.path / "evaluation" / "test").predictions
+        cases = own["case_index"].to_numpy()
+        np.testing.assert_array_equal(cases, run.open_study().split.indices("test"))
+        probs = own.select(f"prob_{name}" for name in study.class_names).to_numpy()
+        np.testing.assert_array_equal(pooled.class_probs[number % 2, cases], probs)
+        np.testing.assert_array_equal(pooled.agreement["cc"][number % 2, cases], own["cc"].to_numpy())
+    known = study.labels >= 0
+    expected = np.mean([macro(study.labels[known], probs[known]) for probs in pooled.class_probs])
+    found = metrics["classification"]["macro_auc"]
+    assert found["value"] == pytest.approx(expected) and found["low"] < expected < found["high"]
+    assert metrics["heatmap"]["cc"]["value"] == pytest.approx(np.nanmean(pooled.agreement["cc"]))
+    assert metrics["intervals"].startswith("95 %, bootstrap over seeds and patients")
+    assert [run["run"] for run in metrics["runs"]] == [member.name for member in joint.members]
+    assert sum(run["cases"] for run in metrics["runs"]) == 2 * len(study)
+    table = pl.read_parquet(joint.path / "evaluation" / "test" / "predictions.parquet")
+    assert len(table) == 2 * len(study) and table["fold"].n_unique() == 3
+
+
+def test_two_sets_differ_as_their_pooled_answers_do(joint, other):
+    found = compare(joint, other, resamples=200)
+    a, b = pool(joint, "test"), pool(other, "test")
+    known = a.labels >= 0
+    probs_a, probs_b = a.class_probs[:, known], b.class_probs[:, known]
+    expected = paired_aucs(a.labels[known], probs_a, probs_b, a.patients[known], resamples=200)
+    macro_auc = found.facts["classification"]["macro_auc"]
+    assert macro_auc["difference"] == expected.macro.difference == pytest.approx(macro_auc["a"] - macro_auc["b"])
+    assert (macro_auc["low"], macro_auc["p_value"]) == (expected.macro.low, expected.macro.p_value)
+    chf = found.facts["classification"]["classes"]["chf"]
+    assert chf["high"] == expected.classes[1].high
+    gazed = np.isfinite(a.agreement["nss"]).all(axis=0)
+    nss = paired_mean(a.agreement["nss"][:, gazed], b.agreement["nss"][:, gazed], a.patients[gazed], resamples=200)
+    assert found.facts["heatmap"]["nss"]["low"] == nss.low and found.facts["heatmap"]["cases"] == gazed.sum()
+    back = compare(other, joint, resamples=200)
+    assert back.facts["classification"]["macro_auc"]["difference"] == -macro_auc["difference"]
+    assert back.facts["answers"]["only_a_right"] == found.facts["answers"]["only_b_right"]
+
+
+def test_the_films_on_which_they_disagree(joint, other, study, tmp_path):
+    found = compare(joint, other, resamples=100)
+    probs_a, probs_b = (pool(one, "test").class_probs.mean(axis=0) for one in (joint, other))
+    differ = probs_a.argmax(axis=1) != probs_b.argmax(axis=1)
+    table, answers = found.disagreements, found.facts["answers"]
+    assert set(table["case_id"]) == {name for name, one in zip(study.case_ids, differ, strict=True) if one}
+    assert answers["disagree"] == differ.sum() > 0 and answers["agree"] == (~differ).sum()
+    parts = ("only_a_right", "only_b_right", "neither_right", "without_label")
+    assert sum(answers[name] for name in parts) == answers["disagree"]
+    right = (table["label"] == table["answer_a"]).sum()
+    assert answers["only_a_right"] == right
+    film = table.row(0, named=True)
+    case = study.case_ids.index(film["case_id"])
+    assert film["prob_a"] == probs_a[case].max() and film["prob_b_chf"] == probs_b[case, 1]
+    furthest = np.abs(probs_a - probs_b)[differ].max()
+    assert max(abs(film[f"prob_a_{name}"] - film[f"prob_b_{name}"]) for name in study.class_names) == furthest
+    write_comparison(found, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert written == json.loads(json.dumps(found.to_json())) and len(written["disagreements"]) == differ.sum()
+    assert pl.read_csv(tmp_path / "out" / "disagreements.csv").columns == table.columns
+    assert not any("patient" in column for column in table.columns)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
+    control = train(study, load_recipe("encoder-only", TINY), folder / "control", seed=7, device="cpu")
+    with pytest.raises(RunError, match="not evaluated yet; run `egaze evaluate` first"):
+        compare(run, control)
+    evaluate(control, threads=1)
+    found = compare(run, control, resamples=100)
+    a, b = pool(run, "test"), pool(control, "test")
+    known = a.labels >= 0
+    is_chf = (a.labels[known] == 1).astype(int)
+    exact = delong_test(is_chf, a.class_probs[0, known, 1], b.class_probs[0, known, 1])
+    chf = found.facts["classification"]["classes"]["chf"]
+    assert (chf["difference"], chf["low"], chf["p_value"]) == (exact.difference, exact.low, exact.p_value)
+    assert found.facts["heatmap"] is None and "has no maps" in found.facts["heatmap_remark"]
+    assert found.facts["a"]["seeds"] == [1] and found.facts["b"]["seeds"] == [7]
+
+    def doubtful(*arrays):
+        warnings.warn("few films", StatisticsWarning, stacklevel=1)
+        return exact
+
+    monkeypatch.setitem(compare.__globals__, "delong_test", doubtful)
+    few = "AUC: fewer than 10 patients in a stratum: the interval is too narrow"
+    assert compare(run, control, resamples=100).facts["warnings"] == [few, "AUC: few films"]
+    itself = compare(run, run, resamples=100)
+    assert itself.facts["classification"]["macro_auc"]["p_value"] == 1
+    assert itself.disagreements.is_empty() and itself.facts["answers"]["agree"] == len(a.case_index)
+
+
+def test_maps_that_were_measured_otherwise_are_not_compared(study, run, folder):
+    small = train(study, load_recipe("joint", TINY), folder / "small", device="cpu")
+    evaluate(small, threads=1)
+    found = compare(run, small, resamples=100).facts
+    assert found["heatmap"] is None and found["heatmap_remark"].startswith("maps of 64 and of 32 px: ")
+    assert found["classification"]["macro_auc"]["difference"] is not None
+    assert found["classification"]["macro_auc"]["a"] is not None
+
+
+def change(path, **facts):
+    """Write other facts into a run.json or runs.json."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+
+
+def test_what_cannot_be_compared(study, run, joint, tmp_path):
+    for name in ("seeds", "two"):
+        shutil.copytree(joint.path, tmp_path / name)
+    for fold in range(3):
+        renamed = (tmp_path / "seeds" / f"fold-{fold}-seed-1").rename(tmp_path / "seeds" / f"fold-{fold}-seed-2")
+        change(renamed / "run.json", seed=2)
+    change(tmp_path / "seeds" / "runs.json", seeds=[0, 2])
+    change(tmp_path / "two" / "runs.json", folds=None)
+    for seed in (0, 1):
+        shutil.copytree(run.path, tmp_path / "two" / f"seed-{seed}")
+        change(tmp_path / "two" / f"seed-{seed}" / "run.json", seed=seed)
+    other_seeds, two_seeds = open_run_set(tmp_path / "seeds"), open_run_set(tmp_path / "two")
+    for one, two, message in (
+        (joint, other_seeds, r"seeds 0, 1 and 0, 2"),
+        (joint, run, "one has 3 folds, the other none"),
+        (two_seeds, joint, "one has no folds, the other 3"),
+        (run, two_seeds, "seeds 1 and 0, 1"),
+    ):
+        with pytest.raises(RunError, match=f"cannot compare .*: .*{message}"):
+            compare(one, two)
+    assert compare(two_seeds, two_seeds, resamples=100).facts["cases"] == len(study.split.indices("test"))
+    with pytest.raises(RunError, match="folds train on each other's cases"):
+        compare(joint, joint, split="train")
+    with pytest.raises(RunError, match="folds train on each other's cases"):
+        evaluate_set(joint, split="train")
+    shutil.copytree(run.path, tmp_path / "run")
+    change(tmp_path / "run" / "run.json", seed=5)
+    predictions = tmp_path / "run" / "evaluation" / "test" / "predictions.parquet"
+    table = pl.read_parquet(predictions)
+    table.head(3).write_parquet(predictions)
+    with pytest.raises(RunError, match="evaluated on different cases"):
+        compare(run, open_run(tmp_path / "run"))
+    for damage, message in (
+        (table.drop("prob_chf"), "damaged: "),
+        (table.with_columns(case_index=pl.lit(1000)), "does not fit the run's study"),
+        (table.with_columns(prob_chf=pl.lit(float("nan"))), "does not fit the run's study"),
+        (table.with_columns(case_index=pl.lit(2)), "evaluated on different cases"),
+    ):
+        damage.write_parquet(predictions)
+        with pytest.raises(RunError, match=message):
+            compare(run, open_run(tmp_path / "run"))
+    table.write_parquet(predictions)
+    change(tmp_path / "run" / "run.json", class_names=["normal", "chf"])
+    with pytest.raises(RunError, match="classes normal, chf, pneumonia and normal, chf"):
+        compare(run, open_run(tmp_path / "run"))
+
+
+def test_runs_on_different_splits_are_not_compared(study, run, tmp_path):
+    """Two splits of which only the training sides differ."""
+    shutil.copytree(run.path, tmp_path / "run")
+    moved = study.patients == study.patients[study.split.indices("train")[0]]
+    split = replace(study.split, sides=np.where(moved, 1, study.split.sides))
+    save_split(tmp_path / "run", split)
+    change(tmp_path / "run" / "run.json", training_split_sha256=split.digest(study.case_ids))
+    with pytest.raises(RunError, match="cannot compare .*: trained on different splits of the study"):
+        compare(run, open_run(tmp_path / "run"))
+
+
+def test_a_set_must_be_finished(joint, tmp_path):
+    shutil.copytree(joint.path, tmp_path / "set")
+    shutil.rmtree(tmp_path / "set" / "fold-2-seed-1")
+    with pytest.raises(RunError, match="fold-2-seed-1 is not finished; go on with `egaze train --resume`"):
+        evaluate_set(open_run_set(tmp_path / "set"))
+
+
+def test_a_set_s_evaluation_opens_again_with_its_warnings(joint):
+    found = open_evaluation(joint.path / "evaluation" / "test")
+    metrics = found.metrics
+    assert metrics["published"] == [] and metrics["trained"] == {"classification": True, "heatmap": True}
+    shuffled = pool(joint, "test").agreement["shuffled_auc"]
+    assert metrics["heatmap"]["shuffled_auc"]["value"] == pytest.approx(np.nanmean(shuffled))
+    assert metrics["heatmap"]["over_centre_bias"]["shuffled_auc"]["low"] is not None
+
+
+def test_a_set_of_few_patients_says_so(study, folder):
+    recipe = load_recipe("joint", TINY)
+    runs = train_set(study, recipe, folder / "few", seeds=(0, 1), device="cpu", threads=1)
+    warnings_ = evaluate_set(runs, threads=1).metrics["warnings"]
+    assert "classes: fewer than 10 patients in a stratum: the interval is too narrow" in warnings_
+    assert "heatmaps: fewer than 10 patients in a stratum: the interval is too narrow" in warnings_
+
+
+def test_run_and_study_are_found_together_elsewhere(study, folder, tmp_path):
+    runs = folder / "few"
+    (tmp_path / "was").mkdir()
+    shutil.copytree(study.path, tmp_path / "was" / "study")
+    begun = train(
+        open_study(tmp_path / "was" / "study"), load_recipe("joint", TINY), tmp_path / "was" / "run", device="cpu"
+    )
+    assert begun.open_study().path == tmp_path / "was" / "study"
+    (tmp_path / "was").rename(tmp_path / "now")
+    moved = open_run(tmp_path / "now" / "run")
+    assert moved.open_study().path == tmp_path / "now" / "study" and evaluate(moved).metrics["cases"] > 0
+    (tmp_path / "now" / "study").rename(tmp_path / "study")
+    with pytest.raises(StudyError, match="not a prepared study; if .* lies elsewhere, name it with --study"):
+        moved.open_study()
+    assert open_run(tmp_path / "now" / "run", study=tmp_path / "study").open_study().path == tmp_path / "study"
+    with (tmp_path / "study" / "study.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(RunError, match="is not the one this run was trained on any more; if that lies elsewhere"):
+        open_run(tmp_path / "now" / "run", study=tmp_path / "study").open_study()
+    assert [run.study_path for run in open_run_set(runs, study=study.path).runs()] == [study.path] * 2
