@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from egaze import DualHeadUNet, resize
 from egaze.atomic import write_file, write_text
-from egaze.metrics.interval import StatisticsWarning, bootstrap_interval
+from egaze.metrics.resampling import StatisticsWarning, bootstrap_interval
 from egaze.study import Study
 
 # An epoch with the others is four times as long.

@@ -11,14 +11,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.metrics import Interval, mean_cis
+from egaze.metrics import Estimate, mean_cis
 
 RESAMPLES = 10_000
 
 Figure = dict[str, float | None]
 
 
-def figure(interval: Interval) -> Figure:
+def figure(interval: Estimate) -> Figure:
     """{"value", "low", "high"}, null where one is not defined."""
     return {name: value if math.isfinite(value) else None for name, value in asdict(interval).items()}
 

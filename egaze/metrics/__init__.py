@@ -10,16 +10,16 @@ from egaze.metrics.calibration import (
     scale_by_temperature,
 )
 from egaze.metrics.classification import confusion_matrix, macro_auc, macro_auc_ci, multiclass_ci
-from egaze.metrics.interval import Comparison, Interval, StatisticsWarning, mean_ci, mean_cis, wilson_ci
 from egaze.metrics.localisation import energy_inside, iou_at_area_match, pointing_game, region_mask
 from egaze.metrics.operating_point import OperatingPoint, at_threshold, specificity_threshold, youden_threshold
+from egaze.metrics.resampling import Comparison, Estimate, StatisticsWarning, mean_ci, mean_cis, wilson_ci
 from egaze.metrics.roc_curve import RocCurve, roc_curve_band
 from egaze.metrics.saliency import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
 from egaze.metrics.scanpath import RegionGaze, region_gaze
 
 __all__ = [
     "Comparison",
-    "Interval",
+    "Estimate",
     "OperatingPoint",
     "RegionGaze",
     "RocCurve",

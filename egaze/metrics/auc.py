@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, rankdata
 
-from egaze.metrics.interval import FEW, Comparison, Interval, bootstrap_comparison, bootstrap_interval, warn
+from egaze.metrics.resampling import FEW, Comparison, Estimate, bootstrap_comparison, bootstrap_interval, warn
 from egaze.metrics.weighted_areas import weighted_auc, weighted_average_precision
 
 
@@ -21,7 +21,7 @@ def roc_auc_ci(
     groups: ArrayLike | None = None,
     resamples: int = 10_000,
     seed: int = 0,
-) -> Interval:
+) -> Estimate:
     """The area under one class's ROC curve, ties counted half, with an interval.
 
     Args:
@@ -60,7 +60,7 @@ def bootstrap_auc(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
-) -> Interval:
+) -> Estimate:
     """`roc_auc_ci` by resampling groups (patients), "percentile" or "bca"; see there."""
     labels, scores = checked(labels, scores)
     area = weighted_auc(labels == 1, scores)
@@ -85,7 +85,7 @@ def average_precision_ci(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
-) -> Interval:
+) -> Estimate:
     """The average precision, the sum over thresholds of precision times the gain in recall (no interpolation), with a
     bootstrap interval as `bootstrap_auc`'s. By chance it is the share of class 1.
 
@@ -181,11 +181,11 @@ def _delong(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDA
     return areas, np.atleast_2d(np.cov(v10)) / m + np.atleast_2d(np.cov(v01)) / n
 
 
-def _normal_interval(value: float, error: float, level: float) -> Interval:
+def _normal_interval(value: float, error: float, level: float) -> Estimate:
     half = _half_width(error, level)
     if math.isnan(half):
-        return Interval(value, half, half)
-    return Interval(value, max(0.0, value - half), min(1.0, value + half))
+        return Estimate(value, half, half)
+    return Estimate(value, max(0.0, value - half), min(1.0, value + half))
 
 
 def _half_width(error: float, level: float) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
 
-from egaze.metrics.interval import Interval, warn, wilson_ci
+from egaze.metrics.resampling import Estimate, warn, wilson_ci
 
 #: Temperatures that are looked for; a better one outside is not told from the bound.
 TEMPERATURES = (0.05, 20.0)
@@ -33,7 +33,7 @@ class ReliabilityBin:
     high: float
     cases: int
     mean_prob: float
-    observed: Interval
+    observed: Estimate
 
 
 def brier_scores(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egaze.metrics.interval import Interval, Statistic, bootstrap_interval, warn
+from egaze.metrics.resampling import Estimate, Statistic, bootstrap_interval, warn
 from egaze.metrics.weighted_areas import weighted_auc, weighted_average_precision
 
 MEASURES = {"roc_auc": weighted_auc, "average_precision": weighted_average_precision}
@@ -33,7 +33,7 @@ def macro_auc_ci(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
-) -> Interval:
+) -> Estimate:
     """`macro_auc` with a bootstrap interval; see `multiclass_ci`."""
     return multiclass_ci(labels, class_probs, groups, method=method, level=level, resamples=resamples, seed=seed)
 
@@ -49,7 +49,7 @@ def multiclass_ci(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
-) -> Interval:
+) -> Estimate:
     """An area over all classes with a bootstrap interval over groups (patients), stratified by class.
 
     Args:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from egaze.metrics.interval import StatisticsWarning
+from egaze.metrics.resampling import StatisticsWarning
 
 
 @contextmanager

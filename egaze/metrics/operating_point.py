@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from egaze.metrics.auc import checked
-from egaze.metrics.interval import Interval, wilson_ci
+from egaze.metrics.resampling import Estimate, wilson_ci
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class OperatingPoint:
     """
 
     threshold: float
-    sensitivity: Interval
-    specificity: Interval
+    sensitivity: Estimate
+    specificity: Estimate
     true_positives: int
     false_negatives: int
     true_negatives: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egaze.metrics.interval import Interval
+from egaze.metrics.resampling import Estimate
 from egaze.metrics.seed_bootstrap import Statistic, draw_figures, interval_of, weighted_areas
 
 
@@ -20,8 +20,8 @@ class Aucs:
         classes: one a class, None where it has not both.
     """
 
-    macro: Interval
-    classes: tuple[Interval | None, ...]
+    macro: Estimate
+    classes: tuple[Estimate | None, ...]
 
 
 def aucs_over_seeds(
@@ -56,7 +56,7 @@ def aucs_over_seeds(
     return Aucs(found[-1], spread_over_classes(found[:-1], present, probs.shape[2]))
 
 
-def within_unit(interval: Interval) -> Interval:
+def within_unit(interval: Estimate) -> Estimate:
     """The interval of a share or an area, which is nowhere below 0 or above 1: few seeds' Student's t goes further."""
     low, high = np.clip([interval.low, interval.high], 0.0, 1.0).tolist()
     return replace(interval, low=low, high=high)
@@ -69,7 +69,7 @@ def mean_over_seeds(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
-) -> Interval:
+) -> Estimate:
     """The mean of (S, N) finite values, one a seed and film, with an interval over seeds and groups (patients).
 
     Raises:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from egaze.metrics.interval import Comparison
 from egaze.metrics.over_seeds import (
     checked_probs,
     checked_values,
@@ -15,6 +14,7 @@ from egaze.metrics.over_seeds import (
     mean_statistic,
     spread_over_classes,
 )
+from egaze.metrics.resampling import Comparison
 from egaze.metrics.seed_bootstrap import comparison_of, draw_figures
 
 

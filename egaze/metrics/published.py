@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from egaze.metrics.interval import Interval
+from egaze.metrics.resampling import Estimate
 
 _NAN = float("nan")
 
@@ -21,7 +21,7 @@ class Published:
     name: str
     source: str
     split_seeds: tuple[int, ...]
-    auc: dict[str, Interval]
+    auc: dict[str, Estimate]
 
 
 PUBLISHED = (
@@ -30,10 +30,10 @@ PUBLISHED = (
         "Karargyris et al. 2021, seed-42 split",
         (42,),
         {
-            "macro": Interval(0.8609, _NAN, _NAN),
-            "normal": Interval(0.898, _NAN, _NAN),
-            "chf": Interval(0.885, _NAN, _NAN),
-            "pneumonia": Interval(0.800, _NAN, _NAN),
+            "macro": Estimate(0.8609, _NAN, _NAN),
+            "normal": Estimate(0.898, _NAN, _NAN),
+            "chf": Estimate(0.885, _NAN, _NAN),
+            "pneumonia": Estimate(0.800, _NAN, _NAN),
         },
     ),
     Published(
@@ -41,10 +41,10 @@ PUBLISHED = (
         "Karargyris et al. 2021, seed-42 split",
         (42,),
         {
-            "macro": Interval(0.8613, _NAN, _NAN),
-            "normal": Interval(0.906, _NAN, _NAN),
-            "chf": Interval(0.889, _NAN, _NAN),
-            "pneumonia": Interval(0.789, _NAN, _NAN),
+            "macro": Estimate(0.8613, _NAN, _NAN),
+            "normal": Estimate(0.906, _NAN, _NAN),
+            "chf": Estimate(0.889, _NAN, _NAN),
+            "pneumonia": Estimate(0.789, _NAN, _NAN),
         },
     ),
     Published(
@@ -52,10 +52,10 @@ PUBLISHED = (
         "Watanabe et al. 2022, split not stated",
         (42, 1),
         {
-            "macro": Interval(0.913, 0.860, 0.966),
-            "chf": Interval(0.962, 0.933, 0.989),
-            "pneumonia": Interval(0.859, 0.732, 0.957),
+            "macro": Estimate(0.913, 0.860, 0.966),
+            "chf": Estimate(0.962, 0.933, 0.989),
+            "pneumonia": Estimate(0.859, 0.732, 0.957),
         },
     ),
-    Published("GazeGNN", "seed-1 split, best epoch picked on test", (1,), {"macro": Interval(0.923, _NAN, _NAN)}),
+    Published("GazeGNN", "seed-1 split, best epoch picked on test", (1,), {"macro": Estimate(0.923, _NAN, _NAN)}),
 )

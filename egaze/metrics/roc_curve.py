@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from egaze.metrics.auc import checked
-from egaze.metrics.interval import StatisticsWarning, bootstrap_intervals
+from egaze.metrics.resampling import StatisticsWarning, bootstrap_intervals
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egaze.metrics.interval import FEW, Comparison, Interval, warn
+from egaze.metrics.resampling import FEW, Comparison, Estimate, warn
 
 #: From (N, B) weights, how often each sample is drawn, to (S, K, B): K figures of S models in each of B resamples.
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -82,12 +82,12 @@ def _over_seeds(
     return mean + generator.standard_t(seeds - 1, len(mean)) * np.sqrt(of_seeds / seeds)
 
 
-def interval_of(value: float, drawn: NDArray[np.float64], level: float) -> Interval:
+def interval_of(value: float, drawn: NDArray[np.float64], level: float) -> Estimate:
     """A figure with the percentiles of its (B,) draws. Raises ValueError for a level outside (0, 1)."""
     if not 0 < level < 1:
         raise ValueError(f"level must be in (0, 1), got {level}")
     low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(value), float(low), float(high))
+    return Estimate(float(value), float(low), float(high))
 
 
 def comparison_of(difference: float, drawn: NDArray[np.float64], level: float) -> Comparison:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.metrics.interval import Statistic
+from egaze.metrics.resampling import Statistic
 
 
 def weighted_auc(

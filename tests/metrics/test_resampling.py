@@ -9,7 +9,7 @@ from reference import bootstrap, coverage
 from scipy.stats import binom
 
 from egaze.metrics import StatisticsWarning, mean_ci, mean_cis, wilson_ci
-from egaze.metrics.interval import Groups, bootstrap_comparison, bootstrap_interval
+from egaze.metrics.resampling import Groups, bootstrap_comparison, bootstrap_interval
 
 #: Base R's and boot's numbers; reference/proc.R made them.
 R = json.loads((Path(__file__).parents[1] / "reference" / "proc.json").read_text(encoding="utf-8"))
@@ -56,7 +56,7 @@ def test_every_patient_is_left_out_once():
 def test_intervals_do_not_depend_on_how_resamples_are_cut(monkeypatch):
     values = np.random.default_rng(0).normal(size=30)
     whole = mean_ci(values, resamples=500)
-    monkeypatch.setattr("egaze.metrics.interval._CHUNK_ELEMENTS", 100)
+    monkeypatch.setattr("egaze.metrics.resampling._CHUNK_ELEMENTS", 100)
     cut = mean_ci(values, resamples=500)
     assert cut.low == pytest.approx(whole.low, abs=0.1) and cut.high == pytest.approx(whole.high, abs=0.1)
 

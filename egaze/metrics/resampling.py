@@ -31,7 +31,7 @@ def warn(message: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class Estimate:
     """A figure and its interval; the bounds are NaN where they are not defined."""
 
     value: float
@@ -121,7 +121,7 @@ def bootstrap_interval(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
-) -> Interval:
+) -> Estimate:
     """A bootstrap interval that resamples whole groups with replacement.
 
     Resamples on which the statistic is not defined are left out.
@@ -167,7 +167,7 @@ def bootstrap_intervals(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
-) -> list[Interval]:
+) -> list[Estimate]:
     """`bootstrap_interval` of K statistics of the same resamples: `statistics` gives (B, K), `values` are (K,)."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
@@ -219,7 +219,7 @@ def mean_ci(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
-) -> Interval:
+) -> Estimate:
     """The mean of (N,) finite values, with a bootstrap interval over groups (patients; every sample its own when
     None). For a paired difference give the differences.
 
@@ -241,7 +241,7 @@ def mean_cis(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
-) -> list[Interval]:
+) -> list[Estimate]:
     """`mean_ci` of each column of (N, K) values, from the same resamples."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or not len(values) or not np.isfinite(values).all():
@@ -257,7 +257,7 @@ def mean_cis(
     )
 
 
-def wilson_ci(successes: int, trials: int, *, level: float = 0.95) -> Interval:
+def wilson_ci(successes: int, trials: int, *, level: float = 0.95) -> Estimate:
     """A proportion with Wilson's score interval (1927); all NaN, with a StatisticsWarning, without trials.
 
     Raises:
@@ -267,13 +267,13 @@ def wilson_ci(successes: int, trials: int, *, level: float = 0.95) -> Interval:
         raise ValueError(f"need 0 <= successes <= trials and 0 < level < 1, got {successes}, {trials}, {level}")
     if trials == 0:
         warn("a proportion of no samples is not defined")
-        return Interval(math.nan, math.nan, math.nan)
+        return Estimate(math.nan, math.nan, math.nan)
     z = float(norm.ppf((1 + level) / 2))
     share = successes / trials
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     # Rounding must not move a bound past 0, 1 or the proportion itself.
-    return Interval(share, min(max(0.0, centre - half), share), max(min(1.0, centre + half), share))
+    return Estimate(share, min(max(0.0, centre - half), share), max(min(1.0, centre + half), share))
 
 
 def _require(level: float, resamples: int) -> None:
@@ -281,17 +281,17 @@ def _require(level: float, resamples: int) -> None:
         raise ValueError(f"need 0 < level < 1 and 100 resamples, got {level} and {resamples}")
 
 
-def _between(value: float, drawn: NDArray[np.float64], tails: NDArray[np.float64]) -> Interval:
+def _between(value: float, drawn: NDArray[np.float64], tails: NDArray[np.float64]) -> Estimate:
     defined = drawn[np.isfinite(drawn)]
     if not len(defined):
         warn("no resample has what the figure needs, so it has no interval")
-        return Interval(float(value), math.nan, math.nan)
+        return Estimate(float(value), math.nan, math.nan)
     if len(defined) < len(drawn):
         warn(f"{len(drawn) - len(defined)} of {len(drawn)} resamples lack what the figure needs and are left out")
     if defined.min() == defined.max():
         warn("all resamples give the same value, so the interval has no width and says nothing")
     low, high = np.quantile(defined, tails)
-    return Interval(float(value), float(low), float(high))
+    return Estimate(float(value), float(low), float(high))
 
 
 def _bca_tails(
