@@ -18,6 +18,8 @@ FEW = 10
 # Resamples worked on at once are so many numbers, which stay in the cache.
 _CHUNK_ELEMENTS = 1 << 18
 
+#: From (B, N) weights, how often each sample is drawn in each of B resamples, to (B, ...) figures of each, NaN where a
+#: resample does not have them.
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -111,6 +113,40 @@ class Groups:
         return counts[:, self.of_sample]
 
 
+def draw(statistic: Statistic, groups: Groups, *, resamples: int, seed: int) -> NDArray[np.float64]:
+    """(B, ...) the statistic of B resamples of whole groups.
+
+    Warns:
+        StatisticsWarning: fewer than 10 groups in a stratum.
+
+    Raises:
+        ValueError: fewer than 100 resamples.
+    """
+    if resamples < 100:
+        raise ValueError(f"a bootstrap needs 100 resamples, got {resamples}")
+    if min(groups.sizes) < FEW:
+        warn(f"fewer than {FEW} patients in a stratum: the interval is too narrow")
+    return np.concatenate([statistic(weights) for weights in groups.draws(resamples, seed)])
+
+
+def estimate_of(value: float, drawn: NDArray[np.float64], level: float) -> Estimate:
+    """A figure with the percentiles of its (B,) draws. Warns and raises as `bootstrap_interval`."""
+    _require_level(level)
+    return _between(value, drawn, _percentiles(level))
+
+
+def comparison_of(difference: float, drawn: NDArray[np.float64], level: float) -> Comparison:
+    """A difference with the percentiles of its (B,) draws. The p-value is the least level at which the interval holds
+    0: twice the smaller share of draws on either side of it, itself among them, so at least 2 / (B + 1).
+
+    Warns and raises as `bootstrap_interval`.
+    """
+    interval = estimate_of(difference, drawn, level)
+    drawn = drawn[np.isfinite(drawn)]
+    beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
+    return Comparison(interval.value, interval.low, interval.high, min(1.0, 2 * float(beyond + 1) / (len(drawn) + 1)))
+
+
 def bootstrap_interval(
     statistic: Statistic,
     value: float,
@@ -171,13 +207,11 @@ def bootstrap_intervals(
     """`bootstrap_interval` of K statistics of the same resamples: `statistics` gives (B, K), `values` are (K,)."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    _require(level, resamples)
+    _require_level(level)
     grouped = Groups.of(groups, strata)
-    if min(grouped.sizes) < FEW:
-        warn(f"fewer than {FEW} patients in a stratum: the interval is too narrow")
-    drawn = np.concatenate([statistics(weights) for weights in grouped.draws(resamples, seed)])
+    drawn = draw(statistics, grouped, resamples=resamples, seed=seed)
     if method == "percentile":
-        tails = np.tile([(1 - level) / 2, (1 + level) / 2], (len(values), 1))
+        tails = np.tile(_percentiles(level), (len(values), 1))
     else:
         left_out = np.concatenate([statistics(weights) for weights in grouped.left_out()])
         columns = zip(values, drawn.T, left_out.T, strict=True)
@@ -195,20 +229,12 @@ def bootstrap_comparison(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Comparison:
-    """A paired difference by `bootstrap_interval`'s percentiles. The p-value is the least level at which the interval
-    holds 0: twice the smaller share of resamples on either side of it, itself among them.
+    """A paired difference by `bootstrap_interval`'s percentiles, with the p-value of `comparison_of`.
 
     Warns and raises as `bootstrap_interval`.
     """
-    _require(level, resamples)
-    grouped = Groups.of(groups, strata)
-    if min(grouped.sizes) < FEW:
-        warn(f"fewer than {FEW} patients in a stratum: the interval is too narrow")
-    drawn = np.concatenate([difference(weights) for weights in grouped.draws(resamples, seed)])
-    interval = _between(value, drawn, np.array([(1 - level) / 2, (1 + level) / 2]))
-    drawn = drawn[np.isfinite(drawn)]
-    beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    return Comparison(interval.value, interval.low, interval.high, min(1.0, 2 * float(beyond + 1) / (len(drawn) + 1)))
+    drawn = draw(difference, Groups.of(groups, strata), resamples=resamples, seed=seed)
+    return comparison_of(value, drawn, level)
 
 
 def mean_ci(
@@ -276,9 +302,13 @@ def wilson_ci(successes: int, trials: int, *, level: float = 0.95) -> Estimate:
     return Estimate(share, min(max(0.0, centre - half), share), max(min(1.0, centre + half), share))
 
 
-def _require(level: float, resamples: int) -> None:
-    if not 0 < level < 1 or resamples < 100:
-        raise ValueError(f"need 0 < level < 1 and 100 resamples, got {level} and {resamples}")
+def _require_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level must be in (0, 1), got {level}")
+
+
+def _percentiles(level: float) -> NDArray[np.float64]:
+    return np.array([(1 - level) / 2, (1 + level) / 2])
 
 
 def _between(value: float, drawn: NDArray[np.float64], tails: NDArray[np.float64]) -> Estimate:
