@@ -136,14 +136,12 @@ def _mean_of_known(rows: pl.DataFrame, name: str, patients: NDArray[np.int64]) -
 
 def _region_masks(study: Study, case_index: int, film: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
     """The regions of each name together, where they lie on the film; those without a pixel of it are left out."""
-    size_px = len(film)
-    geometry = study.geometry(case_index, size_px)
+    geometry = study.geometry(case_index, len(film))
     masks: dict[str, NDArray[np.bool_]] = {}
     for region in study.regions(case_index):
-        x, y = geometry.to_unit(
-            np.array([region.x_min_px, region.x_max_px]), np.array([region.y_min_px, region.y_max_px])
+        sides_px = geometry.sides_to_canvas_px(
+            np.array([[region.x_min_px, region.y_min_px, region.x_max_px, region.y_max_px]])
         )
-        sides_px = np.array([x[0], y[0], x[1], y[1]]) * size_px - 0.5
         mask = region_mask(film.shape, sides_px, [region.shape == "ellipse"]) & film
         if mask.any():
             masks[region.name] = masks[region.name] | mask if region.name in masks else mask

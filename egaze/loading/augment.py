@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from egaze.imaging.fit import unit_to_px
 from egaze.loading import randomness
 from egaze.settings import require, settle_types
 
@@ -31,7 +32,7 @@ class Views:
     def to_film_px(self, view_px: int, film_px: int) -> NDArray[np.float32]:
         """(N, 2, 3) maps from a view's pixel centres to a film's, for square views and films of these sides."""
         linear = self.to_film[:, :, :2] * (film_px / view_px)
-        offset = self.to_film[:, :, 2] * film_px - 0.5 + 0.5 * linear.sum(axis=2)
+        offset = unit_to_px(self.to_film[:, :, 2], film_px) + 0.5 * linear.sum(axis=2)
         return np.concatenate([linear, offset[:, :, None]], axis=2).astype(np.float32)
 
     def cutouts_px(self, view_px: int) -> NDArray[np.int32]:

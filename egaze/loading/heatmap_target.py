@@ -43,8 +43,7 @@ class HeatmapTarget:
         the sides of what was shown: x_min, y_min, x_max, y_max, infinite where that is unknown.
         """
         spots = np.empty((len(study.x_unit), 9), dtype=np.float32)
-        spots[:, 0] = study.x_unit * study.image_size_px - 0.5
-        spots[:, 1] = study.y_unit * study.image_size_px - 0.5
+        spots[:, 0], spots[:, 1] = study.canvas.to_px(study.x_unit, study.y_unit)
         spots[:, 2] = study.duration_s if self.weight == "duration" else 1.0
         spots[:, 3:5] = self.sigma_frac * study.image_size_px
         spots[:, 5:] = study.shown_px(study.image_size_px)

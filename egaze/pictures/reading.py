@@ -111,10 +111,7 @@ class Reading:
     @property
     def on_film(self) -> NDArray[np.bool_]:
         """(F,) whether a fixation lies on the film, and on the part of it that was on the screen."""
-        place = self.geometry
-        x, y = self.fixations.x_px + 0.5, self.fixations.y_px + 0.5
-        across = (x >= place.left_px) & (x < place.left_px + place.width_px)
-        return across & (y >= place.top_px) & (y < place.top_px + place.height_px) & self.fixations.on_shown
+        return self.geometry.is_on_film(self.fixations.x_px, self.fixations.y_px) & self.fixations.on_shown
 
     @property
     def is_paced(self) -> bool:

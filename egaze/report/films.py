@@ -13,6 +13,7 @@ from egaze.explain import to_film_size
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.gaze.fixations import PLAYED_S
 from egaze.imaging import FitGeometry
+from egaze.imaging.fit import px_to_unit
 from egaze.loading import HeatmapTarget
 from egaze.report.answers import Answers
 from egaze.report.encode import HEATMAP_PX, level_png
@@ -165,10 +166,11 @@ def draw_film(
     onset_s = recorded.onset_s
     drawn = slice(MOST_FIXATIONS)
     findings = finding_regions(study, case_index, None)
+    height_px, width_px = geometry.film_shape
     return {
         "film": film,
         "shown_px": shown_px,
-        "film_px": list(geometry.film_shape[::-1]),
+        "film_px": [width_px, height_px],
         "maps": maps,
         "timed": onset_s is not None,
         "relative": recorded.is_relative,
@@ -181,12 +183,11 @@ def draw_film(
                 "shape": region.shape,
                 "finding": region in findings,
                 "sides": [
-                    round(float(side), 4)
-                    for side in (
-                        (region.x_min_px + 0.5) / geometry.film_shape[1],
-                        (region.y_min_px + 0.5) / geometry.film_shape[0],
-                        (region.x_max_px + 0.5) / geometry.film_shape[1],
-                        (region.y_max_px + 0.5) / geometry.film_shape[0],
+                    round(px_to_unit(float(side_px), along_px), 4)
+                    for side_px, along_px in zip(
+                        (region.x_min_px, region.y_min_px, region.x_max_px, region.y_max_px),
+                        (width_px, height_px) * 2,
+                        strict=True,
                     )
                 ],
             }
@@ -232,18 +233,12 @@ def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> dict[str, Any]
 def _played(geometry: FitGeometry, fixations: Fixations) -> list[NDArray[np.floating]]:
     """The columns that `draw_film` tells of."""
     played = fixations.played()
-    columns: list[NDArray[np.floating]] = [*_on_film(geometry, fixations), played.onset_s]  # type: ignore[list-item]
+    x, y = geometry.to_film_unit(fixations.x_px.astype(np.float64), fixations.y_px.astype(np.float64))
+    columns: list[NDArray[np.floating]] = [x, y, played.onset_s]  # type: ignore[list-item]
     if not fixations.is_relative:
         return [*columns, fixations.duration_s]
     duration = fixations.duration_s.astype(np.float64)
     return [*columns, played.ends_s() - columns[2], duration * (PLAYED_S / duration.mean() if len(duration) else 1.0)]
-
-
-def _on_film(geometry: FitGeometry, fixations: Fixations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pixels of the canvas to fractions of the film's sides."""
-    x = (fixations.x_px.astype(np.float64) + 0.5 - geometry.left_px) / geometry.width_px
-    y = (fixations.y_px.astype(np.float64) + 0.5 - geometry.top_px) / geometry.height_px
-    return x, y
 
 
 def _rounded(value: float | None) -> float | None:

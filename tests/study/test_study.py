@@ -9,7 +9,7 @@ from PIL import Image
 from study.ready_made import files
 
 from egaze.errors import EgazeError, StudyError
-from egaze.imaging import FitGeometry, read_radiograph
+from egaze.imaging import read_radiograph, resize
 from egaze.sources import EgdCxr, Table
 from egaze.study import open_study, prepare_study, verify_study
 
@@ -24,7 +24,7 @@ def test_films_are_on_their_canvas(study, twin):
     for index in (0, 17, 40):
         case = EgdCxr(twin.tables, twin.images).cases()[index]
         film = read_radiograph(case.image_path).pixels
-        expected = FitGeometry.of(film.shape, (64, 64), "stretch").place(film)
+        expected = resize(film, (64, 64))
         np.testing.assert_allclose(study.images[index] / 65535.0, expected, atol=1 / 65535)
         assert study.case_ids[index] == case.case_id
 
