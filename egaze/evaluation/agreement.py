@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.evaluation.figures import Figure, mean_figures, plain
-from egaze.evaluation.maps import centre_bias, other_readers, readers_heatmap, true_heatmap
+from egaze.evaluation.maps import centre_bias, other_readers
 from egaze.metrics import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
 from egaze.metrics.notes import noting
 from egaze.metrics.saliency import EPS
@@ -50,8 +50,8 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
             continue
         maps = {"": heatmap.astype(np.float64), "centre_": centre}
         if case_index in others:
-            maps["ceiling_"] = readers_heatmap(study, target, others[case_index], size_px).astype(np.float64)
-        truth = true_heatmap(study, target, case_index, size_px)
+            maps["ceiling_"] = target.heatmap(study, others[case_index], size_px).astype(np.float64)
+        truth = target.heatmap(study, [case_index], size_px)
         row: dict[str, float | None] = {"case_index": case_index}
         for prefix, prediction in maps.items():
             measured = _measure(prediction, truth, (x, y), centre, elsewhere.fixations(case_index))
@@ -89,7 +89,7 @@ def agreement_figures(
 
 def how_measured(recipe: Recipe, size_px: int, keys: Sequence[str] = KEYS) -> dict[str, Any]:
     """What maps are compared with, and what the measures of these keys are."""
-    sigma_px = recipe.heatmap.sigma_frac * size_px
+    sigma_px = recipe.heatmap.sigma_px(size_px)
     heatmap = f"heatmap, sigma {sigma_px:.1f} px of {size_px}, weight {recipe.heatmap.weight}"
     return {
         "size_px": size_px,

@@ -40,6 +40,9 @@ class Views:
         return np.rint(self.cutouts_unit * view_px).astype(np.int32)
 
 
+#: The settings that let a view move the film, and not only its grey values.
+MOVING = ("rotation_deg", "zoom", "shift_frac", "shear_deg", "mirror")
+
 _LARGEST = {
     "rotation_deg": 180,
     "zoom": 0.9,
@@ -98,6 +101,11 @@ class Augmentation:
             require(0 <= (value := getattr(self, name)) <= largest, name, f"0 to {largest}", value)
         if self.mirror:
             warnings.warn("mirror: a mirrored chest film shows the heart on the wrong side", UserWarning, stacklevel=3)
+
+    @property
+    def moves(self) -> bool:
+        """Whether views may move the film."""
+        return any(getattr(self, name) for name in MOVING)
 
     def draw(self, seed: int, epoch: int, cases: NDArray[np.int64], repeats: NDArray[np.int64] | int = 0) -> Views:
         """One random view for each of N cases.

@@ -106,7 +106,7 @@ class FilmLoader:
             rest = iter(self._paths)
             for begin in range(0, len(self._paths), self._batch_size):
                 count = min(self._batch_size, len(self._paths) - begin)
-                loaded = []
+                loaded: list[_Placed | FailedFilm] = []
                 while len(loaded) < count:
                     while len(ahead) < self._batch_size + self._threads and (path := next(rest, None)) is not None:
                         ahead.append(pool.submit(self._place, path))

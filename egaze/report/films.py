@@ -10,16 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from egaze.explain import to_film_size
-from egaze.gaze import Fixations, rasterize_fixations
+from egaze.gaze import Fixations
 from egaze.gaze.fixations import PLAYED_S
 from egaze.imaging import FitGeometry
 from egaze.imaging.fit import px_to_unit
-from egaze.loading import HeatmapTarget
 from egaze.report.answers import Answers
 from egaze.report.encode import HEATMAP_PX, level_png
 from egaze.report.pixels import FilmPixels
-from egaze.study import Study
 from egaze.study.findings import finding_regions
+from egaze.targets import FixationHeatmap
 
 #: More of one film are left out of its drawing, so that the page stays small.
 MOST_FIXATIONS, MOST_REGIONS, MOST_PHRASES, MOST_LETTERS = 1600, 64, 200, 300
@@ -155,7 +154,7 @@ def draw_film(
     maps: dict[str, dict[str, Any]] = {}
     if len(recorded):
         gaze_px = 224 if predicted is None else predicted.shape[0]
-        heatmap = _thousandths(study, target, case_index, gaze_px)
+        heatmap = _thousandths(study.fixations(case_index, gaze_px), target, gaze_px)
         maps["gaze"] = _map(geometry, heatmap) | {"side": gaze_px, "unit": _unit(recorded, target)}
     if predicted is not None:
         maps["predicted"] = _map(geometry, predicted)
@@ -203,24 +202,16 @@ def draw_film(
     }
 
 
-def _unit(fixations: Fixations, target: HeatmapTarget) -> str:
+def _unit(fixations: Fixations, target: FixationHeatmap) -> str:
     """Of what `_thousandths` gives, per pixel."""
     if target.weight != "duration":
         return "thousandths of a fixation"
     return "thousandths of the relative duration" if fixations.is_relative else "ms of dwell time"
 
 
-def _thousandths(study: Study, target: HeatmapTarget, case_index: int, size_px: int) -> NDArray[np.float32]:
+def _thousandths(fixations: Fixations, target: FixationHeatmap, size_px: int) -> NDArray[np.float32]:
     """The reader's heatmap in thousandths of a second, a relative duration or a fixation per pixel of the canvas."""
-    options = target.kernel_options() | {"normalize": "none"}
-    heatmap = rasterize_fixations(
-        study.fixations(case_index, size_px),
-        (size_px, size_px),
-        sigma_px=target.sigma_frac * size_px,
-        weight=target.weight,  # type: ignore[arg-type]
-        **options,  # type: ignore[arg-type]
-    )
-    return heatmap * np.float32(1000)
+    return target.rasterize(fixations, size_px, normalize="none") * np.float32(1000)
 
 
 def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> dict[str, Any]:

@@ -12,9 +12,10 @@ import torch
 from egaze.deploy import Predictor, export_torchscript
 from egaze.evaluation import evaluate
 from egaze.imaging import Canvas, read_film, to_input
-from egaze.loading import DeviceLoader, FilmLoader, HeatmapTarget
+from egaze.loading import DeviceLoader, FilmLoader
 from egaze.sources import EgdCxr
 from egaze.study import prepare_study
+from egaze.targets import FixationHeatmap
 from egaze.training import load_recipe, train
 from egaze.training.run import load_checkpoint, save_checkpoint
 
@@ -61,9 +62,7 @@ def test_evaluate_predictor_and_the_runner_agree(sharp_twin, runner, tmp_path, s
     alone = predictor.predict(paths[0])
     np.testing.assert_array_equal(alone.heatmap, answers[0].heatmap)
 
-    loader = DeviceLoader(
-        study, rows["case_index"].to_numpy(), batch_size=4, size_px=INPUT_PX, target=HeatmapTarget(), threads=2
-    )
+    loader = DeviceLoader(study, rows["case_index"].to_numpy(), batch_size=4, size_px=INPUT_PX, target=None, threads=2)
     model = run.load_model()
     with torch.inference_mode():
         # How a film is brought to the input shows in the answers; else agreement would say nothing either.
@@ -93,7 +92,7 @@ def test_every_door_gives_a_model_the_same_image(sharp_twin, tmp_path):
     loaders = [
         torch.cat([batch.image for batch in loader])[:, 0].numpy()
         for loader in (
-            DeviceLoader(study, cases, batch_size=3, size_px=INPUT_PX, target=HeatmapTarget(), threads=2),
+            DeviceLoader(study, cases, batch_size=3, size_px=INPUT_PX, target=FixationHeatmap(), threads=2),
             FilmLoader(paths, (INPUT_PX, INPUT_PX), canvas=Canvas.square(200), batch_size=5, threads=2),
         )
     ]
