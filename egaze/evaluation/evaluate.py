@@ -124,7 +124,7 @@ def _predict(
     threads: int,
     progress: Callable[[int, int], None] | None,
 ) -> list[Predictions]:
-    """The predictions for each part; maps are kept of the first alone."""
+    """The predictions for each part, of images alone; maps are kept of the first."""
     model, recipe = run.load_model(), run.recipe
     loaders = [
         DeviceLoader(study, part, batch_size=batch_size, size_px=recipe.input_size_px, target=None, threads=threads)

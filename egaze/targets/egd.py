@@ -42,6 +42,8 @@ class EgdHeatmap:
     def heatmap(self, study: Study, case_indices: Sequence[int], size_px: int) -> NDArray[np.float32]:
         """See `HeatmapTarget`."""
         self.require(study)
+        if not study.has_gaze[list(case_indices)].any():
+            return np.zeros((size_px, size_px), dtype=np.float32)
         return _grey(study, case_indices, size_px, threads=1).astype(np.float32) / np.float32(255)
 
     def for_batches(self, study: Study, size_px: int, *, threads: int = 1) -> BatchGaze:

@@ -26,7 +26,7 @@ class HeatmapTarget(Protocol):
 
     def heatmap(self, study: Study, case_indices: Sequence[int], size_px: int) -> NDArray[np.float32]:
         """(size, size) float32 in [0, 1], on the study's canvas at that size: the map of one case, or of several that
-        show the same radiograph, whose readers' fixations are then taken together.
+        show the same radiograph, whose readers' fixations are then taken together; zeros without gaze.
 
         Raises:
             StudyError: as `require`.

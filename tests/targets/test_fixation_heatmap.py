@@ -80,6 +80,7 @@ def test_the_baseline_s_map_of_several_readers(made):
     gaze = target.for_batches(made, SIZE_PX)
     np.testing.assert_array_equal(gaze.finished(1) / np.float32(255), target.heatmap(made, [1], SIZE_PX))
     assert gaze.has_gaze.tolist() == [True, True, False] and len(gaze.fixations) == 0
+    assert not target.heatmap(made, [2], SIZE_PX).any()
 
 
 def test_a_target_is_a_value():
