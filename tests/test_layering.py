@@ -14,6 +14,7 @@ LAYERS = [
     {"gaze", "imaging", "metrics"},
     {"sources"},
     {"study"},
+    {"targets"},
     {"loading", "pictures"},
     {"models"},
     {"explain"},
@@ -34,6 +35,7 @@ WITHOUT_TORCH = {
     "evaluation",
     "sources",
     "study",
+    "targets",
     "pictures",
 }
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from egaze.deploy import torchscript
 from egaze.deploy.spec import ModelSpec, read_model
 from egaze.errors import EgazeError, ModelFileError
-from egaze.imaging import FitGeometry, StoredFilm, place_on_canvas, read_film, resize, to_input
+from egaze.imaging import FitGeometry, StoredFilm, read_film, resize, to_input
 from egaze.loading import FailedFilm, FilmLoader
 
 
@@ -104,9 +104,7 @@ class Predictor:
         loader = FilmLoader(
             films,
             self.spec.input_shape,
-            canvas_shape=self.spec.canvas_shape,
-            fit=self.spec.fit,
-            presentation=self.spec.presentation,
+            canvas=self.spec.canvas,
             device=self._device,
             threads=workers,
         )
@@ -116,8 +114,9 @@ class Predictor:
             yield film if isinstance(film, FailedFilm) else self._answer(batch.image, film.geometry, film.notes)
 
     def _predict(self, film: NDArray[np.generic] | StoredFilm) -> Prediction:
-        geometry = FitGeometry.of(film.shape, self.spec.canvas_shape, self.spec.fit)  # type: ignore[arg-type]
-        image = to_input(place_on_canvas(film, geometry), self.spec.input_shape)
+        canvas = self.spec.canvas
+        image = to_input(canvas.place(film), self.spec.input_shape)
+        geometry = canvas.geometry((film.shape[0], film.shape[1]))
         notes = film.presentation.notes if isinstance(film, StoredFilm) else ()
         return self._answer(torch.from_numpy(image)[None, None].to(self._device), geometry, notes)
 

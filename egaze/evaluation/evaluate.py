@@ -16,10 +16,6 @@ from egaze.atomic import new_files, require_folder
 from egaze.evaluation.agreement import agreement_figures, agreement_table
 from egaze.evaluation.classification import Scored, classification_figures
 from egaze.evaluation.figures import RESAMPLES
-
-# Names that live with the maps, and that other packages know from here.
-from egaze.evaluation.maps import centre_bias as centre_bias
-from egaze.evaluation.maps import true_heatmap as true_heatmap
 from egaze.evaluation.published import published_figures
 from egaze.evaluation.reading import reading_figures, reading_tables
 from egaze.evaluation.stored import (
@@ -128,12 +124,10 @@ def _predict(
     threads: int,
     progress: Callable[[int, int], None] | None,
 ) -> list[Predictions]:
-    """The predictions for each part; maps are kept of the first alone."""
+    """The predictions for each part, of images alone; maps are kept of the first."""
     model, recipe = run.load_model(), run.recipe
     loaders = [
-        DeviceLoader(
-            study, part, batch_size=batch_size, size_px=recipe.input_size_px, target=recipe.heatmap, threads=threads
-        )
+        DeviceLoader(study, part, batch_size=batch_size, size_px=recipe.input_size_px, target=None, threads=threads)
         for part in parts
     ]
     in_all = sum(map(len, loaders))

@@ -16,11 +16,12 @@ from egaze.errors import EgazeError, StudyError
 from egaze.explain.agreement import Numbers, with_finding, with_gaze
 from egaze.explain.class_activation import METHODS, grad_cam, to_film_size
 from egaze.explain.faithfulness import Faithfulness, class_probabilities, faithfulness, random_order
-from egaze.loading import Batch, DeviceLoader, HeatmapTarget
+from egaze.loading import Batch, DeviceLoader
 from egaze.models import DualHeadUNet
 from egaze.pictures.reading import HeatmapOptions, Reading, read_case
 from egaze.study import Study
 from egaze.study.findings import finding_mask
+from egaze.targets import FixationHeatmap
 
 #: Not classes: the one that the model thinks likeliest, and the case's own (the likeliest where it has none).
 PREDICTED, LABEL = "predicted", "label"
@@ -103,7 +104,7 @@ def explain_cases(
     study: Study,
     cases: NDArray[np.int64],
     *,
-    target: HeatmapTarget,
+    target: FixationHeatmap,
     size_px: int,
     options: ExplainOptions,
     class_probs: str = "softmax",
@@ -127,9 +128,9 @@ def explain_cases(
         FilmError: a finding mask that cannot be read.
     """
     always = options.class_index(study.class_names)
-    shown = HeatmapOptions(size_px, target.sigma_frac * size_px, weight=target.weight)
+    shown = HeatmapOptions.of(target, size_px)
     loader = DeviceLoader(
-        study, cases, batch_size=_BATCH_SIZE, size_px=size_px, target=target, threads=os.cpu_count() or 1
+        study, cases, batch_size=_BATCH_SIZE, size_px=size_px, target=None, threads=os.cpu_count() or 1
     )
     for batch in loader:
         with torch.inference_mode():

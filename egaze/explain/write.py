@@ -19,13 +19,13 @@ from egaze.atomic import new_directory, require_free
 from egaze.explain.cases import ExplainOptions, Explanation, explain_cases
 from egaze.explain.drawing import draw_layer, draw_panels, layers_of
 from egaze.explain.faithfulness import BLUR_SIGMA_FRAC
-from egaze.loading import HeatmapTarget
 from egaze.metrics import mean_ci
 from egaze.metrics.notes import noting
 from egaze.models import DualHeadUNet
 from egaze.pictures.names import safe_names
 from egaze.study import Study
 from egaze.study.split import SIDES
+from egaze.targets import FixationHeatmap
 
 INDEX, FACTS, PANELS = "index.csv", "explain.json", "explanation.png"
 FORMAT_VERSION = 1
@@ -61,7 +61,7 @@ def write_explanations(
     out: Path,
     cases: NDArray[np.int64],
     *,
-    target: HeatmapTarget,
+    target: FixationHeatmap,
     size_px: int,
     options: ExplainOptions | None = None,
     class_probs: str = "softmax",
@@ -203,7 +203,7 @@ def _mean_curves(curves: Mapping[str, Sequence[NDArray[np.float32]]], steps: int
 
 def _facts(
     study: Study,
-    target: HeatmapTarget,
+    target: FixationHeatmap,
     size_px: int,
     model: DualHeadUNet,
     options: ExplainOptions,

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.imaging.fit import FitGeometry
-
 #: How stored values become [0, 1]:
 #: "voi" as the film asks to be shown, "raw-max" as the EGD-CXR baseline does, "equalize" as MIMIC-CXR-JPG does.
 PRESENTATIONS = ("voi", "raw-max", "equalize")
@@ -69,7 +67,3 @@ class StoredFilm:
         """The film at its full size."""
         pixels = np.array(self.stored) if self.table is None else self.table[self.stored]
         return Radiograph(pixels, self.presentation)
-
-    def place(self, geometry: FitGeometry) -> NDArray[np.float32]:
-        """The film on a canvas, as `geometry.place(film.radiograph().pixels)` gives it to within 1e-6."""
-        return geometry.place(self.stored, table=self.table)

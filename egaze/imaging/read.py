@@ -52,7 +52,7 @@ def read_radiograph(path: str | PathLike[str], *, presentation: str = "voi") -> 
 def read_film(path: str | PathLike[str], *, presentation: str = "voi") -> StoredFilm:
     """Read one film as `read_radiograph` does, but leave its stored values to be looked up.
 
-    A canvas of the film (`StoredFilm.place`) then costs no full-size image of floats. Arguments and errors are those of
+    A canvas of the film (`Canvas.place`) then costs no full-size image of floats. Arguments and errors are those of
     `read_radiograph`; an uncompressed film's (H, W) words are a read-only view of the bytes of its file.
     """
     if presentation not in PRESENTATIONS:

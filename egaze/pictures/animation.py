@@ -175,9 +175,8 @@ def _clock(reading: Reading, time_s: float) -> str:
 
 def _looked_at(reading: Reading, time_s: float) -> NDArray[np.float64]:
     """(K, 2) where the reader looks at that time, as fractions of the film; none during a saccade."""
-    fixations, place = reading.fixations.played(), reading.geometry
+    fixations = reading.fixations.played()
     onset_s = fixations.onset_s.astype(np.float64)  # type: ignore[union-attr]
     now = (onset_s <= time_s) & (time_s < fixations.ends_s()) & reading.on_film
-    x = (fixations.x_px[now] + 0.5 - place.left_px) / place.width_px
-    y = (fixations.y_px[now] + 0.5 - place.top_px) / place.height_px
-    return np.stack([x, y], axis=1).astype(np.float64)
+    xy_unit = reading.geometry.to_film_unit(fixations.x_px[now], fixations.y_px[now])
+    return np.stack(xy_unit, axis=1).astype(np.float64)

@@ -12,11 +12,10 @@ from egaze.errors import StudyError
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.imaging import FitGeometry
 from egaze.study import Study
+from egaze.targets import KERNEL, WEIGHTS, FixationHeatmap
 
-#: The Gaussian's standard deviation as a fraction of the canvas's side, as the heatmap head's target has it.
-DEFAULT_SIGMA_FRAC = 0.05
-
-WEIGHTS = ("duration", "count")
+#: How wide the Gaussians are where nobody says: as the heatmap head's target has them.
+_DEFAULT = FixationHeatmap()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +49,16 @@ class HeatmapOptions:
         if self.weight not in WEIGHTS:
             raise StudyError(f"weight must be one of {', '.join(WEIGHTS)}, got {self.weight!r}")
 
+    @classmethod
+    def of(cls, target: FixationHeatmap, size_px: int) -> HeatmapOptions:
+        """A target's heatmap on a canvas of that side."""
+        return cls(size_px, target.sigma_px(size_px), weight=target.weight)
+
     def kernel(self, size_px: int) -> dict[str, Any]:
         """The rasterizer's options on a canvas of that side."""
         if self.sigma_deg is not None:
-            return {"sigma_deg": self.sigma_deg, "weight": self.weight}
-        return {"sigma_px": self.sigma_px or DEFAULT_SIGMA_FRAC * size_px, "weight": self.weight}
+            return {"sigma_deg": self.sigma_deg, "weight": self.weight, **KERNEL}
+        return {"sigma_px": self.sigma_px or _DEFAULT.sigma_px(size_px), "weight": self.weight, **KERNEL}
 
     def said(self, size_px: int) -> str:
         """The options in words."""
@@ -111,10 +115,7 @@ class Reading:
     @property
     def on_film(self) -> NDArray[np.bool_]:
         """(F,) whether a fixation lies on the film, and on the part of it that was on the screen."""
-        place = self.geometry
-        x, y = self.fixations.x_px + 0.5, self.fixations.y_px + 0.5
-        across = (x >= place.left_px) & (x < place.left_px + place.width_px)
-        return across & (y >= place.top_px) & (y < place.top_px + place.height_px) & self.fixations.on_shown
+        return self.geometry.is_on_film(self.fixations.x_px, self.fixations.y_px) & self.fixations.on_shown
 
     @property
     def is_paced(self) -> bool:

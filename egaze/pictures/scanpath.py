@@ -136,7 +136,7 @@ def _draw_numbers(sheet: Sheet, reading: Reading, points: NDArray[np.float64], o
     size_pt = 7.0 if len(chosen) <= 40 else 6.0 if len(chosen) <= 100 else 5.0
     room = tuple(72 * side for side in film_size_in(reading))
     place = reading.geometry
-    corner = np.array([place.left_px - 0.5, place.top_px - 0.5])
+    corner = np.array(place.edges_px[:2])
     scale = np.array([room[0] / place.width_px, room[1] / place.height_px])
     at_pt = (points[chosen] - corner) * scale
     digit_pt = width_of("0", REGULAR, size_pt)

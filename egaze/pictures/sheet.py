@@ -90,9 +90,8 @@ def film_size_in(reading: Reading, long_side_in: float = _LONG_SIDE) -> tuple[fl
 
 def film_extent(reading: Reading) -> tuple[float, float, float, float]:
     """Left, right, bottom and top edge of the film in pixels of the canvas, as `imshow` takes them."""
-    place = reading.geometry
-    left, top = place.left_px - 0.5, place.top_px - 0.5
-    return left, left + place.width_px, top + place.height_px, top
+    left, top, right, bottom = reading.geometry.edges_px
+    return left, right, bottom, top
 
 
 def draw_bar(

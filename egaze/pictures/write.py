@@ -201,7 +201,7 @@ def _facts(study: Study, shown: list[int], options: HeatmapOptions, playback: Pl
         "study_sha256": study.digest(),
         "synthetic": study.is_synthetic,
         "size_px": size_px,
-        "fit": study.manifest["fit"],
+        "fit": study.canvas.fit,
         **sigma,
         "weight": options.weight,
         "unit": _unit(study, shown, options),

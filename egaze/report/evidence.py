@@ -36,7 +36,7 @@ def grad_cams(
             answers.case_index[rows[places]],
             batch_size=_BATCH,
             size_px=run.recipe.input_size_px,
-            target=run.recipe.heatmap,
+            target=None,
             threads=os.cpu_count() or 1,
         )
         done = 0

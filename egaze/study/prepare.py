@@ -17,9 +17,10 @@ import polars as pl
 from egaze import _core
 from egaze.atomic import require_free
 from egaze.errors import EgazeError, StudyError
+from egaze.imaging import Canvas
 from egaze.sources import Source
 from egaze.study import layout
-from egaze.study.film import Canvas, Failed, FilmFacts, reason_without_identity
+from egaze.study.film import Failed, FilmFacts, reason_without_identity
 from egaze.study.film_store import FilmStore
 from egaze.study.gather import Entry, Gathered, gather
 from egaze.study.plausible import off_film, require_plausible, strange_units
@@ -94,8 +95,8 @@ def prepare_study(
 
     Raises:
         StudyError: no case, the same case id twice, no film that can be read (or, with strict, any that cannot),
-            too little disk, a worker that was killed, a seed below 0, gaze that looks wrong and is not trusted, or
-            a film of another shape than the one that its gaze was recorded on.
+            too little disk, a worker that was killed, an unknown fit or presentation, a seed below 0, gaze that looks
+            wrong and is not trusted, or a film of another shape than the one that its gaze was recorded on.
         EgazeError: `out` exists already, is being prepared by another process, or cannot be written.
     """
     require_seed(seed)
@@ -104,7 +105,10 @@ def prepare_study(
     if workers < 1:
         raise StudyError(f"workers must be 1 or more, got {workers}")
     place = study_place(Path(out))
-    canvas = Canvas(size_px, fit, presentation)
+    try:
+        canvas = Canvas.square(size_px, fit, presentation)
+    except ValueError as error:
+        raise StudyError(str(error)) from error
     gathered = gather(sources)
     trusted = require_plausible(gathered.entries, _strange_units, trust_gaze)
     with unfinished(place) as folder:
@@ -275,7 +279,7 @@ def _write_manifest(
         "sources": gathered.facts,
         "presentation": canvas.presentation,
         "fit": canvas.fit,
-        "image_size_px": canvas.size_px,
+        "image_size_px": canvas.width_px,
         "class_names": gathered.class_names,
         "counts": {
             "cases": len(cases),

@@ -12,7 +12,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from egaze.errors import StudyError
-from egaze.study.film import Canvas, Failed, Placed, place_film
+from egaze.imaging import Canvas
+from egaze.study.film import Failed, Placed, place_film
 
 Job = tuple[int, Path]
 Answer = tuple[int, Path, Placed | Failed]

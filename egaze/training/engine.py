@@ -16,7 +16,6 @@ from torch.optim import Optimizer
 from egaze.loading import Batch, DeviceLoader
 from egaze.models import DualHeadOutput
 from egaze.training.alignment import watch
-from egaze.training.egd_loader import EgdLoader
 from egaze.training.losses import has_heatmap_answer, training_losses
 from egaze.training.stage import Stage
 
@@ -27,7 +26,7 @@ def train_one_epoch(
     fabric: Fabric,
     model: nn.Module,
     optimizer: Optimizer,
-    loader: DeviceLoader | EgdLoader,
+    loader: DeviceLoader,
     stage: Stage,
     rate_at: Callable[[float], float],
     progress: Progress | None = None,
@@ -116,7 +115,7 @@ class Predictions:
 @torch.inference_mode()
 def predict(
     model: nn.Module,
-    loader: DeviceLoader | EgdLoader,
+    loader: DeviceLoader,
     stage: Stage,
     *,
     keep_heatmaps: bool,

@@ -26,7 +26,6 @@ from egaze.metrics.classification import macro_auc
 from egaze.study import Split, Study
 from egaze.study.split import require_seed, save_split
 from egaze.training import run as run_files
-from egaze.training.egd_loader import EgdLoader
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
 from egaze.training.quicken import quicken
@@ -134,19 +133,18 @@ class _Training:
         self.train_loader = self._loader("train", threads, order, augmentation=recipe.augmentation, seed=seed)
         self.choosing_loader = self._loader(recipe.choose_on, threads)
 
-    def _loader(self, side: str, threads: int, order: Order | None = None, **options: Any) -> DeviceLoader | EgdLoader:
+    def _loader(self, side: str, threads: int, order: Order | None = None, **options: Any) -> DeviceLoader:
         """A loader of one side of the split, with the heatmaps that the recipe asks for."""
-        cases = self.study.split.indices(side)
-        place = {"size_px": self.recipe.input_size_px, "device": self.fabric.device, "threads": threads}
-        loader = DeviceLoader(
+        return DeviceLoader(
             self.study,
-            cases if order is None else order,
+            self.study.split.indices(side) if order is None else order,
             batch_size=self.recipe.batch_size,
-            target=self.recipe.heatmap,
-            **place,
+            size_px=self.recipe.input_size_px,
+            target=self.recipe.target,
+            device=self.fabric.device,
+            threads=threads,
             **options,
         )
-        return EgdLoader(loader, self.study, cases, **place) if self.recipe.heatmap_target == "egd" else loader
 
     def carry_out(self, model: nn.Module, state: dict[str, Any] | None) -> None:
         at = _Progress()
@@ -268,9 +266,7 @@ def require_answers(study: Study, recipe: Recipe) -> None:
     """Refuse what cannot work before a folder is made."""
     for side in ("train", recipe.choose_on):
         study.split.indices(side)
-    fit = study.manifest["fit"]
-    if recipe.heatmap_target == "egd" and fit != "stretch":
-        raise StudyError(f"{study.path}: heatmap_target egd needs films fitted by stretch, these are by {fit}")
+    recipe.target.require(study)
     train = study.split.indices("train")
     if recipe.order.kind == "class-balanced" and not (study.labels[train] >= 0).any():
         raise StudyError(f"{study.path}: no case of the train split has a label to balance (order.kind)")

@@ -165,10 +165,10 @@ def test_many_cases_of_a_side(run, study, tmp_path):
 def test_a_control_without_heatmaps_and_films_without_gaze(tmp_path):
     from study.ready_made import Cases
 
-    from egaze.loading import HeatmapTarget
     from egaze.models import DualHeadUNet
     from egaze.sources import Case
     from egaze.study import prepare_study
+    from egaze.targets import FixationHeatmap
 
     Image.fromarray(np.arange(6400, dtype=np.uint16).reshape(80, 80) * 10).save(tmp_path / "film.png")
     strange = "5 $ of {x_"  # which matplotlib takes for mathematics
@@ -180,7 +180,7 @@ def test_a_control_without_heatmaps_and_films_without_gaze(tmp_path):
         study,
         tmp_path / "why",
         np.arange(2),
-        target=HeatmapTarget(),
+        target=FixationHeatmap(),
         size_px=64,
         options=ExplainOptions(class_name="label", steps=0),
     )

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
+from egaze.imaging.fit import is_within
 from egaze.sources.tables import read_table
 
 _TIMES = ("timestamp_start_fixation", "timestamp_end_fixation")
@@ -68,10 +69,9 @@ def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Cou
         return None
     kept = kept[np.argsort(start[kept], kind="stable")]
     x_px, y_px = position[kept].T
-    # A pixel's centre is its integer, so the film ends half a pixel outside the outermost.
     if size_px is not None:
         width_px, height_px = size_px
-        on_film = (x_px >= -0.5) & (x_px < width_px - 0.5) & (y_px >= -0.5) & (y_px < height_px - 0.5)
+        on_film = is_within(x_px, width_px) & is_within(y_px, height_px)
         hygiene["kept_fixations_outside_film"] += int((~on_film).sum())
     fixations = Fixations(
         x_px=x_px,
