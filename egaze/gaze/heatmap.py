@@ -27,7 +27,7 @@ exp(-86) of its peak.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +35,8 @@ from numpy.typing import ArrayLike, NDArray
 from egaze import _core
 from egaze.gaze.fixations import Fixations
 
-Sigma = float | tuple[float, float] | NDArray[np.floating]
+Sigmas = tuple[float, float] | NDArray[np.floating]
+Sigma = float | Sigmas
 Weight = Literal["duration", "count"]
 Boundary = Literal["clip", "reflect"]
 Kernel = Literal["sampled", "scipy"]
@@ -202,27 +203,26 @@ def _weights(fixations: Fixations, weight: str) -> NDArray[np.float32] | None:
     return fixations.duration_s if _by_duration(weight) else None
 
 
-def _sigmas_px(
-    fixations: Fixations, sigma_px: Sigma | None, sigma_deg: float | None
-) -> NDArray[np.float32] | tuple[float, float]:
-    if (sigma_px is None) == (sigma_deg is None):
-        raise ValueError(f"give exactly one of sigma_px and sigma_deg, got {sigma_px} and {sigma_deg}")
-    if sigma_px is not None:
+def _sigmas_px(fixations: Fixations, sigma_px: Sigma | None, sigma_deg: float | None) -> Sigmas:
+    if sigma_px is not None and sigma_deg is None:
         return _pair(sigma_px)
+    if sigma_px is not None or sigma_deg is None:
+        raise ValueError(f"give exactly one of sigma_px and sigma_deg, got {sigma_px} and {sigma_deg}")
     if fixations.pixels_per_degree is None:
         raise ValueError("sigma_deg needs fixations with pixels_per_degree")
-    if not sigma_deg > 0 or not np.isfinite(sigma_deg):  # type: ignore[operator]
+    if not sigma_deg > 0 or not np.isfinite(sigma_deg):
         raise ValueError(f"sigma must be a positive number, got {sigma_deg} degrees")
     return sigma_deg * fixations.pixels_per_degree
 
 
-def _pair(sigma_px: Sigma) -> Sigma:
+def _pair(sigma_px: Sigma) -> Sigmas:
     """One number stands for x and y; all else is as the kernel takes it."""
-    pair = sigma_px if isinstance(sigma_px, tuple) or np.ndim(sigma_px) else (sigma_px, sigma_px)
+    one_number = not isinstance(sigma_px, tuple) and np.ndim(sigma_px) == 0
+    pair = cast(Sigmas, (sigma_px, sigma_px) if one_number else sigma_px)
     # The kernel checks each fixation's sigma; without fixations nobody would.
     if isinstance(pair, tuple) and not (min(pair) > 0 and sum(pair) < np.inf):
         raise ValueError(f"sigma must be a positive number of pixels, got {sigma_px}")
-    return pair  # type: ignore[return-value]
+    return pair
 
 
 def _shown_parts(fixations: Sequence[Fixations]) -> NDArray[np.float32] | None:
