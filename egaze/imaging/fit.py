@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze import _core
-from egaze.imaging.resize import resize
+from egaze.imaging.resize import PixelT, resize
 
 #: "stretch" fills the canvas, "letterbox" keeps the film's shape and pads with black.
 FITS = ("stretch", "letterbox")
@@ -49,7 +49,7 @@ class FitGeometry:
         canvas[self.top_px : self.top_px + self.height_px, self.left_px : self.left_px + self.width_px] = film
         return canvas
 
-    def cut_out(self, canvas: NDArray[np.generic]) -> NDArray[np.generic]:
+    def cut_out(self, canvas: NDArray[PixelT]) -> NDArray[PixelT]:
         """The part of a canvas of any resolution that the film covers: the undoing of `place`, unresized."""
         y = canvas.shape[0] / self.canvas_shape[0]
         x = canvas.shape[1] / self.canvas_shape[1]

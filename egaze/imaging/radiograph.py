@@ -63,7 +63,8 @@ class StoredFilm:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) in pixels."""
-        return self.stored.shape  # type: ignore[return-value]
+        height, width = self.stored.shape
+        return height, width
 
     def radiograph(self) -> Radiograph:
         """The film at its full size."""

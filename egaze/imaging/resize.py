@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from egaze import _core
 
+Filter = Literal["area", "bilinear", "nearest"]
+PixelT = TypeVar("PixelT", bound=np.generic)
 
+
+@overload
 def resize(
     image: NDArray[np.generic],
     shape: tuple[int, int],
     *,
-    filter: Literal["area", "bilinear", "nearest"] = "area",
+    filter: Filter = ...,
+    out_dtype: type[PixelT],
+    scale: float = ...,
+    shift: float = ...,
+    table: NDArray[np.float32] | None = ...,
+    threads: int = ...,
+) -> NDArray[PixelT]: ...
+@overload
+def resize(
+    image: NDArray[PixelT],
+    shape: tuple[int, int],
+    *,
+    filter: Filter = ...,
+    out_dtype: None = ...,
+    scale: float = ...,
+    shift: float = ...,
+    table: NDArray[np.float32] | None = ...,
+    threads: int = ...,
+) -> NDArray[PixelT]: ...
+@overload
+def resize(
+    image: NDArray[np.generic],
+    shape: tuple[int, int],
+    *,
+    filter: Filter = ...,
+    out_dtype: DTypeLike | None = ...,
+    scale: float = ...,
+    shift: float = ...,
+    table: NDArray[np.float32] | None = ...,
+    threads: int = ...,
+) -> NDArray[np.generic]: ...
+def resize(
+    image: NDArray[np.generic],
+    shape: tuple[int, int],
+    *,
+    filter: Filter = "area",
     out_dtype: DTypeLike | None = None,
     scale: float = 1.0,
     shift: float = 0.0,
