@@ -48,7 +48,8 @@ def brier_scores(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float6
         ValueError: shapes or class numbers that do not fit, or rows that are not probabilities.
     """
     labels, class_probs = _checked(labels, class_probs)
-    return ((class_probs - np.eye(class_probs.shape[1])[labels]) ** 2).sum(axis=1)
+    scores: NDArray[np.float64] = ((class_probs - np.eye(class_probs.shape[1])[labels]) ** 2).sum(axis=1)
+    return scores
 
 
 def log_losses(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float64]:
@@ -139,12 +140,16 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
 
 def scale_by_temperature(class_probs: ArrayLike, temperature: float) -> NDArray[np.float64]:
     """(N, C) probabilities at a temperature, of which 1 changes nothing; the order of a row's classes stays."""
-    return softmax(to_logits(class_probs) / temperature, axis=1)
+    scaled: NDArray[np.float64] = softmax(to_logits(class_probs) / temperature, axis=1)
+    return scaled
 
 
 def to_logits(class_probs: ArrayLike) -> NDArray[np.float64]:
     """(N, C) logits, up to a constant per row, of probabilities (at least 1e-38)."""
-    return log_softmax(np.log(np.maximum(np.asarray(class_probs, dtype=np.float64), _LEAST_PROB)), axis=1)
+    logits: NDArray[np.float64] = log_softmax(
+        np.log(np.maximum(np.asarray(class_probs, dtype=np.float64), _LEAST_PROB)), axis=1
+    )
+    return logits
 
 
 def _checked(labels: ArrayLike, class_probs: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

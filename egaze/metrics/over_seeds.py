@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from egaze.metrics.resampling import Estimate
 from egaze.metrics.seed_bootstrap import Statistic, draw_figures, interval_of, weighted_areas
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def mean_statistic(values: NDArray[np.float64]) -> Statistic:
     return lambda weights: (values @ weights / weights.sum(axis=0))[:, None]
 
 
-def spread_over_classes(found: list, present: list[int], classes: int) -> tuple:
+def spread_over_classes(found: Sequence[T], present: list[int], classes: int) -> tuple[T | None, ...]:
     """The figures of the classes that are present at their places, None at the others'."""
     by_class = dict(zip(present, found, strict=True))
     return tuple(by_class.get(number) for number in range(classes))

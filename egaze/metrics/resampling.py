@@ -314,4 +314,5 @@ def _bca_tails(
         warn("without one of the patients the figure is not defined: the interval is corrected for bias only")
         acceleration = 0.0
     tails = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    return norm.cdf(bias + tails / (1 - acceleration * tails))
+    levels: NDArray[np.float64] = norm.cdf(bias + tails / (1 - acceleration * tails))
+    return levels

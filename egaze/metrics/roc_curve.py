@@ -101,4 +101,5 @@ def _upper(
     """The curve at the grid's fall-outs."""
     # Of corners above each other only the highest counts.
     last = np.append(np.diff(fall_out) > 0, True)
-    return np.interp(grid, fall_out[last], sensitivity[last])
+    reached: NDArray[np.float64] = np.interp(grid, fall_out[last], sensitivity[last])
+    return reached

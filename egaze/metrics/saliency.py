@@ -152,7 +152,8 @@ def _reached(places: NDArray[np.intp], thresholds: int) -> NDArray[np.float64]:
     counts = np.bincount(
         (places + np.arange(rows)[:, None] * (thresholds + 1)).ravel(), minlength=rows * (thresholds + 1)
     ).reshape(rows, thresholds + 1)
-    return np.cumsum(counts[:, :0:-1], axis=1) / places.shape[1]
+    shares: NDArray[np.float64] = np.cumsum(counts[:, :0:-1], axis=1) / places.shape[1]
+    return shares
 
 
 def _area(false_alarms: NDArray[np.float64], hits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -161,7 +162,8 @@ def _area(false_alarms: NDArray[np.float64], hits: NDArray[np.float64]) -> NDArr
         np.concatenate([np.zeros_like(part[..., :1]), part, np.ones_like(part[..., :1])], axis=-1)
         for part in (false_alarms, hits)
     )
-    return (np.diff(x) * (y[..., 1:] + y[..., :-1])).sum(axis=-1) / 2
+    area: NDArray[np.float64] = (np.diff(x) * (y[..., 1:] + y[..., :-1])).sum(axis=-1) / 2
+    return area
 
 
 def _pixels(shape: tuple[int, ...], x_px: ArrayLike, y_px: ArrayLike) -> NDArray[np.intp]:
@@ -189,8 +191,9 @@ def _is_constant(values: NDArray[np.float64]) -> bool:
 def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of mean 0 and standard deviation 1, whatever the map's scale; not of a constant map."""
     # Stretched first, so that neither squares nor small differences are lost.
-    unit = (values - values.min()) / (values.max() - values.min())
-    return (unit - unit.mean()) / unit.std()
+    unit: NDArray[np.float64] = (values - values.min()) / (values.max() - values.min())
+    standardised: NDArray[np.float64] = (unit - unit.mean()) / unit.std()
+    return standardised
 
 
 def _density(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -43,7 +43,8 @@ def nearest_fixation_px(shape: tuple[int, int], x_px: ArrayLike, y_px: ArrayLike
         return np.full(shape, np.inf)
     unseen = np.ones(shape, dtype=bool)
     unseen[y[inside], x[inside]] = False
-    return distance_transform_edt(unseen)
+    nearest_px: NDArray[np.float64] = distance_transform_edt(unseen)
+    return nearest_px
 
 
 def coverage_frac(nearest_px: NDArray[np.float64], region: NDArray[np.bool_], radius_px: float) -> float:
