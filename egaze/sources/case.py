@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from egaze.gaze import Fixations
 from egaze.sources.annotations import Phrase, Region
@@ -76,12 +76,18 @@ class Source(Protocol):
         hygiene: what was left out or looked odd, and how many rows of it.
     """
 
-    name: str
-    synthetic: bool
-    class_names: tuple[str, ...]
-    population: str | None
-    patient_order: Sequence[str]
-    options: dict[str, Any]
-    hygiene: dict[str, int]
-
+    @property
+    def name(self) -> str: ...
+    @property
+    def synthetic(self) -> bool: ...
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+    @property
+    def population(self) -> str | None: ...
+    @property
+    def patient_order(self) -> Sequence[str]: ...
+    @property
+    def options(self) -> Mapping[str, object]: ...
+    @property
+    def hygiene(self) -> dict[str, int]: ...
     def cases(self) -> Sequence[Case]: ...

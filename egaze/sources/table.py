@@ -14,7 +14,7 @@ from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic
 from egaze.sources.names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
 from egaze.sources.records import shorten
-from egaze.sources.tables import header_of, inside, read_table, require_columns, require_unique
+from egaze.sources.tables import first_true, header_of, inside, read_table, require_columns, require_unique
 
 SPLITS = ("train", "validation", "test")
 
@@ -73,7 +73,7 @@ class Table:
         self.patient_order: Sequence[str] = self._rows["patient_id"].unique(maintain_order=True).to_list()
         self.class_names = _class_names(self._path, self._rows["label"], class_names)
         self.synthetic = is_synthetic(self._path.parent)
-        self.options: dict[str, Any] = {}
+        self.options: dict[str, object] = {}
         self._fixations = self._read_fixations(Path(fixations)) if fixations is not None else {}
         if any(gaze.is_relative for _, gaze in self._fixations.values()):
             self.options["durations"] = "relative"
@@ -118,7 +118,7 @@ class Table:
         rows = read_table(path, columns, FIXATION_OPTIONAL).with_row_index("record", 1)
         stray = ~rows["case_id"].is_in(self._rows["case_id"].implode())
         if stray.any():
-            record = int(stray.arg_max())  # type: ignore[arg-type]
+            record = first_true(stray)
             raise TableError(f"{path}: record {record + 1}: no case {shorten(rows['case_id'][record])} in {self._path}")
         _require_scale(path, rows)
         # As a Fixations holds it: what is too short for a float32 is no time.
@@ -174,7 +174,7 @@ def _class_names(path: Path, column: pl.Series, given: Sequence[str] | None) -> 
 def _require_sides(path: Path, rows: pl.DataFrame) -> None:
     wrong = rows["split"].is_not_null() & ~rows["split"].is_in(list(SPLITS))
     if wrong.any():
-        record = int(wrong.arg_max())  # type: ignore[arg-type]
+        record = first_true(wrong)
         raise TableError(
             f"{path}: record {record + 1}: split {shorten(rows['split'][record])} is not one of {', '.join(SPLITS)}"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -70,7 +69,7 @@ class EgdCxr:
         if not images.is_dir():
             raise SourceError(f"{images}: no such folder of films")
         self.synthetic = is_synthetic(gaze)
-        self.options: dict[str, Any] = {"gaze_table": gaze_table, "recalibrate": recalibrate}
+        self.options: dict[str, object] = {"gaze_table": gaze_table, "recalibrate": recalibrate}
         self.hygiene: dict[str, int] = {}
         require_columns(
             {gaze / "master_sheet.csv": needed_columns(), gaze / table.file: table.needed_columns(recalibrate)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from egaze.errors import SourceError
 from egaze.gaze import Fixations
@@ -76,7 +75,7 @@ class Reflacx:
         main_data = _main_data(Path(gaze))
         if not Path(images).is_dir():
             raise SourceError(f"{images}: no such folder of films")
-        self.options: dict[str, Any] = {"phases": sorted(set(phases)), "readers": readers, "certainty": certainty}
+        self.options: dict[str, object] = {"phases": sorted(set(phases)), "readers": readers, "certainty": certainty}
         self.synthetic = is_synthetic(Path(gaze)) or is_synthetic(main_data.resolve().parent)
         hygiene: Counter[str] = Counter()
         readings = read_metadata(main_data, Path(images), sorted(set(phases)), certainty, hygiene)
