@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import safetensors.torch
 import torch
@@ -90,6 +91,11 @@ def load_weights(encoder: nn.Module, file: WeightsFile) -> list[str]:
     return ignored
 
 
+def pretrained_cfg(encoder: nn.Module) -> Mapping[str, Any]:
+    """What timm says of the encoder's pretrained weights and of the input that they expect."""
+    return cast(Mapping[str, Any], encoder.pretrained_cfg)
+
+
 def match_tensors(encoder: nn.Module, file: WeightsFile) -> tuple[dict[str, tuple[str, Tensor]], list[str]]:
     """Find each of the encoder's tensors in a file, by name and shape; their values are not looked at.
 
@@ -101,7 +107,7 @@ def match_tensors(encoder: nn.Module, file: WeightsFile) -> tuple[dict[str, tupl
         UnfitWeightsError: as `load_weights`.
     """
     wanted = encoder.state_dict()
-    first = encoder.pretrained_cfg.get("first_conv") or ()
+    first = pretrained_cfg(encoder).get("first_conv") or ()
     first_layers = {f"{name}.weight" for name in ([first] if isinstance(first, str) else first)}
     found: dict[str, tuple[str, Tensor]] = {}
     used_parts: set[str] = set()
