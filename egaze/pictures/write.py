@@ -12,7 +12,9 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from egaze.atomic import new_directory, require_free
 from egaze.errors import EgazeError, StudyError
@@ -54,7 +56,7 @@ class PicturesSummary:
 def write_pictures(
     study: Study,
     out: Path,
-    cases: Sequence[int],
+    cases: Sequence[int] | NDArray[np.int64],
     *,
     options: HeatmapOptions | None = None,
     kinds: Sequence[str] = KINDS,
