@@ -57,7 +57,7 @@ def open_images(path: Path) -> NDArray[np.uint16]:
 def read_json(path: Path) -> dict[str, Any]:
     """Raises StudyError when the file is missing, not JSON, or of another format version."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StudyError(f"{path.parent}: not a prepared study: {path.name} is missing") from error
     except (OSError, ValueError) as error:

@@ -72,10 +72,10 @@ def _scaled_gaze(gaze: Fixations, scale: Scale) -> Fixations:
     per_degree, shown_px = gaze.pixels_per_degree, gaze.shown_px
     return replace(
         gaze,
-        x_px=_moved(gaze.x_px, scale[0]),
-        y_px=_moved(gaze.y_px, scale[1]),
+        x_px=_moved(gaze.x_px, scale[0]).astype(np.float32),
+        y_px=_moved(gaze.y_px, scale[1]).astype(np.float32),
         pixels_per_degree=None if per_degree is None else per_degree * np.array(scale),
-        shown_px=None if shown_px is None else _moved(shown_px, np.array(scale * 2)),
+        shown_px=None if shown_px is None else _moved(shown_px, np.array(scale * 2)).astype(np.float32),
     )
 
 

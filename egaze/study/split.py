@@ -45,7 +45,7 @@ class Split:
 
     def digest(self, case_ids: Sequence[str], side: str = "train") -> str:
         """SHA-256 over the sorted ids of one side's cases, one a line."""
-        lines = sorted(case_ids[i] for i in np.flatnonzero(self.sides == SIDES.index(side)))
+        lines = sorted(case_ids[i] for i in np.flatnonzero(self.sides == SIDES.index(side)).tolist())
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -81,7 +81,7 @@ def make_split(cases: pl.DataFrame, patients: dict[str, int], *, seed: int, rati
     require_seed(seed)
     _require_ratio(ratio)
     sides = np.empty(len(cases), dtype=np.int64)
-    side_of_patient = np.full(int(cases["patient"].max() or 0) + 1, -1)
+    side_of_patient = np.full(int(cases["patient"].to_numpy().max(initial=0)) + 1, -1)
     for source, count in patients.items():
         rows = np.flatnonzero((cases["source"] == source).to_numpy())
         own = cases[rows]

@@ -68,7 +68,7 @@ class Study:
 
     @property
     def image_size_px(self) -> int:
-        return self.images.shape[1]
+        return int(self.images.shape[1])
 
     @property
     def is_synthetic(self) -> bool:
@@ -108,7 +108,7 @@ class Study:
             duration_s=self.duration_s[part],
             onset_s=None if onset_s is None else onset_s[:, 0],
             pixels_per_degree=None if scale is None else scale * geometry.scale,
-            shown_px=None if shown_px is None else _on_canvas(shown_px, geometry),
+            shown_px=None if shown_px is None else _on_canvas(shown_px, geometry).astype(np.float32),
             window_frac=known["window_frac"],
             duration_unit="relative" if self.is_relative[case_index] else "s",
         )
@@ -140,8 +140,8 @@ class Study:
 
     def geometry(self, case_index: int, size_px: int) -> FitGeometry:
         """Where one case's film lies on the canvas at the given size."""
-        film_shape = tuple(int(self.cases[side][int(case_index)]) for side in ("height_px", "width_px"))
-        return FitGeometry.of(film_shape, (size_px, size_px), self.manifest["fit"])
+        height_px, width_px = (int(self.cases[side][int(case_index)]) for side in ("height_px", "width_px"))
+        return FitGeometry.of((height_px, width_px), (size_px, size_px), self.manifest["fit"])
 
     def _of_case(self, rows: pl.DataFrame, case_index: int, kind: Callable[..., T], name: str) -> tuple[T, ...]:
         """One case's rows of a table that is sorted by case."""
