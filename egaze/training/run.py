@@ -163,8 +163,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read tensors and plain values, nothing that runs. Raises RunError when missing or damaged."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise RunError(f"{path.parent}: has no {path.name} yet: no epoch has been finished") from error
     except Exception as error:
         raise RunError(f"{path}: damaged checkpoint ({type(error).__name__})") from error
+    return state

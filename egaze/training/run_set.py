@@ -49,7 +49,7 @@ class RunSet:
     @property
     def folds(self) -> int | None:
         """How many folds, None for a set on the study's own split."""
-        return self.facts["folds"] and self.facts["folds"]["count"]
+        return int(self.facts["folds"]["count"]) if self.facts["folds"] else None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -89,12 +89,19 @@ def open_run_set(path: Path, *, study: Path | None = None) -> RunSet:
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
         raise RunError(f"{path / SET}: not a set of runs of format version {FORMAT_VERSION}")
     folds, seeds = facts.get("folds"), facts.get("seeds")
-    whole = isinstance(seeds, list) and seeds and all(type(seed) is int and seed >= 0 for seed in seeds)
-    if folds is not None:
-        whole = whole and isinstance(folds, dict) and type(folds.get("count")) is int and folds["count"] >= 3
-    if not whole or len(set(seeds)) != len(seeds) or len(seeds) * (folds["count"] if folds else 1) > MAX_RUNS:
+    if not 1 <= _runs(folds, seeds) <= MAX_RUNS:
         raise RunError(f"{path / SET}: damaged: folds {str(folds)[:40]}, seeds {str(seeds)[:40]}")
     return RunSet(path, facts, study)
+
+
+def _runs(folds: object, seeds: object) -> int:
+    """How many runs a set of these folds and seeds has; 0 where one of them is not as `train_set` writes it."""
+    if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
+        return 0
+    count = 1 if folds is None else folds.get("count") if isinstance(folds, dict) else None
+    if type(count) is not int or (folds is not None and count < 3) or len(set(seeds)) != len(seeds):
+        return 0
+    return len(seeds) * count
 
 
 def _name(fold: int | None, seed: int) -> str:

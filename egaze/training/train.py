@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -137,16 +137,20 @@ class _Training:
     def _loader(self, side: str, threads: int, order: Order | None = None, **options: Any) -> DeviceLoader | EgdLoader:
         """A loader of one side of the split, with the heatmaps that the recipe asks for."""
         cases = self.study.split.indices(side)
-        place = {"size_px": self.recipe.input_size_px, "device": self.fabric.device, "threads": threads}
+        size_px, device = self.recipe.input_size_px, self.fabric.device
         loader = DeviceLoader(
             self.study,
             cases if order is None else order,
             batch_size=self.recipe.batch_size,
             target=self.recipe.heatmap,
-            **place,
+            size_px=size_px,
+            device=device,
+            threads=threads,
             **options,
         )
-        return EgdLoader(loader, self.study, cases, **place) if self.recipe.heatmap_target == "egd" else loader
+        if self.recipe.heatmap_target == "egd":
+            return EgdLoader(loader, self.study, cases, size_px=size_px, device=device, threads=threads)
+        return loader
 
     def carry_out(self, model: nn.Module, state: dict[str, Any] | None) -> None:
         at = _Progress()
@@ -300,7 +304,7 @@ def require_answers(study: Study, recipe: Recipe) -> None:
 def _fabric(device: str, precision: str) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
         raise EgazeError("device cuda: no CUDA device is available")
-    return Fabric(accelerator=_accelerator(device), devices=1, precision=precision)
+    return Fabric(accelerator=_accelerator(device), devices=1, precision=cast(Any, precision))  # Fabric checks it
 
 
 def usable_precision(device: str, precision: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,11 @@ def train_set(
     facts = _facts(study, recipe, splits, None if folds is None else fold_seed, seeds, precision)
     run_set = _resumed(Path(out), facts) if resume else _started(Path(out), facts)
     for number, member in enumerate(run_set.members):
-        run = open_run(member.path) if member.path.exists() else None
-        was_finished = run is not None and run.is_finished
-        if not was_finished:
+        begun = open_run(member.path) if member.path.exists() else None
+        if begun is not None and begun.is_finished:
+            run, was_finished = begun, True
+        else:
+            was_finished = False
             try:
                 run = train(
                     study,
@@ -78,9 +81,9 @@ def train_set(
                     device=device,
                     precision=precision,
                     threads=threads,
-                    resume=run is not None,
+                    resume=begun is not None,
                     progress=_told(progress, f"run {number + 1} of {len(run_set.members)} ({member.name})"),
-                    on_epoch=on_epoch and (lambda line, member=member: on_epoch(member, line)),
+                    on_epoch=None if on_epoch is None else partial(on_epoch, member),
                 )
             except EgazeError as error:
                 raise type(error)(f"{member.name}: {error}") from error
