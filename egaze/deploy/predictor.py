@@ -40,7 +40,7 @@ class Prediction:
     def film_heatmap(self) -> NDArray[np.float32]:
         """The heatmap in the film's own frame and size, (H, W) float32."""
         cut = self.geometry.cut_out(self.heatmap)
-        return resize(cut, self.geometry.film_shape, filter="bilinear")  # type: ignore[return-value]
+        return resize(cut, self.geometry.film_shape, filter="bilinear")
 
 
 class Predictor:
@@ -116,7 +116,8 @@ class Predictor:
             yield film if isinstance(film, FailedFilm) else self._answer(batch.image, film.geometry, film.notes)
 
     def _predict(self, film: NDArray[np.generic] | StoredFilm) -> Prediction:
-        geometry = FitGeometry.of(film.shape, self.spec.canvas_shape, self.spec.fit)  # type: ignore[arg-type]
+        height, width = film.shape
+        geometry = FitGeometry.of((height, width), self.spec.canvas_shape, self.spec.fit)
         image = to_input(place_on_canvas(film, geometry), self.spec.input_shape)
         notes = film.presentation.notes if isinstance(film, StoredFilm) else ()
         return self._answer(torch.from_numpy(image)[None, None].to(self._device), geometry, notes)
