@@ -42,8 +42,7 @@ def load(path: Path, content: bytes, device: torch.device) -> torch.jit.ScriptMo
     """
     try:
         with _quiet():
-            # torch annotates its arguments alone.
-            module: torch.jit.ScriptModule = torch.jit.load(  # type: ignore[no-untyped-call]
+            module: torch.jit.ScriptModule = torch.jit.load(  # type: ignore[no-untyped-call]  # not annotated whole
                 io.BytesIO(content), map_location=device
             )
     except (RuntimeError, ValueError, OSError) as error:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Generator, Iterable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from egaze.errors import StudyError
 from egaze.study.film import Canvas, Failed, Placed, place_film
@@ -54,8 +55,9 @@ def _read_in_processes(films: deque[Job], canvas: Canvas, workers: int) -> Gener
             readers.append(_Reader(canvas))
             readers[-1].feed(films)
         while busy := {reader.connection: reader for reader in readers if reader.in_hand}:
-            for connection in wait(list(busy)):
-                reader = busy[connection]  # type: ignore[index]
+            ready: list[Any] = wait(list(busy))
+            for connection in ready:
+                reader = busy[connection]
                 try:
                     answer = reader.connection.recv()
                 except (EOFError, OSError):
