@@ -85,6 +85,11 @@ def cmake_prefix() -> Path:
 
     Raises:
         FileNotFoundError: this installation lacks its C++ package.
+
+    Example:
+        >>> import egaze
+        >>> (egaze.cmake_prefix() / "lib" / "cmake" / "egaze" / "egazeConfig.cmake").is_file()
+        True
     """
     # An editable installation has its Python files in one place and its compiled ones in another.
     for folder in __path__:

@@ -54,6 +54,15 @@ class Predictor:
     Raises:
         ModelFileError: no such file, or one that is no sound exported model; its `code` says which.
         EgazeError: the device is not there.
+
+    Example:
+        >>> from egaze import Predictor
+        >>> predictor = Predictor("model.pt")
+        >>> prediction = predictor.predict("film.dcm")
+        >>> prediction.class_names, prediction.class_probs.shape
+        (('normal', 'chf', 'pneumonia'), (3,))
+        >>> prediction.heatmap.shape
+        (64, 64)
     """
 
     spec: ModelSpec

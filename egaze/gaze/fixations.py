@@ -36,6 +36,14 @@ class Fixations:
     Raises:
         ValueError: arrays of different lengths, a value that is not finite, a duration that is not positive, a
             part shown whose x_min or y_min lies above its x_max or y_max, or another unit.
+
+    Example:
+        >>> from egaze import Fixations
+        >>> gaze = Fixations(x_px=[30, 80], y_px=[20, 60], duration_s=[0.2, 0.35], onset_s=[0.0, 0.5])
+        >>> len(gaze), gaze.is_relative
+        (2, False)
+        >>> print(gaze.ends_s().round(2))
+        [0.2  0.85]
     """
 
     x_px: NDArray[np.float32]

@@ -68,6 +68,13 @@ def rasterize_fixations(
 
     Raises:
         ValueError: a sigma that is missing, given twice, or not positive; an unknown option; a shape without pixels.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_fixations
+        >>> gaze = Fixations(x_px=[30, 80], y_px=[20, 60], duration_s=[0.2, 0.35])
+        >>> heatmap = rasterize_fixations(gaze, (100, 120), sigma_px=5)
+        >>> heatmap.shape, round(float(heatmap.sum()), 3)
+        ((100, 120), 0.55)
     """
     return _core.rasterize_fixations(
         fixations.x_px,
@@ -109,6 +116,14 @@ def rasterize_batch(
 
     Raises:
         ValueError: as `rasterize_fixations`.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_batch
+        >>> first = Fixations(x_px=[30, 80], y_px=[20, 60], duration_s=[0.2, 0.35])
+        >>> second = Fixations(x_px=[50], y_px=[40], duration_s=[0.3])
+        >>> heatmaps = rasterize_batch([first, second], (100, 120), sigma_px=5, normalize="max")
+        >>> heatmaps.shape, heatmaps.max(axis=(1, 2)).tolist()
+        ((2, 100, 120), [1.0, 1.0])
     """
     shared = sigma_px if sigma_deg is None else None
     sigmas = [_sigmas_px(item, sigma_px, sigma_deg) for item in fixations] if shared is None else []
@@ -162,6 +177,13 @@ def rasterize_frames(
 
     Raises:
         ValueError: as `rasterize_fixations`; fixations without onsets; a window that is not positive.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_frames
+        >>> gaze = Fixations(x_px=[30, 80], y_px=[20, 60], duration_s=[0.2, 0.4], onset_s=[0.0, 0.5])
+        >>> frames = rasterize_frames(gaze, (100, 120), [0.1, 0.7, 0.9], sigma_px=5)
+        >>> print(frames.sum(axis=(1, 2)).round(3))
+        [0.1 0.4 0.6]
     """
     if fixations.onset_s is None:
         raise ValueError("frames need fixations with onset_s")

@@ -78,6 +78,15 @@ def resize(
         TypeError: another dtype.
         ValueError: an image that is not 2-D or has no pixels, a shape without pixels, an unknown filter, a table for
             float32 pixels.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze import resize
+        >>> image = np.array([[0, 100], [100, 200]], np.uint8)
+        >>> print(resize(image, (1, 2)))
+        [[ 50 150]]
+        >>> resize(image, (4, 4), filter="bilinear", out_dtype=np.float32, scale=1 / 255).dtype
+        dtype('float32')
     """
     return _core.resize(
         image,

@@ -77,6 +77,17 @@ class DualHeadUNet(nn.Module):
     Raises:
         EgazeError: an unknown encoder, one without feature maps at strides 4, 8, 16 and 32, weights that do not fit
             it, or a number out of range.
+
+    Example:
+        >>> import torch
+        >>> from egaze import DualHeadUNet
+        >>> model = DualHeadUNet("mobilenetv3_small_050", classes=3).eval()
+        >>> output = model(torch.rand(2, 1, 64, 64))
+        >>> output.class_logits.shape, output.heatmap_logits.shape
+        (torch.Size([2, 3]), torch.Size([2, 1, 64, 64]))
+        >>> answer = model.answer(output)
+        >>> answer.class_probs.sum(dim=1).round(decimals=3).tolist()
+        [1.0, 1.0]
     """
 
     # TorchScript leaves out the branch that a constant rules out.

@@ -46,13 +46,25 @@ class WeightsFile:
     tensors: dict[str, Tensor]
 
 
-def read_weights(path: Path) -> WeightsFile:
+def read_weights(path: str | Path) -> WeightsFile:
     """Read a safetensors file or a state dict that `torch.save` wrote, without running anything in it.
 
     The names may have `module.` or `model.` before them; the state dict may lie under the key `state_dict` or `model`.
 
     Raises:
         EgazeError: no such file, one of more than 8 GiB, or no weights in it.
+
+    Example:
+        >>> import torch
+        >>> from egaze.models import DualHeadUNet, read_weights
+        >>> model = DualHeadUNet("mobilenetv3_small_050")
+        >>> torch.save(model.encoder.state_dict(), "encoder.pt")
+        >>> weights = read_weights("encoder.pt")
+        >>> len(weights.tensors) == len(model.encoder.state_dict())
+        True
+        >>> again = DualHeadUNet("mobilenetv3_small_050", weights="encoder.pt")
+        >>> again.weights_sha256 == weights.sha256
+        True
     """
     path = Path(path)
     try:

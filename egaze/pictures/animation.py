@@ -38,6 +38,12 @@ class Playback:
 
     Raises:
         StudyError: a value out of its range.
+
+    Example:
+        >>> from egaze.pictures import Playback
+        >>> playback = Playback(fps=5, speed=2, file_format="gif")
+        >>> playback.settled().file_format
+        'gif'
     """
 
     fps: int = 10

@@ -31,6 +31,11 @@ class HeatmapOptions:
 
     Raises:
         StudyError: a value out of its range, or both sigmas.
+
+    Example:
+        >>> from egaze.pictures import HeatmapOptions
+        >>> HeatmapOptions(size_px=512, sigma_px=20, weight="count").said(512)
+        'Gaussians of sigma 20 px of 512, each fixation weighs 1'
     """
 
     size_px: int | None = None

@@ -31,6 +31,14 @@ class Case:
 
     Raises:
         ValueError: neither gaze nor label, or a size that is not above 0.
+
+    Example:
+        >>> from egaze import Case, Fixations
+        >>> from pathlib import Path
+        >>> gaze = Fixations(x_px=[812, 640], y_px=[1034, 700], duration_s=[0.25, 0.4])
+        >>> case = Case("film-1", "patient-1", Path("films/1.dcm"), fixations=gaze, label="normal")
+        >>> len(case.fixations), case.split is None
+        (2, True)
     """
 
     case_id: str
@@ -74,6 +82,14 @@ class Source(Protocol):
             published splits shuffle this list.
         options: how it was asked to read, as study.json records it.
         hygiene: what was left out or looked odd, and how many rows of it.
+
+    Example:
+        >>> from egaze.sources import EgdCxr, Source
+        >>> source: Source = EgdCxr("egd-cxr", "mimic-cxr")
+        >>> source.name, source.synthetic, source.class_names
+        ('egd-cxr', True, ('normal', 'chf', 'pneumonia'))
+        >>> len(source.cases())
+        48
     """
 
     @property

@@ -49,6 +49,17 @@ class Table:
         TableError: a missing file or column, durations in both columns, a bad value, a case twice, a fixation of no
             case, a label that is not among class_names, names that differ only in case or blanks, a patient without
             a name or on two sides, a film outside `images`, or a case with neither gaze nor label.
+
+    Example:
+        >>> import polars as pl
+        >>> from egaze.sources import Table
+        >>> film = {"case_id": "film-1", "image": "film.dcm", "patient_id": "patient-1", "label": "normal"}
+        >>> pl.DataFrame([film]).write_csv("cases.csv")
+        >>> gaze = {"case_id": ["film-1"] * 2, "x_px": [30, 52], "y_px": [40, 44], "duration_s": [0.25, 0.4]}
+        >>> pl.DataFrame(gaze).write_csv("fixations.csv")
+        >>> (case,) = Table("cases.csv", "fixations.csv").cases()
+        >>> case.label, len(case.fixations)
+        ('normal', 2)
     """
 
     name = "table"
@@ -56,11 +67,11 @@ class Table:
 
     def __init__(
         self,
-        cases: Path,
-        fixations: Path | None = None,
+        cases: str | Path,
+        fixations: str | Path | None = None,
         class_names: Sequence[str] | None = None,
         *,
-        images: Path | None = None,
+        images: str | Path | None = None,
     ) -> None:
         self._path = Path(cases)
         self._images = self._path.parent if images is None else Path(images)

@@ -52,7 +52,7 @@ class LeftOut:
 
 def prepare_study(
     sources: Sequence[Source],
-    out: Path,
+    out: str | Path,
     *,
     size_px: int = 224,
     fit: str = "stretch",
@@ -97,6 +97,13 @@ def prepare_study(
             too little disk, a worker that was killed, a seed below 0, gaze that looks wrong and is not trusted, or
             a film of another shape than the one that its gaze was recorded on.
         EgazeError: `out` exists already, is being prepared by another process, or cannot be written.
+
+    Example:
+        >>> from egaze.sources import EgdCxr
+        >>> from egaze.study import prepare_study
+        >>> study = prepare_study([EgdCxr("egd-cxr", "mimic-cxr")], "small", size_px=32)
+        >>> len(study), study.images.shape[1:]
+        (48, (32, 32))
     """
     require_seed(seed)
     if not 16 <= size_px <= 4096:

@@ -28,6 +28,14 @@ class Split:
         seed: of the shuffle.
         ratio: shares of train, validation and test among the patients.
         sides: (N,) int64: 0 train, 1 validation, 2 test.
+
+    Example:
+        >>> from egaze import open_study
+        >>> split = open_study("study").split
+        >>> split.seed, split.ratio
+        (42, (8, 1, 1))
+        >>> split.indices("validation").dtype
+        dtype('int64')
     """
 
     seed: int
@@ -95,11 +103,17 @@ def make_split(cases: pl.DataFrame, patients: dict[str, int], *, seed: int, rati
     return Split(seed, ratio, sides)
 
 
-def split_study(path: Path, *, seed: int, ratio: tuple[float, float, float] = (8, 1, 1)) -> Split:
+def split_study(path: str | Path, *, seed: int, ratio: tuple[float, float, float] = (8, 1, 1)) -> Split:
     """Split a study anew by patient and store it; see `split_patients` for the rule.
 
     Raises:
         StudyError: not a study, a seed below 0, or a ratio that is not three shares with training above 0.
+
+    Example:
+        >>> from egaze.study import split_study
+        >>> split = split_study("study", seed=1, ratio=(6, 2, 2))
+        >>> len(split.indices("train")) > len(split.indices("validation")) > 0
+        True
     """
     path = Path(path)
     patients = {source["key"]: source["patients"] for source in read_json(path / MANIFEST)["sources"]}

@@ -45,6 +45,14 @@ class Study:
         region_rows, phrase_rows: the regions and the spoken phrases of all cases, by case; see `regions`, `phrases`.
         offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1].
         split: who trains, validates and tests.
+
+    Example:
+        >>> from egaze import open_study
+        >>> study = open_study("study")
+        >>> study.images.shape, study.images.dtype
+        ((48, 64, 64), dtype('uint16'))
+        >>> len(study.split.indices("train")), len(study.split.indices("test"))
+        (37, 5)
     """
 
     path: Path
@@ -157,7 +165,9 @@ class Study:
         return layout.sha256_file(self.path / layout.MANIFEST)
 
 
-def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int, int], None] | None = None) -> Study:
+def open_study(
+    path: str | Path, *, check_images: bool = True, progress: Callable[[int, int], None] | None = None
+) -> Study:
     """Open a folder that `prepare_study` wrote. Films stay on disk until they are used.
 
     Every file is compared with the digest in study.json, so that no other study's films or gaze are taken for this
@@ -172,6 +182,15 @@ def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int
     Raises:
         StudyError: no study there, a file missing, damaged or changed since the study was prepared, another format
             version, or files that do not fit each other.
+
+    Example:
+        >>> from egaze import open_study
+        >>> study = open_study("study")
+        >>> len(study), study.image_size_px, study.class_names
+        (48, 64, ('normal', 'chf', 'pneumonia'))
+        >>> case = int(study.has_gaze.argmax())
+        >>> len(study.fixations(case, size_px=224)) > 0
+        True
     """
     path = Path(path)
     manifest = layout.read_json(path / layout.MANIFEST)
@@ -231,11 +250,16 @@ def _require_digest(path: Path, manifest: dict[str, Any], progress: Callable[[in
     _checked.add(known)
 
 
-def verify_study(path: Path) -> list[str]:
+def verify_study(path: str | Path) -> list[str]:
     """Recompute every file's digest; returns the files that differ, none when the study is whole.
 
     Raises:
         StudyError: not a study.
+
+    Example:
+        >>> from egaze.study import verify_study
+        >>> verify_study("study")
+        []
     """
     path = Path(path)
     files = layout.read_json(path / layout.MANIFEST).get("files", {})

@@ -43,6 +43,14 @@ class Run:
         recipe: the resolved recipe.
         facts: run.json.
         study_path: where the study is, if not where it was.
+
+    Example:
+        >>> from egaze.training import open_run
+        >>> run = open_run("run", study="study")
+        >>> run.recipe.name, run.recipe.input_size_px
+        ('joint', 64)
+        >>> len(run.open_study())
+        48
     """
 
     path: Path
@@ -123,8 +131,16 @@ class Run:
         return model.eval()
 
 
-def open_run(path: Path, *, study: Path | None = None) -> Run:
-    """Open a folder that `train` wrote; `study` says where its study is now. Raises RunError for anything else."""
+def open_run(path: str | Path, *, study: str | Path | None = None) -> Run:
+    """Open a folder that `train` wrote; `study` says where its study is now. Raises RunError for anything else.
+
+    Example:
+        >>> from egaze.training import open_run
+        >>> run = open_run("run", study="study")
+        >>> run.is_finished, run.class_names, len(run.log())
+        (True, ('normal', 'chf', 'pneumonia'), 2)
+        >>> model = run.load_model()
+    """
     path = Path(path)
     try:
         facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
@@ -135,7 +151,7 @@ def open_run(path: Path, *, study: Path | None = None) -> Run:
         raise RunError(f"{path / FACTS}: cannot be read: {error}") from error
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
         raise RunError(f"{path / FACTS}: not a run of format version {FORMAT_VERSION}; train again with this egaze")
-    return Run(path, load_recipe(path / RECIPE), facts, study)
+    return Run(path, load_recipe(path / RECIPE), facts, None if study is None else Path(study))
 
 
 def build_model(settings: ModelSettings, classes: int, *, weights: str | None = None) -> DualHeadUNet:

@@ -72,13 +72,30 @@ class RunSet:
         return runs
 
 
-def is_run_set(path: Path) -> bool:
-    """Whether a folder says of itself that it is a set of runs."""
+def is_run_set(path: str | Path) -> bool:
+    """Whether a folder says of itself that it is a set of runs.
+
+    Example:
+        >>> from egaze.training import is_run_set
+        >>> is_run_set("run")
+        False
+    """
     return (Path(path) / SET).is_file()
 
 
-def open_run_set(path: Path, *, study: Path | None = None) -> RunSet:
-    """Open a folder that `train_set` wrote; `study` says where its study is now. Raises RunError for anything else."""
+def open_run_set(path: str | Path, *, study: str | Path | None = None) -> RunSet:
+    """Open a folder that `train_set` wrote; `study` says where its study is now. Raises RunError for anything else.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.training import load_recipe, open_run_set, train_set
+        >>> small = ["input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1"]
+        >>> recipe = load_recipe("encoder-only", small)
+        >>> train_set(open_study("study"), recipe, "runs", seeds=(3,), device="cpu").path.name
+        'runs'
+        >>> open_run_set("runs").seeds
+        (3,)
+    """
     path = Path(path)
     try:
         facts = json.loads((path / SET).read_text(encoding="utf-8"))
@@ -91,7 +108,7 @@ def open_run_set(path: Path, *, study: Path | None = None) -> RunSet:
     folds, seeds = facts.get("folds"), facts.get("seeds")
     if not 1 <= _runs(folds, seeds) <= MAX_RUNS:
         raise RunError(f"{path / SET}: damaged: folds {str(folds)[:40]}, seeds {str(seeds)[:40]}")
-    return RunSet(path, facts, study)
+    return RunSet(path, facts, None if study is None else Path(study))
 
 
 def _runs(folds: object, seeds: object) -> int:

@@ -44,7 +44,7 @@ Progress = Callable[[str, int, int], None]
 def train(
     study: Study,
     recipe: Recipe,
-    out: Path,
+    out: str | Path,
     *,
     split: Split | None = None,
     seed: int = 0,
@@ -74,8 +74,18 @@ def train(
         StudyError: an empty split, or too little to learn from for what the recipe asks.
         RunError: `out` cannot be resumed.
         EgazeError: `out` exists, the seed is negative, or the device is not there.
+
+    Example:
+        >>> from egaze import open_study, train
+        >>> from egaze.training import load_recipe
+        >>> small = ["input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1"]
+        >>> recipe = load_recipe("encoder-only", small)
+        >>> finished = train(open_study("study"), recipe, "new-run", device="cpu")
+        >>> finished.is_finished, sorted(path.name for path in finished.path.iterdir())
+        (True, ['best.pt', 'last.pt', 'log.jsonl', 'recipe.toml', 'run.json'])
     """
     require_seed(seed)
+    out = Path(out)
     if not resume:
         require_free(out)
     if split is not None:
@@ -95,7 +105,6 @@ def train(
             recipe.input_size_px,
             recipe.input_size_px,
         )
-    out = Path(out)
     state = _resume_state(out, study, recipe, seed, precision) if resume else None
     model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)
     if not resume:

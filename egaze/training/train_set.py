@@ -24,7 +24,7 @@ from egaze.training.train import Progress, require_answers, train, usable_precis
 def train_set(
     study: Study,
     recipe: Recipe,
-    out: Path,
+    out: str | Path,
     *,
     folds: int | None = None,
     seeds: Sequence[int] = (0,),
@@ -54,6 +54,15 @@ def train_set(
         StudyError: a fold that has too little to learn from for what the recipe asks; before anything is written.
         RunError: `out` cannot be resumed.
         EgazeError: seeds that repeat or are negative; as `train`, with the run's name.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.training import load_recipe, train_set
+        >>> small = ["input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1"]
+        >>> recipe = load_recipe("encoder-only", small)
+        >>> runs = train_set(open_study("study"), recipe, "runs", seeds=(0, 1), device="cpu")
+        >>> [member.name for member in runs.members]
+        ['seed-0', 'seed-1']
     """
     if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
         raise EgazeError(f"seeds must be different numbers from 0, got {', '.join(map(str, seeds)) or 'none'}")

@@ -56,6 +56,14 @@ class Reflacx:
         SourceError: an argument out of its range, a folder that lacks a table of readings or the gaze of one.
         TableError: a table that lacks a column that is needed or holds a bad value, or that puts a patient on two
             sides.
+
+    Example:
+        >>> from egaze.sources import Reflacx
+        >>> from egaze.sources.synthetic import synthesize
+        >>> twin = synthesize("reflacx", layout="reflacx", cases=4, long_side_px=64)
+        >>> source = Reflacx(twin.tables, twin.images, certainty=4)
+        >>> len(source.cases()), source.class_names
+        (12, ('normal', 'chf', 'pneumonia'))
     """
 
     name = "reflacx"
@@ -64,8 +72,8 @@ class Reflacx:
 
     def __init__(
         self,
-        gaze: Path,
-        images: Path,
+        gaze: str | Path,
+        images: str | Path,
         *,
         phases: Sequence[int] = PHASES,
         readers: str = "apart",
