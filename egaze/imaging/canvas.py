@@ -28,6 +28,13 @@ def place_on_canvas(film: StoredFilm | NDArray[np.generic], geometry: FitGeometr
     Raises:
         TypeError: pixels of another type.
         ValueError: values that are not finite, or lie outside of [0, 1].
+
+    Example:
+        >>> from egaze.imaging import FitGeometry, place_on_canvas, read_film
+        >>> film = read_film("film.dcm")
+        >>> canvas = place_on_canvas(film, FitGeometry.of(film.shape, (64, 64), "letterbox"))
+        >>> canvas.shape, canvas.dtype
+        ((64, 64), dtype('uint16'))
     """
     stored, table = (film.stored, film.table) if isinstance(film, StoredFilm) else (film, None)
     rectangle = geometry.top_px, geometry.left_px, geometry.height_px, geometry.width_px
@@ -39,5 +46,12 @@ def to_input(canvas: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.f
 
     The mean over what each pixel covers, or, where a side grows, an interpolation. Every way to a model goes through
     this: the loader's views without augmentation, `FilmLoader`, `Predictor` and C++'s.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.imaging import to_input
+        >>> image = to_input(np.full((64, 64), 65535, np.uint16), (32, 32))
+        >>> image.shape, image.dtype, float(image.max())
+        ((32, 32), dtype('float32'), 1.0)
     """
     return _core.to_input(np.ascontiguousarray(canvas), shape)

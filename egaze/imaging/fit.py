@@ -16,7 +16,17 @@ FITS = ("stretch", "letterbox")
 
 @dataclass(frozen=True, slots=True)
 class FitGeometry:
-    """Where a film lies on a canvas. Both are (height, width) in pixels."""
+    """Where a film lies on a canvas. Both are (height, width) in pixels.
+
+    Example:
+        >>> from egaze.imaging import FitGeometry
+        >>> geometry = FitGeometry.of((3000, 2500), (224, 224), "letterbox")
+        >>> geometry.height_px, geometry.width_px, geometry.left_px
+        (224, 187, 18)
+        >>> x, y = geometry.to_unit([1249.5], [1499.5])
+        >>> x.round(3).tolist(), y.round(3).tolist()
+        ([0.498], [0.5])
+    """
 
     film_shape: tuple[int, int]
     canvas_shape: tuple[int, int]

@@ -53,6 +53,16 @@ class DeviceLoader:
     Raises:
         ValueError: a batch size, size, prefetch, number of threads or of ranks below 1, a rank out of range, or no
             case.
+
+    Example:
+        >>> from egaze import DeviceLoader, open_study
+        >>> from egaze.loading import HeatmapTarget
+        >>> study = open_study("study")
+        >>> cases = study.split.indices("train")
+        >>> loader = DeviceLoader(study, cases, batch_size=8, size_px=64, target=HeatmapTarget())
+        >>> batch = next(iter(loader))
+        >>> batch.image.shape, batch.heatmap.shape
+        (torch.Size([8, 1, 64, 64]), torch.Size([8, 1, 64, 64]))
     """
 
     def __init__(
