@@ -318,8 +318,8 @@ def prepare(
     )
     if relative := relative_line(study):
         click.echo(f"  {relative}")
-    if gaze["scaled"]:
-        low, high = gaze["scale_factors"]
+    if factors := gaze["scale_factors"]:
+        low, high = factors
         by = f"{low:.3g}" if high - low < 0.005 * high else f"{low:.3g} to {high:.3g}"
         click.echo(f"  films were resized: gaze and regions of {counted(gaze['scaled'], 'case')} are scaled by {by}")
     if gaze["trusted"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import polars as pl
@@ -56,7 +56,7 @@ class Study:
     """
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: layout.Manifest
     images: NDArray[np.uint16]
     cases: pl.DataFrame
     labels: NDArray[np.int64]
@@ -193,7 +193,7 @@ def open_study(
         True
     """
     path = Path(path)
-    manifest = layout.read_json(path / layout.MANIFEST)
+    manifest = cast(layout.Manifest, layout.read_json(path / layout.MANIFEST))
     try:
         images = layout.open_images(path / layout.IMAGES)
         cases = pl.read_parquet(path / layout.CASES)
@@ -235,7 +235,7 @@ def open_study(
     )
 
 
-def _require_digest(path: Path, manifest: dict[str, Any], progress: Callable[[int, int], None] | None = None) -> None:
+def _require_digest(path: Path, manifest: layout.Manifest, progress: Callable[[int, int], None] | None = None) -> None:
     expected = manifest.get("files", {}).get(path.name)
     try:
         status = path.stat()
