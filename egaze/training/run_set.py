@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from egaze.errors import RunError
 from egaze.training.run import SET, Run, open_run
@@ -17,6 +17,29 @@ from egaze.training.run import SET, Run, open_run
 FORMAT_VERSION = 1
 #: More would be a mistake.
 MAX_RUNS = 10_000
+
+
+class FoldFacts(TypedDict):
+    """How many folds, the seed that dealt them, and the digest of each one's test side."""
+
+    count: int
+    seed: int
+    test_sha256: list[str]
+
+
+class SetFacts(TypedDict):
+    """runs.json."""
+
+    format_version: int
+    study: str
+    study_sha256: str
+    training_split_sha256: list[str]
+    recipe: str
+    recipe_sha256: str
+    folds: FoldFacts | None
+    seeds: list[int]
+    precision: str
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +66,7 @@ class RunSet:
     """
 
     path: Path
-    facts: dict[str, Any]
+    facts: SetFacts
     study_path: Path | None = None
 
     @property
@@ -108,7 +131,7 @@ def open_run_set(path: str | Path, *, study: str | Path | None = None) -> RunSet
     folds, seeds = facts.get("folds"), facts.get("seeds")
     if not 1 <= _runs(folds, seeds) <= MAX_RUNS:
         raise RunError(f"{path / SET}: damaged: folds {str(folds)[:40]}, seeds {str(seeds)[:40]}")
-    return RunSet(path, facts, None if study is None else Path(study))
+    return RunSet(path, cast(SetFacts, facts), None if study is None else Path(study))
 
 
 def _runs(folds: object, seeds: object) -> int:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from egaze.atomic import new_directory
 from egaze.errors import EgazeError, RunError
@@ -16,8 +15,8 @@ from egaze.study import Split, Study
 from egaze.training import run_set as set_files
 from egaze.training.folds import deal_folds
 from egaze.training.recipe import Recipe
-from egaze.training.run import SET, Run, open_run
-from egaze.training.run_set import Member, RunSet, open_run_set
+from egaze.training.run import SET, LogLine, Run, open_run
+from egaze.training.run_set import FoldFacts, Member, RunSet, SetFacts, open_run_set
 from egaze.training.train import Progress, require_answers, train, usable_precision
 
 
@@ -34,7 +33,7 @@ def train_set(
     threads: int | None = None,
     resume: bool = False,
     progress: Progress | None = None,
-    on_epoch: Callable[[Member, dict[str, Any]], None] | None = None,
+    on_epoch: Callable[[Member, LogLine], None] | None = None,
     on_run: Callable[[Member, Run, bool], None] | None = None,
 ) -> RunSet:
     """Train one run a fold and seed; each is what `train` makes of that fold's split and that seed.
@@ -107,8 +106,8 @@ def _told(progress: Progress | None, which: str) -> Progress | None:
 
 def _facts(
     study: Study, recipe: Recipe, splits: Sequence[Split], fold_seed: int | None, seeds: Sequence[int], precision: str
-) -> dict[str, Any]:
-    folds = None
+) -> SetFacts:
+    folds: FoldFacts | None = None
     if fold_seed is not None:
         folds = {
             "count": len(splits),
@@ -129,13 +128,13 @@ def _facts(
     }
 
 
-def _started(out: Path, facts: dict[str, Any]) -> RunSet:
+def _started(out: Path, facts: SetFacts) -> RunSet:
     with new_directory(out) as partial:
         (partial / SET).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return RunSet(out, facts)
 
 
-def _resumed(out: Path, facts: dict[str, Any]) -> RunSet:
+def _resumed(out: Path, facts: SetFacts) -> RunSet:
     run_set = open_run_set(out)
     names = {
         "study_sha256": "study is",
@@ -145,8 +144,10 @@ def _resumed(out: Path, facts: dict[str, Any]) -> RunSet:
         "training_split_sha256": "split is",
         "precision": "precision is",
     }
+    begun: Mapping[str, object] = run_set.facts
+    asked: Mapping[str, object] = facts
     for key, name in names.items():
-        if (then := run_set.facts.get(key)) != facts[key]:
-            both = f": {then} then, {facts[key]} now" if key in ("seeds", "precision") else ""
+        if (then := begun.get(key)) != asked[key]:
+            both = f": {then} then, {asked[key]} now" if key in ("seeds", "precision") else ""
             raise RunError(f"{out}: cannot resume: the {name} not what the set began with{both}")
     return run_set
