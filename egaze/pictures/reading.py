@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
 from egaze.gaze import Fixations, rasterize_fixations
+from egaze.gaze.heatmap import Weight
 from egaze.imaging import FitGeometry
 from egaze.study import Study
 
@@ -17,6 +18,14 @@ from egaze.study import Study
 DEFAULT_SIGMA_FRAC = 0.05
 
 WEIGHTS = ("duration", "count")
+
+
+class Kernel(TypedDict, total=False):
+    """The rasterizer's options; there is one of the two sigmas."""
+
+    sigma_px: float
+    sigma_deg: float
+    weight: Weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,7 @@ class HeatmapOptions:
     size_px: int | None = None
     sigma_px: float | None = None
     sigma_deg: float | None = None
-    weight: str = "duration"
+    weight: Weight = "duration"
 
     def __post_init__(self) -> None:
         if self.size_px is not None and not 16 <= self.size_px <= 4096:
@@ -55,7 +64,7 @@ class HeatmapOptions:
         if self.weight not in WEIGHTS:
             raise StudyError(f"weight must be one of {', '.join(WEIGHTS)}, got {self.weight!r}")
 
-    def kernel(self, size_px: int) -> dict[str, Any]:
+    def kernel(self, size_px: int) -> Kernel:
         """The rasterizer's options on a canvas of that side."""
         if self.sigma_deg is not None:
             return {"sigma_deg": self.sigma_deg, "weight": self.weight}
@@ -99,7 +108,7 @@ class Reading:
         return self.geometry.canvas_shape[0]
 
     @property
-    def kernel(self) -> dict[str, Any]:
+    def kernel(self) -> Kernel:
         return self.options.kernel(self.size_px)
 
     def heatmap(self) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +209,7 @@ def _require_sizes(path: Path, rows: pl.DataFrame) -> None:
             raise TableError(f"{path}: record {record}: both sides of a film must be above 0, got {found}")
 
 
-def _size(row: dict[str, Any]) -> tuple[float, float] | None:
+def _size(row: Mapping[str, Any]) -> tuple[float, float] | None:
     return None if row["film_width_px"] is None else (row["film_width_px"], row["film_height_px"])
 
 
