@@ -6,8 +6,11 @@ import doctest
 import importlib
 import inspect
 import shutil
+from pathlib import Path
 
 import pytest
+
+import egaze
 
 PACKAGES = (
     "egaze",
@@ -95,6 +98,27 @@ def test_the_example_runs(folder, name):
         assert not example.examples, f"{name} has an example now: take it off the list"
         return
     assert example.examples, f"{name} has no example: add one to its docstring"
+    check(example)
+
+
+def test_examples_of_what_is_not_public_run_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = next(Path(folder) for folder in egaze.__path__ if (Path(folder) / "__init__.py").exists())
+    seen = {item.__qualname__ for item in PUBLIC.values()}
+    tried = 0
+    for path in sorted(root.rglob("*.py")):
+        if ">>>" not in path.read_text(encoding="utf-8"):
+            continue
+        name = ".".join(path.relative_to(root.parent).with_suffix("").parts).removesuffix(".__init__")
+        module = importlib.import_module(name)
+        for example in doctest.DocTestFinder(exclude_empty=True).find(module):
+            if example.examples and example.name.removeprefix(f"{module.__name__}.") not in seen:
+                check(example)
+                tried += 1
+    assert tried
+
+
+def check(example):
     said = []
     result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=said.append)
     assert not result.failed, "".join(said)
