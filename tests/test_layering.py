@@ -32,7 +32,7 @@ WITHOUT_TORCH = {
     "settings",
     "gaze",
     "imaging",
-    "evaluation",
+    "metrics",
     "sources",
     "study",
     "targets",

@@ -40,7 +40,7 @@ class Prediction:
     def film_heatmap(self) -> NDArray[np.float32]:
         """The heatmap in the film's own frame and size, (H, W) float32."""
         cut = self.geometry.cut_out(self.heatmap)
-        return resize(cut, self.geometry.film_shape, filter="bilinear")  # type: ignore[return-value]
+        return resize(cut, self.geometry.film_shape, filter="bilinear")
 
 
 class Predictor:
@@ -54,6 +54,15 @@ class Predictor:
     Raises:
         ModelFileError: no such file, or one that is no sound exported model; its `code` says which.
         EgazeError: the device is not there.
+
+    Example:
+        >>> from egaze import Predictor
+        >>> predictor = Predictor("model.pt")
+        >>> prediction = predictor.predict("film.dcm")
+        >>> prediction.class_names, prediction.class_probs.shape
+        (('normal', 'chf', 'pneumonia'), (3,))
+        >>> prediction.heatmap.shape
+        (64, 64)
     """
 
     spec: ModelSpec

@@ -72,6 +72,12 @@ def check_model(path: str | PathLike[str]) -> ModelSpec:
 
     Raises:
         ModelFileError: no such file, or any of these fails; its `code` says which.
+
+    Example:
+        >>> from egaze.deploy import check_model
+        >>> spec = check_model("model.pt")
+        >>> spec.class_names, spec.fit, spec.input_shape
+        (('normal', 'chf', 'pneumonia'), 'stretch', (64, 64))
     """
     return read_model(path)[0]
 

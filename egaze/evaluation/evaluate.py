@@ -66,6 +66,14 @@ def evaluate(
         StudyError: the study is gone, or the split is empty.
         RunError: the study is not the one the run was trained on, or there is no checkpoint yet.
         EgazeError: `out` cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from egaze import evaluate
+        >>> from egaze.training import open_run
+        >>> evaluation = evaluate(open_run("run"), split="validation", out=Path("judged"), threads=1)
+        >>> evaluation.path.name, len(evaluation.predictions)
+        ('judged', 6)
     """
     out = Path(out or run.path / "evaluation" / split)
     require_folder(out)

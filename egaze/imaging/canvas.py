@@ -27,6 +27,13 @@ class Canvas:
 
     Raises:
         ValueError: a side below 1, or an unknown fit or presentation.
+
+    Example:
+        >>> from egaze.imaging import Canvas, read_film
+        >>> canvas = Canvas.square(64, "letterbox")
+        >>> placed = canvas.place(read_film("film.dcm"))
+        >>> placed.shape, placed.dtype
+        ((64, 64), dtype('uint16'))
     """
 
     height_px: int
@@ -113,5 +120,12 @@ def to_input(pixels: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.f
 
     The mean over what each pixel covers, or, where a side grows, an interpolation. Every way to a model goes through
     this: the loader's views without augmentation, `FilmLoader`, `Predictor` and C++'s.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.imaging import to_input
+        >>> image = to_input(np.full((64, 64), 65535, np.uint16), (32, 32))
+        >>> image.shape, image.dtype, float(image.max())
+        ((32, 32), dtype('float32'), 1.0)
     """
     return _core.to_input(np.ascontiguousarray(pixels), shape)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from egaze import _core
+from egaze.imaging.resize import PixelT
 
 #: "stretch" fills the canvas, "letterbox" keeps the radiograph's shape and pads with black.
 FITS = ("stretch", "letterbox")
@@ -50,6 +51,15 @@ class FitGeometry:
         film_shape, canvas_shape: (height, width) in pixels.
         top_px, left_px: rows above the radiograph and columns left of it, which are black.
         height_px, width_px: of the radiograph on the canvas.
+
+    Example:
+        >>> from egaze.imaging import FitGeometry
+        >>> geometry = FitGeometry.of((3000, 2500), (224, 224), "letterbox")
+        >>> geometry.height_px, geometry.width_px, geometry.left_px
+        (224, 187, 18)
+        >>> x, y = geometry.to_unit([1249.5], [1499.5])
+        >>> x.round(3).tolist(), y.round(3).tolist()
+        ([0.498], [0.5])
     """
 
     film_shape: tuple[int, int]
@@ -110,7 +120,7 @@ class FitGeometry:
         across = (x >= self.left_px) & (x < self.left_px + self.width_px)
         return across & (y >= self.top_px) & (y < self.top_px + self.height_px)
 
-    def cut_out(self, canvas: NDArray[np.generic]) -> NDArray[np.generic]:
+    def cut_out(self, canvas: NDArray[PixelT]) -> NDArray[PixelT]:
         """The part of a canvas of any resolution that the radiograph covers, as a view."""
         y = canvas.shape[0] / self.canvas_shape[0]
         x = canvas.shape[1] / self.canvas_shape[1]

@@ -38,6 +38,13 @@ class Radiograph:
     Attributes:
         pixels: (H, W) float32 in [0, 1].
         presentation: how they came to be.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze import Radiograph
+        >>> from egaze.imaging import Presentation
+        >>> Radiograph(np.zeros((4, 4), np.float32), Presentation("voi", 16)).pixels.shape
+        (4, 4)
     """
 
     pixels: NDArray[np.float32]
@@ -52,6 +59,12 @@ class StoredFilm:
         stored: (H, W) what the file holds, read-only: uint8 or uint16 words, or float32 in [0, 1].
         table: (256,) or (65536,) float32 in [0, 1], what each word becomes; None where `stored` is float32.
         presentation: how the table came to be.
+
+    Example:
+        >>> from egaze.imaging import read_film
+        >>> film = read_film("film.dcm")
+        >>> film.shape == film.stored.shape == film.radiograph().pixels.shape
+        True
     """
 
     stored: NDArray[np.generic]
@@ -61,7 +74,8 @@ class StoredFilm:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) in pixels."""
-        return self.stored.shape  # type: ignore[return-value]
+        height, width = self.stored.shape
+        return height, width
 
     def radiograph(self) -> Radiograph:
         """The film at its full size."""

@@ -54,6 +54,16 @@ class DeviceLoader:
         ValueError: a batch size, size, prefetch, number of threads or of ranks below 1, a rank out of range, no case,
             or views that move films under a target that cannot follow them.
         StudyError: a study that the target's heatmaps cannot be made of.
+
+    Example:
+        >>> from egaze import DeviceLoader, open_study
+        >>> from egaze.loading import HeatmapTarget
+        >>> study = open_study("study")
+        >>> cases = study.split.indices("train")
+        >>> loader = DeviceLoader(study, cases, batch_size=8, size_px=64, target=HeatmapTarget())
+        >>> batch = next(iter(loader))
+        >>> batch.image.shape, batch.heatmap.shape
+        (torch.Size([8, 1, 64, 64]), torch.Size([8, 1, 64, 64]))
     """
 
     def __init__(

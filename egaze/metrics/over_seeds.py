@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from egaze.metrics.resampling import Estimate, Statistic, estimate_of
 from egaze.metrics.seed_bootstrap import draw_over_seeds, of_the_sample
 from egaze.metrics.weighted_areas import weighted_auc
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def mean_statistic(values: NDArray[np.float64]) -> Statistic:
     return lambda weights: (weights @ values.T / weights.sum(axis=1, keepdims=True))[:, :, None]
 
 
-def spread_over_classes(found: list, present: list[int], classes: int) -> tuple:
+def spread_over_classes(found: Sequence[T], present: list[int], classes: int) -> tuple[T | None, ...]:
     """The figures of the classes that are present at their places, None at the others'."""
     by_class = dict(zip(present, found, strict=True))
     return tuple(by_class.get(number) for number in range(classes))

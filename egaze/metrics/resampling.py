@@ -34,7 +34,12 @@ def warn(message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and its interval; the bounds are NaN where they are not defined."""
+    """A figure and its interval.
+
+    Attributes:
+        value: the figure.
+        low, high: the interval's bounds, NaN where they are not defined.
+    """
 
     value: float
     low: float
@@ -46,7 +51,13 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A paired difference, its interval, and the two-sided p-value of no difference."""
+    """A paired difference.
+
+    Attributes:
+        difference: the first minus the second.
+        low, high: the interval's bounds, NaN where they are not defined.
+        p_value: two-sided, of no difference, in [0, 1].
+    """
 
     difference: float
     low: float
@@ -246,11 +257,25 @@ def mean_ci(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """The mean of (N,) finite values, with a bootstrap interval over groups (patients; every sample its own when
-    None). For a paired difference give the differences.
+    """The mean of values with a bootstrap interval over groups (patients); for a paired difference, of the differences.
+
+    Args:
+        values: (N,) finite.
+        groups: (N,) the patient of each value; every value is a group of its own when None.
+        method, level, resamples, seed: as for `bootstrap_interval`.
+
+    Warns:
+        StatisticsWarning: as `bootstrap_interval`.
 
     Raises:
         ValueError: no value, or one that is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import mean_ci
+        >>> mean = mean_ci(np.arange(20) / 20, groups=np.arange(20) // 2, resamples=500)
+        >>> round(mean.value, 3), mean.low < mean.value < mean.high
+        (0.475, True)
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1:
@@ -268,7 +293,24 @@ def mean_cis(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> list[Estimate]:
-    """`mean_ci` of each column of (N, K) values, from the same resamples."""
+    """The mean of each column with a bootstrap interval, all from the same resamples.
+
+    Args:
+        values: (N, K) finite.
+        groups, method, level, resamples, seed: as for `mean_ci`.
+
+    Returns:
+        K estimates.
+
+    Raises:
+        ValueError: as `mean_ci`.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import mean_cis
+        >>> [round(mean.value, 3) for mean in mean_cis(np.arange(40).reshape(20, 2) / 40, resamples=500)]
+        [0.475, 0.5]
+    """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or not len(values) or not np.isfinite(values).all():
         raise ValueError(f"values must be finite numbers, at least one, got shape {values.shape}")
@@ -284,10 +326,24 @@ def mean_cis(
 
 
 def wilson_ci(successes: int, trials: int, *, level: float = 0.95) -> Estimate:
-    """A proportion with Wilson's score interval (1927); all NaN, with a StatisticsWarning, without trials.
+    """A proportion with Wilson's score interval (1927).
+
+    Args:
+        successes: 0 to `trials`.
+        trials: how many were counted.
+        level: of the interval, in (0, 1).
+
+    Warns:
+        StatisticsWarning: no trials; the proportion and its bounds are NaN.
 
     Raises:
         ValueError: counts that no proportion has, or a level out of range.
+
+    Example:
+        >>> from egaze.metrics import wilson_ci
+        >>> share = wilson_ci(8, 10)
+        >>> f"{share.value:.2f} [{share.low:.2f}, {share.high:.2f}]"
+        '0.80 [0.49, 0.94]'
     """
     if not 0 <= successes <= trials or not 0 < level < 1:
         raise ValueError(f"need 0 <= successes <= trials and 0 < level < 1, got {successes}, {trials}, {level}")
@@ -344,4 +400,5 @@ def _bca_tails(
         warn("without one of the patients the figure is not defined: the interval is corrected for bias only")
         acceleration = 0.0
     tails = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    return norm.cdf(bias + tails / (1 - acceleration * tails))
+    levels: NDArray[np.float64] = norm.cdf(bias + tails / (1 - acceleration * tails))
+    return levels

@@ -58,11 +58,13 @@ def _over_seeds(
     values: NDArray[np.float64], drawn: NDArray[np.float64], generator: np.random.Generator
 ) -> NDArray[np.float64]:
     """(B,) draws of one figure's mean over seeds, of its (S,) values and the (B, S) draws of each."""
-    seeds, mean = len(values), drawn.mean(axis=1)
+    seeds = len(values)
+    mean: NDArray[np.float64] = drawn.mean(axis=1)
     if seeds == 1:
         return mean
     # What differs between seeds by the films alone: the part of both.
     of_both = np.nanvar(drawn, axis=0).mean() - np.nanvar(mean)
     of_both = max(0.0, of_both * seeds / (seeds - 1))
     of_seeds = max(0.0, values.var(ddof=1) - of_both)
-    return mean + generator.standard_t(seeds - 1, len(mean)) * np.sqrt(of_seeds / seeds)
+    drawn_means: NDArray[np.float64] = mean + generator.standard_t(seeds - 1, len(mean)) * np.sqrt(of_seeds / seeds)
+    return drawn_means

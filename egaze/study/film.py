@@ -6,7 +6,6 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +34,7 @@ class FilmFacts:
     voi: str | None
     inverted: bool
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """What `FilmFacts(**...)` takes. Of a hundred thousand films, so by hand: `asdict` copies deeply."""
         return {name: getattr(self, name) for name in self.__slots__}
 

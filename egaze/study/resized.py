@@ -72,10 +72,10 @@ def _scaled_gaze(gaze: Fixations, scale: Scale) -> Fixations:
     per_degree, shown_px = gaze.pixels_per_degree, gaze.shown_px
     return replace(
         gaze,
-        x_px=rescale_px(gaze.x_px.astype(np.float64), scale[0]),
-        y_px=rescale_px(gaze.y_px.astype(np.float64), scale[1]),
+        x_px=rescale_px(gaze.x_px.astype(np.float64), scale[0]).astype(np.float32),
+        y_px=rescale_px(gaze.y_px.astype(np.float64), scale[1]).astype(np.float32),
         pixels_per_degree=None if per_degree is None else per_degree * np.array(scale),
-        shown_px=None if shown_px is None else rescale_px(shown_px.astype(np.float64), scale * 2),
+        shown_px=None if shown_px is None else rescale_px(shown_px.astype(np.float64), scale * 2).astype(np.float32),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import polars as pl
@@ -45,10 +45,18 @@ class Study:
         region_rows, phrase_rows: the regions and the spoken phrases of all cases, by case; see `regions`, `phrases`.
         offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1].
         split: who trains, validates and tests.
+
+    Example:
+        >>> from egaze import open_study
+        >>> study = open_study("study")
+        >>> study.images.shape, study.images.dtype
+        ((48, 64, 64), dtype('uint16'))
+        >>> len(study.split.indices("train")), len(study.split.indices("test"))
+        (37, 5)
     """
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: layout.Manifest
     images: NDArray[np.uint16]
     cases: pl.DataFrame
     labels: NDArray[np.int64]
@@ -68,7 +76,7 @@ class Study:
 
     @property
     def image_size_px(self) -> int:
-        return self.images.shape[1]
+        return int(self.images.shape[1])
 
     @property
     def canvas(self) -> Canvas:
@@ -114,7 +122,7 @@ class Study:
             duration_s=self.duration_s[part],
             onset_s=None if onset_s is None else onset_s[:, 0],
             pixels_per_degree=None if scale is None else scale * geometry.scale,
-            shown_px=None if shown_px is None else geometry.sides_to_canvas_px(shown_px),
+            shown_px=None if shown_px is None else geometry.sides_to_canvas_px(shown_px).astype(np.float32),
             window_frac=known["window_frac"],
             duration_unit="relative" if self.is_relative[case_index] else "s",
         )
@@ -163,7 +171,9 @@ class Study:
         return layout.sha256_file(self.path / layout.MANIFEST)
 
 
-def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int, int], None] | None = None) -> Study:
+def open_study(
+    path: str | Path, *, check_images: bool = True, progress: Callable[[int, int], None] | None = None
+) -> Study:
     """Open a folder that `prepare_study` wrote. Films stay on disk until they are used.
 
     Every file is compared with the digest in study.json, so that no other study's films or gaze are taken for this
@@ -178,9 +188,18 @@ def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int
     Raises:
         StudyError: no study there, a file missing, damaged or changed since the study was prepared, another format
             version, or files that do not fit each other.
+
+    Example:
+        >>> from egaze import open_study
+        >>> study = open_study("study")
+        >>> len(study), study.image_size_px, study.class_names
+        (48, 64, ('normal', 'chf', 'pneumonia'))
+        >>> case = int(study.has_gaze.argmax())
+        >>> len(study.fixations(case, size_px=224)) > 0
+        True
     """
     path = Path(path)
-    manifest = layout.read_json(path / layout.MANIFEST)
+    manifest = cast(layout.Manifest, layout.read_json(path / layout.MANIFEST))
     try:
         images = layout.open_images(path / layout.IMAGES)
         cases = pl.read_parquet(path / layout.CASES)
@@ -223,7 +242,7 @@ def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int
     )
 
 
-def _require_digest(path: Path, manifest: dict[str, Any], progress: Callable[[int, int], None] | None = None) -> None:
+def _require_digest(path: Path, manifest: layout.Manifest, progress: Callable[[int, int], None] | None = None) -> None:
     expected = manifest.get("files", {}).get(path.name)
     try:
         status = path.stat()
@@ -238,11 +257,16 @@ def _require_digest(path: Path, manifest: dict[str, Any], progress: Callable[[in
     _checked.add(known)
 
 
-def verify_study(path: Path) -> list[str]:
+def verify_study(path: str | Path) -> list[str]:
     """Recompute every file's digest; returns the files that differ, none when the study is whole.
 
     Raises:
         StudyError: not a study.
+
+    Example:
+        >>> from egaze.study import verify_study
+        >>> verify_study("study")
+        []
     """
     path = Path(path)
     files = layout.read_json(path / layout.MANIFEST).get("files", {})
@@ -275,7 +299,7 @@ def _complete(rows: pl.DataFrame, *columns: str) -> NDArray[np.float32] | None:
     return None if sum(values.null_count().row(0)) else values.to_numpy()
 
 
-def _canvas(manifest: dict[str, Any]) -> Canvas:
+def _canvas(manifest: layout.Manifest) -> Canvas:
     return Canvas.square(int(manifest["image_size_px"]), manifest["fit"], manifest["presentation"])
 
 

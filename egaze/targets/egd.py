@@ -44,7 +44,9 @@ class EgdHeatmap:
         self.require(study)
         if not study.has_gaze[list(case_indices)].any():
             return np.zeros((size_px, size_px), dtype=np.float32)
-        return _grey(study, case_indices, size_px, threads=1).astype(np.float32) / np.float32(255)
+        grey = _grey(study, case_indices, size_px, threads=1).astype(np.float32)
+        grey /= np.float32(255)
+        return grey
 
     def for_batches(self, study: Study, size_px: int, *, threads: int = 1) -> BatchGaze:
         """See `HeatmapTarget`. A map is made when its case first comes up, and kept, a byte a pixel."""

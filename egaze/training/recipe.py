@@ -80,6 +80,12 @@ class Recipe:
 
     Raises:
         RecipeError: a value of the wrong type or out of range, here or in a part, however the recipe is made.
+
+    Example:
+        >>> from egaze.training import Recipe
+        >>> recipe = Recipe("mine", input_size_px=320, batch_size=8)
+        >>> recipe.model.encoder, len(recipe.stages), recipe.trains_classifier
+        ('tf_efficientnet_b0', 1, True)
     """
 
     name: str
