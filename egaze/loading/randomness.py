@@ -30,4 +30,5 @@ def uniform(keys: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
 def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))
+    mixed: NDArray[np.uint64] = words ^ (words >> np.uint64(31))
+    return mixed

@@ -51,7 +51,8 @@ def draw_over_seeds(
 
 def of_the_sample(statistic: Statistic, samples: int) -> NDArray[np.float64]:
     """The figures of the sample itself, without the first axis."""
-    return statistic(np.ones((1, samples)))[0]
+    figures: NDArray[np.float64] = statistic(np.ones((1, samples)))[0]
+    return figures
 
 
 def _over_seeds(

@@ -69,9 +69,12 @@ class HeatmapOptions:
 
     def kernel(self, size_px: int) -> Kernel:
         """The rasterizer's options on a canvas of that side."""
+        options: Kernel = {"weight": self.weight, **KERNEL}
         if self.sigma_deg is not None:
-            return {"sigma_deg": self.sigma_deg, "weight": self.weight, **KERNEL}
-        return {"sigma_px": self.sigma_px or _DEFAULT.sigma_px(size_px), "weight": self.weight, **KERNEL}
+            options["sigma_deg"] = self.sigma_deg
+        else:
+            options["sigma_px"] = self.sigma_px or _DEFAULT.sigma_px(size_px)
+        return options
 
     def said(self, size_px: int) -> str:
         """The options in words."""
