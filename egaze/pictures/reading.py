@@ -65,11 +65,14 @@ class HeatmapOptions:
     @classmethod
     def of(cls, target: FixationHeatmap, size_px: int) -> HeatmapOptions:
         """A target's heatmap on a canvas of that side."""
-        return cls(size_px, target.sigma_px(size_px), weight=target.weight)  # type: ignore[arg-type]  # the target has checked it
+        weight: Weight = "duration" if target.weight == "duration" else "count"
+        return cls(size_px, target.sigma_px(size_px), weight=weight)
 
     def kernel(self, size_px: int) -> Kernel:
         """The rasterizer's options on a canvas of that side."""
-        options: Kernel = {"weight": self.weight, **KERNEL}
+        options = Kernel(
+            boundary=KERNEL["boundary"], kernel=KERNEL["kernel"], truncate=KERNEL["truncate"], weight=self.weight
+        )
         if self.sigma_deg is not None:
             options["sigma_deg"] = self.sigma_deg
         else:
