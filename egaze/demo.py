@@ -84,10 +84,13 @@ def run_demo(
         run = train(study, load_recipe("joint", RECIPE_OVERRIDES), out / "run", seed=seed, progress=progress)
     with _step(say, "evaluate on the test split"):
         metrics = evaluate(run, progress=counter("predicting")).metrics
-        auc, cc = metrics["classification"]["macro_auc"], metrics["heatmap"]["cc"]
-        centre = metrics["heatmap"]["centre_bias"]["cc"]
-        say(f"    macro AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})")
-        say(f"    CC with gaze {cc['value']:.3f}, of the centre-bias map {centre['value']:.3f}")
+        if metrics.classification is not None:
+            auc = metrics.classification.macro_auc
+            say(f"    macro AUC {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})")
+        if metrics.heatmap is not None:
+            cc, centre = metrics.heatmap.predicted["cc"], metrics.heatmap.centre_bias["cc"]
+            if cc is not None and centre is not None:
+                say(f"    CC with gaze {cc.value:.3f}, of the centre-bias map {centre.value:.3f}")
     with _step(say, f"explain {EXPLAINED} test films"):
         recipe = run.recipe
         write_explanations(

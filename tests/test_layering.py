@@ -10,7 +10,7 @@ import egaze
 # From the top. Packages of one line do not know each other.
 LAYERS = [
     {"errors", "_core"},
-    {"atomic", "registry", "settings"},
+    {"atomic", "registry", "serialize", "settings"},
     {"gaze", "imaging", "metrics"},
     {"sources"},
     {"study"},

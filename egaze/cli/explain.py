@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -17,6 +17,7 @@ from egaze.cli.several import SeveralValues
 from egaze.errors import RunError
 
 if TYPE_CHECKING:
+    from egaze.explain.results import CaseMean
     from egaze.study import Study
 
 # Measures and what they are called; more is better unless it says less.
@@ -158,7 +159,7 @@ def command(
         click.echo(
             f"  cases without a known finding, and so without its outline and numbers: {summary.without_finding}"
         )
-    for line in summary.notes:
+    for line in summary.warnings:
         click.echo(f"  note: {line}")
     if opened.recipe.model.heatmap_head and not opened.recipe.trains_heatmap:
         click.echo("  note: no stage of the recipe trained the heatmap head, so its map is left out")
@@ -173,7 +174,7 @@ def _on_side(study: Study, cases: tuple[str, ...], split: str) -> NDArray[np.int
     return np.intersect1d(choose_cases(study, cases), study.split.indices(split))
 
 
-def _lines(figures: dict[str, dict[str, Any]]) -> list[str]:
+def _lines(figures: dict[str, CaseMean]) -> list[str]:
     """A table of means: a row a measure, a column a map."""
     columns = [name for name in _COLUMNS if any(figure.startswith(f"{name}_") for figure in figures)]
     if not columns:
@@ -182,12 +183,8 @@ def _lines(figures: dict[str, dict[str, Any]]) -> list[str]:
     for key, title in (*_WITH_GAZE, *_WITH_FINDING, *_FAITHFUL):
         cells = [figures.get(f"{name}_{key}") for name in columns]
         if any(cells):
-            lines.append(f"  {title:<25}" + "".join(f"{_text(cell):>24}" for cell in cells))
+            texts = [figure_text(cell and cell.estimate) for cell in cells]
+            lines.append(f"  {title:<25}" + "".join(f"{text:>24}" for text in texts))
     if (chance := figures.get("finding_area_frac")) is not None:
-        lines.append(f"  the finding covers {chance['value']:.3f} of the film: chance's score for peak and energy")
+        lines.append(f"  the finding covers {chance.value:.3f} of the film: chance's score for peak and energy")
     return lines
-
-
-def _text(figure: dict[str, Any] | None) -> str:
-    # One case has no interval to speak of.
-    return figure_text(figure if figure is None or figure["cases"] > 1 else {**figure, "low": None})

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,40 +16,21 @@ from egaze.atomic import new_directory, require_free
 from egaze.explain.cases import ExplainOptions, Explanation, explain_cases
 from egaze.explain.drawing import draw_layer, draw_panels, layers_of
 from egaze.explain.faithfulness import BLUR_SIGMA_FRAC
+from egaze.explain.results import CaseMean, ExplanationResult
 from egaze.loading import HeatmapTarget
 from egaze.metrics import mean_ci
 from egaze.metrics.notes import noting
 from egaze.models import DualHeadUNet
 from egaze.pictures.names import safe_names
+from egaze.serialize import write_json
 from egaze.study import Study
 from egaze.study.split import SIDES
 
 INDEX, FACTS, PANELS = "index.csv", "explain.json", "explanation.png"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RESAMPLES = 10_000
 
 _DPI = 150
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What was written.
-
-    Attributes:
-        out: the folder.
-        cases: explained.
-        without_gaze: of them, without a fixation on the film.
-        without_finding: of them, without a known finding.
-        figures: of each number its mean over the cases that have it: {"cases", "value", "low", "high"}.
-        notes: what the reader of the figures must be told.
-    """
-
-    out: Path
-    cases: int
-    without_gaze: int
-    without_finding: int
-    figures: dict[str, dict[str, Any]]
-    notes: tuple[str, ...]
 
 
 def write_explanations(
@@ -66,10 +44,10 @@ def write_explanations(
     options: ExplainOptions | None = None,
     class_probs: str = "softmax",
     has_heatmap: bool = True,
-    about: Mapping[str, Any] | None = None,
+    about: Mapping[str, str] | None = None,
     answered_by: Sequence[tuple[str, DualHeadUNet, NDArray[np.int64]]] = (),
     progress: Callable[[int, int], None] | None = None,
-) -> Summary:
+) -> ExplanationResult:
     """Write a folder a case with explanation.png (all side by side), gaze.png, predicted.png and grad_cam.png, then
     index.csv with every case's numbers and explain.json with their means and how all of it was made.
 
@@ -78,7 +56,7 @@ def write_explanations(
     Args:
         model, study, cases, target, size_px, options, class_probs, has_heatmap: as `explain_cases`.
         out: a new folder.
-        about: what explain.json shall say of the model.
+        about: of the model and its cases "recipe", "encoder" and "split", where they are known.
         answered_by: of a set of runs, (name, model, cases) of each that explains some; they stand in for `model`, which
             is then any of them, their cases together are `cases`, and index.csv says of each case which it was.
         progress: called with (cases done, cases in all).
@@ -124,25 +102,34 @@ def write_explanations(
         notes: list[str] = []
         with noting(notes, "means"):
             figures = _figures(table, study.patients[cases])
-        summary = Summary(
-            out,
-            len(rows),
-            sum(row["gaze"] is None for row in rows),
-            sum("finding_area_frac" not in row for row in rows),
-            figures,
-            tuple(notes),
+        known = about or {}
+        result = ExplanationResult(
+            egaze_version=version("egaze"),
+            recipe=known.get("recipe"),
+            encoder=known.get("encoder"),
+            split=known.get("split"),
+            study_sha256=study.digest(),
+            synthetic=study.is_synthetic,
+            cases=len(rows),
+            without_gaze=sum(row["gaze"] is None for row in rows),
+            without_finding=sum("finding_area_frac" not in row for row in rows),
+            class_name=options.class_name,
+            method=options.method,
+            stride=options.stride,
+            size_px=size_px,
+            gaze_target=target,
+            finding_from="regions" if options.findings is None else "masks",
+            tolerance_px=options.tolerance_px,
+            steps=options.steps,
+            deleted_to=model.mean,
+            blur_sigma_px=BLUR_SIGMA_FRAC * size_px,
+            intervals=f"95 %, bootstrap over patients, {RESAMPLES} resamples",
+            warnings=tuple(notes),
+            figures=figures,
+            curves=_mean_curves(curves, options.steps),
         )
-        facts = {
-            **_facts(study, target, size_px, model, options, about or {}),
-            "cases": summary.cases,
-            "without_gaze": summary.without_gaze,
-            "without_finding": summary.without_finding,
-            "figures": figures,
-            "warnings": notes,
-            "curves": _mean_curves(curves, options.steps),
-        }
-        (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    return summary
+        write_json(folder / FACTS, FORMAT_VERSION, result)
+    return result
 
 
 def _write_case(
@@ -181,49 +168,21 @@ def _row(study: Study, explained: Explanation, name: str, files: Mapping[str, st
 _PICTURES = ("explanation", "gaze", "predicted", "grad_cam")
 
 
-def _figures(table: pl.DataFrame, patients: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
+def _figures(table: pl.DataFrame, patients: NDArray[np.int64]) -> dict[str, CaseMean]:
     """The mean of every number over the cases that have it, with an interval over patients."""
     figures = {}
     for name in table.columns:
         if not name.startswith("prob_") and table[name].dtype == pl.Float64:
             has = table[name].is_not_null().to_numpy()
-            values = table[name].drop_nulls().to_numpy()
-            interval = asdict(mean_ci(values, patients[has], resamples=RESAMPLES))
-            finite = {key: value if math.isfinite(value) else None for key, value in interval.items()}
-            figures[name] = {"cases": int(has.sum()), **finite}
+            mean = mean_ci(table[name].drop_nulls().to_numpy(), patients[has], resamples=RESAMPLES)
+            figures[name] = CaseMean(int(has.sum()), mean.value, mean.low, mean.high)
     return figures
 
 
-def _mean_curves(curves: Mapping[str, Sequence[NDArray[np.float32]]], steps: int) -> dict[str, list[float]] | None:
+def _mean_curves(
+    curves: Mapping[str, Sequence[NDArray[np.float32]]], steps: int
+) -> dict[str, tuple[float, ...]] | None:
     if not curves:
         return None
-    means = {name: np.mean(parts, axis=0).round(6).tolist() for name, parts in curves.items()}
-    return {"share": np.linspace(0, 1, steps + 1).round(6).tolist(), **means}
-
-
-def _facts(
-    study: Study,
-    target: HeatmapTarget,
-    size_px: int,
-    model: DualHeadUNet,
-    options: ExplainOptions,
-    about: Mapping[str, Any],
-) -> dict[str, Any]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "egaze_version": version("egaze"),
-        **about,
-        "study_sha256": study.digest(),
-        "synthetic": study.is_synthetic,
-        "size_px": size_px,
-        "class": options.class_name,
-        "method": options.method,
-        "stride": options.stride,
-        "gaze_target": asdict(target),
-        "finding_from": "regions" if options.findings is None else "masks",
-        "tolerance_px": options.tolerance_px,
-        "steps": options.steps,
-        "deleted_to": model.mean,
-        "blur_sigma_px": BLUR_SIGMA_FRAC * size_px,
-        "intervals": f"95 %, bootstrap over patients, {RESAMPLES} resamples",
-    }
+    means = {name: tuple(np.mean(parts, axis=0).round(6).tolist()) for name, parts in curves.items()}
+    return {"share": tuple(np.linspace(0, 1, steps + 1).round(6).tolist()), **means}

@@ -32,11 +32,21 @@ def warn(message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and its interval; the bounds are NaN where they are not defined."""
+    """A figure and its interval; each of them is NaN where it is not defined."""
 
     value: float
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether there is a figure, with or without an interval."""
+        return math.isfinite(self.value)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether both bounds are defined."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
 
     def __str__(self) -> str:
         return f"{self.value:.3f} ({self.low:.3f}-{self.high:.3f})"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from egaze.errors import RunError
-from egaze.evaluation import Evaluation, open_evaluation
+from egaze.evaluation import Evaluation, EvaluationResult, open_evaluation
 from egaze.study import Study
 from egaze.training import Run, RunSet
 
@@ -23,10 +22,10 @@ class Answers:
     Attributes:
         path: of the run or the set.
         study: of all runs; in a set with folds its split is that of the first.
-        metrics: metrics.json of the run or the set.
+        result: the evaluation of the run or the set.
         table: a row a film, as predictions.parquet.
         runs: that answer.
-        own_metrics: metrics.json of each of them.
+        own_results: the evaluation of each of them.
         heatmaps: of each run, (M, H, W) float16 or None.
         run_of: (N,) the film's place in `runs`.
         row_of: (N,) its row in that run's heatmaps.
@@ -35,10 +34,10 @@ class Answers:
 
     path: Path
     study: Study
-    metrics: dict[str, Any]
+    result: EvaluationResult
     table: pl.DataFrame
     runs: tuple[Run, ...]
-    own_metrics: tuple[dict[str, Any], ...]
+    own_results: tuple[EvaluationResult, ...]
     heatmaps: tuple[NDArray[np.float16] | None, ...]
     run_of: NDArray[np.int64]
     row_of: NDArray[np.int64]
@@ -97,7 +96,7 @@ def runs_of_seed(run_set: RunSet, seed: int | None) -> list[Run]:
 
 
 def _joined(
-    path: Path, metrics: dict[str, Any], runs: list[Run], parts: list[Evaluation], members: tuple[Run, ...]
+    path: Path, result: EvaluationResult, runs: list[Run], parts: list[Evaluation], members: tuple[Run, ...]
 ) -> Answers:
     table = pl.concat(
         [
@@ -111,10 +110,10 @@ def _joined(
     return Answers(
         path=path,
         study=runs[0].open_study(),
-        metrics=metrics,
+        result=result,
         table=table.drop("_run", "_row"),
         runs=tuple(runs),
-        own_metrics=tuple(part.metrics for part in parts),
+        own_results=tuple(part.metrics for part in parts),
         heatmaps=tuple(part.heatmaps for part in parts),
         run_of=table["_run"].to_numpy().astype(np.int64),
         row_of=table["_row"].to_numpy().astype(np.int64),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from egaze.loading import HeatmapTarget
 from egaze.report.answers import Answers
 from egaze.report.encode import HEATMAP_PX, level_png
 from egaze.report.pixels import FilmPixels
+from egaze.serialize import JsonObject
 from egaze.study import Study
 from egaze.study.findings import finding_regions
 
@@ -65,7 +65,7 @@ class FilmCard:
         """1 - the label's probability; None without a label."""
         return None if self.label is None or not self.probs else 1.0 - dict(self.probs)[self.label]
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         """What the page's script filters and sorts by, and shows beside the film."""
         return {
             "id": self.case_id,
@@ -138,7 +138,7 @@ def draw_film(
     card: FilmCard,
     grad_cam: NDArray[np.floating] | None,
     pixels: FilmPixels,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Pictures in base64, and gaze, regions and dictation in fractions of the film's sides and seconds.
 
     A fixation has x, y, when it begins and how long it lasts, and, where durations are relative, the seconds whose
@@ -151,7 +151,7 @@ def draw_film(
     # Outside the part that was on the screen nothing of the film was looked at.
     on_shown = recorded.on_shown
     predicted = answers.heatmap(card.row) if "predicted" in card.has else None
-    maps: dict[str, dict[str, Any]] = {}
+    maps: dict[str, JsonObject] = {}
     if len(recorded):
         gaze_px = 224 if predicted is None else predicted.shape[0]
         heatmap = _thousandths(study, target, case_index, gaze_px)
@@ -222,7 +222,7 @@ def _thousandths(study: Study, target: HeatmapTarget, case_index: int, size_px: 
     return heatmap * np.float32(1000)
 
 
-def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> dict[str, Any]:
+def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> JsonObject:
     """A map's part on the film as a share of its peak there, and that peak."""
     on_film = np.maximum(np.asarray(geometry.cut_out(heatmap), np.float32), 0)
     peak = float(on_film.max())

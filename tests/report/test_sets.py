@@ -110,7 +110,7 @@ def test_a_set_has_what_its_films_have_together(folds, study, tmp_path):
             found, missed, false = (
                 sum(point[key] for point in each) for key in ("true_positives", "false_negatives", "false_positives")
             )
-            thresholds = [f"{point['threshold']:.3f}" for point in each]
+            thresholds = [f"{point['thresholds'][0]:.3f}" for point in each]
             row = re.search(
                 rf"{name}</th><td>{each[0]['name']}</td><td class=\"number\">{min(thresholds)} to {max(thresholds)}<.*",
                 text,
