@@ -35,11 +35,12 @@ class ExplanationResult:
 
     Attributes:
         egaze_version: that wrote them.
-        recipe, encoder: the model's; None where they are not known.
-        split: the side that the cases are on; None where they are on several.
+        recipe, encoder, seed: the model's.
+        split: the side that the cases are on.
         study_sha256: digest of the study.
         synthetic: whether a program made the films and the gaze.
         cases: explained.
+        elsewhere: of the cases asked for, on another side and left out.
         without_gaze: of them, without a fixation on the film.
         without_finding: of them, without a known finding.
         class_name: whose evidence is shown: a class, "predicted" or "label".
@@ -58,12 +59,14 @@ class ExplanationResult:
     """
 
     egaze_version: str
-    recipe: str | None
-    encoder: str | None
-    split: str | None
+    recipe: str
+    encoder: str
+    seed: int
+    split: str
     study_sha256: str
     synthetic: bool
     cases: int
+    elsewhere: int
     without_gaze: int
     without_finding: int
     class_name: str

@@ -1,30 +1,28 @@
-"""`write_explanations`: pictures and numbers of a model's explanations, a folder a case."""
+"""The pictures and numbers of explanations, a folder for each case."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from egaze.atomic import new_directory, require_free
+from egaze.atomic import new_directory
 from egaze.explain.cases import ExplainOptions, Explanation, explain_cases
 from egaze.explain.drawing import draw_layer, draw_panels, layers_of
 from egaze.explain.faithfulness import BLUR_SIGMA_FRAC
 from egaze.explain.results import CaseMean, ExplanationResult
-from egaze.loading import HeatmapTarget
 from egaze.metrics import mean_ci
 from egaze.metrics.notes import noting
-from egaze.models import DualHeadUNet
 from egaze.pictures.names import safe_names
-from egaze.serialize import write_json
+from egaze.serialize import JsonObject, write_json
 from egaze.study import Study
-from egaze.study.split import SIDES
+from egaze.training import Run
 
 INDEX, FACTS, PANELS = "index.csv", "explain.json", "explanation.png"
 FORMAT_VERSION = 2
@@ -33,96 +31,86 @@ RESAMPLES = 10_000
 _DPI = 150
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Cases, (K,), that one run explains."""
+
+    run: Run
+    cases: NDArray[np.int64]
+
+
 def write_explanations(
-    model: DualHeadUNet,
+    parts: Sequence[Part],
     study: Study,
     out: Path,
-    cases: NDArray[np.int64],
+    options: ExplainOptions,
     *,
-    target: HeatmapTarget,
-    size_px: int,
-    options: ExplainOptions | None = None,
-    class_probs: str = "softmax",
-    has_heatmap: bool = True,
-    about: Mapping[str, str] | None = None,
-    answered_by: Sequence[tuple[str, DualHeadUNet, NDArray[np.int64]]] = (),
+    split: str,
+    elsewhere: int = 0,
+    names_runs: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ExplanationResult:
-    """Write a folder a case with explanation.png (all side by side), gaze.png, predicted.png and grad_cam.png, then
-    index.csv with every case's numbers and explain.json with their means and how all of it was made.
-
-    The folder exists whole or not at all. A case lacks the pictures and numbers of what it has not.
+    """Write what `egaze.explain.explain` says, of parts whose recipe and study are one.
 
     Args:
-        model, study, cases, target, size_px, options, class_probs, has_heatmap: as `explain_cases`.
+        parts: one at least, with one case at least.
+        study: of all.
         out: a new folder.
-        about: of the model and its cases "recipe", "encoder" and "split", where they are known.
-        answered_by: of a set of runs, (name, model, cases) of each that explains some; they stand in for `model`, which
-            is then any of them, their cases together are `cases`, and index.csv says of each case which it was.
+        options: what is explained.
+        split: the side that each run has its cases on.
+        elsewhere: of the cases asked for, how many are on another side.
+        names_runs: whether index.csv says of each case which run explains it.
         progress: called with (cases done, cases in all).
-
-    Raises:
-        EgazeError: as `explain_cases`; or `out` is there and not empty, or cannot be written.
     """
-    options = options or ExplainOptions()
-    out = Path(out)
-    require_free(out)
-    options.class_index(study.class_names)
-    if answered_by:
-        cases = np.concatenate([its_cases for _, _, its_cases in answered_by])
+    recipe = parts[0].run.recipe
+    cases = np.concatenate([part.cases for part in parts])
     names = safe_names([study.case_ids[index] for index in cases], taken=(INDEX, FACTS))
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     curves: dict[str, list[NDArray[np.float32]]] = {}
     with new_directory(out) as folder:
         explanations = (
-            (run, explained)
-            for run, its_model, its_cases in answered_by or (("", model, cases),)
-            for explained in explain_cases(
-                its_model,
-                study,
-                its_cases,
-                target=target,
-                size_px=size_px,
-                options=options,
-                class_probs=class_probs,
-                has_heatmap=has_heatmap,
-            )
+            (part.run.path.name, explained)
+            for part in parts
+            for explained in explain_cases(part.run, study, part.cases, options)
         )
         for name, (run, explained) in zip(names, explanations, strict=True):
             files = _write_case(explained, folder / name, options, study.class_names)
-            rows.append(_row(study, explained, name, files) | ({"run": run} if run else {}))
+            rows.append(_row(study, explained, split, name, files) | ({"run": run} if names_runs else {}))
             for kind, curve in explained.curves.items():
-                for way in ("deletion", "insertion"):
-                    curves.setdefault(f"{kind}_{way}", []).append(getattr(curve, way)[0].numpy())
+                for way, values in (("deletion", curve.deletion), ("insertion", curve.insertion)):
+                    curves.setdefault(f"{kind}_{way}", []).append(values[0].numpy())
             if progress is not None:
                 progress(len(rows), len(cases))
         columns = list(dict.fromkeys(name for row in rows for name in row))
         table = pl.DataFrame({name: [row.get(name) for row in rows] for name in columns})
         table.write_csv(folder / INDEX, float_precision=6)
         notes: list[str] = []
+        if recipe.model.heatmap_head and not recipe.trains_heatmap:
+            notes.append("no stage of the recipe trained the heatmap head, so its map is left out")
         with noting(notes, "means"):
             figures = _figures(table, study.patients[cases])
-        known = about or {}
         result = ExplanationResult(
             egaze_version=version("egaze"),
-            recipe=known.get("recipe"),
-            encoder=known.get("encoder"),
-            split=known.get("split"),
+            recipe=recipe.name,
+            encoder=recipe.model.encoder,
+            seed=parts[0].run.facts["seed"],
+            split=split,
             study_sha256=study.digest(),
             synthetic=study.is_synthetic,
             cases=len(rows),
+            elsewhere=elsewhere,
             without_gaze=sum(row["gaze"] is None for row in rows),
             without_finding=sum("finding_area_frac" not in row for row in rows),
             class_name=options.class_name,
             method=options.method,
             stride=options.stride,
-            size_px=size_px,
-            gaze_target=target,
+            size_px=recipe.input_size_px,
+            gaze_target=recipe.heatmap,
             finding_from="regions" if options.findings is None else "masks",
             tolerance_px=options.tolerance_px,
             steps=options.steps,
-            deleted_to=model.mean,
-            blur_sigma_px=BLUR_SIGMA_FRAC * size_px,
+            deleted_to=explained.deleted_to,
+            blur_sigma_px=BLUR_SIGMA_FRAC * recipe.input_size_px,
             intervals=f"95 %, bootstrap over patients, {RESAMPLES} resamples",
             warnings=tuple(notes),
             figures=figures,
@@ -149,14 +137,14 @@ def _save(figure: Figure, path: Path) -> str:
     return path.name
 
 
-def _row(study: Study, explained: Explanation, name: str, files: Mapping[str, str]) -> dict[str, Any]:
+def _row(study: Study, explained: Explanation, split: str, name: str, files: Mapping[str, str]) -> JsonObject:
     facts = study.cases.row(explained.case_index, named=True)
     probs = dict(zip(study.class_names, explained.class_probs.tolist(), strict=True))
     return {
         "case_id": facts["case_id"],
         "label": facts["label"],
         "reader_id": facts["reader_id"],
-        "split": SIDES[study.split.sides[explained.case_index]],
+        "split": split,
         "predicted_class": study.class_names[int(explained.class_probs.argmax())],
         "explained_class": study.class_names[explained.class_index],
         **{f"prob_{name}": prob for name, prob in probs.items()},

@@ -81,18 +81,10 @@ def open_answers(source: Run | RunSet, split: str, seed: int | None = None) -> A
     else:
         if source.folds is not None and split == "train":
             raise RunError(f"{source.path}: folds train on each other's cases; report a single run on them")
-        runs = runs_of_seed(source, seed)
+        runs = source.runs_of_seed(seed)
         members = tuple(source.runs())
         parts = [open_evaluation(run.path / "evaluation" / split) for run in runs]
     return _joined(source.path, own.metrics, runs, parts, members)
-
-
-def runs_of_seed(run_set: RunSet, seed: int | None) -> list[Run]:
-    """The set's runs of one seed, its first when None: one a fold. Raises RunError when there is no such seed."""
-    seed = run_set.seeds[0] if seed is None else seed
-    if seed not in run_set.seeds:
-        raise RunError(f"{run_set.path}: no runs of seed {seed}; its seeds are {', '.join(map(str, run_set.seeds))}")
-    return [run for run, member in zip(run_set.runs(), run_set.members, strict=True) if member.seed == seed]
 
 
 def _joined(

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.explain import grad_cam
 from egaze.loading import DeviceLoader
+from egaze.models import grad_cam
 from egaze.report.answers import Answers
 
 _BATCH = 4  # gradients keep every layer of a batch in memory

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from egaze.explain import to_film_size
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.gaze.fixations import PLAYED_S
 from egaze.imaging import FitGeometry
 from egaze.loading import HeatmapTarget
+from egaze.models import to_film_size
 from egaze.report.answers import Answers
 from egaze.report.encode import HEATMAP_PX, level_png
 from egaze.report.pixels import FilmPixels

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from egaze.errors import EgazeError
-from egaze.models import DualHeadUNet
+from egaze.models.dual_head_unet import DualHeadUNet
 
 METHODS = ("grad-cam", "grad-cam++")
 
