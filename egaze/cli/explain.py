@@ -16,16 +16,6 @@ from egaze.cli.several import SeveralValues
 if TYPE_CHECKING:
     from egaze.explain.results import CaseMean
 
-# Measures and what they are called; more is better unless it says less.
-_WITH_GAZE = (("gaze_cc", "CC with gaze"), ("gaze_sim", "SIM with gaze"), ("gaze_nss", "NSS at fixations"))
-_WITH_FINDING = (
-    ("pointing", "peak in finding"),
-    ("iou", "IoU at area match"),
-    ("energy_inside", "energy in finding"),
-)
-_FAITHFUL = (("deletion_area", "deletion area (less)"), ("insertion_area", "insertion area (more)"))
-_COLUMNS = {"grad_cam": "Grad-CAM", "predicted": "predicted gaze", "gaze": "reader's gaze", "random": "random order"}
-
 
 @click.command(cls=SeveralValues)
 @click.argument("run", type=click.Path(path_type=Path))
@@ -138,11 +128,13 @@ def command(
 
 def _lines(figures: dict[str, CaseMean]) -> list[str]:
     """A table of means: a row a measure, a column a map."""
-    columns = [name for name in _COLUMNS if any(figure.startswith(f"{name}_") for figure in figures)]
+    from egaze.explain.measures import MAPS, MEASURES
+
+    columns = [name for name in MAPS if any(figure.startswith(f"{name}_") for figure in figures)]
     if not columns:
         return []
-    lines = [f"  {'mean (95 % over patients)':<25}" + "".join(f"{_COLUMNS[name]:>24}" for name in columns)]
-    for key, title in (*_WITH_GAZE, *_WITH_FINDING, *_FAITHFUL):
+    lines = [f"  {'mean (95 % over patients)':<25}" + "".join(f"{MAPS[name]:>24}" for name in columns)]
+    for key, title in MEASURES.items():
         cells = [figures.get(f"{name}_{key}") for name in columns]
         if any(cells):
             texts = [figure_text(None if cell is None else cell.estimate) for cell in cells]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from egaze.serialize import JsonObject
 
 if TYPE_CHECKING:
     from egaze.study import Study
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 SHOWN_NOTES = 5
 
 
-def hygiene_lines(source: dict[str, Any]) -> Iterator[str]:
+def hygiene_lines(source: JsonObject) -> Iterator[str]:
     """One line a count above 0, and how many counts are 0; study.json holds them all.
 
     Args:

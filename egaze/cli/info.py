@@ -30,7 +30,7 @@ def command(encoders: str | None) -> None:
         return
     import torch
     from pydicom import uid
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     from egaze import _core
     from egaze.training.recipe_file import load_recipe, recipe_names

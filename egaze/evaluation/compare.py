@@ -85,10 +85,8 @@ def compare(
         with noting(notes, "AUC"):
             classification = _classification(one, other, resamples, seed)
         answers, disagreements = _answers(one, other)
-    heatmap, remark = None, _why_no_maps(one, other)
-    if remark is None:
-        with noting(notes, "maps"):
-            heatmap = _heatmap(one, other, notes, resamples, seed)
+    with noting(notes, "maps"):
+        maps = _maps(one, other, notes, resamples, seed)
     result = ComparisonResult(
         split=split,
         synthetic=one.study.is_synthetic,
@@ -99,8 +97,8 @@ def compare(
         intervals=f"95 %, paired bootstrap over {over}, {resamples} resamples",
         warnings=tuple(notes),
         classification=classification,
-        heatmap=heatmap,
-        heatmap_remark=remark,
+        heatmap=None if isinstance(maps, str) else maps,
+        heatmap_remark=maps if isinstance(maps, str) else None,
         answers=answers,
     )
     return RunComparison(result, disagreements)
@@ -172,12 +170,11 @@ def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> Cl
     )
 
 
-def _why_no_maps(one: Pooled, other: Pooled) -> str | None:
-    """Why maps are not compared; None where they are."""
-    for pooled in (one, other):
-        if pooled.heatmap is None:
-            return f"{pooled.source.path} has no maps that were compared with gaze"
+def _maps(one: Pooled, other: Pooled, notes: list[str], resamples: int, seed: int) -> MapsCompared | str:
+    """The figures, or why there are none."""
     a, b = one.heatmap, other.heatmap
+    if a is None or b is None:
+        return f"{(one if a is None else other).source.path} has no maps that were compared with gaze"
     if a.size_px != b.size_px:
         return (
             f"maps of {a.size_px} and of {b.size_px} px: agreement with gaze depends on the size, so they are not "
@@ -185,13 +182,9 @@ def _why_no_maps(one: Pooled, other: Pooled) -> str | None:
         )
     if a.target != b.target:
         return f"maps were compared with different heatmaps: {a.target} and {b.target}"
-    if not (one.has_agreement & other.has_agreement).any():
+    with_gaze = one.has_agreement & other.has_agreement
+    if not with_gaze.any():
         return "no film's maps of both were compared with gaze"
-    return None
-
-
-def _heatmap(one: Pooled, other: Pooled, notes: list[str], resamples: int, seed: int) -> MapsCompared:
-    a, b = one.heatmap, other.heatmap
     names = [name for name in a.definitions if a.definitions[name] == b.definitions.get(name)]
     for name in dict.fromkeys([*a.definitions, *b.definitions]):
         if name not in names:
@@ -204,7 +197,7 @@ def _heatmap(one: Pooled, other: Pooled, notes: list[str], resamples: int, seed:
             difference = paired_mean(of_a, of_b, one.patients[known], resamples=resamples, seed=seed)
             metrics[name] = _compared(of_a.mean(), of_b.mean(), difference)
     return MapsCompared(
-        cases=int((one.has_agreement & other.has_agreement).sum()),
+        cases=int(with_gaze.sum()),
         size_px=a.size_px,
         target=a.target,
         definitions={name: a.definitions[name] for name in names},

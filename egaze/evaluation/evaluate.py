@@ -142,19 +142,24 @@ def _predict(
         )
         for part in parts
     ]
-    in_all = sum(map(len, loaders))
+    in_all, before = sum(map(len, loaders)), 0
+
+    def tell(done: int, _: int) -> None:
+        if progress:
+            progress(before + done, in_all)
+
     found: list[Predictions] = []
     for number, loader in enumerate(loaders):
-        before = sum(map(len, loaders[:number]))
         found.append(
             predict(
                 model,
                 loader,
                 recipe.stages[-1],
                 keep_heatmaps=number == 0 and recipe.model.heatmap_head and recipe.trains_heatmap,
-                progress=progress and (lambda done, _, before=before: progress(before + done, in_all)),
+                progress=tell,
             )
         )
+        before += len(loader)
     return found
 
 

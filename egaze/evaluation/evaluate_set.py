@@ -8,9 +8,11 @@ that tests it. Intervals are over seeds and patients; with one seed they are ove
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from egaze.atomic import new_files, require_folder
@@ -68,7 +70,7 @@ def evaluate_set(
         raise RunError(f"{run_set.path}: folds train on each other's cases; evaluate a single run on them")
     for number, run in enumerate(runs):
         which = f"run {number + 1} of {len(runs)} ({run.path.name}): predicting"
-        told = progress and (lambda done, total, which=which: progress(which, done, total))
+        told = None if progress is None else partial(progress, which)
         evaluate(run, split=split, batch_size=batch_size, threads=threads, progress=told)
     pooled = pool(run_set, split)
     over = "patients" if len(run_set.seeds) == 1 else "seeds and patients"
@@ -176,7 +178,13 @@ def _runs(pooled: Pooled, run_set: RunSet) -> tuple[MemberResult, ...]:
                 seed=member.seed,
                 cases=len(rows),
                 macro_auc=macro_auc(labels[known], probs[known]) if pooled.recipe.trains_classifier else None,
-                cc=rows["cc"].mean() if pooled.agreement else None,
+                cc=_mean(rows["cc"]) if pooled.agreement else None,
             )
         )
     return tuple(found)
+
+
+def _mean(column: pl.Series) -> float | None:
+    """Of the values there are; None without any."""
+    mean = column.mean()
+    return mean if isinstance(mean, float) else None

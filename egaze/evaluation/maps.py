@@ -45,7 +45,7 @@ def other_readers(study: Study, case_indices: NDArray[np.int64]) -> dict[int, li
     for patient, cases in of_patient.items():
         for case_index in cases if len(cases) > 1 else ():
             shape = tuple(study.cases[side][case_index] for side in ("height_px", "width_px"))
-            pixels = hashlib.sha256(np.ascontiguousarray(study.images[case_index])).digest()
+            pixels = hashlib.sha256(np.ascontiguousarray(study.images[case_index]).data).digest()
             of_film[patient, shape, pixels, bool(study.is_relative[case_index])].append(case_index)
     return {
         case_index: [other for other in cases if other != case_index]

@@ -71,6 +71,8 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
             has every case several times.
         StudyError: the study is gone.
     """
+    folds: list[int | None]
+    seeds: tuple[int, ...]
     if isinstance(source, Run):
         runs, folds, seeds = [source], [None], (int(source.facts["seed"]),)
     else:
@@ -96,9 +98,9 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
     if any(found.definitions != measured[0].definitions for found in measured):
         raise RunError(f"{source.path}: its runs were evaluated with different metrics; run `egaze evaluate` again")
     agreement = _agreement(by_seed, measured[0].definitions) if measured else {}
-    has_agreement = np.zeros(len(case_index), dtype=bool)
+    has_agreement: NDArray[np.bool_] = np.zeros(len(case_index), dtype=bool)
     if agreement:
-        has_agreement = np.isfinite(agreement["cc"]).all(axis=0)
+        has_agreement = np.logical_and.reduce(np.isfinite(agreement["cc"]))
     return Pooled(
         source=source,
         recipe=runs[0].recipe,
@@ -121,7 +123,7 @@ def _checked(evaluation: Evaluation, cases: int, class_names: tuple[str, ...], h
     try:
         index = table["case_index"].cast(pl.Int64)
         probs = table.select(_prob_columns(class_names)).cast(pl.Float64)
-        fits = index.null_count() == 0 and len(index) > 0 and index.min() >= 0 and index.max() < cases
+        fits = index.null_count() == 0 and len(index) > 0 and bool(index.is_between(0, cases - 1).all())
         if not has_classifier:
             probs = probs.fill_null(float("nan"))
         whole = fits and all(

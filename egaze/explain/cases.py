@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.errors import EgazeError, StudyError
-from egaze.explain.agreement import Numbers, with_finding, with_gaze
 from egaze.explain.faithfulness import Faithfulness, class_probabilities, faithfulness, random_order
+from egaze.explain.measures import Numbers, with_finding, with_gaze
 from egaze.loading import Batch, DeviceLoader
 from egaze.models import METHODS, grad_cam, to_film_size
 from egaze.pictures.reading import HeatmapOptions, Reading, read_case

@@ -10,6 +10,8 @@ leaves gradients behind in the parameters; and training needs a map that can its
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -52,7 +54,8 @@ def grad_cam(
     """
     if model.training:
         raise EgazeError("the model is in training mode, in which a film's answer depends on its batch: model.eval()")
-    strides = model.encoder.feature_info.reduction()
+    feature_info: Any = model.encoder.feature_info  # timm's, which torch's types know nothing of
+    strides: list[int] = feature_info.reduction()
     if stride not in strides:
         raise EgazeError(f"stride must be one of {', '.join(map(str, strides))}, got {stride}")
     kept: list[Tensor] = []

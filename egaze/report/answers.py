@@ -76,8 +76,9 @@ def open_answers(source: Run | RunSet, split: str, seed: int | None = None) -> A
         StudyError: the study is gone.
     """
     own = open_evaluation(source.path / "evaluation" / split)
+    members: tuple[Run, ...] = ()
     if isinstance(source, Run):
-        runs, members, parts = [source], (), [own]
+        runs, parts = [source], [own]
     else:
         if source.folds is not None and split == "train":
             raise RunError(f"{source.path}: folds train on each other's cases; report a single run on them")

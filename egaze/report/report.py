@@ -18,11 +18,11 @@ from egaze.errors import RunError
 from egaze.evaluation.answered_once import answered_once
 from egaze.evaluation.classification import Scored
 from egaze.evaluation.results import Classification, ClassOperatingPoint, EvaluationResult
+from egaze.explain.evidence import evidence_maps
 from egaze.pictures.colours import heatmap_table
 from egaze.report import card, figures, members, words
 from egaze.report.answers import Answers, open_answers
 from egaze.report.encode import FILM_PX
-from egaze.report.evidence import grad_cams
 from egaze.report.films import FilmCard, choose_rows, draw_film, make_cards
 from egaze.report.page import render
 from egaze.report.pixels import FilmPixels
@@ -168,7 +168,7 @@ def _gallery(
     missing, evidence = [], None
     if answers.first.recipe.trains_classifier:
         try:
-            evidence = grad_cams(answers, rows, progress and (lambda done: progress(done, 2 * len(rows))))
+            evidence = _evidence(answers, rows, progress)
         except RunError:
             missing.append("Grad-CAM is left out: the run's weights are missing or do not fit.")
     else:
@@ -186,6 +186,27 @@ def _gallery(
     if "regions" not in there:
         missing.append("The study marks no regions on these films.")
     return cards, evidence, missing
+
+
+def _evidence(
+    answers: Answers, rows: NDArray[np.int64], progress: Callable[[int, int], None] | None
+) -> NDArray[np.float32]:
+    """(K, h, w) Grad-CAM of the likeliest class of these rows' films, by the run that answers each."""
+    places: list[NDArray[np.intp]] = []
+    maps: list[NDArray[np.float32]] = []
+    done = 0
+
+    def tell(of_run: int) -> None:
+        if progress:
+            progress(done + of_run, 2 * len(rows))
+
+    for number, run in enumerate(answers.runs):
+        own = np.flatnonzero(answers.run_of[rows] == number)
+        if len(own):
+            places.append(own)
+            maps.append(evidence_maps(run, answers.study, answers.case_index[rows[own]], tell))
+            done += len(own)
+    return np.concatenate(maps)[np.argsort(np.concatenate(places))]
 
 
 def _resolution(answers: Answers, cards: Sequence[FilmCard], pixels: FilmPixels) -> list[str]:

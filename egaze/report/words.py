@@ -93,7 +93,8 @@ def _beside(gain: Estimate | None) -> str:
 
 def _over_centre_bias(heatmap: MapAgreement) -> str:
     """By which metrics the difference from the centre bias is beyond its interval."""
-    better, worse = [], []
+    better: list[str] = []
+    worse: list[str] = []
     for name, metric in heatmap.definitions.items():
         gain = heatmap.over_centre_bias[name]
         if gain is None or not gain.has_interval or gain.low <= 0 <= gain.high:

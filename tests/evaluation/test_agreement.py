@@ -3,6 +3,7 @@
 from dataclasses import fields, replace
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 from study.ready_made import Cases
@@ -121,6 +122,19 @@ def test_every_metric_says_what_it_was_measured_against(read_twice, recipe, tabl
         assert figures.against(key) == "fixations on 32 x 32 px"
     for key in ("kld", "information_gain"):
         assert "eps 2.2204e-16" in figures.definitions[key].remark
+
+
+def test_a_metric_is_a_mean_over_the_films_that_have_it(read_twice, recipe, table):
+    notes = []
+    row = pl.int_range(pl.len())
+    some = table.with_columns(shuffled_auc=pl.when(row >= 3).then("shuffled_auc"), nss=pl.lit(None, pl.Float64))
+    figures = agreement_figures(read_twice, recipe, some, SIZE_PX, notes)
+    expected = mean_ci(table["shuffled_auc"][3:], read_twice.patients[table["case_index"].to_numpy()][3:])
+    found = figures.predicted["shuffled_auc"]
+    assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
+    assert figures.predicted["nss"] is figures.over_centre_bias["nss"] is None and figures.centre_bias["nss"].is_defined
+    assert "shuffled AUC: 3 films have no fixations on training films of others to compare with" in notes
+    assert "NSS: 36 films lack what it needs" in notes
 
 
 def test_few_patients_are_noted(read_twice, recipe, table):

@@ -181,6 +181,12 @@ def test_what_cannot_be_compared(study, run, joint, tmp_path):
         with pytest.raises(RunError, match=f"cannot compare .*: .*{message}"):
             compare(one, two)
     assert compare(two_seeds, two_seeds, resamples=100).result.cases == len(study.split.indices("test"))
+    measured = tmp_path / "two" / "seed-0" / "evaluation" / "test" / "metrics.json"
+    written = json.loads(measured.read_text())
+    del written["heatmap"]["definitions"]["nss"]
+    measured.write_text(json.dumps(written))
+    with pytest.raises(RunError, match="its runs were evaluated with different metrics"):
+        compare(two_seeds, two_seeds)
     with pytest.raises(RunError, match="folds train on each other's cases"):
         compare(joint, joint, split="train")
     with pytest.raises(RunError, match="folds train on each other's cases"):

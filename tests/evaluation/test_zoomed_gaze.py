@@ -13,7 +13,7 @@ from egaze.evaluation import evaluate
 from egaze.evaluation.agreement import agreement_table
 from egaze.evaluation.maps import true_heatmap
 from egaze.evaluation.reading import reading_tables
-from egaze.explain.agreement import with_gaze
+from egaze.explain.measures import with_gaze
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.loading import DeviceLoader
 from egaze.metrics import auc_judd, cc, kld, nss
