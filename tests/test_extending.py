@@ -126,6 +126,8 @@ def test_a_metric(my_package, run, tmp_path):
         ("label", "0.0", "metric 'label' has the name of another column of predictions.parquet"),
         ("centre_x", "0.0", "metric 'centre_x' has the name of another column of predictions.parquet"),
         ("broken", "float('inf')", "metric 'broken' gives inf: it must give a finite number, or None"),
+        ("failing", "[][1]", "metric 'failing' failed: IndexError: list index out of range"),
+        ("word", "'high'", "metric 'word' failed: ValueError: could not convert string to float: 'high'"),
         ("empty", "None", None),
     ],
 )

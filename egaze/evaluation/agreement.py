@@ -29,7 +29,7 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
     ("centre_"), and, where others read the same film, of the map of their gaze ("ceiling_", else null).
 
     Raises:
-        EgazeError: another package's metric cannot be imported, or gives what is no number.
+        EgazeError: another package's metric cannot be imported, fails, or gives what is no finite number.
     """
     target, metrics = recipe.heatmap, dict(GAZE_METRICS)
     centre = centre_bias(study, target, size_px)
@@ -57,10 +57,13 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
 
 
 def _measured(name: str, metric: GazeMetric, map_: NDArray[np.float64], gaze: Gaze) -> float | None:
-    value = metric.function(map_, gaze)
-    if value is None:
-        return None
-    if not math.isfinite(number := float(value)):
+    try:
+        value = metric.function(map_, gaze)
+        number = None if value is None else float(value)
+    except Exception as error:  # whatever another package's code raises
+        why = (str(error).splitlines() or [""])[0]
+        raise EgazeError(f"metric {name!r} failed: {type(error).__name__}: {why}") from error
+    if number is not None and not math.isfinite(number):
         raise EgazeError(f"metric {name!r} gives {number}: it must give a finite number, or None where there is none")
     return number
 

@@ -50,10 +50,6 @@ def explain(
         StudyError: the study is gone; no such case or class; a finding mask that does not fit its film.
         FilmError: a finding mask that cannot be read.
         EgazeError: an option that the model or the study has not; or `out` is not free or cannot be written.
-
-    Example:
-        >>> from egaze.training import open_run  # doctest: +SKIP
-        >>> explain(open_run("run"), "why", limit=6).figures["grad_cam_gaze_cc"].value  # doctest: +SKIP
     """
     out, options = Path(out), options or ExplainOptions()
     require_free(out)
