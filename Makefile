@@ -67,10 +67,12 @@ $(RUNNER): $(VENV)/installed $(CPP_SOURCES)
 picture: setup-test
 	$(BIN)/python docs/report_picture.py demo/report.html docs/report.png
 
-lint: $(VENV)/tools
-	$(PIP) --quiet "ruff>=0.6"
+# mypy looks into what egaze imports.
+lint: $(VENV)/installed
+	$(PIP) --quiet "ruff>=0.6" "mypy>=2.4"
 	$(BIN)/ruff check egaze tests benchmarks experiments
 	$(BIN)/ruff format --check egaze tests benchmarks experiments
+	$(BIN)/mypy
 
 clean:
 	rm -rf build demo $(VENV)

@@ -17,7 +17,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from egaze import Fixations, rasterize_batch, rasterize_fixations
-from egaze.loading.egd_target import egd_target
+from egaze.targets import egd_target
 
 FULL = (3056, 2544)
 SMALL = (224, 224)

@@ -33,16 +33,17 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from egaze import rasterize_batch
-from egaze.loading import Augmentation, DeviceLoader, HeatmapTarget
+from egaze.loading import Augmentation, DeviceLoader
 from egaze.sources import Table
 from egaze.study import Study, prepare_study
+from egaze.targets import FixationHeatmap
 from egaze.training import load_recipe
 from egaze.training.losses import training_losses
 from egaze.training.run import build_model
 
 FILMS, SIDE, FIXATIONS, BATCH, THREADS = 1083, 224, 45, 32, 2
 EVERYTHING = Augmentation(shear_deg=3, gamma=0.2, noise=0.02, cutouts=1)
-TARGET = HeatmapTarget()
+TARGET = FixationHeatmap()
 
 
 def smooth_film(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -193,7 +194,7 @@ def check(study: Study, rival: InMemory) -> dict[str, float]:
     still = replace(EVERYTHING, gain=0.0, bias=0.0, gamma=0.0, noise=0.0, cutouts=0)
     batch = next(iter(ours(study, augmentation=still, shuffle=False)))
     views = still.draw(0, 0, batch.case_index.numpy()).to_film_px(SIDE, SIDE).astype(np.float64)
-    spots = TARGET.spots(study)[:, :5].astype(np.float64)
+    spots = TARGET.for_batches(study, study.image_size_px).fixations[:, :5].astype(np.float64)
     y, x = np.mgrid[:SIDE, :SIDE]
     moved_error = 0.0
     for case, to_film, heatmap in zip(range(4), views, batch.heatmap[:, 0].numpy(), strict=False):

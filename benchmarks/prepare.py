@@ -34,9 +34,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
 from egaze import Fixations, rasterize_fixations
+from egaze.imaging import Canvas
 from egaze.sources import Table
 from egaze.study import Study, prepare_study
-from egaze.study.film import Canvas, place_film
+from egaze.study.film import place_film
 
 FULL = (3056, 2544)
 SIZE_PX = 224
@@ -202,7 +203,7 @@ def measure(folder: Path, quick: bool) -> tuple[Turns, dict[str, Any]]:
     samplers = {
         "ours_two_workers": per_film(short, long, 2),
         "ours_one_worker": per_film(short, long, 1),
-        "decode_and_place": each(lambda path: place_film(path, Canvas(SIZE_PX, "stretch", "voi")), films),
+        "decode_and_place": each(lambda path: place_film(path, Canvas.square(SIZE_PX)), films),
         "read_file": each(Path.read_bytes, films),
         "baseline_film": each(baseline_film, films),
         "baseline_heatmap": each(baseline_heatmap, heatmaps),

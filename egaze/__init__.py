@@ -19,14 +19,15 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from egaze.deploy import Predictor, export_torchscript
-    from egaze.evaluation import evaluate
+    from egaze.evaluation.evaluate import evaluate
     from egaze.gaze import Fixations, rasterize_batch, rasterize_fixations, rasterize_frames
-    from egaze.imaging import Radiograph, read_radiograph, resize
+    from egaze.imaging import Radiograph, read_radiograph
+    from egaze.imaging.resize import resize
     from egaze.loading import DeviceLoader
     from egaze.models import DualHeadUNet
     from egaze.sources import Case
     from egaze.study import open_study
-    from egaze.training import train
+    from egaze.training.train import train
 
 __version__ = version("egaze")
 
@@ -84,6 +85,11 @@ def cmake_prefix() -> Path:
 
     Raises:
         FileNotFoundError: this installation lacks its C++ package.
+
+    Example:
+        >>> import egaze
+        >>> (egaze.cmake_prefix() / "lib" / "cmake" / "egaze" / "egazeConfig.cmake").is_file()
+        True
     """
     # An editable installation has its Python files in one place and its compiled ones in another.
     for folder in __path__:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from egaze.atomic import write_file
-from egaze.evaluation.evaluate import centre_bias, true_heatmap
+from egaze.evaluation.maps import centre_bias
 from egaze.imaging import resize
 from egaze.loading import DeviceLoader
 from egaze.metrics import cc, kld, nss
@@ -172,7 +172,7 @@ def agreement(study: Study, maps: NDArray[np.floating], cases: NDArray[np.int64]
     target = load_recipe("joint").heatmap
     rows = []
     for case_index, values in zip(cases, maps, strict=True):
-        truth = true_heatmap(study, target, int(case_index), SIZE_PX)
+        truth = target.heatmap(study, [int(case_index)], SIZE_PX)
         fixations = study.fixations(int(case_index), SIZE_PX)
         rows.append((cc(values, truth), kld(values, truth), nss(values, fixations.x_px, fixations.y_px)))
     return np.array(rows)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from egaze.loading import Augmentation, DeviceLoader, HeatmapTarget
+from egaze.loading import Augmentation, DeviceLoader
 from egaze.models import DualHeadUNet
 from egaze.study import Study
 from egaze.training.optimizer import make_optimizer
@@ -84,7 +84,7 @@ def frozen_features(model: DualHeadUNet, study: Study, size_px: int, views: int)
             np.arange(len(study)),
             batch_size=32,
             size_px=size_px,
-            target=HeatmapTarget(),
+            target=None,
             augmentation=Augmentation() if view else None,
         )
         loader.set_epoch(view)

@@ -14,6 +14,7 @@ LAYERS = [
     {"gaze", "imaging", "metrics"},
     {"sources"},
     {"study"},
+    {"targets"},
     {"loading", "pictures"},
     {"models"},
     {"training"},
@@ -34,6 +35,7 @@ WITHOUT_TORCH = {
     "metrics",
     "sources",
     "study",
+    "targets",
     "pictures",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -11,6 +12,9 @@ from click.core import ParameterSource
 from egaze.atomic import require_free
 from egaze.cli import progress
 from egaze.cli.several import SeveralValues
+
+if TYPE_CHECKING:
+    from egaze.gaze.heatmap import Weight
 
 # Written here and not imported, so that --help needs no matplotlib; a test compares.
 _KINDS = ("heatmap", "overlay", "scanpath", "array")
@@ -79,7 +83,7 @@ def command(
     size_px: int | None,
     sigma_px: float | None,
     sigma_deg: float | None,
-    weight: str,
+    weight: Weight,
     temporal: bool,
     file_format: str,
     fps: int,

@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from egaze.serialize import JsonObject
-
 if TYPE_CHECKING:
     from egaze.study import Study
+    from egaze.study.layout import SourceFacts
 
 SHOWN_NOTES = 5
 
 
-def hygiene_lines(source: JsonObject) -> Iterator[str]:
+def hygiene_lines(source: SourceFacts) -> Iterator[str]:
     """One line a count above 0, and how many counts are 0; study.json holds them all.
 
     Args:

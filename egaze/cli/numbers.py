@@ -10,7 +10,7 @@ import click
 _MOST = 10_000
 
 
-class Numbers(click.ParamType):  # type: ignore[type-arg]  # older click has no such argument
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
     """Whole numbers and ranges of them, both ends among them, as a tuple in the order given."""
 
     name = "numbers"

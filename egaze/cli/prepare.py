@@ -290,8 +290,9 @@ def prepare(
 ) -> None:
     from egaze.study import prepare_study
 
+    datasets = [source for source in sources if not isinstance(source, list)]
     if lists := [films for films in sources if isinstance(films, list)]:
-        if len(lists) < len(sources):
+        if datasets:
             raise click.UsageError("--list-films prepares nothing: give it to every source, or to none")
         for film in dict.fromkeys(chain.from_iterable(lists)):
             click.echo(film)
@@ -299,7 +300,7 @@ def prepare(
     assert out is not None  # `_Prepare` has seen to it
     with progress.bar("reading films") as update:
         study = prepare_study(
-            sources,
+            datasets,
             out,
             workers=workers or os.cpu_count() or 1,
             progress=update,
@@ -317,8 +318,8 @@ def prepare(
     )
     if relative := relative_line(study):
         click.echo(f"  {relative}")
-    if gaze["scaled"]:
-        low, high = gaze["scale_factors"]
+    if factors := gaze["scale_factors"]:
+        low, high = factors
         by = f"{low:.3g}" if high - low < 0.005 * high else f"{low:.3g} to {high:.3g}"
         click.echo(f"  films were resized: gaze and regions of {counted(gaze['scaled'], 'case')} are scaled by {by}")
     if gaze["trusted"]:

@@ -43,7 +43,7 @@ class ExportedModel(nn.Module):
         return answer.class_probs, heatmap
 
 
-def export_torchscript(run: Run, path: Path, *, precision: str = "fp32") -> ModelSpec:
+def export_torchscript(run: Run, path: str | Path, *, precision: str = "fp32") -> ModelSpec:
     """Write a run's best model as a TorchScript archive with its spec; the file is replaced whole.
 
     `forward(image)` takes (N, 1, H, W) float32 in [0, 1], any N, and gives (N, C) class probabilities and the
@@ -60,6 +60,13 @@ def export_torchscript(run: Run, path: Path, *, precision: str = "fp32") -> Mode
     Raises:
         RunError: the run has no checkpoint yet, or its recipe trains no classifier.
         EgazeError: an unknown precision, a model that the file's reader would refuse, or a file that cannot be written.
+
+    Example:
+        >>> from egaze import export_torchscript
+        >>> from egaze.training import open_run
+        >>> spec = export_torchscript(open_run("run"), "exported.pt")
+        >>> spec.recipe, spec.precision, spec.input_shape, len(spec.model_sha256)
+        ('joint', 'fp32', (64, 64), 64)
     """
     if precision not in PRECISIONS:
         raise EgazeError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")

@@ -29,7 +29,7 @@ class Exporter(Protocol):
 EXPORTS: Registry[Exporter] = Registry("egaze.exports", "export", {"torchscript": export_torchscript}, fits=callable)
 
 
-def export_run(run: Run, path: Path, *, format: str = "torchscript", precision: str = "fp32") -> ModelSpec | None:
+def export_run(run: Run, path: str | Path, *, format: str = "torchscript", precision: str = "fp32") -> ModelSpec | None:
     """Write a run's best model in one of the formats of `EXPORTS`.
 
     Args:
@@ -43,6 +43,13 @@ def export_run(run: Run, path: Path, *, format: str = "torchscript", precision: 
 
     Raises:
         EgazeError: no such format, or as the format's own function.
+
+    Example:
+        >>> from egaze.deploy import export_run
+        >>> from egaze.training import open_run
+        >>> spec = export_run(open_run("run"), "exported.pt", format="torchscript", precision="bf16")
+        >>> spec.precision
+        'bf16'
     """
     if format not in EXPORTS:
         raise EgazeError(f"no export format {format!r}; there are {', '.join(EXPORTS)}")

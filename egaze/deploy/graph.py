@@ -58,7 +58,8 @@ def _first_part(graph: Any) -> Part:
     """What is done to the film up to its first convolution and the activation behind that; the film alone where it goes
     several ways before."""
     _, film = graph.inputs()
-    value, steps = film, []
+    value = film
+    steps: list[Any] = []
     while not steps or steps[-1].kind() != "aten::conv2d":
         users = [use.user for use in value.uses() if use.user.kind() not in _ASKING]
         if len(users) != 1 or users[0].outputsSize() != 1:
@@ -86,7 +87,7 @@ def _is_depthwise(node: Any) -> bool:
     if not _is_float32_constant(weight.node()):
         return False
     channels, of_group = weight.node().t("value").shape[:2]
-    return of_group == 1 and channels > 1 and groups.toIValue() == channels
+    return bool(of_group == 1 and channels > 1 and groups.toIValue() == channels)
 
 
 def _excited(features: Any) -> tuple[list[Any], Any]:
@@ -136,7 +137,7 @@ def _own_constants(graph: Any, step: Any) -> list[str]:
 
 def _is_float32_constant(node: Any) -> bool:
     is_tensor = node.kind() == "prim::Constant" and node.hasAttribute("value") and node.kindOf("value") == "t"
-    return is_tensor and node.t("value").dtype == torch.float32
+    return bool(is_tensor and node.t("value").dtype == torch.float32)
 
 
 def _cast_before(graph: Any, step: Any, value: Any, dtype: torch.dtype) -> Any:

@@ -15,7 +15,7 @@ from torch import Tensor
 from egaze.deploy import torchscript
 from egaze.deploy.spec import ModelSpec, read_model
 from egaze.errors import EgazeError, ModelFileError
-from egaze.imaging import FitGeometry, StoredFilm, place_on_canvas, read_film, resize, to_input
+from egaze.imaging import FitGeometry, StoredFilm, read_film, resize, to_input
 from egaze.loading import FailedFilm, FilmLoader
 
 
@@ -40,7 +40,7 @@ class Prediction:
     def film_heatmap(self) -> NDArray[np.float32]:
         """The heatmap in the film's own frame and size, (H, W) float32."""
         cut = self.geometry.cut_out(self.heatmap)
-        return resize(cut, self.geometry.film_shape, filter="bilinear")  # type: ignore[return-value]
+        return resize(cut, self.geometry.film_shape, filter="bilinear")
 
 
 class Predictor:
@@ -54,6 +54,15 @@ class Predictor:
     Raises:
         ModelFileError: no such file, or one that is no sound exported model; its `code` says which.
         EgazeError: the device is not there.
+
+    Example:
+        >>> from egaze import Predictor
+        >>> predictor = Predictor("model.pt")
+        >>> prediction = predictor.predict("film.dcm")
+        >>> prediction.class_names, prediction.class_probs.shape
+        (('normal', 'chf', 'pneumonia'), (3,))
+        >>> prediction.heatmap.shape
+        (64, 64)
     """
 
     spec: ModelSpec
@@ -104,9 +113,7 @@ class Predictor:
         loader = FilmLoader(
             films,
             self.spec.input_shape,
-            canvas_shape=self.spec.canvas_shape,
-            fit=self.spec.fit,
-            presentation=self.spec.presentation,
+            canvas=self.spec.canvas,
             device=self._device,
             threads=workers,
         )
@@ -116,8 +123,9 @@ class Predictor:
             yield film if isinstance(film, FailedFilm) else self._answer(batch.image, film.geometry, film.notes)
 
     def _predict(self, film: NDArray[np.generic] | StoredFilm) -> Prediction:
-        geometry = FitGeometry.of(film.shape, self.spec.canvas_shape, self.spec.fit)  # type: ignore[arg-type]
-        image = to_input(place_on_canvas(film, geometry), self.spec.input_shape)
+        canvas = self.spec.canvas
+        image = to_input(canvas.place(film), self.spec.input_shape)
+        geometry = canvas.geometry((film.shape[0], film.shape[1]))
         notes = film.presentation.notes if isinstance(film, StoredFilm) else ()
         return self._answer(torch.from_numpy(image)[None, None].to(self._device), geometry, notes)
 

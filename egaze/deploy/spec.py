@@ -9,6 +9,7 @@ from os import PathLike
 
 from egaze import _core
 from egaze.errors import ModelFileError
+from egaze.imaging import Canvas
 
 FORMAT_VERSION = 3
 SPEC_NAME = "egaze_spec.json"
@@ -53,9 +54,9 @@ class ModelSpec:
     model_sha256: str
 
     @property
-    def canvas_shape(self) -> tuple[int, int]:
-        """(height, width) in pixels of the canvas that a film is placed on."""
-        return self.canvas_height_px, self.canvas_width_px
+    def canvas(self) -> Canvas:
+        """What a film is placed on."""
+        return Canvas(self.canvas_height_px, self.canvas_width_px, self.fit, self.presentation)
 
     @property
     def input_shape(self) -> tuple[int, int]:
@@ -71,6 +72,12 @@ def check_model(path: str | PathLike[str]) -> ModelSpec:
 
     Raises:
         ModelFileError: no such file, or any of these fails; its `code` says which.
+
+    Example:
+        >>> from egaze.deploy import check_model
+        >>> spec = check_model("model.pt")
+        >>> spec.class_names, spec.fit, spec.input_shape
+        (('normal', 'chf', 'pneumonia'), 'stretch', (64, 64))
     """
     return read_model(path)[0]
 

@@ -42,7 +42,9 @@ def load(path: Path, content: bytes, device: torch.device) -> torch.jit.ScriptMo
     """
     try:
         with _quiet():
-            module = torch.jit.load(io.BytesIO(content), map_location=device)
+            module: torch.jit.ScriptModule = torch.jit.load(  # type: ignore[no-untyped-call]  # not annotated whole
+                io.BytesIO(content), map_location=device
+            )
     except (RuntimeError, ValueError, OSError) as error:
         raise ModelFileError(f"{path}: cannot be loaded: {first_line(error)}", "model_failed") from error
     # The text was checked; this is what TorchScript made of it.

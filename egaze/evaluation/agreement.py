@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.errors import EgazeError
-from egaze.evaluation.maps import centre_bias, other_readers, readers_heatmap, true_heatmap
+from egaze.evaluation.maps import centre_bias, other_readers
 from egaze.evaluation.means import mean_estimates
 from egaze.evaluation.results import Estimates, MapAgreement, MetricDefinition, ReaderCeiling
 from egaze.metrics import Estimate
@@ -35,17 +35,18 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
     centre = centre_bias(study, target, size_px)
     others = other_readers(study, predictions.case_index)
     elsewhere = _Elsewhere(study, size_px)
+    canvas = study.canvas.resized(size_px)
     rows = []
     for case_index, heatmap in zip(predictions.case_index.tolist(), predictions.heatmap, strict=True):  # type: ignore[arg-type]
         fixations = study.fixations(case_index, size_px)
         seen = fixations.on_shown
         x, y = fixations.x_px[seen], fixations.y_px[seen]
-        if not ((x >= -0.5) & (x < size_px - 0.5) & (y >= -0.5) & (y < size_px - 0.5)).any():
+        if not canvas.contains(x, y).any():
             continue
         maps = {"": heatmap.astype(np.float64), CENTRE: centre}
         if case_index in others:
-            maps[CEILING] = readers_heatmap(study, target, others[case_index], size_px).astype(np.float64)
-        truth = true_heatmap(study, target, case_index, size_px)
+            maps[CEILING] = target.heatmap(study, others[case_index], size_px).astype(np.float64)
+        truth = target.heatmap(study, [case_index], size_px)
         gaze = Gaze(truth, x, y, centre, *elsewhere.fixations(case_index))
         row: dict[str, float | None] = {"case_index": case_index}
         for prefix, map_ in maps.items():
@@ -111,7 +112,7 @@ def map_agreement(
     return MapAgreement(
         cases=cases,
         size_px=size_px,
-        sigma_px=recipe.heatmap.sigma_frac * size_px,
+        sigma_px=recipe.heatmap.sigma_px(size_px),
         target=recipe.heatmap,
         target_kind="the reader's heatmap at the recipe's sigma",
         trained_towards=recipe.heatmap_target,
@@ -162,11 +163,11 @@ class _Elsewhere:
         counts = np.diff(study.offsets)
         case = np.repeat(np.arange(len(study)), counts)
         in_training = np.isin(case, study.split.indices("train"))
-        x, y = study.x_unit * size_px - 0.5, study.y_unit * size_px - 0.5
-        on_canvas = (x >= -0.5) & (x < size_px - 0.5) & (y >= -0.5) & (y < size_px - 0.5)
+        canvas = study.canvas.resized(size_px)
+        x, y = canvas.to_px(study.x_unit, study.y_unit)
         x_min, y_min, x_max, y_max = study.shown_px(size_px).T
         on_shown = (x >= x_min) & (x < x_max) & (y >= y_min) & (y < y_max)
-        kept = in_training & on_canvas & on_shown
+        kept = in_training & canvas.contains(x, y) & on_shown
         self._x, self._y, self._patient = x[kept], y[kept], study.patients[case[kept]]
 
     def fixations(self, case_index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -25,6 +25,7 @@ from egaze.metrics import Comparison, delong_test
 from egaze.metrics.notes import noting
 from egaze.metrics.over_seeds import class_statistic
 from egaze.metrics.paired import paired_aucs, paired_mean
+from egaze.metrics.seed_bootstrap import of_the_sample
 from egaze.serialize import JsonObject, to_json, write_json
 from egaze.training import Run, RunSet
 
@@ -150,8 +151,7 @@ def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> Cl
     probs_a, probs_b = one.class_probs[:, known], other.class_probs[:, known]
     present, areas_a = class_statistic(labels, probs_a)
     _, areas_b = class_statistic(labels, probs_b)
-    whole = np.ones((len(labels), 1))
-    values = [statistic(whole)[:, :, 0].mean(axis=0) for statistic in (areas_a, areas_b)]
+    values = [of_the_sample(statistic, len(labels)).mean(axis=0) for statistic in (areas_a, areas_b)]
     found = paired_aucs(labels, probs_a, probs_b, groups, resamples=resamples, seed=seed)
     by_class = list(found.classes)
     if len(one.seeds) == 1:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from egaze.evaluation.results import MetricDefinition
-from egaze.loading import HeatmapTarget
+from egaze.targets import FixationHeatmap
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class MapsCompared:
 
     cases: int
     size_px: int
-    target: HeatmapTarget
+    target: FixationHeatmap
     definitions: dict[str, MetricDefinition]
     metrics: dict[str, Compared | None]
 

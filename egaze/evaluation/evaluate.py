@@ -13,10 +13,6 @@ from numpy.typing import NDArray
 from egaze.atomic import new_files, require_folder
 from egaze.evaluation.agreement import agreement_figures, agreement_table
 from egaze.evaluation.classification import Scored, classification_figures
-
-# Names that live with the maps, and that other packages know from here.
-from egaze.evaluation.maps import centre_bias as centre_bias
-from egaze.evaluation.maps import true_heatmap as true_heatmap
 from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.published import published_figures
 from egaze.evaluation.reading import reading_figures, reading_tables
@@ -71,6 +67,14 @@ def evaluate(
         StudyError: the study is gone, or the split is empty.
         RunError: the study is not the one the run was trained on, or there is no checkpoint yet.
         EgazeError: `out` cannot be written, or another package's metric cannot be used.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from egaze import evaluate
+        >>> from egaze.training import open_run
+        >>> evaluation = evaluate(open_run("run"), split="validation", out=Path("judged"), threads=1)
+        >>> evaluation.path.name, len(evaluation.predictions)
+        ('judged', 6)
     """
     out = Path(out or run.path / "evaluation" / split)
     require_folder(out)
@@ -134,12 +138,10 @@ def _predict(
     threads: int,
     progress: Callable[[int, int], None] | None,
 ) -> list[Predictions]:
-    """The predictions for each part; maps are kept of the first alone."""
+    """The predictions for each part, of images alone; maps are kept of the first."""
     model, recipe = run.load_model(), run.recipe
     loaders = [
-        DeviceLoader(
-            study, part, batch_size=batch_size, size_px=recipe.input_size_px, target=recipe.heatmap, threads=threads
-        )
+        DeviceLoader(study, part, batch_size=batch_size, size_px=recipe.input_size_px, target=None, threads=threads)
         for part in parts
     ]
     in_all, before = sum(map(len, loaders)), 0

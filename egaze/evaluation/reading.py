@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 from egaze.evaluation.means import mean_estimates
 from egaze.evaluation.results import RegionReading, Scanpaths
-from egaze.loading import HeatmapTarget
 from egaze.metrics import region_gaze
 from egaze.metrics.localisation import region_mask
 from egaze.metrics.notes import noting
 from egaze.metrics.scanpath import coverage_frac, nearest_fixation_px
 from egaze.study import Study
+from egaze.targets import FixationHeatmap
 
 _FILM = ("fixations", "dwell_s", "coverage_frac")
 _REGION = ("fixations", "dwell_s", "dwell_frac", "coverage_frac", "area_frac")
 
 
 def reading_tables(
-    study: Study, target: HeatmapTarget, case_indices: NDArray[np.int64], size_px: int
+    study: Study, target: FixationHeatmap, case_indices: NDArray[np.int64], size_px: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A row a case with gaze: fixations, their dwell time, the share of the film within a sigma of one, and how many
     were left out because they lie outside the part shown; and a row a case and name of a region: `RegionGaze` in the
@@ -35,7 +35,7 @@ def reading_tables(
 
     Where durations are relative, dwell times are null, and their shares are not."""
     films, regions = [], []
-    radius_px = target.sigma_frac * size_px
+    radius_px = target.sigma_px(size_px)
     for case_index in case_indices[study.has_gaze[case_indices]].tolist():
         recorded = study.fixations(case_index, size_px)
         fixations = recorded.taken(recorded.on_shown)
@@ -78,12 +78,12 @@ def reading_tables(
 
 
 def reading_figures(
-    study: Study, target: HeatmapTarget, films: pl.DataFrame, regions: pl.DataFrame, size_px: int, notes: list[str]
+    study: Study, target: FixationHeatmap, films: pl.DataFrame, regions: pl.DataFrame, size_px: int, notes: list[str]
 ) -> Scanpaths | None:
     """Means over readings with intervals over patients; None where no film has gaze."""
     if films.is_empty():
         return None
-    radius_px = target.sigma_frac * size_px
+    radius_px = target.sigma_px(size_px)
     patients = study.patients
     not_shown = int(films["fixations_not_shown"].sum())
     if not_shown:
@@ -121,14 +121,12 @@ def reading_figures(
 
 def _region_masks(study: Study, case_index: int, film: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
     """The regions of each name together, where they lie on the film; those without a pixel of it are left out."""
-    size_px = len(film)
-    geometry = study.geometry(case_index, size_px)
+    geometry = study.geometry(case_index, len(film))
     masks: dict[str, NDArray[np.bool_]] = {}
     for region in study.regions(case_index):
-        x, y = geometry.to_unit(
-            np.array([region.x_min_px, region.x_max_px]), np.array([region.y_min_px, region.y_max_px])
+        sides_px = geometry.sides_to_canvas_px(
+            np.array([[region.x_min_px, region.y_min_px, region.x_max_px, region.y_max_px]])
         )
-        sides_px = np.array([x[0], y[0], x[1], y[1]]) * size_px - 0.5
         mask = region_mask(film.shape, sides_px, [region.shape == "ellipse"]) & film
         if mask.any():
             masks[region.name] = masks[region.name] | mask if region.name in masks else mask

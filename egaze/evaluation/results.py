@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from egaze.loading import HeatmapTarget
 from egaze.metrics import Estimate
 from egaze.metrics.calibration import ReliabilityBin
 from egaze.metrics.published import Published
+from egaze.targets import FixationHeatmap
 
 #: A key for each metric of agreement with gaze; see `MapAgreement.definitions`.
 Estimates = dict[str, Estimate | None]
@@ -237,7 +237,7 @@ class MapAgreement:
     cases: int
     size_px: int
     sigma_px: float
-    target: HeatmapTarget
+    target: FixationHeatmap
     target_kind: str
     trained_towards: str
     definitions: dict[str, MetricDefinition]

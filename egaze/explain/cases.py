@@ -118,9 +118,9 @@ def explain_cases(run: Run, study: Study, cases: NDArray[np.int64], options: Exp
     model, recipe = run.load_model(), run.recipe
     target, size_px, class_probs = recipe.heatmap, recipe.input_size_px, recipe.stages[-1].class_probs
     always = options.class_index(study.class_names)
-    shown = HeatmapOptions(size_px, target.sigma_frac * size_px, weight=target.weight)
+    shown = HeatmapOptions.of(target, size_px)
     loader = DeviceLoader(
-        study, cases, batch_size=_BATCH_SIZE, size_px=size_px, target=target, threads=os.cpu_count() or 1
+        study, cases, batch_size=_BATCH_SIZE, size_px=size_px, target=None, threads=os.cpu_count() or 1
     )
     for batch in loader:
         with torch.inference_mode():

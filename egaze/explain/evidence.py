@@ -38,7 +38,7 @@ def evidence_maps(
         cases,
         batch_size=_BATCH_SIZE,
         size_px=recipe.input_size_px,
-        target=recipe.heatmap,
+        target=None,
         threads=os.cpu_count() or 1,
     )
     found: list[NDArray[np.float32]] = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from egaze.loading import HeatmapTarget
 from egaze.metrics import Estimate
+from egaze.targets import FixationHeatmap
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class ExplanationResult:
     method: str
     stride: int
     size_px: int
-    gaze_target: HeatmapTarget
+    gaze_target: FixationHeatmap
     finding_from: str
     tolerance_px: float
     steps: int

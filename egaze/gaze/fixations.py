@@ -36,6 +36,14 @@ class Fixations:
     Raises:
         ValueError: arrays of different lengths, a value that is not finite, a duration that is not positive, a
             part shown whose x_min or y_min lies above its x_max or y_max, or another unit.
+
+    Example:
+        >>> from egaze import Fixations
+        >>> gaze = Fixations(x_px=[30, 80], y_px=[20, 60], duration_s=[0.2, 0.35], onset_s=[0.0, 0.5])
+        >>> len(gaze), gaze.is_relative
+        (2, False)
+        >>> print(gaze.ends_s().round(2))
+        [0.2  0.85]
     """
 
     x_px: NDArray[np.float32]
@@ -83,6 +91,16 @@ class Fixations:
         end_s = np.cumsum(lasts_s, dtype=np.float64)
         return replace(self, onset_s=(end_s - lasts_s).astype(np.float32))
 
+    def begins_s(self) -> NDArray[np.float64]:
+        """(F,) when each fixation begins, on the clock of the onsets.
+
+        Raises:
+            ValueError: no onsets.
+        """
+        if self.onset_s is None:
+            raise ValueError("fixations without onset_s have no beginning")
+        return self.onset_s.astype(np.float64)
+
     def ends_s(self) -> NDArray[np.float64]:
         """(F,) when each fixation ends, on the clock of the onsets. A relative duration does not tell: such a fixation
         is taken to last until the next one begins, and the last one for `PLAYED_S`.
@@ -95,9 +113,9 @@ class Fixations:
         onset_s = self.onset_s.astype(np.float64)
         if not self.is_relative:
             return onset_s + self.duration_s
-        begins_s = np.unique(onset_s)
-        later = np.searchsorted(begins_s, onset_s, side="right")
-        return np.append(begins_s, begins_s[-1:] + PLAYED_S)[later]
+        distinct_s = np.unique(onset_s)
+        later = np.searchsorted(distinct_s, onset_s, side="right")
+        return np.append(distinct_s, distinct_s[-1:] + PLAYED_S)[later]
 
     @property
     def on_shown(self) -> NDArray[np.bool_]:
@@ -105,13 +123,26 @@ class Fixations:
         if self.shown_px is None:
             return np.ones(len(self), dtype=bool)
         x_min, y_min, x_max, y_max = self.shown_px.T
-        across = (self.x_px >= x_min) & (self.x_px < x_max)
-        return across & (self.y_px >= y_min) & (self.y_px < y_max)
+        across: NDArray[np.bool_] = (self.x_px >= x_min) & (self.x_px < x_max)
+        down: NDArray[np.bool_] = (self.y_px >= y_min) & (self.y_px < y_max)
+        return across & down
 
     def taken(self, chosen: NDArray[np.bool_]) -> Fixations:
         """Some of them, in their order: those where (F,) `chosen` is true."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{name: value[chosen] for name, value in values.items() if isinstance(value, np.ndarray)})
+
+        def part(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+            return None if values is None else values[chosen]
+
+        return Fixations(
+            self.x_px[chosen],
+            self.y_px[chosen],
+            self.duration_s[chosen],
+            part(self.onset_s),
+            part(self.pixels_per_degree),
+            part(self.shown_px),
+            part(self.window_frac),
+            self.duration_unit,
+        )
 
 
 def _checked(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:

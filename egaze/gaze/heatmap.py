@@ -27,7 +27,7 @@ exp(-86) of its peak.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +35,8 @@ from numpy.typing import ArrayLike, NDArray
 from egaze import _core
 from egaze.gaze.fixations import Fixations
 
-Sigma = float | tuple[float, float] | NDArray[np.floating]
+Sigmas = tuple[float, float] | NDArray[np.floating]
+Sigma = float | Sigmas
 Weight = Literal["duration", "count"]
 Boundary = Literal["clip", "reflect"]
 Kernel = Literal["sampled", "scipy"]
@@ -67,6 +68,13 @@ def rasterize_fixations(
 
     Raises:
         ValueError: a sigma that is missing, given twice, or not positive; an unknown option; a shape without pixels.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_fixations
+        >>> gaze = Fixations(x_px=[30, 80], y_px=[20, 60], duration_s=[0.2, 0.35])
+        >>> heatmap = rasterize_fixations(gaze, (100, 120), sigma_px=5)
+        >>> heatmap.shape, round(float(heatmap.sum()), 3)
+        ((100, 120), 0.55)
     """
     return _core.rasterize_fixations(
         fixations.x_px,
@@ -108,6 +116,14 @@ def rasterize_batch(
 
     Raises:
         ValueError: as `rasterize_fixations`.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_batch
+        >>> first = Fixations(x_px=[30, 80], y_px=[20, 60], duration_s=[0.2, 0.35])
+        >>> second = Fixations(x_px=[50], y_px=[40], duration_s=[0.3])
+        >>> heatmaps = rasterize_batch([first, second], (100, 120), sigma_px=5, normalize="max")
+        >>> heatmaps.shape, heatmaps.max(axis=(1, 2)).tolist()
+        ((2, 100, 120), [1.0, 1.0])
     """
     shared = sigma_px if sigma_deg is None else None
     sigmas = [_sigmas_px(item, sigma_px, sigma_deg) for item in fixations] if shared is None else []
@@ -161,6 +177,13 @@ def rasterize_frames(
 
     Raises:
         ValueError: as `rasterize_fixations`; fixations without onsets; a window that is not positive.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_frames
+        >>> gaze = Fixations(x_px=[30, 80], y_px=[20, 60], duration_s=[0.2, 0.4], onset_s=[0.0, 0.5])
+        >>> frames = rasterize_frames(gaze, (100, 120), [0.1, 0.7, 0.9], sigma_px=5)
+        >>> print(frames.sum(axis=(1, 2)).round(3))
+        [0.1 0.4 0.6]
     """
     if fixations.onset_s is None:
         raise ValueError("frames need fixations with onset_s")
@@ -202,27 +225,26 @@ def _weights(fixations: Fixations, weight: str) -> NDArray[np.float32] | None:
     return fixations.duration_s if _by_duration(weight) else None
 
 
-def _sigmas_px(
-    fixations: Fixations, sigma_px: Sigma | None, sigma_deg: float | None
-) -> NDArray[np.float32] | tuple[float, float]:
-    if (sigma_px is None) == (sigma_deg is None):
-        raise ValueError(f"give exactly one of sigma_px and sigma_deg, got {sigma_px} and {sigma_deg}")
-    if sigma_px is not None:
+def _sigmas_px(fixations: Fixations, sigma_px: Sigma | None, sigma_deg: float | None) -> Sigmas:
+    if sigma_px is not None and sigma_deg is None:
         return _pair(sigma_px)
+    if sigma_px is not None or sigma_deg is None:
+        raise ValueError(f"give exactly one of sigma_px and sigma_deg, got {sigma_px} and {sigma_deg}")
     if fixations.pixels_per_degree is None:
         raise ValueError("sigma_deg needs fixations with pixels_per_degree")
-    if not sigma_deg > 0 or not np.isfinite(sigma_deg):  # type: ignore[operator]
+    if not sigma_deg > 0 or not np.isfinite(sigma_deg):
         raise ValueError(f"sigma must be a positive number, got {sigma_deg} degrees")
     return sigma_deg * fixations.pixels_per_degree
 
 
-def _pair(sigma_px: Sigma) -> Sigma:
+def _pair(sigma_px: Sigma) -> Sigmas:
     """One number stands for x and y; all else is as the kernel takes it."""
-    pair = sigma_px if isinstance(sigma_px, tuple) or np.ndim(sigma_px) else (sigma_px, sigma_px)
+    one_number = not isinstance(sigma_px, tuple) and np.ndim(sigma_px) == 0
+    pair = cast(Sigmas, (sigma_px, sigma_px) if one_number else sigma_px)
     # The kernel checks each fixation's sigma; without fixations nobody would.
     if isinstance(pair, tuple) and not (min(pair) > 0 and sum(pair) < np.inf):
         raise ValueError(f"sigma must be a positive number of pixels, got {sigma_px}")
-    return pair  # type: ignore[return-value]
+    return pair
 
 
 def _shown_parts(fixations: Sequence[Fixations]) -> NDArray[np.float32] | None:

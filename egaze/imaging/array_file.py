@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ _HEADER = re.compile(
     rb"\s*\{\s*'descr':\s*'(?P<descr>[<>|=]?\w{2,4})',\s*'fortran_order':\s*(?P<fortran>True|False),"
     rb"\s*'shape':\s*\((?P<height>\d{1,18}),\s*(?P<width>\d{1,18}),?\s*\),?\s*\}\s*"
 )
-_PIXEL_TYPES = {b"|u1": np.dtype("u1"), b"<u2": np.dtype("<u2"), b"<f4": np.dtype("<f4")}
+_PIXEL_TYPES: dict[bytes, np.dtype[Any]] = {b"|u1": np.dtype("u1"), b"<u2": np.dtype("<u2"), b"<f4": np.dtype("<f4")}
 _MAX_HEADER_BYTES = 1 << 16
 
 

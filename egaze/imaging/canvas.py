@@ -1,4 +1,4 @@
-"""How a film comes to a model: placed on its study's canvas, which is then brought to the model's input.
+"""How a radiograph comes to a model: placed on its study's canvas, which is then brought to the model's input.
 
 A study stores what the first step gives, so what is trained on, judged and shipped is the same image. Both steps are
 compiled (csrc/kernels/placing.cpp), and C++'s `Predictor` and the loader's unmoved views call the same functions.
@@ -6,38 +6,126 @@ compiled (csrc/kernels/placing.cpp), and C++'s `Predictor` and the loader's unmo
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from egaze import _core
-from egaze.imaging.fit import FitGeometry
-from egaze.imaging.radiograph import StoredFilm
+from egaze.imaging.fit import FITS, FitGeometry, Number, is_within, px_to_unit, unit_to_px
+from egaze.imaging.radiograph import PRESENTATIONS, Radiograph, StoredFilm
 
 
-def place_on_canvas(film: StoredFilm | NDArray[np.generic], geometry: FitGeometry) -> NDArray[np.uint16]:
-    """A film on its study's canvas: fitted, area-averaged, and rounded to 16 bits; black around it.
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What every radiograph of a study, or of a model, is placed on.
 
-    Args:
-        film: as `read_film` gives it, or (H, W) pixels in the MONOCHROME2 sense: float32 in [0, 1], or uint8 or uint16
-            that are divided by the largest value of their type.
-        geometry: of the film on the canvas.
-
-    Returns:
-        (H, W) uint16 of the canvas's shape; 0 is black and 65535 white.
+    Attributes:
+        height_px, width_px: of the canvas.
+        fit: "stretch" fills it, "letterbox" keeps the radiograph's shape and pads with black.
+        presentation: how stored values become [0, 1], what `read_film` is given; see there.
 
     Raises:
-        TypeError: pixels of another type.
-        ValueError: values that are not finite, or lie outside of [0, 1].
+        ValueError: a side below 1, or an unknown fit or presentation.
+
+    Example:
+        >>> from egaze.imaging import Canvas, read_film
+        >>> canvas = Canvas.square(64, "letterbox")
+        >>> placed = canvas.place(read_film("film.dcm"))
+        >>> placed.shape, placed.dtype
+        ((64, 64), dtype('uint16'))
     """
-    stored, table = (film.stored, film.table) if isinstance(film, StoredFilm) else (film, None)
-    rectangle = geometry.top_px, geometry.left_px, geometry.height_px, geometry.width_px
-    return _core.place_on_canvas(stored, rectangle, geometry.canvas_shape, table=table, threads=1)
+
+    height_px: int
+    width_px: int
+    fit: str = "stretch"
+    presentation: str = "voi"
+
+    def __post_init__(self) -> None:
+        for name, side_px in (("height", self.height_px), ("width", self.width_px)):
+            if side_px < 1:
+                raise ValueError(f"a canvas's {name} must be at least 1 px, got {side_px}")
+        for name, value, known in (("fit", self.fit, FITS), ("presentation", self.presentation, PRESENTATIONS)):
+            if value not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+
+    @classmethod
+    def square(cls, size_px: int, fit: str = "stretch", presentation: str = "voi") -> Canvas:
+        """A canvas whose sides are equal. Raises ValueError as the class does."""
+        return cls(size_px, size_px, fit, presentation)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.height_px, self.width_px
+
+    def resized(self, size_px: int) -> Canvas:
+        """The same canvas as a square of another size: unit coordinates stay what they are."""
+        return replace(self, height_px=size_px, width_px=size_px)
+
+    def geometry(self, film_shape: tuple[int, int]) -> FitGeometry:
+        """Where a radiograph of (height, width) pixels lies on the canvas.
+
+        Raises:
+            ValueError: a radiograph without pixels.
+        """
+        return FitGeometry.of(film_shape, self.shape, self.fit)
+
+    def place(self, film: StoredFilm | Radiograph | NDArray[np.generic]) -> NDArray[np.uint16]:
+        """A radiograph on the canvas: fitted, area-averaged, and rounded to 16 bits; black around it.
+
+        Args:
+            film: as `read_film` or `read_radiograph` gives it, or (H, W) pixels in the MONOCHROME2 sense: float32 in
+                [0, 1], or uint8 or uint16 that are divided by the largest value of their type.
+
+        Returns:
+            (H, W) uint16 of the canvas's shape; 0 is black and 65535 white.
+
+        Raises:
+            TypeError: pixels of another type.
+            ValueError: values that are not finite, or lie outside of [0, 1]; or an image that is not 2-D.
+
+        Example:
+            >>> import numpy as np
+            >>> from egaze.imaging import Canvas
+            >>> Canvas.square(4, "letterbox").place(np.full((2, 4), 255, np.uint8)).tolist()
+            [[0, 0, 0, 0], [65535, 65535, 65535, 65535], [65535, 65535, 65535, 65535], [0, 0, 0, 0]]
+        """
+        table = film.table if isinstance(film, StoredFilm) else None
+        if isinstance(film, StoredFilm):
+            pixels: NDArray[np.generic] = film.stored
+        else:
+            pixels = film.pixels if isinstance(film, Radiograph) else film
+        if pixels.ndim != 2:
+            raise ValueError(f"a radiograph has shape (H, W), got {pixels.shape}")
+        where = self.geometry((pixels.shape[0], pixels.shape[1]))
+        rectangle = where.top_px, where.left_px, where.height_px, where.width_px
+        return _core.place_on_canvas(pixels, rectangle, self.shape, table=table, threads=1)
+
+    def to_px(self, x_unit: Number, y_unit: Number) -> tuple[Number, Number]:
+        """Unit coordinates of the canvas to its pixels."""
+        return unit_to_px(x_unit, self.width_px), unit_to_px(y_unit, self.height_px)
+
+    def to_unit(self, x_px: Number, y_px: Number) -> tuple[Number, Number]:
+        """Pixels of the canvas to its unit coordinates."""
+        return px_to_unit(x_px, self.width_px), px_to_unit(y_px, self.height_px)
+
+    def contains(self, x_px: NDArray[np.floating], y_px: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Whether positions in pixels of the canvas lie on it."""
+        return is_within(x_px, self.width_px) & is_within(y_px, self.height_px)
 
 
-def to_input(canvas: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """A canvas as a model sees it: (H, W) float32 in [0, 1] of that shape.
+def to_input(pixels: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """A canvas's pixels as a model sees them: (H, W) float32 in [0, 1] of that shape.
 
     The mean over what each pixel covers, or, where a side grows, an interpolation. Every way to a model goes through
     this: the loader's views without augmentation, `FilmLoader`, `Predictor` and C++'s.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.imaging import to_input
+        >>> image = to_input(np.full((64, 64), 65535, np.uint16), (32, 32))
+        >>> image.shape, image.dtype, float(image.max())
+        ((32, 32), dtype('float32'), 1.0)
     """
-    return _core.to_input(np.ascontiguousarray(canvas), shape)
+    return _core.to_input(np.ascontiguousarray(pixels), shape)

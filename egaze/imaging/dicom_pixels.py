@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.encaps import encapsulate
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -169,7 +170,8 @@ def _native_words(header: Header, pixels: int, layout: Words) -> NDArray[np.unsi
     pairs = np.frombuffer(header.content, np.uint16, element.length // 2, element.begin).byteswap()
     if pairs.nbytes < pixels:
         raise header.fail(PIXEL_DATA, f"is truncated: {pairs.nbytes} bytes for {pixels} pixels")
-    return pairs.view(np.uint8)[:pixels]
+    values: NDArray[np.uint8] = pairs.view(np.uint8)[:pixels]
+    return values
 
 
 def _frame(header: Header) -> bytes:
@@ -212,21 +214,21 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
     if lossy_bytes and installed[0] == "pillow":
         _require_whole(header.path, frame)
     failed: list[str] = []
+    # pydicom's annotation takes each of these for all of them.
+    options: Any = {
+        "rows": shape[0],
+        "columns": shape[1],
+        "number_of_frames": 1,
+        "samples_per_pixel": 1,
+        "photometric_interpretation": "MONOCHROME2",
+        "bits_allocated": 8 if lossy_bytes else layout.allocated,
+        "bits_stored": layout.stored,
+        "pixel_representation": int(layout.signed),
+    }
     for plugin in installed:
         try:
-            words, _ = decoder.as_array(
-                BytesIO(encapsulate([frame], has_bot=False)),
-                index=0,
-                decoding_plugin=plugin,
-                rows=shape[0],
-                columns=shape[1],
-                number_of_frames=1,
-                samples_per_pixel=1,
-                photometric_interpretation="MONOCHROME2",
-                bits_allocated=8 if lossy_bytes else layout.allocated,
-                bits_stored=layout.stored,
-                pixel_representation=int(layout.signed),
-            )
+            coded_frame = BytesIO(encapsulate([frame], has_bot=False))
+            words, _ = decoder.as_array(coded_frame, index=0, decoding_plugin=plugin, **options)
         except MemoryError:
             raise
         except Exception as error:

@@ -1,22 +1,66 @@
-"""How a film of any shape is placed on a square canvas, and how coordinates follow."""
+"""Where a radiograph lies on a canvas, and how coordinates follow.
+
+A pixel's centre is its integer, so an image of N pixels reaches from -0.5 to N - 0.5. Unit coordinates are fractions of
+an image's sides: 0 is its left or top edge, 1 its right or bottom. The functions here are the only place that turns one
+into the other; they keep the type of the numbers that they are given.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from egaze import _core
-from egaze.imaging.resize import resize
+from egaze.imaging.resize import PixelT
 
-#: "stretch" fills the canvas, "letterbox" keeps the film's shape and pads with black.
+#: "stretch" fills the canvas, "letterbox" keeps the radiograph's shape and pads with black.
 FITS = ("stretch", "letterbox")
+
+Number = TypeVar("Number", float, NDArray[np.float32], NDArray[np.float64])
+XY = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def unit_to_px(positions_unit: Number, side_px: float) -> Number:
+    """Unit coordinates along a side to pixels: 0 is -0.5, and 1 is side - 0.5."""
+    return positions_unit * side_px - 0.5
+
+
+def px_to_unit(positions_px: Number, side_px: float) -> Number:
+    """Pixels along a side to unit coordinates, the inverse of `unit_to_px`."""
+    return (positions_px + 0.5) / side_px
+
+
+def rescale_px(positions_px: NDArray[np.float64], scale: float | tuple[float, ...]) -> NDArray[np.float64]:
+    """Pixels of an image to pixels of the same image resized by that factor."""
+    return (positions_px + 0.5) * np.asarray(scale, np.float64) - 0.5
+
+
+def is_within(positions_px: NDArray[np.floating], side_px: float) -> NDArray[np.bool_]:
+    """Whether positions lie on a side of that many pixels, whose far edge is no longer part of it."""
+    return (positions_px >= -0.5) & (positions_px < side_px - 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class FitGeometry:
-    """Where a film lies on a canvas. Both are (height, width) in pixels."""
+    """Where one radiograph lies on a canvas: pixels of the one to pixels of the other.
+
+    Attributes:
+        film_shape, canvas_shape: (height, width) in pixels.
+        top_px, left_px: rows above the radiograph and columns left of it, which are black.
+        height_px, width_px: of the radiograph on the canvas.
+
+    Example:
+        >>> from egaze.imaging import FitGeometry
+        >>> geometry = FitGeometry.of((3000, 2500), (224, 224), "letterbox")
+        >>> geometry.height_px, geometry.width_px, geometry.left_px
+        (224, 187, 18)
+        >>> x, y = geometry.to_unit([1249.5], [1499.5])
+        >>> x.round(3).tolist(), y.round(3).tolist()
+        ([0.498], [0.5])
+    """
 
     film_shape: tuple[int, int]
     canvas_shape: tuple[int, int]
@@ -32,35 +76,59 @@ class FitGeometry:
 
     @property
     def scale(self) -> NDArray[np.float32]:
-        """(2,) canvas pixels per film pixel, along x and y."""
+        """(2,) canvas pixels per radiograph pixel, along x and y: what sizes are multiplied with."""
         return np.array([self.width_px / self.film_shape[1], self.height_px / self.film_shape[0]], dtype=np.float32)
 
-    def place(
-        self, pixels: NDArray[np.generic], *, scale: float = 1.0, table: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float32]:
-        """Put a (H, W) film of any pixel type on the canvas, area-averaged and scaled; black around it.
+    @property
+    def edges_px(self) -> tuple[float, float, float, float]:
+        """The radiograph's left, top, right and bottom edge in pixels of the canvas."""
+        left, top = self.left_px - 0.5, self.top_px - 0.5
+        return left, top, left + self.width_px, top + self.height_px
 
-        With a table, (K,) float32, the film holds integers below K, each of which is looked up first.
-        """
-        canvas = np.zeros(self.canvas_shape, dtype=np.float32)
-        film = resize(
-            pixels, (self.height_px, self.width_px), filter="area", out_dtype=np.float32, scale=scale, table=table
-        )
-        canvas[self.top_px : self.top_px + self.height_px, self.left_px : self.left_px + self.width_px] = film
-        return canvas
+    def to_unit(self, x_px: ArrayLike, y_px: ArrayLike) -> XY:
+        """Pixels of the radiograph to unit coordinates of the canvas."""
+        x = self.left_px + (np.asarray(x_px, np.float64) + 0.5) * self.width_px / self.film_shape[1]
+        y = self.top_px + (np.asarray(y_px, np.float64) + 0.5) * self.height_px / self.film_shape[0]
+        return x / self.canvas_shape[1], y / self.canvas_shape[0]
 
-    def cut_out(self, canvas: NDArray[np.generic]) -> NDArray[np.generic]:
-        """The part of a canvas of any resolution that the film covers: the undoing of `place`, unresized."""
+    def to_canvas_px(self, x_px: ArrayLike, y_px: ArrayLike) -> XY:
+        """Pixels of the radiograph to pixels of the canvas."""
+        x_unit, y_unit = self.to_unit(x_px, y_px)
+        return unit_to_px(x_unit, self.canvas_shape[1]), unit_to_px(y_unit, self.canvas_shape[0])
+
+    def to_film_px(self, x_px: ArrayLike, y_px: ArrayLike) -> XY:
+        """Pixels of the canvas to pixels of the radiograph."""
+        x_unit, y_unit = self.to_film_unit(np.asarray(x_px, np.float64), np.asarray(y_px, np.float64))
+        return unit_to_px(x_unit, self.film_shape[1]), unit_to_px(y_unit, self.film_shape[0])
+
+    def to_film_unit(self, x_px: Number, y_px: Number) -> tuple[Number, Number]:
+        """Pixels of the canvas to unit coordinates of the radiograph."""
+        left_px, top_px, width_px, height_px = map(float, (self.left_px, self.top_px, self.width_px, self.height_px))
+        return (x_px + 0.5 - left_px) / width_px, (y_px + 0.5 - top_px) / height_px
+
+    def sides_to_canvas_px(self, sides_px: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, 4) x_min, y_min, x_max, y_max of rectangles in pixels of the radiograph to pixels of the canvas."""
+        return _corners(self.to_canvas_px(sides_px[:, 0::2], sides_px[:, 1::2]))
+
+    def sides_to_film_px(self, sides_px: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, 4) x_min, y_min, x_max, y_max of rectangles in pixels of the canvas to pixels of the radiograph."""
+        return _corners(self.to_film_px(sides_px[:, 0::2], sides_px[:, 1::2]))
+
+    def is_on_film(self, x_px: NDArray[np.floating], y_px: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Whether positions in pixels of the canvas lie on the radiograph."""
+        x, y = x_px + 0.5, y_px + 0.5
+        across = (x >= self.left_px) & (x < self.left_px + self.width_px)
+        return across & (y >= self.top_px) & (y < self.top_px + self.height_px)
+
+    def cut_out(self, canvas: NDArray[PixelT]) -> NDArray[PixelT]:
+        """The part of a canvas of any resolution that the radiograph covers, as a view."""
         y = canvas.shape[0] / self.canvas_shape[0]
         x = canvas.shape[1] / self.canvas_shape[1]
         top, bottom = round(self.top_px * y), round((self.top_px + self.height_px) * y)
         left, right = round(self.left_px * x), round((self.left_px + self.width_px) * x)
         return canvas[top : max(bottom, top + 1), left : max(right, left + 1)]
 
-    def to_unit(
-        self, x_px: NDArray[np.floating], y_px: NDArray[np.floating]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Film pixels to unit coordinates of the canvas: 0 is its left or top edge, 1 its right or bottom."""
-        x = self.left_px + (np.asarray(x_px, np.float64) + 0.5) * self.width_px / self.film_shape[1]
-        y = self.top_px + (np.asarray(y_px, np.float64) + 0.5) * self.height_px / self.film_shape[0]
-        return x / self.canvas_shape[1], y / self.canvas_shape[0]
+
+def _corners(xy: XY) -> NDArray[np.float64]:
+    """(N, 2) x and (N, 2) y of two corners to (N, 4) x_min, y_min, x_max, y_max."""
+    return np.stack(xy, axis=2).reshape(-1, 4)

@@ -67,4 +67,5 @@ def equalized(values: Values, counts: Counts) -> Values:
     if first == cumulated[-1]:
         return grey / 255.0
     table = np.rint((cumulated - first) * (255.0 / (cumulated[-1] - first)))
-    return np.clip(table, 0, 255)[grey] / 255.0
+    equal: Values = np.clip(table, 0, 255)[grey] / 255.0
+    return equal

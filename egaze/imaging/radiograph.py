@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.imaging.fit import FitGeometry
-
 #: How stored values become [0, 1]:
 #: "voi" as the film asks to be shown, "raw-max" as the EGD-CXR baseline does, "equalize" as MIMIC-CXR-JPG does.
 PRESENTATIONS = ("voi", "raw-max", "equalize")
@@ -40,6 +38,13 @@ class Radiograph:
     Attributes:
         pixels: (H, W) float32 in [0, 1].
         presentation: how they came to be.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze import Radiograph
+        >>> from egaze.imaging import Presentation
+        >>> Radiograph(np.zeros((4, 4), np.float32), Presentation("voi", 16)).pixels.shape
+        (4, 4)
     """
 
     pixels: NDArray[np.float32]
@@ -54,6 +59,12 @@ class StoredFilm:
         stored: (H, W) what the file holds, read-only: uint8 or uint16 words, or float32 in [0, 1].
         table: (256,) or (65536,) float32 in [0, 1], what each word becomes; None where `stored` is float32.
         presentation: how the table came to be.
+
+    Example:
+        >>> from egaze.imaging import read_film
+        >>> film = read_film("film.dcm")
+        >>> film.shape == film.stored.shape == film.radiograph().pixels.shape
+        True
     """
 
     stored: NDArray[np.generic]
@@ -63,13 +74,10 @@ class StoredFilm:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) in pixels."""
-        return self.stored.shape  # type: ignore[return-value]
+        height, width = self.stored.shape
+        return height, width
 
     def radiograph(self) -> Radiograph:
         """The film at its full size."""
         pixels = np.array(self.stored) if self.table is None else self.table[self.stored]
         return Radiograph(pixels, self.presentation)
-
-    def place(self, geometry: FitGeometry) -> NDArray[np.float32]:
-        """The film on a canvas, as `geometry.place(film.radiograph().pixels)` gives it to within 1e-6."""
-        return geometry.place(self.stored, table=self.table)

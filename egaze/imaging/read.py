@@ -45,6 +45,14 @@ def read_radiograph(path: str | PathLike[str], *, presentation: str = "voi") -> 
             no decoder is installed. The message names the file and the value at fault, and quotes no text of it.
         ValueError: an unknown presentation.
         EgazeError: EGAZE_MAX_FILM_PIXELS is no number.
+
+    Example:
+        >>> from egaze import read_radiograph
+        >>> radiograph = read_radiograph("film.dcm")
+        >>> radiograph.pixels.dtype, radiograph.pixels.ndim
+        (dtype('float32'), 2)
+        >>> radiograph.presentation.bits_stored, radiograph.presentation.voi
+        (12, None)
     """
     return read_film(path, presentation=presentation).radiograph()
 
@@ -52,8 +60,14 @@ def read_radiograph(path: str | PathLike[str], *, presentation: str = "voi") -> 
 def read_film(path: str | PathLike[str], *, presentation: str = "voi") -> StoredFilm:
     """Read one film as `read_radiograph` does, but leave its stored values to be looked up.
 
-    A canvas of the film (`StoredFilm.place`) then costs no full-size image of floats. Arguments and errors are those of
+    A canvas of the film (`Canvas.place`) then costs no full-size image of floats. Arguments and errors are those of
     `read_radiograph`; an uncompressed film's (H, W) words are a read-only view of the bytes of its file.
+
+    Example:
+        >>> from egaze.imaging import read_film
+        >>> film = read_film("film.dcm")
+        >>> film.stored.dtype, film.table.shape, film.shape == film.radiograph().pixels.shape
+        (dtype('uint16'), (65536,), True)
     """
     if presentation not in PRESENTATIONS:
         raise ValueError(f"presentation must be one of {', '.join(PRESENTATIONS)}, got {presentation!r}")

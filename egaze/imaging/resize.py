@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from egaze import _core
 
+Filter = Literal["area", "bilinear", "nearest"]
+PixelT = TypeVar("PixelT", bound=np.generic)
 
+
+@overload
 def resize(
     image: NDArray[np.generic],
     shape: tuple[int, int],
     *,
-    filter: Literal["area", "bilinear", "nearest"] = "area",
+    filter: Filter = ...,
+    out_dtype: type[PixelT],
+    scale: float = ...,
+    shift: float = ...,
+    table: NDArray[np.float32] | None = ...,
+    threads: int = ...,
+) -> NDArray[PixelT]: ...
+@overload
+def resize(
+    image: NDArray[PixelT],
+    shape: tuple[int, int],
+    *,
+    filter: Filter = ...,
+    out_dtype: None = ...,
+    scale: float = ...,
+    shift: float = ...,
+    table: NDArray[np.float32] | None = ...,
+    threads: int = ...,
+) -> NDArray[PixelT]: ...
+@overload
+def resize(
+    image: NDArray[np.generic],
+    shape: tuple[int, int],
+    *,
+    filter: Filter = ...,
+    out_dtype: DTypeLike | None = ...,
+    scale: float = ...,
+    shift: float = ...,
+    table: NDArray[np.float32] | None = ...,
+    threads: int = ...,
+) -> NDArray[np.generic]: ...
+def resize(
+    image: NDArray[np.generic],
+    shape: tuple[int, int],
+    *,
+    filter: Filter = "area",
     out_dtype: DTypeLike | None = None,
     scale: float = 1.0,
     shift: float = 0.0,
@@ -39,6 +78,15 @@ def resize(
         TypeError: another dtype.
         ValueError: an image that is not 2-D or has no pixels, a shape without pixels, an unknown filter, a table for
             float32 pixels.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze import resize
+        >>> image = np.array([[0, 100], [100, 200]], np.uint8)
+        >>> print(resize(image, (1, 2)))
+        [[ 50 150]]
+        >>> resize(image, (4, 4), filter="bilinear", out_dtype=np.float32, scale=1 / 255).dtype
+        dtype('float32')
     """
     return _core.resize(
         image,

@@ -4,7 +4,6 @@ from egaze.loading.augment import Augmentation
 from egaze.loading.batch import Batch
 from egaze.loading.device_loader import DeviceLoader
 from egaze.loading.film_loader import FailedFilm, FilmBatch, FilmLoader, ReadFilm
-from egaze.loading.heatmap_target import HeatmapTarget
 from egaze.loading.sampling import InOrder, Mixed, Shuffled, Weighted, class_balanced, gaze_and_label
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "FailedFilm",
     "FilmBatch",
     "FilmLoader",
-    "HeatmapTarget",
     "InOrder",
     "Mixed",
     "ReadFilm",

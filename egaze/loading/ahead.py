@@ -8,7 +8,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class _End:
         self.error = error
 
 
-_open: weakref.WeakSet[Ahead] = weakref.WeakSet()
+_open: weakref.WeakSet[Ahead[Any]] = weakref.WeakSet()
 
 
 @atexit.register

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from egaze.imaging.fit import unit_to_px
 from egaze.loading import randomness
 from egaze.settings import require, settle_types
 
@@ -31,13 +32,16 @@ class Views:
     def to_film_px(self, view_px: int, film_px: int) -> NDArray[np.float32]:
         """(N, 2, 3) maps from a view's pixel centres to a film's, for square views and films of these sides."""
         linear = self.to_film[:, :, :2] * (film_px / view_px)
-        offset = self.to_film[:, :, 2] * film_px - 0.5 + 0.5 * linear.sum(axis=2)
+        offset = unit_to_px(self.to_film[:, :, 2], film_px) + 0.5 * linear.sum(axis=2)
         return np.concatenate([linear, offset[:, :, None]], axis=2).astype(np.float32)
 
     def cutouts_px(self, view_px: int) -> NDArray[np.int32]:
         """(N, R, 4) left, top, right and bottom in pixels of the view, the last two exclusive."""
         return np.rint(self.cutouts_unit * view_px).astype(np.int32)
 
+
+#: The settings that let a view move the film, and not only its grey values.
+MOVING = ("rotation_deg", "zoom", "shift_frac", "shear_deg", "mirror")
 
 _LARGEST = {
     "rotation_deg": 180,
@@ -97,6 +101,11 @@ class Augmentation:
             require(0 <= (value := getattr(self, name)) <= largest, name, f"0 to {largest}", value)
         if self.mirror:
             warnings.warn("mirror: a mirrored chest film shows the heart on the wrong side", UserWarning, stacklevel=3)
+
+    @property
+    def moves(self) -> bool:
+        """Whether views may move the film."""
+        return any(getattr(self, name) for name in MOVING)
 
     def draw(self, seed: int, epoch: int, cases: NDArray[np.int64], repeats: NDArray[np.int64] | int = 0) -> Views:
         """One random view for each of N cases.

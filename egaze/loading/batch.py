@@ -15,7 +15,7 @@ class Batch:
     Attributes:
         image: (N, 1, H, W) float32 in [0, 1].
         heatmap: (N, 1, H, W) float32 in [0, 1], zeros without gaze.
-        has_gaze: (N,) bool.
+        has_gaze: (N,) bool, whether the heatmap is one of gaze; nowhere in batches without a target.
         label: (N,) int64, -1 without a label.
         has_label: (N,) bool.
         case_index: (N,) int64, the sample's place in the study.

@@ -80,7 +80,8 @@ class StagingBuffers:
         """
         if self._to_make:
             self._to_make -= 1
-            whole = _batch(*(torch.empty(self._shape, pin_memory=self._pinned) for _ in range(2)), self._pinned)
+            image, heatmap = (torch.empty(self._shape, pin_memory=self._pinned) for _ in range(2))
+            whole = _batch(image, heatmap, self._pinned)
         elif (returned := self._copied.get()) is None:
             raise RuntimeError("the buffers are closed")
         else:

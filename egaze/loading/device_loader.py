@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, nullcontext
 from itertools import chain
 from typing import Any
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from egaze import _core
 from egaze.loading.ahead import Ahead
-from egaze.loading.augment import Augmentation, identity
+from egaze.loading.augment import MOVING, Augmentation, identity
 from egaze.loading.batch import Batch
 from egaze.loading.buffers import HostBuffers, StagingBuffers
-from egaze.loading.heatmap_target import HeatmapTarget
 from egaze.loading.sampling import InOrder, Order, Shuffled, batch_bounds, repeats
 from egaze.study import Study, open_study
+from egaze.targets import KERNEL, HeatmapTarget, no_gaze
 
 
 class DeviceLoader:
@@ -39,7 +39,7 @@ class DeviceLoader:
         cases: places in the study to iterate over, or an order of them: see `egaze.loading.sampling`.
         batch_size: samples a batch; the last may be smaller.
         size_px: side of the images and heatmaps, which need not be the study's.
-        target: how heatmaps are made.
+        target: what gaze becomes, or None for batches without heatmaps, in which no sample has gaze.
         augmentation: random views, or None for the films as they are; see `egaze.imaging.to_input`.
         shuffle: a new order each epoch, where `cases` is not an order already. Of an order that is not the same each
             time a last batch of one sample, which batch normalisation cannot use, is left out.
@@ -51,8 +51,19 @@ class DeviceLoader:
             the epoch may be continued by up to `ranks` - 1 samples from its start.
 
     Raises:
-        ValueError: a batch size, size, prefetch, number of threads or of ranks below 1, a rank out of range, or no
-            case.
+        ValueError: a batch size, size, prefetch, number of threads or of ranks below 1, a rank out of range, no case,
+            or views that move films under a target that cannot follow them.
+        StudyError: a study that the target's heatmaps cannot be made of.
+
+    Example:
+        >>> from egaze import DeviceLoader, open_study
+        >>> from egaze.loading import HeatmapTarget
+        >>> study = open_study("study")
+        >>> cases = study.split.indices("train")
+        >>> loader = DeviceLoader(study, cases, batch_size=8, size_px=64, target=HeatmapTarget())
+        >>> batch = next(iter(loader))
+        >>> batch.image.shape, batch.heatmap.shape
+        (torch.Size([8, 1, 64, 64]), torch.Size([8, 1, 64, 64]))
     """
 
     def __init__(
@@ -62,7 +73,7 @@ class DeviceLoader:
         *,
         batch_size: int,
         size_px: int,
-        target: HeatmapTarget,
+        target: HeatmapTarget | None,
         augmentation: Augmentation | None = None,
         shuffle: bool = False,
         seed: int = 0,
@@ -78,6 +89,8 @@ class DeviceLoader:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         if not 0 <= rank < ranks:
             raise ValueError(f"rank must be 0 to {ranks - 1}, got {rank}")
+        if augmentation is not None and augmentation.moves and target is not None and not target.follows_views:
+            raise ValueError(f"{type(target).__name__} cannot follow a view that moves the film: {', '.join(MOVING)}")
         self._study = study
         self._order = _as_order(cases, shuffle)
         self._batch_size = batch_size
@@ -98,8 +111,10 @@ class DeviceLoader:
 
     def _prepare(self) -> None:
         """What a process makes for itself."""
-        self._spots = self._target.spots(self._study)
-        self._has_gaze = self._study.has_gaze
+        if self._target is None:
+            self._gaze = no_gaze(self._study)
+        else:
+            self._gaze = self._target.for_batches(self._study, self._size_px, threads=self._threads)
         self._process = os.getpid()
         # Two planes for each batch that waits, that is being made, that is in use, and that is about to be.
         planes = 0 if _is_copied_to(self._device) else 2 * (self._prefetch + 3)
@@ -146,11 +161,11 @@ class DeviceLoader:
                 self._done = number + 1
                 yield batch
 
-    def _on_host(self, first: int) -> Iterator[Batch]:
+    def _on_host(self, first: int) -> Generator[Batch, None, None]:
         with closing(Ahead(self._samples(first, self._buffers), self._prefetch)) as ahead:
             yield from ahead
 
-    def _copies(self, first: int) -> Iterator[Batch]:
+    def _copies(self, first: int) -> Generator[Batch, None, None]:
         """Each batch is copied while the step before it runs.
 
         Its memory is taken on the consumer's stream, so that the consumer can let go of it as of any tensor; the side
@@ -202,14 +217,14 @@ class DeviceLoader:
         seen_before: NDArray[np.int64],
         buffers: HostBuffers | StagingBuffers,
     ) -> Batch:
-        study, count = self._study, len(cases)
+        study, gaze, count = self._study, self._gaze, len(cases)
         if self._augmentation is None:
             views = identity(count)
         else:
             views = self._augmentation.draw(self._seed, epoch, cases, seen_before)
         batch = buffers.lend(count)
         image, heatmap, has_gaze, label, has_label, case_index = (tensor.numpy() for tensor in batch.tensors())
-        np.take(self._has_gaze, cases, out=has_gaze)
+        np.take(gaze.has_gaze, cases, out=has_gaze)
         np.take(study.labels, cases, out=label)
         np.greater_equal(label, 0, out=has_label)
         case_index[:] = cases
@@ -220,13 +235,17 @@ class DeviceLoader:
             views.intensity,
             views.noise_key,
             views.cutouts_px(self._size_px),
-            self._spots,
-            study.offsets,
+            gaze.fixations,
+            gaze.offsets,
             image,
             heatmap,
+            normalize="max",
             threads=self._threads,
-            **self._target.kernel_options(),
+            **KERNEL,
         )
+        if gaze.finished is not None:
+            for place in np.flatnonzero(has_gaze).tolist():
+                np.divide(gaze.finished(int(cases[place])), np.float32(255), out=heatmap[place, 0], dtype=np.float32)
         return batch
 
     def _fingerprint(self, epoch: int) -> int:
@@ -234,7 +253,7 @@ class DeviceLoader:
         return zlib.crc32(self._epoch_order(epoch).tobytes(), zlib.crc32(bounds.tobytes(), self._seed & 0xFFFFFFFF))
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"_spots", "_has_gaze", "_process", "_buffers"}
+        own = {"_gaze", "_process", "_buffers"}
         kept = {name: value for name, value in self.__dict__.items() if name not in own}
         return {**kept, "_study": self._study.path}
 
@@ -250,5 +269,5 @@ def _is_copied_to(device: torch.device) -> bool:
 
 def _as_order(cases: NDArray[np.int64] | Order, shuffle: bool) -> Order:
     if hasattr(cases, "draw"):
-        return cases  # type: ignore[return-value]
-    return Shuffled(cases) if shuffle else InOrder(cases)  # type: ignore[arg-type]
+        return cases
+    return Shuffled(cases) if shuffle else InOrder(cases)

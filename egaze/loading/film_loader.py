@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.errors import EgazeError, FilmError
-from egaze.imaging import FitGeometry, place_on_canvas, read_film, to_input
+from egaze.imaging import Canvas, FitGeometry, read_film, to_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,13 @@ class FilmLoader:
     Args:
         paths: the films; see `read_film`.
         shape: (H, W) of the images.
-        canvas_shape: (H, W) of the canvas that each is placed on before it is brought to `shape`, a study's image;
-            `shape` when None.
-        fit: "stretch" or "letterbox".
-        presentation: how stored values become [0, 1]; see `read_film`.
+        canvas: that each is placed on before it is brought to `shape`, a study's; one of `shape` when None.
         batch_size: films a batch; the last may be smaller.
         device: where the images shall be.
         threads: that read films. The result does not depend on it.
 
     Raises:
-        ValueError: a batch size, side or number of threads below 1; an unknown fit or presentation, in the iteration.
+        ValueError: a batch size, side or number of threads below 1.
     """
 
     def __init__(
@@ -78,9 +75,7 @@ class FilmLoader:
         paths: Sequence[str | PathLike[str]],
         shape: tuple[int, int],
         *,
-        canvas_shape: tuple[int, int] | None = None,
-        fit: str = "stretch",
-        presentation: str = "voi",
+        canvas: Canvas | None = None,
         batch_size: int = 1,
         device: torch.device | str = "cpu",
         threads: int = 1,
@@ -95,9 +90,7 @@ class FilmLoader:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         self._paths = [Path(path) for path in paths]
         self._shape = shape
-        self._canvas_shape = canvas_shape or shape
-        self._fit = fit
-        self._presentation = presentation
+        self._canvas = canvas or Canvas(*shape)
         self._batch_size = batch_size
         self._device = torch.device(device)
         self._threads = threads
@@ -113,7 +106,7 @@ class FilmLoader:
             rest = iter(self._paths)
             for begin in range(0, len(self._paths), self._batch_size):
                 count = min(self._batch_size, len(self._paths) - begin)
-                loaded = []
+                loaded: list[_Placed | FailedFilm] = []
                 while len(loaded) < count:
                     while len(ahead) < self._batch_size + self._threads and (path := next(rest, None)) is not None:
                         ahead.append(pool.submit(self._place, path))
@@ -124,10 +117,9 @@ class FilmLoader:
 
     def _place(self, path: Path) -> _Placed | FailedFilm:
         try:
-            film = read_film(path, presentation=self._presentation)
-            geometry = FitGeometry.of(film.shape, self._canvas_shape, self._fit)
-            read = ReadFilm(path, geometry, film.presentation.notes)
-            return _Placed(read, to_input(place_on_canvas(film, geometry), self._shape))
+            film = read_film(path, presentation=self._canvas.presentation)
+            read = ReadFilm(path, self._canvas.geometry(film.shape), film.presentation.notes)
+            return _Placed(read, to_input(self._canvas.place(film), self._shape))
         except EgazeError as error:
             return FailedFilm(path, error)
         except MemoryError:

@@ -23,7 +23,8 @@ def keys(seed: int, epoch: int, cases: NDArray[np.int64], repeats: NDArray[np.in
 def uniform(keys: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
     """(N, count) uniform numbers in [0, 1): `count` for each key."""
     words = _mixed(keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN))
-    return (words >> np.uint64(11)) * 2.0**-53
+    unit: NDArray[np.float64] = (words >> np.uint64(11)) * np.float64(2.0**-53)
+    return unit
 
 
 def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:

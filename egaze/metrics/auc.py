@@ -40,6 +40,15 @@ def roc_auc_ci(
     Raises:
         ValueError: shapes that differ, labels that are not 0 and 1 or of one class only, scores that are not
             finite, or an unknown method.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import roc_auc_ci
+        >>> labels = np.repeat([0, 1], [12, 10])
+        >>> scores = np.r_[np.linspace(0, 0.7, 12), np.linspace(0.3, 1, 10)]
+        >>> area = roc_auc_ci(labels, scores)
+        >>> f"{area.value:.3f} [{area.low:.3f}, {area.high:.3f}]"
+        '0.808 [0.626, 0.991]'
     """
     labels, scores = checked(labels, scores)
     if method == "delong":
@@ -61,7 +70,31 @@ def bootstrap_auc(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """`roc_auc_ci` by resampling groups (patients), "percentile" or "bca"; see there."""
+    """The area under one class's ROC curve with a bootstrap interval over groups (patients).
+
+    Args:
+        labels: (N,) 0 or 1, both present.
+        scores: (N,) finite, higher for class 1.
+        groups: (N,) the patient of each sample; every sample is a group of its own when None.
+        method: "percentile" or "bca"; see `bootstrap_interval`.
+        level, resamples, seed: of the bootstrap.
+
+    Warns:
+        StatisticsWarning: as `roc_auc_ci`.
+
+    Raises:
+        ValueError: as `roc_auc_ci`.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import bootstrap_auc
+        >>> labels = np.repeat([0, 1], [12, 10])
+        >>> scores = np.r_[np.linspace(0, 0.7, 12), np.linspace(0.3, 1, 10)]
+        >>> patients = np.arange(22)
+        >>> area = bootstrap_auc(labels, scores, patients, resamples=500)
+        >>> round(area.value, 3), area.low < area.value < area.high
+        (0.808, True)
+    """
     labels, scores = checked(labels, scores)
     area = weighted_auc(labels == 1, scores)
     return bootstrap_interval(
@@ -86,10 +119,28 @@ def average_precision_ci(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """The average precision, the sum over thresholds of precision times the gain in recall (no interpolation), with a
-    bootstrap interval as `bootstrap_auc`'s. By chance it is the share of class 1.
+    """The average precision with a bootstrap interval over groups (patients).
 
-    Warns and raises as `bootstrap_auc`.
+    It is the sum over thresholds of precision times the gain in recall, without interpolation. Scores that say nothing
+    have the share of class 1.
+
+    Args:
+        labels, scores, groups, method, level, resamples, seed: as for `bootstrap_auc`.
+
+    Warns:
+        StatisticsWarning: as `bootstrap_auc`.
+
+    Raises:
+        ValueError: as `bootstrap_auc`.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import average_precision_ci
+        >>> labels = np.repeat([0, 1], [12, 10])
+        >>> scores = np.r_[np.linspace(0, 0.7, 12), np.linspace(0.3, 1, 10)]
+        >>> precision = average_precision_ci(labels, scores, resamples=500)
+        >>> round(precision.value, 3), precision.low < precision.value < precision.high
+        (0.814, True)
     """
     labels, scores = checked(labels, scores)
     area = weighted_average_precision(labels == 1, scores)
@@ -106,13 +157,27 @@ def average_precision_ci(
 
 
 def delong_test(labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, *, level: float = 0.95) -> Comparison:
-    """The paired difference AUC(a) - AUC(b) on the same films (DeLong et al. 1988).
+    """The paired difference AUC(a) - AUC(b) on the same films (DeLong et al. 1988), with the p-value of no difference.
+
+    Args:
+        labels: (N,) 0 or 1, both present.
+        scores_a, scores_b: (N,) finite scores of the two models, higher for class 1.
+        level: of the interval.
 
     Warns:
         StatisticsWarning: as `roc_auc_ci`; with one sample of a class bounds and p-value are NaN.
 
     Raises:
         ValueError: as `roc_auc_ci`.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import delong_test
+        >>> labels = np.repeat([0, 1], [12, 10])
+        >>> scores = np.r_[np.linspace(0, 0.7, 12), np.linspace(0.3, 1, 10)]
+        >>> difference = delong_test(labels, scores, scores[::-1])
+        >>> round(difference.difference, 3), difference.p_value < 0.001
+        (0.708, True)
     """
     labels, scores_a = checked(labels, scores_a)
     _, scores_b = checked(labels, scores_b)
@@ -138,9 +203,26 @@ def bootstrap_test(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Comparison:
-    """`delong_test` by resampling groups (patients), stratified by label; the p-value is `bootstrap_comparison`'s.
+    """The paired difference AUC(a) - AUC(b) by resampling groups (patients), stratified by label.
 
-    Warns and raises as `bootstrap_auc`.
+    Args:
+        labels, scores_a, scores_b: as for `delong_test`.
+        groups, level, resamples, seed: as for `bootstrap_auc`. The p-value is that of `bootstrap_comparison`.
+
+    Warns:
+        StatisticsWarning: as `bootstrap_auc`.
+
+    Raises:
+        ValueError: as `bootstrap_auc`.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import bootstrap_test
+        >>> labels = np.repeat([0, 1], [12, 10])
+        >>> scores = np.r_[np.linspace(0, 0.7, 12), np.linspace(0.3, 1, 10)]
+        >>> difference = bootstrap_test(labels, scores, scores[::-1], resamples=500)
+        >>> round(difference.difference, 3), difference.p_value < 0.01
+        (0.708, True)
     """
     labels, scores_a = checked(labels, scores_a)
     _, scores_b = checked(labels, scores_b)

@@ -46,13 +46,36 @@ def brier_scores(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float6
 
     Raises:
         ValueError: shapes or class numbers that do not fit, or rows that are not probabilities.
+
+    Example:
+        >>> from egaze.metrics import brier_scores
+        >>> labels = [0, 1, 2]
+        >>> class_probs = [[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.5, 0.3, 0.2]]
+        >>> print(brier_scores(labels, class_probs).round(2))
+        [0.06 0.26 0.98]
     """
     labels, class_probs = _checked(labels, class_probs)
-    return ((class_probs - np.eye(class_probs.shape[1])[labels]) ** 2).sum(axis=1)
+    scores: NDArray[np.float64] = ((class_probs - np.eye(class_probs.shape[1])[labels]) ** 2).sum(axis=1)
+    return scores
 
 
 def log_losses(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float64]:
-    """(N,) negative logarithms, in nats, of the label's probability (at least 1e-38). Raises as `brier_scores`."""
+    """(N,) log losses in nats: the negative logarithm of the label's probability, which is taken as at least 1e-38.
+
+    Args:
+        labels: (N,) class numbers.
+        class_probs: (N, C), rows of sum 1.
+
+    Raises:
+        ValueError: as `brier_scores`.
+
+    Example:
+        >>> from egaze.metrics import log_losses
+        >>> labels = [0, 1, 2]
+        >>> class_probs = [[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.5, 0.3, 0.2]]
+        >>> print(log_losses(labels, class_probs).round(2))
+        [0.22 0.51 1.61]
+    """
     labels, class_probs = _checked(labels, class_probs)
     return -np.log(np.maximum(class_probs[np.arange(len(labels)), labels], _LEAST_PROB))
 
@@ -68,6 +91,15 @@ def reliability_curve(outcomes: ArrayLike, probs: ArrayLike, *, bins: int = 10) 
 
     Raises:
         ValueError: shapes that differ, values out of range, or no bin.
+
+    Example:
+        >>> from egaze.metrics import reliability_curve
+        >>> outcomes = [0, 0, 0, 1, 0, 1, 1, 1]
+        >>> probs = [0.1, 0.2, 0.2, 0.3, 0.6, 0.7, 0.8, 0.9]
+        >>> for part in reliability_curve(outcomes, probs, bins=2):
+        ...     print(f"{part.cases} cases: {part.mean_prob:.2f} expected, {part.observed.value:.2f} observed")
+        4 cases: 0.20 expected, 0.25 observed
+        4 cases: 0.75 expected, 0.75 observed
     """
     outcomes, probs = np.asarray(outcomes), np.asarray(probs, dtype=np.float64)
     if outcomes.ndim != 1 or outcomes.shape != probs.shape or bins < 1:
@@ -88,8 +120,18 @@ def expected_calibration_error(outcomes: ArrayLike, probs: ArrayLike, *, bins: i
     """The mean over films of |observed - mean probability| of a film's bin in `reliability_curve`, in [0, 1] (Guo et
     al. 2017, who take the most probable class). It is above 0 by chance alone, the more so the fewer films.
 
+    Args:
+        outcomes, probs, bins: as for `reliability_curve`.
+
     Raises:
         ValueError: as `reliability_curve`, or no film.
+
+    Example:
+        >>> from egaze.metrics import expected_calibration_error
+        >>> outcomes = [0, 0, 0, 1, 0, 1, 1, 1]
+        >>> probs = [0.1, 0.2, 0.2, 0.3, 0.6, 0.7, 0.8, 0.9]
+        >>> round(expected_calibration_error(outcomes, probs, bins=2), 3)
+        0.025
     """
     curve = reliability_curve(outcomes, probs, bins=bins)
     if not curve:
@@ -112,6 +154,13 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
 
     Raises:
         ValueError: shapes or class numbers that do not fit, logits that are not finite, or no film.
+
+    Example:
+        >>> from egaze.metrics import fit_temperature
+        >>> labels = [0, 1, 1, 0]
+        >>> logits = [[4, 0], [0, 4], [4, 0], [4, 0]]
+        >>> round(fit_temperature(labels, logits), 2)
+        3.64
     """
     labels, logits = np.asarray(labels), np.asarray(logits, dtype=np.float64)
     _require_fitting(labels, logits)
@@ -138,13 +187,30 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
 
 
 def scale_by_temperature(class_probs: ArrayLike, temperature: float) -> NDArray[np.float64]:
-    """(N, C) probabilities at a temperature, of which 1 changes nothing; the order of a row's classes stays."""
-    return softmax(to_logits(class_probs) / temperature, axis=1)
+    """Probabilities at another temperature: above 1 they are less sure, below 1 surer, and each row keeps its order.
+
+    Args:
+        class_probs: (N, C), rows of sum 1.
+        temperature: above 0, as `fit_temperature` gives it; 1 changes nothing.
+
+    Returns:
+        (N, C), rows of sum 1.
+
+    Example:
+        >>> from egaze.metrics import scale_by_temperature
+        >>> print(scale_by_temperature([[0.9, 0.1]], 2.0).round(2))
+        [[0.75 0.25]]
+    """
+    scaled: NDArray[np.float64] = softmax(to_logits(class_probs) / temperature, axis=1)
+    return scaled
 
 
 def to_logits(class_probs: ArrayLike) -> NDArray[np.float64]:
     """(N, C) logits, up to a constant per row, of probabilities (at least 1e-38)."""
-    return log_softmax(np.log(np.maximum(np.asarray(class_probs, dtype=np.float64), _LEAST_PROB)), axis=1)
+    logits: NDArray[np.float64] = log_softmax(
+        np.log(np.maximum(np.asarray(class_probs, dtype=np.float64), _LEAST_PROB)), axis=1
+    )
+    return logits
 
 
 def _checked(labels: ArrayLike, class_probs: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

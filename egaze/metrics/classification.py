@@ -18,6 +18,13 @@ def macro_auc(labels: ArrayLike, class_probs: ArrayLike) -> float | None:
     Args:
         labels: (N,) class numbers.
         class_probs: (N, C).
+
+    Example:
+        >>> from egaze.metrics import macro_auc
+        >>> labels = [0, 1, 2, 1]
+        >>> class_probs = [[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.5, 0.3, 0.2], [0.4, 0.2, 0.4]]
+        >>> round(macro_auc(labels, class_probs), 3)
+        0.806
     """
     labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
     area = _macro(labels, class_probs, "roc_auc")
@@ -34,7 +41,28 @@ def macro_auc_ci(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """`macro_auc` with a bootstrap interval; see `multiclass_ci`."""
+    """The mean one-versus-rest AUC with a bootstrap interval over groups (patients), stratified by class.
+
+    Args:
+        labels: (N,) class numbers.
+        class_probs: (N, C) finite.
+        groups, method, level, resamples, seed: as for `multiclass_ci`.
+
+    Warns:
+        StatisticsWarning: as `multiclass_ci`.
+
+    Raises:
+        ValueError: as `multiclass_ci`.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import macro_auc_ci
+        >>> labels = np.repeat([0, 1, 2], 10)
+        >>> class_probs = np.eye(3)[labels] * 0.3 + np.random.default_rng(0).dirichlet([1, 1, 1], 30) * 0.7
+        >>> area = macro_auc_ci(labels, class_probs, resamples=500)
+        >>> round(area.value, 3), area.low < area.value < area.high
+        (0.943, True)
+    """
     return multiclass_ci(labels, class_probs, groups, method=method, level=level, resamples=resamples, seed=seed)
 
 
@@ -67,6 +95,15 @@ def multiclass_ci(
     Raises:
         ValueError: no class has cases both of and against it, shapes that do not fit, scores that are not finite, or
             an unknown measure, average or method.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import multiclass_ci
+        >>> labels = np.repeat([0, 1, 2], 10)
+        >>> class_probs = np.eye(3)[labels] * 0.3 + np.random.default_rng(0).dirichlet([1, 1, 1], 30) * 0.7
+        >>> area = multiclass_ci(labels, class_probs, measure="average_precision", average="micro", resamples=500)
+        >>> round(area.value, 3), area.low < area.value < area.high
+        (0.9, True)
     """
     labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
     if measure not in MEASURES or average not in AVERAGES:
@@ -95,10 +132,22 @@ def multiclass_ci(
 
 
 def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """(classes, classes) counts of films: rows are their classes, columns what they were taken for.
+    """(classes, classes) counts of films: rows are their classes, columns the predicted ones.
+
+    Args:
+        labels: (N,) class numbers.
+        predicted: (N,) class numbers.
+        classes: how many classes there are.
 
     Raises:
         ValueError: shapes that differ, or a class number outside 0 to classes - 1.
+
+    Example:
+        >>> from egaze.metrics import confusion_matrix
+        >>> print(confusion_matrix(labels=[0, 1, 2, 1], predicted=[0, 1, 0, 2], classes=3))
+        [[1 0 0]
+         [0 1 1]
+         [1 0 0]]
     """
     labels, predicted = np.asarray(labels, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
     if labels.ndim != 1 or labels.shape != predicted.shape:

@@ -24,6 +24,14 @@ def pointing_game(saliency: ArrayLike, mask: ArrayLike, *, tolerance_px: float =
 
     Raises:
         ValueError: shapes that differ, a value that is not finite, an empty mask, or a negative tolerance.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import pointing_game
+        >>> saliency = np.array([[0.0, 0.1, 0.2], [0.1, 0.9, 0.4], [0.0, 0.2, 0.1]])
+        >>> mask = np.array([[0, 0, 0], [0, 1, 1], [0, 1, 1]], bool)
+        >>> pointing_game(saliency, mask)
+        1.0
     """
     values, inside = _checked(saliency, mask)
     if not tolerance_px >= 0:
@@ -45,6 +53,14 @@ def iou_at_area_match(saliency: ArrayLike, mask: ArrayLike) -> float:
 
     Raises:
         ValueError: as `pointing_game`.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import iou_at_area_match
+        >>> saliency = np.array([[0.0, 0.1, 0.2], [0.1, 0.9, 0.4], [0.0, 0.2, 0.1]])
+        >>> mask = np.array([[0, 0, 0], [0, 1, 1], [0, 1, 1]], bool)
+        >>> iou_at_area_match(saliency, mask)
+        0.6
     """
     values, inside = _checked(saliency, mask)
     area = int(inside.sum())
@@ -66,6 +82,14 @@ def energy_inside(saliency: ArrayLike, mask: ArrayLike) -> float:
 
     Raises:
         ValueError: as `pointing_game`, or a negative value.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import energy_inside
+        >>> saliency = np.array([[0.0, 0.1, 0.2], [0.1, 0.9, 0.4], [0.0, 0.2, 0.1]])
+        >>> mask = np.array([[0, 0, 0], [0, 1, 1], [0, 1, 1]], bool)
+        >>> round(energy_inside(saliency, mask), 3)
+        0.8
     """
     values, inside = _checked(saliency, mask)
     if values.min() < 0:
@@ -89,6 +113,14 @@ def region_mask(shape: tuple[int, int], sides_px: ArrayLike, is_ellipse: ArrayLi
 
     Raises:
         ValueError: another shape, or sides that are not finite or fall.
+
+    Example:
+        >>> from egaze.metrics import region_mask
+        >>> print(region_mask((4, 5), sides_px=[[1, 1, 3, 2]], is_ellipse=[False]).astype(int))
+        [[0 0 0 0 0]
+         [0 1 1 1 0]
+         [0 1 1 1 0]
+         [0 0 0 0 0]]
     """
     sides = np.asarray(sides_px, dtype=np.float64).reshape(-1, 4)
     ellipses = np.asarray(is_ellipse, dtype=bool).reshape(-1)

@@ -41,6 +41,13 @@ def youden_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
 
     Raises:
         ValueError: as `roc_auc_ci`.
+
+    Example:
+        >>> from egaze.metrics import youden_threshold
+        >>> labels = [0, 0, 0, 1, 0, 1, 1, 1]
+        >>> scores = [0.1, 0.2, 0.2, 0.3, 0.6, 0.7, 0.8, 0.9]
+        >>> round(youden_threshold(labels, scores), 2)
+        0.65
     """
     thresholds, sensitivity, specificity = _curve(labels, scores)
     youden = sensitivity + specificity
@@ -54,6 +61,13 @@ def specificity_threshold(labels: ArrayLike, scores: ArrayLike, specificity: flo
 
     Raises:
         ValueError: as `roc_auc_ci`, or a specificity outside [0, 1].
+
+    Example:
+        >>> from egaze.metrics import specificity_threshold
+        >>> labels = [0, 0, 0, 1, 0, 1, 1, 1]
+        >>> scores = [0.1, 0.2, 0.2, 0.3, 0.6, 0.7, 0.8, 0.9]
+        >>> round(specificity_threshold(labels, scores, 0.9), 2)
+        0.65
     """
     if not 0 <= specificity <= 1:
         raise ValueError(f"specificity must be in [0, 1], got {specificity}")
@@ -77,6 +91,14 @@ def at_threshold(labels: ArrayLike, scores: ArrayLike, threshold: float, *, leve
 
     Raises:
         ValueError: shapes that differ, labels that are not 0 and 1, or scores that are not finite.
+
+    Example:
+        >>> from egaze.metrics import at_threshold
+        >>> labels = [0, 0, 0, 1, 0, 1, 1, 1]
+        >>> scores = [0.1, 0.2, 0.2, 0.3, 0.6, 0.7, 0.8, 0.9]
+        >>> point = at_threshold(labels, scores, 0.5)
+        >>> point.sensitivity.value, point.specificity.value, point.false_positives
+        (0.75, 0.75, 1)
     """
     labels, scores = checked(labels, scores, both=False)
     called = scores >= threshold

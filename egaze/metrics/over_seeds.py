@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egaze.metrics.resampling import Estimate
-from egaze.metrics.seed_bootstrap import Statistic, draw_figures, interval_of, weighted_areas
+from egaze.metrics.resampling import Estimate, Statistic, estimate_of
+from egaze.metrics.seed_bootstrap import draw_over_seeds, of_the_sample
+from egaze.metrics.weighted_areas import weighted_auc
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +54,10 @@ def aucs_over_seeds(
     """
     labels, (probs,) = checked_probs(labels, class_probs)
     present, statistic = class_statistic(labels, probs)
-    values = statistic(np.ones((len(labels), 1)))[:, :, 0].mean(axis=0)
+    values = of_the_sample(statistic, len(labels)).mean(axis=0)
     groups = np.arange(len(labels)) if groups is None else groups
-    drawn = draw_figures(statistic, groups, strata=labels, resamples=resamples, seed=seed)
-    found = [within_unit(interval_of(value, draws, level)) for value, draws in zip(values, drawn, strict=True)]
+    drawn = draw_over_seeds(statistic, groups, strata=labels, resamples=resamples, seed=seed)
+    found = [within_unit(estimate_of(value, draws, level)) for value, draws in zip(values, drawn.T, strict=True)]
     return Aucs(found[-1], spread_over_classes(found[:-1], present, probs.shape[2]))
 
 
@@ -77,8 +82,8 @@ def mean_over_seeds(
     """
     values = checked_values(values)
     groups = np.arange(values.shape[1]) if groups is None else groups
-    drawn = draw_figures(mean_statistic(values), groups, resamples=resamples, seed=seed)
-    return interval_of(values.mean(), drawn[0], level)
+    drawn = draw_over_seeds(mean_statistic(values), groups, resamples=resamples, seed=seed)
+    return estimate_of(values.mean(), drawn[:, 0], level)
 
 
 def class_statistic(labels: NDArray[np.int64], *probs: NDArray[np.float64]) -> tuple[list[int], Statistic]:
@@ -90,24 +95,27 @@ def class_statistic(labels: NDArray[np.int64], *probs: NDArray[np.float64]) -> t
     if not present:
         raise ValueError("AUCs need cases of two classes")
     areas = [
-        weighted_areas(labels == number, np.concatenate([part[:, :, number] for part in probs])) for number in present
+        [[weighted_auc(labels == number, of_seed[:, number]) for number in present] for of_seed in part]
+        for part in probs
     ]
 
     def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        found = np.stack([area(weights) for area in areas], axis=1)
-        if len(probs) == 2:
-            found = found[: len(probs[0])] - found[len(probs[0]) :]
-        return np.concatenate([found, found.mean(axis=1, keepdims=True)], axis=1)
+        first, *others = (
+            np.stack([np.stack([area(weights) for area in of_seed], axis=1) for of_seed in part], axis=1)
+            for part in areas
+        )
+        found = first - others[0] if others else first
+        return np.concatenate([found, found.mean(axis=2, keepdims=True)], axis=2)
 
     return present, statistic
 
 
 def mean_statistic(values: NDArray[np.float64]) -> Statistic:
     """The statistic of the weighted mean of (S, N) values."""
-    return lambda weights: (values @ weights / weights.sum(axis=0))[:, None]
+    return lambda weights: (weights @ values.T / weights.sum(axis=1, keepdims=True))[:, :, None]
 
 
-def spread_over_classes(found: list, present: list[int], classes: int) -> tuple:
+def spread_over_classes(found: Sequence[T], present: list[int], classes: int) -> tuple[T | None, ...]:
     """The figures of the classes that are present at their places, None at the others'."""
     by_class = dict(zip(present, found, strict=True))
     return tuple(by_class.get(number) for number in range(classes))

@@ -14,8 +14,8 @@ from egaze.metrics.over_seeds import (
     mean_statistic,
     spread_over_classes,
 )
-from egaze.metrics.resampling import Comparison
-from egaze.metrics.seed_bootstrap import comparison_of, draw_figures
+from egaze.metrics.resampling import Comparison, comparison_of
+from egaze.metrics.seed_bootstrap import draw_over_seeds, of_the_sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ def paired_aucs(
     """
     labels, (probs_a, probs_b) = checked_probs(labels, probs_a, probs_b)
     present, statistic = class_statistic(labels, probs_a, probs_b)
-    differences = statistic(np.ones((len(labels), 1)))[:, :, 0].mean(axis=0)
+    differences = of_the_sample(statistic, len(labels)).mean(axis=0)
     groups = np.arange(len(labels)) if groups is None else groups
-    drawn = draw_figures(statistic, groups, strata=labels, resamples=resamples, seed=seed)
-    found = [comparison_of(value, draws, level) for value, draws in zip(differences, drawn, strict=True)]
+    drawn = draw_over_seeds(statistic, groups, strata=labels, resamples=resamples, seed=seed)
+    found = [comparison_of(value, draws, level) for value, draws in zip(differences, drawn.T, strict=True)]
     return PairedAucs(found[-1], spread_over_classes(found[:-1], present, probs_a.shape[2]))
 
 
@@ -87,5 +87,5 @@ def paired_mean(
         raise ValueError(f"values must have one shape (S, N), got {values_a.shape} and {values_b.shape}")
     differences = values_a - values_b
     groups = np.arange(differences.shape[1]) if groups is None else groups
-    drawn = draw_figures(mean_statistic(differences), groups, resamples=resamples, seed=seed)
-    return comparison_of(differences.mean(), drawn[0], level)
+    drawn = draw_over_seeds(mean_statistic(differences), groups, resamples=resamples, seed=seed)
+    return comparison_of(differences.mean(), drawn[:, 0], level)

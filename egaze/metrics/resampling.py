@@ -18,6 +18,8 @@ FEW = 10
 # Resamples worked on at once are so many numbers, which stay in the cache.
 _CHUNK_ELEMENTS = 1 << 18
 
+#: From (B, N) weights, how often each sample is drawn in each of B resamples, to (B, ...) figures of each, NaN where a
+#: resample does not have them.
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -32,7 +34,12 @@ def warn(message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and its interval; each of them is NaN where it is not defined."""
+    """A figure and its interval.
+
+    Attributes:
+        value: the figure; NaN where it is not defined.
+        low, high: the interval's bounds; NaN where they are not defined.
+    """
 
     value: float
     low: float = math.nan
@@ -54,7 +61,13 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A paired difference, its interval, and the two-sided p-value of no difference."""
+    """A paired difference.
+
+    Attributes:
+        difference: the first minus the second.
+        low, high: the interval's bounds, NaN where they are not defined.
+        p_value: two-sided, of no difference, in [0, 1].
+    """
 
     difference: float
     low: float
@@ -121,6 +134,40 @@ class Groups:
         return counts[:, self.of_sample]
 
 
+def draw(statistic: Statistic, groups: Groups, *, resamples: int, seed: int) -> NDArray[np.float64]:
+    """(B, ...) the statistic of B resamples of whole groups.
+
+    Warns:
+        StatisticsWarning: fewer than 10 groups in a stratum.
+
+    Raises:
+        ValueError: fewer than 100 resamples.
+    """
+    if resamples < 100:
+        raise ValueError(f"a bootstrap needs 100 resamples, got {resamples}")
+    if min(groups.sizes) < FEW:
+        warn(f"fewer than {FEW} patients in a stratum: the interval is too narrow")
+    return np.concatenate([statistic(weights) for weights in groups.draws(resamples, seed)])
+
+
+def estimate_of(value: float, drawn: NDArray[np.float64], level: float) -> Estimate:
+    """A figure with the percentiles of its (B,) draws. Warns and raises as `bootstrap_interval`."""
+    _require_level(level)
+    return _between(value, drawn, _percentiles(level))
+
+
+def comparison_of(difference: float, drawn: NDArray[np.float64], level: float) -> Comparison:
+    """A difference with the percentiles of its (B,) draws. The p-value is the least level at which the interval holds
+    0: twice the smaller share of draws on either side of it, itself among them, so at least 2 / (B + 1).
+
+    Warns and raises as `bootstrap_interval`.
+    """
+    interval = estimate_of(difference, drawn, level)
+    drawn = drawn[np.isfinite(drawn)]
+    beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
+    return Comparison(interval.value, interval.low, interval.high, min(1.0, 2 * float(beyond + 1) / (len(drawn) + 1)))
+
+
 def bootstrap_interval(
     statistic: Statistic,
     value: float,
@@ -181,13 +228,11 @@ def bootstrap_intervals(
     """`bootstrap_interval` of K statistics of the same resamples: `statistics` gives (B, K), `values` are (K,)."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    _require(level, resamples)
+    _require_level(level)
     grouped = Groups.of(groups, strata)
-    if min(grouped.sizes) < FEW:
-        warn(f"fewer than {FEW} patients in a stratum: the interval is too narrow")
-    drawn = np.concatenate([statistics(weights) for weights in grouped.draws(resamples, seed)])
+    drawn = draw(statistics, grouped, resamples=resamples, seed=seed)
     if method == "percentile":
-        tails = np.tile([(1 - level) / 2, (1 + level) / 2], (len(values), 1))
+        tails = np.tile(_percentiles(level), (len(values), 1))
     else:
         left_out = np.concatenate([statistics(weights) for weights in grouped.left_out()])
         columns = zip(values, drawn.T, left_out.T, strict=True)
@@ -205,20 +250,12 @@ def bootstrap_comparison(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Comparison:
-    """A paired difference by `bootstrap_interval`'s percentiles. The p-value is the least level at which the interval
-    holds 0: twice the smaller share of resamples on either side of it, itself among them.
+    """A paired difference by `bootstrap_interval`'s percentiles, with the p-value of `comparison_of`.
 
     Warns and raises as `bootstrap_interval`.
     """
-    _require(level, resamples)
-    grouped = Groups.of(groups, strata)
-    if min(grouped.sizes) < FEW:
-        warn(f"fewer than {FEW} patients in a stratum: the interval is too narrow")
-    drawn = np.concatenate([difference(weights) for weights in grouped.draws(resamples, seed)])
-    interval = _between(value, drawn, np.array([(1 - level) / 2, (1 + level) / 2]))
-    drawn = drawn[np.isfinite(drawn)]
-    beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    return Comparison(interval.value, interval.low, interval.high, min(1.0, 2 * float(beyond + 1) / (len(drawn) + 1)))
+    drawn = draw(difference, Groups.of(groups, strata), resamples=resamples, seed=seed)
+    return comparison_of(value, drawn, level)
 
 
 def mean_ci(
@@ -230,11 +267,25 @@ def mean_ci(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """The mean of (N,) finite values, with a bootstrap interval over groups (patients; every sample its own when
-    None). For a paired difference give the differences.
+    """The mean of values with a bootstrap interval over groups (patients); for a paired difference, of the differences.
+
+    Args:
+        values: (N,) finite.
+        groups: (N,) the patient of each value; every value is a group of its own when None.
+        method, level, resamples, seed: as for `bootstrap_interval`.
+
+    Warns:
+        StatisticsWarning: as `bootstrap_interval`.
 
     Raises:
         ValueError: no value, or one that is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import mean_ci
+        >>> mean = mean_ci(np.arange(20) / 20, groups=np.arange(20) // 2, resamples=500)
+        >>> round(mean.value, 3), mean.low < mean.value < mean.high
+        (0.475, True)
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1:
@@ -252,7 +303,24 @@ def mean_cis(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> list[Estimate]:
-    """`mean_ci` of each column of (N, K) values, from the same resamples."""
+    """The mean of each column with a bootstrap interval, all from the same resamples.
+
+    Args:
+        values: (N, K) finite.
+        groups, method, level, resamples, seed: as for `mean_ci`.
+
+    Returns:
+        K estimates.
+
+    Raises:
+        ValueError: as `mean_ci`.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import mean_cis
+        >>> [round(mean.value, 3) for mean in mean_cis(np.arange(40).reshape(20, 2) / 40, resamples=500)]
+        [0.475, 0.5]
+    """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or not len(values) or not np.isfinite(values).all():
         raise ValueError(f"values must be finite numbers, at least one, got shape {values.shape}")
@@ -268,10 +336,24 @@ def mean_cis(
 
 
 def wilson_ci(successes: int, trials: int, *, level: float = 0.95) -> Estimate:
-    """A proportion with Wilson's score interval (1927); all NaN, with a StatisticsWarning, without trials.
+    """A proportion with Wilson's score interval (1927).
+
+    Args:
+        successes: 0 to `trials`.
+        trials: how many were counted.
+        level: of the interval, in (0, 1).
+
+    Warns:
+        StatisticsWarning: no trials; the proportion and its bounds are NaN.
 
     Raises:
         ValueError: counts that no proportion has, or a level out of range.
+
+    Example:
+        >>> from egaze.metrics import wilson_ci
+        >>> share = wilson_ci(8, 10)
+        >>> f"{share.value:.2f} [{share.low:.2f}, {share.high:.2f}]"
+        '0.80 [0.49, 0.94]'
     """
     if not 0 <= successes <= trials or not 0 < level < 1:
         raise ValueError(f"need 0 <= successes <= trials and 0 < level < 1, got {successes}, {trials}, {level}")
@@ -286,9 +368,13 @@ def wilson_ci(successes: int, trials: int, *, level: float = 0.95) -> Estimate:
     return Estimate(share, min(max(0.0, centre - half), share), max(min(1.0, centre + half), share))
 
 
-def _require(level: float, resamples: int) -> None:
-    if not 0 < level < 1 or resamples < 100:
-        raise ValueError(f"need 0 < level < 1 and 100 resamples, got {level} and {resamples}")
+def _require_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level must be in (0, 1), got {level}")
+
+
+def _percentiles(level: float) -> NDArray[np.float64]:
+    return np.array([(1 - level) / 2, (1 + level) / 2])
 
 
 def _between(value: float, drawn: NDArray[np.float64], tails: NDArray[np.float64]) -> Estimate:
@@ -324,4 +410,5 @@ def _bca_tails(
         warn("without one of the patients the figure is not defined: the interval is corrected for bias only")
         acceleration = 0.0
     tails = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    return norm.cdf(bias + tails / (1 - acceleration * tails))
+    levels: NDArray[np.float64] = norm.cdf(bias + tails / (1 - acceleration * tails))
+    return levels

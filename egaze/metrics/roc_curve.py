@@ -53,6 +53,15 @@ def roc_curve_band(
 
     Raises:
         ValueError: as `roc_auc_ci`, whose interval also warns of small samples.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import roc_curve_band
+        >>> labels = np.repeat([0, 1], [12, 10])
+        >>> scores = np.r_[np.linspace(0, 0.7, 12), np.linspace(0.3, 1, 10)]
+        >>> curve = roc_curve_band(labels, scores, points=11, resamples=500)
+        >>> len(curve.fall_out) == len(curve.sensitivity), curve.band_low.shape
+        (True, (11,))
     """
     labels, scores = checked(labels, scores)
     # From the surest film down; the last of each score.
@@ -101,4 +110,5 @@ def _upper(
     """The curve at the grid's fall-outs."""
     # Of corners above each other only the highest counts.
     last = np.append(np.diff(fall_out) > 0, True)
-    return np.interp(grid, fall_out[last], sensitivity[last])
+    reached: NDArray[np.float64] = np.interp(grid, fall_out[last], sensitivity[last])
+    return reached

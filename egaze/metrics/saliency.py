@@ -18,7 +18,23 @@ EPS = 2.2204e-16
 
 
 def cc(prediction: ArrayLike, target: ArrayLike) -> float:
-    """Pearson's correlation of two (H, W) maps, in [-1, 1]; 0 when one of them is constant."""
+    """Pearson's correlation of two maps, in [-1, 1]; 0 when one of them is constant.
+
+    Args:
+        prediction, target: (H, W) finite.
+
+    Raises:
+        ValueError: shapes that differ or are not (H, W), or a value that is not finite.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_fixations
+        >>> from egaze.metrics import cc
+        >>> gaze = Fixations(x_px=[30, 34, 70], y_px=[20, 25, 50], duration_s=[0.2, 0.3, 0.4])
+        >>> target = rasterize_fixations(gaze, (64, 96), sigma_px=6)
+        >>> prediction = rasterize_fixations(gaze, (64, 96), sigma_px=9)
+        >>> round(cc(prediction, target), 3)
+        0.934
+    """
     p, q = _maps(prediction, target)
     if _is_constant(p) or _is_constant(q):
         return 0.0
@@ -27,30 +43,70 @@ def cc(prediction: ArrayLike, target: ArrayLike) -> float:
 
 
 def sim(prediction: ArrayLike, target: ArrayLike) -> float:
-    """Similarity: the sum of the smaller of two densities, in [0, 1]; maps are (H, W), not negative.
+    """Similarity: the sum over pixels of the smaller of two densities, in [0, 1].
+
+    Args:
+        prediction, target: (H, W) finite, nowhere negative; each is divided by its sum.
 
     Raises:
-        ValueError: also for a negative value.
+        ValueError: as `cc`, or a negative value.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_fixations
+        >>> from egaze.metrics import sim
+        >>> gaze = Fixations(x_px=[30, 34, 70], y_px=[20, 25, 50], duration_s=[0.2, 0.3, 0.4])
+        >>> target = rasterize_fixations(gaze, (64, 96), sigma_px=6)
+        >>> prediction = rasterize_fixations(gaze, (64, 96), sigma_px=9)
+        >>> round(sim(prediction, target), 3)
+        0.734
     """
     p, q = (_density(item) for item in _maps(prediction, target))
     return float(np.minimum(p, q).sum())
 
 
 def kld(prediction: ArrayLike, target: ArrayLike) -> float:
-    """KL divergence in nats of the prediction from the target, both (H, W) made densities: the sum of
-    q log(eps + q / (p + eps)), eps 2.2204e-16; 0 is best.
+    """KL divergence in nats of the prediction p from the target q; 0 is best.
+
+    It is the sum over pixels of q log(eps + q / (p + eps)), with eps 2.2204e-16.
+
+    Args:
+        prediction, target: (H, W) finite, nowhere negative; each is divided by its sum.
 
     Raises:
-        ValueError: also for a negative value.
+        ValueError: as `cc`, or a negative value.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_fixations
+        >>> from egaze.metrics import kld
+        >>> gaze = Fixations(x_px=[30, 34, 70], y_px=[20, 25, 50], duration_s=[0.2, 0.3, 0.4])
+        >>> target = rasterize_fixations(gaze, (64, 96), sigma_px=6)
+        >>> prediction = rasterize_fixations(gaze, (64, 96), sigma_px=9)
+        >>> round(kld(prediction, target), 3)
+        0.217
     """
     p, q = (_density(item) for item in _maps(prediction, target))
     return float((q * np.log(EPS + q / (p + EPS))).sum())
 
 
 def nss(prediction: ArrayLike, x_px: ArrayLike, y_px: ArrayLike) -> float:
-    """Normalised scanpath saliency: the mean of the standardised (H, W) map at the fixations that lie on it.
+    """Normalised scanpath saliency: the mean, over the fixations that lie on it, of the standardised map.
 
     A constant map scores 0.
+
+    Args:
+        prediction: (H, W) finite.
+        x_px, y_px: (F,) in pixels of the map; an integer is a pixel's centre.
+
+    Raises:
+        ValueError: a map that is not (H, W) or not finite, or no fixation on it.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_fixations
+        >>> from egaze.metrics import nss
+        >>> gaze = Fixations(x_px=[30, 34, 70], y_px=[20, 25, 50], duration_s=[0.2, 0.3, 0.4])
+        >>> prediction = rasterize_fixations(gaze, (64, 96), sigma_px=9)
+        >>> round(nss(prediction, gaze.x_px, gaze.y_px), 3)
+        3.389
     """
     (p,) = _maps(prediction)
     pixels = _pixels(p.shape, x_px, y_px)
@@ -64,6 +120,20 @@ def auc_judd(prediction: ArrayLike, x_px: ArrayLike, y_px: ArrayLike) -> float:
     A pixel counts once however often it was fixated. Equal values share a threshold; the published code parts them by
     a jitter, after which F fixated pixels of a constant map score 0.5 + 0.5 / (F + 1) on average, and here 0.5. Where
     every pixel was fixated there is nothing to tell apart: 0.5.
+
+    Args:
+        prediction, x_px, y_px: as for `nss`.
+
+    Raises:
+        ValueError: as `nss`.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_fixations
+        >>> from egaze.metrics import auc_judd
+        >>> gaze = Fixations(x_px=[30, 34, 70], y_px=[20, 25, 50], duration_s=[0.2, 0.3, 0.4])
+        >>> prediction = rasterize_fixations(gaze, (64, 96), sigma_px=9)
+        >>> round(auc_judd(prediction, gaze.x_px, gaze.y_px), 3)
+        0.994
     """
     (p,) = _maps(prediction)
     pixels = np.unique(_pixels(p.shape, x_px, y_px))
@@ -96,6 +166,17 @@ def auc_borji(
         splits: draws, 100 in the published code.
         step: between thresholds, 0.1 in the published code.
         seed: of the draws.
+
+    Raises:
+        ValueError: as `nss`.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_fixations
+        >>> from egaze.metrics import auc_borji
+        >>> gaze = Fixations(x_px=[30, 34, 70], y_px=[20, 25, 50], duration_s=[0.2, 0.3, 0.4])
+        >>> prediction = rasterize_fixations(gaze, (64, 96), sigma_px=9)
+        >>> 0.9 < auc_borji(prediction, gaze.x_px, gaze.y_px) <= 1
+        True
     """
     (p,) = _maps(prediction)
     pixels = _pixels(p.shape, x_px, y_px)
@@ -123,6 +204,17 @@ def shuffled_auc(
     Args:
         prediction, x_px, y_px: as for `nss`.
         other_x_px, other_y_px: (G,) fixations on other films, in this map's pixels.
+
+    Raises:
+        ValueError: as `nss`, for either set of fixations.
+
+    Example:
+        >>> from egaze import Fixations, rasterize_fixations
+        >>> from egaze.metrics import shuffled_auc
+        >>> gaze = Fixations(x_px=[30, 34, 70], y_px=[20, 25, 50], duration_s=[0.2, 0.3, 0.4])
+        >>> prediction = rasterize_fixations(gaze, (64, 96), sigma_px=9)
+        >>> shuffled_auc(prediction, gaze.x_px, gaze.y_px, other_x_px=[10, 90, 48], other_y_px=[60, 5, 32])
+        1.0
     """
     (p,) = _maps(prediction)
     fixated = p.ravel()[_pixels(p.shape, x_px, y_px)]
@@ -132,11 +224,26 @@ def shuffled_auc(
 
 
 def information_gain(prediction: ArrayLike, baseline: ArrayLike, x_px: ArrayLike, y_px: ArrayLike) -> float:
-    """Information gain in bits per fixation over a baseline map such as the centre bias; both are (H, W), not
-    negative, made densities: the mean of log2(eps + p) - log2(eps + b) at fixations, eps 2.2204e-16.
+    """Information gain in bits per fixation over a baseline map, such as the centre bias.
+
+    It is the mean of log2(eps + p) - log2(eps + b) over fixations, with eps 2.2204e-16.
+
+    Args:
+        prediction, baseline: (H, W) finite, nowhere negative; each is divided by its sum.
+        x_px, y_px: as for `nss`.
 
     Raises:
-        ValueError: also for a negative value.
+        ValueError: as `nss`, shapes that differ, or a negative value.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze import Fixations, rasterize_fixations
+        >>> from egaze.metrics import information_gain
+        >>> gaze = Fixations(x_px=[30, 34, 70], y_px=[20, 25, 50], duration_s=[0.2, 0.3, 0.4])
+        >>> prediction = rasterize_fixations(gaze, (64, 96), sigma_px=9)
+        >>> evenly = np.ones((64, 96))
+        >>> round(information_gain(prediction, evenly, gaze.x_px, gaze.y_px), 3)
+        2.574
     """
     p, b = (_density(item).ravel() for item in _maps(prediction, baseline))
     pixels = _pixels(np.shape(prediction), x_px, y_px)
@@ -152,7 +259,8 @@ def _reached(places: NDArray[np.intp], thresholds: int) -> NDArray[np.float64]:
     counts = np.bincount(
         (places + np.arange(rows)[:, None] * (thresholds + 1)).ravel(), minlength=rows * (thresholds + 1)
     ).reshape(rows, thresholds + 1)
-    return np.cumsum(counts[:, :0:-1], axis=1) / places.shape[1]
+    shares: NDArray[np.float64] = np.cumsum(counts[:, :0:-1], axis=1) / places.shape[1]
+    return shares
 
 
 def _area(false_alarms: NDArray[np.float64], hits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -161,7 +269,8 @@ def _area(false_alarms: NDArray[np.float64], hits: NDArray[np.float64]) -> NDArr
         np.concatenate([np.zeros_like(part[..., :1]), part, np.ones_like(part[..., :1])], axis=-1)
         for part in (false_alarms, hits)
     )
-    return (np.diff(x) * (y[..., 1:] + y[..., :-1])).sum(axis=-1) / 2
+    area: NDArray[np.float64] = (np.diff(x) * (y[..., 1:] + y[..., :-1])).sum(axis=-1) / 2
+    return area
 
 
 def _pixels(shape: tuple[int, ...], x_px: ArrayLike, y_px: ArrayLike) -> NDArray[np.intp]:
@@ -189,8 +298,9 @@ def _is_constant(values: NDArray[np.float64]) -> bool:
 def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of mean 0 and standard deviation 1, whatever the map's scale; not of a constant map."""
     # Stretched first, so that neither squares nor small differences are lost.
-    unit = (values - values.min()) / (values.max() - values.min())
-    return (unit - unit.mean()) / unit.std()
+    unit: NDArray[np.float64] = (values - values.min()) / (values.max() - values.min())
+    standardised: NDArray[np.float64] = (unit - unit.mean()) / unit.std()
+    return standardised
 
 
 def _density(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -43,7 +43,8 @@ def nearest_fixation_px(shape: tuple[int, int], x_px: ArrayLike, y_px: ArrayLike
         return np.full(shape, np.inf)
     unseen = np.ones(shape, dtype=bool)
     unseen[y[inside], x[inside]] = False
-    return distance_transform_edt(unseen)
+    nearest_px: NDArray[np.float64] = distance_transform_edt(unseen)
+    return nearest_px
 
 
 def coverage_frac(nearest_px: NDArray[np.float64], region: NDArray[np.bool_], radius_px: float) -> float:
@@ -81,6 +82,15 @@ def region_gaze(
 
     Raises:
         ValueError: shapes that do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import region_gaze
+        >>> region = np.zeros((64, 96), bool)
+        >>> region[16:32, 24:48] = True
+        >>> looks = region_gaze(region, [30, 34, 70], [20, 25, 50], [0.2, 0.3, 0.5], [0.0, 0.4, 0.9], radius_px=6)
+        >>> looks.fixations, round(looks.dwell_frac, 3), looks.first_fixation_s
+        (2, 0.5, 0.0)
     """
     region = np.asarray(region, dtype=bool)
     duration = np.asarray(duration_s, dtype=np.float64)

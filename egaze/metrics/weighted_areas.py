@@ -27,7 +27,8 @@ def weighted_auc(
         below -= 0.5 * of_negatives
         won = np.einsum("ij,ij->i", of_positives, below)
         pairs = of_positives.sum(axis=1) * negatives
-        return np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+        areas: NDArray[np.float64] = np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+        return areas
 
     return area
 
@@ -46,7 +47,10 @@ def weighted_average_precision(
         called = true + np.cumsum(of_negatives[:, ::-1], axis=1)
         precision = np.divide(true, called, out=np.zeros_like(true), where=called > 0)
         summed = np.einsum("ij,ij->i", gained, precision)
-        return np.divide(summed, true[:, -1], out=np.full(len(weights), np.nan), where=true[:, -1] > 0)
+        areas: NDArray[np.float64] = np.divide(
+            summed, true[:, -1], out=np.full(len(weights), np.nan), where=true[:, -1] > 0
+        )
+        return areas
 
     return area
 

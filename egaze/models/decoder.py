@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+# TorchScript compiles these lines; see `egaze.models.dual_head_unet` for the `type: ignore`s.
+
 
 class UpBlock(nn.Module):
     """Upsample to the skip's size, join, and convolve twice."""
@@ -26,10 +28,10 @@ class UpBlock(nn.Module):
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
         """(N, C, h, w) and (N, S, 2h, 2w) to (N, out, 2h, 2w); S may be 0."""
         # What functional.interpolate comes to, without its choices by the number of dimensions.
-        up = torch.ops.aten.upsample_nearest2d(coarse, skip.shape[-2:])
+        up: Tensor = torch.ops.aten.upsample_nearest2d(coarse, skip.shape[-2:])
         if self.joins_skip:
             up = torch.cat([up, skip], dim=1)
-        return self.convolve(up)
+        return self.convolve(up)  # type: ignore[no-any-return]
 
 
 class Decoder(nn.Module):
@@ -59,4 +61,4 @@ class Decoder(nn.Module):
         x = features[-1]
         for step, block in enumerate(self.blocks):
             x = block(x, features[len(features) - 2 - step])
-        return self.to_logits(x)
+        return self.to_logits(x)  # type: ignore[no-any-return]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
+from torch.jit import is_scripting  # type: ignore[attr-defined]  # documented, yet not in the module's __all__
 from torch.nn import functional
 
 from egaze.errors import EgazeError
@@ -18,6 +18,9 @@ from egaze.models.encoder import feature_maps, input_statistics, make_encoder, s
 # segmentation_models_pytorch's.
 _DECODER_CHANNELS = {4: (128, 64, 32), 1: (256, 128, 64, 32, 16)}
 _SMALLEST_SIDE_PX = 32
+
+# In what TorchScript compiles, a `type: ignore` must end its line. Modules return Any when they are called, and a
+# variable with a type of its own would put its name into the exported program.
 
 POOLINGS = ("mean", "heatmap", "class-heatmaps")
 
@@ -74,6 +77,17 @@ class DualHeadUNet(nn.Module):
     Raises:
         EgazeError: an unknown encoder, one without feature maps at strides 4, 8, 16 and 32, weights that do not fit
             it, or a number out of range.
+
+    Example:
+        >>> import torch
+        >>> from egaze import DualHeadUNet
+        >>> model = DualHeadUNet("mobilenetv3_small_050", classes=3).eval()
+        >>> output = model(torch.rand(2, 1, 64, 64))
+        >>> output.class_logits.shape, output.heatmap_logits.shape
+        (torch.Size([2, 3]), torch.Size([2, 1, 64, 64]))
+        >>> answer = model.answer(output)
+        >>> answer.class_probs.sum(dim=1).round(decimals=3).tolist()
+        [1.0, 1.0]
     """
 
     # TorchScript leaves out the branch that a constant rules out.
@@ -138,7 +152,7 @@ class DualHeadUNet(nn.Module):
         Raises:
             EgazeError: another shape; a scripted model raises torch's own errors.
         """
-        if not torch.jit.is_scripting():
+        if not is_scripting():
             _check_shape(image)
         features: list[Tensor] = self.encoder((image - self.mean) / self.std)
         if self.heatmap_head:
@@ -170,12 +184,16 @@ class DualHeadUNet(nn.Module):
     def classify(self, bottleneck: Tensor, heatmap_logits: Tensor) -> Tensor:
         """(N, K, h, w) features, pooled as the model does, to (N, C) logits."""
         if self.pooling == "mean":
-            return self.classifier(bottleneck.mean(dim=(2, 3)))
-        heatmap = functional.adaptive_avg_pool2d(heatmap_logits.sigmoid(), bottleneck.shape[-2:]).flatten(2)
+            return self.classifier(bottleneck.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+        heatmap = functional.adaptive_avg_pool2d(
+            heatmap_logits.sigmoid(),
+            # To TorchScript a shape is a list, which torch's annotation leaves out.
+            bottleneck.shape[-2:],  # type: ignore[arg-type]
+        ).flatten(2)
         heatmap = heatmap + 1e-6  # under an empty heatmap a film is pooled evenly
         density = heatmap / heatmap.sum(dim=2, keepdim=True)
         # (N, maps, h w) x (N, h w, K), one row of features under each map.
-        class_logits = self.classifier(density @ bottleneck.flatten(2).transpose(1, 2))
+        class_logits: Tensor = self.classifier(density @ bottleneck.flatten(2).transpose(1, 2))
         if self.pooling == "heatmap":
             return class_logits[:, 0]
         return class_logits.diagonal(dim1=1, dim2=2)
@@ -189,7 +207,7 @@ class DualHeadUNet(nn.Module):
             if not self.has_stride_2:
                 used.insert(0, features[0].new_zeros((films, 0, (height_px + 1) // 2, (width_px + 1) // 2)))
             used.insert(0, features[0].new_zeros((films, 0, height_px, width_px)))
-            return self.decoder(used)
+            return self.decoder(used)  # type: ignore[no-any-return]
         return functional.interpolate(
             self.decoder(used), size=[height_px, width_px], mode="bilinear", align_corners=False
         )

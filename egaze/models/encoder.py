@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import timm
+from timm.models import FeatureInfo
 from torch import nn
 
 from egaze.errors import EgazeError
 from egaze.models.catalogue import bring_families
 from egaze.models.fitting import fitting_text
-from egaze.models.weights import UnfitWeightsError, load_weights, read_weights
+from egaze.models.weights import UnfitWeightsError, load_weights, pretrained_cfg, read_weights
 
 _STRIDES = (4, 8, 16, 32)
 
@@ -67,13 +69,13 @@ def feature_maps(name: str, encoder: nn.Module) -> FeatureMaps:
     Raises:
         EgazeError: it lacks a stride, has one twice or a coarser one, or gives its channels last.
     """
-    info = encoder.feature_info
+    info = _feature_info(encoder)
     strides, channels = info.reduction(), info.channels()
     used = [index for index, stride in enumerate(strides) if stride >= _STRIDES[0]]
     if [strides[index] for index in used] != list(_STRIDES) or strides.count(2) > 1:
         raise EgazeError(f"encoder {name!r} has feature maps at strides {strides}, expected 4, 8, 16 and 32")
     # timm's `Format` is a string; encoders that say nothing give NCHW.
-    layout = getattr(encoder, "output_fmt", "NCHW")
+    layout: Any = getattr(encoder, "output_fmt", "NCHW")
     if layout != "NCHW":
         raise EgazeError(f"encoder {name!r} gives its feature maps as {layout.value}, expected NCHW")
     if 2 in strides:
@@ -87,16 +89,24 @@ def skip_from_the_stem(encoder: nn.Module) -> None:
     It is the one that `segmentation_models_pytorch` takes. Other encoders stay as they are.
     """
     # timm offers no choice among maps of one stride; this is what its forward and its list of maps go by.
-    stages, first = getattr(encoder, "_stage_out_idx", {}), encoder.feature_info.info[0]
+    stages: dict[int, int] = getattr(encoder, "_stage_out_idx", {})
+    first = _feature_info(encoder).info[0]
     if stages and (first["stage"], first["reduction"]) == (1, 2):
-        encoder._stage_out_idx = {0 if stage == 1 else stage: index for stage, index in stages.items()}
-        first.update(num_chs=encoder.conv_stem.out_channels, module="bn1", stage=0)
+        from_the_stem = {0 if stage == 1 else stage: index for stage, index in stages.items()}
+        stages.clear()
+        stages.update(from_the_stem)
+        first.update(num_chs=cast(nn.Conv2d, encoder.conv_stem).out_channels, module="bn1", stage=0)
 
 
 def input_statistics(encoder: nn.Module) -> tuple[float, float]:
     """Mean and standard deviation of the grey values that the encoder's pretrained weights expect."""
-    mean, std = encoder.pretrained_cfg["mean"], encoder.pretrained_cfg["std"]
+    expected = pretrained_cfg(encoder)
+    mean, std = expected["mean"], expected["std"]
     return sum(mean) / len(mean), sum(std) / len(std)
+
+
+def _feature_info(encoder: nn.Module) -> FeatureInfo:
+    return cast(FeatureInfo, encoder.feature_info)
 
 
 def _copy(source: nn.Module, encoder: nn.Module, what: str) -> None:
@@ -107,12 +117,16 @@ def _copy(source: nn.Module, encoder: nn.Module, what: str) -> None:
 
 
 def _create(name: str, pretrained: bool, drop_path: float = 0.0) -> nn.Module:
-    options = {"drop_path_rate": drop_path} if drop_path > 0 else {}
     if not timm.is_model(name):
         bring_families()
     try:
         return timm.create_model(
-            name, pretrained=pretrained, features_only=True, in_chans=1, scriptable=True, **options
+            name,
+            pretrained=pretrained,
+            features_only=True,
+            in_chans=1,
+            scriptable=True,
+            drop_path_rate=drop_path or None,  # None is not passed on, and not every encoder knows it
         )
     except RuntimeError as error:
         if "Unknown model" in str(error):

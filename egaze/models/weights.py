@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import safetensors.torch
 import torch
@@ -45,13 +46,25 @@ class WeightsFile:
     tensors: dict[str, Tensor]
 
 
-def read_weights(path: Path) -> WeightsFile:
+def read_weights(path: str | Path) -> WeightsFile:
     """Read a safetensors file or a state dict that `torch.save` wrote, without running anything in it.
 
     The names may have `module.` or `model.` before them; the state dict may lie under the key `state_dict` or `model`.
 
     Raises:
         EgazeError: no such file, one of more than 8 GiB, or no weights in it.
+
+    Example:
+        >>> import torch
+        >>> from egaze.models import DualHeadUNet, read_weights
+        >>> model = DualHeadUNet("mobilenetv3_small_050")
+        >>> torch.save(model.encoder.state_dict(), "encoder.pt")
+        >>> weights = read_weights("encoder.pt")
+        >>> len(weights.tensors) == len(model.encoder.state_dict())
+        True
+        >>> again = DualHeadUNet("mobilenetv3_small_050", weights="encoder.pt")
+        >>> again.weights_sha256 == weights.sha256
+        True
     """
     path = Path(path)
     try:
@@ -90,6 +103,11 @@ def load_weights(encoder: nn.Module, file: WeightsFile) -> list[str]:
     return ignored
 
 
+def pretrained_cfg(encoder: nn.Module) -> Mapping[str, Any]:
+    """What timm says of the encoder's pretrained weights and of the input that they expect."""
+    return cast(Mapping[str, Any], encoder.pretrained_cfg)
+
+
 def match_tensors(encoder: nn.Module, file: WeightsFile) -> tuple[dict[str, tuple[str, Tensor]], list[str]]:
     """Find each of the encoder's tensors in a file, by name and shape; their values are not looked at.
 
@@ -101,7 +119,7 @@ def match_tensors(encoder: nn.Module, file: WeightsFile) -> tuple[dict[str, tupl
         UnfitWeightsError: as `load_weights`.
     """
     wanted = encoder.state_dict()
-    first = encoder.pretrained_cfg.get("first_conv") or ()
+    first = pretrained_cfg(encoder).get("first_conv") or ()
     first_layers = {f"{name}.weight" for name in ([first] if isinstance(first, str) else first)}
     found: dict[str, tuple[str, Tensor]] = {}
     used_parts: set[str] = set()

@@ -38,6 +38,12 @@ class Playback:
 
     Raises:
         StudyError: a value out of its range.
+
+    Example:
+        >>> from egaze.pictures import Playback
+        >>> playback = Playback(fps=5, speed=2, file_format="gif")
+        >>> playback.settled().file_format
+        'gif'
     """
 
     fps: int = 10
@@ -81,7 +87,7 @@ def frame_times(reading: Reading, playback: Playback) -> NDArray[np.float64]:
             f"{playback.window_s:g} s to show; leave the window out"
         )
     fixations = reading.fixations.played()
-    begin_s, end_s = float(fixations.onset_s.min()), float(fixations.ends_s().max())  # type: ignore[union-attr]
+    begin_s, end_s = float(fixations.begins_s().min()), float(fixations.ends_s().max())
     step_s = playback.speed / playback.fps
     frames = (end_s - begin_s) / step_s + 1
     most = MOST_FRAMES[playback.settled().file_format]
@@ -168,16 +174,15 @@ def _clock(reading: Reading, time_s: float) -> str:
     """The time, or where there is none the number of the fixation."""
     if not reading.is_paced:
         return f"{time_s:.1f} s"
-    onset_s = reading.fixations.played().onset_s.astype(np.float64)  # type: ignore[union-attr]
+    onset_s = reading.fixations.played().begins_s()
     begun = int((onset_s <= time_s).sum())
     return f"fixation {begun} of {len(reading.fixations)}"
 
 
 def _looked_at(reading: Reading, time_s: float) -> NDArray[np.float64]:
     """(K, 2) where the reader looks at that time, as fractions of the film; none during a saccade."""
-    fixations, place = reading.fixations.played(), reading.geometry
-    onset_s = fixations.onset_s.astype(np.float64)  # type: ignore[union-attr]
+    fixations = reading.fixations.played()
+    onset_s = fixations.begins_s()
     now = (onset_s <= time_s) & (time_s < fixations.ends_s()) & reading.on_film
-    x = (fixations.x_px[now] + 0.5 - place.left_px) / place.width_px
-    y = (fixations.y_px[now] + 0.5 - place.top_px) / place.height_px
-    return np.stack([x, y], axis=1).astype(np.float64)
+    xy_unit = reading.geometry.to_film_unit(fixations.x_px[now], fixations.y_px[now])
+    return np.stack(xy_unit, axis=1).astype(np.float64)

@@ -23,7 +23,7 @@ def heatmap_table(peak_opacity: float = 1.0) -> NDArray[np.uint8]:
 
     Opacity rises with the square root of the value, from 0 to `peak_opacity` in [0, 1].
     """
-    colours = np.rint(colormaps[COLOUR_MAP](np.arange(256)) * 255).astype(np.uint8)
+    colours: NDArray[np.uint8] = np.rint(colormaps[COLOUR_MAP](np.arange(256)) * 255).astype(np.uint8)
     colours[:, 3] = np.rint(255 * peak_opacity * np.sqrt(np.arange(256) / 255)).astype(np.uint8)
     colours.flags.writeable = False
     return colours
@@ -47,4 +47,5 @@ def blend(film: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.uint
     table = heatmap_table(PEAK_OPACITY).astype(np.float32)
     opacity = table[:, 3] / np.float32(255)
     lit = (table[:, :3] * opacity[:, None])[levels]
-    return np.rint(lit + film[..., None] * (1 - opacity)[levels][..., None]).astype(np.uint8)
+    blended: NDArray[np.float32] = lit + film[..., None] * (1 - opacity)[levels][..., None]
+    return np.rint(blended).astype(np.uint8)

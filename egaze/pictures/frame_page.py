@@ -44,7 +44,7 @@ class FramePage:
         draw_bar(sheet, overlay_colours(), scale.highest, scale.label)
         sheet.figure.set_dpi(_DPI)
         sheet.figure.canvas.draw()
-        drawn = np.asarray(sheet.figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
+        drawn = np.asarray(sheet.figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]  # new_sheet's canvas is Agg's
         left, top, right, bottom = _edges(sheet.film, len(drawn))
         strip_left, strip_top, _, strip_bottom = _edges(sheet.strip, len(drawn))
         film = resize(

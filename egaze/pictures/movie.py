@@ -30,14 +30,14 @@ _GREYS = (*range(0, 252, 4), 255)
 
 def ffmpeg_program() -> str | None:
     """The ffmpeg that matplotlib is set to use, or the one of the package imageio-ffmpeg; None without either."""
-    if found := shutil.which(matplotlib.rcParams["animation.ffmpeg_path"]):
+    if found := shutil.which(str(matplotlib.rcParams["animation.ffmpeg_path"])):
         return found
     if importlib.util.find_spec("imageio_ffmpeg") is None:
         return None
     import imageio_ffmpeg
 
     try:
-        return imageio_ffmpeg.get_ffmpeg_exe()
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError:
         return None
 

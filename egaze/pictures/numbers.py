@@ -33,7 +33,7 @@ def place_numbers(
     Returns:
         (F, 2) the numbers' centres. Where there is no room left a number stays on its point.
     """
-    places = np.asarray(centres, np.float64).copy()
+    places: NDArray[np.float64] = np.asarray(centres, np.float64).copy()
     half = np.asarray(sizes, np.float64) / 2
     for index, centre in enumerate(np.asarray(centres, np.float64)):
         candidates = _candidates(centre, float(half[index].max()))
@@ -52,4 +52,5 @@ def _candidates(centre: NDArray[np.float64], step: float) -> NDArray[np.float64]
     ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     radius = step * np.arange(1, _RINGS + 1)
     around = (ring[None] * radius[:, None, None]).reshape(-1, 2)
-    return centre + np.concatenate([np.zeros((1, 2)), around])
+    offsets: NDArray[np.float64] = np.concatenate([np.zeros((1, 2)), around])
+    return centre + offsets

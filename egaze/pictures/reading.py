@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
 from egaze.gaze import Fixations, rasterize_fixations
+from egaze.gaze.heatmap import Weight
 from egaze.imaging import FitGeometry
 from egaze.study import Study
+from egaze.targets import KERNEL, WEIGHTS, FixationHeatmap, KernelOptions
 
-#: The Gaussian's standard deviation as a fraction of the canvas's side, as the heatmap head's target has it.
-DEFAULT_SIGMA_FRAC = 0.05
+#: How wide the Gaussians are where nobody says: as the heatmap head's target has them.
+_DEFAULT = FixationHeatmap()
 
-WEIGHTS = ("duration", "count")
+
+class Kernel(KernelOptions, total=False):
+    """The rasterizer's options; there is one of the two sigmas."""
+
+    sigma_px: float
+    sigma_deg: float
+    weight: Weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +38,17 @@ class HeatmapOptions:
 
     Raises:
         StudyError: a value out of its range, or both sigmas.
+
+    Example:
+        >>> from egaze.pictures import HeatmapOptions
+        >>> HeatmapOptions(size_px=512, sigma_px=20, weight="count").said(512)
+        'Gaussians of sigma 20 px of 512, each fixation weighs 1'
     """
 
     size_px: int | None = None
     sigma_px: float | None = None
     sigma_deg: float | None = None
-    weight: str = "duration"
+    weight: Weight = "duration"
 
     def __post_init__(self) -> None:
         if self.size_px is not None and not 16 <= self.size_px <= 4096:
@@ -50,11 +62,16 @@ class HeatmapOptions:
         if self.weight not in WEIGHTS:
             raise StudyError(f"weight must be one of {', '.join(WEIGHTS)}, got {self.weight!r}")
 
-    def kernel(self, size_px: int) -> dict[str, Any]:
+    @classmethod
+    def of(cls, target: FixationHeatmap, size_px: int) -> HeatmapOptions:
+        """A target's heatmap on a canvas of that side."""
+        return cls(size_px, target.sigma_px(size_px), weight=target.weight)  # type: ignore[arg-type]  # the target has checked it
+
+    def kernel(self, size_px: int) -> Kernel:
         """The rasterizer's options on a canvas of that side."""
         if self.sigma_deg is not None:
-            return {"sigma_deg": self.sigma_deg, "weight": self.weight}
-        return {"sigma_px": self.sigma_px or DEFAULT_SIGMA_FRAC * size_px, "weight": self.weight}
+            return {"sigma_deg": self.sigma_deg, "weight": self.weight, **KERNEL}
+        return {"sigma_px": self.sigma_px or _DEFAULT.sigma_px(size_px), "weight": self.weight, **KERNEL}
 
     def said(self, size_px: int) -> str:
         """The options in words."""
@@ -94,7 +111,7 @@ class Reading:
         return self.geometry.canvas_shape[0]
 
     @property
-    def kernel(self) -> dict[str, Any]:
+    def kernel(self) -> Kernel:
         return self.options.kernel(self.size_px)
 
     def heatmap(self) -> NDArray[np.float32]:
@@ -111,10 +128,7 @@ class Reading:
     @property
     def on_film(self) -> NDArray[np.bool_]:
         """(F,) whether a fixation lies on the film, and on the part of it that was on the screen."""
-        place = self.geometry
-        x, y = self.fixations.x_px + 0.5, self.fixations.y_px + 0.5
-        across = (x >= place.left_px) & (x < place.left_px + place.width_px)
-        return across & (y >= place.top_px) & (y < place.top_px + place.height_px) & self.fixations.on_shown
+        return self.geometry.is_on_film(self.fixations.x_px, self.fixations.y_px) & self.fixations.on_shown
 
     @property
     def is_paced(self) -> bool:

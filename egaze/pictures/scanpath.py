@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 from matplotlib import colormaps
@@ -24,6 +25,7 @@ AREA_PT2_PER_S = 500.0
 # Shares of the film that all circles together and the largest one may cover.
 _MOST_COVERED = 0.25
 _LARGEST_COVERED = 0.03
+AreaT = TypeVar("AreaT", float, NDArray[np.floating])
 _STROKE = [withStroke(linewidth=1.8, foreground="white")]
 
 
@@ -57,7 +59,8 @@ def draw_scanpath(reading: Reading) -> Figure:
     # Long fixations first: a short one in the middle of a long one is then still seen.
     longest_first = np.flatnonzero(on_film)[np.argsort(-duration[on_film], kind="stable")]
     sheet.film.scatter(
-        *points[longest_first].T,
+        points[longest_first, 0],
+        points[longest_first, 1],
         s=marker_size(area_pt2 * duration[longest_first]),
         c=shade[longest_first],
         edgecolors=INK,
@@ -85,7 +88,7 @@ def area_per_duration(reading: Reading, duration: NDArray[np.floating]) -> float
     return min(usual, covered, largest)
 
 
-def marker_size(area_pt2: NDArray[np.floating]) -> NDArray[np.floating]:
+def marker_size(area_pt2: AreaT) -> AreaT:
     """matplotlib's size of a round marker of that area: its diameter squared."""
     return area_pt2 * (4 / np.pi)
 
@@ -134,9 +137,10 @@ def _draw_lines(axes: Axes, points: NDArray[np.float64], shade: NDArray[np.float
 def _draw_numbers(sheet: Sheet, reading: Reading, points: NDArray[np.float64], on_film: NDArray[np.bool_]) -> None:
     chosen = np.array([index for index in numbered(len(points)) if on_film[index]], dtype=np.int64)
     size_pt = 7.0 if len(chosen) <= 40 else 6.0 if len(chosen) <= 100 else 5.0
-    room = tuple(72 * side for side in film_size_in(reading))
+    width_in, height_in = film_size_in(reading)
+    room = (72 * width_in, 72 * height_in)
     place = reading.geometry
-    corner = np.array([place.left_px - 0.5, place.top_px - 0.5])
+    corner = np.array(place.edges_px[:2])
     scale = np.array([room[0] / place.width_px, room[1] / place.height_px])
     at_pt = (points[chosen] - corner) * scale
     digit_pt = width_of("0", REGULAR, size_pt)

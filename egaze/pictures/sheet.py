@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 
 from egaze.pictures.lettering import BOLD, FAMILY, REGULAR, fitted
@@ -90,9 +91,8 @@ def film_size_in(reading: Reading, long_side_in: float = _LONG_SIDE) -> tuple[fl
 
 def film_extent(reading: Reading) -> tuple[float, float, float, float]:
     """Left, right, bottom and top edge of the film in pixels of the canvas, as `imshow` takes them."""
-    place = reading.geometry
-    left, top = place.left_px - 0.5, place.top_px - 0.5
-    return left, left + place.width_px, top + place.height_px, top
+    left, top, right, bottom = reading.geometry.edges_px
+    return left, right, bottom, top
 
 
 def draw_bar(
@@ -141,8 +141,8 @@ def write_titles(figure: Figure, reading: Reading, summary: str, caption: str) -
     tag = "synthetic" if reading.synthetic else ""
     tag_pt = 66 if tag else 0
 
-    def write(text: str, y: float, font: object, size: float, colour: str, room: float = room_pt) -> None:
-        text = fitted(text, font, size, room)  # type: ignore[arg-type]
+    def write(text: str, y: float, font: FontProperties, size: float, colour: str, room: float = room_pt) -> None:
+        text = fitted(text, font, size, room)
         figure.text(
             _MARGIN / width, y / height, text, fontproperties=font, fontsize=size, color=colour, va="baseline",
             parse_math=False,

@@ -12,7 +12,9 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from egaze.atomic import new_directory, require_free
 from egaze.errors import EgazeError, StudyError
@@ -53,8 +55,8 @@ class PicturesSummary:
 
 def write_pictures(
     study: Study,
-    out: Path,
-    cases: Sequence[int],
+    out: str | Path,
+    cases: Sequence[int] | NDArray[np.int64],
     *,
     options: HeatmapOptions | None = None,
     kinds: Sequence[str] = KINDS,
@@ -81,6 +83,13 @@ def write_pictures(
         StudyError: no case with gaze; degrees asked for of a case without pixels per degree; an animation that
             is too long, or of a window in seconds where gaze has no clock; an option out of its range.
         EgazeError: `out` is there and not empty, or cannot be written; MP4 asked for without an ffmpeg.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.pictures import write_pictures
+        >>> summary = write_pictures(open_study("study"), "pictures", [0], kinds=["overlay", "array"])
+        >>> summary.cases, (summary.out / "index.csv").is_file()
+        (1, True)
     """
     options = options or HeatmapOptions()
     _check(kinds, playback, workers)
@@ -201,7 +210,7 @@ def _facts(study: Study, shown: list[int], options: HeatmapOptions, playback: Pl
         "study_sha256": study.digest(),
         "synthetic": study.is_synthetic,
         "size_px": size_px,
-        "fit": study.manifest["fit"],
+        "fit": study.canvas.fit,
         **sigma,
         "weight": options.weight,
         "unit": _unit(study, shown, options),

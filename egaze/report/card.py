@@ -77,7 +77,7 @@ def hygiene(study: Study) -> list[SourceRow]:
             key=source["key"],
             layout=source["layout"],
             synthetic=source["synthetic"],
-            durations=source["options"].get("durations"),
+            durations=str(durations) if (durations := source["options"].get("durations")) else None,
             cases=source["cases"],
             patients=source["patients"],
             counts=[(reason.replace("_", " "), count) for reason, count in source["hygiene"].items() if count],

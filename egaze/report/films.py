@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from egaze.gaze import Fixations, rasterize_fixations
+from egaze.gaze import Fixations
 from egaze.gaze.fixations import PLAYED_S
 from egaze.imaging import FitGeometry
-from egaze.loading import HeatmapTarget
+from egaze.imaging.fit import px_to_unit
 from egaze.models import to_film_size
 from egaze.report.answers import Answers
 from egaze.report.encode import HEATMAP_PX, level_png
 from egaze.report.pixels import FilmPixels
 from egaze.serialize import JsonObject
-from egaze.study import Study
 from egaze.study.findings import finding_regions
+from egaze.targets import FixationHeatmap
 
 #: More of one film are left out of its drawing, so that the page stays small.
 MOST_FIXATIONS, MOST_REGIONS, MOST_PHRASES, MOST_LETTERS = 1600, 64, 200, 300
@@ -154,7 +154,7 @@ def draw_film(
     maps: dict[str, JsonObject] = {}
     if len(recorded):
         gaze_px = 224 if predicted is None else predicted.shape[0]
-        heatmap = _thousandths(study, target, case_index, gaze_px)
+        heatmap = _thousandths(study.fixations(case_index, gaze_px), target, gaze_px)
         maps["gaze"] = _map(geometry, heatmap) | {"side": gaze_px, "unit": _unit(recorded, target)}
     if predicted is not None:
         maps["predicted"] = _map(geometry, predicted)
@@ -165,10 +165,11 @@ def draw_film(
     onset_s = recorded.onset_s
     drawn = slice(MOST_FIXATIONS)
     findings = finding_regions(study, case_index, None)
+    height_px, width_px = geometry.film_shape
     return {
         "film": film,
         "shown_px": shown_px,
-        "film_px": list(geometry.film_shape[::-1]),
+        "film_px": [width_px, height_px],
         "maps": maps,
         "timed": onset_s is not None,
         "relative": recorded.is_relative,
@@ -181,12 +182,11 @@ def draw_film(
                 "shape": region.shape,
                 "finding": region in findings,
                 "sides": [
-                    round(float(side), 4)
-                    for side in (
-                        (region.x_min_px + 0.5) / geometry.film_shape[1],
-                        (region.y_min_px + 0.5) / geometry.film_shape[0],
-                        (region.x_max_px + 0.5) / geometry.film_shape[1],
-                        (region.y_max_px + 0.5) / geometry.film_shape[0],
+                    round(px_to_unit(float(side_px), along_px), 4)
+                    for side_px, along_px in zip(
+                        (region.x_min_px, region.y_min_px, region.x_max_px, region.y_max_px),
+                        (width_px, height_px) * 2,
+                        strict=True,
                     )
                 ],
             }
@@ -202,24 +202,16 @@ def draw_film(
     }
 
 
-def _unit(fixations: Fixations, target: HeatmapTarget) -> str:
+def _unit(fixations: Fixations, target: FixationHeatmap) -> str:
     """Of what `_thousandths` gives, per pixel."""
     if target.weight != "duration":
         return "thousandths of a fixation"
     return "thousandths of the relative duration" if fixations.is_relative else "ms of dwell time"
 
 
-def _thousandths(study: Study, target: HeatmapTarget, case_index: int, size_px: int) -> NDArray[np.float32]:
+def _thousandths(fixations: Fixations, target: FixationHeatmap, size_px: int) -> NDArray[np.float32]:
     """The reader's heatmap in thousandths of a second, a relative duration or a fixation per pixel of the canvas."""
-    options = target.kernel_options() | {"normalize": "none"}
-    heatmap = rasterize_fixations(
-        study.fixations(case_index, size_px),
-        (size_px, size_px),
-        sigma_px=target.sigma_frac * size_px,
-        weight=target.weight,  # type: ignore[arg-type]
-        **options,  # type: ignore[arg-type]
-    )
-    return heatmap * np.float32(1000)
+    return target.rasterize(fixations, size_px, normalize="none") * np.float32(1000)
 
 
 def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> JsonObject:
@@ -232,18 +224,12 @@ def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> JsonObject:
 def _played(geometry: FitGeometry, fixations: Fixations) -> list[NDArray[np.floating]]:
     """The columns that `draw_film` tells of."""
     played = fixations.played()
-    columns: list[NDArray[np.floating]] = [*_on_film(geometry, fixations), played.onset_s]  # type: ignore[list-item]
+    x, y = geometry.to_film_unit(fixations.x_px.astype(np.float64), fixations.y_px.astype(np.float64))
+    columns: list[NDArray[np.floating]] = [x, y, played.onset_s]  # type: ignore[list-item]
     if not fixations.is_relative:
         return [*columns, fixations.duration_s]
     duration = fixations.duration_s.astype(np.float64)
     return [*columns, played.ends_s() - columns[2], duration * (PLAYED_S / duration.mean() if len(duration) else 1.0)]
-
-
-def _on_film(geometry: FitGeometry, fixations: Fixations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pixels of the canvas to fractions of the film's sides."""
-    x = (fixations.x_px.astype(np.float64) + 0.5 - geometry.left_px) / geometry.width_px
-    y = (fixations.y_px.astype(np.float64) + 0.5 - geometry.top_px) / geometry.height_px
-    return x, y
 
 
 def _rounded(value: float | None) -> float | None:

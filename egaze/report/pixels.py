@@ -61,7 +61,7 @@ class FilmPixels:
         if case_id not in self.originals:
             return film_jpeg(geometry.cut_out(np.asarray(study.images[case_index])), self.film_px)
         path = self.originals[case_id]
-        pixels = read_radiograph(path, presentation=study.manifest["presentation"]).pixels
+        pixels = read_radiograph(path, presentation=study.canvas.presentation).pixels
         if pixels.shape != geometry.film_shape:
             raise StudyError(
                 f"{path}: {pixels.shape[1]} x {pixels.shape[0]} px, but case {case_id} was prepared from a film of "

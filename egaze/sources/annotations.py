@@ -20,6 +20,12 @@ class Region:
 
     Raises:
         ValueError: an unknown shape, or sides that are not finite or end before they begin.
+
+    Example:
+        >>> from egaze.sources import Region
+        >>> region = Region("pneumonia", "ellipse", 120, 300, 480, 610, certainty=4)
+        >>> region.x_max_px - region.x_min_px
+        360
     """
 
     name: str
@@ -44,6 +50,12 @@ class Phrase:
 
     Raises:
         ValueError: times that are not finite, or that end before they begin.
+
+    Example:
+        >>> from egaze.sources import Phrase
+        >>> phrase = Phrase("there is a small left pleural effusion", 1.2, 4.6)
+        >>> round(phrase.end_s - phrase.begin_s, 1)
+        3.4
     """
 
     text: str

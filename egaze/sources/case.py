@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from egaze.gaze import Fixations
 from egaze.sources.annotations import Phrase, Region
@@ -31,6 +31,14 @@ class Case:
 
     Raises:
         ValueError: neither gaze nor label, or a size that is not above 0.
+
+    Example:
+        >>> from egaze import Case, Fixations
+        >>> from pathlib import Path
+        >>> gaze = Fixations(x_px=[812, 640], y_px=[1034, 700], duration_s=[0.25, 0.4])
+        >>> case = Case("film-1", "patient-1", Path("films/1.dcm"), fixations=gaze, label="normal")
+        >>> len(case.fixations), case.split is None
+        (2, True)
     """
 
     case_id: str
@@ -74,14 +82,28 @@ class Source(Protocol):
             published splits shuffle this list.
         options: how it was asked to read, as study.json records it.
         hygiene: what was left out or looked odd, and how many rows of it.
+
+    Example:
+        >>> from egaze.sources import EgdCxr, Source
+        >>> source: Source = EgdCxr("egd-cxr", "mimic-cxr")
+        >>> source.name, source.synthetic, source.class_names
+        ('egd-cxr', True, ('normal', 'chf', 'pneumonia'))
+        >>> len(source.cases())
+        48
     """
 
-    name: str
-    synthetic: bool
-    class_names: tuple[str, ...]
-    population: str | None
-    patient_order: Sequence[str]
-    options: dict[str, Any]
-    hygiene: dict[str, int]
-
+    @property
+    def name(self) -> str: ...
+    @property
+    def synthetic(self) -> bool: ...
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+    @property
+    def population(self) -> str | None: ...
+    @property
+    def patient_order(self) -> Sequence[str]: ...
+    @property
+    def options(self) -> Mapping[str, object]: ...
+    @property
+    def hygiene(self) -> dict[str, int]: ...
     def cases(self) -> Sequence[Case]: ...

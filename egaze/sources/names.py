@@ -10,7 +10,7 @@ import polars as pl
 
 from egaze.errors import TableError
 from egaze.sources.records import shorten
-from egaze.sources.tables import PRIVATE
+from egaze.sources.tables import PRIVATE, first_true
 
 #: What programs write for a missing value, in any case.
 NO_VALUE = frozenset({"na", "nan", "none", "null", "n/a", "#n/a"})
@@ -50,7 +50,7 @@ def require_unlike(path: Path, column: pl.Series, look: Callable[[str], str], di
     """
     if (pair := first_alike(column.drop_nulls().unique(maintain_order=True), look)) is None:
         return
-    records = " and ".join(str(int((column == name).fill_null(False).arg_max()) + 1) for name in pair)  # type: ignore
+    records = " and ".join(str(first_true((column == name).fill_null(False)) + 1) for name in pair)
     shown = "which are not shown" if column.name in PRIVATE else " and ".join(shorten(name, 80) for name in pair)
     raise TableError(
         f"{path}: records {records}: two values of column {column.name!r}, {shown}, differ only in {differ}; {remedy}"

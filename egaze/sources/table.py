@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic
 from egaze.sources.names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
 from egaze.sources.records import shorten
-from egaze.sources.tables import header_of, inside, read_table, require_columns, require_unique
+from egaze.sources.tables import first_true, header_of, inside, read_table, require_columns, require_unique
 
 SPLITS = ("train", "validation", "test")
 
@@ -49,6 +49,17 @@ class Table:
         TableError: a missing file or column, durations in both columns, a bad value, a case twice, a fixation of no
             case, a label that is not among class_names, names that differ only in case or blanks, a patient without
             a name or on two sides, a film outside `images`, or a case with neither gaze nor label.
+
+    Example:
+        >>> import polars as pl
+        >>> from egaze.sources import Table
+        >>> film = {"case_id": "film-1", "image": "film.dcm", "patient_id": "patient-1", "label": "normal"}
+        >>> pl.DataFrame([film]).write_csv("cases.csv")
+        >>> gaze = {"case_id": ["film-1"] * 2, "x_px": [30, 52], "y_px": [40, 44], "duration_s": [0.25, 0.4]}
+        >>> pl.DataFrame(gaze).write_csv("fixations.csv")
+        >>> (case,) = Table("cases.csv", "fixations.csv").cases()
+        >>> case.label, len(case.fixations)
+        ('normal', 2)
     """
 
     name = "table"
@@ -56,11 +67,11 @@ class Table:
 
     def __init__(
         self,
-        cases: Path,
-        fixations: Path | None = None,
+        cases: str | Path,
+        fixations: str | Path | None = None,
         class_names: Sequence[str] | None = None,
         *,
-        images: Path | None = None,
+        images: str | Path | None = None,
     ) -> None:
         self._path = Path(cases)
         self._images = self._path.parent if images is None else Path(images)
@@ -73,7 +84,7 @@ class Table:
         self.patient_order: Sequence[str] = self._rows["patient_id"].unique(maintain_order=True).to_list()
         self.class_names = _class_names(self._path, self._rows["label"], class_names)
         self.synthetic = is_synthetic(self._path.parent)
-        self.options: dict[str, Any] = {}
+        self.options: dict[str, object] = {}
         self._fixations = self._read_fixations(Path(fixations)) if fixations is not None else {}
         if any(gaze.is_relative for _, gaze in self._fixations.values()):
             self.options["durations"] = "relative"
@@ -118,7 +129,7 @@ class Table:
         rows = read_table(path, columns, FIXATION_OPTIONAL).with_row_index("record", 1)
         stray = ~rows["case_id"].is_in(self._rows["case_id"].implode())
         if stray.any():
-            record = int(stray.arg_max())  # type: ignore[arg-type]
+            record = first_true(stray)
             raise TableError(f"{path}: record {record + 1}: no case {shorten(rows['case_id'][record])} in {self._path}")
         _require_scale(path, rows)
         # As a Fixations holds it: what is too short for a float32 is no time.
@@ -174,7 +185,7 @@ def _class_names(path: Path, column: pl.Series, given: Sequence[str] | None) -> 
 def _require_sides(path: Path, rows: pl.DataFrame) -> None:
     wrong = rows["split"].is_not_null() & ~rows["split"].is_in(list(SPLITS))
     if wrong.any():
-        record = int(wrong.arg_max())  # type: ignore[arg-type]
+        record = first_true(wrong)
         raise TableError(
             f"{path}: record {record + 1}: split {shorten(rows['split'][record])} is not one of {', '.join(SPLITS)}"
         )
@@ -198,7 +209,7 @@ def _require_sizes(path: Path, rows: pl.DataFrame) -> None:
             raise TableError(f"{path}: record {record}: both sides of a film must be above 0, got {found}")
 
 
-def _size(row: dict[str, Any]) -> tuple[float, float] | None:
+def _size(row: Mapping[str, Any]) -> tuple[float, float] | None:
     return None if row["film_width_px"] is None else (row["film_width_px"], row["film_height_px"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -78,7 +78,14 @@ def header_of(path: Path) -> list[str]:
     return column_names(next(read_blocks(path)))
 
 
-def unknown_columns(path: Path, known: Columns) -> list[str]:
+def first_true(marks: pl.Series) -> int:
+    """The place of the first true value; there must be one."""
+    place = marks.arg_max()
+    assert place is not None
+    return place
+
+
+def unknown_columns(path: Path, known: Collection[str]) -> list[str]:
     """Names in the header that are not among the known ones. Raises TableError: see `read_blocks`."""
     return [name for name in header_of(path) if name not in known]
 
@@ -151,7 +158,7 @@ def _typed(
     for name, empty_cells, null_cells in zip(wanted, empty, null, strict=True):
         if name not in unread and null_cells > (empty_cells if name in nullable else 0):
             bad = typed[name].is_null() & (stripped[name].is_not_null() | (name not in nullable))
-            record = int(bad.arg_max())  # type: ignore[arg-type]
+            record = first_true(bad)
             said = _said(name, stripped[name][record])
             raise TableError(
                 f"{path}: record {first + record}, column {name!r} {said}, expected {_MEANS[wanted[name]]}"
@@ -188,7 +195,7 @@ def require_unique(path: Path, column: pl.Series) -> None:
     """Raise TableError, naming the record, when a value of the column has been there before."""
     repeated = ~column.is_first_distinct()
     if repeated.any():
-        record = int(repeated.arg_max())  # type: ignore[arg-type]
+        record = first_true(repeated)
         raise TableError(f"{path}: record {record + 1}: {column.name} {shorten(column[record], 80)} is there twice")
 
 

@@ -48,4 +48,6 @@ def choose_cases(study: Study, wanted: Sequence[str] = (), side: str | None = No
 
 def spread(cases: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """At most `count` of the cases, evenly spaced, the first and the last among them where there are two."""
-    return cases[np.unique(np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(np.int64))]
+    places = np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(np.int64)
+    chosen: NDArray[np.int64] = cases[np.unique(places)]
+    return chosen

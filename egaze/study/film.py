@@ -6,33 +6,14 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import EgazeError
-from egaze.imaging import FitGeometry, place_on_canvas, read_film
+from egaze.imaging import Canvas, read_film
 
 Stamp = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Canvas:
-    """How films are placed.
-
-    Attributes:
-        size_px: the square's side.
-        fit: "stretch" or "letterbox".
-        presentation: see `read_film`.
-    """
-
-    size_px: int
-    fit: str
-    presentation: str
-
-    def geometry(self, film_shape: tuple[int, int]) -> FitGeometry:
-        return FitGeometry.of(film_shape, (self.size_px, self.size_px), self.fit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +34,7 @@ class FilmFacts:
     voi: str | None
     inverted: bool
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """What `FilmFacts(**...)` takes. Of a hundred thousand films, so by hand: `asdict` copies deeply."""
         return {name: getattr(self, name) for name in self.__slots__}
 
@@ -104,7 +85,7 @@ def place_film(path: Path, canvas: Canvas) -> Placed | Failed:
 def _place(path: Path, canvas: Canvas, taken: Stamp) -> Placed:
     film = read_film(path, presentation=canvas.presentation)
     height_px, width_px = film.shape
-    pixels = place_on_canvas(film, canvas.geometry(film.shape))
+    pixels = canvas.place(film)
     shown = film.presentation
     described = "; ".join(filter(None, (shown.voi, *shown.notes))) or None
     return Placed(pixels, FilmFacts(taken, height_px, width_px, shown.bits_stored, described, shown.inverted))

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -147,7 +146,7 @@ def _pixels_offset(path: Path, shape: tuple[int, int, int]) -> int | None:
     return array.offset if array.shape == shape and array.dtype == np.uint16 else None
 
 
-def _line(fields: dict[str, Any]) -> bytes:
+def _line(fields: dict[str, object]) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
-from egaze.imaging import read_film
+from egaze.imaging import FitGeometry, read_film, resize
 from egaze.metrics import region_mask
 from egaze.sources import Region
 from egaze.sources.reflacx.labels import (
@@ -90,18 +90,15 @@ def finding_mask(
     """
     geometry = study.geometry(case_index, size_px)
     if folder is not None:
-        mask = _read_mask(folder, study, case_index, size_px)
+        mask = _read_mask(folder, study.case_ids[case_index], geometry)
     else:
         regions = finding_regions(study, case_index, class_name)
         sides = np.array([(r.x_min_px, r.y_min_px, r.x_max_px, r.y_max_px) for r in regions]).reshape(-1, 4)
-        x_unit, y_unit = geometry.to_unit(sides[:, 0::2], sides[:, 1::2])
-        on_canvas = np.stack([x_unit, y_unit], axis=2).reshape(-1, 4) * size_px - 0.5
-        mask = region_mask((size_px, size_px), on_canvas, [True] * len(regions))
+        mask = region_mask(geometry.canvas_shape, geometry.sides_to_canvas_px(sides), [True] * len(regions))
     return mask if mask is not None and mask.any() else None
 
 
-def _read_mask(folder: Path, study: Study, case_index: int, size_px: int) -> NDArray[np.bool_] | None:
-    case_id = study.case_ids[case_index]
+def _read_mask(folder: Path, case_id: str, geometry: FitGeometry) -> NDArray[np.bool_] | None:
     # Ids come from tables: one that is no plain file name has no file here.
     if Path(case_id).name != case_id or "\0" in case_id:
         return None
@@ -109,7 +106,10 @@ def _read_mask(folder: Path, study: Study, case_index: int, size_px: int) -> NDA
     if path is None:
         return None
     stored = read_film(path)
-    geometry = study.geometry(case_index, size_px)
     if stored.shape != geometry.film_shape:
         raise StudyError(f"{path}: the mask has {stored.shape} pixels, its film {geometry.film_shape}")
-    return stored.place(geometry) > 0.5
+    # Of a canvas's pixel that the finding's edge crosses the covered share counts, unrounded.
+    share = resize(stored.stored, (geometry.height_px, geometry.width_px), out_dtype=np.float32, table=stored.table)
+    mask = np.zeros(geometry.canvas_shape, dtype=bool)
+    geometry.cut_out(mask)[:] = np.greater(share, 0.5)
+    return mask

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from egaze.errors import StudyError
 from egaze.sources import Case, Source
+from egaze.study.layout import SourceFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Gathered:
     entries: list[Entry]
     films: list[Path]
     rows: list[list[int]]
-    facts: list[dict[str, Any]]
+    facts: list[SourceFacts]
     class_names: list[str]
 
 
@@ -55,7 +55,7 @@ def gather(sources: Sequence[Source]) -> Gathered:
     number_of: dict[Path, int] = {}
     patients: dict[tuple[str, str], int] = {}
     rows: list[list[int]] = []
-    facts = []
+    facts: list[SourceFacts] = []
     for number, source in enumerate(sources, start=1):
         key = f"{number}-{source.name}"
         position = {patient: index for index, patient in enumerate(source.patient_order)}

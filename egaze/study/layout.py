@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +54,72 @@ def open_images(path: Path) -> NDArray[np.uint16]:
     return images
 
 
-def read_json(path: Path) -> dict[str, Any]:
+#: What a file of JSON holds, before anything is known of it.
+JsonObject = dict[str, Any]
+
+
+class SourceFacts(TypedDict):
+    """What study.json says of a source; see `egaze.sources.Source`."""
+
+    key: str
+    layout: str
+    synthetic: bool
+    cases: int
+    patients: int
+    class_names: list[str]
+    options: dict[str, object]
+    hygiene: dict[str, int]
+
+
+class Counts(TypedDict):
+    """How many of each a study has; `classes` counts cases by label."""
+
+    cases: int
+    left_out: int
+    patients: int
+    with_gaze: int
+    with_label: int
+    fixations: int
+    regions: int
+    phrases: int
+    classes: dict[str, int]
+
+
+class GazeFacts(TypedDict):
+    """Of how many cases gaze was trusted or scaled, and between which factors."""
+
+    trusted: int
+    scaled: int
+    scale_factors: list[float] | None
+
+
+class LeftOutFacts(TypedDict):
+    """A case left out, and why, without a word of its film's path or its patient."""
+
+    case_id: str
+    reason: str
+
+
+class Manifest(TypedDict):
+    """study.json; `files` has each file's SHA-256 by its name."""
+
+    format_version: int
+    egaze_version: str
+    sources: list[SourceFacts]
+    presentation: str
+    fit: str
+    image_size_px: int
+    class_names: list[str]
+    counts: Counts
+    gaze: GazeFacts
+    left_out: list[LeftOutFacts]
+    files: dict[str, str]
+
+
+def read_json(path: Path) -> JsonObject:
     """Raises StudyError when the file is missing, not JSON, or of another format version."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: JsonObject = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StudyError(f"{path.parent}: not a prepared study: {path.name} is missing") from error
     except (OSError, ValueError) as error:

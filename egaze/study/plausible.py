@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from egaze.errors import StudyError
 from egaze.gaze import Fixations
+from egaze.imaging.fit import is_within
 from egaze.sources import Case
 from egaze.study.gather import Entry
 
@@ -54,7 +54,7 @@ def strange_units(fixations: Fixations) -> str | None:
 def off_film(fixations: Fixations, film_shape: tuple[int, int]) -> str | None:
     """What to say when every fixation lies off the film of (height, width); None when one lies on it."""
     height_px, width_px = film_shape
-    if not len(fixations) or (_within(fixations.x_px, width_px) & _within(fixations.y_px, height_px)).any():
+    if not len(fixations) or (is_within(fixations.x_px, width_px) & is_within(fixations.y_px, height_px)).any():
         return None
     return (
         f"all of {len(fixations)} fixations lie off the film of {width_px} x {height_px} px ({_ranges(fixations)}): "
@@ -82,11 +82,6 @@ def name_case(case: Case) -> str:
 def and_more(count: int) -> str:
     """How many cases a message is about besides the first."""
     return f"; so it is in {count} more {'case' if count == 1 else 'cases'}" if count else ""
-
-
-def _within(positions_px: NDArray[np.float32], side_px: int) -> NDArray[np.bool_]:
-    # A pixel's centre is its integer, so the film ends half a pixel outside the outermost.
-    return (positions_px >= -0.5) & (positions_px < side_px - 0.5)
 
 
 def _ranges(fixations: Fixations) -> str:

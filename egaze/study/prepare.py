@@ -17,9 +17,10 @@ import polars as pl
 from egaze import _core
 from egaze.atomic import require_free
 from egaze.errors import EgazeError, StudyError
+from egaze.imaging import Canvas
 from egaze.sources import Source
 from egaze.study import layout
-from egaze.study.film import Canvas, Failed, FilmFacts, reason_without_identity
+from egaze.study.film import Failed, FilmFacts, reason_without_identity
 from egaze.study.film_store import FilmStore
 from egaze.study.gather import Entry, Gathered, gather
 from egaze.study.plausible import off_film, require_plausible, strange_units
@@ -52,7 +53,7 @@ class LeftOut:
 
 def prepare_study(
     sources: Sequence[Source],
-    out: Path,
+    out: str | Path,
     *,
     size_px: int = 224,
     fit: str = "stretch",
@@ -94,9 +95,16 @@ def prepare_study(
 
     Raises:
         StudyError: no case, the same case id twice, no film that can be read (or, with strict, any that cannot),
-            too little disk, a worker that was killed, a seed below 0, gaze that looks wrong and is not trusted, or
-            a film of another shape than the one that its gaze was recorded on.
+            too little disk, a worker that was killed, an unknown fit or presentation, a seed below 0, gaze that looks
+            wrong and is not trusted, or a film of another shape than the one that its gaze was recorded on.
         EgazeError: `out` exists already, is being prepared by another process, or cannot be written.
+
+    Example:
+        >>> from egaze.sources import EgdCxr
+        >>> from egaze.study import prepare_study
+        >>> study = prepare_study([EgdCxr("egd-cxr", "mimic-cxr")], "small", size_px=32)
+        >>> len(study), study.images.shape[1:]
+        (48, (32, 32))
     """
     require_seed(seed)
     if not 16 <= size_px <= 4096:
@@ -104,7 +112,10 @@ def prepare_study(
     if workers < 1:
         raise StudyError(f"workers must be 1 or more, got {workers}")
     place = study_place(Path(out))
-    canvas = Canvas(size_px, fit, presentation)
+    try:
+        canvas = Canvas.square(size_px, fit, presentation)
+    except ValueError as error:
+        raise StudyError(str(error)) from error
     gathered = gather(sources)
     trusted = require_plausible(gathered.entries, _strange_units, trust_gaze)
     with unfinished(place) as folder:
@@ -131,8 +142,7 @@ def prepare_study(
             store.save(study / layout.IMAGES)
         patients = {facts["key"]: facts["patients"] for facts in gathered.facts}
         save_split(study, make_split(cases, patients, seed=seed, ratio=(8, 1, 1)))
-        taken = {"trusted": len(trusted), **_scale_facts(scales)}
-        _write_manifest(study, gathered, cases, canvas, left_out, taken)
+        _write_manifest(study, gathered, cases, canvas, left_out, _gaze_facts(scales, len(trusted)))
         publish(folder, place)
     return open_study(Path(out), check_images=False)  # it has just been written
 
@@ -243,10 +253,10 @@ def _require_on_film(entries: Sequence[Entry], films: Sequence[FilmFacts], trust
     return require_plausible(entries, said, trust_gaze)
 
 
-def _scale_facts(scales: Sequence[Scale]) -> dict[str, Any]:
-    """How many cases were scaled, and between which factors."""
+def _gaze_facts(scales: Sequence[Scale], trusted: int) -> layout.GazeFacts:
     factors = [factor for scale in scales if scale != UNSCALED for factor in scale]
     return {
+        "trusted": trusted,
         "scaled": sum(scale != UNSCALED for scale in scales),
         "scale_factors": [min(factors), max(factors)] if factors else None,
     }
@@ -267,15 +277,15 @@ def _write_manifest(
     cases: pl.DataFrame,
     canvas: Canvas,
     left_out: Sequence[LeftOut],
-    taken: dict[str, Any],
+    gaze: layout.GazeFacts,
 ) -> None:
-    manifest = {
+    manifest: layout.Manifest = {
         "format_version": layout.FORMAT_VERSION,
         "egaze_version": version("egaze"),
         "sources": gathered.facts,
         "presentation": canvas.presentation,
         "fit": canvas.fit,
-        "image_size_px": canvas.size_px,
+        "image_size_px": canvas.width_px,
         "class_names": gathered.class_names,
         "counts": {
             "cases": len(cases),
@@ -283,10 +293,12 @@ def _write_manifest(
             "patients": cases["patient"].n_unique(),
             "with_gaze": int((cases["fixations"] > 0).sum()),
             "with_label": int(cases["label"].is_not_null().sum()),
-            **{name: int(cases[name].sum()) for name in ("fixations", "regions", "phrases")},
+            "fixations": int(cases["fixations"].sum()),
+            "regions": int(cases["regions"].sum()),
+            "phrases": int(cases["phrases"].sum()),
             "classes": {name: int((cases["label"] == name).sum()) for name in gathered.class_names},
         },
-        "gaze": taken,
+        "gaze": gaze,
         "left_out": [{"case_id": item.case_id, "reason": item.reason} for item in left_out],
         "files": {name: layout.sha256_file(study / name) for name in layout.DIGESTED},
     }

@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from egaze.errors import StudyError
-from egaze.study.film import Canvas, Failed, Placed, place_film
+from egaze.imaging import Canvas
+from egaze.study.film import Failed, Placed, place_film
 
 Job = tuple[int, Path]
 Answer = tuple[int, Path, Placed | Failed]
@@ -25,7 +27,7 @@ _IN_HAND = 2
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
 
 
-def read_films(films: Iterable[Job], canvas: Canvas, workers: int) -> Iterator[Answer]:
+def read_films(films: Iterable[Job], canvas: Canvas, workers: int) -> Generator[Answer, None, None]:
     """Yield every film's answer, in any order; a worker holds one film, and the path of its next.
 
     Workers are processes, not threads. The JPEG 2000 decoder holds the interpreter's lock for 470 of the 530 ms of a
@@ -47,15 +49,16 @@ def read_films(films: Iterable[Job], canvas: Canvas, workers: int) -> Iterator[A
     yield from _read_in_processes(deque(films), canvas, workers)
 
 
-def _read_in_processes(films: deque[Job], canvas: Canvas, workers: int) -> Iterator[Answer]:
+def _read_in_processes(films: deque[Job], canvas: Canvas, workers: int) -> Generator[Answer, None, None]:
     readers: list[_Reader] = []
     try:
         for _ in range(min(workers, len(films))):
             readers.append(_Reader(canvas))
             readers[-1].feed(films)
         while busy := {reader.connection: reader for reader in readers if reader.in_hand}:
-            for connection in wait(list(busy)):
-                reader = busy[connection]  # type: ignore[index]
+            ready: list[Any] = wait(list(busy))
+            for connection in ready:
+                reader = busy[connection]
                 try:
                     answer = reader.connection.recv()
                 except (EOFError, OSError):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from egaze.errors import StudyError
 from egaze.gaze import Fixations
+from egaze.imaging.fit import rescale_px
 from egaze.sources import Case, Region
 from egaze.study.film import FilmFacts
 from egaze.study.gather import Entry
@@ -72,19 +72,14 @@ def _scaled_gaze(gaze: Fixations, scale: Scale) -> Fixations:
     per_degree, shown_px = gaze.pixels_per_degree, gaze.shown_px
     return replace(
         gaze,
-        x_px=_moved(gaze.x_px, scale[0]),
-        y_px=_moved(gaze.y_px, scale[1]),
+        x_px=rescale_px(gaze.x_px.astype(np.float64), scale[0]).astype(np.float32),
+        y_px=rescale_px(gaze.y_px.astype(np.float64), scale[1]).astype(np.float32),
         pixels_per_degree=None if per_degree is None else per_degree * np.array(scale),
-        shown_px=None if shown_px is None else _moved(shown_px, np.array(scale * 2)),
+        shown_px=None if shown_px is None else rescale_px(shown_px.astype(np.float64), scale * 2).astype(np.float32),
     )
 
 
 def _scaled_region(region: Region, scale: Scale) -> Region:
-    x_px = _moved(np.array([region.x_min_px, region.x_max_px]), scale[0]).tolist()
-    y_px = _moved(np.array([region.y_min_px, region.y_max_px]), scale[1]).tolist()
+    x_px = rescale_px(np.array([region.x_min_px, region.x_max_px], np.float64), scale[0]).tolist()
+    y_px = rescale_px(np.array([region.y_min_px, region.y_max_px], np.float64), scale[1]).tolist()
     return replace(region, x_min_px=x_px[0], x_max_px=x_px[1], y_min_px=y_px[0], y_max_px=y_px[1])
-
-
-def _moved(positions_px: NDArray[np.floating], scale: float | NDArray[np.float64]) -> NDArray[np.float64]:
-    """A pixel's centre is its integer, so the film begins at -0.5."""
-    return (positions_px.astype(np.float64) + 0.5) * scale - 0.5

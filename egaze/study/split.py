@@ -28,6 +28,14 @@ class Split:
         seed: of the shuffle.
         ratio: shares of train, validation and test among the patients.
         sides: (N,) int64: 0 train, 1 validation, 2 test.
+
+    Example:
+        >>> from egaze import open_study
+        >>> split = open_study("study").split
+        >>> split.seed, split.ratio
+        (42, (8, 1, 1))
+        >>> split.indices("validation").dtype
+        dtype('int64')
     """
 
     seed: int
@@ -45,7 +53,7 @@ class Split:
 
     def digest(self, case_ids: Sequence[str], side: str = "train") -> str:
         """SHA-256 over the sorted ids of one side's cases, one a line."""
-        lines = sorted(case_ids[i] for i in np.flatnonzero(self.sides == SIDES.index(side)))
+        lines = sorted(case_ids[i] for i in np.flatnonzero(self.sides == SIDES.index(side)).tolist())
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -81,7 +89,7 @@ def make_split(cases: pl.DataFrame, patients: dict[str, int], *, seed: int, rati
     require_seed(seed)
     _require_ratio(ratio)
     sides = np.empty(len(cases), dtype=np.int64)
-    side_of_patient = np.full(int(cases["patient"].max() or 0) + 1, -1)
+    side_of_patient = np.full(int(cases["patient"].to_numpy().max(initial=0)) + 1, -1)
     for source, count in patients.items():
         rows = np.flatnonzero((cases["source"] == source).to_numpy())
         own = cases[rows]
@@ -95,11 +103,17 @@ def make_split(cases: pl.DataFrame, patients: dict[str, int], *, seed: int, rati
     return Split(seed, ratio, sides)
 
 
-def split_study(path: Path, *, seed: int, ratio: tuple[float, float, float] = (8, 1, 1)) -> Split:
+def split_study(path: str | Path, *, seed: int, ratio: tuple[float, float, float] = (8, 1, 1)) -> Split:
     """Split a study anew by patient and store it; see `split_patients` for the rule.
 
     Raises:
         StudyError: not a study, a seed below 0, or a ratio that is not three shares with training above 0.
+
+    Example:
+        >>> from egaze.study import split_study
+        >>> split = split_study("study", seed=1, ratio=(6, 2, 2))
+        >>> len(split.indices("train")) > len(split.indices("validation")) > 0
+        True
     """
     path = Path(path)
     patients = {source["key"]: source["patients"] for source in read_json(path / MANIFEST)["sources"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from polars.exceptions import PolarsError
 
 from egaze.errors import StudyError
 from egaze.gaze import Fixations
-from egaze.imaging import FitGeometry
+from egaze.imaging import Canvas, FitGeometry
 from egaze.sources import Phrase, Region
 from egaze.study import layout
 from egaze.study.split import Split, load_split
@@ -45,10 +45,18 @@ class Study:
         region_rows, phrase_rows: the regions and the spoken phrases of all cases, by case; see `regions`, `phrases`.
         offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1].
         split: who trains, validates and tests.
+
+    Example:
+        >>> from egaze import open_study
+        >>> study = open_study("study")
+        >>> study.images.shape, study.images.dtype
+        ((48, 64, 64), dtype('uint16'))
+        >>> len(study.split.indices("train")), len(study.split.indices("test"))
+        (37, 5)
     """
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: layout.Manifest
     images: NDArray[np.uint16]
     cases: pl.DataFrame
     labels: NDArray[np.int64]
@@ -68,7 +76,12 @@ class Study:
 
     @property
     def image_size_px(self) -> int:
-        return self.images.shape[1]
+        return int(self.images.shape[1])
+
+    @property
+    def canvas(self) -> Canvas:
+        """What its radiographs are placed on."""
+        return _canvas(self.manifest)
 
     @property
     def is_synthetic(self) -> bool:
@@ -102,13 +115,14 @@ class Study:
         known = {field: _complete(rows, *columns) for field, columns in OPTIONAL.items()}
         onset_s, scale, shown_px = known["onset_s"], known["pixels_per_degree"], known["shown_px"]
         geometry = self.geometry(case_index, size_px)
+        x_px, y_px = self.canvas.resized(size_px).to_px(self.x_unit[part], self.y_unit[part])
         return Fixations(
-            x_px=self.x_unit[part] * size_px - 0.5,
-            y_px=self.y_unit[part] * size_px - 0.5,
+            x_px=x_px,
+            y_px=y_px,
             duration_s=self.duration_s[part],
             onset_s=None if onset_s is None else onset_s[:, 0],
             pixels_per_degree=None if scale is None else scale * geometry.scale,
-            shown_px=None if shown_px is None else _on_canvas(shown_px, geometry),
+            shown_px=None if shown_px is None else geometry.sides_to_canvas_px(shown_px).astype(np.float32),
             window_frac=known["window_frac"],
             duration_unit="relative" if self.is_relative[case_index] else "s",
         )
@@ -126,7 +140,7 @@ class Study:
         for case_index in np.flatnonzero(self.has_gaze).tolist() if known.any() else ():
             part = slice(self.offsets[case_index], self.offsets[case_index + 1])
             if known[part].all():
-                sides[part] = _on_canvas(on_film[part], self.geometry(case_index, size_px))
+                sides[part] = self.geometry(case_index, size_px).sides_to_canvas_px(on_film[part])
         return sides
 
     def regions(self, case_index: int) -> tuple[Region, ...]:
@@ -140,8 +154,8 @@ class Study:
 
     def geometry(self, case_index: int, size_px: int) -> FitGeometry:
         """Where one case's film lies on the canvas at the given size."""
-        film_shape = tuple(int(self.cases[side][int(case_index)]) for side in ("height_px", "width_px"))
-        return FitGeometry.of(film_shape, (size_px, size_px), self.manifest["fit"])
+        height_px, width_px = (int(self.cases[side][int(case_index)]) for side in ("height_px", "width_px"))
+        return self.canvas.resized(size_px).geometry((height_px, width_px))
 
     def _of_case(self, rows: pl.DataFrame, case_index: int, kind: Callable[..., T], name: str) -> tuple[T, ...]:
         """One case's rows of a table that is sorted by case."""
@@ -157,7 +171,9 @@ class Study:
         return layout.sha256_file(self.path / layout.MANIFEST)
 
 
-def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int, int], None] | None = None) -> Study:
+def open_study(
+    path: str | Path, *, check_images: bool = True, progress: Callable[[int, int], None] | None = None
+) -> Study:
     """Open a folder that `prepare_study` wrote. Films stay on disk until they are used.
 
     Every file is compared with the digest in study.json, so that no other study's films or gaze are taken for this
@@ -172,9 +188,18 @@ def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int
     Raises:
         StudyError: no study there, a file missing, damaged or changed since the study was prepared, another format
             version, or files that do not fit each other.
+
+    Example:
+        >>> from egaze import open_study
+        >>> study = open_study("study")
+        >>> len(study), study.image_size_px, study.class_names
+        (48, 64, ('normal', 'chf', 'pneumonia'))
+        >>> case = int(study.has_gaze.argmax())
+        >>> len(study.fixations(case, size_px=224)) > 0
+        True
     """
     path = Path(path)
-    manifest = layout.read_json(path / layout.MANIFEST)
+    manifest = cast(layout.Manifest, layout.read_json(path / layout.MANIFEST))
     try:
         images = layout.open_images(path / layout.IMAGES)
         cases = pl.read_parquet(path / layout.CASES)
@@ -182,12 +207,13 @@ def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int
         regions = _read_by_case(path / layout.REGIONS, cases)
         phrases = _read_by_case(path / layout.PHRASES, cases)
         class_names = tuple(manifest["class_names"])
-        size_px = int(manifest["image_size_px"])
+        canvas = _canvas(manifest)
     except (OSError, ValueError, KeyError, TypeError, EOFError, PolarsError) as error:
         raise StudyError(f"{path}: damaged study: {str(error).splitlines()[0]}") from error
-    if images.dtype != np.uint16 or images.shape != (len(cases), size_px, size_px):
+    if images.dtype != np.uint16 or images.shape != (len(cases), *canvas.shape):
         raise StudyError(
-            f"{path / layout.IMAGES}: {images.dtype} {images.shape} does not fit {len(cases)} cases of {size_px} px"
+            f"{path / layout.IMAGES}: {images.dtype} {images.shape} does not fit {len(cases)} cases of "
+            f"{canvas.width_px} px"
         )
     labels = _labels(path, cases, class_names)
     for name in layout.DIGESTED:
@@ -216,7 +242,7 @@ def open_study(path: Path, *, check_images: bool = True, progress: Callable[[int
     )
 
 
-def _require_digest(path: Path, manifest: dict[str, Any], progress: Callable[[int, int], None] | None = None) -> None:
+def _require_digest(path: Path, manifest: layout.Manifest, progress: Callable[[int, int], None] | None = None) -> None:
     expected = manifest.get("files", {}).get(path.name)
     try:
         status = path.stat()
@@ -231,11 +257,16 @@ def _require_digest(path: Path, manifest: dict[str, Any], progress: Callable[[in
     _checked.add(known)
 
 
-def verify_study(path: Path) -> list[str]:
+def verify_study(path: str | Path) -> list[str]:
     """Recompute every file's digest; returns the files that differ, none when the study is whole.
 
     Raises:
         StudyError: not a study.
+
+    Example:
+        >>> from egaze.study import verify_study
+        >>> verify_study("study")
+        []
     """
     path = Path(path)
     files = layout.read_json(path / layout.MANIFEST).get("files", {})
@@ -268,11 +299,8 @@ def _complete(rows: pl.DataFrame, *columns: str) -> NDArray[np.float32] | None:
     return None if sum(values.null_count().row(0)) else values.to_numpy()
 
 
-def _on_canvas(sides_px: NDArray[np.float32], geometry: FitGeometry) -> NDArray[np.float64]:
-    """(F, 4) x_min, y_min, x_max, y_max in pixels of the film to pixels of the canvas."""
-    height_px, width_px = geometry.canvas_shape
-    x_unit, y_unit = geometry.to_unit(sides_px[:, 0::2], sides_px[:, 1::2])
-    return np.stack([x_unit * width_px - 0.5, y_unit * height_px - 0.5], axis=2).reshape(-1, 4)
+def _canvas(manifest: layout.Manifest) -> Canvas:
+    return Canvas.square(int(manifest["image_size_px"]), manifest["fit"], manifest["presentation"])
 
 
 def _read_by_case(path: Path, cases: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
-from egaze.study.film import Canvas, FilmFacts
+from egaze.imaging import Canvas
+from egaze.study.film import FilmFacts
 from egaze.study.gather import Entry
 
 #: The column that holds relative durations, in place of `duration_s`, which is then null. A study without has no such

@@ -35,14 +35,16 @@ class GradCamAlignment:
         maps = class_map(self.features, self.class_logits, label, differentiable=True).unsqueeze(1)
         # The correlation's epsilon shall not tell large maps from small ones.
         maps = or_zero(maps * maps[0, 0].numel(), answered)
-        gaze = functional.adaptive_avg_pool2d(or_zero(batch.heatmap, answered), maps.shape[-2:])
+        height, width = maps.shape[-2:]
+        gaze = functional.adaptive_avg_pool2d(or_zero(batch.heatmap, answered), (height, width))
         return mean_where(answered, one_minus_correlation(maps, gaze))
 
 
 @contextmanager
 def watch(model: nn.Module) -> Iterator[GradCamAlignment]:
     """Keep what each forward pass of a `DualHeadUNet` (or of Fabric's wrapper of one) computes within the block."""
-    inner = getattr(model, "module", model)
+    inner: nn.Module = getattr(model, "module", model)
+    encoder = inner.get_submodule("encoder")
     seen = GradCamAlignment()
 
     def keep_features(_module: nn.Module, _inputs: object, features: list[Tensor]) -> None:
@@ -52,7 +54,7 @@ def watch(model: nn.Module) -> Iterator[GradCamAlignment]:
     def keep_logits(_module: nn.Module, _inputs: object, output: tuple[Tensor, Tensor]) -> None:
         seen.class_logits = output[0]
 
-    hooks = [inner.encoder.register_forward_hook(keep_features), inner.register_forward_hook(keep_logits)]
+    hooks = [encoder.register_forward_hook(keep_features), inner.register_forward_hook(keep_logits)]
     try:
         yield seen
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,9 +15,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from egaze.loading import Batch, DeviceLoader
-from egaze.models import DualHeadOutput
+from egaze.models import DualHeadOutput, DualHeadUNet
 from egaze.training.alignment import watch
-from egaze.training.egd_loader import EgdLoader
 from egaze.training.losses import has_heatmap_answer, training_losses
 from egaze.training.stage import Stage
 
@@ -27,7 +27,7 @@ def train_one_epoch(
     fabric: Fabric,
     model: nn.Module,
     optimizer: Optimizer,
-    loader: DeviceLoader | EgdLoader,
+    loader: DeviceLoader,
     stage: Stage,
     rate_at: Callable[[float], float],
     progress: Progress | None = None,
@@ -62,9 +62,9 @@ def train_one_epoch(
     return {name: float(total) / steps for name, total in sums.items()}
 
 
-def bare(model: nn.Module) -> nn.Module:
+def bare(model: nn.Module) -> DualHeadUNet:
     """The model inside Fabric's wrapper, if there is one."""
-    return getattr(model, "module", model)
+    return cast(DualHeadUNet, getattr(model, "module", model))
 
 
 def clip_gradients(fabric: Fabric, model: nn.Module, optimizer: Optimizer, stage: Stage) -> None:
@@ -116,7 +116,7 @@ class Predictions:
 @torch.inference_mode()
 def predict(
     model: nn.Module,
-    loader: DeviceLoader | EgdLoader,
+    loader: DeviceLoader,
     stage: Stage,
     *,
     keep_heatmaps: bool,

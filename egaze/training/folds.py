@@ -27,6 +27,13 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Split, ...]:
 
     Raises:
         StudyError: more folds than patients, or fewer than 3; a negative seed.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.training import deal_folds
+        >>> splits = deal_folds(open_study("study"), 5)
+        >>> len(splits), sum(len(split.indices("test")) for split in splits)
+        (5, 48)
     """
     require_seed(seed)
     patients, patient = np.unique(study.patients, return_inverse=True)

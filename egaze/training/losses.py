@@ -55,7 +55,8 @@ def training_losses(
         target = or_zero(batch.heatmap, has_gaze)
         weights = heatmap_loss_weights or [1.0] * len(heatmap_losses)
         parts = {name: mean_where(has_gaze, HEATMAP_LOSSES[name](maps, target)) for name in heatmap_losses}
-        terms["heatmap"] = sum(weight * parts[name] for name, weight in zip(heatmap_losses, weights, strict=True))
+        weighted = (weight * parts[name] for name, weight in zip(heatmap_losses, weights, strict=True))
+        terms["heatmap"] = sum(weighted, start=logits.new_zeros(()))
         if len(parts) > 1:
             terms.update({f"heatmap_{name}": part for name, part in parts.items()})
     return terms

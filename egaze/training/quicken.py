@@ -21,7 +21,8 @@ def quicken(model: nn.Module, device: torch.device) -> nn.Module:
         if isinstance(module, (nn.SiLU, nn.Hardswish)):
             module.inplace = False
         if device.type == "cpu" and isinstance(module, nn.Conv2d) and _is_slow_in_half(module):
-            module.forward = partial(_in_full_precision, module.forward)
+            computed = partial(_in_full_precision, module.forward)
+            module.forward = computed  # type: ignore[method-assign]  # of this module alone, not of its class
     # Not measured on a GPU, where it depends on the precision.
     return model.to(memory_format=torch.channels_last) if device.type == "cpu" else model
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import tomli_w
 
-from egaze.loading import Augmentation, HeatmapTarget
+from egaze.loading import Augmentation
+from egaze.loading.augment import MOVING
 from egaze.models import POOLINGS
 from egaze.settings import require, settle_types
+from egaze.targets import EgdHeatmap, FixationHeatmap, HeatmapTarget
 from egaze.training.stage import Stage
 
 HEATMAP_TARGETS = ("gaze", "egd")
@@ -78,6 +80,12 @@ class Recipe:
 
     Raises:
         RecipeError: a value of the wrong type or out of range, here or in a part, however the recipe is made.
+
+    Example:
+        >>> from egaze.training import Recipe
+        >>> recipe = Recipe("mine", input_size_px=320, batch_size=8)
+        >>> recipe.model.encoder, len(recipe.stages), recipe.trains_classifier
+        ('tf_efficientnet_b0', 1, True)
     """
 
     name: str
@@ -88,13 +96,18 @@ class Recipe:
     choose_on: str = "validation"
     order: OrderSettings = field(default_factory=OrderSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
-    heatmap: HeatmapTarget = field(default_factory=HeatmapTarget)
+    heatmap: FixationHeatmap = field(default_factory=FixationHeatmap)
     augmentation: Augmentation = field(default_factory=Augmentation)
     stages: tuple[Stage, ...] = field(default_factory=lambda: (Stage(),))
 
     def __post_init__(self) -> None:
         settle_types(self)
         _check(self)
+
+    @property
+    def target(self) -> HeatmapTarget:
+        """What the heatmap head learns. It is measured against `heatmap`, whatever it learns."""
+        return EgdHeatmap() if self.heatmap_target == "egd" else self.heatmap
 
     @property
     def trains_classifier(self) -> bool:
@@ -122,10 +135,10 @@ def _check(recipe: Recipe) -> None:
     target = recipe.heatmap_target
     require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
     require(recipe.choose_on in CHOOSERS, "choose_on", f"one of {', '.join(CHOOSERS)}", recipe.choose_on)
-    if target == "egd":
-        for name in ("rotation_deg", "zoom", "shift_frac", "shear_deg", "mirror"):
+    if not recipe.target.follows_views:
+        for name in MOVING:
             value = getattr(recipe.augmentation, name)
-            require(not value, f"augmentation.{name}", "0 (false) with heatmap_target egd", value)
+            require(not value, f"augmentation.{name}", f"0 (false) with heatmap_target {target}", value)
     require(len(recipe.stages) >= 1, "stages", "at least one", [])
     for index, stage in enumerate(recipe.stages):
         weight = stage.heatmap_weight

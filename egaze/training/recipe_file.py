@@ -19,7 +19,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+    from importlib.abc import Traversable
 
 
 def _own() -> dict[str, Traversable]:
@@ -49,6 +49,12 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
     Raises:
         RecipeError: no such recipe, not TOML, an unknown key, or a value of the wrong type or out of range; the
             message names the key.
+
+    Example:
+        >>> from egaze.training import load_recipe
+        >>> recipe = load_recipe("joint", ["model.encoder=resnet18", "stages.epochs=5"])
+        >>> recipe.model.encoder, [stage.epochs for stage in recipe.stages]
+        ('resnet18', [5])
     """
     text, where = _read(name_or_path)
     try:

@@ -15,15 +15,16 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import torch
+from torch import Tensor
 
 from egaze.atomic import write_file
 from egaze.errors import RunError, StudyError
 from egaze.models import DualHeadUNet
 from egaze.study import Study, open_study
-from egaze.study.layout import MANIFEST, SPLIT, sha256_file
+from egaze.study.layout import MANIFEST, SPLIT, Counts, sha256_file
 from egaze.study.split import load_split
 from egaze.training.recipe import ModelSettings, Recipe
 from egaze.training.recipe_file import load_recipe
@@ -32,6 +33,52 @@ FORMAT_VERSION = 2
 RECIPE, FACTS, LOG, BEST, LAST = "recipe.toml", "run.json", "log.jsonl", "best.pt", "last.pt"
 #: Says that a folder holds a set of runs; see `egaze.training.run_set`.
 SET = "runs.json"
+
+
+#: What torch keeps of an optimizer or a scaler.
+StateDict = dict[str, Any]
+#: A line of log.jsonl; which losses it has, by name, is the recipe's choice.
+LogLine = dict[str, Any]
+
+
+class RunFacts(TypedDict):
+    """run.json."""
+
+    format_version: int
+    study: str
+    study_from_run: str
+    study_sha256: str
+    training_split_sha256: str
+    class_names: list[str]
+    presentation: str
+    fit: str
+    image_size_px: int
+    seed: int
+    chosen_on: str
+    precision: str
+    encoder_weights_sha256: str
+    counts: Counts
+    versions: dict[str, str]
+
+
+class ProgressState(TypedDict):
+    """How far a run has come; see `egaze.training.train`."""
+
+    stage: int
+    epoch: int
+    best: list[float] | None
+    best_epoch: int
+
+
+class Checkpoint(TypedDict, total=False):
+    """What best.pt ("model" and "epoch") and last.pt (all but "epoch") hold."""
+
+    model: dict[str, Tensor]
+    epoch: int
+    optimizer: StateDict
+    scaler: StateDict
+    progress: ProgressState
+    log_lines: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,11 +90,19 @@ class Run:
         recipe: the resolved recipe.
         facts: run.json.
         study_path: where the study is, if not where it was.
+
+    Example:
+        >>> from egaze.training import open_run
+        >>> run = open_run("run", study="study")
+        >>> run.recipe.name, run.recipe.input_size_px
+        ('joint', 64)
+        >>> len(run.open_study())
+        48
     """
 
     path: Path
     recipe: Recipe
-    facts: dict[str, Any]
+    facts: RunFacts
     study_path: Path | None = None
 
     @property
@@ -96,7 +151,7 @@ class Run:
         if not self.recipe.trains_classifier:
             raise RunError(f"{self.path}: no stage of recipe {self.recipe.name!r} trained the classifier, and {why}")
 
-    def log(self) -> list[dict[str, Any]]:
+    def log(self) -> list[LogLine]:
         """The epochs' lines, in order."""
         text = (self.path / LOG).read_text(encoding="utf-8") if (self.path / LOG).exists() else ""
         return [json.loads(line) for line in text.splitlines()]
@@ -123,8 +178,16 @@ class Run:
         return model.eval()
 
 
-def open_run(path: Path, *, study: Path | None = None) -> Run:
-    """Open a folder that `train` wrote; `study` says where its study is now. Raises RunError for anything else."""
+def open_run(path: str | Path, *, study: str | Path | None = None) -> Run:
+    """Open a folder that `train` wrote; `study` says where its study is now. Raises RunError for anything else.
+
+    Example:
+        >>> from egaze.training import open_run
+        >>> run = open_run("run", study="study")
+        >>> run.is_finished, run.class_names, len(run.log())
+        (True, ('normal', 'chf', 'pneumonia'), 2)
+        >>> model = run.load_model()
+    """
     path = Path(path)
     try:
         facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
@@ -135,7 +198,7 @@ def open_run(path: Path, *, study: Path | None = None) -> Run:
         raise RunError(f"{path / FACTS}: cannot be read: {error}") from error
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
         raise RunError(f"{path / FACTS}: not a run of format version {FORMAT_VERSION}; train again with this egaze")
-    return Run(path, load_recipe(path / RECIPE), facts, study)
+    return Run(path, load_recipe(path / RECIPE), cast(RunFacts, facts), None if study is None else Path(study))
 
 
 def build_model(settings: ModelSettings, classes: int, *, weights: str | None = None) -> DualHeadUNet:
@@ -153,18 +216,19 @@ def build_model(settings: ModelSettings, classes: int, *, weights: str | None = 
     )
 
 
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, state: Checkpoint) -> None:
     """Write tensors and plain values; the file is replaced whole. Raises EgazeError where the disk has no room."""
     content = io.BytesIO()  # torch's own writer hides what the system says, and may end the process
     torch.save(state, content)
     write_file(path, lambda partial: partial.write_bytes(content.getbuffer()))
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Read tensors and plain values, nothing that runs. Raises RunError when missing or damaged."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise RunError(f"{path.parent}: has no {path.name} yet: no epoch has been finished") from error
     except Exception as error:
         raise RunError(f"{path}: damaged checkpoint ({type(error).__name__})") from error
+    return state

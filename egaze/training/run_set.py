@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from egaze.errors import RunError
 from egaze.training.run import SET, Run, open_run
@@ -17,6 +17,29 @@ from egaze.training.run import SET, Run, open_run
 FORMAT_VERSION = 1
 #: More would be a mistake.
 MAX_RUNS = 10_000
+
+
+class FoldFacts(TypedDict):
+    """How many folds, the seed that dealt them, and the digest of each one's test side."""
+
+    count: int
+    seed: int
+    test_sha256: list[str]
+
+
+class SetFacts(TypedDict):
+    """runs.json."""
+
+    format_version: int
+    study: str
+    study_sha256: str
+    training_split_sha256: list[str]
+    recipe: str
+    recipe_sha256: str
+    folds: FoldFacts | None
+    seeds: list[int]
+    precision: str
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +66,13 @@ class RunSet:
     """
 
     path: Path
-    facts: dict[str, Any]
+    facts: SetFacts
     study_path: Path | None = None
 
     @property
     def folds(self) -> int | None:
         """How many folds, None for a set on the study's own split."""
-        return self.facts["folds"] and self.facts["folds"]["count"]
+        return int(self.facts["folds"]["count"]) if self.facts["folds"] else None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -83,13 +106,30 @@ class RunSet:
         return [run for run, member in zip(self.runs(), self.members, strict=True) if member.seed == seed]
 
 
-def is_run_set(path: Path) -> bool:
-    """Whether a folder says of itself that it is a set of runs."""
+def is_run_set(path: str | Path) -> bool:
+    """Whether a folder says of itself that it is a set of runs.
+
+    Example:
+        >>> from egaze.training import is_run_set
+        >>> is_run_set("run")
+        False
+    """
     return (Path(path) / SET).is_file()
 
 
-def open_run_set(path: Path, *, study: Path | None = None) -> RunSet:
-    """Open a folder that `train_set` wrote; `study` says where its study is now. Raises RunError for anything else."""
+def open_run_set(path: str | Path, *, study: str | Path | None = None) -> RunSet:
+    """Open a folder that `train_set` wrote; `study` says where its study is now. Raises RunError for anything else.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.training import load_recipe, open_run_set, train_set
+        >>> small = ["input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1"]
+        >>> recipe = load_recipe("encoder-only", small)
+        >>> train_set(open_study("study"), recipe, "runs", seeds=(3,), device="cpu").path.name
+        'runs'
+        >>> open_run_set("runs").seeds
+        (3,)
+    """
     path = Path(path)
     try:
         facts = json.loads((path / SET).read_text(encoding="utf-8"))
@@ -100,12 +140,19 @@ def open_run_set(path: Path, *, study: Path | None = None) -> RunSet:
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
         raise RunError(f"{path / SET}: not a set of runs of format version {FORMAT_VERSION}")
     folds, seeds = facts.get("folds"), facts.get("seeds")
-    whole = isinstance(seeds, list) and seeds and all(type(seed) is int and seed >= 0 for seed in seeds)
-    if folds is not None:
-        whole = whole and isinstance(folds, dict) and type(folds.get("count")) is int and folds["count"] >= 3
-    if not whole or len(set(seeds)) != len(seeds) or len(seeds) * (folds["count"] if folds else 1) > MAX_RUNS:
+    if not 1 <= _runs(folds, seeds) <= MAX_RUNS:
         raise RunError(f"{path / SET}: damaged: folds {str(folds)[:40]}, seeds {str(seeds)[:40]}")
-    return RunSet(path, facts, study)
+    return RunSet(path, cast(SetFacts, facts), None if study is None else Path(study))
+
+
+def _runs(folds: object, seeds: object) -> int:
+    """How many runs a set of these folds and seeds has; 0 where one of them is not as `train_set` writes it."""
+    if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
+        return 0
+    count = 1 if folds is None else folds.get("count") if isinstance(folds, dict) else None
+    if type(count) is not int or (folds is not None and count < 3) or len(set(seeds)) != len(seeds):
+        return 0
+    return len(seeds) * count
 
 
 def _name(fold: int | None, seed: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -26,12 +26,20 @@ from egaze.metrics.classification import macro_auc
 from egaze.study import Split, Study
 from egaze.study.split import require_seed, save_split
 from egaze.training import run as run_files
-from egaze.training.egd_loader import EgdLoader
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
 from egaze.training.quicken import quicken
 from egaze.training.recipe import OrderSettings, Recipe
-from egaze.training.run import Run, build_model, load_checkpoint, open_run, save_checkpoint
+from egaze.training.run import (
+    Checkpoint,
+    LogLine,
+    Run,
+    RunFacts,
+    build_model,
+    load_checkpoint,
+    open_run,
+    save_checkpoint,
+)
 from egaze.training.schedule import learning_rate
 from egaze.training.stage import Stage
 
@@ -44,7 +52,7 @@ Progress = Callable[[str, int, int], None]
 def train(
     study: Study,
     recipe: Recipe,
-    out: Path,
+    out: str | Path,
     *,
     split: Split | None = None,
     seed: int = 0,
@@ -53,7 +61,7 @@ def train(
     threads: int | None = None,
     resume: bool = False,
     progress: Progress | None = None,
-    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    on_epoch: Callable[[LogLine], None] | None = None,
 ) -> Run:
     """Train a model; the epoch with the best validation is kept, the test split is not touched unless the recipe
     asks for the epoch to be chosen on it.
@@ -74,8 +82,18 @@ def train(
         StudyError: an empty split, or too little to learn from for what the recipe asks.
         RunError: `out` cannot be resumed.
         EgazeError: `out` exists, the seed is negative, or the device is not there.
+
+    Example:
+        >>> from egaze import open_study, train
+        >>> from egaze.training import load_recipe
+        >>> small = ["input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1"]
+        >>> recipe = load_recipe("encoder-only", small)
+        >>> finished = train(open_study("study"), recipe, "new-run", device="cpu")
+        >>> finished.is_finished, sorted(path.name for path in finished.path.iterdir())
+        (True, ['best.pt', 'last.pt', 'log.jsonl', 'recipe.toml', 'run.json'])
     """
     require_seed(seed)
+    out = Path(out)
     if not resume:
         require_free(out)
     if split is not None:
@@ -95,7 +113,6 @@ def train(
             recipe.input_size_px,
             recipe.input_size_px,
         )
-    out = Path(out)
     state = _resume_state(out, study, recipe, seed, precision) if resume else None
     model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)
     if not resume:
@@ -125,33 +142,33 @@ class _Training:
         seed: int,
         threads: int,
         progress: Progress | None,
-        on_epoch: Callable[[dict[str, Any]], None] | None,
+        on_epoch: Callable[[LogLine], None] | None,
     ) -> None:
         self.fabric, self.study, self.recipe, self.out, self.seed = fabric, study, recipe, out, seed
         self.progress, self.on_epoch = progress, on_epoch
-        self.lines: list[dict[str, Any]] = []
+        self.lines: list[LogLine] = []
         order = _order(study, recipe.order)
         self.train_loader = self._loader("train", threads, order, augmentation=recipe.augmentation, seed=seed)
         self.choosing_loader = self._loader(recipe.choose_on, threads)
 
-    def _loader(self, side: str, threads: int, order: Order | None = None, **options: Any) -> DeviceLoader | EgdLoader:
+    def _loader(self, side: str, threads: int, order: Order | None = None, **options: Any) -> DeviceLoader:
         """A loader of one side of the split, with the heatmaps that the recipe asks for."""
-        cases = self.study.split.indices(side)
-        place = {"size_px": self.recipe.input_size_px, "device": self.fabric.device, "threads": threads}
-        loader = DeviceLoader(
+        return DeviceLoader(
             self.study,
-            cases if order is None else order,
+            self.study.split.indices(side) if order is None else order,
             batch_size=self.recipe.batch_size,
-            target=self.recipe.heatmap,
-            **place,
+            size_px=self.recipe.input_size_px,
+            target=self.recipe.target,
+            device=self.fabric.device,
+            threads=threads,
             **options,
         )
-        return EgdLoader(loader, self.study, cases, **place) if self.recipe.heatmap_target == "egd" else loader
 
-    def carry_out(self, model: nn.Module, state: dict[str, Any] | None) -> None:
+    def carry_out(self, model: nn.Module, state: Checkpoint | None) -> None:
         at = _Progress()
         if state is not None:
-            at = _Progress(**{**state["progress"], "best": _as_pair(state["progress"]["best"])})
+            then = state["progress"]
+            at = _Progress(then["stage"], then["epoch"], _as_pair(then["best"]), then["best_epoch"])
             model.load_state_dict(state["model"])
             self.lines = open_run(self.out).log()[: state["log_lines"]]
         for number in range(at.stage, len(self.recipe.stages)):
@@ -161,7 +178,7 @@ class _Training:
             self._carry_out_stage(model, at, state)
             state = None
 
-    def _carry_out_stage(self, model: nn.Module, at: _Progress, state: dict[str, Any] | None) -> None:
+    def _carry_out_stage(self, model: nn.Module, at: _Progress, state: Checkpoint | None) -> None:
         stage = self.recipe.stages[at.stage]
         for name, part in model.named_children():
             part.requires_grad_(name in stage.parts)
@@ -196,7 +213,7 @@ class _Training:
             if self.on_epoch:
                 self.on_epoch(self.lines[-1])
 
-    def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, stage: Stage, at: _Progress) -> dict[str, Any]:
+    def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, stage: Stage, at: _Progress) -> LogLine:
         started_s = time.perf_counter()
         # Every epoch's randomness follows from the seed and its number, so a resumed run is the same run.
         numbered = 10_000 * at.stage + at.epoch
@@ -268,9 +285,7 @@ def require_answers(study: Study, recipe: Recipe) -> None:
     """Refuse what cannot work before a folder is made."""
     for side in ("train", recipe.choose_on):
         study.split.indices(side)
-    fit = study.manifest["fit"]
-    if recipe.heatmap_target == "egd" and fit != "stretch":
-        raise StudyError(f"{study.path}: heatmap_target egd needs films fitted by stretch, these are by {fit}")
+    recipe.target.require(study)
     train = study.split.indices("train")
     if recipe.order.kind == "class-balanced" and not (study.labels[train] >= 0).any():
         raise StudyError(f"{study.path}: no case of the train split has a label to balance (order.kind)")
@@ -300,7 +315,7 @@ def require_answers(study: Study, recipe: Recipe) -> None:
 def _fabric(device: str, precision: str) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
         raise EgazeError("device cuda: no CUDA device is available")
-    return Fabric(accelerator=_accelerator(device), devices=1, precision=precision)
+    return Fabric(accelerator=_accelerator(device), devices=1, precision=cast(Any, precision))  # Fabric checks it
 
 
 def usable_precision(device: str, precision: str) -> str:
@@ -326,7 +341,7 @@ def _start_run(
         (partial / run_files.FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
-def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> dict[str, Any]:
+def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> RunFacts:
     return {
         "format_version": run_files.FORMAT_VERSION,
         "study": str(study.path.resolve()),
@@ -346,7 +361,7 @@ def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, w
     }
 
 
-def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int, precision: str) -> dict[str, Any] | None:
+def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int, precision: str) -> Checkpoint | None:
     """What last.pt holds, None where no epoch has been finished."""
     run = open_run(out)
     split = study.split.digest(study.case_ids)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from egaze.atomic import new_directory
 from egaze.errors import EgazeError, RunError
@@ -15,15 +15,15 @@ from egaze.study import Split, Study
 from egaze.training import run_set as set_files
 from egaze.training.folds import deal_folds
 from egaze.training.recipe import Recipe
-from egaze.training.run import SET, Run, open_run
-from egaze.training.run_set import Member, RunSet, open_run_set
+from egaze.training.run import SET, LogLine, Run, open_run
+from egaze.training.run_set import FoldFacts, Member, RunSet, SetFacts, open_run_set
 from egaze.training.train import Progress, require_answers, train, usable_precision
 
 
 def train_set(
     study: Study,
     recipe: Recipe,
-    out: Path,
+    out: str | Path,
     *,
     folds: int | None = None,
     seeds: Sequence[int] = (0,),
@@ -33,7 +33,7 @@ def train_set(
     threads: int | None = None,
     resume: bool = False,
     progress: Progress | None = None,
-    on_epoch: Callable[[Member, dict[str, Any]], None] | None = None,
+    on_epoch: Callable[[Member, LogLine], None] | None = None,
     on_run: Callable[[Member, Run, bool], None] | None = None,
 ) -> RunSet:
     """Train one run a fold and seed; each is what `train` makes of that fold's split and that seed.
@@ -53,6 +53,15 @@ def train_set(
         StudyError: a fold that has too little to learn from for what the recipe asks; before anything is written.
         RunError: `out` cannot be resumed.
         EgazeError: seeds that repeat or are negative; as `train`, with the run's name.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.training import load_recipe, train_set
+        >>> small = ["input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1"]
+        >>> recipe = load_recipe("encoder-only", small)
+        >>> runs = train_set(open_study("study"), recipe, "runs", seeds=(0, 1), device="cpu")
+        >>> [member.name for member in runs.members]
+        ['seed-0', 'seed-1']
     """
     if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
         raise EgazeError(f"seeds must be different numbers from 0, got {', '.join(map(str, seeds)) or 'none'}")
@@ -65,9 +74,11 @@ def train_set(
     facts = _facts(study, recipe, splits, None if folds is None else fold_seed, seeds, precision)
     run_set = _resumed(Path(out), facts) if resume else _started(Path(out), facts)
     for number, member in enumerate(run_set.members):
-        run = open_run(member.path) if member.path.exists() else None
-        was_finished = run is not None and run.is_finished
-        if not was_finished:
+        begun = open_run(member.path) if member.path.exists() else None
+        if begun is not None and begun.is_finished:
+            run, was_finished = begun, True
+        else:
+            was_finished = False
             try:
                 run = train(
                     study,
@@ -78,9 +89,9 @@ def train_set(
                     device=device,
                     precision=precision,
                     threads=threads,
-                    resume=run is not None,
+                    resume=begun is not None,
                     progress=_told(progress, f"run {number + 1} of {len(run_set.members)} ({member.name})"),
-                    on_epoch=on_epoch and (lambda line, member=member: on_epoch(member, line)),
+                    on_epoch=None if on_epoch is None else partial(on_epoch, member),
                 )
             except EgazeError as error:
                 raise type(error)(f"{member.name}: {error}") from error
@@ -95,8 +106,8 @@ def _told(progress: Progress | None, which: str) -> Progress | None:
 
 def _facts(
     study: Study, recipe: Recipe, splits: Sequence[Split], fold_seed: int | None, seeds: Sequence[int], precision: str
-) -> dict[str, Any]:
-    folds = None
+) -> SetFacts:
+    folds: FoldFacts | None = None
     if fold_seed is not None:
         folds = {
             "count": len(splits),
@@ -117,13 +128,13 @@ def _facts(
     }
 
 
-def _started(out: Path, facts: dict[str, Any]) -> RunSet:
+def _started(out: Path, facts: SetFacts) -> RunSet:
     with new_directory(out) as partial:
         (partial / SET).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return RunSet(out, facts)
 
 
-def _resumed(out: Path, facts: dict[str, Any]) -> RunSet:
+def _resumed(out: Path, facts: SetFacts) -> RunSet:
     run_set = open_run_set(out)
     names = {
         "study_sha256": "study is",
@@ -133,8 +144,10 @@ def _resumed(out: Path, facts: dict[str, Any]) -> RunSet:
         "training_split_sha256": "split is",
         "precision": "precision is",
     }
+    begun: Mapping[str, object] = run_set.facts
+    asked: Mapping[str, object] = facts
     for key, name in names.items():
-        if (then := run_set.facts.get(key)) != facts[key]:
-            both = f": {then} then, {facts[key]} now" if key in ("seeds", "precision") else ""
+        if (then := begun.get(key)) != asked[key]:
+            both = f": {then} then, {asked[key]} now" if key in ("seeds", "precision") else ""
             raise RunError(f"{out}: cannot resume: the {name} not what the set began with{both}")
     return run_set

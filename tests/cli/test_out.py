@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import contextmanager
 
 import click
 import places
@@ -110,24 +111,26 @@ def test_a_relative_place_in_a_folder_that_is_not_there_yet(tmp_path, monkeypatc
     assert os.listdir(tmp_path) == ["new"]
 
 
-@pytest.fixture
-def full_disk():
-    """Makes the largest file that may be written so small, for the command's processes too."""
+@contextmanager
+def full_disk(limit_bytes):
+    """Makes the largest file that may be written so small, for the command's processes too; not for longer, since
+    pytest's own output may go to a file."""
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda limit_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("name", FULL_DISK)
-def test_a_full_disk_is_one_line_and_nothing_is_left(
-    name, twin, study, run, model_file, full_disk, tmp_path, monkeypatch
-):
+def test_a_full_disk_is_one_line_and_nothing_is_left(name, twin, study, run, model_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     limit_bytes, words = FULL_DISK[name]
     read = {"TABLES": twin.tables, "IMAGES": twin.images, "FILM": next(twin.images.rglob("*.dcm"))}
-    full_disk(limit_bytes)
-    done = invoke(name, words, OUT="out", STUDY=study.path, RUN=run.path, MODEL=model_file, **read)
+    with full_disk(limit_bytes):
+        done = invoke(name, words, OUT="out", STUDY=study.path, RUN=run.path, MODEL=model_file, **read)
     assert done.exit_code == 1 and isinstance(done.exception, EgazeError), done.output
     if name == "predict":
         assert str(done.exception) == "heatmaps of 1 of 1 films could not be written"

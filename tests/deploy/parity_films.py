@@ -18,7 +18,7 @@ from torch import nn
 from egaze.deploy import Predictor, torchscript
 from egaze.deploy.archive import members_of
 from egaze.deploy.export import ExportedModel
-from egaze.imaging import FitGeometry, place_on_canvas, read_radiograph, to_input
+from egaze.imaging import Canvas, read_radiograph, to_input
 from egaze.models import DualHeadUNet
 
 Answers = tuple[np.ndarray, np.ndarray]  # (N, C) probabilities and (N, H, W) heatmaps
@@ -81,8 +81,8 @@ def _write(stem: Path, picture: np.ndarray, kind: str, bits: int, inverted: bool
 
 def place(films: list[Path], fit: str, canvas_shape: tuple[int, int], shape: tuple[int, int]) -> torch.Tensor:
     """The films as Python reads and places them, (N, 1, H, W)."""
-    read = [read_radiograph(film).pixels for film in films]
-    placed = [to_input(place_on_canvas(each, FitGeometry.of(each.shape, canvas_shape, fit)), shape) for each in read]
+    canvas = Canvas(*canvas_shape, fit)
+    placed = [to_input(canvas.place(read_radiograph(film)), shape) for film in films]
     return torch.from_numpy(np.stack(placed))[:, None]
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from egaze.errors import FilmError
-from egaze.imaging import PRESENTATIONS, FitGeometry, place_on_canvas, read_radiograph, to_input
+from egaze.imaging import PRESENTATIONS, Canvas, read_radiograph, to_input
 
 SHAPE = (23, 31)
 PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -37,7 +37,7 @@ def run(runner: Path, model: Path, *films: Path) -> list[dict[str, Any]]:
 
 def as_predicted(pixels: np.ndarray, shape: tuple[int, int] = SHAPE) -> np.ndarray:
     """What a model whose input has that shape is given of a film: 16 bits a pixel."""
-    return to_input(place_on_canvas(pixels, FitGeometry.of(pixels.shape, shape, "stretch")), shape)
+    return to_input(Canvas(*shape).place(pixels), shape)
 
 
 def assert_same(result: dict[str, Any], film: Path, presentation: str, atol: float = 0.0) -> None:

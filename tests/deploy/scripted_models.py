@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from egaze.imaging import FitGeometry, place_on_canvas, to_input
+from egaze.imaging import Canvas, to_input
 
 SPEC_NAME = "egaze_spec.json"
 CLASS_NAMES = ["normal", "chf", "pneumonia"]
@@ -136,7 +136,7 @@ def read_spec(path: Path) -> dict[str, object]:
 
 def expected(model: torch.jit.ScriptModule, pixels, fit: str = "stretch", canvas: tuple[int, int] = (32, 24)):
     """The same preprocessing and the same module in Python: (class_probs, heatmap) as numpy arrays."""
-    square = place_on_canvas(pixels, FitGeometry.of(pixels.shape, canvas, fit))
+    square = Canvas(*canvas, fit).place(pixels)
     image = torch.from_numpy(to_input(square, canvas))[None, None]
     with torch.inference_mode():
         class_probs, heatmap = model(image)

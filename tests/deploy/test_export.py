@@ -11,7 +11,7 @@ from torch import Tensor
 
 from egaze.deploy import Predictor, check_model, export_torchscript
 from egaze.errors import EgazeError, FilmError
-from egaze.imaging import FitGeometry, place_on_canvas, to_input
+from egaze.imaging import to_input
 from egaze.loading import FailedFilm
 from egaze.models import DualHeadUNet
 from egaze.models.dual_head_unet import DualHeadOutput
@@ -27,8 +27,7 @@ def test_the_file_answers_as_the_model_does(run, model_file):
     for seed, dtype in enumerate([np.float32, np.uint8, np.uint16]):
         pixels = film(dtype=dtype, seed=seed)
         scaled = pixels if dtype == np.float32 else (pixels / np.iinfo(dtype).max).astype(np.float32)
-        size_px = predictor.spec.canvas_height_px
-        canvas = place_on_canvas(scaled, FitGeometry.of(pixels.shape, (size_px, size_px), "stretch"))
+        canvas = predictor.spec.canvas.place(scaled)
         with torch.no_grad():
             expected = model(torch.from_numpy(to_input(canvas, (64, 64)))[None, None])
         prediction = predictor.predict(pixels)

@@ -11,11 +11,11 @@ import torch
 
 from egaze.deploy import Predictor, export_torchscript
 from egaze.evaluation import evaluate
-from egaze.imaging import place_on_canvas, read_film, to_input
-from egaze.imaging.fit import FitGeometry
-from egaze.loading import DeviceLoader, FilmLoader, HeatmapTarget
+from egaze.imaging import Canvas, read_film, to_input
+from egaze.loading import DeviceLoader, FilmLoader
 from egaze.sources import EgdCxr
 from egaze.study import prepare_study
+from egaze.targets import FixationHeatmap
 from egaze.training import load_recipe, train
 from egaze.training.run import load_checkpoint, save_checkpoint
 
@@ -50,7 +50,7 @@ def test_evaluate_predictor_and_the_runner_agree(sharp_twin, runner, tmp_path, s
     evaluation = evaluate(run)
     export_torchscript(run, tmp_path / "model.pt")
     predictor = Predictor(tmp_path / "model.pt")
-    assert predictor.spec.canvas_shape == (size_px, size_px) and predictor.spec.input_shape == (INPUT_PX, INPUT_PX)
+    assert predictor.spec.canvas == study.canvas and predictor.spec.input_shape == (INPUT_PX, INPUT_PX)
 
     rows = evaluation.predictions
     judged = rows.select(f"prob_{name}" for name in run.class_names).to_numpy()
@@ -62,13 +62,11 @@ def test_evaluate_predictor_and_the_runner_agree(sharp_twin, runner, tmp_path, s
     alone = predictor.predict(paths[0])
     np.testing.assert_array_equal(alone.heatmap, answers[0].heatmap)
 
-    loader = DeviceLoader(
-        study, rows["case_index"].to_numpy(), batch_size=4, size_px=INPUT_PX, target=HeatmapTarget(), threads=2
-    )
+    loader = DeviceLoader(study, rows["case_index"].to_numpy(), batch_size=4, size_px=INPUT_PX, target=None, threads=2)
     model = run.load_model()
     with torch.inference_mode():
         # How a film is brought to the input shows in the answers; else agreement would say nothing either.
-        (at_once,) = FilmLoader(paths, (INPUT_PX, INPUT_PX), fit=fit, batch_size=len(paths))
+        (at_once,) = FilmLoader(paths, (INPUT_PX, INPUT_PX), canvas=Canvas.square(INPUT_PX, fit), batch_size=len(paths))
         other = model.answer(model(at_once.image), run.recipe.stages[-1].class_probs).class_probs.numpy()
         assert size_px % INPUT_PX == 0 or np.abs(other - judged).max() > 3e-5
         heatmaps = torch.cat([model(batch.image).heatmap_logits.sigmoid()[:, 0] for batch in loader]).numpy()
@@ -94,14 +92,10 @@ def test_every_door_gives_a_model_the_same_image(sharp_twin, tmp_path):
     loaders = [
         torch.cat([batch.image for batch in loader])[:, 0].numpy()
         for loader in (
-            DeviceLoader(study, cases, batch_size=3, size_px=INPUT_PX, target=HeatmapTarget(), threads=2),
-            FilmLoader(paths, (INPUT_PX, INPUT_PX), canvas_shape=(200, 200), batch_size=5, threads=2),
+            DeviceLoader(study, cases, batch_size=3, size_px=INPUT_PX, target=FixationHeatmap(), threads=2),
+            FilmLoader(paths, (INPUT_PX, INPUT_PX), canvas=Canvas.square(200), batch_size=5, threads=2),
         )
     ]
-    geometries = [FitGeometry.of(read_film(path).shape, (200, 200), "stretch") for path in paths]
-    alone = [
-        to_input(place_on_canvas(read_film(path), geometry), (INPUT_PX, INPUT_PX))
-        for path, geometry in zip(paths, geometries, strict=True)
-    ]
+    alone = [to_input(Canvas.square(200).place(read_film(path)), (INPUT_PX, INPUT_PX)) for path in paths]
     for images in loaders:
         np.testing.assert_array_equal(images, np.stack(alone))

@@ -28,7 +28,7 @@ from pydicom.uid import (
 )
 
 from egaze.errors import FilmError
-from egaze.imaging import FitGeometry, read_film, read_radiograph
+from egaze.imaging import Canvas, read_film, read_radiograph
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,7 @@ def test_extended_jpeg_of_12_bits(runner, formats, models, tmp_path):
     # Python's decoder is GDCM here, C++'s DCMTK: on the model's small canvas they differ by less than a grey value.
     film = Path(shutil.copy(PYDICOM_FILES / "JPGExtended.dcm", tmp_path))
     (result,) = run(runner, models["raw-max"], film)
-    stored = read_film(film, presentation="raw-max")
-    expected = stored.place(FitGeometry.of(stored.shape, SHAPE, "stretch"))
+    expected = Canvas(*SHAPE).place(read_film(film, presentation="raw-max")) / 65535
     np.testing.assert_allclose(np.load(result["heatmap_npy"]), expected, atol=1 / 264)
 
 
@@ -71,7 +70,7 @@ def test_jpeg_ls_of_bytes_in_words(runner, formats, models, tmp_path):
     data.save_as(film)
     np.testing.assert_array_equal(read_film(film).stored, values)
     (result,) = run(runner, models["voi"], film)
-    expected = read_film(film).place(FitGeometry.of(values.shape, SHAPE, "stretch"))
+    expected = Canvas(*SHAPE).place(read_film(film)) / 65535
     np.testing.assert_allclose(np.load(result["heatmap_npy"]), expected, rtol=0, atol=2e-5)
 
 

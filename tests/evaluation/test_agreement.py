@@ -10,7 +10,7 @@ from study.ready_made import Cases
 
 from egaze.cli.evaluate import _scanpaths
 from egaze.evaluation.agreement import agreement_figures, agreement_table
-from egaze.evaluation.maps import centre_bias, other_readers, readers_heatmap, true_heatmap
+from egaze.evaluation.maps import centre_bias, other_readers
 from egaze.evaluation.reading import reading_figures, reading_tables
 from egaze.gaze import Fixations
 from egaze.metrics import auc_judd, cc, information_gain, kld, mean_ci, nss, shuffled_auc
@@ -74,15 +74,15 @@ def test_each_film_is_measured_beside_the_centre_bias_and_the_other_reader(read_
         prediction = predictions.heatmap[table["case_index"].to_list().index(case_index)].astype(float)
         assert row["auc_judd"] == pytest.approx(auc_judd(prediction, *at))
         assert row["information_gain"] == pytest.approx(information_gain(prediction, centre, *at))
-        assert row["centre_cc"] == pytest.approx(cc(centre, true_heatmap(study, target, case_index, SIZE_PX)))
+        assert row["centre_cc"] == pytest.approx(cc(centre, target.heatmap(study, [case_index], SIZE_PX)))
         assert row["centre_information_gain"] == 0
         other = by_name.get({"0": f"{name[:-1]}1", "1": f"{name[:-1]}0"}.get(name[-1]))
         if other is None:
             assert all(row[f"ceiling_{key}"] is None for key in GAZE_METRICS)
             continue
-        ceiling = readers_heatmap(study, target, [other], SIZE_PX).astype(float)
+        ceiling = target.heatmap(study, [other], SIZE_PX).astype(float)
         assert row["ceiling_nss"] == pytest.approx(nss(ceiling, *at))
-        assert row["ceiling_kld"] == pytest.approx(kld(ceiling, true_heatmap(study, target, case_index, SIZE_PX)))
+        assert row["ceiling_kld"] == pytest.approx(kld(ceiling, target.heatmap(study, [case_index], SIZE_PX)))
 
 
 def test_shuffled_auc_is_against_training_films_alone(read_twice, predictions, table):

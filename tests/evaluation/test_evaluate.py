@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from egaze.deploy import Predictor, export_torchscript
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.evaluation import compare, evaluate, open_evaluation
-from egaze.evaluation.evaluate import centre_bias, true_heatmap
+from egaze.evaluation.maps import centre_bias
 from egaze.evaluation.published import published_figures
 from egaze.evaluation.results import TrainedHeads
 from egaze.metrics import cc
@@ -46,7 +46,7 @@ def test_figures_follow_from_the_predictions(run, study, evaluation):
         if facts.auc is not None:
             assert facts.auc.value == pytest.approx(roc_auc_score(is_class, table[f"prob_{name}"].to_numpy()))
             assert facts.auc.low <= facts.auc.value <= facts.auc.high
-    truth = true_heatmap(study, run.recipe.heatmap, table["case_index"][2], 64)
+    truth = run.recipe.heatmap.heatmap(study, [table["case_index"][2]], 64)
     # Figures are of the maps as they are; those kept to be drawn are rounded to float16.
     assert table["cc"][2] == pytest.approx(cc(evaluation.heatmaps[2].astype(float), truth), abs=1e-3)
     image = torch.from_numpy(study.images[table["case_index"][2]] / np.float32(65535))[None, None]
@@ -65,7 +65,7 @@ def test_the_centre_bias_comes_from_training_films_alone(run, study):
     assert centre.sum() == pytest.approx(1)
     densities = []
     for case in study.split.indices("train"):
-        heatmap = true_heatmap(study, run.recipe.heatmap, int(case), 64).astype(float)
+        heatmap = run.recipe.heatmap.heatmap(study, [int(case)], 64).astype(float)
         densities.append(heatmap / heatmap.sum())
     np.testing.assert_allclose(centre, np.mean(densities, axis=0), rtol=1e-6)
 

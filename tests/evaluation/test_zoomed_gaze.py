@@ -11,7 +11,6 @@ from study.ready_made import Cases
 
 from egaze.evaluation import evaluate
 from egaze.evaluation.agreement import agreement_table
-from egaze.evaluation.maps import true_heatmap
 from egaze.evaluation.reading import reading_tables
 from egaze.explain.measures import with_gaze
 from egaze.gaze import Fixations, rasterize_fixations
@@ -176,9 +175,9 @@ def test_without_zoom_nothing_changes_by_a_bit(studies, run):
                 (SIDE_PX, SIDE_PX),
                 sigma_px=recipe.heatmap.sigma_frac * SIDE_PX,
                 weight=recipe.heatmap.weight,
-                **recipe.heatmap.kernel_options(),
+                normalize="max",
             )
-            np.testing.assert_array_equal(true_heatmap(study, recipe.heatmap, case_index, SIDE_PX), unclipped)
+            np.testing.assert_array_equal(recipe.heatmap.heatmap(study, [case_index], SIDE_PX), unclipped)
     assert studies["none"].fixations(0, SIDE_PX).shown_px is None
     assert studies["whole"].fixations(0, SIDE_PX).shown_px is not None
     assert all(one.equals(other) for one, other in zip(*found.values(), strict=True))

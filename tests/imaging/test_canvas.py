@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from egaze import _core
-from egaze.imaging import FitGeometry, Presentation, StoredFilm, place_on_canvas, resize, to_input
+from egaze.imaging import Canvas, Presentation, Radiograph, StoredFilm, resize, to_input
 
 
 @pytest.fixture(params=_core.simd_levels())
@@ -42,13 +42,13 @@ def test_a_canvas_holds_means_rounded_to_16_bits(level, kind, fit):
     elif kind == "table":
         words, table = random.integers(0, 4096, (90, 71), dtype=np.uint16), random.random(65536, dtype=np.float32)
         film, unit = StoredFilm(words, table, Presentation("voi", 12)), table[words].astype(np.float64)
-    geometry = FitGeometry.of((90, 71), (40, 36), fit)
-    canvas = place_on_canvas(film, geometry)
-    assert canvas.dtype == np.uint16 and canvas.shape == (40, 36)
-    off = np.abs(geometry.cut_out(canvas) - 65535 * means(unit, (geometry.height_px, geometry.width_px)))
+    canvas = Canvas(40, 36, fit)
+    geometry, pixels = canvas.geometry((90, 71)), canvas.place(film)
+    assert pixels.dtype == np.uint16 and pixels.shape == (40, 36)
+    off = np.abs(geometry.cut_out(pixels) - 65535 * means(unit, (geometry.height_px, geometry.width_px)))
     assert off.max() < 0.52  # half a level, and float32's rounding before it
     if fit == "letterbox":
-        assert not canvas[:, : geometry.left_px].any() and geometry.left_px > 0
+        assert not pixels[:, : geometry.left_px].any() and geometry.left_px > 0
 
 
 @pytest.mark.parametrize("shape", [(40, 36), (25, 31), (20, 18), (7, 36)])
@@ -69,7 +69,7 @@ def test_an_input_larger_than_its_canvas_is_interpolated(level):
 @pytest.mark.parametrize("white", [np.uint8(255), np.uint16(65535), np.float32(1)])
 def test_white_films_are_white_whatever_the_rounding_of_their_means(shape, white):
     film = np.broadcast_to(np.array([[white]]), shape)
-    canvas = place_on_canvas(film, FitGeometry.of(shape, (32, 47), "stretch"))
+    canvas = Canvas(32, 47).place(film)
     assert canvas.min() == 65535
     assert to_input(canvas, (31, 32)).max() <= 1 and to_input(canvas, (31, 32)).min() > 1 - 1e-6
 
@@ -79,17 +79,71 @@ def test_floats_that_are_no_grey_values_are_refused(bad):
     film = np.full((40, 30), 0.5, np.float32)
     film[3, 4] = bad
     with pytest.raises(ValueError, match=r"finite and lie in \[0, 1\]"):
-        place_on_canvas(film, FitGeometry.of(film.shape, (40, 30), "stretch"))
+        Canvas(40, 30).place(film)
 
 
 def test_pixels_of_other_types_and_canvases_too_small_are_refused():
-    geometry = FitGeometry.of((8, 8), (4, 4), "stretch")
+    canvas = Canvas.square(4)
     for kind in (np.float64, np.int16, bool):
         with pytest.raises(TypeError, match="uint8, uint16 or float32"):
-            place_on_canvas(np.zeros((8, 8), kind), geometry)
+            canvas.place(np.zeros((8, 8), kind))
     with pytest.raises(ValueError, match="beyond its canvas"):
-        place_on_canvas(np.zeros((8, 8), np.uint8), FitGeometry((8, 8), (4, 4), 1, 0, 4, 4))
+        _core.place_on_canvas(np.zeros((8, 8), np.uint8), (1, 0, 4, 4), (4, 4), table=None, threads=1)
     with pytest.raises(ValueError, match="table"):
-        place_on_canvas(
-            StoredFilm(np.zeros((8, 8), np.float32), np.zeros(4, np.float32), Presentation("voi", 8)), geometry
-        )
+        canvas.place(StoredFilm(np.zeros((8, 8), np.float32), np.zeros(4, np.float32), Presentation("voi", 8)))
+    with pytest.raises(ValueError, match=r"has shape \(H, W\), got \(8, 8, 3\)"):
+        canvas.place(np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(ValueError, match="pixel"):
+        canvas.place(np.zeros((0, 8), np.uint8))
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+@pytest.mark.parametrize("shape", [(61, 47), (31, 90), (1, 7)])
+def test_a_radiograph_is_placed_by_the_kernel_however_it_comes(shape, fit):
+    words = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
+    table = np.linspace(1, 0, 256, dtype=np.float32)
+    film = StoredFilm(words, table, Presentation("voi", 8))
+    canvas = Canvas(29, 40, fit)
+    where = canvas.geometry(shape)
+    expected = _core.place_on_canvas(
+        words, (where.top_px, where.left_px, where.height_px, where.width_px), (29, 40), table=table, threads=1
+    )
+    np.testing.assert_array_equal(canvas.place(film), expected)
+    radiograph = film.radiograph()
+    assert isinstance(radiograph, Radiograph)
+    np.testing.assert_array_equal(canvas.place(radiograph), canvas.place(radiograph.pixels))
+    np.testing.assert_allclose(canvas.place(radiograph).astype(int), expected.astype(int), atol=1)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+def test_coordinates_follow_the_pixels(fit):
+    """A bright spot of a radiograph lands where its coordinates say."""
+    ys, xs = np.mgrid[:300, :170]
+    film = np.exp(-(((xs - 54.5) / 12) ** 2) - ((ys - 204.5) / 12) ** 2).astype(np.float32)
+    canvas = Canvas.square(96, fit)
+    pixels = canvas.place(film) / 65535
+    ys, xs = np.mgrid[:96, :96]
+    x_px, y_px = canvas.geometry(film.shape).to_canvas_px([54.5], [204.5])
+    assert x_px[0] == pytest.approx((pixels * xs).sum() / pixels.sum(), abs=0.02)
+    assert y_px[0] == pytest.approx((pixels * ys).sum() / pixels.sum(), abs=0.02)
+
+
+def test_unit_coordinates_mean_the_same_at_every_size():
+    canvas = Canvas(31, 47, "letterbox", "raw-max")
+    x_unit, y_unit = np.array([0, 0.3, 1.5]), np.array([-0.1, 0.5, 1])
+    x_px, y_px = canvas.to_px(x_unit, y_unit)
+    assert x_px.tolist() == pytest.approx([-0.5, 13.6, 70]) and y_px.tolist() == pytest.approx([-3.6, 15, 30.5])
+    np.testing.assert_allclose(canvas.to_unit(x_px, y_px), (x_unit, y_unit), atol=1e-12)
+    assert canvas.contains(x_px, y_px).tolist() == [False, True, False]
+    other = canvas.resized(17)
+    assert other == Canvas.square(17, "letterbox", "raw-max") and other.shape == (17, 17)
+    np.testing.assert_allclose(other.to_unit(*other.to_px(x_unit, y_unit)), (x_unit, y_unit), atol=1e-12)
+
+
+def test_a_canvas_checks_itself():
+    with pytest.raises(ValueError, match="width must be at least 1 px, got 0"):
+        Canvas(5, 0)
+    with pytest.raises(ValueError, match="fit must be one of stretch, letterbox, got 'crop'"):
+        Canvas.square(5, "crop")
+    with pytest.raises(ValueError, match="presentation must be one of voi, raw-max, equalize, got 'loud'"):
+        Canvas.square(5, presentation="loud")

@@ -3,7 +3,7 @@ import pytest
 from imaging.dicom_films import STORED, write_dicom
 from PIL import Image
 
-from egaze.imaging import PRESENTATIONS, FitGeometry, read_film, read_radiograph
+from egaze.imaging import PRESENTATIONS, Canvas, read_film, read_radiograph
 
 RNG = np.random.default_rng(0)
 
@@ -47,8 +47,9 @@ def test_words_and_a_table_are_the_film(film_path, presentation):
     np.testing.assert_array_equal(film.radiograph().pixels, whole.pixels)
     np.testing.assert_array_equal(film.table[film.stored], whole.pixels)
     for fit in ("stretch", "letterbox"):
-        geometry = FitGeometry.of(film.shape, (32, 32), fit)
-        np.testing.assert_allclose(film.place(geometry), geometry.place(whole.pixels), atol=1e-6)
+        canvas = Canvas.square(32, fit)
+        # Floats looked up before or after the sums: a level of 65,535 at most.
+        np.testing.assert_allclose(canvas.place(film).astype(int), canvas.place(whole).astype(int), atol=1)
 
 
 def test_a_film_of_floats_has_no_table(tmp_path):
@@ -57,8 +58,8 @@ def test_a_film_of_floats_has_no_table(tmp_path):
     film = read_film(tmp_path / "a.npy")
     assert film.table is None
     np.testing.assert_array_equal(film.stored, pixels)
-    geometry = FitGeometry.of(film.shape, (32, 32), "letterbox")
-    np.testing.assert_array_equal(film.place(geometry), geometry.place(pixels))
+    canvas = Canvas.square(32, "letterbox")
+    np.testing.assert_array_equal(canvas.place(film), canvas.place(pixels))
     whole = film.radiograph().pixels
     whole[:] = 0  # a radiograph's pixels are one's own
     np.testing.assert_array_equal(film.stored, pixels)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from egaze.errors import FilmError
-from egaze.imaging import FitGeometry, read_film, read_radiograph
+from egaze.imaging import Canvas, read_film, read_radiograph
 from egaze.loading import FailedFilm, FilmLoader, ReadFilm, film_loader
 
 SHAPE = (24, 32)
@@ -28,7 +28,8 @@ def films(tmp_path_factory):
 @pytest.mark.parametrize(("batch_size", "threads"), [(1, 1), (3, 2), (4, 5), (100, 3)])
 @pytest.mark.parametrize("fit", ["stretch", "letterbox"])
 def test_films_come_in_order_and_bad_ones_take_their_place(films, batch_size, threads, fit):
-    loader = FilmLoader(films, SHAPE, fit=fit, batch_size=batch_size, threads=threads)
+    canvas = Canvas(*SHAPE, fit)
+    loader = FilmLoader(films, SHAPE, canvas=canvas, batch_size=batch_size, threads=threads)
     batches = list(loader)
     assert len(batches) == len(loader) and all(len(batch) == batch_size for batch in batches[:-1])
     assert [film.path for batch in batches for film in batch.films] == films
@@ -37,8 +38,8 @@ def test_films_come_in_order_and_bad_ones_take_their_place(films, batch_size, th
         assert batch.image.shape == (len(read), 1, *SHAPE) and batch.image.dtype == torch.float32
         for film, image in zip(read, batch.image[:, 0], strict=True):
             pixels = read_radiograph(film.path).pixels
-            assert film.geometry == FitGeometry.of(pixels.shape, SHAPE, fit)
-            np.testing.assert_allclose(image, film.geometry.place(pixels), atol=1e-5)  # of 16 bits
+            assert film.geometry == canvas.geometry(pixels.shape)
+            np.testing.assert_allclose(image, canvas.place(pixels) / 65535, atol=1e-5)
     failed = [film for batch in batches for film in batch.films if isinstance(film, FailedFilm)]
     assert [film.path for film in failed] == [films[4], films[9]]
     assert all(isinstance(film.error, FilmError) and str(film.path) in str(film.error) for film in failed)
@@ -86,6 +87,4 @@ def test_bad_options(films):
             FilmLoader(films, SHAPE, **options)
     with pytest.raises(ValueError, match="height must be at least 1"):
         FilmLoader(films, (0, 5))
-    with pytest.raises(ValueError, match="presentation must be one of"):
-        list(FilmLoader(films, SHAPE, presentation="loud"))
     assert list(FilmLoader([], SHAPE)) == []

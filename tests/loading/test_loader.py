@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from egaze import rasterize_fixations
-from egaze.loading import Augmentation, DeviceLoader, HeatmapTarget, device_loader
+from egaze.loading import Augmentation, DeviceLoader, device_loader
 from egaze.loading.sampling import Shuffled, Weighted
+from egaze.targets import FixationHeatmap
 
-TARGET = HeatmapTarget(sigma_frac=0.06)
+TARGET = FixationHeatmap(sigma_frac=0.06)
 
 
 def load(study, indices=None, **options):
@@ -37,6 +38,17 @@ def test_without_augmentation_films_and_heatmaps_are_the_study_s(study):
             assert batch.label[i] == study.labels[case] and batch.has_gaze[i] == study.has_gaze[case]
         seen += batch.case_index.tolist()
     assert seen == list(range(len(study)))
+
+
+def test_images_alone(study):
+    """Without a target the images are the same, and no sample claims to have gaze."""
+    for batch, usual in zip(load(study, target=None), load(study), strict=True):
+        assert torch.equal(batch.image, usual.image) and torch.equal(batch.label, usual.label)
+        assert usual.has_gaze.any() and not batch.has_gaze.any() and not batch.heatmap.any()
+    views = {"augmentation": Augmentation(), "seed": 3}
+    for batch, usual in zip(load(study, target=None, **views), load(study, **views), strict=True):
+        assert torch.equal(batch.image, usual.image)
+    assert next(iter(pickle.loads(pickle.dumps(load(study, target=None))))).image.shape == (8, 1, 64, 64)
 
 
 def test_another_size_means_the_same_heatmap(study):
@@ -276,11 +288,12 @@ def test_a_spawned_process_can_use_the_loader(study):
 SCRIPT = """
 import sys
 import numpy as np
-from egaze.loading import Augmentation, DeviceLoader, HeatmapTarget
+from egaze.loading import Augmentation, DeviceLoader
 from egaze.study import open_study
+from egaze.targets import FixationHeatmap
 study = open_study(sys.argv[1])
 order = np.tile(np.arange(len(study)), 2000)
-loader = DeviceLoader(study, order, batch_size=8, size_px=64, target=HeatmapTarget(), augmentation=Augmentation(),
+loader = DeviceLoader(study, order, batch_size=8, size_px=64, target=FixationHeatmap(), augmentation=Augmentation(),
                       threads=2)
 batches = iter(loader)
 next(batches)

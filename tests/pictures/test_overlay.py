@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pytest
@@ -6,8 +8,9 @@ from egaze.errors import StudyError
 from egaze.gaze import rasterize_fixations
 from egaze.pictures.colours import PEAK_OPACITY, heatmap_table
 from egaze.pictures.overlay import draw_heatmap, draw_overlay
-from egaze.pictures.reading import DEFAULT_SIGMA_FRAC, HeatmapOptions
+from egaze.pictures.reading import HeatmapOptions
 from egaze.pictures.sheet import film_size_in
+from egaze.targets import FixationHeatmap
 
 GREY = 30000 * 255 / 65535
 
@@ -133,11 +136,12 @@ def test_the_heatmap_is_the_rasterizers(reading):
     np.testing.assert_array_equal(default.heatmap(), expected)
 
 
-def test_the_default_sigma_is_the_training_targets():
-    pytest.importorskip("torch")
-    from egaze.loading import HeatmapTarget
-
-    assert HeatmapTarget().sigma_frac == DEFAULT_SIGMA_FRAC
+def test_what_is_shown_is_what_is_learnt(reading):
+    target = FixationHeatmap(sigma_frac=0.08, weight="count")
+    for shown, learnt in ((HeatmapOptions(), FixationHeatmap()), (HeatmapOptions.of(target, 64), target)):
+        some = replace(reading([40, 11, 90], [20, 50, 3], [0.4, 0.2, 1]), options=shown)
+        expected = learnt.rasterize(some.fixations, 64, normalize="none")
+        np.testing.assert_array_equal(some.heatmap(), expected)
 
 
 def test_a_sigma_that_cannot_be_drawn_names_the_case(reading):

@@ -10,10 +10,10 @@ from PIL import Image
 
 from egaze.cli import cli
 from egaze.errors import StudyError
-from egaze.loading import HeatmapTarget
 from egaze.sources import Table
 from egaze.study import open_study, prepare_study
 from egaze.study.layout import sha256_file
+from egaze.targets import EgdHeatmap, FixationHeatmap
 
 GAZE = "x_px,y_px,{column}\n{name}-0,5,6,3\n{name}-0,9,8,700\n{name}-1,4,14,1\n"
 
@@ -55,14 +55,12 @@ def test_a_study_of_seconds_is_as_it_was(tables, tmp_path):
 
 
 def test_weights_do_not_depend_on_the_unit(tables, tmp_path):
-    from egaze.training.egd_loader import _target
-
     seconds = prepare(tmp_path / "seconds", tables("a", "duration_s"))
     relative = prepare(tmp_path / "relative", tables("a", "duration_relative"))
     assert relative.is_relative.all()
-    spots = [HeatmapTarget().spots(study) for study in (seconds, relative)]
-    np.testing.assert_array_equal(*spots)
-    np.testing.assert_array_equal(*(_target(study, 0, 32, 1) for study in (seconds, relative)))
+    of_both = [FixationHeatmap().for_batches(study, 32) for study in (seconds, relative)]
+    np.testing.assert_array_equal(*(gaze.fixations for gaze in of_both))
+    np.testing.assert_array_equal(*(EgdHeatmap().heatmap(study, [0], 32) for study in (seconds, relative)))
 
 
 @pytest.mark.parametrize("damage", ["both", "neither", "within a case"])

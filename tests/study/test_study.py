@@ -9,7 +9,7 @@ from PIL import Image
 from study.ready_made import files
 
 from egaze.errors import EgazeError, StudyError
-from egaze.imaging import FitGeometry, read_radiograph
+from egaze.imaging import Canvas, read_radiograph, resize
 from egaze.sources import EgdCxr, Table
 from egaze.study import open_study, prepare_study, verify_study
 
@@ -24,7 +24,7 @@ def test_films_are_on_their_canvas(study, twin):
     for index in (0, 17, 40):
         case = EgdCxr(twin.tables, twin.images).cases()[index]
         film = read_radiograph(case.image_path).pixels
-        expected = FitGeometry.of(film.shape, (64, 64), "stretch").place(film)
+        expected = resize(film, (64, 64))
         np.testing.assert_allclose(study.images[index] / 65535.0, expected, atol=1 / 65535)
         assert study.case_ids[index] == case.case_id
 
@@ -162,6 +162,24 @@ def test_two_sources_make_one_study(tmp_path):
 def test_sizes_out_of_range(twin, tmp_path, size_px):
     with pytest.raises(StudyError, match=f"got {size_px}"):
         prepare_study([EgdCxr(twin.tables, twin.images)], tmp_path / "out", size_px=size_px)
+
+
+@pytest.mark.parametrize("option", [{"fit": "crop"}, {"presentation": "loud"}], ids=str)
+def test_an_unknown_canvas_is_refused_before_a_film_is_read(twin, tmp_path, option):
+    with pytest.raises(StudyError, match=f"{next(iter(option))} must be one of "):
+        prepare_study([EgdCxr(twin.tables, twin.images)], tmp_path / "study", **option)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_says_its_canvas(study, copy):
+    assert study.canvas == Canvas.square(64) and study.canvas.shape == study.images.shape[1:]
+    assert study.geometry(3, 32) == Canvas.square(32).geometry(
+        (study.cases["height_px"][3], study.cases["width_px"][3])
+    )
+    manifest = json.loads((copy / "study.json").read_text())
+    (copy / "study.json").write_text(json.dumps({**manifest, "fit": "crop"}))
+    with pytest.raises(StudyError, match="damaged study: fit must be one of stretch, letterbox, got 'crop'"):
+        open_study(copy)
 
 
 def test_a_case_s_fixations_come_with_onsets_and_degrees_of_the_canvas(tmp_path):

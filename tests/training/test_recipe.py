@@ -3,7 +3,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from egaze.errors import RecipeError
-from egaze.loading import Augmentation, HeatmapTarget
+from egaze.loading import Augmentation
+from egaze.targets import FixationHeatmap
 from egaze.training import load_recipe
 from egaze.training.recipe import ModelSettings, OrderSettings, Recipe
 from egaze.training.recipe_file import recipe_names
@@ -161,8 +162,8 @@ def test_files(tmp_path):
         (lambda: Recipe("own", stages=()), "^stages must be at least one"),
         (lambda: Recipe("own", stages=({"epochs": 0},)), r"stages\[0\].epochs must be at least 1"),
         (lambda: Augmentation(cutouts=1.5), "^cutouts must be of type int, got 1.5"),
-        (lambda: HeatmapTarget(sigma_frac=0), r"^sigma_frac must be in \(0, 1\], got 0"),
-        (lambda: HeatmapTarget(weight="time"), "^weight must be duration or count, got 'time'"),
+        (lambda: FixationHeatmap(sigma_frac=0), r"^sigma_frac must be in \(0, 1\], got 0"),
+        (lambda: FixationHeatmap(weight="time"), "^weight must be duration or count, got 'time'"),
         (lambda: replace(load_recipe("joint"), heatmap_target="egd"), r"^augmentation\.rotation_deg must be 0"),
         (
             lambda: replace(load_recipe("joint"), model=ModelSettings(heatmap_head=False)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os.path
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ def _phrase(where: str, item: Any) -> tuple[str, float, float]:
     return " ".join(words.split()), _seconds(where, item, "begin_time"), _seconds(where, item, "end_time")
 
 
-def _seconds(where: str, item: dict[str, Any], name: str) -> float:
+def _seconds(where: str, item: Mapping[str, object], name: str) -> float:
     value = item.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TableError(f"{where}, field {name!r} holds {_kind(value)}, expected seconds")

@@ -16,7 +16,8 @@ def card_ids(dicom_ids: pl.Series) -> pl.Series:
     """The ids that calibration cards of these films may carry; to be matched whole, never as prefixes."""
     cut = [dicom_ids.str.head(-count) for count in _CUTS]
     ids = pl.concat(cut).unique(maintain_order=True)
-    return ids.filter((ids != "") & ~ids.is_in(dicom_ids.implode()))
+    cut_short: pl.Series = ids.filter((ids != "") & ~ids.is_in(dicom_ids.implode()))
+    return cut_short
 
 
 def last_valid_rows(rows: pl.DataFrame) -> pl.DataFrame:

@@ -23,7 +23,7 @@ def read_film_size(path: Path) -> tuple[int, int] | None:
             warnings.simplefilter("ignore")
             if path.suffix.lower() in {".jpg", ".jpeg", ".png"}:
                 with Image.open(file) as picture:
-                    return picture.size
+                    return picture.width, picture.height
             head = BytesIO(file.read(_HEAD_BYTES))
             header = pydicom.dcmread(head, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
             size = int(header.Columns), int(header.Rows)

@@ -203,13 +203,15 @@ def _as_recorded(rows: pl.DataFrame, films: Films, hygiene: dict[str, int]) -> F
 
 
 def _size_is_known(rows: pl.DataFrame, films: Films) -> NDArray[np.bool_]:
-    return (films.size_px[rows["film"].to_numpy()] > 0).all(axis=1)
+    known: NDArray[np.bool_] = (films.size_px[rows["film"].to_numpy()] > 0).all(axis=1)
+    return known
 
 
 def _is_outside(rows: pl.DataFrame, films: Films) -> NDArray[np.bool_]:
     stored, size_px = rows.select("x_px", "y_px").to_numpy(), films.size_px[rows["film"].to_numpy()]
     limit_px = np.where(size_px > 0, size_px + size_px % 2, _MAX_SIDE_PX)
-    return ((stored < 0) | (stored >= limit_px)).any(axis=1)
+    outside: NDArray[np.bool_] = (stored < 0) | (stored >= limit_px)
+    return outside[:, 0] | outside[:, 1]
 
 
 def _mapped_px(rows: pl.DataFrame, films: Films, shifts_px: NDArray[np.float64] | float = 0.0) -> NDArray[np.int64]:

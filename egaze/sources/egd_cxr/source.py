@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -56,13 +55,24 @@ class EgdCxr:
     Raises:
         SourceError: a folder that lacks these, or an unknown gaze table.
         TableError: a table that lacks a column that is needed, or holds a cell of the wrong type in any column.
+
+    Example:
+        >>> from egaze.sources import EgdCxr
+        >>> source = EgdCxr("egd-cxr", "mimic-cxr")
+        >>> cases = source.cases()
+        >>> len(cases), source.class_names
+        (48, ('normal', 'chf', 'pneumonia'))
+        >>> source.hygiene["fixations_read"] > source.hygiene["fixations_kept"] > 0
+        True
     """
 
     name = "egd-cxr"
     population = mimic_cxr.POPULATION
     class_names = tuple(CLASSES)
 
-    def __init__(self, gaze: Path, images: Path, *, gaze_table: str = "fixations", recalibrate: bool = False) -> None:
+    def __init__(
+        self, gaze: str | Path, images: str | Path, *, gaze_table: str = "fixations", recalibrate: bool = False
+    ) -> None:
         if gaze_table not in GAZE_TABLES:
             raise SourceError(f"gaze_table must be one of {', '.join(GAZE_TABLES)}, got {gaze_table!r}")
         gaze, images, table = Path(gaze), Path(images), GAZE_TABLES[gaze_table]
@@ -70,7 +80,7 @@ class EgdCxr:
         if not images.is_dir():
             raise SourceError(f"{images}: no such folder of films")
         self.synthetic = is_synthetic(gaze)
-        self.options: dict[str, Any] = {"gaze_table": gaze_table, "recalibrate": recalibrate}
+        self.options: dict[str, object] = {"gaze_table": gaze_table, "recalibrate": recalibrate}
         self.hygiene: dict[str, int] = {}
         require_columns(
             {gaze / "master_sheet.csv": needed_columns(), gaze / table.file: table.needed_columns(recalibrate)}
@@ -119,7 +129,7 @@ class EgdCxr:
         self.hygiene["boxes_kept"] -= dropped
 
 
-def list_films(gaze: Path) -> list[str]:
+def list_films(gaze: str | Path) -> list[str]:
     """The films that the sheet names, as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
 
     Only master_sheet.csv has to be there.

@@ -32,11 +32,11 @@ def told_sizes(rows: pl.DataFrame, pads_px: NDArray[np.int64], size_px: NDArray[
     """
     told = np.stack([_told_sides(rows, pads_px, size_px, axis) for axis in (0, 1)], axis=1)
     even_px = size_px + size_px % 2
-    known = (size_px > 0).all(axis=1) & np.isfinite(told).all(axis=1)
-    differs = known & (np.abs(told - even_px) > _DIFFERS * even_px + 1).any(axis=1)
+    known = np.all((size_px > 0) & np.isfinite(told), axis=1, keepdims=True)
+    differs = known[:, 0] & (np.abs(told - even_px) > _DIFFERS * even_px + 1).any(axis=1)
     if not differs.any():
         return size_px
-    sizes = np.where(known[:, None], size_px, 0)
+    sizes = np.where(known, size_px, 0)
     sizes[differs] = 2 * np.round(told[differs] / 2)
     return sizes
 

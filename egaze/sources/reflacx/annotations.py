@@ -89,10 +89,11 @@ def _ellipses(folder: Path, hygiene: Counter[str]) -> list[Region]:
 
 def _rising(sides: tuple[float | None, ...]) -> tuple[float, float, float, float] | None:
     """x_min, y_min, x_max, y_max however the row was drawn, or None where one is missing."""
-    if None in sides:
+    given = [side for side in sides if side is not None]
+    if len(given) < len(sides):
         return None
-    x_first, y_first, x_last, y_last = sides
-    return min(x_first, x_last), min(y_first, y_last), max(x_first, x_last), max(y_first, y_last)  # type: ignore
+    x_first, y_first, x_last, y_last = given
+    return min(x_first, x_last), min(y_first, y_last), max(x_first, x_last), max(y_first, y_last)
 
 
 def _certainty(value: float | None, where: str) -> int | None:

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
+from egaze.imaging.fit import is_within
 from egaze.sources.tables import read_table
 
 _TIMES = ("timestamp_start_fixation", "timestamp_end_fixation")
@@ -68,10 +69,9 @@ def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Cou
         return None
     kept = kept[np.argsort(start[kept], kind="stable")]
     x_px, y_px = position[kept].T
-    # A pixel's centre is its integer, so the film ends half a pixel outside the outermost.
     if size_px is not None:
         width_px, height_px = size_px
-        on_film = (x_px >= -0.5) & (x_px < width_px - 0.5) & (y_px >= -0.5) & (y_px < height_px - 0.5)
+        on_film = is_within(x_px, width_px) & is_within(y_px, height_px)
         hygiene["kept_fixations_outside_film"] += int((~on_film).sum())
     fixations = Fixations(
         x_px=x_px,
@@ -95,17 +95,17 @@ def join(parts: Sequence[Fixations]) -> Fixations | None:
     if len(parts) < 2:
         return parts[0] if parts else None
 
-    def joined(name: str) -> NDArray[np.float32] | None:
-        values = [getattr(part, name) for part in parts]
-        return None if any(value is None for value in values) else np.concatenate(values)
+    def joined(values: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+        known = [value for value in values if value is not None]
+        return np.concatenate(known) if len(known) == len(values) else None
 
     return Fixations(
-        x_px=joined("x_px"),  # type: ignore[arg-type]
-        y_px=joined("y_px"),  # type: ignore[arg-type]
-        duration_s=joined("duration_s"),  # type: ignore[arg-type]
-        pixels_per_degree=joined("pixels_per_degree"),
-        shown_px=joined("shown_px"),
-        window_frac=joined("window_frac"),
+        x_px=np.concatenate([part.x_px for part in parts]),
+        y_px=np.concatenate([part.y_px for part in parts]),
+        duration_s=np.concatenate([part.duration_s for part in parts]),
+        pixels_per_degree=joined([part.pixels_per_degree for part in parts]),
+        shown_px=joined([part.shown_px for part in parts]),
+        window_frac=joined([part.window_frac for part in parts]),
     )
 
 
@@ -118,8 +118,9 @@ def _complete(values: NDArray[np.float32], name: str, hygiene: Counter[str]) -> 
 
 def _sides(shown: NDArray[np.float32]) -> NDArray[np.float32]:
     """The rectangles' sides where pixels' centres are integers; the tables have those of a slice of an array."""
-    falls = (shown[:, 2:] < shown[:, :2]).any(axis=1)
-    return np.where(falls[:, None], np.float32(np.nan), shown - np.float32(0.5))
+    falls = np.any(shown[:, 2:] < shown[:, :2], axis=1, keepdims=True)
+    sides: NDArray[np.float32] = shown - np.float32(0.5)
+    return np.where(falls, np.float32(np.nan), sides)
 
 
 def _columns(rows: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from egaze.errors import SourceError, TableError
 from egaze.sources.mimic_cxr import film_path, tree_path
 from egaze.sources.names import require_names
 from egaze.sources.reflacx.labels import FINDINGS, FLAGS, MAX_CERTAINTY, OTHER, label_of
-from egaze.sources.tables import Columns, header_of, read_table, require_columns, unknown_columns
+from egaze.sources.tables import Columns, first_true, header_of, read_table, require_columns, unknown_columns
 
 _COLUMNS = {
     "id": pl.String,
@@ -132,7 +132,7 @@ def _read_phase(path: Path, phase: int, used: Columns, hygiene: Counter[str]) ->
         else:
             hygiene[f"readings_without_column_{name}"] += len(rows)
     known = {*_COLUMNS, *_USED, *findings, *FLAGS, OTHER}
-    for name in unknown_columns(path, dict.fromkeys(known))[:_NAMED_COLUMNS]:
+    for name in unknown_columns(path, known)[:_NAMED_COLUMNS]:
         hygiene[f"readings_with_unknown_column_{ascii(name[:40])[1:-1]}"] += len(rows)
     return rows.with_columns(pl.lit(str(path)).alias("table"), pl.int_range(1, pl.len() + 1).alias("record"))
 
@@ -145,7 +145,7 @@ def _require_among(path: Path, rows: pl.DataFrame, column: str, values: Iterable
 
 def _refuse_cells(path: Path, column: pl.Series, wrong: pl.Series, expected: str) -> None:
     if wrong.any():
-        record = int(wrong.arg_max())  # type: ignore[arg-type]
+        record = first_true(wrong)
         raise TableError(
             f"{path}: record {record + 1}, column {column.name!r} holds {column[record]!r}, expected {expected}"
         )
@@ -158,5 +158,5 @@ def _differs(rows: pl.DataFrame, key: str, column: str) -> pl.Series:
 
 def _refuse(rows: pl.DataFrame, wrong: pl.Series, problem: str) -> None:
     if wrong.any():
-        row = rows.row(int(wrong.arg_max()), named=True)  # type: ignore[arg-type]
+        row = rows.row(first_true(wrong), named=True)
         raise TableError(f"{row['table']}: record {row['record']}: {problem}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from egaze.errors import SourceError
 from egaze.gaze import Fixations
@@ -57,6 +56,14 @@ class Reflacx:
         SourceError: an argument out of its range, a folder that lacks a table of readings or the gaze of one.
         TableError: a table that lacks a column that is needed or holds a bad value, or that puts a patient on two
             sides.
+
+    Example:
+        >>> from egaze.sources import Reflacx
+        >>> from egaze.sources.synthetic import synthesize
+        >>> twin = synthesize("reflacx", layout="reflacx", cases=4, long_side_px=64)
+        >>> source = Reflacx(twin.tables, twin.images, certainty=4)
+        >>> len(source.cases()), source.class_names
+        (12, ('normal', 'chf', 'pneumonia'))
     """
 
     name = "reflacx"
@@ -65,8 +72,8 @@ class Reflacx:
 
     def __init__(
         self,
-        gaze: Path,
-        images: Path,
+        gaze: str | Path,
+        images: str | Path,
         *,
         phases: Sequence[int] = PHASES,
         readers: str = "apart",
@@ -76,7 +83,7 @@ class Reflacx:
         main_data = _main_data(Path(gaze))
         if not Path(images).is_dir():
             raise SourceError(f"{images}: no such folder of films")
-        self.options: dict[str, Any] = {"phases": sorted(set(phases)), "readers": readers, "certainty": certainty}
+        self.options: dict[str, object] = {"phases": sorted(set(phases)), "readers": readers, "certainty": certainty}
         self.synthetic = is_synthetic(Path(gaze)) or is_synthetic(main_data.resolve().parent)
         hygiene: Counter[str] = Counter()
         readings = read_metadata(main_data, Path(images), sorted(set(phases)), certainty, hygiene)

@@ -70,7 +70,8 @@ class Chest:
         bottom = self.angle_y_cm(side)
         depth = np.clip((np.asarray(y_cm, np.float32) - self.body.apex_y_cm) / (bottom - self.body.apex_y_cm), 0, 1.15)
         rise = np.clip(1 - np.clip(1 - depth, 0, 1) ** 2.8, 0, 1) ** 0.53
-        return self.body.half_width_cm * rise * (1 - 0.22 * np.clip(depth - 0.86, 0, None))
+        wall_x_cm: np.ndarray = self.body.half_width_cm * rise * (1 - 0.22 * np.clip(depth - 0.86, 0, None))
+        return wall_x_cm
 
     def diaphragm_y_cm(self, x_cm: np.ndarray, side: int) -> np.ndarray:
         """Height of the hemidiaphragm, with its fluid, over columns at `x_cm`."""
@@ -106,7 +107,8 @@ class Chest:
         y_points = y_points + lift * _ramp(y_points, 0.0, 10.0) * (1 - _ramp(y_points, 17, 27))
         curve = PchipInterpolator(y_points, reach * self.body.size, extrapolate=True)
         shift = self.axial_shift_cm * (0.35 + 0.65 * _ramp(np.asarray(y_cm), -4, 8))
-        return (side * curve(y_cm) + shift).astype(np.float32)
+        border_x_cm: np.ndarray = side * curve(y_cm) + shift
+        return border_x_cm.astype(np.float32)
 
     def spine_x_cm(self, y_cm: np.ndarray) -> np.ndarray:
         """Midline of the spine; rotation moves it the other way than the heart."""

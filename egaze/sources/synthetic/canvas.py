@@ -7,6 +7,7 @@ resampling.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +20,9 @@ HEIGHT_CM = 54.0
 # The body's origin is the carina: x grows to the viewer's right (the patient's left), y grows down.
 ORIGIN_X_CM = 26.5
 ORIGIN_Y_CM = 26.0
+
+#: Points of matter: x and y in centimetres, and the mass of each.
+Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,12 @@ class Canvas:
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.attenuation.shape
+        height, width = self.attenuation.shape
+        return height, width
 
-    def window(self, x_low_cm: float, x_high_cm: float, y_low_cm: float, y_high_cm: float) -> tuple[slice, slice]:
-        """Rows and columns that cover a box given in centimetres."""
+    def window(self, x_from_cm: float, x_to_cm: float, y_low_cm: float, y_high_cm: float) -> tuple[slice, slice]:
+        """Rows and columns that cover a box given in centimetres; its two sides in x come in any order."""
+        x_low_cm, x_high_cm = sorted((x_from_cm, x_to_cm))
         height, width = self.shape
         rows = slice(_index(y_low_cm, ORIGIN_Y_CM, height), _index(y_high_cm, ORIGIN_Y_CM, height))
         columns = slice(_index(x_low_cm, ORIGIN_X_CM, width), _index(x_high_cm, ORIGIN_X_CM, width))
@@ -67,19 +73,27 @@ class Canvas:
         return layer.reshape(height, width).astype(np.float32)
 
 
+def joined(pieces: Sequence[Points]) -> Points:
+    """The points of all pieces."""
+    x_cm, y_cm, mass = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    return x_cm, y_cm, mass
+
+
 def _index(value_cm: float, origin_cm: float, length: int) -> int:
     return int(np.clip(round((value_cm + origin_cm) * PIXELS_PER_CM), 0, length))
 
 
-def smoothstep(value: np.ndarray | float, low: float, high: float) -> np.ndarray:
+def smoothstep(value: np.ndarray | float, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
     """0 below `low`, 1 above `high` (or the other way round when `high < low`), a smooth ramp between."""
     t = np.clip((np.asarray(value, np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    ramp: np.ndarray = t * t * (3 - 2 * t)
+    return ramp
 
 
 def chord(offset: np.ndarray) -> np.ndarray:
     """Height of a unit half-disc at `offset` from its centre: what a beam crosses of a round body."""
-    return np.sqrt(np.maximum(1 - offset * offset, 0))
+    height: np.ndarray = np.sqrt(np.maximum(1 - offset * offset, 0))
+    return height
 
 
 def resize_field(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -99,12 +113,13 @@ def blur(values: np.ndarray, sigma_px: float) -> np.ndarray:
 
 def convolve_small(values: np.ndarray, sigma_px: float) -> np.ndarray:
     """Separable Gaussian with edge padding; meant for sigmas of a few pixels."""
-    return gaussian_filter(values, sigma_px, mode="nearest", truncate=3.0)
+    blurred: np.ndarray = gaussian_filter(values, sigma_px, mode="nearest", truncate=3.0)
+    return blurred
 
 
 def cloud(rng: np.random.Generator, shape: tuple[int, int], cells: int, octaves: int = 3) -> np.ndarray:
     """Smooth random field of about zero mean and unit spread, with `cells` lumps across at its coarsest."""
-    total = np.zeros(shape, np.float32)
+    total: np.ndarray = np.zeros(shape, np.float32)
     power = 0.0
     for octave in range(octaves):
         count = cells * 2**octave
@@ -112,4 +127,5 @@ def cloud(rng: np.random.Generator, shape: tuple[int, int], cells: int, octaves:
         share = 0.6**octave
         total += share * resize_field(rng.standard_normal((rows, count), np.float32), shape)
         power += share * share
-    return total / np.float32(np.sqrt(power))
+    total /= np.float32(np.sqrt(power))
+    return total

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX, CasePlan, Presentation
 
-_DX_FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
+_DX_FOR_PRESENTATION = UID("1.2.840.10008.5.1.4.1.1.1.1")
 _FULL_SPACING_MM = 0.139
 _MAX = 4095
 
 
 def stored_values(pixels: np.ndarray, presentation: Presentation) -> np.ndarray:
     """(H, W) uint16 grey in MONOCHROME2 sense to what the file holds, 0..4095."""
-    stored = np.rint(presentation.offset + presentation.gain * pixels.astype(np.float32))
-    stored = np.clip(stored, 0, _MAX).astype(np.uint16)
-    return _MAX - stored if presentation.inverted else stored
+    grey = np.rint(presentation.offset + presentation.gain * pixels.astype(np.float32))
+    stored: np.ndarray = np.clip(grey, 0, _MAX).astype(np.uint16)
+    return np.subtract(_MAX, stored) if presentation.inverted else stored
 
 
 def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) -> None:
@@ -30,7 +30,7 @@ def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) ->
     meta.MediaStorageSOPClassUID = _DX_FOR_PRESENTATION
     meta.MediaStorageSOPInstanceUID = _uid(plan, 3)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID = _DX_FOR_PRESENTATION
     dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     dataset.StudyInstanceUID = _uid(plan, 1)
@@ -80,7 +80,7 @@ def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) ->
     path.write_bytes(content.getbuffer())
 
 
-def _uid(plan: CasePlan, level: int) -> str:
+def _uid(plan: CasePlan, level: int) -> UID:
     """A UID under 2.25 (a number of up to 128 bits) that follows from the film's made-up id."""
     digits = plan.dicom_id.replace("-", "")[:30]
-    return f"2.25.{int(digits, 16) * 10 + level}"
+    return UID(f"2.25.{int(digits, 16) * 10 + level}")

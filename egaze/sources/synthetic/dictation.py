@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from egaze.sources.synthetic.reading import SheetRow
 from egaze.sources.synthetic.scanpath import Scanpath
 
 # Columns of the master sheet and what is said when they are 1.
@@ -23,7 +22,7 @@ _CLOSING = ("the bones are intact", "no pneumothorax", "otherwise unremarkable")
 _WORD_S = 0.36  # a word takes this long
 
 
-def dictate(sheet_row: dict[str, Any], scanpath: Scanpath, rng: np.random.Generator) -> dict[str, Any]:
+def dictate(sheet_row: SheetRow, scanpath: Scanpath, rng: np.random.Generator) -> dict[str, object]:
     """A transcript on the clock of the reading; now and then the recogniser heard a pause as a phrase without words."""
     phrases = [_one(_OPENING, rng)]
     phrases += [_one(said, rng) for column, said in _SAID.items() if sheet_row.get(column) == 1]

@@ -59,11 +59,12 @@ def reading(plan: CasePlan, film: Film, scanpath: Scanpath, rng: np.random.Gener
 def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None:
     """Write master_sheet.csv, fixations.csv, bounding_boxes.csv and the transcripts."""
     gaze = folder / "gaze"
-    sheet_table([reading.sheet_row for reading in readings]).write_csv(gaze / "master_sheet.csv")
+    rows_of_sheet = [reading.sheet_row for reading in readings if reading.sheet_row is not None]
+    sheet_table(rows_of_sheet).write_csv(gaze / "master_sheet.csv")
     rows = with_duplicates(_fixations(plans, readings, seed), _duplicates_rng(seed), same_id=True)
     rows.write_csv(gaze / "fixations.csv", float_precision=5)
-    boxes = boxes_table([(plan.dicom_id, reading.boxes) for plan, reading in zip(plans, readings, strict=True)])
-    boxes.write_csv(gaze / "bounding_boxes.csv")
+    boxes = [(plan.dicom_id, reading.boxes or {}) for plan, reading in zip(plans, readings, strict=True)]
+    boxes_table(boxes).write_csv(gaze / "bounding_boxes.csv")
     for plan, reading in zip(plans, readings, strict=True):
         if plan.index % _WITHOUT_TRANSCRIPT != 1:
             _write_transcript(gaze, plan, reading, seed)

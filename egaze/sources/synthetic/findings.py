@@ -158,7 +158,7 @@ def perihilar_haze(canvas: Canvas, chest: Chest, signs: Signs, rng: np.random.Ge
     layer = np.zeros(canvas.shape, np.float32)
     for side, amount in zip(SIDES, signs.haze, strict=True):
         hilum_x, hilum_y = chest.hilum_cm(side)
-        rows, columns = canvas.window(*sorted((side * 0.5, side * 15.0)), -13, 15)
+        rows, columns = canvas.window(side * 0.5, side * 15.0, -13, 15)
         x = (canvas.x_cm[:, columns] - hilum_x - side * 0.8) / signs.haze_reach_cm
         y = (canvas.y_cm[rows] - hilum_y - 1.6) / (1.25 * signs.haze_reach_cm)
         patch = np.clip(1 + 0.28 * cloud(rng, np.broadcast_shapes(x.shape, y.shape), 7, 3), 0.2, 2)
@@ -170,7 +170,7 @@ def crowded_bases(canvas: Canvas, chest: Chest, signs: Signs) -> np.ndarray:
     """(H, W) share of air lost to a shallow breath above each diaphragm."""
     layer = np.zeros(canvas.shape, np.float32)
     for side, amount in zip(SIDES, signs.base_density, strict=True):
-        rows, columns = canvas.window(*sorted((0.0, side * 16.0)), -2, 18)
+        rows, columns = canvas.window(0.0, side * 16.0, -2, 18)
         layer[rows, columns] = amount * smoothstep(
             canvas.y_cm[rows], chest.dome_cm(side) - 6.5, chest.dome_cm(side) + 0.5
         )
@@ -202,7 +202,7 @@ def septal_lines(canvas: Canvas, chest: Chest, signs: Signs, rng: np.random.Gene
             y = chest.angle_y_cm(side) - rng.uniform(1.5, 7.5)
             wall = float(chest.wall_x_cm(np.array([y]), side)[0])
             length = rng.uniform(0.8, 1.8)
-            rows, columns = canvas.window(*sorted((side * (wall - length), side * (wall - 0.1))), y - 0.6, y + 0.6)
+            rows, columns = canvas.window(side * (wall - length), side * (wall - 0.1), y - 0.6, y + 0.6)
             tilt = rng.normal(0, 0.12)
             across = canvas.y_cm[rows] - y - tilt * (canvas.x_cm[:, columns] - side * wall)
             layer[rows, columns] += 0.42 * np.exp(-((across / 0.07) ** 2))

@@ -10,6 +10,9 @@ from egaze.sources.synthetic.anatomy import SIDES, Chest
 from egaze.sources.synthetic.film import Film
 from egaze.sources.synthetic.findings import CHF, PNEUMONIA, settle
 
+#: (x1, x2, y1, y2) in pixels of the film, by an anatomical name.
+Boxes = dict[str, tuple[int, int, int, int]]
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -82,7 +85,7 @@ def finding_places(film: Film) -> list[Place]:
     return places
 
 
-def anatomical_boxes(film: Film) -> dict[str, tuple[int, int, int, int]]:
+def anatomical_boxes(film: Film) -> Boxes:
     """Name to (x1, x2, y1, y2) in the film's pixels, cut at its edges: the dataset's 17 names."""
     chest = film.chest
     size, wide, apex = chest.body.size, chest.body.half_width_cm, chest.body.apex_y_cm

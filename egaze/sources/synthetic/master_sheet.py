@@ -9,7 +9,9 @@ import polars as pl
 
 from egaze.sources.egd_cxr.columns import CHEXPERT, FINDINGS
 from egaze.sources.synthetic.findings import CHF, NORMAL, PNEUMONIA, Signs
+from egaze.sources.synthetic.landmarks import Boxes
 from egaze.sources.synthetic.plan import CasePlan
+from egaze.sources.synthetic.reading import SheetRow
 from egaze.sources.synthetic.screen import ScreenFit
 from egaze.sources.synthetic.wording import diagnoses, indication
 
@@ -22,11 +24,11 @@ def film_path(plan: CasePlan) -> str:
     return f"files/{patient[:3]}/{patient}/s{plan.study_id}/{plan.dicom_id}.dcm"
 
 
-def sheet_row(plan: CasePlan, signs: Signs, female: bool, heart_ratio: float, rng: np.random.Generator) -> dict:
+def sheet_row(plan: CasePlan, signs: Signs, female: bool, heart_ratio: float, rng: np.random.Generator) -> SheetRow:
     """One record of master_sheet.csv, its 59 columns in order."""
     fit = ScreenFit.of(plan.rows_px, plan.columns_px)
     decade = 20 + 10 * (int(plan.patient_id) % 7)  # one age a patient
-    row: dict[str, object] = {
+    row: SheetRow = {
         "dicom_id": plan.dicom_id,
         "path": film_path(plan),
         "study_id": int(plan.study_id),
@@ -68,7 +70,7 @@ def _reported(signs: Signs, heart_ratio: float) -> dict[str, int]:
     }
 
 
-def _labelled(name: str, row: dict, rng: np.random.Generator) -> float | None:
+def _labelled(name: str, row: SheetRow, rng: np.random.Generator) -> float | None:
     """A report labeller's view: 1, 0, -1 for unsure, or nothing."""
     positive = {
         "atelectasis": row["linear__patchy_atelectasis"],
@@ -86,7 +88,7 @@ def _labelled(name: str, row: dict, rng: np.random.Generator) -> float | None:
     return None if chance < 0.78 else (0.0 if chance < 0.97 else -1.0)
 
 
-def sheet_table(rows: Sequence[dict]) -> pl.DataFrame:
+def sheet_table(rows: Sequence[SheetRow]) -> pl.DataFrame:
     """Records to a table whose column types do not depend on which cells are empty."""
     text = {"dicom_id", "path", "gender", "anchor_age", "cxr_exam_indication"}
     text |= {f"dx{slot + 1}{end}" for slot in range(_DIAGNOSIS_SLOTS) for end in ("", "_icd")}
@@ -96,7 +98,7 @@ def sheet_table(rows: Sequence[dict]) -> pl.DataFrame:
     return pl.DataFrame(list(rows), schema=types, orient="row")
 
 
-def boxes_table(boxes: Sequence[tuple[str, dict[str, tuple[int, int, int, int]]]]) -> pl.DataFrame:
+def boxes_table(boxes: Sequence[tuple[str, Boxes]]) -> pl.DataFrame:
     """(dicom_id, name to (x1, x2, y1, y2)) pairs as bounding_boxes.csv."""
     records = [(dicom_id, name, *corners) for dicom_id, named in boxes for name, corners in named.items()]
     types = {"dicom_id": pl.String, "bbox_name": pl.String} | dict.fromkeys(("x1", "x2", "y1", "y2"), pl.Int64)

@@ -31,7 +31,8 @@ def trunk(canvas: Canvas, body: Body) -> np.ndarray:
     thickness = np.maximum(thickness, neck)
     muscle = 10.5 * body.size * np.sqrt(np.clip(below / 5.0, 0, 1)) * chord((y + 8.5) / 9.0) * smoothstep(out, 24, 17)
     muscle = muscle * smoothstep(out, 5, 11)
-    return np.maximum(thickness, muscle).astype(np.float32)
+    thickest: np.ndarray = np.maximum(thickness, muscle)
+    return thickest.astype(np.float32)
 
 
 def arms(canvas: Canvas, body: Body, spread_deg: tuple[float, float]) -> np.ndarray:
@@ -41,7 +42,7 @@ def arms(canvas: Canvas, body: Body, spread_deg: tuple[float, float]) -> np.ndar
     for side, angle in zip(SIDES, np.deg2rad(spread_deg).tolist(), strict=True):
         top_x, top_y = side * (body.half_width_cm + 4.6), -8.0 + body.shoulder_drop_cm
         dx, dy = side * math.sin(angle), math.cos(angle)
-        rows, columns = canvas.window(*sorted((side * 8.0, side * 30.0)), top_y - 5, 30)
+        rows, columns = canvas.window(side * 8.0, side * 30.0, top_y - 5, 30)
         x, y = canvas.x_cm[:, columns] - top_x, canvas.y_cm[rows] - top_y
         layer[rows, columns] = 1.9 * radius * chord((x * dy - y * dx) / radius) * smoothstep(x * dx + y * dy, -3.5, 1)
     return layer
@@ -70,7 +71,7 @@ def lung_air(canvas: Canvas, chest: Chest) -> np.ndarray:
     deep = 0.66 * math.sqrt(20.5 * chest.body.depth_cm)
     y = canvas.y_cm[:, 0]
     for side in SIDES:
-        rows, columns = canvas.window(*sorted((0.0, side * 16.0)), chest.body.apex_y_cm - 0.5, 22)
+        rows, columns = canvas.window(0.0, side * 16.0, chest.body.apex_y_cm - 0.5, 22)
         wall = chest.wall_x_cm(y[rows], side)[:, None]
         out = side * canvas.x_cm[:, columns]
         medial = smoothstep(out, 0.6, 2.6)

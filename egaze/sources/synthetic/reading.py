@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from egaze.sources.synthetic.landmarks import Boxes
 from egaze.sources.synthetic.report import Report
 from egaze.sources.synthetic.scanpath import Scanpath
+
+#: A record of master_sheet.csv by column.
+SheetRow = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,6 @@ class Reading:
     all who read it."""
 
     scanpath: Scanpath
-    sheet_row: dict | None = None
-    boxes: dict[str, tuple[int, int, int, int]] | None = None
+    sheet_row: SheetRow | None = None
+    boxes: Boxes | None = None
     reports: tuple[Report, ...] = ()

@@ -90,4 +90,5 @@ def _trapped(row: pl.DataFrame, trap: str) -> pl.DataFrame:
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
-    return np.rint(values).astype(np.int64)
+    nearest: np.ndarray = np.rint(values)
+    return nearest.astype(np.int64)

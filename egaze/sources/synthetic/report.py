@@ -92,7 +92,8 @@ def _hedge(certainty: int) -> tuple[str, ...]:
 
 
 def _opacity(film: Film) -> Box:
-    opacity = settle(film.signs.opacity, film.chest)  # type: ignore[arg-type]
+    assert film.signs.opacity is not None
+    opacity = settle(film.signs.opacity, film.chest)
     x_px, y_px = film.place(
         opacity.x_cm + opacity.half_width_cm * np.array([-1, 1]),
         opacity.y_cm + opacity.half_height_cm * np.array([-1, 1]),

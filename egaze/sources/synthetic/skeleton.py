@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from egaze.sources.synthetic.anatomy import SIDES, Body, Chest
-from egaze.sources.synthetic.canvas import Canvas, chord, convolve_small, smoothstep
+from egaze.sources.synthetic.canvas import Canvas, Points, chord, convolve_small, joined, smoothstep
 
 _RIBS = 10
 _SHELL = 30  # points round a tube
@@ -18,12 +18,13 @@ _SHELL = 30  # points round a tube
 def skeleton(canvas: Canvas, chest: Chest, rng: np.random.Generator, arm_spread_deg: tuple[float, float]) -> np.ndarray:
     """All bones as one (H, W) layer in centimetres of water."""
     points = [_ribs(chest, rng), _clavicles(chest, rng), _upper_arms(chest.body, arm_spread_deg)]
-    x_cm, y_cm, mass = (np.concatenate(part) for part in zip(*points, strict=True))
+    x_cm, y_cm, mass = joined(points)
     layer = canvas.splat(x_cm, y_cm, mass)
     layer = convolve_small(layer, 0.9)
     layer += _spine(canvas, chest)
     layer += _shoulder_blades(canvas, chest, rng)
-    return layer * np.float32(chest.body.bone)
+    layer *= np.float32(chest.body.bone)
+    return layer
 
 
 def _tube(
@@ -33,7 +34,7 @@ def _tube(
     half_y_cm: np.ndarray,
     wall_cm: float,
     length_cm: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Points:
     """Points of an elliptic tube along a path: a shell for the cortex, a fainter filling for the marrow.
 
     `half_x_cm, half_y_cm` is the projected half-extent, (n, 2) each: two basis vectors of the cross-section.
@@ -53,10 +54,10 @@ def _tube(
         girth = 2 * np.pi * 0.6  # about the circumference of a rib
         mass = np.broadcast_to((share * wall_cm * girth / _SHELL * length_cm)[:, None], px.shape)
         parts.append((px.ravel(), py.ravel(), mass.ravel()))
-    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+    return joined(parts)
 
 
-def _ribs(chest: Chest, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ribs(chest: Chest, rng: np.random.Generator) -> Points:
     body = chest.body
     angle = np.linspace(np.deg2rad(6), np.deg2rad(148), 420)
     sine, cosine = np.sin(angle), np.cos(angle)
@@ -92,10 +93,10 @@ def _ribs(chest: Chest, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
             )
             grain = 1 + 0.10 * rng.standard_normal(angle.shape)
             pieces.append(_tube(x, y, half_x, half_y, 1.0, mineral * length * fade * grain))
-    return tuple(np.concatenate(part) for part in zip(*pieces, strict=True))
+    return joined(pieces)
 
 
-def _clavicles(chest: Chest, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _clavicles(chest: Chest, rng: np.random.Generator) -> Points:
     body = chest.body
     t = np.linspace(0, 1, 300)
     pieces = []
@@ -109,10 +110,10 @@ def _clavicles(chest: Chest, rng: np.random.Generator) -> tuple[np.ndarray, np.n
         half_y = np.stack([np.zeros_like(x), thick / np.hypot(1, slope)], axis=1)
         length = np.hypot(np.gradient(x), np.gradient(y))
         pieces.append(_tube(x, y, half_x, half_y, 1.0, 0.32 * length * smoothstep(t, 0, 0.03)))
-    return tuple(np.concatenate(part) for part in zip(*pieces, strict=True))
+    return joined(pieces)
 
 
-def _upper_arms(body: Body, spread_deg: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _upper_arms(body: Body, spread_deg: tuple[float, float]) -> Points:
     t = np.linspace(0, 1, 900)
     pieces = []
     for side, angle in zip(SIDES, np.deg2rad(spread_deg), strict=True):
@@ -132,7 +133,7 @@ def _upper_arms(body: Body, spread_deg: tuple[float, float]) -> tuple[np.ndarray
                 0.62 * head * 34 / 900 * np.ones_like(t),
             )
         )
-    return tuple(np.concatenate(part) for part in zip(*pieces, strict=True))
+    return joined(pieces)
 
 
 def _spine(canvas: Canvas, chest: Chest) -> np.ndarray:
@@ -174,7 +175,7 @@ def _shoulder_blades(canvas: Canvas, chest: Chest, rng: np.random.Generator) -> 
     body = chest.body
     layer = np.zeros(canvas.shape, np.float32)
     for side in SIDES:
-        rows, columns = canvas.window(*sorted((side * 5.0, side * 24.0)), -14, 6)
+        rows, columns = canvas.window(side * 5.0, side * 24.0, -14, 6)
         out = side * canvas.x_cm[:, columns]
         y = canvas.y_cm[rows] - body.shoulder_drop_cm
         rim = body.half_width_cm + body.scapula_shift_cm + rng.normal(0, 0.3)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -17,13 +18,24 @@ from egaze.errors import SourceError
 from egaze.sources.case import SYNTHETIC_MARKER
 from egaze.sources.synthetic import egd_layout, reflacx_layout, table_layout
 from egaze.sources.synthetic.anatomy import draw_body
-from egaze.sources.synthetic.film import draw_pose, make_film
+from egaze.sources.synthetic.film import Film, draw_pose, make_film
 from egaze.sources.synthetic.findings import CLASSES, draw_signs
 from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX, CasePlan, case_seeds, patient_seeds, plan_cases
 from egaze.sources.synthetic.reading import Reading
-from egaze.sources.synthetic.scanpath import read_film
+from egaze.sources.synthetic.scanpath import Scanpath, read_film
 
-LAYOUTS = {"egd-cxr": egd_layout, "reflacx": reflacx_layout, "table": table_layout}
+
+class Layout(Protocol):
+    """The module of a data set's layout."""
+
+    def places(self, out: Path) -> tuple[Path, Path]: ...
+    def prepare(self, folder: Path, plans: Sequence[CasePlan]) -> None: ...
+    def write_film(self, folder: Path, plan: CasePlan, film: Film) -> None: ...
+    def reading(self, plan: CasePlan, film: Film, scanpath: Scanpath, rng: np.random.Generator) -> Reading: ...
+    def write_tables(self, folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None: ...
+
+
+LAYOUTS: dict[str, Layout] = {"egd-cxr": egd_layout, "reflacx": reflacx_layout, "table": table_layout}
 DEFAULT_LONG_SIDE_PX = 1024
 MIN_LONG_SIDE_PX = 64
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from egaze.sources.synthetic.anatomy import SIDES, Chest
-from egaze.sources.synthetic.canvas import Canvas, convolve_small
+from egaze.sources.synthetic.canvas import Canvas, Points, convolve_small, joined
 
 # Sample points along a branch, generation by generation: the first are long.
 _ALONG = (48, 36, 26, 18, 12, 10)
@@ -20,7 +20,7 @@ def pulmonary_vessels(
 ) -> np.ndarray:
     """(H, W) centimetres of blood. `upper_gain` > 1 widens the upper-lobe vessels (redistribution)."""
     pieces = [_tree(chest, side, rng, upper_gain, gain) for side in SIDES]
-    x_cm, y_cm, mass = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    x_cm, y_cm, mass = joined(pieces)
     return convolve_small(canvas.splat(x_cm, y_cm, mass), 0.7)
 
 
@@ -39,9 +39,7 @@ def hilar_knots(canvas: Canvas, chest: Chest, rng: np.random.Generator, gain: fl
     return layer
 
 
-def _tree(
-    chest: Chest, side: int, rng: np.random.Generator, upper_gain: float, gain: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _tree(chest: Chest, side: int, rng: np.random.Generator, upper_gain: float, gain: float) -> Points:
     count = len(_LOBAR)
     heading = np.deg2rad(_LOBAR[:, 0]) + rng.normal(0, 0.10, count)
     calibre = _LOBAR[:, 1] * rng.normal(1, 0.12, count) * chest.body.vessel_scale
@@ -72,4 +70,4 @@ def _tree(
         heading = np.clip(heading, -1.75, 1.75)
         calibre = np.concatenate([calibre * 0.83, calibre * 0.66])
         length = np.concatenate([length, length]) * rng.uniform(0.62, 0.98, heading.shape)
-    return tuple(np.concatenate(part) for part in zip(*pieces, strict=True))
+    return joined(pieces)

@@ -5,7 +5,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from egaze import Fixations
-from egaze.loading.egd_target import egd_target
+from egaze.targets import egd_target
 
 
 def reference(fixations, shape, size_px):

@@ -1,0 +1,17 @@
+"""What gaze becomes: the heatmaps that a model learns, that it is measured against and that pictures show."""
+
+from egaze.targets.egd import EgdHeatmap, egd_target
+from egaze.targets.fixation_heatmap import KERNEL, WEIGHTS, FixationHeatmap, KernelOptions
+from egaze.targets.target import BatchGaze, HeatmapTarget, no_gaze
+
+__all__ = [
+    "KERNEL",
+    "WEIGHTS",
+    "BatchGaze",
+    "EgdHeatmap",
+    "FixationHeatmap",
+    "HeatmapTarget",
+    "KernelOptions",
+    "egd_target",
+    "no_gaze",
+]

@@ -1,0 +1,128 @@
+"""Every public function and class shows how it is called, and each example runs as it is written."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import shutil
+from pathlib import Path
+
+import pytest
+
+import egaze
+
+PACKAGES = (
+    "egaze",
+    "egaze.deploy",
+    "egaze.gaze",
+    "egaze.imaging",
+    "egaze.metrics",
+    "egaze.models",
+    "egaze.pictures",
+    "egaze.sources",
+    "egaze.study",
+    "egaze.training",
+)
+
+# Public names without an example of their own, and why.
+WITHOUT = {
+    "Answer": "what DualHeadUNet.answer returns",
+    "Comparison": "what delong_test returns",
+    "DualHeadOutput": "what DualHeadUNet returns",
+    "Estimate": "what roc_auc_ci returns",
+    "LeftOut": "what prepare_study tells its on_left_out",
+    "ModelSpec": "what check_model returns",
+    "OperatingPoint": "what at_threshold returns",
+    "PicturesSummary": "what write_pictures returns",
+    "Prediction": "what Predictor.predict returns",
+    "Presentation": "a part of what read_radiograph returns",
+    "RegionGaze": "what region_gaze returns",
+    "RocCurve": "what roc_curve_band returns",
+    "RunSet": "what train_set and open_run_set return",
+    "StatisticsWarning": "a warning's class",
+    "WeightsFile": "what read_weights returns",
+}
+
+# What examples find in the folder that they run in.
+ON_DISK = ("egd-cxr", "mimic-cxr", "film.dcm", "study", "run", "model.pt")
+
+
+def public():
+    """Functions and classes by name, each once whatever packages name it."""
+    found = {}
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            item = getattr(module, name)
+            if (inspect.isfunction(item) or inspect.isclass(item)) and item.__module__.startswith("egaze"):
+                found[name] = item
+    return found
+
+
+PUBLIC = public()
+
+
+@pytest.fixture(scope="session")
+def study_folder(twin, study, run, model_file, tmp_path_factory):
+    """A folder with what the examples name: dataset and films, a study, a run, and its model."""
+    folder = tmp_path_factory.mktemp("examples")
+    places = {
+        "egd-cxr": twin.tables,
+        "mimic-cxr": twin.images,
+        "run": run.path,
+        "model.pt": model_file,
+        "film.dcm": min(twin.images.rglob("*.dcm")),
+    }
+    for name, place in places.items():
+        (folder / name).symlink_to(place.resolve())
+    shutil.copytree(study.path, folder / "study")
+    return folder
+
+
+@pytest.fixture
+def folder(request, tmp_path, monkeypatch):
+    """A folder to work in: a copy of that one where the example names something in it."""
+    if any(f'"{name}"' in (request.param.__doc__ or "") for name in ON_DISK):
+        shutil.copytree(request.getfixturevalue("study_folder"), tmp_path, symlinks=True, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "folder, name", [(PUBLIC[name], name) for name in PUBLIC], indirect=["folder"], ids=list(PUBLIC)
+)
+def test_the_example_runs(folder, name):
+    item = PUBLIC[name]
+    example = doctest.DocTestParser().get_doctest(item.__doc__, {}, name, inspect.getsourcefile(item), None)
+    if name in WITHOUT:
+        assert not example.examples, f"{name} has an example now: take it off the list"
+        return
+    assert example.examples, f"{name} has no example: add one to its docstring"
+    check(example)
+
+
+def test_examples_of_what_is_not_public_run_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = next(Path(folder) for folder in egaze.__path__ if (Path(folder) / "__init__.py").exists())
+    seen = {item.__qualname__ for item in PUBLIC.values()}
+    tried = 0
+    for path in sorted(root.rglob("*.py")):
+        if ">>>" not in path.read_text(encoding="utf-8"):
+            continue
+        name = ".".join(path.relative_to(root.parent).with_suffix("").parts).removesuffix(".__init__")
+        module = importlib.import_module(name)
+        for example in doctest.DocTestFinder(exclude_empty=True).find(module):
+            if example.examples and example.name.removeprefix(f"{module.__name__}.") not in seen:
+                check(example)
+                tried += 1
+    assert tried
+
+
+def check(example):
+    said = []
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=said.append)
+    assert not result.failed, "".join(said)
+
+
+def test_the_list_of_exceptions_names_what_there_is():
+    assert set(WITHOUT) <= set(PUBLIC)
