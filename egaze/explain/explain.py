@@ -50,6 +50,14 @@ def explain(
         StudyError: the study is gone; no such case or class; a finding mask that does not fit its film.
         FilmError: a finding mask that cannot be read.
         EgazeError: an option that the model or the study has not; or `out` is not free or cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from egaze.explain import ExplainOptions, explain
+        >>> from egaze.training import open_run
+        >>> result = explain(open_run("run"), Path("why"), limit=2, options=ExplainOptions(steps=0))
+        >>> result.cases, result.figures["grad_cam_gaze_cc"].cases
+        (2, 2)
     """
     out, options = Path(out), options or ExplainOptions()
     require_free(out)

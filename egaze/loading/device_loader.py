@@ -57,10 +57,10 @@ class DeviceLoader:
 
     Example:
         >>> from egaze import DeviceLoader, open_study
-        >>> from egaze.loading import HeatmapTarget
+        >>> from egaze.targets import FixationHeatmap
         >>> study = open_study("study")
         >>> cases = study.split.indices("train")
-        >>> loader = DeviceLoader(study, cases, batch_size=8, size_px=64, target=HeatmapTarget())
+        >>> loader = DeviceLoader(study, cases, batch_size=8, size_px=64, target=FixationHeatmap())
         >>> batch = next(iter(loader))
         >>> batch.image.shape, batch.heatmap.shape
         (torch.Size([8, 1, 64, 64]), torch.Size([8, 1, 64, 64]))
