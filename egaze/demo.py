@@ -16,13 +16,12 @@ from egaze.atomic import require_free
 from egaze.deploy import Predictor, export_torchscript
 from egaze.errors import EgazeError
 from egaze.evaluation import evaluate
-from egaze.explain.write import write_explanations
+from egaze.explain import explain
 from egaze.imaging import read_radiograph
 from egaze.report import write_report
 from egaze.sources import EgdCxr
 from egaze.sources.synthetic import synthesize
 from egaze.study import Study, prepare_study
-from egaze.study.choose import spread
 from egaze.study.split import require_seed
 from egaze.training import load_recipe, train
 
@@ -84,22 +83,15 @@ def run_demo(
         run = train(study, load_recipe("joint", RECIPE_OVERRIDES), out / "run", seed=seed, progress=progress)
     with _step(say, "evaluate on the test split"):
         metrics = evaluate(run, progress=counter("predicting")).metrics
-        auc, cc = metrics["classification"]["macro_auc"], metrics["heatmap"]["cc"]
-        centre = metrics["heatmap"]["centre_bias"]["cc"]
-        say(f"    macro AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})")
-        say(f"    CC with gaze {cc['value']:.3f}, of the centre-bias map {centre['value']:.3f}")
+        if metrics.classification is not None:
+            auc = metrics.classification.macro_auc
+            say(f"    macro AUC {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})")
+        if metrics.heatmap is not None:
+            cc, centre = metrics.heatmap.predicted["cc"], metrics.heatmap.centre_bias["cc"]
+            if cc is not None and centre is not None:
+                say(f"    CC with gaze {cc.value:.3f}, of the centre-bias map {centre.value:.3f}")
     with _step(say, f"explain {EXPLAINED} test films"):
-        recipe = run.recipe
-        write_explanations(
-            run.load_model(),
-            study,
-            out / "explanations",
-            spread(study.split.indices("test"), EXPLAINED),
-            target=recipe.heatmap,
-            size_px=recipe.input_size_px,
-            class_probs=recipe.stages[-1].class_probs,
-            progress=counter("explaining"),
-        )
+        explain(run, out / "explanations", limit=EXPLAINED, progress=counter("explaining"))
     with _step(say, "write the report"):
         report = write_report(run, out / "report.html")
     with _step(say, "export the model"):

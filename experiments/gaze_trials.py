@@ -17,12 +17,12 @@ from PIL import Image
 
 from egaze.atomic import write_file
 from egaze.evaluation.maps import centre_bias
-from egaze.explain import grad_cam, to_film_size
 from egaze.imaging import resize
 from egaze.loading import DeviceLoader
 from egaze.metrics import cc, kld, nss
 from egaze.metrics.classification import macro_auc
 from egaze.metrics.localisation import pointing_game
+from egaze.models import grad_cam, to_film_size
 from egaze.sources import Table
 from egaze.sources.synthetic import synthesize
 from egaze.study import Study, open_study, prepare_study

@@ -15,6 +15,7 @@ import egaze
 PACKAGES = (
     "egaze",
     "egaze.deploy",
+    "egaze.explain",
     "egaze.gaze",
     "egaze.imaging",
     "egaze.metrics",
@@ -31,6 +32,9 @@ WITHOUT = {
     "Comparison": "what delong_test returns",
     "DualHeadOutput": "what DualHeadUNet returns",
     "Estimate": "what roc_auc_ci returns",
+    "ExplainOptions": "an argument of explain",
+    "ExplanationResult": "what explain returns",
+    "Faithfulness": "what faithfulness returns",
     "LeftOut": "what prepare_study tells its on_left_out",
     "ModelSpec": "what check_model returns",
     "OperatingPoint": "what at_threshold returns",

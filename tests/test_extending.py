@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from PIL import Image
 
 from egaze.cli import cli
 from egaze.errors import EgazeError
+from egaze.evaluation import evaluate, open_evaluation
 from egaze.registry import Registry
 from egaze.training import load_recipe, open_run, train
 
@@ -40,7 +43,8 @@ def install(folder, name, groups):
 
 
 @pytest.fixture(scope="module")
-def my_package(tmp_path_factory):
+def my_package(run, tmp_path_factory):
+    """Installed once the tests' own run has been evaluated, without the package's metric."""
     site = tmp_path_factory.mktemp("site")
     text = PAGE.read_text(encoding="utf-8")
     (site / "my_package").mkdir()
@@ -84,6 +88,64 @@ def test_a_data_set(my_package, tmp_path):
     assert "20 cases of 20 patients" in said and "20 radiographs found" in said and "10 ill, 10 well" in said
     assert "folders" in invoke("prepare", "--help")
     assert "Radiographs in a folder" in invoke("prepare", "folders", "--help")
+
+
+def test_a_metric(my_package, run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "run")
+    said = invoke("evaluate", tmp_path / "run")
+    found = open_evaluation(tmp_path / "run" / "evaluation" / "test")
+    rows = found.predictions.drop_nulls("hit_rate")
+    study, recipe = run.open_study(), run.recipe
+    high = found.heatmaps[0].astype(float)
+    gaze = study.fixations(int(found.predictions["case_index"][0]), recipe.input_size_px)
+    seen = gaze.taken(gaze.on_shown)
+    x, y = np.rint(seen.x_px).astype(int), np.rint(seen.y_px).astype(int)
+    assert rows["hit_rate"][0] == pytest.approx((high[y, x] >= np.quantile(high, 0.9)).mean(), abs=0.05)
+    mean, centre = found.metrics.heatmap.predicted["hit_rate"], found.metrics.heatmap.centre_bias["hit_rate"]
+    assert mean.value == pytest.approx(rows["hit_rate"].mean()) and mean.has_interval
+    assert centre.value == pytest.approx(rows["centre_hit_rate"].mean())
+    with (tmp_path / "run" / "evaluation" / "test" / "metrics.json").open() as file:
+        written = json.load(file)["heatmap"]
+    assert written["predicted"]["hit_rate"]["value"] == mean.value
+    assert list(written["definitions"])[-1] == "hit_rate" and written["definitions"]["hit_rate"]["title"] == "hit rate"
+    assert re.search(rf"hit rate, share of fixations \(more\) +{mean.value:.2f} \(", said)
+    invoke("report", tmp_path / "run")
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    row = re.search(r'<tr><th scope="row">Hit rate.*', page)[0]
+    assert f"<td>{mean.value:.2f} " in row and f"<td>{centre.value:.2f} " in row and "highest tenth" in row
+    compared = invoke("compare", tmp_path / "run", tmp_path / "run")
+    assert re.search(rf"hit rate, share of fixations \(more\) +{mean.value:.2f} +{mean.value:.2f} +\+0.00", compared)
+    # A run that was evaluated without the package is compared by what both have.
+    compared = invoke("compare", tmp_path / "run", run.path)
+    assert "metric 'hit_rate' was not measured of both in the same way, so it is not compared" in compared
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("label", "0.0", "metric 'label' has the name of another column of predictions.parquet"),
+        ("centre_x", "0.0", "metric 'centre_x' has the name of another column of predictions.parquet"),
+        ("broken", "float('inf')", "metric 'broken' gives inf: it must give a finite number, or None"),
+        ("failing", "[][1]", "metric 'failing' failed: IndexError: list index out of range"),
+        ("word", "'high'", "metric 'word' failed: ValueError: could not convert string to float: 'high'"),
+        ("empty", "None", None),
+    ],
+)
+def test_a_metric_that_cannot_be_used(name, value, message, run, tmp_path, monkeypatch):
+    module = f"metric_{name}"
+    (tmp_path / f"{module}.py").write_text(
+        "from egaze.metrics.gaze_metrics import GazeMetric\n"
+        f"it = GazeMetric('it', lambda map_, gaze: {value}, undefined='films have no such thing')\n"
+    )
+    install(tmp_path, f"package-{name}", {"egaze.metrics": {name: f"{module}:it"}})
+    monkeypatch.syspath_prepend(tmp_path)
+    if message is not None:
+        with pytest.raises(EgazeError, match=message):
+            evaluate(run, out=tmp_path / "out")
+        return
+    found = evaluate(run, out=tmp_path / "out").metrics
+    assert found.heatmap.predicted["empty"] is None
+    assert f"it: {found.heatmap.cases} films have no such thing" in found.warnings
 
 
 def test_losses_an_encoder_an_export_and_a_recipe(my_package, study, tmp_path):

@@ -20,6 +20,7 @@ import pytest
 from egaze import _core
 from egaze.evaluation import open_evaluation
 from egaze.report import write_report
+from egaze.serialize import to_json
 
 GOLDEN = Path(__file__).parent / "golden.json"
 RECORDS = os.environ.get("EGAZE_RECORD_GOLDEN") == "1"
@@ -44,8 +45,8 @@ def of_log(run):
 
 def of_evaluation(run):
     evaluation = open_evaluation(run.path / "evaluation" / "test")
-    rows = evaluation.predictions.to_dicts()
-    return {"metrics": evaluation.metrics, "predictions": rows, "heatmaps": digest(evaluation.heatmaps.tobytes())}
+    metrics, rows = to_json(evaluation.metrics), evaluation.predictions.to_dicts()
+    return {"metrics": metrics, "predictions": rows, "heatmaps": digest(evaluation.heatmaps.tobytes())}
 
 
 def of_report(run, tmp_path):

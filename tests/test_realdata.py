@@ -73,7 +73,7 @@ def test_the_road(films, scenes, tmp_path):
     assert last["train_heatmap"] < first["train_heatmap"] and np.isfinite(last["train_classification"])
 
     metrics = evaluate(run).metrics
-    assert metrics["classification"]["cases"] + metrics["heatmap"]["cases"] == metrics["cases"]
+    assert metrics.classification.cases + metrics.heatmap.cases == metrics.cases
 
     export_torchscript(run, tmp_path / "model.pt")
     predictor = Predictor(tmp_path / "model.pt")

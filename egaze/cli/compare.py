@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from egaze.atomic import require_folder
-from egaze.cli.figure_text import count_text
+from egaze.cli.figure_text import count_text, metric_text
 from egaze.cli.run_study import study_option
 
 if TYPE_CHECKING:
     import polars as pl
 
     from egaze.evaluation.compare import RunComparison
-
-_AGREEMENT = (
-    ("cc", "CC (more is better)"),
-    ("kld", "KL, nats (less)"),
-    ("nss", "NSS, standard deviations (more)"),
-    ("shuffled_auc", "shuffled AUC (more)"),
-)
+    from egaze.evaluation.compare_results import AnswersCompared, Compared, ComparedRun
 
 
 @click.command()
@@ -66,71 +61,67 @@ def command(
 
 
 def _lines(found: RunComparison, films: int) -> list[str]:
-    facts = found.facts
-    lines = [f"{name.upper()}: {_described(facts[name])}" for name in ("a", "b")]
+    result = found.result
+    lines = [f"A: {_described(result.a)}", f"B: {_described(result.b)}"]
     lines.append(
-        f"{facts['split']}: {count_text(facts['cases'], 'case')} of {count_text(facts['patients'], 'patient')}; "
-        f"intervals: {facts['intervals']}"
+        f"{result.split}: {count_text(result.cases, 'case')} of {count_text(result.patients, 'patient')}; "
+        f"intervals: {result.intervals}"
     )
-    for name in ("a", "b"):
-        if facts[name]["optimistic"]:
-            lines.append(f"{name.upper()}'s epoch was chosen on these films, so its figures are optimistic")
-    if facts["synthetic"]:
+    for name, run in (("A", result.a), ("B", result.b)):
+        if run.optimistic:
+            lines.append(f"{name}'s epoch was chosen on these films, so its figures are optimistic")
+    if result.synthetic:
         lines.append("synthetic data: these figures say nothing about patients")
-    lines += [f"note: {line}" for line in facts["warnings"]]
-    if (classification := facts["classification"]) is None:
-        if facts["answers"] is not None:
+    lines += [f"note: {line}" for line in result.warnings]
+    if (classification := result.classification) is None:
+        if result.answers is not None:
             lines.append("classification: fewer than two classes have a case here")
     else:
         lines.append(_header("AUC"))
-        classes = classification["classes"]
-        rows = {"macro": classification["macro_auc"], **classes}
-        if _is_one_auc(list(classes.values())):
-            rows = {" against ".join(classes): list(classes.values())[1]}
-        lines += [_row(name, figure) for name, figure in rows.items()]
-        lines.append(f"  (p: of no difference, two-sided; classes by {classification['classes_by']})")
-    if (heatmap := facts["heatmap"]) is None:
-        lines.append(f"heatmap against gaze: {facts['heatmap_remark']}")
+        if (one_auc := classification.one_auc) is not None:
+            lines.append(_row(" against ".join(classification.classes), one_auc))
+        else:
+            rows = {"macro": classification.macro_auc, **classification.classes}
+            lines += [_row(name, compared) for name, compared in rows.items()]
+        lines.append(f"  (p: of no difference, two-sided; classes by {classification.classes_by})")
+    if (heatmap := result.heatmap) is None:
+        lines.append(f"heatmap against gaze: {result.heatmap_remark}")
     else:
-        lines.append(_header(f"map against gaze, {count_text(heatmap['cases'], 'case')}"))
-        lines += [_row(name, heatmap[key]) for key, name in _AGREEMENT]
-    if facts["answers"] is None:
+        lines.append(_header(f"maps against gaze, {count_text(heatmap.cases, 'case')} (what is better)"))
+        lines += [
+            _row(metric_text(metric), heatmap.metrics[name], metric.digits)
+            for name, metric in heatmap.definitions.items()
+        ]
+    if result.answers is None:
         return lines
-    return lines + _films(facts["answers"], found.disagreements, films)
+    return lines + _films(result.answers, found.disagreements, films)
 
 
-def _is_one_auc(classes: list[dict[str, float | None] | None]) -> bool:
-    """Whether two classes are told apart by one number each of A and of B, as softmax makes them."""
-    if len(classes) != 2 or None in classes:
-        return False
-    one, other = classes
-    return all(abs(one[side] - other[side]) < 1e-9 for side in ("a", "b"))  # type: ignore[index, operator]
-
-
-def _described(facts: dict[str, Any]) -> str:
-    folds = f", {facts['folds']} folds" if facts["folds"] else ""
-    plural = "s" if len(facts["seeds"]) > 1 else ""
-    return f"{facts['run']} ({facts['recipe']}{folds}, seed{plural} {', '.join(map(str, facts['seeds']))})"
+def _described(run: ComparedRun) -> str:
+    folds = f", {run.folds} folds" if run.folds else ""
+    plural = "s" if len(run.seeds) > 1 else ""
+    return f"{run.run} ({run.recipe}{folds}, seed{plural} {', '.join(map(str, run.seeds))})"
 
 
 def _header(what: str) -> str:
-    return f"{what:<34}{'A':>8}{'B':>8}{'A - B (95 % interval)':>32}{'p':>9}"
+    return f"{what:<44}{'A':>8}{'B':>8}{'A - B (95 % interval)':>32}{'p':>9}"
 
 
-def _row(name: str, figure: dict[str, float | None] | None) -> str:
-    if figure is None:
-        return f"  {name:<32}{'-':>8}{'-':>8}{'-':>32}{'-':>9}"
-    interval = "" if figure["low"] is None else f" ({figure['low']:+.3f} to {figure['high']:+.3f})"
-    difference = f"{figure['difference']:+.3f}{interval}"
-    p_value = "-" if figure["p_value"] is None else f"{figure['p_value']:.2g}"
-    return f"  {name:<32}{figure['a']:>8.3f}{figure['b']:>8.3f}{difference:>32}{p_value:>9}"
+def _row(name: str, compared: Compared | None, digits: int = 3) -> str:
+    if compared is None:
+        return f"  {name:<42}{'-':>8}{'-':>8}{'-':>32}{'-':>9}"
+    difference = f"{compared.difference:+.{digits}f}"
+    if compared.has_interval:
+        difference += f" ({compared.low:+.{digits}f} to {compared.high:+.{digits}f})"
+    p_value = f"{compared.p_value:.2g}" if isfinite(compared.p_value) else "-"
+    return f"  {name:<42}{compared.a:>8.{digits}f}{compared.b:>8.{digits}f}{difference:>32}{p_value:>9}"
 
 
-def _films(answers: dict[str, int], disagreements: pl.DataFrame, films: int) -> list[str]:
+def _films(answers: AnswersCompared, disagreements: pl.DataFrame, films: int) -> list[str]:
     lines = [
-        f"they disagree on {answers['disagree']} of {count_text(answers['agree'] + answers['disagree'], 'film')}: "
-        f"A alone is right on {answers['only_a_right']}, B alone on {answers['only_b_right']}, neither on "
-        f"{answers['neither_right']}; {answers['without_label']} without a label"
+        f"they disagree on {answers.disagree} of {count_text(answers.agree + answers.disagree, 'film')}: "
+        f"A alone is right on {answers.only_a_right}, B alone on {answers.only_b_right}, neither on "
+        f"{answers.neither_right}; {answers.without_label} without a label"
     ]
     shown = disagreements.head(films)
     if shown.is_empty():

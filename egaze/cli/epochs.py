@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 import click
+
+from egaze.serialize import JsonObject
 
 
 class EpochPrinter:
@@ -15,7 +16,7 @@ class EpochPrinter:
     def __init__(self) -> None:
         self._as_table, self._begun = sys.stdout.isatty(), False
 
-    def __call__(self, line: dict[str, Any], run: str = "") -> None:
+    def __call__(self, line: JsonObject, run: str = "") -> None:
         if not self._as_table:
             click.echo(json.dumps({"run": run, **line} if run else line))
             return

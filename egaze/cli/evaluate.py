@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
-from egaze.cli.figure_text import count_text, figure_text
+from egaze.cli.figure_text import count_text, figure_text, metric_text
 from egaze.cli.run_study import study_option
 from egaze.cli.set_figures import set_lines
+
+if TYPE_CHECKING:
+    from egaze.evaluation.results import (
+        Calibration,
+        Classification,
+        Confusion,
+        EvaluationResult,
+        MapAgreement,
+        Scanpaths,
+    )
+    from egaze.metrics import Estimate
+    from egaze.metrics.published import Published
 
 
 @click.command()
@@ -53,128 +65,132 @@ def command(run: Path, split: str, out: Path | None, study_path: Path | None) ->
     click.echo(f"written to {evaluation.path}")
 
 
-def _lines(metrics: dict[str, Any]) -> list[str]:
+def _lines(result: EvaluationResult) -> list[str]:
     lines = [
-        f"{metrics['split']}: {count_text(metrics['cases'], 'case')} of {count_text(metrics['patients'], 'patient')}; "
-        f"intervals: {metrics['intervals']}"
+        f"{result.split}: {count_text(result.cases, 'case')} of {count_text(result.patients, 'patient')}; "
+        f"intervals: {result.intervals}"
     ]
-    if metrics["optimistic"]:
-        lines.append(
-            f"chosen on {metrics['split']}: the epoch was chosen on these films, so the figures are optimistic"
-        )
-    if metrics["synthetic"]:
+    if result.optimistic:
+        lines.append(f"chosen on {result.split}: the epoch was chosen on these films, so the figures are optimistic")
+    if result.synthetic:
         lines.append("synthetic data: these figures say nothing about patients")
-    if (classification := metrics["classification"]) is not None:
-        lines += _areas(classification, metrics["published"])
+    if (classification := result.classification) is not None:
+        lines += _areas(classification, result.published)
         lines += _operating_points(classification)
-        lines += _calibration(classification["calibration"])
-        lines += _confusion(classification["confusion"])
-    if (heatmap := metrics["heatmap"]) is not None:
-        lines += _agreement(heatmap)
-    if (scanpath := metrics["scanpath"]) is not None:
-        lines += _scanpaths(scanpath)
-    return lines + [f"note: {line}" for line in metrics["warnings"]]
+        lines += _calibration(classification.calibration)
+        lines += _confusion(classification.confusion)
+    if result.heatmap is not None:
+        lines += _agreement(result.heatmap)
+    if result.scanpath is not None:
+        lines += _scanpaths(result.scanpath)
+    return lines + [f"note: {line}" for line in result.warnings]
 
 
-def _areas(classification: dict[str, Any], published: list[dict[str, Any]]) -> list[str]:
-    from egaze.evaluation.figures import one_auc
-
-    classes = classification["classes"]
-    names = ["macro", "micro", *classes]
-    if (of := one_auc(classes)) is not None:
-        lines = [_row("AUC", [f"{' against '.join(classes)}"], width=34)]
-        for title, key in (("this run", "auc"), ("this run, BCa", "auc_bca"), ("this run, DeLong", "auc_delong")):
-            lines.append(_row(f"  {title}", [figure_text(classes[of][key])], width=34))
+def _areas(classification: Classification, published: tuple[Published, ...]) -> list[str]:
+    classes = classification.classes
+    if (of := classification.one_auc_class) is not None:
+        lines = [_row("AUC", [str(classification.one_auc_title)], width=34)]
+        only = classes[of]
+        for title, area in (("", only.auc), (", BCa", only.auc_bca), (", DeLong", only.auc_delong)):
+            lines.append(_row(f"  this run{title}", [figure_text(area)], width=34))
         lines.append(_row("average precision", list(classes), width=34))
-        cells = [figure_text(item["average_precision"]) for item in classes.values()]
+        cells = [figure_text(item.average_precision) for item in classes.values()]
         return [*lines, _row("  this run", cells, width=34)]
 
-    def row(title: str, key: str) -> tuple[str, str, dict[str, Any]]:
-        pooled = {average: classification.get(f"{average}_{key}") for average in ("macro", "micro")}
-        return title, "", {**pooled, **{name: item[key] for name, item in classes.items()}}
+    def row(title: str, estimates: dict[str, Estimate | None], source: str = "") -> str:
+        cells = [figure_text(estimates.get(name)) for name in ("macro", "micro", *classes)]
+        return _row(f"  {title}", cells, width=34) + (f"  {source}" if source else "")
 
-    rows = [row("this run", "auc"), row("this run, BCa", "auc_bca")]
-    rows.append(("this run, DeLong", "", {name: item["auc_delong"] for name, item in classes.items()}))
-    rows += [(paper["name"], paper["source"], paper["auc"]) for paper in published]
-    rows.append(row("average precision", "average_precision"))
-    lines = [_row("AUC", names, width=34)]
-    for name, source, figures in rows:
-        cells = [figure_text(figures.get(key)) for key in names]
-        lines.append(_row(f"  {name}", cells, width=34) + (f"  {source}" if source else ""))
-    return lines
+    c, named = classification, classes.items()
+    return [
+        _row("AUC", ["macro", "micro", *classes], width=34),
+        row("this run", {"macro": c.macro_auc, "micro": c.micro_auc, **{name: item.auc for name, item in named}}),
+        row("this run, BCa", {"macro": c.macro_auc_bca, **{name: item.auc_bca for name, item in named}}),
+        row("this run, DeLong", {name: item.auc_delong for name, item in named}),
+        *(row(paper.name, dict(paper.auc), paper.source) for paper in published),
+        row(
+            "average precision",
+            {
+                "macro": c.macro_average_precision,
+                "micro": c.micro_average_precision,
+                **{name: item.average_precision for name, item in named},
+            },
+        ),
+    ]
 
 
-def _operating_points(classification: dict[str, Any]) -> list[str]:
+def _operating_points(classification: Classification) -> list[str]:
     lines = [_row("thresholds that validation chose", ["threshold", "sensitivity", "specificity"], width=34)]
-    for name, item in classification["classes"].items():
-        for point in item["operating_points"] or ():
-            cells = [f"{point['threshold']:.3f}", figure_text(point["sensitivity"]), figure_text(point["specificity"])]
-            lines.append(_row(f"  {name}, {point['name']}", cells, width=34))
+    for name, item in classification.classes.items():
+        for point in item.operating_points or ():
+            threshold = ", ".join(f"{threshold:.3f}" for threshold in point.thresholds)
+            cells = [threshold, figure_text(point.sensitivity), figure_text(point.specificity)]
+            lines.append(_row(f"  {name}, {point.name}", cells, width=34))
     return lines if len(lines) > 1 else []
 
 
-def _calibration(calibration: dict[str, Any]) -> list[str]:
-    temperature = calibration["temperature"]
-    scaled = "" if temperature is None else f"temperature {temperature:.3f}"
-    lines = [_row("calibration", ["as predicted", *([scaled] if scaled else [])], width=34)]
-    for key, name in (
-        ("brier", "Brier score (less is better)"),
-        ("log_loss", "log loss, nats (less)"),
-        ("expected_calibration_error", f"ECE, {calibration['bins']} bins (less)"),
+def _calibration(calibration: Calibration | None) -> list[str]:
+    if calibration is None:
+        return []
+    fitted = ", ".join(f"{temperature:.3f}" for temperature in calibration.temperatures if temperature is not None)
+    states = [state for state in (calibration.before, calibration.after) if state is not None]
+    lines = [_row("calibration", ["as predicted", *([f"temperature {fitted}"] if fitted else [])], width=34)]
+    for title, estimates in (
+        ("Brier score (less is better)", [state.brier for state in states]),
+        ("log loss, nats (less)", [state.log_loss for state in states]),
+        (f"ECE, {calibration.bins} bins (less)", [state.expected_calibration_error for state in states]),
     ):
-        cells = [figure_text(calibration[side][key]) for side in ("before", "after") if calibration[side] is not None]
-        lines.append(_row(f"  {name}", cells, width=34))
+        lines.append(_row(f"  {title}", map(figure_text, estimates), width=34))
     return lines
 
 
-def _confusion(confusion: dict[str, Any]) -> list[str]:
-    lines = [_row("films of a class, by the most probable", confusion["classes"], width=40, cell=14)]
-    for name, films in zip(confusion["classes"], confusion["matrix"], strict=True):
+def _confusion(confusion: Confusion | None) -> list[str]:
+    if confusion is None:
+        return []
+    lines = [_row("films of a class, by the most probable", confusion.classes, width=40, cell=14)]
+    for name, films in zip(confusion.classes, confusion.matrix, strict=True):
         lines.append(_row(f"  {name}", map(str, films), width=40, cell=14))
     return lines
 
 
-def _agreement(heatmap: dict[str, Any]) -> list[str]:
-    target, ceiling = heatmap["target"], heatmap["ceiling"]
+def _agreement(heatmap: MapAgreement) -> list[str]:
+    target, ceiling = heatmap.target, heatmap.ceiling
     lines = [
-        f"maps against gaze: {count_text(heatmap['cases'], 'case')}, {heatmap['size_px']} px; heatmap of sigma "
-        f"{heatmap['sigma_px']:.1f} px ({target['sigma_frac']} of the side), weight {target['weight']}"
+        f"maps against gaze: {count_text(heatmap.cases, 'case')}, {heatmap.size_px} px; heatmap of sigma "
+        f"{heatmap.sigma_px:.1f} px ({target.sigma_frac} of the side), weight {target.weight}"
     ]
-    if heatmap["trained_towards"] != "gaze":
-        lines.append(
-            f"  trained towards {heatmap['trained_towards']}'s picture; compared with {heatmap['target_kind']}"
-        )
-    titles = ["predicted", "centre bias", "difference", *([f"other readers ({ceiling['cases']})"] if ceiling else [])]
-    lines.append(_row("", titles, width=44, cell=27) + "  against")
-    for key, metric in heatmap["definitions"].items():
-        unit = f", {metric['unit']}" if metric["unit"] else ""
-        cells = [figure_text(part[key]) for part in (heatmap, heatmap["centre_bias"], heatmap["over_centre_bias"])]
+    if heatmap.trained_towards != "gaze":
+        lines.append(f"  trained towards {heatmap.trained_towards}'s picture; compared with {heatmap.target_kind}")
+    titles = ["predicted", "centre bias", "difference", *([f"other readers ({ceiling.cases})"] if ceiling else [])]
+    lines.append(_row("  metric (what is better)", titles, width=44, cell=27) + "  against")
+    for name, metric in heatmap.definitions.items():
+        figures = [heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name]]
         if ceiling:
-            cells.append(figure_text(ceiling[key]))
-        better = "more" if metric["more_is_better"] else "less"
-        lines.append(_row(f"  {metric['name']}{unit} ({better})", cells, width=44, cell=27) + f"  {metric['against']}")
+            figures.append(ceiling.readers[name])
+        cells = [figure_text(item, metric.digits) for item in figures]
+        lines.append(_row(f"  {metric_text(metric)}", cells, width=44, cell=27) + f"  {heatmap.against(name)}")
     return lines
 
 
-def _scanpaths(scanpath: dict[str, Any]) -> list[str]:
-    has_times = scanpath["dwell_s"] is not None
-    dwell = f"dwell time {figure_text(scanpath['dwell_s'], 1)} s, " if has_times else ""
+def _scanpaths(scanpath: Scanpaths) -> list[str]:
+    has_times = scanpath.dwell_s is not None
+    dwell = f"dwell time {figure_text(scanpath.dwell_s, 1)} s, " if has_times else ""
     lines = [
-        f"scanpaths: {count_text(scanpath['cases'], 'reading')}; fixations {figure_text(scanpath['fixations'], 1)}, "
-        f"{dwell}coverage {figure_text(scanpath['coverage_frac'])}",
-        f"  (coverage: {scanpath['coverage']})",
+        f"scanpaths: {count_text(scanpath.cases, 'reading')}; fixations {figure_text(scanpath.fixations, 1)}, "
+        f"{dwell}coverage {figure_text(scanpath.coverage_frac)}",
+        f"  (coverage: {scanpath.coverage})",
     ]
-    if relative := scanpath["cases_relative"]:
+    if relative := scanpath.cases_relative:
         lines.append(f"  (durations of {count_text(relative, 'reading')} are relative: no dwell time is of them)")
-    if scanpath["regions"]:
+    if scanpath.regions:
         times = ["dwell time, s"] if has_times else []
         titles = ["fixations", *times, "share of dwell", "share of film", "first fixation, s", "coverage"]
         lines.append(_row("  in regions", titles, width=34))
-    for name, region in scanpath["regions"].items():
-        cells = [figure_text(region["fixations"], 1), *([figure_text(region["dwell_s"], 2)] if has_times else [])]
-        cells += [figure_text(region[key]) for key in ("dwell_frac", "area_frac")]
-        cells += [figure_text(region["first_fixation_s"], 2), figure_text(region["coverage_frac"])]
-        lines.append(_row(f"  {name} ({region['cases_fixated']} of {region['cases']})", cells, width=34))
+    for name, region in scanpath.regions.items():
+        cells = [figure_text(region.fixations, 1), *([figure_text(region.dwell_s, 2)] if has_times else [])]
+        cells += [figure_text(region.dwell_frac), figure_text(region.area_frac)]
+        cells += [figure_text(region.first_fixation_s, 2), figure_text(region.coverage_frac)]
+        lines.append(_row(f"  {name} ({region.cases_fixated} of {region.cases})", cells, width=34))
     return lines
 
 

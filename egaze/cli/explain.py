@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from egaze.atomic import require_free
 from egaze.cli import progress
-from egaze.cli.figure_text import figure_text
+from egaze.cli.figure_text import count_text, figure_text
 from egaze.cli.run_study import study_option
 from egaze.cli.several import SeveralValues
-from egaze.errors import RunError
 
 if TYPE_CHECKING:
-    from egaze.study import Study
-
-# Measures and what they are called; more is better unless it says less.
-_WITH_GAZE = (("gaze_cc", "CC with gaze"), ("gaze_sim", "SIM with gaze"), ("gaze_nss", "NSS at fixations"))
-_WITH_FINDING = (
-    ("pointing", "peak in finding"),
-    ("iou", "IoU at area match"),
-    ("energy_inside", "energy in finding"),
-)
-_FAITHFUL = (("deletion_area", "deletion area (less)"), ("insertion_area", "insertion area (more)"))
-_COLUMNS = {"grad_cam": "Grad-CAM", "predicted": "predicted gaze", "gaze": "reader's gaze", "random": "random order"}
+    from egaze.explain.results import CaseMean
 
 
 @click.command(cls=SeveralValues)
@@ -104,90 +91,54 @@ def command(
     if sum((bool(cases), everything, limit is not None)) != 1:
         raise click.UsageError("Give one of --cases, --all and --limit.")
     require_free(out)
-    from egaze.explain.cases import ExplainOptions
-    from egaze.explain.write import write_explanations
-    from egaze.report.answers import runs_of_seed
-    from egaze.study.choose import choose_cases, spread
+    from egaze.explain import ExplainOptions, explain
     from egaze.training import is_run_set, open_run, open_run_set
 
     is_set = is_run_set(run)
     if seed is not None and not is_set:
         raise click.UsageError("--seed is of a set of runs; this is a single run.")
-    runs = runs_of_seed(open_run_set(run, study=study_path), seed) if is_set else [open_run(run, study=study_path)]
-    if len(runs) > 1 and split == "train":
-        raise RunError(f"{run}: folds train on each other's cases; explain a single run's")
-    opened = runs[0]
-    opened.require_classifier("so there is no evidence for a class to show")
-    study = opened.open_study()
-    of_runs = [_on_side(member.open_study(), cases, split) for member in runs]
-    chosen = np.unique(np.concatenate(of_runs))
-    if not len(chosen):
-        chosen = choose_cases(study, cases, split)
-    elsewhere = len(choose_cases(study, cases)) - len(chosen) if cases else 0
-    explained = chosen if limit is None else spread(chosen, limit)
-    parts = [
-        (member.path.name, member.load_model(), its)
-        for member, own in zip(runs, of_runs, strict=True)
-        if len(its := np.intersect1d(explained, own))
-    ]
+    source = open_run_set(run, study=study_path) if is_set else open_run(run, study=study_path)
     with progress.bar("explaining") as update:
-        summary = write_explanations(
-            parts[0][1],
-            study,
+        result = explain(
+            source,
             out,
-            explained,
-            target=opened.recipe.heatmap,
-            size_px=opened.recipe.input_size_px,
+            split=split,
+            cases=cases,
+            limit=limit,
+            seed=seed,
             options=ExplainOptions(class_name, method, stride, findings, tolerance_px, steps),
-            class_probs=opened.recipe.stages[-1].class_probs,
-            has_heatmap=opened.recipe.trains_heatmap,
-            about={"recipe": opened.recipe.name, "encoder": opened.recipe.model.encoder, "split": split},
-            answered_by=parts if is_set else (),
             progress=update,
         )
-    click.echo(f"{out}: {summary.cases} case{'' if summary.cases == 1 else 's'}, listed in {out / 'index.csv'}")
+    click.echo(f"{out}: {count_text(result.cases, 'case')}, listed in {out / 'index.csv'}")
     if is_set:
-        click.echo(f"  each explained by the run of seed {opened.facts['seed']} whose {split} side it is on")
-    for line in _lines(summary.figures):
+        click.echo(f"  each explained by the run of seed {result.seed} whose {split} side it is on")
+    for line in _lines(result.figures):
         click.echo(line)
-    if elsewhere:
-        click.echo(f"  cases on another side than {split} left out: {elsewhere}")
-    if summary.without_gaze:
-        click.echo(f"  cases without gaze on the film, and so without its picture and numbers: {summary.without_gaze}")
-    if summary.without_finding:
-        click.echo(
-            f"  cases without a known finding, and so without its outline and numbers: {summary.without_finding}"
-        )
-    for line in summary.notes:
+    if result.elsewhere:
+        click.echo(f"  cases on another side than {split} left out: {result.elsewhere}")
+    if result.without_gaze:
+        click.echo(f"  cases without gaze on the film, and so without its picture and numbers: {result.without_gaze}")
+    if result.without_finding:
+        click.echo(f"  cases without a known finding, and so without its outline and numbers: {result.without_finding}")
+    for line in result.warnings:
         click.echo(f"  note: {line}")
-    if opened.recipe.model.heatmap_head and not opened.recipe.trains_heatmap:
-        click.echo("  note: no stage of the recipe trained the heatmap head, so its map is left out")
-    if study.is_synthetic:
+    if result.synthetic:
         click.echo("  synthetic data")
 
 
-def _on_side(study: Study, cases: tuple[str, ...], split: str) -> NDArray[np.int64]:
-    """The chosen cases of a fold's side, of which there may be none."""
-    from egaze.study.choose import choose_cases
-
-    return np.intersect1d(choose_cases(study, cases), study.split.indices(split))
-
-
-def _lines(figures: dict[str, dict[str, Any]]) -> list[str]:
+def _lines(figures: dict[str, CaseMean]) -> list[str]:
     """A table of means: a row a measure, a column a map."""
-    columns = [name for name in _COLUMNS if any(figure.startswith(f"{name}_") for figure in figures)]
+    from egaze.explain.measures import MAPS, MEASURES
+
+    columns = [name for name in MAPS if any(figure.startswith(f"{name}_") for figure in figures)]
     if not columns:
         return []
-    lines = [f"  {'mean (95 % over patients)':<25}" + "".join(f"{_COLUMNS[name]:>24}" for name in columns)]
-    for key, title in (*_WITH_GAZE, *_WITH_FINDING, *_FAITHFUL):
+    lines = [f"  {'mean (95 % over patients)':<25}" + "".join(f"{MAPS[name]:>24}" for name in columns)]
+    for key, title in MEASURES.items():
         cells = [figures.get(f"{name}_{key}") for name in columns]
         if any(cells):
-            lines.append(f"  {title:<25}" + "".join(f"{_text(cell):>24}" for cell in cells))
+            texts = [figure_text(None if cell is None else cell.estimate) for cell in cells]
+            lines.append(f"  {title:<25}" + "".join(f"{text:>24}" for text in texts))
     if (chance := figures.get("finding_area_frac")) is not None:
-        lines.append(f"  the finding covers {chance['value']:.3f} of the film: chance's score for peak and energy")
+        lines.append(f"  the finding covers {chance.value:.3f} of the film: chance's score for peak and energy")
     return lines
-
-
-def _text(figure: dict[str, Any] | None) -> str:
-    # One case has no interval to speak of.
-    return figure_text(figure if figure is None or figure["cases"] > 1 else {**figure, "low": None})

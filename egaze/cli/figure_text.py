@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from egaze.evaluation.results import MetricDefinition
+    from egaze.metrics import Estimate
 
 
-def figure_text(figure: Mapping[str, Any] | None, digits: int = 3) -> str:
-    """A figure {"value", "low", "high"} with its interval where it has one; "-" where it is not defined."""
-    if figure is None or figure["value"] is None:
+def figure_text(estimate: Estimate | None, digits: int = 3) -> str:
+    """A figure with its interval where it has one; "-" where it is not defined."""
+    if estimate is None or not estimate.is_defined:
         return "-"
-    value = f"{figure['value']:.{digits}f}"
-    if figure["low"] is None:
+    value = f"{estimate.value:.{digits}f}"
+    if not estimate.has_interval:
         return value
-    return f"{value} ({figure['low']:.{digits}f} to {figure['high']:.{digits}f})"
+    return f"{value} ({estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
+
+
+def metric_text(metric: MetricDefinition) -> str:
+    """A metric's name with its unit and direction."""
+    unit = f", {metric.unit}" if metric.unit else ""
+    return f"{metric.title}{unit} ({'more' if metric.more_is_better else 'less'})"
 
 
 def count_text(count: int, thing: str) -> str:

@@ -119,7 +119,7 @@ def command(
         summary = write_pictures(
             opened,
             out,
-            choose_cases(opened, cases, side),
+            choose_cases(opened, cases, side).tolist(),
             options=HeatmapOptions(size_px, sigma_px, sigma_deg, weight),
             kinds=kinds,
             playback=Playback(fps, speed, window_s, file_format) if temporal else None,

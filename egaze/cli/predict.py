@@ -16,6 +16,7 @@ from egaze.atomic import require_folder
 from egaze.cli import progress
 from egaze.cli.films import film_list
 from egaze.errors import EgazeError
+from egaze.serialize import JsonObject
 
 
 @click.command()
@@ -100,8 +101,8 @@ def _utf8(text: str) -> str:
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
-def _entry(prediction: Any, image: str, *, heatmap_head: bool) -> dict[str, Any]:
-    entry: dict[str, Any] = {
+def _entry(prediction: Any, image: str, *, heatmap_head: bool) -> JsonObject:
+    entry: JsonObject = {
         "image": _utf8(image),
         "class_probs": dict(zip(prediction.class_names, map(float, prediction.class_probs), strict=True)),
         "notes": list(prediction.notes),

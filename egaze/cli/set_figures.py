@@ -2,58 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from egaze.cli.figure_text import count_text, figure_text
+from egaze.cli.figure_text import count_text, figure_text, metric_text
 
-_AGREEMENT = (
-    ("cc", "CC (more is better)"),
-    ("kld", "KL, nats (less)"),
-    ("nss", "NSS, s.d. (more)"),
-    ("shuffled_auc", "shuffled AUC (more)"),
-)
+if TYPE_CHECKING:
+    from egaze.evaluation.results import Classification, EvaluationResult, MapAgreement
+    from egaze.metrics.published import Published
 
 
-def set_lines(metrics: dict[str, Any]) -> list[str]:
+def set_lines(result: EvaluationResult) -> list[str]:
     """A table of the set's figures, and a line of each run's."""
-    from egaze.evaluation.figures import one_auc
-
-    folds = f"{metrics['folds']} folds, " if metrics["folds"] else ""
+    folds = f"{result.folds} folds, " if result.folds else ""
     lines = [
-        f"{metrics['split']}: {count_text(metrics['cases'], 'case')} of {count_text(metrics['patients'], 'patient')}; "
-        f"{folds}{'seed' if len(metrics['seeds']) == 1 else 'seeds'} {', '.join(map(str, metrics['seeds']))}; "
-        f"intervals: {metrics['intervals']}"
+        f"{result.split}: {count_text(result.cases, 'case')} of {count_text(result.patients, 'patient')}; "
+        f"{folds}{'seed' if len(result.seeds) == 1 else 'seeds'} {', '.join(map(str, result.seeds))}; "
+        f"intervals: {result.intervals}"
     ]
-    if metrics["optimistic"]:
-        lines.append(f"chosen on {metrics['split']}: epochs were chosen on these films, so the figures are optimistic")
-    if metrics["synthetic"]:
+    if result.optimistic:
+        lines.append(f"chosen on {result.split}: epochs were chosen on these films, so the figures are optimistic")
+    if result.synthetic:
         lines.append("synthetic data: these figures say nothing about patients")
-    if (classification := metrics["classification"]) is not None:
-        lines.append(f"AUC{'':<19}{'mean over seeds':>25}")
-        classes = classification["classes"]
-        if one_auc(classes) is not None:
-            lines.append(f"  {' against '.join(classes):<20}{figure_text(classification['macro_auc']):>25}")
-        else:
-            lines.append(f"  {'macro':<20}{figure_text(classification['macro_auc']):>25}")
-            lines += [f"  {name:<20}{figure_text(item['auc']):>25}" for name, item in classes.items()]
-        for paper in metrics["published"]:
-            lines.append(f"  {paper['name']}, {paper['source']}: macro {figure_text(paper['auc']['macro'])}")
-        lines.append(f"accuracy{'':<14}{figure_text(classification['accuracy']):>25}")
-    if (heatmap := metrics["heatmap"]) is not None:
-        lines.append(
-            f"heatmap against gaze: {count_text(heatmap['cases'], 'case')}, {heatmap['size_px']} px, "
-            f"sigma {heatmap['target']['sigma_frac']} of the side, weight {heatmap['target']['weight']}"
-        )
-        lines.append(f"  {'':<20}{'predicted':>25}{'centre bias':>25}{'difference':>26}")
-        for key, name in _AGREEMENT:
-            cells = f"{figure_text(heatmap[key]):>25}{figure_text(heatmap['centre_bias'][key]):>25}"
-            lines.append(f"  {name:<20}{cells}{figure_text(heatmap['over_centre_bias'][key]):>26}")
+    if result.classification is not None:
+        lines += _classes(result.classification, result.published)
+    if result.heatmap is not None:
+        lines += _agreement(result.heatmap)
     lines.append(f"{'runs':<22}{'cases':>8}{'macro AUC':>12}{'CC':>8}")
-    lines += [
-        f"  {run['run']:<20}{run['cases']:>8}{_number(run['macro_auc']):>12}{_number(run['cc']):>8}"
-        for run in metrics["runs"]
+    lines += [f"  {run.run:<20}{run.cases:>8}{_number(run.macro_auc):>12}{_number(run.cc):>8}" for run in result.runs]
+    return lines + [f"note: {line}" for line in result.warnings]
+
+
+def _classes(classification: Classification, published: tuple[Published, ...]) -> list[str]:
+    lines = [f"AUC{'':<19}{'mean over seeds':>25}"]
+    macro = figure_text(classification.macro_auc)
+    if classification.one_auc_title is not None:
+        lines.append(f"  {classification.one_auc_title:<20}{macro:>25}")
+    else:
+        lines.append(f"  {'macro':<20}{macro:>25}")
+        lines += [f"  {name:<20}{figure_text(item.auc):>25}" for name, item in classification.classes.items()]
+    lines += [f"  {paper.name}, {paper.source}: macro {figure_text(paper.auc.get('macro'))}" for paper in published]
+    lines.append(f"accuracy{'':<14}{figure_text(classification.accuracy):>25}")
+    return lines
+
+
+def _agreement(heatmap: MapAgreement) -> list[str]:
+    lines = [
+        f"heatmap against gaze: {count_text(heatmap.cases, 'case')}, {heatmap.size_px} px, "
+        f"sigma {heatmap.target.sigma_frac} of the side, weight {heatmap.target.weight}",
+        f"  {'':<42}{'predicted':>27}{'centre bias':>27}{'difference':>27}",
     ]
-    return lines + [f"note: {line}" for line in metrics["warnings"]]
+    for name, metric in heatmap.definitions.items():
+        figures = (heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name])
+        cells = "".join(f"{figure_text(item, metric.digits):>27}" for item in figures)
+        lines.append(f"  {metric_text(metric):<42}{cells}")
+    return lines
 
 
 def _number(value: float | None) -> str:

@@ -1,12 +1,16 @@
 """Runs and sets of runs judged on one side of their study, and compared."""
 
 from egaze.evaluation.compare import RunComparison, compare, write_comparison
+from egaze.evaluation.compare_results import ComparisonResult
 from egaze.evaluation.evaluate import evaluate
 from egaze.evaluation.evaluate_set import evaluate_set
+from egaze.evaluation.results import EvaluationResult
 from egaze.evaluation.stored import Evaluation, open_evaluation
 
 __all__ = [
+    "ComparisonResult",
     "Evaluation",
+    "EvaluationResult",
     "RunComparison",
     "compare",
     "evaluate",

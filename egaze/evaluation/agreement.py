@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+import math
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.evaluation.figures import Figure, mean_figures, plain
+from egaze.errors import EgazeError
 from egaze.evaluation.maps import centre_bias, other_readers
-from egaze.metrics import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
+from egaze.evaluation.means import mean_estimates
+from egaze.evaluation.results import Estimates, MapAgreement, MetricDefinition, ReaderCeiling
+from egaze.metrics import Estimate
+from egaze.metrics.gaze_metrics import GAZE_METRICS, Gaze, GazeMetric
 from egaze.metrics.notes import noting
-from egaze.metrics.saliency import EPS
 from egaze.study import Study
 from egaze.training.engine import Predictions
 from egaze.training.recipe import Recipe
 
-#: Key, name, unit, whether more is better, whether it compares with a heatmap (or else with fixations), and a remark.
-METRICS = (
-    ("cc", "CC", "", True, True, "0 for a constant map"),
-    ("sim", "SIM", "", True, True, ""),
-    ("kld", "KL divergence", "nats", False, True, f"eps {EPS}"),
-    ("nss", "NSS", "standard deviations", True, False, "0 for a constant map"),
-    ("auc_judd", "AUC-Judd", "", True, False, "equal values share a threshold, without jitter"),
-    ("auc_borji", "AUC-Borji", "", True, False, "100 draws, thresholds in steps of 0.1"),
-    ("shuffled_auc", "shuffled AUC", "", True, False, "against all fixations on training films of other patients"),
-    ("information_gain", "information gain", "bits per fixation", True, False, f"over the centre bias, eps {EPS}"),
-)
-KEYS = tuple(key for key, *_ in METRICS)
+#: Before a metric's name: of the centre-bias map, and of the map of other readers' gaze.
+CENTRE, CEILING = "centre_", "ceiling_"
 
 
 def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size_px: int) -> pl.DataFrame:
-    """One row a case with gaze on the film: each metric of the predicted map, of the centre-bias map ("centre_"), and,
-    where others read the same film, of the map of their gaze ("ceiling_", else null)."""
-    target = recipe.heatmap
+    """One row a case with gaze on the film: each of `GAZE_METRICS` of the predicted map, of the centre-bias map
+    ("centre_"), and, where others read the same film, of the map of their gaze ("ceiling_", else null).
+
+    Raises:
+        EgazeError: another package's metric cannot be imported, fails, or gives what is no finite number.
+    """
+    target, metrics = recipe.heatmap, dict(GAZE_METRICS)
     centre = centre_bias(study, target, size_px)
     others = other_readers(study, predictions.case_index)
     elsewhere = _Elsewhere(study, size_px)
@@ -48,110 +43,116 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
         x, y = fixations.x_px[seen], fixations.y_px[seen]
         if not canvas.contains(x, y).any():
             continue
-        maps = {"": heatmap.astype(np.float64), "centre_": centre}
+        maps = {"": heatmap.astype(np.float64), CENTRE: centre}
         if case_index in others:
-            maps["ceiling_"] = target.heatmap(study, others[case_index], size_px).astype(np.float64)
+            maps[CEILING] = target.heatmap(study, others[case_index], size_px).astype(np.float64)
         truth = target.heatmap(study, [case_index], size_px)
+        gaze = Gaze(truth, x, y, centre, *elsewhere.fixations(case_index))
         row: dict[str, float | None] = {"case_index": case_index}
-        for prefix, prediction in maps.items():
-            measured = _measure(prediction, truth, (x, y), centre, elsewhere.fixations(case_index))
-            row |= {f"{prefix}{key}": value for key, value in measured.items()}
+        for prefix, map_ in maps.items():
+            for name, metric in metrics.items():
+                row[prefix + name] = _measured(name, metric, map_, gaze)
         rows.append(row)
-    names = [f"{prefix}{key}" for prefix in ("", "centre_", "ceiling_") for key in KEYS]
+    names = [prefix + name for prefix in ("", CENTRE, CEILING) for name in metrics]
     return pl.DataFrame(rows, schema={"case_index": pl.Int64, **dict.fromkeys(names, pl.Float64)})
+
+
+def _measured(name: str, metric: GazeMetric, map_: NDArray[np.float64], gaze: Gaze) -> float | None:
+    try:
+        value = metric.function(map_, gaze)
+        number = None if value is None else float(value)
+    except Exception as error:  # whatever another package's code raises
+        why = (str(error).splitlines() or [""])[0]
+        raise EgazeError(f"metric {name!r} failed: {type(error).__name__}: {why}") from error
+    if number is not None and not math.isfinite(number):
+        raise EgazeError(f"metric {name!r} gives {number}: it must give a finite number, or None where there is none")
+    return number
 
 
 def agreement_figures(
     study: Study, recipe: Recipe, table: pl.DataFrame, size_px: int, notes: list[str]
-) -> dict[str, Any] | None:
-    """Means over films with intervals over patients; None where no film has gaze.
-
-    See `egaze.evaluation.stored` for the keys."""
+) -> MapAgreement | None:
+    """Means over films with intervals over patients; None where no film has gaze."""
     if table.is_empty():
         notes.append("heatmaps: no film here has gaze on it")
         return None
-    ceiling = table.drop_nulls("ceiling_cc")
-    if missing := table["shuffled_auc"].null_count():
-        notes.append(f"shuffled AUC: {missing} films have no fixations on training films of others to compare with")
+    for name, metric in GAZE_METRICS.items():
+        note_undefined(metric, table[name].null_count(), notes)
     with noting(notes, "heatmaps"):
-        patients = study.patients[table["case_index"].to_numpy()]
-        figures = _beside(table, "centre", patients, tuple(key for key in KEYS if key != "information_gain"))
-    return {
-        "cases": len(table),
-        **how_measured(recipe, size_px),
-        **figures["predicted"],
-        # The gain is over the centre bias, whose own is 0.
-        "centre_bias": {**figures["centre"], "information_gain": plain(0.0)},
-        "over_centre_bias": {**figures["difference"], "information_gain": figures["predicted"]["information_gain"]},
-        "ceiling": None if ceiling.is_empty() else _ceiling(study, ceiling, notes),
-    }
+        predicted, centre, difference = _beside(
+            study, table, CENTRE, [name for name, metric in GAZE_METRICS.items() if not metric.over_centre_bias]
+        )
+    for name in predicted.keys() - centre.keys():
+        centre[name], difference[name] = Estimate(0.0), predicted[name]
+    ceiling = table.drop_nulls(f"{CEILING}cc")
+    return map_agreement(
+        recipe,
+        size_px,
+        GAZE_METRICS,
+        cases=len(table),
+        predicted=predicted,
+        centre_bias=centre,
+        over_centre_bias=difference,
+        ceiling=None if ceiling.is_empty() else _ceiling(study, ceiling, notes),
+    )
 
 
-def how_measured(recipe: Recipe, size_px: int, keys: Sequence[str] = KEYS) -> dict[str, Any]:
-    """What maps are compared with, and what the measures of these keys are."""
-    sigma_px = recipe.heatmap.sigma_px(size_px)
-    heatmap = f"heatmap, sigma {sigma_px:.1f} px of {size_px}, weight {recipe.heatmap.weight}"
-    return {
-        "size_px": size_px,
-        "sigma_px": sigma_px,
-        "target": asdict(recipe.heatmap),
-        "target_kind": "the reader's heatmap at the recipe's sigma",
-        "trained_towards": recipe.heatmap_target,
-        "definitions": {
-            key: {
-                "name": name,
-                "unit": unit,
-                "more_is_better": more,
-                "against": heatmap if of_heatmap else f"fixations on {size_px} x {size_px} px",
-                "remark": remark,
-            }
-            for key, name, unit, more, of_heatmap, remark in METRICS
-            if key in keys
-        },
-    }
+def map_agreement(
+    recipe: Recipe,
+    size_px: int,
+    names: Iterable[str],
+    *,
+    cases: int,
+    predicted: Estimates,
+    centre_bias: Estimates,
+    over_centre_bias: Estimates,
+    ceiling: ReaderCeiling | None = None,
+) -> MapAgreement:
+    """Figures with what they were measured against, and what the metrics of these names are."""
+    return MapAgreement(
+        cases=cases,
+        size_px=size_px,
+        sigma_px=recipe.heatmap.sigma_px(size_px),
+        target=recipe.heatmap,
+        target_kind="the reader's heatmap at the recipe's sigma",
+        trained_towards=recipe.heatmap_target,
+        definitions={name: _definition(GAZE_METRICS[name]) for name in names},
+        predicted=predicted,
+        centre_bias=centre_bias,
+        over_centre_bias=over_centre_bias,
+        ceiling=ceiling,
+    )
 
 
-def _measure(
-    prediction: NDArray[np.float64],
-    truth: NDArray[np.float32],
-    fixations_px: tuple[NDArray[np.float32], NDArray[np.float32]],
-    centre: NDArray[np.float64],
-    elsewhere: tuple[NDArray[np.float32], NDArray[np.float32]],
-) -> dict[str, float | None]:
-    x, y = fixations_px
-    return {
-        "cc": cc(prediction, truth),
-        "sim": sim(prediction, truth),
-        "kld": kld(prediction, truth),
-        "nss": nss(prediction, x, y),
-        "auc_judd": auc_judd(prediction, x, y),
-        "auc_borji": auc_borji(prediction, x, y),
-        "shuffled_auc": shuffled_auc(prediction, x, y, *elsewhere) if len(elsewhere[0]) else None,
-        "information_gain": information_gain(prediction, centre, x, y),
-    }
+def note_undefined(metric: GazeMetric, films: int, notes: list[str]) -> None:
+    """Say for how many films a metric is not defined, if for any."""
+    if films:
+        notes.append(f"{metric.title}: {films} {metric.undefined}")
 
 
-def _ceiling(study: Study, table: pl.DataFrame, notes: list[str]) -> dict[str, Any]:
+def _definition(metric: GazeMetric) -> MetricDefinition:
+    return MetricDefinition(
+        metric.title, metric.unit, metric.more_is_better, metric.against, metric.remark, metric.digits
+    )
+
+
+def _ceiling(study: Study, table: pl.DataFrame, notes: list[str]) -> ReaderCeiling:
     """What other readers' gaze reaches, and the predictions on the same films."""
     with noting(notes, "inter-reader ceiling"):
-        figures = _beside(table, "ceiling", study.patients[table["case_index"].to_numpy()])
-    return {
-        "cases": len(table),
-        **figures["ceiling"],
-        "predicted": figures["predicted"],
-        "under_ceiling": figures["difference"],
-    }
+        predicted, readers, difference = _beside(study, table, CEILING, GAZE_METRICS)
+    return ReaderCeiling(cases=len(table), readers=readers, predicted=predicted, under_ceiling=difference)
 
 
 def _beside(
-    table: pl.DataFrame, other: str, patients: NDArray[np.int64], keys: tuple[str, ...] = KEYS
-) -> dict[str, dict[str, Figure | None]]:
-    """The predictions' figures, those of another kind of map, and the paired differences."""
-    return {
-        "predicted": mean_figures({key: table[key] for key in KEYS}, patients),
-        other: mean_figures({key: table[f"{other}_{key}"] for key in keys}, patients),
-        "difference": mean_figures({key: table[key] - table[f"{other}_{key}"] for key in keys}, patients),
-    }
+    study: Study, table: pl.DataFrame, prefix: str, names: Iterable[str]
+) -> tuple[Estimates, Estimates, Estimates]:
+    """The predictions' figures, and of these metrics those of another kind of map and the paired differences."""
+    patients = study.patients[table["case_index"].to_numpy()]
+    return (
+        mean_estimates({name: table[name] for name in GAZE_METRICS}, patients),
+        mean_estimates({name: table[prefix + name] for name in names}, patients),
+        mean_estimates({name: table[name] - table[prefix + name] for name in names}, patients),
+    )
 
 
 class _Elsewhere:

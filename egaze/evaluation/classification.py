@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.evaluation.figures import RESAMPLES, figure, plain
+from egaze.evaluation.means import RESAMPLES
+from egaze.evaluation.results import (
+    Calibration,
+    CalibrationState,
+    Classification,
+    ClassOperatingPoint,
+    ClassResult,
+    Confusion,
+)
 from egaze.metrics import (
+    Estimate,
     at_threshold,
     average_precision_ci,
     brier_scores,
@@ -25,7 +33,7 @@ from egaze.metrics import (
     specificity_threshold,
     youden_threshold,
 )
-from egaze.metrics.calibration import ReliabilityBin, to_logits
+from egaze.metrics.calibration import to_logits
 from egaze.metrics.notes import noting
 from egaze.study import Study
 from egaze.training.engine import Predictions
@@ -60,8 +68,8 @@ class Scored:
 
 def classification_figures(
     class_names: tuple[str, ...], scored: Scored, chosen_on: Scored, notes: list[str]
-) -> dict[str, Any] | None:
-    """Everything about the classes; None where fewer than two have a film. See `egaze.evaluation.stored` for the keys.
+) -> Classification | None:
+    """Everything about the classes; None where fewer than two have a film.
 
     Args:
         class_names: in the order of the classes.
@@ -75,45 +83,51 @@ def classification_figures(
         return None
     classes = {name: _class_figures(name, number, scored, chosen_on, notes) for number, name in enumerate(class_names)}
     predicted = class_probs.argmax(axis=1)
+
+    def area(average: str, measure: str, method: str = "percentile") -> Estimate:
+        return multiclass_ci(
+            labels, class_probs, patients, measure=measure, average=average, method=method, resamples=RESAMPLES
+        )
+
     with noting(notes, "all classes"):
         areas = {
-            f"{average}_{name}": figure(
-                multiclass_ci(labels, class_probs, patients, measure=measure, average=average, resamples=RESAMPLES)
-            )
-            for average in ("macro", "micro")
-            for name, measure in (("auc", "roc_auc"), ("average_precision", "average_precision"))
+            "macro_auc": area("macro", "roc_auc"),
+            "macro_average_precision": area("macro", "average_precision"),
+            "micro_auc": area("micro", "roc_auc"),
+            "micro_average_precision": area("micro", "average_precision"),
+            "macro_auc_bca": area("macro", "roc_auc", "bca"),
+            "accuracy": mean_ci(predicted == labels, patients, resamples=RESAMPLES),
         }
-        bca = multiclass_ci(labels, class_probs, patients, method="bca", resamples=RESAMPLES)
-        accuracy = mean_ci(predicted == labels, patients, resamples=RESAMPLES)
-    return {
-        "cases": len(scored),
+    return Classification(
+        cases=len(scored),
         **areas,
-        "macro_auc_bca": figure(bca),
-        "accuracy": figure(accuracy),
-        "classes": classes,
-        "confusion": {
-            "classes": list(class_names),
-            "matrix": confusion_matrix(labels, predicted, len(class_names)).tolist(),
-        },
-        "calibration": _calibration(class_names, scored, chosen_on, notes),
-    }
+        classes=classes,
+        confusion=confusion(class_names, scored),
+        calibration=_calibration(class_names, scored, chosen_on, notes),
+    )
 
 
-def _class_figures(name: str, number: int, scored: Scored, chosen_on: Scored, notes: list[str]) -> dict[str, Any]:
+def confusion(class_names: tuple[str, ...], scored: Scored) -> Confusion:
+    """Films by label and most probable class."""
+    matrix = confusion_matrix(scored.labels, scored.class_probs.argmax(axis=1), len(class_names))
+    return Confusion(class_names, tuple(tuple(row) for row in matrix.tolist()))
+
+
+def _class_figures(name: str, number: int, scored: Scored, chosen_on: Scored, notes: list[str]) -> ClassResult:
     """One class against the others."""
     is_class, scores = (scored.labels == number).astype(np.int64), scored.class_probs[:, number]
-    figures: dict[str, Any] = {"cases": int(is_class.sum())}
-    if not 0 < is_class.sum() < len(is_class):
-        notes.append(f"{name}: {figures['cases']} of {len(is_class)} films, so it has no ROC curve")
-        return figures | dict.fromkeys(("auc", "auc_bca", "auc_delong", "average_precision", "operating_points"))
+    cases = int(is_class.sum())
+    if not 0 < cases < len(is_class):
+        notes.append(f"{name}: {cases} of {len(is_class)} films, so it has no ROC curve")
+        return ClassResult(cases, None)
     with noting(notes, name):
-        for key, method in (("auc", "bootstrap"), ("auc_bca", "bca"), ("auc_delong", "delong")):
-            interval = roc_auc_ci(is_class, scores, method=method, groups=scored.patients, resamples=RESAMPLES)
-            figures[key] = figure(interval)
+        auc, auc_bca, auc_delong = (
+            roc_auc_ci(is_class, scores, method=method, groups=scored.patients, resamples=RESAMPLES)
+            for method in ("bootstrap", "bca", "delong")
+        )
         precision = average_precision_ci(is_class, scores, scored.patients, resamples=RESAMPLES)
-        figures["average_precision"] = figure(precision)
-    figures["operating_points"] = _operating_points(name, number, is_class, scores, chosen_on, notes)
-    return figures
+    points = _operating_points(name, number, is_class, scores, chosen_on, notes)
+    return ClassResult(cases, auc, auc_bca, auc_delong, precision, points)
 
 
 def _operating_points(
@@ -123,7 +137,7 @@ def _operating_points(
     scores: NDArray[np.float64],
     chosen_on: Scored,
     notes: list[str],
-) -> list[dict[str, Any]] | None:
+) -> tuple[ClassOperatingPoint, ...] | None:
     """Thresholds that validation chose, applied here once."""
     of_class, validation_scores = (chosen_on.labels == number).astype(np.int64), chosen_on.class_probs[:, number]
     if not 0 < of_class.sum() < len(of_class):
@@ -140,12 +154,24 @@ def _operating_points(
     points = []
     for rule_name, rule, threshold in rules:
         point = at_threshold(is_class, scores, threshold)
-        intervals = {key: figure(getattr(point, key)) for key in ("sensitivity", "specificity")}
-        points.append({"name": rule_name, "rule": rule, "chosen_on": "validation", **asdict(point), **intervals})
-    return points
+        points.append(
+            ClassOperatingPoint(
+                name=rule_name,
+                rule=rule,
+                chosen_on="validation",
+                thresholds=(threshold,),
+                sensitivity=point.sensitivity,
+                specificity=point.specificity,
+                true_positives=point.true_positives,
+                false_negatives=point.false_negatives,
+                true_negatives=point.true_negatives,
+                false_positives=point.false_positives,
+            )
+        )
+    return tuple(points)
 
 
-def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored, notes: list[str]) -> dict[str, Any]:
+def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored, notes: list[str]) -> Calibration:
     class_probs = scale_by_temperature(scored.class_probs, 1.0)  # of sum 1
     if not np.allclose(class_probs, scored.class_probs, atol=1e-4):
         notes.append("calibration: classes are answered one by one, so their probabilities were divided by their sum")
@@ -156,35 +182,31 @@ def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored
     else:
         notes.append("temperature: no labelled validation film to fit it on")
     after = None if temperature is None else scale_by_temperature(scored.class_probs, temperature)
-    return {
-        "temperature": temperature,
-        "fitted_on": "validation",
-        "bins": BINS,
-        "before": calibration_figures(class_names, scored, class_probs, notes),
-        "after": None if after is None else calibration_figures(class_names, scored, after, notes),
-    }
+    return Calibration(
+        temperatures=(temperature,),
+        fitted_on="validation",
+        bins=BINS,
+        before=calibration_figures(class_names, scored, class_probs, notes),
+        after=None if after is None else calibration_figures(class_names, scored, after, notes),
+    )
 
 
 def calibration_figures(
     class_names: tuple[str, ...], scored: Scored, class_probs: NDArray[np.float64], notes: list[str]
-) -> dict[str, Any]:
+) -> CalibrationState:
     """How far probabilities of sum 1 are borne out."""
     is_right, confidence = class_probs.argmax(axis=1) == scored.labels, class_probs.max(axis=1)
     with noting(notes, "calibration"):
         brier = mean_ci(brier_scores(scored.labels, class_probs), scored.patients, resamples=RESAMPLES)
         log_loss = mean_ci(log_losses(scored.labels, class_probs), scored.patients, resamples=RESAMPLES)
-    return {
-        "brier": figure(brier),
-        "log_loss": figure(log_loss),
+    return CalibrationState(
+        brier=brier,
+        log_loss=log_loss,
         # Resampling moves it up, so that a bootstrap interval would not hold it.
-        "expected_calibration_error": plain(expected_calibration_error(is_right, confidence, bins=BINS)),
-        "reliability": _bins(reliability_curve(is_right, confidence, bins=BINS)),
-        "classes": {
-            name: _bins(reliability_curve(scored.labels == number, class_probs[:, number], bins=BINS))
+        expected_calibration_error=Estimate(expected_calibration_error(is_right, confidence, bins=BINS)),
+        reliability=tuple(reliability_curve(is_right, confidence, bins=BINS)),
+        classes={
+            name: tuple(reliability_curve(scored.labels == number, class_probs[:, number], bins=BINS))
             for number, name in enumerate(class_names)
         },
-    }
-
-
-def _bins(curve: list[ReliabilityBin]) -> list[dict[str, Any]]:
-    return [asdict(item) for item in curve]
+    )

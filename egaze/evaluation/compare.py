@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,14 +11,25 @@ from numpy.typing import NDArray
 
 from egaze.atomic import new_files
 from egaze.errors import EgazeError, RunError
-from egaze.evaluation.figures import RESAMPLES
-from egaze.evaluation.pooled import AGREEMENT, Pooled, pool
+from egaze.evaluation.compare_results import (
+    AnswersCompared,
+    ClassesCompared,
+    Compared,
+    ComparedRun,
+    ComparisonResult,
+    MapsCompared,
+)
+from egaze.evaluation.means import RESAMPLES
+from egaze.evaluation.pooled import Pooled, pool
 from egaze.metrics import Comparison, delong_test
 from egaze.metrics.notes import noting
 from egaze.metrics.over_seeds import class_statistic
 from egaze.metrics.paired import paired_aucs, paired_mean
 from egaze.metrics.seed_bootstrap import of_the_sample
+from egaze.serialize import JsonObject, to_json, write_json
 from egaze.training import Run, RunSet
+
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,19 +37,22 @@ class RunComparison:
     """What `compare` finds.
 
     Attributes:
-        facts: figures that JSON can hold. One is {"a", "b", "difference", "low", "high", "p_value"}, null where it is
-            not defined; a difference is a - b.
+        result: the figures.
         disagreements: one row a case to which the two answer differently, the furthest apart first: case_id, label,
             answer_a, prob_a, answer_b, prob_b, and prob_a_CLASS and prob_b_CLASS. An answer is the class with the
             largest probability; of a set, with the largest mean over the seeds.
     """
 
-    facts: dict[str, Any]
+    result: ComparisonResult
     disagreements: pl.DataFrame
 
-    def to_json(self) -> dict[str, Any]:
-        """The facts, and the disagreements as a list of objects."""
-        return {**self.facts, "disagreements": self.disagreements.to_dicts()}
+    def to_json(self) -> JsonObject:
+        """The content of compare.json: the result's fields, and the disagreements as a list of objects."""
+        return {
+            "format_version": FORMAT_VERSION,
+            **to_json(self.result),
+            "disagreements": to_json(self.disagreements.to_dicts()),
+        }
 
 
 def compare(
@@ -51,8 +62,8 @@ def compare(
 
     AUCs: of each class, by DeLong's test for one run each (films independent), and their mean, by a paired bootstrap
     over patients; for several seeds both over seeds and patients, see `egaze.metrics.paired`. Maps: the same for
-    each case's CC, KL divergence, NSS and shuffled AUC, where both were measured in the same way. What one of
-    the two has not trained is left out: "warnings" and "heatmap_remark" say so.
+    each case's agreement with gaze by each metric, where both were measured in the same way. What one of
+    the two has not trained is left out: `warnings` and `heatmap_remark` say so.
 
     Raises:
         EgazeError: a negative seed.
@@ -76,31 +87,30 @@ def compare(
             classification = _classification(one, other, resamples, seed)
         answers, disagreements = _answers(one, other)
     with noting(notes, "maps"):
-        heatmap, remark = _heatmap(one, other, resamples, seed)
-    facts = {
-        "format_version": 1,
-        "split": split,
-        "synthetic": one.study.is_synthetic,
-        "a": _described(one, split),
-        "b": _described(other, split),
-        "cases": len(one.case_index),
-        "patients": len(np.unique(one.patients)),
-        "intervals": f"95 %, paired bootstrap over {over}, {resamples} resamples",
-        "warnings": notes,
-        "classification": classification,
-        "heatmap": heatmap,
-        "heatmap_remark": remark,
-        "answers": answers,
-    }
-    return RunComparison(facts, disagreements)
+        maps = _maps(one, other, notes, resamples, seed)
+    result = ComparisonResult(
+        split=split,
+        synthetic=one.study.is_synthetic,
+        a=_described(one, split),
+        b=_described(other, split),
+        cases=len(one.case_index),
+        patients=len(np.unique(one.patients)),
+        intervals=f"95 %, paired bootstrap over {over}, {resamples} resamples",
+        warnings=tuple(notes),
+        classification=classification,
+        heatmap=None if isinstance(maps, str) else maps,
+        heatmap_remark=maps if isinstance(maps, str) else None,
+        answers=answers,
+    )
+    return RunComparison(result, disagreements)
 
 
 def write_comparison(comparison: RunComparison, out: Path) -> None:
     """Write compare.json and disagreements.csv into a folder; files there are replaced."""
-    facts = json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n"
     with new_files(out) as new:
         (new / "disagreements.csv").write_text(comparison.disagreements.write_csv(), encoding="utf-8")
-        (new / "compare.json").write_text(facts, encoding="utf-8")
+        rows = comparison.disagreements.to_dicts()
+        write_json(new / "compare.json", FORMAT_VERSION, comparison.result, disagreements=rows)
 
 
 def _require_same(one: Pooled, other: Pooled) -> None:
@@ -119,21 +129,21 @@ def _require_same(one: Pooled, other: Pooled) -> None:
     require(np.array_equal(one.case_index, other.case_index), "evaluated on different cases")
 
 
-def _list(items: tuple) -> str:
+def _list(items: tuple[object, ...]) -> str:
     return ", ".join(map(str, items))
 
 
-def _described(pooled: Pooled, split: str) -> dict[str, Any]:
-    return {
-        "run": str(pooled.source.path),
-        "recipe": pooled.recipe.name,
-        "folds": pooled.source.folds if isinstance(pooled.source, RunSet) else None,
-        "seeds": list(pooled.seeds),
-        "optimistic": split == pooled.recipe.choose_on,
-    }
+def _described(pooled: Pooled, split: str) -> ComparedRun:
+    return ComparedRun(
+        run=str(pooled.source.path),
+        recipe=pooled.recipe.name,
+        folds=pooled.source.folds if isinstance(pooled.source, RunSet) else None,
+        seeds=pooled.seeds,
+        optimistic=split == pooled.recipe.choose_on,
+    )
 
 
-def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> dict[str, Any] | None:
+def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> ClassesCompared | None:
     known = one.labels >= 0
     labels, groups = one.labels[known], one.patients[known]
     if len(np.unique(labels)) < 2:
@@ -148,57 +158,66 @@ def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> di
         for number in present:
             is_class = (labels == number).astype(np.int64)
             by_class[number] = delong_test(is_class, probs_a[0, :, number], probs_b[0, :, number])
-    classes: dict[str, Any] = dict.fromkeys(one.class_names)
+    classes: dict[str, Compared | None] = dict.fromkeys(one.class_names)
     for place, number in enumerate(present):
-        classes[one.class_names[number]] = _figure(values[0][place], values[1][place], by_class[number])
-    return {
-        "cases": len(labels),
-        "classes_by": "DeLong's test, films independent" if len(one.seeds) == 1 else "the paired bootstrap",
-        "macro_auc": _figure(values[0][-1], values[1][-1], found.macro),
-        "classes": classes,
-    }
+        if (comparison := by_class[number]) is not None:
+            classes[one.class_names[number]] = _compared(values[0][place], values[1][place], comparison)
+    return ClassesCompared(
+        cases=len(labels),
+        classes_by="DeLong's test, films independent" if len(one.seeds) == 1 else "the paired bootstrap",
+        macro_auc=_compared(values[0][-1], values[1][-1], found.macro),
+        classes=classes,
+    )
 
 
-def _heatmap(one: Pooled, other: Pooled, resamples: int, seed: int) -> tuple[dict[str, Any] | None, str | None]:
+def _maps(one: Pooled, other: Pooled, notes: list[str], resamples: int, seed: int) -> MapsCompared | str:
     """The figures, or why there are none."""
-    for pooled in (one, other):
-        if pooled.heatmap is None:
-            return None, f"{pooled.source.path} has no maps that were compared with gaze"
-    if one.heatmap["size_px"] != other.heatmap["size_px"]:
-        return None, (
-            f"maps of {one.heatmap['size_px']} and of {other.heatmap['size_px']} px: agreement with gaze depends on "
-            "the size, so they are not compared"
+    a, b = one.heatmap, other.heatmap
+    if a is None or b is None:
+        return f"{(one if a is None else other).source.path} has no maps that were compared with gaze"
+    if a.size_px != b.size_px:
+        return (
+            f"maps of {a.size_px} and of {b.size_px} px: agreement with gaze depends on the size, so they are not "
+            "compared"
         )
-    if one.heatmap != other.heatmap:
-        return None, f"maps were compared with different heatmaps: {one.heatmap} and {other.heatmap}"
+    if a.target != b.target:
+        return f"maps were compared with different heatmaps: {a.target} and {b.target}"
     with_gaze = one.has_agreement & other.has_agreement
     if not with_gaze.any():
-        return None, "no film's maps of both were compared with gaze"
-    figures: dict[str, Any] = {}
-    for name in AGREEMENT:
+        return "no film's maps of both were compared with gaze"
+    names = [name for name in a.definitions if a.definitions[name] == b.definitions.get(name)]
+    for name in dict.fromkeys([*a.definitions, *b.definitions]):
+        if name not in names:
+            notes.append(f"maps: metric {name!r} was not measured of both in the same way, so it is not compared")
+    metrics: dict[str, Compared | None] = dict.fromkeys(names)
+    for name in names:
         known = np.isfinite([pooled.agreement[name] for pooled in (one, other)]).all(axis=(0, 1))
-        if not known.any():
-            figures[name] = None
-            continue
-        a, b = (pooled.agreement[name][:, known] for pooled in (one, other))
-        difference = paired_mean(a, b, one.patients[known], resamples=resamples, seed=seed)
-        figures[name] = _figure(a.mean(), b.mean(), difference)
-    return {"cases": int(with_gaze.sum()), **one.heatmap, **figures}, None
+        if known.any():
+            of_a, of_b = (pooled.agreement[name][:, known] for pooled in (one, other))
+            difference = paired_mean(of_a, of_b, one.patients[known], resamples=resamples, seed=seed)
+            metrics[name] = _compared(of_a.mean(), of_b.mean(), difference)
+    return MapsCompared(
+        cases=int(with_gaze.sum()),
+        size_px=a.size_px,
+        target=a.target,
+        definitions={name: a.definitions[name] for name in names},
+        metrics=metrics,
+    )
 
 
-def _answers(one: Pooled, other: Pooled) -> tuple[dict[str, int], pl.DataFrame]:
+def _answers(one: Pooled, other: Pooled) -> tuple[AnswersCompared, pl.DataFrame]:
     """How often the two agree, and the cases on which they do not."""
     probs_a, probs_b = one.class_probs.mean(axis=0), other.class_probs.mean(axis=0)
     answer_a, answer_b = probs_a.argmax(axis=1), probs_b.argmax(axis=1)
     differ, labels = answer_a != answer_b, one.labels
-    counts = {
-        "agree": int((~differ).sum()),
-        "disagree": int(differ.sum()),
-        "only_a_right": int((differ & (answer_a == labels)).sum()),
-        "only_b_right": int((differ & (answer_b == labels)).sum()),
-        "neither_right": int((differ & (labels >= 0) & (answer_a != labels) & (answer_b != labels)).sum()),
-        "without_label": int((differ & (labels < 0)).sum()),
-    }
+    counts = AnswersCompared(
+        agree=int((~differ).sum()),
+        disagree=int(differ.sum()),
+        only_a_right=int((differ & (answer_a == labels)).sum()),
+        only_b_right=int((differ & (answer_b == labels)).sum()),
+        neither_right=int((differ & (labels >= 0) & (answer_a != labels) & (answer_b != labels)).sum()),
+        without_label=int((differ & (labels < 0)).sum()),
+    )
     furthest = np.argsort(-np.abs(probs_a - probs_b).max(axis=1), kind="stable")
     rows = furthest[differ[furthest]]
     cases = one.study.cases[one.case_index[rows]]
@@ -222,13 +241,12 @@ def _no_disagreements() -> pl.DataFrame:
 
 def _answer(
     which: str, class_names: tuple[str, ...], answer: NDArray[np.intp], probs: NDArray[np.float64]
-) -> dict[str, Any]:
+) -> dict[str, pl.Series]:
     return {
         f"answer_{which}": pl.Series([class_names[number] for number in answer], dtype=pl.String),
-        f"prob_{which}": probs[np.arange(len(answer)), answer],
+        f"prob_{which}": pl.Series(probs[np.arange(len(answer)), answer]),
     }
 
 
-def _figure(a: float, b: float, comparison: Comparison) -> dict[str, float | None]:
-    figure = {"a": float(a), "b": float(b), **asdict(comparison)}
-    return {name: value if math.isfinite(value) else None for name, value in figure.items()}
+def _compared(a: float, b: float, comparison: Comparison) -> Compared:
+    return Compared(float(a), float(b), comparison.difference, comparison.low, comparison.high, comparison.p_value)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,9 +13,10 @@ from numpy.typing import NDArray
 from egaze.atomic import new_files, require_folder
 from egaze.evaluation.agreement import agreement_figures, agreement_table
 from egaze.evaluation.classification import Scored, classification_figures
-from egaze.evaluation.figures import RESAMPLES
+from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.published import published_figures
 from egaze.evaluation.reading import reading_figures, reading_tables
+from egaze.evaluation.results import EvaluationResult, TrainedHeads
 from egaze.evaluation.stored import (
     FORMAT_VERSION,
     HEATMAPS,
@@ -25,9 +24,11 @@ from egaze.evaluation.stored import (
     PREDICTIONS,
     Evaluation,
     open_evaluation,
+    require_metric_names,
     write_table,
 )
 from egaze.loading import DeviceLoader
+from egaze.serialize import write_json
 from egaze.study import Study
 from egaze.study.split import SIDES
 from egaze.training.engine import Predictions, predict
@@ -52,8 +53,8 @@ def evaluate(
     the centre-bias map (the mean of the training heatmaps as densities), the paired difference, and, where a film has
     several readers, what the other readers' gaze reaches.
     Scanpaths: fixations, dwell time and coverage, of the films and of their regions.
-    Figures of the side that chose the epoch are marked "optimistic". What no stage of the recipe trained is not judged:
-    a classifier's probabilities are then null, and a heatmap head's maps are not kept; "warnings" says so.
+    Figures of the side that chose the epoch are marked `optimistic`. What no stage of the recipe trained is not judged:
+    a classifier's probabilities are then null, and a heatmap head's maps are not kept; `warnings` says so.
 
     Args:
         run: a finished or running run.
@@ -65,7 +66,7 @@ def evaluate(
     Raises:
         StudyError: the study is gone, or the split is empty.
         RunError: the study is not the one the run was trained on, or there is no checkpoint yet.
-        EgazeError: `out` cannot be written.
+        EgazeError: `out` cannot be written, or another package's metric cannot be used.
 
     Example:
         >>> from pathlib import Path
@@ -77,6 +78,7 @@ def evaluate(
     """
     out = Path(out or run.path / "evaluation" / split)
     require_folder(out)
+    require_metric_names()
     study = run.open_study()
     indices = study.split.indices(split)
     # Validation's labelled films choose thresholds and temperature.
@@ -95,24 +97,10 @@ def evaluate(
     table = _case_table(study, predictions, run.recipe.trains_classifier).join(
         films, on="case_index", how="left", maintain_order="left"
     )
-    metrics: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "split": split,
-        "chosen_on": run.recipe.choose_on,
-        "optimistic": split == run.recipe.choose_on,
-        "synthetic": study.is_synthetic,
-        "cases": len(indices),
-        "patients": len(np.unique(study.patients[indices])),
-        "intervals": f"95 %, bootstrap over patients, {RESAMPLES} resamples",
-        "warnings": notes,
-        "trained": {"classification": run.recipe.trains_classifier, "heatmap": run.recipe.trains_heatmap},
-        "classification": None,
-        "heatmap": None,
-        "scanpath": reading_figures(study, target, films, regions, size_px, notes),
-        "published": published_figures(study, split),
-    }
+    scanpath = reading_figures(study, target, films, regions, size_px, notes)
+    classification, heatmap = None, None
     if run.recipe.trains_classifier:
-        metrics["classification"] = classification_figures(study.class_names, scored, chosen_on, notes)
+        classification = classification_figures(study.class_names, scored, chosen_on, notes)
     else:
         notes.append("classification: no stage of the recipe trained the classifier, so it is not judged")
     if run.recipe.model.heatmap_head and not run.recipe.trains_heatmap:
@@ -120,8 +108,26 @@ def evaluate(
     if predictions.heatmap is not None:
         agreement = agreement_table(study, run.recipe, predictions, size_px)
         table = table.join(agreement, on="case_index", how="left", maintain_order="left")
-        metrics["heatmap"] = agreement_figures(study, run.recipe, agreement, size_px, notes)
-    return _write(out, metrics, table, predictions.heatmap)
+        heatmap = agreement_figures(study, run.recipe, agreement, size_px, notes)
+    result = EvaluationResult(
+        split=split,
+        chosen_on=run.recipe.choose_on,
+        optimistic=split == run.recipe.choose_on,
+        synthetic=study.is_synthetic,
+        cases=len(indices),
+        patients=len(np.unique(study.patients[indices])),
+        folds=None,
+        seeds=(run.facts["seed"],),
+        intervals=f"95 %, bootstrap over patients, {RESAMPLES} resamples",
+        warnings=tuple(notes),
+        trained=TrainedHeads(classification=run.recipe.trains_classifier, heatmap=run.recipe.trains_heatmap),
+        classification=classification,
+        heatmap=heatmap,
+        scanpath=scanpath,
+        published=published_figures(study, split),
+        runs=(),
+    )
+    return _write(out, result, table, predictions.heatmap)
 
 
 def _predict(
@@ -138,19 +144,24 @@ def _predict(
         DeviceLoader(study, part, batch_size=batch_size, size_px=recipe.input_size_px, target=None, threads=threads)
         for part in parts
     ]
-    in_all = sum(map(len, loaders))
+    in_all, before = sum(map(len, loaders)), 0
+
+    def tell(done: int, _: int) -> None:
+        if progress:
+            progress(before + done, in_all)
+
     found: list[Predictions] = []
     for number, loader in enumerate(loaders):
-        before = sum(map(len, loaders[:number]))
         found.append(
             predict(
                 model,
                 loader,
                 recipe.stages[-1],
                 keep_heatmaps=number == 0 and recipe.model.heatmap_head and recipe.trains_heatmap,
-                progress=progress and (lambda done, _, before=before: progress(before + done, in_all)),
+                progress=tell,
             )
         )
+        before += len(loader)
     return found
 
 
@@ -172,12 +183,14 @@ def _case_table(study: Study, predictions: Predictions, has_classifier: bool) ->
     )
 
 
-def _write(out: Path, metrics: dict[str, Any], table: pl.DataFrame, heatmaps: NDArray[np.float32] | None) -> Evaluation:
+def _write(
+    out: Path, result: EvaluationResult, table: pl.DataFrame, heatmaps: NDArray[np.float32] | None
+) -> Evaluation:
     with new_files(out) as new:
         write_table(new / PREDICTIONS, table)
         if heatmaps is not None:
             np.save(new / HEATMAPS, heatmaps.astype(np.float16))
-        (new / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_json(new / METRICS, FORMAT_VERSION, result)
     if heatmaps is None:
         (out / HEATMAPS).unlink(missing_ok=True)  # of an evaluation that had them
     return open_evaluation(out)

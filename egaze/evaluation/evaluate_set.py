@@ -7,26 +7,37 @@ that tests it. Intervals are over seeds and patients; with one seed they are ove
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from egaze.atomic import new_files, require_folder
 from egaze.errors import RunError
-from egaze.evaluation.agreement import how_measured
+from egaze.evaluation.agreement import CENTRE, map_agreement, note_undefined
 from egaze.evaluation.evaluate import evaluate
-from egaze.evaluation.figures import RESAMPLES, figure
-from egaze.evaluation.pooled import AGREEMENT, Pooled, pool
+from egaze.evaluation.means import RESAMPLES
+from egaze.evaluation.pooled import Pooled, pool
 from egaze.evaluation.published import published_figures
 from egaze.evaluation.reading import reading_figures, reading_tables
+from egaze.evaluation.results import (
+    Classification,
+    ClassResult,
+    EvaluationResult,
+    MapAgreement,
+    MemberResult,
+    Scanpaths,
+    TrainedHeads,
+)
 from egaze.evaluation.stored import FORMAT_VERSION, METRICS, PREDICTIONS, Evaluation, open_evaluation, write_table
-from egaze.metrics import macro_auc
+from egaze.metrics import Estimate, macro_auc
+from egaze.metrics.gaze_metrics import GAZE_METRICS
 from egaze.metrics.notes import noting
 from egaze.metrics.over_seeds import aucs_over_seeds, mean_over_seeds, within_unit
+from egaze.serialize import write_json
 from egaze.training import RunSet
 
 
@@ -59,37 +70,39 @@ def evaluate_set(
         raise RunError(f"{run_set.path}: folds train on each other's cases; evaluate a single run on them")
     for number, run in enumerate(runs):
         which = f"run {number + 1} of {len(runs)} ({run.path.name}): predicting"
-        told = progress and (lambda done, total, which=which: progress(which, done, total))
+        told = None if progress is None else partial(progress, which)
         evaluate(run, split=split, batch_size=batch_size, threads=threads, progress=told)
     pooled = pool(run_set, split)
     over = "patients" if len(run_set.seeds) == 1 else "seeds and patients"
     notes: list[str] = []
-    metrics = {
-        "format_version": FORMAT_VERSION,
-        "split": split,
-        "chosen_on": pooled.recipe.choose_on,
-        "optimistic": split == pooled.recipe.choose_on,
-        "synthetic": pooled.study.is_synthetic,
-        "cases": len(pooled.case_index),
-        "patients": len(np.unique(pooled.patients)),
-        "folds": run_set.folds,
-        "seeds": list(run_set.seeds),
-        "intervals": f"95 %, bootstrap over {over}, {RESAMPLES} resamples",
-        "warnings": notes,
-        "trained": {"classification": pooled.recipe.trains_classifier, "heatmap": pooled.recipe.trains_heatmap},
-        "classification": _classification(pooled, notes),
-        "heatmap": _heatmap(pooled, notes),
-        "scanpath": _scanpath(pooled, notes),
-        "published": [] if run_set.folds else published_figures(pooled.study, split),
-        "runs": _runs(pooled, run_set),
-    }
+    classification = _classification(pooled, notes)
+    heatmap = _heatmap(pooled, notes)
+    scanpath = _scanpath(pooled, notes)
+    result = EvaluationResult(
+        split=split,
+        chosen_on=pooled.recipe.choose_on,
+        optimistic=split == pooled.recipe.choose_on,
+        synthetic=pooled.study.is_synthetic,
+        cases=len(pooled.case_index),
+        patients=len(np.unique(pooled.patients)),
+        folds=run_set.folds,
+        seeds=run_set.seeds,
+        intervals=f"95 %, bootstrap over {over}, {RESAMPLES} resamples",
+        warnings=tuple(notes),
+        trained=TrainedHeads(classification=pooled.recipe.trains_classifier, heatmap=pooled.recipe.trains_heatmap),
+        classification=classification,
+        heatmap=heatmap,
+        scanpath=scanpath,
+        published=() if run_set.folds else published_figures(pooled.study, split),
+        runs=_runs(pooled, run_set),
+    )
     with new_files(out) as new:
         write_table(new / PREDICTIONS, pooled.table)
-        (new / METRICS).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_json(new / METRICS, FORMAT_VERSION, result)
     return open_evaluation(out)
 
 
-def _classification(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
+def _classification(pooled: Pooled, notes: list[str]) -> Classification | None:
     if not pooled.recipe.trains_classifier:
         notes.append("classification: no stage of the recipe trained the classifier, so it is not judged")
         return None
@@ -102,71 +115,76 @@ def _classification(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
     with noting(notes, "classes"):
         aucs = aucs_over_seeds(labels, probs, groups, resamples=RESAMPLES)
         accuracy = within_unit(mean_over_seeds(right, groups, resamples=RESAMPLES))
-    for name, auc in zip(pooled.class_names, aucs.classes, strict=True):
+    classes = {}
+    for number, (name, auc) in enumerate(zip(pooled.class_names, aucs.classes, strict=True)):
+        films = int((labels == number).sum())
+        classes[name] = ClassResult(films, auc)
         if auc is None:
-            films = int(np.sum(labels == pooled.class_names.index(name)))
             notes.append(f"{name}: {films} of {len(labels)} films, so it has no ROC curve")
-    return {
-        "cases": len(labels),
-        "macro_auc": figure(aucs.macro),
-        "accuracy": figure(accuracy),
-        "classes": {
-            name: {"cases": int((labels == number).sum()), "auc": None if auc is None else figure(auc)}
-            for number, (name, auc) in enumerate(zip(pooled.class_names, aucs.classes, strict=True))
-        },
-    }
+    return Classification(cases=len(labels), macro_auc=aucs.macro, accuracy=accuracy, classes=classes)
 
 
-def _heatmap(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
+def _heatmap(pooled: Pooled, notes: list[str]) -> MapAgreement | None:
     if pooled.recipe.model.heatmap_head and not pooled.recipe.trains_heatmap:
         notes.append("heatmaps: no stage of the recipe trained the heatmap head, so it is not judged")
     if pooled.heatmap is None:
         return None
-    values = pooled.agreement
+    values, names = pooled.agreement, list(pooled.heatmap.definitions)
 
-    def mean(of_cases: NDArray[np.float64]) -> dict[str, float | None] | None:
+    def mean(of_cases: NDArray[np.float64]) -> Estimate | None:
         known = np.isfinite(of_cases).all(axis=0)
         if not known.any():
             return None
-        return figure(mean_over_seeds(of_cases[:, known], pooled.patients[known], resamples=RESAMPLES))
+        return mean_over_seeds(of_cases[:, known], pooled.patients[known], resamples=RESAMPLES)
 
     cases = int(pooled.has_agreement.sum())
-    if missing := cases - int(np.isfinite(values["shuffled_auc"]).all(axis=0).sum()):
-        notes.append(f"shuffled AUC: {missing} films have no fixations on training films of others to compare with")
+    for name in names:
+        note_undefined(GAZE_METRICS[name], cases - int(np.isfinite(values[name]).all(axis=0).sum()), notes)
+    of_itself = [name for name in names if GAZE_METRICS[name].over_centre_bias]
     with noting(notes, "heatmaps"):
-        return {
-            "cases": cases,
-            **how_measured(pooled.recipe, pooled.heatmap["size_px"], AGREEMENT),
-            **{name: mean(values[name]) for name in AGREEMENT},
-            "centre_bias": {name: mean(values[f"centre_{name}"]) for name in AGREEMENT},
-            "over_centre_bias": {name: mean(values[name] - values[f"centre_{name}"]) for name in AGREEMENT},
-        }
+        predicted = {name: mean(values[name]) for name in names}
+        return map_agreement(
+            pooled.recipe,
+            pooled.heatmap.size_px,
+            names,
+            cases=cases,
+            predicted=predicted,
+            centre_bias={name: Estimate(0.0) if name in of_itself else mean(values[CENTRE + name]) for name in names},
+            over_centre_bias={
+                name: predicted[name] if name in of_itself else mean(values[name] - values[CENTRE + name])
+                for name in names
+            },
+        )
 
 
-def _scanpath(pooled: Pooled, notes: list[str]) -> dict[str, Any] | None:
+def _scanpath(pooled: Pooled, notes: list[str]) -> Scanpaths | None:
     """How the films were read, which does not depend on the runs: each film once."""
     target, size_px = pooled.recipe.heatmap, pooled.recipe.input_size_px
     films, regions = reading_tables(pooled.study, target, pooled.case_index, size_px)
     return reading_figures(pooled.study, target, films, regions, size_px, notes)
 
 
-def _runs(pooled: Pooled, run_set: RunSet) -> list[dict[str, Any]]:
-    """Each run's own figures, without intervals: how much folds and seeds differ."""
+def _runs(pooled: Pooled, run_set: RunSet) -> tuple[MemberResult, ...]:
     found = []
     for member in run_set.members:
         rows = pooled.table.filter(seed=member.seed, **({} if member.fold is None else {"fold": member.fold}))
         labels = pooled.study.labels[rows["case_index"].to_numpy()]
         probs = rows.select(f"prob_{name}" for name in pooled.class_names).to_numpy()
+        known = labels >= 0
         found.append(
-            {
-                "run": member.name,
-                "fold": member.fold,
-                "seed": member.seed,
-                "cases": len(rows),
-                "macro_auc": macro_auc(labels[labels >= 0], probs[labels >= 0])
-                if pooled.recipe.trains_classifier
-                else None,
-                "cc": rows["cc"].mean() if pooled.agreement else None,
-            }
+            MemberResult(
+                run=member.name,
+                fold=member.fold,
+                seed=member.seed,
+                cases=len(rows),
+                macro_auc=macro_auc(labels[known], probs[known]) if pooled.recipe.trains_classifier else None,
+                cc=_mean(rows["cc"]) if pooled.agreement else None,
+            )
         )
-    return found
+    return tuple(found)
+
+
+def _mean(column: pl.Series) -> float | None:
+    """Of the values there are; None without any."""
+    mean = column.mean()
+    return mean if isinstance(mean, float) else None

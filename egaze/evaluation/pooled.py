@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
 from egaze.errors import RunError
-from egaze.evaluation.stored import METRICS, PREDICTIONS, Evaluation, open_evaluation
+from egaze.evaluation.agreement import CENTRE
+from egaze.evaluation.results import MapAgreement
+from egaze.evaluation.stored import PREDICTIONS, Evaluation, open_evaluation
 from egaze.study import Study
 from egaze.training import Recipe, Run, RunSet
-
-#: How a map's agreement with gaze is measured; each has a column of the centre-bias map's beside its own.
-AGREEMENT = ("cc", "kld", "nss", "shuffled_auc")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,10 +31,11 @@ class Pooled:
         split_sha256: digest of the training side, one a fold.
         case_index: (N,) int64, ascending.
         class_probs: (S, N, C); NaN where the recipe trains no classifier.
-        agreement: (S, N) by the names of `AGREEMENT` and these with "centre_" before them, NaN for cases without gaze;
-            empty where the models make no maps. "shuffled_auc" may be missing on films that have the others.
+        agreement: (S, N) by the names of the metrics and these with "centre_" before them, NaN for cases without gaze,
+            and where the metric is not defined; empty where the models make no maps.
         has_agreement: (N,) whether a case has CC of every seed.
-        heatmap: the side in pixels and the target that maps were measured at, None where no case has agreement.
+        heatmap: how maps were measured, as the first evaluation that measured them says; None where no case has
+            agreement.
         table: the rows of all members, with columns seed and, in a set with folds, fold.
     """
 
@@ -50,7 +49,7 @@ class Pooled:
     class_probs: NDArray[np.float64]
     agreement: dict[str, NDArray[np.float64]]
     has_agreement: NDArray[np.bool_]
-    heatmap: dict[str, Any] | None
+    heatmap: MapAgreement | None
     table: pl.DataFrame
 
     @property
@@ -72,6 +71,8 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
             has every case several times.
         StudyError: the study is gone.
     """
+    folds: list[int | None]
+    seeds: tuple[int, ...]
     if isinstance(source, Run):
         runs, folds, seeds = [source], [None], (int(source.facts["seed"]),)
     else:
@@ -93,11 +94,13 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
         not np.array_equal(part["case_index"].to_numpy(), case_index) for part in by_seed
     ):
         raise RunError(f"{source.path}: its runs were evaluated on different cases; run `egaze evaluate` again")
-    agreement = _agreement(by_seed)
-    has_agreement = np.zeros(len(case_index), dtype=bool)
+    measured = [found for one in evaluations if (found := one.metrics.heatmap) is not None]
+    if any(found.definitions != measured[0].definitions for found in measured):
+        raise RunError(f"{source.path}: its runs were evaluated with different metrics; run `egaze evaluate` again")
+    agreement = _agreement(by_seed, measured[0].definitions) if measured else {}
+    has_agreement: NDArray[np.bool_] = np.zeros(len(case_index), dtype=bool)
     if agreement:
-        has_agreement = np.isfinite(agreement["cc"]).all(axis=0)
-    measured = [found for one in evaluations if (found := _measured(one))]
+        has_agreement = np.logical_and.reduce(np.isfinite(agreement["cc"]))
     return Pooled(
         source=source,
         recipe=runs[0].recipe,
@@ -120,13 +123,14 @@ def _checked(evaluation: Evaluation, cases: int, class_names: tuple[str, ...], h
     try:
         index = table["case_index"].cast(pl.Int64)
         probs = table.select(_prob_columns(class_names)).cast(pl.Float64)
-        fits = index.null_count() == 0 and len(index) > 0 and index.min() >= 0 and index.max() < cases
+        fits = index.null_count() == 0 and len(index) > 0 and bool(index.is_between(0, cases - 1).all())
         if not has_classifier:
             probs = probs.fill_null(float("nan"))
         whole = fits and all(
             column.null_count() == 0 and (column.is_finite().all() or not has_classifier) for column in probs
         )
-        present = table.select(name for name in _agreement_columns() if name in table.columns).cast(pl.Float64)
+        metrics = () if evaluation.metrics.heatmap is None else evaluation.metrics.heatmap.definitions
+        present = table.select(_agreement_columns(metrics)).cast(pl.Float64)
     except PolarsError as error:
         raise RunError(f"{evaluation.path / PREDICTIONS}: damaged: {str(error).splitlines()[0]}") from error
     if not whole:
@@ -134,17 +138,8 @@ def _checked(evaluation: Evaluation, cases: int, class_names: tuple[str, ...], h
     return table.with_columns(index.alias("case_index"), *probs, *present)
 
 
-def _measured(evaluation: Evaluation) -> dict[str, Any] | None:
-    """How its maps were measured."""
-    try:
-        heatmap = evaluation.metrics["heatmap"]
-        return None if heatmap is None else {key: heatmap[key] for key in ("size_px", "target")}
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{evaluation.path / METRICS}: damaged; run `egaze evaluate` again") from error
-
-
-def _agreement(by_seed: Sequence[pl.DataFrame]) -> dict[str, NDArray[np.float64]]:
-    columns = _agreement_columns()
+def _agreement(by_seed: Sequence[pl.DataFrame], metrics: Iterable[str]) -> dict[str, NDArray[np.float64]]:
+    columns = _agreement_columns(metrics)
     if any(column not in part.columns for part in by_seed for column in columns):
         return {}
     return {
@@ -156,5 +151,6 @@ def _prob_columns(class_names: tuple[str, ...]) -> list[str]:
     return [f"prob_{name}" for name in class_names]
 
 
-def _agreement_columns() -> list[str]:
-    return [f"{prefix}{name}" for prefix in ("", "centre_") for name in AGREEMENT]
+def _agreement_columns(metrics: Iterable[str]) -> list[str]:
+    names = list(metrics)
+    return [*names, *(CENTRE + name for name in names)]

@@ -8,13 +8,13 @@ is in no region, and counts as a fixation and as dwell time of the reading.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.evaluation.figures import Figure, mean_figures
+from egaze.evaluation.means import mean_estimates
+from egaze.evaluation.results import RegionReading, Scanpaths
 from egaze.metrics import region_gaze
 from egaze.metrics.localisation import region_mask
 from egaze.metrics.notes import noting
@@ -79,10 +79,8 @@ def reading_tables(
 
 def reading_figures(
     study: Study, target: FixationHeatmap, films: pl.DataFrame, regions: pl.DataFrame, size_px: int, notes: list[str]
-) -> dict[str, Any] | None:
-    """Means over readings with intervals over patients; None where no film has gaze.
-
-    See `egaze.evaluation.stored` for the keys."""
+) -> Scanpaths | None:
+    """Means over readings with intervals over patients; None where no film has gaze."""
     if films.is_empty():
         return None
     radius_px = target.sigma_px(size_px)
@@ -94,44 +92,31 @@ def reading_figures(
             "the film that was on the screen and are left out"
         )
     with noting(notes, "scanpaths"):
-        figures = _means(films, _FILM, patients)
+        whole = mean_estimates({name: films[name] for name in _FILM}, patients[films["case_index"].to_numpy()])
     found = {}
     for (name,), rows in regions.group_by("name", maintain_order=True):
         with noting(notes, "gaze in regions"):
-            measured = _means(rows, _REGION, patients)
-            first = _mean_of_known(rows, "first_fixation_s", patients)
-        found[str(name)] = {
-            "cases": len(rows),
-            "cases_fixated": int((rows["fixations"] > 0).sum()),
-            "cases_relative": rows["dwell_s"].null_count(),
-            **measured,
-            "cases_timed": rows["first_fixation_s"].count(),
-            "first_fixation_s": first,
-        }
-    return {
-        "cases": len(films),
-        "cases_relative": films["dwell_s"].null_count(),
-        "size_px": size_px,
-        "radius_px": radius_px,
-        "coverage": f"share of pixels within {radius_px:.1f} px of {size_px}, the heatmap's sigma, of a fixated pixel",
-        "fixations_not_shown": not_shown,
-        **figures,
-        "regions": found,
-    }
-
-
-def _means(rows: pl.DataFrame, names: tuple[str, ...], patients: NDArray[np.int64]) -> dict[str, Figure | None]:
-    """The means of columns; of dwell times that of the rows whose durations are seconds."""
-    figures = mean_figures({name: rows[name] for name in names}, patients[rows["case_index"].to_numpy()])
-    return figures if figures["dwell_s"] else figures | {"dwell_s": _mean_of_known(rows, "dwell_s", patients)}
-
-
-def _mean_of_known(rows: pl.DataFrame, name: str, patients: NDArray[np.int64]) -> Figure | None:
-    """The mean of a column over the rows that have it; None where none has."""
-    known = rows.drop_nulls(name)
-    if known.is_empty():
-        return None
-    return mean_figures({name: known[name]}, patients[known["case_index"].to_numpy()])[name]
+            of_rows = patients[rows["case_index"].to_numpy()]
+            inside = mean_estimates({name: rows[name] for name in _REGION}, of_rows)
+            first = mean_estimates({"first_fixation_s": rows["first_fixation_s"]}, of_rows)
+        found[str(name)] = RegionReading(
+            cases=len(rows),
+            cases_fixated=int((rows["fixations"] > 0).sum()),
+            cases_relative=rows["dwell_s"].null_count(),
+            cases_timed=rows["first_fixation_s"].count(),
+            **inside,
+            **first,
+        )
+    return Scanpaths(
+        cases=len(films),
+        cases_relative=films["dwell_s"].null_count(),
+        size_px=size_px,
+        radius_px=radius_px,
+        coverage=f"share of pixels within {radius_px:.1f} px of {size_px}, the heatmap's sigma, of a fixated pixel",
+        fixations_not_shown=not_shown,
+        regions=found,
+        **whole,
+    )
 
 
 def _region_masks(study: Study, case_index: int, film: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:

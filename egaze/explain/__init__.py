@@ -1,15 +1,16 @@
 """Why a model said what it said: where its evidence lies, and whether that is where the finding and the gaze are."""
 
-from egaze.explain.class_activation import METHODS, class_map, grad_cam, to_film_size
+from egaze.explain.cases import ExplainOptions
+from egaze.explain.explain import explain
 from egaze.explain.faithfulness import Faithfulness, class_probabilities, faithfulness, random_order
+from egaze.explain.results import ExplanationResult
 
 __all__ = [
-    "METHODS",
+    "ExplainOptions",
+    "ExplanationResult",
     "Faithfulness",
-    "class_map",
     "class_probabilities",
+    "explain",
     "faithfulness",
-    "grad_cam",
     "random_order",
-    "to_film_size",
 ]

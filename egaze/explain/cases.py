@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.errors import EgazeError, StudyError
-from egaze.explain.agreement import Numbers, with_finding, with_gaze
-from egaze.explain.class_activation import METHODS, grad_cam, to_film_size
 from egaze.explain.faithfulness import Faithfulness, class_probabilities, faithfulness, random_order
+from egaze.explain.measures import Numbers, with_finding, with_gaze
 from egaze.loading import Batch, DeviceLoader
-from egaze.models import DualHeadUNet
+from egaze.models import METHODS, grad_cam, to_film_size
 from egaze.pictures.reading import HeatmapOptions, Reading, read_case
 from egaze.study import Study
 from egaze.study.findings import finding_mask
-from egaze.targets import FixationHeatmap
+from egaze.training import Run
 
 #: Not classes: the one that the model thinks likeliest, and the case's own (the likeliest where it has none).
 PREDICTED, LABEL = "predicted", "label"
@@ -86,6 +85,7 @@ class Explanation:
         finding: bool, or None.
         curves: deletion and insertion of each map and of "random" order; empty where they were left out.
         numbers: all figures of the case by name.
+        deleted_to: grey in the place of deleted pixels, the mean that the model subtracts.
     """
 
     case_index: int
@@ -97,36 +97,26 @@ class Explanation:
     finding: NDArray[np.bool_] | None
     curves: dict[str, Faithfulness]
     numbers: Numbers
+    deleted_to: float
 
 
-def explain_cases(
-    model: DualHeadUNet,
-    study: Study,
-    cases: NDArray[np.int64],
-    *,
-    target: FixationHeatmap,
-    size_px: int,
-    options: ExplainOptions,
-    class_probs: str = "softmax",
-    has_heatmap: bool = True,
-) -> Iterator[Explanation]:
-    """Explain cases in their order, a few at a time in memory.
+def explain_cases(run: Run, study: Study, cases: NDArray[np.int64], options: ExplainOptions) -> Iterator[Explanation]:
+    """Explain cases in their order by a run's best model, a few at a time in memory.
 
     Args:
-        model: in evaluation mode, on the CPU.
-        study: the study.
+        run: whose model it is. A predicted heatmap that no stage of its recipe trained is left out.
+        study: the run's.
         cases: (K,) places in it, one at least.
-        target: how the reader's heatmap is made.
-        size_px: side of the films that the model was trained on.
         options: what is explained.
-        class_probs: "softmax" or "sigmoid", as the model was taught.
-        has_heatmap: False leaves out the predicted heatmap, which nobody taught the model.
 
     Raises:
+        RunError: there is no checkpoint.
         EgazeError: a stride that the encoder has not, or more steps than pixels.
         StudyError: no such class; a finding mask that does not fit its film.
         FilmError: a finding mask that cannot be read.
     """
+    model, recipe = run.load_model(), run.recipe
+    target, size_px, class_probs = recipe.heatmap, recipe.input_size_px, recipe.stages[-1].class_probs
     always = options.class_index(study.class_names)
     shown = HeatmapOptions.of(target, size_px)
     loader = DeviceLoader(
@@ -139,7 +129,7 @@ def explain_cases(
         class_index = _chosen(options.class_name, always, probs, batch)
         evidence = grad_cam(model, batch.image, class_index, stride=options.stride, method=options.method)
         maps = {"grad_cam": to_film_size(evidence, (size_px, size_px))}
-        if model.heatmap_head and has_heatmap:
+        if model.heatmap_head and recipe.trains_heatmap:
             maps["predicted"] = answer.heatmap[:, 0]
         for place, case_index in enumerate(batch.case_index.tolist()):
             film = slice(place, place + 1)
@@ -171,6 +161,7 @@ def explain_cases(
                 finding=finding,
                 curves=curves,
                 numbers=_numbers(own, gaze, reading, finding, curves, options.tolerance_px),
+                deleted_to=model.mean,
             )
 
 

@@ -75,6 +75,16 @@ def faithfulness(
 
     Raises:
         EgazeError: shapes that do not fit, a map that is not finite, steps out of range, or a negative seed.
+
+    Example:
+        >>> import torch
+        >>> from egaze.explain import class_probabilities, faithfulness, random_order
+        >>> from egaze.models import DualHeadUNet
+        >>> model = DualHeadUNet("mobilenetv3_small_050", classes=3).eval()
+        >>> image = torch.rand(1, 1, 64, 64)
+        >>> found = faithfulness(class_probabilities(model), image, random_order(image), torch.tensor([0]), steps=2)
+        >>> found.deletion.shape, found.insertion_area.shape
+        (torch.Size([1, 3]), torch.Size([1]))
     """
     films, _, height, width = image.shape
     if maps.shape != (films, height, width):
@@ -102,12 +112,27 @@ def faithfulness(
 
 
 def random_order(image: Tensor) -> Tensor:
-    """(N, H, W): the map that knows nothing of the films, whose pixels go in the order of chance."""
+    """(N, H, W): the map that knows nothing of the films, whose pixels go in the order of chance.
+
+    Example:
+        >>> import torch
+        >>> from egaze.explain import random_order
+        >>> random_order(torch.rand(2, 1, 4, 6)).shape
+        torch.Size([2, 4, 6])
+    """
     return torch.zeros_like(image[:, 0])
 
 
 def class_probabilities(model: DualHeadUNet, class_probs: str = "softmax") -> Score:
-    """What `faithfulness` asks: a model's class probabilities, by "softmax" or "sigmoid", without gradients."""
+    """What `faithfulness` asks: a model's class probabilities, by "softmax" or "sigmoid", without gradients.
+
+    Example:
+        >>> import torch
+        >>> from egaze.explain import class_probabilities
+        >>> from egaze.models import DualHeadUNet
+        >>> class_probabilities(DualHeadUNet("mobilenetv3_small_050", classes=3).eval())(torch.rand(2, 1, 64, 64)).shape
+        torch.Size([2, 3])
+    """
 
     @torch.inference_mode()
     def probabilities(image: Tensor) -> Tensor:

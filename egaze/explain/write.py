@@ -1,148 +1,123 @@
-"""`write_explanations`: pictures and numbers of a model's explanations, a folder a case."""
+"""The pictures and numbers of explanations, a folder for each case."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from egaze.atomic import new_directory, require_free
+from egaze.atomic import new_directory
 from egaze.explain.cases import ExplainOptions, Explanation, explain_cases
 from egaze.explain.drawing import draw_layer, draw_panels, layers_of
 from egaze.explain.faithfulness import BLUR_SIGMA_FRAC
+from egaze.explain.results import CaseMean, ExplanationResult
 from egaze.metrics import mean_ci
 from egaze.metrics.notes import noting
-from egaze.models import DualHeadUNet
 from egaze.pictures.names import safe_names
+from egaze.serialize import JsonObject, write_json
 from egaze.study import Study
-from egaze.study.split import SIDES
-from egaze.targets import FixationHeatmap
+from egaze.training import Run
 
 INDEX, FACTS, PANELS = "index.csv", "explain.json", "explanation.png"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RESAMPLES = 10_000
 
 _DPI = 150
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What was written.
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Cases, (K,), that one run explains."""
 
-    Attributes:
-        out: the folder.
-        cases: explained.
-        without_gaze: of them, without a fixation on the film.
-        without_finding: of them, without a known finding.
-        figures: of each number its mean over the cases that have it: {"cases", "value", "low", "high"}.
-        notes: what the reader of the figures must be told.
-    """
-
-    out: Path
-    cases: int
-    without_gaze: int
-    without_finding: int
-    figures: dict[str, dict[str, Any]]
-    notes: tuple[str, ...]
+    run: Run
+    cases: NDArray[np.int64]
 
 
 def write_explanations(
-    model: DualHeadUNet,
+    parts: Sequence[Part],
     study: Study,
     out: Path,
-    cases: NDArray[np.int64],
+    options: ExplainOptions,
     *,
-    target: FixationHeatmap,
-    size_px: int,
-    options: ExplainOptions | None = None,
-    class_probs: str = "softmax",
-    has_heatmap: bool = True,
-    about: Mapping[str, Any] | None = None,
-    answered_by: Sequence[tuple[str, DualHeadUNet, NDArray[np.int64]]] = (),
+    split: str,
+    elsewhere: int = 0,
+    names_runs: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Summary:
-    """Write a folder a case with explanation.png (all side by side), gaze.png, predicted.png and grad_cam.png, then
-    index.csv with every case's numbers and explain.json with their means and how all of it was made.
-
-    The folder exists whole or not at all. A case lacks the pictures and numbers of what it has not.
+) -> ExplanationResult:
+    """Write what `egaze.explain.explain` says, of parts whose recipe and study are one.
 
     Args:
-        model, study, cases, target, size_px, options, class_probs, has_heatmap: as `explain_cases`.
+        parts: one at least, with one case at least.
+        study: of all.
         out: a new folder.
-        about: what explain.json shall say of the model.
-        answered_by: of a set of runs, (name, model, cases) of each that explains some; they stand in for `model`, which
-            is then any of them, their cases together are `cases`, and index.csv says of each case which it was.
+        options: what is explained.
+        split: the side that each run has its cases on.
+        elsewhere: of the cases asked for, how many are on another side.
+        names_runs: whether index.csv says of each case which run explains it.
         progress: called with (cases done, cases in all).
-
-    Raises:
-        EgazeError: as `explain_cases`; or `out` is there and not empty, or cannot be written.
     """
-    options = options or ExplainOptions()
-    out = Path(out)
-    require_free(out)
-    options.class_index(study.class_names)
-    if answered_by:
-        cases = np.concatenate([its_cases for _, _, its_cases in answered_by])
+    recipe = parts[0].run.recipe
+    cases = np.concatenate([part.cases for part in parts])
     names = safe_names([study.case_ids[index] for index in cases], taken=(INDEX, FACTS))
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     curves: dict[str, list[NDArray[np.float32]]] = {}
     with new_directory(out) as folder:
         explanations = (
-            (run, explained)
-            for run, its_model, its_cases in answered_by or (("", model, cases),)
-            for explained in explain_cases(
-                its_model,
-                study,
-                its_cases,
-                target=target,
-                size_px=size_px,
-                options=options,
-                class_probs=class_probs,
-                has_heatmap=has_heatmap,
-            )
+            (part.run.path.name, explained)
+            for part in parts
+            for explained in explain_cases(part.run, study, part.cases, options)
         )
         for name, (run, explained) in zip(names, explanations, strict=True):
             files = _write_case(explained, folder / name, options, study.class_names)
-            rows.append(_row(study, explained, name, files) | ({"run": run} if run else {}))
+            rows.append(_row(study, explained, split, name, files) | ({"run": run} if names_runs else {}))
             for kind, curve in explained.curves.items():
-                for way in ("deletion", "insertion"):
-                    curves.setdefault(f"{kind}_{way}", []).append(getattr(curve, way)[0].numpy())
+                for way, values in (("deletion", curve.deletion), ("insertion", curve.insertion)):
+                    curves.setdefault(f"{kind}_{way}", []).append(values[0].numpy())
             if progress is not None:
                 progress(len(rows), len(cases))
         columns = list(dict.fromkeys(name for row in rows for name in row))
         table = pl.DataFrame({name: [row.get(name) for row in rows] for name in columns})
         table.write_csv(folder / INDEX, float_precision=6)
         notes: list[str] = []
+        if recipe.model.heatmap_head and not recipe.trains_heatmap:
+            notes.append("no stage of the recipe trained the heatmap head, so its map is left out")
         with noting(notes, "means"):
             figures = _figures(table, study.patients[cases])
-        summary = Summary(
-            out,
-            len(rows),
-            sum(row["gaze"] is None for row in rows),
-            sum("finding_area_frac" not in row for row in rows),
-            figures,
-            tuple(notes),
+        result = ExplanationResult(
+            egaze_version=version("egaze"),
+            recipe=recipe.name,
+            encoder=recipe.model.encoder,
+            seed=parts[0].run.facts["seed"],
+            split=split,
+            study_sha256=study.digest(),
+            synthetic=study.is_synthetic,
+            cases=len(rows),
+            elsewhere=elsewhere,
+            without_gaze=sum(row["gaze"] is None for row in rows),
+            without_finding=sum("finding_area_frac" not in row for row in rows),
+            class_name=options.class_name,
+            method=options.method,
+            stride=options.stride,
+            size_px=recipe.input_size_px,
+            gaze_target=recipe.heatmap,
+            finding_from="regions" if options.findings is None else "masks",
+            tolerance_px=options.tolerance_px,
+            steps=options.steps,
+            deleted_to=explained.deleted_to,
+            blur_sigma_px=BLUR_SIGMA_FRAC * recipe.input_size_px,
+            intervals=f"95 %, bootstrap over patients, {RESAMPLES} resamples",
+            warnings=tuple(notes),
+            figures=figures,
+            curves=_mean_curves(curves, options.steps),
         )
-        facts = {
-            **_facts(study, target, size_px, model, options, about or {}),
-            "cases": summary.cases,
-            "without_gaze": summary.without_gaze,
-            "without_finding": summary.without_finding,
-            "figures": figures,
-            "warnings": notes,
-            "curves": _mean_curves(curves, options.steps),
-        }
-        (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    return summary
+        write_json(folder / FACTS, FORMAT_VERSION, result)
+    return result
 
 
 def _write_case(
@@ -162,14 +137,14 @@ def _save(figure: Figure, path: Path) -> str:
     return path.name
 
 
-def _row(study: Study, explained: Explanation, name: str, files: Mapping[str, str]) -> dict[str, Any]:
+def _row(study: Study, explained: Explanation, split: str, name: str, files: Mapping[str, str]) -> JsonObject:
     facts = study.cases.row(explained.case_index, named=True)
     probs = dict(zip(study.class_names, explained.class_probs.tolist(), strict=True))
     return {
         "case_id": facts["case_id"],
         "label": facts["label"],
         "reader_id": facts["reader_id"],
-        "split": SIDES[study.split.sides[explained.case_index]],
+        "split": split,
         "predicted_class": study.class_names[int(explained.class_probs.argmax())],
         "explained_class": study.class_names[explained.class_index],
         **{f"prob_{name}": prob for name, prob in probs.items()},
@@ -181,49 +156,21 @@ def _row(study: Study, explained: Explanation, name: str, files: Mapping[str, st
 _PICTURES = ("explanation", "gaze", "predicted", "grad_cam")
 
 
-def _figures(table: pl.DataFrame, patients: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
+def _figures(table: pl.DataFrame, patients: NDArray[np.int64]) -> dict[str, CaseMean]:
     """The mean of every number over the cases that have it, with an interval over patients."""
     figures = {}
     for name in table.columns:
         if not name.startswith("prob_") and table[name].dtype == pl.Float64:
             has = table[name].is_not_null().to_numpy()
-            values = table[name].drop_nulls().to_numpy()
-            interval = asdict(mean_ci(values, patients[has], resamples=RESAMPLES))
-            finite = {key: value if math.isfinite(value) else None for key, value in interval.items()}
-            figures[name] = {"cases": int(has.sum()), **finite}
+            mean = mean_ci(table[name].drop_nulls().to_numpy(), patients[has], resamples=RESAMPLES)
+            figures[name] = CaseMean(int(has.sum()), mean.value, mean.low, mean.high)
     return figures
 
 
-def _mean_curves(curves: Mapping[str, Sequence[NDArray[np.float32]]], steps: int) -> dict[str, list[float]] | None:
+def _mean_curves(
+    curves: Mapping[str, Sequence[NDArray[np.float32]]], steps: int
+) -> dict[str, tuple[float, ...]] | None:
     if not curves:
         return None
-    means = {name: np.mean(parts, axis=0).round(6).tolist() for name, parts in curves.items()}
-    return {"share": np.linspace(0, 1, steps + 1).round(6).tolist(), **means}
-
-
-def _facts(
-    study: Study,
-    target: FixationHeatmap,
-    size_px: int,
-    model: DualHeadUNet,
-    options: ExplainOptions,
-    about: Mapping[str, Any],
-) -> dict[str, Any]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "egaze_version": version("egaze"),
-        **about,
-        "study_sha256": study.digest(),
-        "synthetic": study.is_synthetic,
-        "size_px": size_px,
-        "class": options.class_name,
-        "method": options.method,
-        "stride": options.stride,
-        "gaze_target": asdict(target),
-        "finding_from": "regions" if options.findings is None else "masks",
-        "tolerance_px": options.tolerance_px,
-        "steps": options.steps,
-        "deleted_to": model.mean,
-        "blur_sigma_px": BLUR_SIGMA_FRAC * size_px,
-        "intervals": f"95 %, bootstrap over patients, {RESAMPLES} resamples",
-    }
+    means = {name: tuple(np.mean(parts, axis=0).round(6).tolist()) for name, parts in curves.items()}
+    return {"share": tuple(np.linspace(0, 1, steps + 1).round(6).tolist()), **means}

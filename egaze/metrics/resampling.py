@@ -37,13 +37,23 @@ class Estimate:
     """A figure and its interval.
 
     Attributes:
-        value: the figure.
-        low, high: the interval's bounds, NaN where they are not defined.
+        value: the figure; NaN where it is not defined.
+        low, high: the interval's bounds; NaN where they are not defined.
     """
 
     value: float
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether there is a figure, with or without an interval."""
+        return math.isfinite(self.value)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether both bounds are defined."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
 
     def __str__(self) -> str:
         return f"{self.value:.3f} ({self.low:.3f}-{self.high:.3f})"

@@ -1,6 +1,18 @@
-"""The dual-head U-Net."""
+"""The dual-head U-Net, and where its evidence for a class lies."""
 
+from egaze.models.class_activation import METHODS, class_map, grad_cam, to_film_size
 from egaze.models.dual_head_unet import POOLINGS, Answer, DualHeadOutput, DualHeadUNet
 from egaze.models.weights import WeightsFile, read_weights
 
-__all__ = ["POOLINGS", "Answer", "DualHeadOutput", "DualHeadUNet", "WeightsFile", "read_weights"]
+__all__ = [
+    "METHODS",
+    "POOLINGS",
+    "Answer",
+    "DualHeadOutput",
+    "DualHeadUNet",
+    "WeightsFile",
+    "class_map",
+    "grad_cam",
+    "read_weights",
+    "to_film_size",
+]

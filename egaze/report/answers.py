@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from egaze.errors import RunError
-from egaze.evaluation import Evaluation, open_evaluation
+from egaze.evaluation import Evaluation, EvaluationResult, open_evaluation
 from egaze.study import Study
 from egaze.training import Run, RunSet
 
@@ -23,10 +22,10 @@ class Answers:
     Attributes:
         path: of the run or the set.
         study: of all runs; in a set with folds its split is that of the first.
-        metrics: metrics.json of the run or the set.
+        result: the evaluation of the run or the set.
         table: a row a film, as predictions.parquet.
         runs: that answer.
-        own_metrics: metrics.json of each of them.
+        own_results: the evaluation of each of them.
         heatmaps: of each run, (M, H, W) float16 or None.
         run_of: (N,) the film's place in `runs`.
         row_of: (N,) its row in that run's heatmaps.
@@ -35,10 +34,10 @@ class Answers:
 
     path: Path
     study: Study
-    metrics: dict[str, Any]
+    result: EvaluationResult
     table: pl.DataFrame
     runs: tuple[Run, ...]
-    own_metrics: tuple[dict[str, Any], ...]
+    own_results: tuple[EvaluationResult, ...]
     heatmaps: tuple[NDArray[np.float16] | None, ...]
     run_of: NDArray[np.int64]
     row_of: NDArray[np.int64]
@@ -77,27 +76,20 @@ def open_answers(source: Run | RunSet, split: str, seed: int | None = None) -> A
         StudyError: the study is gone.
     """
     own = open_evaluation(source.path / "evaluation" / split)
+    members: tuple[Run, ...] = ()
     if isinstance(source, Run):
-        runs, members, parts = [source], (), [own]
+        runs, parts = [source], [own]
     else:
         if source.folds is not None and split == "train":
             raise RunError(f"{source.path}: folds train on each other's cases; report a single run on them")
-        runs = runs_of_seed(source, seed)
+        runs = source.runs_of_seed(seed)
         members = tuple(source.runs())
         parts = [open_evaluation(run.path / "evaluation" / split) for run in runs]
     return _joined(source.path, own.metrics, runs, parts, members)
 
 
-def runs_of_seed(run_set: RunSet, seed: int | None) -> list[Run]:
-    """The set's runs of one seed, its first when None: one a fold. Raises RunError when there is no such seed."""
-    seed = run_set.seeds[0] if seed is None else seed
-    if seed not in run_set.seeds:
-        raise RunError(f"{run_set.path}: no runs of seed {seed}; its seeds are {', '.join(map(str, run_set.seeds))}")
-    return [run for run, member in zip(run_set.runs(), run_set.members, strict=True) if member.seed == seed]
-
-
 def _joined(
-    path: Path, metrics: dict[str, Any], runs: list[Run], parts: list[Evaluation], members: tuple[Run, ...]
+    path: Path, result: EvaluationResult, runs: list[Run], parts: list[Evaluation], members: tuple[Run, ...]
 ) -> Answers:
     table = pl.concat(
         [
@@ -111,10 +103,10 @@ def _joined(
     return Answers(
         path=path,
         study=runs[0].open_study(),
-        metrics=metrics,
+        result=result,
         table=table.drop("_run", "_row"),
         runs=tuple(runs),
-        own_metrics=tuple(part.metrics for part in parts),
+        own_results=tuple(part.metrics for part in parts),
         heatmaps=tuple(part.heatmaps for part in parts),
         run_of=table["_run"].to_numpy().astype(np.int64),
         row_of=table["_row"].to_numpy().astype(np.int64),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from egaze.study import Study
 from egaze.study.split import SIDES
@@ -25,6 +26,10 @@ def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
     """(name, words) of what was trained on what."""
     facts, counts, model = run.facts, study.manifest["counts"], run.recipe.model
     heads = "classification and heatmap" if model.heatmap_head else "classification alone"
+    sources = ", ".join(
+        f"{source.layout} ({source.cases:,} cases{', synthetic' if source.synthetic else ''})"
+        for source in hygiene(study)
+    )
     return [
         ("Purpose", f"Research on chest radiographs and readers' gaze. Classes: {', '.join(run.class_names)}."),
         ("Model", f"U-Net on {model.encoder}, heads: {heads}; input {run.recipe.input_size_px} px, grey, in [0, 1]."),
@@ -33,7 +38,7 @@ def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
         (
             "Data",
             f"{counts['cases']:,} films of {counts['patients']:,} patients, {counts['with_label']:,} with a label, "
-            f"{counts['with_gaze']:,} with gaze; sources: {', '.join(_said(source) for source in _sources(study))}.",
+            f"{counts['with_gaze']:,} with gaze; sources: {sources}.",
         ),
         (
             "Films",
@@ -52,41 +57,64 @@ def limits(study: Study) -> list[str]:
     return [_SYNTHETIC, *_LIMITS] if study.is_synthetic else list(_LIMITS)
 
 
-def hygiene(study: Study) -> list[dict[str, Any]]:
-    """Each source with its counts above 0, as (words, rows)."""
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source of the study with what it counted: `counts` are (words, rows), those above 0."""
+
+    key: str
+    layout: str
+    synthetic: bool
+    durations: str | None
+    cases: int
+    patients: int
+    counts: list[tuple[str, int]]
+
+
+def hygiene(study: Study) -> list[SourceRow]:
+    """A row for each source."""
     return [
-        source | {"counts": [(reason.replace("_", " "), count) for reason, count in source["hygiene"].items() if count]}
-        for source in _sources(study)
+        SourceRow(
+            key=source["key"],
+            layout=source["layout"],
+            synthetic=source["synthetic"],
+            durations=str(durations) if (durations := source["options"].get("durations")) else None,
+            cases=source["cases"],
+            patients=source["patients"],
+            counts=[(reason.replace("_", " "), count) for reason, count in source["hygiene"].items() if count],
+        )
+        for source in study.manifest["sources"]
     ]
 
 
-def split_rows(study: Study) -> list[dict[str, Any]]:
-    """A row a side: films, patients, films with gaze, and films of each class."""
-    rows = []
-    for side in SIDES:
-        indices = np.flatnonzero(study.split.sides == SIDES.index(side))
-        labels = study.labels[indices]
-        rows.append(
-            {
-                "name": side,
-                "films": len(indices),
-                "patients": len(np.unique(study.patients[indices])),
-                "with_gaze": int(study.has_gaze[indices].sum()),
-                "classes": [int((labels == number).sum()) for number in range(len(study.class_names))],
-            }
-        )
-    return rows
+@dataclass(frozen=True, slots=True)
+class SideRow:
+    """A side of a split: films, patients, films with gaze, and films of each class."""
+
+    name: str
+    films: int
+    patients: int
+    with_gaze: int
+    classes: list[int]
+
+
+def split_rows(study: Study) -> list[SideRow]:
+    """A row for each side."""
+    return [side_row(study, np.flatnonzero(study.split.sides == number), side) for number, side in enumerate(SIDES)]
+
+
+def side_row(study: Study, case_indices: NDArray[np.intp], name: str) -> SideRow:
+    """These cases of the study, under a name."""
+    labels = study.labels[case_indices]
+    return SideRow(
+        name=name,
+        films=len(case_indices),
+        patients=len(np.unique(study.patients[case_indices])),
+        with_gaze=int(study.has_gaze[case_indices].sum()),
+        classes=[int((labels == number).sum()) for number in range(len(study.class_names))],
+    )
 
 
 def _first_weights(run: Run) -> str:
     """The weights' name, of a file without the folder it lay in, which is nobody's business, and their digest."""
     name = run.recipe.model.weights.replace("\\", "/").rpartition("/")[2]
     return f"{name}; SHA-256 {run.facts.get('encoder_weights_sha256') or 'none recorded'}."
-
-
-def _sources(study: Study) -> list[dict[str, Any]]:
-    return study.manifest["sources"]
-
-
-def _said(source: dict[str, Any]) -> str:
-    return f"{source['layout']} ({source['cases']:,} cases{', synthetic' if source['synthetic'] else ''})"

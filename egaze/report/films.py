@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from egaze.explain import to_film_size
 from egaze.gaze import Fixations
 from egaze.gaze.fixations import PLAYED_S
 from egaze.imaging import FitGeometry
 from egaze.imaging.fit import px_to_unit
+from egaze.models import to_film_size
 from egaze.report.answers import Answers
 from egaze.report.encode import HEATMAP_PX, level_png
 from egaze.report.pixels import FilmPixels
+from egaze.serialize import JsonObject
 from egaze.study.findings import finding_regions
 from egaze.targets import FixationHeatmap
 
@@ -65,7 +65,7 @@ class FilmCard:
         """1 - the label's probability; None without a label."""
         return None if self.label is None or not self.probs else 1.0 - dict(self.probs)[self.label]
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         """What the page's script filters and sorts by, and shows beside the film."""
         return {
             "id": self.case_id,
@@ -138,7 +138,7 @@ def draw_film(
     card: FilmCard,
     grad_cam: NDArray[np.floating] | None,
     pixels: FilmPixels,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Pictures in base64, and gaze, regions and dictation in fractions of the film's sides and seconds.
 
     A fixation has x, y, when it begins and how long it lasts, and, where durations are relative, the seconds whose
@@ -151,7 +151,7 @@ def draw_film(
     # Outside the part that was on the screen nothing of the film was looked at.
     on_shown = recorded.on_shown
     predicted = answers.heatmap(card.row) if "predicted" in card.has else None
-    maps: dict[str, dict[str, Any]] = {}
+    maps: dict[str, JsonObject] = {}
     if len(recorded):
         gaze_px = 224 if predicted is None else predicted.shape[0]
         heatmap = _thousandths(study.fixations(case_index, gaze_px), target, gaze_px)
@@ -214,7 +214,7 @@ def _thousandths(fixations: Fixations, target: FixationHeatmap, size_px: int) ->
     return target.rasterize(fixations, size_px, normalize="none") * np.float32(1000)
 
 
-def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> dict[str, Any]:
+def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> JsonObject:
     """A map's part on the film as a share of its peak there, and that peak."""
     on_film = np.maximum(np.asarray(geometry.cut_out(heatmap), np.float32), 0)
     peak = float(on_film.max())

@@ -2,59 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from egaze.evaluation.results import MemberResult
 from egaze.report.answers import Answers
-from egaze.study.split import SIDES
+from egaze.report.card import SideRow, side_row
 
 
-def member_rows(answers: Answers) -> list[dict[str, Any]]:
-    """A row a run of the set: its figures, and how long it was trained; empty for a single run."""
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A run of the set: its figures, how many epochs it was trained, and which of them was chosen."""
+
+    result: MemberResult
+    epochs: int
+    chosen: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How far the runs' figures of one name lie apart; `sd` is their sample standard deviation."""
+
+    name: str
+    runs: int
+    mean: float
+    sd: float
+    least: float
+    most: float
+
+
+def member_rows(answers: Answers) -> list[MemberRow]:
+    """A row for each run of the set; none for a single run."""
     logs = {run.path.name: run.log() for run in answers.members}
     rows = []
-    for facts in answers.metrics["runs"] if answers.members else ():
-        log = logs[facts["run"]]
+    for result in answers.result.runs:
+        log = logs[result.run]
         chosen = [number for number, line in enumerate(log, start=1) if line["best"]][-1:]
-        rows.append(facts | {"epochs": len(log), "chosen": chosen[0] if chosen else None})
+        rows.append(MemberRow(result, len(log), chosen[0] if chosen else None))
     return rows
 
 
-def spread(answers: Answers) -> list[dict[str, Any]]:
-    """How far the runs' figures lie apart; empty for a single run."""
+def spread(answers: Answers) -> list[Spread]:
+    """How far the runs' figures lie apart; none for a single run."""
+    runs = answers.result.runs
     rows = []
-    for key, name in (("macro_auc", "Mean AUC"), ("cc", "CC with gaze")):
-        values = [facts[key] for facts in (answers.metrics["runs"] if answers.members else ())]
+    for name, values in (("Mean AUC", [run.macro_auc for run in runs]), ("CC with gaze", [run.cc for run in runs])):
         known = np.array([value for value in values if value is not None and np.isfinite(value)])
         if len(known) > 1:
-            rows.append(
-                {
-                    "name": name,
-                    "runs": len(known),
-                    "mean": known.mean(),
-                    "sd": known.std(ddof=1),
-                    "least": known.min(),
-                    "most": known.max(),
-                }
-            )
+            rows.append(Spread(name, len(known), known.mean(), known.std(ddof=1), known.min(), known.max()))
     return rows
 
 
-def side_rows(answers: Answers) -> list[dict[str, Any]]:
-    """A row a fold: the films that the run of the reported seed tests, as `card.split_rows` has a side's."""
-    study, rows = answers.study, []
-    side = answers.metrics["split"]
-    for run in answers.runs:
-        indices = np.flatnonzero(run.open_study().split.sides == SIDES.index(side))
-        labels = study.labels[indices]
-        rows.append(
-            {
-                "name": f"{run.path.name}, {side}",
-                "films": len(indices),
-                "patients": len(np.unique(study.patients[indices])),
-                "with_gaze": int(study.has_gaze[indices].sum()),
-                "classes": [int((labels == number).sum()) for number in range(len(study.class_names))],
-            }
-        )
-    return rows
+def side_rows(answers: Answers) -> list[SideRow]:
+    """A row for each fold: the films that the run of the reported seed tests."""
+    side = answers.result.split
+    return [
+        side_row(answers.study, run.open_study().split.indices(side), f"{run.path.name}, {side}")
+        for run in answers.runs
+    ]

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,7 +16,7 @@ _ALWAYS = ("page",)
 _GALLERY = ("films", "view", "scanpath", "panel", "hands", "gallery", "start")
 
 
-def render(values: dict[str, Any], *, gallery: bool) -> Iterator[str]:
+def render(values: dict[str, object], *, gallery: bool) -> Iterator[str]:
     """The whole file's text, part by part, so that what `values` yields one by one is never there at once.
 
     The policy in its head lets a browser run the one script and use the one style sheet whose digests it names, show

@@ -37,7 +37,7 @@ class FilmPixels:
             return cls(film_px)
         if not folder.is_dir():
             raise StudyError(f"{folder}: no such folder of original films")
-        wanted, found = set(study.case_ids), {}
+        wanted, found = set(study.case_ids), dict[str, Path]()
         for path in sorted(folder.iterdir()):
             # The id itself may have dots, as a UID has.
             name = path.name if path.name in wanted else path.stem

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from egaze.atomic import require_file, write_file
 from egaze.errors import RunError
 from egaze.evaluation.answered_once import answered_once
 from egaze.evaluation.classification import Scored
+from egaze.evaluation.results import Classification, ClassOperatingPoint, EvaluationResult
+from egaze.explain.evidence import evidence_maps
 from egaze.pictures.colours import heatmap_table
 from egaze.report import card, figures, members, words
 from egaze.report.answers import Answers, open_answers
 from egaze.report.encode import FILM_PX
-from egaze.report.evidence import grad_cams
-from egaze.report.figures.roc import one_auc_words
 from egaze.report.films import FilmCard, choose_rows, draw_film, make_cards
 from egaze.report.page import render
 from egaze.report.pixels import FilmPixels
+from egaze.serialize import JsonObject
 from egaze.study import Study
 from egaze.training import Run, RunSet
 
@@ -71,7 +73,7 @@ def write_report(
     """
     require_file(out)
     answers = open_answers(source, split, seed)
-    run, study, metrics = answers.first, answers.study, _shown(answers)
+    run, study, result = answers.first, answers.study, _shown(answers)
     pixels = FilmPixels.of(study, film_px, films_from)
     cards, evidence, missing = _gallery(answers, films, progress)
     values = {
@@ -79,14 +81,14 @@ def write_report(
         "version": version("egaze"),
         "run": run,
         "study": study,
-        "metrics": metrics,
+        "result": result,
         "contents": _CONTENTS,
-        "summary": words.summary(run.recipe, metrics),
-        "one_auc": one_auc_words(metrics["classification"]),
-        "charts": _charts(answers, metrics),
+        "summary": words.summary(run.recipe, result),
+        "one_auc": result.classification and result.classification.one_auc_title,
+        "charts": _charts(answers, result),
         "side": run.recipe.choose_on,
-        "operating_points": _operating_points(metrics),
-        "confusion": _confusion(metrics),
+        "operating_points": _operating_points(result.classification),
+        "confusion": _confusion(result.classification),
         "why_no_classification": words.why_no_classification(run.recipe),
         "why_no_heatmap": words.why_no_heatmap(run.recipe),
         "epochs": 0 if answers.members else len(run.log()),
@@ -100,7 +102,7 @@ def write_report(
         "data": _data(study, cards),
         "drawings": _drawings(answers, cards, evidence, pixels, progress),
         "hygiene": card.hygiene(study),
-        "split": members.side_rows(answers) if metrics.get("folds") else card.split_rows(study),
+        "split": members.side_rows(answers) if result.folds else card.split_rows(study),
         "model_card": card.model_card(run, study),
         "limits": card.limits(study),
         "recipe_text": run.recipe.without_paths().to_toml(),
@@ -114,23 +116,22 @@ def _write_parts(path: Path, parts: Iterator[str]) -> None:
         file.writelines(parts)
 
 
-def _shown(answers: Answers) -> dict[str, Any]:
-    """The evaluation's metrics; a set's with what the runs that answer give together."""
-    metrics = answers.metrics | {"warnings": list(answers.metrics["warnings"])}
-    if answers.members and (classification := metrics["classification"]) is not None:
-        names = answers.study.class_names
-        labelled = (answers.study.labels[answers.case_index] >= 0).nonzero()[0]
-        together = answered_once(
-            names,
-            _scored(answers),
-            answers.run_of[labelled],
-            [own["classification"] for own in answers.own_metrics],
-            metrics["warnings"],
-        )
-        points = together.pop("operating_points")
-        classes = {name: classification["classes"][name] | {"operating_points": points[name]} for name in names}
-        metrics["classification"] = classification | together | {"classes": classes}
-    return metrics
+def _shown(answers: Answers) -> EvaluationResult:
+    """The evaluation; a set's with what the runs that answer give together."""
+    result = answers.result
+    if not answers.members or result.classification is None:
+        return result
+    labelled = (answers.study.labels[answers.case_index] >= 0).nonzero()[0]
+    notes = list(result.warnings)
+    together = answered_once(
+        result.classification,
+        answers.study.class_names,
+        _scored(answers),
+        answers.run_of[labelled],
+        [own.classification for own in answers.own_results],
+        notes,
+    )
+    return replace(result, classification=together, warnings=tuple(notes))
 
 
 def _scored(answers: Answers) -> Scored:
@@ -167,7 +168,7 @@ def _gallery(
     missing, evidence = [], None
     if answers.first.recipe.trains_classifier:
         try:
-            evidence = grad_cams(answers, rows, progress and (lambda done: progress(done, 2 * len(rows))))
+            evidence = _evidence(answers, rows, progress)
         except RunError:
             missing.append("Grad-CAM is left out: the run's weights are missing or do not fit.")
     else:
@@ -185,6 +186,27 @@ def _gallery(
     if "regions" not in there:
         missing.append("The study marks no regions on these films.")
     return cards, evidence, missing
+
+
+def _evidence(
+    answers: Answers, rows: NDArray[np.int64], progress: Callable[[int, int], None] | None
+) -> NDArray[np.float32]:
+    """(K, h, w) Grad-CAM of the likeliest class of these rows' films, by the run that answers each."""
+    places: list[NDArray[np.intp]] = []
+    maps: list[NDArray[np.float32]] = []
+    done = 0
+
+    def tell(of_run: int) -> None:
+        if progress:
+            progress(done + of_run, 2 * len(rows))
+
+    for number, run in enumerate(answers.runs):
+        own = np.flatnonzero(answers.run_of[rows] == number)
+        if len(own):
+            places.append(own)
+            maps.append(evidence_maps(run, answers.study, answers.case_index[rows[own]], tell))
+            done += len(own)
+    return np.concatenate(maps)[np.argsort(np.concatenate(places))]
 
 
 def _resolution(answers: Answers, cards: Sequence[FilmCard], pixels: FilmPixels) -> list[str]:
@@ -211,7 +233,7 @@ def _drawings(
     evidence: NDArray[np.float32] | None,
     pixels: FilmPixels,
     progress: Callable[[int, int], None] | None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[JsonObject]:
     """What the page's script draws of each film, made when it is asked for."""
     for number, item in enumerate(cards):
         yield draw_film(answers, item, None if evidence is None else evidence[number], pixels)
@@ -219,7 +241,7 @@ def _drawings(
             progress(len(cards) + number + 1, 2 * len(cards))
 
 
-def _data(study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
+def _data(study: Study, cards: Sequence[FilmCard]) -> JsonObject:
     """What the page's script starts from."""
     there = {key for item in cards for key in item.has}
     strongest = next((key for key in ("predicted", "gaze", "grad_cam") if key in there), None)
@@ -236,44 +258,67 @@ def _data(study: Study, cards: Sequence[FilmCard]) -> dict[str, Any]:
     }
 
 
-def _charts(answers: Answers, metrics: dict[str, Any]) -> dict[str, Any]:
-    classification = metrics["classification"]
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """The report's charts; empty or None where there is nothing to draw."""
+
+    agreement: Markup | None
+    training: list[Markup]
+    roc: list[Markup]
+    forest: Markup | None
+    calibration: list[Markup]
+
+
+def _charts(answers: Answers, result: EvaluationResult) -> Charts:
     logs = [run.log() for run in answers.members or answers.runs]
-    charts: dict[str, Any] = {
-        "agreement": None if metrics["heatmap"] is None else figures.agreement_scatter(answers.table),
-        "training": figures.training_curves(logs, answers.first.recipe.choose_on) if any(logs) else [],
-    }
-    if classification is not None:
+    roc: list[Markup] = []
+    forest, calibration = None, []
+    if (classification := result.classification) is not None:
         scored = _scored(answers)
-        charts["roc"] = figures.roc_curves(scored.labels, scored.class_probs, scored.patients, classification)
-        charts["forest"] = figures.forest_plot(metrics, "This set" if answers.members else "This run")
-        charts["calibration"] = figures.reliability_diagrams(classification["calibration"])
-    return charts
+        roc = figures.roc_curves(scored.labels, scored.class_probs, scored.patients, classification)
+        ours = "This set" if answers.members else "This run"
+        forest = figures.forest_plot(classification, result.published, ours)
+        if classification.calibration is not None:
+            calibration = figures.reliability_diagrams(classification.calibration)
+    return Charts(
+        agreement=None if result.heatmap is None else figures.agreement_scatter(answers.table),
+        training=figures.training_curves(logs, answers.first.recipe.choose_on) if any(logs) else [],
+        roc=roc,
+        forest=forest,
+        calibration=calibration,
+    )
 
 
-def _operating_points(metrics: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+def _operating_points(classification: Classification | None) -> list[tuple[str, str, ClassOperatingPoint]]:
     """Class, thresholds in words, and point."""
-    classes = metrics["classification"]["classes"] if metrics["classification"] else {}
     found = []
-    for name, facts in classes.items():
-        for point in facts["operating_points"] or ():
-            chosen = point.get("thresholds") or [point["threshold"]]
-            ends = dict.fromkeys(f"{end:.3f}" for end in (min(chosen), max(chosen)))
+    for name, item in classification.classes.items() if classification else ():
+        for point in item.operating_points or ():
+            ends = dict.fromkeys(f"{end:.3f}" for end in (min(point.thresholds), max(point.thresholds)))
             found.append((name, " to ".join(ends), point))
     return found
 
 
-def _confusion(metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row a class; `level` 0 to 10 shades a cell by its share of the row."""
-    if metrics["classification"] is None:
+@dataclass(frozen=True, slots=True)
+class ConfusionCell:
+    """Films of one label and one answer; `level`, 0 to 10, shades the cell by its share of the row."""
+
+    films: int
+    percent: int
+    level: int
+    right: bool
+
+
+def _confusion(classification: Classification | None) -> list[tuple[str, list[ConfusionCell]]]:
+    """A class and its row for each class."""
+    if classification is None or (confusion := classification.confusion) is None:
         return []
-    confusion = metrics["classification"]["confusion"]
     rows = []
-    for number, (name, films) in enumerate(zip(confusion["classes"], confusion["matrix"], strict=True)):
+    for number, (name, films) in enumerate(zip(confusion.classes, confusion.matrix, strict=True)):
         shares = [count / max(sum(films), 1) for count in films]
         cells = [
-            {"films": count, "percent": round(100 * share), "level": round(10 * share), "right": place == number}
+            ConfusionCell(count, round(100 * share), round(10 * share), place == number)
             for place, (count, share) in enumerate(zip(films, shares, strict=True))
         ]
-        rows.append({"name": name, "cells": cells})
+        rows.append((name, cells))
     return rows

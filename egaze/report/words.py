@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from egaze.report.figures.roc import one_auc_words
+from egaze.evaluation.results import EvaluationResult, MapAgreement
+from egaze.metrics import Estimate
 from egaze.training.recipe import Recipe
 
 #: Figures of fewer films, or of fewer patients, are told without a verdict: a bootstrap of so few is too narrow.
 FEWEST = 20
 
 
-def summary(recipe: Recipe, metrics: dict[str, Any]) -> list[str]:
+def summary(recipe: Recipe, result: EvaluationResult) -> list[str]:
     """A few sentences that say what the model can do and how sure that is."""
-    return [_classification(recipe, metrics), _gaze(recipe, metrics)]
+    return [_classification(recipe, result), _gaze(recipe, result)]
 
 
 def why_no_classification(recipe: Recipe) -> str:
@@ -32,19 +31,19 @@ def why_no_heatmap(recipe: Recipe) -> str:
     return "No film of this side has gaze on it: there is nothing to compare the predicted maps with."
 
 
-def _classification(recipe: Recipe, metrics: dict[str, Any]) -> str:
-    if (classification := metrics["classification"]) is None or not recipe.trains_classifier:
+def _classification(recipe: Recipe, result: EvaluationResult) -> str:
+    if (classification := result.classification) is None or not recipe.trains_classifier:
         return why_no_classification(recipe)
-    auc, names = classification["macro_auc"], list(classification["classes"])
-    known = {name: facts["auc"] for name, facts in classification["classes"].items() if facts["auc"]}
-    films = f"On {classification['cases']} labelled films of the {metrics['split']} split"
-    if only := one_auc_words(classification):
+    auc, names = classification.macro_auc, list(classification.classes)
+    known = {name: item.auc for name, item in classification.classes.items() if item.auc is not None}
+    films = f"On {classification.cases} labelled films of the {result.split} split"
+    if only := classification.one_auc_title:
         said = [f"{films} the AUC of {only} is {_figure(auc)}."]
     elif len(known) < len(names):
         said = [f"{films} the mean AUC of the {len(known)} of {len(names)} classes that have one is {_figure(auc)}."]
     else:
         said = [f"{films} the mean AUC of the {len(names)} classes is {_figure(auc)}."]
-    if few := _few(classification["cases"], metrics["patients"]):
+    if few := _few(classification.cases, result.patients):
         return " ".join([*said, few])
     said.append(_against_chance(auc))
     if len(known) > 2:
@@ -52,58 +51,56 @@ def _classification(recipe: Recipe, metrics: dict[str, Any]) -> str:
     return " ".join(said)
 
 
-def _against_chance(auc: dict[str, float | None]) -> str:
-    if auc["low"] is None or auc["high"] is None:
+def _against_chance(auc: Estimate) -> str:
+    if not auc.has_interval:
         return "It has no interval, so nothing is claimed."
-    if auc["low"] > 0.5:
+    if auc.low > 0.5:
         return "The interval lies above 0.5, which is chance."
-    if auc["high"] < 0.5:
+    if auc.high < 0.5:
         return "The interval lies below 0.5: worse than chance."
     return "The interval holds 0.5: chance is not ruled out."
 
 
-def _best_and_worst(known: dict[str, dict[str, float | None]]) -> str:
-    best, worst = (pick(known, key=lambda name: known[name]["value"]) for pick in (max, min))
-    lowest, highest = known[best]["low"], known[worst]["high"]
-    if lowest is None or highest is None or lowest <= highest:
+def _best_and_worst(known: dict[str, Estimate]) -> str:
+    best, worst = max(known, key=lambda name: known[name].value), min(known, key=lambda name: known[name].value)
+    # An interval that is not defined excludes nothing.
+    if not known[best].low > known[worst].high:
         return "The intervals of the classes' AUCs overlap, so none is called the surest."
-    return (
-        f"It is surest of {best} (AUC {known[best]['value']:.3f}) and least of {worst} ({known[worst]['value']:.3f})."
-    )
+    return f"It is surest of {best} (AUC {known[best].value:.3f}) and least of {worst} ({known[worst].value:.3f})."
 
 
-def _gaze(recipe: Recipe, metrics: dict[str, Any]) -> str:
-    if (heatmap := metrics["heatmap"]) is None or not recipe.trains_heatmap:
+def _gaze(recipe: Recipe, result: EvaluationResult) -> str:
+    if (heatmap := result.heatmap) is None or not recipe.trains_heatmap:
         return why_no_heatmap(recipe)
-    gain = heatmap["over_centre_bias"]["cc"]
-    said = f"On {heatmap['cases']} films with gaze its maps correlate with the reader's at {_figure(heatmap['cc'])}"
+    gain = heatmap.over_centre_bias["cc"]
+    said = (
+        f"On {heatmap.cases} films with gaze its maps correlate with the reader's at {_figure(heatmap.predicted['cc'])}"
+    )
     bias = "the centre bias, a map that knows no film"
     difference = f"The paired difference is {_figure(gain, '+.3f')}."
-    if few := _few(heatmap["cases"], metrics["patients"]):
-        return f"{said}; beside them stands {bias}, at {_figure(heatmap['centre_bias']['cc'])}. {difference} {few}"
-    words = [f"{said}, {_beside(gain)} {bias}. {difference}"]
-    if "definitions" in heatmap:
-        words.append(_over_centre_bias(heatmap))
-    return " ".join(words)
+    if few := _few(heatmap.cases, result.patients):
+        return f"{said}; beside them stands {bias}, at {_figure(heatmap.centre_bias['cc'])}. {difference} {few}"
+    return f"{said}, {_beside(gain)} {bias}. {difference} {_over_centre_bias(heatmap)}"
 
 
-def _beside(gain: dict[str, float | None]) -> str:
-    if gain["low"] is not None and gain["low"] > 0:
+def _beside(gain: Estimate | None) -> str:
+    if gain is not None and gain.low > 0:
         return "better than"
-    if gain["high"] is not None and gain["high"] < 0:
+    if gain is not None and gain.high < 0:
         return "worse than"
     return "not distinguishable from"
 
 
-def _over_centre_bias(heatmap: dict[str, Any]) -> str:
-    """On which measures the difference from the centre bias is beyond its interval."""
-    better, worse = [], []
-    for key, facts in heatmap["definitions"].items():
-        gain = heatmap["over_centre_bias"].get(key)
-        if gain is None or gain["low"] is None or gain["low"] <= 0 <= gain["high"]:
+def _over_centre_bias(heatmap: MapAgreement) -> str:
+    """By which metrics the difference from the centre bias is beyond its interval."""
+    better: list[str] = []
+    worse: list[str] = []
+    for name, metric in heatmap.definitions.items():
+        gain = heatmap.over_centre_bias[name]
+        if gain is None or not gain.has_interval or gain.low <= 0 <= gain.high:
             continue
-        (better if (gain["value"] > 0) == facts["more_is_better"] else worse).append(facts["name"])
-    said = f"Of {len(heatmap['definitions'])} measures the interval of the difference excludes 0 on"
+        (better if (gain.value > 0) == metric.more_is_better else worse).append(metric.title)
+    said = f"Of {len(heatmap.definitions)} measures the interval of the difference excludes 0 on"
     if not better and not worse:
         return f"{said} none."
     return (
@@ -120,9 +117,9 @@ def _few(films: int, patients: int) -> str:
     )
 
 
-def _figure(figure: dict[str, float | None], form: str = ".3f") -> str:
-    if figure["value"] is None:
+def _figure(estimate: Estimate | None, form: str = ".3f") -> str:
+    if estimate is None or not estimate.is_defined:
         return "not defined"
-    if figure["low"] is None:
-        return f"{figure['value']:{form}}, without an interval"
-    return f"{figure['value']:{form}} (95 % interval {figure['low']:{form}} to {figure['high']:{form}})"
+    if not estimate.has_interval:
+        return f"{estimate.value:{form}}, without an interval"
+    return f"{estimate.value:{form}} (95 % interval {estimate.low:{form}} to {estimate.high:{form}})"

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 from torch.nn import functional
 
-from egaze.explain.class_activation import class_map
 from egaze.loading import Batch
+from egaze.models import class_map
 from egaze.training.losses import mean_where, one_minus_correlation, or_zero
 
 

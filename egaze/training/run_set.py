@@ -94,6 +94,17 @@ class RunSet:
             runs.append(run)
         return runs
 
+    def runs_of_seed(self, seed: int | None = None) -> list[Run]:
+        """The runs of one seed, one for each fold; of the first seed when None.
+
+        Raises:
+            RunError: there is no such seed, or a member has not been finished.
+        """
+        seed = self.seeds[0] if seed is None else seed
+        if seed not in self.seeds:
+            raise RunError(f"{self.path}: no runs of seed {seed}; its seeds are {', '.join(map(str, self.seeds))}")
+        return [run for run, member in zip(self.runs(), self.members, strict=True) if member.seed == seed]
+
 
 def is_run_set(path: str | Path) -> bool:
     """Whether a folder says of itself that it is a set of runs.

@@ -1,18 +1,20 @@
 """The maps' figures of a study whose readers, films and predictions are known."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 from study.ready_made import Cases
 
 from egaze.cli.evaluate import _scanpaths
-from egaze.evaluation.agreement import KEYS, agreement_figures, agreement_table
+from egaze.evaluation.agreement import agreement_figures, agreement_table
 from egaze.evaluation.maps import centre_bias, other_readers
 from egaze.evaluation.reading import reading_figures, reading_tables
 from egaze.gaze import Fixations
 from egaze.metrics import auc_judd, cc, information_gain, kld, mean_ci, nss, shuffled_auc
+from egaze.metrics.gaze_metrics import GAZE_METRICS
 from egaze.sources import Case
 from egaze.sources.annotations import Region
 from egaze.study import prepare_study
@@ -76,7 +78,7 @@ def test_each_film_is_measured_beside_the_centre_bias_and_the_other_reader(read_
         assert row["centre_information_gain"] == 0
         other = by_name.get({"0": f"{name[:-1]}1", "1": f"{name[:-1]}0"}.get(name[-1]))
         if other is None:
-            assert all(row[f"ceiling_{key}"] is None for key in KEYS)
+            assert all(row[f"ceiling_{key}"] is None for key in GAZE_METRICS)
             continue
         ceiling = target.heatmap(study, [other], SIZE_PX).astype(float)
         assert row["ceiling_nss"] == pytest.approx(nss(ceiling, *at))
@@ -96,32 +98,43 @@ def test_figures_are_means_with_intervals_over_patients(read_twice, recipe, tabl
     notes = []
     figures = agreement_figures(read_twice, recipe, table, SIZE_PX, notes)
     patients = read_twice.patients[table["case_index"].to_numpy()]
-    assert notes == [] and figures["cases"] == 36 and figures["ceiling"]["cases"] == 24
+    assert notes == [] and figures.cases == 36 and figures.ceiling.cases == 24
 
     def is_of(figure, values, groups):
         interval = mean_ci(values, groups)
-        assert (figure["value"], figure["low"], figure["high"]) == pytest.approx(
-            (interval.value, interval.low, interval.high)
-        )
+        assert (figure.value, figure.low, figure.high) == pytest.approx((interval.value, interval.low, interval.high))
 
     twice = (table["ceiling_cc"].is_not_null()).to_numpy()
-    for key in KEYS:
-        is_of(figures[key], table[key].to_numpy(), patients)
-        is_of(figures["ceiling"][key], table[f"ceiling_{key}"].to_numpy()[twice], patients[twice])
-        is_of(figures["ceiling"]["predicted"][key], table[key].to_numpy()[twice], patients[twice])
-    is_of(figures["over_centre_bias"]["sim"], (table["sim"] - table["centre_sim"]).to_numpy(), patients)
+    for key in GAZE_METRICS:
+        is_of(figures.predicted[key], table[key].to_numpy(), patients)
+        is_of(figures.ceiling.readers[key], table[f"ceiling_{key}"].to_numpy()[twice], patients[twice])
+        is_of(figures.ceiling.predicted[key], table[key].to_numpy()[twice], patients[twice])
+    is_of(figures.over_centre_bias["sim"], (table["sim"] - table["centre_sim"]).to_numpy(), patients)
 
 
 def test_every_metric_says_what_it_was_measured_against(read_twice, recipe, table):
     figures = agreement_figures(read_twice, recipe, table, SIZE_PX, [])
-    assert figures["sigma_px"] == pytest.approx(recipe.heatmap.sigma_frac * SIZE_PX)
+    assert figures.sigma_px == pytest.approx(recipe.heatmap.sigma_frac * SIZE_PX)
     for key in ("cc", "sim", "kld"):
-        against = figures["definitions"][key]["against"]
-        assert against == f"heatmap, sigma 1.6 px of 32, weight {recipe.heatmap.weight}"
+        assert figures.definitions[key].against == "heatmap"
+        assert figures.against(key) == f"heatmap, sigma 1.6 px of 32, weight {recipe.heatmap.weight}"
     for key in ("nss", "auc_judd", "auc_borji", "shuffled_auc", "information_gain"):
-        assert figures["definitions"][key]["against"] == "fixations on 32 x 32 px"
+        assert figures.against(key) == "fixations on 32 x 32 px"
     for key in ("kld", "information_gain"):
-        assert "eps 2.2204e-16" in figures["definitions"][key]["remark"]
+        assert "eps 2.2204e-16" in figures.definitions[key].remark
+
+
+def test_a_metric_is_a_mean_over_the_films_that_have_it(read_twice, recipe, table):
+    notes = []
+    row = pl.int_range(pl.len())
+    some = table.with_columns(shuffled_auc=pl.when(row >= 3).then("shuffled_auc"), nss=pl.lit(None, pl.Float64))
+    figures = agreement_figures(read_twice, recipe, some, SIZE_PX, notes)
+    expected = mean_ci(table["shuffled_auc"][3:], read_twice.patients[table["case_index"].to_numpy()][3:])
+    found = figures.predicted["shuffled_auc"]
+    assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
+    assert figures.predicted["nss"] is figures.over_centre_bias["nss"] is None and figures.centre_bias["nss"].is_defined
+    assert "shuffled AUC: 3 films have no fixations on training films of others to compare with" in notes
+    assert "NSS: 36 films lack what it needs" in notes
 
 
 def test_few_patients_are_noted(read_twice, recipe, table):
@@ -137,21 +150,21 @@ def test_scanpaths_are_told_of_films_and_of_regions(read_twice, recipe):
     films, regions = reading_tables(study, recipe.heatmap, test, SIZE_PX)
     figures = reading_figures(study, recipe.heatmap, films, regions, SIZE_PX, [])
     durations = [study.fixations(int(case_index), SIZE_PX).duration_s.sum() for case_index in test]
-    assert figures["cases"] == 36 and figures["fixations"]["value"] == 6
-    assert figures["dwell_s"]["value"] == pytest.approx(np.mean(durations))
-    opacity, dwell_s, first_s = figures["regions"]["opacity"], [], []
+    assert figures.cases == 36 and figures.fixations.value == 6
+    assert figures.dwell_s.value == pytest.approx(np.mean(durations))
+    opacity, dwell_s, first_s = figures.regions["opacity"], [], []
     for case_index in test:
         gaze = study.fixations(int(case_index), SIZE_PX)
         x, y = np.floor(gaze.x_px + 0.5), np.floor(gaze.y_px + 0.5)
         within = (x >= 4) & (x <= 19) & (y >= 4) & (y <= 19)
         dwell_s.append(gaze.duration_s[within].sum())
         first_s += gaze.onset_s[within][:1].tolist()
-    assert opacity["dwell_s"]["value"] == pytest.approx(np.mean(dwell_s))
-    assert opacity["cases_timed"] == len(first_s) == opacity["cases_fixated"] < 37
-    assert opacity["first_fixation_s"]["value"] == pytest.approx(np.mean(first_s), abs=1e-6)
-    assert opacity["area_frac"]["value"] == pytest.approx(16 * 16 / SIZE_PX**2)
-    assert "1.6 px of 32" in figures["coverage"]
-    assert figures["cases_relative"] == opacity["cases_relative"] == 0
+    assert opacity.dwell_s.value == pytest.approx(np.mean(dwell_s))
+    assert opacity.cases_timed == len(first_s) == opacity.cases_fixated < 37
+    assert opacity.first_fixation_s.value == pytest.approx(np.mean(first_s), abs=1e-6)
+    assert opacity.area_frac.value == pytest.approx(16 * 16 / SIZE_PX**2)
+    assert "1.6 px of 32" in figures.coverage
+    assert figures.cases_relative == opacity.cases_relative == 0
 
 
 @pytest.mark.parametrize("some", [False, True])
@@ -161,17 +174,17 @@ def test_relative_durations_have_shares_and_no_dwell_time(read_twice, recipe, so
     study = replace(read_twice, is_relative=is_relative)
     tables = [reading_tables(one, recipe.heatmap, test, SIZE_PX) for one in (read_twice, study)]
     before, after = (reading_figures(study, recipe.heatmap, films, regions, SIZE_PX, []) for films, regions in tables)
-    assert after["cases_relative"] == after["regions"]["opacity"]["cases_relative"] == is_relative.sum()
-    for one, other in ((before, after), (before["regions"]["opacity"], after["regions"]["opacity"])):
-        changed = {key for key in one if one[key] != other[key]}
+    assert after.cases_relative == after.regions["opacity"].cases_relative == is_relative.sum()
+    for one, other in ((before, after), (before.regions["opacity"], after.regions["opacity"])):
+        changed = {field.name for field in fields(one) if getattr(one, field.name) != getattr(other, field.name)}
         assert changed == {"dwell_s", "cases_relative", *({"regions"} if one is before else ())}
     if not some:
-        assert after["dwell_s"] is after["regions"]["opacity"]["dwell_s"] is None
+        assert after.dwell_s is after.regions["opacity"].dwell_s is None
         assert "relative: no dwell time" in "\n".join(_scanpaths(after))
         assert "dwell time, s" not in "\n".join(_scanpaths(after)) and "share of dwell" in "\n".join(_scanpaths(after))
         return
     seconds = [study.fixations(int(index), SIZE_PX).duration_s.sum() for index in test[1::2]]
-    assert after["dwell_s"]["value"] == pytest.approx(np.mean(seconds))
+    assert after.dwell_s.value == pytest.approx(np.mean(seconds))
     assert "dwell time, s" in "\n".join(_scanpaths(after))
 
 

@@ -14,6 +14,7 @@ from egaze.metrics import (
     youden_threshold,
 )
 from egaze.metrics.calibration import to_logits
+from egaze.serialize import to_json
 
 NAMES = ("normal", "chf", "pneumonia")
 
@@ -38,26 +39,26 @@ def test_thresholds_and_temperature_are_chosen_on_validation():
     scored, validation = draw(300, 0), draw(200, 1)
     notes = []
     figures = classification_figures(NAMES, scored, validation, notes)
-    assert notes == [] and all(map(math.isfinite, numbers(figures)))
+    assert notes == [] and all(map(math.isfinite, numbers(to_json(figures))))
     for number, name in enumerate(NAMES):
         of_class, scores = (validation.labels == number).astype(int), validation.class_probs[:, number]
-        youden, specific = figures["classes"][name]["operating_points"]
-        assert youden["threshold"] == youden_threshold(of_class, scores)
-        assert specific["threshold"] == specificity_threshold(of_class, scores, 0.9)
-        called, is_class = scored.class_probs[:, number] >= youden["threshold"], scored.labels == number
-        assert youden["sensitivity"]["value"] == pytest.approx(called[is_class].mean())
-        assert youden["specificity"]["value"] == pytest.approx((~called[~is_class]).mean())
-        assert youden["sensitivity"]["low"] < youden["sensitivity"]["value"] < youden["sensitivity"]["high"]
-    calibration = figures["calibration"]
+        youden, specific = figures.classes[name].operating_points
+        assert youden.thresholds == (youden_threshold(of_class, scores),)
+        assert specific.thresholds == (specificity_threshold(of_class, scores, 0.9),)
+        called, is_class = scored.class_probs[:, number] >= youden.thresholds[0], scored.labels == number
+        assert youden.sensitivity.value == pytest.approx(called[is_class].mean())
+        assert youden.specificity.value == pytest.approx((~called[~is_class]).mean())
+        assert youden.sensitivity.low < youden.sensitivity.value < youden.sensitivity.high
+    calibration = figures.calibration
     temperature = fit_temperature(validation.labels, to_logits(validation.class_probs))
-    assert calibration["temperature"] == temperature == pytest.approx(3, rel=0.3)
+    assert calibration.temperatures == (temperature,) and temperature == pytest.approx(3, rel=0.3)
     scaled = scale_by_temperature(scored.class_probs, temperature)
-    assert calibration["after"]["brier"]["value"] == pytest.approx(brier_scores(scored.labels, scaled).mean())
+    assert calibration.after.brier.value == pytest.approx(brier_scores(scored.labels, scaled).mean())
     is_right = scaled.argmax(axis=1) == scored.labels
     expected = expected_calibration_error(is_right, scaled.max(axis=1))
-    assert calibration["after"]["expected_calibration_error"]["value"] == pytest.approx(expected)
+    assert calibration.after.expected_calibration_error.value == pytest.approx(expected)
     for key in ("brier", "log_loss", "expected_calibration_error"):
-        assert calibration["after"][key]["value"] < calibration["before"][key]["value"]
+        assert getattr(calibration.after, key).value < getattr(calibration.before, key).value
 
 
 def test_a_class_without_films_has_no_figures_and_a_reason():
@@ -66,7 +67,7 @@ def test_a_class_without_films_has_no_figures_and_a_reason():
     scored = Scored(scored.labels[two], scored.class_probs[two], scored.patients[two])
     notes = []
     figures = classification_figures(NAMES, scored, draw(60, 1), notes)
-    assert figures["classes"]["pneumonia"]["auc"] is None and figures["macro_auc"]["value"] > 0.5
+    assert figures.classes["pneumonia"].auc is None and figures.macro_auc.value > 0.5
     assert f"pneumonia: 0 of {len(scored)} films, so it has no ROC curve" in notes
     assert any(note.startswith("all classes: the macro average leaves out 1 of 3 classes") for note in notes)
 
@@ -75,8 +76,8 @@ def test_one_class_or_no_validation_film():
     scored = draw(80, 0)
     notes = []
     figures = classification_figures(NAMES, scored, scored.none(), notes)
-    assert figures["calibration"]["temperature"] is None and figures["calibration"]["after"] is None
-    assert figures["classes"]["chf"]["operating_points"] is None
+    assert figures.calibration.temperatures == (None,) and figures.calibration.after is None
+    assert figures.classes["chf"].operating_points is None
     assert "temperature: no labelled validation film to fit it on" in notes
     assert "chf: 0 of 0 validation films, so no threshold can be chosen" in notes
     normal = scored.labels == 0
@@ -92,7 +93,7 @@ def test_classes_answered_one_by_one_are_calibrated_by_their_share():
     notes = []
     found = classification_figures(NAMES, Scored(scored.labels, apart, scored.patients), draw(60, 1), notes)
     shares = np.concatenate([[[1 / 3, 1 / 3, 1 / 3]], scored.class_probs[1:]])
-    before = found["calibration"]["before"]
-    assert before["brier"]["value"] == pytest.approx(brier_scores(scored.labels, shares).mean())
+    before = found.calibration.before
+    assert before.brier.value == pytest.approx(brier_scores(scored.labels, shares).mean())
     assert any(note.startswith("calibration: classes are answered one by one") for note in notes)
-    assert all(map(math.isfinite, numbers(found)))
+    assert all(map(math.isfinite, numbers(to_json(found))))

@@ -12,6 +12,7 @@ from egaze.errors import EgazeError, RunError, StudyError
 from egaze.evaluation import compare, evaluate, open_evaluation
 from egaze.evaluation.maps import centre_bias
 from egaze.evaluation.published import published_figures
+from egaze.evaluation.results import TrainedHeads
 from egaze.metrics import cc
 from egaze.study import split_study
 from egaze.study.split import Split, split_patients
@@ -38,13 +39,13 @@ def test_predictions_are_the_model_s(run, study, evaluation):
 
 def test_figures_follow_from_the_predictions(run, study, evaluation):
     metrics, table = evaluation.metrics, evaluation.predictions
-    assert metrics["synthetic"] is True and metrics["cases"] == len(table)
-    for name, facts in metrics["classification"]["classes"].items():
+    assert metrics.synthetic is True and metrics.cases == len(table)
+    for name, facts in metrics.classification.classes.items():
         is_class = (table["label"] == name).to_numpy()
-        assert facts["cases"] == is_class.sum()
-        if facts["auc"] is not None:
-            assert facts["auc"]["value"] == pytest.approx(roc_auc_score(is_class, table[f"prob_{name}"].to_numpy()))
-            assert facts["auc"]["low"] <= facts["auc"]["value"] <= facts["auc"]["high"]
+        assert facts.cases == is_class.sum()
+        if facts.auc is not None:
+            assert facts.auc.value == pytest.approx(roc_auc_score(is_class, table[f"prob_{name}"].to_numpy()))
+            assert facts.auc.low <= facts.auc.value <= facts.auc.high
     truth = run.recipe.heatmap.heatmap(study, [table["case_index"][2]], 64)
     # Figures are of the maps as they are; those kept to be drawn are rounded to float16.
     assert table["cc"][2] == pytest.approx(cc(evaluation.heatmaps[2].astype(float), truth), abs=1e-3)
@@ -52,11 +53,11 @@ def test_figures_follow_from_the_predictions(run, study, evaluation):
     with torch.no_grad():
         whole = run.load_model()(image).heatmap_logits.sigmoid()[0, 0].numpy()
     assert table["cc"][2] == pytest.approx(cc(whole, truth), abs=1e-5)
-    heatmap = metrics["heatmap"]
-    assert heatmap["cc"]["value"] == pytest.approx(table["cc"].mean())
-    difference = heatmap["cc"]["value"] - heatmap["centre_bias"]["cc"]["value"]
-    assert heatmap["over_centre_bias"]["cc"]["value"] == pytest.approx(difference)
-    assert metrics["published"] == []
+    heatmap = metrics.heatmap
+    assert heatmap.predicted["cc"].value == pytest.approx(table["cc"].mean())
+    difference = heatmap.predicted["cc"].value - heatmap.centre_bias["cc"].value
+    assert heatmap.over_centre_bias["cc"].value == pytest.approx(difference)
+    assert metrics.published == ()
 
 
 def test_the_centre_bias_comes_from_training_films_alone(run, study):
@@ -72,7 +73,7 @@ def test_the_centre_bias_comes_from_training_films_alone(run, study):
 def test_a_control_without_heatmaps(study, tmp_path):
     recipe = load_recipe("encoder-only", ["input_size_px=64", "model.encoder=mobilenetv3_small_050", "stages.epochs=1"])
     evaluation = evaluate(train(study, recipe, tmp_path / "run", device="cpu"), split="validation")
-    assert evaluation.heatmaps is None and evaluation.metrics["heatmap"] is None
+    assert evaluation.heatmaps is None and evaluation.metrics.heatmap is None
     assert evaluation.path == tmp_path / "run" / "evaluation" / "validation"
 
 
@@ -108,7 +109,7 @@ def test_published_figures_stand_beside_their_own_split_alone(study):
         manifest = {**study.manifest, "sources": [{**sources[0], **facts}]}
         images = np.zeros((len(places), 1, 1), np.uint16)
         whole = replace(study, manifest=manifest, cases=cases, images=images, split=Split(seed, (8.0, 1.0, 1.0), sides))
-        return {paper["source"].split(",")[0] for paper in published_figures(whole, side)}
+        return {paper.source.split(",")[0] for paper in published_figures(whole, side)}
 
     assert of(42) == {"Karargyris et al. 2021", "Watanabe et al. 2022"}
     assert of(1) == {"seed-1 split", "Watanabe et al. 2022"}
@@ -124,17 +125,17 @@ def untrained(study, tmp_path, *overrides):
 def test_a_classifier_that_was_not_trained_is_not_judged(study, tmp_path):
     run = untrained(study, tmp_path, "stages.classification_weight=0")
     found = evaluate(run)
-    assert found.metrics["classification"] is None and found.metrics["heatmap"]["cc"]["value"] is not None
-    assert found.metrics["trained"] == {"classification": False, "heatmap": True}
+    assert found.metrics.classification is None and found.metrics.heatmap.predicted["cc"].is_defined
+    assert found.metrics.trained == TrainedHeads(classification=False, heatmap=True)
     assert (
-        "classification: no stage of the recipe trained the classifier, so it is not judged"
-        in found.metrics["warnings"]
+        "classification: no stage of the recipe trained the classifier, so it is not judged" in found.metrics.warnings
     )
     assert all(found.predictions[f"prob_{name}"].is_null().all() for name in study.class_names)
-    facts = compare(run, run, resamples=100)
-    assert facts.facts["classification"] is None and facts.facts["answers"] is None and facts.disagreements.is_empty()
-    assert any("has no classifier that was trained" in line for line in facts.facts["warnings"])
-    assert facts.facts["heatmap"]["cc"]["difference"] == 0
+    compared = compare(run, run, resamples=100)
+    facts = compared.result
+    assert facts.classification is None and facts.answers is None and compared.disagreements.is_empty()
+    assert any("has no classifier that was trained" in line for line in facts.warnings)
+    assert facts.heatmap.metrics["cc"].difference == 0
     with pytest.raises(EgazeError, match="no stage of recipe 'joint' trained the classifier"):
         export_torchscript(run, tmp_path / "model.pt")
 
@@ -142,9 +143,9 @@ def test_a_classifier_that_was_not_trained_is_not_judged(study, tmp_path):
 def test_a_heatmap_head_that_was_not_trained_is_not_judged(study, tmp_path):
     run = untrained(study, tmp_path, "stages.heatmap_weight=0")
     found = evaluate(run)
-    assert found.metrics["heatmap"] is None and found.heatmaps is None
-    assert "heatmaps: no stage of the recipe trained the heatmap head, so it is not judged" in found.metrics["warnings"]
-    assert found.metrics["classification"]["macro_auc"]["value"] is not None
+    assert found.metrics.heatmap is None and found.heatmaps is None
+    assert "heatmaps: no stage of the recipe trained the heatmap head, so it is not judged" in found.metrics.warnings
+    assert found.metrics.classification.macro_auc.is_defined
     assert not export_torchscript(run, tmp_path / "model.pt").heatmap_head
     answer = Predictor(tmp_path / "model.pt").predict(np.zeros((80, 80), np.uint16))
     assert not np.any(answer.heatmap)

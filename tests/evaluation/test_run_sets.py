@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from egaze.errors import RunError, StudyError
 from egaze.evaluation import compare, evaluate, evaluate_set, open_evaluation, write_comparison
 from egaze.evaluation.pooled import pool
+from egaze.evaluation.results import TrainedHeads
 from egaze.metrics import StatisticsWarning, delong_test
 from egaze.metrics.paired import paired_aucs, paired_mean
 from egaze.study import open_study
@@ -53,10 +54,10 @@ def macro(labels, probs):
 
 
 def test_out_of_fold_answers_are_pooled_by_case(joint, study):
-    metrics = json.loads((joint.path / "evaluation" / "test" / "metrics.json").read_text())
+    metrics = open_evaluation(joint.path / "evaluation" / "test").metrics
     pooled = pool(joint, "test")
     np.testing.assert_array_equal(pooled.case_index, np.arange(len(study)))
-    assert pooled.class_probs.shape == (2, len(study), 3) and metrics["cases"] == len(study)
+    assert pooled.class_probs.shape == (2, len(study), 3) and metrics.cases == len(study)
     for number, run in enumerate(joint.runs()):
         own = open_evaluation(run.path / "evaluation" / "test").predictions
         cases = own["case_index"].to_numpy()
@@ -66,12 +67,12 @@ def test_out_of_fold_answers_are_pooled_by_case(joint, study):
         np.testing.assert_array_equal(pooled.agreement["cc"][number % 2, cases], own["cc"].to_numpy())
     known = study.labels >= 0
     expected = np.mean([macro(study.labels[known], probs[known]) for probs in pooled.class_probs])
-    found = metrics["classification"]["macro_auc"]
-    assert found["value"] == pytest.approx(expected) and found["low"] < expected < found["high"]
-    assert metrics["heatmap"]["cc"]["value"] == pytest.approx(np.nanmean(pooled.agreement["cc"]))
-    assert metrics["intervals"].startswith("95 %, bootstrap over seeds and patients")
-    assert [run["run"] for run in metrics["runs"]] == [member.name for member in joint.members]
-    assert sum(run["cases"] for run in metrics["runs"]) == 2 * len(study)
+    found = metrics.classification.macro_auc
+    assert found.value == pytest.approx(expected) and found.low < expected < found.high
+    assert metrics.heatmap.predicted["cc"].value == pytest.approx(np.nanmean(pooled.agreement["cc"]))
+    assert metrics.intervals.startswith("95 %, bootstrap over seeds and patients")
+    assert [run.run for run in metrics.runs] == [member.name for member in joint.members]
+    assert sum(run.cases for run in metrics.runs) == 2 * len(study)
     table = pl.read_parquet(joint.path / "evaluation" / "test" / "predictions.parquet")
     assert len(table) == 2 * len(study) and table["fold"].n_unique() == 3
 
@@ -82,30 +83,30 @@ def test_two_sets_differ_as_their_pooled_answers_do(joint, other):
     known = a.labels >= 0
     probs_a, probs_b = a.class_probs[:, known], b.class_probs[:, known]
     expected = paired_aucs(a.labels[known], probs_a, probs_b, a.patients[known], resamples=200)
-    macro_auc = found.facts["classification"]["macro_auc"]
-    assert macro_auc["difference"] == expected.macro.difference == pytest.approx(macro_auc["a"] - macro_auc["b"])
-    assert (macro_auc["low"], macro_auc["p_value"]) == (expected.macro.low, expected.macro.p_value)
-    chf = found.facts["classification"]["classes"]["chf"]
-    assert chf["high"] == expected.classes[1].high
+    macro_auc = found.result.classification.macro_auc
+    assert macro_auc.difference == expected.macro.difference == pytest.approx(macro_auc.a - macro_auc.b)
+    assert (macro_auc.low, macro_auc.p_value) == (expected.macro.low, expected.macro.p_value)
+    chf = found.result.classification.classes["chf"]
+    assert chf.high == expected.classes[1].high
     gazed = np.isfinite(a.agreement["nss"]).all(axis=0)
     nss = paired_mean(a.agreement["nss"][:, gazed], b.agreement["nss"][:, gazed], a.patients[gazed], resamples=200)
-    assert found.facts["heatmap"]["nss"]["low"] == nss.low and found.facts["heatmap"]["cases"] == gazed.sum()
+    assert found.result.heatmap.metrics["nss"].low == nss.low and found.result.heatmap.cases == gazed.sum()
     back = compare(other, joint, resamples=200)
-    assert back.facts["classification"]["macro_auc"]["difference"] == -macro_auc["difference"]
-    assert back.facts["answers"]["only_a_right"] == found.facts["answers"]["only_b_right"]
+    assert back.result.classification.macro_auc.difference == -macro_auc.difference
+    assert back.result.answers.only_a_right == found.result.answers.only_b_right
 
 
 def test_the_films_on_which_they_disagree(joint, other, study, tmp_path):
     found = compare(joint, other, resamples=100)
     probs_a, probs_b = (pool(one, "test").class_probs.mean(axis=0) for one in (joint, other))
     differ = probs_a.argmax(axis=1) != probs_b.argmax(axis=1)
-    table, answers = found.disagreements, found.facts["answers"]
+    table, answers = found.disagreements, found.result.answers
     assert set(table["case_id"]) == {name for name, one in zip(study.case_ids, differ, strict=True) if one}
-    assert answers["disagree"] == differ.sum() > 0 and answers["agree"] == (~differ).sum()
+    assert answers.disagree == differ.sum() > 0 and answers.agree == (~differ).sum()
     parts = ("only_a_right", "only_b_right", "neither_right", "without_label")
-    assert sum(answers[name] for name in parts) == answers["disagree"]
+    assert sum(getattr(answers, name) for name in parts) == answers.disagree
     right = (table["label"] == table["answer_a"]).sum()
-    assert answers["only_a_right"] == right
+    assert answers.only_a_right == right
     film = table.row(0, named=True)
     case = study.case_ids.index(film["case_id"])
     assert film["prob_a"] == probs_a[case].max() and film["prob_b_chf"] == probs_b[case, 1]
@@ -129,10 +130,10 @@ def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
     known = a.labels >= 0
     is_chf = (a.labels[known] == 1).astype(int)
     exact = delong_test(is_chf, a.class_probs[0, known, 1], b.class_probs[0, known, 1])
-    chf = found.facts["classification"]["classes"]["chf"]
-    assert (chf["difference"], chf["low"], chf["p_value"]) == (exact.difference, exact.low, exact.p_value)
-    assert found.facts["heatmap"] is None and "has no maps" in found.facts["heatmap_remark"]
-    assert found.facts["a"]["seeds"] == [1] and found.facts["b"]["seeds"] == [7]
+    chf = found.result.classification.classes["chf"]
+    assert (chf.difference, chf.low, chf.p_value) == (exact.difference, exact.low, exact.p_value)
+    assert found.result.heatmap is None and "has no maps" in found.result.heatmap_remark
+    assert found.result.a.seeds == (1,) and found.result.b.seeds == (7,)
 
     def doubtful(*arrays):
         warnings.warn("few films", StatisticsWarning, stacklevel=1)
@@ -140,19 +141,18 @@ def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
 
     monkeypatch.setitem(compare.__globals__, "delong_test", doubtful)
     few = "AUC: fewer than 10 patients in a stratum: the interval is too narrow"
-    assert compare(run, control, resamples=100).facts["warnings"] == [few, "AUC: few films"]
+    assert compare(run, control, resamples=100).result.warnings == (few, "AUC: few films")
     itself = compare(run, run, resamples=100)
-    assert itself.facts["classification"]["macro_auc"]["p_value"] == 1
-    assert itself.disagreements.is_empty() and itself.facts["answers"]["agree"] == len(a.case_index)
+    assert itself.result.classification.macro_auc.p_value == 1
+    assert itself.disagreements.is_empty() and itself.result.answers.agree == len(a.case_index)
 
 
 def test_maps_that_were_measured_otherwise_are_not_compared(study, run, folder):
     small = train(study, load_recipe("joint", TINY), folder / "small", device="cpu")
     evaluate(small, threads=1)
-    found = compare(run, small, resamples=100).facts
-    assert found["heatmap"] is None and found["heatmap_remark"].startswith("maps of 64 and of 32 px: ")
-    assert found["classification"]["macro_auc"]["difference"] is not None
-    assert found["classification"]["macro_auc"]["a"] is not None
+    found = compare(run, small, resamples=100).result
+    assert found.heatmap is None and found.heatmap_remark.startswith("maps of 64 and of 32 px: ")
+    assert found.classification.macro_auc.has_interval
 
 
 def change(path, **facts):
@@ -180,7 +180,13 @@ def test_what_cannot_be_compared(study, run, joint, tmp_path):
     ):
         with pytest.raises(RunError, match=f"cannot compare .*: .*{message}"):
             compare(one, two)
-    assert compare(two_seeds, two_seeds, resamples=100).facts["cases"] == len(study.split.indices("test"))
+    assert compare(two_seeds, two_seeds, resamples=100).result.cases == len(study.split.indices("test"))
+    measured = tmp_path / "two" / "seed-0" / "evaluation" / "test" / "metrics.json"
+    written = json.loads(measured.read_text())
+    del written["heatmap"]["definitions"]["nss"]
+    measured.write_text(json.dumps(written))
+    with pytest.raises(RunError, match="its runs were evaluated with different metrics"):
+        compare(two_seeds, two_seeds)
     with pytest.raises(RunError, match="folds train on each other's cases"):
         compare(joint, joint, split="train")
     with pytest.raises(RunError, match="folds train on each other's cases"):
@@ -228,16 +234,16 @@ def test_a_set_must_be_finished(joint, tmp_path):
 def test_a_set_s_evaluation_opens_again_with_its_warnings(joint):
     found = open_evaluation(joint.path / "evaluation" / "test")
     metrics = found.metrics
-    assert metrics["published"] == [] and metrics["trained"] == {"classification": True, "heatmap": True}
+    assert metrics.published == () and metrics.trained == TrainedHeads(classification=True, heatmap=True)
     shuffled = pool(joint, "test").agreement["shuffled_auc"]
-    assert metrics["heatmap"]["shuffled_auc"]["value"] == pytest.approx(np.nanmean(shuffled))
-    assert metrics["heatmap"]["over_centre_bias"]["shuffled_auc"]["low"] is not None
+    assert metrics.heatmap.predicted["shuffled_auc"].value == pytest.approx(np.nanmean(shuffled))
+    assert metrics.heatmap.over_centre_bias["shuffled_auc"].has_interval
 
 
 def test_a_set_of_few_patients_says_so(study, folder):
     recipe = load_recipe("joint", TINY)
     runs = train_set(study, recipe, folder / "few", seeds=(0, 1), device="cpu", threads=1)
-    warnings_ = evaluate_set(runs, threads=1).metrics["warnings"]
+    warnings_ = evaluate_set(runs, threads=1).metrics.warnings
     assert "classes: fewer than 10 patients in a stratum: the interval is too narrow" in warnings_
     assert "heatmaps: fewer than 10 patients in a stratum: the interval is too narrow" in warnings_
 
@@ -252,7 +258,7 @@ def test_run_and_study_are_found_together_elsewhere(study, folder, tmp_path):
     assert begun.open_study().path == tmp_path / "was" / "study"
     (tmp_path / "was").rename(tmp_path / "now")
     moved = open_run(tmp_path / "now" / "run")
-    assert moved.open_study().path == tmp_path / "now" / "study" and evaluate(moved).metrics["cases"] > 0
+    assert moved.open_study().path == tmp_path / "now" / "study" and evaluate(moved).metrics.cases > 0
     (tmp_path / "now" / "study").rename(tmp_path / "study")
     with pytest.raises(StudyError, match="not a prepared study; if .* lies elsewhere, name it with --study"):
         moved.open_study()

@@ -12,7 +12,7 @@ from study.ready_made import Cases
 from egaze.evaluation import evaluate
 from egaze.evaluation.agreement import agreement_table
 from egaze.evaluation.reading import reading_tables
-from egaze.explain.agreement import with_gaze
+from egaze.explain.measures import with_gaze
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.loading import DeviceLoader
 from egaze.metrics import auc_judd, cc, kld, nss
@@ -111,9 +111,9 @@ def test_evaluation_measures_against_what_was_shown(run):
         assert row["fixations"] == inside.sum() and row["fixations_not_shown"] == (~inside).sum()
         assert row["dwell_s"] == pytest.approx(gaze.duration_s[inside].sum(), abs=1e-5)
         differ += int((~inside).sum())
-    assert differ > 0 and evaluation.metrics["scanpath"]["fixations_not_shown"] == differ
+    assert differ > 0 and evaluation.metrics.scanpath.fixations_not_shown == differ
     said = f"scanpaths: {differ} of {8 * FIXATIONS} fixations lie outside the part of the film that was on the screen"
-    assert any(note.startswith(said) for note in evaluation.metrics["warnings"])
+    assert any(note.startswith(said) for note in evaluation.metrics.warnings)
 
 
 def test_regions_are_not_looked_at_where_they_were_not_shown(studies, run):
@@ -144,7 +144,7 @@ def test_the_report_shows_what_was_shown(run, tmp_path):
         np.testing.assert_allclose(np.array(drawn["fixations"])[:, 2], gaze.onset_s[inside], atol=1e-3)
     text = write_report(made, tmp_path / "report.html").read_text(encoding="utf-8")
     words = " ".join(re.sub(r"<[^>]+>", " ", text).split())
-    assert f"{evaluation.metrics['scanpath']['fixations_not_shown']} of {8 * FIXATIONS} fixations lie outside" in words
+    assert f"{evaluation.metrics.scanpath.fixations_not_shown} of {8 * FIXATIONS} fixations lie outside" in words
 
 
 def test_an_explanation_measures_the_same(studies, run):

@@ -4,6 +4,7 @@ import torch
 from egaze.errors import EgazeError
 from egaze.explain import class_probabilities, faithfulness, random_order
 from egaze.explain.faithfulness import blur, removal_order
+from egaze.models import DualHeadUNet
 
 SIDE = 16
 
@@ -88,7 +89,10 @@ def test_the_blur_keeps_flat_films_and_takes_detail():
     assert (blur(fine) - 0.5).abs().max() < 0.01
 
 
-def test_of_a_real_model(unet, films):
+def test_of_a_real_model():
+    torch.manual_seed(0)
+    unet = DualHeadUNet("mobilenetv3_small_050", classes=3, decoder_channels=(8, 8, 4)).eval()
+    films = torch.rand(4, 1, 64, 96)
     class_index = torch.tensor([0, 1, 2, 0])
     found = faithfulness(class_probabilities(unet), films, films[:, 0], class_index, steps=3)
     with torch.no_grad():

@@ -8,15 +8,21 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from study.ready_made import Cases
 
 from egaze.cli import cli
 from egaze.errors import EgazeError
-from egaze.explain import grad_cam, to_film_size
-from egaze.explain.cases import ExplainOptions, explain_cases
+from egaze.explain import ExplainOptions, ExplanationResult, explain
+from egaze.explain.cases import explain_cases
 from egaze.explain.drawing import _in_logits, draw_layer, draw_panels, layers_of
-from egaze.explain.write import write_explanations
+from egaze.explain.write import FACTS, FORMAT_VERSION
 from egaze.metrics import cc, energy_inside, iou_at_area_match, pointing_game
+from egaze.models import grad_cam, to_film_size
+from egaze.serialize import read_json, to_json
+from egaze.sources import Case
+from egaze.study import prepare_study
 from egaze.study.findings import finding_mask
+from egaze.training import load_recipe, train
 
 
 def command(*arguments):
@@ -33,18 +39,8 @@ def masks(twin):
     return twin.tables.parent / "findings"
 
 
-def explained(model, study, run, cases, **options):
-    given = {"steps": 0, **options}
-    return list(
-        explain_cases(
-            model,
-            study,
-            np.asarray(cases),
-            target=run.recipe.heatmap,
-            size_px=run.recipe.input_size_px,
-            options=ExplainOptions(**given),
-        )
-    )
+def explained(run, study, cases, **options):
+    return list(explain_cases(run, study, np.asarray(cases), ExplainOptions(**{"steps": 0, **options})))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +50,7 @@ def ill(study):
 
 
 def test_a_case_is_what_its_parts_are(model, study, run, masks, ill):
-    (one,) = explained(model, study, run, [ill], findings=masks, steps=2, tolerance_px=3.0)
+    (one,) = explained(run, study, [ill], findings=masks, steps=2, tolerance_px=3.0)
     image = torch.from_numpy(study.images[ill] / np.float32(65535))[None, None]
     with torch.no_grad():
         output = model(image)
@@ -77,17 +73,17 @@ def test_a_case_is_what_its_parts_are(model, study, run, masks, ill):
         assert numbers[f"{name}_deletion_area"] == pytest.approx(one.curves[name].deletion[0].mean(), abs=0.5)
 
 
-def test_the_class_that_is_explained(model, study, run, ill):
+def test_the_class_that_is_explained(run, study, ill):
     labelled = study.labels[ill]
     by_label, by_name = (
-        explained(model, study, run, [ill], class_name=name)[0] for name in ("label", study.class_names[labelled])
+        explained(run, study, [ill], class_name=name)[0] for name in ("label", study.class_names[labelled])
     )
     assert by_label.class_index == by_name.class_index == labelled
     np.testing.assert_array_equal(by_label.maps["grad_cam"], by_name.maps["grad_cam"])
 
 
-def test_pictures_show_units_and_outlines(model, study, run, masks, ill):
-    (one,) = explained(model, study, run, [ill], findings=masks, stride=16, class_name="chf")
+def test_pictures_show_units_and_outlines(study, run, masks, ill):
+    (one,) = explained(run, study, [ill], findings=masks, stride=16, class_name="chf")
     options = ExplainOptions("chf", stride=16)
     layers = layers_of(one, options, study.class_names)
     assert [layer.name for layer in layers] == ["gaze", "predicted", "grad_cam"]
@@ -163,30 +159,32 @@ def test_many_cases_of_a_side(run, study, tmp_path):
 
 
 def test_a_control_without_heatmaps_and_films_without_gaze(tmp_path):
-    from study.ready_made import Cases
-
-    from egaze.models import DualHeadUNet
-    from egaze.sources import Case
-    from egaze.study import prepare_study
-    from egaze.targets import FixationHeatmap
-
     Image.fromarray(np.arange(6400, dtype=np.uint16).reshape(80, 80) * 10).save(tmp_path / "film.png")
     strange = "5 $ of {x_"  # which matplotlib takes for mathematics
-    cases = [Case(name, name, tmp_path / "film.png", label=strange) for name in ("a", "../b")]
+    cases = [
+        Case(name, name, tmp_path / "film.png", label=label, split=side)
+        for name, label, side in (
+            ("a", strange, "test"),
+            ("../b", strange, "test"),
+            ("c", "normal", "train"),
+            ("d", strange, "train"),
+            ("e", strange, "validation"),
+        )
+    ]
     study = prepare_study([Cases(cases, class_names=("normal", strange))], tmp_path / "study", size_px=64)
-    model = DualHeadUNet("mobilenetv3_small_050", classes=len(study.class_names), heatmap_head=False).eval()
-    summary = write_explanations(
-        model,
-        study,
-        tmp_path / "why",
-        np.arange(2),
-        target=FixationHeatmap(),
-        size_px=64,
-        options=ExplainOptions(class_name="label", steps=0),
-    )
-    assert (summary.cases, summary.without_gaze, summary.without_finding, summary.figures) == (2, 2, 2, {})
+    tiny = ("input_size_px=64", "model.encoder=mobilenetv3_small_050", "stages.epochs=1", "stages.monitor=loss")
+    run = train(study, load_recipe("encoder-only", tiny), tmp_path / "run", device="cpu", threads=1)
+    found = explain(run, tmp_path / "why", options=ExplainOptions(class_name="label", steps=0))
+    assert (found.cases, found.without_gaze, found.without_finding, found.figures) == (2, 2, 2, {})
+    assert (found.recipe, found.split, found.elsewhere, found.seed) == ("encoder-only", "test", 0, 0)
     written = sorted(path.relative_to(tmp_path / "why").as_posix() for path in (tmp_path / "why").rglob("*.png"))
     assert len(written) == 4 and written[:2] == ["a/explanation.png", "a/grad_cam.png"]
+
+
+def test_what_is_written_is_what_is_returned(run, tmp_path):
+    found = explain(run, tmp_path / "why", limit=1, options=ExplainOptions(steps=0))
+    read = read_json(tmp_path / "why" / FACTS, FORMAT_VERSION, ExplanationResult, remedy="explain again")
+    assert to_json(read) == to_json(found) and found.figures["grad_cam_gaze_cc"].cases == 1
 
 
 @pytest.mark.parametrize(
@@ -228,8 +226,8 @@ def test_bad_options(tmp_path):
             ExplainOptions(**options)
 
 
-def test_the_users_settings_do_not_change_pictures(model, study, run, ill):
-    (one,) = explained(model, study, run, [ill])
+def test_the_users_settings_do_not_change_pictures(study, run, ill):
+    (one,) = explained(run, study, [ill])
     layer = layers_of(one, ExplainOptions(), study.class_names)[-1]
     plain = pixels(draw_layer(one, layer, study.class_names))
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "image.cmap": "jet"}):

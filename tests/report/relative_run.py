@@ -17,6 +17,6 @@ def relative_report(run, monkeypatch, path, *, with_onsets=True):
         study = replace(study, gaze=study.gaze.with_columns(onset_s=pl.lit(None, pl.Float32)))
     films, regions = reading_tables(study, run.recipe.heatmap, answers.case_index, 64)
     scanpath = reading_figures(study, run.recipe.heatmap, films, regions, 64, [])
-    answers = replace(answers, study=study, metrics=answers.metrics | {"scanpath": scanpath})
+    answers = replace(answers, study=study, result=replace(answers.result, scanpath=scanpath))
     monkeypatch.setattr(report, "open_answers", lambda *_: answers)
     return write_report(run, path)

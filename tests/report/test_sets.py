@@ -91,6 +91,8 @@ def test_explain_takes_the_run_that_tests_a_case(folds, study, tmp_path):
         expected = own.filter(case_id=case_id).select("^prob_.*$").rows()[0]
         np.testing.assert_allclose(probs, expected, atol=1e-3)
     assert table["run"].n_unique() == 3 and len(table) == 6
+    # Each is on the test side of the run that explains it, whichever side it is on of the others.
+    assert table["split"].unique().to_list() == ["test"]
 
 
 def test_a_set_has_what_its_films_have_together(folds, study, tmp_path):
@@ -110,7 +112,7 @@ def test_a_set_has_what_its_films_have_together(folds, study, tmp_path):
             found, missed, false = (
                 sum(point[key] for point in each) for key in ("true_positives", "false_negatives", "false_positives")
             )
-            thresholds = [f"{point['threshold']:.3f}" for point in each]
+            thresholds = [f"{point['thresholds'][0]:.3f}" for point in each]
             row = re.search(
                 rf"{name}</th><td>{each[0]['name']}</td><td class=\"number\">{min(thresholds)} to {max(thresholds)}<.*",
                 text,

@@ -1,35 +1,59 @@
 """What the report says of figures at the borders of their intervals and of the number of films."""
 
+import math
+
 import pytest
 
+from egaze.evaluation.results import (
+    Classification,
+    ClassResult,
+    EvaluationResult,
+    MapAgreement,
+    MetricDefinition,
+    TrainedHeads,
+)
+from egaze.metrics import Estimate
 from egaze.report.words import FEWEST, summary
 from egaze.training import load_recipe
 
 JOINT = load_recipe("joint")
 
 
-def figure(value, low, high):
-    return {"value": value, "low": low, "high": high}
-
-
 def metrics(aucs, macro, *, films=100, patients=90, gain=None):
-    classes = {name: {"auc": auc, "cases": 10} for name, auc in aucs.items()}
-    heatmap = gain and {
-        "cases": films,
-        "cc": figure(0.5, 0.4, 0.6),
-        "centre_bias": {"cc": figure(0.4, 0.3, 0.5)},
-        "over_centre_bias": {"cc": gain},
-        "definitions": {"cc": {"name": "CC", "more_is_better": True}},
-    }
-    return {
-        "split": "test",
-        "patients": patients,
-        "classification": {"cases": films, "macro_auc": macro, "classes": classes},
-        "heatmap": heatmap,
-    }
+    heatmap = gain and MapAgreement(
+        cases=films,
+        size_px=224,
+        sigma_px=11.2,
+        target=JOINT.heatmap,
+        target_kind="",
+        trained_towards="gaze",
+        definitions={"cc": MetricDefinition("CC", "", True, "heatmap", "", 3)},
+        predicted={"cc": Estimate(0.5, 0.4, 0.6)},
+        centre_bias={"cc": Estimate(0.4, 0.3, 0.5)},
+        over_centre_bias={"cc": gain},
+        ceiling=None,
+    )
+    return EvaluationResult(
+        split="test",
+        chosen_on="validation",
+        optimistic=False,
+        synthetic=False,
+        cases=films,
+        patients=patients,
+        folds=None,
+        seeds=(0,),
+        intervals="",
+        warnings=(),
+        trained=TrainedHeads(True, True),
+        classification=Classification(films, macro, macro, {name: ClassResult(10, auc) for name, auc in aucs.items()}),
+        heatmap=heatmap,
+        scanpath=None,
+        published=(),
+        runs=(),
+    )
 
 
-THREE = {"a": figure(0.9, 0.86, 0.94), "b": figure(0.8, 0.7, 0.85), "c": figure(0.7, 0.6, 0.8)}
+THREE = {"a": Estimate(0.9, 0.86, 0.94), "b": Estimate(0.8, 0.7, 0.85), "c": Estimate(0.7, 0.6, 0.8)}
 
 
 def classes_said(*args, **options):
@@ -37,16 +61,16 @@ def classes_said(*args, **options):
 
 
 def test_the_surest_class_is_named_only_where_intervals_part():
-    macro = figure(0.8, 0.7, 0.9)
+    macro = Estimate(0.8, 0.7, 0.9)
     assert "surest of a (AUC 0.900) and least of c (0.700)" in classes_said(THREE, macro)
-    touching = THREE | {"c": figure(0.7, 0.6, 0.86)}
+    touching = THREE | {"c": Estimate(0.7, 0.6, 0.86)}
     said = classes_said(touching, macro)
     assert "surest of" not in said and "intervals of the classes' AUCs overlap" in said
 
 
 def test_two_classes_have_one_area():
-    two = {"none": figure(0.667, 0.6, 0.7), "chf": figure(0.667, 0.6, 0.7)}
-    said = classes_said(two, figure(0.667, 0.6, 0.7))
+    two = {"none": Estimate(0.667, 0.6, 0.7), "chf": Estimate(0.667, 0.6, 0.7)}
+    said = classes_said(two, Estimate(0.667, 0.6, 0.7))
     assert said.count("0.667") == 1 and "none against chf" in said and "surest" not in said
 
 
@@ -57,11 +81,11 @@ def test_two_classes_have_one_area():
         (0.5, 0.9, "chance is not ruled out"),
         (0.3, 0.5, "chance is not ruled out"),
         (0.3, 0.499, "worse than chance"),
-        (None, None, "nothing is claimed"),
+        (math.nan, math.nan, "nothing is claimed"),
     ],
 )
 def test_chance_is_ruled_out_by_the_interval_alone(low, high, words):
-    said = classes_said(THREE, figure(0.6, low, high))
+    said = classes_said(THREE, Estimate(0.6, low, high))
     assert words in said
     assert sum(other in said for other in ("lies above", "not ruled out", "worse than", "nothing is claimed")) == 1
 
@@ -70,8 +94,8 @@ def test_chance_is_ruled_out_by_the_interval_alone(low, high, words):
     ("films", "patients", "few"), [(FEWEST, FEWEST, False), (FEWEST - 1, FEWEST, True), (100, FEWEST - 1, True)]
 )
 def test_few_films_or_patients_carry_no_verdict(films, patients, few):
-    gain = figure(0.1, 0.05, 0.2)
-    classes, gaze = summary(JOINT, metrics(THREE, figure(0.8, 0.7, 0.9), films=films, patients=patients, gain=gain))
+    gain = Estimate(0.1, 0.05, 0.2)
+    classes, gaze = summary(JOINT, metrics(THREE, Estimate(0.8, 0.7, 0.9), films=films, patients=patients, gain=gain))
     assert ("too few for a verdict" in classes) == few and ("too few for a verdict" in gaze) == few
     assert ("surest of" in classes) == (not few) and ("better than" in gaze) == (not few)
 
@@ -83,17 +107,17 @@ def test_few_films_or_patients_carry_no_verdict(films, patients, few):
         (0.0, 0.2, "not distinguishable from"),
         (-0.2, 0.0, "not distinguishable from"),
         (-0.2, -0.001, "worse than"),
-        (None, None, "not distinguishable from"),
+        (math.nan, math.nan, "not distinguishable from"),
     ],
 )
 def test_maps_are_beside_the_centre_bias_as_the_interval_says(low, high, words):
-    gaze = summary(JOINT, metrics(THREE, figure(0.8, 0.7, 0.9), gain=figure(0.1, low, high)))[1]
+    gaze = summary(JOINT, metrics(THREE, Estimate(0.8, 0.7, 0.9), gain=Estimate(0.1, low, high)))[1]
     assert words in gaze
     assert ("excludes 0 on none" in gaze) == (words == "not distinguishable from")
 
 
 def test_what_no_stage_trained_is_not_judged():
-    found = metrics(THREE, figure(0.8, 0.7, 0.9), gain=figure(0.1, 0.05, 0.2))
+    found = metrics(THREE, Estimate(0.8, 0.7, 0.9), gain=Estimate(0.1, 0.05, 0.2))
     classes, _ = summary(load_recipe("joint", ["stages.classification_weight=0"]), found)
     assert classes == "No stage of the recipe trained the classifier, so its answers are not judged."
     _, gaze = summary(load_recipe("joint", ["stages.heatmap_weight=0"]), found)

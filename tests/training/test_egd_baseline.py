@@ -187,22 +187,22 @@ def test_choosing_on_test_warns_and_is_marked_everywhere(chosen_on_test, study, 
     log = run.log()
     assert all("test_macro_auc" in line and not any(key.startswith("validation") for key in line) for line in log)
     metrics = open_evaluation(run.path / "evaluation" / "test").metrics
-    assert metrics["chosen_on"] == "test" and metrics["optimistic"] is True
+    assert metrics.chosen_on == "test" and metrics.optimistic is True
     assert any(line.startswith("chosen on test") and "optimistic" in line for line in _lines(metrics))
     # The log's best epoch has the very figure that the evaluation finds on the same films.
     best = [line for line in log if line["best"]][-1]
-    assert best["test_macro_auc"] == pytest.approx(metrics["classification"]["macro_auc"]["value"], abs=1e-6)
+    assert best["test_macro_auc"] == pytest.approx(metrics.classification.macro_auc.value, abs=1e-6)
     text = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Chosen on test: optimistic." in text and "took no part" not in text
     unmarked = evaluate(run, split="validation", out=tmp_path / "validation").metrics
-    assert unmarked["chosen_on"] == "test" and unmarked["optimistic"] is False
+    assert unmarked.chosen_on == "test" and unmarked.optimistic is False
     assert not any("optimistic" in line for line in _lines(unmarked))
 
 
 def test_choosing_on_validation_marks_validation_alone(run, tmp_path):
     assert run.facts["chosen_on"] == "validation"
-    assert open_evaluation(run.path / "evaluation" / "test").metrics["optimistic"] is False
-    assert evaluate(run, split="validation", out=tmp_path / "validation").metrics["optimistic"] is True
+    assert open_evaluation(run.path / "evaluation" / "test").metrics.optimistic is False
+    assert evaluate(run, split="validation", out=tmp_path / "validation").metrics.optimistic is True
 
 
 def test_its_classes_are_answered_one_by_one_everywhere(chosen_on_test, study, tmp_path):

@@ -135,7 +135,7 @@ def test_a_shipped_recipe_trains(name, study, tmp_path):
     assert [line["stage"] for line in run.log()] == [stage.name for stage in recipe.stages]
     assert all(np.isfinite(line["validation_loss"]) for line in run.log())
     evaluated = evaluate(run)
-    assert evaluated.heatmaps.shape[1:] == (64, 64) and np.isfinite(evaluated.metrics["heatmap"]["cc"]["value"])
+    assert evaluated.heatmaps.shape[1:] == (64, 64) and np.isfinite(evaluated.metrics.heatmap.predicted["cc"].value)
 
 
 def test_early_stopping(study, tiny_recipe, tmp_path):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 from markupsafe import Markup
 
 from egaze.report.figures.plot import Axis, Plot, Point
+from egaze.serialize import JsonObject
 
 # Title, and the log's key after the side.
 _PANELS = (
@@ -31,18 +31,18 @@ class _Curve:
     starts: list[int]
 
     @classmethod
-    def of(cls, log: Sequence[dict[str, Any]], key: str, side: str) -> _Curve:
+    def of(cls, log: Sequence[JsonObject], key: str, side: str) -> _Curve:
         chosen = [number for number, line in enumerate(log, start=1) if line["best"]][-1:]
         starts = [number for number in range(2, len(log) + 1) if log[number - 1]["stage"] != log[number - 2]["stage"]]
         return cls(_series(log, f"train_{key}"), _series(log, f"{side}_{key}"), chosen, starts)
 
 
-def training_curves(logs: Sequence[Sequence[dict[str, Any]]], side: str = "validation") -> list[Markup]:
+def training_curves(logs: Sequence[Sequence[JsonObject]], side: str = "validation") -> list[Markup]:
     """A chart for each quantity that the runs' logs hold: training dashed, the side that chose the epoch solid.
 
     Of several runs each has its lines and the dot of its chosen epoch.
     """
-    charts = []
+    charts: list[Markup] = []
     for title, key in _PANELS:
         curves = [_Curve.of(log, key, side) for log in logs]
         if any(isfinite(value) for curve in curves for _, value in curve.train + curve.validation):
@@ -79,8 +79,8 @@ def _chart(number: int, title: str, curves: Sequence[_Curve]) -> Markup:
 
 
 def _described(title: str, curves: Sequence[_Curve]) -> str:
-    ends = [[value for _, value in curve.validation if isfinite(value)] for curve in curves]
-    ends = [(values[0], values[-1]) for values in ends if values]
+    known = [[value for _, value in curve.validation if isfinite(value)] for curve in curves]
+    ends = [(values[0], values[-1]) for values in known if values]
     epochs = max(len(curve.validation) for curve in curves)
     if not ends:
         return f"{title} of {epochs} epochs."
@@ -92,6 +92,6 @@ def _described(title: str, curves: Sequence[_Curve]) -> str:
     return f"{words} Epoch {chosen[0]} was chosen." if chosen else words
 
 
-def _series(log: Sequence[dict[str, Any]], key: str) -> list[Point]:
+def _series(log: Sequence[JsonObject], key: str) -> list[Point]:
     values = [line.get(key) for line in log]
     return [(epoch, _NAN if value is None else float(value)) for epoch, value in enumerate(values, start=1)]

@@ -6,8 +6,7 @@ import torch
 from reference import class_activation as reference
 
 from egaze.errors import EgazeError
-from egaze.explain import METHODS, class_map, grad_cam, to_film_size
-from egaze.models import DualHeadUNet
+from egaze.models import METHODS, DualHeadUNet, class_map, grad_cam, to_film_size
 
 
 def test_with_mean_pooling_grad_cam_is_the_class_activation_map():

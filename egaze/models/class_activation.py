@@ -10,12 +10,14 @@ leaves gradients behind in the parameters; and training needs a map that can its
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from egaze.errors import EgazeError
-from egaze.models import DualHeadUNet
+from egaze.models.dual_head_unet import DualHeadUNet
 
 METHODS = ("grad-cam", "grad-cam++")
 
@@ -49,10 +51,18 @@ def grad_cam(
     Raises:
         EgazeError: a model in training mode, films of another shape, a class or a stride that the model has not, an
             unknown method.
+
+    Example:
+        >>> import torch
+        >>> from egaze.models import DualHeadUNet, grad_cam
+        >>> model = DualHeadUNet("mobilenetv3_small_050", classes=3).eval()
+        >>> grad_cam(model, torch.rand(2, 1, 64, 96), stride=16).shape
+        torch.Size([2, 4, 6])
     """
     if model.training:
         raise EgazeError("the model is in training mode, in which a film's answer depends on its batch: model.eval()")
-    strides = model.encoder.feature_info.reduction()
+    feature_info: Any = model.encoder.feature_info  # timm's, which torch's types know nothing of
+    strides: list[int] = feature_info.reduction()
     if stride not in strides:
         raise EgazeError(f"stride must be one of {', '.join(map(str, strides))}, got {stride}")
     kept: list[Tensor] = []
@@ -103,6 +113,14 @@ def class_map(
 
     Raises:
         EgazeError: an unknown method, or logits that do not depend on the features.
+
+    Example:
+        >>> import torch
+        >>> from egaze.models import class_map
+        >>> features = torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]], requires_grad=True)
+        >>> logits = features.mean(dim=(2, 3)) * torch.tensor([4.0, -4.0])
+        >>> class_map(features, logits, torch.tensor([0])).tolist()
+        [[[0.0, 1.0], [2.0, 3.0]]]
     """
     if method not in METHODS:
         raise EgazeError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
@@ -123,6 +141,12 @@ def to_film_size(maps: Tensor, shape: tuple[int, int]) -> Tensor:
     """(N, h, w) maps over the whole film to (N, H, W), bilinearly between the cells' centres.
 
     The edges' cells are continued outwards, so a map of zeros stays one and no value leaves the map's range.
+
+    Example:
+        >>> import torch
+        >>> from egaze.models import to_film_size
+        >>> to_film_size(torch.tensor([[[0.0, 1.0]]]), (1, 4)).tolist()
+        [[[0.0, 0.25, 0.75, 1.0]]]
     """
     return functional.interpolate(maps.unsqueeze(1), size=shape, mode="bilinear", align_corners=False).squeeze(1)
 

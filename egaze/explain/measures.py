@@ -13,6 +13,20 @@ from egaze.metrics import cc, energy_inside, iou_at_area_match, nss, pointing_ga
 Map = NDArray[np.floating]
 Numbers = dict[str, float]
 
+#: What tables call a map's numbers, which are named MAP_KEY; more is better unless they say less.
+MEASURES = {
+    "gaze_cc": "CC with gaze",
+    "gaze_sim": "SIM with gaze",
+    "gaze_nss": "NSS at fixations",
+    "pointing": "peak in finding",
+    "iou": "IoU at area match",
+    "energy_inside": "energy in finding",
+    "deletion_area": "deletion area (less)",
+    "insertion_area": "insertion area (more)",
+}
+#: What tables call the maps.
+MAPS = {"grad_cam": "Grad-CAM", "predicted": "predicted gaze", "gaze": "reader's gaze", "random": "random order"}
+
 
 def with_gaze(maps: Mapping[str, Map], gaze: Map, fixations: Fixations) -> Numbers:
     """CC, similarity and NSS of each map, named MAP_gaze_cc and so on.

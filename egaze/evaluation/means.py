@@ -1,0 +1,33 @@
+"""Means over films with intervals over patients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from egaze.metrics import Estimate, mean_ci, mean_cis
+
+RESAMPLES = 10_000
+
+
+def mean_estimates(columns: Mapping[str, pl.Series], patients: NDArray[np.int64]) -> dict[str, Estimate | None]:
+    """The mean of each column over the films that have it, None where none has.
+
+    Args:
+        columns: (N,) each, null where a film has no such value.
+        patients: (N,).
+    """
+    numbers = {name: column.cast(pl.Float64) for name, column in columns.items()}
+    whole = [name for name, column in numbers.items() if len(column) and not column.null_count()]
+    found: dict[str, Estimate | None] = dict.fromkeys(columns)
+    if whole:
+        values = np.stack([numbers[name].to_numpy() for name in whole], axis=1)
+        found |= zip(whole, mean_cis(values, patients, resamples=RESAMPLES), strict=True)
+    for name, column in numbers.items():
+        has = column.is_not_null().to_numpy()
+        if name not in whole and has.any():
+            found[name] = mean_ci(column.drop_nulls().to_numpy(), patients[has], resamples=RESAMPLES)
+    return found
