@@ -13,6 +13,8 @@ install(EXPORT egaze_kernels NAMESPACE egaze:: FILE egazeKernels.cmake DESTINATI
 foreach(name IN ITEMS archive files imaging runtime)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/${name}" DESTINATION "${sdk}share/egaze")
 endforeach()
+# What the runtime's sources need of the kernels beside the public headers.
+install(FILES "${PROJECT_SOURCE_DIR}/csrc/kernels/depthwise.hpp" DESTINATION "${sdk}share/egaze/kernels")
 if(TARGET egaze_imaging)
   install(TARGETS egaze_imaging EXPORT egaze_imaging ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(EXPORT egaze_imaging NAMESPACE egaze:: FILE egazeImaging.cmake DESTINATION "${package_dir}")

@@ -1,4 +1,4 @@
-#include "egaze/depthwise.hpp"
+#include "kernels/depthwise.hpp"
 
 #include <gtest/gtest.h>
 
@@ -16,6 +16,7 @@
 #include "expect_throws.hpp"
 
 using namespace egaze;
+using namespace egaze::detail;
 
 namespace {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "convolution.hpp"
-#include "depthwise.hpp"
+#include "depthwise_fusion.hpp"
 
 namespace egaze::detail {
 namespace {

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "depthwise.hpp"
-#include "egaze/depthwise.hpp"
+#include "depthwise_fusion.hpp"
+#include "kernels/depthwise.hpp"
 
 namespace egaze::detail {
 namespace {

@@ -1,4 +1,4 @@
-#include "depthwise.hpp"
+#include "depthwise_fusion.hpp"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/jit/ir/constants.h>
