@@ -23,9 +23,9 @@ class Fields {
   }
 
   const JsonValue& at(const std::string& key) const {
-    const auto entry = std::ranges::find(object_, key, [](const auto& e) -> const std::string& { return e.first; });
+    const auto entry = std::ranges::find(object_, key, [](const auto& e) -> const std::string& { return e.key; });
     if (entry == object_.end()) fail("lacks \"" + key + "\"");
-    return entry->second;
+    return entry->value;
   }
 
   const std::string& text(const std::string& key) const {

@@ -17,7 +17,7 @@ std::string json_entry(const ModelSpec& spec, const Answer& answer) {
   }
   json += "}, \"notes\": [";
   for (std::size_t i = 0; i < answer.notes.size(); ++i) json += (i == 0 ? "" : ", ") + json_string(answer.notes[i]);
-  json += "]";
+  json += ']';
   if (answer.heatmap_peak) {
     json += ", \"heatmap_peak\": {\"x\": " + json_number(answer.heatmap_peak->x) +
             ", \"y\": " + json_number(answer.heatmap_peak->y) + "}";

@@ -36,7 +36,7 @@ std::string sha256(std::string_view text) {
 
 std::string stem(const std::string& path) {
   const std::size_t slash = path.rfind('/');
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   const std::string folded = lower(name);
   for (const std::string_view extension : kFilmExtensions) {
     if (folded.ends_with(extension)) return name.substr(0, name.size() - extension.size());
@@ -94,6 +94,7 @@ std::vector<std::string> output_names(const std::vector<std::string>& paths) {
     } while (!used.insert(lower(name)).second);
   }
   std::vector<std::string> out;
+  out.reserve(paths.size());
   for (const std::string& path : paths) out.push_back(names[path]);
   return out;
 }

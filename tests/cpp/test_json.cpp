@@ -28,8 +28,8 @@ TEST(Json, Values) {
   const auto* object = value.as<JsonObject>();
   ASSERT_NE(object, nullptr);
   EXPECT_EQ(object->size(), 2);
-  EXPECT_EQ((*object)[0].first, "a");
-  const auto* array = (*object)[0].second.as<JsonArray>();
+  EXPECT_EQ((*object)[0].key, "a");
+  const auto* array = (*object)[0].value.as<JsonArray>();
   ASSERT_NE(array, nullptr);
   EXPECT_EQ(array->size(), 5);
   EXPECT_EQ(*(*array)[1].as<double>(), -2500.0);
