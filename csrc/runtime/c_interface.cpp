@@ -93,10 +93,17 @@ const char* egaze_status_name(egaze_status status) {
 const char* egaze_last_error(void) { return last_error.c_str(); }
 
 egaze_status egaze_create(const char* model_path, const egaze_options* options, egaze_predictor** predictor) {
+  return egaze_create_with_flags(model_path, options, 0, predictor);
+}
+
+egaze_status egaze_create_with_flags(const char* model_path, const egaze_options* options, unsigned flags,
+                                     egaze_predictor** predictor) {
   if (predictor != nullptr) *predictor = nullptr;
   return guarded([&] {
     require(model_path != nullptr && predictor != nullptr, "the model's path or the predictor's place is NULL");
+    require((flags & ~unsigned{EGAZE_TENSOR_ARENA}) == 0, "the flags hold one that this egaze does not know");
     PredictorOptions chosen;
+    chosen.tensor_arena = (flags & EGAZE_TENSOR_ARENA) != 0;
     if (options != nullptr) {
       require(options->precision >= EGAZE_PRECISION_EXPORTED && options->precision <= EGAZE_PRECISION_BF16,
               "the precision is no EGAZE_PRECISION_EXPORTED, _FP32 or _BF16");

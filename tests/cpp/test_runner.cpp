@@ -23,6 +23,7 @@ TEST(Runner, Arguments) {
   EXPECT_EQ(plain.images, (std::vector<std::string>{"a.png", "b.npy"}));
   EXPECT_FALSE(plain.out_folder);
   EXPECT_EQ(plain.predictor.threads, 0);
+  EXPECT_TRUE(plain.predictor.tensor_arena);
   EXPECT_EQ(plain.predictor.device, "cpu");
   const Arguments mixed = parsed({"--out", "o", "m.pt", "--threads=3", "--", "--odd-name.png"});
   EXPECT_EQ(*mixed.out_folder, "o");

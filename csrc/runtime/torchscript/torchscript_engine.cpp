@@ -56,7 +56,7 @@ class TorchScriptEngine final : public Engine {
         height_px_(static_cast<std::int64_t>(archive.spec.input_height_px)),
         width_px_(static_cast<std::int64_t>(archive.spec.input_width_px)) {
     if (options.threads > 0) at::set_num_threads(options.threads);
-    if (device_.is_cpu()) arena_ = std::make_unique<Arena>();
+    if (options.tensor_arena && device_.is_cpu()) arena_ = std::make_unique<Arena>();
     module_ = load_program(path, archive, device_, options.precision);
   }
 
@@ -90,7 +90,7 @@ class TorchScriptEngine final : public Engine {
  private:
   c10::Device device_;
   std::int64_t height_px_, width_px_;
-  std::unique_ptr<Arena> arena_;  // on a CPU, for what is computed on the way
+  std::unique_ptr<Arena> arena_;  // if asked for, of what is computed on the way
   torch::jit::Module module_;
 };
 
