@@ -196,8 +196,7 @@ class Reader {
 
 JsonValue parse_json(std::string_view text) {
   if (text.size() > kMaxJsonBytes) {
-    throw JsonError("expected at most " + std::to_string(kMaxJsonBytes) + " bytes, got " +
-                    std::to_string(text.size()));
+    throw JsonError("expected at most " + std::to_string(kMaxJsonBytes) + " bytes, got " + std::to_string(text.size()));
   }
   return Reader(text).document();
 }

@@ -41,8 +41,7 @@ void DicomFilm::modality(DicomGrayscale& grayscale) {
   }
   std::vector<std::pair<double, double>> found;
   for (DcmItem* place : rescales) {
-    const auto rescale =
-        both(*place, {DCM_RescaleSlope, "Rescale Slope"}, {DCM_RescaleIntercept, "Rescale Intercept"});
+    const auto rescale = both(*place, {DCM_RescaleSlope, "Rescale Slope"}, {DCM_RescaleIntercept, "Rescale Intercept"});
     if (rescale) found.push_back(*rescale);
   }
   if (found.empty()) return;
@@ -100,7 +99,8 @@ std::pair<double, double> DicomFilm::measured_range(const DicomGrayscale& graysc
   return {low, high};
 }
 
-LookupTable DicomFilm::lookup_table(DcmItem& item, const std::string& name, std::pair<double, double> inputs, bool to_unit) {
+LookupTable DicomFilm::lookup_table(DcmItem& item, const std::string& name, std::pair<double, double> inputs,
+                                    bool to_unit) {
   DcmElement* descriptor = find(item, DCM_LUTDescriptor);
   DcmElement* data = find(item, DCM_LUTData);
   if (descriptor == nullptr || descriptor->getLength() != 6 || data == nullptr) fail("damaged " + name);
@@ -139,7 +139,8 @@ LookupTable DicomFilm::lookup_table(DcmItem& item, const std::string& name, std:
   return lut;
 }
 
-int DicomFilm::first_input(DcmElement& descriptor, int entries, std::pair<double, double> inputs, const std::string& name) {
+int DicomFilm::first_input(DcmElement& descriptor, int entries, std::pair<double, double> inputs,
+                           const std::string& name) {
   const bool has_vr = !implicit_vr_ && (descriptor.ident() == EVR_SS || descriptor.ident() == EVR_US);
   const bool is_signed = has_vr ? descriptor.ident() == EVR_SS : inputs.first < 0.0;
   const auto reaches = [&](int first) { return first <= inputs.second && first + entries - 1 >= inputs.first; };

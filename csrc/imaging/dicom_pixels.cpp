@@ -103,10 +103,10 @@ void DicomFilm::check_codestream(const DcmXfer& syntax) {
   const JpegFrame coded = jpeg_frame(coded_frame(syntax));
   const unsigned allocated = uint16(DCM_BitsAllocated);
   if (coded.height != height_ || coded.width != width_ || coded.components != 1 || coded.bits > allocated) {
-    fail(std::string(syntax.getXferName()) + " of " + std::to_string(coded.height) + "x" +
-         std::to_string(coded.width) + " pixels, " + std::to_string(coded.components) + " samples of " +
-         std::to_string(coded.bits) + " bits, expected " + std::to_string(height_) + "x" + std::to_string(width_) +
-         ", one of at most " + std::to_string(allocated));
+    fail(std::string(syntax.getXferName()) + " of " + std::to_string(coded.height) + "x" + std::to_string(coded.width) +
+         " pixels, " + std::to_string(coded.components) + " samples of " + std::to_string(coded.bits) +
+         " bits, expected " + std::to_string(height_) + "x" + std::to_string(width_) + ", one of at most " +
+         std::to_string(allocated));
   }
   const bool lossy = syntax.getXfer() == EXS_JPEGProcess1 || syntax.getXfer() == EXS_JPEGProcess2_4;
   if (lossy && coded.bits == 8 && uint16(DCM_BitsStored) > 8) {  // whether they were scaled down nobody says

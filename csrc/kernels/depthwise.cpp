@@ -14,10 +14,10 @@ template <class Element, class Primitive>
 void convolve(const DepthwiseLayer& layer, const Element* image, std::size_t begin, std::size_t end, Element* out,
               float* means, Primitive primitive) {
   if (!has_depthwise(layer.kernel, layer.stride) || begin > end || end > layer.channels) {
-    throw Error(ErrorCode::invalid_argument,
-                "no depthwise convolution of kernel " + std::to_string(layer.kernel) + ", stride " +
-                    std::to_string(layer.stride) + " and channels " + std::to_string(begin) + " to " +
-                    std::to_string(end) + " of " + std::to_string(layer.channels));
+    throw Error(ErrorCode::invalid_argument, "no depthwise convolution of kernel " + std::to_string(layer.kernel) +
+                                                 ", stride " + std::to_string(layer.stride) + " and channels " +
+                                                 std::to_string(begin) + " to " + std::to_string(end) + " of " +
+                                                 std::to_string(layer.channels));
   }
   std::vector<float> ring((layer.kernel + 1) * depthwise_row_px(layer) * kMaxLanes);
   primitive(layer, image, begin, end, ring.data(), out, means);

@@ -20,7 +20,9 @@ constexpr std::array<std::string_view, 6> kDevices = {"con", "prn", "aux", "nul"
 
 // ASCII alone, whatever the locale.
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_plain(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '-'; }
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '-';
+}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -46,7 +48,8 @@ std::string stem(const std::string& path) {
 
 bool is_device(std::string_view name) {
   const std::string folded = lower(name.substr(0, name.find('.')));
-  const bool port = folded.size() == 4 && (folded.starts_with("com") || folded.starts_with("lpt")) && is_digit(folded[3]);
+  const bool port =
+      folded.size() == 4 && (folded.starts_with("com") || folded.starts_with("lpt")) && is_digit(folded[3]);
   return port || std::ranges::find(kDevices, folded) != kDevices.end();
 }
 

@@ -148,8 +148,7 @@ egaze_status egaze_predict(egaze_predictor* predictor, const egaze_film* films, 
   });
 }
 
-egaze_status egaze_predict_file(egaze_predictor* predictor, const char* film_path, float* class_probs,
-                                float* heatmap) {
+egaze_status egaze_predict_file(egaze_predictor* predictor, const char* film_path, float* class_probs, float* heatmap) {
   return guarded([&] {
     require(predictor != nullptr && film_path != nullptr && class_probs != nullptr,
             "the predictor, the film's path or the place of its answers is NULL");

@@ -37,8 +37,8 @@ typedef enum egaze_status {
   EGAZE_INTERNAL = 14
 } egaze_status;
 
-enum { EGAZE_UINT8 = 0, EGAZE_UINT16 = 1, EGAZE_FLOAT32 = 2 };                              /* pixel types */
-enum { EGAZE_PRECISION_EXPORTED = 0, EGAZE_PRECISION_FP32 = 1, EGAZE_PRECISION_BF16 = 2 };  /* precisions */
+enum { EGAZE_UINT8 = 0, EGAZE_UINT16 = 1, EGAZE_FLOAT32 = 2 };                             /* pixel types */
+enum { EGAZE_PRECISION_EXPORTED = 0, EGAZE_PRECISION_FP32 = 1, EGAZE_PRECISION_BF16 = 2 }; /* precisions */
 
 /* A model, ready to answer. Use one per thread. */
 typedef struct egaze_predictor egaze_predictor;

@@ -23,9 +23,9 @@ enum class Precision {
 struct StoredFilm;  // of egaze/radiograph.hpp
 
 struct PredictorOptions {
-  std::string device = "cpu";                  // "cpu", "cuda" or "cuda:N"
-  int threads = 0;                             // for work inside one prediction, process-wide; 0 leaves libtorch's
-                                               // own choice
+  std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
+  int threads = 0;             // for work inside one prediction, process-wide; 0 leaves libtorch's
+                               // own choice
   Precision precision = Precision::exported;
 
   // On a CPU, keep the memory of what is computed on the way for the next film, in large pages: .93 to .95 of the time
