@@ -7,11 +7,18 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/include/egaze" DESTINATION "${sdk}
 install(TARGETS egaze_kernels EXPORT egaze_kernels ARCHIVE DESTINATION "${sdk}${CMAKE_INSTALL_LIBDIR}")
 install(EXPORT egaze_kernels NAMESPACE egaze:: FILE egazeKernels.cmake DESTINATION "${package_dir}")
 
-# libtorch has no stable C++ interface, so a compiled runtime works with one torch release only. The package carries
-# the runtime's sources, and find_package(egaze COMPONENTS runtime) builds them against the user's torch. Where the
-# runtime was built here, the compiled one is installed beside them, for that torch.
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/runtime" "${PROJECT_SOURCE_DIR}/csrc/archive"
-  DESTINATION "${sdk}share/egaze")
+# Which image libraries there are differs between machines, and libtorch has no stable C++ interface, so that a compiled
+# runtime works with one torch release only. The package carries the sources of both, and find_package(egaze COMPONENTS
+# imaging runtime) builds them against the user's libraries. What was built here is installed beside them, compiled.
+foreach(name IN ITEMS archive files imaging runtime)
+  install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/${name}" DESTINATION "${sdk}share/egaze")
+endforeach()
+# What the runtime's sources need of the kernels beside the public headers.
+install(FILES "${PROJECT_SOURCE_DIR}/csrc/kernels/depthwise.hpp" DESTINATION "${sdk}share/egaze/kernels")
+if(TARGET egaze_imaging)
+  install(TARGETS egaze_imaging EXPORT egaze_imaging ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(EXPORT egaze_imaging NAMESPACE egaze:: FILE egazeImaging.cmake DESTINATION "${package_dir}")
+endif()
 if(TARGET egaze_runtime)
   install(TARGETS egaze_runtime egaze_shared EXPORT egaze_runtime
     ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")

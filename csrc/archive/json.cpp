@@ -59,9 +59,9 @@ class Reader {
       if (!accept('"')) fail("a key");
       std::string key = read_string();
       if (object.size() == kMaxJsonKeys) fail("fewer keys");
-      if (std::ranges::any_of(object, [&](const auto& entry) { return entry.first == key; })) fail("a new key");
+      if (std::ranges::any_of(object, [&](const auto& entry) { return entry.key == key; })) fail("a new key");
       if (!accept(':')) fail("':'");
-      object.emplace_back(std::move(key), read_value(depth + 1));
+      object.push_back({std::move(key), read_value(depth + 1)});
     } while (accept(','));
     if (!accept('}')) fail("',' or '}'");
     return object;
@@ -196,8 +196,7 @@ class Reader {
 
 JsonValue parse_json(std::string_view text) {
   if (text.size() > kMaxJsonBytes) {
-    throw JsonError("expected at most " + std::to_string(kMaxJsonBytes) + " bytes, got " +
-                    std::to_string(text.size()));
+    throw JsonError("expected at most " + std::to_string(kMaxJsonBytes) + " bytes, got " + std::to_string(text.size()));
   }
   return Reader(text).document();
 }

@@ -5,7 +5,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -16,8 +15,9 @@ inline constexpr int kMaxJsonDepth = 32;
 inline constexpr std::size_t kMaxJsonKeys = 1024;  // of one object
 
 struct JsonValue;
+struct JsonMember;
 using JsonArray = std::vector<JsonValue>;
-using JsonObject = std::vector<std::pair<std::string, JsonValue>>;  // in the order of the text; keys differ
+using JsonObject = std::vector<JsonMember>;  // in the order of the text; keys differ
 
 struct JsonValue {
   std::variant<std::nullptr_t, bool, double, std::string, JsonArray, JsonObject> value;
@@ -26,6 +26,11 @@ struct JsonValue {
   const T* as() const {
     return std::get_if<T>(&value);
   }
+};
+
+struct JsonMember {
+  std::string key;
+  JsonValue value;
 };
 
 // what() says what was expected and at which byte.

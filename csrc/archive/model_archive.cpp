@@ -26,7 +26,9 @@ constexpr std::size_t kMaxProgramBytes = std::size_t{1} << 24;
 constexpr std::size_t kMaxTagBytes = 64;
 
 // An object of the class __torch__.egaze.Model without attributes.
-constexpr std::string_view kObjectPickle = "\x80\x02" "c__torch__.egaze\nModel\nq\0)\x81}(ubq\x01."sv;
+constexpr std::string_view kObjectPickle =
+    "\x80\x02"
+    "c__torch__.egaze\nModel\nq\0)\x81}(ubq\x01."sv;
 
 using Members = std::map<std::string, std::span<const unsigned char>>;
 

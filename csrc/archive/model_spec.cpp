@@ -23,9 +23,9 @@ class Fields {
   }
 
   const JsonValue& at(const std::string& key) const {
-    const auto entry = std::ranges::find(object_, key, [](const auto& e) -> const std::string& { return e.first; });
+    const auto entry = std::ranges::find(object_, key, [](const auto& e) -> const std::string& { return e.key; });
     if (entry == object_.end()) fail("lacks \"" + key + "\"");
-    return entry->second;
+    return entry->value;
   }
 
   const std::string& text(const std::string& key) const {
@@ -114,9 +114,9 @@ ModelSpec parse_model_spec(const std::string& path, std::string_view json) {
   spec.torch_version = fields.text("torch_version");
   spec.recipe = fields.text("recipe");
   spec.precision = fields.choice<std::string>("precision", {{"fp32", "fp32"}, {"bf16", "bf16"}});
-  spec.presentation = fields.choice<Presentation>("presentation", {{"voi", Presentation::voi},
-                                                                   {"raw-max", Presentation::raw_max},
-                                                                   {"equalize", Presentation::equalize}});
+  spec.presentation = fields.choice<Presentation>(
+      "presentation",
+      {{"voi", Presentation::voi}, {"raw-max", Presentation::raw_max}, {"equalize", Presentation::equalize}});
   spec.fit = fields.choice<Fit>("fit", {{"stretch", Fit::stretch}, {"letterbox", Fit::letterbox}});
   spec.canvas_height_px = fields.count("canvas_height_px", kMaxSidePx);
   spec.canvas_width_px = fields.count("canvas_width_px", kMaxSidePx);

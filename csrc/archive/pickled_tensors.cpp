@@ -22,8 +22,8 @@ enum class Kind { mark, number, truth, text, global, tuple, storage, tensor, map
 
 struct Value {
   Kind kind;
-  std::int64_t number = 0;       // of a number; a storage's elements
-  std::string text = {};         // of a text; "module name" of a global
+  std::int64_t number = 0;  // of a number; a storage's elements
+  std::string text = {};    // of a text; "module name" of a global
   std::vector<Reference> items = {};
   std::size_t depth = 0;
 };
@@ -65,8 +65,8 @@ class Machine {
   }
 
   [[noreturn]] void foreign(const std::string& what) const {
-    throw Error(ErrorCode::model_operator, path_ + ": its constants.pkl holds " + what +
-                                               ", which no exported model needs");
+    throw Error(ErrorCode::model_operator,
+                path_ + ": its constants.pkl holds " + what + ", which no exported model needs");
   }
 
   unsigned char next() {
@@ -217,7 +217,9 @@ class Machine {
       case '(': push({Kind::mark}); return true;
       case ')': push_tuple({}); return true;
       case 't': push_tuple_from_mark(); return true;
-      case 0x85: case 0x86: case 0x87: push_tuple_of(instruction - 0x84u); return true;
+      case 0x85:
+      case 0x86:
+      case 0x87: push_tuple_of(instruction - 0x84u); return true;
       case 'K': push({Kind::number, little_endian(1)}); return true;
       case 'M': push({Kind::number, little_endian(2)}); return true;
       case 'J': push({Kind::number, static_cast<std::int32_t>(little_endian(4))}); return true;

@@ -18,12 +18,13 @@ constexpr std::string_view kHead =
     "    image: Tensor) -> Tuple[Tensor, Tensor]:\n";
 
 // What TorchScript's own printer writes: of Python's keywords these,
-constexpr auto kKeywords = std::to_array<std::string_view>(
-    {"False", "None", "True", "else", "for", "if", "in", "pass", "return"});
+constexpr auto kKeywords =
+    std::to_array<std::string_view>({"False", "None", "True", "else", "for", "if", "in", "pass", "return"});
 // and none of these.
 constexpr auto kOtherKeywords = std::to_array<std::string_view>(
-    {"and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "except", "finally",
-     "from", "global", "import", "is", "lambda", "nonlocal", "not", "or", "raise", "try", "while", "with", "yield"});
+    {"and",      "as",   "assert", "async",   "await", "break",  "class",  "continue", "def",
+     "del",      "elif", "except", "finally", "from",  "global", "import", "is",       "lambda",
+     "nonlocal", "not",  "or",     "raise",   "try",   "while",  "with",   "yield"});
 // Functions that are no operators: they tell of types, and `range` is what `for` counts by.
 constexpr auto kFunctions = std::to_array<std::string_view>(
     {"annotate", "bool", "float", "int", "isinstance", "range", "unchecked_cast", "uninitialized"});

@@ -1,7 +1,8 @@
 # The exported file's checks, compiled into the runtime and into Python's extension alike: standard library only.
 set(EGAZE_ARCHIVE_DIR "${CMAKE_CURRENT_LIST_DIR}")
+set(EGAZE_FILES_DIR "${CMAKE_CURRENT_LIST_DIR}/../files")  # whose file_bytes.cpp they need beside
 set(EGAZE_ARCHIVE_SOURCES "")
-foreach(name IN ITEMS file_bytes json model_archive model_spec operators pickled_tensors program_text sha256 stored_zip)
+foreach(name IN ITEMS json model_archive model_spec operators pickled_tensors program_text sha256 stored_zip)
   list(APPEND EGAZE_ARCHIVE_SOURCES "${EGAZE_ARCHIVE_DIR}/${name}.cpp")
 endforeach()
 # A model's digest covers every byte of it: hash fast even in a debug build.

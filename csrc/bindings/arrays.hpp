@@ -20,9 +20,7 @@ using FloatArray = py::array_t<float, py::array::c_style | py::array::forcecast>
 
 inline constexpr std::ptrdiff_t kMaxPixels = std::ptrdiff_t{1} << 31;
 
-inline std::string shape_text(const py::array& array) {
-  return py::str(array.attr("shape")).cast<std::string>();
-}
+inline std::string shape_text(const py::array& array) { return py::str(array.attr("shape")).cast<std::string>(); }
 
 // The largest canvas that a call may ask for is 2^31 pixels, so that products of sides cannot overflow.
 inline std::pair<std::size_t, std::size_t> checked_shape(std::pair<py::ssize_t, py::ssize_t> shape) {
@@ -38,7 +36,8 @@ inline PixelType pixel_type(const py::dtype& dtype) {
   if (dtype.equal(py::dtype::of<std::uint8_t>())) return PixelType::uint8;
   if (dtype.equal(py::dtype::of<std::uint16_t>())) return PixelType::uint16;
   if (dtype.equal(py::dtype::of<float>())) return PixelType::float32;
-  throw py::type_error("pixels must be uint8, uint16 or float32, got " + py::str(py::object(dtype)).cast<std::string>());
+  throw py::type_error("pixels must be uint8, uint16 or float32, got " +
+                       py::str(py::object(dtype)).cast<std::string>());
 }
 
 inline ImageView image_view(const py::array& image) {

@@ -107,15 +107,14 @@ std::vector<Fixation> make_fixations(const FloatArray& x_px, const FloatArray& y
 namespace {
 
 // What every heatmap function takes after its own arguments.
-#define EGAZE_HEATMAP_ARGUMENTS                                                                               \
-  py::kw_only(), py::arg("boundary"), py::arg("kernel"), py::arg("normalize"), py::arg("truncate"),           \
+#define EGAZE_HEATMAP_ARGUMENTS                                                                     \
+  py::kw_only(), py::arg("boundary"), py::arg("kernel"), py::arg("normalize"), py::arg("truncate"), \
       py::arg("threads"), py::arg("shown_px") = py::none()
 
 py::array_t<float> rasterize_one(const FloatArray& x_px, const FloatArray& y_px, const py::object& weight,
                                  const py::object& sigma_px, std::pair<py::ssize_t, py::ssize_t> shape,
-                                 const std::string& boundary, const std::string& kernel,
-                                 const std::string& normalize, double truncate, int threads,
-                                 const py::object& shown_px) {
+                                 const std::string& boundary, const std::string& kernel, const std::string& normalize,
+                                 double truncate, int threads, const py::object& shown_px) {
   const auto fixations = make_fixations(x_px, y_px, weight, sigma_px, shown_px);
   const auto [height, width] = checked_shape(shape);
   const auto options = heatmap_options(boundary, kernel, normalize, truncate, threads);
@@ -131,7 +130,7 @@ py::array_t<float> rasterize_many(const FloatArray& x_px, const FloatArray& y_px
                                   const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>& offsets,
                                   std::pair<py::ssize_t, py::ssize_t> shape, const std::string& boundary,
                                   const std::string& kernel, const std::string& normalize, double truncate, int threads,
-                                 const py::object& shown_px) {
+                                  const py::object& shown_px) {
   const auto fixations = make_fixations(x_px, y_px, weight, sigma_px, shown_px);
   const auto [height, width] = checked_shape(shape);
   if (offsets.ndim() != 1 || offsets.size() < 1) {
@@ -152,7 +151,7 @@ py::array_t<float> rasterize_over_time(const FloatArray& x_px, const FloatArray&
                                        const py::object& sigma_px, std::pair<py::ssize_t, py::ssize_t> shape,
                                        const std::string& boundary, const std::string& kernel,
                                        const std::string& normalize, double truncate, int threads,
-                                 const py::object& shown_px) {
+                                       const py::object& shown_px) {
   const auto fixations = make_fixations(x_px, y_px, py::none(), sigma_px, shown_px);
   const auto [height, width] = checked_shape(shape);
   if (weights.ndim() != 2 || weights.shape(1) != x_px.size()) {

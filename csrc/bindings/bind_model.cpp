@@ -24,8 +24,8 @@ void bind_model(py::module_& module) {
             const py::gil_scoped_release release;
             archive = detail::read_model_archive(path);
           }
-          return {py::bytes(archive.spec_json), py::bytes(reinterpret_cast<const char*>(archive.bytes.data()),
-                                                          archive.bytes.size())};
+          return {py::bytes(archive.spec_json),
+                  py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size())};
         } catch (const Error& error) {
           PyErr_SetObject(model_error.ptr(), py::make_tuple(error_name(error.code()), py::bytes(error.what())).ptr());
           throw py::error_already_set();

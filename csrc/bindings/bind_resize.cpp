@@ -15,8 +15,7 @@ void bind_resize(py::module_& module) {
   module.def(
       "resize",
       [](const py::array& image, std::pair<py::ssize_t, py::ssize_t> shape, const std::string& filter,
-         const py::dtype& out_dtype, float scale, float shift, const std::optional<FloatArray>& table,
-         int threads) {
+         const py::dtype& out_dtype, float scale, float shift, const std::optional<FloatArray>& table, int threads) {
         const ImageView view = image_view(image);
         const auto [height, width] = checked_shape(shape);
         const PixelType out_type = pixel_type(out_dtype);

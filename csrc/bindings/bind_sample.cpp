@@ -34,10 +34,10 @@ void check_offsets(const Dense<std::int64_t>& offsets, py::ssize_t films, std::s
   }
 }
 
-std::vector<Sample> make_samples(const Dense<std::int64_t>& film_index, py::ssize_t films,
-                                 const Dense<float>& to_film, const Dense<float>& intensity,
-                                 const Dense<std::uint64_t>& noise_key, const Dense<std::int32_t>& cutouts,
-                                 std::span<const Fixation> fixations, const Dense<std::int64_t>& offsets) {
+std::vector<Sample> make_samples(const Dense<std::int64_t>& film_index, py::ssize_t films, const Dense<float>& to_film,
+                                 const Dense<float>& intensity, const Dense<std::uint64_t>& noise_key,
+                                 const Dense<std::int32_t>& cutouts, std::span<const Fixation> fixations,
+                                 const Dense<std::int64_t>& offsets) {
   const py::ssize_t count = film_index.size();
   if (film_index.ndim() != 1) bad_shape("film_index", "(N,)", film_index);
   if (to_film.ndim() != 3 || to_film.shape(0) != count || to_film.shape(1) != 2 || to_film.shape(2) != 3) {
@@ -85,9 +85,9 @@ void bind_sample(py::module_& module) {
       "sample_batch",
       [](const Dense<std::uint16_t>& films, const Dense<std::int64_t>& film_index, const Dense<float>& to_film,
          const Dense<float>& intensity, const Dense<std::uint64_t>& noise_key, const Dense<std::int32_t>& cutouts,
-         const FixationArray& fixations, const Dense<std::int64_t>& offsets, Dense<float> images,
-         Dense<float> heatmaps, const std::string& boundary, const std::string& kernel, const std::string& normalize,
-         double truncate, int threads) {
+         const FixationArray& fixations, const Dense<std::int64_t>& offsets, Dense<float> images, Dense<float> heatmaps,
+         const std::string& boundary, const std::string& kernel, const std::string& normalize, double truncate,
+         int threads) {
         if (films.ndim() != 3) bad_shape("films", "(N, H, W)", films);
         if (images.ndim() != 4) bad_shape("images", "(N, 1, H, W)", images);
         const FilmStack stack{films.data(), static_cast<std::size_t>(films.shape(0)),

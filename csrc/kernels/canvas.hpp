@@ -10,7 +10,7 @@ namespace egaze::detail {
 inline constexpr float kWhite = 65535.0f;
 
 // As to_input, in the canvas's own values.
-void resize_canvas(const std::uint16_t* canvas, std::size_t canvas_height, std::size_t canvas_width,
-                   std::size_t height, std::size_t width, float* values);
+void resize_canvas(const std::uint16_t* canvas, std::size_t canvas_height, std::size_t canvas_width, std::size_t height,
+                   std::size_t width, float* values);
 
 }  // namespace egaze::detail

@@ -1,4 +1,4 @@
-#include "egaze/depthwise.hpp"
+#include "depthwise.hpp"
 
 #include <algorithm>
 #include <string>
@@ -7,30 +7,30 @@
 #include "egaze/error.hpp"
 #include "simd/primitives.hpp"
 
-namespace egaze {
+namespace egaze::detail {
 namespace {
 
 template <class Element, class Primitive>
 void convolve(const DepthwiseLayer& layer, const Element* image, std::size_t begin, std::size_t end, Element* out,
               float* means, Primitive primitive) {
   if (!has_depthwise(layer.kernel, layer.stride) || begin > end || end > layer.channels) {
-    throw Error(ErrorCode::invalid_argument,
-                "no depthwise convolution of kernel " + std::to_string(layer.kernel) + ", stride " +
-                    std::to_string(layer.stride) + " and channels " + std::to_string(begin) + " to " +
-                    std::to_string(end) + " of " + std::to_string(layer.channels));
+    throw Error(ErrorCode::invalid_argument, "no depthwise convolution of kernel " + std::to_string(layer.kernel) +
+                                                 ", stride " + std::to_string(layer.stride) + " and channels " +
+                                                 std::to_string(begin) + " to " + std::to_string(end) + " of " +
+                                                 std::to_string(layer.channels));
   }
-  std::vector<float> ring((layer.kernel + 1) * detail::depthwise_row_px(layer) * detail::kMaxLanes);
+  std::vector<float> ring((layer.kernel + 1) * depthwise_row_px(layer) * kMaxLanes);
   primitive(layer, image, begin, end, ring.data(), out, means);
 }
 
 // out = activation(bias + rows^T in), rows being `count` rows of `width`.
 void product(const float* rows, const float* bias, const float* in, std::size_t count, std::size_t width,
              Activation activation, float* out) {
-  const detail::Primitives& simd = detail::primitives();
+  const Primitives& simd = primitives();
   std::copy_n(bias, width, out);
-  for (std::size_t i = 0; i < count; i += detail::kMaxRows) {
-    const float* some[detail::kMaxRows];
-    const std::size_t left = std::min(detail::kMaxRows, count - i);
+  for (std::size_t i = 0; i < count; i += kMaxRows) {
+    const float* some[kMaxRows];
+    const std::size_t left = std::min(kMaxRows, count - i);
     for (std::size_t k = 0; k < left; ++k) some[k] = rows + (i + k) * width;
     simd.add_float(some, left, width, {in + i, false, out});
   }
@@ -39,7 +39,7 @@ void product(const float* rows, const float* bias, const float* in, std::size_t 
 
 }  // namespace
 
-std::size_t detail::depthwise_row_px(const DepthwiseLayer& layer) {
+std::size_t depthwise_row_px(const DepthwiseLayer& layer) {
   const std::size_t outputs = (layer.out_width + kDepthwisePixels - 1) / kDepthwisePixels * kDepthwisePixels;
   return std::max((outputs - 1) * layer.stride + layer.kernel, layer.left + layer.width);
 }
@@ -50,12 +50,12 @@ bool has_depthwise(std::size_t kernel, std::size_t stride) {
 
 void convolve_depthwise(const DepthwiseLayer& layer, const float* image, std::size_t begin, std::size_t end, float* out,
                         float* means) {
-  convolve(layer, image, begin, end, out, means, detail::primitives().depthwise_float);
+  convolve(layer, image, begin, end, out, means, primitives().depthwise_float);
 }
 
 void convolve_depthwise(const DepthwiseLayer& layer, const std::uint16_t* image, std::size_t begin, std::size_t end,
                         std::uint16_t* out, float* means) {
-  convolve(layer, image, begin, end, out, means, detail::primitives().depthwise_bfloat16);
+  convolve(layer, image, begin, end, out, means, primitives().depthwise_bfloat16);
 }
 
 void excitations(const SqueezeExcitation& layer, const float* means, float* gates) {
@@ -65,11 +65,11 @@ void excitations(const SqueezeExcitation& layer, const float* means, float* gate
 }
 
 void weigh_channels(float* values, std::size_t pixels, std::size_t channels, const float* gates) {
-  detail::primitives().multiply_rows_float(values, pixels, channels, gates);
+  primitives().multiply_rows_float(values, pixels, channels, gates);
 }
 
 void weigh_channels(std::uint16_t* values, std::size_t pixels, std::size_t channels, const float* gates) {
-  detail::primitives().multiply_rows_bfloat16(values, pixels, channels, gates);
+  primitives().multiply_rows_bfloat16(values, pixels, channels, gates);
 }
 
-}  // namespace egaze
+}  // namespace egaze::detail

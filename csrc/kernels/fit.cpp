@@ -13,8 +13,7 @@ FitRectangle fit_rectangle(std::size_t film_height, std::size_t film_width, std:
   if (film_height == 0 || film_width == 0 || canvas_height == 0 || canvas_width == 0) {
     throw Error(ErrorCode::invalid_argument, "cannot fit a film of " + std::to_string(film_height) + "x" +
                                                  std::to_string(film_width) + " pixels into " +
-                                                 std::to_string(canvas_height) + "x" +
-                                                 std::to_string(canvas_width));
+                                                 std::to_string(canvas_height) + "x" + std::to_string(canvas_width));
   }
   if (fit == Fit::stretch) return {0, 0, canvas_height, canvas_width};
   const double scale = std::min(static_cast<double>(canvas_height) / static_cast<double>(film_height),

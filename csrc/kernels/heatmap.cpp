@@ -61,8 +61,8 @@ struct Totals {
 
 // out = base + the fixations' heatmap; base may be out, or null for zero.
 Totals add_heatmap(const detail::AxisProfiles& rows, const detail::AxisProfiles& columns, std::size_t fixations,
-                   std::size_t height, std::size_t width, const HeatmapOptions& options,
-                   const detail::Primitives& simd, const float* base, float* out) {
+                   std::size_t height, std::size_t width, const HeatmapOptions& options, const detail::Primitives& simd,
+                   const float* base, float* out) {
   const std::size_t blocks = (height + simd.row_block - 1) / simd.row_block;
   std::vector<float> largest(blocks, 0.0f);
   detail::parallel_for(blocks, options.threads, [&](std::size_t first, std::size_t end) {
@@ -168,8 +168,7 @@ void rasterize_frames(std::span<const Fixation> fixations, std::span<const float
     const detail::AxisProfiles new_columns(columns, changed, std::span(ones).first(changed.size()));
     float* frame = out + t * height * width;
     const float* base = grows ? frame - height * width : nullptr;
-    const Totals added =
-        add_heatmap(new_rows, new_columns, changed.size(), height, width, options, simd, base, frame);
+    const Totals added = add_heatmap(new_rows, new_columns, changed.size(), height, width, options, simd, base, frame);
     totals = {(grows ? totals.sum : 0.0) + added.sum, added.largest};
     largest = {std::max(largest.sum, totals.sum), std::max(largest.largest, totals.largest)};
   }

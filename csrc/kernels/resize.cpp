@@ -143,7 +143,9 @@ void resize_from(const ImageView& image, std::size_t height, std::size_t width, 
     const Taps rows(image.height, height, options.filter, before, after);
     // Output row y has [begin, shared) for itself but for what its predecessor has begun, and shares the rest with
     // its successor.
-    const auto begin = [&](std::size_t y) { return y > before ? std::max(rows.begin(y), rows.end(y - 1)) : rows.begin(y); };
+    const auto begin = [&](std::size_t y) {
+      return y > before ? std::max(rows.begin(y), rows.end(y - 1)) : rows.begin(y);
+    };
     const auto shared = [&](std::size_t y) {
       return y + 1 < after ? std::min(rows.end(y), rows.begin(y + 1)) : rows.end(y);
     };

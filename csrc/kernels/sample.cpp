@@ -120,8 +120,7 @@ void sample_batch(const FilmStack& films, std::span<const Sample> samples, std::
   const std::size_t pixels = height * width;
   detail::parallel_for(samples.size(), options.threads, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      const std::uint16_t* film =
-          films.pixels + static_cast<std::size_t>(samples[i].film) * films.height * films.width;
+      const std::uint16_t* film = films.pixels + static_cast<std::size_t>(samples[i].film) * films.height * films.width;
       detail::warp_film(film, films, samples[i], height, width, images + i * pixels);
       rasterize(samples[i], height, width, heatmap, heatmaps + i * pixels);
     }

@@ -29,8 +29,8 @@ void weigh_inputs(std::size_t i, std::size_t in, double scale, Filter filter, We
   for (std::size_t k = 0; k < found.weights.size(); ++k) {
     const auto j = static_cast<double>(found.begin + k);
     found.weights[k] = filter == Filter::area
-                           ? std::min(low + scale, j + 1.0) - std::max(low, j)         // how much of it is covered
-                           : 1.0 - std::abs(j + 0.5 - centre) / reach;                 // a triangle
+                           ? std::min(low + scale, j + 1.0) - std::max(low, j)  // how much of it is covered
+                           : 1.0 - std::abs(j + 0.5 - centre) / reach;          // a triangle
   }
 }
 

@@ -17,7 +17,7 @@ std::string json_entry(const ModelSpec& spec, const Answer& answer) {
   }
   json += "}, \"notes\": [";
   for (std::size_t i = 0; i < answer.notes.size(); ++i) json += (i == 0 ? "" : ", ") + json_string(answer.notes[i]);
-  json += "]";
+  json += ']';
   if (answer.heatmap_peak) {
     json += ", \"heatmap_peak\": {\"x\": " + json_number(answer.heatmap_peak->x) +
             ", \"y\": " + json_number(answer.heatmap_peak->y) + "}";
@@ -47,10 +47,9 @@ void add_cell(std::string& csv, std::string_view said) {
 Peak heatmap_peak(const Prediction& prediction) {
   const auto peak = std::ranges::max_element(prediction.heatmap) - prediction.heatmap.begin();
   const auto index = static_cast<std::size_t>(peak);
-  return {(static_cast<double>(index % prediction.heatmap_width) + 0.5) /
-              static_cast<double>(prediction.heatmap_width),
-          (static_cast<double>(index / prediction.heatmap_width) + 0.5) /
-              static_cast<double>(prediction.heatmap_height)};
+  return {
+      (static_cast<double>(index % prediction.heatmap_width) + 0.5) / static_cast<double>(prediction.heatmap_width),
+      (static_cast<double>(index / prediction.heatmap_width) + 0.5) / static_cast<double>(prediction.heatmap_height)};
 }
 
 std::string joined(const std::vector<std::string>& notes) {

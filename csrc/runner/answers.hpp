@@ -19,8 +19,8 @@ struct Peak {
 
 struct Answer {
   std::string image;
-  std::string name;   // that its files begin with
-  std::string error;  // one line; nothing below holds when there is one
+  std::string name;                // that its files begin with
+  std::string error;               // one line; nothing below holds when there is one
   std::vector<std::string> notes;  // StoredFilm::notes
   std::vector<float> class_probs;
   std::optional<Peak> heatmap_peak;   // of a model with a heatmap head

@@ -19,11 +19,11 @@ struct Arguments {
   Action action = Action::predict;
   Output output = Output::json;
   std::string model;
-  std::vector<std::string> images;          // at least one: files, folders or patterns
-  std::optional<std::string> out_folder;    // where heatmap files go; none are written without
-  PredictorOptions predictor;
-  int batch = 1;                            // films a forward pass
-  int bench = 0;                            // how often the first film is timed; 0 is no timing
+  std::vector<std::string> images;                      // at least one: files, folders or patterns
+  std::optional<std::string> out_folder;                // where heatmap files go; none are written without
+  PredictorOptions predictor = {.tensor_arena = true};  // the process is the program's own
+  int batch = 1;                                        // films a forward pass
+  int bench = 0;                                        // how often the first film is timed; 0 is no timing
 };
 
 // Wrong usage; what() is one line.

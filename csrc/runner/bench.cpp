@@ -26,8 +26,7 @@ std::string quartiles_json(std::vector<double> times_s) {
   const auto at = [&](double part) {
     return json_number(times_s[static_cast<std::size_t>(std::lround(part * static_cast<double>(times_s.size() - 1)))]);
   };
-  return "{\"median_s\": " + at(0.5) + ", \"quartile_low_s\": " + at(0.25) + ", \"quartile_high_s\": " + at(0.75) +
-         "}";
+  return "{\"median_s\": " + at(0.5) + ", \"quartile_low_s\": " + at(0.25) + ", \"quartile_high_s\": " + at(0.75) + "}";
 }
 
 // Linux's getrusage begins with the memory of the process that started this one.
@@ -63,9 +62,9 @@ std::string bench_json(const Arguments& arguments, const std::string& film) {
   }
   // Films of the model's own size, so that nothing is left to do but to run it.
   const Prediction& map = prediction;
-  const std::vector<Film> films(static_cast<std::size_t>(arguments.batch),
-                                Film{ImageView::dense(map.heatmap.data(), PixelType::float32, map.heatmap_height,
-                                                      map.heatmap_width)});
+  const std::vector<Film> films(
+      static_cast<std::size_t>(arguments.batch),
+      Film{ImageView::dense(map.heatmap.data(), PixelType::float32, map.heatmap_height, map.heatmap_width)});
   for (int repeat = -2; repeat < arguments.bench; ++repeat) {
     const Clock::time_point start = Clock::now();
     const std::vector<Prediction> predictions = predictor.predict(films);

@@ -136,7 +136,8 @@ std::vector<std::uint8_t> overlay(const StoredFilm& film, const std::vector<std:
 bool is_there(const fs::path& path) {
   std::error_code error;
   const bool found = fs::exists(fs::symlink_status(path, error));
-  if (error == std::errc::filename_too_long) throw std::runtime_error(path.string() + ": cannot write: " + error.message());
+  if (error == std::errc::filename_too_long)
+    throw std::runtime_error(path.string() + ": cannot write: " + error.message());
   return found;
 }
 

@@ -169,7 +169,7 @@ int main(int argc, char** argv) {
       case Arguments::Action::formats: return print_result(formats()) ? kDone : kFailed;
       case Arguments::Action::version:
         return print_result("egaze-run " EGAZE_VERSION ", torch " + torch_version() + "\n" + formats()) ? kDone
-                                                                                                       : kFailed;
+                                                                                                        : kFailed;
       case Arguments::Action::predict: return predict(arguments);
     }
   } catch (const std::exception& error) {

@@ -20,7 +20,9 @@ constexpr std::array<std::string_view, 6> kDevices = {"con", "prn", "aux", "nul"
 
 // ASCII alone, whatever the locale.
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_plain(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '-'; }
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '-';
+}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -36,7 +38,7 @@ std::string sha256(std::string_view text) {
 
 std::string stem(const std::string& path) {
   const std::size_t slash = path.rfind('/');
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   const std::string folded = lower(name);
   for (const std::string_view extension : kFilmExtensions) {
     if (folded.ends_with(extension)) return name.substr(0, name.size() - extension.size());
@@ -46,7 +48,8 @@ std::string stem(const std::string& path) {
 
 bool is_device(std::string_view name) {
   const std::string folded = lower(name.substr(0, name.find('.')));
-  const bool port = folded.size() == 4 && (folded.starts_with("com") || folded.starts_with("lpt")) && is_digit(folded[3]);
+  const bool port =
+      folded.size() == 4 && (folded.starts_with("com") || folded.starts_with("lpt")) && is_digit(folded[3]);
   return port || std::ranges::find(kDevices, folded) != kDevices.end();
 }
 
@@ -94,6 +97,7 @@ std::vector<std::string> output_names(const std::vector<std::string>& paths) {
     } while (!used.insert(lower(name)).second);
   }
   std::vector<std::string> out;
+  out.reserve(paths.size());
   for (const std::string& path : paths) out.push_back(names[path]);
   return out;
 }

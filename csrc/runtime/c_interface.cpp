@@ -93,10 +93,17 @@ const char* egaze_status_name(egaze_status status) {
 const char* egaze_last_error(void) { return last_error.c_str(); }
 
 egaze_status egaze_create(const char* model_path, const egaze_options* options, egaze_predictor** predictor) {
+  return egaze_create_with_flags(model_path, options, 0, predictor);
+}
+
+egaze_status egaze_create_with_flags(const char* model_path, const egaze_options* options, unsigned flags,
+                                     egaze_predictor** predictor) {
   if (predictor != nullptr) *predictor = nullptr;
   return guarded([&] {
     require(model_path != nullptr && predictor != nullptr, "the model's path or the predictor's place is NULL");
+    require((flags & ~unsigned{EGAZE_TENSOR_ARENA}) == 0, "the flags hold one that this egaze does not know");
     PredictorOptions chosen;
+    chosen.tensor_arena = (flags & EGAZE_TENSOR_ARENA) != 0;
     if (options != nullptr) {
       require(options->precision >= EGAZE_PRECISION_EXPORTED && options->precision <= EGAZE_PRECISION_BF16,
               "the precision is no EGAZE_PRECISION_EXPORTED, _FP32 or _BF16");
@@ -141,8 +148,7 @@ egaze_status egaze_predict(egaze_predictor* predictor, const egaze_film* films, 
   });
 }
 
-egaze_status egaze_predict_file(egaze_predictor* predictor, const char* film_path, float* class_probs,
-                                float* heatmap) {
+egaze_status egaze_predict_file(egaze_predictor* predictor, const char* film_path, float* class_probs, float* heatmap) {
   return guarded([&] {
     require(predictor != nullptr && film_path != nullptr && class_probs != nullptr,
             "the predictor, the film's path or the place of its answers is NULL");

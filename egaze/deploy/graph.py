@@ -40,7 +40,7 @@ def compute_in(graph: Any, dtype: torch.dtype) -> None:
 
     The film and its first convolution stay float32: grey values near 1 have two digits in bfloat16, and lose most of
     them as the mean is taken off. So do depthwise convolutions with their squeeze and excitation, which have few
-    products to be quick at. `csrc/runtime/precision.cpp` does the same on loading.
+    products to be quick at. `csrc/runtime/torchscript/precision.cpp` does the same on loading.
     """
     parts = [_first_part(graph), *_depthwise_parts(graph)]
     kept = {name for part in parts for step in part.steps for name in _own_constants(graph, step)}

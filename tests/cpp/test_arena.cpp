@@ -28,7 +28,9 @@ TEST(Arena, TakesMemoryAgain) {
   const Arena::Use use(&arena);
   const void* first = bytes(kLarge).data_ptr();
   // What was let go of in parts is whole again.
-  { const at::Tensor a = bytes(kLarge / 4), b = bytes(kLarge / 2), c = bytes(kLarge / 8); }
+  {
+    const at::Tensor a = bytes(kLarge / 4), b = bytes(kLarge / 2), c = bytes(kLarge / 8);
+  }
   EXPECT_EQ(bytes(kLarge).data_ptr(), first);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(bytes(kLarge).data_ptr()) % 64, 0u);
 }

@@ -76,7 +76,8 @@ TEST(CpuFusion, WhatElseReadsTheFeaturesKeepsThem) {
 }
 
 TEST(CpuFusion, Bfloat16LeavesTheFilmAndTheDepthwiseConvolution) {
-  if (!egaze::detail::has_fused_operators() || !egaze::detail::fused_operators_take_bf16()) GTEST_SKIP() << "no bfloat16 here";
+  if (!egaze::detail::has_fused_operators() || !egaze::detail::fused_operators_take_bf16())
+    GTEST_SKIP() << "no bfloat16 here";
   torch::jit::Module module = frozen("");
   egaze::detail::set_precision(module, "fp32", Precision::bf16);
   // In and out of the depthwise convolution, out of the first one, and both answers.

@@ -1,4 +1,4 @@
-#include "egaze/depthwise.hpp"
+#include "kernels/depthwise.hpp"
 
 #include <gtest/gtest.h>
 
@@ -16,6 +16,7 @@
 #include "expect_throws.hpp"
 
 using namespace egaze;
+using namespace egaze::detail;
 
 namespace {
 
@@ -44,8 +45,18 @@ struct Layer {
 
   Layer(std::size_t h, std::size_t w, std::size_t c, std::size_t k, std::size_t s, std::size_t t, std::size_t l,
         std::size_t oh, std::size_t ow)
-      : height(h), width(w), channels(c), kernel(k), stride(s), top(t), left(l), out_height(oh), out_width(ow),
-        image(h * w * c), weights(k * k * c), bias(c) {
+      : height(h),
+        width(w),
+        channels(c),
+        kernel(k),
+        stride(s),
+        top(t),
+        left(l),
+        out_height(oh),
+        out_width(ow),
+        image(h * w * c),
+        weights(k * k * c),
+        bias(c) {
     std::mt19937 random(static_cast<unsigned>(h * 31 + w * 7 + c + k));
     // Such as bfloat16 has too.
     const auto some = [&](float scale) {
@@ -57,8 +68,8 @@ struct Layer {
   }
 
   DepthwiseLayer view() const {
-    return {height, width,  channels,       out_height,  out_width, kernel,
-            stride, top,    left,           weights.data(), bias.data(), activation};
+    return {height, width, channels, out_height,     out_width,   kernel,
+            stride, top,   left,     weights.data(), bias.data(), activation};
   }
 
   // Slow and plain.

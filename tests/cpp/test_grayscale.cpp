@@ -91,7 +91,7 @@ TEST(Grayscale, Windows) {
   grayscale.window = Window{0.0, 101.0, WindowFunction::linear};
   // PS3.3 C.11.2.1.2.1: x of -0.5 is the middle.
   EXPECT_TRUE(shows(present_dicom(film({0, 25, 50, 100}), grayscale, Presentation::voi),
-                {0.0f, (-50.0f + 0.5f) / 100.0f + 0.5f, 0.5f / 100.0f + 0.5f, 1.0f}));
+                    {0.0f, (-50.0f + 0.5f) / 100.0f + 0.5f, 0.5f / 100.0f + 0.5f, 1.0f}));
   grayscale.window = Window{0.0, 100.0, WindowFunction::linear_exact};
   EXPECT_TRUE(shows(present_dicom(film({50, 75}), grayscale, Presentation::voi), {0.5f, 1.0f}));
   grayscale.window = Window{0.0, 100.0, WindowFunction::sigmoid};
@@ -105,8 +105,8 @@ TEST(Grayscale, LookupTables) {
   grayscale.modality_lut = LookupTable{-1.0, {30.0, 20.0, 10.0}};
   grayscale.voi_lut = LookupTable{10.0, {0.25, 0.5}};
   grayscale.window = Window{0.0, 1.0, WindowFunction::linear};  // the table goes before it
-  EXPECT_TRUE(shows(present_dicom(film({-5, -1, 0, 1, 9}), grayscale, Presentation::voi),
-                    {0.5f, 0.5f, 0.5f, 0.25f, 0.25f}));
+  EXPECT_TRUE(
+      shows(present_dicom(film({-5, -1, 0, 1, 9}), grayscale, Presentation::voi), {0.5f, 0.5f, 0.5f, 0.25f, 0.25f}));
 }
 
 TEST(Grayscale, RawMaxIgnoresHowAFilmWantsToBeShown) {
@@ -121,7 +121,7 @@ TEST(Grayscale, Equalize) {
   // Four values to 0, 85, 170, 255; the cumulated histogram 1, 2, 3, 6 of 6 gives 0, 1/5, 2/5 and 1.
   const std::vector<std::uint8_t> values = {0, 1, 2, 3, 3, 3};
   EXPECT_TRUE(shows(present_plain({1, 6, values, {8}}, Presentation::equalize),
-                {0.0f, 51.0f / 255.0f, 102.0f / 255.0f, 1.0f, 1.0f, 1.0f}));
+                    {0.0f, 51.0f / 255.0f, 102.0f / 255.0f, 1.0f, 1.0f, 1.0f}));
   EXPECT_TRUE(shows(present_plain({1, 2, std::vector<std::uint8_t>{9, 9}, {8}}, Presentation::equalize), {0.0f, 0.0f}));
 }
 

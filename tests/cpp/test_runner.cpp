@@ -23,6 +23,7 @@ TEST(Runner, Arguments) {
   EXPECT_EQ(plain.images, (std::vector<std::string>{"a.png", "b.npy"}));
   EXPECT_FALSE(plain.out_folder);
   EXPECT_EQ(plain.predictor.threads, 0);
+  EXPECT_TRUE(plain.predictor.tensor_arena);
   EXPECT_EQ(plain.predictor.device, "cpu");
   const Arguments mixed = parsed({"--out", "o", "m.pt", "--threads=3", "--", "--odd-name.png"});
   EXPECT_EQ(*mixed.out_folder, "o");
@@ -43,14 +44,17 @@ TEST(Runner, Arguments) {
 TEST(Runner, Json) {
   EXPECT_EQ(json_string("a\"b\\c\n\x01"), R"("a\"b\\c\u000a\u0001")");
   EXPECT_EQ(json_string("\xc3\xa9"), "\"\xc3\xa9\"");
-  EXPECT_EQ(json_string("\xff" "a\xe2\x82"), R"("\ufffda\ufffd\ufffd")");
+  EXPECT_EQ(json_string("\xff"
+                        "a\xe2\x82"),
+            R"("\ufffda\ufffd\ufffd")");
   EXPECT_EQ(std::stof(json_number(0.1f)), 0.1f);
   EXPECT_EQ(std::stod(json_number(1.0 / 3.0)), 1.0 / 3.0);
 }
 
 TEST(Runner, OutputNames) {
   using Names = std::vector<std::string>;
-  EXPECT_EQ(output_names({"a/1.2.840.10008.5.dcm", "b/1.2.840.10008.6"}), (Names{"1.2.840.10008.5", "1.2.840.10008.6"}));
+  EXPECT_EQ(output_names({"a/1.2.840.10008.5.dcm", "b/1.2.840.10008.6"}),
+            (Names{"1.2.840.10008.5", "1.2.840.10008.6"}));
   EXPECT_EQ(output_names({"film.PNG", "film.nii.gz", "film.PNG"}), (Names{"film", "film.nii.gz", "film"}));
   const Names shared = output_names({"a/film.dcm", "b/FILM.png", "other.dcm"});
   EXPECT_TRUE(shared[0].starts_with("film-") && shared[1].starts_with("FILM-") && shared[2] == "other");

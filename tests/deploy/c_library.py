@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, Structure, c_char_p, c_double, c_float, c_int, c_size_t, c_ssize_t, c_void_p
+from ctypes import POINTER, Structure, c_char_p, c_double, c_float, c_int, c_size_t, c_ssize_t, c_uint, c_void_p
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,7 @@ class CLibrary:
         lib.egaze_free.argtypes = [c_void_p]
         lib.egaze_free.restype = None
         lib.egaze_create.argtypes = [c_char_p, POINTER(Options), POINTER(c_void_p)]
+        lib.egaze_create_with_flags.argtypes = [c_char_p, POINTER(Options), c_uint, POINTER(c_void_p)]
         lib.egaze_predict.argtypes = [c_void_p, POINTER(Film), c_size_t, c_void_p, c_void_p]
         lib.egaze_predict_file.argtypes = [c_void_p, c_char_p, c_void_p, c_void_p]
         lib.egaze_presentation_table.argtypes = [c_void_p, POINTER(Film), POINTER(Grayscale), c_void_p]
@@ -76,11 +77,16 @@ class CLibrary:
 
 
 class CPredictor:
-    def __init__(self, library: CLibrary, path: Path, **options: object) -> None:
+    def __init__(self, library: CLibrary, path: Path, flags: int = 0, **options: object) -> None:
         self.library, self.lib = library, library.lib
         self.handle = c_void_p()
         given = ctypes.byref(Options(**options)) if options else None
-        status = self.lib.egaze_create(str(path).encode(), given, ctypes.byref(self.handle))
+        place = ctypes.byref(self.handle)
+        status = (
+            self.lib.egaze_create_with_flags(str(path).encode(), given, flags, place)
+            if flags
+            else self.lib.egaze_create(str(path).encode(), given, place)
+        )
         assert status == 0, library.error()
 
     def close(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -190,6 +192,8 @@ def test_wrong_arguments_are_named(c_library, predictor, model_path):
     ]:
         with pytest.raises(AssertionError, match=text):
             CPredictor(c_library, model_path, **options)
+    with pytest.raises(AssertionError, match="flags"):
+        CPredictor(c_library, model_path, flags=6)
     refused(lib.egaze_predict(None, None, 0, probs.ctypes.data, None), "NULL")
     refused(lib.egaze_predict(predictor.handle, None, 1, probs.ctypes.data, None), "NULL")
     good = film_of(film)
@@ -208,6 +212,38 @@ def test_wrong_arguments_are_named(c_library, predictor, model_path):
     refused(make(predictor.handle, ctypes.byref(stored), ctypes.byref(gray), table.ctypes.data), "slope")
     refused(make(predictor.handle, ctypes.byref(good), ctypes.byref(gray), table.ctypes.data), "float32")
     lib.egaze_free(None)
+
+
+ARENA = """
+import ctypes, sys
+import numpy as np
+from deploy.c_library import CLibrary, CPredictor, film_of
+library = CLibrary(sys.argv[1])
+c10 = ctypes.CDLL(sys.argv[2])
+allocator = c10._ZN3c1015GetCPUAllocatorEv  # c10::GetCPUAllocator()
+allocator.restype = ctypes.c_void_p
+film = np.random.default_rng(0).random((70, 90), dtype=np.float32)
+allocators, answers = [allocator()], []
+for flags in (0, 1, 0):
+    predictor = CPredictor(library, sys.argv[3], flags=flags)
+    answers += [predictor.predict(film_of(film)) for _ in range(2)]
+    allocators.append(allocator())
+    predictor.close()
+for probs, heatmaps in answers[1:]:
+    np.testing.assert_array_equal(probs, answers[0][0])
+    np.testing.assert_array_equal(heatmaps, answers[0][1])
+usual, without, with_arena, since = allocators
+assert without == usual and with_arena != usual and since == with_arena, allocators
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of libraries and symbols are Linux's")
+def test_the_allocator_stands_before_libtorchs_only_if_asked_to(c_library, model_path):
+    c10 = Path(torch.__file__).parent / "lib" / "libc10.so"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", ARENA, c_library.lib._name, str(c10), str(model_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_each_thread_has_its_own_predictor_and_its_own_error(c_library, model_path):

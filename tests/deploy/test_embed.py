@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deploy.film_reader import assert_it_reads_films, write_film_reader
 from deploy.scripted_models import CLASS_NAMES, expected, make_model, save_model
 
 PROJECT = Path(__file__).parents[2]
@@ -140,6 +141,13 @@ def test_a_program_of_kernels_alone_needs_no_torch(cmake, sdk, tmp_path):
     build = configure_and_build(cmake, tmp_path, sdk)
     # A heatmap's mass is its fixations' weight, less what lies beyond four sigmas.
     assert float(call(build / "kernels_only").stdout) == pytest.approx(2.0, abs=1e-3)
+
+
+def test_a_program_of_imaging_alone_needs_no_torch(cmake, sdk, tmp_path):
+    write_film_reader(tmp_path)
+    # The image libraries are of no matter here, and DICOM's takes long to compile.
+    build = configure_and_build(cmake, tmp_path, sdk, EGAZE_WITH_DCMTK="OFF")
+    assert_it_reads_films(build / "film_reader", tmp_path)
 
 
 def test_a_missing_torch_is_named(cmake, sdk, tmp_path):

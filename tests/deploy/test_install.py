@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deploy.film_reader import assert_it_reads_films, write_film_reader
 from deploy.scripted_models import CLASS_NAMES, expected, make_model, save_model
 
 PROJECT = Path(__file__).parents[2]
@@ -121,6 +122,13 @@ def test_programs_by_find_package_static_and_shared(prefix, question, tmp_path):
     (tmp_path / "CMakeLists.txt").write_text(PROJECT_FILE.replace("egaze 0.1", "egaze 0.9"))
     wrong = call("cmake", "-S", tmp_path, "-B", tmp_path / "other", f"-DCMAKE_PREFIX_PATH={prefix}", code=1)
     assert '"0.9"' in wrong
+
+
+def test_a_program_of_imaging_alone_needs_no_torch(prefix, tmp_path):
+    write_film_reader(tmp_path, compiled=True)
+    call("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    call("cmake", "--build", tmp_path / "build")
+    assert_it_reads_films(tmp_path / "build" / "film_reader", tmp_path)
 
 
 def test_the_readme_s_viewer(prefix, question, tmp_path):

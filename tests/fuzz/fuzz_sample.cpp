@@ -38,7 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   sample.cutouts = {&hole, bytes.below(2)};
   std::vector<egaze::Fixation> fixations;
   while (!bytes.empty() && fixations.size() < 8) {
-    fixations.push_back({number(bytes, 100), number(bytes, 100), number(bytes, 1), number(bytes, 10), number(bytes, 10)});
+    fixations.push_back(
+        {number(bytes, 100), number(bytes, 100), number(bytes, 1), number(bytes, 10), number(bytes, 10)});
   }
   sample.fixations = fixations;
   std::vector<float> image(height * width), heatmap(height * width);

@@ -37,8 +37,8 @@ typedef enum egaze_status {
   EGAZE_INTERNAL = 14
 } egaze_status;
 
-enum { EGAZE_UINT8 = 0, EGAZE_UINT16 = 1, EGAZE_FLOAT32 = 2 };                              /* pixel types */
-enum { EGAZE_PRECISION_EXPORTED = 0, EGAZE_PRECISION_FP32 = 1, EGAZE_PRECISION_BF16 = 2 };  /* precisions */
+enum { EGAZE_UINT8 = 0, EGAZE_UINT16 = 1, EGAZE_FLOAT32 = 2 };                             /* pixel types */
+enum { EGAZE_PRECISION_EXPORTED = 0, EGAZE_PRECISION_FP32 = 1, EGAZE_PRECISION_BF16 = 2 }; /* precisions */
 
 /* A model, ready to answer. Use one per thread. */
 typedef struct egaze_predictor egaze_predictor;
@@ -84,6 +84,17 @@ EGAZE_C_API const char* egaze_last_error(void);
 /* Checks and loads a model file. options may be NULL. *predictor is NULL on failure. */
 EGAZE_C_API egaze_status egaze_create(const char* model_path, const egaze_options* options,
                                       egaze_predictor** predictor);
+
+/* What egaze_create_with_flags takes, added up. */
+enum {
+  /* Keep the memory of one film's tensors for the next, which puts an allocator before libtorch's in this process: what
+   * that gains and costs is said at egaze::PredictorOptions::tensor_arena, in egaze/predictor.hpp. */
+  EGAZE_TENSOR_ARENA = 1
+};
+
+/* The same with what egaze_options, whose size is fixed, has no room for. 0 is egaze_create. */
+EGAZE_C_API egaze_status egaze_create_with_flags(const char* model_path, const egaze_options* options, unsigned flags,
+                                                 egaze_predictor** predictor);
 
 /* NULL is let pass. */
 EGAZE_C_API void egaze_free(egaze_predictor* predictor);

@@ -26,9 +26,9 @@ struct ShownPart {
 struct Fixation {
   float x_px;
   float y_px;
-  float weight;      // duration in seconds, or 1 to count fixations; >= 0
-  float sigma_x_px;  // > 0
-  float sigma_y_px;  // > 0
+  float weight;          // duration in seconds, or 1 to count fixations; >= 0
+  float sigma_x_px;      // > 0
+  float sigma_y_px;      // > 0
   ShownPart shown = {};  // the kernel is zero elsewhere, after the boundary's rule; its mass there is lost
 };
 

@@ -75,7 +75,7 @@ EGAZE_API std::vector<float> presentation_table(const ImageView& stored, const S
 
 // A kind of film file, and whether this build reads it.
 struct FileFormat {
-  std::string name;          // "npy", "png", "jpeg" or "dicom"
+  std::string name;  // "npy", "png", "jpeg" or "dicom"
   bool readable;
   std::string missing;       // what a build that reads it needs, such as "libpng"; empty when readable
   std::string install_line;  // how Debian and Ubuntu install that; empty when readable

@@ -27,8 +27,8 @@ struct Affine {
 struct Intensity {
   float gain = 1.0f;
   float bias = 0.0f;
-  float gamma = 1.0f;         // above 0
-  float noise = 0.0f;         // standard deviation, at least 0
+  float gamma = 1.0f;           // above 0
+  float noise = 0.0f;           // standard deviation, at least 0
   std::uint64_t noise_key = 0;  // a pixel's noise depends on this and its place alone
 };
 

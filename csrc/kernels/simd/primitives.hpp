@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "egaze/depthwise.hpp"
+#include "depthwise.hpp"
 
 namespace egaze::detail {
 

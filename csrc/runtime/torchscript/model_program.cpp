@@ -41,8 +41,8 @@ torch::jit::Module load_program(const std::string& path, const ModelArchive& arc
     // Freezing needs plain tensors and inlined graphs, whatever modes the caller is in.
     const c10::InferenceMode no_inference(false);
     const torch::jit::GraphOptimizerEnabledGuard inlining(true);
-    const auto bytes = std::make_shared<caffe2::serialize::MemoryReadAdapter>(
-        archive.bytes.data(), static_cast<off_t>(archive.bytes.size()));
+    const auto bytes = std::make_shared<caffe2::serialize::MemoryReadAdapter>(archive.bytes.data(),
+                                                                              static_cast<off_t>(archive.bytes.size()));
     torch::jit::Module module = torch::jit::load(bytes, device, /*load_debug_files=*/false);
     check_graphs(path, module);
     module.eval();

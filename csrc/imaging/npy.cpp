@@ -151,11 +151,9 @@ StoredFilm read_npy(const std::string& path, std::span<const unsigned char> byte
   for (std::size_t i = prefix; i-- > 8;) header_bytes = header_bytes << 8 | bytes[i];
   if (header_bytes > kMaxHeaderBytes) unreadable(path, "has a header of " + std::to_string(header_bytes) + " bytes");
   if (bytes.size() - prefix < header_bytes) unreadable(path, "is truncated");
-  const Header header =
-      HeaderReader(path, {reinterpret_cast<const char*>(bytes.data()) + prefix, header_bytes}).read();
+  const Header header = HeaderReader(path, {reinterpret_cast<const char*>(bytes.data()) + prefix, header_bytes}).read();
 
-  const std::size_t pixel_bytes =
-      header.descr == "|u1" ? 1 : header.descr == "<u2" ? 2 : header.descr == "<f4" ? 4 : 0;
+  const std::size_t pixel_bytes = header.descr == "|u1" ? 1 : header.descr == "<u2" ? 2 : header.descr == "<f4" ? 4 : 0;
   if (pixel_bytes == 0) {
     unreadable(path, "a film is uint8, uint16 or float32 (|u1, <u2, <f4), got " + std::string(header.descr));
   }

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace egaze {
+namespace egaze::detail {
 
 // sigmoid(x) = 1 / (1 + exp(-x)), silu(x) = x sigmoid(x), hardsigmoid(x) = clamp(x / 6 + 1 / 2, 0, 1),
 // hardswish(x) = x hardsigmoid(x).
@@ -60,4 +60,4 @@ void excitations(const SqueezeExcitation& layer, const float* means, float* gate
 void weigh_channels(float* values, std::size_t pixels, std::size_t channels, const float* gates);
 void weigh_channels(std::uint16_t* values, std::size_t pixels, std::size_t channels, const float* gates);
 
-}  // namespace egaze
+}  // namespace egaze::detail

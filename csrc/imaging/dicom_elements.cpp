@@ -71,8 +71,10 @@ unsigned DicomElements::uint16(const DcmTagKey& tag) {
 std::string DicomElements::text(DcmItem& item, const DcmTagKey& tag) const {
   DcmElement* element = find(item, tag);
   const std::string value = element == nullptr ? std::string() : bytes(*element);
-  const std::size_t first = value.find_first_not_of(std::string(" \0", 2)), last = value.find_last_not_of(std::string(" \0", 2));
-  return first == std::string::npos || last == std::string::npos ? std::string() : value.substr(first, last + 1 - first);
+  const std::size_t first = value.find_first_not_of(std::string(" \0", 2)),
+                    last = value.find_last_not_of(std::string(" \0", 2));
+  return first == std::string::npos || last == std::string::npos ? std::string()
+                                                                 : value.substr(first, last + 1 - first);
 }
 
 std::string DicomElements::first_text(DcmItem& item, const DcmTagKey& tag) const {

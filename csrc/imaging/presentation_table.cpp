@@ -13,8 +13,8 @@ template <class T>
 detail::Counts count_words(const ImageView& stored) {
   detail::Counts counts(std::size_t{1} << 8 * sizeof(T));
   for (std::size_t y = 0; y < stored.height; ++y) {
-    const auto* at = static_cast<const unsigned char*>(stored.data) + static_cast<std::ptrdiff_t>(y) *
-                                                                          stored.row_stride_bytes;
+    const auto* at =
+        static_cast<const unsigned char*>(stored.data) + static_cast<std::ptrdiff_t>(y) * stored.row_stride_bytes;
     for (std::size_t x = 0; x < stored.width; ++x, at += stored.column_stride_bytes) {
       T value;
       std::memcpy(&value, at, sizeof value);

@@ -29,9 +29,7 @@ bool has_length(unsigned marker) {
 }
 
 // A marker within or behind coded data: neither a stuffed byte (T.81 B.1.1.5, T.87 A.1) nor a restart.
-bool ends_coded_data(unsigned marker) {
-  return marker >= 0x80 && marker < 0xFF && !(marker >= 0xD0 && marker <= 0xD7);
-}
+bool ends_coded_data(unsigned marker) { return marker >= 0x80 && marker < 0xFF && !(marker >= 0xD0 && marker <= 0xD7); }
 
 std::size_t word(std::span<const std::uint8_t> data, std::size_t at) {
   return at + 2 > data.size() ? 0 : std::size_t{data[at]} << 8 | data[at + 1];

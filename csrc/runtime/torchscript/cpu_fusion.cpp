@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "convolution.hpp"
-#include "depthwise.hpp"
+#include "depthwise_fusion.hpp"
 
 namespace egaze::detail {
 namespace {
@@ -47,8 +47,13 @@ std::optional<Convolution> read_convolution(Node* node) {
   const auto dilation = constant_ints(node->input(5));
   const auto groups = torch::jit::toIValue(node->input(6));
   if (!weight || !weight->isTensor() || !bias || !stride || !padding || !dilation || !groups) return std::nullopt;
-  return Convolution{.node = node, .weight = weight->toTensor(), .bias = *bias, .stride = *stride,
-                     .padding = *padding, .dilation = *dilation, .groups = groups->toInt()};
+  return Convolution{.node = node,
+                     .weight = weight->toTensor(),
+                     .bias = *bias,
+                     .stride = *stride,
+                     .padding = *padding,
+                     .dilation = *dilation,
+                     .groups = groups->toInt()};
 }
 
 // Below, steps must follow one another: then nothing changes in between what they read.
@@ -94,8 +99,8 @@ std::vector<c10::IValue> observe(const torch::jit::Module& module, const ModelSp
   for (Value* value : values) graph->registerOutput(value);
   const std::shared_ptr<Graph> observing = graph->copy();
   while (graph->outputs().size() > before) graph->eraseOutput(graph->outputs().size() - 1);
-  const at::Tensor image = at::zeros({1, 1, static_cast<std::int64_t>(spec.input_height_px),
-                                      static_cast<std::int64_t>(spec.input_width_px)});
+  const at::Tensor image = at::zeros(
+      {1, 1, static_cast<std::int64_t>(spec.input_height_px), static_cast<std::int64_t>(spec.input_width_px)});
   Stack stack = {module._ivalue(), image};
   torch::jit::InterpreterState(torch::jit::Code(observing, "observe")).run(stack);
   return {stack.end() - static_cast<std::ptrdiff_t>(values.size()), stack.end()};
@@ -138,10 +143,10 @@ std::vector<Convolution> find_convolutions(const torch::jit::Module& module, con
     find_addition(*convolution);
     Value* input = node->input(0);
     const bool padded = is_padding(input->node());
-    values.insert(values.end(), {input, padded ? input->node()->input(0) : input,
-                                 padded ? input->node()->input(1) : input,
-                                 convolution->upsampling != nullptr ? convolution->coarse() : input, node->output(),
-                                 convolution->addition != nullptr ? convolution->added() : input});
+    values.insert(values.end(),
+                  {input, padded ? input->node()->input(0) : input, padded ? input->node()->input(1) : input,
+                   convolution->upsampling != nullptr ? convolution->coarse() : input, node->output(),
+                   convolution->addition != nullptr ? convolution->added() : input});
     found.push_back(std::move(*convolution));
   }
   const std::vector<c10::IValue> seen = observe(module, spec, values);

@@ -5,9 +5,12 @@ namespace egaze::detail {
 
 // Keeps the blocks of one film for the next, in large pages: malloc tidies up each time that it gets a large block back,
 // which took a twentieth of an answer's time.
+//
+// The first arena of the process puts an allocator before libtorch's, which stays there and passes on what no arena is
+// in use for. libtorch does not guard its own record of the allocator, so no other thread may use libtorch meanwhile.
 class Arena {
  public:
-  Arena() = default;
+  Arena();
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;

@@ -1,4 +1,4 @@
-#include "depthwise.hpp"
+#include "depthwise_fusion.hpp"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/jit/ir/constants.h>
@@ -34,9 +34,7 @@ at::Tensor bias_of(const Convolution& convolution) {
 }
 
 // (in, out) of a product, in either case with what varies last in the kernels' loops.
-at::Tensor rows_of(const Convolution& product) {
-  return product.weight.to(at::kFloat).flatten(1).t().contiguous();
-}
+at::Tensor rows_of(const Convolution& product) { return product.weight.to(at::kFloat).flatten(1).t().contiguous(); }
 
 // left, right, top, bottom.
 Ints sides_of(const Convolution& convolution) {
@@ -80,9 +78,9 @@ void write_depthwise(Graph& graph, const Convolution& convolution, const Depthwi
        constant(static_cast<std::int64_t>(bf16 ? c10::kBFloat16 : c10::kFloat))});
   (casts.narrowing != nullptr ? casts.narrowing : steps.last())->output()->replaceAllUsesWith(output);
   // Users before what they use.
-  for (Node* node : {casts.narrowing, excitation.weighing, excitation.gate.node, excitation.excite,
-                     excitation.activation.node, excitation.squeeze, excitation.mean, steps.activation.node,
-                     convolution.node}) {
+  for (Node* node :
+       {casts.narrowing, excitation.weighing, excitation.gate.node, excitation.excite, excitation.activation.node,
+        excitation.squeeze, excitation.mean, steps.activation.node, convolution.node}) {
     if (node != nullptr) node->destroy();
   }
 }

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "egaze/depthwise.hpp"
+#include "kernels/depthwise.hpp"
 
 namespace egaze::detail {
 

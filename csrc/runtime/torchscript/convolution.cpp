@@ -62,8 +62,12 @@ Convolution with_padding_taken_in(Convolution convolution) {
 }
 
 at::Tensor packed_weight(const Convolution& convolution) {
-  Stack stack = {convolution.weight.contiguous(at::MemoryFormat::ChannelsLast), convolution.padding,
-                 convolution.stride, convolution.dilation, convolution.groups, convolution.input_shape};
+  Stack stack = {convolution.weight.contiguous(at::MemoryFormat::ChannelsLast),
+                 convolution.padding,
+                 convolution.stride,
+                 convolution.dilation,
+                 convolution.groups,
+                 convolution.input_shape};
   find_operator(kReorderWeight)->callBoxed(stack);
   return stack.back().toTensor();
 }
@@ -195,16 +199,21 @@ void write_step_up(Graph& graph, Convolution convolution) {
   const Value* output = convolution.node->output();
   const NamedActivation activation = alone ? named_activation_of(output) : relu_of(output);
 
-  Stack stack = {transposed_weight(convolution.weight.narrow(1, 0, channels)), ones, zeros, twos, ones,
-                 std::int64_t{1}, convolution.coarse_shape};
+  Stack stack = {transposed_weight(convolution.weight.narrow(1, 0, channels)),
+                 ones,
+                 zeros,
+                 twos,
+                 ones,
+                 std::int64_t{1},
+                 convolution.coarse_shape};
   find_operator(kReorderTransposedWeight)->callBoxed(stack);
-  Value* fused = insert_operator(
-      graph, kTransposed,
-      {convolution.coarse(), insert_packed(graph, stack.back().toTensor()),
-       graph.insertConstant(alone ? convolution.bias : c10::IValue()), graph.insertConstant(ones),
-       graph.insertConstant(zeros), graph.insertConstant(twos), graph.insertConstant(ones), graph.insertConstant(1),
-       graph.insertConstant(alone ? activation.name : std::string("none")), insert_scalars(graph),
-       graph.insertConstant(std::string())});
+  Value* fused =
+      insert_operator(graph, kTransposed,
+                      {convolution.coarse(), insert_packed(graph, stack.back().toTensor()),
+                       graph.insertConstant(alone ? convolution.bias : c10::IValue()), graph.insertConstant(ones),
+                       graph.insertConstant(zeros), graph.insertConstant(twos), graph.insertConstant(ones),
+                       graph.insertConstant(1), graph.insertConstant(alone ? activation.name : std::string("none")),
+                       insert_scalars(graph), graph.insertConstant(std::string())});
   if (!alone) {
     const std::int64_t rest = convolution.weight.size(1) - channels;
     convolution.weight = convolution.weight.narrow(1, channels, rest);

@@ -25,8 +25,8 @@ FileFormat jpeg_format() { return format("jpeg", EGAZE_HAVE_JPEG, "libjpeg", "ap
 FileFormat dicom_format() { return format("dicom", EGAZE_HAVE_DCMTK, "DCMTK", "apt-get install libdcmtk-dev"); }
 
 [[noreturn, maybe_unused]] void lacks_library(const std::string& path, const FileFormat& format) {
-  detail::unreadable(path, "is a " + format.name + " film, and this build lacks " + format.missing +
-                               " to read it: `" + format.install_line + "` (Debian, Ubuntu) and build again");
+  detail::unreadable(path, "is a " + format.name + " film, and this build lacks " + format.missing + " to read it: `" +
+                               format.install_line + "` (Debian, Ubuntu) and build again");
 }
 
 StoredFilm read_png_film(const std::string& path, Presentation presentation) {

@@ -140,7 +140,7 @@ class Allocator final : public c10::Allocator {
   c10::Allocator* usual_;
 };
 
-// Made when the program or the shared library is loaded, before there are threads, and taken back when it is unloaded.
+// Taken back when the program ends or the shared library is unloaded.
 class Installation {
  public:
   Installation() { c10::SetCPUAllocator(&allocator); }
@@ -152,13 +152,18 @@ class Installation {
   Allocator allocator{usual};
 };
 
-const Installation installation;
+const Installation& installation() {
+  static const Installation only;
+  return only;
+}
 
 void Allocator::release(void* block) {
-  if (block != nullptr && !slabs().give_back(block)) installation.usual->raw_deallocate(block);
+  if (block != nullptr && !slabs().give_back(block)) installation().usual->raw_deallocate(block);
 }
 
 }  // namespace
+
+Arena::Arena() { installation(); }
 
 Arena::~Arena() { slabs().let_go(this); }
 

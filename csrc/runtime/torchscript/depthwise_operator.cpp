@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "depthwise.hpp"
-#include "egaze/depthwise.hpp"
+#include "depthwise_fusion.hpp"
+#include "kernels/depthwise.hpp"
 
 namespace egaze::detail {
 namespace {
@@ -63,8 +63,8 @@ void run(Stack& stack) {
   const at::Tensor image = inputs[0].toTensor().to(type).contiguous(at::MemoryFormat::ChannelsLast);
   const at::Tensor weights = inputs[1].toTensor(), bias = inputs[2].toTensor();
   const c10::List<std::int64_t> geometry = inputs[3].toIntList();
-  TORCH_CHECK(image.dim() == 4 && image.size(1) == weights.size(1),
-              "a depthwise convolution of ", weights.size(1), " channels was given an image of shape ", image.sizes());
+  TORCH_CHECK(image.dim() == 4 && image.size(1) == weights.size(1), "a depthwise convolution of ", weights.size(1),
+              " channels was given an image of shape ", image.sizes());
   const std::int64_t n = image.size(0), kernel = geometry[0], stride = geometry[1];
   const std::int64_t rows = image.size(2) + geometry[2] + geometry[4] - kernel;
   const std::int64_t columns = image.size(3) + geometry[3] + geometry[5] - kernel;
@@ -73,10 +73,18 @@ void run(Stack& stack) {
   const at::Tensor out = at::empty({n, image.size(1), rows / stride + 1, columns / stride + 1}, image.options(),
                                    at::MemoryFormat::ChannelsLast);
   const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
-  const DepthwiseLayer layer = {
-      size(image.size(2)), size(image.size(3)), size(image.size(1)), size(out.size(2)), size(out.size(3)), size(kernel),
-      size(stride), size(geometry[2]), size(geometry[3]), weights.const_data_ptr<float>(), bias.const_data_ptr<float>(),
-      static_cast<Activation>(inputs[4].toInt())};
+  const DepthwiseLayer layer = {size(image.size(2)),
+                                size(image.size(3)),
+                                size(image.size(1)),
+                                size(out.size(2)),
+                                size(out.size(3)),
+                                size(kernel),
+                                size(stride),
+                                size(geometry[2]),
+                                size(geometry[3]),
+                                weights.const_data_ptr<float>(),
+                                bias.const_data_ptr<float>(),
+                                static_cast<Activation>(inputs[4].toInt())};
   std::vector<float> means(size(n) * layer.channels);
   if (bf16) {
     convolve(layer, n, bits(image.const_data_ptr<at::BFloat16>()), bits(out.mutable_data_ptr<at::BFloat16>()),
@@ -86,9 +94,9 @@ void run(Stack& stack) {
   }
   if (!inputs[5].isNone()) {
     const auto parameter = [&](std::size_t which) { return inputs[which].toTensor().const_data_ptr<float>(); };
-    const SqueezeExcitation excitation = {layer.channels, size(inputs[5].toTensor().size(1)), parameter(5),
-                                          parameter(6), static_cast<Activation>(inputs[9].toInt()), parameter(7),
-                                          parameter(8), static_cast<Activation>(inputs[10].toInt())};
+    const SqueezeExcitation excitation = {layer.channels, size(inputs[5].toTensor().size(1)),         parameter(5),
+                                          parameter(6),   static_cast<Activation>(inputs[9].toInt()), parameter(7),
+                                          parameter(8),   static_cast<Activation>(inputs[10].toInt())};
     const std::int64_t pixels = out.size(2) * out.size(3);
     if (bf16) {
       weigh(excitation, n, pixels, means.data(), bits(out.mutable_data_ptr<at::BFloat16>()));

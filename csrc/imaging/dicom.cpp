@@ -1,0 +1,71 @@
+// DICOM films, through DCMTK.
+#if EGAZE_HAVE_DCMTK
+
+#include "dicom_film.hpp"
+
+#include <dcmtk/dcmjpeg/djdecode.h>
+#include <dcmtk/dcmjpls/djdecode.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "dcmtk_log.hpp"
+#include "readers.hpp"
+
+namespace egaze::detail {
+namespace {
+
+void register_codecs_once() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    DJDecoderRegistration::registerCodecs();
+    DJLSDecoderRegistration::registerCodecs();
+  });
+}
+
+}  // namespace
+
+DicomFilm::DicomFilm(const std::string& path) : DicomElements(path) {
+  implicit_vr_ = DcmXfer(dataset().getOriginalXfer()).isImplicitVR();
+  height_ = uint16(DCM_Rows);
+  width_ = uint16(DCM_Columns);
+  check_pixel_count(path, height_, width_);
+  if (const double frames = decimal(dataset(), DCM_NumberOfFrames).value_or(1.0);
+      frames != 0.0 && frames != 1.0) {  // 0 is met in films of one frame; the length of the pixels is checked
+    fail(std::to_string(static_cast<long long>(std::clamp(frames, -1e15, 1e15))) + " frames, expected one film");
+  }
+  const std::string photometric = code(dataset(), DCM_PhotometricInterpretation);
+  monochrome1_ = photometric == "MONOCHROME1";
+  if (!monochrome1_ && photometric != "MONOCHROME2") {
+    fail("photometric interpretation '" + photometric + "', expected MONOCHROME1 or MONOCHROME2");
+  }
+  if (uint16(DCM_SamplesPerPixel) != 1) fail("several samples a pixel, expected one");
+  const unsigned representation = uint16(DCM_PixelRepresentation);
+  if (representation > 1) fail("Pixel Representation is " + std::to_string(representation) + ", expected 0 or 1");
+  signed_ = representation == 1;
+}
+
+WordLayout DicomFilm::word_layout() {
+  const unsigned allocated = uint16(DCM_BitsAllocated), bits = uint16(DCM_BitsStored);
+  const unsigned high_bit = uint16(DCM_HighBit);
+  if ((allocated != 8 && allocated != 16) || bits < 1 || bits > high_bit + 1 || high_bit + 1 > allocated) {
+    fail(std::to_string(bits) + " of " + std::to_string(allocated) + " bits stored up to bit " +
+         std::to_string(high_bit) + ", expected words of 8 or 16 bits");
+  }
+  return {allocated, bits, high_bit, signed_};
+}
+
+StoredFilm read_dicom(const std::string& path, Presentation presentation) {
+  const QuietDcmtk quiet;
+  register_codecs_once();
+  check_file_bytes(path);
+  DicomFilm film(path);
+  DicomGrayscale grayscale = presentation == Presentation::raw_max ? DicomGrayscale{} : film.grayscale(presentation);
+  WordFilm words = film.words();
+  grayscale.notes = film.notes();
+  return present_dicom(std::move(words), grayscale, presentation);
+}
+
+}  // namespace egaze::detail
+
+#endif
