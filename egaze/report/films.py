@@ -211,7 +211,8 @@ def _unit(fixations: Fixations, target: FixationHeatmap) -> str:
 
 def _thousandths(fixations: Fixations, target: FixationHeatmap, size_px: int) -> NDArray[np.float32]:
     """The reader's heatmap in thousandths of a second, a relative duration or a fixation per pixel of the canvas."""
-    return target.rasterize(fixations, size_px, normalize="none") * np.float32(1000)
+    thousandths: NDArray[np.float32] = target.rasterize(fixations, size_px, normalize="none") * np.float32(1000)
+    return thousandths
 
 
 def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> JsonObject:
