@@ -69,10 +69,11 @@ picture: setup-test
 
 # mypy looks into what egaze imports.
 lint: $(VENV)/installed
-	$(PIP) --quiet "ruff>=0.6" "mypy>=2.4"
+	$(PIP) --quiet "ruff>=0.6" "mypy>=2.4" "clang-format==23.1.5"
 	$(BIN)/ruff check egaze tests benchmarks experiments
 	$(BIN)/ruff format --check egaze tests benchmarks experiments
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $$(find csrc tests/cpp tests/fuzz -name '*.[ch]pp' -o -name '*.h')
 
 clean:
 	rm -rf build demo $(VENV)

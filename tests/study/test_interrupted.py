@@ -263,7 +263,7 @@ def test_a_kill_while_the_study_is_put_in_its_place(partial, tmp_path, monkeypat
 
 
 def test_a_full_disk_is_told_before_anything_is_read(many_films, tmp_path, monkeypatch):
-    usage = shutil.disk_usage(tmp_path)._replace(free=10_000)
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(StudyError, match=r"needs 0\.0 GB, 0\.0 GB are free"):
-        prepare_study([many_films(40)], tmp_path / "out", size_px=16)
+    with pytest.raises(StudyError, match=r"needs 5\.2 MB, 1\.0 MB are free"):
+        prepare_study([many_films(40)], tmp_path / "out", size_px=256)
