@@ -32,7 +32,7 @@ from egaze.training.engine import predict
 
 SIZE_PX = 128
 ENCODER = "resnet10t"
-PRECISION = "bf16-mixed"
+PRECISION = "bf16"
 MEASURES = ("cc", "kld", "nss")
 #: Recipes taken apart: what a name stands for, and what it changes.
 ABLATIONS = {"class-generators-no-gaze": ("class-generators", ("stages.heatmap_weight=0",))}

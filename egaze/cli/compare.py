@@ -11,7 +11,7 @@ import click
 
 from egaze.atomic import require_folder
 from egaze.cli.figure_text import count_text, metric_text
-from egaze.cli.run_study import study_option
+from egaze.cli.options import limit_option, split_option, study_option
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run_a", type=click.Path(path_type=Path))
 @click.argument("run_b", type=click.Path(path_type=Path))
-@click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"]))
-@click.option("--films", default=20, show_default=True, type=click.IntRange(0), help="Films to print, at most.")
+@split_option
+@limit_option(20, "cases on which they disagree are printed")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every film they disagree on.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for compare.json and disagreements.csv.")
 @study_option
 def command(
-    run_a: Path, run_b: Path, split: str, films: int, as_json: bool, out: Path | None, study_path: Path | None
+    run_a: Path, run_b: Path, split: str, limit: int, as_json: bool, out: Path | None, study_path: Path | None
 ) -> None:
     """Compare two evaluated runs, or two sets of runs, on the same films: differences of their AUCs and of their maps'
     agreement with gaze, with 95 % intervals and p-values, and the films on which they disagree.
@@ -54,13 +54,13 @@ def command(
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
         return
-    for line in _lines(found, films):
+    for line in _lines(found, limit):
         click.echo(line)
     if out is not None:
         click.echo(f"written to {out}")
 
 
-def _lines(found: RunComparison, films: int) -> list[str]:
+def _lines(found: RunComparison, limit: int) -> list[str]:
     result = found.result
     lines = [f"A: {_described(result.a)}", f"B: {_described(result.b)}"]
     lines.append(
@@ -94,7 +94,7 @@ def _lines(found: RunComparison, films: int) -> list[str]:
         ]
     if result.answers is None:
         return lines
-    return lines + _films(result.answers, found.disagreements, films)
+    return lines + _films(result.answers, found.disagreements, limit)
 
 
 def _described(run: ComparedRun) -> str:
@@ -117,13 +117,13 @@ def _row(name: str, compared: Compared | None, digits: int = 3) -> str:
     return f"  {name:<42}{compared.a:>8.{digits}f}{compared.b:>8.{digits}f}{difference:>32}{p_value:>9}"
 
 
-def _films(answers: AnswersCompared, disagreements: pl.DataFrame, films: int) -> list[str]:
+def _films(answers: AnswersCompared, disagreements: pl.DataFrame, limit: int) -> list[str]:
     lines = [
         f"they disagree on {answers.disagree} of {count_text(answers.agree + answers.disagree, 'film')}: "
         f"A alone is right on {answers.only_a_right}, B alone on {answers.only_b_right}, neither on "
         f"{answers.neither_right}; {answers.without_label} without a label"
     ]
-    shown = disagreements.head(films)
+    shown = disagreements.head(limit)
     if shown.is_empty():
         return lines
     cells = [("film", "label", "A answers", "B answers")]

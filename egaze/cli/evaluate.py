@@ -11,7 +11,7 @@ import click
 from egaze.atomic import require_folder
 from egaze.cli import progress
 from egaze.cli.figure_text import count_text, figure_text, metric_text
-from egaze.cli.run_study import study_option
+from egaze.cli.options import split_option, study_option, threads_option
 from egaze.cli.set_figures import set_lines
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"]))
+@split_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results. [default: RUN/evaluation/SPLIT]")
 @study_option
-def command(run: Path, split: str, out: Path | None, study_path: Path | None) -> None:
+@threads_option
+def command(run: Path, split: str, out: Path | None, study_path: Path | None, threads: int | None) -> None:
     """Measure a run on one side of its study.
 
     The classes: AUCs with 95 % intervals over patients (beside them, on the published splits of EGD-CXR, the published
@@ -53,13 +54,15 @@ def command(run: Path, split: str, out: Path | None, study_path: Path | None) ->
 
     if is_run_set(run):
         with progress.bars() as update:
-            evaluation = evaluate_set(open_run_set(run, study=study_path), split=split, out=out, progress=update)
+            evaluation = evaluate_set(
+                open_run_set(run, study=study_path), split=split, out=out, threads=threads, progress=update
+            )
         for line in set_lines(evaluation.metrics):
             click.echo(line)
         click.echo(f"written to {evaluation.path}, and each run's own")
         return
     with progress.bar("predicting") as update:
-        evaluation = evaluate(open_run(run, study=study_path), split=split, out=out, progress=update)
+        evaluation = evaluate(open_run(run, study=study_path), split=split, out=out, threads=threads, progress=update)
     for line in _lines(evaluation.metrics):
         click.echo(line)
     click.echo(f"written to {evaluation.path}")

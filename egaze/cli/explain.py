@@ -10,7 +10,7 @@ import click
 from egaze.atomic import require_free
 from egaze.cli import progress
 from egaze.cli.figure_text import count_text, figure_text
-from egaze.cli.run_study import study_option
+from egaze.cli.options import split_option, study_option
 from egaze.cli.several import SeveralValues
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--cases", multiple=True, metavar="ID...", help="These cases; * and ? stand for any text.")
 @click.option("--all", "everything", is_flag=True, help="All cases of the side.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="N cases of the side, spread evenly over it.")
-@click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"]))
+@split_option
 @click.option(
     "--class",
     "class_name",

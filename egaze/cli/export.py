@@ -7,17 +7,14 @@ from pathlib import Path
 import click
 
 from egaze.atomic import require_file
+from egaze.cli.options import precision_option
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="What the model computes in; bf16 is a smaller file, and faster where the processor or GPU computes in it.",
+@precision_option(
+    ("fp32", "bf16"), "the model (bf16 is a smaller file, and faster where the processor or GPU knows it)"
 )
 @click.option(
     "--format",

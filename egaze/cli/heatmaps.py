@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from egaze.atomic import require_free
 from egaze.cli import progress
+from egaze.cli.options import workers_option
 from egaze.cli.several import SeveralValues
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str) -> lis
     help="Seconds of reading in a second of animation.",
 )
 @click.option("--window-s", type=click.FloatRange(0.01, 1e6), help="Animate the gaze of the last seconds only.")
-@click.option("--workers", type=click.IntRange(1), help="Processes. [default: all processors]")
+@workers_option("draw")
 @click.pass_context
 def command(
     context: click.Context,

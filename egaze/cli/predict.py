@@ -15,6 +15,7 @@ import numpy as np
 from egaze.atomic import require_folder
 from egaze.cli import progress
 from egaze.cli.films import film_list
+from egaze.cli.options import device_option
 from egaze.errors import EgazeError
 from egaze.serialize import JsonObject
 
@@ -24,7 +25,7 @@ from egaze.serialize import JsonObject
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for heatmaps (.npy and .png).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@device_option
 @click.option("--workers", type=click.IntRange(1), help="Threads that read films. [default: processors, 4 at most]")
 def command(
     model: Path, images: tuple[str, ...], out: Path | None, as_json: bool, device: str, workers: int | None

@@ -15,6 +15,7 @@ import click
 
 from egaze.cli import progress
 from egaze.cli.hygiene import counted, hygiene_lines, note_lines, relative_line
+from egaze.cli.options import workers_option
 from egaze.registry import Registry
 from egaze.sources import EgdCxr, Reflacx, Source, Table
 
@@ -134,7 +135,7 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
     type=click.Choice(["voi", "raw-max", "equalize"]),
     help="voi: as the film asks to be shown; raw-max: as the EGD-CXR baseline; equalize: as MIMIC-CXR-JPG.",
 )
-@click.option("--workers", type=click.IntRange(1), help="Processes that read films. [default: one a processor]")
+@workers_option("read films")
 @click.option("--strict", is_flag=True, help="A film that cannot be read is an error, told when all have been tried.")
 @click.option("--seed", default=42, show_default=True, type=click.IntRange(0), help="Of the 8:1:1 split by patient.")
 @click.option(

@@ -8,15 +8,15 @@ import click
 
 from egaze.atomic import require_file
 from egaze.cli import progress
-from egaze.cli.run_study import study_option
+from egaze.cli.options import limit_option, split_option, study_option
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="The HTML file. [default: RUN/report.html]")
-@click.option("--split", default="test", show_default=True, type=click.Choice(["train", "validation", "test"]))
+@split_option
 @study_option
-@click.option("--films", default=200, show_default=True, type=click.IntRange(0), help="Films in the gallery.")
+@limit_option(200, "films in the gallery")
 @click.option(
     "--film-px",
     default=1024,
@@ -37,7 +37,7 @@ def command(
     out: Path | None,
     split: str,
     study_path: Path | None,
-    films: int,
+    limit: int,
     film_px: int,
     films_from: Path | None,
     seed: int | None,
@@ -64,7 +64,7 @@ def command(
             source,
             out or run / "report.html",
             split=split,
-            films=films,
+            limit=limit,
             film_px=film_px,
             films_from=films_from,
             seed=seed,

@@ -10,6 +10,7 @@ import click
 
 from egaze.atomic import require_free
 from egaze.cli import progress
+from egaze.cli.options import workers_option
 
 FULL_SIZE_PX = 3056
 _LAYOUTS = ("egd-cxr", "reflacx", "table")
@@ -38,7 +39,7 @@ _LAYOUTS = ("egd-cxr", "reflacx", "table")
 )
 @click.option("--full-size", is_flag=True, help=f"Films as large as the real ones: --long-side-px {FULL_SIZE_PX}.")
 @click.option("--eye-gaze", is_flag=True, help="Also eye_gaze.csv, the tracker's 60 Hz samples (egd-cxr only).")
-@click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes.  [default: one a CPU core]")
+@workers_option("make films")
 def command(
     out: Path,
     cases: int,

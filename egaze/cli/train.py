@@ -12,6 +12,7 @@ from egaze.atomic import require_free
 from egaze.cli import progress
 from egaze.cli.epochs import EpochPrinter
 from egaze.cli.numbers import Numbers
+from egaze.cli.options import device_option, precision_option, threads_option
 
 if TYPE_CHECKING:
     from egaze.training import Run
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     help="Cross-validate by patient, stratified by class, in place of the study's split: a run a fold and seed.",
 )
 @click.option("--fold-seed", default=0, show_default=True, type=click.IntRange(0), help="Of dealing patients to folds.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--precision", default="32", show_default=True, type=click.Choice(["32", "bf16-mixed", "16-mixed"]))
+@device_option
+@precision_option(("fp32", "bf16", "fp16"), "a layer (weights stay fp32)")
+@threads_option
 @click.option("--resume", is_flag=True, help="Go on in RUN: with its last finished epoch, or its first unfinished run.")
 def command(
     study: Path,
@@ -46,6 +48,7 @@ def command(
     fold_seed: int,
     device: str,
     precision: str,
+    threads: int | None,
     resume: bool,
 ) -> None:
     """Train the dual-head U-Net on a study; validation chooses the epoch, the test split is not touched (unless
@@ -74,7 +77,8 @@ def command(
 
     how: dict[str, Any] = {
         "device": device,
-        "precision": {"32": "32-true"}.get(precision, precision),
+        "precision": precision,
+        "threads": threads,
         "resume": resume,
     }
     print_epoch = EpochPrinter()

@@ -48,7 +48,7 @@ class Predictor:
 
     Args:
         path: the model file; it is checked as `check_model` does before anything of it is loaded.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda", or "auto" for CUDA where there is a device for it.
         threads: for work inside one prediction, process-wide; 0 leaves torch's own choice.
 
     Raises:
@@ -71,9 +71,11 @@ class Predictor:
         self._path = Path(path)
         self.spec, content = read_model(self._path)
         try:
-            self._device = torch.device(device)
+            self._device = torch.device(
+                ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+            )
         except RuntimeError as error:
-            raise EgazeError(f"no device {device!r}: expected cpu or cuda") from error
+            raise EgazeError(f"no device {device!r}: expected auto, cpu or cuda") from error
         if self._device.type == "cuda" and not torch.cuda.is_available():
             raise EgazeError(f"device {device}: no CUDA device is available")
         if threads > 0:

@@ -45,7 +45,7 @@ def write_report(
     out: Path,
     *,
     split: str = "test",
-    films: int = 200,
+    limit: int = 200,
     film_px: int = FILM_PX,
     films_from: Path | None = None,
     seed: int | None = None,
@@ -59,7 +59,7 @@ def write_report(
         source: the run, or the set; in a set with folds each film is answered by the run that tests it.
         out: the file, which is replaced whole.
         split: the evaluated side to report on.
-        films: at most this many in the gallery; see `egaze.report.encode.film_bytes` for what they take.
+        limit: at most this many films in the gallery; see `egaze.report.encode.film_bytes` for what they take.
         film_px: the longest side of a film in the gallery, which is never made larger than it is.
         films_from: a folder of original films named by case id; the study's are shown of cases that it lacks.
         seed: of a set, whose runs answer the films; its first when None.
@@ -75,7 +75,7 @@ def write_report(
     answers = open_answers(source, split, seed)
     run, study, result = answers.first, answers.study, _shown(answers)
     pixels = FilmPixels.of(study, film_px, films_from)
-    cards, evidence, missing = _gallery(answers, films, progress)
+    cards, evidence, missing = _gallery(answers, limit, progress)
     values = {
         "title": _title(run, answers.path),
         "version": version("egaze"),

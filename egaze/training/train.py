@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -45,6 +45,13 @@ from egaze.training.stage import Stage
 
 logger = logging.getLogger(__name__)
 
+#: What layers may compute in, and Lightning Fabric's names for it.
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "fp32": "32-true",
+    "bf16": "bf16-mixed",
+    "fp16": "16-mixed",
+}
+
 #: Called with (what is being done, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
 
@@ -57,7 +64,7 @@ def train(
     split: Split | None = None,
     seed: int = 0,
     device: str = "auto",
-    precision: str = "32-true",
+    precision: str = "fp32",
     threads: int | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -73,7 +80,7 @@ def train(
         split: the run's own, kept in its folder, in place of the study's.
         seed: of weights, order, views and dropout. On the CPU the same seed gives the same run.
         device: "auto" (CUDA where there is one), "cpu" or "cuda".
-        precision: Lightning Fabric's: "32-true", "bf16-mixed" or "16-mixed"; see `usable_precision`.
+        precision: what layers compute in, "fp32", "bf16" or "fp16"; weights stay float32. See `usable_precision`.
         threads: of the loader's kernel; the number of processors when None.
         resume: go on with the run in `out` from its last finished epoch, or begin where it has none.
         progress, on_epoch: called along the way; on_epoch gets the epoch's log line.
@@ -187,7 +194,7 @@ class _Training:
         if not trained:
             raise EgazeError(f"stage {stage.name!r} trains none of the model's parts")
         wrapped, optimizer = self.fabric.setup(model, optimizer)
-        scaler = self.fabric.strategy.precision  # holds the loss's scale with 16-mixed, and nothing otherwise
+        scaler = self.fabric.strategy.precision  # holds the loss's scale with fp16, and nothing otherwise
         if state is not None:
             # After the set-up: the state goes where the parameters are, in their type.
             optimizer.load_state_dict(state["optimizer"])
@@ -315,14 +322,20 @@ def require_answers(study: Study, recipe: Recipe) -> None:
 def _fabric(device: str, precision: str) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
         raise EgazeError("device cuda: no CUDA device is available")
-    return Fabric(accelerator=_accelerator(device), devices=1, precision=cast(Any, precision))  # Fabric checks it
+    return Fabric(accelerator=_accelerator(device), devices=1, precision=PRECISIONS[precision])
 
 
 def usable_precision(device: str, precision: str) -> str:
-    """The precision that is used: the CPU has no 16-mixed, and bf16-mixed takes its place with a warning."""
-    if precision == "16-mixed" and _accelerator(device) == "cpu":
-        logger.warning("precision 16-mixed is not there on the CPU: bf16-mixed is used and recorded")
-        return "bf16-mixed"
+    """The precision that is used: the CPU has no fp16, and bf16 takes its place with a warning.
+
+    Raises:
+        EgazeError: an unknown precision.
+    """
+    if precision not in PRECISIONS:
+        raise EgazeError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision == "fp16" and _accelerator(device) == "cpu":
+        logger.warning("precision fp16 is not there on the CPU: bf16 is used and recorded")
+        return "bf16"
     return precision
 
 

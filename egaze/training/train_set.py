@@ -29,7 +29,7 @@ def train_set(
     seeds: Sequence[int] = (0,),
     fold_seed: int = 0,
     device: str = "auto",
-    precision: str = "32-true",
+    precision: str = "fp32",
     threads: int | None = None,
     resume: bool = False,
     progress: Progress | None = None,

@@ -66,7 +66,7 @@ def test_comparing_two_sets(study, folder):
     train(study, folder / "controls", "--folds", "3", "--seeds", "1", "--recipe", "encoder-only")
     ok("evaluate", folder / "controls")
     runs, controls = folder / "runs", folder / "controls"
-    printed = ok("compare", runs, controls, "--out", folder / "out", "--films", "2").stdout
+    printed = ok("compare", runs, controls, "--out", folder / "out", "--limit", "2").stdout
     assert f"A: {runs} (joint, 3 folds, seed 1)" in printed and "encoder-only" in printed
     assert "synthetic data" in printed and "A - B (95 % interval)" in printed and "has no maps" in printed
     assert "they disagree on " in printed and f"written to {folder / 'out'}" in printed

@@ -318,7 +318,7 @@ def test_a_hostile_case_id_is_only_shown(open_report, run, tmp_path, monkeypatch
     answers = report.open_answers(run, "test")
     hostile = answers.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
     monkeypatch.setattr(report, "open_answers", lambda *_: replace(answers, table=hostile))
-    reading = open_report(write_report(run, tmp_path / "report.html", films=2))
+    reading = open_report(write_report(run, tmp_path / "report.html", limit=2))
     assert reading.complaints == [] and reading.outside == []
     assert reading.page.title().endswith("egaze report") and reading.page.locator("img[onerror]").count() == 0
     assert reading.page.text_content("#case-id").endswith(HOSTILE)

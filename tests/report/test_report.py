@@ -130,9 +130,9 @@ def test_what_the_data_says_cannot_become_markup(run, study, tmp_path, monkeypat
 
 
 def test_the_gallery_can_be_limited(run, tmp_path):
-    page = Page(write_report(run, tmp_path / "report.html", films=2).read_text(encoding="utf-8"))
+    page = Page(write_report(run, tmp_path / "report.html", limit=2).read_text(encoding="utf-8"))
     assert len(page.data("report-data")["films"]) == 2
-    page = Page(write_report(run, tmp_path / "report.html", films=0).read_text(encoding="utf-8"))
+    page = Page(write_report(run, tmp_path / "report.html", limit=0).read_text(encoding="utf-8"))
     assert "the gallery is empty" in page.text and page.data("report-data")["films"] == []
 
 

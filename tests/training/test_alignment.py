@@ -93,7 +93,7 @@ def test_watching_a_model(trained):
     assert not model._forward_hooks and not model.encoder._forward_hooks
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_stage_that_aligns(precision, study, tiny_recipe, tmp_path):
     stage = replace(tiny_recipe.stages[0], epochs=1, heatmap_weight=0.0, alignment_weight=0.5)
     run = train(study, replace(tiny_recipe, stages=(stage,)), tmp_path / "run", device="cpu", precision=precision)

@@ -316,18 +316,18 @@ def test_a_run_records_its_encoder_s_weights_and_decodes_to_full_resolution(stud
 def test_another_precision_is_not_resumed(study, tiny_recipe, tmp_path):
     with pytest.raises(Stop):
         train(study, tiny_recipe, tmp_path / "run", device="cpu", on_epoch=stop)
-    with pytest.raises(RunError, match="precision is not the one the run began with: 32-true then, bf16-mixed now"):
-        train(study, tiny_recipe, tmp_path / "run", device="cpu", precision="bf16-mixed", resume=True)
+    with pytest.raises(RunError, match="precision is not the one the run began with: fp32 then, bf16 now"):
+        train(study, tiny_recipe, tmp_path / "run", device="cpu", precision="bf16", resume=True)
 
 
 def test_the_precision_that_is_used_is_recorded_and_said(study, tiny_recipe, tmp_path, caplog):
-    """The CPU has no 16-mixed."""
-    how = {"device": "cpu", "precision": "16-mixed"}
+    """The CPU has no fp16."""
+    how = {"device": "cpu", "precision": "fp16"}
     with pytest.raises(Stop):
         train(study, tiny_recipe, tmp_path / "run", **how, on_epoch=stop)
-    said = [record.message for record in caplog.records if "16-mixed" in record.message]
-    assert said == ["precision 16-mixed is not there on the CPU: bf16-mixed is used and recorded"]
-    assert open_run(tmp_path / "run").facts["precision"] == "bf16-mixed"
+    said = [record.message for record in caplog.records if "fp16" in record.message]
+    assert said == ["precision fp16 is not there on the CPU: bf16 is used and recorded"]
+    assert open_run(tmp_path / "run").facts["precision"] == "bf16"
     assert len(train(study, tiny_recipe, tmp_path / "run", **how, resume=True).log()) == 2
 
 
@@ -369,14 +369,14 @@ def test_the_optimiser_s_state_follows_the_parameters(study, tiny_recipe, tmp_pa
 
 
 def test_a_run_in_half_precision_keeps_its_scale(study, tiny_recipe, tmp_path, monkeypatch):
-    """With the scaler of 16-mixed on the processor, where Fabric itself would take bfloat16."""
+    """With the scaler of fp16 on the processor, where Fabric itself would take bfloat16."""
 
     def fabric(device, precision):
         scaler = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=5)
         return Fabric(accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu", scaler=scaler))
 
     monkeypatch.setitem(train.__globals__, "_fabric", fabric)
-    how = {"seed": 1, "device": "cpu", "precision": "16-mixed"}
+    how = {"seed": 1, "device": "cpu", "precision": "fp16"}
     whole = train(study, tiny_recipe, tmp_path / "whole", **how)
     with pytest.raises(Stop):
         train(study, tiny_recipe, tmp_path / "run", **how, on_epoch=stop)

@@ -97,7 +97,7 @@ def test_what_is_resumed_must_be_what_was_begun(run_set, study, control, tmp_pat
         ({"seeds": (4, 2, 1)}, "the seeds are not"),
         ({"folds": 4}, "the folds are not"),
         ({"fold_seed": 1}, "the folds are not"),
-        ({"precision": "bf16-mixed"}, "the precision is not"),
+        ({"precision": "bf16"}, "the precision is not"),
     ):
         with pytest.raises(RunError, match=message):
             train_set(study, control, run_set.path, **{**how, **change})
