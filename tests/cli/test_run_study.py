@@ -2,7 +2,9 @@
 
 import csv
 import shutil
+from dataclasses import replace
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -12,9 +14,13 @@ from egaze.cli.evaluate import _areas
 from egaze.cli.set_figures import set_lines
 from egaze.evaluation import evaluate
 from egaze.evaluation.compare import RunComparison
+from egaze.evaluation.compare_results import ClassesCompared, Compared, ComparedRun, ComparisonResult
+from egaze.evaluation.results import Classification, ClassResult, EvaluationResult, TrainedHeads
+from egaze.metrics import Estimate
 from egaze.study import open_study
 from egaze.training import load_recipe, train
 
+NAN = float("nan")
 TINY = ("input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1", "stages.monitor=loss")
 
 
@@ -76,28 +82,59 @@ def test_an_untrained_heatmap_is_left_out_of_an_explanation(untrained, tmp_path)
 
 
 def two_classes(value, other):
-    figure = {"value": value, "low": None, "high": None}
-    second = {"value": other, "low": None, "high": None}
-    of_class = [dict.fromkeys(("auc", "auc_bca", "auc_delong", "average_precision"), f) for f in (figure, second)]
-    return {"classes": dict(zip(("none", "some"), of_class, strict=True)), "macro_auc": figure, "accuracy": figure}
+    classes = {}
+    for name, area in (("none", Estimate(value, NAN, NAN)), ("some", Estimate(other, NAN, NAN))):
+        classes[name] = ClassResult(1, area, auc_bca=area, auc_delong=area, average_precision=area)
+    figure = Estimate(value, NAN, NAN)
+    return Classification(cases=1, macro_auc=figure, accuracy=figure, classes=classes)
 
 
 def test_two_classes_have_one_auc():
     """Softmax makes the AUCs of two classes one number; two sigmoids do not."""
     one, two = two_classes(0.667, 0.667), two_classes(0.667, 0.5)
-    metrics = {"split": "test", "cases": 1, "patients": 9, "folds": 0, "seeds": [0], "intervals": "none"}
-    metrics |= {"optimistic": False, "synthetic": False, "published": [], "heatmap": None, "runs": [], "warnings": []}
-    aucs = _areas(one, [])[:2]
+    result = EvaluationResult(
+        split="test",
+        chosen_on="validation",
+        optimistic=False,
+        synthetic=False,
+        cases=1,
+        patients=9,
+        folds=None,
+        seeds=(0,),
+        intervals="none",
+        warnings=(),
+        trained=TrainedHeads(classification=True, heatmap=False),
+        classification=one,
+        heatmap=None,
+        scanpath=None,
+        published=(),
+        runs=(),
+    )
+    aucs = _areas(one, ())[:2]
     assert aucs[0].split() == ["AUC", "none", "against", "some"] and aucs[1].split() == ["this", "run", "0.667"]
-    assert _areas(two, [])[0].split() == ["AUC", "macro", "micro", "none", "some"]
-    printed = "\n".join(set_lines({**metrics, "classification": one}))
+    assert _areas(two, ())[0].split() == ["AUC", "macro", "micro", "none", "some"]
+    printed = "\n".join(set_lines(result))
     assert printed.startswith("test: 1 case of 9 patients; seed 0; ")
     assert "none against some" in printed and "macro  " not in printed and printed.count("0.667") == 2
-    assert "none against some" not in "\n".join(set_lines({**metrics, "classification": two}))
-    figure = {"a": 0.6, "b": 0.7, "difference": -0.1, "low": None, "high": None, "p_value": None}
-    facts = {"run": "run", "recipe": "joint", "folds": None, "seeds": [0], "optimistic": False}
-    classification = {"macro_auc": figure, "classes": {"none": figure, "some": figure}, "classes_by": "DeLong's test"}
-    compared = {"a": facts, "b": facts, "split": "test", "cases": 9, "patients": 9, "intervals": "none", "warnings": []}
-    compared |= {"synthetic": False, "heatmap": None, "heatmap_remark": "none", "answers": None}
-    rows = _lines(RunComparison({**compared, "classification": classification}, None), 0)
+    assert "none against some" not in "\n".join(set_lines(replace(result, classification=two)))
+
+
+def test_two_classes_are_compared_by_one_auc():
+    figure = Compared(0.6, 0.7, -0.1, NAN, NAN, NAN)
+    run = ComparedRun("run", "joint", None, (0,), optimistic=False)
+    compared = ComparisonResult(
+        split="test",
+        synthetic=False,
+        a=run,
+        b=run,
+        cases=9,
+        patients=9,
+        intervals="none",
+        warnings=(),
+        classification=ClassesCompared(9, "DeLong's test", figure, {"none": figure, "some": figure}),
+        heatmap=None,
+        heatmap_remark="none",
+        answers=None,
+    )
+    rows = _lines(RunComparison(compared, pl.DataFrame()), 0)
     assert sum("0.600" in row for row in rows) == 1 and any("none against some" in row for row in rows)
