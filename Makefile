@@ -1,4 +1,4 @@
-# Two commands: `make demo` goes the whole road on synthetic films, `make test` runs every test.
+# Two commands: `make demo` goes the whole road on synthetic radiographs, `make test` runs every test.
 # Both set up .venv first, each with no more than it needs; cmake/check_machine.sh says what a machine lacks.
 
 PYTHON ?= python3

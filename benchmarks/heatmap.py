@@ -38,7 +38,7 @@ def count_map(fixations: Fixations, shape: tuple[int, int]) -> np.ndarray:
 
 
 def full(quick: bool) -> tuple[float, Turns]:
-    """The baseline's heatmap at a film's full size."""
+    """The baseline's heatmap at a radiograph's full size."""
     fixations = gaze(FULL)
     counts = count_map(fixations, FULL)
 
@@ -119,7 +119,7 @@ def egd(quick: bool) -> tuple[float, Turns]:
 
 
 def scaling() -> list[dict[str, Any]]:
-    """Our time over film size, fixations and sigma, one thread."""
+    """Our time over radiograph size, fixations and sigma, one thread."""
     rows = []
     for side_px, count, sigma_frac in [
         *((side, 60, 0.05) for side in (64, 128, 224, 448, 896, 1792, 3056)),

@@ -1,18 +1,19 @@
-"""One model, run by every engine: films of 224x224 at batch 1, 8 and 32 on one and two threads, and files to answers.
+"""One model, run by every engine: radiographs of 224x224 at batch 1, 8 and 32 on one and two threads, and files to
+answers.
 
 cpp_vs_onnxruntime  ONNX Runtime's time over the C++ Predictor's: float32, batch 1, one thread, the model alone
 cpp_vs_baseline     the EGD-CXR baseline's model eager over the C++ Predictor, the same way
 cpp_vs_torchscript  Python's TorchScript over the C++ Predictor, the same way
 bf16_vs_fp32        the C++ Predictor in float32 over itself in bfloat16, where the processor computes in it
-file_over_model     egaze-run from a 3056x2544 DICOM file to the answer, over reading the film plus the model alone
-                    (smaller is better)
+file_over_model     egaze-run from a 3056x2544 DICOM file to the answer, over reading the radiograph plus the model
+                    alone (smaller is better)
 cold_start_s        from starting egaze-run to the end of its answer for that file
 cpp_ms, file_ms     the C++ Predictor alone, and from file to answer
-peak_mb             egaze-run's memory, model and film included
+peak_mb             egaze-run's memory, model and radiograph included
 
-The C++ Predictor is timed by `egaze-run --bench`, in which each film is placed and each answer copied out; the other
-engines are given a tensor. Engines take turns, and a ratio is the median of each turn's, so that a machine whose speed
-drifts treats them alike. Every engine's answers are compared with the eager model's first.
+The C++ Predictor is timed by `egaze-run --bench`, in which each radiograph is placed and each answer copied out; the
+other engines are given a tensor. Engines take turns, and a ratio is the median of each turn's, so that a machine whose
+speed drifts treats them alike. Every engine's answers are compared with the eager model's first.
 
 Needs a built egaze-run (EGAZE_RUN, or build/cpp), segmentation-models-pytorch, onnx and onnxruntime; AOTInductor a C++
 compiler.
@@ -37,7 +38,7 @@ import onnxruntime
 import segmentation_models_pytorch as smp
 import torch
 from harness import RUNNER, Turns, arguments, finish, one_thread_for_rivals, rounded, take_turns
-from prepare import stored_values, write_film
+from prepare import stored_values, write_radiograph
 
 from egaze import Predictor
 from egaze.deploy import torchscript
@@ -137,13 +138,13 @@ def onnx_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def by_runner(model: Path, film: Path) -> Engine:
-    return lambda threads, batch: bench(model, film, threads, batch, calls_of(batch))["model_s"]["median_s"]
+def by_runner(model: Path, radiograph: Path) -> Engine:
+    return lambda threads, batch: bench(model, radiograph, threads, batch, calls_of(batch))["model_s"]["median_s"]
 
 
-def bench(model: Path, film: Path, threads: int, batch: int, repeats: int) -> dict[str, Any]:
+def bench(model: Path, radiograph: Path, threads: int, batch: int, repeats: int) -> dict[str, Any]:
     options = ["--threads", str(threads), "--batch", str(batch), "--bench", str(repeats)]
-    return json.loads(run_runner(model, film, *options))
+    return json.loads(run_runner(model, radiograph, *options))
 
 
 def run_runner(*words: object) -> str:
@@ -151,7 +152,7 @@ def run_runner(*words: object) -> str:
 
 
 def check(files: dict[str, Path], modules: dict[str, Any], folder: Path) -> dict[str, float]:
-    """The largest difference of any probability or heatmap value of a film from the eager model's."""
+    """The largest difference of any probability or heatmap value of a radiograph from the eager model's."""
     image = images(1)
     np.save(folder / "small.npy", image[0, 0])
     with torch.inference_mode():
@@ -174,22 +175,24 @@ def check(files: dict[str, Path], modules: dict[str, Any], folder: Path) -> dict
     return errors
 
 
-def measure_files(files: dict[str, Path], film: Path, turns: int) -> dict[str, Any]:
+def measure_files(files: dict[str, Path], radiograph: Path, turns: int) -> dict[str, Any]:
     """From a full-size DICOM file to the answer."""
     torch.set_num_threads(1)
     predictor = Predictor(files["fp32"])
     repeats, over_model, details = 5, [], Turns({name: [] for name in ("file", "read", "model", "python_file", "cold")})
     for _ in range(turns):
-        times = bench(files["fp32"], film, 1, 1, repeats)
-        file_s, read_s, model_s = (times[name]["median_s"] for name in ("answer_s", "read_s", "model_s"))
+        times = bench(files["fp32"], radiograph, 1, 1, repeats)
+        file_s, read_s, model_s = (times[name]["median_s"] for name in ("predict_s", "read_s", "model_s"))
         over_model.append(file_s / (read_s + model_s))
         started = time.perf_counter()
-        answer = json.loads(run_runner(files["fp32"], film, "--threads", 1))["predictions"][0]
+        answer = json.loads(run_runner(files["fp32"], radiograph, "--threads", 1))["predictions"][0]
         cold_s = time.perf_counter() - started
-        python_s = mean_seconds(lambda: predictor.predict(film), repeats)
+        python_s = mean_seconds(lambda: predictor.predict(radiograph), repeats)
         for name, value in zip(details.seconds, (file_s, read_s, model_s, python_s, cold_s), strict=True):
             details.seconds[name].append(value)
-    np.testing.assert_allclose(list(answer["class_probs"].values()), predictor.predict(film).class_probs, atol=1e-5)
+    np.testing.assert_allclose(
+        list(answer["class_probs"].values()), predictor.predict(radiograph).class_probs, atol=1e-5
+    )
     return {
         "over_model": float(np.median(over_model)),
         "peak_mb": {"egaze_run": times["peak_rss_mb"], **python_peaks_mb(files)},
@@ -199,7 +202,7 @@ def measure_files(files: dict[str, Path], film: Path, turns: int) -> dict[str, A
 
 
 def python_peaks_mb(files: dict[str, Path]) -> dict[str, float]:
-    """What Python takes for one small film, by an engine in a process of its own."""
+    """What Python takes for one small radiograph, by an engine in a process of its own."""
     programs = {
         "python_predictor": f"from egaze import Predictor; Predictor({str(files['fp32'])!r}).predict(image[0, 0])",
         "onnxruntime": "import onnxruntime; onnxruntime.InferenceSession("
@@ -234,8 +237,8 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
         if not quick:
             files["aoti"] = export_aoti(exported, folder / "model.pt2")
             modules["aotinductor"] = torch._inductor.aoti_load_package(str(files["aoti"]))
-    film, small = folder / "0.dcm", folder / "small.npy"
-    write_film(film, stored_values(0))
+    radiograph, small = folder / "0.dcm", folder / "small.npy"
+    write_radiograph(radiograph, stored_values(0))
 
     details: dict[str, Any] = {"largest_difference": check(files, modules, folder), "model": {}}
     engines = {
@@ -252,7 +255,7 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
             turns = take_turns(samplers, (5 if batch == 1 else 1) if quick else 15 if batch == 1 else 3)
             details["model"][f"threads_{threads}_batch_{batch}"] = turns.details()
             first = first or turns
-    details["file"] = measure_files(files, film, 3 if quick else 7)
+    details["file"] = measure_files(files, radiograph, 3 if quick else 7)
     headline = {
         "cpp_vs_onnxruntime": first.ratio("onnxruntime", "cpp_fp32"),
         "cpp_vs_baseline": first.ratio("baseline_eager", "cpp_fp32"),

@@ -1,8 +1,8 @@
-"""The loader against torch's DataLoader, on a synthetic study of 1,083 films of 224x224 with 45 fixations each.
+"""The loader against torch's DataLoader, on a synthetic study of 1,083 radiographs of 224x224 with 45 fixations each.
 
 vs_dataloader    our samples a second over those of torch.utils.data.DataLoader(num_workers=2) with torchvision's v2
-                 transforms on films and ready-made heatmaps in memory; both batch 32, all augmentations on
-vs_dataloader_packed  the same with film and heatmap moved as two channels of one picture: quicker for the rival
+                 transforms on radiographs and ready-made heatmaps in memory; both batch 32, all augmentations on
+vs_dataloader_packed  the same with radiograph and heatmap moved as two channels of one picture: quicker for the rival
 vs_baseline      the same over those of a loader on files, as the EGD-CXR baseline's: decode, resize, two workers
 samples_per_s    ours, two threads
 rss_growth_mb    resident memory at the end of 100 epochs less that after the third
@@ -41,34 +41,34 @@ from egaze.training import load_recipe
 from egaze.training.losses import training_losses
 from egaze.training.run import build_model
 
-FILMS, SIDE, FIXATIONS, BATCH, THREADS = 1083, 224, 45, 32, 2
+RADIOGRAPHS, SIDE, FIXATIONS, BATCH, THREADS = 1083, 224, 45, 32, 2
 EVERYTHING = Augmentation(shear_deg=3, gamma=0.2, noise=0.02, cutouts=1)
 TARGET = FixationHeatmap()
 
 
-def smooth_film(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """A film-like picture: smooth, with some noise."""
+def smooth_radiograph(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """A radiograph-like picture: smooth, with some noise."""
     coarse = generator.random((12, 10), dtype=np.float32)
     smooth = np.asarray(Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC))
     return np.clip(smooth * 50_000 + generator.normal(8_000, 500, shape), 0, 65_535).astype(np.uint16)
 
 
 def make_study(folder: Path) -> Study:
-    """Films saved as arrays and prepared like any others."""
+    """Radiographs saved as arrays and prepared like any others."""
     generator = np.random.default_rng(0)
     labels = ["Normal", "CHF", "pneumonia"]
-    names = [f"case{number:04}" for number in range(FILMS)]
+    names = [f"case{number:04}" for number in range(RADIOGRAPHS)]
     for name in names:
-        np.save(folder / f"{name}.npy", smooth_film(generator, (SIDE, SIDE)))
+        np.save(folder / f"{name}.npy", smooth_radiograph(generator, (SIDE, SIDE)))
     pl.DataFrame(
         {
             "case_id": names,
             "image": [f"{name}.npy" for name in names],
             "patient_id": names,
-            "label": [labels[number % 3] for number in range(FILMS)],
+            "label": [labels[number % 3] for number in range(RADIOGRAPHS)],
         }
     ).write_csv(folder / "cases.csv")
-    counts = generator.poisson(FIXATIONS, FILMS).clip(min=1)
+    counts = generator.poisson(FIXATIONS, RADIOGRAPHS).clip(min=1)
     total = int(counts.sum())
     pl.DataFrame(
         {
@@ -92,14 +92,14 @@ class InMemory(Dataset):
     transform: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]] | None = None
 
     def __init__(self, study: Study) -> None:
-        films = np.asarray(study.images).astype(np.float32) / np.float32(65535)
+        radiographs = np.asarray(study.images).astype(np.float32) / np.float32(65535)
         heatmaps = rasterize_batch(
             [study.fixations(case, SIDE) for case in range(len(study))],
             (SIDE, SIDE),
             sigma_px=TARGET.sigma_frac * SIDE,
             normalize="max",
         )
-        self.pairs = torch.from_numpy(np.stack([films, heatmaps], axis=1))
+        self.pairs = torch.from_numpy(np.stack([radiographs, heatmaps], axis=1))
         self.labels = torch.from_numpy(study.labels)
 
     def __len__(self) -> int:
@@ -115,8 +115,8 @@ class Transform:
     """What our augmentation does, from torchvision; gamma, which it lacks, left out.
 
     Args:
-        packed: move film and heatmap as two channels of one picture, which is quicker, instead of as two pictures,
-            which is how torchvision's documentation moves things together.
+        packed: move radiograph and heatmap as two channels of one picture, which is quicker, instead of as two
+            pictures, which is how torchvision's documentation moves things together.
     """
 
     def __init__(self, *, packed: bool = False) -> None:
@@ -139,12 +139,14 @@ class Transform:
 class OnFiles(Dataset):
     """The baseline's way: DICOM and heatmap PNG decoded and resized whenever a sample is asked for."""
 
-    def __init__(self, folder: Path, films: int) -> None:
+    def __init__(self, folder: Path, radiographs: int) -> None:
         generator = np.random.default_rng(1)
-        self.paths = [(folder / f"film{number}.dcm", folder / f"heat{number}.png") for number in range(films)]
-        for film, heatmap in self.paths:
-            pixels = smooth_film(generator, (3056, 2544))
-            write_dicom(film, pixels)
+        self.paths = [
+            (folder / f"radiograph{number}.dcm", folder / f"heat{number}.png") for number in range(radiographs)
+        ]
+        for radiograph, heatmap in self.paths:
+            pixels = smooth_radiograph(generator, (3056, 2544))
+            write_dicom(radiograph, pixels)
             colours = np.stack([pixels >> 8, pixels >> 9, pixels >> 10], axis=2).astype(np.uint8)
             Image.fromarray(colours).save(heatmap)
         self.resize = v2.Resize((SIDE, SIDE), antialias=True)
@@ -155,8 +157,8 @@ class OnFiles(Dataset):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, int]:
         from pydicom import dcmread
 
-        film, heatmap = self.paths[index % len(self.paths)]
-        pixels = dcmread(film).pixel_array.astype(np.float32)
+        radiograph, heatmap = self.paths[index % len(self.paths)]
+        pixels = dcmread(radiograph).pixel_array.astype(np.float32)
         image = self.resize(torch.from_numpy(pixels / pixels.max())[None])
         grey = Image.open(heatmap).resize((SIDE, SIDE)).convert("L")
         return image, torch.from_numpy(np.asarray(grey, dtype=np.float32) / 255)[None], 0
@@ -167,17 +169,17 @@ def write_dicom(path: Path, pixels: np.ndarray) -> None:
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-    film = Dicom()
-    film.file_meta = FileMetaDataset()
-    film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
-    film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID = generate_uid()
-    film.Rows, film.Columns = pixels.shape
-    film.BitsAllocated = film.BitsStored = 16
-    film.HighBit, film.SamplesPerPixel, film.PixelRepresentation = 15, 1, 0
-    film.PhotometricInterpretation = "MONOCHROME2"
-    film.PixelData = pixels.tobytes()
-    film.save_as(path, enforce_file_format=True)
+    radiograph = Dicom()
+    radiograph.file_meta = FileMetaDataset()
+    radiograph.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    radiograph.file_meta.MediaStorageSOPClassUID = radiograph.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+    radiograph.file_meta.MediaStorageSOPInstanceUID = radiograph.SOPInstanceUID = generate_uid()
+    radiograph.Rows, radiograph.Columns = pixels.shape
+    radiograph.BitsAllocated = radiograph.BitsStored = 16
+    radiograph.HighBit, radiograph.SamplesPerPixel, radiograph.PixelRepresentation = 15, 1, 0
+    radiograph.PhotometricInterpretation = "MONOCHROME2"
+    radiograph.PixelData = pixels.tobytes()
+    radiograph.save_as(path, enforce_file_format=True)
 
 
 def check(study: Study, rival: InMemory) -> dict[str, float]:
@@ -193,16 +195,16 @@ def check(study: Study, rival: InMemory) -> dict[str, float]:
     assert image_error < 1e-5 and heatmap_error < 1e-4, (image_error, heatmap_error)
     still = replace(EVERYTHING, gain=0.0, bias=0.0, gamma=0.0, noise=0.0, cutouts=0)
     batch = next(iter(ours(study, augmentation=still, shuffle=False)))
-    views = still.draw(0, 0, batch.case_index.numpy()).to_film_px(SIDE, SIDE).astype(np.float64)
+    views = still.draw(0, 0, batch.case_index.numpy()).to_image_px(SIDE, SIDE).astype(np.float64)
     spots = TARGET.for_batches(study, study.image_size_px).fixations[:, :5].astype(np.float64)
     y, x = np.mgrid[:SIDE, :SIDE]
     moved_error = 0.0
-    for case, to_film, heatmap in zip(range(4), views, batch.heatmap[:, 0].numpy(), strict=False):
-        x_film = to_film[0, 0] * x + to_film[0, 1] * y + to_film[0, 2]
-        y_film = to_film[1, 0] * x + to_film[1, 1] * y + to_film[1, 2]
+    for case, to_image, heatmap in zip(range(4), views, batch.heatmap[:, 0].numpy(), strict=False):
+        x_image = to_image[0, 0] * x + to_image[0, 1] * y + to_image[0, 2]
+        y_image = to_image[1, 0] * x + to_image[1, 1] * y + to_image[1, 2]
         expected = np.zeros((SIDE, SIDE))
         for spot_x, spot_y, weight, sigma, _ in spots[study.offsets[case] : study.offsets[case + 1]]:
-            expected += weight * np.exp(-0.5 * ((x_film - spot_x) ** 2 + (y_film - spot_y) ** 2) / sigma**2)
+            expected += weight * np.exp(-0.5 * ((x_image - spot_x) ** 2 + (y_image - spot_y) ** 2) / sigma**2)
         moved_error = max(moved_error, float(np.abs(heatmap - expected / expected.max()).max()))
     # Gaussians end at four sigmas.
     assert moved_error < 2e-3, moved_error
@@ -293,7 +295,7 @@ def waiting(study: Study, steps: int) -> dict[str, float]:
 
 
 def with_fixations(study: Study, count: int) -> Study:
-    """The study with so many fixations a film."""
+    """The study with so many fixations a radiograph."""
     generator = np.random.default_rng(count)
     x, y = generator.uniform(0.1, 0.9, (2, count * len(study))).astype(np.float32)
     offsets = np.arange(len(study) + 1, dtype=np.int64) * count

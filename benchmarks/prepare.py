@@ -1,16 +1,18 @@
-"""Preparing films against the EGD-CXR baseline's own steps: 3056x2544 DICOM of 12 in 16 bits, and their gaze.
+"""Preparing radiographs against the EGD-CXR baseline's own steps: 3056x2544 DICOM of 12 in 16 bits, and their gaze.
 
-vs_baseline    the baseline's time for a film and its heatmap over ours for a film and its gaze. The baseline's is one
-               thread, as it is written, and paid again in every epoch; ours is `prepare_study` from tables to the
-               finished study with two workers, paid once. What is paid once a run is taken out of ours, the start of
-               the interpreters above all: a film's cost is the difference of a long and a short run over their films
-films_per_s    ours
-mimic_hours    377,110 films at this rate, those of MIMIC-CXR, if the disk keeps up (details: input_mb_per_s)
-mimic_gb       their study on disk; while it is made, once more where a film is left out
+vs_baseline    the baseline's time for a radiograph and its heatmap over ours for a radiograph and its gaze. The
+               baseline's is one thread, as it is written, and paid again in every epoch; ours is `prepare_study` from
+               tables to the finished study with two workers, paid once. What is paid once a run is taken out of ours,
+               the start of the interpreters above all: a radiograph's cost is the difference of a long and a short run
+               over their radiographs
+images_per_s    ours
+mimic_hours    377,110 radiographs at this rate, those of MIMIC-CXR, if the disk keeps up (details: input_mb_per_s)
+mimic_gb       their study on disk; while it is made, once more where a radiograph is left out
 
-The baseline reads a film by SimpleITK, divides by its largest value in float64, repeats it in three channels and has
-imgaug resize it, which calls OpenCV's cubic; it reads the heatmap of the film's size, a PNG in viridis's colours, by
-Pillow and resizes that to grey. imgaug itself does not run on today's NumPy. Both read files from the page cache.
+The baseline reads a radiograph by SimpleITK, divides by its largest value in float64, repeats it in three channels and
+has imgaug resize it, which calls OpenCV's cubic; it reads the heatmap of the radiograph's size, a PNG in viridis's
+colours, by Pillow and resizes that to grey. imgaug itself does not run on today's NumPy. Both read files from the page
+cache.
 """
 
 from __future__ import annotations
@@ -37,25 +39,25 @@ from egaze import Fixations, rasterize_fixations
 from egaze.imaging import Canvas
 from egaze.sources import Table
 from egaze.study import Study, prepare_study
-from egaze.study.film import place_film
+from egaze.study.placing import place_radiograph
 
 FULL = (3056, 2544)
 SIZE_PX = 224
 FIXATIONS = 60
 WINDOW = (2048, 3500)
-MIMIC_FILMS = 377_110
+MIMIC_RADIOGRAPHS = 377_110
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def stored_values(seed: int) -> np.ndarray:
-    """A film-like picture of 12 bits: smooth, with noise."""
+    """A radiograph-like picture of 12 bits: smooth, with noise."""
     generator = np.random.default_rng(seed)
     coarse = generator.random((24, 20), dtype=np.float32)
     smooth = np.asarray(Image.fromarray(coarse).resize(FULL[::-1], Image.Resampling.BICUBIC))
     return np.clip(smooth * 3000 + generator.normal(0, 20, FULL) + 400, 0, 4095).astype(np.uint16)
 
 
-def write_film(path: Path, stored: np.ndarray) -> None:
+def write_radiograph(path: Path, stored: np.ndarray) -> None:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -78,16 +80,16 @@ def gaze(seed: int) -> Fixations:
 
 
 def write_heatmap(path: Path, fixations: Fixations) -> None:
-    """The file that the baseline's code expects beside a film."""
+    """The file that the baseline's code expects beside a radiograph."""
     unit = rasterize_fixations(fixations, FULL, sigma_px=150, weight="count", normalize="max")
     colours = colormaps["viridis"](unit, bytes=True)[..., :3]
     Image.fromarray(np.ascontiguousarray(colours)).save(path, compress_level=6)
 
 
-def write_tables(folder: Path, films: int, distinct: int) -> None:
-    """A table of so many films and one of their gaze; the distinct files under many names."""
+def write_tables(folder: Path, radiographs: int, distinct: int) -> None:
+    """A table of so many radiographs and one of their gaze; the distinct files under many names."""
     folder.mkdir()
-    names = [f"{number:06d}.dcm" for number in range(films)]
+    names = [f"{number:06d}.dcm" for number in range(radiographs)]
     for number, name in enumerate(names):
         (folder / name).hardlink_to(folder.parent / f"{number % distinct}.dcm")
     pl.DataFrame({"case_id": names, "image": names, "patient_id": names}).write_csv(folder / "cases.csv")
@@ -102,7 +104,7 @@ def write_tables(folder: Path, films: int, distinct: int) -> None:
     pl.concat(parts).write_csv(folder / "fixations.csv")
 
 
-def baseline_film(path: Path) -> np.ndarray:
+def baseline_radiograph(path: Path) -> np.ndarray:
     """(3, 224, 224) float32, before the normalisation that is not measured on either side."""
     image = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
     image = np.moveaxis(image / np.max(image), 0, -1)
@@ -135,15 +137,15 @@ def area_mean(size: int) -> np.ndarray:
     return np.clip(np.minimum((i + 1) * scale, j + 1) - np.maximum(i * scale, j), 0, None) / scale
 
 
-def check(study: Study, films: list[Path]) -> float:
-    """Every distinct film against its definition in float64; the largest error in steps of 16 bits."""
+def check(study: Study, radiographs: list[Path]) -> float:
+    """Every distinct radiograph against its definition in float64; the largest error in steps of 16 bits."""
     centre, width = WINDOW
     furthest = 0.0
-    for number, film in enumerate(films):
-        stored = pydicom.dcmread(film).pixel_array.astype(np.float64)
+    for number, radiograph in enumerate(radiographs):
+        stored = pydicom.dcmread(radiograph).pixel_array.astype(np.float64)
         shown = np.clip((stored - (centre - 0.5)) / (width - 1.0) + 0.5, 0.0, 1.0)
         expected = area_mean(FULL[0]) @ shown @ area_mean(FULL[1]).T * 65_535
-        for row in range(number, len(study), len(films)):
+        for row in range(number, len(study), len(radiographs)):
             furthest = max(furthest, float(np.abs(study.images[row] - expected).max()))
         found, fixations = study.fixations(number, SIZE_PX), gaze(number)
         np.testing.assert_allclose(found.x_px, (fixations.x_px + 0.5) * SIZE_PX / FULL[1] - 0.5, atol=1e-3)
@@ -151,15 +153,16 @@ def check(study: Study, films: list[Path]) -> float:
     return furthest
 
 
-def check_baseline(films: list[Path], heatmaps: list[Path]) -> None:
-    for film, heatmap in zip(films, heatmaps, strict=True):
-        image, target = baseline_film(film), baseline_heatmap(heatmap)
+def check_baseline(radiographs: list[Path], heatmaps: list[Path]) -> None:
+    for radiograph, heatmap in zip(radiographs, heatmaps, strict=True):
+        image, target = baseline_radiograph(radiograph), baseline_heatmap(heatmap)
         assert image.shape == (3, SIZE_PX, SIZE_PX) and -0.1 < image.min() < 0.3 < 0.6 < image.max() < 1.1
         assert target.shape == (1, SIZE_PX, SIZE_PX) and target.min() > 0.1 and 0.6 < target.max() < 0.86
 
 
-def per_film(short: Path, long: Path, workers: int) -> Sampler:
-    """A sampler of seconds a film: what the long run takes more than the short one, over the films that it has more."""
+def per_radiograph(short: Path, long: Path, workers: int) -> Sampler:
+    """A sampler of seconds a radiograph: what the long run takes more than the short one, over the radiographs that it
+    has more."""
 
     def sample() -> float:
         (short_s, few), (long_s, many) = ours(short, workers), ours(long, workers)
@@ -186,35 +189,35 @@ def bytes_of(study: Study) -> int:
 
 def measure(folder: Path, quick: bool) -> tuple[Turns, dict[str, Any]]:
     distinct = 4 if quick else 12
-    films = [folder / f"{number}.dcm" for number in range(distinct)]
+    radiographs = [folder / f"{number}.dcm" for number in range(distinct)]
     heatmaps = [folder / f"{number}.png" for number in range(distinct)]
-    for number, (film, heatmap) in enumerate(zip(films, heatmaps, strict=True)):
-        write_film(film, stored_values(number))
+    for number, (radiograph, heatmap) in enumerate(zip(radiographs, heatmaps, strict=True)):
+        write_radiograph(radiograph, stored_values(number))
         write_heatmap(heatmap, gaze(number))
     short, long = folder / "short", folder / "long"
     write_tables(short, distinct, distinct)
     write_tables(long, (20 if quick else 40) * distinct, distinct)
 
-    check_baseline(films, heatmaps)
+    check_baseline(radiographs, heatmaps)
     few, many = ours(short, 2)[1], ours(long, 2)[1]
-    error = check(many, films)
-    film_bytes = (bytes_of(many) - bytes_of(few)) / (len(many) - len(few))
+    error = check(many, radiographs)
+    radiograph_bytes = (bytes_of(many) - bytes_of(few)) / (len(many) - len(few))
 
     samplers = {
-        "ours_two_workers": per_film(short, long, 2),
-        "ours_one_worker": per_film(short, long, 1),
-        "decode_and_place": each(lambda path: place_film(path, Canvas.square(SIZE_PX)), films),
-        "read_file": each(Path.read_bytes, films),
-        "baseline_film": each(baseline_film, films),
+        "ours_two_workers": per_radiograph(short, long, 2),
+        "ours_one_worker": per_radiograph(short, long, 1),
+        "decode_and_place": each(lambda path: place_radiograph(path, Canvas.square(SIZE_PX)), radiographs),
+        "read_file": each(Path.read_bytes, radiographs),
+        "baseline_radiograph": each(baseline_radiograph, radiographs),
         "baseline_heatmap": each(baseline_heatmap, heatmaps),
     }
     turns = take_turns(samplers, 1 if quick else 9)
     return turns, {
         "error_of_65535": error,
-        "films": {"distinct": distinct, "short_run": len(few), "long_run": len(many)},
-        "seconds_a_film": turns.details(),
-        "study_bytes_a_film": film_bytes,
-        "input_mb_per_s": films[0].stat().st_size / 1e6 / turns.median("ours_two_workers"),
+        "radiographs": {"distinct": distinct, "short_run": len(few), "long_run": len(many)},
+        "seconds_a_radiograph": turns.details(),
+        "study_bytes_a_radiograph": radiograph_bytes,
+        "input_mb_per_s": radiographs[0].stat().st_size / 1e6 / turns.median("ours_two_workers"),
     }
 
 
@@ -225,12 +228,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         turns, details = measure(Path(folder), quick)
     ours_s = turns.median("ours_two_workers")
-    baseline = np.add(turns.seconds["baseline_film"], turns.seconds["baseline_heatmap"])
+    baseline = np.add(turns.seconds["baseline_radiograph"], turns.seconds["baseline_heatmap"])
     headline = {
         "vs_baseline": rounded(float(np.median(baseline / turns.seconds["ours_two_workers"]))),
-        "films_per_s": rounded(1 / ours_s),
-        "mimic_hours": rounded(MIMIC_FILMS * ours_s / 3600),
-        "mimic_gb": rounded(MIMIC_FILMS * details["study_bytes_a_film"] / 1e9),
+        "images_per_s": rounded(1 / ours_s),
+        "mimic_hours": rounded(MIMIC_RADIOGRAPHS * ours_s / 3600),
+        "mimic_gb": rounded(MIMIC_RADIOGRAPHS * details["study_bytes_a_radiograph"] / 1e9),
     }
     packages = ["opencv-python-headless", "pillow", "pydicom", "simpleitk"]
     finish("prepare", headline, details, packages, quick=quick)

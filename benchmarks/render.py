@@ -21,15 +21,15 @@ EXPERIMENTS = ROOT / "experiments" / "results"
 TABLES = {
     "kernels against, one thread each": {
         "heatmap": {
-            "full_vs_scipy": "heatmap of a 3056x2544 film, sigma 150 px, 60 fixations: `scipy.ndimage.gaussian_filter`",
+            "full_vs_scipy": "heatmap of 3056x2544 pixels, sigma 150 px, 60 fixations: `scipy.ndimage.gaussian_filter`",
             "small_vs_numpy": "heatmap at 224x224, sigma 13.2x11.0 px, 60 fixations: two bases and a product in NumPy",
             "egd_vs_reference": "the EGD-CXR baseline's target: scipy, matplotlib and Pillow",
         },
         "resize": {
             "area_vs_opencv": "3056x2544 uint16 to 224x224, area: OpenCV `INTER_AREA`",
             "area_vs_pillow": "the same: Pillow `BOX`",
-            "area_vs_torch": "the same: torch `interpolate(antialias=True)` of the film as float32",
-            "bilinear_vs_torch": "3056x2544 uint16, antialiased bilinear: torch `interpolate` of the film as float32",
+            "area_vs_torch": "the same: torch `interpolate(antialias=True)` of the image as float32",
+            "bilinear_vs_torch": "3056x2544 uint16, antialiased bilinear: torch `interpolate` of it as float32",
             "bilinear_vs_pillow": "the same: Pillow `BILINEAR`",
             "float_area_vs_pillow": "3056x2544 float32, area: Pillow `BOX`",
             "float_bilinear_vs_torch": "3056x2544 float32, antialiased bilinear: torch `interpolate`",
@@ -38,23 +38,23 @@ TABLES = {
     },
     "whole stages against, two threads or processes": {
         "prepare": {
-            "vs_baseline": "preparing a 3056x2544 DICOM film and its gaze: the EGD-CXR baseline's steps on one thread, "
+            "vs_baseline": "preparing a 3056x2544 DICOM file and its gaze: the EGD-CXR baseline's steps on one thread, "
             "which it takes again in each epoch",
         },
         "loader": {
-            "vs_dataloader": "augmented films and heatmaps at 224x224: `DataLoader(num_workers=2)` with torchvision v2 "
-            "on arrays in memory",
-            "vs_dataloader_packed": "the same, film and heatmap packed into one tensor, its kindest case",
+            "vs_dataloader": "augmented images and heatmaps at 224x224: `DataLoader(num_workers=2)` with torchvision "
+            "v2 on arrays in memory",
+            "vs_dataloader_packed": "the same, radiograph and heatmap packed into one tensor, its kindest case",
             "vs_baseline": "the same: the EGD-CXR baseline's loading from files",
         },
         "training": {
-            "vs_baseline_fp32": "a training step of recipe `joint`, `tf_efficientnet_b0`, 16 films: the EGD-CXR "
+            "vs_baseline_fp32": "a training step of recipe `joint`, `tf_efficientnet_b0`, 16 radiographs: the EGD-CXR "
             "baseline's model, `segmentation_models_pytorch.Unet` over the same encoder, float32",
             "vs_baseline_bf16": "the same in bfloat16",
             "vs_channels_last": "the same, the rival channels last too, the lesser of the two",
         },
     },
-    "one film of 224x224 in C++, one thread, float32, against": {
+    "one radiograph of 224x224 in C++, one thread, float32, against": {
         "inference": {
             "cpp_vs_baseline": "the EGD-CXR baseline's model, `segmentation_models_pytorch.Unet`, in PyTorch",
             "cpp_vs_torchscript": "our model as TorchScript in Python",
@@ -96,9 +96,9 @@ def tables() -> str:
     lines += [
         f"A call of `rasterize_fixations` from Python costs at most "
         f"{most('heatmap', 'call_cost_us'):.1f} microseconds beside the heatmap's pixels. "
-        f"The area resize takes at most {most('resize', 'area_over_memcpy'):.2f} times as long as copying the film's "
-        f"pixels. Preparing runs at {least('prepare', 'films_per_s'):,.0f} films a second or more from memory: "
-        f"MIMIC-CXR's 377,110 films in {most('prepare', 'mimic_hours'):.1f} hours and "
+        f"The area resize takes at most {most('resize', 'area_over_memcpy'):.2f} times as long as copying the "
+        f"radiograph's pixels. Preparing runs at {least('prepare', 'images_per_s'):,.0f} radiographs a second or more "
+        f"from memory: the 377,110 of MIMIC-CXR in {most('prepare', 'mimic_hours'):.1f} hours and "
         f"{most('prepare', 'mimic_gb'):.0f} GB, if the disk keeps up. The loader gives at least "
         f"{least('loader', 'samples_per_s'):,.0f} samples a second; a training step on the processor waits at most "
         f"{100 * most('loader', 'wait_share'):.1f} % of its time for it, and its memory grows by at most "
@@ -113,10 +113,10 @@ def results_table() -> str:
     """The README's one table."""
     gaze = read("gaze_helps")["runs"][-1]["headline"]
     gain = f"{gaze['auc_gain']:.3f} ({gaze['auc_gain_low']:.3f} to {gaze['auc_gain_high']:.3f})"
-    real = read("real_films")["runs"][-1]["headline"]
+    real = read("real_radiographs")["runs"][-1]["headline"]
     rows = [
         (
-            "Does gaze help? Synthetic films and gaze",
+            "Does gaze help? Synthetic radiographs and gaze",
             f"macro AUC {gaze['auc_control']:.3f} without gaze, {gaze['auc_best']:.3f} with it: gain {gain}",
             "gaze_helps",
         ),
@@ -129,26 +129,26 @@ def results_table() -> str:
             "Real gaze of people on 80 photographs",
             f"NSS {real['nss']:.2f}, of the centre-bias map {real['centre_nss']:.2f}, "
             f"of other viewers {real['viewers_nss']:.2f}",
-            "real_films",
+            "real_radiographs",
         ),
         (
-            "Heatmap of a 3056x2544 film",
+            "Heatmap of a 3056x2544 radiograph",
             f"at least {_digits(least('heatmap', 'full_vs_scipy'))} times as fast as SciPy",
             "heatmap",
         ),
         (
-            "Bringing that film to 224x224",
+            "Bringing that radiograph to 224x224",
             f"at least {_digits(least('resize', 'area_vs_opencv'))} times as fast as OpenCV, "
             f"{_digits(least('resize', 'area_vs_pillow'))} times as Pillow",
             "resize",
         ),
         (
-            "Preparing films",
-            f"at least {least('prepare', 'films_per_s'):,.0f} films a second on two processors",
+            "Preparing radiographs",
+            f"at least {least('prepare', 'images_per_s'):,.0f} radiographs a second on two processors",
             "prepare",
         ),
         (
-            "Augmented films and heatmaps",
+            "Augmented radiographs and heatmaps",
             f"at least {least('loader', 'samples_per_s'):,.0f} samples a second, "
             f"{_digits(least('loader', 'vs_dataloader_packed'))} times PyTorch's `DataLoader` at its kindest",
             "loader",
@@ -222,7 +222,7 @@ def filled(text: str, mark: str, content: str) -> str:
 
 
 def draw_scaling(path: Path) -> None:
-    """Our times over film size, fixations and sigma, and over the resized size."""
+    """Our times over radiograph size, fixations and sigma, and over the resized size."""
     from matplotlib.figure import Figure
 
     rows = read("heatmap")["details"]["scaling"]
@@ -251,7 +251,7 @@ def draw_loader_scaling(path: Path) -> None:
 
     rows = read("loader")["details"]["scaling"]
     usual = {"threads": 2, "batch_size": 32, "fixations": 45}
-    panels = {"threads": "threads", "batch_size": "batch size", "fixations": "fixations a film"}
+    panels = {"threads": "threads", "batch_size": "batch size", "fixations": "fixations a radiograph"}
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     for plot, (key, label) in zip(figure.subplots(1, 3, sharey=True), panels.items(), strict=True):
         others = {name: value for name, value in usual.items() if name != key}

@@ -13,7 +13,7 @@ _ENGINES = {
     "cpp_fp32": "C++ `Predictor`",
     "cpp_bf16": "C++ `Predictor`, bfloat16",
 }
-_BATCHES = {1: "1 film", 8: "8 films", 32: "32 films"}
+_BATCHES = {1: "1 radiograph", 8: "8 radiographs", 32: "32 radiographs"}
 
 
 def model_table(result: dict[str, Any]) -> str:
@@ -33,7 +33,7 @@ def file_table(result: dict[str, Any]) -> str:
     file = result["details"]["file"]
     peak = file["peak_mb"]
     rows = {
-        "reading the film": f"{_ms(file['read']['median_s'])} ms",
+        "reading the radiograph": f"{_ms(file['read']['median_s'])} ms",
         "the model": f"{_ms(file['model']['median_s'])} ms",
         "`egaze-run`, from file to answer": f"{_ms(file['file']['median_s'])} ms, {file['over_model']:.2f} times "
         "the two together",
@@ -50,7 +50,7 @@ def file_table(result: dict[str, Any]) -> str:
 def bf16_table(result: dict[str, Any]) -> str:
     """One row a model: how far bfloat16 answers lie from float32 ones, by the engine that is farther."""
     lines = [
-        "| model | a probability: median film, worst film | a heatmap's pixel, worst film | AUC | film of 8 bits |",
+        "| model | a probability: median, worst radiograph | a heatmap's pixel, worst radiograph | AUC | 8 bits |",
         "|---|---|---|---|---|",
     ]
     for model in result["details"]["models"]:
@@ -60,7 +60,7 @@ def bf16_table(result: dict[str, Any]) -> str:
         )
         lines.append(
             f"| {model['recipe']}, `{model['encoder']}` | {median:.4f}, {probs:.4f} | "
-            f"{f'{heatmap:.4f}' if heatmap > 0 else '-'} | {auc:.4f} | {model['film_8_bits_worst']:.4f} |"
+            f"{f'{heatmap:.4f}' if heatmap > 0 else '-'} | {auc:.4f} | {model['radiograph_8_bits_worst']:.4f} |"
         )
     return "\n".join(lines)
 

@@ -1,15 +1,15 @@
-"""Resizing a full-size film to 224x224 against OpenCV, Pillow, torch and memcpy, one thread each.
+"""Resizing a full-size radiograph to 224x224 against OpenCV, Pillow, torch and memcpy, one thread each.
 
 area_over_memcpy   our area resize of 3056x2544 uint16 over copying the same pixels (smaller is better)
 area_vs_opencv     OpenCV's INTER_AREA over ours
-area_vs_pillow     Pillow's BOX over ours, both of the uint16 film
-area_vs_torch      torch's antialiased bilinear of the film as float32, which is all that it takes and its nearest to an
-                   area mean, over our area resize of the uint16 film
-bilinear_vs_torch  torch's antialiased bilinear of the film as float32 over ours of the uint16 film
-bilinear_vs_pillow Pillow's BILINEAR over ours, both of the uint16 film
+area_vs_pillow     Pillow's BOX over ours, both of the uint16 radiograph
+area_vs_torch      torch's antialiased bilinear of the radiograph as float32, which is all that it takes and its nearest
+                   to an area mean, over our area resize of the uint16 radiograph
+bilinear_vs_torch  torch's antialiased bilinear of the radiograph as float32 over ours of the uint16 radiograph
+bilinear_vs_pillow Pillow's BILINEAR over ours, both of the uint16 radiograph
 float_area_vs_pillow, float_bilinear_vs_pillow, float_bilinear_vs_torch
-                   the same, all of them of the film as float32, which memory bounds: twice the bytes
-two_threads        one thread's time over two threads', area of the uint16 film
+                   the same, all of them of the radiograph as float32, which memory bounds: twice the bytes
+two_threads        one thread's time over two threads', area of the uint16 radiograph
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ FULL = (3056, 2544)
 OUT = (224, 224)
 
 
-def film() -> np.ndarray:
-    """A film-like picture: smooth, with 12-bit noise."""
+def radiograph() -> np.ndarray:
+    """A radiograph-like picture: smooth, with 12-bit noise."""
     generator = np.random.default_rng(0)
     coarse = generator.random((24, 20), dtype=np.float32)
     smooth = np.asarray(Image.fromarray(coarse).resize(FULL[::-1], Image.Resampling.BICUBIC))
@@ -62,7 +62,7 @@ def main() -> None:
     quick = arguments(__doc__).quick
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    image = film()
+    image = radiograph()
     as_float = image.astype(np.float32)
     stored_picture, picture, tensor = (
         Image.fromarray(image),

@@ -1,15 +1,15 @@
 """A training step of recipe joint's model against one of the EGD-CXR baseline's, both over EfficientNet-B0 at 224x224,
-with the same batch of 16 films and two threads: forward, loss, backward, clipping, optimiser.
+with the same batch of 16 images and two threads: forward, loss, backward, clipping, optimiser.
 
 vs_baseline       the lesser of the next two: the baseline's seconds a step over ours
 vs_baseline_fp32  in float32
 vs_baseline_bf16  in bfloat16 where autocast takes it
-vs_channels_last  the lesser of the two precisions' ratios to a rival whose weights and films lie channels last, as ours
-                  do and the baseline's code does not ask for
+vs_channels_last  the lesser of the two precisions' ratios to a rival whose weights and images lie channels last, as
+                  ours do and the baseline's code does not ask for
 images_per_s      ours, in float32
 images_per_s_bf16 ours, in bfloat16
 
-The rival is segmentation_models_pytorch's Unet with the loss, clipping and optimiser of the baseline's code; its films
+The rival is segmentation_models_pytorch's Unet with the loss, clipping and optimiser of the baseline's code; its images
 have three channels before the clock starts. Models take turns, a step each, and each has learnt the batch by the end:
 every loss is finite and the last is well below the first.
 """
@@ -37,7 +37,7 @@ from egaze.training.optimizer import make_optimizer
 from egaze.training.quicken import quicken
 from egaze.training.run import build_model
 
-FILMS, SIDE, THREADS, CLASSES = 16, 224, 2, 3
+IMAGES, SIDE, THREADS, CLASSES = 16, 224, 2, 3
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 GAMMA = 0.41731
 
@@ -45,19 +45,19 @@ Step = Callable[[], float]
 
 
 def make_batch() -> Batch:
-    """Smooth films, each brighter in a place that its class decides, and gaze on that place."""
+    """Smooth images, each brighter in a place that its class decides, and gaze on that place."""
     generator = np.random.default_rng(0)
-    label = np.arange(FILMS) % CLASSES
+    label = np.arange(IMAGES) % CLASSES
     heatmaps = []
     for number in label:
         x, y = generator.normal(56 + 56 * number, 12, 20), generator.normal(112, 12, 20)
         fixations = Fixations(x.astype(np.float32), y.astype(np.float32), np.full(20, 0.3, np.float32))
         heatmaps.append(rasterize_fixations(fixations, (SIDE, SIDE), sigma_px=0.05 * SIDE, normalize="max"))
     heatmap = torch.from_numpy(np.stack(heatmaps)[:, None])
-    coarse = torch.from_numpy(generator.random((FILMS, 1, 12, 12), dtype=np.float32))
+    coarse = torch.from_numpy(generator.random((IMAGES, 1, 12, 12), dtype=np.float32))
     image = 0.6 * functional.interpolate(coarse, (SIDE, SIDE), mode="bicubic").clamp(0, 1) + 0.4 * heatmap
-    everyone = torch.ones(FILMS, dtype=torch.bool)
-    return Batch(image, heatmap, everyone, torch.from_numpy(label), everyone, torch.arange(FILMS))
+    everyone = torch.ones(IMAGES, dtype=torch.bool)
+    return Batch(image, heatmap, everyone, torch.from_numpy(label), everyone, torch.arange(IMAGES))
 
 
 def our_step(batch: Batch, precision: str) -> Step:
@@ -146,8 +146,8 @@ def main() -> None:
         "vs_baseline_fp32": ratios["baseline_fp32"],
         "vs_baseline_bf16": ratios["baseline_bf16"],
         "vs_channels_last": min(ratios[f"channels_last_{name}"] for name in PRECISIONS),
-        "images_per_s": rounded(FILMS / turns.median("ours_fp32")),
-        "images_per_s_bf16": rounded(FILMS / turns.median("ours_bf16")),
+        "images_per_s": rounded(IMAGES / turns.median("ours_fp32")),
+        "images_per_s_bf16": rounded(IMAGES / turns.median("ours_bf16")),
     }
     finish("training", headline, details, ["torch", "timm", "segmentation_models_pytorch"], quick=quick)
 

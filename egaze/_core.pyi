@@ -58,10 +58,10 @@ def resize(
     threads: int,
 ) -> NDArray[np.generic]: ...
 def fit_rectangle(
-    film_shape: tuple[int, int], canvas_shape: tuple[int, int], fit: str
+    radiograph_shape: tuple[int, int], canvas_shape: tuple[int, int], fit: str
 ) -> tuple[int, int, int, int]: ...
 def place_on_canvas(
-    film: NDArray[np.generic],
+    radiograph: NDArray[np.generic],
     rectangle: tuple[int, int, int, int],
     shape: tuple[int, int],
     *,
@@ -70,9 +70,9 @@ def place_on_canvas(
 ) -> NDArray[np.uint16]: ...
 def to_input(canvas: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.float32]: ...
 def sample_batch(
-    films: NDArray[np.uint16],
-    film_index: NDArray[np.int64],
-    to_film: NDArray[np.float32],
+    stack: NDArray[np.uint16],
+    image_index: NDArray[np.int64],
+    to_image: NDArray[np.float32],
     intensity: NDArray[np.float32],
     noise_key: NDArray[np.uint64],
     cutouts: NDArray[np.int32],

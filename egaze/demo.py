@@ -1,4 +1,4 @@
-"""The whole road on synthetic films: from tables and films to a report and a model that C++ runs."""
+"""The whole road on synthetic radiographs: from tables and radiographs to a report and a model that C++ runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from egaze.errors import EgazeError
 from egaze.evaluation import evaluate
 from egaze.explain import explain
 from egaze.imaging import read_radiograph
+from egaze.progress import NamedProgress, Progress
 from egaze.report import write_report
 from egaze.sources import EgdCxr
 from egaze.sources.synthetic import synthesize
 from egaze.study import Study, prepare_study
-from egaze.study.split import require_seed
+from egaze.study.splits import require_seed
 from egaze.training import load_recipe, train
 
 #: A small model, so that two processors are done in minutes.
@@ -43,14 +44,14 @@ def run_demo(
     seed: int = 0,
     runner: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: NamedProgress = lambda what, done, total: None,
 ) -> Path:
     """Synthesize, prepare, train, evaluate, explain, report, export, predict in Python and, with a runner, in C++.
 
     Args:
         out: a new folder for all of it.
-        cases: synthetic films.
-        seed: of the films and the training.
+        cases: synthetic radiographs.
+        seed: of the radiographs and the training.
         runner: the program egaze-run; without it the C++ step is left out.
         say: gets a line a step.
         progress: gets (what is being done, done, in all).
@@ -66,18 +67,18 @@ def run_demo(
     require_free(out)
     workers = os.cpu_count() or 1
 
-    def counter(what: str) -> Callable[[int, int], None]:
+    def counter(what: str) -> Progress:
         return lambda done, total: progress(what, done, total)
 
-    with _step(say, f"synthesize {cases} films with gaze, seed {seed}"):
-        twin = synthesize(out / "twin", cases=cases, seed=seed, workers=workers, progress=counter("making films"))
+    with _step(say, f"synthesize {cases} radiographs with gaze, seed {seed}"):
+        twin = synthesize(out / "twin", cases=cases, seed=seed, workers=workers, progress=counter("making radiographs"))
     with _step(say, "prepare the study"):
         study = prepare_study(
             [EgdCxr(twin.tables, twin.images)],
             out / "study",
             size_px=128,
             workers=workers,
-            progress=counter("reading films"),
+            progress=counter("reading radiographs"),
         )
     with _step(say, "train both heads (recipe joint, made small)"):
         run = train(study, load_recipe("joint", RECIPE_OVERRIDES), out / "run", seed=seed, progress=progress)
@@ -90,7 +91,7 @@ def run_demo(
             cc, centre = metrics.heatmap.predicted["cc"], metrics.heatmap.centre_bias["cc"]
             if cc is not None and centre is not None:
                 say(f"    CC with gaze {cc.value:.3f}, of the centre-bias map {centre.value:.3f}")
-    with _step(say, f"explain {EXPLAINED} test films"):
+    with _step(say, f"explain {EXPLAINED} test radiographs"):
         explain(run, out / "explanations", limit=EXPLAINED, progress=counter("explaining"))
     with _step(say, "write the report"):
         report = write_report(run, out / "report.html")
@@ -100,29 +101,31 @@ def run_demo(
     if runner is None:
         say("    egaze-run was not built: the C++ step is left out")
     else:
-        with _step(say, "predict the test films in Python and in C++"):
-            films, furthest = compare_runner(runner, model, _save_films(study, twin.images, out / "films"), out)
-            say(f"    {films} films: probabilities and heatmaps differ by at most {furthest:.1e}")
+        with _step(say, "predict the test radiographs in Python and in C++"):
+            radiographs, furthest = compare_runner(
+                runner, model, _save_radiographs(study, twin.images, out / "radiographs"), out
+            )
+            say(f"    {radiographs} radiographs: probabilities and heatmaps differ by at most {furthest:.1e}")
     return report
 
 
-def compare_runner(runner: Path, model: Path, films: list[Path], out: Path) -> tuple[int, float]:
-    """Run egaze-run and Python's Predictor over the same films.
+def compare_runner(runner: Path, model: Path, radiographs: list[Path], out: Path) -> tuple[int, float]:
+    """Run egaze-run and Python's Predictor over the same radiographs.
 
     Returns:
-        How many films, and the largest difference of any probability or heatmap value.
+        How many radiographs, and the largest difference of any probability or heatmap value.
 
     Raises:
         EgazeError: the runner failed, or the difference is over 1e-5.
     """
-    command = [str(runner), str(model), *map(str, films), "--out", str(out / "heatmaps")]
+    command = [str(runner), str(model), *map(str, radiographs), "--out", str(out / "heatmaps")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise EgazeError(f"{runner}: exit code {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
     predictor = Predictor(model)
     furthest = 0.0
-    for film, answer in zip(films, json.loads(done.stdout)["predictions"], strict=True):
-        expected = predictor.predict(film)
+    for radiograph, answer in zip(radiographs, json.loads(done.stdout)["predictions"], strict=True):
+        expected = predictor.predict(radiograph)
         probs = np.array([answer["class_probs"][name] for name in expected.class_names])
         heatmap = np.load(answer["heatmap_npy"], allow_pickle=False)
         furthest = max(
@@ -132,19 +135,19 @@ def compare_runner(runner: Path, model: Path, films: list[Path], out: Path) -> t
         )
     if not furthest <= PARITY:
         raise EgazeError(f"C++ and Python differ by {furthest:.1e}, more than {PARITY:.0e}")
-    return len(films), furthest
+    return len(radiographs), furthest
 
 
-def _save_films(study: Study, images: Path, folder: Path) -> list[Path]:
-    """The test films as .npy, which the C++ side reads without any library."""
+def _save_radiographs(study: Study, images: Path, folder: Path) -> list[Path]:
+    """The test radiographs as .npy, which the C++ side reads without any library."""
     folder.mkdir(parents=True)
     paths = {path.stem: path for path in images.rglob("*.dcm")}
     saved = []
-    for index in study.split.indices("test"):
+    for index in study.splits.indices("test"):
         case_id = study.case_ids[index]
-        film = folder / f"{case_id}.npy"
-        np.save(film, read_radiograph(paths[case_id]).pixels)
-        saved.append(film)
+        radiograph = folder / f"{case_id}.npy"
+        np.save(radiograph, read_radiograph(paths[case_id]).pixels)
+        saved.append(radiograph)
     return saved
 
 

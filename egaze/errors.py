@@ -10,7 +10,7 @@ class EgazeError(Exception):
     """Base of every error egaze raises on purpose."""
 
 
-class FilmError(EgazeError):
+class RadiographError(EgazeError):
     """An image file that cannot be read as a radiograph."""
 
 

@@ -1,11 +1,11 @@
 """How far a bfloat16 file's answers lie from the float32 file's: models of four recipes and two encoders, trained on
-synthetic films, on 200 others. Takes a quarter of an hour on two processors.
+synthetic radiographs, on 200 others. Takes a quarter of an hour on two processors.
 
 models             so many, each exported in both precisions
-probs_worst        the largest difference of a class probability, over films, models, `egaze-run` and Python's Predictor
-heatmap_worst      the same of a heatmap's pixel
-auc_worst          the same of the macro AUC, which few films make jump
-film_8_bits_worst  for scale: how far float32 probabilities move when the film itself is rounded to 8 bits
+probs_worst        the largest difference of a class probability, over radiographs, models, `egaze-run` and Python's
+Predictor heatmap_worst      the same of a heatmap's pixel
+auc_worst          the same of the macro AUC, which few radiographs make jump
+radiograph_8_bits_worst  for scale: how far float32 probabilities move when the radiograph itself is rounded to 8 bits
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from record import RUNNER, arguments, finish, rounded
 
 from egaze import Predictor
 from egaze.deploy import export_torchscript
-from egaze.metrics.classification import macro_auc
+from egaze.metrics.multiclass_auc import macro_auc
 from egaze.study import Study
 from egaze.training import train
 
@@ -44,27 +44,30 @@ class Plan:
 
     recipes: tuple[str, ...] = RECIPES
     encoders: tuple[str, ...] = ENCODERS
-    films: int = 250
+    radiographs: int = 250
     validation: int = 100
     test: int = 200
     epochs: int = 20
 
 
-QUICK = Plan(("joint",), ("resnet10t",), films=40, validation=20, test=20, epochs=1)
+QUICK = Plan(("joint",), ("resnet10t",), radiographs=40, validation=20, test=20, epochs=1)
 
 
 def differences(recipe: str, encoder: str, plan: Plan, study: Study, folder: Path) -> dict[str, Any]:
     """One model trained, exported twice and asked twice."""
-    chosen = resolved(Trial(recipe, plan.films, 0, plan.epochs))
+    chosen = resolved(Trial(recipe, plan.radiographs, 0, plan.epochs))
     chosen = replace(chosen, model=replace(chosen.model, encoder=encoder))
     name = f"{recipe}-{encoder}"
     run = train(study, chosen, folder / name, device="cpu", precision=PRECISION, threads=1)
     files = {precision: folder / f"{name}-{precision}.pt" for precision in ("fp32", "bf16")}
     for precision, file in files.items():
         export_torchscript(run, file, precision=precision)
-    test = study.split.indices("test")
-    films = [study.images[index] for index in test]
-    exact, coarse = write_films(films, folder / f"{name}-16", 65535), write_films(films, folder / f"{name}-8", 255)
+    test = study.splits.indices("test")
+    radiographs = [study.images[index] for index in test]
+    exact, coarse = (
+        write_radiographs(radiographs, folder / f"{name}-16", 65535),
+        write_radiographs(radiographs, folder / f"{name}-8", 255),
+    )
     expected = by_python(files["fp32"], exact)
     found = {"python": by_python(files["bf16"], exact), "egaze_run": by_runner(files["bf16"], exact)}
     np.testing.assert_allclose(by_runner(files["fp32"], exact)[0], expected[0], atol=1e-5)
@@ -83,45 +86,45 @@ def differences(recipe: str, encoder: str, plan: Plan, study: Study, folder: Pat
             }
             for engine, answers in found.items()
         },
-        "film_8_bits_worst": largest(by_python(files["fp32"], coarse)[0], expected[0]).max(),
+        "radiograph_8_bits_worst": largest(by_python(files["fp32"], coarse)[0], expected[0]).max(),
     }
 
 
 def largest(values: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) the largest difference of a film."""
+    """(N,) the largest difference of a radiograph."""
     return np.abs(values - expected).reshape(len(values), -1).max(axis=1)
 
 
-def write_films(films: list[NDArray[np.uint16]], folder: Path, levels: int) -> list[Path]:
-    """The films as arrays of so many grey levels above black."""
+def write_radiographs(radiographs: list[NDArray[np.uint16]], folder: Path, levels: int) -> list[Path]:
+    """The radiographs as arrays of so many grey levels above black."""
     folder.mkdir()
-    paths = [folder / f"{index:03d}.npy" for index in range(len(films))]
-    for path, film in zip(paths, films, strict=True):
-        np.save(path, np.rint(film / 65535 * levels).astype(np.uint16 if levels > 255 else np.uint8))
+    paths = [folder / f"{index:03d}.npy" for index in range(len(radiographs))]
+    for path, radiograph in zip(paths, radiographs, strict=True):
+        np.save(path, np.rint(radiograph / 65535 * levels).astype(np.uint16 if levels > 255 else np.uint8))
     return paths
 
 
-def by_python(model: Path, films: list[Path]) -> Answers:
+def by_python(model: Path, radiographs: list[Path]) -> Answers:
     predictor = Predictor(model, threads=1)
-    answers = [predictor.predict(film) for film in films]
+    answers = [predictor.predict(radiograph) for radiograph in radiographs]
     return np.stack([answer.class_probs for answer in answers]), np.stack([answer.heatmap for answer in answers])
 
 
-def by_runner(model: Path, films: list[Path]) -> Answers:
+def by_runner(model: Path, radiographs: list[Path]) -> Answers:
     out = model.with_suffix("")
-    command = [RUNNER, model, *films, "--threads", "1", "--out", out]
+    command = [RUNNER, model, *radiographs, "--threads", "1", "--out", out]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True)
     answers = json.loads(done.stdout)["predictions"]
     probs = np.array([list(answer["class_probs"].values()) for answer in answers], np.float32)
     if "heatmap_npy" not in answers[0]:
-        return probs, np.zeros((len(films), 128, 128), np.float32)
+        return probs, np.zeros((len(radiographs), 128, 128), np.float32)
     return probs, np.stack([np.load(answer["heatmap_npy"]) for answer in answers])
 
 
 def measure(folder: Path, plan: Plan) -> tuple[dict[str, float], dict[str, Any]]:
-    wanted = plan.films + plan.validation + plan.test
-    study, _ = make_study(folder, TWIN_SEED, films=wanted + 60, workers=os.cpu_count() or 1)
-    study = deal(study, plan.films, validation=plan.validation, test=plan.test)
+    wanted = plan.radiographs + plan.validation + plan.test
+    study, _ = make_study(folder, TWIN_SEED, radiographs=wanted + 60, workers=os.cpu_count() or 1)
+    study = deal(study, plan.radiographs, validation=plan.validation, test=plan.test)
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=one_thread) as pool:
         pairs = [(recipe, encoder) for encoder in plan.encoders for recipe in plan.recipes]
         tasks = [pool.submit(differences, *pair, plan, study, folder) for pair in pairs]
@@ -130,8 +133,8 @@ def measure(folder: Path, plan: Plan) -> tuple[dict[str, float], dict[str, Any]]
         f"{what}_worst": rounded(max(model[engine][key] for model in models for engine in ("python", "egaze_run")))
         for what, key in (("probs", "probs_worst"), ("heatmap", "heatmap_worst"), ("auc", "auc"))
     }
-    scale = rounded(max(model["film_8_bits_worst"] for model in models))
-    return {"models": len(models), **worst, "film_8_bits_worst": scale}, {"plan": asdict(plan), "models": models}
+    scale = rounded(max(model["radiograph_8_bits_worst"] for model in models))
+    return {"models": len(models), **worst, "radiograph_8_bits_worst": scale}, {"plan": asdict(plan), "models": models}
 
 
 def main() -> None:

@@ -1,15 +1,16 @@
-"""Does gaze help, and by how much: five recipes on synthetic films with synthetic gaze. Takes hours, and resumes.
+"""Does gaze help, and by how much: five recipes on synthetic radiographs with synthetic gaze. Takes hours, and resumes.
 
-best_recipe              of the recipes that learn from gaze, the one with the best AUC on the VALIDATION films
-auc_control              macro AUC of encoder-only on the test films, mean over seeds, 250 training films
+best_recipe              of the recipes that learn from gaze, the one with the best AUC on the VALIDATION radiographs
+auc_control              macro AUC of encoder-only on the test radiographs, mean over seeds, 250 training radiographs
 auc_best                 of best_recipe
 auc_gain, _low, _high    their paired difference, with its 95 % interval over seeds and test patients
-map_cc, centre_cc        CC with gaze of best_recipe's maps, and of the centre-bias map of the training films
-peak_in_finding          how often best_recipe's map has its peak in the true finding, of the films with a finding
+map_cc, centre_cc        CC with gaze of best_recipe's maps, and of the centre-bias map of the training radiographs
+peak_in_finding          how often best_recipe's map has its peak in the true finding, of the radiographs with a finding
 gradcam_peak_in_finding  the same of Grad-CAM of encoder-only, for the true class
 
-Then a learning curve of encoder-only and best_recipe: what gaze is worth in films. All of it is synthetic: the films
-are phantoms and the gaze follows rules, so it says whether the method can work and not that it does on patients.
+Then a learning curve of encoder-only and best_recipe: what gaze is worth in radiographs. All of it is synthetic: the
+radiographs are phantoms and the gaze follows rules, so it says whether the method can work and not that it does on
+patients.
 
     python experiments/gaze_helps.py --workers 2 [--folder build/gaze_helps]
 """
@@ -59,31 +60,31 @@ class Plan:
     """How much of everything.
 
     Attributes:
-        twin_films: films to make.
-        films: for training, in the comparison of the recipes.
-        sides: films for validation and test.
-        curve: films for training, in the learning curve.
+        twin_radiographs: radiographs to make.
+        radiographs: for training, in the comparison of the recipes.
+        splits: radiographs for validation and test.
+        curve: radiographs for training, in the learning curve.
         seeds: of the trainings.
-        epochs: of a whole training, by films.
+        epochs: of a whole training, by radiographs.
     """
 
-    twin_films: int
-    films: int
-    sides: dict[str, int]
+    twin_radiographs: int
+    radiographs: int
+    splits: dict[str, int]
     curve: tuple[int, ...]
     seeds: range
     epochs: dict[int, int]
 
     def trials(self, recipes: tuple[str, ...], counts: tuple[int, ...]) -> list[Trial]:
         return [
-            Trial(recipe, films, seed, self.epochs[films])
-            for films in counts
+            Trial(recipe, radiographs, seed, self.epochs[radiographs])
+            for radiographs in counts
             for seed in self.seeds
             for recipe in recipes
         ]
 
 
-# Fewer films are seen more often: 4,000 to 10,000 views in a training.
+# Fewer radiographs are seen more often: 4,000 to 10,000 views in a training.
 FULL = Plan(
     1290, 250, {"validation": 125, "test": 640}, (60, 125, 250, 500), range(5), {60: 66, 125: 46, 250: 30, 500: 20}
 )
@@ -97,7 +98,7 @@ def outcomes(
     found = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as pool:
         jobs = {
-            pool.submit(carry_out, trial, deal(study, trial.films, **plan.sides), masks, folder): trial
+            pool.submit(carry_out, trial, deal(study, trial.radiographs, **plan.splits), masks, folder): trial
             for trial in wanted
         }
         for number, job in enumerate(as_completed(jobs), start=1):
@@ -108,54 +109,56 @@ def outcomes(
 
 
 class Results:
-    """The outcomes of trials over the same test films.
+    """The outcomes of trials over the same test radiographs.
 
     Args:
         study: dealt.
-        masks: the findings of all its films.
+        masks: the findings of all its radiographs.
         plan: of the trials.
         found: their outcomes.
     """
 
     def __init__(self, study: Study, masks: NDArray[np.bool_], plan: Plan, found: dict[Trial, Outcome]) -> None:
-        test = study.split.indices("test")
+        test = study.splits.indices("test")
         self.labels, self.groups = study.labels[test], study.patients[test]
         self.has_finding = masks[test].any(axis=(1, 2))
         self.class_names = study.class_names
         self._plan, self._found = plan, found
 
-    def stacked(self, recipe: str, films: int, name: str) -> NDArray[np.float64]:
+    def stacked(self, recipe: str, radiographs: int, name: str) -> NDArray[np.float64]:
         """(S, ...) one field of the outcomes."""
-        outcomes = [self._found[trial] for trial in self._plan.trials((recipe,), (films,))]
+        outcomes = [self._found[trial] for trial in self._plan.trials((recipe,), (radiographs,))]
         return np.stack([np.asarray(getattr(outcome, name), dtype=np.float64) for outcome in outcomes])
 
-    def recipe(self, recipe: str, films: int) -> dict[str, Any]:
-        """Everything about one recipe at one number of films, with intervals over seeds and patients."""
-        probs = self.stacked(recipe, films, "class_probs")
+    def recipe(self, recipe: str, radiographs: int) -> dict[str, Any]:
+        """Everything about one recipe at one number of radiographs, with intervals over seeds and patients."""
+        probs = self.stacked(recipe, radiographs, "class_probs")
         aucs = aucs_over_seeds(self.labels, probs, self.groups)
         content: dict[str, Any] = {
-            "validation_auc": float(self.stacked(recipe, films, "validation_auc").mean()),
-            "training_s": float(np.median(self.stacked(recipe, films, "seconds"))),
+            "validation_auc": float(self.stacked(recipe, radiographs, "validation_auc").mean()),
+            "training_s": float(np.median(self.stacked(recipe, radiographs, "seconds"))),
             "auc": self._by_class(aucs.macro, aucs.classes),
-            "gradcam": self._maps(self.stacked(recipe, films, "gradcam")),
-            "gradcam_peak_in_finding": self._peaks(self.stacked(recipe, films, "gradcam_peak")),
+            "gradcam": self._maps(self.stacked(recipe, radiographs, "gradcam")),
+            "gradcam_peak_in_finding": self._peaks(self.stacked(recipe, radiographs, "gradcam_peak")),
         }
         if recipe != CONTROL:
-            gain = paired_aucs(self.labels, probs, self.stacked(CONTROL, films, "class_probs"), self.groups)
+            gain = paired_aucs(self.labels, probs, self.stacked(CONTROL, radiographs, "class_probs"), self.groups)
             content["auc_gain"] = self._by_class(gain.macro, gain.classes)
-            content["map"] = self._maps(self.stacked(recipe, films, "maps"))
-            content["map_peak_in_finding"] = self._peaks(self.stacked(recipe, films, "map_peak"))
+            content["map"] = self._maps(self.stacked(recipe, radiographs, "maps"))
+            content["map_peak_in_finding"] = self._peaks(self.stacked(recipe, radiographs, "map_peak"))
         return content
 
-    def map_gains(self, recipe: str, films: int, centre: NDArray[np.float64], centre_peak: NDArray[np.float64]) -> Any:
+    def map_gains(
+        self, recipe: str, radiographs: int, centre: NDArray[np.float64], centre_peak: NDArray[np.float64]
+    ) -> Any:
         """The recipe's maps less the centre-bias map, and less Grad-CAM of the control, in agreement and in peaks."""
-        maps = self.stacked(recipe, films, "maps")
-        peak = self.stacked(recipe, films, "map_peak")[:, self.has_finding]
+        maps = self.stacked(recipe, radiographs, "maps")
+        peak = self.stacked(recipe, radiographs, "map_peak")[:, self.has_finding]
         rivals = {
             "centre_bias": (centre[None], centre_peak[None, self.has_finding]),
             "gradcam_of_control": (
-                self.stacked(CONTROL, films, "gradcam"),
-                self.stacked(CONTROL, films, "gradcam_peak")[:, self.has_finding],
+                self.stacked(CONTROL, radiographs, "gradcam"),
+                self.stacked(CONTROL, radiographs, "gradcam_peak")[:, self.has_finding],
             ),
         }
         return {
@@ -181,7 +184,7 @@ class Results:
         return {measure: asdict(mean_over_seeds(agreement[..., k], self.groups)) for k, measure in enumerate(MEASURES)}
 
     def _peaks(self, peak: NDArray[np.float64]) -> dict[str, Any]:
-        """Of the films with a finding: all, and by class."""
+        """Of the radiographs with a finding: all, and by class."""
         kinds = {"all": self.has_finding}
         for number, name in enumerate(self.class_names):
             if (chosen := self.has_finding & (self.labels == number)).any():
@@ -190,15 +193,23 @@ class Results:
 
 
 def learning_curve(results: Results, recipes: tuple[str, str], counts: tuple[int, ...]) -> dict[str, Any]:
-    """The control's and the best recipe's AUCs over films, and how many films the control needs for as much."""
-    rows = {str(films): {recipe: results.recipe(recipe, films) for recipe in recipes} for films in counts}
-    control, best = ([rows[str(films)][recipe]["auc"]["macro"]["value"] for films in counts] for recipe in recipes)
+    """The control's and the best recipe's AUCs over radiographs, and how many radiographs the control needs for as
+    much."""
+    rows = {
+        str(radiographs): {recipe: results.recipe(recipe, radiographs) for recipe in recipes} for radiographs in counts
+    }
+    control, best = (
+        [rows[str(radiographs)][recipe]["auc"]["macro"]["value"] for radiographs in counts] for recipe in recipes
+    )
     rising = np.maximum.accumulate(control)
     worth = {}
-    for films, auc in zip(counts, best, strict=True):
-        # Along the control's curve over the logarithm of films; beyond its end there is only a bound.
+    for radiographs, auc in zip(counts, best, strict=True):
+        # Along the control's curve over the logarithm of radiographs; beyond its end there is only a bound.
         enough = float(np.exp(np.interp(auc, rising, np.log(counts)))) if auc <= rising[-1] else None
-        worth[str(films)] = {"control_needs_films": enough, "control_needs_more_than": None if enough else counts[-1]}
+        worth[str(radiographs)] = {
+            "control_needs_radiographs": enough,
+            "control_needs_more_than": None if enough else counts[-1],
+        }
     return {"rows": rows, "worth": worth}
 
 
@@ -211,23 +222,25 @@ def main() -> None:
     plan = QUICK if given.quick else FULL
     folder = given.folder / ("quick" if given.quick else "full")
     folder.mkdir(parents=True, exist_ok=True)
-    study, masks = make_study(folder, TWIN_SEED, films=plan.twin_films, workers=given.workers)
-    dealt = deal(study, plan.films, **plan.sides)
+    study, masks = make_study(folder, TWIN_SEED, radiographs=plan.twin_radiographs, workers=given.workers)
+    dealt = deal(study, plan.radiographs, **plan.splits)
 
-    found = outcomes(plan.trials(RECIPES, (plan.films,)), study, masks, folder, plan, given.workers)
+    found = outcomes(plan.trials(RECIPES, (plan.radiographs,)), study, masks, folder, plan, given.workers)
     best = max(
         GAZE_RECIPES,
-        key=lambda recipe: np.mean([found[trial].validation_auc for trial in plan.trials((recipe,), (plan.films,))]),
+        key=lambda recipe: np.mean(
+            [found[trial].validation_auc for trial in plan.trials((recipe,), (plan.radiographs,))]
+        ),
     )
     found |= outcomes(plan.trials((CONTROL, best), plan.curve), study, masks, folder, plan, given.workers)
 
     results = Results(dealt, masks, plan, found)
     centre_map, centre = centre_agreement(dealt)
-    test_masks = masks[dealt.split.indices("test")]
+    test_masks = masks[dealt.splits.indices("test")]
     centre_peak = peaks(np.broadcast_to(centre_map, test_masks.shape), test_masks)
-    recipes = {recipe: results.recipe(recipe, plan.films) for recipe in RECIPES}
+    recipes = {recipe: results.recipe(recipe, plan.radiographs) for recipe in RECIPES}
     for recipe in RECIPES[1:]:
-        recipes[recipe] |= results.map_gains(recipe, plan.films, centre, centre_peak)
+        recipes[recipe] |= results.map_gains(recipe, plan.radiographs, centre, centre_peak)
     details = {
         "synthetic": True,
         "settings": {
@@ -235,9 +248,9 @@ def main() -> None:
             "weights": "none",
             "size_px": SIZE_PX,
             "precision": PRECISION,
-            "epochs_by_films": plan.epochs,
-            "training_films": plan.films,
-            **plan.sides,
+            "epochs_by_radiographs": plan.epochs,
+            "training_radiographs": plan.radiographs,
+            **plan.splits,
             "seeds": len(plan.seeds),
             "twin_seed": TWIN_SEED,
         },
@@ -247,7 +260,7 @@ def main() -> None:
             **{name: asdict(mean_ci(centre[:, k], results.groups)) for k, name in enumerate(MEASURES)},
             "peak_in_finding": float(np.nanmean(centre_peak)),
         },
-        "finding_share_of_film": float(test_masks[results.has_finding].mean()),
+        "finding_share_of_radiograph": float(test_masks[results.has_finding].mean()),
         "learning_curve": learning_curve(results, (CONTROL, best), plan.curve),
     }
     gain = recipes[best]["auc_gain"]["macro"]

@@ -1,6 +1,7 @@
-"""One training of the gaze experiment: a recipe, a number of films and a seed, and what came of it on the test films.
+"""One training of the gaze experiment: a recipe, a number of radiographs and a seed, and what came of it on the test
+radiographs.
 
-The films are a synthetic twin at the default difficulty, which was fixed before any of these recipes was trained.
+The radiographs are a synthetic twin at the default difficulty, which was fixed before any of these recipes was trained.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from egaze.evaluation.maps import centre_bias
 from egaze.imaging import resize
 from egaze.loading import DeviceLoader
 from egaze.metrics import cc, kld, nss
-from egaze.metrics.classification import macro_auc
 from egaze.metrics.localisation import pointing_game
-from egaze.models import grad_cam, to_film_size
+from egaze.metrics.multiclass_auc import macro_auc
+from egaze.models import grad_cam, to_image_size
 from egaze.sources import Table
 from egaze.sources.synthetic import synthesize
 from egaze.study import Study, open_study, prepare_study
-from egaze.study.split import Split
+from egaze.study.splits import Splits
 from egaze.training import Recipe, Run, load_recipe, train
 from egaze.training.engine import predict
 
@@ -40,28 +41,29 @@ ABLATIONS = {"class-generators-no-gaze": ("class-generators", ("stages.heatmap_w
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A recipe or ablation, how many films it learns from, the seed of its training, and the epochs of all stages."""
+    """A recipe or ablation, how many radiographs it learns from, the seed of its training, and the epochs of all
+    stages."""
 
     recipe: str
-    films: int
+    radiographs: int
     seed: int
     epochs: int
 
     @property
     def name(self) -> str:
-        return f"{self.recipe}-{self.films}-{self.seed}"
+        return f"{self.recipe}-{self.radiographs}-{self.seed}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What a trained model says of the T test films; maps are NaN where the model has none.
+    """What a trained model says of the T test radiographs; maps are NaN where the model has none.
 
     Attributes:
-        validation_auc: macro AUC on the validation films.
+        validation_auc: macro AUC on the validation radiographs.
         class_probs: (T, C).
         maps: (T, 3) CC, KL divergence and NSS of the predicted map and gaze.
         map_peak, gradcam_peak: (T,) whether the peak of the map, or of Grad-CAM of the true class, lies in the true
-            finding; NaN for films without one.
+            finding; NaN for radiographs without one.
         gradcam: (T, 3) as `maps`, of Grad-CAM of the true class.
         seconds: that the training took.
     """
@@ -75,11 +77,11 @@ class Outcome:
     seconds: float
 
 
-def make_study(folder: Path, seed: int, *, films: int, workers: int) -> tuple[Study, NDArray[np.bool_]]:
-    """The twin's films prepared, and the (N, SIZE_PX, SIZE_PX) masks of their true findings; made once."""
+def make_study(folder: Path, seed: int, *, radiographs: int, workers: int) -> tuple[Study, NDArray[np.bool_]]:
+    """The twin's radiographs prepared, and the (N, SIZE_PX, SIZE_PX) masks of their true findings; made once."""
     twin, study = folder / "twin", folder / "study"
     if not twin.exists():
-        synthesize(twin, cases=films, seed=seed, layout="table", workers=workers)
+        synthesize(twin, cases=radiographs, seed=seed, layout="table", workers=workers)
     if not study.exists():
         source = Table(twin / "cases.csv", twin / "fixations.csv")
         prepare_study([source], study, size_px=SIZE_PX, workers=workers)
@@ -93,18 +95,18 @@ def _mask(path: Path) -> NDArray[np.bool_]:
         return resize(np.asarray(picture.convert("L"), dtype=np.float32), (SIZE_PX, SIZE_PX)) >= 127.5
 
 
-def deal(study: Study, films: int, *, validation: int, test: int) -> Study:
-    """The study with `films` for training: by patient, and fewer films are a part of more."""
-    sides = np.full(len(study), -1, dtype=np.int64)
+def deal(study: Study, radiographs: int, *, validation: int, test: int) -> Study:
+    """The study with `radiographs` for training: by patient, and fewer radiographs are a part of more."""
+    split_index = np.full(len(study), -1, dtype=np.int64)
     patients = iter(np.random.default_rng(0).permutation(np.unique(study.patients)))
-    for side, wanted in ((2, test), (1, validation), (0, films)):
-        while (sides == side).sum() < wanted:
-            sides[study.patients == next(patients)] = side
-    return replace(study, split=Split(0, (films, validation, test), sides))
+    for split, wanted in ((2, test), (1, validation), (0, radiographs)):
+        while (split_index == split).sum() < wanted:
+            split_index[study.patients == next(patients)] = split
+    return replace(study, splits=Splits(0, (radiographs, validation, test), split_index))
 
 
 def resolved(trial: Trial) -> Recipe:
-    """The trial's recipe with a small encoder without weights, small films, and the trial's epochs."""
+    """The trial's recipe with a small encoder without weights, small radiographs, and the trial's epochs."""
     name, changes = ABLATIONS.get(trial.recipe, (trial.recipe, ()))
     shares = (0.4, 0.1, 0.5) if name == "generator-first" else (1.0,)
     epochs = [f"stages.{number}.epochs={max(1, round(share * trial.epochs))}" for number, share in enumerate(shares)]
@@ -113,7 +115,7 @@ def resolved(trial: Trial) -> Recipe:
 
 
 def carry_out(trial: Trial, study: Study, masks: NDArray[np.bool_], folder: Path) -> Outcome:
-    """Train and look at the test films, once. What is in `folder` from before is taken and not made again."""
+    """Train and look at the test radiographs, once. What is in `folder` from before is taken and not made again."""
     kept = folder / f"{trial.name}.npz"
     if kept.exists():
         with np.load(kept, allow_pickle=False) as arrays:
@@ -145,13 +147,13 @@ def _outcome(run: Run, study: Study, masks: NDArray[np.bool_]) -> Outcome:
     model, stage = run.load_model(), run.recipe.stages[-1]
     options = {"size_px": SIZE_PX, "target": run.recipe.heatmap, "batch_size": 32}
     validation = predict(
-        model, DeviceLoader(study, study.split.indices("validation"), **options), stage, keep_heatmaps=False
+        model, DeviceLoader(study, study.splits.indices("validation"), **options), stage, keep_heatmaps=False
     )
-    test = study.split.indices("test")
+    test = study.splits.indices("test")
     loader = DeviceLoader(study, test, **options)
     predicted = predict(model, loader, stage, keep_heatmaps=model.heatmap_head)
     cams = np.concatenate(
-        [to_film_size(grad_cam(model, batch.image, batch.label), (SIZE_PX, SIZE_PX)).numpy() for batch in loader]
+        [to_image_size(grad_cam(model, batch.image, batch.label), (SIZE_PX, SIZE_PX)).numpy() for batch in loader]
     )
     none = np.full((len(test), len(MEASURES)), np.nan)
     maps = none if predicted.heatmap is None else predicted.heatmap.astype(np.float64)
@@ -179,14 +181,14 @@ def agreement(study: Study, maps: NDArray[np.floating], cases: NDArray[np.int64]
 
 
 def centre_agreement(study: Study) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The centre-bias map of the training films, (SIZE_PX, SIZE_PX), and its agreement with gaze, (T, 3)."""
+    """The centre-bias map of the training radiographs, (SIZE_PX, SIZE_PX), and its agreement with gaze, (T, 3)."""
     centre = centre_bias(study, load_recipe("joint").heatmap, SIZE_PX)
-    test = study.split.indices("test")
+    test = study.splits.indices("test")
     return centre, agreement(study, np.broadcast_to(centre, (len(test), *centre.shape)), test)
 
 
 def peaks(maps: NDArray[np.floating], masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(T,) whether each map's peak lies in the film's finding; NaN for films without one."""
+    """(T,) whether each map's peak lies in the radiograph's finding; NaN for radiographs without one."""
     return np.array(
         [pointing_game(values, mask) if mask.any() else np.nan for values, mask in zip(maps, masks, strict=True)]
     )

@@ -24,7 +24,7 @@ def with_experiments(page: str) -> str:
     gaze = read("gaze_helps")
     page = filled(page, "experiments/render.py: recipes", render_gaze.table(gaze))
     page = filled(page, "experiments/render.py: curve", render_gaze.curve_table(gaze))
-    real = read("real_films")
+    real = read("real_radiographs")
     page = filled(page, "experiments/render.py: chest", render_real.chest_table(real))
     page = filled(page, "experiments/render.py: chest differences", render_real.differences_table(real))
     return filled(page, "experiments/render.py: real gaze", render_real.gaze_table(real))

@@ -40,17 +40,17 @@ def table(result: dict[str, Any]) -> str:
 
 
 def curve_table(result: dict[str, Any]) -> str:
-    """One row a number of training films."""
+    """One row a number of training radiographs."""
     curve, best = result["details"]["learning_curve"], result["details"]["best_recipe_by_validation"]
     lines = [
-        f"| training films | `{_CONTROL}` | `{best}` | gain | films that `{_CONTROL}` needs for as much |",
+        f"| training radiographs | `{_CONTROL}` | `{best}` | gain | radiographs that `{_CONTROL}` needs for as much |",
         "|---|---|---|---|---|",
     ]
-    for films, row in curve["rows"].items():
-        worth = curve["worth"][films]
-        needs = worth["control_needs_films"]
+    for radiographs, row in curve["rows"].items():
+        worth = curve["worth"][radiographs]
+        needs = worth["control_needs_radiographs"]
         cells = [
-            films,
+            radiographs,
             interval(row[_CONTROL]["auc"]["macro"]),
             interval(row[best]["auc"]["macro"]),
             interval(row[best]["auc_gain"]["macro"], "difference", sign="+"),
@@ -69,7 +69,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(15, 3.8), layout="constrained")
     auc, agreement, peak, curve = figure.subplots(1, 4, width_ratios=(1.1, 1, 1, 1.1))
     _rows(auc, names, [details["recipes"][name]["auc"]["macro"] for name in names], best)
-    auc.set(xlabel="macro AUC, test", title="What the film shows")
+    auc.set(xlabel="macro AUC, test", title="What the radiograph shows")
     auc.set_yticks(range(len(names)), names)
     auc.invert_yaxis()
 
@@ -96,18 +96,18 @@ def draw(result: dict[str, Any], path: Path) -> None:
         ],
         best,
     )
-    peak.set(xlabel="share of films with a finding", title="Peak in the true finding")
+    peak.set(xlabel="share of radiographs with a finding", title="Peak in the true finding")
     for plot in (agreement, peak):
         plot.set_yticks(range(len(mapped) + 2), [*mapped, "Grad-CAM of control", "centre-bias map"])
         plot.invert_yaxis()
 
     for recipe, colour in ((_CONTROL, _GREY), (best, _BLUE)):
         rows = details["learning_curve"]["rows"]
-        films = [int(count) for count in rows]
+        radiographs = [int(count) for count in rows]
         figures = [row[recipe]["auc"]["macro"] for row in rows.values()]
-        curve.plot(films, [item["value"] for item in figures], marker="o", color=colour, label=recipe)
+        curve.plot(radiographs, [item["value"] for item in figures], marker="o", color=colour, label=recipe)
         curve.fill_between(
-            films,
+            radiographs,
             [item["low"] for item in figures],
             [item["high"] for item in figures],
             color=colour,
@@ -115,14 +115,14 @@ def draw(result: dict[str, Any], path: Path) -> None:
             linewidth=0,
         )
     curve.set_xscale("log")
-    curve.set_xticks(films, [str(count) for count in films])
+    curve.set_xticks(radiographs, [str(count) for count in radiographs])
     curve.minorticks_off()
-    curve.set(xlabel="training films", ylabel="macro AUC, test", title="What gaze is worth")
+    curve.set(xlabel="training radiographs", ylabel="macro AUC, test", title="What gaze is worth")
     curve.legend(frameon=False, loc="lower right")
     for plot in figure.axes:
         plot.grid(alpha=0.25, axis="x" if plot is not curve else "both")
         plot.spines[["top", "right"]].set_visible(False)
-    figure.suptitle("Synthetic films and synthetic gaze; 95 % intervals over seeds and patients", fontsize=10)
+    figure.suptitle("Synthetic radiographs and synthetic gaze; 95 % intervals over seeds and patients", fontsize=10)
     figure.savefig(path, dpi=90)
 
 

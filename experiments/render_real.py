@@ -1,4 +1,4 @@
-"""The tables of real films and real gaze for docs/experiments.md, from their stored results."""
+"""The tables of real radiographs and real gaze for docs/experiments.md, from their stored results."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def real_data():
 
 @pytest.fixture(scope="session")
 def twin(tmp_path_factory):
-    """A small synthetic twin of EGD-CXR: 48 films of 96 px."""
+    """A small synthetic twin of EGD-CXR: 48 radiographs of 96 px."""
     from egaze.sources.synthetic import synthesize
 
     return synthesize(tmp_path_factory.mktemp("twin") / "out", cases=48, seed=3, long_side_px=96)

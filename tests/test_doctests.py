@@ -28,7 +28,7 @@ PACKAGES = (
 
 # Public names without an example of their own, and why.
 WITHOUT = {
-    "Answer": "what DualHeadUNet.answer returns",
+    "BatchPredictions": "what DualHeadUNet.predictions returns",
     "Comparison": "what delong_test returns",
     "DualHeadOutput": "what DualHeadUNet returns",
     "Estimate": "what roc_auc_ci returns",
@@ -49,7 +49,7 @@ WITHOUT = {
 }
 
 # What examples find in the folder that they run in.
-ON_DISK = ("egd-cxr", "mimic-cxr", "film.dcm", "study", "run", "model.pt")
+ON_DISK = ("egd-cxr", "mimic-cxr", "radiograph.dcm", "study", "run", "model.pt")
 
 
 def public():
@@ -69,14 +69,14 @@ PUBLIC = public()
 
 @pytest.fixture(scope="session")
 def study_folder(twin, study, run, model_file, tmp_path_factory):
-    """A folder with what the examples name: dataset and films, a study, a run, and its model."""
+    """A folder with what the examples name: dataset and radiographs, a study, a run, and its model."""
     folder = tmp_path_factory.mktemp("examples")
     places = {
         "egd-cxr": twin.tables,
         "mimic-cxr": twin.images,
         "run": run.path,
         "model.pt": model_file,
-        "film.dcm": min(twin.images.rglob("*.dcm")),
+        "radiograph.dcm": min(twin.images.rglob("*.dcm")),
     }
     for name, place in places.items():
         (folder / name).symlink_to(place.resolve())

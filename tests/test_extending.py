@@ -135,7 +135,7 @@ def test_a_metric_that_cannot_be_used(name, value, message, run, tmp_path, monke
     module = f"metric_{name}"
     (tmp_path / f"{module}.py").write_text(
         "from egaze.metrics.gaze_metrics import GazeMetric\n"
-        f"it = GazeMetric('it', lambda map_, gaze: {value}, undefined='films have no such thing')\n"
+        f"it = GazeMetric('it', lambda map_, gaze: {value}, undefined='radiographs have no such thing')\n"
     )
     install(tmp_path, f"package-{name}", {"egaze.metrics": {name: f"{module}:it"}})
     monkeypatch.syspath_prepend(tmp_path)
@@ -145,7 +145,7 @@ def test_a_metric_that_cannot_be_used(name, value, message, run, tmp_path, monke
         return
     found = evaluate(run, out=tmp_path / "out").metrics
     assert found.heatmap.predicted["empty"] is None
-    assert f"it: {found.heatmap.cases} films have no such thing" in found.warnings
+    assert f"it: {found.heatmap.cases} radiographs have no such thing" in found.warnings
 
 
 def test_losses_an_encoder_an_export_and_a_recipe(my_package, study, tmp_path):

@@ -50,12 +50,13 @@ def of_evaluation(run):
 
 
 def of_report(run, tmp_path):
-    """What the page's script draws from: the first block in full but for pictures, the films' by their digests."""
+    """What the page's script draws from: the first block in full but for pictures, the radiographs' by their
+    digests."""
     page = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")
     blocks = dict(re.findall(r'<script type="application/json" id="([^"]+)">(.*?)</script>', page, flags=re.DOTALL))
     data = json.loads(blocks.pop("report-data"))
     data["colours"] = digest(data["colours"].encode())
-    return {"data": data, "films": {name: digest(text.encode()) for name, text in blocks.items()}}
+    return {"data": data, "radiographs": {name: digest(text.encode()) for name, text in blocks.items()}}
 
 
 def digest(content):

@@ -10,7 +10,7 @@ import egaze
 # From the top. Packages of one line do not know each other.
 LAYERS = [
     {"errors", "_core"},
-    {"atomic", "registry", "serialize", "settings"},
+    {"atomic", "progress", "registry", "serialize", "settings"},
     {"gaze", "imaging", "metrics"},
     {"sources"},
     {"study"},
@@ -23,10 +23,11 @@ LAYERS = [
     {"demo"},
     {"cli"},
 ]
-# Heatmaps, films, tables and metrics are of use where torch is not installed.
+# Heatmaps, radiographs, tables and metrics are of use where torch is not installed.
 WITHOUT_TORCH = {
     "errors",
     "atomic",
+    "progress",
     "registry",
     "serialize",
     "settings",

@@ -15,7 +15,7 @@ from pydicom.uid import generate_uid
 
 from egaze.cli import main
 
-#: DICOM's identity fields, and what they hold in every film.
+#: DICOM's identity fields, and what they hold in every radiograph.
 IDENTITY = {
     "PatientName": "QUILLFEATHER^ZEBEDIAH",
     "PatientID": "PTID-7731AX",
@@ -71,7 +71,7 @@ def test_the_search_finds_what_there_is(tmp_path):
 
 @pytest.fixture
 def planted(twin, tmp_path):
-    """The twin with identities in every film and in the tables; returns (its folder, all words that identify)."""
+    """The twin with identities in every radiograph and in the tables; returns (its folder, all words that identify)."""
     folder = tmp_path / "source"
     shutil.copytree(twin.out, folder)
     identifiers = set()
@@ -88,7 +88,7 @@ def planted(twin, tmp_path):
     sheet.write_csv(folder / "gaze" / "master_sheet.csv")
     for column in ("patient_id", "study_id", "stay_id"):
         identifiers |= set(sheet[column].drop_nulls())
-    # Case ids are the films' own and are meant to be told.
+    # Case ids are the radiographs' own and are meant to be told.
     return folder, {*IDENTITY.values(), *WORDS, *identifiers} - {""} - set(sheet["dicom_id"])
 
 
@@ -120,15 +120,15 @@ def test_nothing_identifies_a_patient(planted, tmp_path, monkeypatch, capfd, cap
         told[arguments[0]] = said
         return said
 
-    films = sorted(source.rglob("*.dcm"))
-    whole = films[0].read_bytes()
-    cut, text, gone = films[5], films[6], films[7]
+    radiographs = sorted(source.rglob("*.dcm"))
+    whole = radiographs[0].read_bytes()
+    cut, text, gone = radiographs[5], radiographs[6], radiographs[7]
     cut.write_bytes(cut.read_bytes()[:3000])
     text.write_bytes(f"{IDENTITY['PatientName']} was here, and {IDENTITY['PatientID']}".encode())
     gone.unlink()
     folders = ("--gaze", source / "gaze", "--images", source / "images")
 
-    # A list of films that cannot be read is for who has to mend them, and tells where they are.
+    # A list of radiographs that cannot be read is for who has to mend them, and tells where they are.
     with_paths = [egaze("prepare", "egd-cxr", *folders, "--out", "study", "--size", 48, "--workers", 2)]
     assert with_paths[0].err.count("\n") == 4 and "45 cases" in with_paths[0].out
     with_paths.append(

@@ -57,11 +57,11 @@ import numpy as np
 import egaze
 fixations = egaze.Fixations(x_px=[3], y_px=[4], duration_s=[0.2])
 heatmap = egaze.rasterize_fixations(fixations, (16, 16), sigma_px=2)
-np.save("film.npy", heatmap / heatmap.max())
-assert egaze.read_radiograph("film.npy").pixels[4, 3] == 1
+np.save("radiograph.npy", heatmap / heatmap.max())
+assert egaze.read_radiograph("radiograph.npy").pixels[4, 3] == 1
 assert egaze.resize(heatmap, (8, 8)).shape == (8, 8)
 try:
-    egaze.Predictor("film.npy")
+    egaze.Predictor("radiograph.npy")
 except egaze.errors.ModelFileError:
     print("done")
 """

@@ -1,7 +1,7 @@
 """The README's commands and Python run as written, in the order in which a reader meets them.
 
-Only their scale is changed, by `SMALLER`: fewer and smaller films, a small model, one epoch. The C++ part is built in
-deploy/test_install.py; `make demo` and `make test` are what continuous integration runs.
+Only their scale is changed, by `SMALLER`: fewer and smaller radiographs, a small model, one epoch. The C++ part is
+built in deploy/test_install.py; `make demo` and `make test` are what continuous integration runs.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TINY_FILMS = "--cases 40 --long-side-px 128"
+TINY_RADIOGRAPHS = "--cases 40 --long-side-px 128"
 TINY_MODEL = "--set model.encoder=resnet18 --set input_size_px=64 --set stages.epochs=1"
 SMALLER = {
-    "--cases 300": TINY_FILMS,
+    "--cases 300": TINY_RADIOGRAPHS,
     "--recipe joint": f"--recipe joint {TINY_MODEL}",
     " --set model.weights=imagenet": "",  # would be downloaded
 }
@@ -60,7 +60,7 @@ def test_every_snippet_is_run():
     assert found == {
         ("Two commands", "sh"),
         ("The whole road, without any credential", "sh"),
-        ("Your own films and gaze", "sh"),
+        ("Your own radiographs and gaze", "sh"),
         ("With PhysioNet access", "sh"),
         ("Python", "python"),
         *(("C++", language) for language in ("cpp", "cmake", "sh")),
@@ -86,7 +86,7 @@ def test_the_road_ends_in_answers(road):
 
 
 def test_one_s_own_table(road):
-    begin, prepare = blocks("Your own films and gaze", "sh")
+    begin, prepare = blocks("Your own radiographs and gaze", "sh")
     run(begin, road)
     cases = road / "mine" / "cases.csv"
     header, *rows = cases.read_text(encoding="utf-8").splitlines()
@@ -103,15 +103,15 @@ def test_one_s_own_table(road):
 
 def test_physionet_s_folders(tmp_path):
     run(
-        f"egaze synthesize egd {TINY_FILMS} && mv egd/gaze egd-cxr-1.0.0 && mv egd/images mimic-cxr-2.0.0\n"
-        f"egaze synthesize re {TINY_FILMS} --layout reflacx --seed 1 && mv re/gaze reflacx-1.0.0\n"
+        f"egaze synthesize egd {TINY_RADIOGRAPHS} && mv egd/gaze egd-cxr-1.0.0 && mv egd/images mimic-cxr-2.0.0\n"
+        f"egaze synthesize re {TINY_RADIOGRAPHS} --layout reflacx --seed 1 && mv re/gaze reflacx-1.0.0\n"
         "cp -rn re/images/. mimic-cxr-2.0.0",
         tmp_path,
     )
     for commands in blocks("With PhysioNet access", "sh"):
         run(commands, tmp_path)
-    films = (tmp_path / "films.txt").read_text(encoding="utf-8").splitlines()
-    assert films and all((tmp_path / "mimic-cxr-2.0.0" / film).is_file() for film in films)
+    radiographs = (tmp_path / "radiographs.txt").read_text(encoding="utf-8").splitlines()
+    assert radiographs and all((tmp_path / "mimic-cxr-2.0.0" / radiograph).is_file() for radiograph in radiographs)
     assert (tmp_path / "run" / "evaluation").is_dir() and (tmp_path / "both" / "study.json").is_file()
 
 

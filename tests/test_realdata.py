@@ -20,7 +20,7 @@ pytestmark = pytest.mark.realdata
 
 
 @pytest.fixture(scope="module")
-def films(real_data, tmp_path_factory):
+def radiographs(real_data, tmp_path_factory):
     """nih_cxr as a table: normal against the CHF proxy, no gaze."""
     folder = tmp_path_factory.mktemp("nih")
     rows = pl.read_csv(real_data / "nih_cxr" / "labels.csv").filter(
@@ -56,9 +56,9 @@ def scenes(real_data, tmp_path_factory):
     return folder
 
 
-def test_the_road(films, scenes, tmp_path):
+def test_the_road(radiographs, scenes, tmp_path):
     sources = [
-        Table(films / "cases.csv", class_names=["normal", "chf_proxy"]),
+        Table(radiographs / "cases.csv", class_names=["normal", "chf_proxy"]),
         Table(scenes / "cases.csv", scenes / "fixations.csv"),
     ]
     study = prepare_study(sources, tmp_path / "study", size_px=64, workers=2)
@@ -77,7 +77,7 @@ def test_the_road(films, scenes, tmp_path):
 
     export_torchscript(run, tmp_path / "model.pt")
     predictor = Predictor(tmp_path / "model.pt")
-    paths = sorted(films.glob("*.png"))[:6]
+    paths = sorted(radiographs.glob("*.png"))[:6]
     assert {tuple(predictor.predict(path).class_names) for path in paths} == {("normal", "chf_proxy")}
     compare_with_runner(predictor, tmp_path / "model.pt", paths, tmp_path / "maps")
 
@@ -89,7 +89,7 @@ def compare_with_runner(predictor, model, paths, out):
         pytest.skip(f"{runner} has not been built; `make test` builds it")
     formats = subprocess.run([runner, "--formats"], capture_output=True, text=True, check=True).stdout
     if "png: yes" not in formats:
-        pytest.skip(f"this build of egaze-run does not read PNG films: {formats}")
+        pytest.skip(f"this build of egaze-run does not read PNG radiographs: {formats}")
     done = subprocess.run([runner, model, *paths, "--out", out], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for path, answer in zip(paths, json.loads(done.stdout)["predictions"], strict=True):

@@ -43,12 +43,12 @@ def test_more_threads_than_rows():
 
 
 def test_an_error_in_a_thread_reaches_the_caller():
-    films = np.zeros((4, 8, 8), np.uint16)
+    radiographs = np.zeros((4, 8, 8), np.uint16)
     maps = np.array([[[1, 0, 0], [0, 1, 0]]] * 4, np.float32)
     fixations = np.array([[1, 1, 1, 1, 1, -9, -9, 9, 9]] * 3 + [[1, 1, 1, -1, 1, -9, -9, 9, 9]], np.float32)
     with pytest.raises(ValueError, match="sigma must be a positive number"):
         _core.sample_batch(
-            films,
+            radiographs,
             np.arange(4),
             maps,
             np.array([[1, 0, 1, 0]] * 4, np.float32),

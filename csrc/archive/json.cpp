@@ -7,9 +7,9 @@
 namespace egaze::detail {
 namespace {
 
-class Reader {
+class Parser {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  explicit Parser(std::string_view text) : text_(text) {}
 
   JsonValue document() {
     JsonValue value = read_value(0);
@@ -198,7 +198,7 @@ JsonValue parse_json(std::string_view text) {
   if (text.size() > kMaxJsonBytes) {
     throw JsonError("expected at most " + std::to_string(kMaxJsonBytes) + " bytes, got " + std::to_string(text.size()));
   }
-  return Reader(text).document();
+  return Parser(text).document();
 }
 
 }  // namespace egaze::detail

@@ -1,4 +1,4 @@
-// A strict reader of small JSON texts (RFC 8259): what a model says of itself.
+// A strict parser of small JSON texts (RFC 8259): what a model says of itself.
 #pragma once
 
 #include <cstddef>

@@ -148,7 +148,7 @@ std::vector<ZipMember> read_stored_zip(const std::string& path, std::span<const 
     if (!is_plain_name(entry.name) || top.empty() || !entry.name.starts_with(top)) {
       file.fail("it holds a member that is not named as a model's are");
     }
-    // Some file systems and readers do not tell upper from lower case.
+    // Some file systems and programs do not tell upper from lower case.
     std::string folded = entry.name;
     std::ranges::transform(folded, folded.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
     if (!names.insert(folded).second) file.fail("it holds two members of the name '" + entry.name + "'");

@@ -1,6 +1,6 @@
 // The members of a zip archive that is laid out in the one way an exported model is (APPNOTE 6.3.3): stored, not
 // compressed; each once; one after the other from the first byte, their directory right after the last, and nothing
-// else. So every reader of zip files sees the same members.
+// else. So every program that opens zip files sees the same members.
 #pragma once
 
 #include <cstdint>

@@ -16,9 +16,9 @@ namespace egaze::bindings {
 void bind_placing(py::module_& module) {
   module.def(
       "place_on_canvas",
-      [](const py::array& film, std::tuple<std::size_t, std::size_t, std::size_t, std::size_t> rectangle,
+      [](const py::array& radiograph, std::tuple<std::size_t, std::size_t, std::size_t, std::size_t> rectangle,
          std::pair<py::ssize_t, py::ssize_t> shape, const std::optional<FloatArray>& table, int threads) {
-        const ImageView view = image_view(film);
+        const ImageView view = image_view(radiograph);
         const auto [top_px, left_px, height_px, width_px] = rectangle;
         const auto [height, width] = checked_shape(shape);
         std::span<const float> values;
@@ -31,7 +31,8 @@ void bind_placing(py::module_& module) {
         }
         return canvas;
       },
-      py::arg("film"), py::arg("rectangle"), py::arg("shape"), py::kw_only(), py::arg("table"), py::arg("threads"));
+      py::arg("radiograph"), py::arg("rectangle"), py::arg("shape"), py::kw_only(), py::arg("table"),
+      py::arg("threads"));
   module.def(
       "to_input",
       [](const py::array_t<std::uint16_t, py::array::c_style>& canvas, std::pair<py::ssize_t, py::ssize_t> shape) {

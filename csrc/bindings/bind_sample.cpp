@@ -23,25 +23,25 @@ using Dense = py::array_t<T, py::array::c_style>;
   throw py::value_error(std::string(name) + " must have shape " + expected + ", got " + shape_text(array));
 }
 
-// Of film i, the fixations are offsets[i] to offsets[i + 1].
-void check_offsets(const Dense<std::int64_t>& offsets, py::ssize_t films, std::size_t fixations) {
-  if (offsets.ndim() != 1 || offsets.size() != films + 1) bad_shape("offsets", "(films + 1,)", offsets);
+// Of image i, the fixations are offsets[i] to offsets[i + 1].
+void check_offsets(const Dense<std::int64_t>& offsets, py::ssize_t images, std::size_t fixations) {
+  if (offsets.ndim() != 1 || offsets.size() != images + 1) bad_shape("offsets", "(images + 1,)", offsets);
   const std::int64_t* bounds = offsets.data();
-  if (bounds[0] != 0 || bounds[films] != static_cast<std::int64_t>(fixations) ||
-      !std::is_sorted(bounds, bounds + films + 1)) {
+  if (bounds[0] != 0 || bounds[images] != static_cast<std::int64_t>(fixations) ||
+      !std::is_sorted(bounds, bounds + images + 1)) {
     throw py::value_error("offsets must rise from 0 to the number of fixations, " + std::to_string(fixations) +
-                          ", got " + std::to_string(bounds[0]) + " to " + std::to_string(bounds[films]));
+                          ", got " + std::to_string(bounds[0]) + " to " + std::to_string(bounds[images]));
   }
 }
 
-std::vector<Sample> make_samples(const Dense<std::int64_t>& film_index, py::ssize_t films, const Dense<float>& to_film,
-                                 const Dense<float>& intensity, const Dense<std::uint64_t>& noise_key,
-                                 const Dense<std::int32_t>& cutouts, std::span<const Fixation> fixations,
-                                 const Dense<std::int64_t>& offsets) {
-  const py::ssize_t count = film_index.size();
-  if (film_index.ndim() != 1) bad_shape("film_index", "(N,)", film_index);
-  if (to_film.ndim() != 3 || to_film.shape(0) != count || to_film.shape(1) != 2 || to_film.shape(2) != 3) {
-    bad_shape("to_film", "(N, 2, 3)", to_film);
+std::vector<Sample> make_samples(const Dense<std::int64_t>& image_index, py::ssize_t images,
+                                 const Dense<float>& to_image, const Dense<float>& intensity,
+                                 const Dense<std::uint64_t>& noise_key, const Dense<std::int32_t>& cutouts,
+                                 std::span<const Fixation> fixations, const Dense<std::int64_t>& offsets) {
+  const py::ssize_t count = image_index.size();
+  if (image_index.ndim() != 1) bad_shape("image_index", "(N,)", image_index);
+  if (to_image.ndim() != 3 || to_image.shape(0) != count || to_image.shape(1) != 2 || to_image.shape(2) != 3) {
+    bad_shape("to_image", "(N, 2, 3)", to_image);
   }
   if (intensity.ndim() != 2 || intensity.shape(0) != count || intensity.shape(1) != 4) {
     bad_shape("intensity", "(N, 4)", intensity);
@@ -57,15 +57,15 @@ std::vector<Sample> make_samples(const Dense<std::int64_t>& film_index, py::ssiz
   std::vector<Sample> samples(static_cast<std::size_t>(count));
   for (py::ssize_t i = 0; i < count; ++i) {
     Sample& sample = samples[static_cast<std::size_t>(i)];
-    sample.film = film_index.at(i);
-    const float* map = to_film.data(i, 0, 0);
-    sample.to_film = {map[0], map[1], map[2], map[3], map[4], map[5]};
+    sample.image = image_index.at(i);
+    const float* map = to_image.data(i, 0, 0);
+    sample.to_image = {map[0], map[1], map[2], map[3], map[4], map[5]};
     const float* of_view = intensity.data(i, 0);
     sample.intensity = {of_view[0], of_view[1], of_view[2], of_view[3], noise_key.at(i)};
     sample.cutouts = holes.subspan(static_cast<std::size_t>(i) * holes_each, holes_each);
-    if (sample.film < 0 || sample.film >= films) continue;  // refused by the kernel
-    const auto begin = static_cast<std::size_t>(offsets.at(sample.film));
-    sample.fixations = fixations.subspan(begin, static_cast<std::size_t>(offsets.at(sample.film + 1)) - begin);
+    if (sample.image < 0 || sample.image >= images) continue;  // refused by the kernel
+    const auto begin = static_cast<std::size_t>(offsets.at(sample.image));
+    sample.fixations = fixations.subspan(begin, static_cast<std::size_t>(offsets.at(sample.image + 1)) - begin);
   }
   return samples;
 }
@@ -83,27 +83,28 @@ float* batch_planes(Dense<float>& planes, const char* name, py::ssize_t count, s
 void bind_sample(py::module_& module) {
   module.def(
       "sample_batch",
-      [](const Dense<std::uint16_t>& films, const Dense<std::int64_t>& film_index, const Dense<float>& to_film,
+      [](const Dense<std::uint16_t>& stack, const Dense<std::int64_t>& image_index, const Dense<float>& to_image,
          const Dense<float>& intensity, const Dense<std::uint64_t>& noise_key, const Dense<std::int32_t>& cutouts,
          const FixationArray& fixations, const Dense<std::int64_t>& offsets, Dense<float> images, Dense<float> heatmaps,
          const std::string& boundary, const std::string& kernel, const std::string& normalize, double truncate,
          int threads) {
-        if (films.ndim() != 3) bad_shape("films", "(N, H, W)", films);
+        if (stack.ndim() != 3) bad_shape("stack", "(N, H, W)", stack);
         if (images.ndim() != 4) bad_shape("images", "(N, 1, H, W)", images);
-        const FilmStack stack{films.data(), static_cast<std::size_t>(films.shape(0)),
-                              static_cast<std::size_t>(films.shape(1)), static_cast<std::size_t>(films.shape(2))};
+        const ImageStack image_stack{stack.data(), static_cast<std::size_t>(stack.shape(0)),
+                                     static_cast<std::size_t>(stack.shape(1)),
+                                     static_cast<std::size_t>(stack.shape(2))};
         const auto rows = fixation_rows(fixations);
-        check_offsets(offsets, films.shape(0), rows.size());
+        check_offsets(offsets, stack.shape(0), rows.size());
         const auto samples =
-            make_samples(film_index, films.shape(0), to_film, intensity, noise_key, cutouts, rows, offsets);
+            make_samples(image_index, stack.shape(0), to_image, intensity, noise_key, cutouts, rows, offsets);
         const auto [height, width] = checked_shape({images.shape(2), images.shape(3)});
-        float* image_data = batch_planes(images, "images", film_index.size(), height, width);
-        float* heatmap_data = batch_planes(heatmaps, "heatmaps", film_index.size(), height, width);
+        float* image_data = batch_planes(images, "images", image_index.size(), height, width);
+        float* heatmap_data = batch_planes(heatmaps, "heatmaps", image_index.size(), height, width);
         const SampleOptions options{heatmap_options(boundary, kernel, normalize, truncate, 1), threads};
         py::gil_scoped_release release;
-        sample_batch(stack, samples, height, width, options, image_data, heatmap_data);
+        sample_batch(image_stack, samples, height, width, options, image_data, heatmap_data);
       },
-      py::arg("films").noconvert(), py::arg("film_index").noconvert(), py::arg("to_film").noconvert(),
+      py::arg("stack").noconvert(), py::arg("image_index").noconvert(), py::arg("to_image").noconvert(),
       py::arg("intensity").noconvert(), py::arg("noise_key").noconvert(), py::arg("cutouts").noconvert(),
       py::arg("fixations"), py::arg("offsets").noconvert(), py::arg("images").noconvert(),
       py::arg("heatmaps").noconvert(), py::kw_only(), py::arg("boundary"), py::arg("kernel"), py::arg("normalize"),

@@ -16,7 +16,7 @@ struct JpegFrame {
 };
 
 // The one frame header (T.81 B.2.2, T.87 C.2.2) of a codestream that has an end: decoders make up what is cut off.
-// Throws std::runtime_error for one that no film has, as Python's egaze.imaging.codestream.
+// Throws std::runtime_error for one that no radiograph has, as Python's egaze.imaging.codestream.
 JpegFrame jpeg_frame(std::span<const std::uint8_t> data);
 
 }  // namespace egaze::detail

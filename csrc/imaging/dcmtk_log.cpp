@@ -32,7 +32,7 @@ class JpegDamage : public log4cplus::Appender {
 
 struct State {
   std::mutex mutex;
-  int readers = 0;
+  int users = 0;
   log4cplus::LogLevel level = 0, jpeg_level = 0;
   log4cplus::SharedAppenderPtr damage{new JpegDamage};
 };
@@ -47,7 +47,7 @@ State& state() {
 QuietDcmtk::QuietDcmtk() {
   State& kept = state();
   const std::lock_guard lock(kept.mutex);
-  if (kept.readers++ > 0) return;
+  if (kept.users++ > 0) return;
   OFLog::getLogger("egaze");  // the first logger sets the levels up
   OFLogger root = log4cplus::Logger::getRoot();
   kept.level = root.getLogLevel();
@@ -61,7 +61,7 @@ QuietDcmtk::QuietDcmtk() {
 QuietDcmtk::~QuietDcmtk() {
   State& kept = state();
   const std::lock_guard lock(kept.mutex);
-  if (--kept.readers > 0) return;
+  if (--kept.users > 0) return;
   DCM_dcmjpegLogger.removeAppender(kept.damage);
   DCM_dcmjpegLogger.setAdditivity(true);
   DCM_dcmjpegLogger.setLogLevel(kept.jpeg_level);

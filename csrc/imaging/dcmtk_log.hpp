@@ -5,7 +5,7 @@
 
 namespace egaze::detail {
 
-// Keeps DCMTK from printing while any film is read; the program's own log levels come back after the last.
+// Keeps DCMTK from printing while any radiograph is read; the program's own log levels come back after the last.
 class QuietDcmtk {
  public:
   QuietDcmtk();

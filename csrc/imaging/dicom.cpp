@@ -1,7 +1,7 @@
-// DICOM films, through DCMTK.
+// DICOM radiographs, through DCMTK.
 #if EGAZE_HAVE_DCMTK
 
-#include "dicom_film.hpp"
+#include "dicom_radiograph.hpp"
 
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
@@ -10,7 +10,7 @@
 #include <mutex>
 
 #include "dcmtk_log.hpp"
-#include "readers.hpp"
+#include "decoders.hpp"
 
 namespace egaze::detail {
 namespace {
@@ -25,14 +25,14 @@ void register_codecs_once() {
 
 }  // namespace
 
-DicomFilm::DicomFilm(const std::string& path) : DicomElements(path) {
+DicomRadiograph::DicomRadiograph(const std::string& path) : DicomElements(path) {
   implicit_vr_ = DcmXfer(dataset().getOriginalXfer()).isImplicitVR();
   height_ = uint16(DCM_Rows);
   width_ = uint16(DCM_Columns);
   check_pixel_count(path, height_, width_);
   if (const double frames = decimal(dataset(), DCM_NumberOfFrames).value_or(1.0);
-      frames != 0.0 && frames != 1.0) {  // 0 is met in films of one frame; the length of the pixels is checked
-    fail(std::to_string(static_cast<long long>(std::clamp(frames, -1e15, 1e15))) + " frames, expected one film");
+      frames != 0.0 && frames != 1.0) {  // 0 is met in radiographs of one frame; the length of the pixels is checked
+    fail(std::to_string(static_cast<long long>(std::clamp(frames, -1e15, 1e15))) + " frames, expected one radiograph");
   }
   const std::string photometric = code(dataset(), DCM_PhotometricInterpretation);
   monochrome1_ = photometric == "MONOCHROME1";
@@ -45,7 +45,7 @@ DicomFilm::DicomFilm(const std::string& path) : DicomElements(path) {
   signed_ = representation == 1;
 }
 
-WordLayout DicomFilm::word_layout() {
+WordLayout DicomRadiograph::word_layout() {
   const unsigned allocated = uint16(DCM_BitsAllocated), bits = uint16(DCM_BitsStored);
   const unsigned high_bit = uint16(DCM_HighBit);
   if ((allocated != 8 && allocated != 16) || bits < 1 || bits > high_bit + 1 || high_bit + 1 > allocated) {
@@ -55,14 +55,15 @@ WordLayout DicomFilm::word_layout() {
   return {allocated, bits, high_bit, signed_};
 }
 
-StoredFilm read_dicom(const std::string& path, Presentation presentation) {
+StoredRadiograph read_dicom(const std::string& path, Presentation presentation) {
   const QuietDcmtk quiet;
   register_codecs_once();
   check_file_bytes(path);
-  DicomFilm film(path);
-  DicomGrayscale grayscale = presentation == Presentation::raw_max ? DicomGrayscale{} : film.grayscale(presentation);
-  WordFilm words = film.words();
-  grayscale.notes = film.notes();
+  DicomRadiograph radiograph(path);
+  DicomGrayscale grayscale =
+      presentation == Presentation::raw_max ? DicomGrayscale{} : radiograph.grayscale(presentation);
+  WordRadiograph words = radiograph.words();
+  grayscale.notes = radiograph.notes();
   return present_dicom(std::move(words), grayscale, presentation);
 }
 

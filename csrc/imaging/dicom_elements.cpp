@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "film_file.hpp"
+#include "radiograph_file.hpp"
 
 namespace egaze::detail {
 

@@ -1,4 +1,4 @@
-// The few elements of a DICOM file that a film needs, through DCMTK; see Python's egaze.imaging.dicom_elements.
+// The few elements of a DICOM file that a radiograph needs, through DCMTK; see Python's egaze.imaging.dicom_elements.
 #pragma once
 
 #include <dcmtk/config/osconfig.h>  // DCMTK's headers need it before
@@ -14,7 +14,8 @@ namespace egaze::detail {
 
 class DicomElements {
  protected:
-  // Throws Error(unreadable_image), as all others do, for a file that is damaged or in no transfer syntax that is known.
+  // Throws Error(unreadable_image), as all others do, for a file that is damaged or in no transfer syntax that is
+  // known.
   explicit DicomElements(const std::string& path);
 
   [[noreturn]] void fail(const std::string& why) const;
@@ -38,7 +39,7 @@ class DicomElements {
   std::optional<double> decimal(DcmItem& item, const DcmTagKey& tag) const;
 
   // A word that is "US or SS", or lies in bytes of an unknown VR: one of several, the element's only one, and that of
-  // an element which the film must have.
+  // an element which the radiograph must have.
   unsigned word(DcmElement& element, unsigned long which) const;
   unsigned only_word(DcmElement& element) const;
   unsigned uint16(const DcmTagKey& tag);

@@ -1,7 +1,7 @@
-// How a DICOM film wants its stored values to be shown. Sections are those of DICOM PS3.3.
+// How a DICOM radiograph wants its stored values to be shown. Sections are those of DICOM PS3.3.
 #if EGAZE_HAVE_DCMTK
 
-#include "dicom_film.hpp"
+#include "dicom_radiograph.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -18,7 +18,7 @@ int as_number(unsigned word, bool is_signed) {
 
 }  // namespace
 
-DicomGrayscale DicomFilm::grayscale(Presentation presentation) {
+DicomGrayscale DicomRadiograph::grayscale(Presentation presentation) {
   DicomGrayscale grayscale;
   grayscale.monochrome1 = monochrome1_;
   modality(grayscale);
@@ -30,7 +30,7 @@ DicomGrayscale DicomFilm::grayscale(Presentation presentation) {
   return grayscale;
 }
 
-void DicomFilm::modality(DicomGrayscale& grayscale) {
+void DicomRadiograph::modality(DicomGrayscale& grayscale) {
   const std::vector<DcmItem*> rescales = places(DCM_PixelValueTransformationSequence);
   if (DcmItem* item = first_item(dataset(), DCM_ModalityLUTSequence)) {
     if (std::ranges::any_of(rescales, [](DcmItem* place) { return find(*place, DCM_RescaleSlope) != nullptr; })) {
@@ -55,7 +55,7 @@ void DicomFilm::modality(DicomGrayscale& grayscale) {
   std::tie(grayscale.rescale_slope, grayscale.rescale_intercept) = found.front();
 }
 
-void DicomFilm::voi(DicomGrayscale& grayscale) {
+void DicomRadiograph::voi(DicomGrayscale& grayscale) {
   for (DcmItem* place : places(DCM_FrameVOILUTSequence)) {
     if (DcmItem* item = first_item(*place, DCM_VOILUTSequence)) {
       grayscale.voi_lut = lookup_table(*item, "VOI LUT", measured_range(grayscale), true);
@@ -65,7 +65,7 @@ void DicomFilm::voi(DicomGrayscale& grayscale) {
   }
 }
 
-void DicomFilm::presentation_lut_shape() {
+void DicomRadiograph::presentation_lut_shape() {
   std::string shape = first_text(dataset(), DCM_PresentationLUTShape);
   to_upper(shape);
   if (shape.empty() || shape == (monochrome1_ ? "INVERSE" : "IDENTITY")) return;
@@ -74,7 +74,7 @@ void DicomFilm::presentation_lut_shape() {
                    (monochrome1_ ? "MONOCHROME1" : "MONOCHROME2"));
 }
 
-std::optional<std::pair<double, double>> DicomFilm::both(DcmItem& item, const Named& one, const Named& other) {
+std::optional<std::pair<double, double>> DicomRadiograph::both(DcmItem& item, const Named& one, const Named& other) {
   const std::optional<double> first = decimal(item, one.tag), second = decimal(item, other.tag);
   if (first && second) return std::pair(*first, *second);
   if (first) notes_.push_back(one.name + " without " + other.name + " ignored");
@@ -82,13 +82,13 @@ std::optional<std::pair<double, double>> DicomFilm::both(DcmItem& item, const Na
   return std::nullopt;
 }
 
-std::optional<int> DicomFilm::stored_value(const DcmTagKey& tag) {
+std::optional<int> DicomRadiograph::stored_value(const DcmTagKey& tag) {
   DcmElement* element = find(dataset(), tag);
   if (element == nullptr) return std::nullopt;
   return as_number(only_word(*element), signed_);
 }
 
-std::pair<double, double> DicomFilm::measured_range(const DicomGrayscale& grayscale) {
+std::pair<double, double> DicomRadiograph::measured_range(const DicomGrayscale& grayscale) {
   const WordLayout layout = word_layout();
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (unsigned word = 0; word < 1u << layout.allocated; ++word) {
@@ -99,8 +99,8 @@ std::pair<double, double> DicomFilm::measured_range(const DicomGrayscale& graysc
   return {low, high};
 }
 
-LookupTable DicomFilm::lookup_table(DcmItem& item, const std::string& name, std::pair<double, double> inputs,
-                                    bool to_unit) {
+LookupTable DicomRadiograph::lookup_table(DcmItem& item, const std::string& name, std::pair<double, double> inputs,
+                                          bool to_unit) {
   DcmElement* descriptor = find(item, DCM_LUTDescriptor);
   DcmElement* data = find(item, DCM_LUTData);
   if (descriptor == nullptr || descriptor->getLength() != 6 || data == nullptr) fail("damaged " + name);
@@ -139,8 +139,8 @@ LookupTable DicomFilm::lookup_table(DcmItem& item, const std::string& name, std:
   return lut;
 }
 
-int DicomFilm::first_input(DcmElement& descriptor, int entries, std::pair<double, double> inputs,
-                           const std::string& name) {
+int DicomRadiograph::first_input(DcmElement& descriptor, int entries, std::pair<double, double> inputs,
+                                 const std::string& name) {
   const bool has_vr = !implicit_vr_ && (descriptor.ident() == EVR_SS || descriptor.ident() == EVR_US);
   const bool is_signed = has_vr ? descriptor.ident() == EVR_SS : inputs.first < 0.0;
   const auto reaches = [&](int first) { return first <= inputs.second && first + entries - 1 >= inputs.first; };
@@ -150,7 +150,7 @@ int DicomFilm::first_input(DcmElement& descriptor, int entries, std::pair<double
   return other;
 }
 
-std::optional<Window> DicomFilm::window(DcmItem& item) {
+std::optional<Window> DicomRadiograph::window(DcmItem& item) {
   const auto numbers = both(item, {DCM_WindowCenter, "Window Center"}, {DCM_WindowWidth, "Window Width"});
   if (!numbers) return std::nullopt;
   Window window{numbers->first, numbers->second, WindowFunction::linear};

@@ -1,7 +1,7 @@
-// A DICOM film's pixels, decoded by DCMTK; RLE by code of our own.
+// A DICOM radiograph's pixels, decoded by DCMTK; RLE by code of our own.
 #if EGAZE_HAVE_DCMTK
 
-#include "dicom_film.hpp"
+#include "dicom_radiograph.hpp"
 
 #include <dcmtk/dcmdata/dccodec.h>
 #include <dcmtk/dcmdata/dcpixseq.h>
@@ -14,7 +14,7 @@
 namespace egaze::detail {
 
 template <class Word>
-WordFilm DicomFilm::film_of(const Word* words, std::size_t count, const WordLayout& layout) const {
+WordRadiograph DicomRadiograph::radiograph_of(const Word* words, std::size_t count, const WordLayout& layout) const {
   const std::size_t pixels = height_ * width_;
   if (words == nullptr || count < pixels) {
     fail("truncated: " + std::to_string(words == nullptr ? 0 : count) + " of " + std::to_string(pixels) + " pixels");
@@ -22,7 +22,7 @@ WordFilm DicomFilm::film_of(const Word* words, std::size_t count, const WordLayo
   return {height_, width_, std::vector<Word>(words, words + pixels), layout};
 }
 
-WordFilm DicomFilm::words() {
+WordRadiograph DicomRadiograph::words() {
   const DcmXfer syntax(dataset().getOriginalXfer());
   DcmElement* native = nullptr;
   if (dataset().findAndGetElement(DCM_PixelData, native).bad()) fail("holds no pixels");
@@ -41,8 +41,9 @@ WordFilm DicomFilm::words() {
   }
   if (syntax.getXfer() == EXS_RLELossless) return run_length_words(syntax);
   if (syntax.isEncapsulated() && !DcmCodecList::canChangeCoding(syntax.getXfer(), EXS_LittleEndianExplicit)) {
-    fail(std::string(syntax.getXferName()) +
-         " is not supported: DCMTK has no decoder for it; decode the film first, for example with gdcmconv --raw");
+    fail(
+        std::string(syntax.getXferName()) +
+        " is not supported: DCMTK has no decoder for it; decode the radiograph first, for example with gdcmconv --raw");
   }
   if (syntax.isEncapsulated()) check_codestream(syntax);
   const OFCondition decoded = decode(syntax);
@@ -55,15 +56,15 @@ WordFilm DicomFilm::words() {
     const Uint8* values = nullptr;
     unsigned long count = 0;
     const OFCondition got = dataset().findAndGetUint8Array(DCM_PixelData, values, &count);
-    return film_of(got.good() ? values : nullptr, count, layout);
+    return radiograph_of(got.good() ? values : nullptr, count, layout);
   }
   const Uint16* values = nullptr;
   unsigned long count = 0;
   const OFCondition got = dataset().findAndGetUint16Array(DCM_PixelData, values, &count);
-  return film_of(got.good() ? values : nullptr, count, layout);
+  return radiograph_of(got.good() ? values : nullptr, count, layout);
 }
 
-OFCondition DicomFilm::decode(const DcmXfer& syntax) {
+OFCondition DicomRadiograph::decode(const DcmXfer& syntax) {
   jpeg_damage().clear();
   const OFCondition decoded = dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr);
   if (!jpeg_damage().empty()) fail("damaged JPEG: " + jpeg_damage());
@@ -74,7 +75,7 @@ OFCondition DicomFilm::decode(const DcmXfer& syntax) {
   return dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr).good() ? OFCondition(EC_Normal) : decoded;
 }
 
-std::vector<std::uint8_t> DicomFilm::coded_frame(const DcmXfer& syntax) {
+std::vector<std::uint8_t> DicomRadiograph::coded_frame(const DcmXfer& syntax) {
   DcmElement* element = nullptr;
   DcmPixelSequence* fragments = nullptr;
   dataset().findAndGetElement(DCM_PixelData, element);
@@ -99,7 +100,7 @@ std::vector<std::uint8_t> DicomFilm::coded_frame(const DcmXfer& syntax) {
   return frame;
 }
 
-void DicomFilm::check_codestream(const DcmXfer& syntax) {
+void DicomRadiograph::check_codestream(const DcmXfer& syntax) {
   const JpegFrame coded = jpeg_frame(coded_frame(syntax));
   const unsigned allocated = uint16(DCM_BitsAllocated);
   if (coded.height != height_ || coded.width != width_ || coded.components != 1 || coded.bits > allocated) {
@@ -115,7 +116,7 @@ void DicomFilm::check_codestream(const DcmXfer& syntax) {
   }
 }
 
-WordFilm DicomFilm::run_length_words(const DcmXfer& syntax) {
+WordRadiograph DicomRadiograph::run_length_words(const DcmXfer& syntax) {
   const WordLayout layout = word_layout();
   const std::vector<std::uint8_t> frame = coded_frame(syntax);
   const std::size_t count = height_ * width_;

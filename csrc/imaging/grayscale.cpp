@@ -11,11 +11,11 @@
 namespace egaze::detail {
 namespace {
 
-// A film has at most 65,536 different words, so every policy is worked out once per word, in double, and then looked up
-// per pixel.
+// A radiograph has at most 65,536 different words, so every policy is worked out once per word, in double, and then
+// looked up per pixel.
 using Table = std::vector<double>;  // what each word becomes
 
-// A film is looked at in so many places before it is looked at in all.
+// A radiograph is looked at in so many places before it is looked at in all.
 constexpr std::size_t kEnoughPixels = 4096;
 
 Table values_of(const WordLayout& layout) {
@@ -26,7 +26,7 @@ Table values_of(const WordLayout& layout) {
   return values;
 }
 
-// The words of the film's least and greatest value; none where only a histogram can tell.
+// The words of the radiograph's least and greatest value; none where only a histogram can tell.
 template <class Word>
 std::optional<std::pair<std::size_t, std::size_t>> ends(const std::vector<Word>& words, const WordLayout& layout) {
   if (layout.high_bit + 1 != layout.stored) return std::nullopt;
@@ -45,18 +45,18 @@ std::optional<std::pair<std::size_t, std::size_t>> ends(const std::vector<Word>&
   return std::pair<std::size_t, std::size_t>(first, last);
 }
 
-Counts held_by(const WordFilm& film, bool ends_are_enough) {
+Counts held_by(const WordRadiograph& radiograph, bool ends_are_enough) {
   return std::visit(
       [&](const auto& words) {
-        Counts counts(std::size_t{1} << film.layout.allocated);
-        if (const auto both = ends_are_enough ? ends(words, film.layout) : std::nullopt) {
+        Counts counts(std::size_t{1} << radiograph.layout.allocated);
+        if (const auto both = ends_are_enough ? ends(words, radiograph.layout) : std::nullopt) {
           counts[both->first] = counts[both->second] = 1;
           return counts;
         }
         for (const auto word : words) ++counts[word];
         return counts;
       },
-      film.words);
+      radiograph.words);
 }
 
 std::vector<float> clipped(const Table& shown) {
@@ -66,13 +66,13 @@ std::vector<float> clipped(const Table& shown) {
   return table;
 }
 
-StoredFilm with_table(WordFilm film, std::vector<float> table) {
-  StoredFilm stored{film.height, film.width, {}, std::move(table), {}};
-  std::visit([&](auto& words) { stored.stored = std::move(words); }, film.words);
+StoredRadiograph with_table(WordRadiograph radiograph, std::vector<float> table) {
+  StoredRadiograph stored{radiograph.height, radiograph.width, {}, std::move(table), {}};
+  std::visit([&](auto& words) { stored.stored = std::move(words); }, radiograph.words);
   return stored;
 }
 
-// Values over the film's largest. A film without a positive value is black.
+// Values over the radiograph's largest. A radiograph without a positive value is black.
 Table raw_max(Table values, const Counts& counts) {
   double largest = 0.0;
   for (std::size_t i = 0; i < values.size(); ++i) largest = counts[i] > 0 ? std::max(largest, values[i]) : largest;
@@ -80,7 +80,7 @@ Table raw_max(Table values, const Counts& counts) {
   return values;
 }
 
-// The extremes of what pixels hold to 0 and 1; a film of one value is black.
+// The extremes of what pixels hold to 0 and 1; a radiograph of one value is black.
 void stretch_to_range(Table& shown, const Counts& counts) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (std::size_t i = 0; i < shown.size(); ++i) {
@@ -151,22 +151,22 @@ struct Shown {
   bool differ() const { return greatest - least >= 1.0f / 65535.0f; }
 };
 
-// What to say of a film whose values differ and are shown as one, to less than a step of 16 bits.
-std::optional<std::string> shown_alike(const WordFilm& film, const DicomGrayscale& grayscale,
+// What to say of a radiograph whose values differ and are shown as one, to less than a step of 16 bits.
+std::optional<std::string> shown_alike(const WordRadiograph& radiograph, const DicomGrayscale& grayscale,
                                        const std::vector<float>& table) {
   const Shown some = std::visit(
-      [&](const auto& words) {  // of nearly every film enough to tell
+      [&](const auto& words) {  // of nearly every radiograph enough to tell
         Shown shown;
         const std::size_t step = std::max<std::size_t>(1, words.size() / kEnoughPixels);
         for (std::size_t i = 0; i < words.size(); i += step) {
-          if (!is_padding(grayscale, film.layout.value(words[i]))) shown.add(table[words[i]]);
+          if (!is_padding(grayscale, radiograph.layout.value(words[i]))) shown.add(table[words[i]]);
         }
         return shown;
       },
-      film.words);
+      radiograph.words);
   if (some.differ()) return std::nullopt;
-  const Table values = values_of(film.layout);
-  const Counts counts = held_by(film, !grayscale.padding);
+  const Table values = values_of(radiograph.layout);
+  const Counts counts = held_by(radiograph, !grayscale.padding);
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (counts[i] == 0 || is_padding(grayscale, values[i])) continue;
@@ -187,16 +187,16 @@ std::optional<std::string> shown_alike(const WordFilm& film, const DicomGrayscal
 
 }  // namespace
 
-StoredFilm present_plain(WordFilm film, Presentation presentation) {
-  Table shown = values_of(film.layout);
+StoredRadiograph present_plain(WordRadiograph radiograph, Presentation presentation) {
+  Table shown = values_of(radiograph.layout);
   switch (presentation) {
     case Presentation::voi:
       for (double& value : shown) value /= static_cast<double>(shown.size() - 1);
       break;
-    case Presentation::raw_max: shown = raw_max(std::move(shown), held_by(film, true)); break;
-    case Presentation::equalize: equalize(shown, held_by(film, false)); break;
+    case Presentation::raw_max: shown = raw_max(std::move(shown), held_by(radiograph, true)); break;
+    case Presentation::equalize: equalize(shown, held_by(radiograph, false)); break;
   }
-  return with_table(std::move(film), clipped(shown));
+  return with_table(std::move(radiograph), clipped(shown));
 }
 
 double measured(const DicomGrayscale& grayscale, double value) {
@@ -208,7 +208,7 @@ std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const
                                Presentation presentation) {
   const Table values = values_of(layout);
   if (presentation == Presentation::raw_max) return clipped(raw_max(values, held(true)));
-  // Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
+  // Modality first (C.11.1), whatever the policy: a negative slope turns the radiograph's sense round.
   Table shown = values;
   for (double& value : shown) {
     value = measured(grayscale, value);
@@ -235,11 +235,11 @@ std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const
   return clipped(shown);
 }
 
-StoredFilm present_dicom(WordFilm film, const DicomGrayscale& grayscale, Presentation presentation) {
-  const Held held = [&film](bool ends_are_enough) { return held_by(film, ends_are_enough); };
-  std::vector<float> table = dicom_table(film.layout, held, grayscale, presentation);
-  std::optional<std::string> alike = shown_alike(film, grayscale, table);
-  StoredFilm stored = with_table(std::move(film), std::move(table));
+StoredRadiograph present_dicom(WordRadiograph radiograph, const DicomGrayscale& grayscale, Presentation presentation) {
+  const Held held = [&radiograph](bool ends_are_enough) { return held_by(radiograph, ends_are_enough); };
+  std::vector<float> table = dicom_table(radiograph.layout, held, grayscale, presentation);
+  std::optional<std::string> alike = shown_alike(radiograph, grayscale, table);
+  StoredRadiograph stored = with_table(std::move(radiograph), std::move(table));
   stored.notes = grayscale.notes;
   if (alike) stored.notes.push_back(std::move(*alike));
   return stored;

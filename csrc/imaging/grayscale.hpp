@@ -1,4 +1,4 @@
-// Stored values to what the film shows, by each presentation policy. Sections are those of DICOM PS3.3.
+// Stored values to what the radiograph shows, by each presentation policy. Sections are those of DICOM PS3.3.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "egaze/radiograph.hpp"
-#include "film_file.hpp"
+#include "radiograph_file.hpp"
 
 namespace egaze::detail {
 
@@ -41,15 +41,15 @@ struct DicomGrayscale {
 };
 
 // A file that says nothing of how it wants to be shown.
-StoredFilm present_plain(WordFilm film, Presentation presentation);
+StoredRadiograph present_plain(WordRadiograph radiograph, Presentation presentation);
 
-StoredFilm present_dicom(WordFilm film, const DicomGrayscale& grayscale, Presentation presentation);
+StoredRadiograph present_dicom(WordRadiograph radiograph, const DicomGrayscale& grayscale, Presentation presentation);
 
 // What Modality LUT or Rescale make of a stored value.
 double measured(const DicomGrayscale& grayscale, double value);
 
-// How many pixels hold each word. Where the words of the film's least and greatest value are enough, it may be ones at
-// these alone.
+// How many pixels hold each word. Where the words of the radiograph's least and greatest value are enough, it may be
+// ones at these alone.
 using Counts = std::vector<std::uint64_t>;
 using Held = std::function<Counts(bool ends_are_enough)>;
 

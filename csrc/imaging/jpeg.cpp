@@ -1,4 +1,4 @@
-// JPEG films, through libjpeg or libjpeg-turbo.
+// JPEG radiographs, through libjpeg or libjpeg-turbo.
 #if EGAZE_HAVE_JPEG
 
 #include <cstdio>  // jpeglib.h needs it before
@@ -10,12 +10,12 @@
 #include <csetjmp>
 
 #include "codestream.hpp"
-#include "readers.hpp"
+#include "decoders.hpp"
 
 namespace egaze::detail {
 namespace {
 
-// A block of 64 pixels takes at least one bit, or less where coded arithmetically: what claims more is no film.
+// A block of 64 pixels takes at least one bit, or less where coded arithmetically: what claims more is no radiograph.
 constexpr std::uint64_t kMaxPixelsPerByte = 4096;
 
 // What libjpeg's C code works on. It leaves errors by longjmp, so nothing that has a destructor may be made while it
@@ -74,7 +74,7 @@ bool read_pixels(Decoder& decoder) {
 
 }  // namespace
 
-WordFilm read_jpeg(const std::string& path, std::span<const unsigned char> bytes) {
+WordRadiograph read_jpeg(const std::string& path, std::span<const unsigned char> bytes) {
   jpeg_frame(bytes);  // libjpeg is content with less
   Decoder decoder;
   decoder.jpeg.err = jpeg_std_error(&decoder.errors);

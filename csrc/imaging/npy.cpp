@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "grayscale.hpp"
-#include "readers.hpp"
+#include "decoders.hpp"
 
 static_assert(std::endian::native == std::endian::little, "arrays are read in the machine's byte order");
 
@@ -124,10 +124,10 @@ std::vector<T> values_of(const Header& header, const unsigned char* data) {
   return rows;
 }
 
-StoredFilm read_floats(const std::string& path, const Header& header, const unsigned char* data,
-                       Presentation presentation) {
+StoredRadiograph read_floats(const std::string& path, const Header& header, const unsigned char* data,
+                             Presentation presentation) {
   if (presentation != Presentation::voi) {
-    unreadable(path, "a float32 film is already presented: only \"voi\" can be applied to it");
+    unreadable(path, "a float32 radiograph is already presented: only \"voi\" can be applied to it");
   }
   std::vector<float> pixels = values_of<float>(header, data);
   for (const float value : pixels) {
@@ -141,7 +141,7 @@ StoredFilm read_floats(const std::string& path, const Header& header, const unsi
 
 }  // namespace
 
-StoredFilm read_npy(const std::string& path, std::span<const unsigned char> bytes, Presentation presentation) {
+StoredRadiograph read_npy(const std::string& path, std::span<const unsigned char> bytes, Presentation presentation) {
   // "\x93NUMPY", version, header length (2 bytes in version 1, 4 in version 2), header, values.
   const std::size_t major = bytes.size() > 6 ? bytes[6] : 0;
   const std::size_t prefix = major == 1 ? 10 : 12;
@@ -155,7 +155,7 @@ StoredFilm read_npy(const std::string& path, std::span<const unsigned char> byte
 
   const std::size_t pixel_bytes = header.descr == "|u1" ? 1 : header.descr == "<u2" ? 2 : header.descr == "<f4" ? 4 : 0;
   if (pixel_bytes == 0) {
-    unreadable(path, "a film is uint8, uint16 or float32 (|u1, <u2, <f4), got " + std::string(header.descr));
+    unreadable(path, "a radiograph is uint8, uint16 or float32 (|u1, <u2, <f4), got " + std::string(header.descr));
   }
   check_pixel_count(path, header.height, header.width);
   const std::span<const unsigned char> data = bytes.subspan(prefix + header_bytes);
@@ -165,13 +165,13 @@ StoredFilm read_npy(const std::string& path, std::span<const unsigned char> byte
                          " bytes of pixels");
   }
   if (pixel_bytes == 4) return read_floats(path, header, data.data(), presentation);
-  WordFilm film{header.height, header.width, {}, {pixel_bytes == 1 ? 8u : 16u}};
+  WordRadiograph radiograph{header.height, header.width, {}, {pixel_bytes == 1 ? 8u : 16u}};
   if (pixel_bytes == 1) {
-    film.words = values_of<std::uint8_t>(header, data.data());
+    radiograph.words = values_of<std::uint8_t>(header, data.data());
   } else {
-    film.words = values_of<std::uint16_t>(header, data.data());
+    radiograph.words = values_of<std::uint16_t>(header, data.data());
   }
-  return present_plain(std::move(film), presentation);
+  return present_plain(std::move(radiograph), presentation);
 }
 
 }  // namespace egaze::detail

@@ -1,4 +1,4 @@
-// PNG films, through libpng.
+// PNG radiographs, through libpng.
 #if EGAZE_HAVE_PNG
 
 #include <png.h>
@@ -7,13 +7,13 @@
 #include <csetjmp>
 #include <cstring>
 
-#include "readers.hpp"
+#include "decoders.hpp"
 
 namespace egaze::detail {
 namespace {
 
 constexpr png_uint_32 kMaxSidePx = 1 << 24;
-// Deflate turns one byte into at most 1,032: what claims more is no film.
+// Deflate turns one byte into at most 1,032: what claims more is no radiograph.
 constexpr std::uint64_t kMaxInflation = 1032;
 
 // What libpng's C code works on. It leaves errors by longjmp, so nothing that has a destructor may be made while it
@@ -81,7 +81,7 @@ bool read_pixels(Decoder& decoder) {
 
 }  // namespace
 
-WordFilm read_png(const std::string& path, std::span<const unsigned char> bytes) {
+WordRadiograph read_png(const std::string& path, std::span<const unsigned char> bytes) {
   Decoder decoder;
   decoder.bytes = bytes;
   decoder.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &decoder, on_error, on_warning);
@@ -104,21 +104,21 @@ WordFilm read_png(const std::string& path, std::span<const unsigned char> bytes)
   for (std::size_t y = 0; y < decoder.height; ++y) decoder.rows.push_back(decoder.pixels.data() + y * row_bytes);
   if (!read_pixels(decoder)) unreadable(path, std::string("damaged PNG: ") + decoder.message);
 
-  WordFilm film{decoder.height, decoder.width, {}, {decoder.sixteen_bits ? 16u : 8u}};
-  const std::size_t count = film.height * film.width;
+  WordRadiograph radiograph{decoder.height, decoder.width, {}, {decoder.sixteen_bits ? 16u : 8u}};
+  const std::size_t count = radiograph.height * radiograph.width;
   if (decoder.sixteen_bits) {
     std::vector<std::uint16_t> values(count);
     std::memcpy(values.data(), decoder.pixels.data(), 2 * count);
-    film.words = std::move(values);
+    radiograph.words = std::move(values);
   } else if (decoder.channels == 1) {
-    film.words = std::vector<std::uint8_t>(decoder.pixels.begin(), decoder.pixels.end());
+    radiograph.words = std::vector<std::uint8_t>(decoder.pixels.begin(), decoder.pixels.end());
   } else {
     std::vector<std::uint8_t> values(count);
     const unsigned char* pixel = decoder.pixels.data();
     for (std::size_t i = 0; i < count; ++i, pixel += 3) values[i] = luma(pixel[0], pixel[1], pixel[2]);
-    film.words = std::move(values);
+    radiograph.words = std::move(values);
   }
-  return film;
+  return radiograph;
 }
 
 }  // namespace egaze::detail

@@ -26,7 +26,7 @@ detail::Counts count_words(const ImageView& stored) {
 
 void check(const ImageView& stored, const StoredGrayscale& grayscale) {
   const auto refuse = [](const std::string& why) { throw Error(ErrorCode::invalid_argument, why); };
-  if (stored.data == nullptr || stored.height == 0 || stored.width == 0) refuse("the film has no pixels");
+  if (stored.data == nullptr || stored.height == 0 || stored.width == 0) refuse("the radiograph has no pixels");
   if (stored.type == PixelType::float32) refuse("a table is of stored integers: uint8 or uint16, got float32");
   if (!std::isfinite(grayscale.rescale_slope) || grayscale.rescale_slope == 0.0 ||
       !std::isfinite(grayscale.rescale_intercept)) {

@@ -8,7 +8,7 @@
 
 #include "file_bytes.hpp"
 #include "grayscale.hpp"
-#include "readers.hpp"
+#include "decoders.hpp"
 
 namespace egaze {
 namespace {
@@ -25,29 +25,29 @@ FileFormat jpeg_format() { return format("jpeg", EGAZE_HAVE_JPEG, "libjpeg", "ap
 FileFormat dicom_format() { return format("dicom", EGAZE_HAVE_DCMTK, "DCMTK", "apt-get install libdcmtk-dev"); }
 
 [[noreturn, maybe_unused]] void lacks_library(const std::string& path, const FileFormat& format) {
-  detail::unreadable(path, "is a " + format.name + " film, and this build lacks " + format.missing + " to read it: `" +
-                               format.install_line + "` (Debian, Ubuntu) and build again");
+  detail::unreadable(path, "is a " + format.name + " radiograph, and this build lacks " + format.missing +
+                               " to read it: `" + format.install_line + "` (Debian, Ubuntu) and build again");
 }
 
-StoredFilm read_png_film(const std::string& path, Presentation presentation) {
+StoredRadiograph read_png_radiograph(const std::string& path, Presentation presentation) {
 #if EGAZE_HAVE_PNG
-  return detail::present_plain(detail::read_png(path, detail::read_film_bytes(path)), presentation);
+  return detail::present_plain(detail::read_png(path, detail::read_radiograph_bytes(path)), presentation);
 #else
   static_cast<void>(presentation);
   lacks_library(path, png_format());
 #endif
 }
 
-StoredFilm read_jpeg_film(const std::string& path, Presentation presentation) {
+StoredRadiograph read_jpeg_radiograph(const std::string& path, Presentation presentation) {
 #if EGAZE_HAVE_JPEG
-  return detail::present_plain(detail::read_jpeg(path, detail::read_film_bytes(path)), presentation);
+  return detail::present_plain(detail::read_jpeg(path, detail::read_radiograph_bytes(path)), presentation);
 #else
   static_cast<void>(presentation);
   lacks_library(path, jpeg_format());
 #endif
 }
 
-StoredFilm read_dicom_film(const std::string& path, Presentation presentation) {
+StoredRadiograph read_dicom_radiograph(const std::string& path, Presentation presentation) {
 #if EGAZE_HAVE_DCMTK
   return detail::read_dicom(path, presentation);
 #else
@@ -62,15 +62,15 @@ bool begins_with(const std::vector<unsigned char>& bytes, std::size_t at, std::s
 
 }  // namespace
 
-StoredFilm read_film(const std::string& path, Presentation presentation) {
+StoredRadiograph read_stored(const std::string& path, Presentation presentation) {
   try {
     const std::vector<unsigned char> head = detail::read_bytes(path, kHeadBytes, ErrorCode::unreadable_image);
     if (begins_with(head, 0, "\x93NUMPY")) {
-      return detail::read_npy(path, detail::read_film_bytes(path), presentation);
+      return detail::read_npy(path, detail::read_radiograph_bytes(path), presentation);
     }
-    if (begins_with(head, 0, "\x89PNG")) return read_png_film(path, presentation);
-    if (begins_with(head, 0, "\xff\xd8\xff")) return read_jpeg_film(path, presentation);
-    if (begins_with(head, 128, "DICM")) return read_dicom_film(path, presentation);
+    if (begins_with(head, 0, "\x89PNG")) return read_png_radiograph(path, presentation);
+    if (begins_with(head, 0, "\xff\xd8\xff")) return read_jpeg_radiograph(path, presentation);
+    if (begins_with(head, 128, "DICM")) return read_dicom_radiograph(path, presentation);
   } catch (const Error&) {
     throw;
   } catch (const std::bad_alloc&) {
@@ -82,10 +82,10 @@ StoredFilm read_film(const std::string& path, Presentation presentation) {
 }
 
 Radiograph read_radiograph(const std::string& path, Presentation presentation) {
-  return read_film(path, presentation).radiograph();
+  return read_stored(path, presentation).present();
 }
 
-ImageView StoredFilm::view() const {
+ImageView StoredRadiograph::view() const {
   const auto of = [this](const auto& values, PixelType type) {
     return ImageView::dense(values.data(), type, height, width);
   };
@@ -94,19 +94,19 @@ ImageView StoredFilm::view() const {
   return of(std::get<std::vector<float>>(stored), PixelType::float32);
 }
 
-Radiograph StoredFilm::radiograph() const {
-  Radiograph film{height, width, {}, notes};
+Radiograph StoredRadiograph::present() const {
+  Radiograph radiograph{height, width, {}, notes};
   std::visit(
       [&](const auto& values) {
         if constexpr (std::is_same_v<decltype(values), const std::vector<float>&>) {
-          film.pixels = values;
+          radiograph.pixels = values;
         } else {
-          film.pixels.resize(values.size());
-          std::ranges::transform(values, film.pixels.begin(), [this](auto value) { return table[value]; });
+          radiograph.pixels.resize(values.size());
+          std::ranges::transform(values, radiograph.pixels.begin(), [this](auto value) { return table[value]; });
         }
       },
       stored);
-  return film;
+  return radiograph;
 }
 
 std::vector<FileFormat> file_formats() {

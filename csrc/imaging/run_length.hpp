@@ -1,4 +1,4 @@
-// DICOM's RLE (PS3.5 Annex G), never beyond the bytes that the film needs.
+// DICOM's RLE (PS3.5 Annex G), never beyond the bytes that the radiograph needs.
 #pragma once
 
 #include <cstdint>

@@ -23,21 +23,21 @@ float scale_of(PixelType type) {
 
 }  // namespace
 
-void place_on_canvas(const ImageView& film, std::span<const float> table, const FitRectangle& where, std::size_t height,
-                     std::size_t width, int threads, std::uint16_t* canvas) {
+void place_on_canvas(const ImageView& radiograph, std::span<const float> table, const FitRectangle& where,
+                     std::size_t height, std::size_t width, int threads, std::uint16_t* canvas) {
   if (where.top_px > height || where.height_px > height - where.top_px || where.left_px > width ||
       where.width_px > width - where.left_px) {
-    throw Error(ErrorCode::invalid_argument, "the film reaches beyond its canvas");
+    throw Error(ErrorCode::invalid_argument, "the radiograph reaches beyond its canvas");
   }
   std::vector<float> means(where.height_px * where.width_px);
   ResizeOptions options;
   options.table = table;
-  options.scale = table.empty() ? scale_of(film.type) : 1.0f;
-  options.threads = film.height * film.width >= kPixelsForThreads ? threads : 1;
-  resize(film, where.height_px, where.width_px, PixelType::float32, options, means.data());
-  // Every pixel of the film has a part in some mean, so that whatever is not finite shows.
+  options.scale = table.empty() ? scale_of(radiograph.type) : 1.0f;
+  options.threads = radiograph.height * radiograph.width >= kPixelsForThreads ? threads : 1;
+  resize(radiograph, where.height_px, where.width_px, PixelType::float32, options, means.data());
+  // Every pixel of the radiograph has a part in some mean, so that whatever is not finite shows.
   if (!std::ranges::all_of(means, [](float mean) { return mean >= 0.0f && mean <= 1.0f + kRounding; })) {
-    throw Error(ErrorCode::invalid_argument, "a film's values must be finite and lie in [0, 1]");
+    throw Error(ErrorCode::invalid_argument, "a radiograph's values must be finite and lie in [0, 1]");
   }
   std::fill_n(canvas, height * width, std::uint16_t{0});
   for (std::size_t y = 0; y < where.height_px; ++y) {

@@ -43,9 +43,9 @@ struct For<float> {
 
 // Reads an image's rows, each for what it stands for, and adds them up.
 template <class In>
-class RowReader {
+class RowSource {
  public:
-  RowReader(const ImageView& image, const ResizeOptions& options, const Primitives& simd)
+  RowSource(const ImageView& image, const ResizeOptions& options, const Primitives& simd)
       : image_(image), options_(options), simd_(simd) {
     if (!is_dense()) dense_.resize(kMaxRows * image.width);
     if (!options.table.empty()) looked_up_.resize(kMaxRows * image.width);
@@ -149,7 +149,7 @@ void resize_from(const ImageView& image, std::size_t height, std::size_t width, 
     const auto shared = [&](std::size_t y) {
       return y + 1 < after ? std::min(rows.end(y), rows.begin(y + 1)) : rows.end(y);
     };
-    RowReader<In> reader(image, options, simd);
+    RowSource<In> reader(image, options, simd);
     std::vector<float> sums(image.width + detail::kTapBlock), next(sums), line(width);
     // Adds what y shares with y + 1 to both; returns whether it has begun y + 1.
     const auto share = [&](std::size_t y, float* own, float* following) {

@@ -22,22 +22,22 @@ double determinant(const Affine& map) {
   return static_cast<double>(map.xx) * map.yy - static_cast<double>(map.xy) * map.yx;
 }
 
-void check(const FilmStack& films, std::span<const Sample> samples) {
+void check(const ImageStack& stack, std::span<const Sample> samples) {
   const auto fail = [](const std::string& what) { throw Error(ErrorCode::invalid_argument, what); };
-  if (std::min(films.height, films.width) < 2 || std::max(films.height, films.width) > kMaxSidePx) {
-    fail("films must have sides of 2 to 32768 pixels, got " + std::to_string(films.height) + "x" +
-         std::to_string(films.width));
+  if (std::min(stack.height, stack.width) < 2 || std::max(stack.height, stack.width) > kMaxSidePx) {
+    fail("images must have sides of 2 to 32768 pixels, got " + std::to_string(stack.height) + "x" +
+         std::to_string(stack.width));
   }
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const Sample& sample = samples[i];
     const auto name = [i] { return "sample " + std::to_string(i); };
-    if (sample.film < 0 || static_cast<std::size_t>(sample.film) >= films.count) {
-      fail(name() + ": film " + std::to_string(sample.film) + " of " + std::to_string(films.count));
+    if (sample.image < 0 || static_cast<std::size_t>(sample.image) >= stack.count) {
+      fail(name() + ": image " + std::to_string(sample.image) + " of " + std::to_string(stack.count));
     }
-    const Affine& map = sample.to_film;
+    const Affine& map = sample.to_image;
     const double area = determinant(map);
     if (!std::isfinite(area + map.x0 + map.y0) || std::abs(area) < 1e-12) {
-      fail(name() + ": the map to the film is not invertible or a number is not finite");
+      fail(name() + ": the map to the image is not invertible or a number is not finite");
     }
     const auto& [gain, bias, gamma, noise, key] = sample.intensity;
     if (!std::isfinite(gain) || !std::isfinite(bias) || !(gamma > 0.0f && gamma < 100.0f) ||
@@ -49,25 +49,25 @@ void check(const FilmStack& films, std::span<const Sample> samples) {
   }
 }
 
-// A film's fixation in a view of it: its centre and its covariance go through the inverse of the map.
-detail::TiltedFixation moved(const Fixation& on_film, const Affine& map) {
+// An image's fixation in a view of it: its centre and its covariance go through the inverse of the map.
+detail::TiltedFixation moved(const Fixation& on_image, const Affine& map) {
   const double area = determinant(map);
   const double xx = map.yy / area, xy = -map.xy / area, yx = -map.yx / area, yy = map.xx / area;
-  const double dx = static_cast<double>(on_film.x_px) - map.x0, dy = static_cast<double>(on_film.y_px) - map.y0;
-  const double var_x = static_cast<double>(on_film.sigma_x_px) * on_film.sigma_x_px;
-  const double var_y = static_cast<double>(on_film.sigma_y_px) * on_film.sigma_y_px;
+  const double dx = static_cast<double>(on_image.x_px) - map.x0, dy = static_cast<double>(on_image.y_px) - map.y0;
+  const double var_x = static_cast<double>(on_image.sigma_x_px) * on_image.sigma_x_px;
+  const double var_y = static_cast<double>(on_image.sigma_y_px) * on_image.sigma_y_px;
   const double sigma_x = std::sqrt(xx * xx * var_x + xy * xy * var_y);
   const double sigma_y = std::sqrt(yx * yx * var_x + yy * yy * var_y);
   const double correlation = (xx * yx * var_x + xy * yy * var_y) / (sigma_x * sigma_y);
-  return {{static_cast<float>(xx * dx + xy * dy), static_cast<float>(yx * dx + yy * dy), on_film.weight,
+  return {{static_cast<float>(xx * dx + xy * dy), static_cast<float>(yx * dx + yy * dy), on_image.weight,
            // A negative sigma is to be refused, not made positive.
-           static_cast<float>(on_film.sigma_x_px > 0.0f ? sigma_x : on_film.sigma_x_px),
-           static_cast<float>(on_film.sigma_y_px > 0.0f ? sigma_y : on_film.sigma_y_px)},
+           static_cast<float>(on_image.sigma_x_px > 0.0f ? sigma_x : on_image.sigma_x_px),
+           static_cast<float>(on_image.sigma_y_px > 0.0f ? sigma_y : on_image.sigma_y_px)},
           static_cast<float>(std::clamp(correlation, -0.9999, 0.9999))};
 }
 
-// Whether rectangles of the film stay upright rectangles in the view: turned by quarters and mirrored at most, to a
-// hundredth of a pixel of the film.
+// Whether rectangles of the image stay upright rectangles in the view: turned by quarters and mirrored at most, to a
+// hundredth of a pixel of the image.
 bool keeps_axes(const Affine& map, std::size_t height, std::size_t width) {
   const auto side = static_cast<float>(std::max(height, width));
   constexpr float kNegligiblePx = 0.01f;
@@ -75,14 +75,14 @@ bool keeps_axes(const Affine& map, std::size_t height, std::size_t width) {
          (std::abs(map.xx) * side < kNegligiblePx && std::abs(map.yy) * side < kNegligiblePx);
 }
 
-// A film's upright rectangle in a view that keeps the axes.
-ShownPart moved(const ShownPart& on_film, const Affine& map) {
-  const bool turned = std::abs(map.xx) < std::abs(map.xy);  // the film's x runs along the view's y
-  const auto side = [](float film, float slope, float start) { return (film - start) / slope; };
-  const float x_a = turned ? side(on_film.y_min_px, map.yx, map.y0) : side(on_film.x_min_px, map.xx, map.x0);
-  const float x_b = turned ? side(on_film.y_max_px, map.yx, map.y0) : side(on_film.x_max_px, map.xx, map.x0);
-  const float y_a = turned ? side(on_film.x_min_px, map.xy, map.x0) : side(on_film.y_min_px, map.yy, map.y0);
-  const float y_b = turned ? side(on_film.x_max_px, map.xy, map.x0) : side(on_film.y_max_px, map.yy, map.y0);
+// An image's upright rectangle in a view that keeps the axes.
+ShownPart moved(const ShownPart& on_image, const Affine& map) {
+  const bool turned = std::abs(map.xx) < std::abs(map.xy);  // the image's x runs along the view's y
+  const auto side = [](float on_image, float slope, float start) { return (on_image - start) / slope; };
+  const float x_a = turned ? side(on_image.y_min_px, map.yx, map.y0) : side(on_image.x_min_px, map.xx, map.x0);
+  const float x_b = turned ? side(on_image.y_max_px, map.yx, map.y0) : side(on_image.x_max_px, map.xx, map.x0);
+  const float y_a = turned ? side(on_image.x_min_px, map.xy, map.x0) : side(on_image.y_min_px, map.yy, map.y0);
+  const float y_b = turned ? side(on_image.x_max_px, map.xy, map.x0) : side(on_image.y_max_px, map.yy, map.y0);
   return {std::min(x_a, x_b), std::min(y_a, y_b), std::max(x_a, x_b), std::max(y_a, y_b)};
 }
 
@@ -93,35 +93,36 @@ void rasterize(const Sample& sample, std::size_t height, std::size_t width, cons
   tilted.reserve(sample.fixations.size());
   upright.reserve(sample.fixations.size());
   bool is_upright = true;
-  const bool axes_kept = keeps_axes(sample.to_film, height, width);
+  const bool axes_kept = keeps_axes(sample.to_image, height, width);
   for (const Fixation& fixation : sample.fixations) {
-    tilted.push_back(moved(fixation, sample.to_film));
+    tilted.push_back(moved(fixation, sample.to_image));
     upright.push_back(tilted.back().fixation);
     is_upright = is_upright && std::abs(tilted.back().correlation) < kNegligibleCorrelation;
     if (fixation.shown == ShownPart{}) continue;
-    tilted.back().shown_on_film = fixation.shown;
+    tilted.back().shown_on_image = fixation.shown;
     is_upright = is_upright && axes_kept;
-    if (axes_kept) upright.back().shown = moved(fixation.shown, sample.to_film);
+    if (axes_kept) upright.back().shown = moved(fixation.shown, sample.to_image);
   }
   if (is_upright) {
     rasterize_fixations(upright, height, width, options, heatmap);
   } else {
-    detail::rasterize_tilted(tilted, sample.to_film, height, width, options, heatmap);
+    detail::rasterize_tilted(tilted, sample.to_image, height, width, options, heatmap);
   }
 }
 
 }  // namespace
 
-void sample_batch(const FilmStack& films, std::span<const Sample> samples, std::size_t height, std::size_t width,
-                  const SampleOptions& options, float* images, float* heatmaps) {
-  check(films, samples);
+void sample_batch(const ImageStack& stack, std::span<const Sample> samples, std::size_t height, std::size_t width,
+                  const SampleOptions& options, float* views, float* heatmaps) {
+  check(stack, samples);
   HeatmapOptions heatmap = options.heatmap;
   heatmap.threads = 1;
   const std::size_t pixels = height * width;
   detail::parallel_for(samples.size(), options.threads, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      const std::uint16_t* film = films.pixels + static_cast<std::size_t>(samples[i].film) * films.height * films.width;
-      detail::warp_film(film, films, samples[i], height, width, images + i * pixels);
+      const std::uint16_t* stored =
+          stack.pixels + static_cast<std::size_t>(samples[i].image) * stack.height * stack.width;
+      detail::warp_image(stored, stack, samples[i], height, width, views + i * pixels);
       rasterize(samples[i], height, width, heatmap, heatmaps + i * pixels);
     }
   });

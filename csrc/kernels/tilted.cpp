@@ -37,7 +37,7 @@ void check(std::span<const TiltedFixation> fixations, const HeatmapOptions& opti
   for (std::size_t i = 0; i < fixations.size(); ++i) {
     const Fixation& f = fixations[i].fixation;
     const double reach_px = options.truncate * std::max(f.sigma_x_px, f.sigma_y_px);
-    const ShownPart& shown = fixations[i].shown_on_film;
+    const ShownPart& shown = fixations[i].shown_on_image;
     if (!(shown.x_min_px <= shown.x_max_px && shown.y_min_px <= shown.y_max_px)) {
       fail("fixation " + std::to_string(i) + ": the part shown must have x_min, y_min not above x_max, y_max");
     }
@@ -78,7 +78,7 @@ void cut(double slope, double start, double low, double high, double& first, dou
   }
 }
 
-// The pixels of row y, of the given columns, whose places on the film were shown: one stretch, for the part is convex.
+// The pixels of row y, of the given columns, whose places on the image were shown: one stretch, for the part is convex.
 Range shown_in_row(const ShownPart& shown, const Affine& map, std::uint32_t y, Range columns) {
   double first = columns.begin, end = columns.end;
   cut(map.xx, static_cast<double>(map.xy) * y + map.x0, shown.x_min_px, shown.x_max_px, first, end);
@@ -87,7 +87,7 @@ Range shown_in_row(const ShownPart& shown, const Affine& map, std::uint32_t y, R
   return {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(end)};
 }
 
-// Whether a pixel's place on the film was shown.
+// Whether a pixel's place on the image was shown.
 bool is_shown(const ShownPart& shown, const Affine& map, std::uint32_t x, std::uint32_t y) {
   const Range at = shown_in_row(shown, map, y, {x, x + 1});
   return at.begin < at.end;
@@ -95,7 +95,7 @@ bool is_shown(const ShownPart& shown, const Affine& map, std::uint32_t x, std::u
 
 }  // namespace
 
-void rasterize_tilted(std::span<const TiltedFixation> fixations, const Affine& to_film, std::size_t height,
+void rasterize_tilted(std::span<const TiltedFixation> fixations, const Affine& to_image, std::size_t height,
                       std::size_t width, const HeatmapOptions& options, float* out) {
   check(fixations, options);
   std::fill_n(out, height * width, 0.0f);
@@ -115,10 +115,10 @@ void rasterize_tilted(std::span<const TiltedFixation> fixations, const Affine& t
                             static_cast<float>(1.0 / (rest * sigma_y * sigma_y)),
                             static_cast<float>(peak),
                             static_cast<float>(-0.5 * options.truncate * options.truncate)};
-    const bool all_shown = is_shown(shown, to_film, columns.begin, rows.begin) &&
-                           is_shown(shown, to_film, columns.end - 1, rows.begin) &&
-                           is_shown(shown, to_film, columns.begin, rows.end - 1) &&
-                           is_shown(shown, to_film, columns.end - 1, rows.end - 1);
+    const bool all_shown = is_shown(shown, to_image, columns.begin, rows.begin) &&
+                           is_shown(shown, to_image, columns.end - 1, rows.begin) &&
+                           is_shown(shown, to_image, columns.begin, rows.end - 1) &&
+                           is_shown(shown, to_image, columns.end - 1, rows.end - 1);
     if (all_shown) {
       primitives().add_gaussian(gaussian, rows, columns, width, out);
       continue;
@@ -129,7 +129,7 @@ void rasterize_tilted(std::span<const TiltedFixation> fixations, const Affine& t
     }
     primitives().add_gaussian(gaussian, rows, columns, width, whole.data());
     for (std::uint32_t y = rows.begin; y < rows.end; ++y) {
-      const Range seen = shown_in_row(shown, to_film, y, columns);
+      const Range seen = shown_in_row(shown, to_image, y, columns);
       for (std::size_t x = seen.begin; x < seen.end; ++x) out[y * width + x] += whole[y * width + x];
     }
   }

@@ -14,14 +14,14 @@ namespace {
 // Bilinear interpolation reads two pixels along each axis: beyond this step it would leave some out.
 constexpr double kMaxStepPx = 1.5;
 
-// A film, or a halved one.
+// An image, or a halved one.
 struct Level {
   const std::uint16_t* pixels;
   std::size_t height;
   std::size_t width;
 };
 
-// The largest distance in film pixels between the images of two points one output pixel apart.
+// The largest distance in image pixels between the images of two points one output pixel apart.
 double largest_step(const Affine& map) {
   const double xx = map.xx, xy = map.xy, yx = map.yx, yy = map.yy;
   const double squares = xx * xx + xy * xy + yx * yx + yy * yy;
@@ -29,7 +29,7 @@ double largest_step(const Affine& map) {
   return std::sqrt(0.5 * (squares + std::sqrt(std::max(0.0, squares * squares - 4.0 * area * area))));
 }
 
-// 2x2 means; beyond the edges of a film with odd sides is black, as everywhere around a film.
+// 2x2 means; beyond the edges of an image with odd sides is black, as everywhere around an image.
 Level halve(const Level& from, std::vector<std::uint16_t>& storage) {
   const std::size_t height = (from.height + 1) / 2, width = (from.width + 1) / 2;
   storage.resize(height * width);
@@ -42,11 +42,11 @@ Level halve(const Level& from, std::vector<std::uint16_t>& storage) {
   return {storage.data(), height, width};
 }
 
-// Whether a view shows the whole film and nothing else, brought to its size: the map that Python's Views make of the
+// Whether a view shows the whole image and nothing else, brought to its size: the map that Python's Views make of the
 // identity, to the bit.
-bool is_unmoved(const Affine& map, const FilmStack& films, std::size_t height, std::size_t width) {
-  const double step_x = static_cast<double>(films.width) / static_cast<double>(width);
-  const double step_y = static_cast<double>(films.height) / static_cast<double>(height);
+bool is_unmoved(const Affine& map, const ImageStack& stack, std::size_t height, std::size_t width) {
+  const double step_x = static_cast<double>(stack.width) / static_cast<double>(width);
+  const double step_y = static_cast<double>(stack.height) / static_cast<double>(height);
   return map.xx == static_cast<float>(step_x) && map.xy == 0.0f && map.x0 == static_cast<float>(0.5 * step_x - 0.5) &&
          map.yx == 0.0f && map.yy == static_cast<float>(step_y) && map.y0 == static_cast<float>(0.5 * step_y - 0.5);
 }
@@ -61,10 +61,10 @@ void cut_out(const Rectangle& hole, std::size_t height, std::size_t width, float
   }
 }
 
-// The film bilinearly interpolated, in its own values; black outside.
-void interpolate(const std::uint16_t* film, const FilmStack& films, Affine map, std::size_t height, std::size_t width,
-                 float* image) {
-  Level level{film, films.height, films.width};
+// The image bilinearly interpolated, in its own values; black outside.
+void interpolate(const std::uint16_t* stored, const ImageStack& stack, Affine map, std::size_t height,
+                 std::size_t width, float* view) {
+  Level level{stored, stack.height, stack.width};
   std::vector<std::uint16_t> storage[2];
   double step_px = largest_step(map);
   for (int i = 0; step_px > kMaxStepPx && std::min(level.height, level.width) >= 4; i = 1 - i) {
@@ -81,29 +81,29 @@ void interpolate(const std::uint16_t* film, const FilmStack& films, Affine map, 
   for (std::size_t y = 0; y < height; ++y) {
     const auto row_y = static_cast<float>(y);
     simd.warp_row(stacked.get(), level.height, level.width, map.xy * row_y + map.x0, map.yy * row_y + map.y0, map.xx,
-                  map.yx, width, image + y * width);
+                  map.yx, width, view + y * width);
   }
 }
 
 }  // namespace
 
-void warp_film(const std::uint16_t* film, const FilmStack& films, const Sample& sample, std::size_t height,
-               std::size_t width, float* image) {
-  if (is_unmoved(sample.to_film, films, height, width)) {
-    resize_canvas(film, films.height, films.width, height, width, image);
+void warp_image(const std::uint16_t* stored, const ImageStack& stack, const Sample& sample, std::size_t height,
+                std::size_t width, float* view) {
+  if (is_unmoved(sample.to_image, stack, height, width)) {
+    resize_canvas(stored, stack.height, stack.width, height, width, view);
   } else {
-    interpolate(film, films, sample.to_film, height, width, image);
+    interpolate(stored, stack, sample.to_image, height, width, view);
   }
   const Primitives& simd = primitives();
   const Intensity& intensity = sample.intensity;
   for (std::size_t y = 0; y < height; ++y) {
-    float* row = image + y * width;
+    float* row = view + y * width;
     simd.expose(row, width, intensity.gain / kWhite, intensity.bias, intensity.gamma);
     if (intensity.noise > 0.0f) {
       simd.add_noise(row, width, static_cast<std::uint32_t>(y * width), intensity.noise_key, intensity.noise);
     }
   }
-  for (const Rectangle& hole : sample.cutouts) cut_out(hole, height, width, image);
+  for (const Rectangle& hole : sample.cutouts) cut_out(hole, height, width, view);
 }
 
 }  // namespace egaze::detail

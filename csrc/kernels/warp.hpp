@@ -1,4 +1,4 @@
-// Views of a film: resampled, exposed, made noisy and cut out.
+// Views of an image: resampled, exposed, made noisy and cut out.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@
 
 namespace egaze::detail {
 
-// Writes the sample's image of height x width floats. `film` has films.height x films.width pixels.
-void warp_film(const std::uint16_t* film, const FilmStack& films, const Sample& sample, std::size_t height,
-               std::size_t width, float* image);
+// Writes the sample's view of height x width floats. `stored` has stack.height x stack.width pixels.
+void warp_image(const std::uint16_t* stored, const ImageStack& stack, const Sample& sample, std::size_t height,
+                std::size_t width, float* view);
 
 }  // namespace egaze::detail

@@ -22,8 +22,8 @@ struct Arguments {
   std::vector<std::string> images;                      // at least one: files, folders or patterns
   std::optional<std::string> out_folder;                // where heatmap files go; none are written without
   PredictorOptions predictor = {.tensor_arena = true};  // the process is the program's own
-  int batch = 1;                                        // films a forward pass
-  int bench = 0;                                        // how often the first film is timed; 0 is no timing
+  int batch = 1;                                        // radiographs a forward pass
+  int bench = 0;                                        // how often the first radiograph is timed; 0 is no timing
 };
 
 // Wrong usage; what() is one line.

@@ -42,37 +42,37 @@ double peak_rss_mb() {
 
 }  // namespace
 
-std::string bench_json(const Arguments& arguments, const std::string& film) {
+std::string bench_json(const Arguments& arguments, const std::string& radiograph) {
   const Clock::time_point loading = Clock::now();
   Predictor predictor(arguments.model, arguments.predictor);
   const double load_s = seconds_since(loading);
   const ModelSpec& spec = predictor.spec();
 
-  std::vector<double> read_s, answer_s, model_s;
+  std::vector<double> read_s, predict_s, model_s;
   Prediction prediction;
-  StoredFilm read;
+  StoredRadiograph read;
   for (int repeat = -1; repeat < arguments.bench; ++repeat) {
     const Clock::time_point start = Clock::now();
-    read = read_film(film, spec.presentation);
+    read = read_stored(radiograph, spec.presentation);
     const double reading_s = seconds_since(start);
     prediction = predictor.predict(read);
     if (repeat < 0) continue;  // the first fills caches
     read_s.push_back(reading_s);
-    answer_s.push_back(seconds_since(start));
+    predict_s.push_back(seconds_since(start));
   }
-  // Films of the model's own size, so that nothing is left to do but to run it.
+  // Radiographs of the model's own size, so that nothing is left to do but to run it.
   const Prediction& map = prediction;
-  const std::vector<Film> films(
+  const std::vector<RadiographView> radiographs(
       static_cast<std::size_t>(arguments.batch),
-      Film{ImageView::dense(map.heatmap.data(), PixelType::float32, map.heatmap_height, map.heatmap_width)});
+      RadiographView{ImageView::dense(map.heatmap.data(), PixelType::float32, map.heatmap_height, map.heatmap_width)});
   for (int repeat = -2; repeat < arguments.bench; ++repeat) {
     const Clock::time_point start = Clock::now();
-    const std::vector<Prediction> predictions = predictor.predict(films);
+    const std::vector<Prediction> predictions = predictor.predict(radiographs);
     if (repeat >= 0) model_s.push_back(seconds_since(start));
   }
 
   std::string json = "{\"load_s\": " + json_number(load_s) + ", \"read_s\": " + quartiles_json(read_s) +
-                     ", \"answer_s\": " + quartiles_json(answer_s) + ", \"model_s\": " + quartiles_json(model_s) +
+                     ", \"predict_s\": " + quartiles_json(predict_s) + ", \"model_s\": " + quartiles_json(model_s) +
                      ", \"peak_rss_mb\": " + json_number(peak_rss_mb()) + ", \"class_probs\": [";
   for (std::size_t i = 0; i < prediction.class_probs.size(); ++i) {
     json += (i == 0 ? "" : ", ") + json_number(prediction.class_probs[i]);

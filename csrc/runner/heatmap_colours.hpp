@@ -1,4 +1,4 @@
-// The colours in which egaze lays heatmaps over films: red, green, blue and opacity of each of 256 levels.
+// The colours in which egaze lays heatmaps over radiographs: red, green, blue and opacity of each of 256 levels.
 //
 // Their source is egaze/pictures/colours.py; tests/deploy/test_runner.py compares the pictures.
 #pragma once

@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxPngSidePx = 1024;
 
-// Written beside its place, then moved there: a reader never meets half a file.
+// Written beside its place, then moved there: nobody ever opens half a file.
 void write_whole(const fs::path& path, const void* data, std::size_t size_bytes) {
   fs::path unfinished = path;
   unfinished += ".part";
@@ -70,20 +70,20 @@ struct Shape {
   std::size_t width;
 };
 
-// The film's, but at most kMaxPngSidePx long.
-Shape picture_shape(const StoredFilm& film) {
-  const double longest_px = static_cast<double>(std::max(film.height, film.width));
+// The radiograph's, but at most kMaxPngSidePx long.
+Shape picture_shape(const StoredRadiograph& radiograph) {
+  const double longest_px = static_cast<double>(std::max(radiograph.height, radiograph.width));
   const double scale = std::min(1.0, static_cast<double>(kMaxPngSidePx) / longest_px);
-  const auto side_px = [scale](std::size_t film_px) {
-    return std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(static_cast<double>(film_px) * scale)));
+  const auto side_px = [scale](std::size_t radiograph_px) {
+    return std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(static_cast<double>(radiograph_px) * scale)));
   };
-  return {side_px(film.height), side_px(film.width)};
+  return {side_px(radiograph.height), side_px(radiograph.width)};
 }
 
-// The pixels of the heatmap that the film covers on the canvas, as Python's FitGeometry.cut_out.
-FitRectangle film_on_heatmap(const StoredFilm& film, const ModelSpec& spec) {
+// The pixels of the heatmap that the radiograph covers on the canvas, as Python's FitGeometry.cut_out.
+FitRectangle radiograph_on_heatmap(const StoredRadiograph& radiograph, const ModelSpec& spec) {
   const FitRectangle on_canvas =
-      fit_rectangle(film.height, film.width, spec.canvas_height_px, spec.canvas_width_px, spec.fit);
+      fit_rectangle(radiograph.height, radiograph.width, spec.canvas_height_px, spec.canvas_width_px, spec.fit);
   const auto side = [](std::size_t begin_px, std::size_t size_px, std::size_t canvas_px, std::size_t heatmap_px) {
     const double scale = static_cast<double>(heatmap_px) / static_cast<double>(canvas_px);
     const auto begin = static_cast<std::size_t>(std::nearbyint(static_cast<double>(begin_px) * scale));
@@ -95,10 +95,10 @@ FitRectangle film_on_heatmap(const StoredFilm& film, const ModelSpec& spec) {
   return {top, left, bottom - top, right - left};
 }
 
-// The part of the canvas that the film covers, in the picture's shape; what is `brightest` becomes 255.
-std::vector<std::uint8_t> levels(const StoredFilm& film, const ModelSpec& spec, const Prediction& prediction,
-                                 Shape shape, float brightest) {
-  const FitRectangle where = film_on_heatmap(film, spec);
+// The part of the canvas that the radiograph covers, in the picture's shape; what is `brightest` becomes 255.
+std::vector<std::uint8_t> levels(const StoredRadiograph& radiograph, const ModelSpec& spec,
+                                 const Prediction& prediction, Shape shape, float brightest) {
+  const FitRectangle where = radiograph_on_heatmap(radiograph, spec);
   ImageView part = ImageView::dense(prediction.heatmap.data(), PixelType::float32, prediction.heatmap_height,
                                     prediction.heatmap_width);
   part.data = prediction.heatmap.data() + where.top_px * prediction.heatmap_width + where.left_px;
@@ -113,12 +113,13 @@ std::vector<std::uint8_t> levels(const StoredFilm& film, const ModelSpec& spec, 
 }
 
 // As Python's egaze.pictures.colours.blend.
-std::vector<std::uint8_t> overlay(const StoredFilm& film, const std::vector<std::uint8_t>& heat, Shape shape) {
+std::vector<std::uint8_t> overlay(const StoredRadiograph& radiograph, const std::vector<std::uint8_t>& heat,
+                                  Shape shape) {
   std::vector<std::uint8_t> grey(heat.size());
   ResizeOptions options;
   options.scale = 255.0f;
-  options.table = film.table;
-  resize(film.view(), shape.height, shape.width, PixelType::uint8, options, grey.data());
+  options.table = radiograph.table;
+  resize(radiograph.view(), shape.height, shape.width, PixelType::uint8, options, grey.data());
   std::vector<std::uint8_t> colours;
   colours.reserve(3 * heat.size());
   for (std::size_t i = 0; i < heat.size(); ++i) {
@@ -172,16 +173,16 @@ HeatmapFolder::HeatmapFolder(std::string folder) : folder_(std::move(folder)) {
   if (const std::string why = why_not_writable(nearest); !why.empty()) refuse(why);
 }
 
-HeatmapFiles HeatmapFolder::write(const std::string& name, const StoredFilm& film, const ModelSpec& spec,
+HeatmapFiles HeatmapFolder::write(const std::string& name, const StoredRadiograph& radiograph, const ModelSpec& spec,
                                   const Prediction& prediction) {
   fs::create_directories(folder_);
   const std::string begin = (fs::path(folder_) / name).string();
   const HeatmapFiles files{begin + "_heatmap.npy", begin + "_heatmap.png", begin + "_overlay.png"};
   write_npy(files.npy, prediction);
-  const Shape shape = picture_shape(film);
-  write_png(files.png, levels(film, spec, prediction, shape, 1.0f), shape);
+  const Shape shape = picture_shape(radiograph);
+  write_png(files.png, levels(radiograph, spec, prediction, shape, 1.0f), shape);
   const float peak = *std::ranges::max_element(prediction.heatmap);
-  write_png(files.overlay, overlay(film, levels(film, spec, prediction, shape, peak), shape), shape);
+  write_png(files.overlay, overlay(radiograph, levels(radiograph, spec, prediction, shape, peak), shape), shape);
   return files;
 }
 

@@ -1,4 +1,4 @@
-// egaze-run: films in, JSON or CSV and heatmaps out.
+// egaze-run: radiographs in, JSON or CSV and heatmaps out.
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "answers.hpp"
+#include "results.hpp"
 #include "arguments.hpp"
 #include "bench.hpp"
 #include "egaze/error.hpp"
 #include "egaze/predictor.hpp"
 #include "egaze/radiograph.hpp"
-#include "film_list.hpp"
+#include "radiograph_list.hpp"
 #include "heatmap_files.hpp"
 #include "output_names.hpp"
 #include "passive_waiting.hpp"
@@ -41,20 +41,21 @@ std::string formats() {
   return text;
 }
 
-struct ReadFilm {
-  std::size_t answer = 0;  // whose it is
-  StoredFilm film;
+struct ReadRadiograph {
+  std::size_t result = 0;  // whose it is
+  StoredRadiograph radiograph;
 };
 
-// The predictions of films read; where the batch fails, film by film, so that one film's fault is that film's.
-std::vector<std::optional<Prediction>> predictions(Predictor& predictor, const std::vector<ReadFilm>& read,
-                                                   std::vector<Answer>& answers) {
-  std::vector<Film> films;
-  for (const ReadFilm& each : read) films.push_back({each.film.view(), each.film.table});
+// The predictions of radiographs read; where the batch fails, radiograph by radiograph, so that one radiograph's fault
+// is that radiograph's.
+std::vector<std::optional<Prediction>> predictions(Predictor& predictor, const std::vector<ReadRadiograph>& read,
+                                                   std::vector<Result>& results) {
+  std::vector<RadiographView> radiographs;
+  for (const ReadRadiograph& each : read) radiographs.push_back({each.radiograph.view(), each.radiograph.table});
   std::vector<std::optional<Prediction>> found(read.size());
   if (read.size() > 1) {
     try {
-      std::vector<Prediction> all = predictor.predict(films);
+      std::vector<Prediction> all = predictor.predict(radiographs);
       std::ranges::move(all, found.begin());
       return found;
     } catch (const Error&) {
@@ -62,51 +63,52 @@ std::vector<std::optional<Prediction>> predictions(Predictor& predictor, const s
   }
   for (std::size_t i = 0; i < read.size(); ++i) {
     try {
-      found[i] = predictor.predict(films[i]);
+      found[i] = predictor.predict(radiographs[i]);
     } catch (const Error& error) {
-      answers[read[i].answer].error = error.what();
+      results[read[i].result].error = error.what();
     }
   }
   return found;
 }
 
-// Heatmaps that could not be written. A full disk is no film's fault, and the answers are good, so it is told once.
+// Heatmaps that could not be written. A full disk is no radiograph's fault, and the results are good, so it is told
+// once.
 struct Unwritten {
-  std::size_t films = 0;
+  std::size_t radiographs = 0;
   std::string first_error;
 };
 
-// Reads the films of answers [begin, end) and answers for them.
-void answer(Predictor& predictor, HeatmapFolder* folder, std::vector<Answer>& answers, std::size_t begin,
-            std::size_t end, Unwritten& unwritten) {
+// Reads the radiographs of results [begin, end) and predicts them.
+void predict(Predictor& predictor, HeatmapFolder* folder, std::vector<Result>& results, std::size_t begin,
+             std::size_t end, Unwritten& unwritten) {
   const ModelSpec& spec = predictor.spec();
-  std::vector<ReadFilm> read;
+  std::vector<ReadRadiograph> read;
   for (std::size_t i = begin; i < end; ++i) {
     try {
-      read.push_back({i, read_film(answers[i].image, spec.presentation)});
-      answers[i].notes = read.back().film.notes;
+      read.push_back({i, read_stored(results[i].image, spec.presentation)});
+      results[i].notes = read.back().radiograph.notes;
     } catch (const Error& error) {
-      answers[i].error = error.what();
+      results[i].error = error.what();
     }
   }
-  const std::vector<std::optional<Prediction>> found = predictions(predictor, read, answers);
+  const std::vector<std::optional<Prediction>> found = predictions(predictor, read, results);
   for (std::size_t i = 0; i < read.size(); ++i) {
     if (!found[i]) continue;
-    Answer& said = answers[read[i].answer];
+    Result& said = results[read[i].result];
     said.class_probs = found[i]->class_probs;
     if (!spec.heatmap_head) continue;
     said.heatmap_peak = heatmap_peak(*found[i]);
     try {
-      if (folder != nullptr) said.files = folder->write(said.name, read[i].film, spec, *found[i]);
+      if (folder != nullptr) said.files = folder->write(said.name, read[i].radiograph, spec, *found[i]);
     } catch (const std::exception& error) {
-      if (unwritten.films++ == 0) unwritten.first_error = error.what();
+      if (unwritten.radiographs++ == 0) unwritten.first_error = error.what();
     }
   }
 }
 
 int predict(const Arguments& arguments) {
-  const std::vector<std::string> films = film_list(arguments.images);
-  if (arguments.bench > 0) return print_result(bench_json(arguments, films.front())) ? kDone : kFailed;
+  const std::vector<std::string> radiographs = radiograph_list(arguments.images);
+  if (arguments.bench > 0) return print_result(bench_json(arguments, radiographs.front())) ? kDone : kFailed;
   std::optional<HeatmapFolder> folder;
   if (arguments.out_folder) folder.emplace(*arguments.out_folder);
   Predictor predictor(arguments.model, arguments.predictor);
@@ -114,38 +116,40 @@ int predict(const Arguments& arguments) {
     print_error(arguments.model + " makes no heatmaps, so none are written to " + *arguments.out_folder);
   }
 
-  std::vector<Answer> answers(films.size());
-  const std::vector<std::string> names = output_names(films);
-  for (std::size_t i = 0; i < films.size(); ++i) {
-    answers[i].image = films[i];
-    answers[i].name = names[i];
+  std::vector<Result> results(radiographs.size());
+  const std::vector<std::string> names = output_names(radiographs);
+  for (std::size_t i = 0; i < radiographs.size(); ++i) {
+    results[i].image = radiographs[i];
+    results[i].name = names[i];
   }
-  const bool progress = films.size() > 1 && isatty(STDERR_FILENO);
+  const bool progress = radiographs.size() > 1 && isatty(STDERR_FILENO);
   const std::size_t batch = static_cast<std::size_t>(arguments.batch);
   bool failed = false;
   Unwritten unwritten;
-  for (std::size_t begin = 0; begin < films.size(); begin += batch) {
-    const std::size_t end = std::min(films.size(), begin + batch);
-    answer(predictor, folder ? &*folder : nullptr, answers, begin, end, unwritten);
+  for (std::size_t begin = 0; begin < radiographs.size(); begin += batch) {
+    const std::size_t end = std::min(radiographs.size(), begin + batch);
+    predict(predictor, folder ? &*folder : nullptr, results, begin, end, unwritten);
     for (std::size_t i = begin; i < end; ++i) {
-      if (!answers[i].error.empty()) {
-        print_error(answers[i].error);
+      if (!results[i].error.empty()) {
+        print_error(results[i].error);
         failed = true;
-      } else if (!answers[i].notes.empty()) {
-        print_error("note: " + answers[i].image + ": " + joined(answers[i].notes));
+      } else if (!results[i].notes.empty()) {
+        print_error("note: " + results[i].image + ": " + joined(results[i].notes));
       }
     }
-    if (progress) std::fprintf(stderr, "\r%zu of %zu films%s", end, films.size(), end == films.size() ? "\n" : "");
+    if (progress)
+      std::fprintf(stderr, "\r%zu of %zu radiographs%s", end, radiographs.size(),
+                   end == radiographs.size() ? "\n" : "");
   }
-  if (unwritten.films > 0) {
+  if (unwritten.radiographs > 0) {
     print_error(unwritten.first_error);
-    print_error("heatmaps of " + std::to_string(unwritten.films) + " of " + std::to_string(films.size()) +
-                " films could not be written");
+    print_error("heatmaps of " + std::to_string(unwritten.radiographs) + " of " + std::to_string(radiographs.size()) +
+                " radiographs could not be written");
     failed = true;
   }
   const bool csv = arguments.output == Arguments::Output::csv;
-  if (!print_result(csv ? answers_csv(predictor.spec(), answers)
-                        : answers_json(arguments.model, predictor.spec(), answers))) {
+  if (!print_result(csv ? results_csv(predictor.spec(), results)
+                        : results_json(arguments.model, predictor.spec(), results))) {
     print_error("cannot write to standard output");
     return kFailed;
   }

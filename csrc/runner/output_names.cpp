@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::size_t kLongest = 64, kLongestCleaned = 40, kDigits = 8;
 // Only these are dropped: what follows the last dot of a UID is a part of it.
-constexpr std::array<std::string_view, 8> kFilmExtensions = {".dcm", ".dicom", ".dic",  ".ima",
-                                                             ".png", ".jpg",   ".jpeg", ".npy"};
+constexpr std::array<std::string_view, 8> kRadiographExtensions = {".dcm", ".dicom", ".dic",  ".ima",
+                                                                   ".png", ".jpg",   ".jpeg", ".npy"};
 // Windows takes these, with any ending, for devices.
 constexpr std::array<std::string_view, 6> kDevices = {"con", "prn", "aux", "nul", "conin", "conout"};
 
@@ -40,7 +40,7 @@ std::string stem(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   const std::string folded = lower(name);
-  for (const std::string_view extension : kFilmExtensions) {
+  for (const std::string_view extension : kRadiographExtensions) {
     if (folded.ends_with(extension)) return name.substr(0, name.size() - extension.size());
   }
   return name;

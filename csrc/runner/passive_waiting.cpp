@@ -22,8 +22,8 @@ bool says_how_to_wait(const char* entry) {
   return false;
 }
 
-// Runs before the libraries' constructors, libc's among them: it may do no more than look at memory and call the system.
-// It returns where the program cannot be started again: then threads spin.
+// Runs before the libraries' constructors, libc's among them: it may do no more than look at memory and call the
+// system. It returns where the program cannot be started again: then threads spin.
 void start_again(int, char** arguments, char** environment) {
   constexpr std::size_t kMostVariables = 4096, kLongestPath = 4096;
   static char* extended[kMostVariables + 2];

@@ -13,7 +13,7 @@
 
 struct egaze_predictor {
   egaze::Predictor predictor;
-  std::string film_notes;
+  std::string radiograph_notes;
 };
 
 namespace {
@@ -56,16 +56,17 @@ void require(bool fits, const char* what) {
   if (!fits) throw Error(ErrorCode::invalid_argument, what);
 }
 
-Film film_of(const egaze_film& film) {
-  require(film.type >= EGAZE_UINT8 && film.type <= EGAZE_FLOAT32,
-          "a film's type is no EGAZE_UINT8, EGAZE_UINT16 or EGAZE_FLOAT32");
-  require(film.table != nullptr || film.table_size == 0, "a film's table is NULL and its size is not 0");
-  return {{film.data, static_cast<PixelType>(film.type), film.height, film.width, film.row_stride_bytes,
-           film.column_stride_bytes},
-          {film.table, film.table_size}};
+RadiographView radiograph_of(const egaze_radiograph& radiograph) {
+  require(radiograph.type >= EGAZE_UINT8 && radiograph.type <= EGAZE_FLOAT32,
+          "a radiograph's type is no EGAZE_UINT8, EGAZE_UINT16 or EGAZE_FLOAT32");
+  require(radiograph.table != nullptr || radiograph.table_size == 0,
+          "a radiograph's table is NULL and its size is not 0");
+  return {{radiograph.data, static_cast<PixelType>(radiograph.type), radiograph.height, radiograph.width,
+           radiograph.row_stride_bytes, radiograph.column_stride_bytes},
+          {radiograph.table, radiograph.table_size}};
 }
 
-void copy_answers(const std::vector<Prediction>& predictions, float* class_probs, float* heatmaps) {
+void copy_predictions(const std::vector<Prediction>& predictions, float* class_probs, float* heatmaps) {
   for (const Prediction& prediction : predictions) {
     class_probs = std::ranges::copy(prediction.class_probs, class_probs).out;
     if (heatmaps != nullptr) heatmaps = std::ranges::copy(prediction.heatmap, heatmaps).out;
@@ -137,45 +138,46 @@ int egaze_has_heatmap(const egaze_predictor* predictor) {
   return predictor != nullptr && predictor->predictor.spec().heatmap_head ? 1 : 0;
 }
 
-egaze_status egaze_predict(egaze_predictor* predictor, const egaze_film* films, size_t count, float* class_probs,
-                           float* heatmaps) {
+egaze_status egaze_predict(egaze_predictor* predictor, const egaze_radiograph* radiographs, size_t count,
+                           float* class_probs, float* heatmaps) {
   return guarded([&] {
     require(predictor != nullptr && class_probs != nullptr, "the predictor or the place of its answers is NULL");
-    require(films != nullptr || count == 0, "the films are NULL");
-    std::vector<Film> batch;
-    for (const egaze_film& film : std::span(films, count)) batch.push_back(film_of(film));
-    copy_answers(predictor->predictor.predict(batch), class_probs, heatmaps);
+    require(radiographs != nullptr || count == 0, "the radiographs are NULL");
+    std::vector<RadiographView> batch;
+    for (const egaze_radiograph& radiograph : std::span(radiographs, count)) batch.push_back(radiograph_of(radiograph));
+    copy_predictions(predictor->predictor.predict(batch), class_probs, heatmaps);
   });
 }
 
-egaze_status egaze_predict_file(egaze_predictor* predictor, const char* film_path, float* class_probs, float* heatmap) {
+egaze_status egaze_predict_file(egaze_predictor* predictor, const char* radiograph_path, float* class_probs,
+                                float* heatmap) {
   return guarded([&] {
-    require(predictor != nullptr && film_path != nullptr && class_probs != nullptr,
-            "the predictor, the film's path or the place of its answers is NULL");
-    predictor->film_notes.clear();
-    const StoredFilm film = read_film(film_path, predictor->predictor.spec().presentation);
-    for (const std::string& note : film.notes) {
-      predictor->film_notes += (predictor->film_notes.empty() ? "" : "\n") + note;
+    require(predictor != nullptr && radiograph_path != nullptr && class_probs != nullptr,
+            "the predictor, the radiograph's path or the place of its answers is NULL");
+    predictor->radiograph_notes.clear();
+    const StoredRadiograph radiograph = read_stored(radiograph_path, predictor->predictor.spec().presentation);
+    for (const std::string& note : radiograph.notes) {
+      predictor->radiograph_notes += (predictor->radiograph_notes.empty() ? "" : "\n") + note;
     }
-    copy_answers({predictor->predictor.predict(film)}, class_probs, heatmap);
+    copy_predictions({predictor->predictor.predict(radiograph)}, class_probs, heatmap);
   });
 }
 
-const char* egaze_film_notes(const egaze_predictor* predictor) {
-  return predictor == nullptr ? "" : predictor->film_notes.c_str();
+const char* egaze_radiograph_notes(const egaze_predictor* predictor) {
+  return predictor == nullptr ? "" : predictor->radiograph_notes.c_str();
 }
 
-egaze_status egaze_presentation_table(const egaze_predictor* predictor, const egaze_film* stored,
+egaze_status egaze_presentation_table(const egaze_predictor* predictor, const egaze_radiograph* stored,
                                       const egaze_grayscale* grayscale, float* table) {
   return guarded([&] {
     require(predictor != nullptr && stored != nullptr && grayscale != nullptr && table != nullptr,
-            "the predictor, the film, its grayscale or the table's place is NULL");
+            "the predictor, the radiograph, its grayscale or the table's place is NULL");
     StoredGrayscale words;
     words.rescale_slope = grayscale->rescale_slope;
     words.rescale_intercept = grayscale->rescale_intercept;
     if (grayscale->window_width != 0.0) words.window = {grayscale->window_centre, grayscale->window_width};
     words.monochrome1 = grayscale->monochrome1 != 0;
-    std::ranges::copy(presentation_table(film_of(*stored).pixels, words, predictor->predictor.spec().presentation),
-                      table);
+    std::ranges::copy(
+        presentation_table(radiograph_of(*stored).pixels, words, predictor->predictor.spec().presentation), table);
   });
 }

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "answering.hpp"
+#include "predicting.hpp"
 #include "egaze/error.hpp"
 #include "egaze/radiograph.hpp"
 #include "engine.hpp"
@@ -39,16 +39,20 @@ Predictor& Predictor::operator=(Predictor&&) noexcept = default;
 
 const ModelSpec& Predictor::spec() const noexcept { return implementation_->spec; }
 
-Prediction Predictor::predict(const ImageView& film) { return predict(Film{film}); }
+Prediction Predictor::predict(const ImageView& radiograph) { return predict(RadiographView{radiograph}); }
 
-Prediction Predictor::predict(const Film& film) { return std::move(predict(std::span(&film, 1)).front()); }
+Prediction Predictor::predict(const RadiographView& radiograph) {
+  return std::move(predict(std::span(&radiograph, 1)).front());
+}
 
-Prediction Predictor::predict(const StoredFilm& film) { return predict(Film{film.view(), film.table}); }
+Prediction Predictor::predict(const StoredRadiograph& radiograph) {
+  return predict(RadiographView{radiograph.view(), radiograph.table});
+}
 
-std::vector<Prediction> Predictor::predict(std::span<const Film> films) {
+std::vector<Prediction> Predictor::predict(std::span<const RadiographView> radiographs) {
   Implementation& self = *implementation_;
   try {
-    return detail::answer(*self.engine, self.spec, self.path, films);
+    return detail::predict(*self.engine, self.spec, self.path, radiographs);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {

@@ -19,21 +19,21 @@ from egaze.errors import EgazeError
 
 #: Command, module and one-line help: the modules, and torch with them, are imported when they are used.
 COMMANDS = {
-    "synthesize": "Write a synthetic twin of EGD-CXR or REFLACX: phantom films, gaze and tables.",
+    "synthesize": "Write a synthetic twin of EGD-CXR or REFLACX: phantom radiographs, gaze and tables.",
     "new-table": "Write a cases.csv and a fixations.csv to start a table of one's own from.",
-    "prepare": "Read films and gaze once and write a study that trains anywhere.",
+    "prepare": "Read radiographs and gaze once and write a study that trains anywhere.",
     "study": "Show, verify or split a prepared study.",
     "heatmaps": "Write pictures of a study's gaze: heatmaps, overlays, scanpaths, animations.",
     "train": "Train the dual-head U-Net on a study: once, from several seeds, or in cross-validation.",
     "evaluate": "Measure a run: AUCs with intervals, agreement of its maps with gaze.",
-    "compare": "Compare two runs or sets of runs on the same films.",
+    "compare": "Compare two runs or sets of runs on the same radiographs.",
     "explain": "Show where a model's evidence lies: Grad-CAM beside gaze and finding, in pictures and numbers.",
     "report": "Write a run's report as one HTML file.",
     "export": "Write a run's model as one TorchScript file.",
     "check": "Prove an exported model file whole and show what it says of itself.",
-    "predict": "Ask an exported model about films.",
-    "demo": "Go the whole road on synthetic films, from tables to an exported model.",
-    "info": "Show versions, devices, recipes and readable films.",
+    "predict": "Ask an exported model about radiographs.",
+    "demo": "Go the whole road on synthetic radiographs, from tables to an exported model.",
+    "info": "Show versions, devices, recipes and readable radiographs.",
     "cmake-prefix": "Print the folder for CMAKE_PREFIX_PATH that find_package(egaze) needs.",
 }
 
@@ -96,7 +96,7 @@ def main() -> None:
         print(f"egaze: error: {error}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
-        # The reader of stdout has gone, as `| head` does.
+        # Nobody reads stdout any more, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 @click.argument("run_b", type=click.Path(path_type=Path))
 @split_option
 @limit_option(20, "cases on which they disagree are printed")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every film they disagree on.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every radiograph they disagree on.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for compare.json and disagreements.csv.")
 @study_option
 def command(
     run_a: Path, run_b: Path, split: str, limit: int, as_json: bool, out: Path | None, study_path: Path | None
 ) -> None:
-    """Compare two evaluated runs, or two sets of runs, on the same films: differences of their AUCs and of their maps'
-    agreement with gaze, with 95 % intervals and p-values, and the films on which they disagree.
+    """Compare two evaluated runs, or two sets of runs, on the same radiographs: differences of their AUCs and of their
+    maps' agreement with gaze, with 95 % intervals and p-values, and the radiographs on which they disagree.
 
     \b
     Example:
@@ -69,7 +69,7 @@ def _lines(found: RunComparison, limit: int) -> list[str]:
     )
     for name, run in (("A", result.a), ("B", result.b)):
         if run.optimistic:
-            lines.append(f"{name}'s epoch was chosen on these films, so its figures are optimistic")
+            lines.append(f"{name}'s epoch was chosen on these radiographs, so its figures are optimistic")
     if result.synthetic:
         lines.append("synthetic data: these figures say nothing about patients")
     lines += [f"note: {line}" for line in result.warnings]
@@ -94,7 +94,7 @@ def _lines(found: RunComparison, limit: int) -> list[str]:
         ]
     if result.answers is None:
         return lines
-    return lines + _films(result.answers, found.disagreements, limit)
+    return lines + _radiographs(result.answers, found.disagreements, limit)
 
 
 def _described(run: ComparedRun) -> str:
@@ -117,19 +117,19 @@ def _row(name: str, compared: Compared | None, digits: int = 3) -> str:
     return f"  {name:<42}{compared.a:>8.{digits}f}{compared.b:>8.{digits}f}{difference:>32}{p_value:>9}"
 
 
-def _films(answers: AnswersCompared, disagreements: pl.DataFrame, limit: int) -> list[str]:
+def _radiographs(answers: AnswersCompared, disagreements: pl.DataFrame, limit: int) -> list[str]:
     lines = [
-        f"they disagree on {answers.disagree} of {count_text(answers.agree + answers.disagree, 'film')}: "
+        f"they disagree on {answers.disagree} of {count_text(answers.agree + answers.disagree, 'radiograph')}: "
         f"A alone is right on {answers.only_a_right}, B alone on {answers.only_b_right}, neither on "
         f"{answers.neither_right}; {answers.without_label} without a label"
     ]
     shown = disagreements.head(limit)
     if shown.is_empty():
         return lines
-    cells = [("film", "label", "A answers", "B answers")]
-    for film in shown.iter_rows(named=True):
-        given = [f"{film[f'answer_{which}']} {film[f'prob_{which}']:.2f}" for which in ("a", "b")]
-        cells.append((film["case_id"], film["label"] or "-", *given))
+    cells = [("radiograph", "label", "A answers", "B answers")]
+    for radiograph in shown.iter_rows(named=True):
+        given = [f"{radiograph[f'prediction_{which}']} {radiograph[f'prob_{which}']:.2f}" for which in ("a", "b")]
+        cells.append((radiograph["case_id"], radiograph["label"] or "-", *given))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines += ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
     if (more := len(disagreements) - len(shown)) > 0:

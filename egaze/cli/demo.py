@@ -15,13 +15,13 @@ from egaze.cli import progress
 
 @click.command()
 @click.option("--out", default="demo", show_default=True, type=click.Path(path_type=Path), help="A new folder.")
-@click.option("--cases", default=300, show_default=True, type=click.IntRange(30), help="Synthetic films.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of films and training.")
+@click.option("--cases", default=300, show_default=True, type=click.IntRange(30), help="Synthetic radiographs.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of radiographs and training.")
 @click.option(
     "--runner", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The program egaze-run, if built."
 )
 def command(out: Path, cases: int, seed: int, runner: Path | None) -> None:
-    """Go the whole road on synthetic films: synthesize, prepare, train, evaluate, explain, report, export,
+    """Go the whole road on synthetic radiographs: synthesize, prepare, train, evaluate, explain, report, export,
     predict.
 
     Everything it shows is synthetic and says nothing about patients.
@@ -37,9 +37,9 @@ def command(out: Path, cases: int, seed: int, runner: Path | None) -> None:
         report = run_demo(out, cases=cases, seed=seed, runner=runner, say=click.echo, progress=update)
     egaze, model = _typed(Path(sys.argv[0])), _typed(out / "model.pt")
     click.echo(f"open in a browser: {report.resolve()}")
-    click.echo(f"a film of your own, for a model that has seen phantoms only: {egaze} predict {model} FILM")
+    click.echo(f"a radiograph of your own, for a model that has seen phantoms only: {egaze} predict {model} RADIOGRAPH")
     click.echo(
-        "your own films and gaze, each named in a table: "
+        "your own radiographs and gaze, each named in a table: "
         f"{egaze} new-table mine && {egaze} prepare table mine/cases.csv --fixations mine/fixations.csv --out study"
     )
 

@@ -20,17 +20,17 @@ class EpochPrinter:
         if not self._as_table:
             click.echo(json.dumps({"run": run, **line} if run else line))
             return
-        side = next(name.removesuffix("_macro_auc") for name in line if name.endswith("_macro_auc"))
+        split = next(name.removesuffix("_macro_auc") for name in line if name.endswith("_macro_auc"))
         if not self._begun:
             self._begun = True
-            titles = ("epoch", "rate", "train loss", f"{side} loss", "macro AUC", "seconds", "best")
+            titles = ("epoch", "rate", "train loss", f"{split} loss", "macro AUC", "seconds", "best")
             click.echo(_row("run, stage" if run else "stage", titles))
-        auc = line[f"{side}_macro_auc"]
+        auc = line[f"{split}_macro_auc"]
         cells = (
             str(line["epoch"]),
             f"{line['learning_rate']:.2g}",
             f"{line['train_loss']:.4f}",
-            f"{line[f'{side}_loss']:.4f}",
+            f"{line[f'{split}_loss']:.4f}",
             "-" if auc is None else f"{auc:.3f}",
             f"{line['seconds']:.1f}",
             "*" if line["best"] else "",

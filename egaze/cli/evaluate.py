@@ -12,7 +12,7 @@ from egaze.atomic import require_folder
 from egaze.cli import progress
 from egaze.cli.figure_text import count_text, figure_text, metric_text
 from egaze.cli.options import split_option, study_option, threads_option
-from egaze.cli.set_figures import set_lines
+from egaze.cli.set_metrics import set_lines
 
 if TYPE_CHECKING:
     from egaze.evaluation.results import (
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         Scanpaths,
     )
     from egaze.metrics import Estimate
-    from egaze.metrics.published import Published
+    from egaze.metrics.literature import Published
 
 
 @click.command()
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 @study_option
 @threads_option
 def command(run: Path, split: str, out: Path | None, study_path: Path | None, threads: int | None) -> None:
-    """Measure a run on one side of its study.
+    """Measure a run on one split of its study.
 
     The classes: AUCs with 95 % intervals over patients (beside them, on the published splits of EGD-CXR, the published
     figures), average precision, sensitivity
     and specificity at thresholds that validation chose, calibration, and what was taken for what. The maps: agreement
-    with gaze beside the centre-bias map's and other readers'. The readers: their scanpaths on films and in regions.
-    A set of runs: each, and the mean over its seeds with intervals over seeds and patients.
+    with gaze beside the centre-bias map's and other readers'. The readers: their scanpaths on radiographs and in
+    regions. A set of runs: each, and the mean over its seeds with intervals over seeds and patients.
 
     \b
     Example:
@@ -74,7 +74,9 @@ def _lines(result: EvaluationResult) -> list[str]:
         f"intervals: {result.intervals}"
     ]
     if result.optimistic:
-        lines.append(f"chosen on {result.split}: the epoch was chosen on these films, so the figures are optimistic")
+        lines.append(
+            f"chosen on {result.split}: the epoch was chosen on these radiographs, so the figures are optimistic"
+        )
     if result.synthetic:
         lines.append("synthetic data: these figures say nothing about patients")
     if (classification := result.classification) is not None:
@@ -150,9 +152,9 @@ def _calibration(calibration: Calibration | None) -> list[str]:
 def _confusion(confusion: Confusion | None) -> list[str]:
     if confusion is None:
         return []
-    lines = [_row("films of a class, by the most probable", confusion.classes, width=40, cell=14)]
-    for name, films in zip(confusion.classes, confusion.matrix, strict=True):
-        lines.append(_row(f"  {name}", map(str, films), width=40, cell=14))
+    lines = [_row("radiographs of a class, by the most probable", confusion.classes, width=40, cell=14)]
+    for name, radiographs in zip(confusion.classes, confusion.matrix, strict=True):
+        lines.append(_row(f"  {name}", map(str, radiographs), width=40, cell=14))
     return lines
 
 
@@ -187,7 +189,7 @@ def _scanpaths(scanpath: Scanpaths) -> list[str]:
         lines.append(f"  (durations of {count_text(relative, 'reading')} are relative: no dwell time is of them)")
     if scanpath.regions:
         times = ["dwell time, s"] if has_times else []
-        titles = ["fixations", *times, "share of dwell", "share of film", "first fixation, s", "coverage"]
+        titles = ["fixations", *times, "share of dwell", "share of radiograph", "first fixation, s", "coverage"]
         lines.append(_row("  in regions", titles, width=34))
     for name, region in scanpath.regions.items():
         cells = [figure_text(region.fixations, 1), *([figure_text(region.dwell_s, 2)] if has_times else [])]

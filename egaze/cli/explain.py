@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="New folder.")
 @click.option("--cases", multiple=True, metavar="ID...", help="These cases; * and ? stand for any text.")
-@click.option("--all", "everything", is_flag=True, help="All cases of the side.")
+@click.option("--all", "everything", is_flag=True, help="All cases of the split.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="N cases of the side, spread evenly over it.")
 @split_option
 @click.option(
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "--findings",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
-    help="Finding masks, CASE_ID.png in the films' size. [default: the study's ellipses]",
+    help="Finding masks, CASE_ID.png in the radiographs' size. [default: the study's ellipses]",
 )
 @click.option(
     "--tolerance-px",
@@ -76,9 +76,9 @@ def command(
     steps: int,
     seed: int | None,
 ) -> None:
-    """Show why a run's model said what it said of films: where its evidence for a class lies, beside the gaze that it
-    predicts, the reader's gaze and the finding; how far they agree; and whether the answer goes with them. In a set of
-    runs with folds each case is explained by the run that tests it.
+    """Show why a run's model said what it said of radiographs: where its evidence for a class lies, beside the gaze
+    that it predicts, the reader's gaze and the finding; how far they agree; and whether the answer goes with them. In a
+    set of runs with folds each case is explained by the run that tests it.
 
     Of each case a folder with explanation.png (all side by side), gaze.png, predicted.png and grad_cam.png. index.csv
     has every case's numbers, explain.json their means, curves and how all was made.
@@ -111,13 +111,15 @@ def command(
         )
     click.echo(f"{out}: {count_text(result.cases, 'case')}, listed in {out / 'index.csv'}")
     if is_set:
-        click.echo(f"  each explained by the run of seed {result.seed} whose {split} side it is on")
+        click.echo(f"  each explained by the run of seed {result.seed} whose {split} split it is on")
     for line in _lines(result.figures):
         click.echo(line)
     if result.elsewhere:
-        click.echo(f"  cases on another side than {split} left out: {result.elsewhere}")
+        click.echo(f"  cases in another split than {split} left out: {result.elsewhere}")
     if result.without_gaze:
-        click.echo(f"  cases without gaze on the film, and so without its picture and numbers: {result.without_gaze}")
+        click.echo(
+            f"  cases without gaze on the radiograph, and so without its picture and numbers: {result.without_gaze}"
+        )
     if result.without_finding:
         click.echo(f"  cases without a known finding, and so without its outline and numbers: {result.without_finding}")
     for line in result.warnings:
@@ -140,5 +142,5 @@ def _lines(figures: dict[str, CaseMean]) -> list[str]:
             texts = [figure_text(None if cell is None else cell.estimate) for cell in cells]
             lines.append(f"  {title:<25}" + "".join(f"{text:>24}" for text in texts))
     if (chance := figures.get("finding_area_frac")) is not None:
-        lines.append(f"  the finding covers {chance.value:.3f} of the film: chance's score for peak and energy")
+        lines.append(f"  the finding covers {chance.value:.3f} of the radiograph: chance's score for peak and energy")
     return lines

@@ -26,5 +26,5 @@ def metric_text(metric: MetricDefinition) -> str:
 
 
 def count_text(count: int, thing: str) -> str:
-    """A number of things: "1 film", "2 films"."""
+    """A number of things: "1 radiograph", "2 radiographs"."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -36,7 +36,7 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str) -> lis
 @click.option(
     "--cases", multiple=True, metavar="ID...", help="Only these cases; * and ? stand for any text. [default: all]"
 )
-@click.option("--split", "side", type=click.Choice(["train", "validation", "test"]), help="Only this side's cases.")
+@click.option("--split", "split", type=click.Choice(["train", "validation", "test"]), help="Only this split's cases.")
 @click.option(
     "--kinds",
     default=",".join(_KINDS),
@@ -79,7 +79,7 @@ def command(
     study: Path,
     out: Path,
     cases: tuple[str, ...],
-    side: str | None,
+    split: str | None,
     kinds: list[str],
     size_px: int | None,
     sigma_px: float | None,
@@ -94,7 +94,7 @@ def command(
 ) -> None:
     """Write pictures of the readers' gaze in a study, a folder for each case.
 
-    heatmap.png and overlay.png (on the film) with a colour bar, scanpath.png (circles as large as the fixations
+    heatmap.png and overlay.png (on the radiograph) with a colour bar, scanpath.png (circles as large as the fixations
     were long, numbered), heatmap.npy (seconds, or fixations, per pixel), and gaze.mp4 or gaze.gif with --temporal.
     index.csv lists them. Where a table's durations are relative no picture gives them as time, and gaze that has no
     onsets either plays at a constant pace.
@@ -120,7 +120,7 @@ def command(
         summary = write_pictures(
             opened,
             out,
-            choose_cases(opened, cases, side).tolist(),
+            choose_cases(opened, cases, split).tolist(),
             options=HeatmapOptions(size_px, sigma_px, sigma_deg, weight),
             kinds=kinds,
             playback=Playback(fps, speed, window_s, file_format) if temporal else None,

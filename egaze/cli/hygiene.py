@@ -35,16 +35,16 @@ def relative_line(study: Study) -> str | None:
 
 
 def note_lines(vois: Iterable[str | None]) -> Iterator[str]:
-    """What of films' headers was not taken at its word, the most frequent first.
+    """What of radiographs' headers was not taken at its word, the most frequent first.
 
     Args:
         vois: the column `voi` of a study's cases.
     """
-    from egaze.study.film import notes_in
+    from egaze.study.placing import notes_in
 
     noted = Counter(note for voi in vois for note in notes_in(voi))
     if noted:
-        yield "of films' headers not taken at its word:"
+        yield "of radiographs' headers not taken at its word:"
     for note, count in noted.most_common(SHOWN_NOTES):
         yield f"  {counted(count, 'case')}: {note}"
     if (more := len(noted) - SHOWN_NOTES) > 0:

@@ -17,7 +17,7 @@ import click
     help="List the encoders a recipe may name instead; those like PATTERN with their parameters.",
 )
 def command(encoders: str | None) -> None:
-    """Show versions, devices, recipes and what films can be read.
+    """Show versions, devices, recipes and what radiographs can be read.
 
     \b
     Example:
@@ -45,7 +45,7 @@ def command(encoders: str | None) -> None:
     width = max(map(len, recipe_names()))
     for name in recipe_names():
         click.echo(f"  {name:<{width}}  {load_recipe(name).description}")
-    click.echo("films: PNG and JPEG, .npy, DICOM uncompressed and:")
+    click.echo("radiographs: PNG and JPEG, .npy, DICOM uncompressed and:")
     for name, syntaxes in {
         "RLE": (uid.RLELossless,),
         "JPEG of 8 bits, lossy": (uid.JPEGBaseline8Bit,),

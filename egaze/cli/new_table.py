@@ -16,26 +16,30 @@ from egaze.cli.hygiene import counted
     "--images",
     type=click.Path(path_type=Path),
     metavar="ROOT",
-    help="A folder of films: cases.csv gets a row for each.  [default: two rows that show how]",
+    help="A folder of radiographs: cases.csv gets a row for each.  [default: two rows that show how]",
 )
 def command(folder: Path, images: Path | None) -> None:
     """Write a cases.csv and a fixations.csv into the folder DIR, to fill in and to prepare.
 
-    With --images, patient_id and label are left empty: fill in whose film each is, so that no patient is on two sides
-    of the split, and the class of those that have one. Durations in no unit of time, such as counts of samples, stand
-    in a column duration_relative in place of duration_s. A file that is there already is not written over.
+    With --images, patient_id and label are left empty: fill in whose radiograph each is, so that no patient is on two
+    splits, and the class of those that have one. Durations in no unit of time, such as counts of samples,
+    stand in a column duration_relative in place of duration_s. A file that is there already is not written over.
 
     \b
     Example:
       egaze new-table mine
-      egaze new-table mine --images /data/films
-      egaze prepare table mine/cases.csv --images /data/films --fixations mine/fixations.csv --out study
+      egaze new-table mine --images /data/radiographs
+      egaze prepare table mine/cases.csv --images /data/radiographs --fixations mine/fixations.csv --out study
     """
     from egaze.sources.new_table import write_new_table
 
-    films = write_new_table(folder, images)
+    radiographs = write_new_table(folder, images)
     cases, fixations = folder / "cases.csv", folder / "fixations.csv"
-    held = "two films to write over" if images is None else f"{counted(films, 'film')}, without patient and label"
+    held = (
+        "two radiographs to write over"
+        if images is None
+        else f"{counted(radiographs, 'radiograph')}, without patient and label"
+    )
     click.echo(f"cases:     {cases} ({held})")
     click.echo(f"fixations: {fixations}, for gaze in pixels and seconds")
     click.echo("           (durations in no unit of time: name their column duration_relative)")

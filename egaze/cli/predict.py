@@ -14,8 +14,8 @@ import numpy as np
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
-from egaze.cli.films import film_list
 from egaze.cli.options import device_option
+from egaze.cli.radiograph_list import radiograph_list
 from egaze.errors import EgazeError
 from egaze.serialize import JsonObject
 
@@ -26,44 +26,48 @@ from egaze.serialize import JsonObject
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for heatmaps (.npy and .png).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @device_option
-@click.option("--workers", type=click.IntRange(1), help="Threads that read films. [default: processors, 4 at most]")
+@click.option(
+    "--workers", type=click.IntRange(1), help="Threads that read radiographs. [default: processors, 4 at most]"
+)
 def command(
     model: Path, images: tuple[str, ...], out: Path | None, as_json: bool, device: str, workers: int | None
 ) -> None:
-    """Ask an exported model about films: DICOM, PNG, JPEG or .npy.
+    """Ask an exported model about radiographs: DICOM, PNG, JPEG or .npy.
 
-    IMAGE is a film, a folder of films (with the folders in it, links followed, hidden names left out), or a pattern.
-    A film that cannot be read does not stop the others; the exit code is then 1. What a film's header says that was
-    not taken at its word, such as a Rescale Slope of 0, is noted on stderr and in the JSON object.
+    IMAGE is a radiograph, a folder of radiographs (with the folders in it, links followed, hidden names left out), or a
+    pattern. A radiograph that cannot be read does not stop the others; the exit code is then 1. What a radiograph's
+    header says that was not taken at its word, such as a Rescale Slope of 0, is noted on stderr and in the JSON object.
 
-    --out gets NAME_heatmap.npy (float32, on the model's canvas) and NAME_heatmap.png (8 bits, in the film's frame).
-    NAME is the film's without .dcm, .png and the like; where that is no name on every system it is cleaned and ends in
-    a digest, as do the names of films that would share one. What an earlier run wrote there is replaced. Names are
-    those of egaze-run.
+    --out gets NAME_heatmap.npy (float32, on the model's canvas) and NAME_heatmap.png (8 bits, in the radiograph's
+    frame). NAME is the radiograph's without .dcm, .png and the like; where that is no name on every system it is
+    cleaned and ends in a digest, as do the names of radiographs that would share one. What an earlier run wrote there
+    is replaced. Names are those of egaze-run.
 
     \b
     Example:
-      egaze predict model.pt film.dcm
-      egaze predict model.pt films --json --out heatmaps
+      egaze predict model.pt radiograph.dcm
+      egaze predict model.pt radiographs --json --out heatmaps
     """
     if out is not None:
         require_folder(out)
     from egaze.deploy import Predictor
-    from egaze.loading import FailedFilm
-    from egaze.pictures.names import film_names
+    from egaze.loading import FailedRadiograph
+    from egaze.pictures.output_names import radiograph_names
 
     predictor = Predictor(model, device)
     if out is not None and not predictor.spec.heatmap_head:
         print(f"egaze: {model} makes no heatmaps, so none are written to {out}", file=sys.stderr)
-    films = film_list(images)
-    answers = predictor.predict_files(films, workers=workers or min(os.cpu_count() or 1, 4))
+    radiographs = radiograph_list(images)
+    answers = predictor.predict_files(radiographs, workers=workers or min(os.cpu_count() or 1, 4))
     entries, failed, unwritten = [], 0, []
     with progress.bar("predicting") as update:
-        for number, (image, name, answer) in enumerate(zip(films, film_names(films), answers, strict=True), start=1):
-            if not isinstance(answer, FailedFilm):
+        for number, (image, name, answer) in enumerate(
+            zip(radiographs, radiograph_names(radiographs), answers, strict=True), start=1
+        ):
+            if not isinstance(answer, FailedRadiograph):
                 _print_notes(image, answer.notes)
             try:
-                if isinstance(answer, FailedFilm):
+                if isinstance(answer, FailedRadiograph):
                     raise answer.error
                 entries.append(_entry(answer, image, heatmap_head=predictor.spec.heatmap_head))
             except EgazeError as error:
@@ -75,8 +79,10 @@ def command(
                     try:
                         entries[-1] |= _write_heatmap(answer, out / f"{name}_heatmap")
                     except EgazeError as error:
-                        unwritten.append(error)  # told once: a full disk is no film's fault, and the answer is good
-            update(number, len(films))
+                        unwritten.append(
+                            error
+                        )  # told once: a full disk is no radiograph's fault, and the answer is good
+            update(number, len(radiographs))
     if as_json:
         content = {"model": _utf8(str(model)), "class_names": list(predictor.spec.class_names), "predictions": entries}
         click.echo(json.dumps(content, indent=2))
@@ -87,9 +93,9 @@ def command(
                 click.echo(f"{entry['image']}: {said}")
     if unwritten:
         print(f"egaze: error: {unwritten[0]}", file=sys.stderr)
-        raise EgazeError(f"heatmaps of {len(unwritten)} of {len(films)} films could not be written")
+        raise EgazeError(f"heatmaps of {len(unwritten)} of {len(radiographs)} radiographs could not be written")
     if failed:
-        raise EgazeError(f"{failed} of {len(films)} films could not be answered")
+        raise EgazeError(f"{failed} of {len(radiographs)} radiographs could not be answered")
 
 
 def _print_notes(image: str, notes: tuple[str, ...]) -> None:
@@ -126,7 +132,7 @@ def _write_heatmap(prediction: Any, stem: Path) -> dict[str, str]:
         with partial.open("wb") as file:
             np.save(file, prediction.heatmap)
 
-    picture = Image.fromarray(np.rint(prediction.film_heatmap() * 255.0).clip(0, 255).astype(np.uint8))
+    picture = Image.fromarray(np.rint(prediction.radiograph_heatmap() * 255.0).clip(0, 255).astype(np.uint8))
     picture.thumbnail((1024, 1024))
     write_file(npy, save_array)
     write_file(png, lambda partial: picture.save(partial, format="PNG"))

@@ -74,7 +74,7 @@ class _Prepare(click.Group):
                 arguments.append(word)
         sorted_args += options + arguments
         named = {word.partition("=")[0] for word in own}
-        if source is not self and "--out" not in named and not {*_HELP, "--list-films"} & set(sorted_args):
+        if source is not self and "--out" not in named and not {*_HELP, "--list-radiographs"} & set(sorted_args):
             raise click.UsageError("Missing option '--out'.", ctx=ctx)
         return super().parse_args(ctx, own + sorted_args)
 
@@ -126,34 +126,36 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
     default="stretch",
     show_default=True,
     type=click.Choice(["stretch", "letterbox"]),
-    help="How a film is placed on the square.",
+    help="How a radiograph is placed on the square.",
 )
 @click.option(
     "--presentation",
     default="voi",
     show_default=True,
     type=click.Choice(["voi", "raw-max", "equalize"]),
-    help="voi: as the film asks to be shown; raw-max: as the EGD-CXR baseline; equalize: as MIMIC-CXR-JPG.",
+    help="voi: as the radiograph asks to be shown; raw-max: as the EGD-CXR baseline; equalize: as MIMIC-CXR-JPG.",
 )
-@workers_option("read films")
-@click.option("--strict", is_flag=True, help="A film that cannot be read is an error, told when all have been tried.")
+@workers_option("read radiographs")
+@click.option(
+    "--strict", is_flag=True, help="A radiograph that cannot be read is an error, told when all have been tried."
+)
 @click.option("--seed", default=42, show_default=True, type=click.IntRange(0), help="Of the 8:1:1 split by patient.")
 @click.option(
     "--trust-gaze",
     is_flag=True,
-    help="Take gaze as it stands also where it lies off its film, or looks like fractions or milliseconds.",
+    help="Take gaze as it stands also where it lies off its radiograph, or looks like fractions or milliseconds.",
 )
 def command(out: Path | None, **_: Any) -> None:
-    """Read films and gaze once and write a study: images, cases, fixations and a split by patient.
+    """Read radiographs and gaze once and write a study: images, cases, fixations and a split by patient.
 
-    Several sources make one study; each head then learns from the cases that have an answer for it. A film that
+    Several sources make one study; each head then learns from the cases that have an answer for it. A radiograph that
     cannot be read is left out and listed at the end. What was interrupted goes on with the same command.
 
     \b
     Example:
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
       egaze prepare table cases.csv --fixations fixations.csv --out study
-      egaze prepare table films/cases.csv table scenes/cases.csv --fixations scenes/fixations.csv --out mixed
+      egaze prepare table radiographs/cases.csv table scenes/cases.csv --fixations scenes/fixations.csv --out mixed
     """
     if out is not None:
         from egaze.study.prepare import study_place
@@ -161,15 +163,17 @@ def command(out: Path | None, **_: Any) -> None:
         study_place(out)  # told before tables are read, which takes minutes
 
 
-_list_films = click.option(
-    "--list-films", is_flag=True, help="Only print the films that the tables need, to download them: a path a line."
+_list_radiographs = click.option(
+    "--list-radiographs",
+    is_flag=True,
+    help="Only print the radiographs that the tables need, to download them: a path a line.",
 )
 
 
 @command.command("egd-cxr")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder of master_sheet.csv.")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.  [required]")
-@_list_films
+@_list_radiographs
 @click.option(
     "--gaze-table",
     default="fixations",
@@ -179,22 +183,22 @@ _list_films = click.option(
 )
 @click.option("--recalibrate", is_flag=True, help="Shift each session's gaze by what its calibration cards show.")
 def egd_cxr(
-    gaze: Path, images: Path | None, list_films: bool, gaze_table: str, recalibrate: bool
+    gaze: Path, images: Path | None, list_radiographs: bool, gaze_table: str, recalibrate: bool
 ) -> Source | list[str]:
-    """EGD-CXR 1.0.0 from PhysioNet, with MIMIC-CXR's DICOM films.
+    """EGD-CXR 1.0.0 from PhysioNet, with MIMIC-CXR's DICOM radiographs.
 
     Of the whole master sheet (1,083 images of 1,038 patients) the published splits are counted and compared.
 
     \b
     Example:
-      egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --list-films > films.txt
+      egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --list-radiographs > radiographs.txt
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
     """
     from egaze.sources import egd_cxr
-    from egaze.study.published import published_split_report
+    from egaze.study.published_splits import published_split_report
 
-    if list_films:
-        return egd_cxr.list_films(gaze)
+    if list_radiographs:
+        return egd_cxr.list_radiographs(gaze)
     source = EgdCxr(gaze, _required(images, "--images"), gaze_table=gaze_table, recalibrate=recalibrate)
     if not progress.is_quiet():
         for line in published_split_report(source):
@@ -205,7 +209,7 @@ def egd_cxr(
 @command.command("reflacx")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder of main_data/.")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.  [required]")
-@_list_films
+@_list_radiographs
 @click.option(
     "--phase", "phases", multiple=True, type=click.IntRange(1, 3), help="Again for each phase.  [default: all]"
 )
@@ -214,7 +218,7 @@ def egd_cxr(
     default="apart",
     show_default=True,
     type=click.Choice(["apart", "merged"]),
-    help="apart: a case a reading; merged: a case a film, with the gaze of all its readers.",
+    help="apart: a case a reading; merged: a case a radiograph, with the gaze of all its readers.",
 )
 @click.option(
     "--certainty",
@@ -224,22 +228,22 @@ def egd_cxr(
     help="From when on a finding counts: 1 unlikely, 2 less likely, 3 possible, 4 probable, 5 above 90 %.",
 )
 def reflacx(
-    gaze: Path, images: Path | None, list_films: bool, phases: tuple[int, ...], readers: str, certainty: int
+    gaze: Path, images: Path | None, list_radiographs: bool, phases: tuple[int, ...], readers: str, certainty: int
 ) -> Source | list[str]:
-    """REFLACX 1.0.0 from PhysioNet, with MIMIC-CXR's films, DICOM or JPG.
+    """REFLACX 1.0.0 from PhysioNet, with MIMIC-CXR's radiographs, DICOM or JPG.
 
     Findings become the classes normal, chf and pneumonia, or none of them.
 
     \b
     Example:
-      egaze prepare reflacx --gaze reflacx-1.0.0 --list-films > films.txt
+      egaze prepare reflacx --gaze reflacx-1.0.0 --list-radiographs > radiographs.txt
       egaze prepare reflacx --gaze reflacx-1.0.0 --images mimic-cxr-2.0.0 --phase 3 --out study
     """
     from egaze.sources import reflacx
 
     phases = phases or reflacx.PHASES
-    if list_films:
-        return reflacx.list_films(gaze, phases)
+    if list_radiographs:
+        return reflacx.list_radiographs(gaze, phases)
     return Reflacx(gaze, _required(images, "--images"), phases=phases, readers=readers, certainty=certainty)
 
 
@@ -247,39 +251,42 @@ def reflacx(
 @click.argument("cases", type=click.Path(path_type=Path), metavar="CASES.csv")
 @click.option("--fixations", type=click.Path(path_type=Path), help="Table of fixations, when there is gaze.")
 @click.option(
-    "--images", type=click.Path(path_type=Path), metavar="ROOT", help="Where the films lie. [default: beside CASES.csv]"
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="ROOT",
+    help="Where the radiographs lie. [default: beside CASES.csv]",
 )
 @click.option("--classes", help="The classes in order, with commas between. [default: the labels found, sorted]")
 def table(cases: Path, fixations: Path | None, images: Path | None, classes: str | None) -> Source:
     """A table of one's own; `egaze new-table` writes one to start from.
 
     \b
-    CASES.csv, a row a film (or a reading of it):
+    CASES.csv, a row a radiograph (or a reading of it):
       case_id     its name, once
-      image       the film's path below ROOT, or an absolute one in it
-      patient_id  whose film it is: no patient is on two sides of the split
+      image       the radiograph's path below ROOT, or an absolute one in it
+      patient_id  whose radiograph it is: no patient is in two splits
       label       optional: its class; empty or NA: none
       split       optional: train, validation or test
       reader_id   optional: who read it
-      film_width_px, film_height_px
-                  optional: the film's size when gaze was recorded, if resized since
+      radiograph_width_px, radiograph_height_px
+                  optional: the radiograph's size when gaze was recorded, if resized since
 
     \b
     FIXATIONS.csv, a row a fixation:
       case_id     of CASES.csv
-      x_px, y_px  pixels of the film; 0, 0 is the centre of its top left pixel
+      x_px, y_px  pixels of the radiograph; 0, 0 is the centre of its top left pixel
       duration_s  seconds, or in its place duration_relative: numbers in proportion
                   to them, such as counts of samples, never shown as time
-      onset_s     optional: seconds since the film appeared
+      onset_s     optional: seconds since the radiograph appeared
       pixels_per_degree
-                  optional: pixels of the film per degree of visual angle
+                  optional: pixels of the radiograph per degree of visual angle
 
     \b
     Example:
       case_id,image,patient_id,label        case_id,x_px,y_px,duration_s
-      film-1,films/1.dcm,patient-1,normal   film-1,812.5,1034,0.25
+      radiograph-1,radiographs/1.dcm,patient-1,normal   radiograph-1,812.5,1034,0.25
       egaze prepare table cases.csv --fixations fixations.csv --classes normal,chf --out study
-      egaze prepare table cases.csv --images /data/films --out study
+      egaze prepare table cases.csv --images /data/radiographs --out study
     """
     names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
     return Table(cases, fixations, names, images=images)
@@ -292,14 +299,14 @@ def prepare(
     from egaze.study import prepare_study
 
     datasets = [source for source in sources if not isinstance(source, list)]
-    if lists := [films for films in sources if isinstance(films, list)]:
+    if lists := [radiographs for radiographs in sources if isinstance(radiographs, list)]:
         if datasets:
-            raise click.UsageError("--list-films prepares nothing: give it to every source, or to none")
-        for film in dict.fromkeys(chain.from_iterable(lists)):
-            click.echo(film)
+            raise click.UsageError("--list-radiographs prepares nothing: give it to every source, or to none")
+        for radiograph in dict.fromkeys(chain.from_iterable(lists)):
+            click.echo(radiograph)
         return
     assert out is not None  # `_Prepare` has seen to it
-    with progress.bar("reading films") as update:
+    with progress.bar("reading radiographs") as update:
         study = prepare_study(
             datasets,
             out,
@@ -322,7 +329,9 @@ def prepare(
     if factors := gaze["scale_factors"]:
         low, high = factors
         by = f"{low:.3g}" if high - low < 0.005 * high else f"{low:.3g} to {high:.3g}"
-        click.echo(f"  films were resized: gaze and regions of {counted(gaze['scaled'], 'case')} are scaled by {by}")
+        click.echo(
+            f"  radiographs were resized: gaze and regions of {counted(gaze['scaled'], 'case')} are scaled by {by}"
+        )
     if gaze["trusted"]:
         click.echo(f"  gaze that looks wrong is taken as it stands (--trust-gaze): {counted(gaze['trusted'], 'case')}")
     if progress.is_quiet():
@@ -339,7 +348,7 @@ def prepare(
 
 
 def _required(value: Path | None, option: str) -> Path:
-    """Raise click's usage error for an option that only --list-films does without."""
+    """Raise click's usage error for an option that only --list-radiographs does without."""
     if value is None:
         raise click.UsageError(f"Missing option '{option}'.", ctx=click.get_current_context())
     return value
@@ -351,12 +360,12 @@ def _say(text: str) -> None:
 
 
 def _list_left_out(left_out: Sequence[LeftOut], *, strict: bool) -> None:
-    """The paths are for who has to mend the films; they stay on the terminal and are written nowhere."""
+    """The paths are for who has to mend the radiographs; they stay on the terminal and are written nowhere."""
     cases = counted(len(left_out), "case")
     if len(left_out) == 1:
-        said = f"{cases} {'has' if strict else 'is left out, which has'} a film that cannot be read:"
+        said = f"{cases} {'has' if strict else 'is left out, which has'} a radiograph that cannot be read:"
     else:
-        said = f"{cases} {'have' if strict else 'are left out, which have'} films that cannot be read:"
+        said = f"{cases} {'have' if strict else 'are left out, which have'} radiographs that cannot be read:"
     click.echo(f"egaze: {said}", err=True)
     for item in left_out[:SHOWN_LEFT_OUT]:
         click.echo(f"  {item.case_id}: {item.message}", err=True)

@@ -16,40 +16,42 @@ from egaze.cli.options import limit_option, split_option, study_option
 @click.option("--out", type=click.Path(path_type=Path), help="The HTML file. [default: RUN/report.html]")
 @split_option
 @study_option
-@limit_option(200, "films in the gallery")
+@limit_option(200, "radiographs in the gallery")
 @click.option(
-    "--film-px",
+    "--radiograph-px",
     default=1024,
     show_default=True,
     type=click.IntRange(32, 8192),
-    help="A film's longest side, never larger than it is stored. A film takes 80 kB at most up to 512 px, 320 kB at "
-    "1024, and a third more in the page.",
+    help="A radiograph's longest side, never larger than it is stored. Each takes 80 kB at most up to 512 px, 320 kB "
+    "at 1024, and a third more in the page.",
 )
 @click.option(
-    "--films-from",
+    "--radiographs-from",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Original films, CASE_ID.dcm or another ending, in place of the study's smaller ones.",
+    help="Original radiographs, CASE_ID.dcm or another ending, in place of the study's smaller ones.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Of a set: whose runs answer the films. [default: its first]")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Of a set: whose runs answer the radiographs. [default: its first]"
+)
 def command(
     run: Path,
     out: Path | None,
     split: str,
     study_path: Path | None,
     limit: int,
-    film_px: int,
-    films_from: Path | None,
+    radiograph_px: int,
+    radiographs_from: Path | None,
     seed: int | None,
 ) -> None:
     """Write the report of an evaluated run, or set of runs, as one HTML file that needs no network.
 
-    A set's report has its pooled figures, each run's, and films that are each answered by the run that tests it.
+    A set's report has its pooled figures, each run's, and radiographs that are each answered by the run that tests it.
 
     \b
     Example:
       egaze report run --out report.html
-      egaze report run --film-px 2048 --films-from originals
+      egaze report run --radiograph-px 2048 --radiographs-from originals
       egaze report runs
     """
     require_file(out or run / "report.html")
@@ -65,8 +67,8 @@ def command(
             out or run / "report.html",
             split=split,
             limit=limit,
-            film_px=film_px,
-            films_from=films_from,
+            radiograph_px=radiograph_px,
+            radiographs_from=radiographs_from,
             seed=seed,
             progress=update,
         )

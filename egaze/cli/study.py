@@ -34,7 +34,7 @@ def show(study: Path) -> None:
       egaze study show study
     """
     from egaze.study import open_study
-    from egaze.study.split import SIDES
+    from egaze.study.splits import SPLITS
 
     opened = open_study(study, check_images=False)
     manifest, counts = opened.manifest, opened.manifest["counts"]
@@ -44,22 +44,22 @@ def show(study: Path) -> None:
     if relative := relative_line(opened):
         click.echo(f"  {relative}")
     click.echo(f"  beside them: {counted(counts['regions'], 'region')}, {counted(counts['phrases'], 'phrase')}")
-    click.echo(f"  split by patient: seed {opened.split.seed}, ratio {':'.join(map(str, opened.split.ratio))}")
+    click.echo(f"  split by patient: seed {opened.splits.seed}, ratio {':'.join(map(str, opened.splits.ratio))}")
     header = "  ".join(f"{name:>12}" for name in opened.class_names)
     click.echo(f"  {'':<12}{'cases':>8}{'gaze':>8}  {header}")
-    for number, side in enumerate(SIDES):
-        on_side = opened.split.sides == number
+    for number, split in enumerate(SPLITS):
+        in_split = opened.splits.split_index == number
         per_class = "  ".join(
-            f"{int((on_side & (opened.labels == label)).sum()):>12}" for label in range(len(opened.class_names))
+            f"{int((in_split & (opened.labels == label)).sum()):>12}" for label in range(len(opened.class_names))
         )
-        click.echo(f"  {side:<12}{int(on_side.sum()):>8}{int((on_side & opened.has_gaze).sum()):>8}  {per_class}")
+        click.echo(f"  {split:<12}{int(in_split.sum()):>8}{int((in_split & opened.has_gaze).sum()):>8}  {per_class}")
     for line in note_lines(opened.cases["voi"]):
         click.echo(f"  {line}")
     for source in manifest["sources"]:
         for line in hygiene_lines(source):
             click.echo(f"  {line}")
     if left_out := manifest["left_out"]:
-        click.echo(f"  left out, their films could not be read: {counted(len(left_out), 'case')}")
+        click.echo(f"  left out, their radiographs could not be read: {counted(len(left_out), 'case')}")
         for item in left_out[:SHOWN_LEFT_OUT]:
             click.echo(f"    {item['case_id']}: {item['reason']}")
         if (more := len(left_out) - SHOWN_LEFT_OUT) > 0:
@@ -101,12 +101,12 @@ def split(study: Path, seed: int, ratio: str) -> None:
       egaze study split study --seed 1
     """
     from egaze.study import split_study
-    from egaze.study.split import SIDES
+    from egaze.study.splits import SPLITS
 
     try:
         train, validation, test = (float(share) for share in ratio.split(":"))
     except ValueError as error:
         raise click.BadParameter(f"expected three shares such as 8:1:1, got {ratio!r}", param_hint="--ratio") from error
     made = split_study(study, seed=seed, ratio=(train, validation, test))
-    counts = np.bincount(made.sides, minlength=len(SIDES))
-    click.echo(f"{study}: " + ", ".join(f"{count} {side}" for side, count in zip(SIDES, counts, strict=True)))
+    counts = np.bincount(made.split_index, minlength=len(SPLITS))
+    click.echo(f"{study}: " + ", ".join(f"{count} {split}" for split, count in zip(SPLITS, counts, strict=True)))

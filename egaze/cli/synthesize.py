@@ -18,7 +18,7 @@ _LAYOUTS = ("egd-cxr", "reflacx", "table")
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--cases", type=click.IntRange(min=1), required=True, help="Number of films.")
+@click.option("--cases", type=click.IntRange(min=1), required=True, help="Number of radiographs.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same bytes.")
 @click.option(
     "--layout", type=click.Choice(_LAYOUTS), default=_LAYOUTS[0], show_default=True, help="How to lay it out."
@@ -35,11 +35,13 @@ _LAYOUTS = ("egd-cxr", "reflacx", "table")
     type=click.IntRange(64, FULL_SIZE_PX),
     default=1024,
     show_default=True,
-    help="Long side of a film.",
+    help="Long side of a radiograph.",
 )
-@click.option("--full-size", is_flag=True, help=f"Films as large as the real ones: --long-side-px {FULL_SIZE_PX}.")
+@click.option(
+    "--full-size", is_flag=True, help=f"Radiographs as large as the real ones: --long-side-px {FULL_SIZE_PX}."
+)
 @click.option("--eye-gaze", is_flag=True, help="Also eye_gaze.csv, the tracker's 60 Hz samples (egd-cxr only).")
-@workers_option("make films")
+@workers_option("make radiographs")
 def command(
     out: Path,
     cases: int,
@@ -51,9 +53,9 @@ def command(
     eye_gaze: bool,
     workers: int | None,
 ) -> None:
-    """Write phantom chest films with a radiologist-like gaze to the new folder OUT.
+    """Write phantom chest radiographs with a radiologist-like gaze to the new folder OUT.
 
-    The films are computed: they show no person. The tables have the real columns and the real traps, so that
+    The radiographs are computed: they show no person. The tables have the real columns and the real traps, so that
     the readers of real data can be tried on them. The true finding masks lie beside, for evaluation only.
 
     \b
@@ -65,7 +67,7 @@ def command(
     require_free(out)
     from egaze.sources.synthetic import synthesize
 
-    with progress.bar("films") as update:
+    with progress.bar("radiographs") as update:
         summary = synthesize(
             out,
             cases=cases,
@@ -77,10 +79,10 @@ def command(
             workers=workers or os.cpu_count() or 1,
             progress=update,
         )
-    counts = ", ".join(f"{count} {label}" for label, count in summary.films.items())
-    click.echo(f"{cases} synthetic films ({counts}) of {summary.patients} patients in {summary.out}")
+    counts = ", ".join(f"{count} {label}" for label, count in summary.radiographs.items())
+    click.echo(f"{cases} synthetic radiographs ({counts}) of {summary.patients} patients in {summary.out}")
     click.echo(f"tables:   {summary.tables}")
-    click.echo(f"films:    {summary.images}")
+    click.echo(f"radiographs:    {summary.images}")
     click.echo(f"findings: {summary.findings} (for evaluation only)")
     if layout == "table":
         # Options first: sources are chained, and a chained command takes none after its argument.

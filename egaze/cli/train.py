@@ -122,7 +122,7 @@ def _best(run: Run) -> str:
     best = [line for line in run.log() if line["best"]]
     if not best:
         return "no epoch was chosen"
-    chosen, side = best[-1], run.recipe.choose_on
-    auc = chosen[f"{side}_macro_auc"]
-    said = f"{side} macro AUC {auc:.3f}" if auc is not None else f"loss {chosen[f'{side}_loss']:.4f}"
+    chosen, split = best[-1], run.recipe.choose_on
+    auc = chosen[f"{split}_macro_auc"]
+    said = f"{split} macro AUC {auc:.3f}" if auc is not None else f"loss {chosen[f'{split}_loss']:.4f}"
     return f"best epoch {chosen['epoch']} of stage {chosen['stage']}, {said}"

@@ -1,6 +1,6 @@
 """The layout of an exported model's file: a zip archive whose members follow one another, stored as they are.
 
-The reader's side is `csrc/archive`, for Python and C++ alike, and refuses any other layout.
+`csrc/archive` reads it, for Python and C++ alike, and refuses any other layout.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class ExportedModel(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
-        answer = self.model.answer(self.model(image), self.class_probs)
+        answer = self.model.predictions(self.model(image), self.class_probs)
         heatmap = answer.heatmap
         if not self.has_heatmap:
             heatmap = image.new_zeros((image.shape[0], 1, image.shape[2], image.shape[3]))
@@ -54,12 +54,12 @@ def export_torchscript(run: Run, path: str | Path, *, precision: str = "fp32") -
         run: a run with a checkpoint.
         path: the file to write.
         precision: "fp32", or "bf16": weights and activations of bfloat16's 8 bits' precision, half to three quarters of
-            the file. The film and its first convolution, and depthwise convolutions with their squeeze and excitation,
-            stay float32.
+            the file. The radiograph and its first convolution, and depthwise convolutions with their squeeze and
+            excitation, stay float32.
 
     Raises:
         RunError: the run has no checkpoint yet, or its recipe trains no classifier.
-        EgazeError: an unknown precision, a model that the file's reader would refuse, or a file that cannot be written.
+        EgazeError: an unknown precision, a model that `check` would refuse, or a file that cannot be written.
 
     Example:
         >>> from egaze import export_torchscript

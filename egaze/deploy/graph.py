@@ -17,7 +17,7 @@ class Part:
     """Steps that compute in float32 in a program of another type.
 
     Attributes:
-        entry: the step whose input is made float32; None where that is the film, which is.
+        entry: the step whose input is made float32; None where that is the radiograph, which is.
         steps: those with tensors of their own.
         output: what is cast for the steps that follow.
     """
@@ -38,8 +38,8 @@ def nodes(block: Any) -> Iterator[Any]:
 def compute_in(graph: Any, dtype: torch.dtype) -> None:
     """Let a float32 program compute in `dtype` where products are many; its weights there become of it.
 
-    The film and its first convolution stay float32: grey values near 1 have two digits in bfloat16, and lose most of
-    them as the mean is taken off. So do depthwise convolutions with their squeeze and excitation, which have few
+    The radiograph and its first convolution stay float32: grey values near 1 have two digits in bfloat16, and lose most
+    of them as the mean is taken off. So do depthwise convolutions with their squeeze and excitation, which have few
     products to be quick at. `csrc/runtime/torchscript/precision.cpp` does the same on loading.
     """
     parts = [_first_part(graph), *_depthwise_parts(graph)]
@@ -55,15 +55,15 @@ def compute_in(graph: Any, dtype: torch.dtype) -> None:
 
 
 def _first_part(graph: Any) -> Part:
-    """What is done to the film up to its first convolution and the activation behind that; the film alone where it goes
-    several ways before."""
-    _, film = graph.inputs()
-    value = film
+    """What is done to the radiograph up to its first convolution and the activation behind that; the radiograph alone
+    where it goes several ways before."""
+    _, radiograph = graph.inputs()
+    value = radiograph
     steps: list[Any] = []
     while not steps or steps[-1].kind() != "aten::conv2d":
         users = [use.user for use in value.uses() if use.user.kind() not in _ASKING]
         if len(users) != 1 or users[0].outputsSize() != 1:
-            return Part(None, [], film)
+            return Part(None, [], radiograph)
         steps.append(users[0])
         value = users[0].output()
     return Part(None, steps, _activated(value))

@@ -15,20 +15,20 @@ from torch import Tensor
 from egaze.deploy import torchscript
 from egaze.deploy.spec import ModelSpec, read_model
 from egaze.errors import EgazeError, ModelFileError
-from egaze.imaging import FitGeometry, StoredFilm, read_film, resize, to_input
-from egaze.loading import FailedFilm, FilmLoader
+from egaze.imaging import FitGeometry, StoredRadiograph, read_stored, resize, to_input
+from egaze.loading import FailedRadiograph, RadiographLoader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What the model says of one film.
+    """What the model says of one radiograph.
 
     Attributes:
         class_probs: (C,) float32, in the order of class_names.
         heatmap: (H, W) float32 in [0, 1] on the model's input; zeros without a heatmap head.
         class_names: the classes.
-        geometry: how the film lies on the canvas that is brought to the model's input; see `ModelSpec`.
-        notes: what the film's file says that was not taken at its word; see `Presentation`.
+        geometry: how the radiograph lies on the canvas that is brought to the model's input; see `ModelSpec`.
+        notes: what the radiograph's file says that was not taken at its word; see `Presentation`.
     """
 
     class_probs: NDArray[np.float32]
@@ -37,10 +37,10 @@ class Prediction:
     geometry: FitGeometry
     notes: tuple[str, ...] = ()
 
-    def film_heatmap(self) -> NDArray[np.float32]:
-        """The heatmap in the film's own frame and size, (H, W) float32."""
+    def radiograph_heatmap(self) -> NDArray[np.float32]:
+        """The heatmap in the radiograph's own frame and size, (H, W) float32."""
         cut = self.geometry.cut_out(self.heatmap)
-        return resize(cut, self.geometry.film_shape, filter="bilinear")
+        return resize(cut, self.geometry.radiograph_shape, filter="bilinear")
 
 
 class Predictor:
@@ -58,7 +58,7 @@ class Predictor:
     Example:
         >>> from egaze import Predictor
         >>> predictor = Predictor("model.pt")
-        >>> prediction = predictor.predict("film.dcm")
+        >>> prediction = predictor.predict("radiograph.dcm")
         >>> prediction.class_names, prediction.class_probs.shape
         (('normal', 'chf', 'pneumonia'), (3,))
         >>> prediction.heatmap.shape
@@ -82,53 +82,57 @@ class Predictor:
             torch.set_num_threads(threads)
         self._module = torchscript.load(self._path, content, self._device)
 
-    def predict(self, film: NDArray[np.generic] | str | PathLike[str]) -> Prediction:
-        """Answer for one film.
+    def predict(self, radiograph: NDArray[np.generic] | str | PathLike[str]) -> Prediction:
+        """Answer for one radiograph.
 
         Args:
-            film: a path, read with the model's presentation, or (H, W) pixels in the MONOCHROME2 sense: float32
+            radiograph: a path, read with the model's presentation, or (H, W) pixels in the MONOCHROME2 sense: float32
                 in [0, 1], or uint8 or uint16 that are divided by the largest value of their type.
 
         Raises:
-            FilmError: a file that cannot be read.
+            RadiographError: a file that cannot be read.
             ModelFileError: the model fails, or gives other than its spec says.
             TypeError, ValueError: pixels of another dtype or shape, not finite, or outside of [0, 1].
         """
-        if isinstance(film, np.ndarray):
-            if film.ndim != 2:
-                raise ValueError(f"a film has shape (H, W), got {film.shape}")
-            return self._predict(film)
-        return self._predict(read_film(film, presentation=self.spec.presentation))
+        if isinstance(radiograph, np.ndarray):
+            if radiograph.ndim != 2:
+                raise ValueError(f"a radiograph has shape (H, W), got {radiograph.shape}")
+            return self._predict(radiograph)
+        return self._predict(read_stored(radiograph, presentation=self.spec.presentation))
 
     def predict_files(
-        self, films: Sequence[str | PathLike[str]], *, workers: int = 1
-    ) -> Iterator[Prediction | FailedFilm]:
-        """Answer for many films in their order, reading some ahead; the answers are those of `predict`.
+        self, radiographs: Sequence[str | PathLike[str]], *, workers: int = 1
+    ) -> Iterator[Prediction | FailedRadiograph]:
+        """Answer for many radiographs in their order, reading some ahead; the answers are those of `predict`.
 
         Args:
-            films: paths, read with the model's presentation.
-            workers: threads that read films, which bound the films in memory too.
+            radiographs: paths, read with the model's presentation.
+            workers: threads that read radiographs, which bound the radiographs in memory too.
 
         Yields:
-            A prediction, or in its place why the film cannot be read.
+            A prediction, or in its place why the radiograph cannot be read.
         """
-        loader = FilmLoader(
-            films,
+        loader = RadiographLoader(
+            radiographs,
             self.spec.input_shape,
             canvas=self.spec.canvas,
             device=self._device,
             threads=workers,
         )
         for batch in loader:
-            # One film at a time: a batch may be computed in another order and differ in the last digit.
-            (film,) = batch.films
-            yield film if isinstance(film, FailedFilm) else self._answer(batch.image, film.geometry, film.notes)
+            # One radiograph at a time: a batch may be computed in another order and differ in the last digit.
+            (radiograph,) = batch.radiographs
+            yield (
+                radiograph
+                if isinstance(radiograph, FailedRadiograph)
+                else self._answer(batch.image, radiograph.geometry, radiograph.notes)
+            )
 
-    def _predict(self, film: NDArray[np.generic] | StoredFilm) -> Prediction:
+    def _predict(self, radiograph: NDArray[np.generic] | StoredRadiograph) -> Prediction:
         canvas = self.spec.canvas
-        image = to_input(canvas.place(film), self.spec.input_shape)
-        geometry = canvas.geometry((film.shape[0], film.shape[1]))
-        notes = film.presentation.notes if isinstance(film, StoredFilm) else ()
+        image = to_input(canvas.place(radiograph), self.spec.input_shape)
+        geometry = canvas.geometry((radiograph.shape[0], radiograph.shape[1]))
+        notes = radiograph.presentation.notes if isinstance(radiograph, StoredRadiograph) else ()
         return self._answer(torch.from_numpy(image)[None, None].to(self._device), geometry, notes)
 
     def _answer(self, image: Tensor, geometry: FitGeometry, notes: tuple[str, ...]) -> Prediction:

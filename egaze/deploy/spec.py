@@ -24,14 +24,15 @@ class ModelSpec:
         format_version: of the file; this egaze reads 3.
         egaze_version, torch_version: what exported it.
         recipe: the recipe's name.
-        precision: "fp32" or "bf16": what the model computes most of itself in; films and answers are float32 in both.
-        presentation: how film pixels become [0, 1]; see `read_radiograph`.
-        fit: "stretch" or "letterbox": how a film is placed on the canvas.
-        canvas_height_px, canvas_width_px: the canvas, the study's images: what a film is placed on first.
+        precision: "fp32" or "bf16": what the model computes most of itself in; radiographs and answers are float32 in
+            both.
+        presentation: how radiograph pixels become [0, 1]; see `read_radiograph`.
+        fit: "stretch" or "letterbox": how a radiograph is placed on the canvas.
+        canvas_height_px, canvas_width_px: the canvas, the study's images: what a radiograph is placed on first.
         input_height_px, input_width_px: the model's input, which the canvas is brought to.
         class_names: in the order of the probabilities.
         heatmap_head: whether the heatmap is a prediction; it is zeros when not.
-        training_split_sha256: of the ids of the films it was trained on.
+        training_split_sha256: of the ids of the radiographs it was trained on.
         class_probs: "softmax": the probabilities sum to 1; "sigmoid": each class was learnt on its own.
         model_sha256: of everything in the archive; see `egaze.deploy.archive.digest`.
     """
@@ -55,7 +56,7 @@ class ModelSpec:
 
     @property
     def canvas(self) -> Canvas:
-        """What a film is placed on."""
+        """What a radiograph is placed on."""
         return Canvas(self.canvas_height_px, self.canvas_width_px, self.fit, self.presentation)
 
     @property

@@ -1,4 +1,4 @@
-"""Runs and sets of runs judged on one side of their study, and compared."""
+"""Runs and sets of runs judged on one split of their study, and compared."""
 
 from egaze.evaluation.compare import RunComparison, compare, write_comparison
 from egaze.evaluation.compare_results import ComparisonResult

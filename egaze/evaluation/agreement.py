@@ -1,4 +1,5 @@
-"""How well predicted maps agree with gaze, beside what a map without knowledge of the film and other readers reach."""
+"""How well predicted maps agree with gaze, beside what a map without knowledge of the radiograph and other readers
+reach."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ CENTRE, CEILING = "centre_", "ceiling_"
 
 
 def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size_px: int) -> pl.DataFrame:
-    """One row a case with gaze on the film: each of `GAZE_METRICS` of the predicted map, of the centre-bias map
-    ("centre_"), and, where others read the same film, of the map of their gaze ("ceiling_", else null).
+    """One row a case with gaze on the radiograph: each of `GAZE_METRICS` of the predicted map, of the centre-bias map
+    ("centre_"), and, where others read the same radiograph, of the map of their gaze ("ceiling_", else null).
 
     Raises:
         EgazeError: another package's metric cannot be imported, fails, or gives what is no finite number.
@@ -72,9 +73,9 @@ def _measured(name: str, metric: GazeMetric, map_: NDArray[np.float64], gaze: Ga
 def agreement_figures(
     study: Study, recipe: Recipe, table: pl.DataFrame, size_px: int, notes: list[str]
 ) -> MapAgreement | None:
-    """Means over films with intervals over patients; None where no film has gaze."""
+    """Means over radiographs with intervals over patients; None where no radiograph has gaze."""
     if table.is_empty():
-        notes.append("heatmaps: no film here has gaze on it")
+        notes.append("heatmaps: no radiograph here has gaze on it")
         return None
     for name, metric in GAZE_METRICS.items():
         note_undefined(metric, table[name].null_count(), notes)
@@ -124,10 +125,10 @@ def map_agreement(
     )
 
 
-def note_undefined(metric: GazeMetric, films: int, notes: list[str]) -> None:
-    """Say for how many films a metric is not defined, if for any."""
-    if films:
-        notes.append(f"{metric.title}: {films} {metric.undefined}")
+def note_undefined(metric: GazeMetric, radiographs: int, notes: list[str]) -> None:
+    """Say for how many radiographs a metric is not defined, if for any."""
+    if radiographs:
+        notes.append(f"{metric.title}: {radiographs} {metric.undefined}")
 
 
 def _definition(metric: GazeMetric) -> MetricDefinition:
@@ -137,7 +138,7 @@ def _definition(metric: GazeMetric) -> MetricDefinition:
 
 
 def _ceiling(study: Study, table: pl.DataFrame, notes: list[str]) -> ReaderCeiling:
-    """What other readers' gaze reaches, and the predictions on the same films."""
+    """What other readers' gaze reaches, and the predictions on the same radiographs."""
     with noting(notes, "inter-reader ceiling"):
         predicted, readers, difference = _beside(study, table, CEILING, GAZE_METRICS)
     return ReaderCeiling(cases=len(table), readers=readers, predicted=predicted, under_ceiling=difference)
@@ -156,13 +157,13 @@ def _beside(
 
 
 class _Elsewhere:
-    """The training films' fixations on the canvas, without those of a film's own patient."""
+    """The training radiographs' fixations on the canvas, without those of a radiograph's own patient."""
 
     def __init__(self, study: Study, size_px: int) -> None:
         self._study = study
         counts = np.diff(study.offsets)
         case = np.repeat(np.arange(len(study)), counts)
-        in_training = np.isin(case, study.split.indices("train"))
+        in_training = np.isin(case, study.splits.indices("train"))
         canvas = study.canvas.resized(size_px)
         x, y = canvas.to_px(study.x_unit, study.y_unit)
         x_min, y_min, x_max, y_max = study.shown_px(size_px).T

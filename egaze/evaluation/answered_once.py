@@ -1,4 +1,5 @@
-"""Figures of films that several runs answer, each film by one of them: the folds of a set, from one seed."""
+"""Figures of radiographs that several runs answer, each radiograph by one of them: the folds of a set, from one
+seed."""
 
 from __future__ import annotations
 
@@ -24,13 +25,13 @@ def answered_once(
 ) -> Classification:
     """A set's classification with what it lacks: confusion, calibration and operating points.
 
-    Every film is judged with the thresholds and at the temperature that the run which answers it chose on its own
-    validation films. So counts add up over the runs, and a point has as many `thresholds` as there are runs.
+    Every radiograph is judged with the thresholds and at the temperature that the run which answers it chose on its own
+    validation radiographs. So counts add up over the runs, and a point has as many `thresholds` as there are runs.
 
     Args:
         of_set: the set's own.
         class_names: in the order of the classes.
-        scored: the labelled films.
+        scored: the labelled radiographs.
         run_of: (N,) which run answers each of them.
         runs: the classification in each run's own evaluation.
         notes: gets what cannot be pooled, and why.

@@ -45,7 +45,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """The labelled films of one side: labels (N,), class_probs (N, C) float64, patients (N,)."""
+    """The labelled radiographs of one split: labels (N,), class_probs (N, C) float64, patients (N,)."""
 
     labels: NDArray[np.int64]
     class_probs: NDArray[np.float64]
@@ -62,24 +62,24 @@ class Scored:
         return len(self.labels)
 
     def none(self) -> Scored:
-        """No film, of as many classes."""
+        """No radiograph, of as many classes."""
         return Scored(self.labels[:0], self.class_probs[:0], self.patients[:0])
 
 
 def classification_figures(
     class_names: tuple[str, ...], scored: Scored, chosen_on: Scored, notes: list[str]
 ) -> Classification | None:
-    """Everything about the classes; None where fewer than two have a film.
+    """Everything about the classes; None where fewer than two have a radiograph.
 
     Args:
         class_names: in the order of the classes.
-        scored: the films that are measured.
-        chosen_on: the validation films, which choose thresholds and temperature; may be empty.
-        notes: gets what the figures' reader must be told.
+        scored: the radiographs that are measured.
+        chosen_on: the validation radiographs, which choose thresholds and temperature; may be empty.
+        notes: gets what must be said beside the results.
     """
     labels, class_probs, patients = scored.labels, scored.class_probs, scored.patients
     if len(np.unique(labels)) < 2:
-        notes.append("classification: fewer than two classes have a film here, so there is nothing to tell apart")
+        notes.append("classification: fewer than two classes have a radiograph here, so there is nothing to tell apart")
         return None
     classes = {name: _class_figures(name, number, scored, chosen_on, notes) for number, name in enumerate(class_names)}
     predicted = class_probs.argmax(axis=1)
@@ -108,7 +108,7 @@ def classification_figures(
 
 
 def confusion(class_names: tuple[str, ...], scored: Scored) -> Confusion:
-    """Films by label and most probable class."""
+    """Radiographs by label and most probable class."""
     matrix = confusion_matrix(scored.labels, scored.class_probs.argmax(axis=1), len(class_names))
     return Confusion(class_names, tuple(tuple(row) for row in matrix.tolist()))
 
@@ -118,7 +118,7 @@ def _class_figures(name: str, number: int, scored: Scored, chosen_on: Scored, no
     is_class, scores = (scored.labels == number).astype(np.int64), scored.class_probs[:, number]
     cases = int(is_class.sum())
     if not 0 < cases < len(is_class):
-        notes.append(f"{name}: {cases} of {len(is_class)} films, so it has no ROC curve")
+        notes.append(f"{name}: {cases} of {len(is_class)} radiographs, so it has no ROC curve")
         return ClassResult(cases, None)
     with noting(notes, name):
         auc, auc_bca, auc_delong = (
@@ -141,7 +141,9 @@ def _operating_points(
     """Thresholds that validation chose, applied here once."""
     of_class, validation_scores = (chosen_on.labels == number).astype(np.int64), chosen_on.class_probs[:, number]
     if not 0 < of_class.sum() < len(of_class):
-        notes.append(f"{name}: {of_class.sum()} of {len(of_class)} validation films, so no threshold can be chosen")
+        notes.append(
+            f"{name}: {of_class.sum()} of {len(of_class)} validation radiographs, so no threshold can be chosen"
+        )
         return None
     rules = (
         ("Youden", "largest sensitivity + specificity - 1", youden_threshold(of_class, validation_scores)),
@@ -180,7 +182,7 @@ def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored
         with noting(notes, "temperature"):
             temperature = fit_temperature(chosen_on.labels, to_logits(chosen_on.class_probs))
     else:
-        notes.append("temperature: no labelled validation film to fit it on")
+        notes.append("temperature: no labelled validation radiograph to fit it on")
     after = None if temperature is None else scale_by_temperature(scored.class_probs, temperature)
     return Calibration(
         temperatures=(temperature,),

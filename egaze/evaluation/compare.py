@@ -38,9 +38,9 @@ class RunComparison:
 
     Attributes:
         result: the figures.
-        disagreements: one row a case to which the two answer differently, the furthest apart first: case_id, label,
-            answer_a, prob_a, answer_b, prob_b, and prob_a_CLASS and prob_b_CLASS. An answer is the class with the
-            largest probability; of a set, with the largest mean over the seeds.
+        disagreements: one row a case that the two predict differently, the furthest apart first: case_id, label,
+            prediction_a, prob_a, prediction_b, prob_b, and prob_a_CLASS and prob_b_CLASS. A prediction is the class
+            with the largest probability; of a set, with the largest mean over the seeds.
     """
 
     result: ComparisonResult
@@ -60,14 +60,15 @@ def compare(
 ) -> RunComparison:
     """Compare what `evaluate` has left of two runs or of two sets with the same folds and seeds.
 
-    AUCs: of each class, by DeLong's test for one run each (films independent), and their mean, by a paired bootstrap
+    AUCs: of each class, by DeLong's test for one run each (radiographs independent), and their mean, by a paired
+        bootstrap
     over patients; for several seeds both over seeds and patients, see `egaze.metrics.paired`. Maps: the same for
     each case's agreement with gaze by each metric, where both were measured in the same way. What one of
     the two has not trained is left out: `warnings` and `heatmap_remark` say so.
 
     Raises:
         EgazeError: a negative seed.
-        RunError: one is not evaluated on that side; studies, classes, splits, seeds or cases that differ.
+        RunError: one is not evaluated in that split; studies, classes, splits, seeds or cases that differ.
         StudyError: the study is gone.
     """
     if seed < 0:
@@ -164,7 +165,7 @@ def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> Cl
             classes[one.class_names[number]] = _compared(values[0][place], values[1][place], comparison)
     return ClassesCompared(
         cases=len(labels),
-        classes_by="DeLong's test, films independent" if len(one.seeds) == 1 else "the paired bootstrap",
+        classes_by="DeLong's test, radiographs independent" if len(one.seeds) == 1 else "the paired bootstrap",
         macro_auc=_compared(values[0][-1], values[1][-1], found.macro),
         classes=classes,
     )
@@ -184,7 +185,7 @@ def _maps(one: Pooled, other: Pooled, notes: list[str], resamples: int, seed: in
         return f"maps were compared with different heatmaps: {a.target} and {b.target}"
     with_gaze = one.has_agreement & other.has_agreement
     if not with_gaze.any():
-        return "no film's maps of both were compared with gaze"
+        return "no radiograph's maps of both were compared with gaze"
     names = [name for name in a.definitions if a.definitions[name] == b.definitions.get(name)]
     for name in dict.fromkeys([*a.definitions, *b.definitions]):
         if name not in names:
@@ -208,14 +209,14 @@ def _maps(one: Pooled, other: Pooled, notes: list[str], resamples: int, seed: in
 def _answers(one: Pooled, other: Pooled) -> tuple[AnswersCompared, pl.DataFrame]:
     """How often the two agree, and the cases on which they do not."""
     probs_a, probs_b = one.class_probs.mean(axis=0), other.class_probs.mean(axis=0)
-    answer_a, answer_b = probs_a.argmax(axis=1), probs_b.argmax(axis=1)
-    differ, labels = answer_a != answer_b, one.labels
+    prediction_a, prediction_b = probs_a.argmax(axis=1), probs_b.argmax(axis=1)
+    differ, labels = prediction_a != prediction_b, one.labels
     counts = AnswersCompared(
         agree=int((~differ).sum()),
         disagree=int(differ.sum()),
-        only_a_right=int((differ & (answer_a == labels)).sum()),
-        only_b_right=int((differ & (answer_b == labels)).sum()),
-        neither_right=int((differ & (labels >= 0) & (answer_a != labels) & (answer_b != labels)).sum()),
+        only_a_right=int((differ & (prediction_a == labels)).sum()),
+        only_b_right=int((differ & (prediction_b == labels)).sum()),
+        neither_right=int((differ & (labels >= 0) & (prediction_a != labels) & (prediction_b != labels)).sum()),
         without_label=int((differ & (labels < 0)).sum()),
     )
     furthest = np.argsort(-np.abs(probs_a - probs_b).max(axis=1), kind="stable")
@@ -225,8 +226,8 @@ def _answers(one: Pooled, other: Pooled) -> tuple[AnswersCompared, pl.DataFrame]
         {
             "case_id": cases["case_id"],
             "label": cases["label"],
-            **_answer("a", one.class_names, answer_a[rows], probs_a[rows]),
-            **_answer("b", one.class_names, answer_b[rows], probs_b[rows]),
+            **_prediction("a", one.class_names, prediction_a[rows], probs_a[rows]),
+            **_prediction("b", one.class_names, prediction_b[rows], probs_b[rows]),
             **{f"prob_a_{name}": probs_a[rows, number] for number, name in enumerate(one.class_names)},
             **{f"prob_b_{name}": probs_b[rows, number] for number, name in enumerate(one.class_names)},
         }
@@ -235,15 +236,15 @@ def _answers(one: Pooled, other: Pooled) -> tuple[AnswersCompared, pl.DataFrame]
 
 
 def _no_disagreements() -> pl.DataFrame:
-    names = [f"{what}_{which}" for which in ("a", "b") for what in ("answer", "prob")]
+    names = [f"{what}_{which}" for which in ("a", "b") for what in ("prediction", "prob")]
     return pl.DataFrame(schema=dict.fromkeys(("case_id", "label", *names), pl.String))
 
 
-def _answer(
+def _prediction(
     which: str, class_names: tuple[str, ...], answer: NDArray[np.intp], probs: NDArray[np.float64]
 ) -> dict[str, pl.Series]:
     return {
-        f"answer_{which}": pl.Series([class_names[number] for number in answer], dtype=pl.String),
+        f"prediction_{which}": pl.Series([class_names[number] for number in answer], dtype=pl.String),
         f"prob_{which}": pl.Series(probs[np.arange(len(answer)), answer]),
     }
 

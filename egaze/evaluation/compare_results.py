@@ -11,16 +11,17 @@ from egaze.targets import FixationHeatmap
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """Two runs, or two sets of runs, A and B, on the same films. What one of them has not trained is not compared.
+    """Two runs, or two sets of runs, A and B, on the same radiographs. What one of them has not trained is not
+    compared.
 
     Attributes:
-        split: the side.
-        synthetic: whether a program made the films and the gaze.
+        split: "train", "validation" or "test".
+        synthetic: whether a program made the radiographs and the gaze.
         a, b: which runs.
         cases, patients: how many both were evaluated on.
         intervals: how the intervals were made, in words.
-        warnings: what the figures' reader must be told, a line each.
-        classification: None where a classifier was not trained, or fewer than two classes have a film.
+        warnings: what must be said beside the results, a line each.
+        classification: None where a classifier was not trained, or fewer than two classes have a radiograph.
         heatmap: None where maps cannot be compared.
         heatmap_remark: why not; else None.
         answers: how often they agree; None where a classifier was not trained.
@@ -49,7 +50,7 @@ class ComparedRun:
         recipe: its name.
         folds: of a cross-validated set, else None.
         seeds: of the training.
-        optimistic: whether the side chose its epoch.
+        optimistic: whether the split chose its epoch.
     """
 
     run: str
@@ -88,7 +89,7 @@ class ClassesCompared:
     """AUCs.
 
     Attributes:
-        cases: labelled films.
+        cases: labelled radiographs.
         classes_by: how classes were compared, in words.
         macro_auc: means over the classes that have one.
         classes: one by one; None where a class has none.
@@ -115,11 +116,11 @@ class MapsCompared:
     """Maps' agreement with gaze.
 
     Attributes:
-        cases: films on which maps of both were compared with gaze.
+        cases: radiographs on which maps of both were compared with gaze.
         size_px: side of the maps.
         target: how the heatmaps are made that they were compared with.
         definitions: the metrics that both have, in the order to be shown.
-        metrics: by name; None where no film has the metric of both.
+        metrics: by name; None where no radiograph has the metric of both.
     """
 
     cases: int
@@ -131,7 +132,7 @@ class MapsCompared:
 
 @dataclass(frozen=True, slots=True)
 class AnswersCompared:
-    """How many films the two answer alike, and otherwise which of them is right."""
+    """How many radiographs the two answer alike, and otherwise which of them is right."""
 
     agree: int
     disagree: int

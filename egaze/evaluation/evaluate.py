@@ -1,9 +1,8 @@
-"""Predict one side of a run's study and measure both heads."""
+"""Predict one split of a run's study and measure both heads."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,8 @@ from egaze.evaluation.agreement import agreement_figures, agreement_table
 from egaze.evaluation.classification import Scored, classification_figures
 from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.published import published_figures
-from egaze.evaluation.reading import reading_figures, reading_tables
 from egaze.evaluation.results import EvaluationResult, TrainedHeads
+from egaze.evaluation.scanpaths import reading_figures, reading_tables
 from egaze.evaluation.stored import (
     FORMAT_VERSION,
     HEATMAPS,
@@ -28,9 +27,10 @@ from egaze.evaluation.stored import (
     write_table,
 )
 from egaze.loading import DeviceLoader
+from egaze.progress import Progress
 from egaze.serialize import write_json
 from egaze.study import Study
-from egaze.study.split import SIDES
+from egaze.study.splits import SPLITS
 from egaze.training.engine import Predictions, predict
 from egaze.training.run import Run
 
@@ -42,19 +42,19 @@ def evaluate(
     out: Path | None = None,
     batch_size: int = 32,
     threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
-    """Measure a run's best model on one side of its study, predicted once.
+    """Measure a run's best model on one split of its study, predicted once.
 
     Classification: per-class, macro and micro AUC and average precision with 95 % intervals by bootstrap over
     patients, stratified by class; the confusion matrix; sensitivity and specificity at thresholds, and calibration at
     a temperature, that validation chose.
     Heatmaps: saliency metrics against gaze, the heatmap being the reader's at the recipe's sigma, beside the same for
-    the centre-bias map (the mean of the training heatmaps as densities), the paired difference, and, where a film has
-    several readers, what the other readers' gaze reaches.
-    Scanpaths: fixations, dwell time and coverage, of the films and of their regions.
-    Figures of the side that chose the epoch are marked `optimistic`. What no stage of the recipe trained is not judged:
-    a classifier's probabilities are then null, and a heatmap head's maps are not kept; `warnings` says so.
+    the centre-bias map (the mean of the training heatmaps as densities), the paired difference, and, where a radiograph
+    has several readers, what the other readers' gaze reaches.
+    Scanpaths: fixations, dwell time and coverage, of the radiographs and of their regions.
+    Figures of the split that chose the epoch are marked `optimistic`. What no stage of the recipe trained is not
+    judged: a classifier's probabilities are then null, and a heatmap head's maps are not kept; `warnings` says so.
 
     Args:
         run: a finished or running run.
@@ -80,24 +80,24 @@ def evaluate(
     require_folder(out)
     require_metric_names()
     study = run.open_study()
-    indices = study.split.indices(split)
-    # Validation's labelled films choose thresholds and temperature.
-    choosing = np.flatnonzero((study.split.sides == SIDES.index("validation")) & (study.labels >= 0))
+    indices = study.splits.indices(split)
+    # Validation's labelled radiographs choose thresholds and temperature.
+    choosing = np.flatnonzero((study.splits.split_index == SPLITS.index("validation")) & (study.labels >= 0))
     parts = [indices] if split == "validation" or not len(choosing) else [indices, choosing]
     predictions, *others = _predict(run, study, parts, batch_size, threads or os.cpu_count() or 1, progress)
     notes: list[str] = []
     scored = Scored.of(study, predictions)
     if split == "validation":
-        notes.append("thresholds and temperature were chosen on these very films, so their figures are too good")
+        notes.append("thresholds and temperature were chosen on these very radiographs, so their figures are too good")
         chosen_on = scored
     else:
         chosen_on = Scored.of(study, others[0]) if others else scored.none()
     size_px, target = run.recipe.input_size_px, run.recipe.heatmap
-    films, regions = reading_tables(study, target, indices, size_px)
+    radiographs, regions = reading_tables(study, target, indices, size_px)
     table = _case_table(study, predictions, run.recipe.trains_classifier).join(
-        films, on="case_index", how="left", maintain_order="left"
+        radiographs, on="case_index", how="left", maintain_order="left"
     )
-    scanpath = reading_figures(study, target, films, regions, size_px, notes)
+    scanpath = reading_figures(study, target, radiographs, regions, size_px, notes)
     classification, heatmap = None, None
     if run.recipe.trains_classifier:
         classification = classification_figures(study.class_names, scored, chosen_on, notes)
@@ -136,7 +136,7 @@ def _predict(
     parts: list[NDArray[np.int64]],
     batch_size: int,
     threads: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> list[Predictions]:
     """The predictions for each part, of images alone; maps are kept of the first."""
     model, recipe = run.load_model(), run.recipe

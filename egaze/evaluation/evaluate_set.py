@@ -7,7 +7,6 @@ that tests it. Intervals are over seeds and patients; with one seed they are ove
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from egaze.evaluation.evaluate import evaluate
 from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.pooled import Pooled, pool
 from egaze.evaluation.published import published_figures
-from egaze.evaluation.reading import reading_figures, reading_tables
 from egaze.evaluation.results import (
     Classification,
     ClassResult,
@@ -32,11 +30,13 @@ from egaze.evaluation.results import (
     Scanpaths,
     TrainedHeads,
 )
+from egaze.evaluation.scanpaths import reading_figures, reading_tables
 from egaze.evaluation.stored import FORMAT_VERSION, METRICS, PREDICTIONS, Evaluation, open_evaluation, write_table
 from egaze.metrics import Estimate, macro_auc
 from egaze.metrics.gaze_metrics import GAZE_METRICS
 from egaze.metrics.notes import noting
 from egaze.metrics.over_seeds import aucs_over_seeds, mean_over_seeds, within_unit
+from egaze.progress import NamedProgress
 from egaze.serialize import write_json
 from egaze.training import RunSet
 
@@ -48,9 +48,9 @@ def evaluate_set(
     out: Path | None = None,
     batch_size: int = 32,
     threads: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: NamedProgress | None = None,
 ) -> Evaluation:
-    """Measure every run of a finished set on one side of its split, then all together.
+    """Measure every run of a finished set on one split of its study, then all together.
 
     Args:
         run_set: the set.
@@ -109,7 +109,7 @@ def _classification(pooled: Pooled, notes: list[str]) -> Classification | None:
     known = pooled.labels >= 0
     labels, probs, groups = pooled.labels[known], pooled.class_probs[:, known], pooled.patients[known]
     if len(np.unique(labels)) < 2:
-        notes.append("classification: fewer than two classes have a film here, so there is nothing to tell apart")
+        notes.append("classification: fewer than two classes have a radiograph here, so there is nothing to tell apart")
         return None
     right = (probs.argmax(axis=2) == labels).astype(np.float64)
     with noting(notes, "classes"):
@@ -117,10 +117,10 @@ def _classification(pooled: Pooled, notes: list[str]) -> Classification | None:
         accuracy = within_unit(mean_over_seeds(right, groups, resamples=RESAMPLES))
     classes = {}
     for number, (name, auc) in enumerate(zip(pooled.class_names, aucs.classes, strict=True)):
-        films = int((labels == number).sum())
-        classes[name] = ClassResult(films, auc)
+        radiographs = int((labels == number).sum())
+        classes[name] = ClassResult(radiographs, auc)
         if auc is None:
-            notes.append(f"{name}: {films} of {len(labels)} films, so it has no ROC curve")
+            notes.append(f"{name}: {radiographs} of {len(labels)} radiographs, so it has no ROC curve")
     return Classification(cases=len(labels), macro_auc=aucs.macro, accuracy=accuracy, classes=classes)
 
 
@@ -158,10 +158,10 @@ def _heatmap(pooled: Pooled, notes: list[str]) -> MapAgreement | None:
 
 
 def _scanpath(pooled: Pooled, notes: list[str]) -> Scanpaths | None:
-    """How the films were read, which does not depend on the runs: each film once."""
+    """How the radiographs were read, which does not depend on the runs: each radiograph once."""
     target, size_px = pooled.recipe.heatmap, pooled.recipe.input_size_px
-    films, regions = reading_tables(pooled.study, target, pooled.case_index, size_px)
-    return reading_figures(pooled.study, target, films, regions, size_px, notes)
+    radiographs, regions = reading_tables(pooled.study, target, pooled.case_index, size_px)
+    return reading_figures(pooled.study, target, radiographs, regions, size_px, notes)
 
 
 def _runs(pooled: Pooled, run_set: RunSet) -> tuple[MemberResult, ...]:

@@ -1,4 +1,4 @@
-"""Means over films with intervals over patients."""
+"""Means over radiographs with intervals over patients."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ RESAMPLES = 10_000
 
 
 def mean_estimates(columns: Mapping[str, pl.Series], patients: NDArray[np.int64]) -> dict[str, Estimate | None]:
-    """The mean of each column over the films that have it, None where none has.
+    """The mean of each column over the radiographs that have it, None where none has.
 
     Args:
-        columns: (N,) each, null where a film has no such value.
+        columns: (N,) each, null where a radiograph has no such value.
         patients: (N,).
     """
     numbers = {name: column.cast(pl.Float64) for name, column in columns.items()}

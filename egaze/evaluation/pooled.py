@@ -1,4 +1,4 @@
-"""What a run, or a set of runs, has said of the cases of one side, as `evaluate` left it."""
+"""What a run, or a set of runs, has said of the cases of one split, as `evaluate` left it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pooled:
         study: of all.
         class_names: in the order of the classes.
         seeds: S of them.
-        split_sha256: digest of the training side, one a fold.
+        split_sha256: digest of the training split, one a fold.
         case_index: (N,) int64, ascending.
         class_probs: (S, N, C); NaN where the recipe trains no classifier.
         agreement: (S, N) by the names of the metrics and these with "centre_" before them, NaN for cases without gaze,
@@ -67,8 +67,8 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
     """Read what `evaluate` has left of a run, or of every member of a set.
 
     Raises:
-        RunError: not finished, not evaluated on that side, or damaged; or the training side of a set with folds, which
-            has every case several times.
+        RunError: not finished, not evaluated in that split, or damaged; or the training split of a set with folds,
+            which has every case several times.
         StudyError: the study is gone.
     """
     folds: list[int | None]

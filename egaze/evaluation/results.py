@@ -11,7 +11,7 @@ from typing import Literal
 
 from egaze.metrics import Estimate
 from egaze.metrics.calibration import ReliabilityBin
-from egaze.metrics.published import Published
+from egaze.metrics.literature import Published
 from egaze.targets import FixationHeatmap
 
 #: A key for each metric of agreement with gaze; see `MapAgreement.definitions`.
@@ -20,22 +20,22 @@ Estimates = dict[str, Estimate | None]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
-    """A run, or a set of runs, judged on one side of its study.
+    """A run, or a set of runs, judged on one split of its study.
 
     Attributes:
-        split: the side: "train", "validation" or "test".
-        chosen_on: the side that chose the epoch.
-        optimistic: whether that is the side judged, so that its figures are better than on new films.
-        synthetic: whether a program made the films and the gaze.
+        split: "train", "validation" or "test".
+        chosen_on: the split that chose the epoch.
+        optimistic: whether that is the split judged, so that its figures are better than on new radiographs.
+        synthetic: whether a program made the radiographs and the gaze.
         cases, patients: how many were predicted.
         folds: of a cross-validated set, else None.
         seeds: of the training; one of a single run.
         intervals: how the intervals were made, in words.
-        warnings: what the figures' reader must be told, a line each.
+        warnings: what must be said beside the results, a line each.
         trained: which heads the recipe trained; the others are not judged.
-        classification: None where the classifier was not trained, or fewer than two classes have a film.
+        classification: None where the classifier was not trained, or fewer than two classes have a radiograph.
         heatmap: None without a heatmap head that was trained, or without gaze.
-        scanpath: how readers read the films; None without gaze.
+        scanpath: how readers read the radiographs; None without gaze.
         published: what papers report on EGD-CXR's published splits; empty for any other study or split.
         runs: of a set, each run alone; empty for a single run.
     """
@@ -71,13 +71,13 @@ class Classification:
     """The classifier's figures. A set of runs has its areas and accuracy, and of the rest None.
 
     Attributes:
-        cases: labelled films.
+        cases: labelled radiographs.
         macro_auc, macro_average_precision: means over the classes that have one.
-        micro_auc, micro_average_precision: of all pairs of a film and a class.
+        micro_auc, micro_average_precision: of all pairs of a radiograph and a class.
         macro_auc_bca: the same area with a BCa interval; all others are percentiles.
         accuracy: how often the most probable class is right.
         classes: one by one.
-        confusion: films by label and most probable class.
+        confusion: radiographs by label and most probable class.
         calibration: whether confidence is borne out.
     """
 
@@ -111,9 +111,9 @@ class ClassResult:
     """One class against the others.
 
     Attributes:
-        cases: films of the class.
-        auc, auc_bca, auc_delong: with intervals by percentiles, BCa, and DeLong (films independent); None where all
-            films are of the class, or none is.
+        cases: radiographs of the class.
+        auc, auc_bca, auc_delong: with intervals by percentiles, BCa, and DeLong (radiographs independent); None where
+            all radiographs are of the class, or none is.
         average_precision: with percentiles.
         operating_points: None where no threshold could be chosen.
     """
@@ -128,15 +128,16 @@ class ClassResult:
 
 @dataclass(frozen=True, slots=True)
 class ClassOperatingPoint:
-    """Thresholds that were chosen on other films, applied once to these. Intervals are Wilson's.
+    """Thresholds that were chosen on other radiographs, applied once to these. Intervals are Wilson's.
 
     Attributes:
         name: such as "Youden" or "specificity 0.9".
         rule: by which thresholds were chosen, in words.
-        chosen_on: the side that chose them.
-        thresholds: one for each run that answers films; a film is called at a probability of at least its run's.
-        sensitivity, specificity: NaN without films of the class, or of the others.
-        true_positives, false_negatives, true_negatives, false_positives: films.
+        chosen_on: the split that chose them.
+        thresholds: one for each run that answers radiographs; a radiograph is called at a probability of at least its
+            run's.
+        sensitivity, specificity: NaN without radiographs of the class, or of the others.
+        true_positives, false_negatives, true_negatives, false_positives: radiographs.
     """
 
     name: str
@@ -153,7 +154,8 @@ class ClassOperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Films by label and most probable class: `matrix` has a row a label and a column an answer, as `classes` go."""
+    """Radiographs by label and most probable class: `matrix` has a row a label and a column an answer, as `classes`
+    go."""
 
     classes: tuple[str, ...]
     matrix: tuple[tuple[int, ...], ...]
@@ -164,8 +166,8 @@ class Calibration:
     """How far probabilities are borne out, before and after temperature scaling.
 
     Attributes:
-        temperatures: one for each run that answers films; None where it could not be fitted.
-        fitted_on: the side that they were fitted on.
+        temperatures: one for each run that answers radiographs; None where it could not be fitted.
+        fitted_on: the split that they were fitted on.
         bins: of the reliability curves and the expected calibration error.
         before, after: `after` is None where a temperature is.
     """
@@ -182,9 +184,9 @@ class CalibrationState:
     """Probabilities as they are at one temperature.
 
     Attributes:
-        brier, log_loss: means over films, less is better; log loss in nats.
+        brier, log_loss: means over radiographs, less is better; log loss in nats.
         expected_calibration_error: without an interval, since resampling moves it up.
-        reliability: of the most probable class, the bins that have films.
+        reliability: of the most probable class, the bins that have radiographs.
         classes: the same of each class.
     """
 
@@ -218,10 +220,10 @@ class MetricDefinition:
 
 @dataclass(frozen=True, slots=True)
 class MapAgreement:
-    """How well predicted maps agree with gaze: means over films.
+    """How well predicted maps agree with gaze: means over radiographs.
 
     Attributes:
-        cases: films with gaze on them.
+        cases: radiographs with gaze on them.
         size_px: side of the maps.
         sigma_px: of the heatmaps that they are compared with.
         target: how those are made.
@@ -229,9 +231,9 @@ class MapAgreement:
         trained_towards: the recipe's `heatmap_target`, "gaze" or "egd".
         definitions: the metrics, in the order to be shown.
         predicted: of the predicted maps.
-        centre_bias: of the centre-bias map, the mean of the training heatmaps, which knows no film.
+        centre_bias: of the centre-bias map, the mean of the training heatmaps, which knows no radiograph.
         over_centre_bias: the paired differences.
-        ceiling: what other readers' gaze reaches; None where no film has several readers, and for a set.
+        ceiling: what other readers' gaze reaches; None where no radiograph has several readers, and for a set.
     """
 
     cases: int
@@ -255,12 +257,12 @@ class MapAgreement:
 
 @dataclass(frozen=True, slots=True)
 class ReaderCeiling:
-    """The films that several readers read.
+    """The radiographs that several readers read.
 
     Attributes:
-        cases: readings of such films.
+        cases: readings of such radiographs.
         readers: of the map of the other readers' gaze.
-        predicted: of the predicted maps on the same films.
+        predicted: of the predicted maps on the same radiographs.
         under_ceiling: the paired differences.
     """
 
@@ -272,7 +274,7 @@ class ReaderCeiling:
 
 @dataclass(frozen=True, slots=True)
 class Scanpaths:
-    """How films were read: means over readings.
+    """How radiographs were read: means over readings.
 
     Attributes:
         cases: readings.
@@ -280,10 +282,10 @@ class Scanpaths:
         size_px: side of the canvas.
         radius_px: of what a fixation covers.
         coverage: its definition in words.
-        fixations_not_shown: left out because they lie outside the part of the film that was on the screen.
+        fixations_not_shown: left out because they lie outside the part of the radiograph that was on the screen.
         fixations: a reading.
         dwell_s: None where all durations are relative.
-        coverage_frac: share of the film.
+        coverage_frac: share of the radiograph.
         regions: by their names.
     """
 
@@ -304,14 +306,14 @@ class RegionReading:
     """How the regions of one name were read.
 
     Attributes:
-        cases: readings of films that have such a region.
+        cases: readings of radiographs that have such a region.
         cases_fixated: of them, with a fixation in it.
         cases_relative: of them, with relative durations.
         cases_timed: of them, with a first fixation in it whose time is known.
         fixations, dwell_s: in the region.
         dwell_frac: share of the reading's dwell time.
         coverage_frac: share of the region.
-        area_frac: the region's share of the film.
+        area_frac: the region's share of the radiograph.
         first_fixation_s: since the reading began.
     """
 
@@ -329,13 +331,13 @@ class RegionReading:
 
 @dataclass(frozen=True, slots=True)
 class MemberResult:
-    """One run of a set on its own films, without intervals: how much folds and seeds differ.
+    """One run of a set on its own radiographs, without intervals: how much folds and seeds differ.
 
     Attributes:
         run: its name.
         fold: None in a set without folds.
         seed: of its training.
-        cases: films.
+        cases: radiographs.
         macro_auc: None where it is not defined.
         cc: mean correlation of its maps with gaze; None without maps.
     """

@@ -16,8 +16,8 @@ from egaze.errors import EgazeError, StudyError
 from egaze.explain.faithfulness import Faithfulness, class_probabilities, faithfulness, random_order
 from egaze.explain.measures import Numbers, with_finding, with_gaze
 from egaze.loading import Batch, DeviceLoader
-from egaze.models import METHODS, grad_cam, to_film_size
-from egaze.pictures.reading import HeatmapOptions, Reading, read_case
+from egaze.models import METHODS, grad_cam, to_image_size
+from egaze.pictures.case_gaze import CaseGaze, HeatmapOptions, read_case
 from egaze.study import Study
 from egaze.study.findings import finding_mask
 from egaze.training import Run
@@ -76,12 +76,12 @@ class Explanation:
 
     Attributes:
         case_index: its place in the study.
-        reading: the film and the reader's gaze on that canvas.
+        case_gaze: the radiograph and the reader's gaze on that canvas.
         class_probs: (C,) float32.
         class_index: the class whose evidence is shown.
         maps: "grad_cam" in logits, at least 0, and "predicted" in [0, 1] where the model has a heatmap head.
         gaze: the reader's heatmap in seconds, relative durations, or fixations, per pixel; None without a fixation on
-            the film.
+            the radiograph.
         finding: bool, or None.
         curves: deletion and insertion of each map and of "random" order; empty where they were left out.
         numbers: all figures of the case by name.
@@ -89,7 +89,7 @@ class Explanation:
     """
 
     case_index: int
-    reading: Reading
+    case_gaze: CaseGaze
     class_probs: NDArray[np.float32]
     class_index: int
     maps: dict[str, NDArray[np.float32]]
@@ -112,8 +112,8 @@ def explain_cases(run: Run, study: Study, cases: NDArray[np.int64], options: Exp
     Raises:
         RunError: there is no checkpoint.
         EgazeError: a stride that the encoder has not, or more steps than pixels.
-        StudyError: no such class; a finding mask that does not fit its film.
-        FilmError: a finding mask that cannot be read.
+        StudyError: no such class; a finding mask that does not fit its radiograph.
+        RadiographError: a finding mask that cannot be read.
     """
     model, recipe = run.load_model(), run.recipe
     target, size_px, class_probs = recipe.heatmap, recipe.input_size_px, recipe.stages[-1].class_probs
@@ -124,43 +124,43 @@ def explain_cases(run: Run, study: Study, cases: NDArray[np.int64], options: Exp
     )
     for batch in loader:
         with torch.inference_mode():
-            answer = model.answer(model(batch.image), class_probs)
+            answer = model.predictions(model(batch.image), class_probs)
             probs = answer.class_probs
         class_index = _chosen(options.class_name, always, probs, batch)
         evidence = grad_cam(model, batch.image, class_index, stride=options.stride, method=options.method)
-        maps = {"grad_cam": to_film_size(evidence, (size_px, size_px))}
+        maps = {"grad_cam": to_image_size(evidence, (size_px, size_px))}
         if model.heatmap_head and recipe.trains_heatmap:
             maps["predicted"] = answer.heatmap[:, 0]
         for place, case_index in enumerate(batch.case_index.tolist()):
-            film = slice(place, place + 1)
+            radiograph = slice(place, place + 1)
             curves = {}
             if options.steps:
                 orders = {**maps, "random": random_order(batch.image)}
                 curves = {
                     name: faithfulness(
                         class_probabilities(model, class_probs),
-                        batch.image[film],
-                        values[film],
-                        class_index[film],
+                        batch.image[radiograph],
+                        values[radiograph],
+                        class_index[radiograph],
                         steps=options.steps,
                         deleted_to=model.mean,
                     )
                     for name, values in orders.items()
                 }
-            reading = read_case(study, case_index, shown)
-            finding = finding_mask(study, case_index, size_px, reading.label, folder=options.findings)
+            case_gaze = read_case(study, case_index, shown)
+            finding = finding_mask(study, case_index, size_px, case_gaze.label, folder=options.findings)
             own = {name: values[place].numpy() for name, values in maps.items()}
-            gaze = reading.heatmap() if reading.on_film.any() else None
+            gaze = case_gaze.heatmap() if case_gaze.on_radiograph.any() else None
             yield Explanation(
                 case_index=case_index,
-                reading=reading,
+                case_gaze=case_gaze,
                 class_probs=probs[place].numpy(),
                 class_index=int(class_index[place]),
                 maps=own,
                 gaze=gaze,
                 finding=finding,
                 curves=curves,
-                numbers=_numbers(own, gaze, reading, finding, curves, options.tolerance_px),
+                numbers=_numbers(own, gaze, case_gaze, finding, curves, options.tolerance_px),
                 deleted_to=model.mean,
             )
 
@@ -175,14 +175,14 @@ def _chosen(name: str, always: int | None, probs: Tensor, batch: Batch) -> Tenso
 def _numbers(
     maps: dict[str, NDArray[np.float32]],
     gaze: NDArray[np.float32] | None,
-    reading: Reading,
+    case_gaze: CaseGaze,
     finding: NDArray[np.bool_] | None,
     curves: dict[str, Faithfulness],
     tolerance_px: float,
 ) -> Numbers:
     numbers: Numbers = {}
     if gaze is not None:
-        numbers |= with_gaze(maps, gaze, reading.fixations)
+        numbers |= with_gaze(maps, gaze, case_gaze.fixations)
     if finding is not None:
         # Gaze stands beside the maps: what a radiologist's own eyes score.
         numbers |= with_finding(maps if gaze is None else {**maps, "gaze": gaze}, finding, tolerance_px)

@@ -1,4 +1,4 @@
-"""Pictures of one explanation: each map on the film, and all of them side by side."""
+"""Pictures of one explanation: each map on the radiograph, and all of them side by side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from egaze.explain.cases import ExplainOptions, Explanation
 from egaze.pictures.colours import overlay_colours
 from egaze.pictures.lettering import BOLD, REGULAR, fitted
 from egaze.pictures.overlay import Scale, lay_on, scale_for
-from egaze.pictures.sheet import INK, Sheet, film_size_in, new_sheet, show_film, write_titles
+from egaze.pictures.sheet import INK, Sheet, new_sheet, radiograph_size_in, show_radiograph, write_titles
 
 # Okabe and Ito's sky blue: on grey and on the colour map it is the one that stands out.
 _OUTLINE = "#56b4e9"
@@ -34,7 +34,7 @@ _BAR_TEXT = 0.8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A map to be laid on the film.
+    """A map to be laid on the radiograph.
 
     Attributes:
         name: of its file.
@@ -51,11 +51,11 @@ class Layer:
 
 def layers_of(explained: Explanation, options: ExplainOptions, class_names: tuple[str, ...]) -> list[Layer]:
     """The maps that the case has: the reader's gaze, the predicted map, the class's evidence."""
-    reading, shown_class = explained.reading, class_names[explained.class_index]
+    case_gaze, shown_class = explained.case_gaze, class_names[explained.class_index]
     layers = []
     if explained.gaze is not None:
-        peak = float(reading.geometry.cut_out(explained.gaze).max())
-        layers.append(Layer("gaze", "reader's gaze", explained.gaze, scale_for(reading, peak)))
+        peak = float(case_gaze.geometry.cut_out(explained.gaze).max())
+        layers.append(Layer("gaze", "reader's gaze", explained.gaze, scale_for(case_gaze, peak)))
     if "predicted" in explained.maps:
         # A map of zeros is dark all over, not bright.
         scale = Scale(1.0, _peak(explained, "predicted") or 1.0, "predicted heatmap\n1 is a reader's peak")
@@ -64,7 +64,7 @@ def layers_of(explained: Explanation, options: ExplainOptions, class_names: tupl
     if options.method == "grad-cam":
         name, factor, unit = "Grad-CAM", *_in_logits(peak)
     else:
-        # It is known but for a factor of each film's own.
+        # It is known but for a factor of each radiograph's own.
         name, factor, unit = "Grad-CAM++", 1 / peak if peak > 0 else 1.0, "1 is the peak"
     evidence = fitted(f"evidence for {shown_class}", REGULAR, 8.5, 72 * _SHORTEST)
     scale = Scale(factor, peak * factor or 1.0, f"{evidence}\n{unit}, stride {options.stride}")
@@ -73,20 +73,20 @@ def layers_of(explained: Explanation, options: ExplainOptions, class_names: tupl
 
 
 def draw_layer(explained: Explanation, layer: Layer, class_names: tuple[str, ...]) -> Figure:
-    """One map on the film, with the finding's outline and a colour bar."""
-    reading = explained.reading
-    how = f": {reading.options.said(reading.size_px)}" if layer.name == "gaze" else ""
+    """One map on the radiograph, with the finding's outline and a colour bar."""
+    case_gaze = explained.case_gaze
+    how = f": {case_gaze.options.said(case_gaze.size_px)}" if layer.name == "gaze" else ""
     caption = f"{layer.heading}{how}{_outlined(explained)}"
-    sheet = new_sheet(reading, caption, summary=said(explained, class_names))
-    lay_on(sheet, reading, layer.values, layer.scale, overlay_colours())
-    _outline(sheet.film, explained.finding)
+    sheet = new_sheet(case_gaze, caption, summary=said(explained, class_names))
+    lay_on(sheet, case_gaze, layer.values, layer.scale, overlay_colours())
+    _outline(sheet.radiograph, explained.finding)
     return sheet.figure
 
 
 def draw_panels(explained: Explanation, layers: list[Layer], class_names: tuple[str, ...]) -> Figure:
-    """The film and each map on it, side by side in the film's true shape."""
-    reading = explained.reading
-    width, height = film_size_in(reading, _LONG_SIDE)
+    """The radiograph and each map on it, side by side in the radiograph's true shape."""
+    case_gaze = explained.case_gaze
+    width, height = radiograph_size_in(case_gaze, _LONG_SIDE)
     room_width, room_height = max(width, _NARROWEST), max(height, _SHORTEST)
     beside = _BAR_GAP + _BAR + _BAR_TEXT
     total_width = 2 * _MARGIN + room_width + len(layers) * (_MARGIN + room_width + beside)
@@ -100,40 +100,40 @@ def draw_panels(explained: Explanation, layers: list[Layer], class_names: tuple[
         return figure.add_axes(box, facecolor="white")
 
     def panel(left: float, heading: str) -> Axes:
-        film = axes(left + (room_width - width) / 2, floor + (room_height - height) / 2, width, height)
-        show_film(film, reading)
-        _outline(film, explained.finding)
+        radiograph = axes(left + (room_width - width) / 2, floor + (room_height - height) / 2, width, height)
+        show_radiograph(radiograph, case_gaze)
+        _outline(radiograph, explained.finding)
         figure.text(
             (left + room_width / 2) / total_width,
             (floor + room_height + 0.08) / total_height,
             fitted(heading, BOLD, 9, 72 * room_width),
             fontproperties=BOLD, fontsize=9, color=INK, ha="center", va="baseline", parse_math=False,
         )  # fmt: skip
-        return film
+        return radiograph
 
-    panel(_MARGIN, "film")
+    panel(_MARGIN, "radiograph")
     for number, layer in enumerate(layers):
         left = 2 * _MARGIN + room_width + number * (_MARGIN + room_width + beside)
-        film = panel(left, layer.heading)
+        radiograph = panel(left, layer.heading)
         bar = axes(left + (room_width + width) / 2 + _BAR_GAP, floor, _BAR, room_height)
-        lay_on(Sheet(figure, film, bar, None), reading, layer.values, layer.scale, overlay_colours())
-    missing = "" if explained.gaze is not None else "; no gaze on the film"
-    caption = f"gaze: {reading.options.said(reading.size_px)}{missing}{_outlined(explained)}"
-    write_titles(figure, reading, said(explained, class_names), caption)
+        lay_on(Sheet(figure, radiograph, bar, None), case_gaze, layer.values, layer.scale, overlay_colours())
+    missing = "" if explained.gaze is not None else "; no gaze on the radiograph"
+    caption = f"gaze: {case_gaze.options.said(case_gaze.size_px)}{missing}{_outlined(explained)}"
+    write_titles(figure, case_gaze, said(explained, class_names), caption)
     return figure
 
 
 def said(explained: Explanation, class_names: tuple[str, ...]) -> str:
     """The reading's summary, and the model's answer."""
     likeliest = int(explained.class_probs.argmax())
-    label = "" if explained.reading.label else "no label · "
+    label = "" if explained.case_gaze.label else "no label · "
     answer = f"predicted {class_names[likeliest]} {explained.class_probs[likeliest]:.2f}"
-    return f"{label}{explained.reading.summary()} · {answer}"
+    return f"{label}{explained.case_gaze.summary()} · {answer}"
 
 
 def _peak(explained: Explanation, name: str) -> float:
-    """The largest value on the film."""
-    return float(explained.reading.geometry.cut_out(explained.maps[name]).max())
+    """The largest value on the radiograph."""
+    return float(explained.case_gaze.geometry.cut_out(explained.maps[name]).max())
 
 
 def _in_logits(peak: float) -> tuple[float, str]:

@@ -19,9 +19,9 @@ _BATCH_SIZE = 4  # gradients keep every layer of a batch in memory
 def evidence_maps(
     run: Run, study: Study, cases: NDArray[np.int64], progress: Callable[[int], None] | None = None
 ) -> NDArray[np.float32]:
-    """(K, h, w) Grad-CAM of each film's likeliest class by the run's best model, for K cases of the study.
+    """(K, h, w) Grad-CAM of each radiograph's likeliest class by the run's best model, for K cases of the study.
 
-    It is on the encoder's coarsest feature map, at least 0, in logits: a few hundred bytes a film.
+    It is on the encoder's coarsest feature map, at least 0, in logits: a few hundred bytes a radiograph.
 
     Args:
         run: whose model it is.

@@ -1,8 +1,8 @@
-"""`explain`: why a run, or a set of runs, said what it said of films."""
+"""`explain`: why a run, or a set of runs, said what it said of radiographs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from egaze.atomic import require_free
 from egaze.errors import RunError
 from egaze.explain.cases import ExplainOptions
 from egaze.explain.results import ExplanationResult
-from egaze.explain.write import Part, write_explanations
+from egaze.explain.write_explanations import Part, write_explanations
+from egaze.progress import Progress
 from egaze.study.choose import choose_cases, spread
 from egaze.training import Run, RunSet
 
@@ -25,9 +26,9 @@ def explain(
     limit: int | None = None,
     seed: int | None = None,
     options: ExplainOptions | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ExplanationResult:
-    """Explain a run's best model on cases of one side of its study, in a new folder.
+    """Explain a run's best model on cases of one split of its study, in a new folder.
 
     There is a folder for each case with explanation.png (all side by side), gaze.png, predicted.png and grad_cam.png,
     then index.csv with every case's numbers and explain.json with their means and how all of it was made. A case lacks
@@ -35,10 +36,10 @@ def explain(
     folder exists whole or not at all.
 
     Args:
-        source: the run, or the set; in a set with folds each case is explained by the run that has it on that side.
+        source: the run, or the set; in a set with folds each case is explained by the run that has it in that split.
         out: a new folder.
         split: "train", "validation" or "test".
-        cases: ids of cases, or patterns with `*` and `?`; all of the side when empty. Those on another side are left
+        cases: ids of cases, or patterns with `*` and `?`; all of the split when empty. Those in another split are left
             out and counted.
         limit: at most this many of them, spread evenly; all when None.
         seed: of a set, whose runs explain; its first when None.
@@ -46,9 +47,10 @@ def explain(
         progress: called with (cases done, cases in all).
 
     Raises:
-        RunError: no checkpoint, no classifier that was trained, no such seed, or the training side of a set with folds.
-        StudyError: the study is gone; no such case or class; a finding mask that does not fit its film.
-        FilmError: a finding mask that cannot be read.
+        RunError: no checkpoint, no classifier that was trained, no such seed, or the training split of a set with
+            folds.
+        StudyError: the study is gone; no such case or class; a finding mask that does not fit its radiograph.
+        RadiographError: a finding mask that cannot be read.
         EgazeError: an option that the model or the study has not; or `out` is not free or cannot be written.
 
     Example:
@@ -69,13 +71,13 @@ def explain(
     study = studies[0]
     options.class_index(study.class_names)
     asked = choose_cases(study, cases)
-    on_side = [np.intersect1d(asked, own.split.indices(split)) for own in studies]
-    chosen = np.unique(np.concatenate(on_side))
+    in_split = [np.intersect1d(asked, own.splits.indices(split)) for own in studies]
+    chosen = np.unique(np.concatenate(in_split))
     if not len(chosen):
         chosen = choose_cases(study, cases, split)  # says which of the cases asked for is at fault
     explained = chosen if limit is None else spread(chosen, limit)
     parts = [
-        Part(run, its) for run, own in zip(runs, on_side, strict=True) if len(its := np.intersect1d(explained, own))
+        Part(run, its) for run, own in zip(runs, in_split, strict=True) if len(its := np.intersect1d(explained, own))
     ]
     return write_explanations(
         parts,

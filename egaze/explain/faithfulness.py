@@ -1,10 +1,10 @@
-"""Whether a map names what the model goes by: its answer while a film's pixels go, or come, in the map's order.
+"""Whether a map names what the model goes by: its answer while a radiograph's pixels go, or come, in the map's order.
 
 Deletion and insertion of Petsiuk, Das and Saenko, "RISE" (BMVC 2018, arXiv 1806.07421), section 4.3. Deletion puts the
 grey that the model counts as 0 in the place of the highest pixels first; a map that names the evidence makes the
-answer fall early, so less area is better. Insertion brings the highest pixels first back into the blurred film; more
-area is better. Pixels of equal value go in an order drawn by chance, one for all maps of that size, and a map that is
-the same everywhere gives the order that knows nothing: `random_order`.
+answer fall early, so less area is better. Insertion brings the highest pixels first back into the blurred radiograph;
+more area is better. Pixels of equal value go in an order drawn by chance, one for all maps of that size, and a map that
+is the same everywhere gives the order that knows nothing: `random_order`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Score = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faithfulness:
-    """The class's probability along both ways, for N films.
+    """The class's probability along both ways, for N radiographs.
 
     Attributes:
         share: (S + 1,) float32, the share of pixels deleted or inserted, from 0 to 1.
@@ -61,16 +61,16 @@ def faithfulness(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Faithfulness:
-    """Deletion and insertion of one map a film; 2 * (steps + 1) films are looked at for each.
+    """Deletion and insertion of one map a radiograph; 2 * (steps + 1) radiographs are looked at for each.
 
     Args:
-        probabilities: (B, 1, H, W) films to (B, C) probabilities; `class_probabilities` makes it of a model.
+        probabilities: (B, 1, H, W) radiographs to (B, C) probabilities; `class_probabilities` makes it of a model.
         image: (N, 1, H, W) float32 in [0, 1].
         maps: (N, H, W), what counts as evidence; only the order of its values is used.
-        class_index: (N,) int64, the class of each film.
+        class_index: (N,) int64, the class of each radiograph.
         steps: equal steps from none of the pixels to all, at most one a pixel. RISE takes 224.
-        deleted_to: grey in the place of deleted pixels; RISE's is the mean that the model subtracts from a film.
-        batch_size: films that `probabilities` gets at once; the result does not depend on it.
+        deleted_to: grey in the place of deleted pixels; RISE's is the mean that the model subtracts from a radiograph.
+        batch_size: radiographs that `probabilities` gets at once; the result does not depend on it.
         seed: of the order of pixels of equal value.
 
     Raises:
@@ -86,11 +86,11 @@ def faithfulness(
         >>> found.deletion.shape, found.insertion_area.shape
         (torch.Size([1, 3]), torch.Size([1]))
     """
-    films, _, height, width = image.shape
-    if maps.shape != (films, height, width):
-        raise EgazeError(f"maps must be {(films, height, width)} for these films, got {tuple(maps.shape)}")
-    if class_index.shape != (films,):
-        raise EgazeError(f"class_index must be ({films},), got {tuple(class_index.shape)}")
+    radiographs, _, height, width = image.shape
+    if maps.shape != (radiographs, height, width):
+        raise EgazeError(f"maps must be {(radiographs, height, width)} for these radiographs, got {tuple(maps.shape)}")
+    if class_index.shape != (radiographs,):
+        raise EgazeError(f"class_index must be ({radiographs},), got {tuple(class_index.shape)}")
     if not 1 <= steps <= height * width:
         raise EgazeError(f"steps must be 1 to {height * width}, got {steps}")
     if seed < 0:
@@ -101,18 +101,22 @@ def faithfulness(
     counts = (share * height * width).round().to(image.device)
     places = removal_order(maps, seed)
     blurred = blur(image)
-    deletion, insertion = torch.empty(films, steps + 1), torch.empty(films, steps + 1)
-    for film, chosen in enumerate(class_index.tolist()):
+    deletion, insertion = torch.empty(radiographs, steps + 1), torch.empty(radiographs, steps + 1)
+    for radiograph, chosen in enumerate(class_index.tolist()):
         for first in range(0, steps + 1, batch_size):
             part = slice(first, first + batch_size)
-            moved = places[film] < counts[part].view(-1, 1, 1, 1)
-            deletion[film, part] = probabilities(torch.where(moved, deleted_to, image[film]))[:, chosen].cpu()
-            insertion[film, part] = probabilities(torch.where(moved, image[film], blurred[film]))[:, chosen].cpu()
+            moved = places[radiograph] < counts[part].view(-1, 1, 1, 1)
+            deletion[radiograph, part] = probabilities(torch.where(moved, deleted_to, image[radiograph]))[
+                :, chosen
+            ].cpu()
+            insertion[radiograph, part] = probabilities(torch.where(moved, image[radiograph], blurred[radiograph]))[
+                :, chosen
+            ].cpu()
     return Faithfulness(share, deletion, insertion)
 
 
 def random_order(image: Tensor) -> Tensor:
-    """(N, H, W): the map that knows nothing of the films, whose pixels go in the order of chance.
+    """(N, H, W): the map that knows nothing of the radiographs, whose pixels go in the order of chance.
 
     Example:
         >>> import torch
@@ -136,7 +140,7 @@ def class_probabilities(model: DualHeadUNet, class_probs: str = "softmax") -> Sc
 
     @torch.inference_mode()
     def probabilities(image: Tensor) -> Tensor:
-        return model.answer(model(image), class_probs).class_probs
+        return model.predictions(model(image), class_probs).class_probs
 
     return probabilities
 

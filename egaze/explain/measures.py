@@ -1,4 +1,4 @@
-"""How far the maps of one film agree with its reader's gaze, with its finding and with each other."""
+"""How far the maps of one radiograph agree with its reader's gaze, with its finding and with each other."""
 
 from __future__ import annotations
 

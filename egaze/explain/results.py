@@ -36,12 +36,12 @@ class ExplanationResult:
     Attributes:
         egaze_version: that wrote them.
         recipe, encoder, seed: the model's.
-        split: the side that the cases are on.
+        split: the split that the cases are on.
         study_sha256: digest of the study.
-        synthetic: whether a program made the films and the gaze.
+        synthetic: whether a program made the radiographs and the gaze.
         cases: explained.
-        elsewhere: of the cases asked for, on another side and left out.
-        without_gaze: of them, without a fixation on the film.
+        elsewhere: of the cases asked for, in another split and left out.
+        without_gaze: of them, without a fixation on the radiograph.
         without_finding: of them, without a known finding.
         class_name: whose evidence is shown: a class, "predicted" or "label".
         method, stride: of the class's map.
@@ -51,9 +51,9 @@ class ExplanationResult:
         tolerance_px: of the pointing game.
         steps: of deletion and insertion; 0 where they were left out.
         deleted_to: grey in the place of deleted pixels.
-        blur_sigma_px: of the blurred film that pixels are inserted into.
+        blur_sigma_px: of the blurred radiograph that pixels are inserted into.
         intervals: how they were made, in words.
-        warnings: what the reader of the figures must be told, a line each.
+        warnings: what must be said beside the results, a line each.
         figures: by the name of their column in index.csv.
         curves: the mean class probability by "share" of pixels, MAP_deletion and MAP_insertion; None without steps.
     """

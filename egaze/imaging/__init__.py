@@ -2,8 +2,8 @@
 
 from egaze.imaging.canvas import Canvas, to_input
 from egaze.imaging.fit import FitGeometry
-from egaze.imaging.radiograph import PRESENTATIONS, Presentation, Radiograph, StoredFilm
-from egaze.imaging.read import read_film, read_radiograph
+from egaze.imaging.radiograph import PRESENTATIONS, Presentation, Radiograph, StoredRadiograph
+from egaze.imaging.read import read_radiograph, read_stored
 from egaze.imaging.resize import resize
 
 __all__ = [
@@ -12,9 +12,9 @@ __all__ = [
     "FitGeometry",
     "Presentation",
     "Radiograph",
-    "StoredFilm",
-    "read_film",
+    "StoredRadiograph",
     "read_radiograph",
+    "read_stored",
     "resize",
     "to_input",
 ]

@@ -1,4 +1,4 @@
-"""Films saved as .npy arrays: what the C++ side reads without any library."""
+"""Radiographs saved as .npy arrays: what the C++ side reads without any library."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from egaze.errors import FilmError
+from egaze.errors import RadiographError
 from egaze.imaging.limits import require_pixel_count
 from egaze.imaging.present import present_integers
-from egaze.imaging.radiograph import Presentation, StoredFilm
+from egaze.imaging.radiograph import Presentation, StoredRadiograph
 
-#: numpy reads the header as a Python expression, with that parser's warnings and limits; these are all a film's has.
+#: numpy reads the header as a Python expression, with that parser's warnings and limits; these are all a radiograph's
+#: has.
 _HEADER = re.compile(
     rb"\s*\{\s*'descr':\s*'(?P<descr>[<>|=]?\w{2,4})',\s*'fortran_order':\s*(?P<fortran>True|False),"
     rb"\s*'shape':\s*\((?P<height>\d{1,18}),\s*(?P<width>\d{1,18}),?\s*\),?\s*\}\s*"
@@ -22,32 +23,38 @@ _PIXEL_TYPES: dict[bytes, np.dtype[Any]] = {b"|u1": np.dtype("u1"), b"<u2": np.d
 _MAX_HEADER_BYTES = 1 << 16
 
 
-def read_npy(path: Path, content: bytes, policy: str) -> StoredFilm:
+def read_npy(path: Path, content: bytes, policy: str) -> StoredRadiograph:
     """Read a (H, W) uint8, uint16 or float32 array; see `read_radiograph`."""
     major = content[6] if len(content) > 12 else 0
     if major not in (1, 2):
-        raise FilmError(f"{path}: .npy of version {major}, expected 1 or 2")
+        raise RadiographError(f"{path}: .npy of version {major}, expected 1 or 2")
     prefix = 10 if major == 1 else 12
     header_bytes = int.from_bytes(content[8:prefix], "little")
     begin = prefix + header_bytes
     header = _HEADER.fullmatch(content, prefix, begin) if header_bytes <= _MAX_HEADER_BYTES else None
     if header is None or begin > len(content):
-        raise FilmError(f"{path}: is no .npy array of shape (H, W)")
+        raise RadiographError(f"{path}: is no .npy array of shape (H, W)")
     shape = (int(header["height"]), int(header["width"]))
     require_pixel_count(path, *shape)
     if (dtype := _PIXEL_TYPES.get(header["descr"])) is None:
-        raise FilmError(f"{path}: a film is uint8, uint16 or float32 (|u1, <u2, <f4), got {header['descr'].decode()}")
+        raise RadiographError(
+            f"{path}: a radiograph is uint8, uint16 or float32 (|u1, <u2, <f4), got {header['descr'].decode()}"
+        )
     pixels = shape[0] * shape[1]
     if (left := len(content) - begin) < pixels * dtype.itemsize:
-        raise FilmError(f"{path}: truncated: {left} bytes for {shape[0]}x{shape[1]} pixels of {dtype.itemsize} bytes")
+        raise RadiographError(
+            f"{path}: truncated: {left} bytes for {shape[0]}x{shape[1]} pixels of {dtype.itemsize} bytes"
+        )
     stored = np.frombuffer(content, dtype, count=pixels, offset=begin).reshape(
         shape, order="F" if header["fortran"] == b"True" else "C"
     )
     if dtype != np.float32:
         return present_integers(stored, policy)
     if policy != "voi":
-        raise FilmError(f"{path}: a float32 film is already presented, so {policy!r} cannot be applied to it")
+        raise RadiographError(
+            f"{path}: a float32 radiograph is already presented, so {policy!r} cannot be applied to it"
+        )
     low, high = stored.min(), stored.max()
     if not (low >= 0.0 and high <= 1.0):  # written so that NaN fails too
-        raise FilmError(f"{path}: float32 pixels must lie in [0, 1], got {low} to {high}")
-    return StoredFilm(stored, None, Presentation(policy, bits_stored=16))
+        raise RadiographError(f"{path}: float32 pixels must lie in [0, 1], got {low} to {high}")
+    return StoredRadiograph(stored, None, Presentation(policy, bits_stored=16))

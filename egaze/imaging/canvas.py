@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from egaze import _core
 from egaze.imaging.fit import FITS, FitGeometry, Number, is_within, px_to_unit, unit_to_px
-from egaze.imaging.radiograph import PRESENTATIONS, Radiograph, StoredFilm
+from egaze.imaging.radiograph import PRESENTATIONS, Radiograph, StoredRadiograph
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,15 @@ class Canvas:
     Attributes:
         height_px, width_px: of the canvas.
         fit: "stretch" fills it, "letterbox" keeps the radiograph's shape and pads with black.
-        presentation: how stored values become [0, 1], what `read_film` is given; see there.
+        presentation: how stored values become [0, 1], what `read_stored` is given; see there.
 
     Raises:
         ValueError: a side below 1, or an unknown fit or presentation.
 
     Example:
-        >>> from egaze.imaging import Canvas, read_film
+        >>> from egaze.imaging import Canvas, read_stored
         >>> canvas = Canvas.square(64, "letterbox")
-        >>> placed = canvas.place(read_film("film.dcm"))
+        >>> placed = canvas.place(read_stored("radiograph.dcm"))
         >>> placed.shape, placed.dtype
         ((64, 64), dtype('uint16'))
     """
@@ -63,20 +63,20 @@ class Canvas:
         """The same canvas as a square of another size: unit coordinates stay what they are."""
         return replace(self, height_px=size_px, width_px=size_px)
 
-    def geometry(self, film_shape: tuple[int, int]) -> FitGeometry:
+    def geometry(self, radiograph_shape: tuple[int, int]) -> FitGeometry:
         """Where a radiograph of (height, width) pixels lies on the canvas.
 
         Raises:
             ValueError: a radiograph without pixels.
         """
-        return FitGeometry.of(film_shape, self.shape, self.fit)
+        return FitGeometry.of(radiograph_shape, self.shape, self.fit)
 
-    def place(self, film: StoredFilm | Radiograph | NDArray[np.generic]) -> NDArray[np.uint16]:
+    def place(self, radiograph: StoredRadiograph | Radiograph | NDArray[np.generic]) -> NDArray[np.uint16]:
         """A radiograph on the canvas: fitted, area-averaged, and rounded to 16 bits; black around it.
 
         Args:
-            film: as `read_film` or `read_radiograph` gives it, or (H, W) pixels in the MONOCHROME2 sense: float32 in
-                [0, 1], or uint8 or uint16 that are divided by the largest value of their type.
+            radiograph: as `read_stored` or `read_radiograph` gives it, or (H, W) pixels in the MONOCHROME2 sense:
+                float32 in [0, 1], or uint8 or uint16 that are divided by the largest value of their type.
 
         Returns:
             (H, W) uint16 of the canvas's shape; 0 is black and 65535 white.
@@ -91,11 +91,11 @@ class Canvas:
             >>> Canvas.square(4, "letterbox").place(np.full((2, 4), 255, np.uint8)).tolist()
             [[0, 0, 0, 0], [65535, 65535, 65535, 65535], [65535, 65535, 65535, 65535], [0, 0, 0, 0]]
         """
-        table = film.table if isinstance(film, StoredFilm) else None
-        if isinstance(film, StoredFilm):
-            pixels: NDArray[np.generic] = film.stored
+        table = radiograph.table if isinstance(radiograph, StoredRadiograph) else None
+        if isinstance(radiograph, StoredRadiograph):
+            pixels: NDArray[np.generic] = radiograph.stored
         else:
-            pixels = film.pixels if isinstance(film, Radiograph) else film
+            pixels = radiograph.pixels if isinstance(radiograph, Radiograph) else radiograph
         if pixels.ndim != 2:
             raise ValueError(f"a radiograph has shape (H, W), got {pixels.shape}")
         where = self.geometry((pixels.shape[0], pixels.shape[1]))
@@ -119,7 +119,7 @@ def to_input(pixels: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.f
     """A canvas's pixels as a model sees them: (H, W) float32 in [0, 1] of that shape.
 
     The mean over what each pixel covers, or, where a side grows, an interpolation. Every way to a model goes through
-    this: the loader's views without augmentation, `FilmLoader`, `Predictor` and C++'s.
+    this: the loader's views without augmentation, `RadiographLoader`, `Predictor` and C++'s.
 
     Example:
         >>> import numpy as np

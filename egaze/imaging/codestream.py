@@ -36,7 +36,7 @@ _MIN_CODE_BLOCK_BITS = 8
 
 
 class CodestreamError(ValueError):
-    """A codestream that no film has; the message says why in a few words."""
+    """A codestream that no radiograph has; the message says why in a few words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""DICOM films: from stored values to what the film shows. Sections are those of DICOM PS3.3."""
+"""DICOM radiographs: from stored values to what the radiograph shows. Sections are those of DICOM PS3.3."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.datadict import dictionary_description
 
-from egaze.errors import FilmError
+from egaze.errors import RadiographError
 from egaze.imaging import present
 from egaze.imaging.dicom_elements import Header, read_header
 from egaze.imaging.dicom_pixels import PHOTOMETRIC, Image, read_image
 from egaze.imaging.present import Counts, Values
-from egaze.imaging.radiograph import Presentation, StoredFilm
+from egaze.imaging.radiograph import Presentation, StoredRadiograph
 
 _MODALITY_LUT, _SLOPE, _INTERCEPT = 0x00283000, 0x00281053, 0x00281052
 _VOI_LUT, _CENTRE, _WIDTH, _FUNCTION = 0x00283010, 0x00281050, 0x00281051, 0x00281056
@@ -23,19 +23,19 @@ _PADDING, _PADDING_LIMIT = 0x00280120, 0x00280121
 _PRESENTATION_LUT_SHAPE = 0x20500020
 _VALUE_TRANSFORMATION, _FRAME_VOI = 0x00289145, 0x00289132
 
-#: A film is looked at in so many places before it is looked at in all.
+#: A radiograph is looked at in so many places before it is looked at in all.
 _ENOUGH_PIXELS = 4096
 
 Table = NDArray[np.float32]
 Transform = Callable[[Values], Values]
 
 
-def read_dicom(path: Path, content: bytes, policy: str) -> StoredFilm:
+def read_dicom(path: Path, content: bytes, policy: str) -> StoredRadiograph:
     """Read one monochrome frame; see `read_radiograph`."""
     syntax, header = read_header(path, content)
     image = read_image(syntax, header)
     table, presentation = _presented(header, image, policy)
-    return StoredFilm(image.words, table, presentation)
+    return StoredRadiograph(image.words, table, presentation)
 
 
 def _presented(header: Header, image: Image, policy: str) -> tuple[Table, Presentation]:
@@ -45,7 +45,7 @@ def _presented(header: Header, image: Image, policy: str) -> tuple[Table, Presen
         notes = [*image.notes, *_shown_alike(image, values, table, np.zeros(len(values), dtype=bool))]
         return table, Presentation(policy, bits, notes=tuple(notes))
     is_padding = _is_padding(header, image, values)
-    # Modality first (C.11.1), whatever the policy: a negative slope turns the film's sense round.
+    # Modality first (C.11.1), whatever the policy: a negative slope turns the radiograph's sense round.
     notes = []
     modality, monotone = _modality(header, values, notes)
     measured = modality(values)
@@ -78,8 +78,10 @@ def _held(image: Image, only_ends: bool) -> Counts:
 
 
 def _shown_alike(image: Image, values: Values, table: Table, is_padding: NDArray[np.bool_]) -> list[str]:
-    """What to say of a film whose values differ and are shown as one, to less than a step of 16 bits."""
-    some = image.words.ravel()[:: max(1, image.words.size // _ENOUGH_PIXELS)]  # of nearly every film enough to tell
+    """What to say of a radiograph whose values differ and are shown as one, to less than a step of 16 bits."""
+    some = image.words.ravel()[
+        :: max(1, image.words.size // _ENOUGH_PIXELS)
+    ]  # of nearly every radiograph enough to tell
     if _differ(table[some[~is_padding[some]]]):
         return []
     held = values[(_held(image, not is_padding.any()) > 0) & ~is_padding]
@@ -151,7 +153,8 @@ def _both(place: Header, one: int, other: int, notes: list[str]) -> tuple[float,
 
 
 def _voi(header: Header, measured: Values, notes: list[str]) -> tuple[Transform | None, str | None]:
-    """The film's first VOI transform (C.11.2.1), to [0, 1], and its name; `measured` is all that it may be given."""
+    """The radiograph's first VOI transform (C.11.2.1), to [0, 1], and its name; `measured` is all that it may be
+    given."""
     for place in header.places(_FRAME_VOI):
         if (item := place.first_item(_VOI_LUT)) is not None:
             return _look_up(item, "VOI LUT", measured, notes, to_unit=True), "VOI LUT"
@@ -165,17 +168,17 @@ def _voi(header: Header, measured: Values, notes: list[str]) -> tuple[Transform 
 def _window(path: Path, centre: float, width: float, function: str) -> Transform:
     if function == "LINEAR":  # C.11.2.1.2.1
         if width < 1:
-            raise FilmError(f"{path}: window width {width:g}, expected at least 1")
+            raise RadiographError(f"{path}: window width {width:g}, expected at least 1")
         if width == 1:
             return lambda values: (values > centre - 0.5).astype(np.float64)
         return lambda values: (values - (centre - 0.5)) / (width - 1.0) + 0.5
     if width <= 0:
-        raise FilmError(f"{path}: window width {width:g}, expected above 0")
+        raise RadiographError(f"{path}: window width {width:g}, expected above 0")
     if function == "LINEAR_EXACT":  # C.11.2.1.3.2
         return lambda values: (values - centre) / width + 0.5
     if function == "SIGMOID":  # C.11.2.1.3.1; the limits keep exp finite
         return lambda values: 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)))
-    raise FilmError(f"{path}: unknown VOI LUT Function {function!r}")
+    raise RadiographError(f"{path}: unknown VOI LUT Function {function!r}")
 
 
 def _look_up(item: Header, name: str, inputs: Values, notes: list[str], *, to_unit: bool) -> Transform:
@@ -183,10 +186,10 @@ def _look_up(item: Header, name: str, inputs: Values, notes: list[str], *, to_un
     the last. `inputs` are all that it may be given."""
     descriptor = item.words(_LUT_DESCRIPTOR, 3)
     if descriptor is None or _LUT_DATA not in item:
-        raise FilmError(f"{item.path}: damaged {name}")
+        raise RadiographError(f"{item.path}: damaged {name}")
     entries, bits = descriptor[0] or 1 << 16, descriptor[2]
     if not 1 <= bits <= 16:
-        raise FilmError(f"{item.path}: {name} of {bits} bits, expected 1 to 16")
+        raise RadiographError(f"{item.path}: {name} of {bits} bits, expected 1 to 16")
     first = _first_input(descriptor[1], entries, item[_LUT_DESCRIPTOR].vr, inputs, name, notes)
     data = item.value(_LUT_DATA)
     table = np.frombuffer(data, "<u2" if item.little else ">u2", count=len(data) // 2)
@@ -195,9 +198,11 @@ def _look_up(item: Header, name: str, inputs: Values, notes: list[str], *, to_un
         # Two entries in a word, the first in its low byte.
         table = table.astype("<u2").view(np.uint8)[:entries]
     if len(table) != entries:
-        raise FilmError(f"{item.path}: {name} of {entries} entries holds {held}")
+        raise RadiographError(f"{item.path}: {name} of {entries} entries holds {held}")
     if table.min() == table.max():
-        raise FilmError(f"{item.path}: {name} has only entries of {table[0]}, which would make all pixels the same")
+        raise RadiographError(
+            f"{item.path}: {name} has only entries of {table[0]}, which would make all pixels the same"
+        )
     shown = table / (_largest(table, bits, name, notes) if to_unit else 1.0)
     return lambda values: shown[np.clip(values - first, 0, entries - 1).astype(np.intp)]
 

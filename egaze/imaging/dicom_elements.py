@@ -1,4 +1,4 @@
-"""The few elements of a DICOM file that a film needs, found without trusting a length in it (PS3.5 7).
+"""The few elements of a DICOM file that a radiograph needs, found without trusting a length in it (PS3.5 7).
 
 pydicom converts values, warns of odd ones and logs them, each with the text of the header. Here an element is only
 found, and what is taken from it is a number, a code word, or nothing: no name can get into a message, and neither
@@ -18,8 +18,8 @@ from pathlib import Path
 from pydicom.datadict import dictionary_description
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from egaze.errors import FilmError
-from egaze.imaging.limits import max_film_bytes
+from egaze.errors import RadiographError
+from egaze.imaging.limits import max_radiograph_bytes
 
 UNDEFINED = 0xFFFFFFFF
 PIXEL_DATA = 0x7FE00010
@@ -63,12 +63,12 @@ class Header:
     def __getitem__(self, tag: int) -> Element:
         return self._elements[tag]
 
-    def fail(self, tag: int, why: str) -> FilmError:
+    def fail(self, tag: int, why: str) -> RadiographError:
         """The error to raise; `why` may hold numbers only, no text of the file."""
-        return FilmError(f"{self.path}: {dictionary_description(tag)} {why}")
+        return RadiographError(f"{self.path}: {dictionary_description(tag)} {why}")
 
     def value(self, tag: int) -> bytes:
-        """The element's bytes; empty where there is none. Raises FilmError when the file ends before it does."""
+        """The element's bytes; empty where there is none. Raises RadiographError when the file ends before it does."""
         element = self._elements.get(tag, Element(b"", 0, 0))
         if element.length == UNDEFINED:
             raise self.fail(tag, "has no length")
@@ -87,9 +87,9 @@ class Header:
         return struct.unpack(f"{'<' if self.little else '>'}{count}H", value)
 
     def word(self, tag: int) -> int:
-        """One unsigned 16-bit word, which the film must have."""
+        """One unsigned 16-bit word, which the radiograph must have."""
         if (words := self.words(tag, 1)) is None:
-            raise FilmError(f"{self.path}: lacks {dictionary_description(tag)}")
+            raise RadiographError(f"{self.path}: lacks {dictionary_description(tag)}")
         return words[0]
 
     def decimal(self, tag: int) -> float | None:
@@ -164,7 +164,7 @@ def read_header(path: Path, content: bytes) -> tuple[str, Header]:
     """The transfer syntax's UID, and the elements. Behind Pixel Data none should lie, but some writers put them there.
 
     Raises:
-        FilmError: a damaged file, or one without pixels.
+        RadiographError: a damaged file, or one without pixels.
     """
     meta: dict[int, Element] = {}
     begin = _META_BEGIN
@@ -176,7 +176,7 @@ def read_header(path: Path, content: bytes) -> tuple[str, Header]:
         begin = element.begin + element.length
     syntax = Header(path, content, True, meta).value(_TRANSFER_SYNTAX).decode("latin-1").strip(" \0")
     if not re.fullmatch(r"[0-9.]{1,64}", syntax):
-        raise FilmError(f"{path}: names no transfer syntax")
+        raise RadiographError(f"{path}: names no transfer syntax")
     if syntax == DeflatedExplicitVRLittleEndian:
         content, begin = _inflated(path, content[begin:]), 0
     little = syntax != ExplicitVRBigEndian
@@ -187,11 +187,11 @@ def read_header(path: Path, content: bytes) -> tuple[str, Header]:
     elements: dict[int, Element] = {}
     try:
         walker.add_first_of_each(begin, len(content), elements)
-    except FilmError:
+    except RadiographError:
         if PIXEL_DATA not in elements:
             raise
     if PIXEL_DATA not in elements:
-        raise FilmError(f"{path}: holds no pixels (or ends before them)")
+        raise RadiographError(f"{path}: holds no pixels (or ends before them)")
     return syntax, Header(path, content, little, elements)
 
 
@@ -216,13 +216,13 @@ def fragments(header: Header) -> list[bytes]:
 
 
 def _inflated(path: Path, deflated: bytes) -> bytes:
-    limit = max_film_bytes()
+    limit = max_radiograph_bytes()
     try:
         content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, limit + 1)
     except zlib.error as error:
-        raise FilmError(f"{path}: damaged deflated data") from error
+        raise RadiographError(f"{path}: damaged deflated data") from error
     if len(content) > limit:
-        raise FilmError(f"{path}: inflates to more than any film ({limit} bytes)")
+        raise RadiographError(f"{path}: inflates to more than any radiograph ({limit} bytes)")
     return content
 
 
@@ -259,14 +259,14 @@ class _Walker:
     def item(self, at: int) -> tuple[int, int, int]:
         """(tag, length, where its value begins) of an item or an end mark."""
         if at + 8 > len(self._content):
-            raise FilmError(f"{self._path}: truncated sequence")
+            raise RadiographError(f"{self._path}: truncated sequence")
         group, number, length = self._long(self._content, at)
         return group << 16 | number, length, at + 8
 
     def _element(self, at: int) -> tuple[int, Element]:
         self._budget -= 1
         if self._budget < 0:
-            raise FilmError(f"{self._path}: more than {_MAX_ELEMENTS} elements")
+            raise RadiographError(f"{self._path}: more than {_MAX_ELEMENTS} elements")
         group, number, vr, length = self._short(self._content, at)
         tag = group << 16 | number
         # Sequences of an explicit file are met in implicit coding; items and end marks never have a VR.
@@ -275,7 +275,7 @@ class _Walker:
         if vr not in _LONG_VRS:
             return tag, Element(vr, at + 8, length)
         if at + 12 > len(self._content):
-            raise FilmError(f"{self._path}: truncated header")
+            raise RadiographError(f"{self._path}: truncated header")
         return tag, Element(vr, at + 12, self._length(self._content, at + 8)[0])
 
     def _end_of_undefined(self, at: int) -> int:
@@ -292,4 +292,4 @@ class _Walker:
                 depth += 1
             else:
                 at += element.length
-        raise FilmError(f"{self._path}: truncated sequence")
+        raise RadiographError(f"{self._path}: truncated sequence")

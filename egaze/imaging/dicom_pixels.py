@@ -26,7 +26,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from egaze.errors import FilmError
+from egaze.errors import RadiographError
 from egaze.imaging.codestream import CodestreamError, jpeg2000_frame, jpeg_end, jpeg_frame, without_metadata
 from egaze.imaging.dicom_elements import PIXEL_DATA, UNDEFINED, Header, fragments
 from egaze.imaging.limits import require_pixel_count
@@ -66,7 +66,7 @@ class Words:
         return values.astype(np.float64)
 
     def ends(self, words: NDArray[np.unsignedinteger]) -> tuple[int, int] | None:
-        """The words of the film's least and greatest value, or None where only a histogram can tell."""
+        """The words of the radiograph's least and greatest value, or None where only a histogram can tell."""
         if self.high_bit + 1 != self.stored:
             return None
         if self.signed:
@@ -81,7 +81,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The film's words, (H, W) uint8 or uint16, how they are to be read, and what of Pixel Data was not."""
+    """The radiograph's words, (H, W) uint8 or uint16, how they are to be read, and what of Pixel Data was not."""
 
     words: NDArray[np.unsignedinteger]
     layout: Words
@@ -92,7 +92,7 @@ def read_image(syntax: str, header: Header) -> Image:
     """The one grey frame.
 
     Raises:
-        FilmError: not one grey frame, over the limits, damaged, truncated, or in a coding without a decoder.
+        RadiographError: not one grey frame, over the limits, damaged, truncated, or in a coding without a decoder.
     """
     layout = _layout(header)
     height, width = header.word(ROWS), header.word(COLUMNS)
@@ -101,7 +101,7 @@ def read_image(syntax: str, header: Header) -> Image:
         return _native(header, height, width, layout)
     name = UID(syntax).name if syntax in _DECODERS or syntax == RLELossless else None
     if name is None:
-        raise FilmError(f"{header.path}: transfer syntax {syntax} is none that can be read")
+        raise RadiographError(f"{header.path}: transfer syntax {syntax} is none that can be read")
     if header[PIXEL_DATA].length != UNDEFINED:
         raise header.fail(PIXEL_DATA, f"of {name} is not in fragments")
     frame = _frame(header)
@@ -110,28 +110,28 @@ def read_image(syntax: str, header: Header) -> Image:
             words = decode_rle(frame, height * width, layout.allocated // 8)
             return Image(words.reshape(height, width), layout)
         return _decoded(header, syntax, frame, (height, width), layout)
-    except (FilmError, MemoryError):
+    except (RadiographError, MemoryError):
         raise
     except CodestreamError as error:
-        raise FilmError(f"{header.path}: {error}") from error
+        raise RadiographError(f"{header.path}: {error}") from error
     except Exception as error:
         # Decoders raise whatever they like.
-        raise FilmError(f"{header.path}: cannot decode {name} ({type(error).__name__})") from error
+        raise RadiographError(f"{header.path}: cannot decode {name} ({type(error).__name__})") from error
 
 
 def _layout(header: Header) -> Words:
     frames = header.decimal(FRAMES)
-    if frames not in (None, 0.0, 1.0):  # 0 is met in films of one frame; the length of the pixels is checked
-        raise FilmError(f"{header.path}: {frames:.15g} frames, expected one film")
+    if frames not in (None, 0.0, 1.0):  # 0 is met in radiographs of one frame; the length of the pixels is checked
+        raise RadiographError(f"{header.path}: {frames:.15g} frames, expected one radiograph")
     if (samples := header.word(SAMPLES)) != 1:
-        raise FilmError(f"{header.path}: {samples} samples a pixel, expected one")
+        raise RadiographError(f"{header.path}: {samples} samples a pixel, expected one")
     if (photometric := header.code(PHOTOMETRIC)) not in {"MONOCHROME1", "MONOCHROME2"}:
-        raise FilmError(
+        raise RadiographError(
             f"{header.path}: photometric interpretation {photometric!r}, expected MONOCHROME1 or MONOCHROME2"
         )
     allocated, stored, high_bit = header.word(ALLOCATED), header.word(STORED), header.word(HIGH_BIT)
     if allocated not in (8, 16) or not 1 <= stored <= high_bit + 1 <= allocated:
-        raise FilmError(
+        raise RadiographError(
             f"{header.path}: {stored} of {allocated} bits stored up to bit {high_bit}, expected words of 8 or 16 bits"
         )
     if (signed := header.word(SIGNED)) > 1:
@@ -186,21 +186,21 @@ def _frame(header: Header) -> bytes:
 def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], layout: Words) -> Image:
     name = UID(syntax).name
     if layout.high_bit + 1 != layout.stored:
-        raise FilmError(
+        raise RadiographError(
             f"{header.path}: {layout.stored} bits stored up to bit {layout.high_bit}, which {name} excludes"
         )
     coded = (jpeg2000_frame if syntax in JPEG2000TransferSyntaxes else jpeg_frame)(frame)
     if (coded.height, coded.width) != shape or coded.components != 1 or coded.bits > layout.allocated:
-        raise FilmError(
+        raise RadiographError(
             f"{header.path}: {name} of {coded.height}x{coded.width} pixels, {coded.components} samples of {coded.bits} "
             f"bits, expected {shape[0]}x{shape[1]}, one of at most {layout.allocated}"
         )
     lossy_bytes = syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and coded.bits == 8
     if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and coded.bits not in (8, 12):
-        raise FilmError(f"{header.path}: {name} of {coded.bits} bits, expected 8 or 12")
+        raise RadiographError(f"{header.path}: {name} of {coded.bits} bits, expected 8 or 12")
     if lossy_bytes and layout.stored > 8:
         # Whether the values were scaled down to bytes nobody says.
-        raise FilmError(f"{header.path}: {name} of 8 bits, expected the {layout.stored} that are stored")
+        raise RadiographError(f"{header.path}: {name} of 8 bits, expected the {layout.stored} that are stored")
     if syntax not in JPEG2000TransferSyntaxes:
         frame = without_metadata(frame[: jpeg_end(frame)])
     twelve_bits = syntax == JPEGExtended12Bit and coded.bits == 12
@@ -208,7 +208,7 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
     decoder = get_decoder(UID(syntax))
     installed = [plugin for plugin in plugins if plugin in decoder.available_plugins]
     if not installed:
-        raise FilmError(f"{header.path}: {name} needs a decoder that is not installed: `pip install {package}`")
+        raise RadiographError(f"{header.path}: {name} needs a decoder that is not installed: `pip install {package}`")
     if twelve_bits:
         return Image(_extended_12_bit(frame, shape), layout)
     if lossy_bytes and installed[0] == "pillow":
@@ -238,14 +238,14 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
         # Bits above the stored ones may hold an overlay here too; the layout leaves them out of account.
         words = words.view(np.dtype(f"u{words.dtype.itemsize}"))
         return Image(words.astype(f"u{layout.allocated // 8}", copy=False), layout)
-    raise FilmError(f"{header.path}: cannot decode {name} ({', '.join(failed)})")
+    raise RadiographError(f"{header.path}: cannot decode {name} ({', '.join(failed)})")
 
 
 def _require_whole(path: Path, frame: bytes) -> None:
     """Refuse JPEG whose data end early, of which no decoder tells; another fault is theirs to tell."""
     try:
         jpeg_values(path, frame)
-    except FilmError as error:
+    except RadiographError as error:
         if "truncated" in str(error).removeprefix(str(path)):
             raise
 

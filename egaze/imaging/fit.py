@@ -48,7 +48,7 @@ class FitGeometry:
     """Where one radiograph lies on a canvas: pixels of the one to pixels of the other.
 
     Attributes:
-        film_shape, canvas_shape: (height, width) in pixels.
+        radiograph_shape, canvas_shape: (height, width) in pixels.
         top_px, left_px: rows above the radiograph and columns left of it, which are black.
         height_px, width_px: of the radiograph on the canvas.
 
@@ -62,7 +62,7 @@ class FitGeometry:
         ([0.498], [0.5])
     """
 
-    film_shape: tuple[int, int]
+    radiograph_shape: tuple[int, int]
     canvas_shape: tuple[int, int]
     top_px: int
     left_px: int
@@ -70,14 +70,16 @@ class FitGeometry:
     width_px: int
 
     @classmethod
-    def of(cls, film_shape: tuple[int, int], canvas_shape: tuple[int, int], fit: str) -> FitGeometry:
+    def of(cls, radiograph_shape: tuple[int, int], canvas_shape: tuple[int, int], fit: str) -> FitGeometry:
         """Raises ValueError for an unknown fit or a side without pixels."""
-        return cls(film_shape, canvas_shape, *_core.fit_rectangle(film_shape, canvas_shape, fit))
+        return cls(radiograph_shape, canvas_shape, *_core.fit_rectangle(radiograph_shape, canvas_shape, fit))
 
     @property
     def scale(self) -> NDArray[np.float32]:
         """(2,) canvas pixels per radiograph pixel, along x and y: what sizes are multiplied with."""
-        return np.array([self.width_px / self.film_shape[1], self.height_px / self.film_shape[0]], dtype=np.float32)
+        return np.array(
+            [self.width_px / self.radiograph_shape[1], self.height_px / self.radiograph_shape[0]], dtype=np.float32
+        )
 
     @property
     def edges_px(self) -> tuple[float, float, float, float]:
@@ -87,8 +89,8 @@ class FitGeometry:
 
     def to_unit(self, x_px: ArrayLike, y_px: ArrayLike) -> XY:
         """Pixels of the radiograph to unit coordinates of the canvas."""
-        x = self.left_px + (np.asarray(x_px, np.float64) + 0.5) * self.width_px / self.film_shape[1]
-        y = self.top_px + (np.asarray(y_px, np.float64) + 0.5) * self.height_px / self.film_shape[0]
+        x = self.left_px + (np.asarray(x_px, np.float64) + 0.5) * self.width_px / self.radiograph_shape[1]
+        y = self.top_px + (np.asarray(y_px, np.float64) + 0.5) * self.height_px / self.radiograph_shape[0]
         return x / self.canvas_shape[1], y / self.canvas_shape[0]
 
     def to_canvas_px(self, x_px: ArrayLike, y_px: ArrayLike) -> XY:
@@ -96,12 +98,12 @@ class FitGeometry:
         x_unit, y_unit = self.to_unit(x_px, y_px)
         return unit_to_px(x_unit, self.canvas_shape[1]), unit_to_px(y_unit, self.canvas_shape[0])
 
-    def to_film_px(self, x_px: ArrayLike, y_px: ArrayLike) -> XY:
+    def to_radiograph_px(self, x_px: ArrayLike, y_px: ArrayLike) -> XY:
         """Pixels of the canvas to pixels of the radiograph."""
-        x_unit, y_unit = self.to_film_unit(np.asarray(x_px, np.float64), np.asarray(y_px, np.float64))
-        return unit_to_px(x_unit, self.film_shape[1]), unit_to_px(y_unit, self.film_shape[0])
+        x_unit, y_unit = self.to_radiograph_unit(np.asarray(x_px, np.float64), np.asarray(y_px, np.float64))
+        return unit_to_px(x_unit, self.radiograph_shape[1]), unit_to_px(y_unit, self.radiograph_shape[0])
 
-    def to_film_unit(self, x_px: Number, y_px: Number) -> tuple[Number, Number]:
+    def to_radiograph_unit(self, x_px: Number, y_px: Number) -> tuple[Number, Number]:
         """Pixels of the canvas to unit coordinates of the radiograph."""
         left_px, top_px, width_px, height_px = map(float, (self.left_px, self.top_px, self.width_px, self.height_px))
         return (x_px + 0.5 - left_px) / width_px, (y_px + 0.5 - top_px) / height_px
@@ -110,11 +112,11 @@ class FitGeometry:
         """(N, 4) x_min, y_min, x_max, y_max of rectangles in pixels of the radiograph to pixels of the canvas."""
         return _corners(self.to_canvas_px(sides_px[:, 0::2], sides_px[:, 1::2]))
 
-    def sides_to_film_px(self, sides_px: NDArray[np.floating]) -> NDArray[np.float64]:
+    def sides_to_radiograph_px(self, sides_px: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, 4) x_min, y_min, x_max, y_max of rectangles in pixels of the canvas to pixels of the radiograph."""
-        return _corners(self.to_film_px(sides_px[:, 0::2], sides_px[:, 1::2]))
+        return _corners(self.to_radiograph_px(sides_px[:, 0::2], sides_px[:, 1::2]))
 
-    def is_on_film(self, x_px: NDArray[np.floating], y_px: NDArray[np.floating]) -> NDArray[np.bool_]:
+    def is_on_radiograph(self, x_px: NDArray[np.floating], y_px: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Whether positions in pixels of the canvas lie on the radiograph."""
         x, y = x_px + 0.5, y_px + 0.5
         across = (x >= self.left_px) & (x < self.left_px + self.width_px)

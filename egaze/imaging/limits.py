@@ -1,44 +1,44 @@
-"""How large a film may be. What a file says of its own size is not believed until it is checked against this."""
+"""How large a radiograph may be. What a file says of its own size is not believed until it is checked against this."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from egaze.errors import EgazeError, FilmError
+from egaze.errors import EgazeError, RadiographError
 
 #: The environment variable that moves the limit, for Python and C++ alike.
-MAX_FILM_PIXELS = "EGAZE_MAX_FILM_PIXELS"
+MAX_RADIOGRAPH_PIXELS = "EGAZE_MAX_RADIOGRAPH_PIXELS"
 
-#: 2^26: eight times a full-size film (3056 x 2544 pixels).
-DEFAULT_MAX_FILM_PIXELS = 1 << 26
+#: 2^26: eight times a full-size radiograph (3056 x 2544 pixels).
+DEFAULT_MAX_RADIOGRAPH_PIXELS = 1 << 26
 
 _HIGHEST_LIMIT = 1 << 32
 _HEADER_BYTES = 1 << 24
 
 
-def max_film_pixels() -> int:
-    """The most pixels that a film may have.
+def max_radiograph_pixels() -> int:
+    """The most pixels that a radiograph may have.
 
     Raises:
-        EgazeError: EGAZE_MAX_FILM_PIXELS is no whole number from 1 to 2^32.
+        EgazeError: EGAZE_MAX_RADIOGRAPH_PIXELS is no whole number from 1 to 2^32.
     """
-    if (text := os.environ.get(MAX_FILM_PIXELS)) is None:
-        return DEFAULT_MAX_FILM_PIXELS
+    if (text := os.environ.get(MAX_RADIOGRAPH_PIXELS)) is None:
+        return DEFAULT_MAX_RADIOGRAPH_PIXELS
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= _HIGHEST_LIMIT):
-        raise EgazeError(f"{MAX_FILM_PIXELS} must be a whole number from 1 to {_HIGHEST_LIMIT}, got {text!r}")
+        raise EgazeError(f"{MAX_RADIOGRAPH_PIXELS} must be a whole number from 1 to {_HIGHEST_LIMIT}, got {text!r}")
     return int(text)
 
 
-def max_film_bytes() -> int:
-    """The most bytes that a film's file may have, inflated or not: four a pixel, and 16 MiB for headers."""
-    return 4 * max_film_pixels() + _HEADER_BYTES
+def max_radiograph_bytes() -> int:
+    """The most bytes that a radiograph's file may have, inflated or not: four a pixel, and 16 MiB for headers."""
+    return 4 * max_radiograph_pixels() + _HEADER_BYTES
 
 
 def require_pixel_count(path: Path, height: int, width: int) -> None:
-    """Raise FilmError unless there is a pixel, and no more than the limit."""
-    if height < 1 or width < 1 or height * width > max_film_pixels():
-        raise FilmError(
-            f"{path}: {height}x{width} pixels are not between 1 and {max_film_pixels()} "
-            f"(raise {MAX_FILM_PIXELS} to read larger films)"
+    """Raise RadiographError unless there is a pixel, and no more than the limit."""
+    if height < 1 or width < 1 or height * width > max_radiograph_pixels():
+        raise RadiographError(
+            f"{path}: {height}x{width} pixels are not between 1 and {max_radiograph_pixels()} "
+            f"(raise {MAX_RADIOGRAPH_PIXELS} to read larger radiographs)"
         )

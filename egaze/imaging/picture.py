@@ -1,4 +1,4 @@
-"""PNG and JPEG films, through Pillow, which is given only what makes up the image."""
+"""PNG and JPEG radiographs, through Pillow, which is given only what makes up the image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from egaze.errors import FilmError
+from egaze.errors import RadiographError
 from egaze.imaging.codestream import (
     COLOUR_MARKERS,
     CodestreamError,
@@ -24,7 +24,7 @@ from egaze.imaging.codestream import (
 )
 from egaze.imaging.limits import require_pixel_count
 from egaze.imaging.present import present_integers
-from egaze.imaging.radiograph import StoredFilm
+from egaze.imaging.radiograph import StoredRadiograph
 
 _SIXTEEN_BIT_MODES = {"I;16", "I;16B", "I;16L", "I"}
 
@@ -43,10 +43,10 @@ _MAX_PNG_PIXELS_PER_BYTE = 8 * 1032
 _MAX_JPEG_PIXELS_PER_BYTE = 4096
 
 
-def read_png(path: Path, content: bytes, policy: str) -> StoredFilm:
+def read_png(path: Path, content: bytes, policy: str) -> StoredRadiograph:
     """Read a PNG; see `read_radiograph`."""
     if len(content) < 33 or content[12:16] != b"IHDR":
-        raise FilmError(f"{path}: damaged PNG: it does not begin with its header")
+        raise RadiographError(f"{path}: damaged PNG: it does not begin with its header")
     width, height = struct.unpack_from(">II", content, 16)
     _require_plausible(path, "PNG", height, width, len(content) * _MAX_PNG_PIXELS_PER_BYTE)
     essential = _critical_chunks(path, content)
@@ -55,13 +55,13 @@ def read_png(path: Path, content: bytes, policy: str) -> StoredFilm:
     return present_integers(values, policy)
 
 
-def read_jpeg(path: Path, content: bytes, policy: str) -> StoredFilm:
+def read_jpeg(path: Path, content: bytes, policy: str) -> StoredRadiograph:
     """Read a JPEG file; see `read_radiograph`."""
     try:
         frame = jpeg_frame(content)
         content = content[: jpeg_end(content)]
     except CodestreamError as error:
-        raise FilmError(f"{path}: {error}") from error
+        raise RadiographError(f"{path}: {error}") from error
     _require_plausible(path, "JPEG", frame.height, frame.width, len(content) * _MAX_JPEG_PIXELS_PER_BYTE)
     return present_integers(jpeg_values(path, without_metadata(content, keep=COLOUR_MARKERS)), policy)
 
@@ -70,13 +70,13 @@ def jpeg_values(path: Path, codestream: bytes) -> NDArray[np.unsignedinteger]:
     """The grey values of a JPEG codestream of 8 bits, (H, W) uint8.
 
     Raises:
-        FilmError: Pillow cannot decode it, or its data end early, which is told of one scan only.
+        RadiographError: Pillow cannot decode it, or its data end early, which is told of one scan only.
     """
     try:
         return _decoded(path, JpegImageFile, without_end(codestream))
-    except FilmError:
+    except RadiographError:
         _decoded(path, JpegImageFile, codestream)
-        raise FilmError(f"{path}: truncated JPEG: the data of its pixels end early") from None
+        raise RadiographError(f"{path}: truncated JPEG: the data of its pixels end early") from None
 
 
 def _critical_chunks(path: Path, content: bytes) -> bytes:
@@ -84,10 +84,10 @@ def _critical_chunks(path: Path, content: bytes) -> bytes:
     at = _PNG_SIGNATURE_BYTES
     for number in range(_MAX_PNG_CHUNKS):
         if at + 12 > len(content):
-            raise FilmError(f"{path}: truncated PNG: no end chunk in {len(content)} bytes")
+            raise RadiographError(f"{path}: truncated PNG: no end chunk in {len(content)} bytes")
         end = at + 12 + int.from_bytes(content[at : at + 4], "big")
         if end > len(content):
-            raise FilmError(
+            raise RadiographError(
                 f"{path}: truncated PNG: a chunk of {end - at - 12} bytes, {len(content) - at - 12} are left"
             )
         kind = content[at + 4 : at + 8]
@@ -97,7 +97,7 @@ def _critical_chunks(path: Path, content: bytes) -> bytes:
         if kind == b"IEND":
             return b"".join(kept)
         at = end
-    raise FilmError(f"{path}: PNG of more than {_MAX_PNG_CHUNKS} chunks")
+    raise RadiographError(f"{path}: PNG of more than {_MAX_PNG_CHUNKS} chunks")
 
 
 def _require_all_rows(path: Path, png: bytes, values: NDArray[np.unsignedinteger]) -> None:
@@ -118,13 +118,13 @@ def _require_all_rows(path: Path, png: bytes, values: NDArray[np.unsignedinteger
             data = decoder.unconsumed_tail
         at += 12 + length
     if held < due:
-        raise FilmError(f"{path}: truncated PNG: {held} of {due} bytes of pixels")
+        raise RadiographError(f"{path}: truncated PNG: {held} of {due} bytes of pixels")
 
 
 def _require_plausible(path: Path, kind: str, height: int, width: int, most_pixels: int) -> None:
     require_pixel_count(path, height, width)
     if height * width > most_pixels:
-        raise FilmError(f"{path}: damaged {kind}: {height}x{width} pixels cannot come from a file of its size")
+        raise RadiographError(f"{path}: damaged {kind}: {height}x{width} pixels cannot come from a file of its size")
 
 
 def _decoded(
@@ -134,18 +134,18 @@ def _decoded(
         # Not through Image.open: its own limit on pixels warns before it refuses, and is another than ours.
         with kind(BytesIO(essential)) as picture:
             return _grey(path, picture)
-    except (FilmError, MemoryError):
+    except (RadiographError, MemoryError):
         raise
     except Exception as error:
         # Decoders raise whatever they like.
-        raise FilmError(f"{path}: cannot read the picture ({type(error).__name__})") from error
+        raise RadiographError(f"{path}: cannot read the picture ({type(error).__name__})") from error
 
 
 def _grey(path: Path, picture: Image.Image) -> NDArray[np.unsignedinteger]:
     if picture.mode in _SIXTEEN_BIT_MODES:
         values = np.asarray(picture)
         if values.min() < 0 or values.max() > 65535:
-            raise FilmError(f"{path}: values from {values.min()} to {values.max()} do not fit 16 bits")
+            raise RadiographError(f"{path}: values from {values.min()} to {values.max()} do not fit 16 bits")
         return values.astype(np.uint16)
     if picture.mode in {"L", "LA", "1", "P", "PA", "RGB", "RGBA"}:
         if picture.mode == "LA":
@@ -154,4 +154,4 @@ def _grey(path: Path, picture: Image.Image) -> NDArray[np.unsignedinteger]:
             # Palettes go through their colours; alpha is dropped, not blended.
             picture = picture.convert("RGBA").convert("RGB")
         return np.asarray(picture.convert("L"))
-    raise FilmError(f"{path}: colour mode {picture.mode} is not grey, RGB or a palette")
+    raise RadiographError(f"{path}: colour mode {picture.mode} is not grey, RGB or a palette")

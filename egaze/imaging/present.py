@@ -1,6 +1,6 @@
 """Presentation policies on stored values.
 
-A film has at most 65,536 different stored values, so every policy is worked out once per value, in float64, and
+A radiograph has at most 65,536 different stored values, so every policy is worked out once per value, in float64, and
 then looked up per pixel.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.imaging.radiograph import Presentation, StoredFilm
+from egaze.imaging.radiograph import Presentation, StoredRadiograph
 
 Values = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -33,7 +33,7 @@ def to_table(shown: Values) -> NDArray[np.float32]:
     return np.clip(shown, 0.0, 1.0).astype(np.float32)
 
 
-def present_integers(stored: NDArray[np.unsignedinteger], policy: str) -> StoredFilm:
+def present_integers(stored: NDArray[np.unsignedinteger], policy: str) -> StoredRadiograph:
     """Pixels of a file that says nothing of how it wants to be shown."""
     bits = 8 * stored.dtype.itemsize
     values = np.arange(1 << bits, dtype=np.float64)
@@ -43,16 +43,17 @@ def present_integers(stored: NDArray[np.unsignedinteger], policy: str) -> Stored
         shown = raw_max(values, float(stored.max()))
     else:
         shown = equalized(values, count_words(stored))
-    return StoredFilm(stored, to_table(shown), Presentation(policy, bits))
+    return StoredRadiograph(stored, to_table(shown), Presentation(policy, bits))
 
 
 def raw_max(values: Values, largest: float) -> Values:
-    """Values over the film's largest, as the EGD-CXR baseline does. A film without a positive value is black."""
+    """Values over the radiograph's largest, as the EGD-CXR baseline does. A radiograph without a positive value is
+    black."""
     return values / largest if largest > 0 else np.zeros_like(values)
 
 
 def full_range(values: Values, counts: Counts) -> Values:
-    """The extremes of what pixels hold to 0 and 1; a film of one value is black."""
+    """The extremes of what pixels hold to 0 and 1; a radiograph of one value is black."""
     present = values[counts > 0]
     low, high = (present.min(), present.max()) if present.size else (0.0, 0.0)
     return (values - low) / (high - low) if high > low else np.zeros_like(values)

@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: How stored values become [0, 1]:
-#: "voi" as the film asks to be shown, "raw-max" as the EGD-CXR baseline does, "equalize" as MIMIC-CXR-JPG does.
+#: "voi" as the radiograph asks to be shown, "raw-max" as the EGD-CXR baseline does, "equalize" as MIMIC-CXR-JPG does.
 PRESENTATIONS = ("voi", "raw-max", "equalize")
 
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """How a film's stored values became its pixels.
+    """How a radiograph's stored values became its pixels.
 
     Attributes:
         policy: one of PRESENTATIONS.
         bits_stored: bits of a stored value, 1 to 16.
-        voi: what was applied, such as "window 2047/4096 LINEAR" or "VOI LUT", or None for the film's full range.
-        inverted: whether the film was MONOCHROME1 and has been inverted.
+        voi: what was applied, such as "window 2047/4096 LINEAR" or "VOI LUT", or None for the radiograph's full range.
+        inverted: whether the radiograph was MONOCHROME1 and has been inverted.
         notes: what the file says that was not taken at its word, such as "Rescale Slope 0 ignored".
     """
 
@@ -33,7 +33,7 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Radiograph:
-    """A film in the MONOCHROME2 sense: 0 is black, 1 is white.
+    """A radiograph in the MONOCHROME2 sense: 0 is black, 1 is white.
 
     Attributes:
         pixels: (H, W) float32 in [0, 1].
@@ -52,8 +52,8 @@ class Radiograph:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StoredFilm:
-    """A film read but not yet looked up, so that a small image of it never needs a large one of floats.
+class StoredRadiograph:
+    """A radiograph read but not yet looked up, so that a small image of it never needs a large one of floats.
 
     Attributes:
         stored: (H, W) what the file holds, read-only: uint8 or uint16 words, or float32 in [0, 1].
@@ -61,9 +61,9 @@ class StoredFilm:
         presentation: how the table came to be.
 
     Example:
-        >>> from egaze.imaging import read_film
-        >>> film = read_film("film.dcm")
-        >>> film.shape == film.stored.shape == film.radiograph().pixels.shape
+        >>> from egaze.imaging import read_stored
+        >>> radiograph = read_stored("radiograph.dcm")
+        >>> radiograph.shape == radiograph.stored.shape == radiograph.present().pixels.shape
         True
     """
 
@@ -77,7 +77,7 @@ class StoredFilm:
         height, width = self.stored.shape
         return height, width
 
-    def radiograph(self) -> Radiograph:
-        """The film at its full size."""
+    def present(self) -> Radiograph:
+        """The radiograph at its full size."""
         pixels = np.array(self.stored) if self.table is None else self.table[self.stored]
         return Radiograph(pixels, self.presentation)

@@ -1,4 +1,4 @@
-"""Any film on disk to what it stores, and to a Radiograph."""
+"""Any radiograph on disk to what it stores, and to a Radiograph."""
 
 from __future__ import annotations
 
@@ -6,67 +6,68 @@ import stat
 from os import PathLike
 from pathlib import Path
 
-from egaze.errors import FilmError
+from egaze.errors import RadiographError
 from egaze.imaging.array_file import read_npy
 from egaze.imaging.dicom import read_dicom
-from egaze.imaging.limits import max_film_bytes
+from egaze.imaging.limits import max_radiograph_bytes
 from egaze.imaging.picture import read_jpeg, read_png
-from egaze.imaging.radiograph import PRESENTATIONS, Radiograph, StoredFilm
+from egaze.imaging.radiograph import PRESENTATIONS, Radiograph, StoredRadiograph
 
 
 def read_radiograph(path: str | PathLike[str], *, presentation: str = "voi") -> Radiograph:
-    """Read one film: DICOM, PNG, JPEG or .npy, told apart by content, not by name.
+    """Read one radiograph: DICOM, PNG, JPEG or .npy, told apart by content, not by name.
 
     DICOM (PS3.3), one monochrome frame of 8 or 16 bits allocated: stored bits anywhere in their words, signed or not
     (C.7.6.3.1); Modality LUT or Rescale first (C.11.1); then with "voi" the first VOI LUT or else the first window
-    with its VOI LUT Function (C.11.2.1), or the film's full range where it has neither; MONOCHROME1 is inverted once,
-    last (C.7.6.3.1.2), of which Presentation LUT Shape is only a repetition (C.8.11.3). Pixel Padding Value and Range
-    Limit (C.7.5.1.1.2) become black. Rescale, VOI LUT and window may lie in functional groups (C.7.6.16). What a file
-    says that is not taken at its word is in `Presentation.notes`. Transfer syntaxes (PS3.5 A.4): little endian
+    with its VOI LUT Function (C.11.2.1), or the radiograph's full range where it has neither; MONOCHROME1 is inverted
+    once, last (C.7.6.3.1.2), of which Presentation LUT Shape is only a repetition (C.8.11.3). Pixel Padding Value and
+    Range Limit (C.7.5.1.1.2) become black. Rescale, VOI LUT and window may lie in functional groups (C.7.6.16). What a
+    file says that is not taken at its word is in `Presentation.notes`. Transfer syntaxes (PS3.5 A.4): little endian
     explicit, implicit and deflated, big endian, RLE, JPEG baseline, extended and lossless, JPEG-LS, JPEG 2000.
     PNG and JPEG: grey, or colour as ITU-R 601 luma (16-bit colour and 16-bit grey with alpha at 8 bits); palettes go
     through their colours; alpha, ICC profile and EXIF orientation are ignored, CMYK is refused; "voi" divides by the
     largest value of the type. .npy: (H, W) uint8 or uint16 likewise, or float32 in [0, 1].
 
-    A film has at most 2^26 pixels, which the environment variable EGAZE_MAX_FILM_PIXELS changes, and its file at most
-    four bytes for each of these and 16 MiB more. Both are checked before anything of that size is made.
+    A radiograph has at most 2^26 pixels, which the environment variable EGAZE_MAX_RADIOGRAPH_PIXELS changes, and its
+    file at most four bytes for each of these and 16 MiB more. Both are checked before anything of that size is made.
 
     Args:
         path: the file.
-        presentation: "voi"; "raw-max" divides stored values by the film's largest, without window or inversion;
+        presentation: "voi"; "raw-max" divides stored values by the radiograph's largest, without window or inversion;
             "equalize" scales to 8 bits between the extremes and equalises the histogram.
 
     Returns:
-        The film with (H, W) float32 pixels in [0, 1], MONOCHROME2 sense (except "raw-max", which keeps the
+        The radiograph with (H, W) float32 pixels in [0, 1], MONOCHROME2 sense (except "raw-max", which keeps the
         stored sense).
 
     Raises:
-        FilmError: no such file, not a film, damaged, over the limits, several frames or colours, or a coding for which
-            no decoder is installed. The message names the file and the value at fault, and quotes no text of it.
+        RadiographError: no such file, not a radiograph, damaged, over the limits, several frames or colours, or a
+            coding for which no decoder is installed. The message names the file and the value at fault, and quotes no
+            text of it.
         ValueError: an unknown presentation.
-        EgazeError: EGAZE_MAX_FILM_PIXELS is no number.
+        EgazeError: EGAZE_MAX_RADIOGRAPH_PIXELS is no number.
 
     Example:
         >>> from egaze import read_radiograph
-        >>> radiograph = read_radiograph("film.dcm")
+        >>> radiograph = read_radiograph("radiograph.dcm")
         >>> radiograph.pixels.dtype, radiograph.pixels.ndim
         (dtype('float32'), 2)
         >>> radiograph.presentation.bits_stored, radiograph.presentation.voi
         (12, None)
     """
-    return read_film(path, presentation=presentation).radiograph()
+    return read_stored(path, presentation=presentation).present()
 
 
-def read_film(path: str | PathLike[str], *, presentation: str = "voi") -> StoredFilm:
-    """Read one film as `read_radiograph` does, but leave its stored values to be looked up.
+def read_stored(path: str | PathLike[str], *, presentation: str = "voi") -> StoredRadiograph:
+    """Read one radiograph as `read_radiograph` does, but leave its stored values to be looked up.
 
-    A canvas of the film (`Canvas.place`) then costs no full-size image of floats. Arguments and errors are those of
-    `read_radiograph`; an uncompressed film's (H, W) words are a read-only view of the bytes of its file.
+    A canvas of the radiograph (`Canvas.place`) then costs no full-size image of floats. Arguments and errors are those
+    of `read_radiograph`; an uncompressed radiograph's (H, W) words are a read-only view of the bytes of its file.
 
     Example:
-        >>> from egaze.imaging import read_film
-        >>> film = read_film("film.dcm")
-        >>> film.stored.dtype, film.table.shape, film.shape == film.radiograph().pixels.shape
+        >>> from egaze.imaging import read_stored
+        >>> radiograph = read_stored("radiograph.dcm")
+        >>> radiograph.stored.dtype, radiograph.table.shape, radiograph.shape == radiograph.present().pixels.shape
         (dtype('uint16'), (65536,), True)
     """
     if presentation not in PRESENTATIONS:
@@ -81,22 +82,24 @@ def read_film(path: str | PathLike[str], *, presentation: str = "voi") -> Stored
         return read_jpeg(path, content, presentation)
     if content[128:132] == b"DICM":
         return read_dicom(path, content, presentation)
-    raise FilmError(f"{path}: neither DICOM, PNG, JPEG nor .npy (begins with {content[:4].hex(' ') or 'nothing'})")
+    raise RadiographError(
+        f"{path}: neither DICOM, PNG, JPEG nor .npy (begins with {content[:4].hex(' ') or 'nothing'})"
+    )
 
 
 def _content(path: Path) -> bytes:
-    """The file's bytes, once it is known to be a file and not too large for a film."""
-    limit = max_film_bytes()
+    """The file's bytes, once it is known to be a file and not too large for a radiograph."""
+    limit = max_radiograph_bytes()
     try:
         # Asked before it is opened: a pipe would wait for its writer.
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise FilmError(f"{path}: is not a file")
+            raise RadiographError(f"{path}: is not a file")
         if status.st_size > limit:
-            raise FilmError(f"{path}: is larger than any film ({status.st_size} of at most {limit} bytes)")
+            raise RadiographError(f"{path}: is larger than any radiograph ({status.st_size} of at most {limit} bytes)")
         with path.open("rb") as file:
             return file.read(status.st_size)
     except OSError as error:
-        raise FilmError(f"{path}: cannot open the film: {error.strerror}") from error
+        raise RadiographError(f"{path}: cannot open the radiograph: {error.strerror}") from error
     except ValueError as error:  # a NUL in the path
-        raise FilmError(f"{str(path)!r}: cannot open the film: {error}") from error
+        raise RadiographError(f"{str(path)!r}: cannot open the radiograph: {error}") from error

@@ -1,4 +1,4 @@
-"""DICOM's RLE (PS3.5 Annex G), never beyond the bytes that the film needs.
+"""DICOM's RLE (PS3.5 Annex G), never beyond the bytes that the radiograph needs.
 
 pydicom's decoder keeps all that a segment runs to, 64 times its length, before it looks at how much was due.
 """

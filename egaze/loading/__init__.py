@@ -1,21 +1,21 @@
-"""Batches of films and heatmaps, rasterized after augmentation, on the device that trains."""
+"""Batches of radiographs and heatmaps, rasterized after augmentation, on the device that trains."""
 
 from egaze.loading.augment import Augmentation
 from egaze.loading.batch import Batch
 from egaze.loading.device_loader import DeviceLoader
-from egaze.loading.film_loader import FailedFilm, FilmBatch, FilmLoader, ReadFilm
+from egaze.loading.radiograph_loader import FailedRadiograph, RadiographBatch, RadiographLoader, ReadRadiograph
 from egaze.loading.sampling import InOrder, Mixed, Shuffled, Weighted, class_balanced, gaze_and_label
 
 __all__ = [
     "Augmentation",
     "Batch",
     "DeviceLoader",
-    "FailedFilm",
-    "FilmBatch",
-    "FilmLoader",
+    "FailedRadiograph",
     "InOrder",
     "Mixed",
-    "ReadFilm",
+    "RadiographBatch",
+    "RadiographLoader",
+    "ReadRadiograph",
     "Shuffled",
     "Weighted",
     "class_balanced",

@@ -1,4 +1,4 @@
-"""Random views of a film. A view depends on (seed, epoch, case) alone, never on order, batch or threads."""
+"""Random views of an image. A view depends on (seed, epoch, case) alone, never on order, batch or threads."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from egaze.settings import require, settle_types
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Views:
-    """How N films are seen, as the compiled kernel takes it.
+    """How N images are seen, as the compiled kernel takes it.
 
     Attributes:
-        to_film: (N, 2, 3) float64 maps from the view's unit coordinates to the film's.
+        to_image: (N, 2, 3) float64 maps from the view's unit coordinates to the image's.
         intensity: (N, 4) float32 gain, bias, gamma and the noise's standard deviation.
         noise_key: (N,) uint64; a pixel's noise follows from it and the pixel's place.
         cutouts_unit: (N, R, 4) float64 left, top, right and bottom of what is blacked out, in unit coordinates.
     """
 
-    to_film: NDArray[np.float64]
+    to_image: NDArray[np.float64]
     intensity: NDArray[np.float32]
     noise_key: NDArray[np.uint64]
     cutouts_unit: NDArray[np.float64]
 
-    def to_film_px(self, view_px: int, film_px: int) -> NDArray[np.float32]:
-        """(N, 2, 3) maps from a view's pixel centres to a film's, for square views and films of these sides."""
-        linear = self.to_film[:, :, :2] * (film_px / view_px)
-        offset = unit_to_px(self.to_film[:, :, 2], film_px) + 0.5 * linear.sum(axis=2)
+    def to_image_px(self, view_px: int, image_px: int) -> NDArray[np.float32]:
+        """(N, 2, 3) maps from a view's pixel centres to an image's, for square views and images of these sides."""
+        linear = self.to_image[:, :, :2] * (image_px / view_px)
+        offset = unit_to_px(self.to_image[:, :, 2], image_px) + 0.5 * linear.sum(axis=2)
         return np.concatenate([linear, offset[:, :, None]], axis=2).astype(np.float32)
 
     def cutouts_px(self, view_px: int) -> NDArray[np.int32]:
@@ -40,7 +40,7 @@ class Views:
         return np.rint(self.cutouts_unit * view_px).astype(np.int32)
 
 
-#: The settings that let a view move the film, and not only its grey values.
+#: The settings that let a view move the image, and not only its grey values.
 MOVING = ("rotation_deg", "zoom", "shift_frac", "shear_deg", "mirror")
 
 _LARGEST = {
@@ -59,7 +59,7 @@ _LARGEST = {
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How far a view may differ from the film. The defaults suit chest films.
+    """How far a view may differ from the image. The defaults suit chest images.
 
     Numbers are drawn evenly between their limits. Gain and bias come first, then gamma, noise and cut-outs; between
     them values are kept in [0, 1].
@@ -75,7 +75,7 @@ class Augmentation:
             1 / 1.2 to 1.2).
         noise: largest standard deviation of the noise, in units of the full range.
         cutouts: rectangles that are made black. None by default: one may hide the finding that makes the label.
-        cutout_frac: largest side of a cut-out, as a fraction of the film's.
+        cutout_frac: largest side of a cut-out, as a fraction of the image's.
         mirror: whether half of the views are mirrored. It teaches a model that the heart may lie on either side, so
             it warns.
 
@@ -100,11 +100,11 @@ class Augmentation:
         for name, largest in _LARGEST.items():
             require(0 <= (value := getattr(self, name)) <= largest, name, f"0 to {largest}", value)
         if self.mirror:
-            warnings.warn("mirror: a mirrored chest film shows the heart on the wrong side", UserWarning, stacklevel=3)
+            warnings.warn("mirror: a mirrored chest image shows the heart on the wrong side", UserWarning, stacklevel=3)
 
     @property
     def moves(self) -> bool:
-        """Whether views may move the film."""
+        """Whether views may move the image."""
         return any(getattr(self, name) for name in MOVING)
 
     def draw(self, seed: int, epoch: int, cases: NDArray[np.int64], repeats: NDArray[np.int64] | int = 0) -> Views:
@@ -130,7 +130,7 @@ class Augmentation:
         return Views(self._maps(even, mirrored), intensity, keys, self._cutouts(drawn[:, 10:]))
 
     def _maps(self, even: NDArray[np.float64], mirrored: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Turned and zoomed, of a sheared view, about the film's centre."""
+        """Turned and zoomed, of a sheared view, about the image's centre."""
         angle = np.deg2rad(self.rotation_deg) * even[:, 0]
         scale = 1.0 + self.zoom * even[:, 1]
         lean = np.tan(np.deg2rad(self.shear_deg) * even[:, 4])
@@ -150,7 +150,7 @@ class Augmentation:
 
 
 def identity(count: int) -> Views:
-    """The films as they are, `count` times."""
+    """The images as they are, `count` times."""
     return Views(
         np.broadcast_to(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), (count, 2, 3)),
         np.broadcast_to(np.array([1.0, 0.0, 1.0, 0.0], dtype=np.float32), (count, 4)).copy(),

@@ -26,9 +26,9 @@ from egaze.targets import KERNEL, HeatmapTarget, no_gaze
 class DeviceLoader:
     """Iterates over batches of some of a study's cases.
 
-    A thread samples ahead: one call of the compiled kernel warps a batch's films and rasterizes its heatmaps at the
-    moved fixations. A sample depends on (seed, epoch, case) alone: not on order, batch size, threads or the number of
-    devices.
+    A thread samples ahead: one call of the compiled kernel warps a batch's radiographs and rasterizes its heatmaps at
+    the moved fixations. A sample depends on (seed, epoch, case) alone: not on order, batch size, threads or the number
+    of devices.
 
     On the host a batch's tensors are the loader's own buffers, used again once nobody holds them. To another device
     they are copied from pinned memory on a side stream while the step before runs; the loader never waits for the
@@ -40,7 +40,7 @@ class DeviceLoader:
         batch_size: samples a batch; the last may be smaller.
         size_px: side of the images and heatmaps, which need not be the study's.
         target: what gaze becomes, or None for batches without heatmaps, in which no sample has gaze.
-        augmentation: random views, or None for the films as they are; see `egaze.imaging.to_input`.
+        augmentation: random views, or None for the radiographs as they are; see `egaze.imaging.to_input`.
         shuffle: a new order each epoch, where `cases` is not an order already. Of an order that is not the same each
             time a last batch of one sample, which batch normalisation cannot use, is left out.
         seed: of order and views.
@@ -52,14 +52,14 @@ class DeviceLoader:
 
     Raises:
         ValueError: a batch size, size, prefetch, number of threads or of ranks below 1, a rank out of range, no case,
-            or views that move films under a target that cannot follow them.
+            or views that move radiographs under a target that cannot follow them.
         StudyError: a study that the target's heatmaps cannot be made of.
 
     Example:
         >>> from egaze import DeviceLoader, open_study
         >>> from egaze.targets import FixationHeatmap
         >>> study = open_study("study")
-        >>> cases = study.split.indices("train")
+        >>> cases = study.splits.indices("train")
         >>> loader = DeviceLoader(study, cases, batch_size=8, size_px=64, target=FixationHeatmap())
         >>> batch = next(iter(loader))
         >>> batch.image.shape, batch.heatmap.shape
@@ -90,7 +90,9 @@ class DeviceLoader:
         if not 0 <= rank < ranks:
             raise ValueError(f"rank must be 0 to {ranks - 1}, got {rank}")
         if augmentation is not None and augmentation.moves and target is not None and not target.follows_views:
-            raise ValueError(f"{type(target).__name__} cannot follow a view that moves the film: {', '.join(MOVING)}")
+            raise ValueError(
+                f"{type(target).__name__} cannot follow a view that moves the radiograph: {', '.join(MOVING)}"
+            )
         self._study = study
         self._order = _as_order(cases, shuffle)
         self._batch_size = batch_size
@@ -231,7 +233,7 @@ class DeviceLoader:
         _core.sample_batch(
             study.images,
             cases,
-            views.to_film_px(self._size_px, study.image_size_px),
+            views.to_image_px(self._size_px, study.image_size_px),
             views.intensity,
             views.noise_key,
             views.cutouts_px(self._size_px),

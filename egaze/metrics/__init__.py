@@ -9,8 +9,8 @@ from egaze.metrics.calibration import (
     reliability_curve,
     scale_by_temperature,
 )
-from egaze.metrics.classification import confusion_matrix, macro_auc, macro_auc_ci, multiclass_ci
 from egaze.metrics.localisation import energy_inside, iou_at_area_match, pointing_game, region_mask
+from egaze.metrics.multiclass_auc import confusion_matrix, macro_auc, macro_auc_ci, multiclass_ci
 from egaze.metrics.operating_point import OperatingPoint, at_threshold, specificity_threshold, youden_threshold
 from egaze.metrics.resampling import Comparison, Estimate, StatisticsWarning, mean_ci, mean_cis, wilson_ci
 from egaze.metrics.roc_curve import RocCurve, roc_curve_band

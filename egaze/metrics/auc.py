@@ -27,7 +27,7 @@ def roc_auc_ci(
     Args:
         labels: (N,) 0 or 1, both present.
         scores: (N,) finite, higher for class 1.
-        method: "delong" (DeLong et al. 1988, by mid-ranks as Sun and Xu 2014; films independent), or over resampled
+        method: "delong" (DeLong et al. 1988, by mid-ranks as Sun and Xu 2014; cases independent), or over resampled
             groups, stratified by label: "bootstrap" (percentiles) or "bca".
         level: of the interval.
         groups: (N,) a patient per sample, for the bootstrap; every sample its own when None.
@@ -157,7 +157,7 @@ def average_precision_ci(
 
 
 def delong_test(labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, *, level: float = 0.95) -> Comparison:
-    """The paired difference AUC(a) - AUC(b) on the same films (DeLong et al. 1988), with the p-value of no difference.
+    """The paired difference AUC(a) - AUC(b) on the same cases (DeLong et al. 1988), with the p-value of no difference.
 
     Args:
         labels: (N,) 0 or 1, both present.
@@ -240,7 +240,7 @@ def bootstrap_test(
 
 
 def _delong(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Areas (K,) and their covariance (K, K) of K scores on the same N films, by mid-ranks.
+    """Areas (K,) and their covariance (K, K) of K scores on the same N cases, by mid-ranks.
 
     The covariance is NaN where a class has one sample.
     """
@@ -259,7 +259,7 @@ def _delong(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDA
     if min(m, n) < FEW:
         warn(f"fewer than {FEW} samples of a class: DeLong's interval is too narrow")
     if ((np.ptp(v10, axis=1) == 0) & (np.ptp(v01, axis=1) == 0)).any():
-        warn("all films of a class are ranked alike, so DeLong's interval has no width and says nothing")
+        warn("all cases of a class are ranked alike, so DeLong's interval has no width and says nothing")
     return areas, np.atleast_2d(np.cov(v10)) / m + np.atleast_2d(np.cov(v01)) / n
 
 

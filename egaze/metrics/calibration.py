@@ -20,11 +20,11 @@ _LEAST_PROB = 1e-38
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Films whose probability lies in (low, high], 0 with the first bin.
+    """Cases whose probability lies in (low, high], 0 with the first bin.
 
     Attributes:
         low, high: the bin's edges.
-        cases: films in it, at least one.
+        cases: cases in it, at least one.
         mean_prob: their mean probability.
         observed: the share of them of which it came true, with a Wilson interval.
     """
@@ -81,10 +81,10 @@ def log_losses(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float64]
 
 
 def reliability_curve(outcomes: ArrayLike, probs: ArrayLike, *, bins: int = 10) -> list[ReliabilityBin]:
-    """How often what was given a probability came true, by bins of equal width; bins without films are left out.
+    """How often what was given a probability came true, by bins of equal width; bins without cases are left out.
 
     Args:
-        outcomes: (N,) 0 or 1: of one class whether the film is of it, or of the most probable class whether it is
+        outcomes: (N,) 0 or 1: of one class whether the case is of it, or of the most probable class whether it is
             right.
         probs: (N,) in [0, 1].
         bins: at least 1.
@@ -117,14 +117,14 @@ def reliability_curve(outcomes: ArrayLike, probs: ArrayLike, *, bins: int = 10) 
 
 
 def expected_calibration_error(outcomes: ArrayLike, probs: ArrayLike, *, bins: int = 10) -> float:
-    """The mean over films of |observed - mean probability| of a film's bin in `reliability_curve`, in [0, 1] (Guo et
-    al. 2017, who take the most probable class). It is above 0 by chance alone, the more so the fewer films.
+    """The mean over cases of |observed - mean probability| of a case's bin in `reliability_curve`, in [0, 1] (Guo et
+    al. 2017, who take the most probable class). It is above 0 by chance alone, the more so the fewer cases.
 
     Args:
         outcomes, probs, bins: as for `reliability_curve`.
 
     Raises:
-        ValueError: as `reliability_curve`, or no film.
+        ValueError: as `reliability_curve`, or no case.
 
     Example:
         >>> from egaze.metrics import expected_calibration_error
@@ -135,7 +135,7 @@ def expected_calibration_error(outcomes: ArrayLike, probs: ArrayLike, *, bins: i
     """
     curve = reliability_curve(outcomes, probs, bins=bins)
     if not curve:
-        raise ValueError("a calibration error needs films, got none")
+        raise ValueError("a calibration error needs cases, got none")
     return sum(item.cases * abs(item.observed.value - item.mean_prob) for item in curve) / sum(
         item.cases for item in curve
     )
@@ -145,15 +145,15 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
     """The temperature T in [0.05, 20] whose softmax(logits / T) has the least log loss (Guo et al. 2017).
 
     Args:
-        labels: (N,) class numbers, of validation films.
+        labels: (N,) class numbers, of validation cases.
         logits: (N, C) finite, up to a constant per row: the logarithms of class probabilities will do.
 
     Warns:
-        StatisticsWarning: the best is at a bound, as where every film is right, or logits that do not differ, which
+        StatisticsWarning: the best is at a bound, as where every case is right, or logits that do not differ, which
             give 1.
 
     Raises:
-        ValueError: shapes or class numbers that do not fit, logits that are not finite, or no film.
+        ValueError: shapes or class numbers that do not fit, logits that are not finite, or no case.
 
     Example:
         >>> from egaze.metrics import fit_temperature
@@ -181,7 +181,7 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
         return 1.0
     if coldest <= 0 or hottest >= 0:
         bound = TEMPERATURES[0] if coldest <= 0 else TEMPERATURES[1]
-        warn(f"the temperature that fits {len(labels)} films best is at the bound {bound}")
+        warn(f"the temperature that fits {len(labels)} cases best is at the bound {bound}")
         return bound
     return math.exp(brentq(slope, low, high, xtol=1e-10))
 

@@ -15,13 +15,13 @@ from egaze.registry import Registry
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gaze:
-    """What a film's map is compared with. Places are in pixels of the map, an integer being a pixel's centre.
+    """What a case's map is compared with. Places are in pixels of the map, an integer being a pixel's centre.
 
     Attributes:
         heatmap: (H, W) float32, the reader's, largest value 1.
         x_px, y_px: (F,) the reader's fixations on what was shown, at least one of them on the map.
         centre_bias: (H, W) float64 of sum 1, the mean of the training heatmaps.
-        other_x_px, other_y_px: (G,) fixations on training films of other patients; there may be none.
+        other_x_px, other_y_px: (G,) fixations on training cases of other patients; there may be none.
     """
 
     heatmap: NDArray[np.float32]
@@ -44,10 +44,10 @@ class GazeMetric:
         more_is_better: else less is.
         against: whether it compares a map with the reader's heatmap, and so depends on its sigma, or with the
             fixations themselves.
-        remark: what else decides its value, for a table's reader.
+        remark: what else decides its value, said beside tables of it.
         digits: that tables show behind the decimal point.
         over_centre_bias: whether it is itself a difference from the centre bias, whose own value is 0.
-        undefined: why it is None for some films: "films have no ...".
+        undefined: why it is None for some cases: "cases have no ...".
     """
 
     title: str
@@ -58,7 +58,7 @@ class GazeMetric:
     remark: str = ""
     digits: int = 3
     over_centre_bias: bool = False
-    undefined: str = "films lack what it needs"
+    undefined: str = "cases lack what it needs"
 
     def __post_init__(self) -> None:
         if self.against not in ("heatmap", "fixations"):
@@ -110,8 +110,8 @@ GAZE_METRICS: Registry[GazeMetric] = Registry(
         "shuffled_auc": GazeMetric(
             "shuffled AUC",
             _shuffled_auc,
-            remark="against all fixations on training films of other patients",
-            undefined="films have no fixations on training films of others to compare with",
+            remark="against all fixations on training cases of other patients",
+            undefined="cases have no fixations on training cases of others to compare with",
         ),
         "information_gain": GazeMetric(
             "information gain",

@@ -1,8 +1,8 @@
-"""Whether a map points at a known region of the film: pure functions on a map and a mask.
+"""Whether a map points at a known region of the radiograph: pure functions on a map and a mask.
 
 All three measures take the map as it is, whatever its scale, and none depends on the order of its pixels: where values
 tie, they give what a tie broken by chance would give on average. So a map that is the same everywhere scores the
-mask's share of the film, which is also what chance scores; that share belongs beside every figure.
+mask's share of the radiograph, which is also what chance scores; that share belongs beside every figure.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def iou_at_area_match(saliency: ArrayLike, mask: ArrayLike) -> float:
 
 
 def energy_inside(saliency: ArrayLike, mask: ArrayLike) -> float:
-    """The share of the map's sum that lies in the mask, in [0, 1]; of a map of zeros, the mask's share of the film.
+    """The share of the map's sum that lies in the mask, in [0, 1]; of a map of zeros, the mask's share of the
+    radiograph.
 
     The energy-based pointing game of Wang et al., "Score-CAM", CVPR workshops 2020, section 4.3.
 
@@ -109,7 +110,7 @@ def region_mask(shape: tuple[int, int], sides_px: ArrayLike, is_ellipse: ArrayLi
         is_ellipse: (R,) bool, the ellipse inscribed in the box, or the box.
 
     Returns:
-        (H, W) bool, empty where no region reaches the film.
+        (H, W) bool, empty where no region reaches the radiograph.
 
     Raises:
         ValueError: another shape, or sides that are not finite or fall.

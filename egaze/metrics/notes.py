@@ -1,4 +1,4 @@
-"""What a figure's reader must be told of it."""
+"""What must be said beside a result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sensitivity and specificity at a threshold that is chosen on one set of films and applied to another."""
+"""Sensitivity and specificity at a threshold that is chosen on one set of cases and applied to another."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class OperatingPoint:
 
     Attributes:
         threshold: of the score.
-        sensitivity, specificity: with Wilson intervals, which take films as independent.
-        true_positives, false_negatives, true_negatives, false_positives: films.
+        sensitivity, specificity: with Wilson intervals, which take cases as independent.
+        true_positives, false_negatives, true_negatives, false_positives: cases.
     """
 
     threshold: float
@@ -33,7 +33,7 @@ class OperatingPoint:
 def youden_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     """The threshold with the largest sensitivity + specificity - 1 (Youden 1950); of equals the most specific.
 
-    Thresholds lie midway between neighbouring scores, so that a film scored as one of these is on the same side.
+    Thresholds lie midway between neighbouring scores, so that a case scored as one of these is on the same side.
 
     Args:
         labels: (N,) 0 or 1, both present.
@@ -83,7 +83,7 @@ def at_threshold(labels: ArrayLike, scores: ArrayLike, threshold: float, *, leve
     Args:
         labels: (N,) 0 or 1.
         scores: (N,) finite.
-        threshold: chosen on other films than these.
+        threshold: chosen on other cases than these.
         level: of the Wilson intervals.
 
     Warns:

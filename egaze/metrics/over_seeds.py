@@ -45,8 +45,8 @@ def aucs_over_seeds(
 
     Args:
         labels: (N,) class numbers, 0 to C - 1.
-        class_probs: (S, N, C) finite, each seed's probabilities of the same films.
-        groups: (N,) a patient per film; every film its own when None.
+        class_probs: (S, N, C) finite, each seed's probabilities of the same cases.
+        groups: (N,) a patient per case; every case its own when None.
         level, resamples, seed: of the intervals.
 
     Raises:
@@ -75,7 +75,7 @@ def mean_over_seeds(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """The mean of (S, N) finite values, one a seed and film, with an interval over seeds and groups (patients).
+    """The mean of (S, N) finite values, one a seed and case, with an interval over seeds and groups (patients).
 
     Raises:
         ValueError: no value, or one that is not finite.

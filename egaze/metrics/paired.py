@@ -1,4 +1,4 @@
-"""Two models, or two sets of models from several seeds, compared on the same films."""
+"""Two models, or two sets of models from several seeds, compared on the same cases."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def paired_aucs(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> PairedAucs:
-    """AUC(a) - AUC(b) of every class and of their mean, on the same films, each a mean over S seeds.
+    """AUC(a) - AUC(b) of every class and of their mean, on the same cases, each a mean over S seeds.
 
     A resample of patients, stratified by class, is the same for both and for all seeds. Intervals and p-values are
     over seeds and patients (`egaze.metrics.seed_bootstrap` says how); with one seed they are over patients alone,
@@ -50,7 +50,7 @@ def paired_aucs(
     Args:
         labels: (N,) class numbers, 0 to C - 1.
         probs_a, probs_b: (S, N, C) finite; seed s of the one is paired with seed s of the other.
-        groups: (N,) a patient per film; every film its own when None.
+        groups: (N,) a patient per case; every case its own when None.
         level: of the intervals.
         resamples, seed: of the bootstrap; at least 100 resamples.
 
@@ -75,7 +75,7 @@ def paired_mean(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Comparison:
-    """The mean of a - b over S seeds and N films, (S, N) finite values such as each map's CC with gaze.
+    """The mean of a - b over S seeds and N cases, (S, N) finite values such as each map's CC with gaze.
 
     As `paired_aucs`, without strata.
 

@@ -41,7 +41,7 @@ def roc_curve_band(
 ) -> RocCurve:
     """The ROC curve with, at each fall-out, a bootstrap interval of the sensitivity over patients, stratified by label.
 
-    Films of one score give a slanted line, so that the area is the one in which ties count half. The band is pointwise:
+    Cases of one score give a slanted line, so that the area is the one in which ties count half. The band is pointwise:
     a whole curve may leave it somewhere more often than 1 - `level`.
 
     Args:
@@ -64,14 +64,14 @@ def roc_curve_band(
         (True, (11,))
     """
     labels, scores = checked(labels, scores)
-    # From the surest film down; the last of each score.
+    # From the surest case down; the last of each score.
     order = np.argsort(-scores, kind="stable")
     positive = (labels[order] == 1).astype(np.float64)
     ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))
     grid = np.linspace(0.0, 1.0, points)
 
     def curve(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(K + 1,) fall-out and sensitivity of weighted films."""
+        """(K + 1,) fall-out and sensitivity of weighted cases."""
         ranked = weights[order]
         true, called = np.cumsum(ranked * positive)[ends], np.cumsum(ranked)[ends]
         false = called - true

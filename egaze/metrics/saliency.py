@@ -196,14 +196,14 @@ def auc_borji(
 def shuffled_auc(
     prediction: ArrayLike, x_px: ArrayLike, y_px: ArrayLike, other_x_px: ArrayLike, other_y_px: ArrayLike
 ) -> float:
-    """Shuffled AUC of a (H, W) map, in [0, 1]: fixations against fixations of other films, ties counted half, so that
-    a map of where readers look on any film scores about 0.5.
+    """Shuffled AUC of a (H, W) map, in [0, 1]: fixations against fixations of other cases, ties counted half, so that
+    a map of where readers look on any case scores about 0.5.
 
     All the other fixations count, which is what the published code's draws of them tend to.
 
     Args:
         prediction, x_px, y_px: as for `nss`.
-        other_x_px, other_y_px: (G,) fixations on other films, in this map's pixels.
+        other_x_px, other_y_px: (G,) fixations on other cases, in this map's pixels.
 
     Raises:
         ValueError: as `nss`, for either set of fixations.

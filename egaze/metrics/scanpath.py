@@ -1,7 +1,7 @@
-"""What a reader's scanpath did on a film and in a region of it.
+"""What a reader's scanpath did on a radiograph and in a region of it.
 
-Fixations outside the part of the film that was on the screen are no looks at the film: leave them out beforehand, by
-`Fixations.on_shown`.
+Fixations outside the part of the radiograph that was on the screen are no looks at the radiograph: leave them out
+beforehand, by `Fixations.on_shown`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class RegionGaze:
     Attributes:
         fixations: how many lie in it.
         dwell_s: the sum of their durations; no seconds where these are relative.
-        dwell_frac: dwell_s over the duration of all fixations, also of those off the film.
+        dwell_frac: dwell_s over the duration of all fixations, also of those off the radiograph.
         first_fixation_s: onset of the first one in it; NaN when none is, or without onsets.
         coverage_frac: see `coverage_frac`.
     """
@@ -37,7 +37,7 @@ class RegionGaze:
 
 def nearest_fixation_px(shape: tuple[int, int], x_px: ArrayLike, y_px: ArrayLike) -> NDArray[np.float64]:
     """(H, W) distance in pixels of every pixel's centre from the nearest pixel that was fixated; infinite where no
-    fixation lies on the film."""
+    fixation lies on the radiograph."""
     y, x, inside = nearest_pixels(shape, x_px, y_px)
     if not inside.any():
         return np.full(shape, np.inf)
@@ -68,7 +68,7 @@ def region_gaze(
     radius_px: float,
     nearest_px: NDArray[np.float64] | None = None,
 ) -> RegionGaze:
-    """Measure one reader's fixations, in time order, in one region of a film.
+    """Measure one reader's fixations, in time order, in one region of a radiograph.
 
     A fixation lies in the region when the pixel nearest to it does.
 
@@ -76,7 +76,7 @@ def region_gaze(
         region: (H, W) bool.
         x_px, y_px: (F,) in pixels of the region's grid; may lie outside.
         duration_s: (F,) above 0.
-        onset_s: (F,) seconds since the film appeared, or None when unknown.
+        onset_s: (F,) seconds since the radiograph appeared, or None when unknown.
         radius_px: see `coverage_frac`.
         nearest_px: (H, W) `nearest_fixation_px` of these fixations, where several regions share it.
 

@@ -1,6 +1,6 @@
-"""Figures of models that were trained from several seeds and judged on the same films: how sure is their mean?
+"""Figures of models that were trained from several seeds and judged on the same cases: how sure is their mean?
 
-Every model sees every film, so seeds and patients cross. A figure of one seed differs from what endless seeds and
+Every model sees every case, so seeds and patients cross. A figure of one seed differs from what endless seeds and
 patients would give by a part of the seed's, a part of the patients', which the seeds share, and a part of both.
 Resampling patients, for all seeds at once, draws the patients' part and the mean over the seeds of the part of both.
 The seeds' part is drawn from Student's t with S - 1 degrees of freedom and the seeds' variance less the variance of the
@@ -63,7 +63,7 @@ def _over_seeds(
     mean: NDArray[np.float64] = drawn.mean(axis=1)
     if seeds == 1:
         return mean
-    # What differs between seeds by the films alone: the part of both.
+    # What differs between seeds by the cases alone: the part of both.
     of_both = np.nanvar(drawn, axis=0).mean() - np.nanvar(mean)
     of_both = max(0.0, of_both * seeds / (seeds - 1))
     of_seeds = max(0.0, values.var(ddof=1) - of_both)

@@ -2,7 +2,7 @@
 
 Written here, and compared in the tests with the papers' equations and with what the library `grad-cam` gave. That
 library wants a model that returns one tensor, where ours has two heads; it finds a stage by a module of the encoder,
-which timm names anew for every family; it stretches each film's map to [0, 1], so that a film without evidence looks
+which timm names anew for every family; it stretches each image's map to [0, 1], so that an image without evidence looks
 like one with; it adds 1e-6 to Grad-CAM++'s denominator, which is more than the squared slopes of a trained model; it
 leaves gradients behind in the parameters; and training needs a map that can itself be differentiated
 (`egaze.training.alignment`).
@@ -30,26 +30,26 @@ def grad_cam(
     stride: int = 32,
     method: str = "grad-cam",
 ) -> Tensor:
-    """Where each film's evidence for a class lies, as `class_map` has it, on one of the encoder's feature maps.
+    """Where each image's evidence for a class lies, as `class_map` has it, on one of the encoder's feature maps.
 
-    A film's map does not depend on the others of its batch, and nothing of the model is changed. The score is the
+    An image's map does not depend on the others of its batch, and nothing of the model is changed. The score is the
     class's logit, by whatever way the feature map leads to it: in a model whose classes pool under the predicted map
     also through the decoder.
 
     Args:
         model: in evaluation mode.
         image: (N, 1, H, W) float32 in [0, 1], on the model's device.
-        class_index: (N,) int64, the class of each film; None for the one that the model thinks likeliest.
-        stride: of the feature map, in pixels of the film: 32 is the coarsest, and the one that classes are told from;
+        class_index: (N,) int64, the class of each image; None for the one that the model thinks likeliest.
+        stride: of the feature map, in pixels of the image: 32 is the coarsest, and the one that classes are told from;
             16, 8, 4 and, where the encoder has it, 2 are finer and less of the class.
         method: "grad-cam" or "grad-cam++".
 
     Returns:
         (N, h, w) float32, at least 0, in logits; h and w are H and W over the stride, rounded up.
-        `to_film_size` brings them to the film's size.
+        `to_image_size` brings them to the image's size.
 
     Raises:
-        EgazeError: a model in training mode, films of another shape, a class or a stride that the model has not, an
+        EgazeError: a model in training mode, images of another shape, a class or a stride that the model has not, an
             unknown method.
 
     Example:
@@ -60,7 +60,7 @@ def grad_cam(
         torch.Size([2, 4, 6])
     """
     if model.training:
-        raise EgazeError("the model is in training mode, in which a film's answer depends on its batch: model.eval()")
+        raise EgazeError("the model is in training mode, in which an image's answer depends on its batch: model.eval()")
     feature_info: Any = model.encoder.feature_info  # timm's, which torch's types know nothing of
     strides: list[int] = feature_info.reduction()
     if stride not in strides:
@@ -73,7 +73,7 @@ def grad_cam(
     hook = model.encoder.register_forward_hook(keep)
     try:
         with torch.inference_mode(False), torch.enable_grad():
-            # Differentiable from the film on, so that frozen parameters do not matter.
+            # Differentiable from the image on, so that frozen parameters do not matter.
             class_logits = model(image.detach().clone().requires_grad_()).class_logits
             if class_index is None:
                 class_index = class_logits.argmax(dim=1)
@@ -97,14 +97,14 @@ def class_map(
 
     "grad-cam": the weight is the logit's mean slope over the map (Selvaraju et al., ICCV 2017, equations 1 and 2).
     "grad-cam++": the sum over places of slope+ / (2 + slope * S), S the sum of the feature map, which is equations 10
-    to 19 of Chattopadhyay et al. (WACV 2018) for the score exp(logit), but for that score itself, one factor a film.
+    to 19 of Chattopadhyay et al. (WACV 2018) for the score exp(logit), but for that score itself, one factor an image.
     They take feature maps to be nowhere negative; where those of an encoder without ReLU are, slope * S counts as 0
     at least, so that no weight runs off at a denominator of 0.
 
     Args:
         features: (N, K, h, w).
         class_logits: (N, C), computed from the features.
-        class_index: (N,) int64, the class of each film.
+        class_index: (N,) int64, the class of each image.
         method: one of METHODS.
         differentiable: whether the map itself can be differentiated.
 
@@ -137,15 +137,15 @@ def class_map(
     return (weights * features).sum(dim=1).relu()
 
 
-def to_film_size(maps: Tensor, shape: tuple[int, int]) -> Tensor:
-    """(N, h, w) maps over the whole film to (N, H, W), bilinearly between the cells' centres.
+def to_image_size(maps: Tensor, shape: tuple[int, int]) -> Tensor:
+    """(N, h, w) maps over the whole image to (N, H, W), bilinearly between the cells' centres.
 
     The edges' cells are continued outwards, so a map of zeros stays one and no value leaves the map's range.
 
     Example:
         >>> import torch
-        >>> from egaze.models import to_film_size
-        >>> to_film_size(torch.tensor([[[0.0, 1.0]]]), (1, 4)).tolist()
+        >>> from egaze.models import to_image_size
+        >>> to_image_size(torch.tensor([[[0.0, 1.0]]]), (1, 4)).tolist()
         [[[0.0, 0.25, 0.75, 1.0]]]
     """
     return functional.interpolate(maps.unsqueeze(1), size=shape, mode="bilinear", align_corners=False).squeeze(1)
@@ -156,8 +156,8 @@ def _at_least_float32(values: Tensor) -> Tensor:
 
 
 def _check_classes(class_index: Tensor, class_logits: Tensor) -> None:
-    films, classes = class_logits.shape
-    if class_index.shape != (films,) or class_index.dtype != torch.int64:
-        raise EgazeError(f"class_index must be ({films},) int64, got {tuple(class_index.shape)} {class_index.dtype}")
+    images, classes = class_logits.shape
+    if class_index.shape != (images,) or class_index.dtype != torch.int64:
+        raise EgazeError(f"class_index must be ({images},) int64, got {tuple(class_index.shape)} {class_index.dtype}")
     if bool(((class_index < 0) | (class_index >= classes)).any()):
         raise EgazeError(f"class_index must be 0 to {classes - 1}, got {class_index.tolist()}")

@@ -1,4 +1,4 @@
-"""One encoder, two heads: what the film shows, and where a radiologist would look."""
+"""One encoder, two heads: what the image shows, and where a radiologist would look."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POOLINGS = ("mean", "heatmap", "class-heatmaps")
 
 
 class DualHeadOutput(NamedTuple):
-    """What the model says of N films.
+    """What the model says of N images.
 
     Attributes:
         class_logits: (N, C).
@@ -38,8 +38,8 @@ class DualHeadOutput(NamedTuple):
     heatmap_logits: Tensor
 
 
-class Answer(NamedTuple):
-    """What N films' logits mean.
+class BatchPredictions(NamedTuple):
+    """What N images' logits mean.
 
     Attributes:
         class_probs: (N, C), by softmax or by a sigmoid each.
@@ -66,7 +66,7 @@ class DualHeadUNet(nn.Module):
         decoder_channels: of the decoder's steps, the coarsest first: 3 numbers, from stride 16 to 4, or 5, from
             stride 16 to 1. By default (128, 64, 32) or (256, 128, 64, 32, 16).
         dropout: before the classification layer, in [0, 1).
-        pooling: how the bottleneck's features become the classifier's. "mean" is the mean over the film. "heatmap" is
+        pooling: how the bottleneck's features become the classifier's. "mean" is the mean over the image. "heatmap" is
             the mean under the generated heatmap (its sigmoid, brought to the bottleneck's size, as a density).
             "class-heatmaps" generates a map of each class, and a class's score pools under its own.
         drop_path: of the encoder's stochastic depth, see `make_encoder`; in [0, 1).
@@ -85,7 +85,7 @@ class DualHeadUNet(nn.Module):
         >>> output = model(torch.rand(2, 1, 64, 64))
         >>> output.class_logits.shape, output.heatmap_logits.shape
         (torch.Size([2, 3]), torch.Size([2, 1, 64, 64]))
-        >>> answer = model.answer(output)
+        >>> answer = model.predictions(output)
         >>> answer.class_probs.sum(dim=1).round(decimals=3).tolist()
         [1.0, 1.0]
     """
@@ -161,8 +161,8 @@ class DualHeadUNet(nn.Module):
             heatmap_logits = image.new_zeros((image.shape[0], 1, image.shape[2], image.shape[3]))
         return DualHeadOutput(self.classify(features[-1], heatmap_logits), heatmap_logits)
 
-    def answer(self, output: DualHeadOutput, class_probs: str = "softmax") -> Answer:
-        """Both heads' logits to probabilities and one heatmap a film.
+    def predictions(self, output: DualHeadOutput, class_probs: str = "softmax") -> BatchPredictions:
+        """Both heads' logits to probabilities and one heatmap an image.
 
         Where there is a map of each class the heatmap is the one to expect: their mean, weighted by the classes'
         probabilities.
@@ -174,12 +174,12 @@ class DualHeadUNet(nn.Module):
         logits = output.class_logits.float()
         probs = logits.sigmoid() if class_probs == "sigmoid" else logits.softmax(dim=1)
         if not self.heatmap_head:
-            return Answer(probs, output.heatmap_logits.float())
+            return BatchPredictions(probs, output.heatmap_logits.float())
         heatmap = output.heatmap_logits.float().sigmoid()
         if self.pooling == "class-heatmaps":
             weights = probs / probs.sum(dim=1, keepdim=True)
             heatmap = (weights[:, :, None, None] * heatmap).sum(dim=1, keepdim=True)
-        return Answer(probs, heatmap)
+        return BatchPredictions(probs, heatmap)
 
     def classify(self, bottleneck: Tensor, heatmap_logits: Tensor) -> Tensor:
         """(N, K, h, w) features, pooled as the model does, to (N, C) logits."""
@@ -190,7 +190,7 @@ class DualHeadUNet(nn.Module):
             # To TorchScript a shape is a list, which torch's annotation leaves out.
             bottleneck.shape[-2:],  # type: ignore[arg-type]
         ).flatten(2)
-        heatmap = heatmap + 1e-6  # under an empty heatmap a film is pooled evenly
+        heatmap = heatmap + 1e-6  # under an empty heatmap an image is pooled evenly
         density = heatmap / heatmap.sum(dim=2, keepdim=True)
         # (N, maps, h w) x (N, h w, K), one row of features under each map.
         class_logits: Tensor = self.classifier(density @ bottleneck.flatten(2).transpose(1, 2))
@@ -203,10 +203,10 @@ class DualHeadUNet(nn.Module):
         used = features[self.first_used :]
         if self.decoder_stride == 1:
             # Maps of no channels: they tell the decoder the sizes that the encoder has no map of.
-            films = features[0].shape[0]
+            images = features[0].shape[0]
             if not self.has_stride_2:
-                used.insert(0, features[0].new_zeros((films, 0, (height_px + 1) // 2, (width_px + 1) // 2)))
-            used.insert(0, features[0].new_zeros((films, 0, height_px, width_px)))
+                used.insert(0, features[0].new_zeros((images, 0, (height_px + 1) // 2, (width_px + 1) // 2)))
+            used.insert(0, features[0].new_zeros((images, 0, height_px, width_px)))
             return self.decoder(used)  # type: ignore[no-any-return]
         return functional.interpolate(
             self.decoder(used), size=[height_px, width_px], mode="bilinear", align_corners=False
@@ -216,6 +216,6 @@ class DualHeadUNet(nn.Module):
 def _check_shape(image: Tensor) -> None:
     if image.ndim != 4 or image.shape[1] != 1 or min(image.shape[2:]) < _SMALLEST_SIDE_PX:
         raise EgazeError(
-            f"films must have the shape (N, 1, H, W) with sides of at least {_SMALLEST_SIDE_PX} px,"
+            f"images must have the shape (N, 1, H, W) with sides of at least {_SMALLEST_SIDE_PX} px,"
             f" got {tuple(image.shape)}"
         )

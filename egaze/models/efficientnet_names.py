@@ -1,7 +1,7 @@
 """EfficientNet's tensors: from the names of the `_conv_stem`/`_blocks` family to timm's.
 
 The family is EfficientNet-PyTorch (github.com/lukemelas/EfficientNet-PyTorch) and what descends from it. It numbers
-blocks through, timm numbers stages and the blocks within each; both list them in the order of the film's way.
+blocks through, timm numbers stages and the blocks within each; both list them in the order of the image's way.
 """
 
 from __future__ import annotations

@@ -32,14 +32,14 @@ class FeatureMaps:
 
 
 def make_encoder(name: str, weights: str | Path = "none", *, drop_path: float = 0.0) -> tuple[nn.Module, str]:
-    """A timm encoder of one-channel films that gives its feature maps from the finest to the coarsest.
+    """A timm encoder of one-channel images that gives its feature maps from the finest to the coarsest.
 
     Args:
         name: any timm model that offers `features_only`.
         weights: "none" for random ones, "imagenet" for timm's pretrained ones (a download the first time), timm's
             name of others that fit ("tf_efficientnet_b0.ns_jft_in1k"; a download too), or a file that `read_weights`
             reads. Their first layer is summed over colour.
-        drop_path: share of films that skip the last residual block in training (stochastic depth); the blocks before
+        drop_path: share of images that skip the last residual block in training (stochastic depth); the blocks before
             it are skipped less, in a line. Only for encoders that know it.
 
     Returns:

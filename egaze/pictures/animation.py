@@ -1,4 +1,4 @@
-"""Gaze building up over time on the film, as frames of one picture."""
+"""Gaze building up over time on the radiograph, as frames of one picture."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from egaze.errors import EgazeError, StudyError
 from egaze.gaze import rasterize_frames
 from egaze.gaze.fixations import PLAYED_S
+from egaze.pictures.case_gaze import CaseGaze
 from egaze.pictures.frame_page import FramePage
 from egaze.pictures.movie import ffmpeg_program
 from egaze.pictures.overlay import scale_for
-from egaze.pictures.reading import Reading
 
 #: The file formats, and how many frames each may have: a GIF is held in memory until it is written.
 MOST_FRAMES = {"mp4": 36_000, "gif": 1500}
@@ -73,7 +73,7 @@ class Playback:
         return replace(self, file_format="gif" if self.file_format == "gif" or found is None else "mp4")
 
 
-def frame_times(reading: Reading, playback: Playback) -> NDArray[np.float64]:
+def frame_times(case_gaze: CaseGaze, playback: Playback) -> NDArray[np.float64]:
     """(T,) seconds on the clock of the onsets, from the first onset to the last fixation's end, which is included.
 
     Fixations without onsets play one after the other; see `Fixations.played`.
@@ -81,19 +81,19 @@ def frame_times(reading: Reading, playback: Playback) -> NDArray[np.float64]:
     Raises:
         StudyError: more frames than the file may have, or a window in seconds over gaze without a clock.
     """
-    if reading.is_paced and playback.window_s is not None:
+    if case_gaze.is_paced and playback.window_s is not None:
         raise StudyError(
-            f"case {reading.case_id!r}: its durations are relative and it has no onsets, so there are no last "
+            f"case {case_gaze.case_id!r}: its durations are relative and it has no onsets, so there are no last "
             f"{playback.window_s:g} s to show; leave the window out"
         )
-    fixations = reading.fixations.played()
+    fixations = case_gaze.fixations.played()
     begin_s, end_s = float(fixations.begins_s().min()), float(fixations.ends_s().max())
     step_s = playback.speed / playback.fps
     frames = (end_s - begin_s) / step_s + 1
     most = MOST_FRAMES[playback.settled().file_format]
     if frames > most:
         raise StudyError(
-            f"case {reading.case_id!r}: {end_s - begin_s:.1f} s of gaze make {frames:.0f} frames at "
+            f"case {case_gaze.case_id!r}: {end_s - begin_s:.1f} s of gaze make {frames:.0f} frames at "
             f"{playback.fps} a second and speed {playback.speed:g}; {most} is the most"
         )
     times = np.arange(begin_s, end_s, step_s)
@@ -101,44 +101,45 @@ def frame_times(reading: Reading, playback: Playback) -> NDArray[np.float64]:
 
 
 def heatmap_frames(
-    reading: Reading, times_s: ArrayLike, window_s: float | None = None
+    case_gaze: CaseGaze, times_s: ArrayLike, window_s: float | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """The film's part of the heatmap at each time, unnormalised as `reading.heatmap()`, a few at a time in memory.
+    """The radiograph's part of the heatmap at each time, unnormalised as `case_gaze.heatmap()`, a few at a time in
+    memory.
 
     Raises:
         StudyError: a sigma that the kernel cannot draw.
     """
     times = np.atleast_1d(np.asarray(times_s, np.float64))
-    shape = reading.geometry.canvas_shape
+    shape = case_gaze.geometry.canvas_shape
     count = max(1, _CHUNK_BYTES // (4 * shape[0] * shape[1]))
     for first in range(0, len(times), count):
         part = times[first : first + count]
         try:
-            frames = rasterize_frames(reading.fixations.played(), shape, part, window_s=window_s, **reading.kernel)
+            frames = rasterize_frames(case_gaze.fixations.played(), shape, part, window_s=window_s, **case_gaze.kernel)
         except ValueError as error:
-            raise StudyError(f"case {reading.case_id!r}: {error}") from error
-        yield from (reading.geometry.cut_out(frame) for frame in frames)
+            raise StudyError(f"case {case_gaze.case_id!r}: {error}") from error
+        yield from (case_gaze.geometry.cut_out(frame) for frame in frames)
 
 
 class Animation:
     """A case's animation: its times, and its frames in any order as often as they are wanted.
 
     Args:
-        reading: the case.
+        case_gaze: the case.
         playback: how it runs.
 
     Raises:
         StudyError: as `frame_times` and `heatmap_frames`.
     """
 
-    def __init__(self, reading: Reading, playback: Playback) -> None:
-        self._reading = reading
+    def __init__(self, case_gaze: CaseGaze, playback: Playback) -> None:
+        self._reading = case_gaze
         self._playback = playback
-        self.times_s = frame_times(reading, playback)
-        peaks = [float(frame.max()) for frame in heatmap_frames(reading, self.times_s, playback.window_s)]
-        self._scale = scale_for(reading, max(peaks))
+        self.times_s = frame_times(case_gaze, playback)
+        peaks = [float(frame.max()) for frame in heatmap_frames(case_gaze, self.times_s, playback.window_s)]
+        self._scale = scale_for(case_gaze, max(peaks))
         self._fullest = int(np.argmax(peaks))
-        self._page = FramePage.of(reading, self._scale, _caption(reading, playback))
+        self._page = FramePage.of(case_gaze, self._scale, _caption(case_gaze, playback))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -161,28 +162,28 @@ class Animation:
             yield self._page.frame(levels, _clock(self._reading, time_s), _looked_at(self._reading, time_s))
 
 
-def _caption(reading: Reading, playback: Playback) -> str:
+def _caption(case_gaze: CaseGaze, playback: Playback) -> str:
     gaze = "gaze so far" if playback.window_s is None else f"gaze of the last {playback.window_s:g} s"
-    if reading.is_paced:
+    if case_gaze.is_paced:
         return f"{gaze}, in order, {playback.speed / PLAYED_S:.3g} fixations a second: durations are relative"
-    if reading.fixations.onset_s is None:
+    if case_gaze.fixations.onset_s is None:
         gaze += ", in order without pauses"
     return gaze if playback.speed == 1 else f"{gaze}, at {playback.speed:g} times its speed"
 
 
-def _clock(reading: Reading, time_s: float) -> str:
+def _clock(case_gaze: CaseGaze, time_s: float) -> str:
     """The time, or where there is none the number of the fixation."""
-    if not reading.is_paced:
+    if not case_gaze.is_paced:
         return f"{time_s:.1f} s"
-    onset_s = reading.fixations.played().begins_s()
+    onset_s = case_gaze.fixations.played().begins_s()
     begun = int((onset_s <= time_s).sum())
-    return f"fixation {begun} of {len(reading.fixations)}"
+    return f"fixation {begun} of {len(case_gaze.fixations)}"
 
 
-def _looked_at(reading: Reading, time_s: float) -> NDArray[np.float64]:
-    """(K, 2) where the reader looks at that time, as fractions of the film; none during a saccade."""
-    fixations = reading.fixations.played()
+def _looked_at(case_gaze: CaseGaze, time_s: float) -> NDArray[np.float64]:
+    """(K, 2) where the reader looks at that time, as fractions of the radiograph; none during a saccade."""
+    fixations = case_gaze.fixations.played()
     onset_s = fixations.begins_s()
-    now = (onset_s <= time_s) & (time_s < fixations.ends_s()) & reading.on_film
-    xy_unit = reading.geometry.to_film_unit(fixations.x_px[now], fixations.y_px[now])
+    now = (onset_s <= time_s) & (time_s < fixations.ends_s()) & case_gaze.on_radiograph
+    xy_unit = case_gaze.geometry.to_radiograph_unit(fixations.x_px[now], fixations.y_px[now])
     return np.stack(xy_unit, axis=1).astype(np.float64)

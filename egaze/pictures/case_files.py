@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from egaze.pictures.animation import Animation, Playback
+from egaze.pictures.case_gaze import CaseGaze
 from egaze.pictures.movie import HOLD_S, write_gif, write_mp4
 from egaze.pictures.overlay import draw_heatmap, draw_overlay
-from egaze.pictures.reading import Reading
-from egaze.pictures.scanpath import draw_scanpath
+from egaze.pictures.scanpath_plot import draw_scanpath
 
 #: What can be written of a case: the pictures, and the heatmap's values.
 KINDS = ("heatmap", "overlay", "scanpath", "array")
@@ -20,11 +20,11 @@ KINDS = ("heatmap", "overlay", "scanpath", "array")
 _DPI = 150
 
 
-def write_case(reading: Reading, folder: Path, kinds: Sequence[str], playback: Playback | None) -> dict[str, str]:
+def write_case(case_gaze: CaseGaze, folder: Path, kinds: Sequence[str], playback: Playback | None) -> dict[str, str]:
     """Write one case's files into a folder, which is made.
 
     Args:
-        reading: the case.
+        case_gaze: the case.
         folder: its folder.
         kinds: some of KINDS.
         playback: how its animation runs, or None for no animation.
@@ -38,18 +38,18 @@ def write_case(reading: Reading, folder: Path, kinds: Sequence[str], playback: P
     """
     folder.mkdir(parents=True)
     files: dict[str, str] = {}
-    heatmap = reading.heatmap()
+    heatmap = case_gaze.heatmap()
     if "heatmap" in kinds:
-        files["heatmap"] = _save(draw_heatmap(reading, heatmap), folder / "heatmap.png")
+        files["heatmap"] = _save(draw_heatmap(case_gaze, heatmap), folder / "heatmap.png")
     if "overlay" in kinds:
-        files["overlay"] = _save(draw_overlay(reading, heatmap), folder / "overlay.png")
+        files["overlay"] = _save(draw_overlay(case_gaze, heatmap), folder / "overlay.png")
     if "scanpath" in kinds:
-        files["scanpath"] = _save(draw_scanpath(reading), folder / "scanpath.png")
+        files["scanpath"] = _save(draw_scanpath(case_gaze), folder / "scanpath.png")
     if "array" in kinds:
         np.save(folder / "heatmap.npy", heatmap)
         files["array"] = "heatmap.npy"
     if playback is not None:
-        files["animation"] = _animate(Animation(reading, playback), playback.settled(), folder)
+        files["animation"] = _animate(Animation(case_gaze, playback), playback.settled(), folder)
     return files
 
 

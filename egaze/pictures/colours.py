@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 #: colours apart still read it.
 COLOUR_MAP = "inferno"
 
-#: Opacity of a heatmap's peak on a film, so that the film stays visible below it.
+#: Opacity of a heatmap's peak on a radiograph, so that the radiograph stays visible below it.
 PEAK_OPACITY = 0.7
 
 
 @lru_cache(maxsize=8)
 def heatmap_table(peak_opacity: float = 1.0) -> NDArray[np.uint8]:
-    """(256, 4) RGBA of the colour map for laying over a film: the lower the value, the more the film shows through.
+    """(256, 4) RGBA of the colour map for laying over a radiograph: the lower the value, the more the radiograph shows
+    through.
 
     Opacity rises with the square root of the value, from 0 to `peak_opacity` in [0, 1].
     """
@@ -30,15 +31,15 @@ def heatmap_table(peak_opacity: float = 1.0) -> NDArray[np.uint8]:
 
 
 def overlay_colours() -> ListedColormap:
-    """The colour map for a heatmap on a film."""
-    return ListedColormap(heatmap_table(PEAK_OPACITY) / 255.0, name=f"{COLOUR_MAP}_on_film")
+    """The colour map for a heatmap on a radiograph."""
+    return ListedColormap(heatmap_table(PEAK_OPACITY) / 255.0, name=f"{COLOUR_MAP}_on_radiograph")
 
 
-def blend(film: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay a heatmap over a film as the overlay does.
+def blend(radiograph: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay a heatmap over a radiograph as the overlay does.
 
     Args:
-        film: (H, W) grey.
+        radiograph: (H, W) grey.
         levels: (H, W) the heatmap, 255 its largest value.
 
     Returns:
@@ -47,5 +48,5 @@ def blend(film: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.uint
     table = heatmap_table(PEAK_OPACITY).astype(np.float32)
     opacity = table[:, 3] / np.float32(255)
     lit = (table[:, :3] * opacity[:, None])[levels]
-    blended: NDArray[np.float32] = lit + film[..., None] * (1 - opacity)[levels][..., None]
+    blended: NDArray[np.float32] = lit + radiograph[..., None] * (1 - opacity)[levels][..., None]
     return np.rint(blended).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The page that an animation's frames share: drawn once, then the film, the gaze and the clock change on it."""
+"""The page that an animation's frames share: drawn once, then the radiograph, the gaze and the clock change on it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from egaze.imaging import resize
+from egaze.pictures.case_gaze import CaseGaze
 from egaze.pictures.colours import blend, overlay_colours
 from egaze.pictures.lettering import FONT_FILE
 from egaze.pictures.overlay import Scale
-from egaze.pictures.reading import Reading
 from egaze.pictures.sheet import INK, draw_bar, new_sheet
 
 _DPI = 90
@@ -28,27 +28,27 @@ class FramePage:
 
     Attributes:
         pixels: (H, W, 3) RGB, H and W even.
-        film: (h, w) grey.
-        film_corner, clock_place: left and top of the film, left and middle of the clock, in pixels.
+        radiograph: (h, w) grey.
+        radiograph_corner, clock_place: left and top of the radiograph, left and middle of the clock, in pixels.
     """
 
     pixels: NDArray[np.uint8]
-    film: NDArray[np.uint8]
-    film_corner: tuple[int, int]
+    radiograph: NDArray[np.uint8]
+    radiograph_corner: tuple[int, int]
     clock_place: tuple[int, int]
 
     @classmethod
-    def of(cls, reading: Reading, scale: Scale, caption: str) -> FramePage:
-        sheet = new_sheet(reading, caption, strip_pt=_STRIP_PT)
+    def of(cls, case_gaze: CaseGaze, scale: Scale, caption: str) -> FramePage:
+        sheet = new_sheet(case_gaze, caption, strip_pt=_STRIP_PT)
         assert sheet.strip is not None
         draw_bar(sheet, overlay_colours(), scale.highest, scale.label)
         sheet.figure.set_dpi(_DPI)
         sheet.figure.canvas.draw()
         drawn = np.asarray(sheet.figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]  # new_sheet's canvas is Agg's
-        left, top, right, bottom = _edges(sheet.film, len(drawn))
+        left, top, right, bottom = _edges(sheet.radiograph, len(drawn))
         strip_left, strip_top, _, strip_bottom = _edges(sheet.strip, len(drawn))
-        film = resize(
-            np.ascontiguousarray(reading.film),
+        radiograph = resize(
+            np.ascontiguousarray(case_gaze.radiograph),
             (max(1, bottom - top), max(1, right - left)),
             filter="bilinear",
             out_dtype=np.uint8,
@@ -57,29 +57,29 @@ class FramePage:
         # Video codecs want even sides.
         even = [(0, drawn.shape[0] % 2), (0, drawn.shape[1] % 2), (0, 0)]
         pixels = np.pad(drawn, even, constant_values=255)
-        return cls(pixels, film, (left, top), (strip_left, (strip_top + strip_bottom) // 2))
+        return cls(pixels, radiograph, (left, top), (strip_left, (strip_top + strip_bottom) // 2))
 
     def frame(self, heatmap: NDArray[np.float32], clock: str, looked_at: NDArray[np.float64]) -> NDArray[np.uint8]:
         """One frame.
 
         Args:
-            heatmap: (h', w') of the film at any resolution, 1 the largest value of the colour bar.
+            heatmap: (h', w') of the radiograph at any resolution, 1 the largest value of the colour bar.
             clock: what it says.
-            looked_at: (K, 2) fractions of the film's width and height; each gets a ring.
+            looked_at: (K, 2) fractions of the radiograph's width and height; each gets a ring.
 
         Returns:
             (H, W, 3) RGB.
         """
-        height, width = self.film.shape
+        height, width = self.radiograph.shape
         levels = resize(
             np.ascontiguousarray(heatmap), (height, width), filter="bilinear", out_dtype=np.uint8, scale=255.0
         )
-        film = Image.fromarray(blend(self.film, levels))
+        radiograph = Image.fromarray(blend(self.radiograph, levels))
         ring = _ring()
         for x, y in looked_at * (width, height):
-            film.paste(ring, (int(x) - _RING_PX // 2, int(y) - _RING_PX // 2), ring)
+            radiograph.paste(ring, (int(x) - _RING_PX // 2, int(y) - _RING_PX // 2), ring)
         page = Image.fromarray(self.pixels)
-        page.paste(film, self.film_corner)
+        page.paste(radiograph, self.radiograph_corner)
         font = ImageFont.truetype(str(FONT_FILE), _CLOCK_PX)
         ImageDraw.Draw(page).text(self.clock_place, clock, fill=INK, font=font, anchor="lm")
         return np.asarray(page)

@@ -22,8 +22,8 @@ Frame = NDArray[np.uint8]
 #: The whole heatmap stays on the screen so long before a GIF begins again.
 HOLD_S = 2.0
 
-# Of a GIF's 256 colours the last stands for what has not changed since the frame before. The greys, for the film, are
-# a step of 4 apart, as finely as Pillow looks colours up, and end in white.
+# Of a GIF's 256 colours the last stands for what has not changed since the frame before. The greys, for the radiograph,
+# are a step of 4 apart, as finely as Pillow looks colours up, and end in white.
 _TRANSPARENT = 255
 _GREYS = (*range(0, 252, 4), 255)
 

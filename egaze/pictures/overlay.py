@@ -1,4 +1,4 @@
-"""A case's heatmap alone, and on its film, with a colour bar in the heatmap's units."""
+"""A case's heatmap alone, and on its radiograph, with a colour bar in the heatmap's units."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from egaze.pictures.case_gaze import CaseGaze
 from egaze.pictures.colours import COLOUR_MAP, overlay_colours
-from egaze.pictures.reading import Reading
-from egaze.pictures.sheet import Sheet, draw_bar, film_extent, new_sheet
+from egaze.pictures.sheet import Sheet, draw_bar, new_sheet, radiograph_extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Scale:
     label: str
 
 
-def scale_for(reading: Reading, peak: float) -> Scale:
+def scale_for(case_gaze: CaseGaze, peak: float) -> Scale:
     """A unit in which the peak of a heatmap, per pixel, is a number from 0.5 to 500."""
-    side = f"{reading.size_px} × {reading.size_px}"
-    if reading.options.weight == "count" or reading.fixations.is_relative:
-        what = "fixations" if reading.options.weight == "count" else "relative duration"
+    side = f"{case_gaze.size_px} × {case_gaze.size_px}"
+    if case_gaze.options.weight == "count" or case_gaze.fixations.is_relative:
+        what = "fixations" if case_gaze.options.weight == "count" else "relative duration"
         units = [(1.0, "pixel"), (1e3, "1000 pixels"), (1e6, "million pixels")]
         units = [(factor, f"{what}\nper {area} of {side}") for factor, area in units]
     else:
@@ -45,36 +45,36 @@ def scale_for(reading: Reading, peak: float) -> Scale:
     return Scale(factor, peak * factor if peak > 0 else 1.0, label)
 
 
-def draw_heatmap(reading: Reading, heatmap: NDArray[np.float32]) -> Figure:
-    """The heatmap in the film's true shape.
+def draw_heatmap(case_gaze: CaseGaze, heatmap: NDArray[np.float32]) -> Figure:
+    """The heatmap in the radiograph's true shape.
 
     Args:
-        reading: the case.
-        heatmap: (size, size) float32, unnormalised, as `reading.heatmap()`.
+        case_gaze: the case.
+        heatmap: (size, size) float32, unnormalised, as `case_gaze.heatmap()`.
     """
-    return _figure(reading, heatmap, colormaps[COLOUR_MAP])
+    return _figure(case_gaze, heatmap, colormaps[COLOUR_MAP])
 
 
-def draw_overlay(reading: Reading, heatmap: NDArray[np.float32]) -> Figure:
-    """The heatmap on the film, which shows through; arguments as `draw_heatmap`."""
-    return _figure(reading, heatmap, overlay_colours())
+def draw_overlay(case_gaze: CaseGaze, heatmap: NDArray[np.float32]) -> Figure:
+    """The heatmap on the radiograph, which shows through; arguments as `draw_heatmap`."""
+    return _figure(case_gaze, heatmap, overlay_colours())
 
 
-def _figure(reading: Reading, heatmap: NDArray[np.float32], colours: Colormap) -> Figure:
-    sheet = new_sheet(reading, reading.options.said(reading.size_px))
-    scale = scale_for(reading, float(reading.geometry.cut_out(heatmap).max()))
-    lay_on(sheet, reading, heatmap, scale, colours)
+def _figure(case_gaze: CaseGaze, heatmap: NDArray[np.float32], colours: Colormap) -> Figure:
+    sheet = new_sheet(case_gaze, case_gaze.options.said(case_gaze.size_px))
+    scale = scale_for(case_gaze, float(case_gaze.geometry.cut_out(heatmap).max()))
+    lay_on(sheet, case_gaze, heatmap, scale, colours)
     return sheet.figure
 
 
-def lay_on(sheet: Sheet, reading: Reading, values: NDArray[np.float32], scale: Scale, colours: Colormap) -> None:
-    """Draw the film's part of (size, size) values on the film, and their colour bar beside it."""
-    sheet.film.imshow(
-        reading.geometry.cut_out(values) * np.float32(scale.factor),
+def lay_on(sheet: Sheet, case_gaze: CaseGaze, values: NDArray[np.float32], scale: Scale, colours: Colormap) -> None:
+    """Draw the radiograph's part of (size, size) values on the radiograph, and their colour bar beside it."""
+    sheet.radiograph.imshow(
+        case_gaze.geometry.cut_out(values) * np.float32(scale.factor),
         cmap=colours,
         vmin=0,
         vmax=scale.highest,
-        extent=film_extent(reading),
+        extent=radiograph_extent(case_gaze),
         aspect="auto",
         origin="upper",
         interpolation="bilinear",

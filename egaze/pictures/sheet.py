@@ -1,8 +1,8 @@
-"""The page of a picture: title, film in its true shape, colour bar, caption.
+"""The page of a picture: title, radiograph in its true shape, colour bar, caption.
 
 Places are worked out here and not by matplotlib's layout engines, so that all pictures of a case are alike, text
-never runs over the film, and where the film lies is known to the pixel. Everything is set explicitly: neither the
-user's matplotlibrc nor another thread changes a picture.
+never runs over the radiograph, and where the radiograph lies is known to the pixel. Everything is set explicitly:
+neither the user's matplotlibrc nor another thread changes a picture.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 
+from egaze.pictures.case_gaze import CaseGaze
 from egaze.pictures.lettering import BOLD, FAMILY, REGULAR, fitted
-from egaze.pictures.reading import Reading
 
 INK = "#1a1a1a"
 SOFT_INK = "#5c5c5c"
@@ -41,21 +41,21 @@ class Sheet:
 
     Attributes:
         figure: with an Agg canvas.
-        film: axes in pixels of the heatmap's canvas, which show the film alone, in its true shape.
-        bar: axes right of the film, for a colour bar.
-        strip: axes below the film in points (1/72 inch), or None.
+        radiograph: axes in pixels of the heatmap's canvas, which show the radiograph alone, in its true shape.
+        bar: axes right of the radiograph, for a colour bar.
+        strip: axes below the radiograph in points (1/72 inch), or None.
     """
 
     figure: Figure
-    film: Axes
+    radiograph: Axes
     bar: Axes
     strip: Axes | None
 
 
-def new_sheet(reading: Reading, caption: str, *, strip_pt: float = 0.0, summary: str | None = None) -> Sheet:
-    """A page for one case, titled, with its film drawn; under the title the summary, by default the reading's. The
-    caption goes below it."""
-    width, height = film_size_in(reading)
+def new_sheet(case_gaze: CaseGaze, caption: str, *, strip_pt: float = 0.0, summary: str | None = None) -> Sheet:
+    """A page for one case, titled, with its radiograph drawn; under the title the summary, by default the reading's.
+    The caption goes below it."""
+    width, height = radiograph_size_in(case_gaze)
     room_width, room_height = max(width, _NARROWEST), max(height, _SHORTEST)
     strip = strip_pt / 72
     total_width = _MARGIN + room_width + _BAR_GAP + _BAR + _BAR_TEXT
@@ -69,36 +69,36 @@ def new_sheet(reading: Reading, caption: str, *, strip_pt: float = 0.0, summary:
 
     floor = _MARGIN / 2 + _CAPTION + strip
     left = _MARGIN + (room_width - width) / 2
-    film = axes(left, floor + (room_height - height) / 2, width, height)
+    radiograph = axes(left, floor + (room_height - height) / 2, width, height)
     bar = axes(left + width + _BAR_GAP, floor, _BAR, room_height)
     below = None
     if strip:
         below = axes(_MARGIN, _MARGIN / 2 + _CAPTION, room_width, strip)
         below.set(xlim=(0, room_width * 72), ylim=(0, strip_pt))
         below.set_axis_off()
-    write_titles(figure, reading, reading.summary() if summary is None else summary, caption)
-    show_film(film, reading)
-    return Sheet(figure, film, bar, below)
+    write_titles(figure, case_gaze, case_gaze.summary() if summary is None else summary, caption)
+    show_radiograph(radiograph, case_gaze)
+    return Sheet(figure, radiograph, bar, below)
 
 
-def film_size_in(reading: Reading, long_side_in: float = _LONG_SIDE) -> tuple[float, float]:
-    """Width and height at which a film is shown, in inches."""
-    height, width = reading.geometry.film_shape
+def radiograph_size_in(case_gaze: CaseGaze, long_side_in: float = _LONG_SIDE) -> tuple[float, float]:
+    """Width and height at which a radiograph is shown, in inches."""
+    height, width = case_gaze.geometry.radiograph_shape
     scale = long_side_in / max(height, width)
-    # A film of one row is still to be seen.
+    # A radiograph of one row is still to be seen.
     return max(width * scale, 0.05), max(height * scale, 0.05)
 
 
-def film_extent(reading: Reading) -> tuple[float, float, float, float]:
-    """Left, right, bottom and top edge of the film in pixels of the canvas, as `imshow` takes them."""
-    left, top, right, bottom = reading.geometry.edges_px
+def radiograph_extent(case_gaze: CaseGaze) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top edge of the radiograph in pixels of the canvas, as `imshow` takes them."""
+    left, top, right, bottom = case_gaze.geometry.edges_px
     return left, right, bottom, top
 
 
 def draw_bar(
     sheet: Sheet, colours: Colormap, highest: float, label: str, *, lowest: float = 0.0, whole: bool = False
 ) -> None:
-    """Fill the bar beside the film; `whole` for whole numbers. A colour map with opacity is shown on mid grey."""
+    """Fill the bar beside the radiograph; `whole` for whole numbers. A colour map with opacity is shown on mid grey."""
     axes = sheet.bar
     axes.set_facecolor("#808080")
     extent = (0, 1, lowest, highest)
@@ -115,12 +115,12 @@ def draw_bar(
         spine.set(linewidth=0.5, edgecolor=SOFT_INK)
 
 
-def show_film(axes: Axes, reading: Reading) -> None:
-    """Draw the film alone, in its true shape, on axes in pixels of the heatmap's canvas."""
-    extent = film_extent(reading)
+def show_radiograph(axes: Axes, case_gaze: CaseGaze) -> None:
+    """Draw the radiograph alone, in its true shape, on axes in pixels of the heatmap's canvas."""
+    extent = radiograph_extent(case_gaze)
     axes.set_axis_off()
     axes.imshow(
-        reading.film,
+        case_gaze.radiograph,
         cmap="gray",
         vmin=0,
         vmax=65535,
@@ -134,11 +134,11 @@ def show_film(axes: Axes, reading: Reading) -> None:
     axes.set_autoscale_on(False)
 
 
-def write_titles(figure: Figure, reading: Reading, summary: str, caption: str) -> None:
+def write_titles(figure: Figure, case_gaze: CaseGaze, summary: str, caption: str) -> None:
     """Write the case's id and the summary above a page and the caption below it."""
     width, height = figure.get_size_inches()
     room_pt = (width - 2 * _MARGIN) * 72
-    tag = "synthetic" if reading.synthetic else ""
+    tag = "synthetic" if case_gaze.synthetic else ""
     tag_pt = 66 if tag else 0
 
     def write(text: str, y: float, font: FontProperties, size: float, colour: str, room: float = room_pt) -> None:
@@ -148,7 +148,7 @@ def write_titles(figure: Figure, reading: Reading, summary: str, caption: str) -
             parse_math=False,
         )  # fmt: skip
 
-    write(reading.case_id, height - 0.24, BOLD, 10, INK, room_pt - tag_pt)
+    write(case_gaze.case_id, height - 0.24, BOLD, 10, INK, room_pt - tag_pt)
     write(summary, height - 0.43, REGULAR, 9, SOFT_INK)
     write(f"{caption} · egaze {version('egaze')}", _MARGIN / 2 + 0.04, REGULAR, 7.5, SOFT_INK)
     if tag:

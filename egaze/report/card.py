@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.study import Study
-from egaze.study.split import SIDES
+from egaze.study.splits import SPLITS
 from egaze.training.run import Run
 
 _LIMITS = (
     "Not a medical device: no part of it has been cleared, and none may guide the care of anybody.",
-    "It knows only the classes named here. A film with anything else is still given one of them.",
+    "It knows only the classes named here. A radiograph with anything else is still given one of them.",
     "It was trained and measured on one study. Other hospitals, machines, views and patients were not tried unless "
     "the sources above say so.",
     "A gaze heatmap shows where readers looked, and a Grad-CAM where the score is sensitive; neither proves a finding.",
     "Intervals cover the sampling of patients, not the choice of split, seed or recipe.",
 )
-_SYNTHETIC = "Films and gaze were made by a program. The figures say whether the method works, nothing about patients."
+_SYNTHETIC = (
+    "Radiographs and gaze were made by a program. The figures say whether the method works, nothing about patients."
+)
 
 
 def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
@@ -37,11 +39,11 @@ def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
         ("Encoder's first weights", _first_weights(run)),
         (
             "Data",
-            f"{counts['cases']:,} films of {counts['patients']:,} patients, {counts['with_label']:,} with a label, "
-            f"{counts['with_gaze']:,} with gaze; sources: {sources}.",
+            f"{counts['cases']:,} radiographs of {counts['patients']:,} patients, {counts['with_label']:,} with a "
+            f"label, {counts['with_gaze']:,} with gaze; sources: {sources}.",
         ),
         (
-            "Films",
+            "Radiographs",
             f"presentation {study.manifest['presentation']}, fit {study.manifest['fit']}, stored at "
             f"{study.manifest['image_size_px']} px.",
         ),
@@ -87,27 +89,30 @@ def hygiene(study: Study) -> list[SourceRow]:
 
 
 @dataclass(frozen=True, slots=True)
-class SideRow:
-    """A side of a split: films, patients, films with gaze, and films of each class."""
+class SplitRow:
+    """A split: radiographs, patients, radiographs with gaze, and radiographs of each class."""
 
     name: str
-    films: int
+    radiographs: int
     patients: int
     with_gaze: int
     classes: list[int]
 
 
-def split_rows(study: Study) -> list[SideRow]:
-    """A row for each side."""
-    return [side_row(study, np.flatnonzero(study.split.sides == number), side) for number, side in enumerate(SIDES)]
+def split_rows(study: Study) -> list[SplitRow]:
+    """A row for each split."""
+    return [
+        split_row(study, np.flatnonzero(study.splits.split_index == number), split)
+        for number, split in enumerate(SPLITS)
+    ]
 
 
-def side_row(study: Study, case_indices: NDArray[np.intp], name: str) -> SideRow:
+def split_row(study: Study, case_indices: NDArray[np.intp], name: str) -> SplitRow:
     """These cases of the study, under a name."""
     labels = study.labels[case_indices]
-    return SideRow(
+    return SplitRow(
         name=name,
-        films=len(case_indices),
+        radiographs=len(case_indices),
         patients=len(np.unique(study.patients[case_indices])),
         with_gaze=int(study.has_gaze[case_indices].sum()),
         classes=[int((labels == number).sum()) for number in range(len(study.class_names))],

@@ -1,4 +1,4 @@
-"""Films and heatmaps as small pictures, in the characters that a page can carry."""
+"""Radiographs and heatmaps as small pictures, in the characters that a page can carry."""
 
 from __future__ import annotations
 
@@ -12,33 +12,35 @@ from PIL import Image
 
 from egaze.imaging import resize
 
-#: A film's longest side, unless more or less is asked for.
-FILM_PX = 1024
+#: A radiograph's longest side, unless more or less is asked for.
+RADIOGRAPH_PX = 1024
 #: A heatmap's longest side: its Gaussians are wider than a pixel of this.
 HEATMAP_PX = 80
-#: No film of 512 px takes more, whatever is on it, so that 200 films with their heatmaps and gaze stay below 40 MB.
-#: The budget grows with a film's pixels.
-FILM_BYTES = 80_000
+#: No radiograph of 512 px takes more, whatever is on it, so that 200 radiographs with their heatmaps and gaze stay
+#: below 40 MB. The budget grows with a radiograph's pixels.
+RADIOGRAPH_BYTES = 80_000
 
 _QUALITIES = (92, 85, 75, 60, 40)
 
 
-def film_bytes(film_px: int) -> int:
-    """What a film with a longest side of `film_px` may take at most."""
-    return max(FILM_BYTES, round(FILM_BYTES * (film_px / 512) ** 2))
+def radiograph_bytes(radiograph_px: int) -> int:
+    """What a radiograph with a longest side of `radiograph_px` may take at most."""
+    return max(RADIOGRAPH_BYTES, round(RADIOGRAPH_BYTES * (radiograph_px / 512) ** 2))
 
 
-def film_jpeg(film: NDArray[np.generic], film_px: int = FILM_PX, *, white: float = 65535.0) -> tuple[str, list[int]]:
-    """A film as a grey JPEG in base64, of the best quality within its budget, and its width and height.
+def radiograph_jpeg(
+    radiograph: NDArray[np.generic], radiograph_px: int = RADIOGRAPH_PX, *, white: float = 65535.0
+) -> tuple[str, list[int]]:
+    """A radiograph as a grey JPEG in base64, of the best quality within its budget, and its width and height.
 
     Args:
-        film: (h, w), 0 black; it is made smaller where it must be, and never larger.
-        film_px: the longest side at most.
+        radiograph: (h, w), 0 black; it is made smaller where it must be, and never larger.
+        radiograph_px: the longest side at most.
         white: the value that is white.
     """
-    shape = _within(film.shape, film_px)
-    budget = film_bytes(max(shape))
-    grey = Image.fromarray(resize(np.ascontiguousarray(film), shape, out_dtype=np.uint8, scale=255 / white))
+    shape = _within(radiograph.shape, radiograph_px)
+    budget = radiograph_bytes(max(shape))
+    grey = Image.fromarray(resize(np.ascontiguousarray(radiograph), shape, out_dtype=np.uint8, scale=255 / white))
     while True:
         for quality in _QUALITIES:
             data = _saved(grey, "JPEG", quality=quality, optimize=True)

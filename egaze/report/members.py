@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from egaze.evaluation.results import MemberResult
-from egaze.report.answers import Answers
-from egaze.report.card import SideRow, side_row
+from egaze.report.card import SplitRow, split_row
+from egaze.report.judged_cases import JudgedCases
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +32,20 @@ class Spread:
     most: float
 
 
-def member_rows(answers: Answers) -> list[MemberRow]:
+def member_rows(judged: JudgedCases) -> list[MemberRow]:
     """A row for each run of the set; none for a single run."""
-    logs = {run.path.name: run.log() for run in answers.members}
+    logs = {run.path.name: run.log() for run in judged.members}
     rows = []
-    for result in answers.result.runs:
+    for result in judged.result.runs:
         log = logs[result.run]
         chosen = [number for number, line in enumerate(log, start=1) if line["best"]][-1:]
         rows.append(MemberRow(result, len(log), chosen[0] if chosen else None))
     return rows
 
 
-def spread(answers: Answers) -> list[Spread]:
+def spread(judged: JudgedCases) -> list[Spread]:
     """How far the runs' figures lie apart; none for a single run."""
-    runs = answers.result.runs
+    runs = judged.result.runs
     rows = []
     for name, values in (("Mean AUC", [run.macro_auc for run in runs]), ("CC with gaze", [run.cc for run in runs])):
         known = np.array([value for value in values if value is not None and np.isfinite(value)])
@@ -54,10 +54,10 @@ def spread(answers: Answers) -> list[Spread]:
     return rows
 
 
-def side_rows(answers: Answers) -> list[SideRow]:
-    """A row for each fold: the films that the run of the reported seed tests."""
-    side = answers.result.split
+def split_rows(judged: JudgedCases) -> list[SplitRow]:
+    """A row for each fold: the radiographs that the run of the reported seed tests."""
+    split = judged.result.split
     return [
-        side_row(answers.study, run.open_study().split.indices(side), f"{run.path.name}, {side}")
-        for run in answers.runs
+        split_row(judged.study, run.open_study().splits.indices(split), f"{run.path.name}, {split}")
+        for run in judged.runs
     ]

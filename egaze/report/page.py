@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 # In this order one script; the others need a gallery.
 _ALWAYS = ("page",)
-_GALLERY = ("films", "view", "scanpath", "panel", "hands", "gallery", "start")
+_GALLERY = ("radiographs", "view", "scanpath", "panel", "hands", "gallery", "start")
 
 
 def render(values: dict[str, object], *, gallery: bool) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,17 +20,18 @@ from egaze.evaluation.classification import Scored
 from egaze.evaluation.results import Classification, ClassOperatingPoint, EvaluationResult
 from egaze.explain.evidence import evidence_maps
 from egaze.pictures.colours import heatmap_table
-from egaze.report import card, figures, members, words
-from egaze.report.answers import Answers, open_answers
-from egaze.report.encode import FILM_PX
-from egaze.report.films import FilmCard, choose_rows, draw_film, make_cards
+from egaze.progress import Progress
+from egaze.report import card, members, plots, words
+from egaze.report.encode import RADIOGRAPH_PX
+from egaze.report.gallery import CaseCard, choose_rows, draw_radiograph, make_cards
+from egaze.report.judged_cases import JudgedCases, open_judged_cases
 from egaze.report.page import render
-from egaze.report.pixels import FilmPixels
+from egaze.report.pixels import RadiographPixels
 from egaze.serialize import JsonObject
 from egaze.study import Study
 from egaze.training import Run, RunSet
 
-#: Key and name of what can be laid over a film.
+#: Key and name of what can be laid over a radiograph.
 LAYERS = (
     ("gaze", "Reader's gaze"),
     ("predicted", "Predicted gaze"),
@@ -46,38 +47,40 @@ def write_report(
     *,
     split: str = "test",
     limit: int = 200,
-    film_px: int = FILM_PX,
-    films_from: Path | None = None,
+    radiograph_px: int = RADIOGRAPH_PX,
+    radiographs_from: Path | None = None,
     seed: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write one HTML file, without a request to anywhere, of an evaluated run or set of runs.
 
-    Films go to the file one by one, so that memory does not grow with them.
+    Radiographs go to the file one by one, so that memory does not grow with them.
 
     Args:
-        source: the run, or the set; in a set with folds each film is answered by the run that tests it.
+        source: the run, or the set; in a set with folds each radiograph is answered by the run that tests it.
         out: the file, which is replaced whole.
-        split: the evaluated side to report on.
-        limit: at most this many films in the gallery; see `egaze.report.encode.film_bytes` for what they take.
-        film_px: the longest side of a film in the gallery, which is never made larger than it is.
-        films_from: a folder of original films named by case id; the study's are shown of cases that it lacks.
-        seed: of a set, whose runs answer the films; its first when None.
-        progress: called with (steps done, steps in all): a step a film for its Grad-CAM, and one for its drawing.
+        split: the evaluated split to report on.
+        limit: at most this many radiographs in the gallery; see `egaze.report.encode.radiograph_bytes` for what they
+            take.
+        radiograph_px: the longest side of a radiograph in the gallery, which is never made larger than it is.
+        radiographs_from: a folder of original radiographs named by case id; the study's are shown of cases that it
+            lacks.
+        seed: of a set, whose runs answer the radiographs; its first when None.
+        progress: called with (steps done, steps in all): a step a radiograph for its Grad-CAM, and one for its drawing.
 
     Raises:
-        RunError: not evaluated on that side, or a set without that seed.
-        StudyError: the study is gone; or the films in `films_from` are not its own.
-        FilmError: an original film cannot be read.
+        RunError: not evaluated in that split, or a set without that seed.
+        StudyError: the study is gone; or the radiographs in `radiographs_from` are not its own.
+        RadiographError: an original radiograph cannot be read.
         EgazeError: `out` cannot be written.
     """
     require_file(out)
-    answers = open_answers(source, split, seed)
-    run, study, result = answers.first, answers.study, _shown(answers)
-    pixels = FilmPixels.of(study, film_px, films_from)
-    cards, evidence, missing = _gallery(answers, limit, progress)
+    judged = open_judged_cases(source, split, seed)
+    run, study, result = judged.first, judged.study, _shown(judged)
+    pixels = RadiographPixels.of(study, radiograph_px, radiographs_from)
+    cards, evidence, missing = _gallery(judged, limit, progress)
     values = {
-        "title": _title(run, answers.path),
+        "title": _title(run, judged.path),
         "version": version("egaze"),
         "run": run,
         "study": study,
@@ -85,24 +88,24 @@ def write_report(
         "contents": _CONTENTS,
         "summary": words.summary(run.recipe, result),
         "one_auc": result.classification and result.classification.one_auc_title,
-        "charts": _charts(answers, result),
-        "side": run.recipe.choose_on,
+        "charts": _charts(judged, result),
+        "chosen_on": run.recipe.choose_on,
         "operating_points": _operating_points(result.classification),
         "confusion": _confusion(result.classification),
         "why_no_classification": words.why_no_classification(run.recipe),
         "why_no_heatmap": words.why_no_heatmap(run.recipe),
-        "epochs": 0 if answers.members else len(run.log()),
-        "members": members.member_rows(answers),
-        "spread": members.spread(answers),
+        "epochs": 0 if judged.members else len(run.log()),
+        "members": members.member_rows(judged),
+        "spread": members.spread(judged),
         "seed": run.facts["seed"],
         "cards": cards,
-        "missing": [*missing, *_resolution(answers, cards, pixels)],
+        "missing": [*missing, *_resolution(judged, cards, pixels)],
         "layers": [{"key": key, "name": name} for key, name in LAYERS if any(key in c.has for c in cards)],
         "has_agreement": any(c.agreement is not None for c in cards),
         "data": _data(study, cards),
-        "drawings": _drawings(answers, cards, evidence, pixels, progress),
+        "drawings": _drawings(judged, cards, evidence, pixels, progress),
         "hygiene": card.hygiene(study),
-        "split": members.side_rows(answers) if result.folds else card.split_rows(study),
+        "splits": members.split_rows(judged) if result.folds else card.split_rows(study),
         "model_card": card.model_card(run, study),
         "limits": card.limits(study),
         "recipe_text": run.recipe.without_paths().to_toml(),
@@ -116,28 +119,28 @@ def _write_parts(path: Path, parts: Iterator[str]) -> None:
         file.writelines(parts)
 
 
-def _shown(answers: Answers) -> EvaluationResult:
+def _shown(judged: JudgedCases) -> EvaluationResult:
     """The evaluation; a set's with what the runs that answer give together."""
-    result = answers.result
-    if not answers.members or result.classification is None:
+    result = judged.result
+    if not judged.members or result.classification is None:
         return result
-    labelled = (answers.study.labels[answers.case_index] >= 0).nonzero()[0]
+    labelled = (judged.study.labels[judged.case_index] >= 0).nonzero()[0]
     notes = list(result.warnings)
     together = answered_once(
         result.classification,
-        answers.study.class_names,
-        _scored(answers),
-        answers.run_of[labelled],
-        [own.classification for own in answers.own_results],
+        judged.study.class_names,
+        _scored(judged),
+        judged.run_of[labelled],
+        [own.classification for own in judged.own_results],
         notes,
     )
     return replace(result, classification=together, warnings=tuple(notes))
 
 
-def _scored(answers: Answers) -> Scored:
-    """The labelled films."""
-    study = answers.study
-    labelled = answers.table.filter(pl.col("label").is_not_null())
+def _scored(judged: JudgedCases) -> Scored:
+    """The labelled radiographs."""
+    study = judged.study
+    labelled = judged.table.filter(pl.col("label").is_not_null())
     cases = labelled["case_index"].to_numpy()
     class_probs = labelled.select(f"prob_{name}" for name in study.class_names).to_numpy().astype(np.float64)
     return Scored(study.labels[cases], class_probs, study.patients[cases])
@@ -145,7 +148,7 @@ def _scored(answers: Answers) -> Scored:
 
 _CONTENTS = (
     ("summary", "Summary"),
-    ("films", "Films"),
+    ("radiographs", "Radiographs"),
     ("classification", "Classification"),
     ("gaze", "Gaze"),
     ("training", "Training"),
@@ -159,39 +162,37 @@ def _title(run: Run, path: Path) -> str:
 
 
 def _gallery(
-    answers: Answers, limit: int, progress: Callable[[int, int], None] | None
-) -> tuple[list[FilmCard], NDArray[np.float32] | None, list[str]]:
-    """The films, their Grad-CAMs in the same order, and a sentence for each layer that none of them has."""
-    rows = choose_rows(answers, limit)
+    judged: JudgedCases, limit: int, progress: Progress | None
+) -> tuple[list[CaseCard], NDArray[np.float32] | None, list[str]]:
+    """The radiographs, their Grad-CAMs in the same order, and a sentence for each layer that none of them has."""
+    rows = choose_rows(judged, limit)
     if not len(rows):
         return [], None, []
     missing, evidence = [], None
-    if answers.first.recipe.trains_classifier:
+    if judged.first.recipe.trains_classifier:
         try:
-            evidence = _evidence(answers, rows, progress)
+            evidence = _evidence(judged, rows, progress)
         except RunError:
             missing.append("Grad-CAM is left out: the run's weights are missing or do not fit.")
     else:
         missing.append("Grad-CAM is left out: no stage of the recipe trained the classifier.")
-    cards = make_cards(answers, rows, has_grad_cams=evidence is not None)
+    cards = make_cards(judged, rows, has_grad_cams=evidence is not None)
     if evidence is not None:
         evidence = evidence[np.searchsorted(rows, [card.row for card in cards])]
     there = {key for item in cards for key in item.has}
     if "gaze" not in there:
-        missing.append("No film here has gaze.")
-    if not answers.first.recipe.model.heatmap_head:
+        missing.append("No radiograph here has gaze.")
+    if not judged.first.recipe.model.heatmap_head:
         missing.append("The model has no heatmap head, so there is no predicted map.")
     elif "predicted" not in there:
         missing.append("There is no predicted map: the heatmap head was not trained, or its maps were not kept.")
     if "regions" not in there:
-        missing.append("The study marks no regions on these films.")
+        missing.append("The study marks no regions on these radiographs.")
     return cards, evidence, missing
 
 
-def _evidence(
-    answers: Answers, rows: NDArray[np.int64], progress: Callable[[int, int], None] | None
-) -> NDArray[np.float32]:
-    """(K, h, w) Grad-CAM of the likeliest class of these rows' films, by the run that answers each."""
+def _evidence(judged: JudgedCases, rows: NDArray[np.int64], progress: Progress | None) -> NDArray[np.float32]:
+    """(K, h, w) Grad-CAM of the likeliest class of these rows' radiographs, by the run that answers each."""
     places: list[NDArray[np.intp]] = []
     maps: list[NDArray[np.float32]] = []
     done = 0
@@ -200,54 +201,54 @@ def _evidence(
         if progress:
             progress(done + of_run, 2 * len(rows))
 
-    for number, run in enumerate(answers.runs):
-        own = np.flatnonzero(answers.run_of[rows] == number)
+    for number, run in enumerate(judged.runs):
+        own = np.flatnonzero(judged.run_of[rows] == number)
         if len(own):
             places.append(own)
-            maps.append(evidence_maps(run, answers.study, answers.case_index[rows[own]], tell))
+            maps.append(evidence_maps(run, judged.study, judged.case_index[rows[own]], tell))
             done += len(own)
     return np.concatenate(maps)[np.argsort(np.concatenate(places))]
 
 
-def _resolution(answers: Answers, cards: Sequence[FilmCard], pixels: FilmPixels) -> list[str]:
-    """What of the films' detail is shown."""
+def _resolution(judged: JudgedCases, cards: Sequence[CaseCard], pixels: RadiographPixels) -> list[str]:
+    """What of the radiographs' detail is shown."""
     if not cards:
         return []
     from_files = sum(card.case_id in pixels.originals for card in cards)
     said = [
-        f"They are shown at {pixels.film_px} px on the longer side at most, and never larger than stored; "
-        f"the study stores {answers.study.image_size_px} px."
+        f"They are shown at {pixels.radiograph_px} px on the longer side at most, and never larger than stored; "
+        f"the study stores {judged.study.image_size_px} px."
     ]
     if pixels.originals:
         said.append(f"{from_files} of {len(cards)} are from the original files.")
     else:
-        said.append("Finer detail is in the original files: `egaze report --films-from DIR` shows those.")
-    if answers.members:
-        said.append(f"Each is answered by the run of seed {answers.first.facts['seed']} that its side belongs to.")
+        said.append("Finer detail is in the original files: `egaze report --radiographs-from DIR` shows those.")
+    if judged.members:
+        said.append(f"Each is answered by the run of seed {judged.first.facts['seed']} that its side belongs to.")
     return said
 
 
 def _drawings(
-    answers: Answers,
-    cards: Sequence[FilmCard],
+    judged: JudgedCases,
+    cards: Sequence[CaseCard],
     evidence: NDArray[np.float32] | None,
-    pixels: FilmPixels,
-    progress: Callable[[int, int], None] | None,
+    pixels: RadiographPixels,
+    progress: Progress | None,
 ) -> Iterator[JsonObject]:
-    """What the page's script draws of each film, made when it is asked for."""
+    """What the page's script draws of each radiograph, made when it is asked for."""
     for number, item in enumerate(cards):
-        yield draw_film(answers, item, None if evidence is None else evidence[number], pixels)
+        yield draw_radiograph(judged, item, None if evidence is None else evidence[number], pixels)
         if progress:
             progress(len(cards) + number + 1, 2 * len(cards))
 
 
-def _data(study: Study, cards: Sequence[FilmCard]) -> JsonObject:
+def _data(study: Study, cards: Sequence[CaseCard]) -> JsonObject:
     """What the page's script starts from."""
     there = {key for item in cards for key in item.has}
     strongest = next((key for key in ("predicted", "gaze", "grad_cam") if key in there), None)
     return {
         "classes": study.class_names,
-        "films": [item.facts() for item in cards],
+        "radiographs": [item.facts() for item in cards],
         "colours": base64.b64encode(heatmap_table().tobytes()).decode(),
         "overlay": strongest,
         "units": {
@@ -269,20 +270,20 @@ class Charts:
     calibration: list[Markup]
 
 
-def _charts(answers: Answers, result: EvaluationResult) -> Charts:
-    logs = [run.log() for run in answers.members or answers.runs]
+def _charts(judged: JudgedCases, result: EvaluationResult) -> Charts:
+    logs = [run.log() for run in judged.members or judged.runs]
     roc: list[Markup] = []
     forest, calibration = None, []
     if (classification := result.classification) is not None:
-        scored = _scored(answers)
-        roc = figures.roc_curves(scored.labels, scored.class_probs, scored.patients, classification)
-        ours = "This set" if answers.members else "This run"
-        forest = figures.forest_plot(classification, result.published, ours)
+        scored = _scored(judged)
+        roc = plots.roc_curves(scored.labels, scored.class_probs, scored.patients, classification)
+        ours = "This set" if judged.members else "This run"
+        forest = plots.forest_plot(classification, result.published, ours)
         if classification.calibration is not None:
-            calibration = figures.reliability_diagrams(classification.calibration)
+            calibration = plots.reliability_diagrams(classification.calibration)
     return Charts(
-        agreement=None if result.heatmap is None else figures.agreement_scatter(answers.table),
-        training=figures.training_curves(logs, answers.first.recipe.choose_on) if any(logs) else [],
+        agreement=None if result.heatmap is None else plots.agreement_scatter(judged.table),
+        training=plots.training_curves(logs, judged.first.recipe.choose_on) if any(logs) else [],
         roc=roc,
         forest=forest,
         calibration=calibration,
@@ -301,9 +302,9 @@ def _operating_points(classification: Classification | None) -> list[tuple[str, 
 
 @dataclass(frozen=True, slots=True)
 class ConfusionCell:
-    """Films of one label and one answer; `level`, 0 to 10, shades the cell by its share of the row."""
+    """Radiographs of one label and one answer; `level`, 0 to 10, shades the cell by its share of the row."""
 
-    films: int
+    radiographs: int
     percent: int
     level: int
     right: bool
@@ -314,11 +315,11 @@ def _confusion(classification: Classification | None) -> list[tuple[str, list[Co
     if classification is None or (confusion := classification.confusion) is None:
         return []
     rows = []
-    for number, (name, films) in enumerate(zip(confusion.classes, confusion.matrix, strict=True)):
-        shares = [count / max(sum(films), 1) for count in films]
+    for number, (name, radiographs) in enumerate(zip(confusion.classes, confusion.matrix, strict=True)):
+        shares = [count / max(sum(radiographs), 1) for count in radiographs]
         cells = [
             ConfusionCell(count, round(100 * share), round(10 * share), place == number)
-            for place, (count, share) in enumerate(zip(films, shares, strict=True))
+            for place, (count, share) in enumerate(zip(radiographs, shares, strict=True))
         ]
         rows.append((name, cells))
     return rows

@@ -1,4 +1,4 @@
-"""The results in words, which claim no more than the intervals and the number of films carry."""
+"""The results in words, which claim no more than the intervals and the number of radiographs carry."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from egaze.evaluation.results import EvaluationResult, MapAgreement
 from egaze.metrics import Estimate
 from egaze.training.recipe import Recipe
 
-#: Figures of fewer films, or of fewer patients, are told without a verdict: a bootstrap of so few is too narrow.
+#: Figures of fewer radiographs, or of fewer patients, are told without a verdict: a bootstrap of so few is too narrow.
 FEWEST = 20
 
 
@@ -19,7 +19,7 @@ def why_no_classification(recipe: Recipe) -> str:
     """Why there is nothing to say of the classes."""
     if not recipe.trains_classifier:
         return "No stage of the recipe trained the classifier, so its answers are not judged."
-    return "Fewer than two classes have a labelled film here, so classification is not measured."
+    return "Fewer than two classes have a labelled radiograph here, so classification is not measured."
 
 
 def why_no_heatmap(recipe: Recipe) -> str:
@@ -28,7 +28,7 @@ def why_no_heatmap(recipe: Recipe) -> str:
         return "The recipe has no heatmap head: it is the control without gaze, and draws no map to compare."
     if not recipe.trains_heatmap:
         return "No stage of the recipe trained the heatmap head, so its maps are not judged."
-    return "No film of this side has gaze on it: there is nothing to compare the predicted maps with."
+    return "No radiograph of this split has gaze on it: there is nothing to compare the predicted maps with."
 
 
 def _classification(recipe: Recipe, result: EvaluationResult) -> str:
@@ -36,13 +36,15 @@ def _classification(recipe: Recipe, result: EvaluationResult) -> str:
         return why_no_classification(recipe)
     auc, names = classification.macro_auc, list(classification.classes)
     known = {name: item.auc for name, item in classification.classes.items() if item.auc is not None}
-    films = f"On {classification.cases} labelled films of the {result.split} split"
+    radiographs = f"On {classification.cases} labelled radiographs of the {result.split} split"
     if only := classification.one_auc_title:
-        said = [f"{films} the AUC of {only} is {_figure(auc)}."]
+        said = [f"{radiographs} the AUC of {only} is {_figure(auc)}."]
     elif len(known) < len(names):
-        said = [f"{films} the mean AUC of the {len(known)} of {len(names)} classes that have one is {_figure(auc)}."]
+        said = [
+            f"{radiographs} the mean AUC of the {len(known)} of {len(names)} classes that have one is {_figure(auc)}."
+        ]
     else:
-        said = [f"{films} the mean AUC of the {len(names)} classes is {_figure(auc)}."]
+        said = [f"{radiographs} the mean AUC of the {len(names)} classes is {_figure(auc)}."]
     if few := _few(classification.cases, result.patients):
         return " ".join([*said, few])
     said.append(_against_chance(auc))
@@ -74,9 +76,10 @@ def _gaze(recipe: Recipe, result: EvaluationResult) -> str:
         return why_no_heatmap(recipe)
     gain = heatmap.over_centre_bias["cc"]
     said = (
-        f"On {heatmap.cases} films with gaze its maps correlate with the reader's at {_figure(heatmap.predicted['cc'])}"
+        f"On {heatmap.cases} radiographs with gaze its maps correlate with the reader's at "
+        f"{_figure(heatmap.predicted['cc'])}"
     )
-    bias = "the centre bias, a map that knows no film"
+    bias = "the centre bias, a map that knows no radiograph"
     difference = f"The paired difference is {_figure(gain, '+.3f')}."
     if few := _few(heatmap.cases, result.patients):
         return f"{said}; beside them stands {bias}, at {_figure(heatmap.centre_bias['cc'])}. {difference} {few}"
@@ -108,12 +111,13 @@ def _over_centre_bias(heatmap: MapAgreement) -> str:
     )
 
 
-def _few(films: int, patients: int) -> str:
+def _few(radiographs: int, patients: int) -> str:
     """Why there is no verdict; empty where there may be one."""
-    if min(films, patients) >= FEWEST:
+    if min(radiographs, patients) >= FEWEST:
         return ""
     return (
-        f"That is of {films} films and at most {patients} patients, too few for a verdict: {FEWEST} of each are needed."
+        f"That is of {radiographs} radiographs and at most {patients} patients, too few for a verdict: "
+        f"{FEWEST} of each are needed."
     )
 
 

@@ -1,4 +1,4 @@
-"""One film with what is known of it."""
+"""One radiograph with what is known of it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import Protocol
 
 from egaze.gaze import Fixations
-from egaze.sources.annotations import Phrase, Region
+from egaze.sources.regions import Phrase, Region
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One film, with one reader's gaze, a label, or both.
+    """One radiograph, with one reader's gaze, a label, or both.
 
     Attributes:
         case_id: unique within its source.
-        patient_id: films of one patient never go to two sides of a split.
-        image_path: the film.
-        fixations: in pixels of the film, or None without gaze.
+        patient_id: radiographs of one patient never go to two sides of a split.
+        image_path: the radiograph.
+        fixations: in pixels of the radiograph, or None without gaze.
         label: one of the source's class names, or None.
         reader_id: who read it, or None.
         split: "train", "validation" or "test" where the source says so, else None.
-        regions: boxes and ellipses that came with the film.
+        regions: boxes and ellipses that came with the radiograph.
         phrases: the reader's dictation, in time order.
-        film_size_px: (width, height) of the film on which gaze and regions were measured, where the source knows it:
-            the study scales them when the film has been resized since.
+        radiograph_size_px: (width, height) of the radiograph on which gaze and regions were measured, where the source
+            knows it: the study scales them when the radiograph has been resized since.
         gaze_origin: the table that the gaze is from and the first of its records, for messages.
 
     Raises:
@@ -36,7 +36,7 @@ class Case:
         >>> from egaze import Case, Fixations
         >>> from pathlib import Path
         >>> gaze = Fixations(x_px=[812, 640], y_px=[1034, 700], duration_s=[0.25, 0.4])
-        >>> case = Case("film-1", "patient-1", Path("films/1.dcm"), fixations=gaze, label="normal")
+        >>> case = Case("radiograph-1", "patient-1", Path("radiographs/1.dcm"), fixations=gaze, label="normal")
         >>> len(case.fixations), case.split is None
         (2, True)
     """
@@ -50,14 +50,18 @@ class Case:
     split: str | None = None
     regions: tuple[Region, ...] = ()
     phrases: tuple[Phrase, ...] = ()
-    film_size_px: tuple[float, float] | None = None
+    radiograph_size_px: tuple[float, float] | None = None
     gaze_origin: str | None = None
 
     def __post_init__(self) -> None:
         if self.fixations is None and self.label is None:
             raise ValueError(f"case {self.case_id!r} has neither gaze nor a label")
-        if self.film_size_px is not None and not all(0 < side_px < float("inf") for side_px in self.film_size_px):
-            raise ValueError(f"case {self.case_id!r}: film_size_px must be above 0, got {self.film_size_px}")
+        if self.radiograph_size_px is not None and not all(
+            0 < side_px < float("inf") for side_px in self.radiograph_size_px
+        ):
+            raise ValueError(
+                f"case {self.case_id!r}: radiograph_size_px must be above 0, got {self.radiograph_size_px}"
+            )
 
 
 #: A file of this name marks its folder, and those right below, as made by a program.

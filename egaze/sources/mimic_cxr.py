@@ -1,4 +1,4 @@
-"""MIMIC-CXR's tree of films: DICOM (MIMIC-CXR 2.0.0) or JPEG (MIMIC-CXR-JPG), the same folders and names."""
+"""MIMIC-CXR's tree of radiographs: DICOM (MIMIC-CXR 2.0.0) or JPEG (MIMIC-CXR-JPG), the same folders and names."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import os.path
 from pathlib import Path, PurePosixPath
 
 from egaze.errors import TableError
-from egaze.sources.tables import inside
+from egaze.sources.delimited import inside
 
 #: EGD-CXR and REFLACX both have MIMIC-CXR's patients, by the same numbers.
 POPULATION = "mimic-cxr"
 _TREE = "files"
-_REMEDY = "; --images says in which folder the films lie"
+_REMEDY = "; --images says in which folder the radiographs lie"
 
 
-def film_path(root: Path, relative: str, where: str) -> Path:
-    """Where a film lies whose place a table gives as `.../files/p10/p10000032/s50414267/<dicom_id>.dcm`.
+def radiograph_path(root: Path, relative: str, where: str) -> Path:
+    """Where a radiograph lies whose place a table gives as `.../files/p10/p10000032/s50414267/<dicom_id>.dcm`.
 
     Nothing is opened. What stands before the last `files/` in the table's path (REFLACX's begin with
     `physionet.org/files/mimic-cxr/2.0.0/`) is left out; a path without `files/` lies under the root as it is.
@@ -35,12 +35,12 @@ def film_path(root: Path, relative: str, where: str) -> Path:
     parts, is_tree = _below_tree(relative)
     if is_tree:
         root = root / _TREE if (root / _TREE).is_dir() else root
-    film = inside(root, "/".join(parts), where, _REMEDY)
+    radiograph = inside(root, "/".join(parts), where, _REMEDY)
     # A path that names no .dcm file, such as ".", has no sibling to look for.
-    if not parts or PurePosixPath(parts[-1]).suffix != ".dcm" or os.path.isfile(film):
-        return film
-    picture = film.with_suffix(".jpg")
-    return picture if os.path.isfile(picture) else film
+    if not parts or PurePosixPath(parts[-1]).suffix != ".dcm" or os.path.isfile(radiograph):
+        return radiograph
+    picture = radiograph.with_suffix(".jpg")
+    return picture if os.path.isfile(picture) else radiograph
 
 
 def tree_path(relative: str, where: str) -> str:

@@ -10,21 +10,22 @@ from pathlib import Path
 
 from egaze.atomic import new_files, require_folder
 from egaze.errors import SourceError
-from egaze.sources.names import NO_VALUE, as_seen
-from egaze.sources.tables import has_control
+from egaze.sources.cell_names import NO_VALUE, as_seen
+from egaze.sources.delimited import has_control
 
-#: Files that are taken for films; DICOM files, which often have another ending or none, are told by their beginning.
+#: Files that are taken for radiographs; DICOM files, which often have another ending or none, are told by their
+#: beginning.
 ENDINGS = frozenset({".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".npy"})
 CASE_HEADER = ("case_id", "image", "patient_id", "label", "split", "reader_id")
 FIXATION_HEADER = ("case_id", "x_px", "y_px", "duration_s", "onset_s")
 _CASES = (
-    ("film-1", "films/film-1.png", "patient-1", "normal", "", ""),
-    ("film-2", "films/film-2.png", "patient-2", "pneumonia", "", ""),
+    ("radiograph-1", "radiographs/radiograph-1.png", "patient-1", "normal", "", ""),
+    ("radiograph-2", "radiographs/radiograph-2.png", "patient-2", "pneumonia", "", ""),
 )
 _FIXATIONS = (
-    ("film-1", 812.5, 1034, 0.25, 0.0),
-    ("film-1", 1240, 690.5, 0.31, 0.29),
-    ("film-2", 655, 1502, 0.44, 0.12),
+    ("radiograph-1", 812.5, 1034, 0.25, 0.0),
+    ("radiograph-1", 1240, 690.5, 0.31, 0.29),
+    ("radiograph-2", 655, 1502, 0.44, 0.12),
 )
 _DICOM_MARK = (128, b"DICM")
 
@@ -32,14 +33,14 @@ _DICOM_MARK = (128, b"DICM")
 def write_new_table(folder: Path, images: Path | None = None) -> int:
     """Write cases.csv and fixations.csv into a folder, which may be there already.
 
-    Without `images` both hold examples. With it, cases.csv has a row for each film in it, by name, with its path from
-    there on; patient_id and label are left to be filled in, and fixations.csv has its header only.
+    Without `images` both hold examples. With it, cases.csv has a row for each radiograph in it, by name, with its path
+    from there on; patient_id and label are left to be filled in, and fixations.csv has its header only.
 
     Returns:
-        The number of films found.
+        The number of radiographs found.
 
     Raises:
-        SourceError: one of the two files is there already, there is no folder of films, or no film in it.
+        SourceError: one of the two files is there already, there is no folder of radiographs, or no radiograph in it.
         EgazeError: the folder cannot be written.
     """
     folder = Path(folder)
@@ -47,28 +48,30 @@ def write_new_table(folder: Path, images: Path | None = None) -> int:
     for name in ("cases.csv", "fixations.csv"):
         if os.path.lexists(folder / name):
             raise SourceError(f"{folder / name}: already exists; choose another folder or remove it first")
-    films = [] if images is None else _find_films(Path(images))
+    radiographs = [] if images is None else _find_radiographs(Path(images))
     cases = (
-        _CASES if images is None else [(*pair, "", "", "", "") for pair in zip(_case_ids(films), films, strict=True)]
+        _CASES
+        if images is None
+        else [(*pair, "", "", "", "") for pair in zip(_case_ids(radiographs), radiographs, strict=True)]
     )
     fixations = _FIXATIONS if images is None else ()
     with new_files(folder) as new:
         (new / "fixations.csv").write_text(_table(FIXATION_HEADER, fixations), encoding="utf-8", newline="")
         (new / "cases.csv").write_text(_table(CASE_HEADER, cases), encoding="utf-8", newline="")
-    return len(films)
+    return len(radiographs)
 
 
-def _find_films(images: Path) -> list[str]:
+def _find_radiographs(images: Path) -> list[str]:
     """Paths from the folder on, in the order of their names. Linked folders are looked into once each."""
     if not images.is_dir():
-        raise SourceError(f"{images}: no such folder of films")
-    films = sorted(_walk(images, images, {os.path.realpath(images)}))
-    if not films:
-        raise SourceError(f"{images}: holds no film: no DICOM, PNG, JPEG or .npy file")
-    for film in films:
-        if has_control(film) or not _is_text(film):
-            raise SourceError(f"{images}: the file name {film!r} cannot stand in a table; rename it")
-    return films
+        raise SourceError(f"{images}: no such folder of radiographs")
+    radiographs = sorted(_walk(images, images, {os.path.realpath(images)}))
+    if not radiographs:
+        raise SourceError(f"{images}: holds no radiograph: no DICOM, PNG, JPEG or .npy file")
+    for radiograph in radiographs:
+        if has_control(radiograph) or not _is_text(radiograph):
+            raise SourceError(f"{images}: the file name {radiograph!r} cannot stand in a table; rename it")
+    return radiographs
 
 
 def _walk(folder: Path, top: Path, seen: set[str]) -> Iterator[str]:
@@ -100,14 +103,14 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _case_ids(films: Sequence[str]) -> list[str]:
-    """The films' names without folder and ending, or as much more of the path as tells them apart."""
+def _case_ids(radiographs: Sequence[str]) -> list[str]:
+    """The radiographs' names without folder and ending, or as much more of the path as tells them apart."""
     names: list[str] = []
     seen: set[str] = set()
-    for film in films:
-        stem = film.rpartition("/")[2]
+    for radiograph in radiographs:
+        stem = radiograph.rpartition("/")[2]
         stem = stem.rpartition(".")[0] if Path(stem).suffix.lower() in ENDINGS else stem
-        for name in (stem, film, *(f"{film}-{number}" for number in range(2, len(films) + 2))):
+        for name in (stem, radiograph, *(f"{radiograph}-{number}" for number in range(2, len(radiographs) + 2))):
             if as_seen(name) not in seen and as_seen(name) and name.lower() not in NO_VALUE:
                 seen.add(as_seen(name))
                 names.append(name)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import TableError
-from egaze.sources.limits import TableLimits, table_limits
+from egaze.sources.text_limits import TableLimits, table_limits
 
 _READ_BYTES = 1 << 22
 _QUOTE, _COMMA, _LF, _CR = b'",\n\r'

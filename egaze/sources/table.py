@@ -12,16 +12,16 @@ import polars as pl
 from egaze.errors import TableError
 from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic
-from egaze.sources.names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
+from egaze.sources.cell_names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
+from egaze.sources.delimited import first_true, header_of, inside, read_table, require_columns, require_unique
 from egaze.sources.records import shorten
-from egaze.sources.tables import first_true, header_of, inside, read_table, require_columns, require_unique
 
 SPLITS = ("train", "validation", "test")
 
 CASE_COLUMNS = {"case_id": pl.String, "image": pl.String, "patient_id": pl.String}
 CASE_OPTIONAL = {
     **dict.fromkeys(("label", "split", "reader_id"), pl.String),
-    **dict.fromkeys(("film_width_px", "film_height_px"), pl.Float64),
+    **dict.fromkeys(("radiograph_width_px", "radiograph_height_px"), pl.Float64),
 }
 FIXATION_COLUMNS = {"case_id": pl.String, "x_px": pl.Float64, "y_px": pl.Float64, "duration_s": pl.Float64}
 #: What may stand in the place of `duration_s`: numbers in proportion to durations, in no unit of time.
@@ -30,32 +30,32 @@ FIXATION_OPTIONAL = {"onset_s": pl.Float64, "pixels_per_degree": pl.Float64}
 
 
 class Table:
-    """Films listed in a CSV file, and fixations in a second one; docs/tables.md has the columns.
+    """Radiographs listed in a CSV file, and fixations in a second one; docs/tables.md has the columns.
 
     A case has case_id, image, patient_id and, optionally, label, split (train, validation, test), reader_id, and
-    film_width_px and film_height_px, the size of the film that the gaze was recorded on, where the film has been
-    resized since. A fixation has case_id, x_px, y_px, duration_s and, optionally, onset_s and pixels_per_degree;
-    duration_relative in place of duration_s says that the durations are in no unit of time.
+    radiograph_width_px and radiograph_height_px, the size of the radiograph that the gaze was recorded on, where the
+    radiograph has been resized since. A fixation has case_id, x_px, y_px, duration_s and, optionally, onset_s and
+    pixels_per_degree; duration_relative in place of duration_s says that the durations are in no unit of time.
 
-    An empty cell of label, split or reader_id, and one of `egaze.sources.names.NO_VALUE`, gives none.
+    An empty cell of label, split or reader_id, and one of `egaze.sources.cell_names.NO_VALUE`, gives none.
 
     Args:
         cases: the table of cases.
-        fixations: the table of fixations, in pixels of the films.
+        fixations: the table of fixations, in pixels of the radiographs.
         class_names: the order of the classes; None sorts the labels found.
-        images: the folder that films' paths are relative to; None is the folder of the table of cases.
+        images: the folder that radiographs' paths are relative to; None is the folder of the table of cases.
 
     Raises:
         TableError: a missing file or column, durations in both columns, a bad value, a case twice, a fixation of no
             case, a label that is not among class_names, names that differ only in case or blanks, a patient without
-            a name or on two sides, a film outside `images`, or a case with neither gaze nor label.
+            a name or on two sides, a radiograph outside `images`, or a case with neither gaze nor label.
 
     Example:
         >>> import polars as pl
         >>> from egaze.sources import Table
-        >>> film = {"case_id": "film-1", "image": "film.dcm", "patient_id": "patient-1", "label": "normal"}
-        >>> pl.DataFrame([film]).write_csv("cases.csv")
-        >>> gaze = {"case_id": ["film-1"] * 2, "x_px": [30, 52], "y_px": [40, 44], "duration_s": [0.25, 0.4]}
+        >>> case = {"case_id": "case-1", "image": "radiograph.dcm", "patient_id": "patient-1", "label": "normal"}
+        >>> pl.DataFrame([case]).write_csv("cases.csv")
+        >>> gaze = {"case_id": ["case-1"] * 2, "x_px": [30, 52], "y_px": [40, 44], "duration_s": [0.25, 0.4]}
         >>> pl.DataFrame(gaze).write_csv("fixations.csv")
         >>> (case,) = Table("cases.csv", "fixations.csv").cases()
         >>> case.label, len(case.fixations)
@@ -76,7 +76,7 @@ class Table:
         self._path = Path(cases)
         self._images = self._path.parent if images is None else Path(images)
         if images is not None and not self._images.is_dir():
-            raise TableError(f"{images}: no such folder of films")
+            raise TableError(f"{images}: no such folder of radiographs")
         if fixations is not None:
             require_columns({self._path: CASE_COLUMNS, Path(fixations): FIXATION_COLUMNS}, {"duration_s": RELATIVE})
         self.hygiene: dict[str, int] = {}
@@ -104,19 +104,22 @@ class Table:
                 raise TableError(
                     f"{where}: case {shorten(row['case_id'])} has neither a label nor a fixation that lasts{read_as}"
                 )
-            film = inside(
-                self._images, row["image"], f"{where}, column 'image'", "; --images says in which folder the films lie"
+            radiograph = inside(
+                self._images,
+                row["image"],
+                f"{where}, column 'image'",
+                "; --images says in which folder the radiographs lie",
             )
             cases.append(
                 Case(
                     case_id=row["case_id"],
                     patient_id=row["patient_id"],
-                    image_path=film,
+                    image_path=radiograph,
                     fixations=fixations,
                     label=row["label"],
                     reader_id=row["reader_id"],
                     split=row["split"],
-                    film_size_px=_size(row),
+                    radiograph_size_px=_size(row),
                     gaze_origin=origin,
                 )
             )
@@ -151,7 +154,9 @@ def _read_cases(path: Path, hygiene: dict[str, int]) -> pl.DataFrame:
     )
     require_unique(path, rows["case_id"])
     require_names(path, rows["case_id"], "each case needs a name of its own")
-    require_names(path, rows["patient_id"], "films of one patient need one patient_id, so that they stay on one side")
+    require_names(
+        path, rows["patient_id"], "radiographs of one patient need one patient_id, so that they stay on one side"
+    )
     rows = rows.with_columns(rows["label"].alias("given_label"))
     for name in ("label", "split", "reader_id"):
         if count := int((no_value := is_no_value(rows[name])).sum()):
@@ -202,15 +207,15 @@ def _require_sides(path: Path, rows: pl.DataFrame) -> None:
 
 
 def _require_sizes(path: Path, rows: pl.DataFrame) -> None:
-    names = ("film_width_px", "film_height_px")
+    names = ("radiograph_width_px", "radiograph_height_px")
     for record, size in enumerate(rows.select(names).iter_rows(), start=1):
         if size != (None, None) and not all(side is not None and side > 0 for side in size):
             found = f"{size[0]} x {size[1]}"
-            raise TableError(f"{path}: record {record}: both sides of a film must be above 0, got {found}")
+            raise TableError(f"{path}: record {record}: both sides of a radiograph must be above 0, got {found}")
 
 
 def _size(row: Mapping[str, Any]) -> tuple[float, float] | None:
-    return None if row["film_width_px"] is None else (row["film_width_px"], row["film_height_px"])
+    return None if row["radiograph_width_px"] is None else (row["radiograph_width_px"], row["radiograph_height_px"])
 
 
 def _require_scale(path: Path, rows: pl.DataFrame) -> None:

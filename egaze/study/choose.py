@@ -13,25 +13,25 @@ from egaze.errors import StudyError
 from egaze.study.study import Study
 
 
-def choose_cases(study: Study, wanted: Sequence[str] = (), side: str | None = None) -> NDArray[np.int64]:
-    """Indices of the cases with the given ids, on one side of the split where it is named.
+def choose_cases(study: Study, wanted: Sequence[str] = (), split: str | None = None) -> NDArray[np.int64]:
+    """Indices of the cases with the given ids, on one split where it is named.
 
     Args:
         study: the study.
         wanted: case ids, or patterns with `*`, `?` and `[...]`; none means all cases.
-        side: "train", "validation", "test", or None for all.
+        split: "train", "validation", "test", or None for all.
 
     Returns:
         (K,) ascending, each case once.
 
     Raises:
-        StudyError: an id or a pattern that fits no case, or none on that side; a side without a case.
+        StudyError: an id or a pattern that fits no case, or none in that split; a split without a case.
     """
     case_ids = study.case_ids
     place = {case_id: index for index, case_id in enumerate(case_ids)}
-    on_side = np.arange(len(study)) if side is None else study.split.indices(side)
+    in_split = np.arange(len(study)) if split is None else study.splits.indices(split)
     if not wanted:
-        return on_side
+        return in_split
     chosen: set[int] = set()
     for word in wanted:
         found = [place[word]] if word in place else [i for i, name in enumerate(case_ids) if fnmatchcase(name, word)]
@@ -40,9 +40,9 @@ def choose_cases(study: Study, wanted: Sequence[str] = (), side: str | None = No
             meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise StudyError(f"{study.path}: there is no case {word!r}{meant}")
         chosen.update(found)
-    indices = np.intersect1d(on_side, sorted(chosen))
+    indices = np.intersect1d(in_split, sorted(chosen))
     if not indices.size:
-        raise StudyError(f"{study.path}: none of the cases asked for is on the {side} side")
+        raise StudyError(f"{study.path}: none of the cases asked for is in the {split} split")
     return indices
 
 

@@ -1,10 +1,10 @@
-"""Where on a film the finding is that its class is told from.
+"""Where on a radiograph the finding is that its class is told from.
 
-Most regions of a study are no findings. EGD-CXR's boxes are of anatomy, on normal films as on others, and nothing in it
-says where an opacity is. REFLACX has a box of the chest, which is anatomy too, and ellipses, which radiologists drew
-round what they found. So a finding is an ellipse, if its reader thought it at least possible (certainty 3, or none
-given) and it is neither a support device nor a flaw of the film. Of these the ones count that speak for the class, by
-the rule that made the class (`egaze.sources.reflacx.labels`):
+Most regions of a study are no findings. EGD-CXR's boxes are of anatomy, on normal radiographs as on others, and nothing
+in it says where an opacity is. REFLACX has a box of the chest, which is anatomy too, and ellipses, which radiologists
+drew round what they found. So a finding is an ellipse, if its reader thought it at least possible (certainty 3, or none
+given) and it is neither a support device nor a flaw of the radiograph. Of these the ones count that speak for the
+class, by the rule that made the class (`egaze.sources.reflacx.labels`):
 
 | class | findings |
 |---|---|
@@ -13,8 +13,8 @@ the rule that made the class (`egaze.sources.reflacx.labels`):
 | normal | none |
 | any other, or no class | all |
 
-What several readers drew on one film counts together. Where somebody has better masks, they are pictures of the film's
-size named after the case, as the synthetic twin writes in `findings/`.
+What several readers drew on one radiograph counts together. Where somebody has better masks, they are pictures of the
+radiograph's size named after the case, as the synthetic twin writes in `findings/`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
-from egaze.imaging import FitGeometry, read_film, resize
+from egaze.imaging import FitGeometry, read_stored, resize
 from egaze.metrics import region_mask
 from egaze.sources import Region
 from egaze.sources.reflacx.labels import (
@@ -51,7 +51,7 @@ _POSSIBLE = 3
 
 
 def finding_regions(study: Study, case_index: int, class_name: str | None) -> tuple[Region, ...]:
-    """The regions of a case that count as its finding, in pixels of its film; the module has the rule.
+    """The regions of a case that count as its finding, in pixels of its radiograph; the module has the rule.
 
     Args:
         study: the study.
@@ -78,15 +78,15 @@ def finding_mask(
         case_index: the case's place in it.
         size_px: side of the canvas.
         class_name: as in `finding_regions`.
-        folder: of masks, CASE_ID.png or .npy in the film's size, brighter than half where the finding is; they stand
-            in for the study's regions, whatever the class. A case without a file has no known finding.
+        folder: of masks, CASE_ID.png or .npy in the radiograph's size, brighter than half where the finding is; they
+            stand in for the study's regions, whatever the class. A case without a file has no known finding.
 
     Returns:
         (size, size) bool, or None where the case has no finding or none is known.
 
     Raises:
-        StudyError: a mask of another size than its film.
-        FilmError: a mask that cannot be read.
+        StudyError: a mask of another size than its radiograph.
+        RadiographError: a mask that cannot be read.
     """
     geometry = study.geometry(case_index, size_px)
     if folder is not None:
@@ -105,9 +105,9 @@ def _read_mask(folder: Path, case_id: str, geometry: FitGeometry) -> NDArray[np.
     path = next((path for ending in ("png", "npy") if (path := folder / f"{case_id}.{ending}").is_file()), None)
     if path is None:
         return None
-    stored = read_film(path)
-    if stored.shape != geometry.film_shape:
-        raise StudyError(f"{path}: the mask has {stored.shape} pixels, its film {geometry.film_shape}")
+    stored = read_stored(path)
+    if stored.shape != geometry.radiograph_shape:
+        raise StudyError(f"{path}: the mask has {stored.shape} pixels, its radiograph {geometry.radiograph_shape}")
     # Of a canvas's pixel that the finding's edge crosses the covered share counts, unrounded.
     share = resize(stored.stored, (geometry.height_px, geometry.width_px), out_dtype=np.float32, table=stored.table)
     mask = np.zeros(geometry.canvas_shape, dtype=bool)

@@ -1,4 +1,4 @@
-"""Sources to one list of cases and the films they share."""
+"""Sources to one list of cases and the radiographs they share."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Entry:
         source: its key; sources are numbered, since two may be of one layout.
         patient: the patient's number in the study, the same in every source of one population.
         place: the patient's place in the source's files.
-        film: index into `Gathered.films`.
+        radiograph: index into `Gathered.radiographs`.
     """
 
     source: str
     patient: int
     place: int
-    film: int
+    radiograph: int
     case: Case
 
 
@@ -36,14 +36,14 @@ class Gathered:
 
     Attributes:
         entries: all cases, source by source.
-        films: every film once, however many readers it had, in the order of its first case.
-        rows: for each film the cases that show it.
+        radiographs: every radiograph once, however many readers it had, in the order of its first case.
+        rows: for each radiograph the cases that show it.
         facts: of each source, as they go into study.json.
         class_names: the sources' classes, joined in order.
     """
 
     entries: list[Entry]
-    films: list[Path]
+    radiographs: list[Path]
     rows: list[list[int]]
     facts: list[SourceFacts]
     class_names: list[str]
@@ -61,12 +61,12 @@ def gather(sources: Sequence[Source]) -> Gathered:
         position = {patient: index for index, patient in enumerate(source.patient_order)}
         cases = source.cases()
         for case in cases:
-            film = number_of.setdefault(Path(os.path.abspath(case.image_path)), len(rows))
-            if film == len(rows):
+            radiograph = number_of.setdefault(Path(os.path.abspath(case.image_path)), len(rows))
+            if radiograph == len(rows):
                 rows.append([])
-            rows[film].append(len(entries))
+            rows[radiograph].append(len(entries))
             patient = patients.setdefault((source.population or key, case.patient_id), len(patients))
-            entries.append(Entry(key, patient, position[case.patient_id], film, case))
+            entries.append(Entry(key, patient, position[case.patient_id], radiograph, case))
         facts.append(
             {
                 "key": key,

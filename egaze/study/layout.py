@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,21 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
+from egaze.progress import Progress
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "study.json"
 IMAGES = "images.npy"
 CASES = "cases.parquet"
 FIXATIONS = "fixations.parquet"
 REGIONS = "regions.parquet"
 PHRASES = "phrases.parquet"
-SPLIT = "split.json"
+SPLITS_JSON = "splits.json"
 
 #: The files whose digests the manifest holds.
 DIGESTED = (IMAGES, CASES, FIXATIONS, REGIONS, PHRASES)
 
 
-def sha256_file(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
+def sha256_file(path: Path, progress: Progress | None = None) -> str:
     """The file's SHA-256 as hexadecimal digits, read in pieces; progress is called with (bytes, bytes in all)."""
     digest, done = hashlib.sha256(), 0
     with path.open("rb") as file:
@@ -94,7 +94,7 @@ class GazeFacts(TypedDict):
 
 
 class LeftOutFacts(TypedDict):
-    """A case left out, and why, without a word of its film's path or its patient."""
+    """A case left out, and why, without a word of its radiograph's path or its patient."""
 
     case_id: str
     reason: str
@@ -125,8 +125,8 @@ def read_json(path: Path) -> JsonObject:
     except (OSError, ValueError) as error:
         raise StudyError(f"{path}: cannot be read: {error}") from error
     found = content.get("format_version") if isinstance(content, dict) else None
-    if found == 1:
-        raise StudyError(f"{path}: a study of format version 1, this egaze reads {FORMAT_VERSION}: prepare it again")
+    if found in (1, 2):
+        raise StudyError(f"{path}: made by an older egaze (format version {found}): prepare it again")
     if found != FORMAT_VERSION:
         raise StudyError(f"{path}: format version {found!r}, this egaze reads {FORMAT_VERSION}")
     return content

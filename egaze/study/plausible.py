@@ -1,4 +1,4 @@
-"""Gaze that does not look like seconds and pixels of its film."""
+"""Gaze that does not look like seconds and pixels of its radiograph."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LONGEST_GAP_S = 30.0
 def strange_units(fixations: Fixations) -> str | None:
     """What units other than pixels and seconds a case's gaze looks like, and what to do; None when it looks well.
 
-    At least nine of ten fixations within 0..1 in x and y look like fractions of the film; a median duration above 5 s,
-    or onsets that are more than 30 s apart in the median, like milliseconds. Relative durations are in no unit, so they
-    look like none.
+    At least nine of ten fixations within 0..1 in x and y look like fractions of the radiograph; a median duration above
+    5 s, or onsets that are more than 30 s apart in the median, like milliseconds. Relative durations are in no unit, so
+    they look like none.
     """
     if not len(fixations):
         return None
@@ -33,7 +33,7 @@ def strange_units(fixations: Fixations) -> str | None:
     if within >= _FRACTIONS * len(fixations):
         return (
             f"{within} of {len(fixations)} fixations lie within 0 to 1 ({_ranges(fixations)}): they look like "
-            "fractions of the film, not pixels; multiply them by its width and height"
+            "fractions of the radiograph, not pixels; multiply them by its width and height"
         )
     median_s = 0.0 if fixations.is_relative else float(np.median(fixations.duration_s))
     if median_s > _LONGEST_MEDIAN_S:
@@ -51,14 +51,15 @@ def strange_units(fixations: Fixations) -> str | None:
     return None
 
 
-def off_film(fixations: Fixations, film_shape: tuple[int, int]) -> str | None:
-    """What to say when every fixation lies off the film of (height, width); None when one lies on it."""
-    height_px, width_px = film_shape
+def off_radiograph(fixations: Fixations, radiograph_shape: tuple[int, int]) -> str | None:
+    """What to say when every fixation lies off the radiograph of (height, width); None when one lies on it."""
+    height_px, width_px = radiograph_shape
     if not len(fixations) or (is_within(fixations.x_px, width_px) & is_within(fixations.y_px, height_px)).any():
         return None
     return (
-        f"all of {len(fixations)} fixations lie off the film of {width_px} x {height_px} px ({_ranges(fixations)}): "
-        "is it another film's gaze, or was the film resized after the gaze was recorded?"
+        f"all of {len(fixations)} fixations lie off the radiograph of {width_px} x {height_px} px "
+        f"({_ranges(fixations)}): is it another radiograph's gaze, or was the radiograph resized after the "
+        "gaze was recorded?"
     )
 
 

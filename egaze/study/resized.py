@@ -1,4 +1,5 @@
-"""Films that were resized after their gaze was recorded: gaze and regions are brought to the film's own pixels."""
+"""Radiographs that were resized after their gaze was recorded: gaze and regions are brought to the radiograph's own
+pixels."""
 
 from __future__ import annotations
 
@@ -11,34 +12,36 @@ from egaze.errors import StudyError
 from egaze.gaze import Fixations
 from egaze.imaging.fit import rescale_px
 from egaze.sources import Case, Region
-from egaze.study.film import FilmFacts
 from egaze.study.gather import Entry
+from egaze.study.placing import RadiographFacts
 from egaze.study.plausible import and_more, name_case
 
 Scale = tuple[float, float]
 
-#: Two shapes are one when their sides' ratios differ by less: a film's resized sides are whole pixels, and EGD-CXR's
-#: sides are told by its gaze. A tracker is off by more.
+#: Two shapes are one when their sides' ratios differ by less: a radiograph's resized sides are whole pixels, and
+#: EGD-CXR's sides are told by its gaze. A tracker is off by more.
 _SAME_SHAPE = 0.01
 UNSCALED: Scale = (1.0, 1.0)
 
 
-def to_film_pixels(entries: Sequence[Entry], films: Sequence[FilmFacts]) -> tuple[list[Entry], list[Scale]]:
-    """Each case with gaze and regions in pixels of the film as it was read, and the factors along x and y.
+def to_radiograph_pixels(
+    entries: Sequence[Entry], radiographs: Sequence[RadiographFacts]
+) -> tuple[list[Entry], list[Scale]]:
+    """Each case with gaze and regions in pixels of the radiograph as it was read, and the factors along x and y.
 
     A case whose source does not know the size stays as it is, and so does one with nothing to scale.
 
     Raises:
-        StudyError: a film of another shape than the one that its gaze or regions were measured on.
+        StudyError: a radiograph of another shape than the one that its gaze or regions were measured on.
     """
-    scales = [_scale(entry.case, film) for entry, film in zip(entries, films, strict=True)]
-    if wrong := [number for number, scale in enumerate(scales) if not _is_one_shape(scale, films[number])]:
-        case, film = entries[wrong[0]].case, films[wrong[0]]
-        width_px, height_px = case.film_size_px or (0, 0)
+    scales = [_scale(entry.case, radiograph) for entry, radiograph in zip(entries, radiographs, strict=True)]
+    if wrong := [number for number, scale in enumerate(scales) if not _is_one_shape(scale, radiographs[number])]:
+        case, radiograph = entries[wrong[0]].case, radiographs[wrong[0]]
+        width_px, height_px = case.radiograph_size_px or (0, 0)
         raise StudyError(
-            f"{name_case(case)}: the film has {film.width_px} x {film.height_px} px, its gaze and regions are of one "
-            f"of {width_px:g} x {height_px:g} px, which has another shape{and_more(len(wrong) - 1)}; take "
-            "films that were neither cropped nor stretched"
+            f"{name_case(case)}: the radiograph has {radiograph.width_px} x {radiograph.height_px} px, its gaze and "
+            f"regions are of one of {width_px:g} x {height_px:g} px, which has another "
+            f"shape{and_more(len(wrong) - 1)}; take radiographs that were neither cropped nor stretched"
         )
     scaled = [
         entry if scale == UNSCALED else replace(entry, case=_scaled(entry.case, scale))
@@ -47,16 +50,16 @@ def to_film_pixels(entries: Sequence[Entry], films: Sequence[FilmFacts]) -> tupl
     return scaled, scales
 
 
-def _scale(case: Case, film: FilmFacts) -> Scale:
-    if case.film_size_px is None or (case.fixations is None and not case.regions):
+def _scale(case: Case, radiograph: RadiographFacts) -> Scale:
+    if case.radiograph_size_px is None or (case.fixations is None and not case.regions):
         return UNSCALED
-    width_px, height_px = case.film_size_px
-    return film.width_px / width_px, film.height_px / height_px
+    width_px, height_px = case.radiograph_size_px
+    return radiograph.width_px / width_px, radiograph.height_px / height_px
 
 
-def _is_one_shape(scale: Scale, film: FilmFacts) -> bool:
+def _is_one_shape(scale: Scale, radiograph: RadiographFacts) -> bool:
     x, y = scale
-    rounding = 1 / film.width_px + 1 / film.height_px
+    rounding = 1 / radiograph.width_px + 1 / radiograph.height_px
     return abs(x / y - 1) <= max(_SAME_SHAPE, rounding)
 
 

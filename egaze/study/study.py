@@ -16,9 +16,10 @@ from polars.exceptions import PolarsError
 from egaze.errors import StudyError
 from egaze.gaze import Fixations
 from egaze.imaging import Canvas, FitGeometry
+from egaze.progress import Progress
 from egaze.sources import Phrase, Region
 from egaze.study import layout
-from egaze.study.split import Split, load_split
+from egaze.study.splits import Splits, load_splits
 from egaze.study.tables import OPTIONAL, RELATIVE
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ _checked: set[tuple[object, ...]] = set()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """A prepared study of N films.
+    """A prepared study of N radiographs.
 
     Attributes:
         path: its folder.
@@ -44,14 +45,14 @@ class Study:
         gaze: F rows, all that is known of each fixation; null where it is unknown.
         region_rows, phrase_rows: the regions and the spoken phrases of all cases, by case; see `regions`, `phrases`.
         offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1].
-        split: who trains, validates and tests.
+        splits: who trains, validates and tests.
 
     Example:
         >>> from egaze import open_study
         >>> study = open_study("study")
         >>> study.images.shape, study.images.dtype
         ((48, 64, 64), dtype('uint16'))
-        >>> len(study.split.indices("train")), len(study.split.indices("test"))
+        >>> len(study.splits.indices("train")), len(study.splits.indices("test"))
         (37, 5)
     """
 
@@ -69,7 +70,7 @@ class Study:
     region_rows: pl.DataFrame
     phrase_rows: pl.DataFrame
     offsets: NDArray[np.int64]
-    split: Split
+    splits: Splits
 
     def __len__(self) -> int:
         return len(self.images)
@@ -101,9 +102,9 @@ class Study:
     def has_gaze(self) -> NDArray[np.bool_]:
         return np.diff(self.offsets) > 0
 
-    def with_split(self, split: Split) -> Study:
-        """The same study with other sides."""
-        return replace(self, split=split)
+    def with_splits(self, splits: Splits) -> Study:
+        """The same study, split otherwise."""
+        return replace(self, splits=splits)
 
     def fixations(self, case_index: int, size_px: int) -> Fixations:
         """One case's fixations in pixels of the canvas at the given size, with what its source knows of them.
@@ -135,16 +136,16 @@ class Study:
         sides = np.empty((len(self.x_unit), 4), dtype=np.float32)
         sides[:] = -np.inf, -np.inf, np.inf, np.inf
         # Column by column: a forked loader comes here, and a query of polars would wait for threads that it has not.
-        on_film = np.stack([self.gaze[name].to_numpy() for name in OPTIONAL["shown_px"]], axis=1)
-        known = np.isfinite(on_film).all(axis=1)
+        on_radiograph = np.stack([self.gaze[name].to_numpy() for name in OPTIONAL["shown_px"]], axis=1)
+        known = np.isfinite(on_radiograph).all(axis=1)
         for case_index in np.flatnonzero(self.has_gaze).tolist() if known.any() else ():
             part = slice(self.offsets[case_index], self.offsets[case_index + 1])
             if known[part].all():
-                sides[part] = self.geometry(case_index, size_px).sides_to_canvas_px(on_film[part])
+                sides[part] = self.geometry(case_index, size_px).sides_to_canvas_px(on_radiograph[part])
         return sides
 
     def regions(self, case_index: int) -> tuple[Region, ...]:
-        """One case's boxes and ellipses in pixels of its film; `geometry` places them on the canvas."""
+        """One case's boxes and ellipses in pixels of its radiograph; `geometry` places them on the canvas."""
         rows = self.region_rows.drop(cs.ends_with("_unit"))
         return self._of_case(rows, case_index, Region, layout.REGIONS)
 
@@ -153,7 +154,7 @@ class Study:
         return self._of_case(self.phrase_rows, case_index, Phrase, layout.PHRASES)
 
     def geometry(self, case_index: int, size_px: int) -> FitGeometry:
-        """Where one case's film lies on the canvas at the given size."""
+        """Where one case's radiograph lies on the canvas at the given size."""
         height_px, width_px = (int(self.cases[side][int(case_index)]) for side in ("height_px", "width_px"))
         return self.canvas.resized(size_px).geometry((height_px, width_px))
 
@@ -167,21 +168,19 @@ class Study:
             raise StudyError(f"{self.path / name}: case {self.case_ids[case_index]!r}: {error}") from error
 
     def digest(self) -> str:
-        """SHA-256 of the manifest, which holds the digest of every other file but the split."""
+        """SHA-256 of the manifest, which holds the digest of every other file but the splits."""
         return layout.sha256_file(self.path / layout.MANIFEST)
 
 
-def open_study(
-    path: str | Path, *, check_images: bool = True, progress: Callable[[int, int], None] | None = None
-) -> Study:
-    """Open a folder that `prepare_study` wrote. Films stay on disk until they are used.
+def open_study(path: str | Path, *, check_images: bool = True, progress: Progress | None = None) -> Study:
+    """Open a folder that `prepare_study` wrote. Radiographs stay on disk until they are used.
 
-    Every file is compared with the digest in study.json, so that no other study's films or gaze are taken for this
-    one's. That reads images.npy once, at a gigabyte a second or two.
+    Every file is compared with the digest in study.json, so that no other study's radiographs or gaze are taken for
+    this one's. That reads images.npy once, at a gigabyte a second or two.
 
     Args:
         path: the folder.
-        check_images: False leaves out the digest of images.npy, for whoever does not use the films or has checked
+        check_images: False leaves out the digest of images.npy, for whoever does not use the radiographs or has checked
             them already.
         progress: called with (bytes, bytes in all) of images.npy while it is checked.
 
@@ -238,11 +237,11 @@ def open_study(
         region_rows=regions,
         phrase_rows=phrases,
         offsets=offsets,
-        split=load_split(path, cases),
+        splits=load_splits(path, cases),
     )
 
 
-def _require_digest(path: Path, manifest: layout.Manifest, progress: Callable[[int, int], None] | None = None) -> None:
+def _require_digest(path: Path, manifest: layout.Manifest, progress: Progress | None = None) -> None:
     expected = manifest.get("files", {}).get(path.name)
     try:
         status = path.stat()

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
 from egaze.imaging import Canvas
-from egaze.study.film import FilmFacts
 from egaze.study.gather import Entry
+from egaze.study.placing import RadiographFacts
 
 #: The column that holds relative durations, in place of `duration_s`, which is then null. A study without has no such
 #: column.
@@ -27,8 +27,8 @@ _SIDES_PX = ("x_min_px", "y_min_px", "x_max_px", "y_max_px")
 _SIDES_UNIT = ("x_min_unit", "y_min_unit", "x_max_unit", "y_max_unit")
 
 
-def case_table(entries: Sequence[Entry], films: Sequence[FilmFacts]) -> pl.DataFrame:
-    """One row a case; `films` has the facts of each one's film."""
+def case_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts]) -> pl.DataFrame:
+    """One row a case; `radiographs` has the facts of each one's radiograph."""
     cases = [entry.case for entry in entries]
     return pl.DataFrame(
         {
@@ -43,20 +43,21 @@ def case_table(entries: Sequence[Entry], films: Sequence[FilmFacts]) -> pl.DataF
             "fixations": [0 if case.fixations is None else len(case.fixations) for case in cases],
             "regions": [len(case.regions) for case in cases],
             "phrases": [len(case.phrases) for case in cases],
-            "height_px": [film.height_px for film in films],
-            "width_px": [film.width_px for film in films],
-            "bits_stored": [film.bits_stored for film in films],
-            "voi": pl.Series([film.voi for film in films], dtype=pl.String),
-            "inverted": [film.inverted for film in films],
+            "height_px": [radiograph.height_px for radiograph in radiographs],
+            "width_px": [radiograph.width_px for radiograph in radiographs],
+            "bits_stored": [radiograph.bits_stored for radiograph in radiographs],
+            "voi": pl.Series([radiograph.voi for radiograph in radiographs], dtype=pl.String),
+            "inverted": [radiograph.inverted for radiograph in radiographs],
         }
     )
 
 
-def fixation_table(entries: Sequence[Entry], films: Sequence[FilmFacts], canvas: Canvas) -> pl.DataFrame:
-    """One row a fixation, by case: unit coordinates of the canvas, pixels of the film, null for what is unknown."""
+def fixation_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], canvas: Canvas) -> pl.DataFrame:
+    """One row a fixation, by case: unit coordinates of the canvas, pixels of the radiograph, null for what is
+    unknown."""
     with_gaze = [
-        (index, fixations, canvas.geometry(film.shape))
-        for index, (entry, film) in enumerate(zip(entries, films, strict=True))
+        (index, fixations, canvas.geometry(radiograph.shape))
+        for index, (entry, radiograph) in enumerate(zip(entries, radiographs, strict=True))
         if (fixations := entry.case.fixations) is not None
     ]
     all_fixations = [fixations for _, fixations, _ in with_gaze]
@@ -96,11 +97,11 @@ def _joined(parts: Sequence[NDArray[np.floating]], width: int = 1) -> NDArray[np
     )
 
 
-def region_table(entries: Sequence[Entry], films: Sequence[FilmFacts], canvas: Canvas) -> pl.DataFrame:
-    """One row a region, by case: its sides in pixels of the film and in unit coordinates of the canvas."""
+def region_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], canvas: Canvas) -> pl.DataFrame:
+    """One row a region, by case: its sides in pixels of the radiograph and in unit coordinates of the canvas."""
     found = [
-        (index, region, canvas.geometry(film.shape))
-        for index, (entry, film) in enumerate(zip(entries, films, strict=True))
+        (index, region, canvas.geometry(radiograph.shape))
+        for index, (entry, radiograph) in enumerate(zip(entries, radiographs, strict=True))
         for region in entry.case.regions
     ]
     sides_px = {name: [getattr(region, name) for _, region, _ in found] for name in _SIDES_PX}

@@ -18,8 +18,8 @@ _LOCK = "lock"
 _HOST = "host"
 _STUDY = "study"
 
-# Locks of other hosts cannot be seen on every network disk. Films are stored every few seconds; the longest pause is
-# the digest of all of them.
+# Locks of other hosts cannot be seen on every network disk. Radiographs are stored every few seconds; the longest pause
+# is the digest of all of them.
 _IDLE_S = 600.0
 
 

@@ -36,7 +36,7 @@ class EgdHeatmap:
         """Raise StudyError where radiographs are letterboxed."""
         if study.canvas.fit != "stretch":
             raise StudyError(
-                f"{study.path}: heatmap_target egd needs films fitted by stretch, these are by {study.canvas.fit}"
+                f"{study.path}: heatmap_target egd needs radiographs fitted by stretch, these are by {study.canvas.fit}"
             )
 
     def heatmap(self, study: Study, case_indices: Sequence[int], size_px: int) -> NDArray[np.float32]:
@@ -60,9 +60,9 @@ class EgdHeatmap:
 
 
 def egd_target(
-    fixations: Fixations, film_shape: tuple[int, int], size_px: int, *, threads: int = 1
+    fixations: Fixations, radiograph_shape: tuple[int, int], size_px: int, *, threads: int = 1
 ) -> NDArray[np.uint8]:
-    """Make the EGD-CXR baseline's target: fixations counted on the film's grid padded to even sides, blurred with
+    """Make the EGD-CXR baseline's target: fixations counted on the radiograph's grid padded to even sides, blurred with
     sigma 150 px (reflect, truncate 4), stretched from its least to its largest value, coloured with 8-bit viridis,
     resized as colours (bilinear, antialiased), and turned to luminance.
 
@@ -70,18 +70,18 @@ def egd_target(
     differs from the reference's by its rounding only, one grey level at most.
 
     Args:
-        fixations: in pixels of the film; those outside are left out.
-        film_shape: (H, W) of the film.
+        fixations: in pixels of the radiograph; those outside are left out.
+        radiograph_shape: (H, W) of the radiograph.
         size_px: side of the square target.
         threads: the result does not depend on it.
 
     Returns:
-        (size, size) uint8, about 30 to 215; a film without fixations has viridis's darkest grey everywhere.
+        (size, size) uint8, about 30 to 215; a radiograph without fixations has viridis's darkest grey everywhere.
 
     Raises:
         ValueError: a shape or size without pixels.
     """
-    even = (film_shape[0] + film_shape[0] % 2, film_shape[1] + film_shape[1] % 2)
+    even = (radiograph_shape[0] + radiograph_shape[0] % 2, radiograph_shape[1] + radiograph_shape[1] % 2)
     heatmap = rasterize_fixations(
         fixations, even, sigma_px=SIGMA_PX, weight="count", boundary="reflect", kernel="scipy", threads=threads
     )
@@ -99,8 +99,8 @@ def _grey(study: Study, case_indices: Sequence[int], size_px: int, *, threads: i
     parts = [slice(study.offsets[case_index], study.offsets[case_index + 1]) for case_index in case_indices]
     x_px, y_px = (np.concatenate([study.gaze[name][part].to_numpy() for part in parts]) for name in ("x_px", "y_px"))
     fixations = Fixations(x_px, y_px, np.concatenate([study.duration_s[part] for part in parts]))
-    film_shape = study.geometry(case_indices[0], size_px).film_shape
-    return egd_target(fixations, film_shape, size_px, threads=threads)
+    radiograph_shape = study.geometry(case_indices[0], size_px).radiograph_shape
+    return egd_target(fixations, radiograph_shape, size_px, threads=threads)
 
 
 @cache

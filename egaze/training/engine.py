@@ -16,11 +16,10 @@ from torch.optim import Optimizer
 
 from egaze.loading import Batch, DeviceLoader
 from egaze.models import DualHeadOutput, DualHeadUNet
+from egaze.progress import Progress
 from egaze.training.alignment import watch
 from egaze.training.losses import has_heatmap_answer, training_losses
 from egaze.training.stage import Stage
-
-Progress = Callable[[int, int], None]
 
 
 def train_one_epoch(
@@ -134,7 +133,7 @@ def predict(
             count = labelled if name == "classification" else gazed
             sums[name] = sums.get(name, 0.0) + float(term) * count
             sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + count
-        answer = bare(model).answer(output, stage.class_probs)
+        answer = bare(model).predictions(output, stage.class_probs)
         cases.append(batch.case_index.cpu().numpy())
         probabilities.append(answer.class_probs.cpu().numpy())
         if keep_heatmaps:

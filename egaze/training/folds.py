@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
-from egaze.study import Split, Study
-from egaze.study.split import require_seed
+from egaze.study import Splits, Study
+from egaze.study.splits import require_seed
 
 
-def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Split, ...]:
-    """K splits of a study by patient, stratified by class; together their test sides are the study.
+def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Splits, ...]:
+    """K ways to split a study by patient, stratified by class; together their test splits are the study.
 
     Patients are dealt to K parts: shuffled by `random.Random(seed)`, those with most cases first, each to the part
     that holds the least of the patient's classes, then the fewest cases, then comes first. Fold k tests on part k,
-    validates on the part after it (the first after the last), and trains on the others. What a source says of sides
+    validates on the part after it (the first after the last), and trains on the others. What a source says of splits
     counts for nothing here.
 
     Args:
@@ -31,8 +31,8 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Split, ...]:
     Example:
         >>> from egaze import open_study
         >>> from egaze.training import deal_folds
-        >>> splits = deal_folds(open_study("study"), 5)
-        >>> len(splits), sum(len(split.indices("test")) for split in splits)
+        >>> folds = deal_folds(open_study("study"), 5)
+        >>> len(folds), sum(len(splits.indices("test")) for splits in folds)
         (5, 48)
     """
     require_seed(seed)
@@ -41,11 +41,11 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Split, ...]:
         raise StudyError(f"{study.path}: folds must be 3 to {len(patients)}, the number of patients, got {folds}")
     part = _deal(patient, study.labels, folds, seed)[patient]
     # 0 trains, 1 validates, 2 tests.
-    sides = np.zeros((folds, len(study)), dtype=np.int64)
+    split_index = np.zeros((folds, len(study)), dtype=np.int64)
     for fold in range(folds):
-        sides[fold, part == (fold + 1) % folds] = 1
-        sides[fold, part == fold] = 2
-    return tuple(Split(seed, (folds - 2, 1, 1), row) for row in sides)
+        split_index[fold, part == (fold + 1) % folds] = 1
+        split_index[fold, part == fold] = 2
+    return tuple(Splits(seed, (folds - 2, 1, 1), row) for row in split_index)
 
 
 def _deal(patient: NDArray[np.intp], labels: NDArray[np.int64], parts: int, seed: int) -> NDArray[np.intp]:

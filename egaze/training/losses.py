@@ -30,8 +30,8 @@ def training_losses(
     each a mean over the samples with gaze. Where there are several, each is there too, unweighted, as "heatmap_kl".
     A sample without gaze or label changes no value and no gradient, whatever it holds, NaN included.
 
-    A model with a map of each class learns gaze with the map of the film's label; the others are left alone, and so are
-    films without a label.
+    A model with a map of each class learns gaze with the map of the image's label; the others are left alone, and so
+    are images without a label.
 
     Args:
         output: of the model.

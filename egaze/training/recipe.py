@@ -69,11 +69,11 @@ class Recipe:
         name: of the recipe.
         description: one line.
         input_size_px: side of the model's input, a multiple of 32.
-        batch_size: films a step.
+        batch_size: images a step.
         heatmap_target: what the heatmap head learns: "gaze", as `heatmap` says, or "egd", the picture that the EGD-CXR
-            baseline's code makes of whole films stretched to the input, for views that leave films where they are.
-        choose_on: the side of the split that chooses the epoch: "validation", or "test", as the EGD-CXR baseline's
-            code did. Figures of the side that chose are optimistic, so "test" is for reproducing others' alone.
+            baseline's code makes of whole images stretched to the input, for views that leave images where they are.
+        choose_on: the split that chooses the epoch: "validation", or "test", as the EGD-CXR baseline's
+            code did. Figures of the split that chose are optimistic, so "test" is for reproducing others' alone.
         order: of the training cases.
         model, heatmap, augmentation: see their types.
         stages: at least one.

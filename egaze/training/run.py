@@ -3,7 +3,7 @@
 recipe.toml   the resolved recipe
 run.json      study, digests, seed, versions
 log.jsonl     one line an epoch
-split.json    the run's own split, where it has one in place of the study's
+splits.json    the run's own split, where it has one in place of the study's
 best.pt       weights of the epoch that validation chose
 last.pt       everything a resume needs
 """
@@ -24,8 +24,8 @@ from egaze.atomic import write_file
 from egaze.errors import RunError, StudyError
 from egaze.models import DualHeadUNet
 from egaze.study import Study, open_study
-from egaze.study.layout import MANIFEST, SPLIT, Counts, sha256_file
-from egaze.study.split import load_split
+from egaze.study.layout import MANIFEST, SPLITS_JSON, Counts, sha256_file
+from egaze.study.splits import load_splits
 from egaze.training.recipe import ModelSettings, Recipe
 from egaze.training.recipe_file import load_recipe
 
@@ -110,7 +110,7 @@ class Run:
         return tuple(self.facts["class_names"])
 
     def open_study(self) -> Study:
-        """The study the run was trained on, with the run's split.
+        """The study the run was trained on, split as the run was.
 
         It is looked for in `study_path` alone where that is given, or else where it was and, as seen from the run's
         folder, where it was when the run began: so the two can be moved together.
@@ -125,12 +125,12 @@ class Run:
                 f"{self.path}: the study {study.path} is not the one this run was trained on any more; if that "
                 "lies elsewhere, name it with --study"
             )
-        own = (self.path / SPLIT).exists()
+        own = (self.path / SPLITS_JSON).exists()
         if own:
-            study = study.with_split(load_split(self.path, study.cases))
-        if study.split.digest(study.case_ids) != self.facts["training_split_sha256"]:
+            study = study.with_splits(load_splits(self.path, study.cases))
+        if study.splits.digest(study.case_ids) != self.facts["training_split_sha256"]:
             if own:
-                raise RunError(f"{self.path / SPLIT}: not the split that this run was trained on")
+                raise RunError(f"{self.path / SPLITS_JSON}: not the split that this run was trained on")
             raise RunError(f"{self.path}: the study {study.path} has been split anew since this run was trained")
         return study
 

@@ -1,7 +1,7 @@
 """A set of runs: one recipe trained on the folds of a study, from several seeds, or both.
 
 runs.json          study, recipe and their digests, folds, seeds, versions
-fold-F-seed-S/     a run, with its fold's split.json; seed-S/ in a set without folds
+fold-F-seed-S/     a run, with its fold's splits.json; seed-S/ in a set without folds
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_RUNS = 10_000
 
 
 class FoldFacts(TypedDict):
-    """How many folds, the seed that dealt them, and the digest of each one's test side."""
+    """How many folds, the seed that dealt them, and the digest of each one's test split."""
 
     count: int
     seed: int

@@ -22,9 +22,10 @@ from egaze.atomic import new_directory, require_free, write_text
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, gaze_and_label
 from egaze.loading.sampling import Order
-from egaze.metrics.classification import macro_auc
-from egaze.study import Split, Study
-from egaze.study.split import require_seed, save_split
+from egaze.metrics.multiclass_auc import macro_auc
+from egaze.progress import NamedProgress, Progress
+from egaze.study import Splits, Study
+from egaze.study.splits import require_seed, save_splits
 from egaze.training import run as run_files
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.optimizer import make_optimizer
@@ -52,22 +53,19 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "fp16": "16-mixed",
 }
 
-#: Called with (what is being done, steps done, steps in all).
-Progress = Callable[[str, int, int], None]
-
 
 def train(
     study: Study,
     recipe: Recipe,
     out: str | Path,
     *,
-    split: Split | None = None,
+    splits: Splits | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str = "fp32",
     threads: int | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: NamedProgress | None = None,
     on_epoch: Callable[[LogLine], None] | None = None,
 ) -> Run:
     """Train a model; the epoch with the best validation is kept, the test split is not touched unless the recipe
@@ -77,7 +75,7 @@ def train(
         study: what to learn from. Each head learns from the cases that have an answer for it.
         recipe: how.
         out: the run's folder, which must not exist yet.
-        split: the run's own, kept in its folder, in place of the study's.
+        splits: the run's own, kept in its folder, in place of the study's.
         seed: of weights, order, views and dropout. On the CPU the same seed gives the same run.
         device: "auto" (CUDA where there is one), "cpu" or "cuda".
         precision: what layers compute in, "fp32", "bf16" or "fp16"; weights stay float32. See `usable_precision`.
@@ -103,8 +101,8 @@ def train(
     out = Path(out)
     if not resume:
         require_free(out)
-    if split is not None:
-        study = study.with_split(split)
+    if splits is not None:
+        study = study.with_splits(splits)
     require_answers(study, recipe)
     precision = usable_precision(device, precision)
     fabric = _fabric(device, precision)
@@ -113,7 +111,7 @@ def train(
         logger.warning("the epoch is chosen on the test split: what the run says of that split will be optimistic")
     if study.image_size_px < recipe.input_size_px:
         logger.warning(
-            "%s: its films of %d px are enlarged to the model's input of %d px, which shows no more of them; "
+            "%s: its images of %d px are enlarged to the model's input of %d px, which shows no more of them; "
             "prepare them with --size %d, or train with --set input_size_px=...",
             study.path,
             study.image_size_px,
@@ -123,14 +121,14 @@ def train(
     state = _resume_state(out, study, recipe, seed, precision) if resume else None
     model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)
     if not resume:
-        _start_run(out, study, split, recipe, seed, precision, model.weights_sha256)
+        _start_run(out, study, splits, recipe, seed, precision, model.weights_sha256)
     training = _Training(fabric, study, recipe, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
     training.carry_out(quicken(model, fabric.device), state)
     return open_run(out)
 
 
 @dataclass(slots=True)
-class _Progress:
+class _Place:
     """How far a run has come, as last.pt keeps it."""
 
     stage: int = 0
@@ -148,7 +146,7 @@ class _Training:
         out: Path,
         seed: int,
         threads: int,
-        progress: Progress | None,
+        progress: NamedProgress | None,
         on_epoch: Callable[[LogLine], None] | None,
     ) -> None:
         self.fabric, self.study, self.recipe, self.out, self.seed = fabric, study, recipe, out, seed
@@ -158,11 +156,11 @@ class _Training:
         self.train_loader = self._loader("train", threads, order, augmentation=recipe.augmentation, seed=seed)
         self.choosing_loader = self._loader(recipe.choose_on, threads)
 
-    def _loader(self, side: str, threads: int, order: Order | None = None, **options: Any) -> DeviceLoader:
-        """A loader of one side of the split, with the heatmaps that the recipe asks for."""
+    def _loader(self, split: str, threads: int, order: Order | None = None, **options: Any) -> DeviceLoader:
+        """A loader of one split, with the heatmaps that the recipe asks for."""
         return DeviceLoader(
             self.study,
-            self.study.split.indices(side) if order is None else order,
+            self.study.splits.indices(split) if order is None else order,
             batch_size=self.recipe.batch_size,
             size_px=self.recipe.input_size_px,
             target=self.recipe.target,
@@ -172,20 +170,20 @@ class _Training:
         )
 
     def carry_out(self, model: nn.Module, state: Checkpoint | None) -> None:
-        at = _Progress()
+        at = _Place()
         if state is not None:
             then = state["progress"]
-            at = _Progress(then["stage"], then["epoch"], _as_pair(then["best"]), then["best_epoch"])
+            at = _Place(then["stage"], then["epoch"], _as_pair(then["best"]), then["best_epoch"])
             model.load_state_dict(state["model"])
             self.lines = open_run(self.out).log()[: state["log_lines"]]
         for number in range(at.stage, len(self.recipe.stages)):
             if number != at.stage:
-                at = _Progress(stage=number)
+                at = _Place(stage=number)
                 model.load_state_dict(load_checkpoint(self.out / run_files.BEST)["model"])
             self._carry_out_stage(model, at, state)
             state = None
 
-    def _carry_out_stage(self, model: nn.Module, at: _Progress, state: Checkpoint | None) -> None:
+    def _carry_out_stage(self, model: nn.Module, at: _Place, state: Checkpoint | None) -> None:
         stage = self.recipe.stages[at.stage]
         for name, part in model.named_children():
             part.requires_grad_(name in stage.parts)
@@ -220,7 +218,7 @@ class _Training:
             if self.on_epoch:
                 self.on_epoch(self.lines[-1])
 
-    def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, stage: Stage, at: _Progress) -> LogLine:
+    def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, stage: Stage, at: _Place) -> LogLine:
         started_s = time.perf_counter()
         # Every epoch's randomness follows from the seed and its number, so a resumed run is the same run.
         numbered = 10_000 * at.stage + at.epoch
@@ -235,8 +233,8 @@ class _Training:
             lambda fraction: learning_rate(stage, at.epoch + fraction),
             self._reporter("training"),
         )
-        side = self.recipe.choose_on
-        validated = predict(model, self.choosing_loader, stage, keep_heatmaps=False, progress=self._reporter(side))
+        split = self.recipe.choose_on
+        validated = predict(model, self.choosing_loader, stage, keep_heatmaps=False, progress=self._reporter(split))
         auc = _macro_auc(self.study, validated)
         monitored = auc if stage.monitor == "macro_auc" and auc is not None else -validated.losses["loss"]
         score = (monitored, -validated.losses["loss"])
@@ -246,8 +244,8 @@ class _Training:
             "epoch": at.epoch + 1,
             "learning_rate": learning_rate(stage, at.epoch),
             **{f"train_{name}": value for name, value in trained.items()},
-            **{f"{side}_{name}": value for name, value in validated.losses.items()},
-            f"{side}_macro_auc": auc,
+            **{f"{split}_{name}": value for name, value in validated.losses.items()},
+            f"{split}_macro_auc": auc,
             "best": is_best,
             "seconds": round(time.perf_counter() - started_s, 3),
         }
@@ -262,7 +260,7 @@ class _Training:
         at.epoch += 1
         return line
 
-    def _reporter(self, what: str) -> Callable[[int, int], None] | None:
+    def _reporter(self, what: str) -> Progress | None:
         if self.progress is None:
             return None
         report = self.progress
@@ -271,7 +269,7 @@ class _Training:
 
 def _order(study: Study, settings: OrderSettings) -> Order:
     """The order of the training cases that the recipe asks for."""
-    cases = study.split.indices("train")
+    cases = study.splits.indices("train")
     if settings.kind == "class-balanced":
         return class_balanced(study, cases)
     return gaze_and_label(study, cases, gaze_share=settings.gaze_share) if settings.kind == "mixed" else Shuffled(cases)
@@ -290,10 +288,10 @@ def _macro_auc(study: Study, predictions: Predictions) -> float | None:
 
 def require_answers(study: Study, recipe: Recipe) -> None:
     """Refuse what cannot work before a folder is made."""
-    for side in ("train", recipe.choose_on):
-        study.split.indices(side)
+    for split in ("train", recipe.choose_on):
+        study.splits.indices(split)
     recipe.target.require(study)
-    train = study.split.indices("train")
+    train = study.splits.indices("train")
     if recipe.order.kind == "class-balanced" and not (study.labels[train] >= 0).any():
         raise StudyError(f"{study.path}: no case of the train split has a label to balance (order.kind)")
     with_gaze = int(study.has_gaze[train].sum())
@@ -344,13 +342,13 @@ def _accelerator(device: str) -> str:
 
 
 def _start_run(
-    out: Path, study: Study, split: Split | None, recipe: Recipe, seed: int, precision: str, weights_sha256: str
+    out: Path, study: Study, splits: Splits | None, recipe: Recipe, seed: int, precision: str, weights_sha256: str
 ) -> None:
     facts = _facts(out, study, recipe, seed, precision, weights_sha256)
     with new_directory(out) as partial:
         (partial / run_files.RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
-        if split is not None:
-            save_split(partial, split)
+        if splits is not None:
+            save_splits(partial, splits)
         (partial / run_files.FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
@@ -360,7 +358,7 @@ def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, w
         "study": str(study.path.resolve()),
         "study_from_run": os.path.relpath(study.path.resolve(), out.resolve()),
         "study_sha256": study.digest(),
-        "training_split_sha256": study.split.digest(study.case_ids),
+        "training_split_sha256": study.splits.digest(study.case_ids),
         "class_names": list(study.class_names),
         "presentation": study.manifest["presentation"],
         "fit": study.manifest["fit"],
@@ -377,7 +375,7 @@ def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, w
 def _resume_state(out: Path, study: Study, recipe: Recipe, seed: int, precision: str) -> Checkpoint | None:
     """What last.pt holds, None where no epoch has been finished."""
     run = open_run(out)
-    split = study.split.digest(study.case_ids)
+    split = study.splits.digest(study.case_ids)
     asked = {"recipe": recipe.to_toml(), "study": study.digest(), "split": split, "seed": seed, "precision": precision}
     found = {
         "recipe": run.recipe.to_toml(),

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from egaze.atomic import new_directory
 from egaze.errors import EgazeError, RunError
-from egaze.study import Split, Study
+from egaze.progress import NamedProgress
+from egaze.study import Splits, Study
 from egaze.training import run_set as set_files
 from egaze.training.folds import deal_folds
 from egaze.training.recipe import Recipe
 from egaze.training.run import SET, LogLine, Run, open_run
 from egaze.training.run_set import FoldFacts, Member, RunSet, SetFacts, open_run_set
-from egaze.training.train import Progress, require_answers, train, usable_precision
+from egaze.training.train import require_answers, train, usable_precision
 
 
 def train_set(
@@ -32,7 +33,7 @@ def train_set(
     precision: str = "fp32",
     threads: int | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: NamedProgress | None = None,
     on_epoch: Callable[[Member, LogLine], None] | None = None,
     on_run: Callable[[Member, Run, bool], None] | None = None,
 ) -> RunSet:
@@ -67,11 +68,11 @@ def train_set(
         raise EgazeError(f"seeds must be different numbers from 0, got {', '.join(map(str, seeds)) or 'none'}")
     if len(seeds) * (folds or 1) > set_files.MAX_RUNS:
         raise EgazeError(f"{len(seeds) * (folds or 1)} runs are more than {set_files.MAX_RUNS}")
-    splits = [study.split] if folds is None else deal_folds(study, folds, seed=fold_seed)
-    for split in splits:
-        require_answers(study.with_split(split), recipe)
+    by_fold = [study.splits] if folds is None else deal_folds(study, folds, seed=fold_seed)
+    for splits in by_fold:
+        require_answers(study.with_splits(splits), recipe)
     precision = usable_precision(device, precision)
-    facts = _facts(study, recipe, splits, None if folds is None else fold_seed, seeds, precision)
+    facts = _facts(study, recipe, by_fold, None if folds is None else fold_seed, seeds, precision)
     run_set = _resumed(Path(out), facts) if resume else _started(Path(out), facts)
     for number, member in enumerate(run_set.members):
         begun = open_run(member.path) if member.path.exists() else None
@@ -84,7 +85,7 @@ def train_set(
                     study,
                     recipe,
                     member.path,
-                    split=None if member.fold is None else splits[member.fold],
+                    splits=None if member.fold is None else by_fold[member.fold],
                     seed=member.seed,
                     device=device,
                     precision=precision,
@@ -100,25 +101,25 @@ def train_set(
     return run_set
 
 
-def _told(progress: Progress | None, which: str) -> Progress | None:
+def _told(progress: NamedProgress | None, which: str) -> NamedProgress | None:
     return progress and (lambda what, done, total: progress(f"{which}: {what}", done, total))
 
 
 def _facts(
-    study: Study, recipe: Recipe, splits: Sequence[Split], fold_seed: int | None, seeds: Sequence[int], precision: str
+    study: Study, recipe: Recipe, by_fold: Sequence[Splits], fold_seed: int | None, seeds: Sequence[int], precision: str
 ) -> SetFacts:
     folds: FoldFacts | None = None
     if fold_seed is not None:
         folds = {
-            "count": len(splits),
+            "count": len(by_fold),
             "seed": fold_seed,
-            "test_sha256": [split.digest(study.case_ids, "test") for split in splits],
+            "test_sha256": [splits.digest(study.case_ids, "test") for splits in by_fold],
         }
     return {
         "format_version": set_files.FORMAT_VERSION,
         "study": str(study.path.resolve()),
         "study_sha256": study.digest(),
-        "training_split_sha256": [split.digest(study.case_ids) for split in splits],
+        "training_split_sha256": [splits.digest(study.case_ids) for splits in by_fold],
         "recipe": recipe.name,
         "recipe_sha256": hashlib.sha256(recipe.to_toml().encode()).hexdigest(),
         "folds": folds,

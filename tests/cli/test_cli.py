@@ -68,7 +68,7 @@ def test_wrong_usage_is_2(arguments):
         (["train", "none", "--out", "run"], "none: not a prepared study"),
         (["evaluate", "none"], "none: not a training run"),
         (["check", "none.pt"], "none.pt: no such file"),
-        (["predict", "none.pt", "film.png"], "none.pt: no such file"),
+        (["predict", "none.pt", "radiograph.png"], "none.pt: no such file"),
     ],
 )
 def test_a_failure_is_1_with_one_line(tmp_path, arguments, message):
@@ -112,7 +112,7 @@ def test_a_damaged_study_fails_verification(study, tmp_path):
     assert done.returncode == 1 and "damaged or changed: images.npy" in done.stderr
 
 
-def test_the_road_from_films_to_predictions(twin, tmp_path):
+def test_the_road_from_radiographs_to_predictions(twin, tmp_path):
     """prepare, split, train, evaluate, report, export, check, predict."""
 
     def ok(*arguments):
@@ -130,22 +130,24 @@ def test_the_road_from_films_to_predictions(twin, tmp_path):
     assert [json.loads(line)["epoch"] for line in lines] == [1]
     evaluated = ok("evaluate", "run")
     assert "synthetic data" in evaluated and "centre bias" in evaluated
-    assert "Watanabe et al. 2022" not in evaluated  # a published figure is of EGD-CXR's own films
+    assert "Watanabe et al. 2022" not in evaluated  # a published figure is of EGD-CXR's own radiographs
     assert re.search(r"KL divergence, nats .* heatmap, sigma 1\.6 px of 32, weight \w+\n", evaluated)
     assert re.search(r"NSS, standard deviations .* fixations on 32 x 32 px\n", evaluated)
     assert "report.html" in ok("report", "run")
     assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
     assert "normal, chf, pneumonia" in ok("export", "run", "model.pt")
     assert "have the digest" in ok("check", "model.pt")
-    films = sorted(twin.images.rglob("*.dcm"))[:2]
-    np.save(tmp_path / "film.npy", np.zeros((20, 30), np.uint16))
-    answers = json.loads(ok("predict", "model.pt", *films, "film.npy", "--json", "--out", "maps"))["predictions"]
+    radiographs = sorted(twin.images.rglob("*.dcm"))[:2]
+    np.save(tmp_path / "radiograph.npy", np.zeros((20, 30), np.uint16))
+    answers = json.loads(ok("predict", "model.pt", *radiographs, "radiograph.npy", "--json", "--out", "maps"))[
+        "predictions"
+    ]
     assert len(answers) == 3
     for answer in answers:
         assert sum(answer["class_probs"].values()) == pytest.approx(1, abs=1e-5)
         assert np.load(tmp_path / answer["heatmap_npy"]).shape == (32, 32)
-    bad = egaze("predict", "model.pt", "none.png", films[0], cwd=tmp_path)
-    assert bad.returncode == 1 and "none.png" in bad.stderr and films[0].name in bad.stdout
+    bad = egaze("predict", "model.pt", "none.png", radiographs[0], cwd=tmp_path)
+    assert bad.returncode == 1 and "none.png" in bad.stderr and radiographs[0].name in bad.stdout
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")

@@ -75,9 +75,11 @@ def test_comparing_two_sets(study, folder):
     auc = spoken["classification"]["macro_auc"]
     assert f"{auc['difference']:+.3f} ({auc['low']:+.3f} to {auc['high']:+.3f})" in printed
     with (folder / "out" / "disagreements.csv").open(newline="") as file:
-        films = list(csv.DictReader(file))
-    assert len(films) == spoken["answers"]["disagree"]
-    assert [film["case_id"] for film in films] == [film["case_id"] for film in spoken["disagreements"]]
+        radiographs = list(csv.DictReader(file))
+    assert len(radiographs) == spoken["answers"]["disagree"]
+    assert [radiograph["case_id"] for radiograph in radiographs] == [
+        radiograph["case_id"] for radiograph in spoken["disagreements"]
+    ]
 
 
 def test_comparing_two_runs(run):

@@ -14,8 +14,8 @@ def test_it_ends_with_what_to_open_and_what_to_type(tmp_path, monkeypatch):
     out = tmp_path / "my demo"
     said = CliRunner().invoke(cli, ["demo", "--out", str(out)])
     assert said.exit_code == 0, said.output
-    to_open, film, own = said.stdout.splitlines()[-3:]
+    to_open, radiograph, own = said.stdout.splitlines()[-3:]
     assert to_open.endswith(f": {out / 'report.html'}")
-    words = shlex.split(film.rpartition(": ")[2])
-    assert words == [".venv/bin/egaze", "predict", "my demo/model.pt", "FILM"]
+    words = shlex.split(radiograph.rpartition(": ")[2])
+    assert words == [".venv/bin/egaze", "predict", "my demo/model.pt", "RADIOGRAPH"]
     assert ": .venv/bin/egaze new-table mine && .venv/bin/egaze prepare table mine/cases.csv" in own

@@ -53,12 +53,12 @@ def test_wrong_usage(study, tmp_path, options, message):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_unknown_case_and_side(study, tmp_path):
+def test_an_unknown_case_and_split(study, tmp_path):
     done = run(study.path, "--out", tmp_path / "out", "--cases", "nobody")
     assert done.exit_code == 1 and "there is no case 'nobody'" in str(done.exception)
-    trained = study.case_ids[study.split.indices("train")[0]]
+    trained = study.case_ids[study.splits.indices("train")[0]]
     done = run(study.path, "--out", tmp_path / "out", "--cases", trained, "--split", "test")
-    assert "none of the cases asked for is on the test side" in str(done.exception)
+    assert "none of the cases asked for is in the test split" in str(done.exception)
     assert not list(tmp_path.iterdir())
 
 

@@ -48,7 +48,7 @@ FULL_DISK = {
     "explain": (5_000, "RUN --limit 1 --steps 0 --out OUT"),
     "report": (20_000, "RUN --out OUT"),
     "export": (20_000, "RUN OUT"),
-    "predict": (5_000, "MODEL FILM --out OUT --workers 1"),
+    "predict": (5_000, "MODEL RADIOGRAPH --out OUT --workers 1"),
 }
 # The reading of other sources writes as egd-cxr's does, and the demo is made of the others.
 AS_OTHERS = {"prepare reflacx", "prepare table", "demo"}
@@ -128,12 +128,12 @@ def full_disk(limit_bytes):
 def test_a_full_disk_is_one_line_and_nothing_is_left(name, twin, study, run, model_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     limit_bytes, words = FULL_DISK[name]
-    read = {"TABLES": twin.tables, "IMAGES": twin.images, "FILM": next(twin.images.rglob("*.dcm"))}
+    read = {"TABLES": twin.tables, "IMAGES": twin.images, "RADIOGRAPH": next(twin.images.rglob("*.dcm"))}
     with full_disk(limit_bytes):
         done = invoke(name, words, OUT="out", STUDY=study.path, RUN=run.path, MODEL=model_file, **read)
     assert done.exit_code == 1 and isinstance(done.exception, EgazeError), done.output
     if name == "predict":
-        assert str(done.exception) == "heatmaps of 1 of 1 films could not be written"
+        assert str(done.exception) == "heatmaps of 1 of 1 radiographs could not be written"
         assert "_heatmap.npy: cannot write: " in done.stderr and " normal 0." in done.stdout
     else:
         assert re.fullmatch(r"(/.*/)?out: cannot write: (File too large|.*disk full.*)", str(done.exception))

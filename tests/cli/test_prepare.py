@@ -1,4 +1,4 @@
-"""What `egaze prepare` and `egaze study show` say of films that cannot be read."""
+"""What `egaze prepare` and `egaze study show` say of radiographs that cannot be read."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from imaging.dicom_films import STORED, write_dicom
+from imaging.dicom_radiographs import STORED, write_dicom
 from PIL import Image
 from rich.console import Console
 
@@ -21,7 +21,7 @@ from egaze.errors import StudyError
 
 @pytest.fixture
 def prepare(tmp_path):
-    """Prepares a table of 30 films, of which so many are missing; returns what the command gave."""
+    """Prepares a table of 30 radiographs, of which so many are missing; returns what the command gave."""
 
     def run(missing, *options):
         folder = tmp_path / "files" / "p10000032"
@@ -48,12 +48,15 @@ def test_a_few_are_listed_with_their_paths(prepare, tmp_path):
     done = prepare(2)
     assert done.exit_code == 0 and "28 cases" in done.stdout and "case0" not in done.stdout
     lines = done.stderr.splitlines()
-    assert lines[0] == "egaze: 2 cases are left out, which have films that cannot be read:" and len(lines) == 3
+    assert lines[0] == "egaze: 2 cases are left out, which have radiographs that cannot be read:" and len(lines) == 3
     assert lines[1].startswith(f"  case0: {tmp_path / 'files' / 'p10000032' / '0.png'}: ")
     shown = CliRunner().invoke(cli, ["study", "show", str(tmp_path / "study")]).stdout
-    assert "left out, their films could not be read: 2 cases" in shown and "case1: cannot open the film" in shown
+    assert (
+        "left out, their radiographs could not be read: 2 cases" in shown
+        and "case1: cannot open the radiograph" in shown
+    )
     assert "beside them: 0 regions, 0 phrases" in shown
-    # The terminal is for who mends the films; the study goes to others.
+    # The terminal is for who mends the radiographs; the study goes to others.
     assert "p10000032" not in shown and "p10000032" not in (tmp_path / "study" / "study.json").read_text()
 
 
@@ -70,7 +73,7 @@ def test_what_of_headers_is_not_followed_is_counted(tmp_path):
     done = CliRunner().invoke(cli, [str(word) for word in words])
     assert done.exit_code == 0, done.stderr
     for said in (done.stdout, CliRunner().invoke(cli, ["study", "show", str(tmp_path / "study")]).stdout):
-        said = said[said.index("  of films' headers not taken at its word:\n") :]
+        said = said[said.index("  of radiographs' headers not taken at its word:\n") :]
         assert said.splitlines()[1] == "    3 cases: Rescale Slope 0 ignored"
         assert "    1 case: stored values 3 to 4049 are all shown as 0.000\n" in said
         assert "    and 2 other notes; the column voi of cases.parquet has all\n" in said
@@ -91,9 +94,9 @@ def test_many_are_listed_in_part(prepare, tmp_path):
 
 def test_strict(prepare, tmp_path):
     done = prepare(23, "--strict")
-    assert isinstance(done.exception, StudyError) and "23 of 30 films cannot be read" in str(done.exception)
+    assert isinstance(done.exception, StudyError) and "23 of 30 radiographs cannot be read" in str(done.exception)
     lines = done.stderr.splitlines()
-    assert lines[0] == "egaze: 23 cases have films that cannot be read:" and lines[-1] == "  and 3 more"
+    assert lines[0] == "egaze: 23 cases have radiographs that cannot be read:" and lines[-1] == "  and 3 more"
     assert not (tmp_path / "study").exists() and (tmp_path / ".study.partial").is_dir()
 
 
@@ -101,7 +104,7 @@ def test_the_bar_tells_rate_and_time_left_of_what_is_done_now(monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr(progress, "is_shown", lambda: True)
     monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=shown, force_terminal=True, width=200))
-    with progress.bar("reading films") as update:
+    with progress.bar("reading radiographs") as update:
         update(5000, 10_000)
         for done in range(5001, 5011):
             update(done, 10_000)
@@ -123,8 +126,8 @@ def test_options_stand_in_any_order(tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
     for name, label in (("a", "x"), ("b", "y")):
         (tmp_path / name).mkdir()
-        np.save(tmp_path / name / "film.npy", np.zeros((9, 9), np.uint8))
-        (tmp_path / name / "cases.csv").write_text(f"case_id,image,patient_id,label\n{name},film.npy,p,{label}\n")
+        np.save(tmp_path / name / "radiograph.npy", np.zeros((9, 9), np.uint8))
+        (tmp_path / name / "cases.csv").write_text(f"case_id,image,patient_id,label\n{name},radiograph.npy,p,{label}\n")
     (tmp_path / "a" / "gaze.csv").write_text("case_id,x_px,y_px,duration_s\na,3,4,0.5\n")
     done = CliRunner().invoke(cli, ["prepare", *words.split()])
     assert done.exit_code == 0, done.output
@@ -141,16 +144,16 @@ def test_help_needs_nothing_else(words):
 
 @pytest.fixture
 def table(tmp_path):
-    """Two films with gaze; returns what `egaze prepare table` and other words give."""
-    films = tmp_path / "films"
-    films.mkdir()
+    """Two radiographs with gaze; returns what `egaze prepare table` and other words give."""
+    radiographs = tmp_path / "radiographs"
+    radiographs.mkdir()
     for name in "ab":
-        np.save(films / f"{name}.npy", np.zeros((90, 90), np.uint8))
+        np.save(radiographs / f"{name}.npy", np.zeros((90, 90), np.uint8))
     (tmp_path / "cases.csv").write_text("case_id,image,patient_id,label\na,a.npy,p,x\nb,b.npy,q,NA\n")
     (tmp_path / "gaze.csv").write_text("case_id,x_px,y_px,duration_s\na,3,4,0.5\nb,30,40,0.5\n")
 
     def run(*options, before=(), out=tmp_path / "study"):
-        words = ["table", tmp_path / "cases.csv", "--images", films, "--fixations", tmp_path / "gaze.csv"]
+        words = ["table", tmp_path / "cases.csv", "--images", radiographs, "--fixations", tmp_path / "gaze.csv"]
         words = [*before, "prepare", *words, "--workers", 1, "--size", 16, "--out", out, *options]
         return CliRunner().invoke(cli, [str(word) for word in words])
 
@@ -183,10 +186,11 @@ def test_gaze_is_trusted_by_an_option(table, tmp_path):
     assert "gaze that looks wrong is taken as it stands (--trust-gaze): 1 case\n" in done.stdout
 
 
-def test_resized_films_are_told(table, tmp_path):
-    sizes = "case_id,image,patient_id,label,film_width_px,film_height_px\na,a.npy,p,x,180,180\nb,b.npy,q,x,90,90\n"
+def test_resized_radiographs_are_told(table, tmp_path):
+    columns = "case_id,image,patient_id,label,radiograph_width_px,radiograph_height_px"
+    sizes = f"{columns}\na,a.npy,p,x,180,180\nb,b.npy,q,x,90,90\n"
     (tmp_path / "cases.csv").write_text(sizes)
-    assert "films were resized: gaze and regions of 1 case are scaled by 0.5\n" in table().stdout
+    assert "radiographs were resized: gaze and regions of 1 case are scaled by 0.5\n" in table().stdout
 
 
 @pytest.mark.parametrize(
@@ -215,8 +219,8 @@ def test_a_link_is_followed_to_where_the_study_will_be(table, tmp_path):
     assert not list(tmp_path.glob(".*partial")) and not list((tmp_path / "disk").glob(".*partial"))
 
 
-def test_what_a_study_cannot_take_the_place_of_is_told_before_films_are_read(table, tmp_path, monkeypatch):
-    monkeypatch.setattr("egaze.study.prepare.read_films", lambda *_: pytest.fail("films are read"))
+def test_what_a_study_cannot_take_the_place_of_is_told_before_radiographs_are_read(table, tmp_path, monkeypatch):
+    monkeypatch.setattr("egaze.study.prepare.read_radiographs", lambda *_: pytest.fail("radiographs are read"))
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "file").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "file")
@@ -225,18 +229,20 @@ def test_what_a_study_cannot_take_the_place_of_is_told_before_films_are_read(tab
     assert "a disk's top folder" in str(table(out="/").exception)
 
 
-def test_films_of_both_sources_are_listed_before_they_are_there(tmp_path):
+def test_radiographs_of_both_sources_are_listed_before_they_are_there(tmp_path):
     (tmp_path / "egd").mkdir()
     (tmp_path / "egd" / "master_sheet.csv").write_text(
         "path\nfiles/p10/p10000001/s1/a.dcm\nfiles/p10/p10000002/s2/b.dcm\n"
     )
     (tmp_path / "reflacx" / "main_data").mkdir(parents=True)
-    for phase, films in ((1, "ba"), (2, "c"), (3, "cd")):
-        cells = [f"physionet.org/files/mimic-cxr/2.0.0/files/p10/p10000002/s2/{film}.dcm" for film in films]
+    for phase, radiographs in ((1, "ba"), (2, "c"), (3, "cd")):
+        cells = [
+            f"physionet.org/files/mimic-cxr/2.0.0/files/p10/p10000002/s2/{radiograph}.dcm" for radiograph in radiographs
+        ]
         (tmp_path / "reflacx" / "main_data" / f"metadata_phase_{phase}.csv").write_text(
             "\n".join(["image", *cells, ""])
         )
-    egd, reflacx = (["--gaze", str(tmp_path / name), "--list-films"] for name in ("egd", "reflacx"))
+    egd, reflacx = (["--gaze", str(tmp_path / name), "--list-radiographs"] for name in ("egd", "reflacx"))
     done = CliRunner().invoke(cli, ["prepare", "egd-cxr", *egd, "reflacx", *reflacx])
     assert done.exit_code == 0, done.output
     second = [f"files/p10/p10000002/s2/{name}.dcm" for name in "bacd"]
@@ -247,7 +253,7 @@ def test_films_of_both_sources_are_listed_before_they_are_there(tmp_path):
     assert done.exit_code != 0
 
 
-def test_a_source_needs_films_and_a_study_a_place(tmp_path):
+def test_a_source_needs_radiographs_and_a_study_a_place(tmp_path):
     done = CliRunner().invoke(cli, ["prepare", "egd-cxr", "--gaze", "g", "--out", "study"])
     assert done.exit_code == 2 and "Missing option '--images'" in done.stderr
     done = CliRunner().invoke(cli, ["prepare", "reflacx", "--gaze", "g", "--images", "i"])
@@ -283,9 +289,9 @@ def test_only_what_may_be_meant_is_suggested(word, said):
 def test_paths_that_are_not_utf_8(table, tmp_path, place):
     odd = tmp_path / os.fsdecode(b"odd\xff")
     odd.mkdir()
-    for path in [tmp_path / "cases.csv", tmp_path / "gaze.csv", *(tmp_path / "films").iterdir()]:
+    for path in [tmp_path / "cases.csv", tmp_path / "gaze.csv", *(tmp_path / "radiographs").iterdir()]:
         (odd / path.name).write_bytes(path.read_bytes())
-    given = {"cases": tmp_path / "cases.csv", "images": tmp_path / "films", "out": tmp_path / "study"}
+    given = {"cases": tmp_path / "cases.csv", "images": tmp_path / "radiographs", "out": tmp_path / "study"}
     given[place] = {"cases": odd / "cases.csv", "images": odd, "out": odd / "study"}[place]
     words = [
         "table",

@@ -44,7 +44,7 @@ def test_the_choices_are_the_source_s():
 
 def test_the_published_split_is_told(small, tmp_path, monkeypatch):
     """On a sheet of the published size; here the twin's size is declared to be that."""
-    monkeypatch.setattr("egaze.study.published.is_published_sheet", lambda images, patients: images == 6)
+    monkeypatch.setattr("egaze.study.published_splits.is_published_sheet", lambda images, patients: images == 6)
     said, _ = prepare(small, tmp_path / "a")
     lines = said.splitlines()[:2]
     assert [line.split(" train ")[0] for line in lines] == [

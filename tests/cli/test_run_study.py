@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from egaze.cli import cli
 from egaze.cli.compare import _lines
 from egaze.cli.evaluate import _areas
-from egaze.cli.set_figures import set_lines
+from egaze.cli.set_metrics import set_lines
 from egaze.evaluation import evaluate
 from egaze.evaluation.compare import RunComparison
 from egaze.evaluation.compare_results import ClassesCompared, Compared, ComparedRun, ComparisonResult

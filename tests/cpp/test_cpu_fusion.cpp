@@ -75,7 +75,7 @@ TEST(CpuFusion, WhatElseReadsTheFeaturesKeepsThem) {
   EXPECT_EQ(counts["aten::mm"], 2);
 }
 
-TEST(CpuFusion, Bfloat16LeavesTheFilmAndTheDepthwiseConvolution) {
+TEST(CpuFusion, Bfloat16LeavesTheRadiographAndTheDepthwiseConvolution) {
   if (!egaze::detail::has_fused_operators() || !egaze::detail::fused_operators_take_bf16())
     GTEST_SKIP() << "no bfloat16 here";
   torch::jit::Module module = frozen("");

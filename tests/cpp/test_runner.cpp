@@ -55,10 +55,11 @@ TEST(Runner, OutputNames) {
   using Names = std::vector<std::string>;
   EXPECT_EQ(output_names({"a/1.2.840.10008.5.dcm", "b/1.2.840.10008.6"}),
             (Names{"1.2.840.10008.5", "1.2.840.10008.6"}));
-  EXPECT_EQ(output_names({"film.PNG", "film.nii.gz", "film.PNG"}), (Names{"film", "film.nii.gz", "film"}));
-  const Names shared = output_names({"a/film.dcm", "b/FILM.png", "other.dcm"});
-  EXPECT_TRUE(shared[0].starts_with("film-") && shared[1].starts_with("FILM-") && shared[2] == "other");
-  EXPECT_EQ(output_names({"b/FILM.png", "a/film.dcm"}), (Names{shared[1], shared[0]}));
+  EXPECT_EQ(output_names({"radiograph.PNG", "radiograph.nii.gz", "radiograph.PNG"}),
+            (Names{"radiograph", "radiograph.nii.gz", "radiograph"}));
+  const Names shared = output_names({"a/radiograph.dcm", "b/RADIOGRAPH.png", "other.dcm"});
+  EXPECT_TRUE(shared[0].starts_with("radiograph-") && shared[1].starts_with("RADIOGRAPH-") && shared[2] == "other");
+  EXPECT_EQ(output_names({"b/RADIOGRAPH.png", "a/radiograph.dcm"}), (Names{shared[1], shared[0]}));
   for (const char* odd : {"..", "-rf", ".hidden", "con.dcm", "a b", "\xff", "name.", "\xe2\x80\xaf.dcm", ""}) {
     const std::string name = output_names({odd}).front();
     EXPECT_TRUE(name.size() >= 10 && name[name.size() - 9] == '-' && name.find_first_of("./ ") == std::string::npos)

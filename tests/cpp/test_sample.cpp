@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kSide = 24;
 
-std::vector<std::uint16_t> films() {
+std::vector<std::uint16_t> images() {
   std::vector<std::uint16_t> pixels(2 * kSide * kSide);
   for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint16_t>(i * 7919);
   return pixels;
@@ -21,12 +21,12 @@ std::vector<std::uint16_t> films() {
 
 }  // namespace
 
-TEST(Sample, TheIdentityGivesTheFilm) {
-  const auto pixels = films();
-  const egaze::FilmStack stack{pixels.data(), 2, kSide, kSide};
+TEST(Sample, TheIdentityGivesTheImage) {
+  const auto pixels = images();
+  const egaze::ImageStack stack{pixels.data(), 2, kSide, kSide};
   const egaze::Fixation fixation{11, 7, 1, 3, 3};
   egaze::Sample sample;
-  sample.film = 1;
+  sample.image = 1;
   sample.fixations = {&fixation, 1};
   egaze::SampleOptions options;
   options.heatmap.normalize = egaze::Normalize::max;
@@ -39,15 +39,15 @@ TEST(Sample, TheIdentityGivesTheFilm) {
 }
 
 TEST(Sample, ThreadsDoNotMatter) {
-  const auto pixels = films();
-  const egaze::FilmStack stack{pixels.data(), 2, kSide, kSide};
+  const auto pixels = images();
+  const egaze::ImageStack stack{pixels.data(), 2, kSide, kSide};
   const egaze::Fixation fixations[] = {{11, 7, 1, 3, 3}, {3, 20, 2, 3, 4}};
   const egaze::Rectangle hole{2, 2, 5, 30};
   std::vector<egaze::Sample> samples(33);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const auto lean = 0.01f * static_cast<float>(i);
-    samples[i].film = static_cast<std::int64_t>(i % 2);
-    samples[i].to_film = {1, lean, -1, -lean, 1, 2};
+    samples[i].image = static_cast<std::int64_t>(i % 2);
+    samples[i].to_image = {1, lean, -1, -lean, 1, 2};
     samples[i].intensity = {1.1f, -0.05f, 1.2f, 0.02f, i};
     samples[i].cutouts = {&hole, 1};
     samples[i].fixations = fixations;
@@ -65,18 +65,18 @@ TEST(Sample, ThreadsDoNotMatter) {
 }
 
 TEST(Sample, RefusesWhatItCannotDo) {
-  const auto pixels = films();
-  const egaze::FilmStack stack{pixels.data(), 2, kSide, kSide};
+  const auto pixels = images();
+  const egaze::ImageStack stack{pixels.data(), 2, kSide, kSide};
   std::vector<float> planes(2 * kSide * kSide);
-  const auto run = [&](const egaze::FilmStack& from, const egaze::Sample& sample) {
+  const auto run = [&](const egaze::ImageStack& from, const egaze::Sample& sample) {
     egaze::sample_batch(from, {&sample, 1}, kSide, kSide, {}, planes.data(), planes.data() + kSide * kSide);
   };
   egaze::Sample sample;
   run(stack, sample);
-  sample.film = 2;
-  EXPECT_THROWS(egaze::Error, "film 2 of 2", run(stack, sample));
+  sample.image = 2;
+  EXPECT_THROWS(egaze::Error, "image 2 of 2", run(stack, sample));
   sample = {};
-  sample.to_film.xx = 0;
+  sample.to_image.xx = 0;
   EXPECT_THROWS(egaze::Error, "not invertible", run(stack, sample));
   sample = {};
   sample.intensity.gamma = std::numeric_limits<float>::quiet_NaN();

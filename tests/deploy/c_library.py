@@ -15,7 +15,7 @@ class Options(Structure):
     _fields_ = [("device", c_char_p), ("threads", c_int), ("precision", c_int)]
 
 
-class Film(Structure):
+class Radiograph(Structure):
     _fields_ = [
         ("data", c_void_p),
         ("type", c_int),
@@ -38,31 +38,31 @@ class Grayscale(Structure):
     ]
 
 
-def film_of(pixels: np.ndarray, table: np.ndarray | None = None) -> Film:
+def radiograph_of(pixels: np.ndarray, table: np.ndarray | None = None) -> Radiograph:
     """A view of an array of any strides; the array must outlive it."""
     values = table.ctypes.data_as(POINTER(c_float)) if table is not None else None
     size = 0 if table is None else table.size
-    return Film(pixels.ctypes.data, _TYPES[pixels.dtype], *pixels.shape, *pixels.strides, values, size)
+    return Radiograph(pixels.ctypes.data, _TYPES[pixels.dtype], *pixels.shape, *pixels.strides, values, size)
 
 
 class CLibrary:
     def __init__(self, path: Path) -> None:
         lib = self.lib = ctypes.CDLL(str(path))
-        for name in ("version", "torch_version", "last_error", "status_name", "class_name", "film_notes"):
+        for name in ("version", "torch_version", "last_error", "status_name", "class_name", "radiograph_notes"):
             getattr(lib, f"egaze_{name}").restype = c_char_p
         for name in ("class_count", "heatmap_height", "heatmap_width"):
             getattr(lib, f"egaze_{name}").restype = c_size_t
             getattr(lib, f"egaze_{name}").argtypes = [c_void_p]
         lib.egaze_class_name.argtypes = [c_void_p, c_size_t]
-        lib.egaze_film_notes.argtypes = [c_void_p]
+        lib.egaze_radiograph_notes.argtypes = [c_void_p]
         lib.egaze_has_heatmap.argtypes = [c_void_p]
         lib.egaze_free.argtypes = [c_void_p]
         lib.egaze_free.restype = None
         lib.egaze_create.argtypes = [c_char_p, POINTER(Options), POINTER(c_void_p)]
         lib.egaze_create_with_flags.argtypes = [c_char_p, POINTER(Options), c_uint, POINTER(c_void_p)]
-        lib.egaze_predict.argtypes = [c_void_p, POINTER(Film), c_size_t, c_void_p, c_void_p]
+        lib.egaze_predict.argtypes = [c_void_p, POINTER(Radiograph), c_size_t, c_void_p, c_void_p]
         lib.egaze_predict_file.argtypes = [c_void_p, c_char_p, c_void_p, c_void_p]
-        lib.egaze_presentation_table.argtypes = [c_void_p, POINTER(Film), POINTER(Grayscale), c_void_p]
+        lib.egaze_presentation_table.argtypes = [c_void_p, POINTER(Radiograph), POINTER(Grayscale), c_void_p]
 
     def error(self) -> str:
         return self.lib.egaze_last_error().decode()
@@ -98,13 +98,13 @@ class CPredictor:
         probs = np.full((count, self.lib.egaze_class_count(self.handle)), np.nan, np.float32)
         return probs, np.full((count, *shape), np.nan, np.float32)
 
-    def film_notes(self) -> list[str]:
-        """Of the last film file that was read."""
-        return self.lib.egaze_film_notes(self.handle).decode().splitlines()
+    def radiograph_notes(self) -> list[str]:
+        """Of the last radiograph file that was read."""
+        return self.lib.egaze_radiograph_notes(self.handle).decode().splitlines()
 
-    def predict(self, *films: Film) -> tuple[np.ndarray, np.ndarray]:
-        probs, heatmaps = self.answers(len(films))
-        batch = (Film * len(films))(*films)
-        status = self.lib.egaze_predict(self.handle, batch, len(films), probs.ctypes.data, heatmaps.ctypes.data)
+    def predict(self, *radiographs: Radiograph) -> tuple[np.ndarray, np.ndarray]:
+        probs, heatmaps = self.answers(len(radiographs))
+        batch = (Radiograph * len(radiographs))(*radiographs)
+        status = self.lib.egaze_predict(self.handle, batch, len(radiographs), probs.ctypes.data, heatmaps.ctypes.data)
         assert status == 0, self.library.error()
         return probs, heatmaps

@@ -37,14 +37,14 @@ def c_library(runner: Path) -> CLibrary:
 
 @pytest.fixture(scope="session")
 def formats(runner: Path) -> dict[str, str]:
-    """Kinds of film files to "yes", or to what is missing."""
+    """Kinds of radiograph files to "yes", or to what is missing."""
     lines = subprocess.run([runner, "--formats"], capture_output=True, text=True, check=True).stdout.splitlines()
     return dict(line.split(": ", 1) for line in lines)
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """By presentation, a model that hands back a film of the shape SHAPE."""
+    """By presentation, a model that hands back a radiograph of the shape SHAPE."""
     folder = tmp_path_factory.mktemp("models")
     model = make_model(PassThrough())
     return {
@@ -57,7 +57,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def pass_through(formats, c_library, tmp_path_factory):
-    """C's predictor that hands back a film of a shape, made once a shape."""
+    """C's predictor that hands back a radiograph of a shape, made once a shape."""
     requires(formats, "dicom")
     folder, model, predictors = tmp_path_factory.mktemp("shapes"), make_model(PassThrough()), {}
 

@@ -103,7 +103,7 @@ def packed(members: dict[str, bytes], **changes: object) -> bytes:
     }
     spec = {key: value for key, value in {**spec, **changes}.items() if value is not None}
     for side in ("height", "width"):
-        # Films go straight to the model's input, unless a canvas is asked for.
+        # Radiographs go straight to the model's input, unless a canvas is asked for.
         if spec.get(f"input_{side}_px") in range(1, 4097):
             spec[f"canvas_{side}_px"] = changes.get(f"canvas_{side}_px", spec[f"input_{side}_px"])
     sha = model_sha256({**members, f"extra/{SPEC_NAME}": json.dumps(spec).encode()})

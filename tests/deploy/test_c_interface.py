@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from deploy.c_library import CPredictor, Grayscale, film_of
+from deploy.c_library import CPredictor, Grayscale, radiograph_of
 from deploy.scripted_models import CLASS_NAMES, make_model, save_model
-from imaging.dicom_films import write_dicom
+from imaging.dicom_radiographs import write_dicom
 
 import egaze
 from egaze.deploy import Predictor
@@ -34,7 +34,7 @@ def predictor(c_library, model_path):
     opened.close()
 
 
-def random_film(shape: tuple[int, int], dtype: type, seed: int = 0) -> np.ndarray:
+def random_radiograph(shape: tuple[int, int], dtype: type, seed: int = 0) -> np.ndarray:
     values = np.random.default_rng(seed).random(shape, dtype=np.float32) ** 2
     return values if dtype is np.float32 else (values * np.iinfo(dtype).max).astype(dtype)
 
@@ -56,33 +56,35 @@ def test_it_says_what_it_is(c_library, predictor):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_films_of_any_stride_give_pythons_numbers(predictor, model_path, dtype):
-    whole = random_film((90, 120), dtype)
+def test_radiographs_of_any_stride_give_pythons_numbers(predictor, model_path, dtype):
+    whole = random_radiograph((90, 120), dtype)
     python = Predictor(model_path)
-    for film in (whole, whole[::-1], whole[5:60:2, 100:3:-3], whole.T, np.asfortranarray(whole), whole[:1, :1]):
-        (probs,), (heatmap,) = predictor.predict(film_of(film))
-        assert_same((probs, heatmap), python.predict(np.ascontiguousarray(film)))
+    for radiograph in (whole, whole[::-1], whole[5:60:2, 100:3:-3], whole.T, np.asfortranarray(whole), whole[:1, :1]):
+        (probs,), (heatmap,) = predictor.predict(radiograph_of(radiograph))
+        assert_same((probs, heatmap), python.predict(np.ascontiguousarray(radiograph)))
 
 
 def test_a_batch_gives_the_answers_of_each(predictor, model_path):
-    films = [random_film((40 + 7 * i, 60), dtype, i) for i, dtype in enumerate([np.uint8, np.uint16, np.float32])]
-    probs, heatmaps = predictor.predict(*map(film_of, films))
+    radiographs = [
+        random_radiograph((40 + 7 * i, 60), dtype, i) for i, dtype in enumerate([np.uint8, np.uint16, np.float32])
+    ]
+    probs, heatmaps = predictor.predict(*map(radiograph_of, radiographs))
     python = Predictor(model_path)
-    for i, film in enumerate(films):
-        assert_same((probs[i], heatmaps[i]), python.predict(film))
+    for i, radiograph in enumerate(radiographs):
+        assert_same((probs[i], heatmaps[i]), python.predict(radiograph))
     assert predictor.predict()[0].shape == (0, 3)
     # Heatmaps may be left out.
     again, _ = predictor.answers()
-    batch = ctypes.byref(film_of(films[0]))
+    batch = ctypes.byref(radiograph_of(radiographs[0]))
     assert predictor.lib.egaze_predict(predictor.handle, batch, 1, again.ctypes.data, None) == 0
     np.testing.assert_allclose(again[0], probs[0], rtol=0, atol=TOLERANCE)
 
 
-def test_what_of_a_film_s_header_is_not_followed(c_library, formats, predictor, tmp_path):
+def test_what_of_a_radiograph_s_header_is_not_followed(c_library, formats, predictor, tmp_path):
     if formats["dicom"] != "yes":
         pytest.skip(formats["dicom"])
-    np.save(tmp_path / "good.npy", random_film((9, 9), np.uint8))
-    films = [
+    np.save(tmp_path / "good.npy", random_radiograph((9, 9), np.uint8))
+    radiographs = [
         (write_dicom(tmp_path / "slope.dcm", RescaleSlope=0, RescaleIntercept=7), ["Rescale Slope 0 ignored"]),
         (tmp_path / "good.npy", []),
         (
@@ -94,23 +96,25 @@ def test_what_of_a_film_s_header_is_not_followed(c_library, formats, predictor, 
         ),
         (tmp_path / "gone.dcm", []),
     ]
-    assert predictor.film_notes() == []
+    assert predictor.radiograph_notes() == []
     probs, heatmap = predictor.answers()
-    for film, notes in films:
-        predictor.lib.egaze_predict_file(predictor.handle, str(film).encode(), probs.ctypes.data, heatmap.ctypes.data)
-        assert predictor.film_notes() == notes
-    assert c_library.lib.egaze_film_notes(None) == b""
+    for radiograph, notes in radiographs:
+        predictor.lib.egaze_predict_file(
+            predictor.handle, str(radiograph).encode(), probs.ctypes.data, heatmap.ctypes.data
+        )
+        assert predictor.radiograph_notes() == notes
+    assert c_library.lib.egaze_radiograph_notes(None) == b""
 
 
-def test_a_film_file_is_read_with_the_models_presentation(c_library, tmp_path):
+def test_a_radiograph_file_is_read_with_the_models_presentation(c_library, tmp_path):
     path = save_model(tmp_path / "model.pt", make_model(), presentation="raw-max")
-    np.save(tmp_path / "film.npy", random_film((50, 40), np.uint16) // 9)
+    np.save(tmp_path / "radiograph.npy", random_radiograph((50, 40), np.uint16) // 9)
     predictor = CPredictor(c_library, path)
     probs, heatmap = predictor.answers()
-    film = str(tmp_path / "film.npy").encode()
-    status = predictor.lib.egaze_predict_file(predictor.handle, film, probs.ctypes.data, heatmap.ctypes.data)
+    radiograph = str(tmp_path / "radiograph.npy").encode()
+    status = predictor.lib.egaze_predict_file(predictor.handle, radiograph, probs.ctypes.data, heatmap.ctypes.data)
     assert status == 0, c_library.error()
-    assert_same((probs[0], heatmap[0]), Predictor(path).predict(tmp_path / "film.npy"))
+    assert_same((probs[0], heatmap[0]), Predictor(path).predict(tmp_path / "radiograph.npy"))
     missing = predictor.lib.egaze_predict_file(predictor.handle, b"none.npy", probs.ctypes.data, None)
     assert c_library.lib.egaze_status_name(missing) == b"file_not_found" and "none.npy" in c_library.error()
     predictor.close()
@@ -131,29 +135,29 @@ def shown(stored: np.ndarray, window: tuple[float, float] | None, monochrome1: b
 @pytest.mark.parametrize("window", [None, (150.0, 220.0)])
 @pytest.mark.parametrize("monochrome1", [False, True])
 def test_stored_pixels_are_presented(predictor, model_path, dtype, window, monochrome1):
-    stored = random_film((70, 50), dtype)[::-1] // (1 if dtype is np.uint8 else 200)
+    stored = random_radiograph((70, 50), dtype)[::-1] // (1 if dtype is np.uint8 else 200)
     centre, width = window or (0.0, 0.0)
     table = np.full(1 << 8 * stored.dtype.itemsize, np.nan, np.float32)
     grayscale = Grayscale(2.0, -100.0, centre, width, monochrome1)
-    film = film_of(stored)
+    radiograph = radiograph_of(stored)
     make = predictor.lib.egaze_presentation_table
-    assert make(predictor.handle, ctypes.byref(film), ctypes.byref(grayscale), table.ctypes.data) == 0
+    assert make(predictor.handle, ctypes.byref(radiograph), ctypes.byref(grayscale), table.ctypes.data) == 0
     expected = shown(stored, window, monochrome1)
     np.testing.assert_allclose(table[stored], expected, rtol=0, atol=1e-6)
-    (probs,), (heatmap,) = predictor.predict(film_of(stored, table))
+    (probs,), (heatmap,) = predictor.predict(radiograph_of(stored, table))
     assert_same((probs, heatmap), Predictor(model_path).predict(expected))
 
 
 def test_precisions(c_library, run, tmp_path):
-    films = [random_film((80, 70), np.float32, seed) for seed in range(4)]
+    radiographs = [random_radiograph((80, 70), np.float32, seed) for seed in range(4)]
     answers = {}
     for exported in ("fp32", "bf16"):
         path = tmp_path / f"{exported}.pt"
         egaze.export_torchscript(run, path, precision=exported)
-        python = [Predictor(path).predict(film) for film in films]
+        python = [Predictor(path).predict(radiograph) for radiograph in radiographs]
         for precision, name in enumerate(["exported", "fp32", "bf16"]):
             predictor = CPredictor(c_library, path, precision=precision)
-            answers[exported, name] = predictor.predict(*map(film_of, films))
+            answers[exported, name] = predictor.predict(*map(radiograph_of, radiographs))
             predictor.close()
         for i, expected in enumerate(python):
             tolerance = 1e-5 if exported == "fp32" else 2e-2
@@ -171,16 +175,16 @@ def test_precisions(c_library, run, tmp_path):
 
 
 def test_wrong_arguments_are_named(c_library, predictor, model_path):
-    lib, film = c_library.lib, random_film((20, 20), np.float32)
+    lib, radiograph = c_library.lib, random_radiograph((20, 20), np.float32)
     probs, heatmap = predictor.answers()
 
     def refused(status: int, text: str, code: bytes = b"invalid_argument") -> None:
         assert lib.egaze_status_name(status) == code
         assert text in c_library.error() and "\n" not in c_library.error()
 
-    def predict(*films) -> int:
-        batch = (type(films[0]) * len(films))(*films)
-        return lib.egaze_predict(predictor.handle, batch, len(films), probs.ctypes.data, heatmap.ctypes.data)
+    def predict(*radiographs) -> int:
+        batch = (type(radiographs[0]) * len(radiographs))(*radiographs)
+        return lib.egaze_predict(predictor.handle, batch, len(radiographs), probs.ctypes.data, heatmap.ctypes.data)
 
     handle = ctypes.c_void_p(1)
     refused(lib.egaze_create(None, None, ctypes.byref(handle)), "NULL")
@@ -196,18 +200,18 @@ def test_wrong_arguments_are_named(c_library, predictor, model_path):
         CPredictor(c_library, model_path, flags=6)
     refused(lib.egaze_predict(None, None, 0, probs.ctypes.data, None), "NULL")
     refused(lib.egaze_predict(predictor.handle, None, 1, probs.ctypes.data, None), "NULL")
-    good = film_of(film)
+    good = radiograph_of(radiograph)
     wrong = [("data", None, "null"), ("type", 9, "type"), ("width", 0, "0"), ("table_size", 3, "table")]
     for field, value, text in wrong:
-        bad = film_of(film)
+        bad = radiograph_of(radiograph)
         setattr(bad, field, value)
         refused(predict(bad), text)
-    film[3, 3] = np.nan
-    other = random_film((20, 20), np.float32)
-    refused(predict(film_of(other), good), "film 1 of the batch")
+    radiograph[3, 3] = np.nan
+    other = random_radiograph((20, 20), np.float32)
+    refused(predict(radiograph_of(other), good), "radiograph 1 of the batch")
     assert np.isnan(probs).all() and np.isnan(heatmap).all()
     table, gray = np.zeros(65536, np.float32), Grayscale(0.0, 0.0, 0.0, 0.0, 0)
-    stored = film_of(random_film((9, 9), np.uint8))
+    stored = radiograph_of(random_radiograph((9, 9), np.uint8))
     make = lib.egaze_presentation_table
     refused(make(predictor.handle, ctypes.byref(stored), ctypes.byref(gray), table.ctypes.data), "slope")
     refused(make(predictor.handle, ctypes.byref(good), ctypes.byref(gray), table.ctypes.data), "float32")
@@ -217,16 +221,16 @@ def test_wrong_arguments_are_named(c_library, predictor, model_path):
 ARENA = """
 import ctypes, sys
 import numpy as np
-from deploy.c_library import CLibrary, CPredictor, film_of
+from deploy.c_library import CLibrary, CPredictor, radiograph_of
 library = CLibrary(sys.argv[1])
 c10 = ctypes.CDLL(sys.argv[2])
 allocator = c10._ZN3c1015GetCPUAllocatorEv  # c10::GetCPUAllocator()
 allocator.restype = ctypes.c_void_p
-film = np.random.default_rng(0).random((70, 90), dtype=np.float32)
+radiograph = np.random.default_rng(0).random((70, 90), dtype=np.float32)
 allocators, answers = [allocator()], []
 for flags in (0, 1, 0):
     predictor = CPredictor(library, sys.argv[3], flags=flags)
-    answers += [predictor.predict(film_of(film)) for _ in range(2)]
+    answers += [predictor.predict(radiograph_of(radiograph)) for _ in range(2)]
     allocators.append(allocator())
     predictor.close()
 for probs, heatmaps in answers[1:]:
@@ -247,9 +251,9 @@ def test_the_allocator_stands_before_libtorchs_only_if_asked_to(c_library, model
 
 
 def test_each_thread_has_its_own_predictor_and_its_own_error(c_library, model_path):
-    films = [random_film((50, 50), np.float32, seed) for seed in range(6)]
+    radiographs = [random_radiograph((50, 50), np.float32, seed) for seed in range(6)]
     python = Predictor(model_path)
-    expected = [python.predict(film) for film in films]
+    expected = [python.predict(radiograph) for radiograph in radiographs]
     wrong: list[object] = []
 
     def work(number: int) -> None:
@@ -257,8 +261,8 @@ def test_each_thread_has_its_own_predictor_and_its_own_error(c_library, model_pa
             assert c_library.error() == ""
             assert c_library.code_of(Path(f"none-{number}.pt")) == "file_not_found"
             predictor = CPredictor(c_library, model_path)
-            for film, answer in zip(films, expected, strict=True):
-                (probs,), (heatmap,) = predictor.predict(film_of(film))
+            for radiograph, answer in zip(radiographs, expected, strict=True):
+                (probs,), (heatmap,) = predictor.predict(radiograph_of(radiograph))
                 assert_same((probs, heatmap), answer)
             predictor.close()
             assert f"none-{number}.pt" in c_library.error()
@@ -282,10 +286,10 @@ def test_nothing_is_printed_where_torch_would_warn(c_library, tmp_path, capfd):
 
     path = save_model(tmp_path / "model.pt", make_model(Warns()))
     with pytest.warns(UserWarning, match="degrees of freedom"):
-        Predictor(path).predict(random_film((40, 40), np.uint8))
+        Predictor(path).predict(random_radiograph((40, 40), np.uint8))
     capfd.readouterr()
     predictor = CPredictor(c_library, path)
-    predictor.predict(film_of(random_film((40, 40), np.uint8)))
+    predictor.predict(radiograph_of(random_radiograph((40, 40), np.uint8)))
     predictor.close()
     assert c_library.code_of(tmp_path / "none.pt") == "file_not_found"
     assert capfd.readouterr() == ("", "")

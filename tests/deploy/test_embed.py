@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy.film_reader import assert_it_reads_films, write_film_reader
+from deploy.radiograph_reader import assert_it_reads_radiographs, write_radiograph_reader
 from deploy.scripted_models import CLASS_NAMES, expected, make_model, save_model
 
 PROJECT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def test_the_embed_examples_readme_gives_pythons_numbers(cmake, sdk, tmp_path):
     model = make_model()
     path = save_model(source / "model.pt", model, fit="letterbox")
     array = (np.random.default_rng(0).random((90, 50)) * 65535).astype(np.uint16)
-    np.save(source / "film.npy", array)
+    np.save(source / "radiograph.npy", array)
 
     # All that the commands see: the wheel's `egaze`, CMake, and a Python that has torch.
     site = sdk.parents[1]
@@ -144,10 +144,10 @@ def test_a_program_of_kernels_alone_needs_no_torch(cmake, sdk, tmp_path):
 
 
 def test_a_program_of_imaging_alone_needs_no_torch(cmake, sdk, tmp_path):
-    write_film_reader(tmp_path)
+    write_radiograph_reader(tmp_path)
     # The image libraries are of no matter here, and DICOM's takes long to compile.
     build = configure_and_build(cmake, tmp_path, sdk, EGAZE_WITH_DCMTK="OFF")
-    assert_it_reads_films(build / "film_reader", tmp_path)
+    assert_it_reads_radiographs(build / "radiograph_reader", tmp_path)
 
 
 def test_a_missing_torch_is_named(cmake, sdk, tmp_path):

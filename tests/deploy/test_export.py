@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from egaze.deploy import Predictor, check_model, export_torchscript
-from egaze.errors import EgazeError, FilmError
+from egaze.errors import EgazeError, RadiographError
 from egaze.imaging import to_input
-from egaze.loading import FailedFilm
+from egaze.loading import FailedRadiograph
 from egaze.models import DualHeadUNet
 from egaze.models.dual_head_unet import DualHeadOutput
 
 
-def film(shape=(90, 70), dtype=np.float32, seed=0):
+def radiograph(shape=(90, 70), dtype=np.float32, seed=0):
     values = np.random.default_rng(seed).random(shape)
     return values.astype(dtype) if dtype == np.float32 else (values * np.iinfo(dtype).max).astype(dtype)
 
@@ -25,7 +25,7 @@ def film(shape=(90, 70), dtype=np.float32, seed=0):
 def test_the_file_answers_as_the_model_does(run, model_file):
     predictor, model = Predictor(model_file), run.load_model()
     for seed, dtype in enumerate([np.float32, np.uint8, np.uint16]):
-        pixels = film(dtype=dtype, seed=seed)
+        pixels = radiograph(dtype=dtype, seed=seed)
         scaled = pixels if dtype == np.float32 else (pixels / np.iinfo(dtype).max).astype(np.float32)
         canvas = predictor.spec.canvas.place(scaled)
         with torch.no_grad():
@@ -33,7 +33,7 @@ def test_the_file_answers_as_the_model_does(run, model_file):
         prediction = predictor.predict(pixels)
         np.testing.assert_allclose(prediction.class_probs, expected.class_logits.softmax(1)[0], atol=1e-5)
         np.testing.assert_allclose(prediction.heatmap, expected.heatmap_logits.sigmoid()[0, 0], atol=1e-5)
-        assert prediction.film_heatmap().shape == pixels.shape
+        assert prediction.radiograph_heatmap().shape == pixels.shape
 
 
 def test_any_libtorch_can_load_it(model_file):
@@ -61,9 +61,9 @@ def test_nothing_of_the_machine_or_the_data_is_inside(run, study, model_file):
         assert text.encode() not in content
 
 
-def test_bad_films_and_devices(model_file, tmp_path):
+def test_bad_radiographs_and_devices(model_file, tmp_path):
     predictor = Predictor(model_file)
-    with pytest.raises(FilmError, match="none.png"):
+    with pytest.raises(RadiographError, match="none.png"):
         predictor.predict(tmp_path / "none.png")
     with pytest.raises(ValueError, match=r"shape \(H, W\), got \(3, 4, 5\)"):
         predictor.predict(np.zeros((3, 4, 5), np.float32))
@@ -94,7 +94,7 @@ def test_bf16_answers_as_fp32_does_to_its_precision(run, model_file, tmp_path):
     export_torchscript(run, tmp_path / "bf16.pt", precision="bf16")
     half, whole = Predictor(tmp_path / "bf16.pt"), Predictor(model_file)
     for seed in range(5):
-        ours, theirs = half.predict(film(seed=seed)), whole.predict(film(seed=seed))
+        ours, theirs = half.predict(radiograph(seed=seed)), whole.predict(radiograph(seed=seed))
         assert ours.class_probs.dtype == ours.heatmap.dtype == np.float32
         np.testing.assert_allclose(ours.class_probs, theirs.class_probs, rtol=0, atol=2e-2)
         np.testing.assert_allclose(ours.heatmap, theirs.heatmap, rtol=0, atol=2e-2)
@@ -123,10 +123,10 @@ def test_every_kind_of_model_is_exported(run, tmp_path, monkeypatch, options, pr
     model = DualHeadUNet("mobilenetv3_small_050", **options).eval()
     monkeypatch.setattr(type(run), "load_model", lambda self: model)
     export_torchscript(run, tmp_path / "model.pt", precision=precision)
-    pixels = film((64, 64))
+    pixels = radiograph((64, 64))
     prediction = Predictor(tmp_path / "model.pt").predict(pixels)
     with torch.no_grad():
-        expected = model.answer(model(torch.from_numpy(pixels)[None, None]))
+        expected = model.predictions(model(torch.from_numpy(pixels)[None, None]))
     tolerance = 1e-5 if precision == "fp32" else 2e-2
     np.testing.assert_allclose(prediction.class_probs, expected.class_probs[0], rtol=0, atol=tolerance)
     np.testing.assert_allclose(prediction.heatmap, expected.heatmap[0, 0], rtol=0, atol=tolerance)
@@ -163,11 +163,11 @@ def test_what_cannot_be_exported_is_said(run, tmp_path, monkeypatch):
 def test_many_files_get_the_answers_of_each(model_file, tmp_path):
     paths = [tmp_path / f"{number}.npy" for number in range(5)]
     for number, path in enumerate(paths):
-        np.save(path, film(seed=number))
+        np.save(path, radiograph(seed=number))
     paths[2].write_bytes(b"nothing")
     predictor = Predictor(model_file)
     answers = list(predictor.predict_files(paths, workers=2))
-    assert isinstance(answers[2], FailedFilm) and answers[2].path == paths[2]
+    assert isinstance(answers[2], FailedRadiograph) and answers[2].path == paths[2]
     for path, answer in zip(paths, answers, strict=True):
         if path != paths[2]:
             expected = predictor.predict(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy.film_reader import assert_it_reads_films, write_film_reader
+from deploy.radiograph_reader import assert_it_reads_radiographs, write_radiograph_reader
 from deploy.scripted_models import CLASS_NAMES, expected, make_model, save_model
 
 PROJECT = Path(__file__).parents[2]
@@ -72,11 +72,11 @@ def prefix(runner: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def question(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndarray]:
-    """A model, a film, and Python's probabilities."""
+    """A model, a radiograph, and Python's probabilities."""
     folder, model = tmp_path_factory.mktemp("question"), make_model()
-    film = np.random.default_rng(4).random((60, 80), dtype=np.float32)
-    np.save(folder / "film.npy", film)
-    return save_model(folder / "model.pt", model), folder / "film.npy", expected(model, film)[0]
+    radiograph = np.random.default_rng(4).random((60, 80), dtype=np.float32)
+    np.save(folder / "radiograph.npy", radiograph)
+    return save_model(folder / "model.pt", model), folder / "radiograph.npy", expected(model, radiograph)[0]
 
 
 def assert_answers(lines: list[str], class_probs: np.ndarray) -> None:
@@ -94,19 +94,19 @@ def test_a_c_program_by_pkg_config(prefix, question, tmp_path):
     compiler = shutil.which("cc")
     if compiler is None or shutil.which("pkg-config") is None:
         pytest.skip("a C compiler or pkg-config is missing")
-    model, film, class_probs = question
+    model, radiograph, class_probs = question
     (tmp_path / "viewer.c").write_text(C_VIEWER)
     environment = {**os.environ, "PKG_CONFIG_PATH": str(libraries(prefix) / "pkgconfig")}
     flags = call("pkg-config", "--cflags", "--libs", "egaze", env=environment).split()
     strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
     call(compiler, *strict, "-o", tmp_path / "viewer", tmp_path / "viewer.c", *flags)
     environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries(prefix))}
-    assert_answers(call(tmp_path / "viewer", model, film, env=environment).splitlines(), class_probs)
-    assert "none.pt: no such file" in call(tmp_path / "viewer", "none.pt", film, code=1, env=environment)
+    assert_answers(call(tmp_path / "viewer", model, radiograph, env=environment).splitlines(), class_probs)
+    assert "none.pt: no such file" in call(tmp_path / "viewer", "none.pt", radiograph, code=1, env=environment)
 
 
 def test_programs_by_find_package_static_and_shared(prefix, question, tmp_path):
-    model, film, class_probs = question
+    model, radiograph, class_probs = question
     (tmp_path / "CMakeLists.txt").write_text(PROJECT_FILE)
     shutil.copy(PROJECT / "csrc" / "examples" / "embed" / "main.cpp", tmp_path)
     import torch
@@ -116,7 +116,7 @@ def test_programs_by_find_package_static_and_shared(prefix, question, tmp_path):
          f"-DEGAZE_TORCH_DIR={torch_dir}")  # fmt: skip
     call("cmake", "--build", tmp_path / "build")
     for kind in ("runtime", "shared"):
-        lines = call(tmp_path / "build" / f"with_{kind}", model, film).splitlines()
+        lines = call(tmp_path / "build" / f"with_{kind}", model, radiograph).splitlines()
         assert_answers(lines[:3], class_probs)
     # A newer egaze than the installed one is not promised.
     (tmp_path / "CMakeLists.txt").write_text(PROJECT_FILE.replace("egaze 0.1", "egaze 0.9"))
@@ -125,10 +125,10 @@ def test_programs_by_find_package_static_and_shared(prefix, question, tmp_path):
 
 
 def test_a_program_of_imaging_alone_needs_no_torch(prefix, tmp_path):
-    write_film_reader(tmp_path, compiled=True)
+    write_radiograph_reader(tmp_path, compiled=True)
     call("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     call("cmake", "--build", tmp_path / "build")
-    assert_it_reads_films(tmp_path / "build" / "film_reader", tmp_path)
+    assert_it_reads_radiographs(tmp_path / "build" / "radiograph_reader", tmp_path)
 
 
 def test_the_readme_s_viewer(prefix, question, tmp_path):
@@ -137,11 +137,11 @@ def test_the_readme_s_viewer(prefix, question, tmp_path):
     code = {
         language: re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)[1] for language in ("cpp", "cmake", "sh")
     }
-    model, film, class_probs = question
+    model, radiograph, class_probs = question
     (tmp_path / "main.cpp").write_text(code["cpp"], encoding="utf-8")
     (tmp_path / "CMakeLists.txt").write_text(code["cmake"], encoding="utf-8")
     shutil.copy(model, tmp_path / "model.pt")
-    shutil.copy(film, tmp_path / "heatmap.npy")
+    shutil.copy(radiograph, tmp_path / "heatmap.npy")
     # The wheel's package compiles the runtime first, as test_embed.py does; the installed one has it.
     said = call("sh", "-euc", code["sh"].replace("$(egaze cmake-prefix)", str(prefix)), cwd=tmp_path)
     names, numbers = zip(*(line.split() for line in said.splitlines()[-3:]), strict=True)

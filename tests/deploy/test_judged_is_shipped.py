@@ -1,4 +1,4 @@
-"""What `evaluate` judged is what `Predictor` and egaze-run answer for the same film files."""
+"""What `evaluate` judged is what `Predictor` and egaze-run answer for the same radiograph files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 
 from egaze.deploy import Predictor, export_torchscript
 from egaze.evaluation import evaluate
-from egaze.imaging import Canvas, read_film, to_input
-from egaze.loading import DeviceLoader, FilmLoader
+from egaze.imaging import Canvas, read_stored, to_input
+from egaze.loading import DeviceLoader, RadiographLoader
 from egaze.sources import EgdCxr
 from egaze.study import prepare_study
 from egaze.targets import FixationHeatmap
@@ -26,14 +26,14 @@ RECIPE = ("input_size_px=128", "model.encoder=resnet10t", "stages.epochs=1", "st
 
 @pytest.fixture(scope="module")
 def sharp_twin(tmp_path_factory):
-    """Films with as much detail as a file holds, so that how they are made smaller shows."""
+    """Radiographs with as much detail as a file holds, so that how they are made smaller shows."""
     from egaze.sources.synthetic import synthesize
 
     return synthesize(tmp_path_factory.mktemp("twin") / "out", cases=40, seed=3, long_side_px=400)
 
 
 def sharpened(run):
-    """The run with a classifier whose answers differ from film to film, as a long training's would."""
+    """The run with a classifier whose answers differ from radiograph to radiograph, as a long training's would."""
     state = load_checkpoint(run.path / "best.pt")
     for name, values in state["model"].items():
         if name.startswith("classifier") and name.endswith("weight"):
@@ -55,8 +55,8 @@ def test_evaluate_predictor_and_the_runner_agree(sharp_twin, runner, tmp_path, s
     rows = evaluation.predictions
     judged = rows.select(f"prob_{name}" for name in run.class_names).to_numpy()
     assert judged.std(axis=0).max() > 0.02  # else agreement would say nothing
-    films = {path.stem: path for path in sharp_twin.images.rglob("*.dcm")}
-    paths = [films[case_id] for case_id in rows["case_id"]]
+    radiographs = {path.stem: path for path in sharp_twin.images.rglob("*.dcm")}
+    paths = [radiographs[case_id] for case_id in rows["case_id"]]
     answers = list(predictor.predict_files(paths))
     np.testing.assert_allclose(np.stack([answer.class_probs for answer in answers]), judged, rtol=0, atol=1e-5)
     alone = predictor.predict(paths[0])
@@ -65,9 +65,11 @@ def test_evaluate_predictor_and_the_runner_agree(sharp_twin, runner, tmp_path, s
     loader = DeviceLoader(study, rows["case_index"].to_numpy(), batch_size=4, size_px=INPUT_PX, target=None, threads=2)
     model = run.load_model()
     with torch.inference_mode():
-        # How a film is brought to the input shows in the answers; else agreement would say nothing either.
-        (at_once,) = FilmLoader(paths, (INPUT_PX, INPUT_PX), canvas=Canvas.square(INPUT_PX, fit), batch_size=len(paths))
-        other = model.answer(model(at_once.image), run.recipe.stages[-1].class_probs).class_probs.numpy()
+        # How a radiograph is brought to the input shows in the answers; else agreement would say nothing either.
+        (at_once,) = RadiographLoader(
+            paths, (INPUT_PX, INPUT_PX), canvas=Canvas.square(INPUT_PX, fit), batch_size=len(paths)
+        )
+        other = model.predictions(model(at_once.image), run.recipe.stages[-1].class_probs).class_probs.numpy()
         assert size_px % INPUT_PX == 0 or np.abs(other - judged).max() > 3e-5
         heatmaps = torch.cat([model(batch.image).heatmap_logits.sigmoid()[:, 0] for batch in loader]).numpy()
     np.testing.assert_allclose(np.stack([answer.heatmap for answer in answers]), heatmaps, rtol=0, atol=1e-5)
@@ -86,16 +88,16 @@ def test_evaluate_predictor_and_the_runner_agree(sharp_twin, runner, tmp_path, s
 
 def test_every_door_gives_a_model_the_same_image(sharp_twin, tmp_path):
     study = prepare_study([EgdCxr(sharp_twin.tables, sharp_twin.images)], tmp_path / "study", size_px=200)
-    films = {path.stem: path for path in sharp_twin.images.rglob("*.dcm")}
+    radiographs = {path.stem: path for path in sharp_twin.images.rglob("*.dcm")}
     cases = np.arange(8)
-    paths = [films[study.case_ids[case]] for case in cases]
+    paths = [radiographs[study.case_ids[case]] for case in cases]
     loaders = [
         torch.cat([batch.image for batch in loader])[:, 0].numpy()
         for loader in (
             DeviceLoader(study, cases, batch_size=3, size_px=INPUT_PX, target=FixationHeatmap(), threads=2),
-            FilmLoader(paths, (INPUT_PX, INPUT_PX), canvas=Canvas.square(200), batch_size=5, threads=2),
+            RadiographLoader(paths, (INPUT_PX, INPUT_PX), canvas=Canvas.square(200), batch_size=5, threads=2),
         )
     ]
-    alone = [to_input(Canvas.square(200).place(read_film(path)), (INPUT_PX, INPUT_PX)) for path in paths]
+    alone = [to_input(Canvas.square(200).place(read_stored(path)), (INPUT_PX, INPUT_PX)) for path in paths]
     for images in loaders:
         np.testing.assert_array_equal(images, np.stack(alone))

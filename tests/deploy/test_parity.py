@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from deploy import parity_films as engines
-from deploy.c_library import CPredictor, film_of
-from deploy.parity_films import Answers
+from deploy import parity_radiographs as engines
+from deploy.c_library import CPredictor, radiograph_of
+from deploy.parity_radiographs import Answers
 from deploy.scripted_models import make_model, packed, save_model
 from torch import Tensor, nn
 
@@ -23,7 +23,7 @@ from egaze.deploy.export import ExportedModel
 from egaze.metrics import macro_auc
 from egaze.models import DualHeadUNet
 
-FILMS = 200
+RADIOGRAPHS = 200
 CANVAS_SHAPE, SHAPE = (90, 82), (64, 64)
 TOLERANCE = {"fp32": 1e-5, "bf16": 2e-2}
 PRECISIONS = {"fp32": 1, "bf16": 2}  # as C's interface numbers them
@@ -31,24 +31,24 @@ ENGINES = ["scripted", "python", "egaze-run", "egaze-run --batch 11", "c files",
 
 
 @pytest.fixture(scope="module")
-def films(formats, tmp_path_factory) -> tuple[list[Path], np.ndarray, Tensor]:
+def radiographs(formats, tmp_path_factory) -> tuple[list[Path], np.ndarray, Tensor]:
     kinds = {kind for kind, readable in formats.items() if readable == "yes"}
-    paths, labels = engines.write_films(tmp_path_factory.mktemp("films"), FILMS, kinds)
+    paths, labels = engines.write_radiographs(tmp_path_factory.mktemp("radiographs"), RADIOGRAPHS, kinds)
     return paths, labels, engines.place(paths, "letterbox", CANVAS_SHAPE, SHAPE)
 
 
 @pytest.fixture(scope="module")
-def model(films) -> DualHeadUNet:
+def model(radiographs) -> DualHeadUNet:
     torch.manual_seed(0)
-    paths, labels, _ = films
+    paths, labels, _ = radiographs
     model = DualHeadUNet("tf_efficientnet_b0", 3)
     engines.teach(model, engines.place(paths, "letterbox", SHAPE, SHAPE), labels)
     return model
 
 
 @pytest.fixture(scope="module")
-def eager(films, model) -> Answers:
-    return engines.by_module(ExportedModel(model), films[2])
+def eager(radiographs, model) -> Answers:
+    return engines.by_module(ExportedModel(model), radiographs[2])
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,8 @@ def exported(model, tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def answered(films, exported, runner, c_library, tmp_path_factory) -> Callable[[str, str], Answers]:
-    paths, _, images = films
+def answered(radiographs, exported, runner, c_library, tmp_path_factory) -> Callable[[str, str], Answers]:
+    paths, _, images = radiographs
 
     def answer(engine: str, precision: str) -> Answers:
         file = exported[precision]
@@ -83,29 +83,29 @@ def answered(films, exported, runner, c_library, tmp_path_factory) -> Callable[[
     return answer
 
 
-def test_the_model_says_something(films, eager):
+def test_the_model_says_something(radiographs, eager):
     # Else the tests below would compare noise.
     probs, heatmaps = eager
-    assert 0.8 < macro_auc(films[1], probs) < 0.999
+    assert 0.8 < macro_auc(radiographs[1], probs) < 0.999
     assert probs.std(axis=0).min() > 0.008
     assert heatmaps.std(axis=(1, 2)).min() > 0.002
 
 
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_engine_gives_the_same_answers(films, eager, answered, engine, precision):
+def test_every_engine_gives_the_same_answers(radiographs, eager, answered, engine, precision):
     probs, heatmaps = answered(engine, precision)
     np.testing.assert_allclose(probs, eager[0], rtol=0, atol=TOLERANCE[precision])
     np.testing.assert_allclose(heatmaps, eager[1], rtol=0, atol=TOLERANCE[precision])
-    assert abs(macro_auc(films[1], probs) - macro_auc(films[1], eager[0])) < 1e-3
+    assert abs(macro_auc(radiographs[1], probs) - macro_auc(radiographs[1], eager[0])) < 1e-3
 
 
-def test_eight_threads_with_a_predictor_each(c_library, exported, films):
-    pixels = [each[0].numpy() for each in films[2][:40]]
+def test_eight_threads_with_a_predictor_each(c_library, exported, radiographs):
+    pixels = [each[0].numpy() for each in radiographs[2][:40]]
 
     def work(_: int) -> list[Answers]:
         predictor = CPredictor(c_library, exported["fp32"])
-        answers = [predictor.predict(film_of(film)) for film in pixels]
+        answers = [predictor.predict(radiograph_of(radiograph)) for radiograph in pixels]
         predictor.close()
         return answers
 
@@ -123,13 +123,16 @@ def test_memory_stays_flat_over_ten_thousand_predictions(c_library, tmp_path):
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     predictor = CPredictor(c_library, save_model(tmp_path / "model.pt", make_model()))
-    np.save(tmp_path / "film.npy", np.random.default_rng(0).integers(0, 60_000, (60, 50), dtype=np.uint16))
-    film = str(tmp_path / "film.npy").encode()
+    np.save(tmp_path / "radiograph.npy", np.random.default_rng(0).integers(0, 60_000, (60, 50), dtype=np.uint16))
+    radiograph = str(tmp_path / "radiograph.npy").encode()
     probs, heatmap = predictor.answers()
 
     def predict(times: int) -> None:
         for _ in range(times):
-            assert predictor.lib.egaze_predict_file(predictor.handle, film, probs.ctypes.data, heatmap.ctypes.data) == 0
+            assert (
+                predictor.lib.egaze_predict_file(predictor.handle, radiograph, probs.ctypes.data, heatmap.ctypes.data)
+                == 0
+            )
 
     predict(500)
     before_mb = resident_mb()
@@ -164,8 +167,8 @@ def test_other_models(c_library, tmp_path, options):
         predictor = CPredictor(c_library, path)
         # By itself and in a batch.
         for answers in (
-            [predictor.predict(film_of(film)) for film in pixels],
-            [predictor.predict(*map(film_of, pixels))],
+            [predictor.predict(radiograph_of(radiograph)) for radiograph in pixels],
+            [predictor.predict(*map(radiograph_of, pixels))],
         ):
             for i, found in enumerate(zip(*answers, strict=True)):
                 np.testing.assert_allclose(np.concatenate(found), expected[i], rtol=0, atol=tolerance)
@@ -224,7 +227,7 @@ def test_what_looks_like_a_step_up(c_library, tmp_path, change):
     with torch.no_grad():
         _, expected = model(images)
     predictor = CPredictor(c_library, save_model(tmp_path / "model.pt", make_model(model)))
-    _, heatmaps = predictor.predict(*[film_of(image[0].numpy()) for image in images])
+    _, heatmaps = predictor.predict(*[radiograph_of(image[0].numpy()) for image in images])
     np.testing.assert_allclose(heatmaps, expected[:, 0], rtol=0, atol=1e-5)
     predictor.close()
 
@@ -313,7 +316,7 @@ def test_what_looks_like_squeeze_and_excitation(c_library, tmp_path, change, pre
         path = tmp_path / f"{exported}.pt"
         path.write_bytes(packed(members, precision=exported, input_height_px=30, input_width_px=26))
         predictor = CPredictor(c_library, path, precision=PRECISIONS[precision])
-        _, heatmaps = predictor.predict(*[film_of(image[0].numpy()) for image in images])
+        _, heatmaps = predictor.predict(*[radiograph_of(image[0].numpy()) for image in images])
         tolerance = max(TOLERANCE[precision], TOLERANCE[exported])
         np.testing.assert_allclose(heatmaps, expected[:, 0], rtol=0, atol=tolerance)
         predictor.close()

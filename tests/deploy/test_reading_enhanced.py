@@ -1,7 +1,7 @@
 """Enhanced objects of one frame, whose functional groups say how it is shown: C++ shows and says what Python does.
 
 DCMTK's dcm2pnm is a second opinion where it is installed. It looks for windows and VOI LUTs beside the groups alone, so
-it is asked about a film that has the same elements there.
+it is asked about a radiograph that has the same elements there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from deploy.header_films import RESCALED, WINDOWED, dicom, frame_groups, implicit_sequence, item_of, lookup_table
+from deploy.header_radiographs import RESCALED, WINDOWED, dicom, frame_groups, implicit_sequence, item_of, lookup_table
 from deploy.reading import answers_of, assert_same, requires
 from PIL import Image
 from pydicom.uid import ImplicitVRLittleEndian
@@ -21,7 +21,7 @@ from egaze.imaging import PRESENTATIONS, read_radiograph
 SHARED, OF_THE_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 BRIGHT = {"WindowCenter": 900, "WindowWidth": 1500}
 FALLING_LUT = {"VOILUTSequence": [lookup_table(100, [*range(3900, 0, -1)], 12)]}
-#: Numbers that turn the film round where they are mistaken for a Rescale.
+#: Numbers that turn the radiograph round where they are mistaken for a Rescale.
 MEASURED = {
     "RealWorldValueMappingSequence": [
         item_of(
@@ -35,7 +35,7 @@ MEASURED = {
 }
 
 #: Enhanced objects, and the elements that say the same outside of functional groups.
-FILMS = {
+RADIOGRAPHS = {
     "window_in_shared_groups": (frame_groups(SHARED, FrameVOILUTSequence=WINDOWED), WINDOWED),
     "rescale_in_shared_groups": (frame_groups(SHARED, PixelValueTransformationSequence=RESCALED), RESCALED),
     "shared_groups": (
@@ -121,7 +121,7 @@ FILMS = {
     ),
 }  # fmt: skip
 
-#: What is said of films, where anything is.
+#: What is said of radiographs, where anything is.
 NOTED = {
     "slope_0_in_shared_groups": ["Rescale Slope 0 ignored"],
     "half_a_window_in_the_group": ["Window Center without Window Width ignored"],
@@ -130,41 +130,41 @@ NOTED = {
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("films")
-    return {name: dicom(folder / f"{name}.dcm", **fields) for name, (fields, _) in FILMS.items()}
+def radiographs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("radiographs")
+    return {name: dicom(folder / f"{name}.dcm", **fields) for name, (fields, _) in RADIOGRAPHS.items()}
 
 
 @pytest.fixture(scope="module")
-def answers(runner, formats, models, films):
+def answers(runner, formats, models, radiographs):
     requires(formats, "dicom")
-    return answers_of(films, runner, models)
+    return answers_of(radiographs, runner, models)
 
 
 @pytest.mark.parametrize("presentation", PRESENTATIONS)
-@pytest.mark.parametrize("name", FILMS)
-def test_films(answers, films, name, presentation):
-    assert_same(answers[presentation][name], films[name], presentation)
+@pytest.mark.parametrize("name", RADIOGRAPHS)
+def test_radiographs(answers, radiographs, name, presentation):
+    assert_same(answers[presentation][name], radiographs[name], presentation)
 
 
 def test_what_is_not_taken_at_its_word_is_said(answers):
     assert {name: answer["notes"] for name, answer in answers["voi"].items() if answer.get("notes")} == NOTED
 
 
-@pytest.mark.parametrize("name", FILMS)
-def test_groups_say_what_elements_beside_them_do(films, tmp_path, name):
-    beside = dicom(tmp_path / "film.dcm", **FILMS[name][1])
+@pytest.mark.parametrize("name", RADIOGRAPHS)
+def test_groups_say_what_elements_beside_them_do(radiographs, tmp_path, name):
+    beside = dicom(tmp_path / "radiograph.dcm", **RADIOGRAPHS[name][1])
     for presentation in PRESENTATIONS:
-        both = (read_radiograph(path, presentation=presentation).pixels for path in (films[name], beside))
+        both = (read_radiograph(path, presentation=presentation).pixels for path in (radiographs[name], beside))
         np.testing.assert_array_equal(*both)
 
 
 @pytest.mark.skipif(shutil.which("dcm2pnm") is None, reason="DCMTK's tools are not installed")
-@pytest.mark.parametrize("name", FILMS)
-def test_films_are_as_dcmtk_shows_them(films, tmp_path, name):
-    beside = FILMS[name][1]
-    film = dicom(tmp_path / "film.dcm", **beside)
+@pytest.mark.parametrize("name", RADIOGRAPHS)
+def test_radiographs_are_as_dcmtk_shows_them(radiographs, tmp_path, name):
+    beside = RADIOGRAPHS[name][1]
+    radiograph = dicom(tmp_path / "radiograph.dcm", **beside)
     voi = ["+Wl", "1"] if "VOILUTSequence" in beside else ["+Wi", "1"] if "WindowCenter" in beside else ["+Wm"]
-    subprocess.run(["dcm2pnm", *voi, film, tmp_path / "film.pgm"], check=True, timeout=60)
-    shown = np.asarray(Image.open(tmp_path / "film.pgm")) / 255.0
-    np.testing.assert_allclose(read_radiograph(films[name]).pixels, shown, rtol=0, atol=1.5 / 255)
+    subprocess.run(["dcm2pnm", *voi, radiograph, tmp_path / "radiograph.pgm"], check=True, timeout=60)
+    shown = np.asarray(Image.open(tmp_path / "radiograph.pgm")) / 255.0
+    np.testing.assert_allclose(read_radiograph(radiographs[name]).pixels, shown, rtol=0, atol=1.5 / 255)

@@ -1,4 +1,4 @@
-"""Headers of DICOM films, as they are met and as they may not be: C++ shows and says what Python does."""
+"""Headers of DICOM radiographs, as they are met and as they may not be: C++ shows and says what Python does."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy.header_films import WINDOWED, dicom, random_film
+from deploy.header_radiographs import WINDOWED, dicom, random_radiograph
 from deploy.reading import SHAPE, answers_of, as_predicted, assert_same, requires, run
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
-from egaze.errors import FilmError
+from egaze.errors import RadiographError
 from egaze.imaging import PRESENTATIONS, read_radiograph
 
-FILMS = {
+RADIOGRAPHS = {
     "plain": {},
     "implicit": {"syntax": ImplicitVRLittleEndian},
     "big_endian": {"syntax": ExplicitVRBigEndian},
@@ -99,7 +99,7 @@ FILMS = {
     "odd_bytes_and_one_more": {"bits": 8, "allocated": 8, "PixelData": bytes(range(250)) * 3},
 }  # fmt: skip
 
-#: What is said of films, where anything is.
+#: What is said of radiographs, where anything is.
 NOTED = {
     "slope_0": ["Rescale Slope 0 ignored"],
     "slope_0_without_window": ["Rescale Slope 0 ignored"],
@@ -123,21 +123,21 @@ NOTED = {
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("films")
-    return {name: dicom(folder / f"{name}.dcm", **fields) for name, fields in FILMS.items()}
+def radiographs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("radiographs")
+    return {name: dicom(folder / f"{name}.dcm", **fields) for name, fields in RADIOGRAPHS.items()}
 
 
 @pytest.fixture(scope="module")
-def answers(runner, formats, models, films):
+def answers(runner, formats, models, radiographs):
     requires(formats, "dicom")
-    return answers_of(films, runner, models)
+    return answers_of(radiographs, runner, models)
 
 
 @pytest.mark.parametrize("presentation", PRESENTATIONS)
-@pytest.mark.parametrize("name", FILMS)
-def test_films(answers, films, name, presentation):
-    assert_same(answers[presentation][name], films[name], presentation)
+@pytest.mark.parametrize("name", RADIOGRAPHS)
+def test_radiographs(answers, radiographs, name, presentation):
+    assert_same(answers[presentation][name], radiographs[name], presentation)
 
 
 @pytest.mark.parametrize(
@@ -166,10 +166,10 @@ def test_words_of_the_file_are_not_quoted(answers):
     assert "Secret" not in json.dumps(answers)
 
 
-def element(film: Path, tag: bytes) -> tuple[int, int]:
+def element(radiograph: Path, tag: bytes) -> tuple[int, int]:
     """Where an element of an explicit file begins and ends."""
-    begin = film.read_bytes().index(tag)
-    return begin, begin + 8 + int.from_bytes(film.read_bytes()[begin + 6 : begin + 8], "little")
+    begin = radiograph.read_bytes().index(tag)
+    return begin, begin + 8 + int.from_bytes(radiograph.read_bytes()[begin + 6 : begin + 8], "little")
 
 
 def test_elements_in_the_wrong_place(runner, formats, models, tmp_path):
@@ -184,29 +184,29 @@ def test_elements_in_the_wrong_place(runner, formats, models, tmp_path):
         "behind": whole[:centre] + whole[width_end:] + whole[centre:width_end],
         "turned": whole[:centre] + whole[width:width_end] + whole[centre:width] + whole[width_end:],
     }
-    films = [tmp_path / f"{name}.dcm" for name in moved]
-    for film, content in zip(films, moved.values(), strict=True):
-        film.write_bytes(content)
-        np.testing.assert_array_equal(read_radiograph(film).pixels, read_radiograph(plain).pixels)
-    for film, result in zip(films, run(runner, models["voi"], *films), strict=True):
+    radiographs = [tmp_path / f"{name}.dcm" for name in moved]
+    for radiograph, content in zip(radiographs, moved.values(), strict=True):
+        radiograph.write_bytes(content)
+        np.testing.assert_array_equal(read_radiograph(radiograph).pixels, read_radiograph(plain).pixels)
+    for radiograph, result in zip(radiographs, run(runner, models["voi"], *radiographs), strict=True):
         assert "error" not in result
-        assert_same(result, film, "voi")
+        assert_same(result, radiograph, "voi")
 
 
 def test_random_headers(c_library, pass_through, tmp_path):
-    film, read, noted = tmp_path / "film.dcm", 0, set()
+    radiograph, read, noted = tmp_path / "radiograph.dcm", 0, set()
     for seed in range(300):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom's, of values that are not allowed
-            random_film(film, seed)
+            random_radiograph(radiograph, seed)
         presentation = PRESENTATIONS[seed % 4 % 3]  # voi twice as often
         try:
-            expected, refused = read_radiograph(film, presentation=presentation), None
-        except FilmError as error:
+            expected, refused = read_radiograph(radiograph, presentation=presentation), None
+        except RadiographError as error:
             expected, refused = None, error
         predictor = pass_through(SHAPE, presentation)
         probs, heatmap = predictor.answers()
-        name = str(film).encode()
+        name = str(radiograph).encode()
         status = predictor.lib.egaze_predict_file(predictor.handle, name, probs.ctypes.data, heatmap.ctypes.data)
         said = (
             f"seed {seed}, {presentation}: Python {refused or 'reads'}, C++ {c_library.error() if status else 'reads'}"
@@ -214,7 +214,7 @@ def test_random_headers(c_library, pass_through, tmp_path):
         assert (status == 0) == (expected is not None), said
         if expected is not None:
             np.testing.assert_array_equal(heatmap[0], as_predicted(expected.pixels), err_msg=said)
-            assert predictor.film_notes() == list(expected.presentation.notes), said
+            assert predictor.radiograph_notes() == list(expected.presentation.notes), said
             noted.update(re.sub(r"-?\d+", "N", note) for note in expected.presentation.notes)
             read += 1
     assert 150 <= read < 300

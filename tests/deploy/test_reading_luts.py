@@ -1,17 +1,17 @@
-"""Modality and VOI LUTs of DICOM films: C++ shows and says what Python does."""
+"""Modality and VOI LUTs of DICOM radiographs: C++ shows and says what Python does."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from deploy.header_films import WINDOWED, dicom, implicit_sequence, lookup_table, packed_table
+from deploy.header_radiographs import WINDOWED, dicom, implicit_sequence, lookup_table, packed_table
 from deploy.reading import answers_of, assert_same, requires
 from pydicom.uid import ImplicitVRLittleEndian
 
-from egaze.errors import FilmError
+from egaze.errors import RadiographError
 from egaze.imaging import PRESENTATIONS, read_radiograph
 
-FILMS = {
+RADIOGRAPHS = {
     "voi_lut": {"VOILUTSequence": [lookup_table(100, list(range(0, 4000, 2)), 12)], "WindowCenter": 1,
                 "WindowWidth": 5},
     "voi_lut_in_words": {"VOILUTSequence": [lookup_table(3, [5, 70, 65535, 900], 16, data_vr="OW")]},
@@ -61,7 +61,7 @@ FILMS = {
     },
 }  # fmt: skip
 
-#: What is said of films, where anything is.
+#: What is said of radiographs, where anything is.
 NOTED = {
     "voi_lut_claims_unused_bits": ["VOI LUT of 16 bits has entries up to 4095, taken as white"],
     "voi_lut_needs_more_bits": ["VOI LUT of 12 bits has entries up to 65520, taken as white"],
@@ -75,21 +75,21 @@ NOTED = {
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("films")
-    return {name: dicom(folder / f"{name}.dcm", **fields) for name, fields in FILMS.items()}
+def radiographs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("radiographs")
+    return {name: dicom(folder / f"{name}.dcm", **fields) for name, fields in RADIOGRAPHS.items()}
 
 
 @pytest.fixture(scope="module")
-def answers(runner, formats, models, films):
+def answers(runner, formats, models, radiographs):
     requires(formats, "dicom")
-    return answers_of(films, runner, models)
+    return answers_of(radiographs, runner, models)
 
 
 @pytest.mark.parametrize("presentation", PRESENTATIONS)
-@pytest.mark.parametrize("name", FILMS)
-def test_films(answers, films, name, presentation):
-    assert_same(answers[presentation][name], films[name], presentation)
+@pytest.mark.parametrize("name", RADIOGRAPHS)
+def test_radiographs(answers, radiographs, name, presentation):
+    assert_same(answers[presentation][name], radiographs[name], presentation)
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ def test_films(answers, films, name, presentation):
         ("modality_lut_of_one_value", "Modality LUT has only entries of 7"),
     ],
 )
-def test_luts_that_make_all_pixels_the_same(answers, films, name, said):
+def test_luts_that_make_all_pixels_the_same(answers, radiographs, name, said):
     said += ", which would make all pixels the same"
     assert said in answers["voi"][name]["error"]
-    with pytest.raises(FilmError, match=said):
-        read_radiograph(films[name])
+    with pytest.raises(RadiographError, match=said):
+        read_radiograph(radiographs[name])
 
 
 def test_what_is_not_taken_at_its_word_is_said(answers):

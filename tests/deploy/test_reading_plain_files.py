@@ -1,4 +1,4 @@
-"""Films that are no DICOM: C++ reads the values that Python reads."""
+"""Radiographs that are no DICOM: C++ reads the values that Python reads."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 from deploy.reading import SHAPE, assert_parity, assert_same, requires, run
 from PIL import Image
 
-from egaze.errors import FilmError
-from egaze.imaging import PRESENTATIONS, read_film
+from egaze.errors import RadiographError
+from egaze.imaging import PRESENTATIONS, read_stored
 
 
 @pytest.mark.parametrize("presentation", PRESENTATIONS)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_arrays(runner, models, tmp_path, dtype, presentation):
     values = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
-    np.save(tmp_path / "film.npy", values if dtype is np.float32 else (values * 40 + 7).astype(dtype))
-    assert_parity(runner, models, tmp_path / "film.npy", presentation)
+    np.save(tmp_path / "radiograph.npy", values if dtype is np.float32 else (values * 40 + 7).astype(dtype))
+    assert_parity(runner, models, tmp_path / "radiograph.npy", presentation)
 
 
 @pytest.mark.parametrize("presentation", PRESENTATIONS)
@@ -32,18 +32,18 @@ def test_png(runner, formats, models, tmp_path, mode, presentation):
     else:
         picture = Image.fromarray(rng.integers(0, 256, (*SHAPE, 4), dtype=np.uint8), "RGBA")
         picture = picture.convert("L").convert("1") if mode == "1" else picture.convert(mode)
-    picture.save(tmp_path / "film.png")
-    assert_parity(runner, models, tmp_path / "film.png", presentation)
+    picture.save(tmp_path / "radiograph.png")
+    assert_parity(runner, models, tmp_path / "radiograph.png", presentation)
 
 
 def test_data_behind_a_png(runner, formats, models, tmp_path):
     requires(formats, "png")
     values = np.random.default_rng(0).integers(0, 256, SHAPE).astype(np.uint8)
-    film = tmp_path / "film.png"
-    Image.fromarray(values).save(film)
-    film.write_bytes(film.read_bytes() + b"a scanner's notes" * 300)
-    np.testing.assert_array_equal(read_film(film).stored, values)
-    assert_parity(runner, models, film, "voi")
+    radiograph = tmp_path / "radiograph.png"
+    Image.fromarray(values).save(radiograph)
+    radiograph.write_bytes(radiograph.read_bytes() + b"a scanner's notes" * 300)
+    np.testing.assert_array_equal(read_stored(radiograph).stored, values)
+    assert_parity(runner, models, radiograph, "voi")
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
@@ -51,9 +51,9 @@ def test_jpeg(runner, formats, models, tmp_path, mode):
     requires(formats, "jpeg")
     y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
     smooth = np.stack([127 + 100 * np.sin(x / 9), 2 * y, x + y], axis=2).astype(np.uint8)
-    Image.fromarray(smooth).convert(mode).save(tmp_path / "film.jpg", quality=90)
+    Image.fromarray(smooth).convert(mode).save(tmp_path / "radiograph.jpg", quality=90)
     # Releases of libjpeg differ by a grey value here and there.
-    assert_parity(runner, models, tmp_path / "film.jpg", "voi", atol=2.5 / 255)
+    assert_parity(runner, models, tmp_path / "radiograph.jpg", "voi", atol=2.5 / 255)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -94,29 +94,29 @@ def test_every_kind_of_png(runner, formats, models, tmp_path, interlaced):
             cut.append(tmp_path / f"{bits}-{colour}-cut-{cut_bytes}.png")
             cut[-1].write_bytes(png(bits, colour, interlaced, cut_bytes))
     results = run(runner, models["voi"], *whole, *cut)
-    for film, result in zip(whole, results, strict=False):
+    for radiograph, result in zip(whole, results, strict=False):
         assert "error" not in result
-        assert_same(result, film, "voi")
-    for film, result in zip(cut, results[len(whole) :], strict=True):
+        assert_same(result, radiograph, "voi")
+    for radiograph, result in zip(cut, results[len(whole) :], strict=True):
         assert "damaged PNG" in result["error"]
-        with pytest.raises(FilmError, match="truncated PNG: .* bytes of pixels|cannot read the picture"):
-            read_film(film)
+        with pytest.raises(RadiographError, match="truncated PNG: .* bytes of pixels|cannot read the picture"):
+            read_stored(radiograph)
 
 
 def test_a_png_that_ends_in_black_rows_is_whole(tmp_path):
     values = np.random.default_rng(0).integers(0, 256, SHAPE).astype(np.uint8)
     values[-5:] = 0
-    Image.fromarray(values).save(tmp_path / "film.png")
-    np.testing.assert_array_equal(read_film(tmp_path / "film.png").stored, values)
+    Image.fromarray(values).save(tmp_path / "radiograph.png")
+    np.testing.assert_array_equal(read_stored(tmp_path / "radiograph.png").stored, values)
 
 
 def test_jpeg_markers_that_are_none(runner, formats, models, tmp_path):
     requires(formats, "jpeg")
-    Image.fromarray(np.full(SHAPE, 9, np.uint8)).save(tmp_path / "film.jpg")
-    whole = (tmp_path / "film.jpg").read_bytes()
+    Image.fromarray(np.full(SHAPE, 9, np.uint8)).save(tmp_path / "radiograph.jpg")
+    whole = (tmp_path / "radiograph.jpg").read_bytes()
     at = whole.index(b"\xff\xdb")
-    (tmp_path / "film.jpg").write_bytes(whole[:at] + b"?" + whole[at:])
-    (result,) = run(runner, models["voi"], tmp_path / "film.jpg")
+    (tmp_path / "radiograph.jpg").write_bytes(whole[:at] + b"?" + whole[at:])
+    (result,) = run(runner, models["voi"], tmp_path / "radiograph.jpg")
     assert "damaged JPEG markers" in result["error"]
-    with pytest.raises(FilmError, match="damaged JPEG markers"):
-        read_film(tmp_path / "film.jpg")
+    with pytest.raises(RadiographError, match="damaged JPEG markers"):
+        read_stored(tmp_path / "radiograph.jpg")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from deploy.reading import PYDICOM_FILES, SHAPE, as_predicted
 
-from egaze.errors import FilmError
-from egaze.imaging import PRESENTATIONS, read_film, read_radiograph
+from egaze.errors import RadiographError
+from egaze.imaging import PRESENTATIONS, read_radiograph, read_stored
 
 #: Files that pydicom ships in a coding that DCMTK has no decoder for.
 JPEG_2000 = {
@@ -25,9 +25,9 @@ JPEG_2000 = {
 def test_every_file_that_pydicom_ships(c_library, pass_through, path):
     for presentation in PRESENTATIONS:
         try:
-            film = read_radiograph(path, presentation=presentation)
-            pixels, notes = as_predicted(film.pixels), list(film.presentation.notes)
-        except FilmError:
+            radiograph = read_radiograph(path, presentation=presentation)
+            pixels, notes = as_predicted(radiograph.pixels), list(radiograph.presentation.notes)
+        except RadiographError:
             pixels = None
         predictor = pass_through(SHAPE if pixels is None else pixels.shape, presentation)
         probs, heatmap = predictor.answers()
@@ -41,10 +41,10 @@ def test_every_file_that_pydicom_ships(c_library, pass_through, path):
         else:
             assert status == 0, c_library.error()
             np.testing.assert_array_equal(heatmap[0], pixels)
-            assert predictor.film_notes() == notes
+            assert predictor.radiograph_notes() == notes
 
 
-#: Of each film: the least and greatest stored value, what shows it, and what of its header is not followed.
+#: Of each radiograph: the least and greatest stored value, what shows it, and what of its header is not followed.
 CASES = {
     "01-agfa-voi-lut-12in16/film.dcm": (
         0,
@@ -82,12 +82,12 @@ def test_cases(c_library, pass_through, real_data, name):
     if not path.exists():
         pytest.skip(f"{path} is not there")
     least, greatest, voi, notes = CASES[name]
-    film = read_film(path)
-    assert (film.presentation.voi, list(film.presentation.notes)) == (voi, notes)
-    pixels = film.radiograph().pixels
+    radiograph = read_stored(path)
+    assert (radiograph.presentation.voi, list(radiograph.presentation.notes)) == (voi, notes)
+    pixels = radiograph.present().pixels
     assert pixels.min() == 0 and pixels.max() == (1 if path.suffix == ".dcm" else np.float32(greatest / 255))
-    stored = film.stored.astype(int)
-    if film.presentation.bits_stored == 12:
+    stored = radiograph.stored.astype(int)
+    if radiograph.presentation.bits_stored == 12:
         stored &= 4095
         stored -= (stored > 2047) * 4096 * (least < 0)
     assert (stored.min(), stored.max()) == (least, greatest)
@@ -100,7 +100,7 @@ def test_cases(c_library, pass_through, real_data, name):
         assert status != 0 and "JPEG 2000" in c_library.error()
         return
     assert status == 0, c_library.error()
-    assert predictor.film_notes() == notes
+    assert predictor.radiograph_notes() == notes
     # Releases of libjpeg differ by a grey value here and there.
     lossy = path.suffix == ".jpg" or "padded-4096" in name
     np.testing.assert_allclose(heatmap[0], as_predicted(pixels, pixels.shape), rtol=0, atol=2.5 / 203 if lossy else 0)

@@ -1,4 +1,4 @@
-"""The maps' figures of a study whose readers, films and predictions are known."""
+"""The maps' figures of a study whose readers, radiographs and predictions are known."""
 
 from dataclasses import fields, replace
 
@@ -11,12 +11,12 @@ from study.ready_made import Cases
 from egaze.cli.evaluate import _scanpaths
 from egaze.evaluation.agreement import agreement_figures, agreement_table
 from egaze.evaluation.maps import centre_bias, other_readers
-from egaze.evaluation.reading import reading_figures, reading_tables
+from egaze.evaluation.scanpaths import reading_figures, reading_tables
 from egaze.gaze import Fixations
 from egaze.metrics import auc_judd, cc, information_gain, kld, mean_ci, nss, shuffled_auc
 from egaze.metrics.gaze_metrics import GAZE_METRICS
 from egaze.sources import Case
-from egaze.sources.annotations import Region
+from egaze.sources.regions import Region
 from egaze.study import prepare_study
 from egaze.training import load_recipe
 from egaze.training.engine import Predictions
@@ -32,26 +32,33 @@ def recipe():
 
 @pytest.fixture(scope="module")
 def read_twice(tmp_path_factory):
-    """12 patients train and 12 test; of each test patient two readers read one film, and one of them a second film."""
-    folder = tmp_path_factory.mktemp("films")
+    """12 patients train and 12 test; of each test patient two readers read one radiograph, and one of them a second
+    radiograph."""
+    folder = tmp_path_factory.mktemp("radiographs")
     generator = np.random.default_rng(0)
     cases = []
     for patient in range(24):
-        films = [folder / f"{patient}-{number}.png" for number in range(2)]
-        for film in films:
-            Image.fromarray(generator.integers(0, 65536, (SIZE_PX, SIZE_PX), dtype=np.uint16)).save(film)
-        readings = [(films[0], "a"), (films[0], "b"), (films[1], "a")] if patient >= 12 else [(films[0], "a")]
-        for number, (film, reader) in enumerate(readings):
+        radiographs = [folder / f"{patient}-{number}.png" for number in range(2)]
+        for radiograph in radiographs:
+            Image.fromarray(generator.integers(0, 65536, (SIZE_PX, SIZE_PX), dtype=np.uint16)).save(radiograph)
+        readings = (
+            [(radiographs[0], "a"), (radiographs[0], "b"), (radiographs[1], "a")]
+            if patient >= 12
+            else [(radiographs[0], "a")]
+        )
+        for number, (radiograph, reader) in enumerate(readings):
             x, y = generator.uniform(2, 28, (2, 6))
             gaze = Fixations(x, y, generator.uniform(0.1, 0.5, 6), np.arange(6) * 0.6)
             side = "train" if patient < 12 else "test"
-            cases.append(Case(f"{patient}-{number}", f"p{patient}", film, gaze, "normal", reader, side, (REGION,)))
+            cases.append(
+                Case(f"{patient}-{number}", f"p{patient}", radiograph, gaze, "normal", reader, side, (REGION,))
+            )
     return prepare_study([Cases(cases)], folder / "study", size_px=SIZE_PX)
 
 
 @pytest.fixture(scope="module")
 def predictions(read_twice):
-    test = read_twice.split.indices("test")
+    test = read_twice.splits.indices("test")
     maps = np.random.default_rng(1).random((len(test), SIZE_PX, SIZE_PX)).astype(np.float16)
     return Predictions(test, np.full((len(test), 2), 0.5, np.float32), maps, {})
 
@@ -61,7 +68,9 @@ def table(read_twice, recipe, predictions):
     return agreement_table(read_twice, recipe, predictions, SIZE_PX)
 
 
-def test_each_film_is_measured_beside_the_centre_bias_and_the_other_reader(read_twice, recipe, predictions, table):
+def test_each_radiograph_is_measured_beside_the_centre_bias_and_the_other_reader(
+    read_twice, recipe, predictions, table
+):
     study, target = read_twice, recipe.heatmap
     assert table["case_index"].to_list() == predictions.case_index.tolist()
     centre = centre_bias(study, target, SIZE_PX)
@@ -85,9 +94,9 @@ def test_each_film_is_measured_beside_the_centre_bias_and_the_other_reader(read_
         assert row["ceiling_kld"] == pytest.approx(kld(ceiling, target.heatmap(study, [case_index], SIZE_PX)))
 
 
-def test_shuffled_auc_is_against_training_films_alone(read_twice, predictions, table):
+def test_shuffled_auc_is_against_training_radiographs_alone(read_twice, predictions, table):
     study = read_twice
-    train = [study.fixations(int(case_index), SIZE_PX) for case_index in study.split.indices("train")]
+    train = [study.fixations(int(case_index), SIZE_PX) for case_index in study.splits.indices("train")]
     elsewhere = (np.concatenate([getattr(gaze, name) for gaze in train]) for name in ("x_px", "y_px"))
     gaze = study.fixations(int(predictions.case_index[0]), SIZE_PX)
     expected = shuffled_auc(predictions.heatmap[0].astype(float), gaze.x_px, gaze.y_px, *elsewhere)
@@ -124,7 +133,7 @@ def test_every_metric_says_what_it_was_measured_against(read_twice, recipe, tabl
         assert "eps 2.2204e-16" in figures.definitions[key].remark
 
 
-def test_a_metric_is_a_mean_over_the_films_that_have_it(read_twice, recipe, table):
+def test_a_metric_is_a_mean_over_the_radiographs_that_have_it(read_twice, recipe, table):
     notes = []
     row = pl.int_range(pl.len())
     some = table.with_columns(shuffled_auc=pl.when(row >= 3).then("shuffled_auc"), nss=pl.lit(None, pl.Float64))
@@ -133,8 +142,8 @@ def test_a_metric_is_a_mean_over_the_films_that_have_it(read_twice, recipe, tabl
     found = figures.predicted["shuffled_auc"]
     assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
     assert figures.predicted["nss"] is figures.over_centre_bias["nss"] is None and figures.centre_bias["nss"].is_defined
-    assert "shuffled AUC: 3 films have no fixations on training films of others to compare with" in notes
-    assert "NSS: 36 films lack what it needs" in notes
+    assert "shuffled AUC: 3 cases have no fixations on training cases of others to compare with" in notes
+    assert "NSS: 36 cases lack what it needs" in notes
 
 
 def test_few_patients_are_noted(read_twice, recipe, table):
@@ -142,13 +151,13 @@ def test_few_patients_are_noted(read_twice, recipe, table):
     agreement_figures(read_twice, recipe, table.head(9), SIZE_PX, notes)
     assert notes and all("fewer than 10 patients" in note for note in notes)
     assert agreement_figures(read_twice, recipe, table.clear(), SIZE_PX, notes) is None
-    assert notes[-1] == "heatmaps: no film here has gaze on it"
+    assert notes[-1] == "heatmaps: no radiograph here has gaze on it"
 
 
-def test_scanpaths_are_told_of_films_and_of_regions(read_twice, recipe):
-    study, test = read_twice, read_twice.split.indices("test")
-    films, regions = reading_tables(study, recipe.heatmap, test, SIZE_PX)
-    figures = reading_figures(study, recipe.heatmap, films, regions, SIZE_PX, [])
+def test_scanpaths_are_told_of_radiographs_and_of_regions(read_twice, recipe):
+    study, test = read_twice, read_twice.splits.indices("test")
+    radiographs, regions = reading_tables(study, recipe.heatmap, test, SIZE_PX)
+    figures = reading_figures(study, recipe.heatmap, radiographs, regions, SIZE_PX, [])
     durations = [study.fixations(int(case_index), SIZE_PX).duration_s.sum() for case_index in test]
     assert figures.cases == 36 and figures.fixations.value == 6
     assert figures.dwell_s.value == pytest.approx(np.mean(durations))
@@ -169,11 +178,13 @@ def test_scanpaths_are_told_of_films_and_of_regions(read_twice, recipe):
 
 @pytest.mark.parametrize("some", [False, True])
 def test_relative_durations_have_shares_and_no_dwell_time(read_twice, recipe, some):
-    test = read_twice.split.indices("test")
+    test = read_twice.splits.indices("test")
     is_relative = np.isin(np.arange(len(read_twice)), test[::2] if some else test)
     study = replace(read_twice, is_relative=is_relative)
     tables = [reading_tables(one, recipe.heatmap, test, SIZE_PX) for one in (read_twice, study)]
-    before, after = (reading_figures(study, recipe.heatmap, films, regions, SIZE_PX, []) for films, regions in tables)
+    before, after = (
+        reading_figures(study, recipe.heatmap, radiographs, regions, SIZE_PX, []) for radiographs, regions in tables
+    )
     assert after.cases_relative == after.regions["opacity"].cases_relative == is_relative.sum()
     for one, other in ((before, after), (before.regions["opacity"], after.regions["opacity"])):
         changed = {field.name for field in fields(one) if getattr(one, field.name) != getattr(other, field.name)}
@@ -189,7 +200,7 @@ def test_relative_durations_have_shares_and_no_dwell_time(read_twice, recipe, so
 
 
 def test_readers_of_two_units_are_not_put_together(read_twice):
-    test = read_twice.split.indices("test")
+    test = read_twice.splits.indices("test")
     others = other_readers(read_twice, test)
     by_reader = (read_twice.cases["reader_id"] == "a").to_numpy()
     assert len(others) == 24 and other_readers(replace(read_twice, is_relative=by_reader), test) == {}

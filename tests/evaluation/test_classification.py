@@ -20,7 +20,7 @@ NAMES = ("normal", "chf", "pneumonia")
 
 
 def draw(n, seed, sharpness=3.0):
-    """Films whose probabilities are too sure of themselves."""
+    """Radiographs whose probabilities are too sure of themselves."""
     generator = np.random.default_rng(seed)
     logits = generator.normal(size=(n, 3)) * 1.5
     labels = np.array([generator.choice(3, p=row) for row in softmax(logits, axis=1)])
@@ -61,29 +61,29 @@ def test_thresholds_and_temperature_are_chosen_on_validation():
         assert getattr(calibration.after, key).value < getattr(calibration.before, key).value
 
 
-def test_a_class_without_films_has_no_figures_and_a_reason():
+def test_a_class_without_radiographs_has_no_figures_and_a_reason():
     scored = draw(120, 0)
     two = scored.labels < 2
     scored = Scored(scored.labels[two], scored.class_probs[two], scored.patients[two])
     notes = []
     figures = classification_figures(NAMES, scored, draw(60, 1), notes)
     assert figures.classes["pneumonia"].auc is None and figures.macro_auc.value > 0.5
-    assert f"pneumonia: 0 of {len(scored)} films, so it has no ROC curve" in notes
+    assert f"pneumonia: 0 of {len(scored)} radiographs, so it has no ROC curve" in notes
     assert any(note.startswith("all classes: the macro average leaves out 1 of 3 classes") for note in notes)
 
 
-def test_one_class_or_no_validation_film():
+def test_one_class_or_no_validation_radiograph():
     scored = draw(80, 0)
     notes = []
     figures = classification_figures(NAMES, scored, scored.none(), notes)
     assert figures.calibration.temperatures == (None,) and figures.calibration.after is None
     assert figures.classes["chf"].operating_points is None
-    assert "temperature: no labelled validation film to fit it on" in notes
-    assert "chf: 0 of 0 validation films, so no threshold can be chosen" in notes
+    assert "temperature: no labelled validation radiograph to fit it on" in notes
+    assert "chf: 0 of 0 validation radiographs, so no threshold can be chosen" in notes
     normal = scored.labels == 0
     of_one = Scored(scored.labels[normal], scored.class_probs[normal], scored.patients[normal])
     assert classification_figures(NAMES, of_one, scored, notes) is None
-    assert notes[-1].startswith("classification: fewer than two classes have a film here")
+    assert notes[-1].startswith("classification: fewer than two classes have a radiograph here")
 
 
 def test_classes_answered_one_by_one_are_calibrated_by_their_share():

@@ -15,7 +15,7 @@ from egaze.evaluation.published import published_figures
 from egaze.evaluation.results import TrainedHeads
 from egaze.metrics import cc
 from egaze.study import split_study
-from egaze.study.split import Split, split_patients
+from egaze.study.splits import Splits, split_patients
 from egaze.training import load_recipe, train
 
 
@@ -27,7 +27,7 @@ def evaluation(run):
 def test_predictions_are_the_model_s(run, study, evaluation):
     model = run.load_model()
     table = evaluation.predictions
-    assert table["case_index"].to_list() == study.split.indices("test").tolist()
+    assert table["case_index"].to_list() == study.splits.indices("test").tolist()
     for row in (0, len(table) - 1):
         image = torch.from_numpy(study.images[table["case_index"][row]] / np.float32(65535))[None, None]
         with torch.no_grad():
@@ -60,11 +60,11 @@ def test_figures_follow_from_the_predictions(run, study, evaluation):
     assert metrics.published == ()
 
 
-def test_the_centre_bias_comes_from_training_films_alone(run, study):
+def test_the_centre_bias_comes_from_training_radiographs_alone(run, study):
     centre = centre_bias(study, run.recipe.heatmap, 64)
     assert centre.sum() == pytest.approx(1)
     densities = []
-    for case in study.split.indices("train"):
+    for case in study.splits.indices("train"):
         heatmap = run.recipe.heatmap.heatmap(study, [int(case)], 64).astype(float)
         densities.append(heatmap / heatmap.sum())
     np.testing.assert_allclose(centre, np.mean(densities, axis=0), rtol=1e-6)
@@ -104,12 +104,14 @@ def test_published_figures_stand_beside_their_own_split_alone(study):
     sources = [{**study.manifest["sources"][0], "layout": "egd-cxr", "synthetic": False, "patients": 1038}]
     cases = pl.DataFrame({"patient_place": places})
 
-    def of(seed, side="test", **facts):
-        sides = split_patients(1038, seed, (8, 1, 1))[places]
+    def of(seed, split="test", **facts):
+        index = split_patients(1038, seed, (8, 1, 1))[places]
         manifest = {**study.manifest, "sources": [{**sources[0], **facts}]}
         images = np.zeros((len(places), 1, 1), np.uint16)
-        whole = replace(study, manifest=manifest, cases=cases, images=images, split=Split(seed, (8.0, 1.0, 1.0), sides))
-        return {paper.source.split(",")[0] for paper in published_figures(whole, side)}
+        whole = replace(
+            study, manifest=manifest, cases=cases, images=images, splits=Splits(seed, (8.0, 1.0, 1.0), index)
+        )
+        return {paper.source.split(",")[0] for paper in published_figures(whole, split)}
 
     assert of(42) == {"Karargyris et al. 2021", "Watanabe et al. 2022"}
     assert of(1) == {"seed-1 split", "Watanabe et al. 2022"}

@@ -15,7 +15,7 @@ from egaze.evaluation.results import TrainedHeads
 from egaze.metrics import StatisticsWarning, delong_test
 from egaze.metrics.paired import paired_aucs, paired_mean
 from egaze.study import open_study
-from egaze.study.split import save_split
+from egaze.study.splits import save_splits
 from egaze.training import load_recipe, open_run, open_run_set, train, train_set
 
 TINY = ["input_size_px=32", "model.encoder=mobilenetv3_small_050", "batch_size=16", "stages.epochs=1"]
@@ -61,7 +61,7 @@ def test_out_of_fold_answers_are_pooled_by_case(joint, study):
     for number, run in enumerate(joint.runs()):
         own = open_evaluation(run.path / "evaluation" / "test").predictions
         cases = own["case_index"].to_numpy()
-        np.testing.assert_array_equal(cases, run.open_study().split.indices("test"))
+        np.testing.assert_array_equal(cases, run.open_study().splits.indices("test"))
         probs = own.select(f"prob_{name}" for name in study.class_names).to_numpy()
         np.testing.assert_array_equal(pooled.class_probs[number % 2, cases], probs)
         np.testing.assert_array_equal(pooled.agreement["cc"][number % 2, cases], own["cc"].to_numpy())
@@ -96,7 +96,7 @@ def test_two_sets_differ_as_their_pooled_answers_do(joint, other):
     assert back.result.answers.only_a_right == found.result.answers.only_b_right
 
 
-def test_the_films_on_which_they_disagree(joint, other, study, tmp_path):
+def test_the_radiographs_on_which_they_disagree(joint, other, study, tmp_path):
     found = compare(joint, other, resamples=100)
     probs_a, probs_b = (pool(one, "test").class_probs.mean(axis=0) for one in (joint, other))
     differ = probs_a.argmax(axis=1) != probs_b.argmax(axis=1)
@@ -105,13 +105,15 @@ def test_the_films_on_which_they_disagree(joint, other, study, tmp_path):
     assert answers.disagree == differ.sum() > 0 and answers.agree == (~differ).sum()
     parts = ("only_a_right", "only_b_right", "neither_right", "without_label")
     assert sum(getattr(answers, name) for name in parts) == answers.disagree
-    right = (table["label"] == table["answer_a"]).sum()
+    right = (table["label"] == table["prediction_a"]).sum()
     assert answers.only_a_right == right
-    film = table.row(0, named=True)
-    case = study.case_ids.index(film["case_id"])
-    assert film["prob_a"] == probs_a[case].max() and film["prob_b_chf"] == probs_b[case, 1]
+    radiograph = table.row(0, named=True)
+    case = study.case_ids.index(radiograph["case_id"])
+    assert radiograph["prob_a"] == probs_a[case].max() and radiograph["prob_b_chf"] == probs_b[case, 1]
     furthest = np.abs(probs_a - probs_b)[differ].max()
-    assert max(abs(film[f"prob_a_{name}"] - film[f"prob_b_{name}"]) for name in study.class_names) == furthest
+    assert (
+        max(abs(radiograph[f"prob_a_{name}"] - radiograph[f"prob_b_{name}"]) for name in study.class_names) == furthest
+    )
     write_comparison(found, tmp_path / "out")
     written = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert written == json.loads(json.dumps(found.to_json())) and len(written["disagreements"]) == differ.sum()
@@ -136,12 +138,12 @@ def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
     assert found.result.a.seeds == (1,) and found.result.b.seeds == (7,)
 
     def doubtful(*arrays):
-        warnings.warn("few films", StatisticsWarning, stacklevel=1)
+        warnings.warn("few radiographs", StatisticsWarning, stacklevel=1)
         return exact
 
     monkeypatch.setitem(compare.__globals__, "delong_test", doubtful)
     few = "AUC: fewer than 10 patients in a stratum: the interval is too narrow"
-    assert compare(run, control, resamples=100).result.warnings == (few, "AUC: few films")
+    assert compare(run, control, resamples=100).result.warnings == (few, "AUC: few radiographs")
     itself = compare(run, run, resamples=100)
     assert itself.result.classification.macro_auc.p_value == 1
     assert itself.disagreements.is_empty() and itself.result.answers.agree == len(a.case_index)
@@ -180,7 +182,7 @@ def test_what_cannot_be_compared(study, run, joint, tmp_path):
     ):
         with pytest.raises(RunError, match=f"cannot compare .*: .*{message}"):
             compare(one, two)
-    assert compare(two_seeds, two_seeds, resamples=100).result.cases == len(study.split.indices("test"))
+    assert compare(two_seeds, two_seeds, resamples=100).result.cases == len(study.splits.indices("test"))
     measured = tmp_path / "two" / "seed-0" / "evaluation" / "test" / "metrics.json"
     written = json.loads(measured.read_text())
     del written["heatmap"]["definitions"]["nss"]
@@ -214,12 +216,12 @@ def test_what_cannot_be_compared(study, run, joint, tmp_path):
 
 
 def test_runs_on_different_splits_are_not_compared(study, run, tmp_path):
-    """Two splits of which only the training sides differ."""
+    """Two splits of which only the training splits differ."""
     shutil.copytree(run.path, tmp_path / "run")
-    moved = study.patients == study.patients[study.split.indices("train")[0]]
-    split = replace(study.split, sides=np.where(moved, 1, study.split.sides))
-    save_split(tmp_path / "run", split)
-    change(tmp_path / "run" / "run.json", training_split_sha256=split.digest(study.case_ids))
+    moved = study.patients == study.patients[study.splits.indices("train")[0]]
+    splits = replace(study.splits, split_index=np.where(moved, 1, study.splits.split_index))
+    save_splits(tmp_path / "run", splits)
+    change(tmp_path / "run" / "run.json", training_split_sha256=splits.digest(study.case_ids))
     with pytest.raises(RunError, match="cannot compare .*: trained on different splits of the study"):
         compare(run, open_run(tmp_path / "run"))
 

@@ -1,4 +1,4 @@
-"""Gaze on a film of which only a part was on the screen: from the study to evaluation, explanation and report."""
+"""Gaze on a radiograph of which only a part was on the screen: from the study to evaluation, explanation and report."""
 
 import base64
 import io
@@ -11,21 +11,21 @@ from study.ready_made import Cases
 
 from egaze.evaluation import evaluate
 from egaze.evaluation.agreement import agreement_table
-from egaze.evaluation.reading import reading_tables
+from egaze.evaluation.scanpaths import reading_tables
 from egaze.explain.measures import with_gaze
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.loading import DeviceLoader
 from egaze.metrics import auc_judd, cc, kld, nss
 from egaze.report import write_report
-from egaze.report.answers import open_answers
-from egaze.report.films import draw_film, make_cards
-from egaze.report.pixels import FilmPixels
+from egaze.report.gallery import draw_radiograph, make_cards
+from egaze.report.judged_cases import open_judged_cases
+from egaze.report.pixels import RadiographPixels
 from egaze.sources import Case, Region
 from egaze.study import prepare_study
 from egaze.training import load_recipe, train
 from egaze.training.engine import Predictions, predict
 
-SIDE_PX = 64  # of the films, and of the study
+SIDE_PX = 64  # of the radiographs, and of the study
 SHOWN = (15.5, 7.5, 47.5, 39.5)
 WHOLE = (-0.5, -0.5, SIDE_PX - 0.5, SIDE_PX - 0.5)
 FIXATIONS = 8
@@ -34,7 +34,7 @@ TINY = ("input_size_px=64", "model.encoder=mobilenetv3_small_050", "model.decode
 
 
 def gaze_of(number, shown):
-    """Fixations all over the film; while the second half was read, only a part of it was on the screen."""
+    """Fixations all over the radiograph; while the second half was read, only a part of it was on the screen."""
     generator = np.random.default_rng(number)
     x, y = generator.uniform(0, SIDE_PX - 1, (2, FIXATIONS))
     x[-2:], y[-2:] = 24.0, 20.0  # at least two look at what is shown
@@ -47,20 +47,20 @@ def gaze_of(number, shown):
 def study_of(folder, name, shown):
     cases = []
     for number in range(24):
-        film = folder / f"{number}.png"
-        if not film.exists():
+        radiograph = folder / f"{number}.png"
+        if not radiograph.exists():
             grey = np.random.default_rng(number).integers(0, 65536, (SIDE_PX, SIDE_PX), dtype=np.uint16)
-            Image.fromarray(grey).save(film)
+            Image.fromarray(grey).save(radiograph)
         side = ("train", "validation", "test")[number // 8]
         label = ("normal", "chf")[number % 2]
         region = Region("lung", "box", 8, 8, 55, 55)
-        cases.append(Case(f"c{number}", f"p{number}", film, gaze_of(number, shown), label, None, side, (region,)))
+        cases.append(Case(f"c{number}", f"p{number}", radiograph, gaze_of(number, shown), label, None, side, (region,)))
     return prepare_study([Cases(cases)], folder / name, size_px=SIDE_PX)
 
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
-    """The same gaze zoomed, on films that were shown whole, and with nothing known of it."""
+    """The same gaze zoomed, on radiographs that were shown whole, and with nothing known of it."""
     folder = tmp_path_factory.mktemp("zoomed")
     return {name: study_of(folder, name, part) for name, part in (("zoomed", SHOWN), ("whole", WHOLE), ("none", None))}
 
@@ -97,7 +97,7 @@ def seen_by_hand(number):
 def test_evaluation_measures_against_what_was_shown(run):
     made, evaluation = run
     study, target = made.open_study(), made.recipe.heatmap
-    loader = DeviceLoader(study, study.split.indices("test"), batch_size=8, size_px=SIDE_PX, target=target, threads=1)
+    loader = DeviceLoader(study, study.splits.indices("test"), batch_size=8, size_px=SIDE_PX, target=target, threads=1)
     maps = predict(made.load_model(), loader, made.recipe.stages[-1], keep_heatmaps=True).heatmap
     differ = 0
     for row, predicted in zip(evaluation.predictions.iter_rows(named=True), maps.astype(float), strict=True):
@@ -112,15 +112,16 @@ def test_evaluation_measures_against_what_was_shown(run):
         assert row["dwell_s"] == pytest.approx(gaze.duration_s[inside].sum(), abs=1e-5)
         differ += int((~inside).sum())
     assert differ > 0 and evaluation.metrics.scanpath.fixations_not_shown == differ
-    said = f"scanpaths: {differ} of {8 * FIXATIONS} fixations lie outside the part of the film that was on the screen"
+    outside = "lie outside the part of the radiograph that was on the screen"
+    said = f"scanpaths: {differ} of {8 * FIXATIONS} fixations {outside}"
     assert any(note.startswith(said) for note in evaluation.metrics.warnings)
 
 
 def test_regions_are_not_looked_at_where_they_were_not_shown(studies, run):
     study, target = studies["zoomed"], run[0].recipe.heatmap
-    films, regions = reading_tables(study, target, study.split.indices("test"), SIDE_PX)
-    for film, region in zip(films.iter_rows(named=True), regions.iter_rows(named=True), strict=True):
-        gaze, inside = seen_by_hand(film["case_index"])
+    radiographs, regions = reading_tables(study, target, study.splits.indices("test"), SIDE_PX)
+    for radiograph, region in zip(radiographs.iter_rows(named=True), regions.iter_rows(named=True), strict=True):
+        gaze, inside = seen_by_hand(radiograph["case_index"])
         x, y = np.floor(gaze.x_px + 0.5), np.floor(gaze.y_px + 0.5)
         within = inside & (x >= 8) & (x <= 55) & (y >= 8) & (y <= 55)
         assert region["fixations"] == within.sum()
@@ -130,11 +131,11 @@ def test_regions_are_not_looked_at_where_they_were_not_shown(studies, run):
 
 def test_the_report_shows_what_was_shown(run, tmp_path):
     made, evaluation = run
-    answers = open_answers(made, "test")
+    answers = open_judged_cases(made, "test")
     cards = make_cards(answers, np.arange(len(answers.table)), has_grad_cams=False)
     for card in cards:
         number = int(card.case_id[1:])
-        drawn = draw_film(answers, card, None, FilmPixels())
+        drawn = draw_radiograph(answers, card, None, RadiographPixels())
         truth = hand_made(number, made.recipe.heatmap, normalize=False) * 1000
         levels = np.asarray(Image.open(io.BytesIO(base64.b64decode(drawn["maps"]["gaze"]["png"]))))
         assert drawn["maps"]["gaze"]["peak"] == pytest.approx(truth.max(), rel=0.01)
@@ -149,7 +150,7 @@ def test_the_report_shows_what_was_shown(run, tmp_path):
 
 def test_an_explanation_measures_the_same(studies, run):
     study, target = studies["zoomed"], run[0].recipe.heatmap
-    case_index = int(study.split.indices("test")[0])
+    case_index = int(study.splits.indices("test")[0])
     values = np.random.default_rng(0).random((SIDE_PX, SIDE_PX))
     gaze, inside = seen_by_hand(case_index)
     numbers = with_gaze({"map": values}, hand_made(case_index, target), study.fixations(case_index, SIDE_PX))
@@ -161,7 +162,7 @@ def test_without_zoom_nothing_changes_by_a_bit(studies, run):
     found = {}
     for name in ("none", "whole"):
         study = studies[name]
-        test = study.split.indices("test")
+        test = study.splits.indices("test")
         maps = np.random.default_rng(1).random((len(test), SIDE_PX, SIDE_PX)).astype(np.float32)
         predictions = Predictions(test, np.full((len(test), 2), 0.5, np.float32), maps, {})
         found[name] = (

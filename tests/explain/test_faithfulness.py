@@ -9,14 +9,14 @@ from egaze.models import DualHeadUNet
 SIDE = 16
 
 
-def corner_counts(films):
+def corner_counts(radiographs):
     """A model whose answer is known: class 1 is the mean of the upper left quarter, class 0 the rest."""
-    share = films[:, 0, : SIDE // 2, : SIDE // 2].mean(dim=(1, 2))
+    share = radiographs[:, 0, : SIDE // 2, : SIDE // 2].mean(dim=(1, 2))
     return torch.stack([1 - share, share], dim=1)
 
 
-def white(films=1):
-    return torch.ones(films, 1, SIDE, SIDE)
+def white(radiographs=1):
+    return torch.ones(radiographs, 1, SIDE, SIDE)
 
 
 def quarter():
@@ -33,7 +33,7 @@ def run(image, maps, chosen=1, **options):
 def test_the_curves_of_the_true_evidence():
     found = run(white(), quarter())
     torch.testing.assert_close(found.share, torch.arange(9) / 8)
-    # A quarter of the pixels are the evidence: gone after two of eight steps, an eighth of the film each.
+    # A quarter of the pixels are the evidence: gone after two of eight steps, an eighth of the radiograph each.
     torch.testing.assert_close(found.deletion[0], torch.tensor([1, 0.5] + [0.0] * 7), atol=1e-6, rtol=0)
     assert found.deletion_area.tolist() == pytest.approx([0.125])
 
@@ -44,7 +44,7 @@ def test_the_curves_of_the_opposite():
     assert found.deletion_area.tolist() == pytest.approx([0.875])
 
 
-def test_insertion_brings_the_film_back():
+def test_insertion_brings_the_radiograph_back():
     image = torch.zeros(1, 1, SIDE, SIDE)
     image[0, 0, 2:5, 2:5] = 1
     found = run(image, image[:, 0] + 0.5 * quarter())
@@ -83,7 +83,7 @@ def test_the_order():
     assert not torch.equal(places, removal_order(flat, seed=2))
 
 
-def test_the_blur_keeps_flat_films_and_takes_detail():
+def test_the_blur_keeps_flat_radiographs_and_takes_detail():
     torch.testing.assert_close(blur(white()), white())
     fine = (torch.arange(64) % 2).float().expand(1, 1, 64, 64)
     assert (blur(fine) - 0.5).abs().max() < 0.01
@@ -92,15 +92,15 @@ def test_the_blur_keeps_flat_films_and_takes_detail():
 def test_of_a_real_model():
     torch.manual_seed(0)
     unet = DualHeadUNet("mobilenetv3_small_050", classes=3, decoder_channels=(8, 8, 4)).eval()
-    films = torch.rand(4, 1, 64, 96)
+    radiographs = torch.rand(4, 1, 64, 96)
     class_index = torch.tensor([0, 1, 2, 0])
-    found = faithfulness(class_probabilities(unet), films, films[:, 0], class_index, steps=3)
+    found = faithfulness(class_probabilities(unet), radiographs, radiographs[:, 0], class_index, steps=3)
     with torch.no_grad():
-        expected = unet(films).class_logits.softmax(dim=1)[range(4), class_index]
+        expected = unet(radiographs).class_logits.softmax(dim=1)[range(4), class_index]
     torch.testing.assert_close(found.deletion[:, 0], expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found.insertion[:, -1], expected, rtol=1e-4, atol=1e-5)
-    one_by_one = class_probabilities(unet, "sigmoid")(films)
-    torch.testing.assert_close(one_by_one, unet(films).class_logits.sigmoid().detach(), rtol=1e-4, atol=1e-5)
+    one_by_one = class_probabilities(unet, "sigmoid")(radiographs)
+    torch.testing.assert_close(one_by_one, unet(radiographs).class_logits.sigmoid().detach(), rtol=1e-4, atol=1e-5)
     assert found.deletion.shape == (4, 4) and ((found.insertion_area >= 0) & (found.insertion_area <= 1)).all()
 
 

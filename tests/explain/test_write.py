@@ -15,9 +15,9 @@ from egaze.errors import EgazeError
 from egaze.explain import ExplainOptions, ExplanationResult, explain
 from egaze.explain.cases import explain_cases
 from egaze.explain.drawing import _in_logits, draw_layer, draw_panels, layers_of
-from egaze.explain.write import FACTS, FORMAT_VERSION
+from egaze.explain.write_explanations import FACTS, FORMAT_VERSION
 from egaze.metrics import cc, energy_inside, iou_at_area_match, pointing_game
-from egaze.models import grad_cam, to_film_size
+from egaze.models import grad_cam, to_image_size
 from egaze.serialize import read_json, to_json
 from egaze.sources import Case
 from egaze.study import prepare_study
@@ -46,7 +46,7 @@ def explained(run, study, cases, **options):
 @pytest.fixture(scope="module")
 def ill(study):
     """A test case with a finding."""
-    return int(next(index for index in study.split.indices("test") if study.cases["label"][int(index)] != "normal"))
+    return int(next(index for index in study.splits.indices("test") if study.cases["label"][int(index)] != "normal"))
 
 
 def test_a_case_is_what_its_parts_are(model, study, run, masks, ill):
@@ -56,7 +56,7 @@ def test_a_case_is_what_its_parts_are(model, study, run, masks, ill):
         output = model(image)
     np.testing.assert_allclose(one.class_probs, output.class_logits.softmax(1)[0], atol=1e-4)
     np.testing.assert_allclose(one.maps["predicted"], output.heatmap_logits.sigmoid()[0, 0], atol=1e-4)
-    evidence = to_film_size(grad_cam(model, image), (64, 64))[0].numpy()
+    evidence = to_image_size(grad_cam(model, image), (64, 64))[0].numpy()
     np.testing.assert_allclose(one.maps["grad_cam"], evidence, atol=1e-3 * evidence.max() + 1e-6)
     assert one.class_index == one.class_probs.argmax()
     finding = finding_mask(study, ill, 64, None, folder=masks)
@@ -94,7 +94,7 @@ def test_pictures_show_units_and_outlines(study, run, masks, ill):
         f"evidence for chf\n{_in_logits(one.maps['grad_cam'].max())[1]}, stride 16",
     ]
     words = [text.get_text() for text in panels.texts]
-    assert {"film", "reader's gaze", "predicted gaze", "Grad-CAM: chf", "synthetic"} < set(words)
+    assert {"radiograph", "reader's gaze", "predicted gaze", "Grad-CAM: chf", "synthetic"} < set(words)
     assert any("blue outline: the finding" in text for text in words)
     bare = replace(one, finding=None)
     drawn, without = (pixels(draw_layer(item, layers[2], study.class_names)) for item in (one, bare))
@@ -152,18 +152,18 @@ def test_many_cases_of_a_side(run, study, tmp_path):
     assert "cases without a known finding, and so without its outline and numbers: 2" in done.output
     rows = pl.read_csv(tmp_path / "why" / "index.csv")
     assert rows["explained_class"].to_list() == rows["label"].to_list()
-    assert set(rows["case_id"]) <= {study.case_ids[index] for index in study.split.indices("validation")}
+    assert set(rows["case_id"]) <= {study.case_ids[index] for index in study.splits.indices("validation")}
     facts = json.loads((tmp_path / "why" / "explain.json").read_text())
     assert facts["without_finding"] == 2 and facts["curves"] is None and facts["method"] == "grad-cam++"
     assert facts["figures"]["grad_cam_gaze_cc"]["value"] == pytest.approx(rows["grad_cam_gaze_cc"].mean(), abs=1e-5)
 
 
-def test_a_control_without_heatmaps_and_films_without_gaze(tmp_path):
-    Image.fromarray(np.arange(6400, dtype=np.uint16).reshape(80, 80) * 10).save(tmp_path / "film.png")
+def test_a_control_without_heatmaps_and_radiographs_without_gaze(tmp_path):
+    Image.fromarray(np.arange(6400, dtype=np.uint16).reshape(80, 80) * 10).save(tmp_path / "radiograph.png")
     strange = "5 $ of {x_"  # which matplotlib takes for mathematics
     cases = [
-        Case(name, name, tmp_path / "film.png", label=label, split=side)
-        for name, label, side in (
+        Case(name, name, tmp_path / "radiograph.png", label=label, split=split)
+        for name, label, split in (
             ("a", strange, "test"),
             ("../b", strange, "test"),
             ("c", "normal", "train"),
@@ -212,12 +212,12 @@ def test_a_case_id_mistyped(run, study, tmp_path):
     assert done.exit_code == 1 and f"did you mean {wanted!r}" in str(done.exception)
 
 
-def test_cases_of_another_side_are_counted(run, study, tmp_path, ill):
-    trained = study.case_ids[study.split.indices("train")[0]]
+def test_cases_of_another_split_are_counted(run, study, tmp_path, ill):
+    trained = study.case_ids[study.splits.indices("train")[0]]
     done = command(run.path, "--out", tmp_path / "why", "--cases", trained, study.case_ids[ill], "--steps", "0")
-    assert done.exit_code == 0 and "cases on another side than test left out: 1" in done.output
+    assert done.exit_code == 0 and "cases in another split than test left out: 1" in done.output
     done = command(run.path, "--out", tmp_path / "alone", "--cases", trained)
-    assert done.exit_code == 1 and "none of the cases asked for is on the test side" in str(done.exception)
+    assert done.exit_code == 1 and "none of the cases asked for is in the test split" in str(done.exception)
 
 
 def test_bad_options(tmp_path):

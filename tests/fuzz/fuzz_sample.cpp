@@ -1,4 +1,4 @@
-// Any films, maps, intensities and options: images and heatmaps within [0, 1], or an Error.
+// Any radiographs, maps, intensities and options: images and heatmaps within [0, 1], or an Error.
 #include <cmath>
 #include <cstdlib>
 #include <vector>
@@ -19,19 +19,19 @@ float number(fuzz::Bytes& bytes, float most) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Bytes bytes(data, size);
-  egaze::FilmStack films{nullptr, 1 + bytes.below(3), 1 + bytes.below(40), 1 + bytes.below(60)};
-  std::vector<std::uint16_t> pixels(films.count * films.height * films.width);
+  egaze::ImageStack radiographs{nullptr, 1 + bytes.below(3), 1 + bytes.below(40), 1 + bytes.below(60)};
+  std::vector<std::uint16_t> pixels(radiographs.count * radiographs.height * radiographs.width);
   for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint16_t>(i * 40503);
-  films.pixels = pixels.data();
+  radiographs.pixels = pixels.data();
   const std::size_t height = 1 + bytes.below(40), width = 1 + bytes.below(80);
   egaze::SampleOptions options;
   options.heatmap.normalize = egaze::Normalize::max;
   options.heatmap.truncate = bytes.below(4) == 0 ? bytes.take<double>() : 4.0;
   egaze::Sample sample;
-  sample.film = static_cast<std::int64_t>(bytes.below(4));
+  sample.radiograph = static_cast<std::int64_t>(bytes.below(4));
   const float zoom = bytes.below(4) == 0 ? 40.0f : 2.0f;
-  sample.to_film = {number(bytes, zoom), number(bytes, zoom), number(bytes, 60),
-                    number(bytes, zoom), number(bytes, zoom), number(bytes, 60)};
+  sample.to_image = {number(bytes, zoom), number(bytes, zoom), number(bytes, 60),
+                     number(bytes, zoom), number(bytes, zoom), number(bytes, 60)};
   sample.intensity = {number(bytes, 3), number(bytes, 1), std::fabs(number(bytes, 3)), std::fabs(number(bytes, 1)),
                       bytes.take<std::uint64_t>()};
   const auto hole = bytes.take<egaze::Rectangle>();
@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   sample.fixations = fixations;
   std::vector<float> image(height * width), heatmap(height * width);
   try {
-    egaze::sample_batch(films, {&sample, 1}, height, width, options, image.data(), heatmap.data());
+    egaze::sample_batch(radiographs, {&sample, 1}, height, width, options, image.data(), heatmap.data());
   } catch (const egaze::Error&) {
     return 0;
   }

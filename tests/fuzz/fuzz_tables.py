@@ -30,7 +30,7 @@ with atheris.instrument_imports(include=["egaze.sources", "json"]):
     from egaze.errors import EgazeError
     from egaze.sources import EgdCxr, Table, records
     from egaze.sources.egd_cxr.annotations import read_boxes, read_transcript
-    from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Films, read_gaze
+    from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
     from egaze.sources.reflacx.annotations import read_phrases, read_regions
     from egaze.sources.reflacx.gaze import read_fixations
     from egaze.sources.reflacx.metadata import read_metadata
@@ -74,7 +74,7 @@ WHOLE = {
 }
 NAMES = tuple(WHOLE)
 records._READ_BYTES = 512  # records lie across pieces
-FILMS = Films(pl.Series([DICOM_ID]), np.array([[0, 0, 534, 534]]), np.array([[2544, 3056]]))
+RADIOGRAPHS = Radiographs(pl.Series([DICOM_ID]), np.array([[0, 0, 534, 534]]), np.array([[2544, 3056]]))
 # What the mutator puts in.
 WORDS = (
     b'"',
@@ -125,7 +125,7 @@ def read(folder: Path, name: str) -> None:
         read_transcript(folder / name)
     else:
         table = GAZE_TABLES["fixations" if name == "fixations.csv" else "eye-gaze"]
-        read_gaze(folder / name, table, FILMS, name == "eye_gaze.csv", {})
+        read_gaze(folder / name, table, RADIOGRAPHS, name == "eye_gaze.csv", {})
 
 
 def check_blocks(path: Path) -> None:

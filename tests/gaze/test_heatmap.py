@@ -194,15 +194,15 @@ def test_the_kernel_s_error_is_as_documented(level):
 @pytest.mark.parametrize("normalize", ["none", "max", "sum"])
 def test_a_batch_is_its_heatmaps(shape, normalize):
     generator = np.random.default_rng(0)
-    films = []
+    radiographs = []
     for count in (3, 0, 25, 1):
         x, y = generator.uniform(-5, shape[1] + 5, count), generator.uniform(-5, shape[0] + 5, count)
         scale = generator.uniform(3, 6, (count, 2))
-        films.append(Fixations(x, y, generator.uniform(0.1, 1, count), pixels_per_degree=scale))
+        radiographs.append(Fixations(x, y, generator.uniform(0.1, 1, count), pixels_per_degree=scale))
     for sigma in ({"sigma_px": (4.0, 3.0)}, {"sigma_deg": 0.8}):
-        expected = np.stack([rasterize_fixations(item, shape, normalize=normalize, **sigma) for item in films])
+        expected = np.stack([rasterize_fixations(item, shape, normalize=normalize, **sigma) for item in radiographs])
         for threads in (1, 4):
-            found = rasterize_batch(films, shape, normalize=normalize, threads=threads, **sigma)
+            found = rasterize_batch(radiographs, shape, normalize=normalize, threads=threads, **sigma)
             np.testing.assert_array_equal(found, expected)
     assert rasterize_batch([], shape, sigma_px=3).shape == (0, *shape)
 
@@ -272,8 +272,8 @@ def test_many_fixations_are_made_in_parts():
 
 
 @pytest.mark.parametrize("shape", [(382, 318), (318, 382)])
-def test_a_film_s_heatmap_equals_scipy_s(shape):
-    """The baseline's heatmap at an eighth of a film's size; the benchmark compares it whole."""
+def test_a_radiograph_s_heatmap_equals_scipy_s(shape):
+    """The baseline's heatmap at an eighth of a radiograph's size; the benchmark compares it whole."""
     generator = np.random.default_rng(5)
     x, y = generator.integers(0, shape[1], 60), generator.integers(0, shape[0], 60)
     counts = np.zeros(shape)

@@ -1,10 +1,10 @@
-"""A film's way to a model's input, against its definition."""
+"""A radiograph's way to a model's input, against its definition."""
 
 import numpy as np
 import pytest
 
 from egaze import _core
-from egaze.imaging import Canvas, Presentation, Radiograph, StoredFilm, resize, to_input
+from egaze.imaging import Canvas, Presentation, Radiograph, StoredRadiograph, resize, to_input
 
 
 @pytest.fixture(params=_core.simd_levels())
@@ -32,18 +32,18 @@ def means(pixels, shape):
 def test_a_canvas_holds_means_rounded_to_16_bits(level, kind, fit):
     random = np.random.default_rng(0)
     unit = random.random((90, 71))
-    film: StoredFilm | np.ndarray = unit.astype(np.float32)
+    radiograph: StoredRadiograph | np.ndarray = unit.astype(np.float32)
     if kind == "uint8":
-        film = random.integers(0, 256, (90, 71), dtype=np.uint8)
-        unit = film / 255
+        radiograph = random.integers(0, 256, (90, 71), dtype=np.uint8)
+        unit = radiograph / 255
     elif kind == "uint16":
-        film = random.integers(0, 65536, (90, 71), dtype=np.uint16)
-        unit = film / 65535
+        radiograph = random.integers(0, 65536, (90, 71), dtype=np.uint16)
+        unit = radiograph / 65535
     elif kind == "table":
         words, table = random.integers(0, 4096, (90, 71), dtype=np.uint16), random.random(65536, dtype=np.float32)
-        film, unit = StoredFilm(words, table, Presentation("voi", 12)), table[words].astype(np.float64)
+        radiograph, unit = StoredRadiograph(words, table, Presentation("voi", 12)), table[words].astype(np.float64)
     canvas = Canvas(40, 36, fit)
-    geometry, pixels = canvas.geometry((90, 71)), canvas.place(film)
+    geometry, pixels = canvas.geometry((90, 71)), canvas.place(radiograph)
     assert pixels.dtype == np.uint16 and pixels.shape == (40, 36)
     off = np.abs(geometry.cut_out(pixels) - 65535 * means(unit, (geometry.height_px, geometry.width_px)))
     assert off.max() < 0.52  # half a level, and float32's rounding before it
@@ -67,19 +67,19 @@ def test_an_input_larger_than_its_canvas_is_interpolated(level):
 
 @pytest.mark.parametrize("shape", [(60001, 1100), (1100, 60001), (4551, 4705)])
 @pytest.mark.parametrize("white", [np.uint8(255), np.uint16(65535), np.float32(1)])
-def test_white_films_are_white_whatever_the_rounding_of_their_means(shape, white):
-    film = np.broadcast_to(np.array([[white]]), shape)
-    canvas = Canvas(32, 47).place(film)
+def test_white_radiographs_are_white_whatever_the_rounding_of_their_means(shape, white):
+    radiograph = np.broadcast_to(np.array([[white]]), shape)
+    canvas = Canvas(32, 47).place(radiograph)
     assert canvas.min() == 65535
     assert to_input(canvas, (31, 32)).max() <= 1 and to_input(canvas, (31, 32)).min() > 1 - 1e-6
 
 
 @pytest.mark.parametrize("bad", [1.5, -0.5, np.nan, np.inf, -np.inf])
 def test_floats_that_are_no_grey_values_are_refused(bad):
-    film = np.full((40, 30), 0.5, np.float32)
-    film[3, 4] = bad
+    radiograph = np.full((40, 30), 0.5, np.float32)
+    radiograph[3, 4] = bad
     with pytest.raises(ValueError, match=r"finite and lie in \[0, 1\]"):
-        Canvas(40, 30).place(film)
+        Canvas(40, 30).place(radiograph)
 
 
 def test_pixels_of_other_types_and_canvases_too_small_are_refused():
@@ -90,7 +90,7 @@ def test_pixels_of_other_types_and_canvases_too_small_are_refused():
     with pytest.raises(ValueError, match="beyond its canvas"):
         _core.place_on_canvas(np.zeros((8, 8), np.uint8), (1, 0, 4, 4), (4, 4), table=None, threads=1)
     with pytest.raises(ValueError, match="table"):
-        canvas.place(StoredFilm(np.zeros((8, 8), np.float32), np.zeros(4, np.float32), Presentation("voi", 8)))
+        canvas.place(StoredRadiograph(np.zeros((8, 8), np.float32), np.zeros(4, np.float32), Presentation("voi", 8)))
     with pytest.raises(ValueError, match=r"has shape \(H, W\), got \(8, 8, 3\)"):
         canvas.place(np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(ValueError, match="pixel"):
@@ -102,14 +102,14 @@ def test_pixels_of_other_types_and_canvases_too_small_are_refused():
 def test_a_radiograph_is_placed_by_the_kernel_however_it_comes(shape, fit):
     words = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
     table = np.linspace(1, 0, 256, dtype=np.float32)
-    film = StoredFilm(words, table, Presentation("voi", 8))
+    radiograph = StoredRadiograph(words, table, Presentation("voi", 8))
     canvas = Canvas(29, 40, fit)
     where = canvas.geometry(shape)
     expected = _core.place_on_canvas(
         words, (where.top_px, where.left_px, where.height_px, where.width_px), (29, 40), table=table, threads=1
     )
-    np.testing.assert_array_equal(canvas.place(film), expected)
-    radiograph = film.radiograph()
+    np.testing.assert_array_equal(canvas.place(radiograph), expected)
+    radiograph = radiograph.present()
     assert isinstance(radiograph, Radiograph)
     np.testing.assert_array_equal(canvas.place(radiograph), canvas.place(radiograph.pixels))
     np.testing.assert_allclose(canvas.place(radiograph).astype(int), expected.astype(int), atol=1)
@@ -119,11 +119,11 @@ def test_a_radiograph_is_placed_by_the_kernel_however_it_comes(shape, fit):
 def test_coordinates_follow_the_pixels(fit):
     """A bright spot of a radiograph lands where its coordinates say."""
     ys, xs = np.mgrid[:300, :170]
-    film = np.exp(-(((xs - 54.5) / 12) ** 2) - ((ys - 204.5) / 12) ** 2).astype(np.float32)
+    radiograph = np.exp(-(((xs - 54.5) / 12) ** 2) - ((ys - 204.5) / 12) ** 2).astype(np.float32)
     canvas = Canvas.square(96, fit)
-    pixels = canvas.place(film) / 65535
+    pixels = canvas.place(radiograph) / 65535
     ys, xs = np.mgrid[:96, :96]
-    x_px, y_px = canvas.geometry(film.shape).to_canvas_px([54.5], [204.5])
+    x_px, y_px = canvas.geometry(radiograph.shape).to_canvas_px([54.5], [204.5])
     assert x_px[0] == pytest.approx((pixels * xs).sum() / pixels.sum(), abs=0.02)
     assert y_px[0] == pytest.approx((pixels * ys).sum() / pixels.sum(), abs=0.02)
 

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
-from imaging.dicom_films import STORED, dataset_of, voi_lut, write_dicom
+from imaging.dicom_radiographs import STORED, dataset_of, voi_lut, write_dicom
 from pydicom.pixels.processing import apply_modality_lut, apply_voi
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from egaze import read_radiograph
-from egaze.errors import FilmError
+from egaze.errors import RadiographError
 
 
-def test_without_a_window_the_film_s_own_range(tmp_path):
-    film = read_radiograph(write_dicom(tmp_path / "a.dcm"))
-    np.testing.assert_allclose(film.pixels, STORED / 4046.0, atol=1e-6)
-    assert film.presentation.voi is None and not film.presentation.inverted
+def test_without_a_window_the_radiograph_s_own_range(tmp_path):
+    radiograph = read_radiograph(write_dicom(tmp_path / "a.dcm"))
+    np.testing.assert_allclose(radiograph.pixels, STORED / 4046.0, atol=1e-6)
+    assert radiograph.presentation.voi is None and not radiograph.presentation.inverted
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
@@ -23,11 +23,11 @@ def test_linear_window_then_inversion(tmp_path, syntax):
         WindowWidth=1000,
         PhotometricInterpretation="MONOCHROME1",
     )
-    film = read_radiograph(path)
+    radiograph = read_radiograph(path)
     # PS3.3 C.11.2.1.2.1, with y from 0 to 1; MONOCHROME1 is turned round once, after the window.
     expected = 1.0 - np.clip((STORED - 1999.5) / 999.0 + 0.5, 0, 1)
-    np.testing.assert_allclose(film.pixels, expected, atol=1e-6)
-    assert film.presentation.inverted and film.presentation.voi == "window 2000/1000 LINEAR"
+    np.testing.assert_allclose(radiograph.pixels, expected, atol=1e-6)
+    assert radiograph.presentation.inverted and radiograph.presentation.voi == "window 2000/1000 LINEAR"
 
 
 @pytest.mark.parametrize("function", ["LINEAR_EXACT", "SIGMOID"])
@@ -59,9 +59,9 @@ def test_modality_comes_before_the_window(tmp_path):
 def test_voi_lut_goes_before_a_window(tmp_path):
     item = voi_lut([int(1023 * (i / 4095) ** 2) for i in range(4096)], bits=10)
     path = write_dicom(tmp_path / "a.dcm", VOILUTSequence=[item], WindowCenter=1, WindowWidth=2)
-    film = read_radiograph(path)
-    np.testing.assert_allclose(film.pixels, (STORED / 4095.0) ** 2, atol=1e-3)
-    assert film.presentation.voi == "VOI LUT"
+    radiograph = read_radiograph(path)
+    np.testing.assert_allclose(radiograph.pixels, (STORED / 4095.0) ** 2, atol=1e-3)
+    assert radiograph.presentation.voi == "VOI LUT"
 
 
 def test_padding_is_black_and_does_not_stretch_the_range(tmp_path):
@@ -81,8 +81,8 @@ def test_padding_is_black_and_does_not_stretch_the_range(tmp_path):
 
 def test_raw_max_ignores_window_and_sense(tmp_path):
     path = write_dicom(tmp_path / "a.dcm", WindowCenter=2000, WindowWidth=10, PhotometricInterpretation="MONOCHROME1")
-    film = read_radiograph(path, presentation="raw-max")
-    np.testing.assert_allclose(film.pixels, STORED / 4046.0, atol=1e-6)
+    radiograph = read_radiograph(path, presentation="raw-max")
+    np.testing.assert_allclose(radiograph.pixels, STORED / 4046.0, atol=1e-6)
 
 
 def test_equalize_turns_monochrome1_round(tmp_path):
@@ -93,7 +93,7 @@ def test_equalize_turns_monochrome1_round(tmp_path):
 
 
 def modality_then_voi(stored, **elements):
-    """What pydicom makes of a film, from 0 to 1."""
+    """What pydicom makes of a radiograph, from 0 to 1."""
     dataset = dataset_of(stored, **elements)
     dataset.set_original_encoding(False, True, "utf-8")
     measured = apply_modality_lut(stored.astype(np.int64), dataset).astype(np.int64)
@@ -147,7 +147,9 @@ def test_luts_of_bytes(tmp_path, entries, packed):
 @pytest.mark.parametrize(("keyword", "name"), [("VOILUTSequence", "VOI LUT"), ("ModalityLUTSequence", "Modality LUT")])
 def test_a_lut_that_makes_all_pixels_the_same_is_refused(tmp_path, keyword, name, value):
     path = write_dicom(tmp_path / "a.dcm", **{keyword: [voi_lut([value] * 300, bits=12)]})
-    with pytest.raises(FilmError, match=f"a.dcm: {name} has only entries of {value}, which would make all pixels the"):
+    with pytest.raises(
+        RadiographError, match=f"a.dcm: {name} has only entries of {value}, which would make all pixels the"
+    ):
         read_radiograph(path)
 
 
@@ -162,9 +164,9 @@ def test_a_modality_lut_goes_before_the_window(tmp_path):
 
 
 def test_slope_alone_is_no_rescale_and_an_empty_window_is_none(tmp_path):
-    film = read_radiograph(write_dicom(tmp_path / "a.dcm", RescaleSlope=-1, WindowCenter=None, WindowWidth=5))
-    np.testing.assert_allclose(film.pixels, STORED / 4046.0, atol=1e-6)
-    assert film.presentation.voi is None
+    radiograph = read_radiograph(write_dicom(tmp_path / "a.dcm", RescaleSlope=-1, WindowCenter=None, WindowWidth=5))
+    np.testing.assert_allclose(radiograph.pixels, STORED / 4046.0, atol=1e-6)
+    assert radiograph.presentation.voi is None
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian], ids=["explicit", "implicit"])
@@ -181,12 +183,12 @@ def test_padding_is_signed_as_the_pixels_are(tmp_path, syntax, vr):
 
 
 @pytest.mark.realdata
-def test_a_real_film_is_upright_and_in_the_monochrome2_sense(real_data):
-    film = read_radiograph(real_data / "dicom_cr" / "RG1_J2KI.dcm")
-    assert film.pixels.shape == (1955, 1841)
-    assert film.presentation.bits_stored == 15 and film.presentation.inverted
-    lungs = [film.pixels[600:1100, 350:650].mean(), film.pixels[600:1100, 1150:1500].mean()]
-    spine = film.pixels[600:1100, 880:960].mean()
-    belly = film.pixels[1600:1800, 400:1400].mean()
+def test_a_real_radiograph_is_upright_and_in_the_monochrome2_sense(real_data):
+    radiograph = read_radiograph(real_data / "dicom_cr" / "RG1_J2KI.dcm")
+    assert radiograph.pixels.shape == (1955, 1841)
+    assert radiograph.presentation.bits_stored == 15 and radiograph.presentation.inverted
+    lungs = [radiograph.pixels[600:1100, 350:650].mean(), radiograph.pixels[600:1100, 1150:1500].mean()]
+    spine = radiograph.pixels[600:1100, 880:960].mean()
+    belly = radiograph.pixels[1600:1800, 400:1400].mean()
     # Air is dark and bone bright; the diaphragm's dome with the belly lies below the lungs.
     assert max(lungs) < spine and max(lungs) < belly

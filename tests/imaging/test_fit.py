@@ -14,7 +14,9 @@ SHAPES = [
 ]
 
 
-@pytest.fixture(params=[(film, canvas, fit) for film, canvas in SHAPES for fit in ("stretch", "letterbox")], ids=str)
+@pytest.fixture(
+    params=[(radiograph, canvas, fit) for radiograph, canvas in SHAPES for fit in ("stretch", "letterbox")], ids=str
+)
 def geometry(request):
     return FitGeometry.of(*request.param)
 
@@ -44,30 +46,32 @@ def test_unknown_fit():
 
 
 def test_the_radiograph_s_edges_are_its_rectangle_s(geometry):
-    height_px, width_px = geometry.film_shape
+    height_px, width_px = geometry.radiograph_shape
     whole = np.array([[-0.5, -0.5, width_px - 0.5, height_px - 0.5]])
     np.testing.assert_allclose(geometry.sides_to_canvas_px(whole), [geometry.edges_px], atol=1e-9)
-    np.testing.assert_allclose(geometry.sides_to_film_px(np.array([geometry.edges_px])), whole, atol=1e-9)
+    np.testing.assert_allclose(geometry.sides_to_radiograph_px(np.array([geometry.edges_px])), whole, atol=1e-9)
     sides_unit = np.stack(geometry.to_unit(whole[:, 0::2], whole[:, 1::2]), axis=2).ravel()
     assert (sides_unit >= 0).all() and (sides_unit <= 1).all()
 
 
 def test_points_and_rectangles_go_there_and_back(geometry):
     generator = np.random.default_rng(0)
-    height_px, width_px = geometry.film_shape
+    height_px, width_px = geometry.radiograph_shape
     x, y = (generator.uniform(-side, 2 * side, 50) for side in (width_px, height_px))
     x_px, y_px = geometry.to_canvas_px(x, y)
-    np.testing.assert_allclose(geometry.to_film_px(x_px, y_px), (x, y), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(geometry.to_radiograph_px(x_px, y_px), (x, y), rtol=1e-9, atol=1e-9)
     x_unit, y_unit = geometry.to_unit(x, y)
     canvas_height_px, canvas_width_px = geometry.canvas_shape
     np.testing.assert_array_equal(unit_to_px(x_unit, canvas_width_px), x_px)
     np.testing.assert_array_equal(unit_to_px(y_unit, canvas_height_px), y_px)
-    np.testing.assert_allclose(geometry.to_film_unit(x_px, y_px)[0], px_to_unit(x, width_px), rtol=1e-9, atol=1e-9)
-    on_film = is_within(x, width_px) & is_within(y, height_px)
-    assert on_film.any() and not on_film.all()
-    np.testing.assert_array_equal(geometry.is_on_film(x_px, y_px), on_film)
+    np.testing.assert_allclose(
+        geometry.to_radiograph_unit(x_px, y_px)[0], px_to_unit(x, width_px), rtol=1e-9, atol=1e-9
+    )
+    on_radiograph = is_within(x, width_px) & is_within(y, height_px)
+    assert on_radiograph.any() and not on_radiograph.all()
+    np.testing.assert_array_equal(geometry.is_on_radiograph(x_px, y_px), on_radiograph)
     sides = np.stack([x, y, x + 3, y + 2], axis=1)
-    np.testing.assert_allclose(geometry.sides_to_film_px(geometry.sides_to_canvas_px(sides)), sides, atol=1e-9)
+    np.testing.assert_allclose(geometry.sides_to_radiograph_px(geometry.sides_to_canvas_px(sides)), sides, atol=1e-9)
     wide_px, high_px = (geometry.sides_to_canvas_px(sides)[:, 2:] - geometry.sides_to_canvas_px(sides)[:, :2]).T
     np.testing.assert_allclose([wide_px, high_px], np.outer(geometry.scale * [3, 2], np.ones(50)), rtol=1e-5)
 

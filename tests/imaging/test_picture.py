@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from egaze import read_radiograph
-from egaze.errors import FilmError
-from egaze.imaging import read_film
+from egaze.errors import RadiographError
+from egaze.imaging import read_stored
 
 GREY = (np.arange(48).reshape(6, 8) * 5).astype(np.uint8)
 
@@ -18,21 +18,23 @@ def save(path, array, mode=None):
 
 
 def test_grey_8_and_16_bits(tmp_path):
-    film = read_radiograph(save(tmp_path / "a.png", GREY))
-    np.testing.assert_allclose(film.pixels, GREY / 255.0, atol=1e-7)
-    assert film.presentation.bits_stored == 8
+    radiograph = read_radiograph(save(tmp_path / "a.png", GREY))
+    np.testing.assert_allclose(radiograph.pixels, GREY / 255.0, atol=1e-7)
+    assert radiograph.presentation.bits_stored == 8
     deep = GREY.astype(np.uint16) * 257
-    film = read_radiograph(save(tmp_path / "b.png", deep))
-    np.testing.assert_allclose(film.pixels, deep / 65535.0, atol=1e-7)
-    assert film.presentation.bits_stored == 16
+    radiograph = read_radiograph(save(tmp_path / "b.png", deep))
+    np.testing.assert_allclose(radiograph.pixels, deep / 65535.0, atol=1e-7)
+    assert radiograph.presentation.bits_stored == 16
 
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_colour_becomes_luma_and_alpha_is_ignored(tmp_path, channels):
     colour = np.random.default_rng(0).integers(0, 256, (6, 8, channels)).astype(np.uint8)
-    film = read_radiograph(save(tmp_path / "a.png", colour))
+    radiograph = read_radiograph(save(tmp_path / "a.png", colour))
     r, g, b = (colour[..., i].astype(np.int64) for i in range(3))
-    np.testing.assert_allclose(film.pixels, ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16) / 255.0, atol=1e-7)
+    np.testing.assert_allclose(
+        radiograph.pixels, ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16) / 255.0, atol=1e-7
+    )
 
 
 def test_grey_with_alpha_palette_and_one_bit(tmp_path):
@@ -52,9 +54,9 @@ def test_sixteen_bits_with_colour_or_alpha_are_read_at_eight(tmp_path):
         lines = np.stack(channels, axis=2).astype(">u2").reshape(len(GREY), -1)
         raw = b"".join(b"\0" + line.tobytes() for line in lines)
         write_png(tmp_path / f"{mode}.png", 8, 6, 16, kind, raw)
-        film = read_radiograph(tmp_path / f"{mode}.png")
-        assert film.presentation.bits_stored == 8
-        np.testing.assert_allclose(film.pixels, GREY / 255.0, atol=1e-7)
+        radiograph = read_radiograph(tmp_path / f"{mode}.png")
+        assert radiograph.presentation.bits_stored == 8
+        np.testing.assert_allclose(radiograph.pixels, GREY / 255.0, atol=1e-7)
 
 
 def test_interlaced_png(tmp_path):
@@ -98,8 +100,8 @@ def test_jpeg_colours_need_their_adobe_mark(tmp_path):
 
 
 def test_jpeg_is_told_by_content_not_by_name(tmp_path):
-    Image.fromarray(GREY).save(tmp_path / "film.dcm", format="JPEG", quality=100)
-    assert np.abs(read_radiograph(tmp_path / "film.dcm").pixels - GREY / 255.0).max() < 0.05
+    Image.fromarray(GREY).save(tmp_path / "radiograph.dcm", format="JPEG", quality=100)
+    assert np.abs(read_radiograph(tmp_path / "radiograph.dcm").pixels - GREY / 255.0).max() < 0.05
 
 
 def test_presentations(tmp_path):
@@ -136,19 +138,19 @@ def test_arrays(tmp_path):
 @pytest.mark.filterwarnings("ignore:All-NaN")
 def test_bad_arrays(tmp_path, array, message):
     np.save(tmp_path / "bad.npy", array, allow_pickle=True)
-    with pytest.raises(FilmError, match=message):
+    with pytest.raises(RadiographError, match=message):
         read_radiograph(tmp_path / "bad.npy")
 
 
-def test_files_that_are_no_films(tmp_path):
-    with pytest.raises(FilmError, match=r"none\.png: cannot open the film: No such file"):
+def test_files_that_are_no_radiographs(tmp_path):
+    with pytest.raises(RadiographError, match=r"none\.png: cannot open the radiograph: No such file"):
         read_radiograph(tmp_path / "none.png")
     (tmp_path / "text.png").write_text("not a picture")
-    with pytest.raises(FilmError, match=r"text\.png: neither DICOM, PNG, JPEG nor \.npy"):
+    with pytest.raises(RadiographError, match=r"text\.png: neither DICOM, PNG, JPEG nor \.npy"):
         read_radiograph(tmp_path / "text.png")
     whole = save(tmp_path / "cut.png", np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8))
     whole.write_bytes(whole.read_bytes()[:200])
-    with pytest.raises(FilmError, match=r"cut\.png: truncated PNG: a chunk of"):
+    with pytest.raises(RadiographError, match=r"cut\.png: truncated PNG: a chunk of"):
         read_radiograph(whole)
 
 
@@ -159,14 +161,14 @@ def test_files_that_are_no_films(tmp_path):
 )
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_jpegs_are_read_whole_or_not_at_all(tmp_path, mode, options):
-    path = tmp_path / "film.jpg"
+    path = tmp_path / "radiograph.jpg"
     for shape in ((1, 1), (8, 8), (37, 51), (300, 200)):
         values = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
         Image.fromarray(values).convert(mode).save(path, **options)
         with Image.open(path) as picture:
-            np.testing.assert_array_equal(read_film(path).stored, np.asarray(picture.convert("L")))
+            np.testing.assert_array_equal(read_stored(path).stored, np.asarray(picture.convert("L")))
     whole = path.read_bytes()
     if "progressive" not in options:
         path.write_bytes(whole[: -len(whole) // 3] + b"\xff\xd9")
-        with pytest.raises(FilmError, match="truncated JPEG: the data of its pixels end early"):
-            read_film(path)
+        with pytest.raises(RadiographError, match="truncated JPEG: the data of its pixels end early"):
+            read_stored(path)

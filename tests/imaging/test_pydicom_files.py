@@ -11,7 +11,7 @@ import pytest
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels.processing import apply_modality_lut, apply_presentation_lut, apply_voi_lut
 
-from egaze.errors import FilmError
+from egaze.errors import RadiographError
 from egaze.imaging import read_radiograph
 
 FOLDER = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -52,24 +52,24 @@ def is_single_grey_frame(path):
 
 
 # Only what the wheel holds: nothing is fetched.
-FILMS = sorted(path for path in FOLDER.rglob("*") if path.is_file() and is_single_grey_frame(path))
+RADIOGRAPHS = sorted(path for path in FOLDER.rglob("*") if path.is_file() and is_single_grey_frame(path))
 
 
 def test_the_wheel_holds_what_these_tests_were_written_for():
-    assert len(FILMS) >= 50 and {path.name for path in FILMS} >= {*REFUSED, *BEYOND_PYDICOM}
+    assert len(RADIOGRAPHS) >= 50 and {path.name for path in RADIOGRAPHS} >= {*REFUSED, *BEYOND_PYDICOM}
 
 
-@pytest.mark.parametrize("path", FILMS, ids=lambda path: path.name)
-def test_a_film_is_as_pydicom_shows_it(path):
+@pytest.mark.parametrize("path", RADIOGRAPHS, ids=lambda path: path.name)
+def test_a_radiograph_is_as_pydicom_shows_it(path):
     if path.name in REFUSED:
-        with pytest.raises(FilmError, match=f"{path.name}: {REFUSED[path.name]}"):
+        with pytest.raises(RadiographError, match=f"{path.name}: {REFUSED[path.name]}"):
             read_radiograph(path)
         return
-    film = read_radiograph(path)
+    radiograph = read_radiograph(path)
     raw = read_radiograph(path, presentation="raw-max")
     dataset = read_quietly(path)
     if path.name in BEYOND_PYDICOM:
-        assert film.pixels.shape == (dataset.Rows, dataset.Columns) and film.pixels.std() > 0
+        assert radiograph.pixels.shape == (dataset.Rows, dataset.Columns) and radiograph.pixels.std() > 0
         return
     stored = read_stored(dataset)
     np.testing.assert_allclose(raw.pixels, np.clip(stored / stored.max(), 0, 1), atol=1e-6)
@@ -81,7 +81,7 @@ def test_a_film_is_as_pydicom_shows_it(path):
     if padding is not None:
         assert (stored != padding).any()
         shown = np.where(stored == padding, 0.0, shown)
-    np.testing.assert_allclose(film.pixels, shown, atol=2e-6)
+    np.testing.assert_allclose(radiograph.pixels, shown, atol=2e-6)
 
 
 def read_stored(dataset):
@@ -104,9 +104,9 @@ def as_pydicom_shows(dataset, stored):
 
 
 def test_presentation_lut_shape_only_repeats_monochrome1(tmp_path):
-    from imaging.dicom_films import STORED, dataset_of, write_dicom
+    from imaging.dicom_radiographs import STORED, dataset_of, write_dicom
 
     described = {"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "INVERSE"}
-    film = read_radiograph(write_dicom(tmp_path / "a.dcm", **described))
+    radiograph = read_radiograph(write_dicom(tmp_path / "a.dcm", **described))
     expected = apply_presentation_lut(STORED.astype(np.int64), dataset_of(**described))
-    np.testing.assert_allclose(film.pixels, expected / 4046.0, atol=1e-6)
+    np.testing.assert_allclose(radiograph.pixels, expected / 4046.0, atol=1e-6)

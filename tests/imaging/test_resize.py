@@ -110,13 +110,15 @@ def test_what_is_not_a_number_stays_where_it_is(filter, dtype):
 
 @pytest.mark.parametrize("filter", FILTERS)
 @pytest.mark.parametrize("shape", [(64, 64), (105, 2), (211, 148), (230, 180), (1, 1)])
-def test_threads_share_a_film_without_a_trace(filter, shape):
+def test_threads_share_a_radiograph_without_a_trace(filter, shape):
     """Each part begins with what it shares with the part before, in the order of one thread."""
-    film = np.random.default_rng(5).integers(0, 4096, (211, 148)).astype(np.uint16)
-    alone = resize(film, shape, filter=filter, out_dtype=np.float32)
-    np.testing.assert_allclose(alone, reference.resize(film, shape, filter), rtol=1e-5, atol=1e-2)
+    radiograph = np.random.default_rng(5).integers(0, 4096, (211, 148)).astype(np.uint16)
+    alone = resize(radiograph, shape, filter=filter, out_dtype=np.float32)
+    np.testing.assert_allclose(alone, reference.resize(radiograph, shape, filter), rtol=1e-5, atol=1e-2)
     for threads in (2, 3, 7):
-        np.testing.assert_array_equal(resize(film, shape, filter=filter, out_dtype=np.float32, threads=threads), alone)
+        np.testing.assert_array_equal(
+            resize(radiograph, shape, filter=filter, out_dtype=np.float32, threads=threads), alone
+        )
 
 
 def test_a_constant_stays_itself():

@@ -1,11 +1,11 @@
-"""Every coding of pixels that a DICOM film may have gives the values that went in."""
+"""Every coding of pixels that a DICOM radiograph may have gives the values that went in."""
 
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from imaging.dicom_films import STORED, film_with_overlay_bits, overlaid_values, write_dicom
+from imaging.dicom_radiographs import STORED, overlaid_values, radiograph_with_overlay_bits, write_dicom
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import get_decoder
 from pydicom.uid import JPEG2000 as JPEG2000Lossy
@@ -24,8 +24,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from egaze.errors import FilmError
-from egaze.imaging import dicom_pixels, read_film, read_radiograph
+from egaze.errors import RadiographError
+from egaze.imaging import dicom_pixels, read_radiograph, read_stored
 
 NATIVE = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
 LOSSLESS = [*NATIVE, RLELossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless]
@@ -94,9 +94,11 @@ def test_stored_bits_anywhere_in_the_word(tmp_path, syntax, signed):
 
 @pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: syntax.keyword)
 def test_overlay_bits_do_not_count(tmp_path, syntax):
-    film = read_film(film_with_overlay_bits(tmp_path / "a.dcm", (34, 36), syntax))
+    radiograph = read_stored(radiograph_with_overlay_bits(tmp_path / "a.dcm", (34, 36), syntax))
     values = overlaid_values((34, 36))
-    np.testing.assert_allclose(film.table[film.stored], (values - values.min()) / float(np.ptp(values)), atol=1e-6)
+    np.testing.assert_allclose(
+        radiograph.table[radiograph.stored], (values - values.min()) / float(np.ptp(values)), atol=1e-6
+    )
 
 
 def test_the_next_decoder_is_tried_where_one_fails(tmp_path, monkeypatch):
@@ -111,11 +113,11 @@ def test_the_next_decoder_is_tried_where_one_fails(tmp_path, monkeypatch):
         return whole(self, *args, decoding_plugin=decoding_plugin, **options)
 
     monkeypatch.setattr(decoder, "as_array", fail_first)
-    np.testing.assert_array_equal(read_film(path).stored, STORED)
+    np.testing.assert_array_equal(read_stored(path).stored, STORED)
     assert tried == ["pyjpegls", "gdcm"]
     monkeypatch.setattr(decoder, "as_array", lambda *args, **options: 1 / 0)
-    with pytest.raises(FilmError, match=r"JPEG-LS.* \(pyjpegls: ZeroDivisionError, gdcm: ZeroDivisionError\)"):
-        read_film(path)
+    with pytest.raises(RadiographError, match=r"JPEG-LS.* \(pyjpegls: ZeroDivisionError, gdcm: ZeroDivisionError\)"):
+        read_stored(path)
 
 
 @pytest.mark.parametrize("tail", [b"\0" * 1, b"\0" * 5000, b"a camera's notes" * 300], ids=["byte", "zeros", "notes"])
@@ -126,7 +128,7 @@ def test_data_behind_the_image(tmp_path, syntax, tail):
     dataset = pydicom.dcmread(path)
     dataset.PixelData = encapsulate([get_frame(dataset.PixelData, 0, number_of_frames=1) + tail])
     dataset.save_as(path)
-    np.testing.assert_array_equal(read_film(path).stored, values)
+    np.testing.assert_array_equal(read_stored(path).stored, values)
 
 
 @pytest.mark.parametrize("decoder", ["pyjpegls", "gdcm"])
@@ -139,16 +141,16 @@ def test_jpeg_ls_by_either_decoder(tmp_path, monkeypatch, decoder, syntax, signe
     monkeypatch.setitem(dicom_pixels._DECODERS, syntax, ((decoder,), ""))
     values = SMOOTH.astype(np.int16) - 2048 if signed else SMOOTH.astype(np.uint16)
     options = {"WindowCenter": 0, "WindowWidth": 9000, "VOILUTFunction": "LINEAR_EXACT"}
-    film = read_radiograph(write_dicom(tmp_path / "a.dcm", values, syntax=syntax, **options))
-    np.testing.assert_allclose(film.pixels, values / 9000 + 0.5, atol=3.01 / 9000)
+    radiograph = read_radiograph(write_dicom(tmp_path / "a.dcm", values, syntax=syntax, **options))
+    np.testing.assert_allclose(radiograph.pixels, values / 9000 + 0.5, atol=3.01 / 9000)
 
 
 def test_extended_jpeg_of_12_bits():
     path = Path(pydicom.__file__).parent / "data" / "test_files" / "JPGExtended.dcm"
-    film = read_film(path, presentation="raw-max")
-    assert film.shape == (1024, 256) and film.presentation.bits_stored == 12
+    radiograph = read_stored(path, presentation="raw-max")
+    assert radiograph.shape == (1024, 256) and radiograph.presentation.bits_stored == 12
     # What pydicom's own tests expect of the decoders that it trusts with this file.
-    assert film.stored[420, 140] == 244 and film.stored[230, 120] == 95
+    assert radiograph.stored[420, 140] == 244 and radiograph.stored[230, 120] == 95
 
 
 def test_big_endian_bytes_lie_in_swapped_pairs(tmp_path):
@@ -174,11 +176,11 @@ def test_a_coding_without_a_decoder_is_named(tmp_path, monkeypatch):
     path = write_dicom(tmp_path / "a.dcm", syntax=JPEGLossless)
     monkeypatch.setattr("pydicom.pixels.decoders.base.Decoder.available_plugins", ())
     with pytest.raises(
-        FilmError,
+        RadiographError,
         match=r"a\.dcm: JPEG Lossless, Non-Hierarchical \(Process 14\) needs a decoder .*`pip install python-gdcm`",
     ):
         read_radiograph(path)
     plain = write_dicom(tmp_path / "b.dcm").read_bytes()
     (tmp_path / "b.dcm").write_bytes(plain.replace(ExplicitVRLittleEndian.encode() + b"\0", b"1.2.840.10008.1.2.9\0"))
-    with pytest.raises(FilmError, match=r"transfer syntax 1\.2\.840\.10008\.1\.2\.9 is none that can be read"):
+    with pytest.raises(RadiographError, match=r"transfer syntax 1\.2\.840\.10008\.1\.2\.9 is none that can be read"):
         read_radiograph(tmp_path / "b.dcm")

@@ -13,12 +13,12 @@ NOTHING = Augmentation(
 def test_views_vary_within_their_limits():
     settings = Augmentation(rotation_deg=10, zoom=0.1, shift_frac=0.05, shear_deg=0, cutouts=2, cutout_frac=0.3)
     views = settings.draw(0, 0, CASES)
-    linear = views.to_film[:, :, :2]
+    linear = views.to_image[:, :, :2]
     scale = np.sqrt(np.linalg.det(linear))
     assert 0.9 <= scale.min() < 0.901 and 1.099 < scale.max() <= 1.1
     angle = np.rad2deg(np.arctan2(linear[:, 1, 0], linear[:, 0, 0]))
     assert -10 <= angle.min() < -9.9 and 9.9 < angle.max() <= 10
-    centre = linear @ [0.5, 0.5] + views.to_film[:, :, 2]
+    centre = linear @ [0.5, 0.5] + views.to_image[:, :, 2]
     assert 0.049 < np.abs(centre - 0.5).max() <= 0.05 + 1e-9
     gain, bias, gamma, noise = views.intensity.T.astype(np.float64)
     assert 0.8 <= gain.min() < 0.801 and 1.199 < gain.max() < 1.2001
@@ -34,37 +34,37 @@ def test_views_vary_within_their_limits():
 
 
 def test_shear_leans_the_vertical():
-    linear = Augmentation(rotation_deg=0, zoom=0, shear_deg=15).draw(0, 0, CASES).to_film[:, :, :2]
+    linear = Augmentation(rotation_deg=0, zoom=0, shear_deg=15).draw(0, 0, CASES).to_image[:, :, :2]
     np.testing.assert_allclose(linear[:, :, 0], [[1, 0]] * 2000)
     np.testing.assert_allclose(linear[:, 1, 1], 1)
     lean = np.rad2deg(np.arctan(linear[:, 0, 1]))
     assert -15 <= lean.min() < -14.9 and 14.9 < lean.max() <= 15
 
 
-def test_nothing_is_the_film_as_it_is():
+def test_nothing_is_the_radiograph_as_it_is():
     same, plain = NOTHING.draw(0, 0, CASES[:3]), identity(3)
-    np.testing.assert_allclose(same.to_film, plain.to_film, atol=1e-12)
+    np.testing.assert_allclose(same.to_image, plain.to_image, atol=1e-12)
     np.testing.assert_allclose(same.intensity, plain.intensity, atol=1e-7)
     assert same.cutouts_unit.shape == plain.cutouts_unit.shape == (3, 0, 4)
-    np.testing.assert_allclose(plain.to_film_px(64, 64), [[[1, 0, 0], [0, 1, 0]]] * 3, atol=1e-6)
-    np.testing.assert_allclose(plain.to_film_px(32, 64), [[[2, 0, 0.5], [0, 2, 0.5]]] * 3, atol=1e-6)
+    np.testing.assert_allclose(plain.to_image_px(64, 64), [[[1, 0, 0], [0, 1, 0]]] * 3, atol=1e-6)
+    np.testing.assert_allclose(plain.to_image_px(32, 64), [[[2, 0, 0.5], [0, 2, 0.5]]] * 3, atol=1e-6)
 
 
 def test_mirroring_warns_and_changes_nothing_else():
     with pytest.warns(UserWarning, match="heart on the wrong side"):
         settings = Augmentation(mirror=True)
     mirrored, plain = settings.draw(1, 2, CASES), Augmentation().draw(1, 2, CASES)
-    is_mirrored = np.linalg.det(mirrored.to_film[:, :, :2]) < 0
+    is_mirrored = np.linalg.det(mirrored.to_image[:, :, :2]) < 0
     assert 0.45 < is_mirrored.mean() < 0.55
-    np.testing.assert_array_equal(mirrored.to_film[~is_mirrored], plain.to_film[~is_mirrored])
+    np.testing.assert_array_equal(mirrored.to_image[~is_mirrored], plain.to_image[~is_mirrored])
     x, y = np.array([0.2, 0.3, 1.0]), np.array([0.8, 0.3, 1.0])
-    np.testing.assert_allclose(mirrored.to_film[is_mirrored] @ x, plain.to_film[is_mirrored] @ y)
+    np.testing.assert_allclose(mirrored.to_image[is_mirrored] @ x, plain.to_image[is_mirrored] @ y)
     np.testing.assert_array_equal(mirrored.intensity, plain.intensity)
 
 
 def test_a_view_depends_on_seed_epoch_case_and_repeat_alone():
     def draw(seed, epoch, cases, repeats=0):
-        return Augmentation(cutouts=1).draw(seed, epoch, np.asarray(cases), repeats).to_film
+        return Augmentation(cutouts=1).draw(seed, epoch, np.asarray(cases), repeats).to_image
 
     whole = draw(3, 4, CASES)
     np.testing.assert_array_equal(draw(3, 4, CASES[::-7]), whole[::-7])

@@ -27,7 +27,7 @@ def load(study, indices=None, **options):
     return DeviceLoader(study, indices, **{**defaults, **options})
 
 
-def test_without_augmentation_films_and_heatmaps_are_the_study_s(study):
+def test_without_augmentation_radiographs_and_heatmaps_are_the_study_s(study):
     seen = []
     for batch in load(study):
         assert batch.image.shape == batch.heatmap.shape == (len(batch), 1, 64, 64)
@@ -279,7 +279,7 @@ def test_a_forked_child_can_use_the_loader(study):
 def test_a_spawned_process_can_use_the_loader(study):
     loader = load(study, np.arange(12), augmentation=Augmentation(), shuffle=True, seed=9)
     loader.set_epoch(4)
-    assert len(pickle.dumps(loader)) < 4000  # films are not pickled
+    assert len(pickle.dumps(loader)) < 4000  # radiographs are not pickled
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found = pool.apply(images_of, (loader,))
     assert all(map(np.array_equal, found, images_of(loader)))

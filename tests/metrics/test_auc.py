@@ -58,14 +58,14 @@ def test_delong_s_interval_is_its_definition(ties):
     assert interval.value - interval.low == pytest.approx(half)
 
 
-def test_both_methods_agree_on_independent_films():
+def test_both_methods_agree_on_independent_cases():
     labels, scores = draw(400)
     normal, resampled = roc_auc_ci(labels, scores), bootstrap_auc(labels, scores)
     assert resampled.low == pytest.approx(normal.low, abs=0.01)
     assert resampled.high == pytest.approx(normal.high, abs=0.01)
 
 
-def test_films_are_ranked_once_so_ten_thousand_resamples_are_quick():
+def test_cases_are_ranked_once_so_ten_thousand_resamples_are_quick():
     labels, scores = draw(1000)
     for method in ("percentile", "bca"):
         begun = time.thread_time()
@@ -82,7 +82,7 @@ def test_average_precision_is_scikit_learn_s():
 
 
 def test_resamples_are_scored_as_scikit_learn_scores_them():
-    """Every resample, with ties and patients of several films, by the metric itself on the films drawn."""
+    """Every resample, with ties and patients of several cases, by the metric itself on the cases drawn."""
     labels, scores = draw(40, ties=True)
     patients = np.arange(40) // 3
     generator = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def test_delong_covers():
 def test_the_bootstrap_covers(method):
     assert coverage.is_right(coverage.bootstrap(500, method, 300), 500)
     assert coverage.is_right(coverage.bootstrap_of_patients(250, method, 300), 250)
-    # Films of a patient are not independent, and taking them as such shows.
+    # Cases of a patient are not independent, and taking them as such shows.
     assert not coverage.is_right(coverage.bootstrap_of_patients(80, method, 300, as_patients=False), 80)
 
 
@@ -119,7 +119,7 @@ def test_the_paired_bootstrap_agrees_with_delong_s_test():
     assert resampled.high == pytest.approx(normal.high, abs=0.01)
 
 
-def test_films_of_one_patient_count_together():
+def test_cases_of_one_patient_count_together():
     labels, scores = draw(100)
     labels, scores = np.repeat(labels, 4), np.repeat(scores, 4)
     patients = np.repeat(np.arange(100), 4)
@@ -223,7 +223,7 @@ def test_small_samples_are_warned_of():
 
 def test_a_perfect_separation_is_warned_of():
     labels = np.repeat([0, 1], 20)
-    with pytest.warns(StatisticsWarning, match="all films of a class are ranked alike"):
+    with pytest.warns(StatisticsWarning, match="all cases of a class are ranked alike"):
         assert roc_auc_ci(labels, labels).low == 1.0
     for method in ("percentile", "bca"):
         with pytest.warns(StatisticsWarning, match="all resamples give the same value"):
@@ -245,7 +245,7 @@ def test_scores_that_are_all_equal_tell_nothing_apart():
 
 @pytest.mark.realdata
 def test_real_scores(real_data):
-    """A published DenseNet-121 separates the CHF proxy from normal at about .92 on these films."""
+    """A published DenseNet-121 separates the CHF proxy from normal at about .92 on these cases."""
     import polars as pl
 
     labels = pl.read_csv(real_data / "nih_cxr" / "labels.csv").select("image", "class3_proxy")

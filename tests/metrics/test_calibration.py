@@ -56,7 +56,7 @@ def test_edges_belong_to_the_bin_below():
 
 
 def test_the_calibration_error_is_its_definition():
-    # Two bins: .2 said and .5 seen of two films, .9 said and .5 seen of two.
+    # Two bins: .2 said and .5 seen of two cases, .9 said and .5 seen of two.
     assert expected_calibration_error([0, 1, 0, 1], [0.2, 0.2, 0.9, 0.9], bins=10) == pytest.approx(0.35)
     assert expected_calibration_error([0, 1], [0.0, 1.0]) == 0
 
@@ -109,7 +109,7 @@ def test_bad_input():
         reliability_curve([0, 1], [0.5, 1.5])
     with pytest.raises(ValueError, match="0 bins"):
         reliability_curve([0, 1], [0.5, 0.5], bins=0)
-    with pytest.raises(ValueError, match="needs films"):
+    with pytest.raises(ValueError, match="needs cases"):
         expected_calibration_error([], [])
     with pytest.raises(ValueError, match="logits must be finite"):
         fit_temperature([0], [[np.inf, 0.0]])

@@ -4,7 +4,7 @@ from reference import coverage
 from sklearn import metrics
 
 from egaze.metrics import StatisticsWarning, confusion_matrix, macro_auc, multiclass_ci
-from egaze.metrics.classification import macro_auc_ci
+from egaze.metrics.multiclass_auc import macro_auc_ci
 
 
 def draw(n=150, classes=3):

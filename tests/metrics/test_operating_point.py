@@ -45,7 +45,7 @@ def test_thresholds_are_the_best_there_are(samples):
         assert point.sensitivity.value == pytest.approx(hits[1 - false_alarms >= least - 1e-12].max())
 
 
-def test_a_point_on_other_films():
+def test_a_point_on_other_cases():
     threshold = youden_threshold([0, 0, 1, 1], [0.1, 0.3, 0.5, 0.9])
     assert threshold == pytest.approx(0.4)
     point = at_threshold([0, 0, 0, 1, 1], [0.2, 0.4, 0.9, 0.41, 0.3], threshold)
@@ -61,7 +61,7 @@ def test_neighbouring_floats_are_told_apart():
     assert at_threshold([0, 1], [low, high], youden_threshold([0, 1], [low, high])).specificity.value == 1
 
 
-def test_films_of_one_class():
+def test_cases_of_one_class():
     with pytest.warns(StatisticsWarning, match="a proportion of no samples"):
         point = at_threshold([1, 1], [0.2, 0.8], 0.5)
     assert point.sensitivity.value == 0.5 and np.isnan(point.specificity.value)

@@ -63,7 +63,7 @@ def test_where_seeds_alone_differ_it_is_student_s_test():
     assert found.p_value == pytest.approx(exact.pvalue, abs=0.01)
 
 
-def test_films_of_one_patient_count_together():
+def test_cases_of_one_patient_count_together():
     values = np.random.default_rng(1).normal(size=(1, 100))
     zeros = np.zeros((1, 400))
     apart = paired_mean(np.repeat(values, 4, axis=1), zeros, resamples=4000)
@@ -76,8 +76,8 @@ def covers(truth, found):
 
 
 def test_intervals_of_areas_cover():
-    """95 % intervals hold what endless seeds and films would give, where seeds differ, films are hard for both models,
-    and each seed answers each film in its own way.
+    """95 % intervals hold what endless seeds and cases would give, where seeds differ, cases are hard for both models,
+    and each seed answers each case in its own way.
     """
     inside, labels, spread = [], np.repeat([0, 1], 60), np.sqrt(0.1**2 + 2 * 0.5**2 + 2 * 0.5**2)
     truth = norm.cdf(1.0 / spread) - norm.cdf(0.7 / spread)
@@ -99,10 +99,10 @@ def test_intervals_of_means_cover(parts):
     inside, below = [], []
     for number in range(300):
         generator = np.random.default_rng(number)
-        of_seeds, of_films, of_both = (
+        of_seeds, of_cases, of_both = (
             scale * generator.normal(size=shape) for scale, shape in zip(parts, [(5, 1), (1, 60), (5, 60)], strict=True)
         )
-        values = of_seeds + of_films + of_both
+        values = of_seeds + of_cases + of_both
         found = paired_mean(values, np.zeros_like(values), resamples=300)
         assert mean_over_seeds(values, resamples=300).low == found.low
         inside.append(covers(0, found))
@@ -124,7 +124,7 @@ def test_a_class_without_cases_has_no_figure():
 
 
 @pytest.mark.filterwarnings("ignore:fewer than 10 patients")
-def test_patients_with_films_of_two_classes():
+def test_patients_with_cases_of_two_classes():
     """A resample that lacks a class has no area, and is left out."""
     _, probs = draw(9, seeds=2, seed=4)
     groups = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2])

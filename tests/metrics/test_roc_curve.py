@@ -9,7 +9,7 @@ from egaze.metrics import roc_curve_band
 def sample():
     rng = np.random.default_rng(4)
     labels = rng.integers(0, 2, 120)
-    # Rounded, so that films tie.
+    # Rounded, so that cases tie.
     return labels, np.round(rng.normal(labels, 1.0), 1), rng.integers(0, 90, 120)
 
 
@@ -21,7 +21,7 @@ def test_the_curve_is_scikit_learns(sample):
     np.testing.assert_allclose(curve.sensitivity, sensitivity)
 
 
-def test_the_band_holds_the_curve_and_narrows_with_more_films(sample):
+def test_the_band_holds_the_curve_and_narrows_with_more_cases(sample):
     labels, scores, patients = sample
     small = roc_curve_band(labels, scores, patients)
     at_grid = np.interp(

@@ -142,7 +142,7 @@ def test_bad_fixations_and_options(maps):
         auc_borji(p, X, Y, splits=0)
 
 
-def test_hundreds_of_films_take_seconds():
+def test_hundreds_of_cases_take_seconds():
     generator = np.random.default_rng(0)
     p, q = generator.random((2, 224, 224))
     x, y = generator.integers(0, 224, (2, 45))

@@ -13,7 +13,7 @@ SHAPE = (16, 20)
 def test_measures_are_counted_by_hand():
     region = region_mask(SHAPE, [9, 2, 10, 5], [False])
     found = region_gaze(region, X, Y, DURATION_S, ONSET_S, radius_px=1.0)
-    # The third fixation is nearer to the pixel beside the region; the fourth is off the film, and still dwell time.
+    # The third fixation is nearer to the pixel beside the region; the fourth is off the case, and still dwell time.
     assert found.fixations == 1 and found.dwell_s == pytest.approx(0.3) and found.dwell_frac == pytest.approx(0.2)
     assert found.first_fixation_s == pytest.approx(0.3)
     # Of 2 x 4 pixels: (10, 3), its neighbours (9, 3), (10, 2), (10, 4).

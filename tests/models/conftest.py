@@ -12,7 +12,7 @@ STRIDES = [2, 4]
 
 
 class TwoStages(nn.Module):
-    """As an encoder of timm: (N, 1, H, W) to the film's 2 x 2 means, and these squared and halved once more."""
+    """As an encoder of timm: (N, 1, H, W) to the image's 2 x 2 means, and these squared and halved once more."""
 
     feature_info = SimpleNamespace(reduction=lambda: STRIDES)
 
@@ -47,5 +47,5 @@ def unet():
 
 
 @pytest.fixture(scope="session")
-def films():
+def images():
     return torch.rand(4, 1, 64, 96, generator=torch.Generator().manual_seed(1))

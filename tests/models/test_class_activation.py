@@ -6,7 +6,7 @@ import torch
 from reference import class_activation as reference
 
 from egaze.errors import EgazeError
-from egaze.models import METHODS, DualHeadUNet, class_map, grad_cam, to_film_size
+from egaze.models import METHODS, DualHeadUNet, class_map, grad_cam, to_image_size
 
 
 def test_with_mean_pooling_grad_cam_is_the_class_activation_map():
@@ -62,20 +62,20 @@ def rectified():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("stride", [32, 8, 2])
-def test_maps_are_their_papers_equations(rectified, films, method, stride):
+def test_maps_are_their_papers_equations(rectified, images, method, stride):
     label = torch.tensor([0, 1, 2, 1])
     layers = {info["reduction"]: info["module"] for info in rectified.encoder.feature_info.get_dicts()}
     layer = rectified.encoder.get_submodule(layers[stride])
-    features, slopes = reference.features_and_slopes(rectified, layer, films, label.tolist())
+    features, slopes = reference.features_and_slopes(rectified, layer, images, label.tolist())
     equations = {"grad-cam": reference.grad_cam, "grad-cam++": reference.grad_cam_plus_plus}[method]
-    expected = np.stack([equations(*film) for film in zip(features, slopes, strict=True)])
-    ours = grad_cam(rectified, films, label, stride=stride, method=method)
+    expected = np.stack([equations(*image) for image in zip(features, slopes, strict=True)])
+    ours = grad_cam(rectified, images, label, stride=stride, method=method)
     assert ours.shape == (4, 64 // stride, 96 // stride) and ours.dtype == torch.float32
     assert expected.any()
     np.testing.assert_allclose(ours.numpy(), expected, rtol=1e-3, atol=1e-5 * expected.max())
 
 
-# What the library grad-cam 1.5.7 gives for the features and logits below, each film's map stretched to [0, 1]. It adds
+# What the library grad-cam 1.5.7 gives for the features and logits below, each image's map stretched to [0, 1]. It adds
 # 1e-6 to Grad-CAM++'s denominator, which is nothing beside these slopes.
 LIBRARY = {
     "grad-cam": [
@@ -101,54 +101,54 @@ def test_the_library_found_the_same(method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("stride", [32, 4])
-def test_a_film_does_not_depend_on_its_batch(unet, films, method, stride):
-    together = grad_cam(unet, films, stride=stride, method=method)
-    alone = torch.cat([grad_cam(unet, film[None], stride=stride, method=method) for film in films])
+def test_a_image_does_not_depend_on_its_batch(unet, images, method, stride):
+    together = grad_cam(unet, images, stride=stride, method=method)
+    alone = torch.cat([grad_cam(unet, image[None], stride=stride, method=method) for image in images])
     torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-3 * float(alone.max()))
 
 
-def test_the_class_is_the_predicted_one_unless_said(unet, films):
-    predicted = unet(films).class_logits.argmax(dim=1)
-    assert torch.equal(grad_cam(unet, films), grad_cam(unet, films, predicted))
+def test_the_class_is_the_predicted_one_unless_said(unet, images):
+    predicted = unet(images).class_logits.argmax(dim=1)
+    assert torch.equal(grad_cam(unet, images), grad_cam(unet, images, predicted))
 
 
-def test_the_logits_scale_scales_the_map(unet, films):
+def test_the_logits_scale_scales_the_map(unet, images):
     label = torch.tensor([2, 1, 0, 1])
     scaled = deepcopy(unet)
     with torch.no_grad():
         scaled.classifier[1].weight.mul_(3)
         scaled.classifier[1].bias.add_(5)
-    torch.testing.assert_close(grad_cam(scaled, films, label), 3 * grad_cam(unet, films, label))
+    torch.testing.assert_close(grad_cam(scaled, images, label), 3 * grad_cam(unet, images, label))
 
 
-def test_nothing_of_the_model_is_changed(unet, films):
+def test_nothing_of_the_model_is_changed(unet, images):
     unet.requires_grad_(False)
     try:
         with torch.inference_mode():
-            predicted = unet(films).class_logits.argmax(dim=1)
-            frozen = grad_cam(unet, films.clone(), predicted, stride=8)
+            predicted = unet(images).class_logits.argmax(dim=1)
+            frozen = grad_cam(unet, images.clone(), predicted, stride=8)
     finally:
         unet.requires_grad_(True)
-    assert torch.equal(frozen, grad_cam(unet, films, stride=8)) and not frozen.requires_grad
-    assert not unet.encoder._forward_hooks and not films.requires_grad
+    assert torch.equal(frozen, grad_cam(unet, images, stride=8)) and not frozen.requires_grad
+    assert not unet.encoder._forward_hooks and not images.requires_grad
     assert all(parameter.grad is None for parameter in unet.parameters())
 
 
-def test_bf16_gives_float32(unet, films):
-    exact = grad_cam(unet, films)
+def test_bf16_gives_float32(unet, images):
+    exact = grad_cam(unet, images)
     with torch.autocast("cpu", torch.bfloat16):
-        coarse = grad_cam(unet, films, unet(films).class_logits.argmax(dim=1))
+        coarse = grad_cam(unet, images, unet(images).class_logits.argmax(dim=1))
     assert coarse.dtype == torch.float32 and coarse.isfinite().all() and coarse.shape == exact.shape
 
 
-def test_film_size_keeps_places_and_range():
+def test_image_size_keeps_places_and_range():
     maps = torch.zeros(1, 4, 6)
     maps[0, 1, 4] = 2.0
-    large = to_film_size(maps, (64, 96))[0]
+    large = to_image_size(maps, (64, 96))[0]
     row, column = divmod(int(large.argmax()), 96)
     # The cell covers rows 16 to 31 and columns 64 to 79.
     assert 16 <= row <= 31 and 64 <= column <= 79 and large.min() >= 0 and large.max() <= 2
-    assert not to_film_size(torch.zeros(2, 2, 2), (5, 7)).any()
+    assert not to_image_size(torch.zeros(2, 2, 2), (5, 7)).any()
 
 
 @pytest.mark.parametrize(
@@ -163,14 +163,14 @@ def test_film_size_keeps_places_and_range():
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
 )
-def test_bad_arguments(unet, films, options, message):
+def test_bad_arguments(unet, images, options, message):
     with pytest.raises(EgazeError, match=message):
-        grad_cam(unet, films, **options)
+        grad_cam(unet, images, **options)
     assert not unet.encoder._forward_hooks
 
 
 @pytest.mark.parametrize("pooling", ["heatmap", "class-heatmaps"])
-def test_the_way_through_the_decoder_counts(films, pooling):
+def test_the_way_through_the_decoder_counts(images, pooling):
     torch.manual_seed(0)
     options = {"classes": 3, "decoder_channels": (8, 8, 4), "pooling": pooling}
     model = DualHeadUNet("mobilenetv3_small_050", **options).eval()
@@ -178,20 +178,20 @@ def test_the_way_through_the_decoder_counts(films, pooling):
         for weight in (part for part in model.decoder.parameters() if part.ndim == 4):
             weight.mul_(6)  # maps that hang on the features, as trained ones do
     label = torch.tensor([0, 1, 2, 0])
-    features = [part.detach() for part in model.encoder((films - model.mean) / model.std)]
+    features = [part.detach() for part in model.encoder((images - model.mean) / model.std)]
     features[-1].requires_grad_()
     heatmap = model.decode(features, 64, 96)
     # What it would be if the pooling were under a map that is given.
     given = class_map(features[-1], model.classify(features[-1], heatmap.detach()), label).detach()
     whole = class_map(features[-1], model.classify(features[-1], heatmap), label).detach()
     assert (whole - given).abs().max() > 0.005 * given.max()
-    found = grad_cam(model, films, label)
+    found = grad_cam(model, images, label)
     torch.testing.assert_close(found, whole, rtol=1e-3, atol=1e-3 * float(whole.max()))
 
 
-def test_a_model_in_training_mode(films):
+def test_a_model_in_training_mode(images):
     with pytest.raises(EgazeError, match="training mode"):
-        grad_cam(DualHeadUNet("mobilenetv3_small_050", heatmap_head=False), films)
+        grad_cam(DualHeadUNet("mobilenetv3_small_050", heatmap_head=False), images)
 
 
 def test_a_stage_that_the_classes_do_not_hang_on():

@@ -48,8 +48,8 @@ def test_scripted_equals_eager_in_either_memory_format(encoder, options):
     model = DualHeadUNet(encoder, 3, **options).eval()
     script = scripted(model)
     with torch.no_grad(), torch.jit.optimized_execution(False):
-        for films in (1, 3):
-            image = torch.rand(films, 1, 64, 64)
+        for images in (1, 3):
+            image = torch.rand(images, 1, 64, 64)
             expected = model(image)
             assert expected.heatmap_logits.any() == model.heatmap_head
             assert_same(expected, script(image))
@@ -86,7 +86,7 @@ def test_grey_levels_are_those_of_the_encoder():
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (1, 64, 64), (2, 3, 64, 64), (2, 1, 31, 64), (2, 1, 64, 16)])
-def test_films_of_a_wrong_shape_are_named(shape):
+def test_images_of_a_wrong_shape_are_named(shape):
     with pytest.raises(EgazeError, match=r"\(N, 1, H, W\) with sides of at least 32 px, got \("):
         small().eval()(torch.rand(shape))
 
@@ -118,10 +118,10 @@ def test_the_classifier_looks_through_the_heatmaps(pooling, maps):
     bottleneck, heatmap_logits = torch.rand(2, linear.in_features, 2, 3), torch.randn(2, maps, 64, 96)
     found = model.classify(bottleneck, heatmap_logits)
     assert found.shape == (2, 3)
-    for film in range(2):
-        pooled = parts_of(bottleneck[film], heatmap_logits[film]) * (3 // maps)
+    for image in range(2):
+        pooled = parts_of(bottleneck[image], heatmap_logits[image]) * (3 // maps)
         expected = [pooled[c] @ linear.weight[c] + linear.bias[c] for c in range(3)]
-        torch.testing.assert_close(found[film], torch.stack(expected))
+        torch.testing.assert_close(found[image], torch.stack(expected))
     empty = torch.full((2, maps, 64, 96), -200.0)
     torch.testing.assert_close(model.classify(bottleneck, empty), linear(bottleneck.mean(dim=(2, 3))))
 
@@ -139,7 +139,7 @@ def test_a_score_is_of_its_own_map():
 def test_answers_are_probabilities_and_the_heatmap(pooling):
     model = small(pooling=pooling).eval()
     output = model(torch.rand(2, 1, 64, 64))
-    answer = model.answer(output)
+    answer = model.predictions(output)
     torch.testing.assert_close(answer.class_probs, output.class_logits.softmax(dim=1))
     torch.testing.assert_close(answer.heatmap, output.heatmap_logits.sigmoid())
 
@@ -148,14 +148,14 @@ def test_of_class_heatmaps_the_answer_is_the_one_to_expect():
     model = small(pooling="class-heatmaps").eval()
     output = model(torch.rand(2, 1, 64, 64))
     assert output.heatmap_logits.shape == (2, 3, 64, 64)
-    answer = model.answer(output)
+    answer = model.predictions(output)
     expected = torch.einsum("nc,nchw->nhw", output.class_logits.softmax(dim=1), output.heatmap_logits.sigmoid())
     torch.testing.assert_close(answer.heatmap[:, 0], expected)
 
 
 def test_without_a_heatmap_head_the_answer_is_an_empty_heatmap():
     model = small(heatmap_head=False).eval()
-    answer = model.answer(model(torch.rand(2, 1, 64, 64)))
+    answer = model.predictions(model(torch.rand(2, 1, 64, 64)))
     assert answer.heatmap.shape == (2, 1, 64, 64) and not answer.heatmap.any()
 
 

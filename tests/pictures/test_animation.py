@@ -15,14 +15,14 @@ GIF = Playback(file_format="gif")
 
 
 @pytest.fixture
-def short(reading):
+def short(case_gaze):
     """3 s of gaze at three places, with a second of nothing in the middle."""
-    return reading([20, 44, 32], [20, 20, 48], [1.0, 0.5, 0.5], [0.5, 1.5, 3.0])
+    return case_gaze([20, 44, 32], [20, 20, 48], [1.0, 0.5, 0.5], [0.5, 1.5, 3.0])
 
 
-def film_part(running, frame):
-    left, top = running._page.film_corner
-    height, width = running._page.film.shape
+def radiograph_part(running, frame):
+    left, top = running._page.radiograph_corner
+    height, width = running._page.radiograph.shape
     return frame[top : top + height, left : left + width].astype(int)
 
 
@@ -60,40 +60,40 @@ def test_frames_are_made_a_few_at_a_time(short, monkeypatch):
     np.testing.assert_allclose(list(heatmap_frames(short, times)), together, rtol=1e-5, atol=1e-12)
 
 
-def test_a_frame_shows_film_gaze_ring_and_clock(short):
+def test_a_frame_shows_radiograph_gaze_ring_and_clock(short):
     running = Animation(short, GIF)
     first, during, idle, last = (next(iter(running._draw(np.array([t])))) for t in (0.5, 1.0, 2.5, 3.5))
     assert first.shape == (*running.shape, 3) and not any(side % 2 for side in running.shape)
-    height, width = running._page.film.shape
+    height, width = running._page.radiograph.shape
     x, y = int((20.5 / 64) * width), int((20.5 / 64) * height)
     grey = 30000 * 255 / 65535
-    # No gaze yet: the film alone, but for the ring at the first fixation.
-    np.testing.assert_allclose(film_part(running, first)[y, x], grey, atol=1)
-    np.testing.assert_allclose(film_part(running, first)[height - 5, 5], grey, atol=1)
-    ring = film_part(running, first)[y - 12 : y + 13, x - 12 : x + 13]
+    # No gaze yet: the radiograph alone, but for the ring at the first fixation.
+    np.testing.assert_allclose(radiograph_part(running, first)[y, x], grey, atol=1)
+    np.testing.assert_allclose(radiograph_part(running, first)[height - 5, 5], grey, atol=1)
+    ring = radiograph_part(running, first)[y - 12 : y + 13, x - 12 : x + 13]
     assert ring.max() == 255
-    assert film_part(running, idle)[y - 12 : y + 13, x - 12 : x + 13, 2].max() < 255
+    assert radiograph_part(running, idle)[y - 12 : y + 13, x - 12 : x + 13, 2].max() < 255
     # The place looked at longest ends at the bar's brightest colour.
-    peak = film_part(running, last)[y, x]
-    assert (peak > film_part(running, during)[y, x]).any() and peak[0] > 180 and peak[1] > 180
-    # Below the film only the clock changes.
-    below = running._page.film_corner[1] + height + 1
+    peak = radiograph_part(running, last)[y, x]
+    assert (peak > radiograph_part(running, during)[y, x]).any() and peak[0] > 180 and peak[1] > 180
+    # Below the radiograph only the clock changes.
+    below = running._page.radiograph_corner[1] + height + 1
     changed = np.argwhere((idle[below:] != last[below:]).any(axis=2))
     assert len(changed) and changed[:, 1].max() < 60
 
 
-def test_too_long_says_so_before_anything_is_made(reading):
-    unix_time = reading([20, 30], [20, 30], [0.2, 0.2], [0, 1e7])
+def test_too_long_says_so_before_anything_is_made(case_gaze):
+    unix_time = case_gaze([20, 30], [20, 30], [0.2, 0.2], [0, 1e7])
     with pytest.raises(StudyError, match=r"case 'case-1': 1e\+07|10000000\.\d s of gaze make 100000003 frames"):
         frame_times(unix_time, GIF)
-    late = reading([20, 30], [20, 30], [0.2, 0.2], [1e6, 1e6 + 1])
+    late = case_gaze([20, 30], [20, 30], [0.2, 0.2], [1e6, 1e6 + 1])
     assert len(frame_times(late, GIF)) == 13
 
 
-def test_without_onsets_fixations_play_one_after_the_other(reading):
+def test_without_onsets_fixations_play_one_after_the_other(case_gaze):
     x, y, duration_s = [20, 40, 30], [20, 30, 10], [0.4, 0.25, 0.35]
-    untimed = reading(x, y, duration_s)
-    timed = reading(x, y, duration_s, [0, 0.4, 0.65])
+    untimed = case_gaze(x, y, duration_s)
+    timed = case_gaze(x, y, duration_s, [0, 0.4, 0.65])
     np.testing.assert_allclose(frame_times(untimed, GIF), frame_times(timed, GIF), atol=1e-6)
     times = [0.1, 0.5, 1.0]
     for found, expected in zip(heatmap_frames(untimed, times), heatmap_frames(timed, times), strict=True):
@@ -104,8 +104,8 @@ def test_without_onsets_fixations_play_one_after_the_other(reading):
     assert not np.array_equal(frames[0], next(Animation(timed, GIF).frames()))
 
 
-def test_relative_durations_without_onsets_play_at_a_stated_pace(reading):
-    paced = reading([20, 40, 30], [20, 30, 10], [7, 90, 2], duration_unit="relative")
+def test_relative_durations_without_onsets_play_at_a_stated_pace(case_gaze):
+    paced = case_gaze([20, 40, 30], [20, 30, 10], [7, 90, 2], duration_unit="relative")
     times = frame_times(paced, GIF)
     assert times[-1] == pytest.approx(1.0)  # three fixations of a third of a second
     frames = list(heatmap_frames(paced, times))
@@ -121,8 +121,8 @@ def test_relative_durations_without_onsets_play_at_a_stated_pace(reading):
         frame_times(paced, Playback(window_s=2, file_format="gif"))
 
 
-def test_relative_durations_with_onsets_play_by_these(reading):
-    timed = reading([20, 40], [20, 30], [7, 90], [1.0, 3.0], duration_unit="relative")
+def test_relative_durations_with_onsets_play_by_these(case_gaze):
+    timed = case_gaze([20, 40], [20, 30], [7, 90], [1.0, 3.0], duration_unit="relative")
     assert frame_times(timed, GIF)[[0, -1]].tolist() == pytest.approx([1, 3 + 1 / 3])
     assert animation._clock(timed, 2.0) == "2.0 s" and "relative" not in animation._caption(timed, GIF)
     total = [float(frame.sum()) for frame in heatmap_frames(timed, [0.9, 1.0, 2.9, 3.0])]
@@ -157,7 +157,7 @@ def test_a_gif_has_its_frames_and_lasts_as_long_as_the_reading(short, tmp_path, 
     assert (last[:3, :3] == 255).all()
 
 
-def test_a_film_without_colour_makes_a_gif_too(reading, tmp_path):
+def test_a_radiograph_without_colour_makes_a_gif_too(case_gaze, tmp_path):
     grey = np.full((1, 20, 30, 3), 80, np.uint8)
     write_gif(tmp_path / "a.gif", iter(grey), samples=list(grey), seconds=[0, 1])
     with Image.open(tmp_path / "a.gif") as gif:

@@ -30,7 +30,7 @@ def test_lightness_rises_evenly_for_every_kind_of_sight(sight):
     assert steps.sum() > 90
 
 
-def test_a_heatmap_lets_the_film_through():
+def test_a_heatmap_lets_the_radiograph_through():
     opacity = heatmap_table(PEAK_OPACITY)[:, 3] / 255
     assert opacity[0] == 0 and (np.diff(opacity) >= 0).all()
     assert opacity[-1] == pytest.approx(PEAK_OPACITY, abs=0.5 / 255)
@@ -39,12 +39,12 @@ def test_a_heatmap_lets_the_film_through():
         heatmap_table()[0] = 1
 
 
-def test_blending_is_between_film_and_colour():
-    film = np.full((1, 256), 100, np.uint8)
-    blended = blend(film, np.arange(256, dtype=np.uint8)[None])[0]
+def test_blending_is_between_radiograph_and_colour():
+    radiograph = np.full((1, 256), 100, np.uint8)
+    blended = blend(radiograph, np.arange(256, dtype=np.uint8)[None])[0]
     assert blended[0].tolist() == [100, 100, 100]
     colour = heatmap_table()[-1, :3].astype(float)
     np.testing.assert_allclose(blended[-1], PEAK_OPACITY * colour + (1 - PEAK_OPACITY) * 100, atol=1)
-    # A white film under the peak is still told from a black one.
+    # A white radiograph under the peak is still told from a black one.
     dark, bright = (blend(np.full((1, 1), grey, np.uint8), np.full((1, 1), 255, np.uint8)) for grey in (0, 255))
     assert (bright.astype(int) - dark > 60).all()

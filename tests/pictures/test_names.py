@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egaze.pictures.names import safe_names
+from egaze.pictures.output_names import safe_names
 
 RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
 
@@ -22,7 +22,7 @@ def test_ids_that_are_names_stay(case_id):
         ("", "case-"),
         ("a/b", "a_b-"),
         ("a\\b", "a_b-"),
-        ("C:\\film", "C_film-"),
+        ("C:\\radiograph", "C_radiograph-"),
         ("a\x00b", "a_b-"),
         ("name.", "name-"),
         (" name ", "name-"),

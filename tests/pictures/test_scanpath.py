@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
-from egaze.pictures.numbers import MOST_NUMBERS, numbered, place_numbers
-from egaze.pictures.scanpath import AREA_PT2_PER_S, area_per_duration, draw_scanpath, legend_durations, marker_size
-from egaze.pictures.sheet import film_size_in
+from egaze.pictures.fixation_numbers import MOST_NUMBERS, numbered, place_numbers
+from egaze.pictures.scanpath_plot import AREA_PT2_PER_S, area_per_duration, draw_scanpath, legend_durations, marker_size
+from egaze.pictures.sheet import radiograph_size_in
 
 
 def circles(axes):
@@ -77,11 +77,11 @@ def test_legend_durations_never_leave_the_range():
         assert durations.min() * (1 - 2e-6) <= found[0] and found[-1] <= durations.max() * (1 + 2e-6)
 
 
-def test_relative_durations_have_no_unit_of_time(reading):
+def test_relative_durations_have_no_unit_of_time(case_gaze):
     places = [10, 50, 30], [20, 20, 50]
     for onset_s, bar in ((None, "fixation"), ([0.5, 2.0, 3.5], "onset in s")):
         figures = [
-            draw_scanpath(reading(*places, np.multiply([1, 4, 10], factor), onset_s, duration_unit="relative"))
+            draw_scanpath(case_gaze(*places, np.multiply([1, 4, 10], factor), onset_s, duration_unit="relative"))
             for factor in (1, 1000)
         ]
         said = [[text.get_text() for text in figure.axes[2].texts] for figure in figures]
@@ -97,19 +97,19 @@ def test_relative_durations_have_no_unit_of_time(reading):
     assert figures[0].axes[1].get_ylim() == pytest.approx((0.5, 3.5))
 
 
-def test_circles_leave_the_film_to_be_seen(reading):
-    few = reading([10, 20], [10, 20], [0.3, 0.3])
+def test_circles_leave_the_radiograph_to_be_seen(case_gaze):
+    few = case_gaze([10, 20], [10, 20], [0.3, 0.3])
     assert area_per_duration(few, few.fixations.duration_s) == AREA_PT2_PER_S
-    width, height = film_size_in(few)
-    film_pt2 = width * height * 72**2
+    width, height = radiograph_size_in(few)
+    radiograph_pt2 = width * height * 72**2
     for duration_s in (np.full(500, 0.4), np.array([60.0, 0.1])):
         area = area_per_duration(few, duration_s) * duration_s
-        assert area.sum() <= 0.2501 * film_pt2 and area.max() <= 0.0301 * film_pt2
+        assert area.sum() <= 0.2501 * radiograph_pt2 and area.max() <= 0.0301 * radiograph_pt2
 
 
-def test_numbers_and_colours_follow_the_clock(reading):
+def test_numbers_and_colours_follow_the_clock(case_gaze):
     """The study's order does not matter where there are onsets."""
-    mixed = reading([10, 50, 30], [20, 20, 50], [0.3, 0.2, 0.5], [2.0, 3.5, 0.5])
+    mixed = case_gaze([10, 50, 30], [20, 20, 50], [0.3, 0.2, 0.5], [2.0, 3.5, 0.5])
     figure = draw_scanpath(mixed)
     assert numbers(figure) == {
         "1": pytest.approx((30, 50)),
@@ -127,27 +127,29 @@ def test_numbers_and_colours_follow_the_clock(reading):
     assert by_x[30][0] < by_x[10][0] < by_x[50][0] and by_x[30][2] > by_x[10][2] > by_x[50][2]
 
 
-def test_without_onsets_the_order_is_the_studys(reading):
-    figure = draw_scanpath(reading([10, 50, 30], [20, 20, 50], [0.3, 0.2, 0.5]))
+def test_without_onsets_the_order_is_the_studys(case_gaze):
+    figure = draw_scanpath(case_gaze([10, 50, 30], [20, 20, 50], [0.3, 0.2, 0.5]))
     assert numbers(figure)["2"] == pytest.approx((50, 20))
     assert figure.axes[1].get_ylabel() == "fixation" and figure.axes[1].get_ylim() == (1, 3)
 
 
 @pytest.mark.parametrize("outside", [900, -70, 1e30])
-def test_fixations_outside_are_counted_and_not_drawn(reading, outside):
-    figure = draw_scanpath(reading([10, outside, 30], [20, 20, 50], [0.3, 0.2, 0.5], [0, 1, 2]))
+def test_fixations_outside_are_counted_and_not_drawn(case_gaze, outside):
+    figure = draw_scanpath(case_gaze([10, outside, 30], [20, 20, 50], [0.3, 0.2, 0.5], [0, 1, 2]))
     figure.canvas.draw()
     assert numbers(figure).keys() == {"1", "3"}
     assert len(circles(figure.axes[0])[0].get_offsets()) == 2
-    assert "chf · reader 2 · 3 fixations (1 outside the film), 1.0 s" in [text.get_text() for text in figure.texts]
+    assert "chf · reader 2 · 3 fixations (1 outside the radiograph), 1.0 s" in [
+        text.get_text() for text in figure.texts
+    ]
 
 
 @pytest.mark.parametrize(
     ("x_px", "onset_s"),
     [([10], [0.2]), ([10], None), ([900], [0.2]), ([900, -70], None), ([10, 10], [5, 5]), ([10, 20], [1e30, 1e30])],
 )
-def test_the_fewest_fixations(reading, x_px, onset_s):
-    figure = draw_scanpath(reading(x_px, [20] * len(x_px), [0.3] * len(x_px), onset_s))
+def test_the_fewest_fixations(case_gaze, x_px, onset_s):
+    figure = draw_scanpath(case_gaze(x_px, [20] * len(x_px), [0.3] * len(x_px), onset_s))
     figure.canvas.draw()
     low, high = figure.axes[1].get_ylim()
     assert low < high
@@ -165,19 +167,19 @@ def test_threads_do_not_disturb_each_other(long_reading):
 
 
 @pytest.mark.parametrize("count", [60, 200])
-def test_numbers_do_not_cover_each_other_even_at_one_place(reading, count):
-    crowd = reading(np.full(count, 12.0), np.full(count, 40.0), np.full(count, 0.2), np.arange(count) * 0.3)
+def test_numbers_do_not_cover_each_other_even_at_one_place(case_gaze, count):
+    crowd = case_gaze(np.full(count, 12.0), np.full(count, 40.0), np.full(count, 0.2), np.arange(count) * 0.3)
     figure = draw_scanpath(crowd)
     assert numbers(figure).keys() == {str(number) for number in range(1, count + 1)}
     figure.canvas.draw()
-    film = figure.axes[0].get_window_extent()
+    radiograph = figure.axes[0].get_window_extent()
     boxes = np.array([text.get_window_extent().extents for text in figure.axes[0].texts])
     # Digits have no tails, so the box of a line is taller than what is drawn: its middle must be free.
     middle = (boxes[:, 1] + boxes[:, 3]) / 2
     apart = np.abs(middle[:, None] - middle) >= 0.7 * (boxes[0, 3] - boxes[0, 1])
     apart |= (boxes[:, None, 0] >= boxes[:, 2]) | (boxes[:, 0] >= boxes[:, None, 2])
     assert (apart | np.eye(count, dtype=bool)).all()
-    assert (boxes[:, 0] >= film.x0 - 1).all() and (boxes[:, 2] <= film.x1 + 1).all()
+    assert (boxes[:, 0] >= radiograph.x0 - 1).all() and (boxes[:, 2] <= radiograph.x1 + 1).all()
 
 
 def test_numbers_go_no_further_than_they_must():

@@ -18,11 +18,11 @@ GIF = Playback(fps=2, speed=4, file_format="gif")
 
 @pytest.fixture(scope="module")
 def table_study(tmp_path_factory):
-    """Films of a table with ids that are no file names: with degrees and onsets, without, and without gaze."""
+    """Radiographs of a table with ids that are no file names: with degrees and onsets, without, and without gaze."""
     folder = tmp_path_factory.mktemp("table")
-    Image.fromarray(np.full((30, 20), 90, np.uint8)).save(folder / "film.png")
+    Image.fromarray(np.full((30, 20), 90, np.uint8)).save(folder / "radiograph.png")
     ids = ["../up", "a/b", "a_b", "A_B", "NUL", "plain", "x" * 300, "no-gaze", "no-onset"]
-    rows = [f"{case_id},film.png,p{number},sick" for number, case_id in enumerate(ids)]
+    rows = [f"{case_id},radiograph.png,p{number},sick" for number, case_id in enumerate(ids)]
     (folder / "cases.csv").write_text("\n".join(["case_id,image,patient_id,label", *rows]))
     gaze = [
         f"{case_id},{x},12,0.25,{'' if case_id == 'no-onset' else x / 10},{'' if case_id == 'no-onset' else 6}"
@@ -103,7 +103,7 @@ def test_degrees_need_pixels_per_degree(table_study, tmp_path):
     write_pictures(table_study, tmp_path / "out", [0], options=options, kinds=["array"])
     (row,) = index_of(tmp_path / "out")
     fixations = table_study.fixations(0, 32)
-    # Six film pixels a degree, on a canvas of 32 px for a film of 20 x 30.
+    # Six radiograph pixels a degree, on a canvas of 32 px for a radiograph of 20 x 30.
     np.testing.assert_allclose(fixations.pixels_per_degree, [[6 * 32 / 20, 6 * 32 / 30]] * 2, rtol=1e-6)
     expected = rasterize_fixations(fixations, (32, 32), sigma_deg=0.5)
     np.testing.assert_array_equal(np.load(tmp_path / "out" / row["array"]), expected)
@@ -137,7 +137,7 @@ def test_what_cannot_be_done_leaves_nothing(table_study, tmp_path, options, mess
 def test_a_case_that_fails_half_way_leaves_nothing(table_study, tmp_path, monkeypatch):
     from egaze.pictures import case_files
 
-    def fail(reading, heatmap):
+    def fail(case_gaze, heatmap):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(case_files, "draw_overlay", fail)

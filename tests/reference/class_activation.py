@@ -6,7 +6,7 @@ import numpy as np
 
 
 def features_and_slopes(model, layer, image, class_index):
-    """A layer's output (N, K, h, w) and the slopes of each film's class logit over it, both float64."""
+    """A layer's output (N, K, h, w) and the slopes of each image's class logit over it, both float64."""
     kept = []
     hook = layer.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
     try:
@@ -14,13 +14,13 @@ def features_and_slopes(model, layer, image, class_index):
     finally:
         hook.remove()
     kept[0].retain_grad()
-    sum(logits[film, index] for film, index in enumerate(class_index)).backward()
+    sum(logits[image, index] for image, index in enumerate(class_index)).backward()
     model.zero_grad(set_to_none=True)
     return kept[0].detach().double().numpy(), kept[0].grad.double().numpy()
 
 
 def grad_cam(features, slopes):
-    """Selvaraju et al., ICCV 2017, equations 1 and 2, for one film."""
+    """Selvaraju et al., ICCV 2017, equations 1 and 2, for one image."""
     channels, height, width = features.shape
     found = np.zeros((height, width))
     for k in range(channels):
@@ -30,7 +30,7 @@ def grad_cam(features, slopes):
 
 
 def grad_cam_plus_plus(features, slopes):
-    """Chattopadhyay et al., WACV 2018, equations 19, 5 and 6, for one film and the score exp(logit), whose common
+    """Chattopadhyay et al., WACV 2018, equations 19, 5 and 6, for one image and the score exp(logit), whose common
     factor exp(logit) is left out."""
     channels, height, width = features.shape
     found = np.zeros((height, width))

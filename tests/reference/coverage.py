@@ -39,13 +39,14 @@ def bootstrap(repetitions, method, resamples=RESAMPLES):
 
 
 def bootstrap_of_patients(repetitions, method, resamples=RESAMPLES, *, as_patients=True):
-    """Three films a patient, whose scores correlate by .8; resampled film by film without `as_patients`."""
+    """Three radiographs a patient, whose scores correlate by .8; resampled radiograph by radiograph without
+    `as_patients`."""
     generator, patients = np.random.default_rng(13), np.repeat(np.arange(120), 3)
     labels = patients % 2
     inside = []
     for seed in range(repetitions):
-        own, film = generator.normal(size=120)[patients], generator.normal(size=360)
-        scores = np.sqrt(0.8) * own + np.sqrt(0.2) * film + labels
+        own, radiograph = generator.normal(size=120)[patients], generator.normal(size=360)
+        scores = np.sqrt(0.8) * own + np.sqrt(0.2) * radiograph + labels
         groups = patients if as_patients else None
         interval = bootstrap_auc(labels, scores, groups, method=method, resamples=resamples, seed=seed)
         inside.append(_holds(interval, AREA))
@@ -73,7 +74,8 @@ def mean_over_patients(repetitions, method, resamples=RESAMPLES):
 
 
 def paired(repetitions, test, resamples=RESAMPLES):
-    """Two scores of the same films without a difference: the shares of intervals that hold 0 and of p above .05."""
+    """Two scores of the same radiographs without a difference: the shares of intervals that hold 0 and of p above
+    .05."""
     generator, labels = np.random.default_rng(19), np.repeat([0, 1], 60)
     inside, accepted = [], []
     for seed in range(repetitions):

@@ -1,13 +1,13 @@
-"""A view of a film and of its fixations by definition, in float64."""
+"""A view of an image and of its fixations by definition, in float64."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def bilinear(film, x, y):
-    """The film's values at film pixels (x, y), arrays of any shape; black outside."""
-    padded = np.pad(np.asarray(film, dtype=np.float64), 1)
+def bilinear(image, x, y):
+    """The image's values at image pixels (x, y), arrays of any shape; black outside."""
+    padded = np.pad(np.asarray(image, dtype=np.float64), 1)
     height, width = padded.shape
     x, y = np.clip(x + 1.0, 0, width - 1), np.clip(y + 1.0, 0, height - 1)
     j, i = np.minimum(x.astype(int), width - 2), np.minimum(y.astype(int), height - 2)
@@ -17,31 +17,31 @@ def bilinear(film, x, y):
     return (1 - fy) * upper + fy * lower
 
 
-def warp(film, to_film, shape, samples=1):
+def warp(image, to_image, shape, samples=1):
     """The view of `shape`, each pixel the mean of samples x samples points spread evenly over it."""
     height, width = shape
     inside = (np.arange(samples) + 0.5) / samples - 0.5
     y = (np.arange(height)[:, None] + inside).reshape(-1, 1)
     x = (np.arange(width)[:, None] + inside).reshape(1, -1)
-    (xx, xy, x0), (yx, yy, y0) = np.asarray(to_film, dtype=np.float64)
-    fine = bilinear(film, xx * x + xy * y + x0, yx * x + yy * y + y0)
+    (xx, xy, x0), (yx, yy, y0) = np.asarray(to_image, dtype=np.float64)
+    fine = bilinear(image, xx * x + xy * y + x0, yx * x + yy * y + y0)
     return fine.reshape(height, samples, width, samples).mean(axis=(1, 3))
 
 
-def heatmap(spots, to_film, shape, shown=None):
-    """What an infinitely fine heatmap of the film shows in a view, as a density of the view; nothing is cut off but
-    what was not shown, `shown` being rows of x_min, y_min, x_max, y_max on the film."""
+def heatmap(spots, to_image, shape, shown=None):
+    """What an infinitely fine heatmap of the image shows in a view, as a density of the view; nothing is cut off but
+    what was not shown, `shown` being rows of x_min, y_min, x_max, y_max on the image."""
     height, width = shape
     y, x = np.mgrid[:height, :width].astype(np.float64)
-    (xx, xy, x0), (yx, yy, y0) = np.asarray(to_film, dtype=np.float64)
-    x_film, y_film = xx * x + xy * y + x0, yx * x + yy * y + y0
+    (xx, xy, x0), (yx, yy, y0) = np.asarray(to_image, dtype=np.float64)
+    x_image, y_image = xx * x + xy * y + x0, yx * x + yy * y + y0
     total = np.zeros(shape)
     for place, (spot_x, spot_y, weight, sigma_x, sigma_y) in enumerate(np.asarray(spots, dtype=np.float64)):
-        exponent = ((x_film - spot_x) / sigma_x) ** 2 + ((y_film - spot_y) / sigma_y) ** 2
+        exponent = ((x_image - spot_x) / sigma_x) ** 2 + ((y_image - spot_y) / sigma_y) ** 2
         one = weight / (2 * np.pi * sigma_x * sigma_y) * np.exp(-0.5 * exponent)
         if shown is not None:
             x_min, y_min, x_max, y_max = shown[place]
-            one[(x_film < x_min) | (x_film >= x_max) | (y_film < y_min) | (y_film >= y_max)] = 0
+            one[(x_image < x_min) | (x_image >= x_max) | (y_image < y_min) | (y_image >= y_max)] = 0
         total += one
     return total * abs(xx * yy - xy * yx)
 

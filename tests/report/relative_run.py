@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from egaze.evaluation.reading import reading_figures, reading_tables
+from egaze.evaluation.scanpaths import reading_figures, reading_tables
 from egaze.report import report, write_report
 
 
 def relative_report(run, monkeypatch, path, *, with_onsets=True):
     """The run's report as if its durations were relative."""
-    answers = report.open_answers(run, "test")
-    study = replace(answers.study, is_relative=np.ones(len(answers.study), dtype=bool))
+    judged = report.open_judged_cases(run, "test")
+    study = replace(judged.study, is_relative=np.ones(len(judged.study), dtype=bool))
     if not with_onsets:
         study = replace(study, gaze=study.gaze.with_columns(onset_s=pl.lit(None, pl.Float32)))
-    films, regions = reading_tables(study, run.recipe.heatmap, answers.case_index, 64)
-    scanpath = reading_figures(study, run.recipe.heatmap, films, regions, 64, [])
-    answers = replace(answers, study=study, result=replace(answers.result, scanpath=scanpath))
-    monkeypatch.setattr(report, "open_answers", lambda *_: answers)
+    radiographs, regions = reading_tables(study, run.recipe.heatmap, judged.case_index, 64)
+    scanpath = reading_figures(study, run.recipe.heatmap, radiographs, regions, 64, [])
+    judged = replace(judged, study=study, result=replace(judged.result, scanpath=scanpath))
+    monkeypatch.setattr(report, "open_judged_cases", lambda *_: judged)
     return write_report(run, path)

@@ -10,8 +10,8 @@ import pytest
 from report.relative_run import relative_report
 
 from egaze.report import report, write_report
-from egaze.report.encode import film_jpeg, level_png
-from egaze.report.films import MOST_FIXATIONS
+from egaze.report.encode import level_png, radiograph_jpeg
+from egaze.report.gallery import MOST_FIXATIONS
 
 HOSTILE = '</script><script>document.title = "owned"</script><img src=x onerror=alert(1)>"\'&'
 
@@ -47,7 +47,9 @@ def slide(page, where, value):
 
 
 def shown(page):
-    return page.eval_on_selector_all("#cards > li:not([hidden])", "items => items.map((item) => item.dataset.film)")
+    return page.eval_on_selector_all(
+        "#cards > li:not([hidden])", "items => items.map((item) => item.dataset.radiograph)"
+    )
 
 
 def test_it_says_nothing_and_asks_nobody(reading):
@@ -89,13 +91,13 @@ def test_a_map_is_shown_in_the_one_colour_map(reading, page):
     assert float(page.inner_text("#scale-peak")) > 0
 
 
-def test_the_film_is_shown_first_and_the_overlay_by_one_key(open_report, path):
+def test_the_radiograph_is_shown_first_and_the_overlay_by_one_key(open_report, path):
     reading = open_report(path)
     page = reading.page
     bare = reading.stage_pixels()
-    assert np.ptp(bare, axis=2).max() <= 4, "colour on a bare film"
+    assert np.ptp(bare, axis=2).max() <= 4, "colour on a bare radiograph"
     assert page.eval_on_selector_all(".layer input", "all => all.every((i) => i.value === '0')")
-    assert re.match(r"Shown at \d+ × \d+ of the film's \d+ × \d+ px", page.inner_text("#resolution"))
+    assert re.match(r"Shown at \d+ × \d+ of the radiograph's \d+ × \d+ px", page.inner_text("#resolution"))
     page.click("#overlay")
     assert page.inner_text("#overlay") == "Hide overlay"
     assert page.input_value("#opacity-predicted") == "60"
@@ -179,22 +181,22 @@ def test_relative_durations_play_without_a_clock(open_report, run, tmp_path, mon
 
 
 def test_words_appear_when_they_are_spoken(page):
-    drawings = page.eval_on_selector_all("script[id^=film-]", "all => all.map((s) => JSON.parse(s.textContent))")
+    drawings = page.eval_on_selector_all("script[id^=radiograph-]", "all => all.map((s) => JSON.parse(s.textContent))")
     number, phrase = next((i, d["phrases"][0]) for i, d in enumerate(drawings) if d["phrases"] and d["fixations"])
-    page.click(f"#cards [data-film='{number}'] button")
-    page.wait_for_selector(f"#cards [data-film='{number}'] [aria-current=true]")
+    page.click(f"#cards [data-radiograph='{number}'] button")
+    page.wait_for_selector(f"#cards [data-radiograph='{number}'] [aria-current=true]")
     slide(page, "#scrubber", (phrase[0] + phrase[1]) / 2)
     assert page.inner_text("#spoken").strip("“”") == phrase[2]
 
 
 def test_filters_and_orders(page):
-    facts = page.eval_on_selector("#report-data", "script => JSON.parse(script.textContent).films")
+    facts = page.eval_on_selector("#report-data", "script => JSON.parse(script.textContent).radiographs")
     everything = shown(page)
     assert len(everything) == len(facts) > 3
     page.select_option("#filters [name=answer]", "wrong")
     wrong = shown(page)
-    assert sorted(wrong) == sorted(str(i) for i, film in enumerate(facts) if film["right"] is False)
-    assert page.inner_text("#shown-count") == f"{len(wrong)} of {len(facts)} films"
+    assert sorted(wrong) == sorted(str(i) for i, radiograph in enumerate(facts) if radiograph["right"] is False)
+    assert page.inner_text("#shown-count") == f"{len(wrong)} of {len(facts)} radiographs"
     page.click("#filters button[type=reset]")
     page.wait_for_function(
         "count => document.querySelectorAll('#cards > li:not([hidden])').length === count", arg=len(facts)
@@ -210,7 +212,7 @@ def test_filters_and_orders(page):
     bands = {"below": lambda f: f["agreement"] < f["centre"], "above": lambda f: f["agreement"] >= f["centre"]}
     for band, holds in bands.items():
         page.select_option("#filters [name=agreement]", band)
-        assert sorted(shown(page)) == sorted(str(i) for i, film in enumerate(facts) if holds(film))
+        assert sorted(shown(page)) == sorted(str(i) for i, radiograph in enumerate(facts) if holds(radiograph))
 
 
 def test_the_keyboard_does_it_all(reading, page):
@@ -296,8 +298,8 @@ def test_without_motion_time_goes_from_fixation_to_fixation(open_report, path):
         new MutationObserver(() => times.add(Number(scrubber.value))).observe(scrubber, { attributes: true }) }""")
     page.click("#play")
     page.wait_for_function("() => times.size > 6", timeout=5000)
-    number = page.eval_on_selector("#cards [aria-current=true]", "card => card.parentElement.dataset.film")
-    begins = page.eval_on_selector(f"#film-{number}", "s => JSON.parse(s.textContent).fixations.map((f) => f[2])")
+    number = page.eval_on_selector("#cards [aria-current=true]", "card => card.parentElement.dataset.radiograph")
+    begins = page.eval_on_selector(f"#radiograph-{number}", "s => JSON.parse(s.textContent).fixations.map((f) => f[2])")
     assert all(min(abs(time - begin) for begin in [0, *begins]) < 1e-6 for time in page.evaluate("() => [...times]"))
 
 
@@ -315,22 +317,22 @@ def test_paper_shows_what_the_screen_does(reading, page):
 
 
 def test_a_hostile_case_id_is_only_shown(open_report, run, tmp_path, monkeypatch):
-    answers = report.open_answers(run, "test")
-    hostile = answers.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
-    monkeypatch.setattr(report, "open_answers", lambda *_: replace(answers, table=hostile))
+    judged = report.open_judged_cases(run, "test")
+    hostile = judged.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
+    monkeypatch.setattr(report, "open_judged_cases", lambda *_: replace(judged, table=hostile))
     reading = open_report(write_report(run, tmp_path / "report.html", limit=2))
     assert reading.complaints == [] and reading.outside == []
     assert reading.page.title().endswith("egaze report") and reading.page.locator("img[onerror]").count() == 0
     assert reading.page.text_content("#case-id").endswith(HOSTILE)
 
 
-def test_200_films_are_small_and_quick(open_report, run, tmp_path, monkeypatch):
-    """The largest that 200 films can get: noise, which no encoder makes small, and gaze without end."""
+def test_200_radiographs_are_small_and_quick(open_report, run, tmp_path, monkeypatch):
+    """The largest that 200 radiographs can get: noise, which no encoder makes small, and gaze without end."""
     rng = np.random.default_rng(0)
     noise = {
-        "film": film_jpeg(rng.integers(0, 65536, (700, 600), dtype=np.uint16), 512)[0],
+        "radiograph": radiograph_jpeg(rng.integers(0, 65536, (700, 600), dtype=np.uint16), 512)[0],
         "shown_px": [439, 512],
-        "film_px": [600, 700],
+        "radiograph_px": [600, 700],
         "maps": {
             key: {"png": level_png(rng.random((80, 80), dtype=np.float32)), "peak": 0.123, "side": 224}
             for key in ("gaze", "predicted", "grad_cam")
@@ -341,8 +343,8 @@ def test_200_films_are_small_and_quick(open_report, run, tmp_path, monkeypatch):
         "regions": [],
         "phrases": [],
     }
-    cards, _, missing = report._gallery(report.open_answers(run, "test"), 1, None)
-    many = [replace(cards[0], case_id=f"film-{number}") for number in range(200)]
+    cards, _, missing = report._gallery(report.open_judged_cases(run, "test"), 1, None)
+    many = [replace(cards[0], case_id=f"radiograph-{number}") for number in range(200)]
     monkeypatch.setattr(report, "_gallery", lambda *_: (many, None, missing))
     monkeypatch.setattr(report, "_drawings", lambda *_: (noise for _ in many))
     path = write_report(run, tmp_path / "report.html")

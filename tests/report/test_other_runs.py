@@ -22,21 +22,21 @@ def test_a_run_without_a_heatmap_head(study, tmp_path):
     assert "The recipe has no heatmap head: it is the control without gaze" in words
     assert "no heatmap head, so there is no predicted map" in words
     assert 'id="opacity-predicted"' not in words and 'id="opacity-grad_cam"' in words
-    assert "Heatmap loss" not in words and "Agreement with gaze, film by film" not in words
+    assert "Heatmap loss" not in words and "Agreement with gaze, radiograph by radiograph" not in words
 
 
-def test_films_without_gaze_and_regions(tmp_path):
+def test_radiographs_without_gaze_and_regions(tmp_path):
     twin = synthesize(tmp_path / "twin", cases=24, seed=2, layout="table", long_side_px=64)
     study = prepare_study([Table(twin.tables / "cases.csv")], tmp_path / "study", size_px=32)
     words = words_of(study, load_recipe("encoder-only", SMALL), tmp_path)
-    assert "No film here has gaze." in words and "The study marks no regions on these films." in words
+    assert "No radiograph here has gaze." in words and "The study marks no regions on these radiographs." in words
     assert 'id="opacity-fixations"' not in words and "Sort by" in words
 
 
-def test_films_that_several_readers_read(tmp_path):
+def test_radiographs_that_several_readers_read(tmp_path):
     twin = synthesize(tmp_path / "twin", cases=18, seed=1, layout="reflacx", long_side_px=64)
     study = prepare_study([Reflacx(twin.tables, twin.images)], tmp_path / "study", size_px=32)
-    # Films of several readers are training films, as in REFLACX.
+    # Radiographs of several readers are training radiographs, as in REFLACX.
     words = words_of(study, load_recipe("joint", (*SMALL, DECODER)), tmp_path, "train")
     assert "ceiling is what the other readers" in words and "Readers' ceiling" in words
     assert '"finding": true' in words and '"reader": "' in words

@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from egaze.report.figures.plot import Axis, Plot, unit_axis
+from egaze.report.plots.plot import Axis, Plot, unit_axis
 
 
 def test_words_and_places():

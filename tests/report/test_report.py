@@ -74,16 +74,16 @@ def test_it_shows_what_it_promises(text, study, run):
     assert len(ids) == len(set(ids))
 
 
-def test_every_film_is_there_with_its_layers(text, study):
+def test_every_radiograph_is_there_with_its_layers(text, study):
     page = Page(text)
-    test_ids = {study.case_ids[index] for index in study.split.indices("test")}
-    films = page.data("report-data")["films"]
-    assert {film["id"] for film in films} == test_ids
+    test_ids = {study.case_ids[index] for index in study.splits.indices("test")}
+    radiographs = page.data("report-data")["radiographs"]
+    assert {radiograph["id"] for radiograph in radiographs} == test_ids
     assert all(case_id in page.text for case_id in test_ids)
-    for number, film in enumerate(films):
-        drawing = page.data(f"film-{number}")
-        index = study.case_ids.index(film["id"])
-        assert film["has"] == ["gaze", "predicted", "grad_cam", "regions", "fixations"]
+    for number, radiograph in enumerate(radiographs):
+        drawing = page.data(f"radiograph-{number}")
+        index = study.case_ids.index(radiograph["id"])
+        assert radiograph["has"] == ["gaze", "predicted", "grad_cam", "regions", "fixations"]
         assert len(drawing["fixations"]) == study.cases["fixations"][index]
         assert len(drawing["regions"]) == study.cases["regions"][index]
         x, y = np.array(drawing["fixations"]).T[:2]
@@ -92,7 +92,7 @@ def test_every_film_is_there_with_its_layers(text, study):
         np.testing.assert_allclose(x, (where["x_px"] + 0.5) / width_px, atol=2e-4)
         np.testing.assert_allclose(y, (where["y_px"] + 0.5) / height_px, atol=2e-4)
     # Wrong answers first, then the least sure.
-    keys = [(film["right"] is not False, film["confidence"]) for film in films]
+    keys = [(radiograph["right"] is not False, radiograph["confidence"]) for radiograph in radiographs]
     assert keys == sorted(keys)
 
 
@@ -104,8 +104,8 @@ def test_relative_durations_are_not_shown_as_time(run, text, tmp_path, monkeypat
     words = " ".join(page.text.split())
     assert "Dwell time" in before.text and "Dwell time" not in words and "Share of dwell" in words
     assert re.search(r"Durations of (\d+) of them are relative: no dwell time is of them", words)
-    for number in range(len(page.data("report-data")["films"])):
-        relative, seconds = page.data(f"film-{number}"), before.data(f"film-{number}")
+    for number in range(len(page.data("report-data")["radiographs"])):
+        relative, seconds = page.data(f"radiograph-{number}"), before.data(f"radiograph-{number}")
         assert relative["relative"] is True and seconds["relative"] is False
         assert seconds["maps"]["gaze"]["unit"] == "ms of dwell time"
         assert relative["maps"]["gaze"] == seconds["maps"]["gaze"] | {"unit": "thousandths of the relative duration"}
@@ -117,23 +117,23 @@ def test_relative_durations_are_not_shown_as_time(run, text, tmp_path, monkeypat
 
 
 def test_what_the_data_says_cannot_become_markup(run, study, tmp_path, monkeypatch):
-    answers = report.open_answers(run, "test")
-    hostile = answers.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
-    monkeypatch.setattr(report, "open_answers", lambda *_: replace(answers, table=hostile))
+    judged = report.open_judged_cases(run, "test")
+    hostile = judged.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
+    monkeypatch.setattr(report, "open_judged_cases", lambda *_: replace(judged, table=hostile))
     monkeypatch.setattr(report, "_title", lambda *_: HOSTILE)
     text = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     assert "<img" not in text and "<script>document" not in text
     assert sum(tag == "script" for tag, _ in page.tags) == 2 + len(hostile)
-    assert {film["id"] for film in page.data("report-data")["films"]} == set(hostile["case_id"])
+    assert {radiograph["id"] for radiograph in page.data("report-data")["radiographs"]} == set(hostile["case_id"])
     assert HOSTILE in page.text
 
 
 def test_the_gallery_can_be_limited(run, tmp_path):
     page = Page(write_report(run, tmp_path / "report.html", limit=2).read_text(encoding="utf-8"))
-    assert len(page.data("report-data")["films"]) == 2
+    assert len(page.data("report-data")["radiographs"]) == 2
     page = Page(write_report(run, tmp_path / "report.html", limit=0).read_text(encoding="utf-8"))
-    assert "the gallery is empty" in page.text and page.data("report-data")["films"] == []
+    assert "the gallery is empty" in page.text and page.data("report-data")["radiographs"] == []
 
 
 def test_before_an_evaluation(run, tmp_path):
@@ -142,40 +142,48 @@ def test_before_an_evaluation(run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_films_from_original_files_are_shown_in_their_own_size(run, study, twin, tmp_path):
+def test_radiographs_from_original_files_are_shown_in_their_own_size(run, study, twin, tmp_path):
     from PIL import Image
 
-    index = int(study.split.indices("test")[0])
-    case_id, (height_px, width_px) = study.case_ids[index], study.geometry(index, 64).film_shape
+    index = int(study.splits.indices("test")[0])
+    case_id, (height_px, width_px) = study.case_ids[index], study.geometry(index, 64).radiograph_shape
     folder = tmp_path / "originals"
     folder.mkdir()
     grey = np.tile(np.linspace(0, 255, width_px).astype(np.uint8), (height_px, 1))
     Image.fromarray(grey).save(folder / f"{case_id}.png")
-    page = Page(write_report(run, tmp_path / "a.html", films_from=folder).read_text(encoding="utf-8"))
-    number = next(n for n, film in enumerate(page.data("report-data")["films"]) if film["id"] == case_id)
-    assert page.data(f"film-{number}")["shown_px"] == [width_px, height_px]
-    others = [page.data(f"film-{n}")["shown_px"] for n in range(len(page.data("report-data")["films"])) if n != number]
+    page = Page(write_report(run, tmp_path / "a.html", radiographs_from=folder).read_text(encoding="utf-8"))
+    number = next(
+        n for n, radiograph in enumerate(page.data("report-data")["radiographs"]) if radiograph["id"] == case_id
+    )
+    assert page.data(f"radiograph-{number}")["shown_px"] == [width_px, height_px]
+    others = [
+        page.data(f"radiograph-{n}")["shown_px"]
+        for n in range(len(page.data("report-data")["radiographs"]))
+        if n != number
+    ]
     assert all(max(shown) <= study.image_size_px for shown in others)
     assert f"1 of {len(others) + 1} are from the original files" in " ".join(page.text.split())
     Image.fromarray(grey[:-1]).save(folder / f"{case_id}.png")
-    with pytest.raises(StudyError, match=f"but case {case_id} was prepared from a film of"):
-        write_report(run, tmp_path / "b.html", films_from=folder)
+    with pytest.raises(StudyError, match=f"but case {case_id} was prepared from a radiograph of"):
+        write_report(run, tmp_path / "b.html", radiographs_from=folder)
     (folder / f"{case_id}.jpg").write_bytes(b"")
     with pytest.raises(StudyError, match="are both of case"):
-        write_report(run, tmp_path / "b.html", films_from=folder)
+        write_report(run, tmp_path / "b.html", radiographs_from=folder)
     with pytest.raises(StudyError, match="no file is named by a case"):
-        write_report(run, tmp_path / "b.html", films_from=twin.images)
+        write_report(run, tmp_path / "b.html", radiographs_from=twin.images)
     assert not (tmp_path / "b.html").exists()
 
 
-def test_memory_does_not_grow_with_the_films(run, tmp_path, monkeypatch):
-    drawn = {"film": "A" * 100_000}
-    answers = report.open_answers(run, "test")
-    cards, _, missing = report._gallery(answers, 1, None)
+def test_memory_does_not_grow_with_the_radiographs(run, tmp_path, monkeypatch):
+    drawn = {"radiograph": "A" * 100_000}
+    judged = report.open_judged_cases(run, "test")
+    cards, _, missing = report._gallery(judged, 1, None)
     peaks = []
     for count in (100, 400):
         monkeypatch.setattr(report, "_gallery", lambda *_, n=count: (cards * n, None, missing))
-        monkeypatch.setattr(report, "draw_film", lambda *_: dict(drawn, film=drawn["film"][:-1] + "B"))
+        monkeypatch.setattr(
+            report, "draw_radiograph", lambda *_: dict(drawn, radiograph=drawn["radiograph"][:-1] + "B")
+        )
         tracemalloc.start()
         path = write_report(run, tmp_path / "report.html")
         peaks.append(tracemalloc.get_traced_memory()[1])

@@ -40,16 +40,16 @@ def read(path):
 
 def test_a_case_is_answered_by_the_run_that_tests_it(folds, study, tmp_path):
     words, parts = read(write_report(folds, tmp_path / "report.html", seed=5))
-    films = parts["report-data"]["films"]
-    assert len(films) == len(study) and {film["id"] for film in films} == set(study.case_ids)
+    radiographs = parts["report-data"]["radiographs"]
+    assert len(radiographs) == len(study) and {radiograph["id"] for radiograph in radiographs} == set(study.case_ids)
     for run in folds.runs()[1::2]:
         own = pl.read_parquet(run.path / "evaluation" / "test" / "predictions.parquet")
         probs = dict(zip(own["case_id"], own.select("^prob_.*$").rows(), strict=True))
-        answered = [film for film in films if film["run"] == run.path.name]
-        assert {film["id"] for film in answered} == set(probs)
-        for film in answered:
-            np.testing.assert_allclose([value for _, value in film["probs"]], probs[film["id"]], atol=1e-4)
-            assert "grad_cam" in film["has"]
+        answered = [radiograph for radiograph in radiographs if radiograph["run"] == run.path.name]
+        assert {radiograph["id"] for radiograph in answered} == set(probs)
+        for radiograph in answered:
+            np.testing.assert_allclose([value for _, value in radiograph["probs"]], probs[radiograph["id"]], atol=1e-4)
+            assert "grad_cam" in radiograph["has"]
     assert "Report of a set of runs" in words and "Runs of the set" in words and "are of seed 5" in words
     macro = json.loads((folds.path / "evaluation" / "test" / "metrics.json").read_text())["classification"]["macro_auc"]
     assert f"{macro['value']:.3f}" in words and f"{macro['low']:.3f} to {macro['high']:.3f}" in words
@@ -57,15 +57,15 @@ def test_a_case_is_answered_by_the_run_that_tests_it(folds, study, tmp_path):
 
 
 def test_maps_in_a_set_are_of_the_run_that_answers(folds, tmp_path):
-    from egaze.report.answers import open_answers
+    from egaze.report.judged_cases import open_judged_cases
 
-    answers = open_answers(folds, "test")
-    for row in range(len(answers.table)):
-        run = answers.runs[answers.run_of[row]]
+    judged = open_judged_cases(folds, "test")
+    for row in range(len(judged.table)):
+        run = judged.runs[judged.run_of[row]]
         own = pl.read_parquet(run.path / "evaluation" / "test" / "predictions.parquet")
-        place = own["case_index"].to_list().index(int(answers.case_index[row]))
+        place = own["case_index"].to_list().index(int(judged.case_index[row]))
         maps = np.load(run.path / "evaluation" / "test" / "heatmaps.npy")
-        np.testing.assert_array_equal(answers.heatmap(row), maps[place].astype(np.float32))
+        np.testing.assert_array_equal(judged.heatmap(row), maps[place].astype(np.float32))
 
 
 def test_what_a_set_has_not_is_told(folds, tmp_path):
@@ -91,14 +91,14 @@ def test_explain_takes_the_run_that_tests_a_case(folds, study, tmp_path):
         expected = own.filter(case_id=case_id).select("^prob_.*$").rows()[0]
         np.testing.assert_allclose(probs, expected, atol=1e-3)
     assert table["run"].n_unique() == 3 and len(table) == 6
-    # Each is on the test side of the run that explains it, whichever side it is on of the others.
+    # Each is on the test split of the run that explains it, whichever split it is on of the others.
     assert table["split"].unique().to_list() == ["test"]
 
 
-def test_a_set_has_what_its_films_have_together(folds, study, tmp_path):
-    """Every film once: by the run of the seed that tests it, with that run's own threshold and temperature."""
+def test_a_set_has_what_its_radiographs_have_together(folds, study, tmp_path):
+    """Every radiograph once: by the run of the seed that tests it, with that run's own threshold and temperature."""
     words, _ = read(write_report(folds, tmp_path / "report.html", seed=5))
-    for heading in ("Calibration", "Operating points", "How the films were read", "after temperature scaling"):
+    for heading in ("Calibration", "Operating points", "How the radiographs were read", "after temperature scaling"):
         assert heading in words
     runs = folds.runs()[1::2]
     metrics = [json.loads((run.path / "evaluation" / "test" / "metrics.json").read_text()) for run in runs]
@@ -120,7 +120,7 @@ def test_a_set_has_what_its_films_have_together(folds, study, tmp_path):
             counts = re.findall(r'<td class="number">(\d+)</td>', row)
             assert counts == [str(found), str(missed), str(false)]
             assert found + missed == sum(own["classification"]["classes"][name]["cases"] for own in metrics)
-    # Brier scores of the films at hand are a mean over all of them.
+    # Brier scores of the radiographs at hand are a mean over all of them.
     brier = sum(
         own["classification"]["calibration"]["after"]["brier"]["value"] * own["classification"]["cases"]
         for own in metrics

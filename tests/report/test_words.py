@@ -1,4 +1,4 @@
-"""What the report says of figures at the borders of their intervals and of the number of films."""
+"""What the report says of figures at the borders of their intervals and of the number of radiographs."""
 
 import math
 
@@ -19,9 +19,9 @@ from egaze.training import load_recipe
 JOINT = load_recipe("joint")
 
 
-def metrics(aucs, macro, *, films=100, patients=90, gain=None):
+def metrics(aucs, macro, *, radiographs=100, patients=90, gain=None):
     heatmap = gain and MapAgreement(
-        cases=films,
+        cases=radiographs,
         size_px=224,
         sigma_px=11.2,
         target=JOINT.heatmap,
@@ -38,14 +38,16 @@ def metrics(aucs, macro, *, films=100, patients=90, gain=None):
         chosen_on="validation",
         optimistic=False,
         synthetic=False,
-        cases=films,
+        cases=radiographs,
         patients=patients,
         folds=None,
         seeds=(0,),
         intervals="",
         warnings=(),
         trained=TrainedHeads(True, True),
-        classification=Classification(films, macro, macro, {name: ClassResult(10, auc) for name, auc in aucs.items()}),
+        classification=Classification(
+            radiographs, macro, macro, {name: ClassResult(10, auc) for name, auc in aucs.items()}
+        ),
         heatmap=heatmap,
         scanpath=None,
         published=(),
@@ -91,11 +93,13 @@ def test_chance_is_ruled_out_by_the_interval_alone(low, high, words):
 
 
 @pytest.mark.parametrize(
-    ("films", "patients", "few"), [(FEWEST, FEWEST, False), (FEWEST - 1, FEWEST, True), (100, FEWEST - 1, True)]
+    ("radiographs", "patients", "few"), [(FEWEST, FEWEST, False), (FEWEST - 1, FEWEST, True), (100, FEWEST - 1, True)]
 )
-def test_few_films_or_patients_carry_no_verdict(films, patients, few):
+def test_few_radiographs_or_patients_carry_no_verdict(radiographs, patients, few):
     gain = Estimate(0.1, 0.05, 0.2)
-    classes, gaze = summary(JOINT, metrics(THREE, Estimate(0.8, 0.7, 0.9), films=films, patients=patients, gain=gain))
+    classes, gaze = summary(
+        JOINT, metrics(THREE, Estimate(0.8, 0.7, 0.9), radiographs=radiographs, patients=patients, gain=gain)
+    )
     assert ("too few for a verdict" in classes) == few and ("too few for a verdict" in gaze) == few
     assert ("surest of" in classes) == (not few) and ("better than" in gaze) == (not few)
 

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def reflacx_twin(tmp_path_factory):
-    """15 films of 96 px: two of phase 1, two of phase 2, each read five times."""
+    """15 radiographs of 96 px: two of phase 1, two of phase 2, each read five times."""
     from egaze.sources.synthetic import synthesize
 
     out = tmp_path_factory.mktemp("reflacx") / "out"

@@ -45,7 +45,7 @@ def test_what_is_dropped_is_counted(twin):
     dropped = {name: count for name, count in source.hygiene.items() if name.startswith("fixations_dropped_")}
     assert source.hygiene["fixations_read"] == len(rows)
     assert source.hygiene["fixations_kept"] + sum(dropped.values()) == len(rows)
-    for reason in ("calibration_card", "unknown_film", "invalid_flag", "duplicate", "outside_film"):
+    for reason in ("calibration_card", "unknown_radiograph", "invalid_flag", "duplicate", "outside_radiograph"):
         assert dropped[f"fixations_dropped_{reason}"] > 0
     ids = {case.case_id for case in source.cases()}
     cut = [row for row in rows if row["DICOM_ID"] not in ids and any(i.startswith(row["DICOM_ID"]) for i in ids)]
@@ -54,7 +54,7 @@ def test_what_is_dropped_is_counted(twin):
     # The twin's pixels are those of the published map.
     assert (
         source.hygiene["screen_map_equal"]
-        == source.hygiene["fixations_kept"] + dropped["fixations_dropped_outside_film"]
+        == source.hygiene["fixations_kept"] + dropped["fixations_dropped_outside_radiograph"]
     )
 
 
@@ -81,7 +81,7 @@ def test_boxes_and_phrases_are_the_twin_s(twin):
 
 
 def test_samples_and_fixations_tell_the_same(tmp_path):
-    """Dwell on the film, place by place, from either table; re-calibration shifts all gaze of a session alike."""
+    """Dwell on the radiograph, place by place, from either table; re-calibration shifts all gaze of a session alike."""
     twin = synthesize(tmp_path / "twin", cases=6, seed=11, long_side_px=64, eye_gaze=True)
     fixations = EgdCxr(twin.tables, twin.images)
     samples = EgdCxr(twin.tables, twin.images, gaze_table="eye-gaze")
@@ -108,7 +108,7 @@ def test_samples_and_fixations_tell_the_same(tmp_path):
 def test_missing_tables_and_folders(twin, tmp_path):
     with pytest.raises(SourceError, match=r"master_sheet\.csv and fixations\.csv are missing"):
         EgdCxr(tmp_path, twin.images)
-    with pytest.raises(SourceError, match="no such folder of films"):
+    with pytest.raises(SourceError, match="no such folder of radiographs"):
         EgdCxr(twin.tables, tmp_path / "none")
 
 
@@ -131,14 +131,14 @@ def test_a_bad_master_sheet(copy, twin, column, value, error, message):
         EgdCxr(copy, twin.images).cases()
 
 
-def test_a_film_twice(copy, twin):
+def test_a_radiograph_twice(copy, twin):
     rewrite(copy / "master_sheet.csv", lambda rows: [*rows, rows[0]])
     with pytest.raises(TableError, match="record 49: dicom_id .* is there twice"):
         EgdCxr(copy, twin.images)
 
 
-def test_a_film_without_gaze_keeps_its_label(copy, twin):
+def test_a_radiograph_without_gaze_keeps_its_label(copy, twin):
     first = EgdCxr(copy, twin.images).cases()[0].case_id
     rewrite(copy / "fixations.csv", lambda rows: [row for row in rows if row["DICOM_ID"] != first])
     source = EgdCxr(copy, twin.images)
-    assert source.cases()[0].fixations is None and source.hygiene["films_without_gaze"] == 1
+    assert source.cases()[0].fixations is None and source.hygiene["radiographs_without_gaze"] == 1

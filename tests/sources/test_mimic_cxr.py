@@ -4,7 +4,7 @@ import pytest
 
 from egaze.errors import TableError
 from egaze.sources import EgdCxr
-from egaze.sources.mimic_cxr import film_path
+from egaze.sources.mimic_cxr import radiograph_path
 
 CELL = "files/p10/p10000032/s50414267/abc.dcm"
 REFLACX_CELL = f"physionet.org/files/mimic-cxr/2.0.0/{CELL}"
@@ -20,24 +20,24 @@ def root(tmp_path):
 @pytest.mark.parametrize("given", ["", "files"])
 def test_dicom_first_then_jpeg_then_the_dicom_that_is_missing(root, cell, given):
     dicom = root / CELL
-    assert film_path(root / given, cell, "here") == dicom and not dicom.exists()
+    assert radiograph_path(root / given, cell, "here") == dicom and not dicom.exists()
     dicom.with_suffix(".jpg").touch()
-    assert film_path(root / given, cell, "here") == dicom.with_suffix(".jpg")
+    assert radiograph_path(root / given, cell, "here") == dicom.with_suffix(".jpg")
     dicom.touch()
-    assert film_path(root / given, cell, "here") == dicom
+    assert radiograph_path(root / given, cell, "here") == dicom
 
 
 def test_the_tree_may_be_a_link_of_another_name(root):
-    link = root.parent / "films"
+    link = root.parent / "radiographs"
     link.symlink_to(root / "files", target_is_directory=True)
-    assert film_path(link, CELL, "here") == link / "p10/p10000032/s50414267/abc.dcm"
+    assert radiograph_path(link, CELL, "here") == link / "p10/p10000032/s50414267/abc.dcm"
 
 
 def test_a_path_outside_the_tree_s_form_is_taken_as_it_is(root):
-    assert film_path(root, "mine/abc.dcm", "here") == root / "mine" / "abc.dcm"
+    assert radiograph_path(root, "mine/abc.dcm", "here") == root / "mine" / "abc.dcm"
     (root / "mine").mkdir()
     (root / "mine" / "abc.jpg").touch()
-    assert film_path(root, "mine/abc.dcm", "here") == root / "mine" / "abc.jpg"
+    assert radiograph_path(root, "mine/abc.dcm", "here") == root / "mine" / "abc.jpg"
 
 
 @pytest.mark.parametrize("cell", [".", "files/", "files", "files/p10", "mine/abc.png", "x" * 5000 + ".dcm"])
@@ -46,13 +46,13 @@ def test_nothing_beside_the_root_is_looked_for(root, cell):
     (root / "files.jpg").touch()
     (root / "mine").mkdir()
     (root / "mine" / "abc.jpg").touch()
-    assert film_path(root, cell, "here").suffix != ".jpg"
+    assert radiograph_path(root, cell, "here").suffix != ".jpg"
 
 
 @pytest.mark.parametrize("cell", ["../" + CELL, "/" + CELL, "files/../../x.dcm", "C:\\files\\x.dcm", "files/\0.dcm"])
 def test_a_path_that_leaves_the_root_is_refused(root, cell):
     with pytest.raises(TableError, match="record 7: the path .* does not stay inside"):
-        film_path(root, cell, "record 7")
+        radiograph_path(root, cell, "record 7")
 
 
 def test_egd_cxr_reads_a_jpeg_root(twin, tmp_path):

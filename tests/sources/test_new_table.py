@@ -23,16 +23,16 @@ def test_the_examples_are_a_table(tmp_path):
     assert source.class_names == ("normal", "pneumonia")
 
 
-def film(path):
+def radiograph(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(path, format="png")
 
 
-def test_a_folder_s_films_are_listed(tmp_path):
-    images = tmp_path / "films"
+def test_a_folder_s_radiographs_are_listed(tmp_path):
+    images = tmp_path / "radiographs"
     names = ["a.png", "b/a.PNG", "b/1.2.840.png", 'odd, "name".png', "c/\u3000x\u202fy.png", "d/na.png"]
     for name in names:
-        film(images / name)
+        radiograph(images / name)
     for name in ("b/dicom", "b/1.2.840.7"):
         (images / name).write_bytes(bytes(128) + b"DICM")
     for name in ("notes.txt", ".hidden.png", "b/other"):
@@ -63,8 +63,8 @@ def test_nothing_is_written_over(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
 
 
-def test_folders_that_are_none_or_hold_no_film(tmp_path):
-    for images, message in ((tmp_path / "none", "no such folder"), (tmp_path, "holds no film")):
+def test_folders_that_are_none_or_hold_no_radiograph(tmp_path):
+    for images, message in ((tmp_path / "none", "no such folder"), (tmp_path, "holds no radiograph")):
         with pytest.raises(SourceError, match=message):
             write_new_table(tmp_path / "mine", images)
     assert not (tmp_path / "mine").exists()

@@ -6,9 +6,9 @@ from egaze.errors import TableError
 from egaze.sources import Table
 
 CASES = """case_id,image,patient_id,label,split,note
-a,films/a.png,p1,normal,train,x
-b,films/b.png,p1,chf,train,y
-c,films/c.png,p2,,,z
+a,radiographs/a.png,p1,normal,train,x
+b,radiographs/b.png,p1,chf,train,y
+c,radiographs/c.png,p2,,,z
 """
 FIXATIONS = "case_id,x_px,y_px,duration_s,onset_s\nc,5,6,0.2,1.0\nc,7.5,8,0.3,0.5\nc,1,1,0,2\na,1,2,0.1,0\n"
 
@@ -23,7 +23,7 @@ def test_cases_and_fixations(tmp_path):
     source = Table(*write(tmp_path))
     a, b, c = source.cases()
     assert source.class_names == ("chf", "normal") and list(source.patient_order) == ["p1", "p2"]
-    assert a.image_path == tmp_path / "films" / "a.png" and a.label == "normal" and a.split == "train"
+    assert a.image_path == tmp_path / "radiographs" / "a.png" and a.label == "normal" and a.split == "train"
     assert b.fixations is None and c.label is None and c.split is None
     # In time order, without the fixation that lasts no time.
     assert c.fixations.x_px.tolist() == [7.5, 5.0] and c.fixations.onset_s.tolist() == [0.5, 1.0]
@@ -48,10 +48,14 @@ def test_bom_and_windows_line_ends(tmp_path):
         (CASES, FIXATIONS.replace("7.5", "nan"), "record 2, column 'x_px' holds 'nan', expected a number"),
         (CASES, FIXATIONS.replace("7.5", ""), "record 2, column 'x_px' is empty"),
         (CASES, FIXATIONS.replace("a,1", "q,1"), "record 4: no case 'q' in"),
-        (CASES.replace("b,films", "a,films"), FIXATIONS, "record 2: case_id 'a' is there twice"),
-        (CASES.replace("films/b.png", "../b.png"), FIXATIONS, r"record 2, column 'image': the path '\.\./b\.png'"),
-        (CASES.replace("films/b.png", "/etc/passwd"), FIXATIONS, "does not stay inside"),
-        (CASES.replace("films/b.png", "C:\\b.png"), FIXATIONS, "does not stay inside"),
+        (CASES.replace("b,radiographs", "a,radiographs"), FIXATIONS, "record 2: case_id 'a' is there twice"),
+        (
+            CASES.replace("radiographs/b.png", "../b.png"),
+            FIXATIONS,
+            r"record 2, column 'image': the path '\.\./b\.png'",
+        ),
+        (CASES.replace("radiographs/b.png", "/etc/passwd"), FIXATIONS, "does not stay inside"),
+        (CASES.replace("radiographs/b.png", "C:\\b.png"), FIXATIONS, "does not stay inside"),
         (CASES.replace(",chf,train", ",chf,exam"), FIXATIONS, "record 2: split 'exam' is not one of train"),
         (CASES.replace(",chf,train", ",chf,test"), FIXATIONS, "puts one patient on two sides"),
         (CASES, FIXATIONS.replace("c,", "a,"), "record 3: case 'c' has neither a label nor a fixation"),
@@ -113,7 +117,7 @@ def test_a_missing_value_by_any_name_is_none(tmp_path, none):
         with pytest.raises(TableError, match=f"record 1: case 'a' has neither .*its label '{none.strip()}' is read as"):
             Table(table(tmp_path, f"a,a.png,p,{none},,"))
         with pytest.raises(
-            TableError, match="record 2, column 'patient_id' holds .* names nothing; films of one patient"
+            TableError, match="record 2, column 'patient_id' holds .* names nothing; radiographs of one patient"
         ):
             Table(table(tmp_path, "a,a.png,p,chf,,", f"b,b.png,{none},chf,,"))
         with pytest.raises(TableError, match="a class cannot be called"):
@@ -154,7 +158,7 @@ def test_class_names_that_cannot_be_told_apart(tmp_path, classes):
 
 @pytest.mark.parametrize("character", "\u202f\u00a0\u3000\u200d\u200b\u00ad\u200f\u200e")
 def test_file_names_and_ids_with_characters_that_do_not_show(tmp_path, character):
-    name = f"{character}film{character}1"
+    name = f"{character}radiograph{character}1"
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / f"{name}.png")
     case = Table(table(tmp_path, f"x{character}y,{name}.png,p,chf,,")).cases()[0]
     assert case.image_path.is_file() and case.case_id == f"x{character}y"
@@ -179,8 +183,8 @@ def test_a_patient_on_two_sides_or_on_one_in_part_is_named_by_case(tmp_path, sid
     assert "secret" not in str(caught.value)
 
 
-def test_films_lie_below_a_root(tmp_path):
-    root = tmp_path / "films"
+def test_radiographs_lie_below_a_root(tmp_path):
+    root = tmp_path / "radiographs"
     (root / "deep").mkdir(parents=True)
     (tmp_path / "link").symlink_to(root)
     rows = ["a,deep/a.png,p,chf,,", f"b,{root}/b.png,p,chf,,", f"c,{root.resolve()}/c.png,p,chf,,"]
@@ -188,18 +192,18 @@ def test_films_lie_below_a_root(tmp_path):
         cases = Table(table(tmp_path, *rows), images=images).cases()
         assert [case.image_path for case in cases] == [images / "deep" / "a.png", root / "b.png", root / "c.png"]
     for path in ("/etc/passwd", f"{root}er/a.png", f"{root}/../a.png", "../a.png"):
-        with pytest.raises(TableError, match="does not stay inside .*films; --images says in which folder"):
+        with pytest.raises(TableError, match="does not stay inside .*radiographs; --images says in which folder"):
             Table(table(tmp_path, f"a,{path},p,chf,,"), images=root)
-    with pytest.raises(TableError, match="none: no such folder of films"):
+    with pytest.raises(TableError, match="none: no such folder of radiographs"):
         Table(table(tmp_path, *rows), images=tmp_path / "none")
 
 
-def test_the_size_of_the_film_that_gaze_is_of(tmp_path):
-    columns = "case_id,image,patient_id,label,film_width_px,film_height_px"
+def test_the_size_of_the_radiograph_that_gaze_is_of(tmp_path):
+    columns = "case_id,image,patient_id,label,radiograph_width_px,radiograph_height_px"
     cases = Table(table(tmp_path, "a,a.png,p,x,400,800.0", "b,b.png,p,x,,", columns=columns)).cases()
-    assert [case.film_size_px for case in cases] == [(400, 800), None]
+    assert [case.radiograph_size_px for case in cases] == [(400, 800), None]
     for cells in ("400,", ",800", "0,800", "400,-1"):
-        with pytest.raises(TableError, match="record 1: both sides of a film must be above 0, got"):
+        with pytest.raises(TableError, match="record 1: both sides of a radiograph must be above 0, got"):
             Table(table(tmp_path, f"a,a.png,p,x,{cells}", columns=columns))
 
 
@@ -219,7 +223,7 @@ def test_missing_file_and_unknown_label(tmp_path):
 
 
 def test_windows_separators_are_understood(tmp_path):
-    (tmp_path / "films").mkdir()
-    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "films" / "a.png")
-    source = Table(*write(tmp_path, CASES.replace("films/a.png", "films\\a.png")))
+    (tmp_path / "radiographs").mkdir()
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "radiographs" / "a.png")
+    source = Table(*write(tmp_path, CASES.replace("radiographs/a.png", "radiographs\\a.png")))
     assert source.cases()[0].image_path.is_file()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from egaze.errors import TableError
 from egaze.sources import records
-from egaze.sources.tables import inside, read_table, unknown_columns
+from egaze.sources.delimited import inside, read_table, unknown_columns
 
 COLUMNS = {"case_id": pl.String, "x_px": pl.Float64, "count": pl.Int64}
 HEADER = "case_id,x_px,count,note\n"
@@ -172,7 +172,7 @@ def test_a_cell_of_a_billion_characters_is_not_loaded(tmp_path, cell):
         "import sys, polars as pl\n"
         "from pathlib import Path\n"
         "from egaze.errors import TableError\n"
-        "from egaze.sources.tables import read_table\n"
+        "from egaze.sources.delimited import read_table\n"
         "peak = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) // 1024\n"
         "before = peak()\n"
         "try:\n"

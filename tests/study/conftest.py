@@ -1,4 +1,4 @@
-"""Films and a source of them that cost nothing to read."""
+"""Radiographs and a source of them that cost nothing to read."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from egaze.sources import Case
 
 
 @pytest.fixture
-def many_films(tmp_path):
-    """Makes a source of so many films, of six different pictures, on paths that hold a patient's number."""
+def many_radiographs(tmp_path):
+    """Makes a source of so many radiographs, of six different pictures, on paths that hold a patient's number."""
     generator = np.random.default_rng(0)
 
     def make(count, side_px=40):
@@ -24,7 +24,7 @@ def many_films(tmp_path):
         for number in range(count):
             folder = tmp_path / "files" / f"p{10_000_000 + number // 2}"
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"film{number}.png"
+            path = folder / f"radiograph{number}.png"
             path.hardlink_to(pictures[number % 6])
             gaze = Fixations([1.0 + number, 5.0], [2.0, 6.0], [0.2, 0.3])
             cases.append(Case(f"case{number}", folder.name, path, gaze, label=("normal", "chf")[number % 2]))

@@ -24,13 +24,13 @@ SHOWN_PX = [[-0.5, -0.5, 99.5, 49.5], [10.0, 5.0, 60.0, 30.0]]
 
 @pytest.fixture(params=["stretch", "letterbox"])
 def made(request, tmp_path):
-    Image.fromarray(np.full((50, 100), 90, np.uint8)).save(tmp_path / "film.png")
+    Image.fromarray(np.full((50, 100), 90, np.uint8)).save(tmp_path / "radiograph.png")
     known = Fixations([1, 90], [2, 40], [0.2, 0.3], [0.0, 0.4], [[30, 31], [30, 31]], SHOWN_PX, [[0.5, 0.25], [1, 0]])
     plain = Fixations([5], [6], [0.1])
     cases = [
-        Case("a", "p", tmp_path / "film.png", plain),
-        Case("b", "p", tmp_path / "film.png", known, label="chf", regions=REGIONS, phrases=PHRASES),
-        Case("c", "p", tmp_path / "film.png", label="normal", regions=REGIONS[:1]),
+        Case("a", "p", tmp_path / "radiograph.png", plain),
+        Case("b", "p", tmp_path / "radiograph.png", known, label="chf", regions=REGIONS, phrases=PHRASES),
+        Case("c", "p", tmp_path / "radiograph.png", label="normal", regions=REGIONS[:1]),
     ]
     return prepare_study([Cases(cases)], tmp_path / "study", size_px=32, fit=request.param)
 
@@ -56,7 +56,7 @@ def test_what_is_known_of_a_fixation_comes_back(made, size_px):
     np.testing.assert_array_equal(found.window_frac, np.float32([[0.5, 0.25], [1, 0]]))
     geometry = made.geometry(1, size_px)
     np.testing.assert_allclose(found.pixels_per_degree, [[30, 31] * geometry.scale] * 2, rtol=1e-6)
-    # All of the film is all of its place on the canvas, to the pixels' edges.
+    # All of the radiograph is all of its place on the canvas, to the pixels' edges.
     left, top = geometry.left_px - 0.5, geometry.top_px - 0.5
     expected = [left, top, left + geometry.width_px, top + geometry.height_px]
     np.testing.assert_allclose(found.shown_px[0], expected, atol=1e-4)

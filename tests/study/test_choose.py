@@ -5,15 +5,15 @@ from egaze.errors import StudyError
 from egaze.study.choose import choose_cases
 
 
-def test_ids_patterns_and_sides(study):
+def test_ids_patterns_and_splits(study):
     ids = study.case_ids
     assert choose_cases(study).tolist() == list(range(48))
     assert choose_cases(study, [ids[7], ids[3], ids[7]]).tolist() == [3, 7]
     start = ids[5][:8]
     expected = [index for index, name in enumerate(ids) if name.startswith(start)]
     assert choose_cases(study, [f"{start}*"]).tolist() == expected
-    test = study.split.indices("test")
-    np.testing.assert_array_equal(choose_cases(study, side="test"), test)
+    test = study.splits.indices("test")
+    np.testing.assert_array_equal(choose_cases(study, split="test"), test)
     np.testing.assert_array_equal(choose_cases(study, ["*"], "test"), test)
 
 
@@ -34,6 +34,6 @@ def test_an_id_is_itself_before_it_is_a_pattern(tmp_path):
 def test_what_is_not_there(study):
     with pytest.raises(StudyError, match="there is no case 'nobody'"):
         choose_cases(study, [study.case_ids[0], "nobody"])
-    trained = study.case_ids[study.split.indices("train")[0]]
-    with pytest.raises(StudyError, match="none of the cases asked for is on the test side"):
+    trained = study.case_ids[study.splits.indices("train")[0]]
+    with pytest.raises(StudyError, match="none of the cases asked for is in the test split"):
         choose_cases(study, [trained], "test")

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from study.ready_made import Cases
 
-from egaze.errors import FilmError, StudyError
+from egaze.errors import RadiographError, StudyError
 from egaze.imaging import resize
 from egaze.sources import Case, Region
 from egaze.study import prepare_study
@@ -28,9 +28,9 @@ REGIONS = (
 
 @pytest.fixture(params=["stretch", "letterbox"])
 def made(request, tmp_path):
-    Image.fromarray(np.full((50, 100), 90, np.uint8)).save(tmp_path / "film.png")
+    Image.fromarray(np.full((50, 100), 90, np.uint8)).save(tmp_path / "radiograph.png")
     names = ("a", "../up")
-    cases = [Case(name, "p", tmp_path / "film.png", label="chf", regions=REGIONS) for name in names]
+    cases = [Case(name, "p", tmp_path / "radiograph.png", label="chf", regions=REGIONS) for name in names]
     return prepare_study([Cases(cases)], tmp_path / "study", size_px=64, fit=request.param)
 
 
@@ -41,7 +41,7 @@ def test_the_class_says_which_ellipses_count(made):
     assert finding_regions(made, 0, "pneumothorax") == finding_regions(made, 0, None) == (EDEMA, OPACITY, FRACTURE)
 
 
-def test_the_mask_lies_where_the_film_does(made):
+def test_the_mask_lies_where_the_radiograph_does(made):
     size_px = 200
     mask = finding_mask(made, 0, size_px, "chf")
     place = made.geometry(0, size_px)
@@ -75,10 +75,10 @@ def test_bad_masks(made, tmp_path):
     folder = tmp_path / "masks"
     folder.mkdir()
     Image.fromarray(np.zeros((100, 50), np.uint8)).save(folder / "a.png")
-    with pytest.raises(StudyError, match=r"a.png: the mask has \(100, 50\) pixels, its film \(50, 100\)"):
+    with pytest.raises(StudyError, match=r"a.png: the mask has \(100, 50\) pixels, its radiograph \(50, 100\)"):
         finding_mask(made, 0, 64, "chf", folder=folder)
     (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n junk")
-    with pytest.raises(FilmError, match="a.png: damaged PNG"):
+    with pytest.raises(RadiographError, match="a.png: damaged PNG"):
         finding_mask(made, 0, 64, "chf", folder=folder)
     # A case id that leads out of the folder is not followed.
     (tmp_path / "up.png").write_bytes(b"junk")

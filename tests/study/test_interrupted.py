@@ -15,23 +15,23 @@ import pytest
 from study.ready_made import files
 
 from egaze.errors import EgazeError, StudyError
-from egaze.study import film, film_store, open_study, prepare_study, unfinished
+from egaze.study import image_store, open_study, placing, prepare_study, unfinished
 
 # The program, with a journal that is synced often enough for short runs.
 PROGRAM = """
-from egaze.study import film_store
-film_store.SYNC_EVERY_S = 0.02
+from egaze.study import image_store
+image_store.SYNC_EVERY_S = 0.02
 from egaze.cli import main
 main()
 """
 
 
 @pytest.fixture
-def command(many_films, tmp_path):
-    """A table of films that take a while, and the command that prepares it into the folder of a given name."""
-    given = many_films(60, side_px=500).given
+def command(many_radiographs, tmp_path):
+    """A table of radiographs that take a while, and the command that prepares it into the folder of a given name."""
+    given = many_radiographs(60, side_px=500).given
     given[7].image_path.unlink()
-    given[7].image_path.write_bytes(b"no film")
+    given[7].image_path.write_bytes(b"no radiograph")
     lines = [f"{case.case_id},{case.image_path.relative_to(tmp_path)},{case.patient_id},{case.label}" for case in given]
     (tmp_path / "cases.csv").write_text("\n".join(["case_id,image,patient_id,label", *lines]) + "\n")
 
@@ -78,7 +78,7 @@ def test_killed_again_and_again(command, tmp_path):
             break
         kills += 1
     assert kills >= 2
-    assert re.search(r"going on with \d+ of 60 films", told)
+    assert re.search(r"going on with \d+ of 60 radiographs", told)
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
     assert not partial.exists()
     assert [item["case_id"] for item in open_study(tmp_path / "killed").manifest["left_out"]] == ["case7"]
@@ -90,25 +90,26 @@ def test_ctrl_c_says_that_the_same_command_goes_on(command, tmp_path):
     os.killpg(running.pid, signal.SIGINT)
     said, told = running.communicate()
     assert running.returncode == 1 and said == ""
-    kept = re.search(r"egaze: (\d+) of 60 films are kept; the same command goes on from there\n", told)
+    kept = re.search(r"egaze: (\d+) of 60 radiographs are kept; the same command goes on from there\n", told)
     assert kept and told.endswith("egaze: interrupted\n") and "Traceback" not in told
-    # All that were read are kept, not only those of the last step; the signal may come between a film and its count.
+    # All that were read are kept, not only those of the last step; the signal may come between a radiograph and its
+    # count.
     lines = (tmp_path / ".out.partial" / "journal.jsonl").read_text().splitlines()[1:]
-    there = len({json.loads(line)["film"] for line in lines})
+    there = len({json.loads(line)["radiograph"] for line in lines})
     assert there - int(kept[1]) in (0, 1)
     again = command("out", 1)
     _, told = again.communicate()
-    assert again.returncode == 0 and f"going on with {there} of 60 films" in told
+    assert again.returncode == 0 and f"going on with {there} of 60 radiographs" in told
 
 
 @pytest.fixture
-def partial(many_films, tmp_path):
-    """An interrupted run of a source: 8 of 10 films are there."""
-    source = many_films(10)
+def partial(many_radiographs, tmp_path):
+    """An interrupted run of a source: 8 of 10 radiographs are there."""
+    source = many_radiographs(10)
     hidden = [source.given[index].image_path for index in (2, 9)]
     for path in hidden:
         path.rename(path.with_suffix(".hidden"))
-    with pytest.raises(StudyError, match="2 of 10 films"):
+    with pytest.raises(StudyError, match="2 of 10 radiographs"):
         prepare_study([source], tmp_path / "out", size_px=16, strict=True)
     for path in hidden:
         path.with_suffix(".hidden").rename(path)
@@ -125,19 +126,19 @@ def test_another_host_waits_until_the_first_has_stopped(partial, tmp_path, monke
     assert files(folder) == before
     for path in folder.iterdir():
         os.utime(path, (time.time() - 700,) * 2)
-    assert finish(partial, tmp_path)[1] == ["film2", "film9"] and not folder.exists()
+    assert finish(partial, tmp_path)[1] == ["radiograph2", "radiograph9"] and not folder.exists()
 
 
 def finish(source, tmp_path, **options):
-    """Finish the interrupted run, compare it with one in one go; returns (what was told, films read)."""
+    """Finish the interrupted run, compare it with one in one go; returns (what was told, radiographs read)."""
     told, read = [], []
 
     def place(path, canvas):
         read.append(path.stem)
-        return film.place_film(path, canvas)
+        return placing.place_radiograph(path, canvas)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("egaze.study.readers.place_film", place)
+        patch.setattr("egaze.study.decoding.place_radiograph", place)
         prepare_study([source], tmp_path / "out", **{"size_px": 16, **options}, say=told.append)
     prepare_study([source], tmp_path / "whole", **{"size_px": 16, **options})
     assert files(tmp_path / "out") == files(tmp_path / "whole")
@@ -146,7 +147,9 @@ def finish(source, tmp_path, **options):
 
 def test_only_what_is_missing_is_read(partial, tmp_path):
     told, read = finish(partial, tmp_path)
-    assert read == ["film2", "film9"] and told == ["going on with 8 of 10 films of an interrupted run"]
+    assert read == ["radiograph2", "radiograph9"] and told == [
+        "going on with 8 of 10 radiographs of an interrupted run"
+    ]
 
 
 def test_labels_gaze_and_seed_may_change(partial, tmp_path):
@@ -161,27 +164,27 @@ def test_other_options_start_over(partial, tmp_path, options):
     assert len(read) == 10 and len(told) == 1 and told[0].endswith("starting over")
 
 
-def test_other_films_start_over(partial, tmp_path):
+def test_other_radiographs_start_over(partial, tmp_path):
     partial.given.pop(5)
     assert len(finish(partial, tmp_path)[1]) == 9
 
 
-def test_a_changed_film_is_read_again(partial, tmp_path):
+def test_a_changed_radiograph_is_read_again(partial, tmp_path):
     changed = partial.given[4].image_path
     shutil.copy(partial.given[0].image_path, tmp_path / "other")
     changed.unlink()
     (tmp_path / "other").rename(changed)
-    assert finish(partial, tmp_path)[1] == ["film2", "film4", "film9"]
+    assert finish(partial, tmp_path)[1] == ["radiograph2", "radiograph4", "radiograph9"]
 
 
-def test_a_film_that_was_about_to_be_read_again_is_not_trusted(partial, tmp_path):
+def test_a_radiograph_that_was_about_to_be_read_again_is_not_trusted(partial, tmp_path):
     """Its old file comes back, but its row may already be the other file's."""
     changing = partial.given[4].image_path
     changing.rename(tmp_path / "old")
-    with pytest.raises(StudyError, match="1 of 10 films"):
+    with pytest.raises(StudyError, match="1 of 10 radiographs"):
         prepare_study([partial], tmp_path / "out", size_px=16, strict=True)
     (tmp_path / "old").rename(changing)
-    assert finish(partial, tmp_path)[1] == ["film4"]
+    assert finish(partial, tmp_path)[1] == ["radiograph4"]
 
 
 @pytest.mark.parametrize(
@@ -190,10 +193,15 @@ def test_a_film_that_was_about_to_be_read_again_is_not_trusted(partial, tmp_path
         (lambda d: cut(d / "journal.jsonl", 5), 3),
         (lambda d: (d / "journal.jsonl").write_text("junk"), 10),
         (lambda d: (d / "journal.jsonl").write_bytes(b"\xff\n[]\n"), 10),
-        (lambda d: append(d / "journal.jsonl", '{"film": 99}\n[1]\nnull\n{"film": 2, "stamp": [1, 2]}\n'), 2),
-        (lambda d: (d / "films.npy").unlink(), 10),
-        (lambda d: cut(d / "films.npy", 100), 10),
-        (lambda d: np.save(d / "films.npy", np.zeros((9, 16, 16), np.uint16)), 10),
+        (
+            lambda d: append(
+                d / "journal.jsonl", '{"radiograph": 99}\n[1]\nnull\n{"radiograph": 2, "stamp": [1, 2]}\n'
+            ),
+            2,
+        ),
+        (lambda d: (d / "radiographs.npy").unlink(), 10),
+        (lambda d: cut(d / "radiographs.npy", 100), 10),
+        (lambda d: np.save(d / "radiographs.npy", np.zeros((9, 16, 16), np.uint16)), 10),
         (lambda d: (d / "study").mkdir(), 2),
         (lambda d: (d / "lock").unlink(), 2),
     ],
@@ -212,10 +220,10 @@ def append(path, text):
         file.write(text)
 
 
-def test_the_journal_names_no_one_and_only_films_on_disk(partial, tmp_path, monkeypatch):
+def test_the_journal_names_no_one_and_only_radiographs_on_disk(partial, tmp_path, monkeypatch):
     journal = (tmp_path / ".out.partial" / "journal.jsonl").read_text()
-    assert "film0" not in journal and "p1000" not in journal and str(tmp_path) not in journal
-    assert [json.loads(line)["film"] for line in journal.splitlines()[1:]] == [0, 1, 3, 4, 5, 6, 7, 8]
+    assert "radiograph0" not in journal and "p1000" not in journal and str(tmp_path) not in journal
+    assert [json.loads(line)["radiograph"] for line in journal.splitlines()[1:]] == [0, 1, 3, 4, 5, 6, 7, 8]
 
     synced = []
     real = os.fsync
@@ -225,9 +233,9 @@ def test_the_journal_names_no_one_and_only_films_on_disk(partial, tmp_path, monk
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(film_store, "SYNC_EVERY_S", 0)
+    monkeypatch.setattr(image_store, "SYNC_EVERY_S", 0)
     finish(partial, tmp_path)
-    assert synced[:4] == ["films.npy", "journal.jsonl"] * 2
+    assert synced[:4] == ["radiographs.npy", "journal.jsonl"] * 2
 
 
 HOLDING = """
@@ -262,8 +270,8 @@ def test_a_kill_while_the_study_is_put_in_its_place(partial, tmp_path, monkeypat
     assert finish(partial, tmp_path)[1] == []
 
 
-def test_a_full_disk_is_told_before_anything_is_read(many_films, tmp_path, monkeypatch):
+def test_a_full_disk_is_told_before_anything_is_read(many_radiographs, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(StudyError, match=r"needs 5\.2 MB, 1\.0 MB are free"):
-        prepare_study([many_films(40)], tmp_path / "out", size_px=256)
+        prepare_study([many_radiographs(40)], tmp_path / "out", size_px=256)

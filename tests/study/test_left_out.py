@@ -1,4 +1,4 @@
-"""Films that cannot be read stop nothing."""
+"""Radiographs that cannot be read stop nothing."""
 
 import json
 import shutil
@@ -9,13 +9,13 @@ from study.ready_made import files
 
 from egaze.errors import StudyError
 from egaze.sources import EgdCxr
-from egaze.study import film, open_study, prepare_study
-from egaze.study.film import reason_without_identity
+from egaze.study import open_study, placing, prepare_study
+from egaze.study.placing import reason_without_identity
 
 
 @pytest.fixture
 def damaged(twin, tmp_path):
-    """The twin with its film 20 cut off and its film 30 missing."""
+    """The twin with its radiograph 20 cut off and its radiograph 30 missing."""
     images = tmp_path / "images"
     shutil.copytree(twin.images, images)
     source = EgdCxr(twin.tables, images)
@@ -33,7 +33,7 @@ def test_they_are_left_out_and_listed(study, damaged, tmp_path):
     assert made.case_ids == [study.case_ids[index] for index in kept]
     np.testing.assert_array_equal(made.images, study.images[kept])
     assert made.manifest["counts"]["cases"] == 46 and made.manifest["counts"]["left_out"] == 2
-    np.testing.assert_array_equal(made.split.sides, study.split.sides[kept])
+    np.testing.assert_array_equal(made.splits.split_index, study.splits.split_index[kept])
     for index, number in enumerate(kept):
         np.testing.assert_array_equal(made.fixations(index, 64).x_px, study.fixations(number, 64).x_px)
 
@@ -49,46 +49,46 @@ def test_they_are_left_out_and_listed(study, damaged, tmp_path):
 
 def test_strict_fails_when_all_were_tried_and_goes_on_when_they_are_mended(study, twin, damaged, tmp_path, monkeypatch):
     listed, told = [], []
-    with pytest.raises(StudyError, match="2 of 48 films cannot be read"):
+    with pytest.raises(StudyError, match="2 of 48 radiographs cannot be read"):
         prepare_study([damaged], tmp_path / "out", size_px=64, strict=True, on_left_out=listed.extend)
     assert len(listed) == 2 and not (tmp_path / "out").exists()
     for index in (20, 30):
         mended = damaged.cases()[index].image_path
         shutil.copy(twin.images / mended.relative_to(tmp_path / "images"), mended)
-    monkeypatch.setattr("egaze.study.readers.place_film", counting := Counting())
+    monkeypatch.setattr("egaze.study.decoding.place_radiograph", counting := Counting())
     prepare_study([damaged], tmp_path / "out", size_px=64, strict=True, say=told.append)
     assert len(counting.paths) == 2
-    assert told == ["going on with 46 of 48 films of an interrupted run"]
+    assert told == ["going on with 46 of 48 radiographs of an interrupted run"]
     assert files(tmp_path / "out") == files(study.path)
     assert not list(tmp_path.glob(".*"))
 
 
 class Counting:
-    """place_film, remembering what it was asked."""
+    """place_radiograph, remembering what it was asked."""
 
     def __init__(self):
         self.paths = []
 
     def __call__(self, path, canvas):
         self.paths.append(path)
-        return film.place_film(path, canvas)
+        return placing.place_radiograph(path, canvas)
 
 
-def test_when_none_can_be_read_there_is_no_study(many_films, tmp_path):
-    source = many_films(4)
+def test_when_none_can_be_read_there_is_no_study(many_radiographs, tmp_path):
+    source = many_radiographs(4)
     for case in source.given:
         case.image_path.unlink()
-    with pytest.raises(StudyError, match=r"none of the 4 films can be read; .*film0\.png.*No such file"):
+    with pytest.raises(StudyError, match=r"none of the 4 radiographs can be read; .*radiograph0\.png.*No such file"):
         prepare_study([source], tmp_path / "out", size_px=16)
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".*"))
 
 
-def test_a_film_of_several_readers_is_read_once(many_films, tmp_path, monkeypatch):
-    source = many_films(6)
+def test_a_radiograph_of_several_readers_is_read_once(many_radiographs, tmp_path, monkeypatch):
+    source = many_radiographs(6)
     twice = [*source.given, *(case.__class__(**fields(case, case_id=f"{case.case_id}b")) for case in source.given)]
     source.given[:] = twice
     source.given[3].image_path.unlink()
-    monkeypatch.setattr("egaze.study.readers.place_film", counting := Counting())
+    monkeypatch.setattr("egaze.study.decoding.place_radiograph", counting := Counting())
     made = prepare_study([source], tmp_path / "out", size_px=16)
     assert len(counting.paths) == 6
     assert made.case_ids == [f"case{n}{suffix}" for suffix in ("", "b") for n in range(6) if n != 3]
@@ -100,23 +100,23 @@ def fields(case, **changed):
     return {name: getattr(case, name) for name in case.__slots__} | changed
 
 
-def test_a_reader_s_surprise_is_no_end(many_films, tmp_path, monkeypatch):
-    real = film._place
+def test_a_reader_s_surprise_is_no_end(many_radiographs, tmp_path, monkeypatch):
+    real = placing._place
 
     def place(path, *arguments):
-        if path.stem == "film2":
+        if path.stem == "radiograph2":
             raise RuntimeError("Doe^John")
         return real(path, *arguments)
 
-    monkeypatch.setattr(film, "_place", place)
-    made = prepare_study([many_films(4)], tmp_path / "out", size_px=16)
-    assert made.manifest["left_out"] == [{"case_id": "case2", "reason": "cannot read the film (RuntimeError)"}]
+    monkeypatch.setattr(placing, "_place", place)
+    made = prepare_study([many_radiographs(4)], tmp_path / "out", size_px=16)
+    assert made.manifest["left_out"] == [{"case_id": "case2", "reason": "cannot read the radiograph (RuntimeError)"}]
 
 
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("{path}: 5 frames, expected one film", "5 frames, expected one film"),
+        ("{path}: 5 frames, expected one radiograph", "5 frames, expected one radiograph"),
         ("{path}: cannot read the picture: cannot identify '{path}'", "cannot read the picture: cannot identify ..."),
         ("{path}: neither DICOM nor PNG (begins with b'Doe^John')", "neither DICOM nor PNG (begins with ...)"),
         ("{path}: cannot find {path}", "cannot be read"),
@@ -130,8 +130,8 @@ def test_reasons_hold_no_part_of_a_path(tmp_path, message, reason):
     assert reason_without_identity(message.format(path=path), path, "10000032") == reason
 
 
-def test_a_study_with_films_left_out_opens_whole(many_films, tmp_path):
-    source = many_films(5)
+def test_a_study_with_radiographs_left_out_opens_whole(many_radiographs, tmp_path):
+    source = many_radiographs(5)
     source.given[0].image_path.unlink()
     prepare_study([source], tmp_path / "out", size_px=16, workers=3)
     assert open_study(tmp_path / "out").case_ids == ["case1", "case2", "case3", "case4"]

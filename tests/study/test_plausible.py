@@ -1,4 +1,4 @@
-"""Gaze that looks like other units, or lies off its film, stops a preparation unless it is meant."""
+"""Gaze that looks like other units, or lies off its radiograph, stops a preparation unless it is meant."""
 
 import json
 
@@ -19,9 +19,11 @@ X, Y, LASTS = [10.0, 20.0, 30.0], [5.0, 15.0, 25.0], [0.2, 0.3, 0.4]
 @pytest.fixture
 def prepare(tmp_path):
     def run(*gazes, **options):
-        film = tmp_path / "film.png"
-        Image.fromarray(np.zeros((40, 60), np.uint8)).save(film)
-        cases = [Case(f"c{n}", "p", film, gaze, gaze_origin=f"gaze.csv: record {n}") for n, gaze in enumerate(gazes)]
+        radiograph = tmp_path / "radiograph.png"
+        Image.fromarray(np.zeros((40, 60), np.uint8)).save(radiograph)
+        cases = [
+            Case(f"c{n}", "p", radiograph, gaze, gaze_origin=f"gaze.csv: record {n}") for n, gaze in enumerate(gazes)
+        ]
         return prepare_study([Cases(cases)], tmp_path / "study", size_px=32, **options)
 
     return run
@@ -31,11 +33,11 @@ WRONG = {
     "fractions": (Fixations([0.2, 0.9, 0.5], [0.1, 0.8, 1.0], LASTS), "3 of 3 fixations lie within 0 to 1 .*fractions"),
     "milliseconds": (Fixations(X, Y, [200, 310, 420]), "last 310 s or more.*milliseconds.*divide them by 1000"),
     "onsets": (Fixations(X, Y, LASTS, onset_s=[0, 250, 600]), "begin 300 s or more after.*milliseconds"),
-    "off film": (
+    "off radiograph": (
         Fixations([60, 70], [5, 6], [0.1, 0.1]),
-        r"all of 2 fixations lie off the film of 60 x 40 px \(x_px 60",
+        r"all of 2 fixations lie off the radiograph of 60 x 40 px \(x_px 60",
     ),
-    "above": (Fixations([5, 6], [-7, -8], [0.1, 0.1]), "all of 2 fixations lie off the film"),
+    "above": (Fixations([5, 6], [-7, -8], [0.1, 0.1]), "all of 2 fixations lie off the radiograph"),
 }
 
 
@@ -48,7 +50,7 @@ def test_what_looks_wrong_is_told_in_one_line(prepare, tmp_path, name):
     said = str(caught.value)
     assert "\n" not in said and "so it is in 1 more case;" in said and "--trust-gaze" in said
     assert not (tmp_path / "study").exists()
-    # The same on the films that an interrupted run has left.
+    # The same on the radiographs that an interrupted run has left.
     with pytest.raises(StudyError, match=message):
         prepare(good, gaze, good, gaze)
     study = prepare(good, gaze, good, gaze, trust_gaze=True)

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from egaze.sources.egd_cxr import PUBLISHED_SPLITS
-from egaze.study.published import published_split_report, split_counts
+from egaze.study.published_splits import published_split_report, split_counts
 
 CLASSES = ("normal", "chf", "pneumonia")
-SIDES = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
-def published_sides(ids, seed):
+def published_splits(ids, seed):
     """The published text: unique ids in file order, shuffled; round(.8 n), then round(.5 rest), then the others."""
     ids = list(ids)
     random.seed(seed)
@@ -32,33 +32,33 @@ def test_counts_equal_a_slow_oracle(seed):
     order = [str(10_000_000 + 13 * n) for n in range(137)]
     images = [(patient, draw.choice(CLASSES)) for patient in order for _ in range(draw.choice((1, 1, 1, 2, 3)))]
     draw.shuffle(images)
-    sides = published_sides(order, seed)
+    splits = published_splits(order, seed)
     expected = {
-        side: {name: sum(p in patients and label == name for p, label in images) for name in CLASSES}
-        for side, patients in sides.items()
+        split: {name: sum(p in patients and label == name for p, label in images) for name in CLASSES}
+        for split, patients in splits.items()
     }
     found = split_counts(order, [patient for patient, _ in images], [label for _, label in images], seed)
     assert found == expected
 
 
 def test_the_expected_counts_are_of_the_whole_set():
-    for seed, per_side in PUBLISHED_SPLITS.items():
-        sides = {side: sum(counts.values()) for side, counts in per_side.items()}
-        assert list(sides.values()) == {42: [868, 107, 108], 1: [869, 107, 107]}[seed]
-        totals = [sum(counts[name] for counts in per_side.values()) for name in CLASSES]
+    for seed, per_split in PUBLISHED_SPLITS.items():
+        splits = {split: sum(counts.values()) for split, counts in per_split.items()}
+        assert list(splits.values()) == {42: [868, 107, 108], 1: [869, 107, 107]}[seed]
+        totals = [sum(counts[name] for counts in per_split.values()) for name in CLASSES]
         assert totals == [360, 363, 360]
 
 
 def whole_sheet(seed):
     """1,083 images of 1,038 patients, dealt so that this seed gives the published counts: 43 patients have two images,
-    one has three. Which patient is on which side is by the published text, not by egaze."""
+    one has three. Which patient is on which split is by the published text, not by egaze."""
     order = [str(number) for number in range(10_000_000, 10_001_038)]
     cases = []
-    for side, patients in published_sides(order, seed).items():
-        labels = [name for name in CLASSES for _ in range(PUBLISHED_SPLITS[seed][side][name])]
+    for split, patients in published_splits(order, seed).items():
+        labels = [name for name in CLASSES for _ in range(PUBLISHED_SPLITS[seed][split][name])]
         owners = sorted(patients)
         more = len(labels) - len(owners)
-        if side == "train":
+        if split == "train":
             owners += [owners[0], owners[0], *owners[1 : more - 1]]
         else:
             owners += owners[:more]
@@ -80,7 +80,7 @@ def test_the_whole_sheet_is_checked(seed):
 def test_a_label_in_another_place_is_seen():
     sheet = whole_sheet(42)
     cases = sheet.cases()
-    tested = published_sides(sheet.patient_order, 42)["test"]
+    tested = published_splits(sheet.patient_order, 42)["test"]
     here = next(case for case in cases if case.patient_id in tested and case.label == "chf")
     there = next(case for case in cases if case.patient_id not in tested and case.label == "normal")
     here.label, there.label = "normal", "chf"

@@ -20,11 +20,11 @@ GAZE = "x_px,y_px,{column}\n{name}-0,5,6,3\n{name}-0,9,8,700\n{name}-1,4,14,1\n"
 
 @pytest.fixture
 def tables(tmp_path):
-    """Makes two films' tables, with durations in a column of that name."""
-    Image.fromarray(np.full((30, 20), 90, np.uint8)).save(tmp_path / "film.png")
+    """Makes two radiographs' tables, with durations in a column of that name."""
+    Image.fromarray(np.full((30, 20), 90, np.uint8)).save(tmp_path / "radiograph.png")
 
     def make(name, column):
-        rows = [f"{name}-{number},film.png,{name},chf" for number in range(2)]
+        rows = [f"{name}-{number},radiograph.png,{name},chf" for number in range(2)]
         (tmp_path / f"{name}.csv").write_text("\n".join(["case_id,image,patient_id,label", *rows]))
         (tmp_path / f"{name}-gaze.csv").write_text("case_id," + GAZE.format(name=name, column=column))
         return tmp_path / f"{name}.csv", tmp_path / f"{name}-gaze.csv"

@@ -1,4 +1,5 @@
-"""Films that were resized since their gaze was recorded: gaze and regions follow, or the film is refused."""
+"""Radiographs that were resized since their gaze was recorded: gaze and regions follow, or the radiograph is
+refused."""
 
 import numpy as np
 import polars as pl
@@ -23,15 +24,15 @@ REGIONS = (Region("heart", "ellipse", 100, 200, 299.5, 399.5), Region("chest", "
 
 def prepare(folder, width_px, height_px, fit="stretch", **case):
     folder.mkdir()
-    film = folder / "film.png"
-    Image.fromarray(np.zeros((height_px, width_px), np.uint8)).save(film)
-    case = {"fixations": GAZE, "label": "chf", "regions": REGIONS, "film_size_px": (400.0, 800.0)} | case
-    return prepare_study([Cases([Case("a", "p", film, **case)])], folder / "study", size_px=64, fit=fit)
+    radiograph = folder / "radiograph.png"
+    Image.fromarray(np.zeros((height_px, width_px), np.uint8)).save(radiograph)
+    case = {"fixations": GAZE, "label": "chf", "regions": REGIONS, "radiograph_size_px": (400.0, 800.0)} | case
+    return prepare_study([Cases([Case("a", "p", radiograph, **case)])], folder / "study", size_px=64, fit=fit)
 
 
 @pytest.mark.parametrize("fit", ["stretch", "letterbox"])
 @pytest.mark.parametrize("factor", [0.25, 0.5, 2])
-def test_all_that_lies_on_the_film_is_scaled(tmp_path, factor, fit):
+def test_all_that_lies_on_the_radiograph_is_scaled(tmp_path, factor, fit):
     whole = prepare(tmp_path / "whole", 400, 800, fit)
     assert whole.manifest["gaze"]["scaled"] == 0
     small = prepare(tmp_path / "small", int(400 * factor), int(800 * factor), fit)
@@ -58,11 +59,11 @@ def test_another_shape_is_refused_with_both_sizes(tmp_path, size_px, kept):
     assert f"{size_px[0]} x {size_px[1]} px" in said and "400 x 800 px" in said
 
 
-def test_a_film_that_shows_only_a_class_may_have_any_shape(tmp_path):
+def test_a_radiograph_that_shows_only_a_class_may_have_any_shape(tmp_path):
     study = prepare(tmp_path / "a", 64, 64, fixations=None, regions=())
     assert study.manifest["gaze"]["scaled"] == 0
 
 
 def test_sides_rounded_to_whole_pixels_are_one_shape(tmp_path):
-    study = prepare(tmp_path / "a", 33, 64, film_size_px=(2022.0, 4000.0))
+    study = prepare(tmp_path / "a", 33, 64, radiograph_size_px=(2022.0, 4000.0))
     assert study.manifest["gaze"]["scaled"] == 1

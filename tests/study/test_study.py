@@ -20,11 +20,11 @@ def copy(study, tmp_path):
     return tmp_path / "study"
 
 
-def test_films_are_on_their_canvas(study, twin):
+def test_radiographs_are_on_their_canvas(study, twin):
     for index in (0, 17, 40):
         case = EgdCxr(twin.tables, twin.images).cases()[index]
-        film = read_radiograph(case.image_path).pixels
-        expected = resize(film, (64, 64))
+        radiograph = read_radiograph(case.image_path).pixels
+        expected = resize(radiograph, (64, 64))
         np.testing.assert_allclose(study.images[index] / 65535.0, expected, atol=1 / 65535)
         assert study.case_ids[index] == case.case_id
 
@@ -43,7 +43,7 @@ def test_workers_do_not_matter_and_no_identity_is_stored(study, twin, tmp_path):
     prepare_study([source], tmp_path / "again", size_px=64, workers=1)
     assert files(tmp_path / "again") == files(study.path)
     tables = {f"{name}.parquet" for name in ("cases", "fixations", "regions", "phrases")}
-    assert files(study.path).keys() == {"study.json", "images.npy", "split.json", *tables}
+    assert files(study.path).keys() == {"study.json", "images.npy", "splits.json", *tables}
     columns = {name: values.to_list() for name, values in study.cases.to_dict().items()}
     stored = json.dumps([study.manifest, columns])
     assert not any(patient in stored for patient in source.patient_order)
@@ -75,7 +75,7 @@ def test_changed_files_do_not_open(copy, name):
         open_study(copy)
 
 
-def test_films_that_are_not_used_need_not_be_checked(copy):
+def test_radiographs_that_are_not_used_need_not_be_checked(copy):
     raw = bytearray((copy / "images.npy").read_bytes())
     raw[-1] ^= 1
     (copy / "images.npy").write_bytes(raw)
@@ -106,14 +106,22 @@ def test_images_that_were_cut_or_grown_do_not_open(copy, change):
     [
         (lambda d: (d / "study.json").unlink(), r"not a prepared study: study\.json is missing"),
         (lambda d: (d / "study.json").write_text("{"), r"study\.json: cannot be read"),
-        (lambda d: (d / "study.json").write_text('{"format_version": 9}'), "format version 9, this egaze reads 2"),
-        (lambda d: (d / "study.json").write_text('{"format_version": 1}'), "format version 1.*: prepare it again"),
+        (lambda d: (d / "study.json").write_text('{"format_version": 9}'), "format version 9, this egaze reads 3"),
+        (
+            lambda d: (d / "study.json").write_text('{"format_version": 1}'),
+            r"older egaze \(format version 1\): prepare it",
+        ),
+        (
+            lambda d: (d / "study.json").write_text('{"format_version": 2}'),
+            r"older egaze \(format version 2\): prepare it",
+        ),
+        (lambda d: (d / "study.json").write_text('{"format_version": 2}'), "format version 2.*: prepare it again"),
         (lambda d: (d / "images.npy").write_bytes(b"junk"), "damaged study"),
         (lambda d: np.save(d / "images.npy", np.zeros((3, 64, 64), np.uint16)), "does not fit 48 cases"),
         (lambda d: np.save(d / "images.npy", np.array([{}]), allow_pickle=True), "damaged study"),
         (lambda d: (d / "cases.parquet").write_bytes(b"PAR1"), "damaged study"),
-        (lambda d: (d / "split.json").unlink(), r"split\.json is missing"),
-        (lambda d: (d / "split.json").write_text('{"format_version": 2}'), "malformed split"),
+        (lambda d: (d / "splits.json").unlink(), r"splits\.json is missing"),
+        (lambda d: (d / "splits.json").write_text('{"format_version": 3}'), "malformed split"),
         (
             lambda d: pl.read_parquet(d / "fixations.parquet").head(5).write_parquet(d / "fixations.parquet"),
             r"fixations\.parquet: does not fit",
@@ -145,15 +153,15 @@ def test_the_output_must_be_free(copy, twin):
 def test_two_sources_make_one_study(tmp_path):
     for name in ("a", "b"):
         Image.fromarray(np.full((8, 6), 100, np.uint8)).save(tmp_path / f"{name}.png")
-    (tmp_path / "films.csv").write_text("case_id,image,patient_id,label\na,a.png,p,sick\n")
+    (tmp_path / "radiographs.csv").write_text("case_id,image,patient_id,label\na,a.png,p,sick\n")
     (tmp_path / "scenes.csv").write_text("case_id,image,patient_id\nb,b.png,p\n")
     (tmp_path / "gaze.csv").write_text("case_id,x_px,y_px,duration_s\nb,2,3,0.2\n")
-    sources = [Table(tmp_path / "films.csv"), Table(tmp_path / "scenes.csv", tmp_path / "gaze.csv")]
+    sources = [Table(tmp_path / "radiographs.csv"), Table(tmp_path / "scenes.csv", tmp_path / "gaze.csv")]
     study = prepare_study(sources, tmp_path / "study", size_px=16)
     assert study.labels.tolist() == [0, -1] and study.has_gaze.tolist() == [False, True]
     # The same name in two sources is two patients.
     assert len(set(study.patients.tolist())) == 2
-    again = Table(tmp_path / "films.csv")
+    again = Table(tmp_path / "radiographs.csv")
     with pytest.raises(StudyError, match="case 'a' is in two sources"):
         prepare_study([again, again], tmp_path / "twice", size_px=16)
 
@@ -165,7 +173,7 @@ def test_sizes_out_of_range(twin, tmp_path, size_px):
 
 
 @pytest.mark.parametrize("option", [{"fit": "crop"}, {"presentation": "loud"}], ids=str)
-def test_an_unknown_canvas_is_refused_before_a_film_is_read(twin, tmp_path, option):
+def test_an_unknown_canvas_is_refused_before_a_radiograph_is_read(twin, tmp_path, option):
     with pytest.raises(StudyError, match=f"{next(iter(option))} must be one of "):
         prepare_study([EgdCxr(twin.tables, twin.images)], tmp_path / "study", **option)
     assert list(tmp_path.iterdir()) == []
@@ -183,8 +191,8 @@ def test_a_study_says_its_canvas(study, copy):
 
 
 def test_a_case_s_fixations_come_with_onsets_and_degrees_of_the_canvas(tmp_path):
-    np.save(tmp_path / "film.npy", np.zeros((40, 80), np.uint8))
-    (tmp_path / "cases.csv").write_text("case_id,image,patient_id\na,film.npy,p\n")
+    np.save(tmp_path / "radiograph.npy", np.zeros((40, 80), np.uint8))
+    (tmp_path / "cases.csv").write_text("case_id,image,patient_id\na,radiograph.npy,p\n")
     (tmp_path / "gaze.csv").write_text(
         "case_id,x_px,y_px,duration_s,onset_s,pixels_per_degree\na,39.5,9.5,0.25,1.5,10\na,0,0,0.5,0.5,20\n"
     )

@@ -17,11 +17,11 @@ OTHER = Fixations([90, 12], [10, 50], [0.5, 0.25], shown_px=[[50, 0, 119, 79], [
 
 @pytest.fixture(scope="module", params=["stretch", "letterbox"])
 def made(request, tmp_path_factory):
-    """Two readers of one film, one of whom zoomed, and one without gaze."""
+    """Two readers of one radiograph, one of whom zoomed, and one without gaze."""
     folder = tmp_path_factory.mktemp("targets")
-    np.save(folder / "film.npy", np.random.default_rng(0).integers(0, 256, (80, 120), dtype=np.uint8))
-    cases = [Case(name, "p", folder / "film.npy", fixations=gaze) for name, gaze in (("a", GAZE), ("b", OTHER))]
-    cases.append(Case("c", "q", folder / "film.npy", label="normal"))
+    np.save(folder / "radiograph.npy", np.random.default_rng(0).integers(0, 256, (80, 120), dtype=np.uint8))
+    cases = [Case(name, "p", folder / "radiograph.npy", fixations=gaze) for name, gaze in (("a", GAZE), ("b", OTHER))]
+    cases.append(Case("c", "q", folder / "radiograph.npy", label="normal"))
     return prepare_study([Cases(cases, class_names=("normal",))], folder / "study", size_px=64, fit=request.param)
 
 
@@ -69,7 +69,7 @@ def test_a_loader_is_given_the_same_gaze(made):
 def test_the_baseline_s_map_of_several_readers(made):
     target = EgdHeatmap()
     if made.canvas.fit == "letterbox":
-        with pytest.raises(StudyError, match="films fitted by stretch, these are by letterbox"):
+        with pytest.raises(StudyError, match="radiographs fitted by stretch, these are by letterbox"):
             target.for_batches(made, SIZE_PX)
         return
     for cases in ([0], [1], [0, 1]):

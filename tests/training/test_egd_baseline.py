@@ -87,7 +87,7 @@ def a_batch():
 
 
 def in_colour(model, image):
-    """What smp's model sees of grey films; all three channels as ours normalises them."""
+    """What smp's model sees of grey images; all three channels as ours normalises them."""
     return ((image - model.mean) / model.std).expand(-1, 3, -1, -1)
 
 
@@ -169,7 +169,7 @@ TINY = (
 
 @pytest.fixture(scope="module")
 def chosen_on_test(study, tmp_path_factory):
-    """A tiny run of the recipe whose epoch the test films chose, evaluated on them, and what it logged."""
+    """A tiny run of the recipe whose epoch the test images chose, evaluated on them, and what it logged."""
     records = []
     handler = logging.Handler()
     handler.emit = records.append
@@ -189,7 +189,7 @@ def test_choosing_on_test_warns_and_is_marked_everywhere(chosen_on_test, study, 
     metrics = open_evaluation(run.path / "evaluation" / "test").metrics
     assert metrics.chosen_on == "test" and metrics.optimistic is True
     assert any(line.startswith("chosen on test") and "optimistic" in line for line in _lines(metrics))
-    # The log's best epoch has the very figure that the evaluation finds on the same films.
+    # The log's best epoch has the very figure that the evaluation finds on the same images.
     best = [line for line in log if line["best"]][-1]
     assert best["test_macro_auc"] == pytest.approx(metrics.classification.macro_auc.value, abs=1e-6)
     text = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")

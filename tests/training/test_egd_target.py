@@ -33,8 +33,8 @@ def test_heatmaps_are_the_baseline_s_of_the_source_s_own_gaze(twin, study):
         assert ours.heatmap.dtype == torch.float32 and ours.heatmap.shape == own.heatmap.shape
         for heatmap, case_index in zip(ours.heatmap[:, 0], ours.case_index.tolist(), strict=True):
             case = of_source[study.case_ids[case_index]]
-            film_shape = read_radiograph(case.image_path).pixels.shape
-            expected = egd_target(case.fixations, film_shape, SIZE_PX)
+            image_shape = read_radiograph(case.image_path).pixels.shape
+            expected = egd_target(case.fixations, image_shape, SIZE_PX)
             assert torch.equal(heatmap, torch.from_numpy(expected).float() / 255)
             seen.append(case_index)
     assert len(loader) == len(plain) == 3 and sorted(seen) == cases.tolist()
@@ -49,19 +49,19 @@ def test_a_case_without_gaze_has_an_empty_map(study):
     assert not batch.heatmap[~batch.has_gaze].any() and (batch.heatmap[batch.has_gaze] > 0.1).all()
 
 
-def test_films_must_lie_where_the_maps_are(study):
+def test_images_must_lie_where_the_maps_are(study):
     for name, value in {"rotation_deg": 1.0, "zoom": 0.1, "shift_frac": 0.1, "shear_deg": 1.0, "mirror": True}.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             moving = replace(STILL, **{name: value})
-        with pytest.raises(ValueError, match=f"EgdHeatmap cannot follow a view that moves the film: .*{name}"):
+        with pytest.raises(ValueError, match=f"EgdHeatmap cannot follow a view that moves the radiograph: .*{name}"):
             load(study, np.arange(4), augmentation=moving)
     dimmed = next(iter(load(study, np.arange(4), augmentation=STILL)))
     plain = next(iter(load(study, np.arange(4))))
     assert torch.equal(dimmed.heatmap, plain.heatmap) and not torch.equal(dimmed.image, plain.image)
     letterboxed = replace(study, manifest={**study.manifest, "fit": "letterbox"})
     for made in (lambda: load(letterboxed, np.arange(4)), lambda: EGD.heatmap(letterboxed, [0], SIZE_PX)):
-        with pytest.raises(StudyError, match="heatmap_target egd needs films fitted by stretch"):
+        with pytest.raises(StudyError, match="heatmap_target egd needs radiographs fitted by stretch"):
             made()
 
 
@@ -90,9 +90,9 @@ def test_training_towards_them(study, tiny_recipe, tmp_path):
     assert np.isfinite(line["validation_heatmap"]) and line["train_heatmap"] != usual["train_heatmap"]
 
 
-def test_letterboxed_films_are_refused(study, tiny_recipe, tmp_path):
+def test_letterboxed_images_are_refused(study, tiny_recipe, tmp_path):
     letterboxed = replace(study, manifest={**study.manifest, "fit": "letterbox"})
     recipe = replace(tiny_recipe, heatmap_target="egd", augmentation=STILL)
-    with pytest.raises(StudyError, match="heatmap_target egd needs films fitted by stretch, these are by letterbox"):
+    with pytest.raises(StudyError, match="needs radiographs fitted by stretch, these are by letterbox"):
         train(letterboxed, recipe, tmp_path / "run", device="cpu")
     assert not (tmp_path / "run").exists()

@@ -21,13 +21,13 @@ def cases(labels, patients=None):
 def test_every_case_is_tested_and_validates_once():
     made = cases(np.arange(50) % 3, np.arange(50) // 2)
     splits = deal_folds(made, 5)
-    sides = np.stack([split.sides for split in splits])
-    assert ((sides == 2).sum(axis=0) == 1).all() and ((sides == 1).sum(axis=0) == 1).all()
+    split_index = np.stack([one.split_index for one in splits])
+    assert ((split_index == 2).sum(axis=0) == 1).all() and ((split_index == 1).sum(axis=0) == 1).all()
     # Fold k validates on what the next fold tests.
     for fold in range(5):
-        np.testing.assert_array_equal(sides[fold] == 1, sides[(fold + 1) % 5] == 2)
+        np.testing.assert_array_equal(split_index[fold] == 1, split_index[(fold + 1) % 5] == 2)
     for patient in range(25):
-        assert (np.diff(sides[:, made.patients == patient], axis=1) == 0).all()
+        assert (np.diff(split_index[:, made.patients == patient], axis=1) == 0).all()
     assert splits[0].ratio == (3, 1, 1)
 
 
@@ -35,7 +35,7 @@ def test_classes_are_spread_evenly():
     generator = np.random.default_rng(0)
     labels = generator.choice([-1, 0, 1, 2], 203, p=[0.1, 0.6, 0.25, 0.05])
     for split in deal_folds(cases(labels), 7):
-        tested = split.sides == 2
+        tested = split.split_index == 2
         assert tested.sum() in (29, 30)
         for label in (-1, 0, 1, 2):
             assert abs((labels[tested] == label).sum() - (labels == label).sum() / 7) < 1
@@ -45,13 +45,13 @@ def test_patients_with_many_cases_are_spread_too():
     generator = np.random.default_rng(1)
     patients = np.repeat(np.arange(120), generator.integers(1, 8, 120))
     labels = generator.integers(0, 3, len(patients))
-    share = [(split.sides == 2).mean() for split in deal_folds(cases(labels, patients), 5)]
+    share = [(split.split_index == 2).mean() for split in deal_folds(cases(labels, patients), 5)]
     assert max(share) - min(share) < 0.02
 
 
 def test_the_seed_alone_decides():
     made = cases(np.arange(60) % 2)
-    first, again, other = (np.stack([one.sides for one in deal_folds(made, 4, seed=s)]) for s in (3, 3, 4))
+    first, again, other = (np.stack([one.split_index for one in deal_folds(made, 4, seed=s)]) for s in (3, 3, 4))
     random.seed(99)
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()

@@ -40,7 +40,7 @@ def test_kl_and_cc_equal_scipy():
 
 
 @pytest.mark.parametrize("name", HEATMAP_LOSSES)
-def test_gaze_teaches_the_map_of_the_film_s_class(name):
+def test_gaze_teaches_the_map_of_the_image_s_class(name):
     output, batch = make()
     class_maps = torch.randn(6, 3, 8, 8, requires_grad=True)
     has_label = torch.tensor([True, True, False, True, True, True])

@@ -67,7 +67,7 @@ def test_a_run_s_folder(run, study, tiny_recipe):
     log = run.log()
     assert [line["epoch"] for line in log] == [1, 2] and any(line["best"] for line in log)
     assert all(np.isfinite(line[f"train_{term}"]) for line in log for term in ("classification", "heatmap", "loss"))
-    assert run.recipe == tiny_recipe and run.facts["training_split_sha256"] == study.split.digest(study.case_ids)
+    assert run.recipe == tiny_recipe and run.facts["training_split_sha256"] == study.splits.digest(study.case_ids)
     assert same(run.load_model().state_dict(), weights(run))
 
 
@@ -168,11 +168,11 @@ def test_a_stage_as_the_egd_baseline_trains(study, tiny_recipe, tmp_path):
     assert [line["learning_rate"] for line in log] == pytest.approx([1e-4, 1e-2, 1e-4])
     assert run.recipe.stages == (stage,)
     for line in log:
-        for side in ("train", "validation"):
-            heatmap = line[f"{side}_heatmap_bce"] + 0.1 * line[f"{side}_heatmap_kl"]
-            assert line[f"{side}_heatmap"] == pytest.approx(heatmap, rel=1e-4)
-            loss = 0.41731 * line[f"{side}_classification"] + 0.58269 * heatmap
-            assert line[f"{side}_loss"] == pytest.approx(loss, rel=1e-4)
+        for split in ("train", "validation"):
+            heatmap = line[f"{split}_heatmap_bce"] + 0.1 * line[f"{split}_heatmap_kl"]
+            assert line[f"{split}_heatmap"] == pytest.approx(heatmap, rel=1e-4)
+            loss = 0.41731 * line[f"{split}_classification"] + 0.58269 * heatmap
+            assert line[f"{split}_loss"] == pytest.approx(loss, rel=1e-4)
 
 
 @pytest.mark.parametrize(("clip", "expected"), [("norm", 0.5), ("value", 0.1), ("none", 5.0)])
@@ -230,11 +230,11 @@ def test_a_quickened_model_computes_large_depthwise_convolutions_in_full_precisi
     assert made_by["blocks.3.0.conv_pw"].startswith("Convolution")
 
 
-def change_split(study, tmp_path, sides):
+def change_split(study, tmp_path, split_index):
     shutil.copytree(study.path, tmp_path / "study")
-    content = json.loads((tmp_path / "study" / "split.json").read_text())
-    content["sides"] = sides.tolist()
-    (tmp_path / "study" / "split.json").write_text(json.dumps(content))
+    content = json.loads((tmp_path / "study" / "splits.json").read_text())
+    content["split_index"] = split_index.tolist()
+    (tmp_path / "study" / "splits.json").write_text(json.dumps(content))
     return open_study(tmp_path / "study")
 
 
@@ -389,7 +389,7 @@ def test_a_run_in_half_precision_keeps_its_scale(study, tiny_recipe, tmp_path, m
 
 @pytest.mark.parametrize("name", ["joint", "class-generators"])
 def test_validation_does_not_depend_on_the_batch_size(name, study):
-    """Films with neither label nor gaze, with one of them, and with both."""
+    """Images with neither label nor gaze, with one of them, and with both."""
     small = ["input_size_px=64", "model.encoder=mobilenetv3_small_050", "model.decoder_channels=[16, 16, 8]"]
     recipe = load_recipe(name, small)
     torch.manual_seed(0)
@@ -424,7 +424,7 @@ def test_the_recipe_says_which_cases_an_epoch_holds(order, kind, study, tiny_rec
     run = train(half, recipe, tmp_path / "run", device="cpu")
     assert run.recipe.order == settings and type(seen[0]).__name__ == kind
     drawn = seen[0].draw(0, 0)
-    assert set(drawn) <= set(study.split.indices("train"))
+    assert set(drawn) <= set(study.splits.indices("train"))
     if order == "mixed":
         assert half.has_gaze[drawn].mean() == pytest.approx(0.25, abs=0.02)
         with pytest.raises(StudyError, match="order.kind mixed needs cases with and without"):

@@ -47,12 +47,12 @@ def test_a_set_s_folder(run_set, study):
     assert run_set.facts["folds"]["test_sha256"] == [split.digest(study.case_ids, "test") for split in splits]
     for member, run in zip(run_set.members, run_set.runs(), strict=True):
         assert run.facts["seed"] == member.seed and run.is_finished
-        np.testing.assert_array_equal(run.open_study().split.sides, splits[member.fold].sides)
+        np.testing.assert_array_equal(run.open_study().splits.split_index, splits[member.fold].split_index)
     assert open_run_set(run_set.path).facts == run_set.facts
 
 
 def test_a_member_is_the_run_that_train_makes(run_set, study, control, tmp_path):
-    alone = train(study, control, tmp_path / "run", split=deal_folds(study, 3)[1], seed=2, device="cpu")
+    alone = train(study, control, tmp_path / "run", splits=deal_folds(study, 3)[1], seed=2, device="cpu")
     assert same(weights(alone), weights(open_run(run_set.path / "fold-1-seed-2")))
 
 
@@ -129,13 +129,13 @@ def test_a_run_s_own_split_outlives_the_study_s(run_set, study, tmp_path):
     (tmp_path / "run" / "run.json").write_text(json.dumps({**facts, "study": str(tmp_path / "study")}))
     split_study(tmp_path / "study", seed=5)
     opened = open_run(tmp_path / "run").open_study()
-    np.testing.assert_array_equal(opened.split.sides, deal_folds(study, 3)[0].sides)
+    np.testing.assert_array_equal(opened.splits.split_index, deal_folds(study, 3)[0].split_index)
     split_study(tmp_path / "study", seed=6)
-    shutil.copy(tmp_path / "study" / "split.json", tmp_path / "run" / "split.json")
-    with pytest.raises(RunError, match=r"split\.json: not the split that this run was trained on"):
+    shutil.copy(tmp_path / "study" / "splits.json", tmp_path / "run" / "splits.json")
+    with pytest.raises(RunError, match=r"splits\.json: not the split that this run was trained on"):
         open_run(tmp_path / "run").open_study()
-    (tmp_path / "run" / "split.json").write_text("{")
-    with pytest.raises(StudyError, match=r"split\.json: cannot be read"):
+    (tmp_path / "run" / "splits.json").write_text("{")
+    with pytest.raises(StudyError, match=r"splits\.json: cannot be read"):
         open_run(tmp_path / "run").open_study()
 
 

@@ -1,4 +1,4 @@
-// A viewer in forty lines: reads a film, asks the model, and draws the heatmap in characters.
+// A viewer in forty lines: reads a radiograph, asks the model, and draws the heatmap in characters.
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -29,13 +29,13 @@ void draw(const egaze::Prediction& prediction) {
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::fprintf(stderr, "usage: embed MODEL FILM\n");
+    std::fprintf(stderr, "usage: embed MODEL RADIOGRAPH\n");
     return 2;
   }
   try {
     egaze::Predictor predictor(argv[1]);
-    const egaze::StoredFilm film = egaze::read_film(argv[2], predictor.spec().presentation);
-    const egaze::Prediction prediction = predictor.predict(film);
+    const egaze::StoredRadiograph radiograph = egaze::read_stored(argv[2], predictor.spec().presentation);
+    const egaze::Prediction prediction = predictor.predict(radiograph);
     for (std::size_t i = 0; i < prediction.class_probs.size(); ++i) {
       std::printf("%s %.9g\n", predictor.spec().class_names[i].c_str(), prediction.class_probs[i]);
     }

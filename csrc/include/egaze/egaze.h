@@ -50,8 +50,8 @@ typedef struct egaze_options {
   int precision;      /* EGAZE_PRECISION_... */
 } egaze_options;
 
-/* A grey film of any layout, in the MONOCHROME2 sense; the memory stays the caller's. */
-typedef struct egaze_film {
+/* A grey radiograph of any layout, in the MONOCHROME2 sense; the memory stays the caller's. */
+typedef struct egaze_radiograph {
   const void* data;
   int type; /* EGAZE_UINT8, EGAZE_UINT16 or EGAZE_FLOAT32 */
   size_t height;
@@ -60,14 +60,14 @@ typedef struct egaze_film {
   ptrdiff_t column_stride_bytes;
   const float* table; /* for integers: value v stands for table[v]; NULL divides by the largest of the type */
   size_t table_size;
-} egaze_film;
+} egaze_radiograph;
 
 /* What a viewer knows of stored pixels, in DICOM's words; see egaze::StoredGrayscale. */
 typedef struct egaze_grayscale {
   double rescale_slope; /* not 0 */
   double rescale_intercept;
   double window_centre;
-  double window_width; /* 0: no window, the film's extremes become black and white */
+  double window_width; /* 0: no window, the radiograph's extremes become black and white */
   int monochrome1;     /* low values are bright */
 } egaze_grayscale;
 
@@ -87,8 +87,8 @@ EGAZE_C_API egaze_status egaze_create(const char* model_path, const egaze_option
 
 /* What egaze_create_with_flags takes, added up. */
 enum {
-  /* Keep the memory of one film's tensors for the next, which puts an allocator before libtorch's in this process: what
-   * that gains and costs is said at egaze::PredictorOptions::tensor_arena, in egaze/predictor.hpp. */
+  /* Keep the memory of one radiograph's tensors for the next, which puts an allocator before libtorch's in this
+   * process: what that gains and costs is said at egaze::PredictorOptions::tensor_arena, in egaze/predictor.hpp. */
   EGAZE_TENSOR_ARENA = 1
 };
 
@@ -108,21 +108,22 @@ EGAZE_C_API size_t egaze_heatmap_height(const egaze_predictor* predictor);
 EGAZE_C_API size_t egaze_heatmap_width(const egaze_predictor* predictor);
 EGAZE_C_API int egaze_has_heatmap(const egaze_predictor* predictor);
 
-/* Answers for `count` films at once, in their order. class_probs takes count * classes values, heatmaps
+/* Answers for `count` radiographs at once, in their order. class_probs takes count * classes values, heatmaps
  * count * height * width, row by row, or is NULL. On failure nothing is written. */
-EGAZE_C_API egaze_status egaze_predict(egaze_predictor* predictor, const egaze_film* films, size_t count,
+EGAZE_C_API egaze_status egaze_predict(egaze_predictor* predictor, const egaze_radiograph* radiographs, size_t count,
                                        float* class_probs, float* heatmaps);
 
-/* The same for one film file, read with the model's presentation: .npy, and PNG, JPEG and DICOM as built. */
-EGAZE_C_API egaze_status egaze_predict_file(egaze_predictor* predictor, const char* film_path, float* class_probs,
+/* The same for one radiograph file, read with the model's presentation: .npy, and PNG, JPEG and DICOM as built. */
+EGAZE_C_API egaze_status egaze_predict_file(egaze_predictor* predictor, const char* radiograph_path, float* class_probs,
                                             float* heatmap);
 
-/* What the last film that egaze_predict_file read says of itself and was not taken at its word, such as "Rescale Slope 0
- * ignored": a sentence a line, "" for nothing. The text is the predictor's, until its next call. */
-EGAZE_C_API const char* egaze_film_notes(const egaze_predictor* predictor);
+/* What the last radiograph that egaze_predict_file read says of itself and was not taken at its word, such as
+ * "Rescale Slope 0 ignored": a sentence a line, "" for nothing. The text is the predictor's, until its next call. */
+EGAZE_C_API const char* egaze_radiograph_notes(const egaze_predictor* predictor);
 
-/* Fills a film's table from DICOM's words and the model's presentation: 256 values for uint8, 65,536 for uint16. */
-EGAZE_C_API egaze_status egaze_presentation_table(const egaze_predictor* predictor, const egaze_film* stored,
+/* Fills a radiograph's table from DICOM's words and the model's presentation: 256 values for uint8, 65,536 for
+ * uint16. */
+EGAZE_C_API egaze_status egaze_presentation_table(const egaze_predictor* predictor, const egaze_radiograph* stored,
                                                   const egaze_grayscale* grayscale, float* table);
 
 #ifdef __cplusplus

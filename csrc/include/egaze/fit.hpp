@@ -1,4 +1,4 @@
-// How a film of any shape is placed on a canvas of fixed size.
+// How a radiograph of any shape is placed on a canvas of fixed size.
 #pragma once
 
 #include <cstddef>
@@ -6,11 +6,11 @@
 namespace egaze {
 
 enum class Fit {
-  stretch,   // the film fills the canvas; its x and y scales may differ
-  letterbox  // the film keeps its shape, is centred, and the rest is black
+  stretch,   // the radiograph fills the canvas; its x and y scales may differ
+  letterbox  // the radiograph keeps its shape, is centred, and the rest is black
 };
 
-// Where the film comes to lie on the canvas.
+// Where the radiograph comes to lie on the canvas.
 struct FitRectangle {
   std::size_t top_px;
   std::size_t left_px;
@@ -18,8 +18,8 @@ struct FitRectangle {
   std::size_t width_px;
 };
 
-// Throws Error(invalid_argument) for a film or canvas without pixels.
-FitRectangle fit_rectangle(std::size_t film_height, std::size_t film_width, std::size_t canvas_height,
+// Throws Error(invalid_argument) for a radiograph or canvas without pixels.
+FitRectangle fit_rectangle(std::size_t radiograph_height, std::size_t radiograph_width, std::size_t canvas_height,
                            std::size_t canvas_width, Fit fit);
 
 }  // namespace egaze

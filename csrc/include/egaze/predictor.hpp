@@ -13,14 +13,14 @@
 
 namespace egaze {
 
-// What the model computes in. Films and answers are float32 whichever it is.
+// What the model computes in. Radiographs and answers are float32 whichever it is.
 enum class Precision {
   exported,  // what the model file was exported in
   fp32,
   bf16  // weights and activations of 8 bits' precision: faster where the processor or GPU computes in them
 };
 
-struct StoredFilm;  // of egaze/radiograph.hpp
+struct StoredRadiograph;  // of egaze/radiograph.hpp
 
 struct PredictorOptions {
   std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
@@ -28,8 +28,8 @@ struct PredictorOptions {
                                // own choice
   Precision precision = Precision::exported;
 
-  // On a CPU, keep the memory of what is computed on the way for the next film, in large pages: .93 to .95 of the time
-  // for one film (docs/inference.md). The answers are the same, to the last bit.
+  // On a CPU, keep the memory of what is computed on the way for the next radiograph, in large pages: .93 to .95 of the
+  // time for one radiograph (docs/inference.md). The answers are the same, to the last bit.
   // It costs the process: from the first predictor with this option to the end an allocator stands before libtorch's
   // own, so that each CPU tensor of any thread is made through one more call; one that the program sets later takes its
   // place; and no other thread may use libtorch while that first predictor is made. It costs the predictor 32 MiB or
@@ -37,8 +37,8 @@ struct PredictorOptions {
   bool tensor_arena = false;
 };
 
-// One film of a batch.
-struct Film {
+// One radiograph of a batch.
+struct RadiographView {
   ImageView pixels;
   // For integer pixels: value v stands for table[v], a value past the end for the last entry, both in [0, 1] and in
   // the MONOCHROME2 sense; see presentation_table. Without one a value is divided by the largest of its type. The
@@ -49,7 +49,7 @@ struct Film {
 struct Prediction {
   std::vector<float> class_probs;  // one probability a class, in the order of ModelSpec::class_names
   std::vector<float> heatmap;      // heatmap_height * heatmap_width values in [0, 1], row by row, on the model's
-                                   // input, the whole canvas that the film is placed on
+                                   // input, the whole canvas that the radiograph is placed on
   std::size_t heatmap_height = 0;
   std::size_t heatmap_width = 0;
 };
@@ -66,18 +66,20 @@ class EGAZE_API Predictor {
 
   const ModelSpec& spec() const noexcept;
 
-  // Places the film as its study was prepared, brings that to the model's input and runs it (see ModelSpec). Pixels
-  // are in the MONOCHROME2 sense: float32 in [0, 1],
-  // or integers that are divided by the largest value of their type, or that stand for what the film's table says.
-  // Throws Error(invalid_argument) for a film without pixels, with a table it cannot have, or with floats that
-  // are not finite or lie outside of [0, 1], and Error(model_failed) for a model that does not give what its spec promises.
-  Prediction predict(const ImageView& film);
-  Prediction predict(const Film& film);
-  Prediction predict(const StoredFilm& film);  // as read_film reads it with the model's presentation
+  // Places the radiograph as its study was prepared, brings that to the model's input and runs it (see ModelSpec).
+  // Pixels are in the MONOCHROME2 sense: float32 in [0, 1],
+  // or integers that are divided by the largest value of their type, or that stand for what the radiograph's table
+  // says. Throws Error(invalid_argument) for a radiograph without pixels, with a table it cannot have, or with floats
+  // that are not finite or lie outside of [0, 1], and Error(model_failed) for a model that does not give what its spec
+  // promises.
+  Prediction predict(const ImageView& radiograph);
+  Prediction predict(const RadiographView& radiograph);
+  Prediction predict(const StoredRadiograph& radiograph);  // as read_stored reads it with the model's presentation
 
-  // Runs several films at once: one prediction a film, in their order. A batch may be computed in another order than
-  // a film alone, so that the last digits differ. Throws as for one film; a message names the film by its place from 0.
-  std::vector<Prediction> predict(std::span<const Film> films);
+  // Runs several radiographs at once: one prediction a radiograph, in their order. A batch may be computed in another
+  // order than a radiograph alone, so that the last digits differ. Throws as for one radiograph; a message names the
+  // radiograph by its place from 0.
+  std::vector<Prediction> predict(std::span<const RadiographView> radiographs);
 
  private:
   struct EGAZE_LOCAL Implementation;

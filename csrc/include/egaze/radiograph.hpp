@@ -1,4 +1,4 @@
-// Films on disk to pixels, as Python reads them.
+// Radiographs on disk to pixels, as Python reads them.
 #pragma once
 
 #include <cstddef>
@@ -13,19 +13,20 @@
 
 namespace egaze {
 
-// A film in the MONOCHROME2 sense: 0 is black, 1 is white.
+// A radiograph in the MONOCHROME2 sense: 0 is black, 1 is white.
 struct Radiograph {
   std::size_t height = 0;
   std::size_t width = 0;
   std::vector<float> pixels;  // height * width values in [0, 1], row by row
-  // What the file says that was not taken at its word, such as "Rescale Slope 0 ignored", as Python's Presentation.notes.
+  // What the file says that was not taken at its word, such as "Rescale Slope 0 ignored", as Python's
+  // Presentation.notes.
   std::vector<std::string> notes;
 
   ImageView view() const { return ImageView::dense(pixels.data(), PixelType::float32, height, width); }
 };
 
-// A film read but not yet looked up, so that a small image of it never needs a large one of floats.
-struct StoredFilm {
+// A radiograph read but not yet looked up, so that a small image of it never needs a large one of floats.
+struct StoredRadiograph {
   std::size_t height = 0;
   std::size_t width = 0;
   // height * width values as the file holds them, row by row: words, or numbers in [0, 1].
@@ -34,22 +35,22 @@ struct StoredFilm {
   std::vector<float> table;
   std::vector<std::string> notes;  // as a Radiograph's
 
-  EGAZE_API ImageView view() const;         // of what is stored
-  EGAZE_API Radiograph radiograph() const;  // the film at its full size
+  EGAZE_API ImageView view() const;      // of what is stored
+  EGAZE_API Radiograph present() const;  // the radiograph at its full size
 };
 
 enum class Presentation {
   voi,      // DICOM: modality transform, then the first VOI LUT or window; other files: value / largest of the type
-  raw_max,  // stored values divided by the film's largest; no window, no inversion
-  equalize  // scaled to 8 bits between the film's extremes, in the MONOCHROME2 sense, then histogram-equalised
+  raw_max,  // stored values divided by the radiograph's largest; no window, no inversion
+  equalize  // scaled to 8 bits between the radiograph's extremes, in the MONOCHROME2 sense, then histogram-equalised
 };
 
 // Reads .npy (uint8, uint16, and with Presentation::voi float32 in [0, 1]) always; PNG, JPEG and DICOM when the
 // library was built with libpng, libjpeg and DCMTK. The file's content tells its kind, not its name.
 // Throws Error(file_not_found) or Error(unreadable_image), which names the file and what is wrong with it.
-EGAZE_API StoredFilm read_film(const std::string& path, Presentation presentation = Presentation::voi);
+EGAZE_API StoredRadiograph read_stored(const std::string& path, Presentation presentation = Presentation::voi);
 
-// The same at the film's full size.
+// The same at the radiograph's full size.
 EGAZE_API Radiograph read_radiograph(const std::string& path, Presentation presentation = Presentation::voi);
 
 // Window Center and Width with the VOI LUT Function LINEAR (DICOM PS3.3 C.11.2.1.2).
@@ -62,18 +63,18 @@ struct VoiWindow {
 struct StoredGrayscale {
   double rescale_slope = 1.0;
   double rescale_intercept = 0.0;
-  std::optional<VoiWindow> window;  // without one the film's extremes become 0 and 1
+  std::optional<VoiWindow> window;  // without one the radiograph's extremes become 0 and 1
   bool monochrome1 = false;         // Photometric Interpretation: low values are bright
 };
 
-// What each stored value of a uint8 or uint16 film becomes, 256 or 65,536 values in [0, 1]: as read_radiograph presents
-// a DICOM file with these elements. Give it to Predictor::predict as the film's table.
-// Throws Error(invalid_argument) for float pixels, a film without pixels, a slope of 0, a window narrower than 1, or
-// numbers that are not finite.
+// What each stored value of a uint8 or uint16 radiograph becomes, 256 or 65,536 values in [0, 1]: as read_radiograph
+// presents a DICOM file with these elements. Give it to Predictor::predict as the radiograph's table.
+// Throws Error(invalid_argument) for float pixels, a radiograph without pixels, a slope of 0, a window narrower than 1,
+// or numbers that are not finite.
 EGAZE_API std::vector<float> presentation_table(const ImageView& stored, const StoredGrayscale& grayscale,
                                                 Presentation presentation = Presentation::voi);
 
-// A kind of film file, and whether this build reads it.
+// A kind of radiograph file, and whether this build reads it.
 struct FileFormat {
   std::string name;  // "npy", "png", "jpeg" or "dicom"
   bool readable;

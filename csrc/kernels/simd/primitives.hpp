@@ -106,9 +106,9 @@ struct Primitives {
   // out[x] = upper[x] in the low half and lower[x] in the high half.
   void (*stack_rows)(const std::uint16_t* upper, const std::uint16_t* lower, std::size_t count, std::uint32_t* out);
 
-  // out[k] = the film at (x + k * dx, y + k * dy), bilinearly interpolated, black outside. Sides are at least 2; the
-  // film comes as its height - 1 pairs of stacked rows.
-  void (*warp_row)(const std::uint32_t* film, std::size_t height, std::size_t width, float x, float y, float dx,
+  // out[k] = the image at (x + k * dx, y + k * dy), bilinearly interpolated, black outside. Sides are at least 2; the
+  // image comes as its height - 1 pairs of stacked rows.
+  void (*warp_row)(const std::uint32_t* image, std::size_t height, std::size_t width, float x, float y, float dx,
                    float dy, std::size_t count, float* out);
 
   // out[x] = the mean of a 2x2 square of two rows, for (width + 1) / 2 squares; beyond the width is black.

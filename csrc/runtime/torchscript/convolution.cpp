@@ -111,7 +111,7 @@ void replace(Node* step, Value* with) {
   step->destroy();
 }
 
-// The film's features as rows, (N, C), of a value of shape (N, C, 1, 1).
+// The radiograph's features as rows, (N, C), of a value of shape (N, C, 1, 1).
 Value* insert_rows(Graph& graph, Value* pixels) {
   Node* before = pixels->node();
   if (is_mean_of_pixels(before) && pixels->uses().size() == 1) {

@@ -91,7 +91,7 @@ void find_addition(Convolution& convolution) {
   if (scale && scale->isInt() && scale->toInt() == 1) convolution.addition = next;
 }
 
-// What the values are when the program sees a film of the model's size.
+// What the values are when the program sees a radiograph of the model's size.
 std::vector<c10::IValue> observe(const torch::jit::Module& module, const ModelSpec& spec,
                                  const std::vector<Value*>& values) {
   const std::shared_ptr<Graph> graph = module.get_method("forward").graph();
@@ -206,7 +206,7 @@ void fuse_for_cpu(torch::jit::Module& module, const ModelSpec& spec) {
   try {
     convolutions = find_convolutions(module, spec);
   } catch (const std::exception&) {
-    return;  // it does not run on a black film; what is wrong with it shows when it is asked
+    return;  // it does not run on a black radiograph; what is wrong with it shows when it is asked
   }
   take_over_depthwise(graph, convolutions);
   const bool bf16 = fused_operators_take_bf16();

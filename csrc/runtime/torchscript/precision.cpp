@@ -18,7 +18,7 @@ using torch::jit::Value;
 
 // Steps that compute in float32 in a program of bfloat16.
 struct Part {
-  Node* entry = nullptr;     // whose input is made float32; none where that is the film, which is
+  Node* entry = nullptr;     // whose input is made float32; none where that is the radiograph, which is
   std::vector<Node*> steps;  // those with tensors of their own
   Value* output = nullptr;   // what is cast for the steps that follow
 };
@@ -30,17 +30,17 @@ bool asks(const Node* node) {
          kind == c10::prim::device || kind == c10::prim::dtype;
 }
 
-// What is done to the film up to its first convolution and the activation behind that; the film alone where it goes
-// several ways before.
+// What is done to the radiograph up to its first convolution and the activation behind that; the radiograph alone where
+// it goes several ways before.
 Part first_part(Graph& graph) {
-  Value* const film = graph.inputs().at(1);
-  Part part{nullptr, {}, film};
+  Value* const radiograph = graph.inputs().at(1);
+  Part part{nullptr, {}, radiograph};
   while (part.steps.empty() || part.steps.back()->kind() != c10::aten::conv2d) {
     std::vector<Node*> users;
     for (const torch::jit::Use& use : part.output->uses()) {
       if (!asks(use.user)) users.push_back(use.user);
     }
-    if (users.size() != 1 || users[0]->outputs().size() != 1) return {nullptr, {}, film};
+    if (users.size() != 1 || users[0]->outputs().size() != 1) return {nullptr, {}, radiograph};
     part.steps.push_back(users[0]);
     part.output = users[0]->output();
   }
@@ -99,8 +99,8 @@ void cast_to_bf16(Graph& graph) {
     if (part.entry != nullptr) {
       part.entry->replaceInput(0, insert_cast(graph, part.entry->input(0), c10::kFloat, part.entry));
     }
-    const bool film = part.output->node()->kind() == c10::prim::Param;
-    Node* following = film ? *graph.block()->nodes().begin() : part.output->node()->next();
+    const bool radiograph = part.output->node()->kind() == c10::prim::Param;
+    Node* following = radiograph ? *graph.block()->nodes().begin() : part.output->node()->next();
     Value* cast = insert_cast(graph, part.output, c10::kBFloat16, following);
     part.output->replaceAllUsesAfterNodeWith(cast->node(), cast);
   }

@@ -23,7 +23,7 @@
 namespace egaze::detail {
 namespace {
 
-// More films at once leave a CPU's caches: 32 in eight parts take .55 of the time of all together.
+// More radiographs at once leave a CPU's caches: 32 in eight parts take .55 of the time of all together.
 constexpr std::size_t kImagesAtOnceOnCpu = 4;
 
 c10::Device checked_device(const std::string& name) {

@@ -1,4 +1,4 @@
-"""What came with the films besides labels and gaze: anatomical boxes and the dictation."""
+"""What came with the radiographs besides labels and gaze: anatomical boxes and the dictation."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from egaze.errors import TableError
-from egaze.sources.annotations import Phrase, Region
+from egaze.sources.delimited import inside, read_table
 from egaze.sources.egd_cxr.columns import BOUNDING_BOXES
-from egaze.sources.limits import table_limits
-from egaze.sources.tables import inside, read_table
+from egaze.sources.regions import Phrase, Region
+from egaze.sources.text_limits import table_limits
 
 TRANSCRIPTS = "audio_segmentation_transcripts"
 
 
 def read_boxes(path: Path, dicom_ids: Sequence[str], hygiene: dict[str, int]) -> dict[str, tuple[Region, ...]]:
-    """The boxes of each film; bounding_boxes.csv may be absent.
+    """The boxes of each radiograph; bounding_boxes.csv may be absent.
 
-    Boxes of unknown films, and such as end before they begin, are dropped and counted.
+    Boxes of unknown radiographs, and such as end before they begin, are dropped and counted.
 
     Raises:
         TableError: a table that lacks a column or holds a bad value.
@@ -40,14 +40,14 @@ def read_boxes(path: Path, dicom_ids: Sequence[str], hygiene: dict[str, int]) ->
         else:
             found[dicom_id].append(Region(name, "box", x1, y1, x2, y2))
     hygiene["boxes_read"] = len(boxes)
-    hygiene["boxes_dropped_unknown_film"] = unknown
+    hygiene["boxes_dropped_unknown_radiograph"] = unknown
     hygiene["boxes_dropped_turned"] = turned
     hygiene["boxes_kept"] = len(boxes) - unknown - turned
     return {name: tuple(regions) for name, regions in found.items()}
 
 
 def read_transcripts(folder: Path, dicom_ids: Sequence[str], hygiene: dict[str, int]) -> dict[str, tuple[Phrase, ...]]:
-    """The phrases of each film in time order; films without a transcript are counted.
+    """The phrases of each radiograph in time order; radiographs without a transcript are counted.
 
     Phrases without a word, and such as end before they begin, are dropped and counted.
 

@@ -7,7 +7,7 @@ import polars as pl
 #: Class names and the columns that hold them.
 CLASSES = {"normal": "Normal", "chf": "CHF", "pneumonia": "pneumonia"}
 
-#: Rows and columns that frame the film on the screen, in pixels of the screen.
+#: Rows and columns that frame the radiograph on the screen, in pixels of the screen.
 PADS = ("image_top_pad", "image_bottom_pad", "image_left_pad", "image_right_pad")
 
 #: Findings of the report.

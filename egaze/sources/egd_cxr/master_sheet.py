@@ -1,4 +1,4 @@
-"""master_sheet.csv: one record a film."""
+"""master_sheet.csv: one record a radiograph."""
 
 from __future__ import annotations
 
@@ -8,34 +8,36 @@ import numpy as np
 import polars as pl
 
 from egaze.errors import SourceError, TableError
+from egaze.sources.cell_names import require_names
+from egaze.sources.delimited import Columns, read_table, require_unique, scan_table
 from egaze.sources.egd_cxr.columns import CLASSES, MASTER_SHEET, PADS, REQUIRED
 from egaze.sources.egd_cxr.screen import SCREEN_PX
 from egaze.sources.mimic_cxr import tree_path
-from egaze.sources.names import require_names
-from egaze.sources.tables import Columns, read_table, require_unique, scan_table
 
 _KEPT = ("dicom_id", "path", "patient_id", *PADS)
 _NOT_KEPT_TEXT = frozenset(name for name, dtype in MASTER_SHEET.items() if dtype is pl.String) - frozenset(_KEPT)
 
 
 def read_master_sheet(path: Path) -> pl.DataFrame:
-    """The films in the sheet's order: dicom_id, path, patient_id, the four paddings, and `label`.
+    """The radiographs in the sheet's order: dicom_id, path, patient_id, the four paddings, and `label`.
 
     Every cell of the 59 columns, as many of them as are there, is checked against its type; only what is named here
     is needed and kept.
 
     Raises:
-        SourceError: a sheet without a film.
-        TableError: a missing column, a cell of the wrong type, a film twice, a film with no class or several, or
-            paddings that leave no film on the screen.
+        SourceError: a sheet without a radiograph.
+        TableError: a missing column, a cell of the wrong type, a radiograph twice, a radiograph with no class or
+            several, or paddings that leave no radiograph on the screen.
     """
     optional = {name: dtype for name, dtype in MASTER_SHEET.items() if name not in REQUIRED}
     frames = scan_table(path, needed_columns(), optional, unread=_NOT_KEPT_TEXT)
     sheet = pl.concat(frame.select(*_KEPT, *CLASSES.values()) for frame in frames)
     if sheet.is_empty():
-        raise SourceError(f"{path}: holds no film")
+        raise SourceError(f"{path}: holds no radiograph")
     require_unique(path, sheet["dicom_id"])
-    require_names(path, sheet["patient_id"], "films of one patient need one patient_id, so that they stay on one side")
+    require_names(
+        path, sheet["patient_id"], "radiographs of one patient need one patient_id, so that they stay on one side"
+    )
     _check_pads(path, sheet.select(PADS).to_numpy())
     return sheet.select(*_KEPT, _labels(path, sheet))
 
@@ -45,8 +47,8 @@ def needed_columns() -> Columns:
     return {name: dtype for name, dtype in MASTER_SHEET.items() if name in REQUIRED}
 
 
-def listed_films(path: Path) -> list[str]:
-    """The films' paths in MIMIC-CXR's tree, in the sheet's order. Raises TableError."""
+def listed_radiographs(path: Path) -> list[str]:
+    """The radiographs' paths in MIMIC-CXR's tree, in the sheet's order. Raises TableError."""
     sheet = read_table(path, {"path": pl.String})
     return [tree_path(cell, f"{path}: record {record}, column 'path'") for record, cell in enumerate(sheet["path"], 1)]
 
@@ -66,4 +68,4 @@ def _check_pads(path: Path, pads: np.ndarray) -> None:
     fits &= (pads[:, 0] + pads[:, 1] < height_px) & (pads[:, 2] + pads[:, 3] < width_px)
     for record in np.flatnonzero(~fits)[:1]:
         found = dict(zip(PADS, pads[record].tolist(), strict=True))
-        raise TableError(f"{path}: record {record + 1}: paddings leave no film on the screen, got {found}")
+        raise TableError(f"{path}: record {record + 1}: paddings leave no radiograph on the screen, got {found}")

@@ -1,4 +1,4 @@
-"""The untouched EGD-CXR folder beside MIMIC-CXR's films."""
+"""The untouched EGD-CXR folder beside MIMIC-CXR's radiographs."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ import polars as pl
 from egaze.errors import SourceError
 from egaze.sources import mimic_cxr
 from egaze.sources.case import Case, is_synthetic
+from egaze.sources.delimited import Columns, header_of, require_columns, unknown_columns
 from egaze.sources.egd_cxr.annotations import TRANSCRIPTS, read_boxes, read_transcripts
 from egaze.sources.egd_cxr.columns import CLASSES, GAZE, MASTER_SHEET, PADS, USED
-from egaze.sources.egd_cxr.film_size import read_film_size
-from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Films, read_gaze
-from egaze.sources.egd_cxr.master_sheet import listed_films, needed_columns, read_master_sheet
+from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
+from egaze.sources.egd_cxr.master_sheet import listed_radiographs, needed_columns, read_master_sheet
+from egaze.sources.egd_cxr.radiograph_size import read_radiograph_size
 from egaze.sources.records import shorten
-from egaze.sources.tables import Columns, header_of, require_columns, unknown_columns
 
 _NAMED_COLUMNS = 8
 
 
 class EgdCxr:
-    """The untouched EGD-CXR folder beside MIMIC-CXR's films.
+    """The untouched EGD-CXR folder beside MIMIC-CXR's radiographs.
 
-    A row of gaze belongs to a film only when its id matches exactly: calibration cards carry a film's id cut short.
-    Each row read is kept, or dropped for the first of these reasons, and counted in `hygiene`: a calibration card, an
-    unknown film, a flag that marks it invalid, no duration, no time, no position, a duplicate (the same fixation of
-    the same film and session, or a row that equals another), outside the film (there the dataset stores -1 or -2).
+    A row of gaze belongs to a radiograph only when its id matches exactly: calibration cards carry a radiograph's id
+    cut short. Each row read is kept, or dropped for the first of these reasons, and counted in `hygiene`: a calibration
+    card, an unknown radiograph, a flag that marks it invalid, no duration, no time, no position, a duplicate (the same
+    fixation of the same radiograph and session, or a row that equals another), outside the radiograph (there the
+    dataset stores -1 or -2).
 
-    X_ORIGINAL and Y_ORIGINAL are compared with the published map of FPOGX and FPOGY, which needs the films' sizes:
-    `hygiene` counts rows that are equal, one pixel apart, further apart, or of a film that cannot be opened. The
+    X_ORIGINAL and Y_ORIGINAL are compared with the published map of FPOGX and FPOGY, which needs the radiographs'
+    sizes: `hygiene` counts rows that are equal, one pixel apart, further apart, or of a radiograph that cannot be
+        opened. The
     stored pixels are used, also where they differ; `recalibrate` uses the map's.
 
-    Stored pixels and boxes are of the films as MIMIC-CXR publishes them. Films that were resized since are told by
-    their gaze (`egaze.sources.egd_cxr.told_size`), counted, and scaled by the study; of a folder with such films, gaze
-    and boxes of those that too few rows tell the size of are dropped.
+    Stored pixels and boxes are of the radiographs as MIMIC-CXR publishes them. Radiographs that were resized since are
+    told by their gaze (`egaze.sources.egd_cxr.told_size`), counted, and scaled by the study; of a folder with such
+    radiographs, gaze and boxes of those that too few rows tell the size of are dropped.
 
     Args:
         gaze: the folder that holds master_sheet.csv, the table of gaze and, both optional, bounding_boxes.csv and
@@ -45,7 +47,7 @@ class EgdCxr:
         gaze_table: "fixations": a row of fixations.csv is a fixation, weighted by its duration FPOGD. "eye-gaze": a row
             of eye_gaze.csv is a gaze sample, at the place FPOGX, FPOGY of the fixation that the tracker's filter saw
             then, and lasts a sample's 1/60 s; `onset_s` is its time. Samples in saccades and blinks are flagged invalid
-            and dropped. A film's heatmap is nearly the same from both.
+            and dropped. A radiograph's heatmap is nearly the same from both.
         recalibrate: add to each session's gaze (960, 540) minus the mean of the last valid rows of its calibration
             cards, in pixels of the screen, and map again. Sessions without a card keep theirs and are counted.
 
@@ -78,7 +80,7 @@ class EgdCxr:
         gaze, images, table = Path(gaze), Path(images), GAZE_TABLES[gaze_table]
         _require_files(gaze, "master_sheet.csv", table.file)
         if not images.is_dir():
-            raise SourceError(f"{images}: no such folder of films")
+            raise SourceError(f"{images}: no such folder of radiographs")
         self.synthetic = is_synthetic(gaze)
         self.options: dict[str, object] = {"gaze_table": gaze_table, "recalibrate": recalibrate}
         self.hygiene: dict[str, int] = {}
@@ -87,24 +89,25 @@ class EgdCxr:
         )
         self._sheet = read_master_sheet(gaze / "master_sheet.csv")
         self.patient_order: Sequence[str] = self._sheet["patient_id"].unique(maintain_order=True).to_list()
-        self._paths = _film_paths(gaze / "master_sheet.csv", self._sheet, images)
+        self._paths = _radiograph_paths(gaze / "master_sheet.csv", self._sheet, images)
         for file, columns in (("master_sheet.csv", MASTER_SHEET), (table.file, GAZE)):
             self.hygiene |= _unknown_columns(gaze / file, columns)
         self.hygiene |= _missing_columns(gaze / table.file)
         ids = self._sheet["dicom_id"]
-        sizes = [read_film_size(path) or (0, 0) for path in self._paths]
-        films = Films(ids, self._sheet.select(PADS).to_numpy(), np.array(sizes, dtype=np.int64))
+        sizes = [read_radiograph_size(path) or (0, 0) for path in self._paths]
+        radiographs = Radiographs(ids, self._sheet.select(PADS).to_numpy(), np.array(sizes, dtype=np.int64))
         self._gaze = gaze / table.file
-        self._fixations, recorded = read_gaze(self._gaze, table, films, recalibrate, self.hygiene)
+        self._fixations, recorded = read_gaze(self._gaze, table, radiographs, recalibrate, self.hygiene)
         self._sizes = [(float(w), float(h)) if w > 0 and h > 0 else None for w, h in recorded.size_px]
-        self.hygiene["films_without_gaze"] = len(ids) - len(self._fixations)
+        self.hygiene["radiographs_without_gaze"] = len(ids) - len(self._fixations)
         self._regions = read_boxes(gaze / "bounding_boxes.csv", ids.to_list(), self.hygiene)
-        if self.hygiene["films_of_untold_size"]:
-            self._drop_unplaced_boxes(ids.to_list(), films)
+        if self.hygiene["radiographs_of_untold_size"]:
+            self._drop_unplaced_boxes(ids.to_list(), radiographs)
         self._phrases = read_transcripts(gaze / TRANSCRIPTS, ids.to_list(), self.hygiene)
 
     def cases(self) -> Sequence[Case]:
-        """One case a film, in the order of the master sheet. Films without a usable fixation keep their label."""
+        """One case a radiograph, in the order of the master sheet. Radiographs without a usable fixation keep their
+        label."""
         return [
             Case(
                 case_id=row["dicom_id"],
@@ -114,23 +117,23 @@ class EgdCxr:
                 label=row["label"],
                 regions=self._regions.get(row["dicom_id"], ()),
                 phrases=self._phrases.get(row["dicom_id"], ()),
-                film_size_px=self._sizes[index],
+                radiograph_size_px=self._sizes[index],
                 gaze_origin=str(self._gaze),
             )
             for index, (row, path) in enumerate(zip(self._sheet.iter_rows(named=True), self._paths, strict=True))
         ]
 
-    def _drop_unplaced_boxes(self, dicom_ids: Sequence[str], films: Films) -> None:
+    def _drop_unplaced_boxes(self, dicom_ids: Sequence[str], radiographs: Radiographs) -> None:
         dropped = 0
-        for dicom_id, size, file_size_px in zip(dicom_ids, self._sizes, films.size_px, strict=True):
+        for dicom_id, size, file_size_px in zip(dicom_ids, self._sizes, radiographs.size_px, strict=True):
             if size is None and (file_size_px > 0).all():
                 dropped += len(self._regions.pop(dicom_id, ()))
-        self.hygiene["boxes_dropped_film_size_unknown"] = dropped
+        self.hygiene["boxes_dropped_radiograph_size_unknown"] = dropped
         self.hygiene["boxes_kept"] -= dropped
 
 
-def list_films(gaze: str | Path) -> list[str]:
-    """The films that the sheet names, as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
+def list_radiographs(gaze: str | Path) -> list[str]:
+    """The radiographs that the sheet names, as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
 
     Only master_sheet.csv has to be there.
 
@@ -139,7 +142,7 @@ def list_films(gaze: str | Path) -> list[str]:
         TableError: it has no column of paths, or a path that is none.
     """
     _require_files(Path(gaze), "master_sheet.csv")
-    return listed_films(Path(gaze) / "master_sheet.csv")
+    return listed_radiographs(Path(gaze) / "master_sheet.csv")
 
 
 def _require_files(gaze: Path, *names: str) -> None:
@@ -148,9 +151,9 @@ def _require_files(gaze: Path, *names: str) -> None:
         raise SourceError(f"{gaze}: not an EGD-CXR folder: {' and '.join(missing)} {are} missing")
 
 
-def _film_paths(file: Path, sheet: pl.DataFrame, images: Path) -> list[Path]:
+def _radiograph_paths(file: Path, sheet: pl.DataFrame, images: Path) -> list[Path]:
     return [
-        mimic_cxr.film_path(images, path, f"{file}: record {record}, column 'path'")
+        mimic_cxr.radiograph_path(images, path, f"{file}: record {record}, column 'path'")
         for record, path in enumerate(sheet["path"], start=1)
     ]
 

@@ -1,4 +1,4 @@
-"""A film's size as its gaze tells it: the published map's inverse, for films that were resized since."""
+"""A radiograph's size as its gaze tells it: the published map's inverse, for radiographs that were resized since."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from numpy.typing import NDArray
 
 from egaze.sources.egd_cxr.screen import SCREEN_PX
 
-#: So many rows and so large a share of a film's have to agree on its size before it is believed.
+#: So many rows and so large a share of a radiograph's have to agree on its size before it is believed.
 _FEWEST_ROWS, _SHARE = 3, 0.8
 _NEAR_PX, _NEAR = 2.0, 0.02
-#: A film differs from what its gaze tells when a side does by more.
+#: A radiograph differs from what its gaze tells when a side does by more.
 _DIFFERS = 0.02
 
 
 def told_sizes(rows: pl.DataFrame, pads_px: NDArray[np.int64], size_px: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The sizes of the films that stored positions and boxes refer to.
+    """The sizes of the radiographs that stored positions and boxes refer to.
 
-    Where a position x on the screen, and with it its part of the film's width, is known together with the stored
-    pixel X, the film had X / part pixels. Films as large as that keep their size. When one is not, films have been
-    resized, and one of which too few rows tell the size has none: its positions cannot be placed.
+    Where a position x on the screen, and with it its part of the radiograph's width, is known together with the stored
+    pixel X, the radiograph had X / part pixels. Radiographs as large as that keep their size. When one is not,
+    radiographs have been resized, and one of which too few rows tell the size has none: its positions cannot be placed.
 
     Args:
-        rows: usable rows of gaze with film, x_frac, y_frac on the screen, x_px and y_px on the film.
+        rows: usable rows of gaze with radiograph, x_frac, y_frac on the screen, x_px and y_px on the radiograph.
         pads_px: (N, 4) top, bottom, left, right.
-        size_px: (N, 2) the width and height that the films' files have, 0 where unknown.
+        size_px: (N, 2) the width and height that the radiographs' files have, 0 where unknown.
 
     Returns:
         (N, 2) width and height, 0 where unknown.
@@ -47,19 +47,19 @@ def _told_sides(
     """(N,) width (axis 0) or height (axis 1); NaN where rows are few or disagree."""
     low = pads_px[:, [2, 0]][:, axis]
     shown = SCREEN_PX[axis] - pads_px[:, [3, 1]][:, axis] - low
-    film = rows["film"].to_numpy()
+    radiograph = rows["radiograph"].to_numpy()
     screen, stored = (
         rows.select("x_frac", "x_px").to_numpy().T if axis == 0 else rows.select("y_frac", "y_px").to_numpy().T
     )
-    part = (screen * SCREEN_PX[axis] - low[film]) / shown[film]
-    # Near the film's edge a pixel's rounding weighs most.
+    part = (screen * SCREEN_PX[axis] - low[radiograph]) / shown[radiograph]
+    # Near the radiograph's edge a pixel's rounding weighs most.
     usable = (part > 0.1) & (part < 1) & (stored > 0)
-    table = pl.DataFrame({"film": film, "part": part, "stored": stored + 0.5}).filter(pl.Series(usable))
-    middle = (pl.col("stored") / pl.col("part")).median().over("film")
+    table = pl.DataFrame({"radiograph": radiograph, "part": part, "stored": stored + 0.5}).filter(pl.Series(usable))
+    middle = (pl.col("stored") / pl.col("part")).median().over("radiograph")
     near = (pl.col("stored") - middle * pl.col("part")).abs() <= _NEAR_PX + _NEAR * pl.col("stored")
     sides = (
         table.with_columns(near.alias("near"))
-        .group_by("film")
+        .group_by("radiograph")
         .agg(
             pl.len().alias("rows"),
             pl.col("near").mean().alias("share"),
@@ -71,5 +71,5 @@ def _told_sides(
         .filter((pl.col("rows") >= _FEWEST_ROWS) & (pl.col("share") >= _SHARE))
     )
     found = np.full(len(size_px), np.nan)
-    found[sides["film"].to_numpy()] = sides["side"].to_numpy()
+    found[sides["radiograph"].to_numpy()] = sides["side"].to_numpy()
     return found

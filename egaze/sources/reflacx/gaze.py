@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
 from egaze.imaging.fit import is_within
-from egaze.sources.tables import read_table
+from egaze.sources.delimited import read_table
 
 _TIMES = ("timestamp_start_fixation", "timestamp_end_fixation")
 _POSITION = ("x_position", "y_position")
@@ -26,7 +26,11 @@ _REASONS = ("no_position", "no_duration", "no_resolution", "duplicate")
 
 def start_counts(hygiene: Counter[str]) -> None:
     """Enter what `read_fixations` counts, so that a count of nothing is told too."""
-    counted = (*(f"fixations_dropped_{reason}" for reason in _REASONS), "fixations_kept", "kept_fixations_outside_film")
+    counted = (
+        *(f"fixations_dropped_{reason}" for reason in _REASONS),
+        "fixations_kept",
+        "kept_fixations_outside_radiograph",
+    )
     hygiene.update(dict.fromkeys(counted, 0))
 
 
@@ -35,12 +39,12 @@ def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Cou
 
     Dropped, and counted under the first reason that fits: a row without a position, without a duration above 0
     (end minus start), without a resolution above 0 pixels per degree, and an exact copy of an earlier row. Fixations
-    outside the film, and outside the rectangle shown, are kept, for their Gaussian may reach into it. The rectangle
-    shown and the grey window are left out where a kept fixation has none (one whose sides fall is none), as are these
-    and the resolution where a column of theirs is missing: such readings are counted.
+    outside the radiograph, and outside the rectangle shown, are kept, for their Gaussian may reach into it. The
+    rectangle shown and the grey window are left out where a kept fixation has none (one whose sides fall is none), as
+    are these and the resolution where a column of theirs is missing: such readings are counted.
 
     Args:
-        size_px: the film's width and height, to count fixations outside it; None where unknown.
+        size_px: the radiograph's width and height, to count fixations outside it; None where unknown.
 
     Raises:
         TableError: a missing table or column, or a cell that is neither a number nor empty.
@@ -71,8 +75,8 @@ def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Cou
     x_px, y_px = position[kept].T
     if size_px is not None:
         width_px, height_px = size_px
-        on_film = is_within(x_px, width_px) & is_within(y_px, height_px)
-        hygiene["kept_fixations_outside_film"] += int((~on_film).sum())
+        on_radiograph = is_within(x_px, width_px) & is_within(y_px, height_px)
+        hygiene["kept_fixations_outside_radiograph"] += int((~on_radiograph).sum())
     fixations = Fixations(
         x_px=x_px,
         y_px=y_px,
@@ -87,7 +91,7 @@ def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Cou
 
 
 def join(parts: Sequence[Fixations]) -> Fixations | None:
-    """The fixations of several readings of one film, one reading after the other, durations unchanged.
+    """The fixations of several readings of one radiograph, one reading after the other, durations unchanged.
 
     Each reading has its own clock, so there are no onsets, unless there is one reading only. The rectangle shown and
     the window are kept where every reading has them.

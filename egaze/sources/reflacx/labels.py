@@ -1,4 +1,4 @@
-"""What a reading calls its film: REFLACX's findings with their certainties, and the class that follows from them.
+"""What a reading calls its radiograph: REFLACX's findings with their certainties, and the class that follows from them.
 
 A finding is present when its certainty is at or above a threshold. Columns of either list may be absent; one that is
 counts as not selected. The class is the first row that fits:
@@ -13,7 +13,7 @@ counts as not selected. The class is the first row that fits:
 | none | anything else |
 
 Support devices and quality issues are no findings of the chest and have no say. The classes are EGD-CXR's, so that both
-datasets make one study; EGD-CXR's come from diagnoses and reports, these from what the film shows alone.
+datasets make one study; EGD-CXR's come from diagnoses and reports, these from what the radiograph shows alone.
 """
 
 from __future__ import annotations
@@ -65,6 +65,6 @@ def label_of(certainty: Mapping[str, int], other: str, threshold: int) -> str | 
 
 
 def majority(labels: Sequence[str | None]) -> str | None:
-    """The class that more than half of a film's readings give; readings without a class count against it."""
+    """The class that more than half of a radiograph's readings give; readings without a class count against it."""
     label, votes = Counter(labels).most_common(1)[0]
     return label if 2 * votes > len(labels) else None

@@ -10,10 +10,10 @@ from pathlib import Path
 import polars as pl
 
 from egaze.errors import SourceError, TableError
-from egaze.sources.mimic_cxr import film_path, tree_path
-from egaze.sources.names import require_names
+from egaze.sources.cell_names import require_names
+from egaze.sources.delimited import Columns, first_true, header_of, read_table, require_columns, unknown_columns
+from egaze.sources.mimic_cxr import radiograph_path, tree_path
 from egaze.sources.reflacx.labels import FINDINGS, FLAGS, MAX_CERTAINTY, OTHER, label_of
-from egaze.sources.tables import Columns, first_true, header_of, read_table, require_columns, unknown_columns
 
 _COLUMNS = {
     "id": pl.String,
@@ -22,7 +22,7 @@ _COLUMNS = {
     "dicom_id": pl.String,
     "subject_id": pl.String,
 }
-# Without them films get a split of their own, and gaze cannot be scaled to films that were resized.
+# Without them radiographs get a split of their own, and gaze cannot be scaled to radiographs that were resized.
 _USED = {"split": pl.String, "image_size_x": pl.Float64, "image_size_y": pl.Float64}
 _SPLITS = {"train": "train", "validate": "validation", "test": "test"}
 _FLAG = {"true": True, "1": True, "false": False, "0": False}
@@ -33,10 +33,10 @@ _NAMED_COLUMNS = 10
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One radiologist's reading of one film.
+    """One radiologist's reading of one radiograph.
 
-    `folder` holds its tables; `size_px` is the film's width and height when it was read; `discarded` readings have no
-    gaze.
+    `folder` holds its tables; `size_px` is the radiograph's width and height when it was read; `discarded` readings
+    have no gaze.
     """
 
     reading_id: str
@@ -59,7 +59,7 @@ def read_metadata(
 
     Raises:
         SourceError: a table that is not there, or no reading in any.
-        TableError: a bad value, a reading twice, a film of two patients, a patient on two sides.
+        TableError: a bad value, a reading twice, a radiograph of two patients, a patient on two sides.
     """
     paths = {phase: _table_of(main_data, phase) for phase in phases}
     require_columns(dict.fromkeys(paths.values(), _COLUMNS))
@@ -70,14 +70,16 @@ def read_metadata(
     if rows.is_empty():
         raise SourceError(f"{main_data}: the metadata of phases {', '.join(map(str, phases))} hold no reading")
     _refuse(rows, ~rows["id"].is_first_distinct(), "its id is there twice")
-    _refuse(rows, _differs(rows, "dicom_id", "subject_id"), "its film is another patient's in an earlier record")
+    _refuse(rows, _differs(rows, "dicom_id", "subject_id"), "its radiograph is another patient's in an earlier record")
     if "split" in rows.columns:
         _refuse(rows, _differs(rows, "subject_id", "split"), "column 'split' puts one patient on two sides")
     if has_size := {"image_size_x", "image_size_y"} <= set(rows.columns):
         sizes = rows.select("image_size_x", "image_size_y")
-        _refuse(rows, (sizes["image_size_x"] <= 0) | (sizes["image_size_y"] <= 0), "the film's size is not above 0")
+        _refuse(
+            rows, (sizes["image_size_x"] <= 0) | (sizes["image_size_y"] <= 0), "the radiograph's size is not above 0"
+        )
         for name in sizes.columns:
-            _refuse(rows, _differs(rows, "dicom_id", name), "its film has another size in an earlier record")
+            _refuse(rows, _differs(rows, "dicom_id", name), "its radiograph has another size in an earlier record")
     findings = [name for name in dict.fromkeys(sum(FINDINGS.values(), ())) if name in rows.columns]
     readings = []
     for row in rows.iter_rows(named=True):
@@ -89,7 +91,7 @@ def read_metadata(
                 dicom_id=row["dicom_id"],
                 patient_id=row["subject_id"],
                 folder=main_data / row["id"],
-                image_path=film_path(images, row["image"], where),
+                image_path=radiograph_path(images, row["image"], where),
                 size_px=(row["image_size_x"], row["image_size_y"]) if has_size else None,
                 split=_SPLITS[row["split"]] if "split" in row else None,
                 discarded=_FLAG[row["eye_tracking_data_discarded"]],
@@ -99,14 +101,14 @@ def read_metadata(
     return readings
 
 
-def listed_films(main_data: Path, phases: Sequence[int]) -> list[str]:
-    """The films of the phases, each once, as paths in MIMIC-CXR's tree. Raises SourceError and TableError."""
-    films: dict[str, None] = {}
+def listed_radiographs(main_data: Path, phases: Sequence[int]) -> list[str]:
+    """The radiographs of the phases, each once, as paths in MIMIC-CXR's tree. Raises SourceError and TableError."""
+    radiographs: dict[str, None] = {}
     for phase in phases:
         path = _table_of(main_data, phase)
         for record, cell in enumerate(read_table(path, {"image": pl.String})["image"], start=1):
-            films[tree_path(cell, f"{path}: record {record}, column 'image'")] = None
-    return list(films)
+            radiographs[tree_path(cell, f"{path}: record {record}, column 'image'")] = None
+    return list(radiographs)
 
 
 def _table_of(main_data: Path, phase: int) -> Path:

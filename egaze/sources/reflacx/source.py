@@ -1,4 +1,4 @@
-"""REFLACX 1.0.0 (PhysioNet `reflacx-xray-localization`, doi 10.13026/e0dj-8498) with MIMIC-CXR's films."""
+"""REFLACX 1.0.0 (PhysioNet `reflacx-xray-localization`, doi 10.13026/e0dj-8498) with MIMIC-CXR's radiographs."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from egaze.sources.case import Case, is_synthetic
 from egaze.sources.reflacx import gaze as gaze_table
 from egaze.sources.reflacx.annotations import read_phrases, read_regions
 from egaze.sources.reflacx.labels import CLASS_NAMES, FINDINGS, MAX_CERTAINTY, majority
-from egaze.sources.reflacx.metadata import Reading, listed_films, read_metadata
+from egaze.sources.reflacx.metadata import Reading, listed_radiographs, read_metadata
 
 PHASES = tuple(FINDINGS)
 READERS = ("apart", "merged")
 
 
 class Reflacx:
-    """The untouched REFLACX folder beside MIMIC-CXR's films, DICOM or JPG.
+    """The untouched REFLACX folder beside MIMIC-CXR's radiographs, DICOM or JPG.
 
-    Five radiologists read 109 films each in phases 1 and 2, and one of them each of 2,507 films in phase 3. The data
-    do not name them, so a case's `reader_id` is its reading's id. 20 readings have labels but no gaze: it was
+    Five radiologists read 109 radiographs each in phases 1 and 2, and one of them each of 2,507 radiographs in phase 3.
+    The data do not name them, so a case's `reader_id` is its reading's id. 20 readings have labels but no gaze: it was
     discarded. `egaze.sources.reflacx.labels` has the rule that makes a class of a reading's findings.
 
     `readers="apart"` makes a case of each reading, with the reading's id. `readers="merged"` makes a case of each
-    film, with its dicom_id: the fixations of all readings one reading after the other, durations unchanged; the
+    radiograph, with its dicom_id: the fixations of all readings one reading after the other, durations unchanged; the
     regions of all readings; the class that more than half of the readings give. Its `reader_id` names the readings
     with "+" between. Each reading has its own clock, so a case of several has neither onsets nor phrases.
 
     Seconds count from the start of the reading's audio recording, for onsets and words alike, as the dataset has
-    them; a fixation that began before it has a negative onset. `Case.split` is MIMIC-CXR's, and `Case.film_size_px`
-    the film's size when it was read, where the tables of readings have them.
+    them; a fixation that began before it has a negative onset. `Case.split` is MIMIC-CXR's, and
+    `Case.radiograph_size_px` the radiograph's size when it was read, where the tables of readings have them.
 
     Dropped, and counted in `hygiene`: unusable rows of fixations, ellipses and words (see `read_fixations`,
     `read_regions` and `read_phrases`), and cases with neither gaze nor label.
 
     The columns are those that the dataset's description and its authors' published code give. egaze has not been run
     on the files themselves. Unverified: whether a certainty's cell may be empty (read as not selected), whether the
-    sides of ellipses always rise, and how many fixations lie outside the film, last no time or lack a value.
+    sides of ellipses always rise, and how many fixations lie outside the radiograph, last no time or lack a value.
 
     Args:
         gaze: the folder that holds main_data/, or main_data/ itself.
@@ -82,7 +82,7 @@ class Reflacx:
         _check(phases, readers, certainty)
         main_data = _main_data(Path(gaze))
         if not Path(images).is_dir():
-            raise SourceError(f"{images}: no such folder of films")
+            raise SourceError(f"{images}: no such folder of radiographs")
         self.options: dict[str, object] = {"phases": sorted(set(phases)), "readers": readers, "certainty": certainty}
         self.synthetic = is_synthetic(Path(gaze)) or is_synthetic(main_data.resolve().parent)
         hygiene: Counter[str] = Counter()
@@ -95,12 +95,12 @@ class Reflacx:
         self.hygiene: dict[str, int] = dict(hygiene)
 
     def cases(self) -> Sequence[Case]:
-        """One case a reading or a film, in the order of the metadata."""
+        """One case a reading or a radiograph, in the order of the metadata."""
         return self._cases
 
 
-def list_films(gaze: Path, phases: Sequence[int] = PHASES) -> list[str]:
-    """The films of the phases, each once, as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
+def list_radiographs(gaze: Path, phases: Sequence[int] = PHASES) -> list[str]:
+    """The radiographs of the phases, each once, as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
 
     Only the tables of readings have to be there.
 
@@ -109,7 +109,7 @@ def list_films(gaze: Path, phases: Sequence[int] = PHASES) -> list[str]:
         TableError: one has no column of paths, or a path that is none.
     """
     _check(phases, READERS[0], 1)
-    return listed_films(_main_data(Path(gaze)), sorted(set(phases)))
+    return listed_radiographs(_main_data(Path(gaze)), sorted(set(phases)))
 
 
 def _main_data(gaze: Path) -> Path:
@@ -157,7 +157,7 @@ def _apart(readings: Sequence[Reading], hygiene: Counter[str]) -> list[Case]:
                 split=reading.split,
                 regions=read_regions(reading.folder, hygiene),
                 phrases=() if reading.discarded else read_phrases(reading.folder, hygiene),
-                film_size_px=reading.size_px,
+                radiograph_size_px=reading.size_px,
                 gaze_origin=str(_gaze_of(reading)),
             )
         )
@@ -165,15 +165,15 @@ def _apart(readings: Sequence[Reading], hygiene: Counter[str]) -> list[Case]:
 
 
 def _merged(readings: Sequence[Reading], hygiene: Counter[str]) -> list[Case]:
-    films: dict[str, list[Reading]] = {}
+    radiographs: dict[str, list[Reading]] = {}
     for reading in readings:
-        films.setdefault(reading.dicom_id, []).append(reading)
+        radiographs.setdefault(reading.dicom_id, []).append(reading)
     cases = []
-    for dicom_id, group in films.items():
+    for dicom_id, group in radiographs.items():
         looked = [(reading, part) for reading in group if (part := _fixations(reading, hygiene)) is not None]
         label = majority([reading.label for reading in group])
         if not looked and label is None:
-            hygiene["films_dropped_without_gaze_or_label"] += 1
+            hygiene["radiographs_dropped_without_gaze_or_label"] += 1
             continue
         cases.append(
             Case(
@@ -186,7 +186,7 @@ def _merged(readings: Sequence[Reading], hygiene: Counter[str]) -> list[Case]:
                 split=group[0].split,
                 regions=tuple(region for reading in group for region in read_regions(reading.folder, hygiene)),
                 phrases=read_phrases(looked[0][0].folder, hygiene) if len(looked) == 1 else (),
-                film_size_px=group[0].size_px,
+                radiograph_size_px=group[0].size_px,
                 gaze_origin=str(_gaze_of(looked[0][0])) if looked else None,
             )
         )

@@ -1,7 +1,7 @@
 """One body: the measures of a phantom's chest and the curves that follow from them.
 
 All lengths are centimetres in the body's frame: origin at the carina, x to the viewer's right (the patient's
-left), y down. A side is -1 for the patient's right (the film's left) and +1 for the patient's left.
+left), y down. A side is -1 for the patient's right (the radiograph's left) and +1 for the patient's left.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _RIGHT_BORDER = np.array(
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A person: what stays the same from one film of a patient to the next."""
+    """A person: what stays the same from one radiograph of a patient to the next."""
 
     female: bool
     size: float  # linear scale of the skeleton, about 1
@@ -49,7 +49,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Chest:
-    """A body as it was when one film was taken: breath, rotation, and the heart as that film shows it."""
+    """A body as it was when one radiograph was taken: breath, rotation, and the heart as that radiograph shows it."""
 
     body: Body
     dome_y_cm: tuple[float, float]  # right, left top of the hemidiaphragm

@@ -1,4 +1,4 @@
-"""Things on a film that are not the patient: side markers, electrodes and wires, pacemakers, sternal wires.
+"""Things on a radiograph that are not the patient: side markers, electrodes and wires, pacemakers, sternal wires.
 
 They come with the same odds in every class: they distract, and say nothing.
 """
@@ -9,7 +9,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from egaze.sources.synthetic.anatomy import Chest
-from egaze.sources.synthetic.canvas import Canvas, convolve_small, smoothstep
+from egaze.sources.synthetic.attenuation import Attenuation, convolve_small, smoothstep
 
 _METAL = 14.0  # centimetres of water that a millimetre or two of metal amounts to
 
@@ -17,8 +17,8 @@ _METAL = 14.0  # centimetres of water that a millimetre or two of metal amounts 
 _LETTER_L = (((0.15, 0.0), (0.15, 1.0)), ((0.15, 1.0), (0.8, 1.0)))
 
 
-def add_devices(canvas: Canvas, chest: Chest, rng: np.random.Generator) -> None:
-    """Draw this film's hardware, if it has any, onto the canvas."""
+def add_devices(canvas: Attenuation, chest: Chest, rng: np.random.Generator) -> None:
+    """Draw this radiograph's hardware, if it has any, onto the canvas."""
     chance = rng.random(3)
     if chance[0] < 0.08:
         _pacemaker(canvas, chest, rng)
@@ -51,7 +51,7 @@ def add_marker(grey: np.ndarray, wanted: bool, rng: np.random.Generator) -> None
     np.maximum(patch, value * ink, out=patch)
 
 
-def _wire(canvas: Canvas, points_cm: np.ndarray, width_cm: float, metal: float) -> None:
+def _wire(canvas: Attenuation, points_cm: np.ndarray, width_cm: float, metal: float) -> None:
     """A smooth wire through a few points."""
     knots = np.linspace(0, 1, len(points_cm))
     t = np.linspace(0, 1, 900)
@@ -61,7 +61,7 @@ def _wire(canvas: Canvas, points_cm: np.ndarray, width_cm: float, metal: float) 
     canvas.attenuation[...] += convolve_small(layer, 0.9)
 
 
-def _pacemaker(canvas: Canvas, chest: Chest, rng: np.random.Generator) -> None:
+def _pacemaker(canvas: Attenuation, chest: Chest, rng: np.random.Generator) -> None:
     side = 1 if rng.random() < 0.85 else -1
     x, y = side * rng.uniform(7.5, 9.5), rng.uniform(-7.5, -5)
     distance = ((np.abs(canvas.x_cm - x) / 2.1) ** 3 + (np.abs(canvas.y_cm - y) / 1.9) ** 3) ** (1 / 3)
@@ -75,7 +75,7 @@ def _pacemaker(canvas: Canvas, chest: Chest, rng: np.random.Generator) -> None:
     )
 
 
-def _electrodes(canvas: Canvas, rng: np.random.Generator) -> None:
+def _electrodes(canvas: Attenuation, rng: np.random.Generator) -> None:
     for base_x, base_y in ((-9, -9), (9, -9), (-10, 7), (10, 8))[: int(rng.integers(2, 5))]:
         x, y = base_x + rng.normal(0, 1), base_y + rng.normal(0, 1)
         distance = np.hypot(canvas.x_cm - x, canvas.y_cm - y)
@@ -85,7 +85,7 @@ def _electrodes(canvas: Canvas, rng: np.random.Generator) -> None:
         _wire(canvas, np.array([(x, y), middle, (x + 9 * out, y + rng.normal(8, 3))]), 0.12, 0.4 * _METAL)
 
 
-def _sternal_wires(canvas: Canvas, chest: Chest, rng: np.random.Generator) -> None:
+def _sternal_wires(canvas: Attenuation, chest: Chest, rng: np.random.Generator) -> None:
     for row in range(5):
         y = -7.5 + 2.9 * row + rng.normal(0, 0.15)
         x = 0.8 * chest.axial_shift_cm + rng.normal(0, 0.12)

@@ -1,4 +1,4 @@
-"""A film as a DICOM file: 16 bits allocated, 12 stored, and nothing in it that depends on the clock."""
+"""A radiograph as a DICOM file: 16 bits allocated, 12 stored, and nothing in it that depends on the clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stored_values(pixels: np.ndarray, presentation: Presentation) -> np.ndarray:
 
 
 def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) -> None:
-    """Write one film. `pixels` is (H, W) uint16 in 0..4095, MONOCHROME2 sense."""
+    """Write one radiograph. `pixels` is (H, W) uint16 in 0..4095, MONOCHROME2 sense."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = _DX_FOR_PRESENTATION
     meta.MediaStorageSOPInstanceUID = _uid(plan, 3)
@@ -81,6 +81,6 @@ def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) ->
 
 
 def _uid(plan: CasePlan, level: int) -> UID:
-    """A UID under 2.25 (a number of up to 128 bits) that follows from the film's made-up id."""
+    """A UID under 2.25 (a number of up to 128 bits) that follows from the radiograph's made-up id."""
     digits = plan.dicom_id.replace("-", "")[:30]
     return UID(f"2.25.{int(digits, 16) * 10 + level}")

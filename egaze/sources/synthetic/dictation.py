@@ -1,11 +1,11 @@
-"""What the reader says over a film, phrase by phrase, as transcript.json holds it. All invented."""
+"""What the reader says over a radiograph, phrase by phrase, as transcript.json holds it. All invented."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from egaze.sources.synthetic.reading import SheetRow
-from egaze.sources.synthetic.scanpath import Scanpath
+from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.rows import SheetRow
 
 # Columns of the master sheet and what is said when they are 1.
 _SAID = {

@@ -9,7 +9,7 @@ _SHARE = 0.003
 
 
 def with_duplicates(rows: pl.DataFrame, rng: np.random.Generator, *, same_id: bool) -> pl.DataFrame:
-    """The table with some rows of valid gaze on films there once more, each behind the row that it repeats.
+    """The table with some rows of valid gaze on radiographs there once more, each behind the row that it repeats.
 
     Args:
         same_id: also repeat rows with other pupils, so that only the fixation's id tells that they are one.

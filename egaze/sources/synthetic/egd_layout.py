@@ -13,10 +13,9 @@ from egaze.sources.synthetic.dicom_file import write_dicom
 from egaze.sources.synthetic.dictation import dictate
 from egaze.sources.synthetic.duplicates import with_duplicates
 from egaze.sources.synthetic.eye_gaze import eye_gaze_table
-from egaze.sources.synthetic.film import Film
 from egaze.sources.synthetic.gaze_table import fixation_table
 from egaze.sources.synthetic.landmarks import anatomical_boxes
-from egaze.sources.synthetic.master_sheet import boxes_table, film_path, sheet_row, sheet_table
+from egaze.sources.synthetic.phantom import Phantom
 from egaze.sources.synthetic.picture_file import write_mask
 from egaze.sources.synthetic.plan import (
     CasePlan,
@@ -25,38 +24,39 @@ from egaze.sources.synthetic.plan import (
     sample_seeds,
     tracker_seeds,
 )
-from egaze.sources.synthetic.reading import Reading
-from egaze.sources.synthetic.scanpath import Scanpath
+from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.rows import CaseRows
+from egaze.sources.synthetic.sheet_rows import boxes_table, radiograph_path, sheet_row, sheet_table
 
-_WITHOUT_TRANSCRIPT = 20  # one film in so many was read in silence
+_WITHOUT_TRANSCRIPT = 20  # one radiograph in so many was read in silence
 
 
 def places(out: Path) -> tuple[Path, Path]:
-    """The folders of the tables and of the films."""
+    """The folders of the tables and of the radiographs."""
     return out / "gaze", out / "images"
 
 
 def prepare(folder: Path, plans: Sequence[CasePlan]) -> None:
-    """Make every folder that the films go to."""
+    """Make every folder that the radiographs go to."""
     for plan in plans:
-        (folder / "images" / film_path(plan)).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "images" / radiograph_path(plan)).parent.mkdir(parents=True, exist_ok=True)
     for name in ("gaze", "findings"):
         (folder / name).mkdir(exist_ok=True)
 
 
-def write_film(folder: Path, plan: CasePlan, film: Film) -> None:
-    """Write the film and its finding mask."""
-    write_dicom(folder / "images" / film_path(plan), film.pixels, plan, film.chest.body.female)
-    write_mask(folder / "findings" / f"{plan.dicom_id}.png", film.finding)
+def write_radiograph(folder: Path, plan: CasePlan, radiograph: Phantom) -> None:
+    """Write the radiograph and its finding mask."""
+    write_dicom(folder / "images" / radiograph_path(plan), radiograph.pixels, plan, radiograph.chest.body.female)
+    write_mask(folder / "findings" / f"{plan.dicom_id}.png", radiograph.finding)
 
 
-def reading(plan: CasePlan, film: Film, scanpath: Scanpath, rng: np.random.Generator) -> Reading:
+def reading(plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator) -> CaseRows:
     """The case's rows."""
-    row = sheet_row(plan, film.signs, film.chest.body.female, film.chest.heart_ratio(), rng)
-    return Reading(scanpath, row, anatomical_boxes(film))
+    row = sheet_row(plan, radiograph.signs, radiograph.chest.body.female, radiograph.chest.heart_ratio(), rng)
+    return CaseRows(scanpath, row, anatomical_boxes(radiograph))
 
 
-def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None:
+def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[CaseRows], seed: int) -> None:
     """Write master_sheet.csv, fixations.csv, bounding_boxes.csv and the transcripts."""
     gaze = folder / "gaze"
     rows_of_sheet = [reading.sheet_row for reading in readings if reading.sheet_row is not None]
@@ -70,14 +70,14 @@ def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Rea
             _write_transcript(gaze, plan, reading, seed)
 
 
-def write_eye_gaze(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None:
-    """Write eye_gaze.csv: some 1,400 rows and 400 kB a film."""
+def write_eye_gaze(folder: Path, plans: Sequence[CasePlan], readings: Sequence[CaseRows], seed: int) -> None:
+    """Write eye_gaze.csv: some 1,400 rows and 400 kB a radiograph."""
     rows = eye_gaze_table(_fixations(plans, readings, seed), np.random.default_rng(sample_seeds(seed)))
     rows = with_duplicates(rows, _duplicates_rng(seed), same_id=False)
     rows.write_csv(folder / "gaze" / "eye_gaze.csv", float_precision=5)
 
 
-def _fixations(plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> pl.DataFrame:
+def _fixations(plans: Sequence[CasePlan], readings: Sequence[CaseRows], seed: int) -> pl.DataFrame:
     rng = np.random.default_rng(tracker_seeds(seed))
     return fixation_table(plans, [reading.scanpath for reading in readings], rng)
 
@@ -86,7 +86,7 @@ def _duplicates_rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(duplicate_seeds(seed))
 
 
-def _write_transcript(gaze: Path, plan: CasePlan, reading: Reading, seed: int) -> None:
+def _write_transcript(gaze: Path, plan: CasePlan, reading: CaseRows, seed: int) -> None:
     said = dictate(reading.sheet_row or {}, reading.scanpath, np.random.default_rng(dictation_seeds(seed, plan.index)))
     place = gaze / "audio_segmentation_transcripts" / plan.dicom_id
     place.mkdir(parents=True)

@@ -9,15 +9,15 @@ import polars as pl
 
 from egaze.sources.egd_cxr.columns import GAZE
 from egaze.sources.synthetic.plan import CasePlan
-from egaze.sources.synthetic.scanpath import Scanpath
-from egaze.sources.synthetic.screen import HEIGHT_PX, WIDTH_PX, ScreenFit
+from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.screen_fit import HEIGHT_PX, WIDTH_PX, ScreenFit
 
 COLUMNS = tuple(GAZE)
 _WHOLE = {
     "SESSION_ID", "MEDIA_ID", "CNT", "TIMETICK(f=10000000)", "FPOGID", "FPOGV", "BPOGV", "LPV", "RPV", "BKID",
     "BKPMIN", "LPMMV", "RPMMV", "VID_FRAME", "X_ORIGINAL", "Y_ORIGINAL",
 }  # fmt: skip
-_SESSION_FILMS = 30
+_SESSION_RADIOGRAPHS = 30
 _SAMPLE_HZ = 60
 _TICKS_PER_S = 10_000_000
 _CUT = 5  # characters that a calibration card's id lacks
@@ -27,23 +27,23 @@ _CUT_MORE = 9  # and one card's lacks more
 def fixation_table(plans: Sequence[CasePlan], scanpaths: Sequence[Scanpath], rng: np.random.Generator) -> pl.DataFrame:
     """Every fixation of every reading, session by session.
 
-    A session opens with a calibration card, and a long one has a second: their rows carry the id of the film
-    that follows, cut short. A few rows belong to films that the master sheet does not know.
+    A session opens with a calibration card, and a long one has a second: their rows carry the id of the radiograph
+    that follows, cut short. A few rows belong to radiographs that the master sheet does not know.
     """
     order = rng.permutation(len(plans))
     blocks: list[dict[str, np.ndarray]] = []
     cards = 0
-    for session, start in enumerate(range(0, len(order), _SESSION_FILMS)):
-        films = order[start : start + _SESSION_FILMS]
-        again = len(films) // 2 if len(films) > 6 and session % 2 == 0 else -1
+    for session, start in enumerate(range(0, len(order), _SESSION_RADIOGRAPHS)):
+        radiographs = order[start : start + _SESSION_RADIOGRAPHS]
+        again = len(radiographs) // 2 if len(radiographs) > 6 and session % 2 == 0 else -1
         state = _Tracker(session + 1, int(rng.integers(10**11, 10**12)))
-        for place, case in enumerate(films):
+        for place, case in enumerate(radiographs):
             plan = plans[case]
             if place in (0, again):
                 cards += 1
                 cut = _CUT_MORE if cards == 2 else _CUT
                 blocks.append(state.record(plan.dicom_id[:-cut], _card(rng), None, rng))
-            if session == 0 and place == min(3, len(films) - 1):
+            if session == 0 and place == min(3, len(radiographs) - 1):
                 stranger = plan.dicom_id[:-12] + f"{int(rng.integers(16**11, 16**12)):012x}"
                 blocks.append(state.record(stranger, _head(scanpaths[case], 6), None, rng))
             fit = ScreenFit.of(plan.rows_px, plan.columns_px)
@@ -99,11 +99,11 @@ class _Tracker:
         step_x = np.diff(path.screen_x * WIDTH_PX, prepend=path.screen_x[0] * WIDTH_PX)
         step_y = np.diff(path.screen_y * HEIGHT_PX, prepend=path.screen_y[0] * HEIGHT_PX)
         if fit is None:
-            # Cards and unknown films were never mapped to a radiograph.
+            # Cards and unknown radiographs were never mapped to a radiograph.
             x, y = np.full(count, -2), np.full(count, -2)
         else:
             x, y = fit.original(path.screen_x, path.screen_y)
-            # Off the film the dataset has -2 and, now and then, -1.
+            # Off the radiograph the dataset has -2 and, now and then, -1.
             rare = (x < 0) & (rng.random(count) < 0.1)
             x, y = np.where(rare, -1, x), np.where(rare, -1, y)
         rows = {

@@ -1,4 +1,4 @@
-"""Places a reader looks at, and a film's anatomical boxes, both derived from the chest that was drawn."""
+"""Places a reader looks at, and a radiograph's anatomical boxes, both derived from the chest that was drawn."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from egaze.sources.synthetic.anatomy import SIDES, Chest
-from egaze.sources.synthetic.film import Film
-from egaze.sources.synthetic.findings import CHF, PNEUMONIA, settle
+from egaze.sources.synthetic.disease import CHF, PNEUMONIA, settle
+from egaze.sources.synthetic.phantom import Phantom
 
-#: (x1, x2, y1, y2) in pixels of the film, by an anatomical name.
+#: (x1, x2, y1, y2) in pixels of the radiograph, by an anatomical name.
 Boxes = dict[str, tuple[int, int, int, int]]
 
 
@@ -26,7 +26,7 @@ class Place:
 
 
 def checklist(chest: Chest) -> list[Place]:
-    """What a reader goes through on every chest film, in the order of the textbooks."""
+    """What a reader goes through on every chest radiograph, in the order of the textbooks."""
     size, wide = chest.body.size, chest.body.half_width_cm
     apex = chest.body.apex_y_cm
     places = [
@@ -60,9 +60,10 @@ def checklist(chest: Chest) -> list[Place]:
     return places
 
 
-def finding_places(film: Film) -> list[Place]:
-    """Where this film's signs are, none on a normal film. `weight` is how strongly a place draws the eye."""
-    signs, chest = film.signs, film.chest
+def finding_places(radiograph: Phantom) -> list[Place]:
+    """Where this radiograph's signs are, none on a normal radiograph. `weight` is how strongly a place draws the
+    eye."""
+    signs, chest = radiograph.signs, radiograph.chest
     if signs.label == PNEUMONIA and signs.opacity is not None:
         opacity = settle(signs.opacity, chest)
         spread = 0.42 * (opacity.half_width_cm + opacity.half_height_cm) / 2
@@ -85,9 +86,9 @@ def finding_places(film: Film) -> list[Place]:
     return places
 
 
-def anatomical_boxes(film: Film) -> Boxes:
-    """Name to (x1, x2, y1, y2) in the film's pixels, cut at its edges: the dataset's 17 names."""
-    chest = film.chest
+def anatomical_boxes(radiograph: Phantom) -> Boxes:
+    """Name to (x1, x2, y1, y2) in the radiograph's pixels, cut at its edges: the dataset's 17 names."""
+    chest = radiograph.chest
     size, wide, apex = chest.body.size, chest.body.half_width_cm, chest.body.apex_y_cm
     heart_y = np.linspace(1.0, max(chest.dome_y_cm) + 1.0, 40)
     right_edge, left_edge = (chest.border_x_cm(heart_y, side) for side in SIDES)
@@ -115,10 +116,10 @@ def anatomical_boxes(film: Film) -> Boxes:
                 bottom + 0.3,
             ),
         }
-    height, width = film.pixels.shape
+    height, width = radiograph.pixels.shape
     boxes = {}
     for name, (x1, x2, y1, y2) in sorted(boxes_cm.items()):
-        corner_x, corner_y = film.place(np.array([x1, x2, x1, x2]), np.array([y1, y1, y2, y2]))
+        corner_x, corner_y = radiograph.place(np.array([x1, x2, x1, x2]), np.array([y1, y1, y2, y2]))
         columns = np.clip(np.rint([corner_x.min(), corner_x.max()]), 0, width - 1).astype(int)
         rows = np.clip(np.rint([corner_y.min(), corner_y.max()]), 0, height - 1).astype(int)
         boxes[name] = (int(columns[0]), int(columns[1]), int(rows[0]), int(rows[1]))

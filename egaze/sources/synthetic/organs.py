@@ -10,10 +10,10 @@ import math
 import numpy as np
 
 from egaze.sources.synthetic.anatomy import SIDES, Body, Chest
-from egaze.sources.synthetic.canvas import Canvas, chord, smoothstep
+from egaze.sources.synthetic.attenuation import Attenuation, chord, smoothstep
 
 
-def trunk(canvas: Canvas, body: Body) -> np.ndarray:
+def trunk(canvas: Attenuation, body: Body) -> np.ndarray:
     """Trunk, neck and upper arms as one solid body without cavities."""
     x, y = canvas.x_cm, canvas.y_cm
     half = body.half_width_cm + 1.2 + body.fat_cm
@@ -35,7 +35,7 @@ def trunk(canvas: Canvas, body: Body) -> np.ndarray:
     return thickest.astype(np.float32)
 
 
-def arms(canvas: Canvas, body: Body, spread_deg: tuple[float, float]) -> np.ndarray:
+def arms(canvas: Attenuation, body: Body, spread_deg: tuple[float, float]) -> np.ndarray:
     """Upper arms hanging away from the trunk; they lie beside it in the beam, so the thicker one counts."""
     layer = np.zeros(canvas.shape, np.float32)
     radius = 4.3 * body.size + 0.35 * body.fat_cm
@@ -48,7 +48,7 @@ def arms(canvas: Canvas, body: Body, spread_deg: tuple[float, float]) -> np.ndar
     return layer
 
 
-def breasts(canvas: Canvas, body: Body, rng: np.random.Generator) -> np.ndarray:
+def breasts(canvas: Attenuation, body: Body, rng: np.random.Generator) -> np.ndarray:
     """Breast shadows: fading in from above, with a crisp lower edge."""
     layer = np.zeros(canvas.shape, np.float32)
     if body.breast_cm <= 0.5:
@@ -65,7 +65,7 @@ def breasts(canvas: Canvas, body: Body, rng: np.random.Generator) -> np.ndarray:
     return layer
 
 
-def lung_air(canvas: Canvas, chest: Chest) -> np.ndarray:
+def lung_air(canvas: Attenuation, chest: Chest) -> np.ndarray:
     """Air in the beam, in centimetres: both lungs, down into the recess behind the diaphragm."""
     air = np.zeros(canvas.shape, np.float32)
     deep = 0.66 * math.sqrt(20.5 * chest.body.depth_cm)
@@ -90,7 +90,7 @@ def lung_air(canvas: Canvas, chest: Chest) -> np.ndarray:
     return air
 
 
-def mediastinum(canvas: Canvas, chest: Chest) -> tuple[np.ndarray, np.ndarray]:
+def mediastinum(canvas: Attenuation, chest: Chest) -> tuple[np.ndarray, np.ndarray]:
     """Great vessels and heart: their thickness, and the share (0 to 1) of the lungs' air they displace."""
     y = canvas.y_cm
     right, left = (chest.border_x_cm(y[:, 0], side)[:, None] for side in SIDES)
@@ -109,7 +109,7 @@ def mediastinum(canvas: Canvas, chest: Chest) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def aorta(canvas: Canvas, chest: Chest) -> np.ndarray:
+def aorta(canvas: Attenuation, chest: Chest) -> np.ndarray:
     """Aortic knob and the edge of the descending aorta beside the spine."""
     body = chest.body
     layer = np.zeros(canvas.shape, np.float32)
@@ -123,7 +123,7 @@ def aorta(canvas: Canvas, chest: Chest) -> np.ndarray:
     return layer
 
 
-def airways(canvas: Canvas, chest: Chest) -> np.ndarray:
+def airways(canvas: Attenuation, chest: Chest) -> np.ndarray:
     """Air in the trachea and main bronchi."""
     full = np.zeros(canvas.shape, np.float32)
     rows, columns = canvas.window(-7, 7, -22, 8)
@@ -144,7 +144,7 @@ def airways(canvas: Canvas, chest: Chest) -> np.ndarray:
     return full
 
 
-def bowel_gas(canvas: Canvas, chest: Chest, rng: np.random.Generator) -> np.ndarray:
+def bowel_gas(canvas: Attenuation, chest: Chest, rng: np.random.Generator) -> np.ndarray:
     """Air in the stomach under the left dome, often with a fluid level, and some in the colon."""
     layer = np.zeros(canvas.shape, np.float32)
     dome = chest.dome_cm(1)
@@ -162,7 +162,7 @@ def bowel_gas(canvas: Canvas, chest: Chest, rng: np.random.Generator) -> np.ndar
     return layer
 
 
-def _colon(canvas: Canvas, layer: np.ndarray, x_cm: float, y_cm: float, rng: np.random.Generator) -> None:
+def _colon(canvas: Attenuation, layer: np.ndarray, x_cm: float, y_cm: float, rng: np.random.Generator) -> None:
     """A clump of small bubbles that run into each other."""
     rows, columns = canvas.window(x_cm - 6, x_cm + 6, y_cm - 5, y_cm + 5)
     part = layer[rows, columns]

@@ -1,4 +1,4 @@
-"""Films and masks as PNG files."""
+"""Radiographs and masks as PNG files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is filmed: patients, made-up ids, classes, film sizes and presentations, all drawn from one seed."""
+"""Who is radiographed: patients, made-up ids, classes, radiograph sizes and presentations, all drawn from one seed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from egaze.sources.synthetic.findings import CHF, NORMAL, PNEUMONIA
+from egaze.sources.synthetic.disease import CHF, NORMAL, PNEUMONIA
 
 FULL_LONG_SIDE_PX = 3056
 # The master sheet lists all heart failure first, then all pneumonia, then all normals.
@@ -31,7 +31,7 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True)
 class CasePlan:
-    """One film to make. `patient` counts patients from 0; ids are made up and match no real dataset's."""
+    """One radiograph to make. `patient` counts patients from 0; ids are made up and match no real dataset's."""
 
     index: int
     patient: int
@@ -71,7 +71,7 @@ def plan_cases(cases: int, seed: int, long_side_px: int) -> list[CasePlan]:
 
 
 def patient_seeds(seed: int, patient: int) -> np.random.SeedSequence:
-    """What a patient's body is drawn from: the same in all of the patient's films."""
+    """What a patient's body is drawn from: the same in all of the patient's radiographs."""
     return np.random.SeedSequence([seed, _PATIENT, patient])
 
 
@@ -85,7 +85,7 @@ def tracker_seeds(seed: int) -> np.random.SeedSequence:
     return np.random.SeedSequence([seed, _TRACKER])
 
 
-# What came later has numbers of its own, so that an older seed's films and gaze stay what they are.
+# What came later has numbers of its own, so that an older seed's radiographs and gaze stay what they are.
 _DUPLICATES, _SAMPLES, _DICTATION = 16, 17, 18
 
 
@@ -110,14 +110,14 @@ def readings_seeds(seed: int) -> np.random.SeedSequence:
 
 
 def _share_patients(cases: int, rng: np.random.Generator) -> np.ndarray:
-    """(cases,) patient numbers: some 4 % of the patients have two films and one has three."""
+    """(cases,) patient numbers: some 4 % of the patients have two radiographs and one has three."""
     triples = 1 if cases >= 9 else 0
     pairs = max(1, round(0.04 * cases)) if cases >= 4 else 0
     singles = cases - 3 * triples - 2 * pairs
-    films = np.repeat(np.arange(triples + pairs + singles), [3] * triples + [2] * pairs + [1] * singles)
-    films = films[rng.permutation(cases)]
-    # Number patients by their first film.
-    _, first, inverse = np.unique(films, return_index=True, return_inverse=True)
+    radiographs = np.repeat(np.arange(triples + pairs + singles), [3] * triples + [2] * pairs + [1] * singles)
+    radiographs = radiographs[rng.permutation(cases)]
+    # Number patients by their first radiograph.
+    _, first, inverse = np.unique(radiographs, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[inverse]
@@ -137,7 +137,7 @@ def _dicom_id(rng: np.random.Generator) -> str:
 
 
 def _sizes(cases: int, long_side_px: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """(rows, columns): the original's shares of portrait, landscape and other films, shrunk alike."""
+    """(rows, columns): the original's shares of portrait, landscape and other radiographs, shrunk alike."""
     scale = long_side_px / FULL_LONG_SIDE_PX
     others = max(1, round(0.17 * cases)) if cases >= 3 else 0
     landscape = max(1, round(0.25 * cases)) if cases >= 2 else 0
@@ -171,7 +171,7 @@ def _presentation(inverted: bool, count: int, rng: np.random.Generator) -> Prese
     jitter, gain, room = rng.uniform(0.95, 1.05, 2), rng.uniform(0.55, 0.9), rng.uniform(0.1, 0.9)
     if count == 0:
         return Presentation(inverted, 0.0, 1.0, ())
-    # A windowed film uses part of its range only; the window says which.
+    # A windowed radiograph uses part of its range only; the window says which.
     offset = round(4095 * (1 - gain) * room)
     middle, width = offset + gain * 2047.5, gain * 4095
     if inverted:

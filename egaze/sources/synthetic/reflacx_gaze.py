@@ -1,4 +1,4 @@
-"""A reading's fixations.csv with REFLACX's columns: a film that is zoomed and panned on a 3840x2160 screen."""
+"""A reading's fixations.csv with REFLACX's columns: a radiograph that is zoomed and panned on a 3840x2160 screen."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 
 from egaze.sources.synthetic.plan import CasePlan
-from egaze.sources.synthetic.scanpath import Scanpath
-from egaze.sources.synthetic.screen import HEIGHT_PX, WIDTH_PX, ScreenFit
+from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.screen_fit import HEIGHT_PX, WIDTH_PX, ScreenFit
 
-_SCREEN = (660, 0, 3840, 2160)  # where films are shown; the buttons are on its left
+_SCREEN = (660, 0, 3840, 2160)  # where radiographs are shown; the buttons are on its left
 _PIXELS_PER_DEGREE = 94.0
 _LOOKS_PER_VIEW = 12
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -23,14 +23,14 @@ def fixation_table(plan: CasePlan, path: Scanpath, trap: str | None, rng: np.ran
     "no_resolution".
     """
     fit = ScreenFit.of(plan.rows_px, plan.columns_px)
-    x_px, y_px = fit.to_film(path.screen_x[path.valid] * WIDTH_PX, path.screen_y[path.valid] * HEIGHT_PX)
+    x_px, y_px = fit.to_radiograph(path.screen_x[path.valid] * WIDTH_PX, path.screen_y[path.valid] * HEIGHT_PX)
     count = len(x_px)
     shown, zoom, window = _views(plan, x_px, y_px, rng)
     onset_s = path.onset_s[path.valid] - rng.uniform(-0.2, 0.6)  # the audio recording starts a little later
     screen = _placed(plan)
     # The tracker's degrees depend a little on where on the screen the eye rests.
-    film_px_per_screen_px = plan.columns_px / (screen[2] - screen[0]) / zoom
-    scale = _PIXELS_PER_DEGREE * film_px_per_screen_px[:, None] * rng.normal(1.0, 0.02, (count, 2))
+    radiograph_px_per_screen_px = plan.columns_px / (screen[2] - screen[0]) / zoom
+    scale = _PIXELS_PER_DEGREE * radiograph_px_per_screen_px[:, None] * rng.normal(1.0, 0.02, (count, 2))
     table = pl.DataFrame(
         {
             "timestamp_start_fixation": onset_s.round(3),
@@ -53,7 +53,7 @@ def _views(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(F, 4) rectangles shown, (F,) zoom and (F, 2) window's width and level: they change every few looks.
 
-    A reading begins on the whole film; the second view is always zoomed, later ones sometimes.
+    A reading begins on the whole radiograph; the second view is always zoomed, later ones sometimes.
     """
     count = len(x_px)
     size = np.array([plan.columns_px, plan.rows_px])
@@ -71,7 +71,7 @@ def _views(
 
 
 def _placed(plan: CasePlan) -> tuple[int, int, int, int]:
-    """Where on the screen the film lies: as large as it fits, in the middle."""
+    """Where on the screen the radiograph lies: as large as it fits, in the middle."""
     left, top, right, bottom = _SCREEN
     scale = min((right - left) / plan.columns_px, (bottom - top) / plan.rows_px)
     width, height = int(scale * plan.columns_px), int(scale * plan.rows_px)

@@ -1,8 +1,8 @@
 """The layout of REFLACX's main_data, a folder a reading, beside MIMIC-CXR's tree of DICOM files.
 
-As in the original, every reader reads the films of phases 1 and 2, and one reads each of phase 3's; some gaze of the
-first two was discarded, and phase 1 has other findings than the later ones. The 1000 Hz tables of gaze_data are left
-out.
+As in the original, every reader reads the radiographs of phases 1 and 2, and one reads each of phase 3's; some gaze of
+the first two was discarded, and phase 1 has other findings than the later ones. The 1000 Hz tables of gaze_data are
+left out.
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ import numpy as np
 import polars as pl
 
 from egaze.sources.reflacx.labels import FINDINGS
-from egaze.sources.synthetic.egd_layout import places, prepare, write_film  # the films lie where EGD-CXR's do
-from egaze.sources.synthetic.film import Film
-from egaze.sources.synthetic.master_sheet import film_path
+from egaze.sources.synthetic.egd_layout import (
+    places,
+    prepare,
+    write_radiograph,
+)  # the radiographs lie where EGD-CXR's do
+from egaze.sources.synthetic.phantom import Phantom
 from egaze.sources.synthetic.plan import CasePlan, readings_seeds
-from egaze.sources.synthetic.reading import Reading
+from egaze.sources.synthetic.reader import Scanpath, draw_scanpath
 from egaze.sources.synthetic.reflacx_gaze import fixation_table
 from egaze.sources.synthetic.report import Report, write_report
-from egaze.sources.synthetic.scanpath import Scanpath, read_film
+from egaze.sources.synthetic.rows import CaseRows
+from egaze.sources.synthetic.sheet_rows import radiograph_path
 
-__all__ = ["places", "prepare", "reading", "write_film", "write_tables"]
+__all__ = ["places", "prepare", "reading", "write_radiograph", "write_tables"]
 
 _READERS = 5
-_PERIOD = 12  # of twelve films one is of phase 1 and one of phase 2
+_PERIOD = 12  # of twelve radiographs one is of phase 1 and one of phase 2
 _SPLITS = ("train", "train", "train", "validate", "test")
 _TRAPS = ("zero_length", "copy", "blank", "no_resolution")
 _MIMIC = "physionet.org/files/mimic-cxr/2.0.0"
@@ -34,19 +38,21 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 def phase_of(plan: CasePlan) -> int:
-    """The phase in which a film was read."""
+    """The phase in which a radiograph was read."""
     return {0: 1, 1: 2}.get(plan.index % _PERIOD, 3)
 
 
-def reading(plan: CasePlan, film: Film, scanpath: Scanpath, rng: np.random.Generator) -> Reading:
-    """The reports of all who read the film; the first one's scanpath is the one given."""
+def reading(plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator) -> CaseRows:
+    """The reports of all who read the radiograph; the first one's scanpath is the one given."""
     readers = rng.spawn(1 if phase_of(plan) == 3 else _READERS)
-    scanpaths = [scanpath, *(read_film(film, own) for own in readers[1:])]
-    reports = [write_report(film, phase_of(plan), path, own) for path, own in zip(scanpaths, readers, strict=True)]
-    return Reading(scanpath, reports=tuple(reports))
+    scanpaths = [scanpath, *(draw_scanpath(radiograph, own) for own in readers[1:])]
+    reports = [
+        write_report(radiograph, phase_of(plan), path, own) for path, own in zip(scanpaths, readers, strict=True)
+    ]
+    return CaseRows(scanpath, reports=tuple(reports))
 
 
-def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None:
+def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[CaseRows], seed: int) -> None:
     """Write the metadata of the three phases and a folder of tables for each reading."""
     rng = np.random.default_rng(readings_seeds(seed))
     numbers = iter(rng.choice(1_000_000, sum(len(case.reports) for case in readings), replace=False))
@@ -87,7 +93,7 @@ def _record(plan: CasePlan, reading_id: str, phase: int, report: Report, discard
         "id": reading_id,
         "split": _SPLITS[plan.patient % len(_SPLITS)],
         "eye_tracking_data_discarded": str(discarded),
-        "image": f"{_MIMIC}/{film_path(plan)}",
+        "image": f"{_MIMIC}/{radiograph_path(plan)}",
         "dicom_id": plan.dicom_id,
         "subject_id": plan.patient_id,
         "image_size_x": plan.columns_px,

@@ -1,4 +1,4 @@
-"""One radiologist's report of a film, as REFLACX has them: ellipses with certainties, flags, and spoken words."""
+"""One radiologist's report of a radiograph, as REFLACX has them: ellipses with certainties, flags, and spoken words."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from egaze.sources.reflacx.labels import CONSOLIDATION, EDEMA, EFFUSION, GROUNDGLASS, LARGE_HEART, MAX_CERTAINTY, PLEURA
-from egaze.sources.synthetic.film import Film
-from egaze.sources.synthetic.findings import settle
+from egaze.sources.synthetic.disease import settle
 from egaze.sources.synthetic.landmarks import anatomical_boxes
-from egaze.sources.synthetic.scanpath import Scanpath
+from egaze.sources.synthetic.phantom import Phantom
+from egaze.sources.synthetic.reader import Scanpath
 
-Box = tuple[int, int, int, int]  # x_min, y_min, x_max, y_max in pixels of the film
+Box = tuple[int, int, int, int]  # x_min, y_min, x_max, y_max in pixels of the radiograph
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Report:
         return max((mark.certainty for mark in self.marks if finding in mark.findings), default=0)
 
 
-def write_report(film: Film, phase: int, scanpath: Scanpath, rng: np.random.Generator) -> Report:
+def write_report(radiograph: Phantom, phase: int, scanpath: Scanpath, rng: np.random.Generator) -> Report:
     """A report in the words of the phase. Readers differ: each is as sure of a sign as it is strong, give or take."""
-    marks = tuple(mark for mark in _marks(film, phase, rng) if mark.certainty > 0)
+    marks = tuple(mark for mark in _marks(radiograph, phase, rng) if mark.certainty > 0)
     words = [word for mark in marks for word in (*_hedge(mark.certainty), *mark.findings[0].lower().split(), ".")]
     words = words or ["heart", "size", "is", "normal", ",", "lungs", "are", "clear", "."]
     begin_s = rng.uniform(0.5, 3.0) + np.cumsum(rng.uniform(0.28, 0.7, len(words)))
@@ -52,7 +52,7 @@ def write_report(film: Film, phase: int, scanpath: Scanpath, rng: np.random.Gene
     return Report(
         scanpath=scanpath,
         marks=marks,
-        chest=_jittered(_chest(film), rng),
+        chest=_jittered(_chest(radiograph), rng),
         devices=bool(rng.random() < 0.12),
         quality_issue=bool(rng.random() < 0.05),
         other="|".join(remarks[: int(rng.choice(3, p=(0.92, 0.05, 0.03)))]),
@@ -61,8 +61,11 @@ def write_report(film: Film, phase: int, scanpath: Scanpath, rng: np.random.Gene
     )
 
 
-def _marks(film: Film, phase: int, rng: np.random.Generator) -> list[Mark]:
-    signs, boxes = film.signs, {name: (x1, y1, x2, y2) for name, (x1, x2, y1, y2) in anatomical_boxes(film).items()}
+def _marks(radiograph: Phantom, phase: int, rng: np.random.Generator) -> list[Mark]:
+    signs, boxes = (
+        radiograph.signs,
+        {name: (x1, y1, x2, y2) for name, (x1, x2, y1, y2) in anatomical_boxes(radiograph).items()},
+    )
 
     def mark(strength: float, box: Box, *findings: str) -> Mark:
         certainty = int(np.clip(np.rint(strength + rng.normal(0, 0.6)), 0, MAX_CERTAINTY))
@@ -71,7 +74,7 @@ def _marks(film: Film, phase: int, rng: np.random.Generator) -> list[Mark]:
     side, wet = (("right", "left")[int(np.argmax(values))] for values in (signs.haze, signs.fluid_cm))
     fluid = EFFUSION if phase == 1 else PLEURA
     marks = [
-        mark(40 * (film.chest.heart_ratio() - 0.45), boxes["cardiac silhouette"], LARGE_HEART),
+        mark(40 * (radiograph.chest.heart_ratio() - 0.45), boxes["cardiac silhouette"], LARGE_HEART),
         mark(14 * max(signs.haze), boxes[f"{side} mid lung zone"], EDEMA),
         mark(2.2 * max(signs.fluid_cm), boxes[f"{wet} costophrenic angle"], fluid),
         mark(2.2 if signs.bands else -2, boxes[f"{wet} lower lung zone"], "Atelectasis"),
@@ -80,7 +83,7 @@ def _marks(film: Film, phase: int, rng: np.random.Generator) -> list[Mark]:
         # A reader who cannot tell one from the other ticks both on one ellipse.
         unsure = ("Atelectasis",) if rng.random() < 0.2 else ()
         name = CONSOLIDATION if signs.opacity.fill > 0.45 else GROUNDGLASS
-        marks.append(mark(1.5 + 5 * signs.opacity.fill, _opacity(film), name, *unsure))
+        marks.append(mark(1.5 + 5 * signs.opacity.fill, _opacity(radiograph), name, *unsure))
     if rng.random() < 0.1:
         name = "Nodule" if phase == 1 else "Lung nodule or mass"
         marks.append(mark(1.4, boxes[f"{side} upper lung zone"], name))
@@ -91,23 +94,23 @@ def _hedge(certainty: int) -> tuple[str, ...]:
     return ("possible",) if certainty < 4 else ()
 
 
-def _opacity(film: Film) -> Box:
-    assert film.signs.opacity is not None
-    opacity = settle(film.signs.opacity, film.chest)
-    x_px, y_px = film.place(
+def _opacity(radiograph: Phantom) -> Box:
+    assert radiograph.signs.opacity is not None
+    opacity = settle(radiograph.signs.opacity, radiograph.chest)
+    x_px, y_px = radiograph.place(
         opacity.x_cm + opacity.half_width_cm * np.array([-1, 1]),
         opacity.y_cm + opacity.half_height_cm * np.array([-1, 1]),
     )
     return int(x_px.min()), int(y_px.min()), int(x_px.max()), int(y_px.max())
 
 
-def _chest(film: Film) -> Box:
-    boxes = np.array([box for name, box in anatomical_boxes(film).items() if name in ("right lung", "left lung")])
+def _chest(radiograph: Phantom) -> Box:
+    boxes = np.array([box for name, box in anatomical_boxes(radiograph).items() if name in ("right lung", "left lung")])
     return int(boxes[:, 0].min()), int(boxes[:, 2].min()), int(boxes[:, 1].max()), int(boxes[:, 3].max())
 
 
 def _jittered(box: Box, rng: np.random.Generator) -> Box:
-    """As a hand draws it: a little off, and now and then over the film's edge."""
+    """As a hand draws it: a little off, and now and then over the radiograph's edge."""
     reach = 0.04 * max(box[2] - box[0], box[3] - box[1])
     x_min, y_min, x_max, y_max = (int(value) for value in np.rint(np.array(box) + rng.normal(0, reach, 4)))
     return x_min, y_min, max(x_max, x_min + 1), max(y_max, y_min + 1)

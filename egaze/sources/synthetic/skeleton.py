@@ -9,13 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from egaze.sources.synthetic.anatomy import SIDES, Body, Chest
-from egaze.sources.synthetic.canvas import Canvas, Points, chord, convolve_small, joined, smoothstep
+from egaze.sources.synthetic.attenuation import Attenuation, Points, chord, convolve_small, joined, smoothstep
 
 _RIBS = 10
 _SHELL = 30  # points round a tube
 
 
-def skeleton(canvas: Canvas, chest: Chest, rng: np.random.Generator, arm_spread_deg: tuple[float, float]) -> np.ndarray:
+def skeleton(
+    canvas: Attenuation, chest: Chest, rng: np.random.Generator, arm_spread_deg: tuple[float, float]
+) -> np.ndarray:
     """All bones as one (H, W) layer in centimetres of water."""
     points = [_ribs(chest, rng), _clavicles(chest, rng), _upper_arms(chest.body, arm_spread_deg)]
     x_cm, y_cm, mass = joined(points)
@@ -136,7 +138,7 @@ def _upper_arms(body: Body, spread_deg: tuple[float, float]) -> Points:
     return joined(pieces)
 
 
-def _spine(canvas: Canvas, chest: Chest) -> np.ndarray:
+def _spine(canvas: Attenuation, chest: Chest) -> np.ndarray:
     body = chest.body
     layer = np.zeros(canvas.shape, np.float32)
     rows, columns = canvas.window(-6, 6, -25, 26)
@@ -171,7 +173,7 @@ def _spine(canvas: Canvas, chest: Chest) -> np.ndarray:
     return layer
 
 
-def _shoulder_blades(canvas: Canvas, chest: Chest, rng: np.random.Generator) -> np.ndarray:
+def _shoulder_blades(canvas: Attenuation, chest: Chest, rng: np.random.Generator) -> np.ndarray:
     body = chest.body
     layer = np.zeros(canvas.shape, np.float32)
     for side in SIDES:

@@ -1,4 +1,4 @@
-"""The layout of plain tables beside 16-bit PNG films."""
+"""The layout of plain tables beside 16-bit PNG radiographs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from egaze.sources.synthetic.film import Film
+from egaze.sources.synthetic.phantom import Phantom
 from egaze.sources.synthetic.picture_file import write_grey16, write_mask
 from egaze.sources.synthetic.plan import CasePlan
-from egaze.sources.synthetic.reading import Reading
-from egaze.sources.synthetic.scanpath import Scanpath
-from egaze.sources.synthetic.screen import HEIGHT_PX, WIDTH_PX, ScreenFit
+from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.rows import CaseRows
+from egaze.sources.synthetic.screen_fit import HEIGHT_PX, WIDTH_PX, ScreenFit
 
 
 def places(out: Path) -> tuple[Path, Path]:
-    """The folders of the tables and of the films."""
+    """The folders of the tables and of the radiographs."""
     return out, out / "images"
 
 
@@ -26,23 +26,23 @@ def case_id(plan: CasePlan) -> str:
 
 
 def prepare(folder: Path, plans: Sequence[CasePlan]) -> None:
-    """Make the folders that the films go to."""
+    """Make the folders that the radiographs go to."""
     for name in ("images", "findings"):
         (folder / name).mkdir()
 
 
-def write_film(folder: Path, plan: CasePlan, film: Film) -> None:
-    """Write the film and its finding mask."""
-    write_grey16(folder / "images" / f"{case_id(plan)}.png", film.pixels)
-    write_mask(folder / "findings" / f"{case_id(plan)}.png", film.finding)
+def write_radiograph(folder: Path, plan: CasePlan, radiograph: Phantom) -> None:
+    """Write the radiograph and its finding mask."""
+    write_grey16(folder / "images" / f"{case_id(plan)}.png", radiograph.pixels)
+    write_mask(folder / "findings" / f"{case_id(plan)}.png", radiograph.finding)
 
 
-def reading(plan: CasePlan, film: Film, scanpath: Scanpath, rng: np.random.Generator) -> Reading:
+def reading(plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator) -> CaseRows:
     """The case's rows."""
-    return Reading(scanpath)
+    return CaseRows(scanpath)
 
 
-def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None:
+def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[CaseRows], seed: int) -> None:
     """Write cases.csv and fixations.csv; fixations that the tracker marked invalid are left out."""
     cases = [
         (case_id(plan), f"images/{case_id(plan)}.png", f"patient-{plan.patient:05d}", plan.label) for plan in plans
@@ -53,7 +53,7 @@ def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Rea
     for plan, case in zip(plans, readings, strict=True):
         path = case.scanpath
         fit = ScreenFit.of(plan.rows_px, plan.columns_px)
-        x_px, y_px = fit.to_film(path.screen_x * WIDTH_PX, path.screen_y * HEIGHT_PX)
+        x_px, y_px = fit.to_radiograph(path.screen_x * WIDTH_PX, path.screen_y * HEIGHT_PX)
         part = pl.DataFrame({"x_px": x_px, "y_px": y_px, "duration_s": path.duration_s, "onset_s": path.onset_s})
         part = part.filter(pl.Series(path.valid)).select(pl.lit(case_id(plan)).alias("case_id"), pl.all())
         parts.append(part)

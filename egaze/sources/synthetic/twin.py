@@ -1,9 +1,9 @@
-"""The whole twin: films, gaze and findings of many cases, written to one new folder."""
+"""The whole twin: radiographs, gaze and findings of many cases, written to one new folder."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -15,14 +15,15 @@ import numpy as np
 
 from egaze.atomic import new_directory
 from egaze.errors import SourceError
+from egaze.progress import Progress
 from egaze.sources.case import SYNTHETIC_MARKER
 from egaze.sources.synthetic import egd_layout, reflacx_layout, table_layout
 from egaze.sources.synthetic.anatomy import draw_body
-from egaze.sources.synthetic.film import Film, draw_pose, make_film
-from egaze.sources.synthetic.findings import CLASSES, draw_signs
+from egaze.sources.synthetic.disease import CLASSES, draw_signs
+from egaze.sources.synthetic.phantom import Phantom, draw_pose, make_phantom
 from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX, CasePlan, case_seeds, patient_seeds, plan_cases
-from egaze.sources.synthetic.reading import Reading
-from egaze.sources.synthetic.scanpath import Scanpath, read_film
+from egaze.sources.synthetic.reader import Scanpath, draw_scanpath
+from egaze.sources.synthetic.rows import CaseRows
 
 
 class Layout(Protocol):
@@ -30,9 +31,13 @@ class Layout(Protocol):
 
     def places(self, out: Path) -> tuple[Path, Path]: ...
     def prepare(self, folder: Path, plans: Sequence[CasePlan]) -> None: ...
-    def write_film(self, folder: Path, plan: CasePlan, film: Film) -> None: ...
-    def reading(self, plan: CasePlan, film: Film, scanpath: Scanpath, rng: np.random.Generator) -> Reading: ...
-    def write_tables(self, folder: Path, plans: Sequence[CasePlan], readings: Sequence[Reading], seed: int) -> None: ...
+    def write_radiograph(self, folder: Path, plan: CasePlan, radiograph: Phantom) -> None: ...
+    def reading(
+        self, plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator
+    ) -> CaseRows: ...
+    def write_tables(
+        self, folder: Path, plans: Sequence[CasePlan], readings: Sequence[CaseRows], seed: int
+    ) -> None: ...
 
 
 LAYOUTS: dict[str, Layout] = {"egd-cxr": egd_layout, "reflacx": reflacx_layout, "table": table_layout}
@@ -48,9 +53,9 @@ class SyntheticSummary:
         out: the folder.
         layout: "egd-cxr", "reflacx" or "table".
         tables: the folder of the tables.
-        images: the folder of the films.
+        images: the folder of the radiographs.
         findings: the folder of the true finding masks, for evaluation only.
-        films: how many films each class has.
+        radiographs: how many radiographs each class has.
         patients: how many patients there are.
     """
 
@@ -59,7 +64,7 @@ class SyntheticSummary:
     tables: Path
     images: Path
     findings: Path
-    films: dict[str, int]
+    radiographs: dict[str, int]
     patients: int
 
 
@@ -73,24 +78,24 @@ def synthesize(
     long_side_px: int = DEFAULT_LONG_SIDE_PX,
     eye_gaze: bool = False,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> SyntheticSummary:
-    """Write a synthetic twin of EGD-CXR or REFLACX: phantom films with readers' gaze, in a real dataset's layout.
+    """Write a synthetic twin of EGD-CXR or REFLACX: phantom radiographs with readers' gaze, in a real dataset's layout.
 
     The same arguments give the same bytes (under the same versions of the libraries), whatever `workers` is.
     The folder exists whole or not at all.
 
     Args:
         out: a new or empty folder.
-        cases: number of films; the classes Normal, CHF and pneumonia share them evenly.
+        cases: number of radiographs; the classes Normal, CHF and pneumonia share them evenly.
         seed: 0 or more.
         layout: "egd-cxr" for the tables of EGD-CXR beside MIMIC-CXR's tree of DICOM files, "reflacx" for those of
             REFLACX beside the same tree, "table" for plain tables beside 16-bit PNG files.
         difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
-        long_side_px: pixels on a film's long side; 3056 is the real films' size.
+        long_side_px: pixels on a radiograph's long side; 3056 is the real radiographs' size.
         eye_gaze: write the tracker's 60 Hz samples too, eye_gaze.csv; of the layout "egd-cxr" only.
         workers: processes; 1 works in this one.
-        progress: called with (films done, films in all) after each film.
+        progress: called with (radiographs done, radiographs in all) after each radiograph.
 
     Raises:
         SourceError: an argument out of its range.
@@ -114,9 +119,9 @@ def synthesize(
             egd_layout.write_eye_gaze(folder, plans, readings, seed)
         (folder / SYNTHETIC_MARKER).write_text(_notice(cases, seed, difficulty, long_side_px), encoding="utf-8")
     tables, images = LAYOUTS[layout].places(out)
-    films = {label: sum(plan.label == label for plan in plans) for label in CLASSES}
+    radiographs = {label: sum(plan.label == label for plan in plans) for label in CLASSES}
     patients = len({plan.patient_id for plan in plans})
-    return SyntheticSummary(out, layout, tables, images, out / "findings", films, patients)
+    return SyntheticSummary(out, layout, tables, images, out / "findings", radiographs, patients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +133,21 @@ class _Job:
     folder: Path
 
 
-def _make(job: _Job) -> Reading:
+def _make(job: _Job) -> CaseRows:
     """Draw, expose, read and write one case, in any process: all is drawn from the seed and the index."""
     plan = job.plan
-    pose_seed, signs_seed, film_seed, gaze_seed, sheet_seed = case_seeds(job.seed, plan.index).spawn(5)
+    pose_seed, signs_seed, radiograph_seed, gaze_seed, sheet_seed = case_seeds(job.seed, plan.index).spawn(5)
     body = draw_body(np.random.default_rng(patient_seeds(job.seed, plan.patient)))
     pose = draw_pose(np.random.default_rng(pose_seed), body, plan.rows_px >= plan.columns_px)
     signs = draw_signs(np.random.default_rng(signs_seed), plan.label, job.difficulty)
-    film = make_film(body, pose, signs, (plan.rows_px, plan.columns_px), film_seed)
-    scanpath = read_film(film, np.random.default_rng(gaze_seed))
+    radiograph = make_phantom(body, pose, signs, (plan.rows_px, plan.columns_px), radiograph_seed)
+    scanpath = draw_scanpath(radiograph, np.random.default_rng(gaze_seed))
     layout = LAYOUTS[job.layout]
-    layout.write_film(job.folder, plan, film)
-    return layout.reading(plan, film, scanpath, np.random.default_rng(sheet_seed))
+    layout.write_radiograph(job.folder, plan, radiograph)
+    return layout.reading(plan, radiograph, scanpath, np.random.default_rng(sheet_seed))
 
 
-def _run(jobs: list[_Job], workers: int) -> Iterator[Reading]:
+def _run(jobs: list[_Job], workers: int) -> Iterator[CaseRows]:
     if min(workers, len(jobs)) == 1:
         yield from map(_make, jobs)
         return
@@ -153,7 +158,7 @@ def _run(jobs: list[_Job], workers: int) -> Iterator[Reading]:
             yield from pool.map(_make, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
         except BrokenProcessPool as error:
             raise SourceError(
-                "a worker process died while it made films (out of memory?); try fewer workers"
+                "a worker process died while it made radiographs (out of memory?); try fewer workers"
             ) from error
         except BaseException:
             # Waited for: what they still write would come after the clean-up.
@@ -182,8 +187,8 @@ def _notice(cases: int, seed: int, difficulty: float, long_side_px: int) -> str:
     except PackageNotFoundError:
         made_by = "egaze"
     return (
-        "Everything in this folder is synthetic: phantom films, invented readers, made-up ids. It shows no\n"
-        "person, says nothing about any patient, and cannot tell how a model does on real films.\n\n"
+        "Everything in this folder is synthetic: phantom radiographs, invented readers, made-up ids. It shows no\n"
+        "person, says nothing about any patient, and cannot tell how a model does on real radiographs.\n\n"
         f"made by: {made_by}\ncases: {cases}\nseed: {seed}\n"
         f"difficulty: {difficulty}\nlong_side_px: {long_side_px}\n\n"
         "findings/ holds the true finding masks (255 where the signs are), for evaluation only.\n"

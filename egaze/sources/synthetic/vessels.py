@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from egaze.sources.synthetic.anatomy import SIDES, Chest
-from egaze.sources.synthetic.canvas import Canvas, Points, convolve_small, joined
+from egaze.sources.synthetic.attenuation import Attenuation, Points, convolve_small, joined
 
 # Sample points along a branch, generation by generation: the first are long.
 _ALONG = (48, 36, 26, 18, 12, 10)
@@ -16,7 +16,7 @@ _LOBAR = np.array([(-78, 0.60), (-50, 0.66), (-20, 0.52), (8, 0.55), (34, 0.74),
 
 
 def pulmonary_vessels(
-    canvas: Canvas, chest: Chest, rng: np.random.Generator, upper_gain: float, gain: float
+    canvas: Attenuation, chest: Chest, rng: np.random.Generator, upper_gain: float, gain: float
 ) -> np.ndarray:
     """(H, W) centimetres of blood. `upper_gain` > 1 widens the upper-lobe vessels (redistribution)."""
     pieces = [_tree(chest, side, rng, upper_gain, gain) for side in SIDES]
@@ -24,7 +24,7 @@ def pulmonary_vessels(
     return convolve_small(canvas.splat(x_cm, y_cm, mass), 0.7)
 
 
-def hilar_knots(canvas: Canvas, chest: Chest, rng: np.random.Generator, gain: float) -> np.ndarray:
+def hilar_knots(canvas: Attenuation, chest: Chest, rng: np.random.Generator, gain: float) -> np.ndarray:
     """The hila themselves: clumps of large vessels seen partly end on."""
     layer = np.zeros(canvas.shape, np.float32)
     for side in SIDES:

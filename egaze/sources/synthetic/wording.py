@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from egaze.sources.synthetic.findings import CHF, NORMAL, PNEUMONIA
+from egaze.sources.synthetic.disease import CHF, NORMAL, PNEUMONIA
 
 _COMPLAINTS = {
     NORMAL: (
         "chest pain",
         "cough",
-        "pre-operative film",
+        "pre-operative radiograph",
         "fall, rule out fracture",
         "palpitations",
         "dizziness",

@@ -1,4 +1,4 @@
-"""A folder of EGD-CXR written by hand: three films, the middle one landscape with an odd side."""
+"""A folder of EGD-CXR written by hand: three radiographs, the middle one landscape with an odd side."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _write(path, columns, rows) -> None:
         writer.writerows(rows)
 
 
-def film(number: int, **changes) -> dict:
+def radiograph(number: int, **changes) -> dict:
     """A record of the master sheet."""
     row = dict.fromkeys(MASTER_SHEET, "") | {
         "dicom_id": IDS[number],
@@ -109,7 +109,7 @@ def published_map(dicom_id: str, x_frac: float, y_frac: float) -> tuple[int, int
 
 
 def write_header(path: Path, width: int, height: int) -> None:
-    """A film's header, without a pixel."""
+    """A radiograph's header, without a pixel."""
     header = pydicom.Dataset()
     header.SOPClassUID, header.SOPInstanceUID = pydicom.uid.DigitalXRayImageStorageForPresentation, generate_uid()
     header.Rows, header.Columns = height, width
@@ -121,8 +121,8 @@ def write_header(path: Path, width: int, height: int) -> None:
 
 @pytest.fixture
 def folder(tmp_path) -> Folder:
-    """Three films, each with a fixation in the middle of the screen."""
-    made = Folder(tmp_path, [film(n) for n in range(3)], [gaze_row(IDS[n], number=n + 1) for n in range(3)])
+    """Three radiographs, each with a fixation in the middle of the screen."""
+    made = Folder(tmp_path, [radiograph(n) for n in range(3)], [gaze_row(IDS[n], number=n + 1) for n in range(3)])
     for row, size_px in zip(made.sheet, SIZES_PX, strict=True):
         write_header(made.images / row["path"], *size_px)
     return made
@@ -130,7 +130,9 @@ def folder(tmp_path) -> Folder:
 
 @pytest.fixture
 def parts():
-    """What tests make rows and films of."""
+    """What tests make rows and radiographs of."""
     from types import SimpleNamespace
 
-    return SimpleNamespace(IDS=IDS, film=film, gaze_row=gaze_row, published_map=published_map, SIZES_PX=SIZES_PX)
+    return SimpleNamespace(
+        IDS=IDS, radiograph=radiograph, gaze_row=gaze_row, published_map=published_map, SIZES_PX=SIZES_PX
+    )

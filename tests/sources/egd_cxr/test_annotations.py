@@ -32,7 +32,7 @@ def test_boxes_take_x1_x2_y1_y2(folder, parts):
         Region("trachea", "box", 1200.5, -4, 1300, 900),
     )
     assert second == () and len(third) == 1
-    names = ("read", "kept", "dropped_unknown_film", "dropped_turned")
+    names = ("read", "kept", "dropped_unknown_radiograph", "dropped_turned")
     assert [source.hygiene[f"boxes_{name}"] for name in names] == [5, 3, 1, 1]
     assert source.hygiene["bounding_boxes_file_missing"] == 0
 

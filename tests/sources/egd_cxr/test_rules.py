@@ -19,7 +19,7 @@ def dropped(source, unit="fixations"):
 def test_nothing_wrong(folder, parts):
     source = folder.read()
     assert dropped(source) == {} and source.hygiene["fixations_read"] == 3
-    assert source.hygiene["films_without_gaze"] == 0
+    assert source.hygiene["radiographs_without_gaze"] == 0
     assert [case.label for case in source.cases()] == ["chf", "pneumonia", "normal"]
     first = source.cases()[0].fixations
     assert (first.x_px[0], first.y_px[0]) == parts.published_map(parts.IDS[0], 0.5, 0.5)
@@ -32,13 +32,13 @@ def test_nothing_wrong(folder, parts):
     [
         ("calibration_card", {"cut": 5}),
         ("calibration_card", {"cut": 9}),
-        ("unknown_film", {"cut": 1}),
-        ("unknown_film", {"cut": 4}),
-        ("unknown_film", {"cut": 6}),
-        ("unknown_film", {"cut": 43}),
-        ("unknown_film", {"DICOM_ID": ""}),
-        ("unknown_film", {"DICOM_ID": "FACADE00-00000000-11111111-22222222-33333333"}),
-        ("unknown_film", {"DICOM_ID": "facade00-00000000-11111111-22222222-33333333x"}),
+        ("unknown_radiograph", {"cut": 1}),
+        ("unknown_radiograph", {"cut": 4}),
+        ("unknown_radiograph", {"cut": 6}),
+        ("unknown_radiograph", {"cut": 43}),
+        ("unknown_radiograph", {"DICOM_ID": ""}),
+        ("unknown_radiograph", {"DICOM_ID": "FACADE00-00000000-11111111-22222222-33333333"}),
+        ("unknown_radiograph", {"DICOM_ID": "facade00-00000000-11111111-22222222-33333333x"}),
         ("invalid_flag", {"FPOGV": 0}),
         ("invalid_flag", {"FPOGV": 2}),
         ("invalid_flag", {"FPOGV": ""}),
@@ -51,12 +51,12 @@ def test_nothing_wrong(folder, parts):
         ("no_position", {"Y_ORIGINAL": ""}),
         ("duplicate", {"number": 1}),
         ("duplicate", {"number": 1, "LPMM": 3.3}),
-        ("outside_film", {"X_ORIGINAL": -2, "Y_ORIGINAL": -2}),
-        ("outside_film", {"X_ORIGINAL": -1, "Y_ORIGINAL": -1}),
-        ("outside_film", {"X_ORIGINAL": -1}),
-        ("outside_film", {"Y_ORIGINAL": -2}),
-        ("outside_film", {"X_ORIGINAL": 2544}),
-        ("outside_film", {"Y_ORIGINAL": 3056}),
+        ("outside_radiograph", {"X_ORIGINAL": -2, "Y_ORIGINAL": -2}),
+        ("outside_radiograph", {"X_ORIGINAL": -1, "Y_ORIGINAL": -1}),
+        ("outside_radiograph", {"X_ORIGINAL": -1}),
+        ("outside_radiograph", {"Y_ORIGINAL": -2}),
+        ("outside_radiograph", {"X_ORIGINAL": 2544}),
+        ("outside_radiograph", {"Y_ORIGINAL": 3056}),
     ],
 )
 def test_each_rule_drops_its_row_and_no_other(folder, parts, rule, changes):
@@ -92,11 +92,11 @@ def test_a_row_is_counted_once_under_the_first_rule(folder, parts):
     assert dropped(folder.read()) == {"calibration_card": 2, "invalid_flag": 3}
 
 
-def test_a_film_that_cannot_be_opened_has_no_far_side(folder, parts):
-    """Its gaze is kept by the stored pixels, up to the longest side that a film may have."""
-    (folder.images / folder.sheet[0]["path"]).write_bytes(b"no film")
+def test_a_radiograph_that_cannot_be_opened_has_no_far_side(folder, parts):
+    """Its gaze is kept by the stored pixels, up to the longest side that a radiograph may have."""
+    (folder.images / folder.sheet[0]["path"]).write_bytes(b"no radiograph")
     folder.fixations = [parts.gaze_row(number=n, X_ORIGINAL=x) for n, x in ((1, 60_000), (2, 65_535), (3, -1))]
-    assert dropped(folder.read()) == {"outside_film": 2}
+    assert dropped(folder.read()) == {"outside_radiograph": 2}
 
 
 def test_samples(folder, parts):
@@ -107,12 +107,18 @@ def test_samples(folder, parts):
     folder.samples += [folder.samples[2], folder.samples[3] | {"FPOGV": 0}, folder.samples[3] | {"X_ORIGINAL": -2}]
     folder.samples += [parts.gaze_row(parts.IDS[0][:-5]), parts.gaze_row("stranger")]
     source = folder.read(gaze_table="eye-gaze")
-    expected = {"calibration_card": 1, "unknown_film": 1, "invalid_flag": 1, "duplicate": 1, "outside_film": 1}
+    expected = {
+        "calibration_card": 1,
+        "unknown_radiograph": 1,
+        "invalid_flag": 1,
+        "duplicate": 1,
+        "outside_radiograph": 1,
+    }
     assert dropped(source, "samples") == expected
     first, second, _ = (case.fixations for case in source.cases())
     assert first.duration_s.tolist() == pytest.approx([1 / 60] * 4) and second is None
     assert first.onset_s.tolist() == pytest.approx([0.3, 0.31667, 0.33333, 0.35])
-    assert source.hygiene["films_without_gaze"] == 2 and source.options["gaze_table"] == "eye-gaze"
+    assert source.hygiene["radiographs_without_gaze"] == 2 and source.options["gaze_table"] == "eye-gaze"
 
 
 def test_names_that_no_file_system_holds(folder):
@@ -126,7 +132,7 @@ def test_names_that_no_file_system_holds(folder):
 def test_a_table_without_a_usable_row(folder, parts, rows, recalibrate):
     folder.fixations = [parts.gaze_row("stranger")] * rows
     source = folder.read(recalibrate=recalibrate)
-    assert sum(dropped(source).values()) == rows and source.hygiene["films_without_gaze"] == 3
+    assert sum(dropped(source).values()) == rows and source.hygiene["radiographs_without_gaze"] == 3
 
 
 def test_only_the_table_that_is_read_must_be_there(folder):
@@ -211,9 +217,9 @@ def test_a_cell_of_the_wrong_type_in_any_column_of_gaze(folder, column, value, e
         ("stay_id", "none", "record 2, column 'stay_id' holds a value that is not shown"),
         ("patient_id", "", "record 2, column 'patient_id' is empty"),
         ("image_left_pad", "", "record 2, column 'image_left_pad' is empty"),
-        ("image_left_pad", "-1", "record 2: paddings leave no film on the screen"),
-        ("image_left_pad", "1472", "record 2: paddings leave no film on the screen"),
-        ("image_top_pad", str(2**62), "record 2: paddings leave no film on the screen"),
+        ("image_left_pad", "-1", "record 2: paddings leave no radiograph on the screen"),
+        ("image_left_pad", "1472", "record 2: paddings leave no radiograph on the screen"),
+        ("image_top_pad", str(2**62), "record 2: paddings leave no radiograph on the screen"),
         ("dicom_id", "a\x07b", r"record 2, column 'dicom_id' holds 'a\\x07b'"),
         ("dicom_id", "../../../etc", "record 2, column 'dicom_id': the path '../../../etc' does not stay inside"),
         ("path", "files/../../x.dcm", "record 2, column 'path': the path"),

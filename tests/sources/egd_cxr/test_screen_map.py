@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egaze.sources.egd_cxr.screen import screen_to_film
+from egaze.sources.egd_cxr.screen import screen_to_radiograph
 
 FRACTION = st.floats(-0.2, 1.2) | st.integers(-10, 120_000).map(lambda n: n / 100_000)
 
@@ -27,7 +27,7 @@ def in_words(x_frac, y_frac, pads, width, height):
 )
 def test_equals_the_published_words(places, pads, size):
     count = len(places)
-    found = screen_to_film(
+    found = screen_to_radiograph(
         np.array(places) * (1920, 1080), np.tile(pads, (count, 1)), np.tile(size, (count, 1)).astype(np.int64)
     )
     assert [tuple(row) for row in found.tolist()] == [in_words(*place, pads, *size) for place in places]
@@ -36,14 +36,15 @@ def test_equals_the_published_words(places, pads, size):
 def test_the_edges_are_outside_and_odd_sides_count_one_more():
     pads, size = np.array([[0, 0, 534, 534]] * 4), np.array([[2544, 3055]] * 4)
     screen_px = np.array([[534.0, 500], [1386, 500], [700, 0], [1385.9999, 1079.9999]])
-    found = screen_to_film(screen_px, pads, size)
+    found = screen_to_radiograph(screen_px, pads, size)
     assert found[:3].tolist() == [[-2, -2]] * 3
     # 3,055 rows count as 3,056; the two axes have different scales.
     assert found[3].tolist() == [2543, 3055]
 
 
 def test_stored_pixels_are_compared_and_used(folder, parts):
-    """Equal, one pixel off, further off, inside one way and outside the other, no place on the screen, no film."""
+    """Equal, one pixel off, further off, inside one way and outside the other, no place on the screen, no
+    radiograph."""
     x, y = parts.published_map(parts.IDS[0], 0.5, 0.5)
     stored = [(x, y), (x + 1, y), (x + 1, y - 1), (x + 2, y), (x, y - 300), (-2, -2), (5, 5)]
     folder.fixations = [

@@ -31,14 +31,14 @@ class Folder:
         self.images.mkdir()
         self.rows = {1: [], 2: [], 3: []}
 
-    def add(self, reading_id, phase=3, film="film", fixations=ONE, findings=(), **cells):
+    def add(self, reading_id, phase=3, radiograph="radiograph", fixations=ONE, findings=(), **cells):
         row = {
             "id": reading_id,
             "split": "train",
             "eye_tracking_data_discarded": "False",
-            "image": f"physionet.org/files/mimic-cxr/2.0.0/files/p10/p1/s1/{film}.dcm",
-            "dicom_id": film,
-            "subject_id": film,
+            "image": f"physionet.org/files/mimic-cxr/2.0.0/files/p10/p1/s1/{radiograph}.dcm",
+            "dicom_id": radiograph,
+            "subject_id": radiograph,
             "image_size_x": "100",
             "image_size_y": "200",
             **dict.fromkeys(FINDINGS[phase], "0"),

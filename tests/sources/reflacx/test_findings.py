@@ -1,4 +1,4 @@
-"""Films of a class have findings that speak for it."""
+"""Radiographs of a class have findings that speak for it."""
 
 from egaze.sources import Reflacx
 from egaze.study import prepare_study

@@ -53,7 +53,7 @@ def test_what_is_written_beside_the_findings_forbids_normal(other, label):
         (["chf", "chf", None, None, "normal"], None),
     ],
 )
-def test_a_film_s_class_needs_more_than_half_of_its_readings(labels, label):
+def test_a_radiograph_s_class_needs_more_than_half_of_its_readings(labels, label):
     assert majority(labels) == label
     assert majority(labels[::-1]) == label
 

@@ -18,15 +18,15 @@ def test_one_reading(folder):
     folder.add("P300R000001", findings={"Consolidation": "5"}, split="validate")
     source = folder.read()
     (case,) = source.cases()
-    assert (case.case_id, case.reader_id, case.patient_id) == ("P300R000001", "P300R000001", "film")
+    assert (case.case_id, case.reader_id, case.patient_id) == ("P300R000001", "P300R000001", "radiograph")
     assert (case.label, case.split) == ("pneumonia", "validation")
-    assert case.image_path == folder.images / "p10/p1/s1/film.dcm"
+    assert case.image_path == folder.images / "p10/p1/s1/radiograph.dcm"
     gaze = case.fixations
     assert [gaze.x_px.tolist(), gaze.y_px.tolist()] == [[10], [20]]
     assert [gaze.onset_s.tolist(), gaze.duration_s.tolist()] == [[0.5], [0.25]]
     assert gaze.pixels_per_degree.tolist() == [[94, 95]] and gaze.shown_px.tolist() == [[-0.5, -0.5, 99.5, 199.5]]
     np.testing.assert_allclose(gaze.window_frac, [[0.9, 0.5]])
-    assert not source.synthetic and list(source.patient_order) == ["film"]
+    assert not source.synthetic and list(source.patient_order) == ["radiograph"]
 
 
 def test_rows_are_dropped_for_the_first_reason_and_sorted_by_time(folder, make_fixation):
@@ -57,7 +57,7 @@ def test_rows_are_dropped_for_the_first_reason_and_sorted_by_time(folder, make_f
         "fixations_dropped_no_resolution": 4,
         "fixations_dropped_duplicate": 1,
         "fixations_kept": 3,
-        "kept_fixations_outside_film": 2,
+        "kept_fixations_outside_radiograph": 2,
         "kept_fixations_outside_shown_part": 2,
     } | {f"readings_without_{name}": 1 for name in ("chest_box", "ellipses_table", "transcript")}
     assert sum(value for name, value in source.hygiene.items() if name.startswith("fixations")) == len(rows)
@@ -82,11 +82,11 @@ def test_discarded_gaze_keeps_labels_and_drawings(folder):
     assert "readings_without_transcript" not in source.hygiene
 
 
-@pytest.mark.parametrize(("readers", "left"), [("apart", "readings"), ("merged", "films")])
+@pytest.mark.parametrize(("readers", "left"), [("apart", "readings"), ("merged", "radiographs")])
 def test_neither_gaze_nor_label_is_dropped_and_counted(folder, make_fixation, readers, left):
-    folder.add("a", film="f1", fixations=None, eye_tracking_data_discarded="True", findings={"Atelectasis": "5"})
-    folder.add("b", film="f2", fixations=[make_fixation(end="0")], findings={"Atelectasis": "5"})
-    folder.add("c", film="f3", findings={"Atelectasis": "5"})
+    folder.add("a", radiograph="f1", fixations=None, eye_tracking_data_discarded="True", findings={"Atelectasis": "5"})
+    folder.add("b", radiograph="f2", fixations=[make_fixation(end="0")], findings={"Atelectasis": "5"})
+    folder.add("c", radiograph="f3", findings={"Atelectasis": "5"})
     source = folder.read(readers=readers)
     (case,) = source.cases()
     assert case.label is None and len(case.fixations) == 1
@@ -139,10 +139,10 @@ def test_words(folder):
 
 def test_merged_readings(folder, make_fixation):
     drawn = ["Consolidation"]
-    folder.add("a", film="f1", findings={"Consolidation": "3"}, fixations=[make_fixation(start="0.6")])
-    folder.add("b", film="f1", findings={"Consolidation": "4"}, fixations=[make_fixation(x="50")])
-    folder.add("c", film="f1", findings={"Pulmonary edema": "4"}, fixations=[make_fixation(start="0", x="70")])
-    folder.add("d", film="f2")
+    folder.add("a", radiograph="f1", findings={"Consolidation": "3"}, fixations=[make_fixation(start="0.6")])
+    folder.add("b", radiograph="f1", findings={"Consolidation": "4"}, fixations=[make_fixation(x="50")])
+    folder.add("c", radiograph="f1", findings={"Pulmonary edema": "4"}, fixations=[make_fixation(start="0", x="70")])
+    folder.add("d", radiograph="f2")
     for reading in "ab":
         rows = [[1, 2, 3, 4, 5, "True"]]
         folder.table(reading, "anomaly_location_ellipses.csv", [*SIDES, "certainty", *drawn], rows)
@@ -156,15 +156,15 @@ def test_merged_readings(folder, make_fixation):
     np.testing.assert_allclose(first.fixations.duration_s, [0.15, 0.25, 0.75], rtol=1e-6)
     assert first.fixations.pixels_per_degree.shape == (3, 2) and first.fixations.shown_px.shape == (3, 4)
     assert [region.name for region in first.regions] == ["Consolidation", "Consolidation"] and first.phrases == ()
-    # A film that one radiologist read keeps clock and words.
+    # A radiograph that one radiologist read keeps clock and words.
     assert (second.case_id, second.reader_id, second.label) == ("f2", "d", "normal")
     assert second.fixations.onset_s.tolist() == [0.5] and [phrase.text for phrase in second.phrases] == ["clear"]
 
 
 def test_columns_that_differ_from_the_list_are_named(folder):
     folder.add("a", phase=2, findings={"Pulmonary edema": "3"}, Pneumonia="5")
-    folder.add("b", phase=2, film="f2", Pneumonia="0")
-    folder.add("c", phase=1, film="f3", **{"Quality issue": "True"})
+    folder.add("b", phase=2, radiograph="f2", Pneumonia="0")
+    folder.add("c", phase=1, radiograph="f3", **{"Quality issue": "True"})
     for row in folder.rows[2]:
         del row["Hiatal hernia"], row["Other"]
     source = folder.read()
@@ -181,7 +181,7 @@ def test_an_empty_certainty_is_none_and_one_with_a_point_is_whole(folder):
 
 def test_main_data_itself_and_chosen_phases(folder):
     folder.add("a", phase=1)
-    folder.add("b", phase=3, film="f2")
+    folder.add("b", phase=3, radiograph="f2")
     assert [case.case_id for case in folder.read(phases=(3, 1)).cases()] == ["a", "b"]
     assert [case.case_id for case in folder.read(phases=(3,)).cases()] == ["b"]
     whole = folder.read()
@@ -207,13 +207,13 @@ def test_main_data_itself_and_chosen_phases(folder):
         ({"Consolidation": "6"}, r"record 2, column 'Consolidation' holds 6\.0, expected one of 0, 1, 2, 3, 4, 5"),
         ({"Consolidation": "2.5"}, r"record 2, column 'Consolidation' holds 2\.5"),
         ({"Consolidation": "sure"}, "record 2, column 'Consolidation' holds 'sure', expected a number"),
-        ({"dicom_id": "film"}, "record 2: its film is another patient's in an earlier record"),
-        ({"subject_id": "film", "split": "test"}, "record 2: column 'split' puts one patient on two sides"),
+        ({"dicom_id": "radiograph"}, "record 2: its radiograph is another patient's in an earlier record"),
+        ({"subject_id": "radiograph", "split": "test"}, "record 2: column 'split' puts one patient on two sides"),
     ],
 )
 def test_bad_metadata(folder, cells, message):
     folder.add("a")
-    folder.add("b", film="f2", fixations=None, **cells)
+    folder.add("b", radiograph="f2", fixations=None, **cells)
     with pytest.raises(TableError, match=rf"metadata_phase_3\.csv: {message}") as caught:
         folder.read()
     assert "\n" not in str(caught.value)
@@ -221,10 +221,10 @@ def test_bad_metadata(folder, cells, message):
 
 def test_a_patient_on_two_sides_in_two_phases(folder):
     folder.add("a", phase=1)
-    folder.add("b", phase=2, film="f2", subject_id="film", split="test")
+    folder.add("b", phase=2, radiograph="f2", subject_id="radiograph", split="test")
     with pytest.raises(TableError, match=r"metadata_phase_2\.csv: record 1: column 'split'") as caught:
         folder.read()
-    assert "'film'" not in str(caught.value), "no patient is named"
+    assert "'radiograph'" not in str(caught.value), "no patient is named"
 
 
 @pytest.mark.parametrize(
@@ -253,12 +253,12 @@ def test_missing_folders_tables_and_gaze(folder):
     with pytest.raises(SourceError, match=r"metadata_phase_1\.csv is missing"):
         folder.read(phases=(1, 2, 3))
     folder.add("a")
-    folder.add("b", film="f2", fixations=None)
-    folder.add("c", film="f3", fixations=None)
+    folder.add("b", radiograph="f2", fixations=None)
+    folder.add("c", radiograph="f3", fixations=None)
     with pytest.raises(SourceError, match=r"b/fixations\.csv: missing.* so are 1 more of 3"):
         folder.read()
     folder.images = folder.images / "none"
-    with pytest.raises(SourceError, match="no such folder of films"):
+    with pytest.raises(SourceError, match="no such folder of radiographs"):
         folder.read()
 
 
@@ -299,9 +299,9 @@ def test_only_what_is_needed_must_be_there(folder):
     folder.table("a", "anomaly_location_ellipses.csv", (*SIDES, "Pneumothorax"), [[1, 2, 3, 4, "True"]])
     source = folder.read()
     case = source.cases()[0]
-    assert whole.split == "train" and whole.film_size_px == (100, 200)
+    assert whole.split == "train" and whole.radiograph_size_px == (100, 200)
     assert whole.gaze_origin == str(place / "fixations.csv")
-    assert case.split is None and case.film_size_px is None and case.regions[0].certainty is None
+    assert case.split is None and case.radiograph_size_px is None and case.regions[0].certainty is None
     for name in ("x_px", "y_px", "duration_s", "onset_s"):
         assert getattr(case.fixations, name).tolist() == getattr(whole.fixations, name).tolist()
     assert case.fixations.pixels_per_degree is case.fixations.shown_px is case.fixations.window_frac is None
@@ -323,13 +323,13 @@ def test_all_missing_columns_of_all_phases_are_told_at_once(folder):
     assert "metadata_phase_2.csv: columns 'image', 'subject_id' are missing" in said
 
 
-def test_one_film_of_two_sizes_is_refused(folder):
-    folder.add("a", image_size_x="101", film="one")
-    folder.add("b", film="one")
-    with pytest.raises(TableError, match="record 2: its film has another size in an earlier record"):
+def test_one_radiograph_of_two_sizes_is_refused(folder):
+    folder.add("a", image_size_x="101", radiograph="one")
+    folder.add("b", radiograph="one")
+    with pytest.raises(TableError, match="record 2: its radiograph has another size in an earlier record"):
         folder.read()
     folder.rows[3][0]["image_size_x"] = "0"
-    with pytest.raises(TableError, match="record 1: the film's size is not above 0"):
+    with pytest.raises(TableError, match="record 1: the radiograph's size is not above 0"):
         folder.read()
 
 
@@ -339,7 +339,7 @@ def test_a_patient_without_a_name_is_refused(folder):
         folder.read()
 
 
-def test_films_at_a_quarter_keep_their_gaze(reflacx_twin, tmp_path):
+def test_radiographs_at_a_quarter_keep_their_gaze(reflacx_twin, tmp_path):
     from PIL import Image
 
     from egaze.imaging import read_radiograph
@@ -347,11 +347,11 @@ def test_films_at_a_quarter_keep_their_gaze(reflacx_twin, tmp_path):
     from egaze.study import prepare_study
 
     small = tmp_path / "small"
-    for film in reflacx_twin.images.rglob("*.*"):
-        if film.suffix in (".dcm", ".jpg"):
-            path = (small / film.relative_to(reflacx_twin.images)).with_suffix(".jpg")
+    for radiograph in reflacx_twin.images.rglob("*.*"):
+        if radiograph.suffix in (".dcm", ".jpg"):
+            path = (small / radiograph.relative_to(reflacx_twin.images)).with_suffix(".jpg")
             path.parent.mkdir(parents=True, exist_ok=True)
-            grey = Image.fromarray((read_radiograph(film).pixels * 255).astype("uint8"))
+            grey = Image.fromarray((read_radiograph(radiograph).pixels * 255).astype("uint8"))
             grey.resize((round(grey.width / 4), round(grey.height / 4))).save(path)
     whole, quarter = (
         prepare_study([Reflacx(reflacx_twin.tables, images)], tmp_path / name, size_px=32)

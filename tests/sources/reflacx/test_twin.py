@@ -58,7 +58,7 @@ def test_every_fixation_read_is_kept_or_dropped_for_one_reason(apart, merged, re
         assert sum(counted.values()) == read and min(counted.values()) > 0
         kept = sum(len(case.fixations) for case in source.cases() if case.fixations is not None)
         assert kept == counted["fixations_kept"]
-        assert 0 < source.hygiene["kept_fixations_outside_film"] < kept / 10
+        assert 0 < source.hygiene["kept_fixations_outside_radiograph"] < kept / 10
 
 
 def test_a_case_holds_what_its_tables_say(apart, reflacx_twin, readings):
@@ -77,8 +77,8 @@ def test_a_case_holds_what_its_tables_say(apart, reflacx_twin, readings):
         gaze, (width_px, height_px) = case.fixations, image_size[case.case_id]
         assert (np.diff(gaze.onset_s) >= 0).all()
         whole = (gaze.shown_px == [-0.5, -0.5, width_px - 0.5, height_px - 0.5]).all(axis=1)
-        assert 0 < whole.sum() < len(gaze), "each reading begins on the whole film and zooms in once at least"
-        # A zoomed film has fewer of its pixels in a degree.
+        assert 0 < whole.sum() < len(gaze), "each reading begins on the whole radiograph and zooms in once at least"
+        # A zoomed radiograph has fewer of its pixels in a degree.
         assert gaze.pixels_per_degree[~whole].mean() < gaze.pixels_per_degree[whole].mean()
         assert ((gaze.window_frac > 0) & (gaze.window_frac < 1)).all()
         zoomed += int((~whole).sum())
@@ -86,7 +86,7 @@ def test_a_case_holds_what_its_tables_say(apart, reflacx_twin, readings):
     assert zoomed > 60 and early > 0
 
 
-def test_films_of_several_readers_are_merged(apart, merged):
+def test_radiographs_of_several_readers_are_merged(apart, merged):
     by_id = {case.case_id: case for case in apart.cases()}
     cases = merged.cases()
     assert len(cases) == 15
@@ -101,7 +101,7 @@ def test_films_of_several_readers_are_merged(apart, merged):
     assert sum(len(case.fixations) for case in several) > 4 * 30 * 4
 
 
-def test_labels_follow_the_films_classes(merged, reflacx_twin):
+def test_labels_follow_the_radiographs_classes(merged, reflacx_twin):
     """The twin's readers are as sure as a sign is strong: what they call normal has no finding drawn into it."""
     labels = {case.case_id: case.label for case in merged.cases()}
     drawn = {}
@@ -109,9 +109,9 @@ def test_labels_follow_the_films_classes(merged, reflacx_twin):
         with Image.open(path) as mask:
             drawn[path.stem] = np.asarray(mask).any()
     assert drawn.keys() == labels.keys()
-    called = [film for film, label in labels.items() if label is not None]
-    assert len(called) >= 12 and {labels[film] for film in called} == set(merged.class_names)
-    assert np.mean([(labels[film] != "normal") == drawn[film] for film in called]) > 0.9
+    called = [radiograph for radiograph, label in labels.items() if label is not None]
+    assert len(called) >= 12 and {labels[radiograph] for radiograph in called} == set(merged.class_names)
+    assert np.mean([(labels[radiograph] != "normal") == drawn[radiograph] for radiograph in called]) > 0.9
     strict = Reflacx(reflacx_twin.tables, reflacx_twin.images, readers="merged", certainty=5)
     assert [case.label for case in strict.cases()].count("normal") >= list(labels.values()).count("normal")
 
@@ -123,11 +123,11 @@ def test_round_trip_to_a_study_and_a_heatmap_in_degrees(reflacx_twin, tmp_path):
     assert study.case_ids == [case.case_id for case in cases] and study.class_names == source.class_names
     assert study.manifest["sources"][0]["hygiene"] == source.hygiene
     sides = {"train": 0, "validation": 1, "test": 2}
-    assert study.split.sides.tolist() == [sides[case.split] for case in cases]
+    assert study.splits.split_index.tolist() == [sides[case.split] for case in cases]
     index = next(i for i, case in enumerate(cases) if case.fixations is not None)
     gaze = study.fixations(index, 64)
     np.testing.assert_allclose(gaze.onset_s, cases[index].fixations.onset_s)
-    # Degrees follow the film onto the canvas, each fixation with its own zoom.
+    # Degrees follow the radiograph onto the canvas, each fixation with its own zoom.
     shape = np.array([study.cases["width_px"][index], study.cases["height_px"][index]])
     np.testing.assert_allclose(gaze.pixels_per_degree, cases[index].fixations.pixels_per_degree * 64 / shape, rtol=1e-5)
     assert len(np.unique(gaze.pixels_per_degree[:, 0])) > 1

@@ -18,7 +18,7 @@ class Twin:
     summary: SyntheticSummary
     sheet: pl.DataFrame
     fixations: pl.DataFrame
-    films: list[Path]  # in the sheet's order
+    radiographs: list[Path]  # in the sheet's order
 
 
 @pytest.fixture(scope="session")

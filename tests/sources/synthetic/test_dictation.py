@@ -1,4 +1,4 @@
-"""transcript.json: the dataset's fields, on the clock of the reading, and what the film shows."""
+"""transcript.json: the dataset's fields, on the clock of the reading, and what the radiograph shows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 import polars as pl
 
 
-def test_transcripts_say_what_the_sheet_says_while_the_film_is_read(twin) -> None:
+def test_transcripts_say_what_the_sheet_says_while_the_radiograph_is_read(twin) -> None:
     folder = twin.summary.tables / "audio_segmentation_transcripts"
     transcripts = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/transcript.json")}
     ids = twin.sheet["dicom_id"].to_list()
-    assert 0 < len(ids) - len(transcripts) < 0.1 * len(ids), "a few films were read in silence"
+    assert 0 < len(ids) - len(transcripts) < 0.1 * len(ids), "a few radiographs were read in silence"
     assert transcripts.keys() < set(ids)
     wordless = 0
     for row in twin.sheet.iter_rows(named=True):

@@ -8,10 +8,10 @@ import pydicom
 from PIL import Image
 
 from egaze.sources.synthetic.anatomy import draw_body
-from egaze.sources.synthetic.film import draw_pose, make_film
-from egaze.sources.synthetic.findings import PNEUMONIA, draw_signs
-from egaze.sources.synthetic.scanpath import read_film
-from egaze.sources.synthetic.screen import ScreenFit
+from egaze.sources.synthetic.disease import PNEUMONIA, draw_signs
+from egaze.sources.synthetic.phantom import draw_pose, make_phantom
+from egaze.sources.synthetic.reader import draw_scanpath
+from egaze.sources.synthetic.screen_fit import ScreenFit
 
 COLUMNS = (
     "SESSION_ID,MEDIA_ID,DICOM_ID,CNT,Time (in secs),TIMETICK(f=10000000),FPOGX,FPOGY,FPOGS,FPOGD,FPOGID,"
@@ -28,7 +28,8 @@ def test_the_columns_in_order(twin) -> None:
 
 def test_original_pixels_follow_the_published_map_in_every_row(twin) -> None:
     sheet = {
-        row["dicom_id"]: (row, path) for row, path in zip(twin.sheet.iter_rows(named=True), twin.films, strict=True)
+        row["dicom_id"]: (row, path)
+        for row, path in zip(twin.sheet.iter_rows(named=True), twin.radiographs, strict=True)
     }
     mapped = outside = 0
     for row in twin.fixations.iter_rows(named=True):
@@ -59,10 +60,10 @@ def test_times_and_counters_agree(twin) -> None:
     assert np.allclose(time, (table["FPOGS"] + table["FPOGD"]).to_numpy(), atol=1e-4)
     assert (np.abs(table["CNT"].to_numpy() - 60 * time) <= 0.51).all()
     assert table["FPOGD"].min() > 0
-    for _, film in table.group_by("SESSION_ID", "MEDIA_ID"):
-        assert film["DICOM_ID"].n_unique() == 1
-        assert film["FPOGS"].min() < 1, "time restarts for every image"
-        assert (film["FPOGS"].to_numpy()[1:] >= time_of_end(film)[:-1] - 1e-4).all()
+    for _, radiograph in table.group_by("SESSION_ID", "MEDIA_ID"):
+        assert radiograph["DICOM_ID"].n_unique() == 1
+        assert radiograph["FPOGS"].min() < 1, "time restarts for every image"
+        assert (radiograph["FPOGS"].to_numpy()[1:] >= time_of_end(radiograph)[:-1] - 1e-4).all()
     for _, session in table.group_by("SESSION_ID"):
         assert (np.diff(session["TIMETICK(f=10000000)"].to_numpy()) > 0).all()
         assert (np.diff(session["FPOGID"].to_numpy()) == 1).all()
@@ -99,16 +100,16 @@ def test_eye_gaze_holds_the_samples_of_the_fixations(twin) -> None:
     assert (spans["places"] == 1).all() and spans["looks"].max() > 10
     assert np.abs(spans["len"].to_numpy() - fixations["FPOGD"].to_numpy()).max() <= 0.51 / 60
     assert (samples.filter(pl.col("FPOGD") == 0)["FPOGV"] == 0).all()
-    for _, film in samples.group_by("SESSION_ID", "MEDIA_ID"):
-        step_s = film["Time (in secs)"].diff().drop_nulls()
-        assert film["Time (in secs)"].min() >= 0 and step_s.min() > 0.4 / 60 and step_s.max() < 2.6 / 60
+    for _, radiograph in samples.group_by("SESSION_ID", "MEDIA_ID"):
+        step_s = radiograph["Time (in secs)"].diff().drop_nulls()
+        assert radiograph["Time (in secs)"].min() >= 0 and step_s.min() > 0.4 / 60 and step_s.max() < 2.6 / 60
 
 
-def time_of_end(film: pl.DataFrame) -> np.ndarray:
-    return (film["FPOGS"] + film["FPOGD"]).to_numpy()
+def time_of_end(radiograph: pl.DataFrame) -> np.ndarray:
+    return (radiograph["FPOGS"] + radiograph["FPOGD"]).to_numpy()
 
 
-def test_calibration_cards_carry_a_films_id_cut_short(twin) -> None:
+def test_calibration_cards_carry_a_radiographs_id_cut_short(twin) -> None:
     known = twin.sheet["dicom_id"].to_list()
     ids = twin.fixations["DICOM_ID"].unique().to_list()
     cut = [name for name in ids if len(name) < 44]
@@ -160,15 +161,15 @@ def test_a_reader_sometimes_misses_the_finding() -> None:
     body = draw_body(np.random.default_rng(1))
     pose = draw_pose(np.random.default_rng(2), body, True)
     signs = draw_signs(np.random.default_rng(3), PNEUMONIA, 0.5)
-    film = make_film(body, pose, signs, (192, 160), np.random.SeedSequence(4))
+    radiograph = make_phantom(body, pose, signs, (192, 160), np.random.SeedSequence(4))
     fit = ScreenFit.of(192, 160)
     shares = []
     for seed in range(80):
-        path = read_film(film, np.random.default_rng(seed))
+        path = draw_scanpath(radiograph, np.random.default_rng(seed))
         x, y = fit.original(path.screen_x, path.screen_y)
-        on_film = x >= 0
-        hit = film.finding[np.minimum(y, 191), np.minimum(x, 159)] & on_film
+        on_radiograph = x >= 0
+        hit = radiograph.finding[np.minimum(y, 191), np.minimum(x, 159)] & on_radiograph
         shares.append(path.duration_s[hit].sum() / path.duration_s.sum())
     missed = np.mean(np.array(shares) < 0.3 * np.median(shares))
-    assert np.median(shares) > 3 * film.finding.mean()
+    assert np.median(shares) > 3 * radiograph.finding.mean()
     assert 0.02 < missed < 0.35

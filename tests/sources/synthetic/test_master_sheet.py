@@ -8,7 +8,7 @@ import re
 import polars as pl
 import pydicom
 
-from egaze.sources.synthetic.screen import ScreenFit
+from egaze.sources.synthetic.screen_fit import ScreenFit
 
 COLUMNS = """
 dicom_id path study_id patient_id stay_id gender anchor_age image_top_pad image_bottom_pad image_left_pad
@@ -71,12 +71,12 @@ def test_ids_are_made_up_and_in_the_trees_form(twin) -> None:
     assert twin.sheet["study_id"].is_unique().all()
 
 
-def test_some_patients_have_several_films_and_one_sex(twin) -> None:
-    films = twin.sheet["patient_id"].value_counts()["count"]
-    assert films.max() == 3
-    assert (films == 2).any()
-    assert (films == 1).sum() > 18
-    assert len(films) == twin.summary.patients
+def test_some_patients_have_several_radiographs_and_one_sex(twin) -> None:
+    radiographs = twin.sheet["patient_id"].value_counts()["count"]
+    assert radiographs.max() == 3
+    assert (radiographs == 2).any()
+    assert (radiographs == 1).sum() > 18
+    assert len(radiographs) == twin.summary.patients
     sexes = twin.sheet.group_by("patient_id").agg(pl.col("gender").n_unique())
     assert sexes["gender"].max() == 1
 
@@ -87,12 +87,12 @@ def test_paddings_of_the_two_usual_sizes() -> None:
     assert (landscape.top, landscape.bottom, landscape.left, landscape.right) == (86, 86, 448, 448)
 
 
-def test_boxes_lie_on_their_films(twin) -> None:
+def test_boxes_lie_on_their_radiographs(twin) -> None:
     boxes = pl.read_csv(twin.summary.tables / "bounding_boxes.csv")
     assert boxes.columns == ["dicom_id", "bbox_name", "x1", "x2", "y1", "y2"]
     assert set(boxes["bbox_name"]) == BOXES
     assert len(boxes) == 17 * len(twin.sheet)
-    for dicom_id, path in zip(twin.sheet["dicom_id"], twin.films, strict=True):
+    for dicom_id, path in zip(twin.sheet["dicom_id"], twin.radiographs, strict=True):
         header = pydicom.dcmread(path, stop_before_pixels=True)
         own = boxes.filter(pl.col("dicom_id") == dicom_id)
         assert (own["x1"] < own["x2"]).all()
@@ -102,4 +102,4 @@ def test_boxes_lie_on_their_films(twin) -> None:
         assert own["y2"].max() < header.Rows
         right, left = (own.filter(pl.col("bbox_name") == f"{side} lung") for side in ("right", "left"))
         middle = [(lung["x1"].item() + lung["x2"].item()) / 2 for lung in (right, left)]
-        assert middle[0] < middle[1] - header.Columns / 5, "the patient's right is on the film's left"
+        assert middle[0] < middle[1] - header.Columns / 5, "the patient's right is on the radiograph's left"

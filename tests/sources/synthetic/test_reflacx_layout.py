@@ -66,7 +66,7 @@ def test_readings_and_their_files(main_data, metadata) -> None:
     assert metadata[1]["id"].is_sorted() and metadata[3]["image"].is_sorted()
 
 
-def test_films_lie_in_mimic_s_tree(reflacx_twin, metadata) -> None:
+def test_radiographs_lie_in_mimic_s_tree(reflacx_twin, metadata) -> None:
     rows = [row for table in metadata.values() for row in table.iter_rows(named=True)]
     for row in rows:
         prefix, _, place = row["image"].rpartition("/files/")
@@ -93,17 +93,17 @@ def test_certainties_are_the_ellipses_highest(main_data, metadata) -> None:
     assert turned > 0
 
 
-def test_readers_of_one_film_look_and_judge_for_themselves(main_data, metadata) -> None:
+def test_readers_of_one_radiograph_look_and_judge_for_themselves(main_data, metadata) -> None:
     gaze, judged = [], set()
-    for film, table in metadata[1].group_by("dicom_id", maintain_order=True):
+    for radiograph, table in metadata[1].group_by("dicom_id", maintain_order=True):
         for reading in table.filter(~pl.col("eye_tracking_data_discarded"))["id"]:
-            gaze.append((film, (main_data / reading / "fixations.csv").read_text()))
+            gaze.append((radiograph, (main_data / reading / "fixations.csv").read_text()))
         judged.add(table.select(name for name in table.columns if table[name].dtype == pl.Int64).n_unique())
     assert len(gaze) == len({text for _, text in gaze}) == 9
     assert max(judged) > 1
 
 
-def test_fixations_are_of_a_film_that_is_zoomed(main_data, metadata) -> None:
+def test_fixations_are_of_a_radiograph_that_is_zoomed(main_data, metadata) -> None:
     rows = {row["id"]: row for table in metadata.values() for row in table.iter_rows(named=True)}
     outside = read = 0
     for path in main_data.glob("*/fixations.csv"):

@@ -16,8 +16,8 @@ from egaze.sources.synthetic import synthesize, twin
 
 
 def picture(path: Path) -> np.ndarray:
-    with Image.open(path) as film:
-        return np.asarray(film)
+    with Image.open(path) as radiograph:
+        return np.asarray(radiograph)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -49,7 +49,7 @@ def test_eye_gaze_is_one_more_file(tmp_path: Path) -> None:
         synthesize(tmp_path / "table", layout="table", eye_gaze=True, **common)
 
 
-def test_another_seed_gives_other_ids_films_and_gaze(tmp_path: Path) -> None:
+def test_another_seed_gives_other_ids_radiographs_and_gaze(tmp_path: Path) -> None:
     for seed in (1, 2):
         synthesize(tmp_path / str(seed), cases=3, seed=seed, layout="table", long_side_px=128)
     first, second = digests(tmp_path / "1"), digests(tmp_path / "2")
@@ -58,7 +58,7 @@ def test_another_seed_gives_other_ids_films_and_gaze(tmp_path: Path) -> None:
     assert {"fixations.csv", "images/case-00000.png", "images/case-00002.png", "SYNTHETIC.txt"} <= changed
 
 
-def test_a_case_does_not_change_with_the_films_size(tmp_path: Path) -> None:
+def test_a_case_does_not_change_with_the_radiographs_size(tmp_path: Path) -> None:
     for long_side_px in (128, 256):
         synthesize(tmp_path / str(long_side_px), cases=3, seed=4, layout="table", long_side_px=long_side_px)
     for name in ("case-00000", "case-00001", "case-00002"):
@@ -77,11 +77,11 @@ def test_classes_share_the_cases_in_the_sheets_order(twin) -> None:
     order = labels.argmax(axis=1)
     assert (np.diff(order) >= 0).all(), "all CHF first, then all pneumonia, then all Normal"
     assert np.bincount(order).tolist() == [9, 9, 9]
-    assert twin.summary.films == {"Normal": 9, "CHF": 9, "pneumonia": 9}
+    assert twin.summary.radiographs == {"Normal": 9, "CHF": 9, "pneumonia": 9}
 
 
-def test_every_film_has_a_finding_mask_of_its_size(twin) -> None:
-    for row, path in zip(twin.sheet.iter_rows(named=True), twin.films, strict=True):
+def test_every_radiograph_has_a_finding_mask_of_its_size(twin) -> None:
+    for row, path in zip(twin.sheet.iter_rows(named=True), twin.radiographs, strict=True):
         mask = picture(twin.summary.findings / f"{row['dicom_id']}.png")
         header = pydicom.dcmread(path, stop_before_pixels=True)
         assert mask.shape == (header.Rows, header.Columns)
@@ -105,8 +105,8 @@ def test_the_table_layout(tmp_path: Path) -> None:
         assert pixels.max() > 30_000, "spread over 16 bits"
         assert picture(summary.findings / f"{row['case_id']}.png").shape == pixels.shape
         own = fixations.filter(pl.col("case_id") == row["case_id"])
-        on_film = own["x_px"].is_between(0, pixels.shape[1]) & own["y_px"].is_between(0, pixels.shape[0])
-        assert on_film.mean() > 0.8
+        on_radiograph = own["x_px"].is_between(0, pixels.shape[1]) & own["y_px"].is_between(0, pixels.shape[0])
+        assert on_radiograph.mean() > 0.8
 
 
 def test_it_says_that_it_is_synthetic(twin) -> None:
@@ -126,7 +126,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(twin.LAYOUTS["table"], "write_film", fail)
+    monkeypatch.setattr(twin.LAYOUTS["table"], "write_radiograph", fail)
     with pytest.raises(EgazeError, match="No space left"):
         synthesize(tmp_path / "out", cases=2, layout="table", long_side_px=64)
     assert list(tmp_path.iterdir()) == []

@@ -42,27 +42,27 @@ function compare(a, b) {
 
 function arrange() {
   const key = orders[filters.elements.order.value];
-  const sorted = items.map((item, number) => ({ item, number, key: key(films[number]) })).sort(compare);
+  const sorted = items.map((item, number) => ({ item, number, key: key(radiographs[number]) })).sort(compare);
   let shown = 0;
   for (const { item, number } of sorted) {
-    item.hidden = !passes(films[number]);
+    item.hidden = !passes(radiographs[number]);
     shown += item.hidden ? 0 : 1;
     list.append(item);
   }
-  shownCount.textContent = shown === films.length ? `${shown} films` : `${shown} of ${films.length} films`;
+  shownCount.textContent = shown === radiographs.length ? `${shown} radiographs` : `${shown} of ${radiographs.length} radiographs`;
 }
 
 function shownNumbers() {
-  return [...list.children].filter((item) => !item.hidden).map((item) => Number(item.dataset.film));
+  return [...list.children].filter((item) => !item.hidden).map((item) => Number(item.dataset.radiograph));
 }
 
 async function choose(number) {
   pause();
-  const film = await openFilm(number);
+  const radiograph = await openRadiograph(number);
   const earlier = list.querySelector('[aria-current="true"]');
   if (earlier) earlier.setAttribute("aria-current", "false");
   items[number].querySelector("button").setAttribute("aria-current", "true");
-  view.film = film;
+  view.radiograph = radiograph;
   showFacts();
   showMinis();
   showTimeline();
@@ -73,32 +73,32 @@ async function choose(number) {
   document.getElementById("stage-where").textContent = `${numbers.indexOf(number) + 1} / ${numbers.length}`;
 }
 
-// To the next or the previous film of those shown, around the ends.
+// To the next or the previous radiograph of those shown, around the ends.
 function walk(by) {
   const numbers = shownNumbers();
   if (!numbers.length) return undefined;
-  const place = numbers.indexOf(view.film?.number ?? -1);
+  const place = numbers.indexOf(view.radiograph?.number ?? -1);
   return choose(numbers[(place + by + numbers.length) % numbers.length]);
 }
 
 async function fillThumb(item) {
   if (item.dataset.filled) return;
   item.dataset.filled = "yes";
-  const number = Number(item.dataset.film);
-  const drawing = JSON.parse(document.getElementById(`film-${number}`).textContent);
+  const number = Number(item.dataset.radiograph);
+  const drawing = JSON.parse(document.getElementById(`radiograph-${number}`).textContent);
   const thumb = item.querySelector(".thumb");
-  const shape = films[number].aspect >= 1 ? "wide" : "tall";
-  const film = document.createElement("img");
-  film.alt = "";
-  film.src = `data:image/jpeg;base64,${drawing.film}`;
-  thumb.append(film);
+  const shape = radiographs[number].aspect >= 1 ? "wide" : "tall";
+  const radiograph = document.createElement("img");
+  radiograph.alt = "";
+  radiograph.src = `data:image/jpeg;base64,${drawing.radiograph}`;
+  thumb.append(radiograph);
   for (const [name, map] of Object.entries(await decodedMaps(drawing))) {
     map.className = name;
     thumb.append(map);
   }
   for (const part of thumb.children) {
     part.classList.add(shape);
-    part.style.aspectRatio = String(films[number].aspect);
+    part.style.aspectRatio = String(radiographs[number].aspect);
   }
 }
 
@@ -110,7 +110,7 @@ function prepareGallery() {
   items.forEach((item) => {
     watcher.observe(item);
     item.querySelector("button").addEventListener("click", () => {
-      choose(Number(item.dataset.film));
+      choose(Number(item.dataset.radiograph));
       stage.scrollIntoView({ block: "nearest" });
     });
   });

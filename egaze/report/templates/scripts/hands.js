@@ -21,7 +21,7 @@ const keyActions = {
 function prepareHands() {
   stage.addEventListener("keydown", (event) => {
     const action = keyActions[event.key];
-    if (!action || !view.film || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!action || !view.radiograph || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     action();
   });
@@ -37,7 +37,7 @@ function prepareHands() {
   );
   stage.addEventListener("pointerdown", (event) => stage.setPointerCapture(event.pointerId));
   stage.addEventListener("pointermove", (event) => {
-    if (!event.buttons || !view.film) return;
+    if (!event.buttons || !view.radiograph) return;
     const windowing = event.buttons === 2 || event.shiftKey;
     if (windowing) setWindow(view.level - event.movementY / 600, view.width + event.movementX / 600);
     else panBy(event.movementX * devicePixelRatio, event.movementY * devicePixelRatio);

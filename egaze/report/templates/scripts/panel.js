@@ -1,4 +1,4 @@
-// The panel beside the film: what is known of it, the layers, the grey window.
+// The panel beside the radiograph: what is known of it, the layers, the grey window.
 
 const LAYERS = ["gaze", "predicted", "grad_cam", "regions", "fixations"];
 const layerInputs = Object.fromEntries(LAYERS.map((name) => [name, document.getElementById(`opacity-${name}`)]));
@@ -16,7 +16,7 @@ function setOpacity(name, value) {
   requestDraw();
 }
 
-// What the one key or button takes off the film, and puts back.
+// What the one key or button takes off the radiograph, and puts back.
 let overlay = report.overlay ? { [report.overlay]: 0.6 } : {};
 
 function toggleOverlay() {
@@ -36,17 +36,17 @@ function showOverlayButton() {
   button.setAttribute("aria-pressed", String(on));
 }
 
-// The colour bar is of the strongest layer on the film.
+// The colour bar is of the strongest layer on the radiograph.
 function showScale() {
-  if (!view.film) return;
-  const names = MAPS.filter((name) => view.film.maps[name] && view.opacity[name] > 0);
+  if (!view.radiograph) return;
+  const names = MAPS.filter((name) => view.radiograph.maps[name] && view.opacity[name] > 0);
   names.sort((a, b) => view.opacity[b] - view.opacity[a]);
   const name = names[0];
-  const map = name ? view.film.drawing.maps[name] : null;
+  const map = name ? view.radiograph.drawing.maps[name] : null;
   document.getElementById("scale-peak").textContent = map ? String(map.peak) : "peak";
   document.getElementById("scale-unit").textContent = map
     ? report.units[name].replaceAll("{side}", String(map.side ?? "")).replaceAll("{unit}", map.unit ?? "")
-    : "Share of a map's largest value on the film.";
+    : "Share of a map's largest value on the radiograph.";
 }
 
 function drawScaleBar() {
@@ -60,7 +60,7 @@ function drawScaleBar() {
 }
 
 function showFacts() {
-  const facts = view.film.facts;
+  const facts = view.radiograph.facts;
   const id = facts.reader ? `${facts.id} · reader ${facts.reader}` : facts.id;
   document.getElementById("case-id").textContent = id;
   document.getElementById("stage-id").textContent = facts.id;
@@ -74,9 +74,9 @@ function showFacts() {
         ? `✓ ${facts.label}, predicted rightly`
         : `✕ ${facts.label}, predicted ${facts.predicted}`;
   verdict.className = facts.right === null ? "verdict" : facts.right ? "verdict right-answer" : "verdict wrong";
-  const { shown_px: shown, film_px: whole } = view.film.drawing;
+  const { shown_px: shown, radiograph_px: whole } = view.radiograph.drawing;
   document.getElementById("resolution").textContent =
-    `Shown at ${shown.join(" × ")} of the film's ${whole.join(" × ")} px.` +
+    `Shown at ${shown.join(" × ")} of the radiograph's ${whole.join(" × ")} px.` +
     (facts.run ? ` Answered by ${facts.run}.` : "");
   const list = document.getElementById("probs");
   list.replaceChildren();
@@ -96,18 +96,18 @@ function showFacts() {
   }
   document.getElementById("agreement").textContent =
     facts.agreement === null
-      ? "No map and gaze to compare on this film."
+      ? "No map and gaze to compare on this radiograph."
       : `Agreement with the reader's gaze: CC ${facts.agreement.toFixed(2)}` +
         (facts.centre === null ? "." : `; the centre-bias map reaches ${facts.centre.toFixed(2)}.`);
-  stage.setAttribute("aria-label", `Film ${facts.id}. ${verdict.textContent}.`);
+  stage.setAttribute("aria-label", `Radiograph ${facts.id}. ${verdict.textContent}.`);
 }
 
-// A small picture a layer: the film under that layer alone.
+// A small picture a layer: the radiograph under that layer alone.
 function showMinis() {
   for (const name of LAYERS) {
     const input = layerInputs[name];
     if (!input) continue;
-    const there = view.film.facts.has.includes(name);
+    const there = view.radiograph.facts.has.includes(name);
     const row = input.closest(".layer");
     input.disabled = !there;
     row.classList.toggle("none", !there);
@@ -118,12 +118,12 @@ function showMinis() {
     pen.globalAlpha = 1;
     pen.fillStyle = "#08090a";
     pen.fillRect(0, 0, mini.width, mini.height);
-    const aspect = view.film.facts.aspect;
+    const aspect = view.radiograph.facts.aspect;
     const height = Math.min(mini.height, mini.width / aspect);
     const box = [(mini.width - height * aspect) / 2, (mini.height - height) / 2, height * aspect, height];
     pen.imageSmoothingQuality = "high";
-    pen.drawImage(view.film.grey, ...box);
-    if (view.film.maps[name]) pen.drawImage(view.film.maps[name], ...box);
+    pen.drawImage(view.radiograph.grey, ...box);
+    if (view.radiograph.maps[name]) pen.drawImage(view.radiograph.maps[name], ...box);
     if (name === "regions") miniRegions(pen, box);
     if (name === "fixations") miniScanpath(pen, box);
   }
@@ -132,7 +132,7 @@ function showMinis() {
 function miniRegions(pen, [left, top, width, height]) {
   pen.strokeStyle = "#f5c04a";
   pen.lineWidth = 1.5;
-  for (const { sides } of view.film.drawing.regions) {
+  for (const { sides } of view.radiograph.drawing.regions) {
     pen.strokeRect(left + sides[0] * width, top + sides[1] * height, (sides[2] - sides[0]) * width, (sides[3] - sides[1]) * height);
   }
 }
@@ -141,7 +141,7 @@ function miniScanpath(pen, [left, top, width, height]) {
   pen.strokeStyle = "#7cbcf0";
   pen.lineWidth = 1.25;
   pen.beginPath();
-  for (const [x, y] of view.film.drawing.fixations) pen.lineTo(left + x * width, top + y * height);
+  for (const [x, y] of view.radiograph.drawing.fixations) pen.lineTo(left + x * width, top + y * height);
   pen.stroke();
 }
 

@@ -14,7 +14,7 @@ const SECOND_PX = 26;
 const playback = { playing: false, last_ms: 0 };
 
 function fixationsBefore(time_s) {
-  return view.film.drawing.fixations.filter((fixation) => fixation[2] <= time_s);
+  return view.radiograph.drawing.fixations.filter((fixation) => fixation[2] <= time_s);
 }
 
 function drawScanpath(place) {
@@ -47,17 +47,17 @@ function drawScanpath(place) {
 function seek(time_s) {
   view.time_s = Math.min(view.end_s, Math.max(0, time_s));
   scrubber.value = String(view.time_s);
-  const all = view.film.drawing.fixations.length;
+  const all = view.radiograph.drawing.fixations.length;
   const seen = fixationsBefore(view.time_s).length;
   // Relative durations without onsets are played at a pace of our own, which is no time of the reader's.
-  const { timed, relative } = view.film.drawing;
+  const { timed, relative } = view.radiograph.drawing;
   const has_clock = timed || !relative;
   clock.textContent = has_clock ? `${view.time_s.toFixed(1)} / ${view.end_s.toFixed(1)} s` : `${seen} / ${all}`;
   scrubber.setAttribute(
     "aria-valuetext",
     (has_clock ? `${view.time_s.toFixed(1)} of ${view.end_s.toFixed(1)} seconds, ` : "") + `fixation ${seen} of ${all}`,
   );
-  const phrase = view.film.drawing.phrases.find(([begin_s, end_s]) => begin_s <= view.time_s && view.time_s <= end_s);
+  const phrase = view.radiograph.drawing.phrases.find(([begin_s, end_s]) => begin_s <= view.time_s && view.time_s <= end_s);
   spoken.textContent = phrase && view.time_s < view.end_s ? phrase[2] : "";
   const hand = timeline.querySelector(".hand");
   if (hand) {
@@ -68,7 +68,7 @@ function seek(time_s) {
 }
 
 function play() {
-  if (!view.film || !view.film.drawing.fixations.length) return;
+  if (!view.radiograph || !view.radiograph.drawing.fixations.length) return;
   if (view.time_s >= view.end_s) seek(0);
   if (view.opacity.fixations === 0) setOpacity("fixations", 1);
   playback.playing = true;
@@ -87,7 +87,7 @@ function tick(now_ms) {
   if (!playback.playing) return;
   const step_s = (Math.max(0, now_ms - playback.last_ms) / 1000) * Number(speedChoice.value);
   // Without motion, time goes from one fixation's beginning to the next one's.
-  const next = view.film.drawing.fixations.find((fixation) => fixation[2] > view.time_s);
+  const next = view.radiograph.drawing.fixations.find((fixation) => fixation[2] > view.time_s);
   const until_s = next ? next[2] : view.end_s;
   if (!calmMotion.matches || view.time_s + step_s >= until_s) {
     seek(calmMotion.matches ? until_s : view.time_s + step_s);
@@ -98,14 +98,14 @@ function tick(now_ms) {
 }
 
 function stepFixation(by) {
-  const begins = view.film.drawing.fixations.map((fixation) => fixation[2]);
+  const begins = view.radiograph.drawing.fixations.map((fixation) => fixation[2]);
   const next = by > 0 ? begins.find((s) => s > view.time_s + 1e-6) : begins.findLast((s) => s < view.time_s - 1e-6);
   seek(next ?? (by > 0 ? view.end_s : 0));
 }
 
 // Bars of fixations above, of speech below.
 function showTimeline() {
-  const { fixations, phrases, timed, relative } = view.film.drawing;
+  const { fixations, phrases, timed, relative } = view.radiograph.drawing;
   view.end_s = Math.max(0.1, ...fixations.map((f) => f[2] + f[3]), ...(fixations.length ? phrases.map((p) => p[1]) : []));
   scrubber.max = String(view.end_s);
   timeline.replaceChildren();
@@ -129,10 +129,10 @@ function showTimeline() {
   document.getElementById("untimed").hidden = timed || relative || fixations.length === 0;
   document.getElementById("relative").hidden = !relative || fixations.length === 0;
   document.getElementById("paced").hidden = timed;
-  const { fixations_in_all: in_all, fixations_not_shown: not_shown } = view.film.drawing;
+  const { fixations_in_all: in_all, fixations_not_shown: not_shown } = view.radiograph.drawing;
   const more = document.getElementById("left-out");
   more.hidden = in_all === fixations.length && not_shown === 0;
   more.textContent = in_all > fixations.length ? `The first ${fixations.length} of ${in_all} fixations are drawn. ` : "";
-  if (not_shown) more.textContent += `${not_shown} more lie outside the part of the film that was on the screen.`;
+  if (not_shown) more.textContent += `${not_shown} more lie outside the part of the radiograph that was on the screen.`;
   seek(view.end_s);
 }

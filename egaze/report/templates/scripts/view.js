@@ -1,4 +1,4 @@
-// The film on the stage: grey window, zoom and pan, layers. `draw` shows what `view` says and changes nothing in it.
+// The radiograph on the stage: grey window, zoom and pan, layers. `draw` shows what `view` says and changes nothing in it.
 
 const stage = document.getElementById("stage");
 const canvas = stage.querySelector("canvas");
@@ -6,7 +6,7 @@ const context = canvas.getContext("2d");
 const MAX_ZOOM = 12;
 
 const view = {
-  film: null,
+  radiograph: null,
   zoom: 1,
   x: 0.5,
   y: 0.5,
@@ -30,9 +30,9 @@ function requestDraw() {
   });
 }
 
-// The film's place on the canvas, in the canvas's pixels.
-function filmPlace() {
-  const aspect = view.film.facts.aspect;
+// The radiograph's place on the canvas, in the canvas's pixels.
+function radiographPlace() {
+  const aspect = view.radiograph.facts.aspect;
   const fit = Math.min(canvas.width / aspect, canvas.height);
   const height = fit * view.zoom;
   const width = height * aspect;
@@ -44,12 +44,12 @@ function draw() {
   context.globalAlpha = 1;
   context.fillStyle = "#08090a";
   context.fillRect(0, 0, canvas.width, canvas.height);
-  if (!view.film) return;
-  const place = filmPlace();
+  if (!view.radiograph) return;
+  const place = radiographPlace();
   context.imageSmoothingQuality = "high";
-  context.drawImage(windowed ?? view.film.grey, place.left, place.top, place.width, place.height);
+  context.drawImage(windowed ?? view.radiograph.grey, place.left, place.top, place.width, place.height);
   for (const name of MAPS) {
-    const map = view.film.maps[name];
+    const map = view.radiograph.maps[name];
     if (!map || view.opacity[name] === 0) continue;
     context.globalAlpha = view.opacity[name];
     context.drawImage(map, place.left, place.top, place.width, place.height);
@@ -61,7 +61,7 @@ function draw() {
 
 // Levels from `level` - `width` / 2, black, to `level` + `width` / 2, white.
 function applyWindow() {
-  if (!view.film) return;
+  if (!view.radiograph) return;
   if (view.level === 0.5 && view.width === 1 && !view.inverted) {
     windowed = null;
   } else {
@@ -70,7 +70,7 @@ function applyWindow() {
       const share = (grey / 255 - view.level) / view.width + 0.5;
       table[grey] = 255 * (view.inverted ? 1 - share : share);
     }
-    const { width, height, data } = view.film.levels;
+    const { width, height, data } = view.radiograph.levels;
     const pixels = new ImageData(width, height);
     for (let i = 0; i < data.length; i += 4) {
       pixels.data[i] = pixels.data[i + 1] = pixels.data[i + 2] = table[data[i]];
@@ -88,7 +88,7 @@ function drawRegions(place) {
   const scale = devicePixelRatio;
   context.globalAlpha = view.opacity.regions;
   context.font = `${12 * scale}px Inter, system-ui, sans-serif`;
-  for (const region of view.film.drawing.regions) {
+  for (const region of view.radiograph.drawing.regions) {
     const [x0, y0, x1, y1] = region.sides;
     const left = place.left + x0 * place.width;
     const top = place.top + y0 * place.height;
@@ -128,30 +128,30 @@ function written(words, x, y, colour, align = "start") {
 }
 
 function zoomTo(zoom, at = null) {
-  if (!view.film) return;
-  const before = filmPlace();
+  if (!view.radiograph) return;
+  const before = radiographPlace();
   const x = at ? at.x : canvas.width / 2;
   const y = at ? at.y : canvas.height / 2;
-  const filmX = (x - before.left) / before.width;
-  const filmY = (y - before.top) / before.height;
+  const radiographX = (x - before.left) / before.width;
+  const radiographY = (y - before.top) / before.height;
   view.zoom = Math.min(MAX_ZOOM, Math.max(1, zoom));
-  const after = filmPlace();
+  const after = radiographPlace();
   // The point under the pointer stays where it is.
-  view.x = filmX - (x - canvas.width / 2) / after.width;
-  view.y = filmY - (y - canvas.height / 2) / after.height;
+  view.x = radiographX - (x - canvas.width / 2) / after.width;
+  view.y = radiographY - (y - canvas.height / 2) / after.height;
   keepInSight();
 }
 
 function panBy(x_px, y_px) {
-  if (!view.film) return;
-  const place = filmPlace();
+  if (!view.radiograph) return;
+  const place = radiographPlace();
   view.x -= x_px / place.width;
   view.y -= y_px / place.height;
   keepInSight();
 }
 
 function keepInSight() {
-  const place = filmPlace();
+  const place = radiographPlace();
   const marginX = Math.min(0.5, canvas.width / 2 / place.width);
   const marginY = Math.min(0.5, canvas.height / 2 / place.height);
   view.x = Math.min(1 - marginX, Math.max(marginX, view.x));
@@ -164,5 +164,5 @@ function resizeStage() {
   const side = stage.getBoundingClientRect();
   canvas.width = Math.max(1, Math.round(side.width * devicePixelRatio));
   canvas.height = Math.max(1, Math.round(side.height * devicePixelRatio));
-  if (view.film) keepInSight();
+  if (view.radiograph) keepInSight();
 }

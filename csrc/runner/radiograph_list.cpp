@@ -1,0 +1,76 @@
+#include "radiograph_list.hpp"
+
+#include <glob.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+namespace egaze::runner {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> matching(const std::string& pattern) {
+  glob_t found{};
+  std::vector<std::string> paths;
+  if (glob(pattern.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  globfree(&found);
+  return paths;
+}
+
+// The radiographs in a folder and in those below it, which may be links. A folder that several ways lead to is read
+// once.
+void add_folder(const fs::path& folder, std::set<std::string>& read, std::vector<std::string>& radiographs) {
+  std::error_code error;
+  const fs::path real = fs::canonical(folder, error);
+  if (!error && !read.insert(real.string()).second) return;
+  std::vector<fs::path> entries;
+  for (auto at = fs::directory_iterator(folder, error); !error && at != fs::end(at); at.increment(error)) {
+    entries.push_back(at->path());
+  }
+  // Asked about as a radiograph, which says that it cannot be read.
+  if (error) radiographs.push_back(folder.string());
+  std::ranges::sort(entries);
+  // Folders of this one before links to them.
+  std::ranges::stable_partition(entries, [](const fs::path& path) {
+    std::error_code gone;
+    return !fs::is_symlink(path, gone);
+  });
+  for (const fs::path& path : entries) {
+    if (path.filename().string().starts_with('.')) continue;
+    std::error_code gone;
+    if (fs::is_directory(path, gone)) {
+      add_folder(path, read, radiographs);
+    } else if (fs::is_regular_file(path, gone) || fs::is_symlink(path, gone)) {
+      radiographs.push_back(path.string());
+    }
+  }
+}
+
+void add(const std::string& path, std::vector<std::string>& radiographs) {
+  std::error_code error;
+  std::vector<std::string> found;
+  std::set<std::string> read;
+  if (fs::is_directory(path, error)) add_folder(path, read, found);
+  // An empty folder is asked about as a radiograph, which says what is wrong.
+  if (found.empty()) found.push_back(path);
+  std::ranges::sort(found);
+  radiographs.insert(radiographs.end(), found.begin(), found.end());
+}
+
+}  // namespace
+
+std::vector<std::string> radiograph_list(const std::vector<std::string>& words) {
+  std::vector<std::string> radiographs;
+  for (const std::string& word : words) {
+    std::error_code error;
+    const bool exists = fs::symlink_status(word, error).type() != fs::file_type::not_found;
+    const std::vector<std::string> paths = exists ? std::vector{word} : matching(word);
+    for (const std::string& path : paths.empty() ? std::vector{word} : paths) add(path, radiographs);
+  }
+  return radiographs;
+}
+
+}  // namespace egaze::runner

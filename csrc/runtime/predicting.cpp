@@ -1,0 +1,91 @@
+#include "predicting.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include "egaze/error.hpp"
+#include "egaze/placing.hpp"
+
+namespace egaze::detail {
+namespace {
+
+bool all_finite(std::span<const float> values) {
+  // Bits and no early end, so that the compiler makes vectors of it.
+  constexpr std::uint32_t exponent = 0x7F800000u;
+  std::uint32_t beyond = 0;
+  for (const float value : values) beyond |= (std::bit_cast<std::uint32_t>(value) & exponent) == exponent;
+  return beyond == 0;
+}
+
+std::string text_of(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
+// The radiograph as its study was prepared, brought to the model's input.
+void place(const RadiographView& radiograph, const ModelSpec& spec, int threads, float* input) {
+  const ImageView& pixels = radiograph.pixels;
+  if (pixels.data == nullptr) throw Error(ErrorCode::invalid_argument, "the radiograph's pixels are a null pointer");
+  const std::size_t height = spec.canvas_height_px, width = spec.canvas_width_px;
+  const FitRectangle where = fit_rectangle(pixels.height, pixels.width, height, width, spec.fit);
+  std::vector<std::uint16_t> canvas(height * width);
+  place_on_canvas(pixels, radiograph.table, where, height, width, threads, canvas.data());
+  to_input(canvas.data(), height, width, spec.input_height_px, spec.input_width_px, input);
+}
+
+// The values of an output, one image's after the other's. A model's word is taken for nothing.
+const float* checked(const EngineOutput& output, const std::vector<std::int64_t>& promised, const std::string& name,
+                     const std::string& path) {
+  const auto fail = [&](const std::string& what) {
+    throw Error(ErrorCode::model_failed, path + ": the model gave " + name + what);
+  };
+  if (output.shape != promised) fail(" of shape " + text_of(output.shape) + ", promised " + text_of(promised));
+  std::size_t count = 1;
+  for (const std::int64_t size : promised) count *= static_cast<std::size_t>(size);
+  if (!all_finite({output.values.get(), count})) fail(" that are not all finite numbers");
+  return output.values.get();
+}
+
+void unpack(const EngineOutputs& outputs, const ModelSpec& spec, const std::string& path,
+            std::span<Prediction> predictions) {
+  const std::size_t classes = spec.class_names.size(), height = spec.input_height_px, width = spec.input_width_px;
+  const auto size = [](std::size_t value) { return static_cast<std::int64_t>(value); };
+  const std::int64_t count = size(predictions.size());
+  const float* probs = checked(outputs.class_probs, {count, size(classes)}, "class probabilities", path);
+  const float* heatmap = checked(outputs.heatmaps, {count, 1, size(height), size(width)}, "heatmap values", path);
+  for (Prediction& prediction : predictions) {
+    prediction.class_probs.assign(probs, probs + classes);
+    prediction.heatmap.assign(heatmap, heatmap + height * width);
+    prediction.heatmap_height = height;
+    prediction.heatmap_width = width;
+    probs += classes;
+    heatmap += height * width;
+  }
+}
+
+}  // namespace
+
+std::vector<Prediction> predict(Engine& engine, const ModelSpec& spec, const std::string& path,
+                                std::span<const RadiographView> radiographs) {
+  std::vector<Prediction> predictions(radiographs.size());
+  const std::size_t at_once = engine.images_at_once() == 0 ? radiographs.size() : engine.images_at_once();
+  for (std::size_t begin = 0; begin < radiographs.size(); begin += at_once) {
+    const std::size_t count = std::min(at_once, radiographs.size() - begin);
+    const EngineOutputs outputs = engine.run(count, [&](float* images) {
+      for (std::size_t i = begin; i < begin + count; ++i, images += spec.input_height_px * spec.input_width_px) {
+        try {
+          place(radiographs[i], spec, engine.threads(), images);
+        } catch (const Error& error) {
+          if (radiographs.size() == 1) throw;
+          throw Error(error.code(), "radiograph " + std::to_string(i) + " of the batch: " + error.what());
+        }
+      }
+    });
+    unpack(outputs, spec, path, std::span(predictions).subspan(begin, count));
+  }
+  return predictions;
+}
+
+}  // namespace egaze::detail

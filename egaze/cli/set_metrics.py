@@ -1,0 +1,64 @@
+"""What `egaze evaluate` prints of a set of runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from egaze.cli.figure_text import count_text, figure_text, metric_text
+
+if TYPE_CHECKING:
+    from egaze.evaluation.results import Classification, EvaluationResult, MapAgreement
+    from egaze.metrics.literature import Published
+
+
+def set_lines(result: EvaluationResult) -> list[str]:
+    """A table of the set's figures, and a line of each run's."""
+    folds = f"{result.folds} folds, " if result.folds else ""
+    lines = [
+        f"{result.split}: {count_text(result.cases, 'case')} of {count_text(result.patients, 'patient')}; "
+        f"{folds}{'seed' if len(result.seeds) == 1 else 'seeds'} {', '.join(map(str, result.seeds))}; "
+        f"intervals: {result.intervals}"
+    ]
+    if result.optimistic:
+        lines.append(
+            f"chosen on {result.split}: epochs were chosen on these radiographs, so the figures are optimistic"
+        )
+    if result.synthetic:
+        lines.append("synthetic data: these figures say nothing about patients")
+    if result.classification is not None:
+        lines += _classes(result.classification, result.published)
+    if result.heatmap is not None:
+        lines += _agreement(result.heatmap)
+    lines.append(f"{'runs':<22}{'cases':>8}{'macro AUC':>12}{'CC':>8}")
+    lines += [f"  {run.run:<20}{run.cases:>8}{_number(run.macro_auc):>12}{_number(run.cc):>8}" for run in result.runs]
+    return lines + [f"note: {line}" for line in result.warnings]
+
+
+def _classes(classification: Classification, published: tuple[Published, ...]) -> list[str]:
+    lines = [f"AUC{'':<19}{'mean over seeds':>25}"]
+    macro = figure_text(classification.macro_auc)
+    if classification.one_auc_title is not None:
+        lines.append(f"  {classification.one_auc_title:<20}{macro:>25}")
+    else:
+        lines.append(f"  {'macro':<20}{macro:>25}")
+        lines += [f"  {name:<20}{figure_text(item.auc):>25}" for name, item in classification.classes.items()]
+    lines += [f"  {paper.name}, {paper.source}: macro {figure_text(paper.auc.get('macro'))}" for paper in published]
+    lines.append(f"accuracy{'':<14}{figure_text(classification.accuracy):>25}")
+    return lines
+
+
+def _agreement(heatmap: MapAgreement) -> list[str]:
+    lines = [
+        f"heatmap against gaze: {count_text(heatmap.cases, 'case')}, {heatmap.size_px} px, "
+        f"sigma {heatmap.target.sigma_frac} of the side, weight {heatmap.target.weight}",
+        f"  {'':<42}{'predicted':>27}{'centre bias':>27}{'difference':>27}",
+    ]
+    for name, metric in heatmap.definitions.items():
+        figures = (heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name])
+        cells = "".join(f"{figure_text(item, metric.digits):>27}" for item in figures)
+        lines.append(f"  {metric_text(metric):<42}{cells}")
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,191 @@
+"""What the pictures of one case show: a radiograph, a reader's fixations on it, and their heatmap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egaze.errors import StudyError
+from egaze.gaze import Fixations, rasterize_fixations
+from egaze.gaze.heatmap import Weight
+from egaze.imaging import FitGeometry
+from egaze.study import Study
+from egaze.targets import KERNEL, WEIGHTS, FixationHeatmap, KernelOptions
+
+#: How wide the Gaussians are where nobody says: as the heatmap head's target has them.
+_DEFAULT = FixationHeatmap()
+
+
+class Kernel(KernelOptions, total=False):
+    """The rasterizer's options; there is one of the two sigmas."""
+
+    sigma_px: float
+    sigma_deg: float
+    weight: Weight
+
+
+@dataclass(frozen=True, slots=True)
+class HeatmapOptions:
+    """How a case's heatmap is made.
+
+    Attributes:
+        size_px: side of the square canvas, 16 to 4096; None for the study's.
+        sigma_px: the Gaussian's standard deviation in pixels of the canvas.
+        sigma_deg: the same in degrees of visual angle. With neither, 0.05 of the side.
+        weight: "duration" or "count".
+
+    Raises:
+        StudyError: a value out of its range, or both sigmas.
+
+    Example:
+        >>> from egaze.pictures import HeatmapOptions
+        >>> HeatmapOptions(size_px=512, sigma_px=20, weight="count").said(512)
+        'Gaussians of sigma 20 px of 512, each fixation weighs 1'
+    """
+
+    size_px: int | None = None
+    sigma_px: float | None = None
+    sigma_deg: float | None = None
+    weight: Weight = "duration"
+
+    def __post_init__(self) -> None:
+        if self.size_px is not None and not 16 <= self.size_px <= 4096:
+            raise StudyError(f"size must be 16 to 4096 px, got {self.size_px}")
+        if self.sigma_px is not None and self.sigma_deg is not None:
+            raise StudyError(f"give sigma in pixels or in degrees, got {self.sigma_px} px and {self.sigma_deg} degrees")
+        if self.sigma_px is not None and not 0.01 <= self.sigma_px <= 4096:
+            raise StudyError(f"sigma must be 0.01 to 4096 px, got {self.sigma_px}")
+        if self.sigma_deg is not None and not 0.001 <= self.sigma_deg <= 90:
+            raise StudyError(f"sigma must be 0.001 to 90 degrees, got {self.sigma_deg}")
+        if self.weight not in WEIGHTS:
+            raise StudyError(f"weight must be one of {', '.join(WEIGHTS)}, got {self.weight!r}")
+
+    @classmethod
+    def of(cls, target: FixationHeatmap, size_px: int) -> HeatmapOptions:
+        """A target's heatmap on a canvas of that side."""
+        weight: Weight = "duration" if target.weight == "duration" else "count"
+        return cls(size_px, target.sigma_px(size_px), weight=weight)
+
+    def kernel(self, size_px: int) -> Kernel:
+        """The rasterizer's options on a canvas of that side."""
+        options = Kernel(
+            boundary=KERNEL["boundary"], kernel=KERNEL["kernel"], truncate=KERNEL["truncate"], weight=self.weight
+        )
+        if self.sigma_deg is not None:
+            options["sigma_deg"] = self.sigma_deg
+        else:
+            options["sigma_px"] = self.sigma_px or _DEFAULT.sigma_px(size_px)
+        return options
+
+    def said(self, size_px: int) -> str:
+        """The options in words."""
+        if self.sigma_deg is not None:
+            sigma = f"{self.sigma_deg:g}°"
+        else:
+            sigma = f"{self.kernel(size_px)['sigma_px']:.3g} px of {size_px}"
+        return (
+            f"Gaussians of sigma {sigma}, each fixation weighs {'its duration' if self.weight == 'duration' else '1'}"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseGaze:
+    """One case as its pictures show it.
+
+    Attributes:
+        case_id, label, reader_id: as in the study.
+        synthetic: whether its source is marked as made by a program.
+        radiograph: (h, w) uint16, the radiograph without what surrounds it on the canvas; 65535 is white.
+        geometry: where the radiograph lies on a canvas of the heatmap's size.
+        fixations: in pixels of that canvas, in time order.
+        options: of the heatmap.
+    """
+
+    case_id: str
+    label: str | None
+    reader_id: str | None
+    synthetic: bool
+    radiograph: NDArray[np.uint16]
+    geometry: FitGeometry
+    fixations: Fixations
+    options: HeatmapOptions
+
+    @property
+    def size_px(self) -> int:
+        return self.geometry.canvas_shape[0]
+
+    @property
+    def kernel(self) -> Kernel:
+        return self.options.kernel(self.size_px)
+
+    def heatmap(self) -> NDArray[np.float32]:
+        """(size, size) float32 in seconds, relative durations, or fixations, per pixel of the canvas.
+
+        Raises:
+            StudyError: degrees without the case's pixels per degree, or a sigma that the kernel cannot draw.
+        """
+        try:
+            return rasterize_fixations(self.fixations, self.geometry.canvas_shape, **self.kernel)
+        except ValueError as error:
+            raise StudyError(f"case {self.case_id!r}: {error}") from error
+
+    @property
+    def on_radiograph(self) -> NDArray[np.bool_]:
+        """(F,) whether a fixation lies on the radiograph, and on the part of it that was on the screen."""
+        return self.geometry.is_on_radiograph(self.fixations.x_px, self.fixations.y_px) & self.fixations.on_shown
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether its gaze can be played only fixation after fixation, with neither onsets nor durations in seconds."""
+        return self.fixations.is_relative and self.fixations.onset_s is None
+
+    @property
+    def dwell_time_s(self) -> float | None:
+        """Seconds of all its fixations; None where their durations are relative."""
+        return None if self.fixations.is_relative else float(self.fixations.duration_s.sum(dtype=np.float64))
+
+    def summary(self) -> str:
+        """Label, reader and what there is of gaze, in one line."""
+        count, outside = len(self.fixations), int((~self.on_radiograph).sum())
+        gaze = f"{count} fixation{'' if count == 1 else 's'}"
+        if outside:
+            gaze += f" ({outside} outside {'the radiograph' if self.fixations.shown_px is None else 'what was shown'})"
+        lasts = "relative durations" if self.dwell_time_s is None else f"{self.dwell_time_s:.1f} s"
+        gaze = f"{gaze}, {lasts}" if count else "no gaze"
+        reader = None if self.reader_id is None else f"reader {self.reader_id}"
+        return " · ".join(part for part in (self.label, reader, gaze) if part)
+
+
+def read_case(study: Study, case_index: int, options: HeatmapOptions) -> CaseGaze:
+    """One case of a study with what its pictures need.
+
+    Raises:
+        StudyError: fixations that cannot be used, or degrees wanted of a case without pixels per degree.
+    """
+    facts = study.cases.row(case_index, named=True)
+    size_px = options.size_px or study.image_size_px
+    try:
+        fixations = study.fixations(case_index, size_px)
+    except ValueError as error:
+        raise StudyError(f"{study.path}: case {facts['case_id']!r}: {error}") from error
+    if options.sigma_deg is not None and fixations.pixels_per_degree is None:
+        raise StudyError(
+            f"{study.path}: case {facts['case_id']!r} has no pixels per degree; give sigma in pixels instead"
+        )
+    image = np.asarray(study.images[case_index])
+    return CaseGaze(
+        case_id=facts["case_id"],
+        label=facts["label"],
+        reader_id=facts["reader_id"],
+        synthetic=_is_synthetic(study, facts["source"]),
+        radiograph=study.geometry(case_index, study.image_size_px).cut_out(image),
+        geometry=study.geometry(case_index, size_px),
+        fixations=fixations,
+        options=options,
+    )
+
+
+def _is_synthetic(study: Study, source: str) -> bool:
+    return any(facts["synthetic"] for facts in study.manifest["sources"] if facts["key"] == source)

@@ -1,0 +1,97 @@
+"""Losses and validation AUC by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from markupsafe import Markup
+
+from egaze.report.plots.plot import Axis, Plot, Point
+from egaze.serialize import JsonObject
+
+# Title, and the log's key after the split.
+_PANELS = (
+    ("Classification loss", "classification"),
+    ("Heatmap loss", "heatmap"),
+    ("Alignment loss", "alignment"),
+    ("Macro AUC", "macro_auc"),
+)
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """One quantity of one run: training, the split that chose the epoch, that epoch, and where stages begin."""
+
+    train: list[Point]
+    validation: list[Point]
+    chosen: list[int]
+    starts: list[int]
+
+    @classmethod
+    def of(cls, log: Sequence[JsonObject], key: str, split: str) -> _Curve:
+        chosen = [number for number, line in enumerate(log, start=1) if line["best"]][-1:]
+        starts = [number for number in range(2, len(log) + 1) if log[number - 1]["stage"] != log[number - 2]["stage"]]
+        return cls(_series(log, f"train_{key}"), _series(log, f"{split}_{key}"), chosen, starts)
+
+
+def training_curves(logs: Sequence[Sequence[JsonObject]], split: str = "validation") -> list[Markup]:
+    """A chart for each quantity that the runs' logs hold: training dashed, the split that chose the epoch solid.
+
+    Of several runs each has its lines and the dot of its chosen epoch.
+    """
+    charts: list[Markup] = []
+    for title, key in _PANELS:
+        curves = [_Curve.of(log, key, split) for log in logs]
+        if any(isfinite(value) for curve in curves for _, value in curve.train + curve.validation):
+            charts.append(_chart(len(charts), title, curves))
+    return charts
+
+
+def _chart(number: int, title: str, curves: Sequence[_Curve]) -> Markup:
+    x = Axis.around([1, max(len(curve.validation) for curve in curves)], "epoch", whole=True)
+    y = Axis.around([value for curve in curves for _, value in curve.train + curve.validation], "")
+    plot = Plot(
+        f"training-{number}",
+        title,
+        _described(title, curves),
+        x,
+        y,
+        width=370,
+        height=250,
+        margins=(44, 30, 14, 42),
+    )
+    if len(curves) == 1:
+        for epoch in curves[0].starts:
+            plot.line([(epoch - 0.5, y.low), (epoch - 0.5, y.high)], "stage")
+        for epoch in curves[0].chosen:
+            plot.line([(epoch, y.low), (epoch, y.high)], "chosen")
+    for curve in curves:
+        plot.line(curve.train, "s0 dashed")
+        plot.line(curve.validation, "s1")
+    for curve in curves:
+        for epoch in curve.chosen:
+            if isfinite(value := curve.validation[epoch - 1][1]):
+                plot.dot(epoch, value, "s1", said=f"chosen epoch {epoch}: {value:.3f}")
+    return plot.svg()
+
+
+def _described(title: str, curves: Sequence[_Curve]) -> str:
+    known = [[value for _, value in curve.validation if isfinite(value)] for curve in curves]
+    ends = [(values[0], values[-1]) for values in known if values]
+    epochs = max(len(curve.validation) for curve in curves)
+    if not ends:
+        return f"{title} of {epochs} epochs."
+    if len(curves) > 1:
+        last = [end for _, end in ends]
+        return f"{len(curves)} runs of {epochs} epochs at most; they end between {min(last):.3f} and {max(last):.3f}."
+    words = f"It goes from {ends[0][0]:.3f} to {ends[0][1]:.3f} over {epochs} epochs."
+    chosen = curves[0].chosen
+    return f"{words} Epoch {chosen[0]} was chosen." if chosen else words
+
+
+def _series(log: Sequence[JsonObject], key: str) -> list[Point]:
+    values = [line.get(key) for line in log]
+    return [(epoch, _NAN if value is None else float(value)) for epoch, value in enumerate(values, start=1)]
