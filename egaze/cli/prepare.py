@@ -17,7 +17,7 @@ from egaze.cli import progress
 from egaze.cli.hygiene import counted, hygiene_lines, note_lines, relative_line
 from egaze.cli.options import workers_option
 from egaze.registry import Registry
-from egaze.sources import EgdCxr, Reflacx, Source, Table
+from egaze.sources import EgdCxr, Reflacx, SiimGaze, Source, Table
 
 if TYPE_CHECKING:
     from egaze.study import LeftOut
@@ -245,6 +245,40 @@ def reflacx(
     if list_radiographs:
         return reflacx.list_radiographs(gaze, phases)
     return Reflacx(gaze, _required(images, "--images"), phases=phases, readers=readers, certainty=certainty)
+
+
+@command.command("siim-gaze")
+@click.option("--gaze", required=True, type=click.Path(path_type=Path), help="cxr_gaze_data.json.")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    help="Folder of the radiographs, DICOM, PNG or JPEG, each named by its SOPInstanceUID, at any depth.  [required]",
+)
+@click.option(
+    "--masks", type=click.Path(path_type=Path), help="train-rle.csv, with the outlines of pneumothoraces.  [required]"
+)
+@_list_radiographs
+def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiographs: bool) -> Source | list[str]:
+    """Radiologists' gaze on radiographs of SIIM-ACR Pneumothorax, which need no credential.
+
+    The classes are normal (no pneumothorax is outlined) and pneumothorax, whose outlines come as regions. Durations are
+    relative. Patients are unknown: each radiograph stands as one. docs/real-gaze.md says where the files are from.
+
+    \b
+    Example:
+      egaze prepare siim-gaze --gaze cxr_gaze_data.json --list-radiographs > radiographs.txt
+      egaze prepare siim-gaze --gaze cxr_gaze_data.json --images dicom-images-train \\
+        --masks train-rle.csv --out study
+    """
+    from egaze.sources import siim_gaze
+
+    if list_radiographs:
+        return siim_gaze.list_radiographs(gaze)
+    source = SiimGaze(gaze, _required(images, "--images"), _required(masks, "--masks"))
+    if not progress.is_quiet():
+        for line in source.notes:
+            click.echo(line)
+    return source
 
 
 @command.command("table")

@@ -1,4 +1,4 @@
-"""`egaze synthesize`: write a synthetic twin of EGD-CXR or REFLACX."""
+"""`egaze synthesize`: write a synthetic twin of a real data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from egaze.cli import progress
 from egaze.cli.options import workers_option
 
 FULL_SIZE_PX = 3056
-_LAYOUTS = ("egd-cxr", "reflacx", "table")
+_LAYOUTS = ("egd-cxr", "reflacx", "siim-gaze", "table")
 
 
 @click.command()
@@ -88,6 +88,9 @@ def command(
         # Options first: sources are chained, and a chained command takes none after its argument.
         words = ["prepare", "table", "--fixations", f"{summary.tables / 'fixations.csv'}"]
         words += [f"{summary.tables / 'cases.csv'}"]
+    elif layout == "siim-gaze":
+        words = ["prepare", layout, "--gaze", f"{summary.tables / 'cxr_gaze_data.json'}"]
+        words += ["--images", f"{summary.images}", "--masks", f"{summary.tables / 'train-rle.csv'}"]
     else:
         words = ["prepare", layout, "--gaze", f"{summary.tables}", "--images", f"{summary.images}"]
     click.echo(f"next:     {shlex.join(['egaze', *words, '--out', 'STUDY'])}")

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from egaze.evaluation.means import mean_estimates
 from egaze.evaluation.results import RegionReading, Scanpaths
 from egaze.metrics import region_gaze
-from egaze.metrics.localisation import region_mask
 from egaze.metrics.notes import noting
 from egaze.metrics.scanpath import coverage_frac, nearest_fixation_px
 from egaze.study import Study
+from egaze.study.region_masks import on_canvas
 from egaze.targets import FixationHeatmap
 
 _RADIOGRAPH = ("fixations", "dwell_s", "coverage_frac")
@@ -131,10 +131,7 @@ def _region_masks(study: Study, case_index: int, radiograph: NDArray[np.bool_]) 
     geometry = study.geometry(case_index, len(radiograph))
     masks: dict[str, NDArray[np.bool_]] = {}
     for region in study.regions(case_index):
-        sides_px = geometry.sides_to_canvas_px(
-            np.array([[region.x_min_px, region.y_min_px, region.x_max_px, region.y_max_px]])
-        )
-        mask = region_mask(radiograph.shape, sides_px, [region.shape == "ellipse"]) & radiograph
+        mask = on_canvas(geometry, region) & radiograph
         if mask.any():
             masks[region.name] = masks[region.name] | mask if region.name in masks else mask
     return masks

@@ -15,6 +15,7 @@ from egaze.imaging.fit import px_to_unit
 from egaze.models import to_image_size
 from egaze.report.encode import HEATMAP_PX, level_png
 from egaze.report.judged_cases import JudgedCases
+from egaze.report.outline import outline
 from egaze.report.pixels import RadiographPixels
 from egaze.serialize import JsonObject
 from egaze.study.findings import finding_regions
@@ -189,6 +190,7 @@ def draw_radiograph(
                         strict=True,
                     )
                 ],
+                **({} if region.mask is None else {"outline": outline(region.mask)}),
             }
             for region in study.regions(case_index)[:MOST_REGIONS]
         ],

@@ -23,7 +23,7 @@ class Case:
         label: one of the source's class names, or None.
         reader_id: who read it, or None.
         split: "train", "validation" or "test" where the source says so, else None.
-        regions: boxes and ellipses that came with the radiograph.
+        regions: boxes, ellipses and masks that came with the radiograph.
         phrases: the reader's dictation, in time order.
         radiograph_size_px: (width, height) of the radiograph on which gaze and regions were measured, where the source
             knows it: the study scales them when the radiograph has been resized since.

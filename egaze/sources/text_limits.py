@@ -22,6 +22,7 @@ class TableLimits:
         cell_bytes: of one cell.
         columns: of the header.
         json_bytes: of one transcript.
+        gaze_json_bytes: of one file of all readings' gaze (the gaze on SIIM-ACR's radiographs has 4e6).
     """
 
     file_bytes: int = 4_000_000_000
@@ -29,6 +30,7 @@ class TableLimits:
     cell_bytes: int = 100_000
     columns: int = 2_000
     json_bytes: int = 1_000_000
+    gaze_json_bytes: int = 100_000_000
 
 
 def table_limits() -> TableLimits:

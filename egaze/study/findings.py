@@ -2,9 +2,10 @@
 
 Most regions of a study are no findings. EGD-CXR's boxes are of anatomy, on normal radiographs as on others, and nothing
 in it says where an opacity is. REFLACX has a box of the chest, which is anatomy too, and ellipses, which radiologists
-drew round what they found. So a finding is an ellipse, if its reader thought it at least possible (certainty 3, or none
-given) and it is neither a support device nor a flaw of the radiograph. Of these the ones count that speak for the
-class, by the rule that made the class (`egaze.sources.reflacx.labels`):
+drew round what they found. SIIM-ACR's pneumothoraces come as masks. So a finding is an ellipse or a mask, if its reader
+thought it at least possible (certainty 3, or none given) and it is neither a support device nor a flaw of the
+radiograph. Of these the ones count that speak for the class, by the rule that made the class
+(`egaze.sources.reflacx.labels`):
 
 | class | findings |
 |---|---|
@@ -25,8 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
-from egaze.imaging import FitGeometry, read_stored, resize
-from egaze.metrics import region_mask
+from egaze.imaging import FitGeometry, read_stored
 from egaze.sources import Region
 from egaze.sources.reflacx.labels import (
     CHF,
@@ -40,6 +40,7 @@ from egaze.sources.reflacx.labels import (
     PLEURA,
     PNEUMONIA,
 )
+from egaze.study.region_masks import covered_frac, on_canvas
 from egaze.study.study import Study
 
 _SIGNS = {
@@ -47,6 +48,7 @@ _SIGNS = {
     PNEUMONIA: {CONSOLIDATION, GROUNDGLASS},
     NORMAL: set[str](),
 }
+_FOUND = ("ellipse", "mask")
 _POSSIBLE = 3
 
 
@@ -61,7 +63,7 @@ def finding_regions(study: Study, case_index: int, class_name: str | None) -> tu
     return tuple(
         region
         for region in study.regions(case_index)
-        if region.shape == "ellipse"
+        if region.shape in _FOUND
         and region.name not in FLAGS
         and (region.certainty is None or region.certainty >= _POSSIBLE)
         and (class_name not in _SIGNS or region.name in _SIGNS[class_name])
@@ -92,9 +94,8 @@ def finding_mask(
     if folder is not None:
         mask = _read_mask(folder, study.case_ids[case_index], geometry)
     else:
-        regions = finding_regions(study, case_index, class_name)
-        sides = np.array([(r.x_min_px, r.y_min_px, r.x_max_px, r.y_max_px) for r in regions]).reshape(-1, 4)
-        mask = region_mask(geometry.canvas_shape, geometry.sides_to_canvas_px(sides), [True] * len(regions))
+        regions = [on_canvas(geometry, region) for region in finding_regions(study, case_index, class_name)]
+        mask = np.logical_or.reduce(regions) if regions else None
     return mask if mask is not None and mask.any() else None
 
 
@@ -109,7 +110,7 @@ def _read_mask(folder: Path, case_id: str, geometry: FitGeometry) -> NDArray[np.
     if stored.shape != geometry.radiograph_shape:
         raise StudyError(f"{path}: the mask has {stored.shape} pixels, its radiograph {geometry.radiograph_shape}")
     # Of a canvas's pixel that the finding's edge crosses the covered share counts, unrounded.
-    share = resize(stored.stored, (geometry.height_px, geometry.width_px), out_dtype=np.float32, table=stored.table)
+    share = covered_frac(geometry, stored.stored, stored.table)
     mask = np.zeros(geometry.canvas_shape, dtype=bool)
     geometry.cut_out(mask)[:] = np.greater(share, 0.5)
     return mask

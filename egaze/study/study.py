@@ -20,7 +20,7 @@ from egaze.progress import Progress
 from egaze.sources import Phrase, Region
 from egaze.study import layout
 from egaze.study.splits import Splits, load_splits
-from egaze.study.tables import OPTIONAL, RELATIVE
+from egaze.study.tables import OPTIONAL, RELATIVE, region_of
 
 T = TypeVar("T")
 
@@ -145,9 +145,9 @@ class Study:
         return sides
 
     def regions(self, case_index: int) -> tuple[Region, ...]:
-        """One case's boxes and ellipses in pixels of its radiograph; `geometry` places them on the canvas."""
+        """One case's regions in pixels of its radiograph; `geometry` places them on the canvas."""
         rows = self.region_rows.drop(cs.ends_with("_unit"))
-        return self._of_case(rows, case_index, Region, layout.REGIONS)
+        return self._of_case(rows, case_index, region_of, layout.REGIONS)
 
     def phrases(self, case_index: int) -> tuple[Phrase, ...]:
         """One case's dictation, in time order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
 from egaze.imaging import Canvas
+from egaze.sources import Mask, Region
 from egaze.study.gather import Entry
 from egaze.study.placing import RadiographFacts
 
@@ -98,7 +100,9 @@ def _joined(parts: Sequence[NDArray[np.floating]], width: int = 1) -> NDArray[np
 
 
 def region_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], canvas: Canvas) -> pl.DataFrame:
-    """One row a region, by case: its sides in pixels of the radiograph and in unit coordinates of the canvas."""
+    """One row a region, by case: its sides in pixels of the radiograph and in unit coordinates of the canvas.
+
+    A study of which some region is a mask has columns of masks too."""
     found = [
         (index, region, canvas.geometry(radiograph.shape))
         for index, (entry, radiograph) in enumerate(zip(entries, radiographs, strict=True))
@@ -110,6 +114,12 @@ def region_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts
         for _, region, geometry in found
     ]
     sides_unit = np.array([(x[0], y[0], x[1], y[1]) for x, y in corners], dtype=np.float32).reshape(-1, 4)
+    masks = [region.mask for _, region, _ in found]
+    of_masks = {
+        "mask_height_px": pl.Series([mask and mask.height_px for mask in masks], dtype=pl.Int64),
+        "mask_width_px": pl.Series([mask and mask.width_px for mask in masks], dtype=pl.Int64),
+        "mask_runs": pl.Series([mask and mask.runs for mask in masks], dtype=pl.List(pl.Int64)),
+    }
     return pl.DataFrame(
         {
             "case_index": pl.Series([index for index, _, _ in found], dtype=pl.Int64),
@@ -118,8 +128,22 @@ def region_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts
             "certainty": pl.Series([region.certainty for _, region, _ in found], dtype=pl.Int64),
             **{name: pl.Series(values, dtype=pl.Float64) for name, values in sides_px.items()},
             **{name: sides_unit[:, place] for place, name in enumerate(_SIDES_UNIT)},
+            **(of_masks if any(masks) else {}),
         }
     )
+
+
+def region_of(
+    *,
+    mask_height_px: int | None = None,
+    mask_width_px: int | None = None,
+    mask_runs: Sequence[int] | None = None,
+    **columns: Any,
+) -> Region:
+    """The region of a row of `region_table`, without its unit coordinates. Raises TypeError and ValueError."""
+    if mask_runs is None:
+        return Region(**columns)
+    return Region(**columns, mask=Mask(int(mask_height_px or 0), int(mask_width_px or 0), tuple(mask_runs)))
 
 
 def _pair(low: float, high: float) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from study.ready_made import Cases
 
 from egaze.errors import RadiographError, StudyError
 from egaze.imaging import resize
-from egaze.sources import Case, Region
+from egaze.sources import Case, Mask, Region
 from egaze.study import prepare_study
 from egaze.study.findings import finding_mask, finding_regions
 
@@ -52,6 +52,37 @@ def test_the_mask_lies_where_the_radiograph_does(made):
     area_px = mask.sum() / (place.width_px * place.height_px) * 5000
     assert area_px == pytest.approx(np.pi * 20 * 10, rel=0.02)
     assert finding_mask(made, 0, size_px, "normal") is None
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+def test_a_region_may_be_a_mask_of_any_resolution(tmp_path, fit):
+    Image.fromarray(np.full((50, 100), 90, np.uint8)).save(tmp_path / "radiograph.png")
+    pixels = np.zeros((100, 200), bool)
+    pixels[20:60, 100:120] = True
+    pixels[40:60, 120:160] = True
+    regions = (BOX, Region.of_mask("Pneumothorax", Mask.of(pixels)))
+    case = Case("a", "p", tmp_path / "radiograph.png", label="chf", regions=regions, radiograph_size_px=(200, 100))
+    study = prepare_study([Cases([case])], tmp_path / "study", size_px=64, fit=fit)
+    region = study.regions(0)[1]
+    assert region.mask == regions[1].mask and study.regions(0)[0].mask is None
+    # The sides are in pixels of the radiograph, which has half the grid's.
+    assert (region.x_min_px, region.y_min_px, region.x_max_px, region.y_max_px) == (49.5, 9.5, 79.5, 29.5)
+    assert finding_regions(study, 0, "pneumothorax") == (region,)
+    mask = finding_mask(study, 0, 100, None)
+    geometry = study.geometry(0, 100)
+    expected = np.zeros((100, 100), bool)
+    part = resize(pixels.astype(np.uint8), (geometry.height_px, geometry.width_px), out_dtype=np.float32) >= 0.5
+    geometry.cut_out(expected)[:] = part
+    assert np.array_equal(mask, expected) and mask.sum() == pytest.approx(1600 / 20000 * part.size, rel=0.05)
+
+
+def test_a_mask_smaller_than_a_pixel_of_the_canvas_has_one(tmp_path):
+    Image.fromarray(np.full((100, 100), 90, np.uint8)).save(tmp_path / "radiograph.png")
+    pixels = np.zeros((100, 100), bool)
+    pixels[81, 33] = True
+    case = Case("a", "p", tmp_path / "radiograph.png", label="chf", regions=(Region.of_mask("dot", Mask.of(pixels)),))
+    study = prepare_study([Cases([case])], tmp_path / "study", size_px=16)
+    assert np.argwhere(finding_mask(study, 0, 10, None)).tolist() == [[8, 3]]
 
 
 def test_masks_from_a_folder(made, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os.path
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from egaze.errors import TableError
 from egaze.sources.delimited import inside, read_table
 from egaze.sources.egd_cxr.columns import BOUNDING_BOXES
+from egaze.sources.json_file import kind_of, read_json
 from egaze.sources.regions import Phrase, Region
 from egaze.sources.text_limits import table_limits
 
@@ -78,43 +78,23 @@ def read_transcript(path: Path) -> list[tuple[str, float, float]]:
     Raises:
         TableError: not JSON in UTF-8, too long, or a field that is missing or of the wrong type.
     """
-    content = _load(path)
+    content = read_json(path, table_limits().json_bytes, "EGAZE_TABLE_JSON_BYTES")
     if not isinstance(content, dict):
-        raise TableError(f"{path}: holds {_kind(content)}, expected an object")
+        raise TableError(f"{path}: holds {kind_of(content)}, expected an object")
     if not isinstance(content.get("full_text", ""), str):
-        raise TableError(f"{path}: field 'full_text' holds {_kind(content['full_text'])}, expected text")
+        raise TableError(f"{path}: field 'full_text' holds {kind_of(content['full_text'])}, expected text")
     phrases = content.get("time_stamped_text")
     if not isinstance(phrases, list):
-        raise TableError(f"{path}: field 'time_stamped_text' holds {_kind(phrases)}, expected a list")
+        raise TableError(f"{path}: field 'time_stamped_text' holds {kind_of(phrases)}, expected a list")
     return [_phrase(f"{path}: field 'time_stamped_text', phrase {n}", item) for n, item in enumerate(phrases, start=1)]
-
-
-def _load(path: Path) -> Any:
-    limit = table_limits().json_bytes
-    try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-        if len(content) > limit:
-            raise TableError(f"{path}: longer than {limit} bytes (EGAZE_TABLE_JSON_BYTES)")
-        return json.loads(content.decode("utf-8-sig"))
-    except OSError as error:
-        raise TableError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: byte {error.start} is 0x{content[error.start]:02x}: not UTF-8 text") from error
-    except json.JSONDecodeError as error:
-        raise TableError(f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
-    except RecursionError as error:
-        raise TableError(f"{path}: not a transcript: nested too deep") from error
-    except ValueError as error:  # a whole number of thousands of digits
-        raise TableError(f"{path}: not JSON: a number of too many digits") from error
 
 
 def _phrase(where: str, item: Any) -> tuple[str, float, float]:
     if not isinstance(item, dict):
-        raise TableError(f"{where} holds {_kind(item)}, expected an object")
+        raise TableError(f"{where} holds {kind_of(item)}, expected an object")
     words = item.get("phrase")
     if not isinstance(words, str):
-        raise TableError(f"{where}, field 'phrase' holds {_kind(words)}, expected text")
+        raise TableError(f"{where}, field 'phrase' holds {kind_of(words)}, expected text")
     try:
         words.encode()
     except UnicodeEncodeError as error:
@@ -125,7 +105,7 @@ def _phrase(where: str, item: Any) -> tuple[str, float, float]:
 def _seconds(where: str, item: Mapping[str, object], name: str) -> float:
     value = item.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TableError(f"{where}, field {name!r} holds {_kind(value)}, expected seconds")
+        raise TableError(f"{where}, field {name!r} holds {kind_of(value)}, expected seconds")
     try:
         seconds = float(value)
     except OverflowError:
@@ -133,9 +113,3 @@ def _seconds(where: str, item: Mapping[str, object], name: str) -> float:
     if not math.isfinite(seconds):
         raise TableError(f"{where}, field {name!r} holds a number that is not finite, expected seconds")
     return seconds
-
-
-def _kind(value: Any) -> str:
-    """What a value is; its words stay in the file."""
-    kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
-    return kinds.get(type(value), f"{value:.6g}" if isinstance(value, float) else "a number")

@@ -28,13 +28,13 @@ def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) ->
     """Write one radiograph. `pixels` is (H, W) uint16 in 0..4095, MONOCHROME2 sense."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = _DX_FOR_PRESENTATION
-    meta.MediaStorageSOPInstanceUID = _uid(plan, 3)
+    meta.MediaStorageSOPInstanceUID = radiograph_uid(plan, 3)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID = _DX_FOR_PRESENTATION
     dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    dataset.StudyInstanceUID = _uid(plan, 1)
-    dataset.SeriesInstanceUID = _uid(plan, 2)
+    dataset.StudyInstanceUID = radiograph_uid(plan, 1)
+    dataset.SeriesInstanceUID = radiograph_uid(plan, 2)
     dataset.Modality = "DX"
     dataset.PresentationIntentType = "FOR PRESENTATION"
     dataset.ImageType = ["DERIVED", "PRIMARY"]
@@ -80,7 +80,8 @@ def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) ->
     path.write_bytes(content.getbuffer())
 
 
-def _uid(plan: CasePlan, level: int) -> UID:
-    """A UID under 2.25 (a number of up to 128 bits) that follows from the radiograph's made-up id."""
+def radiograph_uid(plan: CasePlan, level: int) -> UID:
+    """A UID under 2.25 (a number of up to 128 bits) that follows from the radiograph's made-up id; levels 1 to 3 are
+    study, series and radiograph."""
     digits = plan.dicom_id.replace("-", "")[:30]
     return UID(f"2.25.{int(digits, 16) * 10 + level}")

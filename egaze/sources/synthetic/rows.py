@@ -14,10 +14,11 @@ SheetRow = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class CaseRows:
-    """One case's gaze and, for layouts that have them, its master sheet record, anatomical boxes, and the reports of
-    all who read it."""
+    """One case's gaze and, for layouts that have them, its master sheet record, anatomical boxes, the reports of all
+    who read it, and its rows of run lengths."""
 
     scanpath: Scanpath
     sheet_row: SheetRow | None = None
     boxes: Boxes | None = None
     reports: tuple[Report, ...] = ()
+    run_lengths: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from egaze.atomic import new_directory
 from egaze.errors import SourceError
 from egaze.progress import Progress
 from egaze.sources.case import SYNTHETIC_MARKER
-from egaze.sources.synthetic import egd_layout, reflacx_layout, table_layout
+from egaze.sources.synthetic import egd_layout, reflacx_layout, siim_layout, table_layout
 from egaze.sources.synthetic.anatomy import draw_body
 from egaze.sources.synthetic.disease import CLASSES, draw_signs
 from egaze.sources.synthetic.phantom import Phantom, draw_pose, make_phantom
@@ -40,7 +40,12 @@ class Layout(Protocol):
     ) -> None: ...
 
 
-LAYOUTS: dict[str, Layout] = {"egd-cxr": egd_layout, "reflacx": reflacx_layout, "table": table_layout}
+LAYOUTS: dict[str, Layout] = {
+    "egd-cxr": egd_layout,
+    "reflacx": reflacx_layout,
+    "siim-gaze": siim_layout,
+    "table": table_layout,
+}
 DEFAULT_LONG_SIDE_PX = 1024
 MIN_LONG_SIDE_PX = 64
 
@@ -51,7 +56,7 @@ class SyntheticSummary:
 
     Attributes:
         out: the folder.
-        layout: "egd-cxr", "reflacx" or "table".
+        layout: "egd-cxr", "reflacx", "siim-gaze" or "table".
         tables: the folder of the tables.
         images: the folder of the radiographs.
         findings: the folder of the true finding masks, for evaluation only.
@@ -80,7 +85,7 @@ def synthesize(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> SyntheticSummary:
-    """Write a synthetic twin of EGD-CXR or REFLACX: phantom radiographs with readers' gaze, in a real dataset's layout.
+    """Write a synthetic twin of a real data set: phantom radiographs with readers' gaze, in a real dataset's layout.
 
     The same arguments give the same bytes (under the same versions of the libraries), whatever `workers` is.
     The folder exists whole or not at all.
@@ -90,7 +95,8 @@ def synthesize(
         cases: number of radiographs; the classes Normal, CHF and pneumonia share them evenly.
         seed: 0 or more.
         layout: "egd-cxr" for the tables of EGD-CXR beside MIMIC-CXR's tree of DICOM files, "reflacx" for those of
-            REFLACX beside the same tree, "table" for plain tables beside 16-bit PNG files.
+            REFLACX beside the same tree, "siim-gaze" for the JSON of gaze on SIIM-ACR's radiographs beside Kaggle's
+            tree, "table" for plain tables beside 16-bit PNG files.
         difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
         long_side_px: pixels on a radiograph's long side; 3056 is the real radiographs' size.
         eye_gaze: write the tracker's 60 Hz samples too, eye_gaze.csv; of the layout "egd-cxr" only.

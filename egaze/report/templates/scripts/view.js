@@ -95,7 +95,12 @@ function drawRegions(place) {
     const width = (x1 - x0) * place.width;
     const height = (y1 - y0) * place.height;
     context.beginPath();
-    if (region.shape === "ellipse") {
+    if (region.outline) {
+      for (const [fromX, fromY, toX, toY] of region.outline) {
+        context.moveTo(place.left + fromX * place.width, place.top + fromY * place.height);
+        context.lineTo(place.left + toX * place.width, place.top + toY * place.height);
+      }
+    } else if (region.shape === "ellipse") {
       context.ellipse(left + width / 2, top + height / 2, width / 2, height / 2, 0, 0, 2 * Math.PI);
     } else {
       context.rect(left, top, width, height);
