@@ -1,4 +1,4 @@
-"""Draw the tables and the figure of docs/experiments.md from experiments/results/*.json."""
+"""Draw the tables and the figures of docs/experiments.md from experiments/results/*.json."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import render_facts
 import render_gaze
 import render_real
 
@@ -24,6 +25,9 @@ def with_experiments(page: str) -> str:
     gaze = read("gaze_helps")
     page = filled(page, "experiments/render.py: recipes", render_gaze.table(gaze))
     page = filled(page, "experiments/render.py: curve", render_gaze.curve_table(gaze))
+    facts = read("gaze_facts")
+    page = filled(page, "experiments/render.py: gaze amounts", render_facts.amounts_table(facts))
+    page = filled(page, "experiments/render.py: gaze facts", render_facts.facts_table(facts))
     real = read("real_radiographs")
     page = filled(page, "experiments/render.py: chest", render_real.chest_table(real))
     page = filled(page, "experiments/render.py: chest differences", render_real.differences_table(real))
@@ -41,6 +45,7 @@ def filled(text: str, mark: str, content: str) -> str:
 def main() -> None:
     PAGE.write_text(with_experiments(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     render_gaze.draw(read("gaze_helps"), ROOT / "docs" / "gaze_helps.png")
+    render_facts.draw(read("gaze_facts"), ROOT / "docs" / "gaze_facts.png")
 
 
 if __name__ == "__main__":
