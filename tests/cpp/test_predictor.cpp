@@ -1,4 +1,4 @@
-// What the predictor refuses; what it answers is tested from Python, which makes the models (tests/deploy).
+// What the predictor refuses. Its predictions are tested from Python, which makes the models (tests/deploy).
 #include "egaze/predictor.hpp"
 
 #include <gtest/gtest.h>

@@ -14,7 +14,7 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-// A frame's header and its segments, one behind the other.
+// A frame: its header, then its segments.
 Bytes frame_of(const std::vector<Bytes>& segments) {
   Bytes frame(64);
   frame[0] = static_cast<std::uint8_t>(segments.size());

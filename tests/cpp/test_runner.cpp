@@ -1,4 +1,4 @@
-// egaze-run's parts: its command line, its JSON and its PNG files.
+// The parts of egaze-run: its command line, its JSON, its output names and its PNG files.
 #include <gtest/gtest.h>
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The batch kernel as a C++ program sees it; the numbers are tested in tests/loading.
+// The batch kernel's C++ interface. Its numbers are tested from Python (tests/loading).
 #include <cstdint>
 #include <limits>
 #include <vector>
