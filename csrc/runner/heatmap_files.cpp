@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxPngSidePx = 1024;
 
-// Writes a temporary file beside the path and renames it, so that no reader ever sees a partial file.
+// Writes a temporary file beside the path and renames it, so that no other program ever sees a partial file.
 void write_whole(const fs::path& path, const void* data, std::size_t size_bytes) {
   fs::path unfinished = path;
   unfinished += ".part";

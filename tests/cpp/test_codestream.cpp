@@ -34,7 +34,7 @@ TEST(Codestream, TheFrameHeaderIsFound) {
   EXPECT_EQ(frame.bits, 8u);
 }
 
-TEST(Codestream, WhatNoRadiographHasIsRefused) {
+TEST(Codestream, RefusesDamagedCodestreams) {
   EXPECT_THROWS(std::runtime_error, "first marker", jpeg_frame(Bytes{}));
   EXPECT_THROWS(std::runtime_error, "truncated JPEG: no end", jpeg_frame(joined({kStart, kFrame, kScan, kCoded})));
   EXPECT_THROWS(std::runtime_error, "damaged JPEG markers", jpeg_frame(joined({kStart, {7}, kFrame, kScan, kEnd})));

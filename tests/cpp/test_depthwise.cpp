@@ -116,7 +116,7 @@ class Depthwise : public testing::TestWithParam<std::string> {
 
 INSTANTIATE_TEST_SUITE_P(Simd, Depthwise, testing::ValuesIn(simd_levels()));
 
-TEST_P(Depthwise, IsTheConvolutionThatItSays) {
+TEST_P(Depthwise, MatchesTheReference) {
   for (Layer layer : layers()) {
     for (const Activation activation : kActivations) {
       layer.activation = activation;
@@ -153,7 +153,7 @@ TEST_P(Depthwise, RoundsBfloat16OnceAtTheEnd) {
   }
 }
 
-TEST_P(Depthwise, WritesOnlyTheChannelsThatItIsAskedFor) {
+TEST_P(Depthwise, WritesOnlyTheRequestedChannels) {
   const Layer layer(6, 6, 40, 3, 1, 1, 1, 6, 6);
   std::vector<float> whole(6 * 6 * 40), means(40), part(whole.size(), -7.0f), part_means(40, -7.0f);
   convolve_depthwise(layer.view(), layer.image.data(), 0, 40, whole.data(), means.data());
@@ -167,7 +167,7 @@ TEST_P(Depthwise, WritesOnlyTheChannelsThatItIsAskedFor) {
   }
 }
 
-TEST_P(Depthwise, WhatIsNoNumberStaysSo) {
+TEST_P(Depthwise, NanStaysNan) {
   Layer layer(4, 4, 16, 3, 1, 1, 1, 4, 4);
   layer.image[5] = std::numeric_limits<float>::quiet_NaN();
   for (const Activation activation : kActivations) {
@@ -241,7 +241,7 @@ TEST_P(Depthwise, SqueezesAndExcites) {
   }
 }
 
-TEST(Depthwise, NamesWhatThereIsNot) {
+TEST(Depthwise, RefusesUnsupportedLayers) {
   EXPECT_TRUE(has_depthwise(3, 2) && has_depthwise(5, 1));
   EXPECT_FALSE(has_depthwise(7, 1) || has_depthwise(4, 2) || has_depthwise(3, 3));
   const Layer layer(4, 4, 2, 7, 1, 3, 3, 4, 4);

@@ -51,7 +51,7 @@ TEST(Grayscale, ARadiographThatIsShownAsOneValueIsNoted) {
             (Notes{both.front(), "all pixels are padding"}));
 }
 
-TEST(Grayscale, BitsBesideTheValueDoNotCount) {
+TEST(Grayscale, OtherBitsOfAWordAreIgnored) {
   // Values 1, 2 and 3 of four bits, with arbitrary bits above and below them.
   const WordRadiograph low{1, 3, std::vector<std::uint16_t>{0xF001, 0x0002, 0x8003}, {16, 4, 3}};
   EXPECT_TRUE(shows(present_dicom(low, {}, Presentation::voi), {0.0f, 0.5f, 1.0f}));
@@ -67,7 +67,7 @@ TEST(Grayscale, BitsBesideTheValueDoNotCount) {
   EXPECT_TRUE(shows(present_dicom(bytes, {}, Presentation::voi), {0.0f, 1.0f}));
 }
 
-TEST(Grayscale, AModalityTablePutsOthersAtTheEnds) {
+TEST(Grayscale, AModalityLutChangesTheExtremes) {
   DicomGrayscale grayscale;
   grayscale.modality_lut = LookupTable{0.0, {5.0, 9.0, 1.0, 5.0}};
   EXPECT_TRUE(shows(present_dicom(radiograph({0, 1, 2, 3}), grayscale, Presentation::voi), {0.5f, 1.0f, 0.0f, 0.5f}));
@@ -76,7 +76,7 @@ TEST(Grayscale, AModalityTablePutsOthersAtTheEnds) {
   EXPECT_TRUE(shows(present_dicom(radiograph({0, 1, 2}), grayscale, Presentation::voi), {1.0f, 0.5f, 0.0f}));
 }
 
-TEST(Grayscale, PaddingIsLeftOutAndBlack) {
+TEST(Grayscale, PaddingIsIgnoredAndBlack) {
   DicomGrayscale grayscale;
   grayscale.padding = {-2000, -1000};
   EXPECT_TRUE(
@@ -111,7 +111,7 @@ TEST(Grayscale, LookupTables) {
                     {0.5f, 0.5f, 0.5f, 0.25f, 0.25f}));
 }
 
-TEST(Grayscale, RawMaxIgnoresHowARadiographWantsToBeShown) {
+TEST(Grayscale, RawMaxIgnoresTheHeader) {
   DicomGrayscale grayscale;
   grayscale.monochrome1 = true;
   grayscale.rescale_slope = -3.0;

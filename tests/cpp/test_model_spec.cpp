@@ -31,7 +31,7 @@ ModelSpec parsed(const std::string& text) { return detail::parse_model_spec("m.p
 
 }  // namespace
 
-TEST(ModelSpec, ReadsWhatItIsAndRefusesWhatItIsNot) {
+TEST(ModelSpec, ParsesValidSpecsAndRefusesOthers) {
   const ModelSpec spec = parsed(spec_text());
   EXPECT_EQ(spec.format_version, 3);
   EXPECT_EQ(spec.recipe, "joint");

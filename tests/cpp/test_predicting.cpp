@@ -71,7 +71,7 @@ struct Radiographs {
 
 }  // namespace
 
-TEST(Predicting, CutsABatchIntoRunsAndKeepsItsOrder) {
+TEST(Predicting, SplitsABatchIntoRunsInOrder) {
   const Radiographs of(5);
   Echo engine;
   const std::vector<Prediction> predictions = predict(engine, spec(), "model.pt", of.radiographs);
@@ -93,7 +93,7 @@ TEST(Predicting, CutsABatchIntoRunsAndKeepsItsOrder) {
   EXPECT_EQ(engine.runs.size(), 1u);
 }
 
-TEST(Predicting, TakesAnEnginesWordForNothing) {
+TEST(Predicting, ChecksTheOutputsOfTheEngine) {
   const Radiographs of(1);
   Echo engine;
   engine.spoil = [](EngineOutputs& outputs) { outputs.class_probs.shape = {2, 1}; };

@@ -67,7 +67,7 @@ TEST(Resize, IntegersSaturate) {
   EXPECT_EQ(out, (std::vector<std::uint8_t>{0, 0, 2, 255}));
 }
 
-TEST(Resize, ATableSaysWhatValuesStandFor) {
+TEST(Resize, LooksIntegersUpInATable) {
   const std::vector<std::uint16_t> values = {0, 1, 2, 65535, 3, 0};
   const std::vector<float> table = {0.5f, 1.5f, 2.5f};
   ResizeOptions options;

@@ -64,7 +64,7 @@ TEST(Sample, ThreadsDoNotMatter) {
   EXPECT_EQ(found[0], found[2]);
 }
 
-TEST(Sample, RefusesWhatItCannotDo) {
+TEST(Sample, RefusesBadArguments) {
   const auto pixels = images();
   const egaze::ImageStack stack{pixels.data(), 2, kSide, kSide};
   std::vector<float> planes(2 * kSide * kSide);

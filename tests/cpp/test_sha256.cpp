@@ -18,7 +18,7 @@ std::string digest(std::string_view text, std::size_t piece_bytes) {
 
 }  // namespace
 
-TEST(Sha256, GivesTheExamplesOfItsStandard) {
+TEST(Sha256, MatchesTheExamplesOfItsStandard) {
   // The examples of FIPS 180-4, whole and in pieces that are not aligned to blocks.
   const std::string million(1000000, 'a');
   for (const std::size_t piece_bytes : {1, 7, 64, 1000001}) {
