@@ -41,6 +41,20 @@ TEST(Runner, Arguments) {
   }
 }
 
+TEST(Runner, UsageNamesEveryOption) {
+  const std::string text(usage());
+  for (const char* option : {"--json", "--csv", "--out DIR", "--batch N", "--threads N", "--device NAME",
+                             "--precision NAME", "--bench N", "--formats", "--version"}) {
+    EXPECT_NE(text.find("\n  " + std::string(option) + " "), std::string::npos) << option;
+  }
+  EXPECT_NE(text.find("\nExample: egaze-run "), std::string::npos);
+  for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
+    end = text.find('\n', begin);
+    ASSERT_NE(end, std::string::npos);
+    EXPECT_LE(end - begin, 108u) << text.substr(begin, end - begin);
+  }
+}
+
 TEST(Runner, Json) {
   EXPECT_EQ(json_string("a\"b\\c\n\x01"), R"("a\"b\\c\u000a\u0001")");
   EXPECT_EQ(json_string("\xc3\xa9"), "\"\xc3\xa9\"");
