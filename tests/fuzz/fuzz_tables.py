@@ -114,7 +114,7 @@ def read(folder: Path, name: str) -> None:
     elif name == "metadata_phase_3.csv":
         read_metadata(folder, folder, [3], 3, Counter())
     elif name == "reflacx_fixations.csv":
-        read_fixations(folder / name, 2544, 3056, Counter())
+        read_fixations(folder / name, (2544, 3056), Counter())
     elif name in {"anomaly_location_ellipses.csv", "chest_bounding_box.csv"}:
         read_regions(folder, Counter())
     elif name == "timestamps_transcription.csv":
