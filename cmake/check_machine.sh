@@ -1,7 +1,7 @@
 #!/bin/sh
-# Looks at what building egaze needs before anything is downloaded: a line for each thing that is missing, with the
-# command that brings it. Usage: check_machine.sh PYTHON FOLDER; exit code 1 where something is missing.
-# CXX names the compiler where it is not one of c++, g++ and clang++.
+# Checks before any download that the machine has what building egaze needs. Prints one line for each missing thing,
+# with the command that installs it. Usage: check_machine.sh PYTHON FOLDER; the exit code is 1 if something is missing.
+# CXX names the compiler if it is not c++, g++ or clang++.
 set -u
 python=$1
 folder=$2
@@ -18,7 +18,7 @@ missing() {
   say_missing "$1: apt-get install $2 (macOS: $3)"
 }
 
-# Debian names its packages after a version where it is not the system's own Python that was asked for.
+# Debian's packages for Pythons other than the default one have the version in their names.
 case ${python##*/} in
   python3.*) debian=${python##*/} ;;
   *) debian=python3 ;;
@@ -52,7 +52,7 @@ int main() {
 PROGRAM
 compiler=
 for candidate in "${CXX:-c++}" g++ clang++; do
-  # CXX may be words: a launcher and a compiler.
+  # CXX may be several words: a launcher and a compiler.
   if $candidate -std=c++20 -o "$scratch/probe" "$scratch/probe.cpp" 2>/dev/null; then
     compiler=$candidate
     break
@@ -62,7 +62,7 @@ done
 [ -n "$compiler" ] ||
   missing "a C++20 compiler (GCC 10 or Clang 13 and newer${CXX:+; CXX is $CXX})" "g++" "xcode-select --install"
 
-# What torch takes on Linux with its CUDA libraries, and elsewhere without; nothing where it is installed already.
+# The disk space that torch takes, on Linux with its CUDA libraries. Nothing is checked if torch is installed already.
 if ! ls "$folder"/.venv/lib/python3*/site-packages/torch/__init__.py >/dev/null 2>&1; then
   case $(uname -s)-$(uname -m) in
     Linux-x86_64) needed_gb=9 downloads_gb=4 ;;

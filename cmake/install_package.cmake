@@ -1,4 +1,4 @@
-# Installs the headers, the libraries and the CMake package, in a wheel and by `cmake --install` alike.
+# Installs the headers, the libraries and the CMake package, for the wheel and for `cmake --install`.
 include(CMakePackageConfigHelpers)
 
 set(package_dir "${sdk}${CMAKE_INSTALL_LIBDIR}/cmake/egaze")
@@ -7,13 +7,13 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/include/egaze" DESTINATION "${sdk}
 install(TARGETS egaze_kernels EXPORT egaze_kernels ARCHIVE DESTINATION "${sdk}${CMAKE_INSTALL_LIBDIR}")
 install(EXPORT egaze_kernels NAMESPACE egaze:: FILE egazeKernels.cmake DESTINATION "${package_dir}")
 
-# Which image libraries there are differs between machines, and libtorch has no stable C++ interface, so that a compiled
-# runtime works with one torch release only. The package carries the sources of both, and find_package(egaze COMPONENTS
-# imaging runtime) builds them against the user's libraries. What was built here is installed beside them, compiled.
+# Machines differ in their image libraries, and libtorch has no stable C++ interface, so a compiled runtime works with
+# one release of torch only. The package therefore contains the sources of imaging and runtime, which find_package(egaze
+# COMPONENTS imaging runtime) builds against the user's libraries. Libraries that were built here are installed too.
 foreach(name IN ITEMS archive files imaging runtime)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/${name}" DESTINATION "${sdk}share/egaze")
 endforeach()
-# What the runtime's sources need of the kernels beside the public headers.
+# The runtime's sources also need this header, which is not public.
 install(FILES "${PROJECT_SOURCE_DIR}/csrc/kernels/depthwise.hpp" DESTINATION "${sdk}share/egaze/kernels")
 if(TARGET egaze_imaging)
   install(TARGETS egaze_imaging EXPORT egaze_imaging ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
@@ -25,7 +25,7 @@ if(TARGET egaze_runtime)
   install(EXPORT egaze_runtime NAMESPACE egaze:: FILE egazeRuntime.cmake DESTINATION "${package_dir}")
 endif()
 
-# pkg-config's descriptions find the package where they lie themselves.
+# The files of pkg-config refer to the package relative to their own location.
 set(pkgconfig_dir "${sdk}${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 file(RELATIVE_PATH prefix_from_pkgconfig "/${pkgconfig_dir}" "/${sdk}")
 foreach(name IN ITEMS egaze-kernels egaze)

@@ -1,4 +1,4 @@
-// Checks that numpy arguments share; every message shows what was received.
+// Conversions and checks of numpy arguments; every error message shows the value received.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -22,7 +22,7 @@ inline constexpr std::ptrdiff_t kMaxPixels = std::ptrdiff_t{1} << 31;
 
 inline std::string shape_text(const py::array& array) { return py::str(array.attr("shape")).cast<std::string>(); }
 
-// The largest canvas that a call may ask for is 2^31 pixels, so that products of sides cannot overflow.
+// Refuses shapes of more than 2^31 pixels, so that products of sides cannot overflow.
 inline std::pair<std::size_t, std::size_t> checked_shape(std::pair<py::ssize_t, py::ssize_t> shape) {
   const auto [height, width] = shape;
   if (height < 1 || width < 1 || height > kMaxPixels / width) {

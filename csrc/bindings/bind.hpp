@@ -1,3 +1,4 @@
+// The functions that add egaze's functions to the Python module, one per concept.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -6,7 +7,6 @@ namespace egaze::bindings {
 
 void bind_heatmap(pybind11::module_& module);
 void bind_resize(pybind11::module_& module);
-void bind_fit(pybind11::module_& module);
 void bind_placing(pybind11::module_& module);
 void bind_sample(pybind11::module_& module);
 void bind_model(pybind11::module_& module);

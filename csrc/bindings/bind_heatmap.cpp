@@ -106,7 +106,7 @@ std::vector<Fixation> make_fixations(const FloatArray& x_px, const FloatArray& y
 
 namespace {
 
-// What every heatmap function takes after its own arguments.
+// The keyword arguments that all heatmap functions take after their own.
 #define EGAZE_HEATMAP_ARGUMENTS                                                                     \
   py::kw_only(), py::arg("boundary"), py::arg("kernel"), py::arg("normalize"), py::arg("truncate"), \
       py::arg("threads"), py::arg("shown_px") = py::none()

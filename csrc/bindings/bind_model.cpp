@@ -13,7 +13,7 @@ namespace egaze::bindings {
 namespace py = pybind11;
 
 void bind_model(py::module_& module) {
-  // Paths and what is said of them are bytes: a path may be of no encoding.
+  // Paths, and messages that contain them, are bytes, because a path need not have an encoding.
   static py::handle model_error = py::exception<Error>(module, "ModelError").release();
   module.def(
       "read_model",

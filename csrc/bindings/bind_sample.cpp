@@ -23,7 +23,7 @@ using Dense = py::array_t<T, py::array::c_style>;
   throw py::value_error(std::string(name) + " must have shape " + expected + ", got " + shape_text(array));
 }
 
-// Of image i, the fixations are offsets[i] to offsets[i + 1].
+// The fixations of image i are [offsets[i], offsets[i + 1]).
 void check_offsets(const Dense<std::int64_t>& offsets, py::ssize_t images, std::size_t fixations) {
   if (offsets.ndim() != 1 || offsets.size() != images + 1) bad_shape("offsets", "(images + 1,)", offsets);
   const std::int64_t* bounds = offsets.data();
@@ -63,7 +63,7 @@ std::vector<Sample> make_samples(const Dense<std::int64_t>& image_index, py::ssi
     const float* of_view = intensity.data(i, 0);
     sample.intensity = {of_view[0], of_view[1], of_view[2], of_view[3], noise_key.at(i)};
     sample.cutouts = holes.subspan(static_cast<std::size_t>(i) * holes_each, holes_each);
-    if (sample.image < 0 || sample.image >= images) continue;  // refused by the kernel
+    if (sample.image < 0 || sample.image >= images) continue;  // the kernel refuses it
     const auto begin = static_cast<std::size_t>(offsets.at(sample.image));
     sample.fixations = fixations.subspan(begin, static_cast<std::size_t>(offsets.at(sample.image + 1)) - begin);
   }
@@ -75,7 +75,7 @@ float* batch_planes(Dense<float>& planes, const char* name, py::ssize_t count, s
       static_cast<std::size_t>(planes.shape(2)) != height || static_cast<std::size_t>(planes.shape(3)) != width) {
     bad_shape(name, "(N, 1, H, W), the same for images and heatmaps", planes);
   }
-  return planes.mutable_data();  // raises for a read-only array
+  return planes.mutable_data();  // raises if the array is read-only
 }
 
 }  // namespace

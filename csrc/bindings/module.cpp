@@ -5,6 +5,7 @@
 
 PYBIND11_MODULE(_core, module) {
   module.doc() = "egaze's compiled kernels. Use the functions of egaze, which check and document their arguments.";
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11 prescribes the signature.
   pybind11::register_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer) std::rethrow_exception(pointer);
@@ -14,7 +15,6 @@ PYBIND11_MODULE(_core, module) {
   });
   egaze::bindings::bind_heatmap(module);
   egaze::bindings::bind_resize(module);
-  egaze::bindings::bind_fit(module);
   egaze::bindings::bind_placing(module);
   egaze::bindings::bind_sample(module);
   egaze::bindings::bind_model(module);

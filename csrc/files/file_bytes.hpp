@@ -1,4 +1,4 @@
-// Files to bytes.
+// Reads the bytes of files.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,9 @@
 
 namespace egaze::detail {
 
-// At most the first limit_bytes of a file.
-// Throws Error(file_not_found), or Error(unreadable) when it is not a file or cannot be read.
+// The content of a file, or its first limit_bytes if it is longer.
+// Throws Error(file_not_found) if the file does not exist or cannot be opened, and an Error of the code `unreadable` if
+// it is not a regular file or cannot be read.
 std::vector<unsigned char> read_bytes(const std::string& path, std::uint64_t limit_bytes, ErrorCode unreadable);
 
 }  // namespace egaze::detail

@@ -11,7 +11,7 @@ constexpr unsigned kStartOfImage = 0xD8, kEndOfImage = 0xD9, kStartOfScan = 0xDA
 constexpr unsigned kHuffmanTables = 0xC4, kExtension = 0xC8, kArithmeticTables = 0xCC;
 constexpr unsigned kJpegLsFrame = 0xF7, kJpegLsParameters = 0xF8;
 
-// Each scan is a pass over the whole image, however few bytes it takes. Encoders make ten.
+// A scan takes a pass over the whole image, even if it has only a few bytes. Encoders write about ten scans.
 constexpr int kMaxScans = 100, kMaxSegments = 100'000;
 
 [[noreturn]] void refuse(const std::string& why) { throw std::runtime_error(why); }
@@ -22,20 +22,20 @@ bool is_frame_header(unsigned marker) {
          marker == kJpegLsFrame;
 }
 
-// Tables, frame and scan headers, application data and comments: those after which a length comes, and no others.
+// Whether a length follows the marker: it does for tables, frame and scan headers, application data and comments.
 bool has_length(unsigned marker) {
   return (marker >= 0xC0 && marker <= 0xCF) || (marker >= kStartOfScan && marker <= 0xEF) || marker == 0xFE ||
          marker == kJpegLsFrame || marker == kJpegLsParameters;
 }
 
-// A marker within or behind coded data: neither a stuffed byte (T.81 B.1.1.5, T.87 A.1) nor a restart.
+// Whether a marker ends coded data: it is neither a stuffed byte (T.81 B.1.1.5, T.87 A.1) nor a restart marker.
 bool ends_coded_data(unsigned marker) { return marker >= 0x80 && marker < 0xFF && !(marker >= 0xD0 && marker <= 0xD7); }
 
 std::size_t word(std::span<const std::uint8_t> data, std::size_t at) {
   return at + 2 > data.size() ? 0 : std::size_t{data[at]} << 8 | data[at + 1];
 }
 
-// Where the image ends, when the first scan's header ends at `at`; padding or a second picture may follow.
+// The end of the image whose first scan header ends at `at`. Padding or a second picture may follow it.
 std::size_t image_end(std::span<const std::uint8_t> data, std::size_t at) {
   while (at + 1 < data.size()) {
     const unsigned marker = data[at + 1];

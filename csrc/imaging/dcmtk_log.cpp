@@ -25,8 +25,8 @@ class JpegDamage : public log4cplus::Appender {
  protected:
   void append(const log4cplus::spi::InternalLoggingEvent& event) override {
     const std::string_view said(event.getMessage().c_str());
-    const bool harmless = !said.starts_with("Corrupt JPEG data") || said.find("extraneous") != std::string_view::npos;
-    if (jpeg_damage().empty() && !harmless) jpeg_damage() = said;
+    const bool damaged = said.starts_with("Corrupt JPEG data") && said.find("extraneous") == std::string_view::npos;
+    if (jpeg_damage().empty() && damaged) jpeg_damage() = said;
   }
 };
 
@@ -38,7 +38,7 @@ struct State {
 };
 
 State& state() {
-  static auto* state = new State;  // never deleted: DCMTK's own log may be gone before it
+  static auto* state = new State;  // never deleted, because DCMTK's log may be destroyed before it
   return *state;
 }
 
@@ -48,7 +48,7 @@ QuietDcmtk::QuietDcmtk() {
   State& kept = state();
   const std::lock_guard lock(kept.mutex);
   if (kept.users++ > 0) return;
-  OFLog::getLogger("egaze");  // the first logger sets the levels up
+  OFLog::getLogger("egaze");  // creating the first logger initializes the levels
   OFLogger root = log4cplus::Logger::getRoot();
   kept.level = root.getLogLevel();
   root.setLogLevel(OFLogger::OFF_LOG_LEVEL);

@@ -1,11 +1,12 @@
-// What DCMTK would print.
+// Control over DCMTK's log.
 #pragma once
 
 #include <string>
 
 namespace egaze::detail {
 
-// Keeps DCMTK from printing while any radiograph is read; the program's own log levels come back after the last.
+// Keeps DCMTK from printing while any radiograph is read. When the last one has been read, the log levels that the
+// program had set are restored.
 class QuietDcmtk {
  public:
   QuietDcmtk();
@@ -14,8 +15,8 @@ class QuietDcmtk {
   QuietDcmtk& operator=(const QuietDcmtk&) = delete;
 };
 
-// The first that DCMTK's JPEG library has warned of in this thread, since it was cleared, under a QuietDcmtk: for
-// damaged data it makes something up, and goes on.
+// The first warning of damaged data that DCMTK's JPEG decoder gave in this thread since this was last cleared. The
+// decoder only warns and invents the missing pixels. Works only while a QuietDcmtk exists.
 std::string& jpeg_damage();
 
 }  // namespace egaze::detail

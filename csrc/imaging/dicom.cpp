@@ -31,7 +31,7 @@ DicomRadiograph::DicomRadiograph(const std::string& path) : DicomElements(path) 
   width_ = uint16(DCM_Columns);
   check_pixel_count(path, height_, width_);
   if (const double frames = decimal(dataset(), DCM_NumberOfFrames).value_or(1.0);
-      frames != 0.0 && frames != 1.0) {  // 0 is met in radiographs of one frame; the length of the pixels is checked
+      frames != 0.0 && frames != 1.0) {  // some radiographs of one frame say 0; the number of pixels is checked later
     fail(std::to_string(static_cast<long long>(std::clamp(frames, -1e15, 1e15))) + " frames, expected one radiograph");
   }
   const std::string photometric = code(dataset(), DCM_PhotometricInterpretation);

@@ -18,7 +18,7 @@ DicomElements::DicomElements(const std::string& path) : path_(path) {
   if (!dcmDataDict.isDictionaryLoaded()) fail("DCMTK finds no data dictionary; set DCMDICTPATH");
   const OFCondition loaded = file_.loadFile(path.c_str());
   if (loaded.bad()) fail(std::string("damaged DICOM: ") + loaded.text());
-  // DCMTK reads what it does not know by guess.
+  // DCMTK guesses how to read transfer syntaxes that it does not know.
   OFString named;
   file_.getMetaInfo()->findAndGetOFString(DCM_TransferSyntaxUID, named);
   if (named.empty() || named.find_first_not_of("0123456789.") != OFString_npos) fail("names no transfer syntax");
@@ -144,7 +144,7 @@ std::optional<double> DicomElements::decimal(DcmItem& item, const DcmTagKey& tag
   } else {
     std::string digits = first_text(item, tag);
     if (digits.empty()) return std::nullopt;
-    // What from_chars does not know.
+    // std::from_chars does not accept a plus sign.
     if (digits.starts_with('+') && !digits.starts_with("+-")) digits.erase(0, 1);
     const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (result.ec != std::errc() || result.ptr != digits.data() + digits.size()) value = std::nan("");
@@ -156,7 +156,7 @@ std::optional<double> DicomElements::decimal(DcmItem& item, const DcmTagKey& tag
   return value;
 }
 
-std::optional<double> DicomElements::binary_number(DcmElement& element) const {
+std::optional<double> DicomElements::binary_number(DcmElement& element) {
   Uint16 us = 0;
   Sint16 ss = 0;
   Uint32 ul = 0;

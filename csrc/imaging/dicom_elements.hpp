@@ -1,4 +1,4 @@
-// The few elements of a DICOM file that a radiograph needs, through DCMTK; see Python's egaze.imaging.dicom_elements.
+// Access to the elements of a DICOM file, through DCMTK; the counterpart of Python's egaze.imaging.dicom_elements.
 #pragma once
 
 #include <dcmtk/config/osconfig.h>  // DCMTK's headers need it before
@@ -14,46 +14,47 @@ namespace egaze::detail {
 
 class DicomElements {
  protected:
-  // Throws Error(unreadable_image), as all others do, for a file that is damaged or in no transfer syntax that is
-  // known.
+  // Throws Error(unreadable_image), as all functions below do, if the file is damaged or its transfer syntax is
+  // unknown.
   explicit DicomElements(const std::string& path);
 
   [[noreturn]] void fail(const std::string& why) const;
 
   DcmDataset& dataset() { return *file_.getDataset(); }
 
-  // The element, where it has a value.
+  // The element, or nullptr if it is absent or empty.
   static DcmElement* find(DcmItem& item, const DcmTagKey& tag);
 
-  // The element's bytes as the file's words or text: known tags are met with the VR UN, OB or OW.
+  // The element's value as bytes: files also store known elements with the VR UN, OB or OW.
   std::string bytes(DcmElement& element) const;
 
   std::string text(DcmItem& item, const DcmTagKey& tag) const;
-  std::string first_text(DcmItem& item, const DcmTagKey& tag) const;  // of several
+  std::string first_text(DcmItem& item, const DcmTagKey& tag) const;  // the first of several values
 
-  // A code word, upper case: nothing else of the file may get into a message.
+  // A code word in upper case. No other text of a file may appear in a message.
   std::string code(DcmItem& item, const DcmTagKey& tag) const;
   static void to_upper(std::string& text);
 
-  // The first of an element's numbers, decimal text unless its VR is a binary one, if it has a value.
+  // The first number of an element, as decimal text unless its VR is binary; none if the element is absent or empty.
   std::optional<double> decimal(DcmItem& item, const DcmTagKey& tag) const;
 
-  // A word that is "US or SS", or lies in bytes of an unknown VR: one of several, the element's only one, and that of
-  // an element which the radiograph must have.
+  // A 16-bit word of VR US or SS, or in the bytes of an unknown VR: word `which` of an element, the only word of an
+  // element, and the only word of an element that must be present.
   unsigned word(DcmElement& element, unsigned long which) const;
   unsigned only_word(DcmElement& element) const;
   unsigned uint16(const DcmTagKey& tag);
 
-  // The first item of a sequence; one of VR UN is coded as in an implicit file (PS3.5 6.2.2).
+  // The first item of a sequence. A sequence of VR UN is encoded with implicit VR (PS3.5 6.2.2).
   DcmItem* first_item(DcmItem& item, const DcmTagKey& tag);
 
-  // Where the elements of a functional group (C.7.6.16) may lie: in the frame's own, then the shared one, then here.
+  // The items that may hold the elements of a functional group macro (C.7.6.16), in order of precedence: the frame's
+  // own, the shared one, and the data set itself.
   std::vector<DcmItem*> places(const DcmTagKey& macro);
 
  private:
   [[noreturn]] void damaged(DcmElement& element) const;
   static bool holds_text(const DcmElement& element);
-  std::optional<double> binary_number(DcmElement& element) const;
+  static std::optional<double> binary_number(DcmElement& element);
 
   const std::string& path_;
   DcmFileFormat file_;

@@ -1,4 +1,4 @@
-// How a DICOM radiograph wants its stored values to be shown. Sections are those of DICOM PS3.3.
+// How a DICOM header says that stored values are presented. Sections refer to DICOM PS3.3.
 #if EGAZE_HAVE_DCMTK
 
 #include "dicom_radiograph.hpp"
@@ -34,7 +34,7 @@ void DicomRadiograph::modality(DicomGrayscale& grayscale) {
   const std::vector<DcmItem*> rescales = places(DCM_PixelValueTransformationSequence);
   if (DcmItem* item = first_item(dataset(), DCM_ModalityLUTSequence)) {
     if (std::ranges::any_of(rescales, [](DcmItem* place) { return find(*place, DCM_RescaleSlope) != nullptr; })) {
-      notes_.push_back("Rescale Slope ignored beside a Modality LUT");
+      notes_.emplace_back("Rescale Slope ignored beside a Modality LUT");
     }
     grayscale.modality_lut = lookup_table(*item, "Modality LUT", measured_range(grayscale), false);
     return;
@@ -46,10 +46,10 @@ void DicomRadiograph::modality(DicomGrayscale& grayscale) {
   }
   if (found.empty()) return;
   if (std::ranges::any_of(found, [&](const auto& rescale) { return rescale != found.front(); })) {
-    notes_.push_back("Rescale Slope and Intercept that differ from the functional group's ignored");
+    notes_.emplace_back("Rescale Slope and Intercept that differ from the functional group's ignored");
   }
-  if (found.front().first == 0.0) {  // which is met, and would make all values one
-    notes_.push_back("Rescale Slope 0 ignored");
+  if (found.front().first == 0.0) {  // such files exist; the slope would make all values the same
+    notes_.emplace_back("Rescale Slope 0 ignored");
     return;
   }
   std::tie(grayscale.rescale_slope, grayscale.rescale_intercept) = found.front();
@@ -61,7 +61,8 @@ void DicomRadiograph::voi(DicomGrayscale& grayscale) {
       grayscale.voi_lut = lookup_table(*item, "VOI LUT", measured_range(grayscale), true);
       return;
     }
-    if ((grayscale.window = window(*place))) return;
+    grayscale.window = window(*place);
+    if (grayscale.window) return;
   }
 }
 
@@ -118,7 +119,7 @@ LookupTable DicomRadiograph::lookup_table(DcmItem& item, const std::string& name
   }
   lut.entries.resize(entries);
   for (std::size_t i = 0; i < entries; ++i) {
-    // Two packed entries are in a word, the first in its low byte.
+    // A word holds two packed entries, the first in its low byte.
     lut.entries[i] = packed ? words[i / 2] >> 8 * (i % 2) & 0xFFu : words[i];
   }
   const auto [least, largest] = std::ranges::minmax(lut.entries);
@@ -127,7 +128,8 @@ LookupTable DicomRadiograph::lookup_table(DcmItem& item, const std::string& name
          ", which would make all pixels the same");
   }
   if (!to_unit) return lut;
-  // White is the entry of all the bits claimed, or the greatest where none needs them or one needs more.
+  // White is the largest number that the claimed bits can hold. If no entry needs all of these bits, or one needs more,
+  // it is the largest entry instead.
   const double all = std::exp2(bits) - 1.0;
   const bool as_claimed = largest <= all && largest >= std::exp2(bits - 1);
   const double white = as_claimed ? all : largest;

@@ -1,4 +1,4 @@
-// A DICOM radiograph's pixels, decoded by DCMTK; RLE by code of our own.
+// The pixels of a DICOM radiograph, decoded by DCMTK, or for RLE by run_length.cpp.
 #if EGAZE_HAVE_DCMTK
 
 #include "dicom_radiograph.hpp"
@@ -50,7 +50,7 @@ WordRadiograph DicomRadiograph::words() {
   if (decoded.bad() || !dataset().canWriteXfer(EXS_LittleEndianExplicit)) {
     fail(std::string("cannot decode ") + syntax.getXferName() + ": " + decoded.text());
   }
-  // The decoder may have changed how many bits a value takes.
+  // The decoder may have changed the number of bits.
   const WordLayout layout = word_layout();
   if (layout.allocated == 8) {
     const Uint8* values = nullptr;
@@ -70,7 +70,7 @@ OFCondition DicomRadiograph::decode(const DcmXfer& syntax) {
   if (!jpeg_damage().empty()) fail("damaged JPEG: " + jpeg_damage());
   const bool jpeg_ls = syntax.getXfer() == EXS_JPEGLSLossless || syntax.getXfer() == EXS_JPEGLSLossy;
   if (decoded.good() || !jpeg_ls || uint16(DCM_BitsAllocated) != 16 || uint16(DCM_BitsStored) > 8) return decoded;
-  // DCMTK takes JPEG-LS of up to 8 bits for bytes only.
+  // DCMTK decodes JPEG-LS of up to 8 bits only if 8 bits are allocated.
   dataset().putAndInsertUint16(DCM_BitsAllocated, 8);
   return dataset().chooseRepresentation(EXS_LittleEndianExplicit, nullptr).good() ? OFCondition(EC_Normal) : decoded;
 }
@@ -110,7 +110,7 @@ void DicomRadiograph::check_codestream(const DcmXfer& syntax) {
          std::to_string(allocated));
   }
   const bool lossy = syntax.getXfer() == EXS_JPEGProcess1 || syntax.getXfer() == EXS_JPEGProcess2_4;
-  if (lossy && coded.bits == 8 && uint16(DCM_BitsStored) > 8) {  // whether they were scaled down nobody says
+  if (lossy && coded.bits == 8 && uint16(DCM_BitsStored) > 8) {  // whether values were scaled down is unknown
     fail(std::string(syntax.getXferName()) + " of 8 bits, expected the " + std::to_string(uint16(DCM_BitsStored)) +
          " that are stored");
   }

@@ -1,4 +1,4 @@
-// A DICOM radiograph's header and pixels, through DCMTK. Sections are those of DICOM PS3.3.
+// The header and the pixels of a DICOM radiograph, through DCMTK. Sections refer to DICOM PS3.3.
 #pragma once
 
 #include "dicom_elements.hpp"
@@ -15,18 +15,18 @@
 
 namespace egaze::detail {
 
-// One monochrome frame. All throw Error(unreadable_image).
+// A file with one monochrome frame. All functions throw Error(unreadable_image).
 class DicomRadiograph : private DicomElements {
  public:
   explicit DicomRadiograph(const std::string& path);
 
-  // The pixels, decoded (dicom_pixels.cpp).
+  // The decoded pixels (dicom_pixels.cpp).
   WordRadiograph words();
 
-  // How the file wants them to be shown (dicom_grayscale.cpp).
+  // How the header says that they are presented (dicom_grayscale.cpp).
   DicomGrayscale grayscale(Presentation presentation);
 
-  // What the file says that was not taken at its word, in Python's words.
+  // What was ignored or corrected in the header, in the same words as in Python.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
@@ -39,10 +39,10 @@ class DicomRadiograph : private DicomElements {
 
   OFCondition decode(const DcmXfer& syntax);
 
-  // The coded frame, whose fragments may be cut anywhere.
+  // The codestream of the frame, joined from its fragments.
   std::vector<std::uint8_t> coded_frame(const DcmXfer& syntax);
 
-  // DCMTK's decoders do not compare what the codestream holds with what the header says.
+  // Compares the codestream with the header, which DCMTK's decoders do not.
   void check_codestream(const DcmXfer& syntax);
 
   WordRadiograph run_length_words(const DcmXfer& syntax);
@@ -50,31 +50,32 @@ class DicomRadiograph : private DicomElements {
   template <class Word>
   WordRadiograph radiograph_of(const Word* words, std::size_t count, const WordLayout& layout) const;
 
-  // The Modality LUT, or else Rescale.
+  // Reads the Modality LUT, or else Rescale Slope and Intercept.
   void modality(DicomGrayscale& grayscale);
 
-  // The radiograph's first VOI transform.
+  // Reads the first VOI transform.
   void voi(DicomGrayscale& grayscale);
 
-  // It repeats what Photometric Interpretation says (C.8.11.3). Where it does not, it is not followed: radiographs are
-  // known in which it is wrong.
+  // Presentation LUT Shape should agree with Photometric Interpretation (C.8.11.3). If it does not, it is ignored with
+  // a note, because there are radiographs in which it is wrong.
   void presentation_lut_shape();
 
-  // Two numbers that only count together.
+  // Two numbers that are meaningful only together; if one is missing, the other is ignored with a note.
   std::optional<std::pair<double, double>> both(DcmItem& item, const Named& one, const Named& other);
 
-  // An element of one word that is a stored value, signed as these are.
+  // An element whose one word is a stored value and has the same sign representation as the pixels.
   std::optional<int> stored_value(const DcmTagKey& tag);
 
-  // The least and greatest of what Modality LUT or Rescale make of the values that the bits stored can hold.
+  // The smallest and largest value that the Modality LUT or Rescale can give for the bits stored.
   std::pair<double, double> measured_range(const DicomGrayscale& grayscale);
 
-  // LUT Descriptor: number of entries (0 means 65,536), first input, bits of an entry. Scaled to [0, 1] if asked.
-  // `inputs` are the least and the greatest that it may be given.
+  // Reads a LUT. LUT Descriptor holds the number of entries (0 means 65,536), the first input, and the bits per entry.
+  // `inputs` is the range of the values to look up; with `to_unit` the entries are scaled to [0, 1].
   LookupTable lookup_table(DcmItem& item, const std::string& name, std::pair<double, double> inputs, bool to_unit);
 
-  // The first input, signed as its VR says, or as the inputs are where it has none (implicit files). Where that lays
-  // the whole table beside the inputs and the other reading does not, the VR is wrong.
+  // The first input of a LUT. Whether it is signed follows from its VR or, in files of implicit VR, from the inputs. If
+  // the whole table then lies outside the range of the inputs, but would not with the other interpretation, the other
+  // interpretation is used.
   int first_input(DcmElement& descriptor, int entries, std::pair<double, double> inputs, const std::string& name);
 
   std::optional<Window> window(DcmItem& item);

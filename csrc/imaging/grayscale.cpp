@@ -11,11 +11,11 @@
 namespace egaze::detail {
 namespace {
 
-// A radiograph has at most 65,536 different words, so every policy is worked out once per word, in double, and then
-// looked up per pixel.
-using Table = std::vector<double>;  // what each word becomes
+// A radiograph has at most 65,536 different words, so each presentation is computed once per word, in double precision,
+// and looked up per pixel.
+using Table = std::vector<double>;  // the value of each word
 
-// A radiograph is looked at in so many places before it is looked at in all.
+// About how many pixels are sampled before all pixels are examined.
 constexpr std::size_t kEnoughPixels = 4096;
 
 Table values_of(const WordLayout& layout) {
@@ -26,11 +26,11 @@ Table values_of(const WordLayout& layout) {
   return values;
 }
 
-// The words of the radiograph's least and greatest value; none where only a histogram can tell.
+// The words of the radiograph's smallest and largest value, or none if finding them takes a histogram.
 template <class Word>
 std::optional<std::pair<std::size_t, std::size_t>> ends(const std::vector<Word>& words, const WordLayout& layout) {
   if (layout.high_bit + 1 != layout.stored) return std::nullopt;
-  // With the sign bit turned round, signed words are in their order too.
+  // With the sign bit inverted, signed words sort by value.
   const Word turned = layout.is_signed ? static_cast<Word>(1u << (layout.allocated - 1)) : Word{0};
   Word low = std::numeric_limits<Word>::max(), high = 0;
   for (const Word word : words) {
@@ -72,7 +72,7 @@ StoredRadiograph with_table(WordRadiograph radiograph, std::vector<float> table)
   return stored;
 }
 
-// Values over the radiograph's largest. A radiograph without a positive value is black.
+// Values divided by the radiograph's maximum. A radiograph without a positive value is black.
 Table raw_max(Table values, const Counts& counts) {
   double largest = 0.0;
   for (std::size_t i = 0; i < values.size(); ++i) largest = counts[i] > 0 ? std::max(largest, values[i]) : largest;
@@ -80,7 +80,7 @@ Table raw_max(Table values, const Counts& counts) {
   return values;
 }
 
-// The extremes of what pixels hold to 0 and 1; a radiograph of one value is black.
+// Maps the smallest and largest value that pixels hold to 0 and 1. A radiograph of a single value is black.
 void stretch_to_range(Table& shown, const Counts& counts) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (std::size_t i = 0; i < shown.size(); ++i) {
@@ -91,7 +91,7 @@ void stretch_to_range(Table& shown, const Counts& counts) {
   for (double& value : shown) value = high > low ? (value - low) / (high - low) : 0.0;
 }
 
-// MIMIC-CXR-JPG's recipe: 8 bits between the extremes, then OpenCV's equalizeHist.
+// The conversion of MIMIC-CXR-JPG: scaling to 8 bits between the extremes, then OpenCV's equalizeHist.
 void equalize(Table& shown, const Counts& counts) {
   stretch_to_range(shown, counts);
   std::vector<std::size_t> grey(shown.size());
@@ -109,7 +109,7 @@ void equalize(Table& shown, const Counts& counts) {
   std::uint64_t cumulated = 0;
   for (std::size_t i = 0; i < table.size(); ++i) {
     cumulated += histogram[i];
-    // Grey values below the first have negative differences; nobody holds them.
+    // The differences of grey values below the first one are negative, but no pixel has these values.
     const double above_first = static_cast<double>(cumulated) - static_cast<double>(first);
     table[i] = first == total ? static_cast<double>(i)
                               : std::nearbyint(above_first * (255.0 / static_cast<double>(total - first)));
@@ -139,7 +139,7 @@ double apply_window(const Window& window, double value) {
   return 0.0;
 }
 
-// The least and greatest of what is shown.
+// The range of the presented values.
 struct Shown {
   float least = 1.0f;
   float greatest = 0.0f;
@@ -151,11 +151,11 @@ struct Shown {
   bool differ() const { return greatest - least >= 1.0f / 65535.0f; }
 };
 
-// What to say of a radiograph whose values differ and are shown as one, to less than a step of 16 bits.
+// The note for a radiograph whose different stored values are all presented as one value, to within one 16-bit step.
 std::optional<std::string> shown_alike(const WordRadiograph& radiograph, const DicomGrayscale& grayscale,
                                        const std::vector<float>& table) {
   const Shown some = std::visit(
-      [&](const auto& words) {  // of nearly every radiograph enough to tell
+      [&](const auto& words) {  // a sample of the pixels, which is enough for nearly every radiograph
         Shown shown;
         const std::size_t step = std::max<std::size_t>(1, words.size() / kEnoughPixels);
         for (std::size_t i = 0; i < words.size(); i += step) {
@@ -208,7 +208,7 @@ std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const
                                Presentation presentation) {
   const Table values = values_of(layout);
   if (presentation == Presentation::raw_max) return clipped(raw_max(values, held(true)));
-  // Modality first (C.11.1), whatever the policy: a negative slope turns the radiograph's sense round.
+  // The modality transform comes first (C.11.1) in every presentation: a negative slope inverts the radiograph.
   Table shown = values;
   for (double& value : shown) {
     value = measured(grayscale, value);
@@ -220,7 +220,7 @@ std::vector<float> dicom_table(const WordLayout& layout, const Held& held, const
   } else if (voi && grayscale.window) {
     for (double& value : shown) value = apply_window(*grayscale.window, value);
   } else {
-    // A modality LUT may put others at the ends.
+    // With a modality LUT, the extremes need not be those of the stored values.
     counts = held(voi && !grayscale.modality_lut && !grayscale.padding);
     for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = is_padding(grayscale, values[i]) ? 0 : counts[i];
     stretch_to_range(shown, counts);

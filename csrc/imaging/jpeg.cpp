@@ -15,11 +15,12 @@
 namespace egaze::detail {
 namespace {
 
-// A block of 64 pixels takes at least one bit, or less where coded arithmetically: what claims more is no radiograph.
+// A block of 64 pixels takes about one bit at least, or less with arithmetic coding: a file that claims more pixels per
+// byte is damaged or malicious.
 constexpr std::uint64_t kMaxPixelsPerByte = 4096;
 
-// What libjpeg's C code works on. It leaves errors by longjmp, so nothing that has a destructor may be made while it
-// runs: the vector lives here, and is sized between the calls.
+// The state that libjpeg's C code uses. It reports errors by longjmp, so no object with a destructor may be created
+// while it runs: the vectors live here and are resized between the calls.
 struct Decoder {
   jpeg_decompress_struct jpeg{};
   jpeg_error_mgr errors{};
@@ -37,7 +38,7 @@ void leave(j_common_ptr jpeg) {
   std::longjmp(decoder->on_error, 1);
 }
 
-// libjpeg only warns of truncated and damaged data, and makes something up.
+// libjpeg only warns of truncated and damaged data and invents the missing pixels, so such warnings become errors.
 void on_message(j_common_ptr jpeg, int level) {
   const int code = jpeg->err->msg_code;
   const bool damaged = code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE ||
@@ -50,7 +51,7 @@ void no_output(j_common_ptr) {}
 bool read_header(Decoder& decoder, std::span<const unsigned char> bytes) {
   if (setjmp(decoder.on_error)) return false;
   jpeg_create_decompress(&decoder.jpeg);
-  // Older releases of the library take a pointer to mutable bytes, and leave them alone all the same.
+  // Older releases of libjpeg take a pointer to mutable bytes but do not change them.
   jpeg_mem_src(&decoder.jpeg, const_cast<unsigned char*>(bytes.data()), static_cast<unsigned long>(bytes.size()));
   jpeg_read_header(&decoder.jpeg, TRUE);
   return true;
@@ -75,7 +76,7 @@ bool read_pixels(Decoder& decoder) {
 }  // namespace
 
 WordRadiograph read_jpeg(const std::string& path, std::span<const unsigned char> bytes) {
-  jpeg_frame(bytes);  // libjpeg is content with less
+  jpeg_frame(bytes);  // libjpeg accepts codestreams that this refuses
   Decoder decoder;
   decoder.jpeg.err = jpeg_std_error(&decoder.errors);
   decoder.jpeg.client_data = &decoder;

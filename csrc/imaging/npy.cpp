@@ -20,12 +20,12 @@ struct Header {
   std::uint64_t width = 0;
 };
 
-// Reads the header, a Python dictionary such as {'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }.
-class HeaderReader {
+// Parses the header, a Python dictionary such as {'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }.
+class HeaderParser {
  public:
-  HeaderReader(const std::string& path, std::string_view text) : path_(path), text_(text) {}
+  HeaderParser(const std::string& path, std::string_view text) : path_(path), text_(text) {}
 
-  Header read() {
+  Header parse() {
     Header header;
     expect('{');
     int seen = 0;
@@ -131,7 +131,7 @@ StoredRadiograph read_floats(const std::string& path, const Header& header, cons
   }
   std::vector<float> pixels = values_of<float>(header, data);
   for (const float value : pixels) {
-    // Written so that NaN fails too.
+    // The condition also fails for NaN.
     if (!(value >= 0.0f && value <= 1.0f)) {
       unreadable(path, "float32 pixels must lie in [0, 1], got " + std::to_string(value));
     }
@@ -151,7 +151,8 @@ StoredRadiograph read_npy(const std::string& path, std::span<const unsigned char
   for (std::size_t i = prefix; i-- > 8;) header_bytes = header_bytes << 8 | bytes[i];
   if (header_bytes > kMaxHeaderBytes) unreadable(path, "has a header of " + std::to_string(header_bytes) + " bytes");
   if (bytes.size() - prefix < header_bytes) unreadable(path, "is truncated");
-  const Header header = HeaderReader(path, {reinterpret_cast<const char*>(bytes.data()) + prefix, header_bytes}).read();
+  const Header header =
+      HeaderParser(path, {reinterpret_cast<const char*>(bytes.data()) + prefix, header_bytes}).parse();
 
   const std::size_t pixel_bytes = header.descr == "|u1" ? 1 : header.descr == "<u2" ? 2 : header.descr == "<f4" ? 4 : 0;
   if (pixel_bytes == 0) {

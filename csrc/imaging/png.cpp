@@ -13,11 +13,11 @@ namespace egaze::detail {
 namespace {
 
 constexpr png_uint_32 kMaxSidePx = 1 << 24;
-// Deflate turns one byte into at most 1,032: what claims more is no radiograph.
+// Deflate expands one byte to at most 1,032: a file that claims more pixels is damaged or malicious.
 constexpr std::uint64_t kMaxInflation = 1032;
 
-// What libpng's C code works on. It leaves errors by longjmp, so nothing that has a destructor may be made while it
-// runs: vectors live here, and are sized between the calls.
+// The state that libpng's C code uses. It reports errors by longjmp, so no object with a destructor may be created
+// while it runs: the vectors live here and are resized between the calls.
 struct Decoder {
   std::span<const unsigned char> bytes;
   std::size_t at = 0;
@@ -60,11 +60,11 @@ bool read_header(Decoder& decoder) {
   const int bits = png_get_bit_depth(png, decoder.info);
   if (colour == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
   if (colour == PNG_COLOR_TYPE_GRAY && bits < 8) png_set_expand_gray_1_2_4_to_8(png);
-  // As Python's side: only grey without alpha keeps 16 bits.
+  // As in Python, only greyscale without alpha keeps 16 bits.
   decoder.sixteen_bits = bits == 16 && colour == PNG_COLOR_TYPE_GRAY;
   if (bits == 16 && !decoder.sixteen_bits) png_set_strip_16(png);
   if (decoder.sixteen_bits) png_set_swap(png);
-  // A palette with transparent colours has an alpha channel by now.
+  // By now a palette with transparent colours has become RGB with an alpha channel.
   png_set_strip_alpha(png);
   png_set_interlace_handling(png);
   png_read_update_info(png, decoder.info);
@@ -95,7 +95,7 @@ WordRadiograph read_png(const std::string& path, std::span<const unsigned char> 
 
   const std::size_t row_bytes = png_get_rowbytes(decoder.png, decoder.info);
   const std::uint64_t total_bytes = std::uint64_t{row_bytes} * decoder.height;
-  // Expanding from 1 bit to 8 bits of 3 colours multiplies by 24 on top.
+  // Expanding 1-bit palette indices to 8 bits of 3 colours multiplies the size by another 24.
   if (total_bytes / 24 > kMaxInflation * bytes.size()) {
     unreadable(path, "damaged PNG: " + std::to_string(bytes.size()) + " bytes cannot hold " +
                          std::to_string(decoder.height) + "x" + std::to_string(decoder.width) + " pixels");

@@ -1,4 +1,4 @@
-// A viewer's own pixels, presented as those of a DICOM file are.
+// Presents pixels that a viewer decoded itself like those of a DICOM file.
 #include <cmath>
 #include <cstring>
 

@@ -22,7 +22,7 @@ constexpr std::uint64_t kHeaderBytes = 1 << 24;
 }  // namespace
 
 std::uint64_t max_radiograph_pixels() {
-  const char* variable = std::getenv(kMaxRadiographPixels);
+  const char* variable = std::getenv(kMaxRadiographPixels);  // NOLINT(concurrency-mt-unsafe): only reads
   if (variable == nullptr) return kDefaultMaxPixels;
   const std::string_view text = variable;
   std::uint64_t pixels = 0;
@@ -41,7 +41,7 @@ void unreadable(const std::string& path, const std::string& why) {
 }
 
 void check_pixel_count(const std::string& path, std::uint64_t height, std::uint64_t width) {
-  // Dividing, because the product of two hostile sides may wrap round.
+  // Division, because the product of two hostile sides may overflow.
   if (height == 0 || width == 0 || height > max_radiograph_pixels() / width) {
     unreadable(path, std::to_string(height) + "x" + std::to_string(width) + " pixels are not between 1 and " +
                          std::to_string(max_radiograph_pixels()) + " (raise " + kMaxRadiographPixels +

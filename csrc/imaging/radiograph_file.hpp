@@ -1,4 +1,4 @@
-// What the decoders of all file kinds share: sizes, bytes and errors.
+// What the decoders of all file formats share: limits, stored words, bytes and errors.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,15 @@
 
 namespace egaze::detail {
 
-// Radiographs with more pixels are refused before they are decoded: 2^26, eight times a full-size radiograph, or what
-// the environment variable EGAZE_MAX_RADIOGRAPH_PIXELS says, as in Python. Throws Error(invalid_argument) when it is no
-// number.
+// The largest number of pixels that is read; larger radiographs are refused before they are decoded. As in Python, it
+// is the value of the environment variable EGAZE_MAX_RADIOGRAPH_PIXELS, or 2^26, about eight times a full-size
+// radiograph. Throws Error(invalid_argument) if the variable is not a number in range.
 std::uint64_t max_radiograph_pixels();
 
-// The most bytes that a radiograph's file may have: four a pixel, and 16 MiB for headers.
+// The largest file that is read: four bytes per pixel, and 16 MiB for headers.
 std::uint64_t max_radiograph_bytes();
 
-// How a stored value lies in a word (PS3.3 C.7.6.3.1); bits beside it may hold overlays, and do not count.
+// The position of a stored value in a word (PS3.3 C.7.6.3.1). The other bits may hold overlays and are ignored.
 struct WordLayout {
   unsigned allocated = 16;  // 8 or 16
   unsigned stored = allocated;
@@ -33,7 +33,7 @@ struct WordLayout {
   }
 };
 
-// A grey radiograph's words, row by row.
+// The words of a greyscale radiograph, row by row.
 struct WordRadiograph {
   std::size_t height = 0;
   std::size_t width = 0;
@@ -41,15 +41,16 @@ struct WordRadiograph {
   WordLayout layout;
 };
 
+// Throws Error(unreadable_image) with the message "PATH: WHY".
 [[noreturn]] void unreadable(const std::string& path, const std::string& why);
 
-// Throws Error(unreadable_image) unless height * width is from 1 to max_radiograph_pixels().
+// Throws Error(unreadable_image) unless height * width lies between 1 and max_radiograph_pixels().
 void check_pixel_count(const std::string& path, std::uint64_t height, std::uint64_t width);
 
-// Throws Error(unreadable_image) when the file is larger than max_radiograph_bytes().
+// Throws Error(unreadable_image) if the file is larger than max_radiograph_bytes().
 void check_file_bytes(const std::string& path);
 
-// A radiograph file's whole content, refused when no radiograph can be as large.
+// The whole content of an image file. Throws Error(unreadable_image) if it is larger than max_radiograph_bytes().
 std::vector<unsigned char> read_radiograph_bytes(const std::string& path);
 
 }  // namespace egaze::detail

@@ -14,7 +14,7 @@ std::size_t header_word(std::span<const std::uint8_t> frame, std::size_t which) 
   return std::size_t{at[0]} | std::size_t{at[1]} << 8 | std::size_t{at[2]} << 16 | std::size_t{at[3]} << 24;
 }
 
-// Writes `count` bytes, `step` apart.
+// Decodes `count` bytes and writes them `step` bytes apart.
 void unpack_bits(std::span<const std::uint8_t> segment, std::uint8_t* out, std::size_t count, std::size_t step) {
   std::size_t done = 0, at = 0;
   while (done < count && at + 1 < segment.size()) {
@@ -47,7 +47,7 @@ std::vector<std::uint8_t> decode_run_length(std::span<const std::uint8_t> frame,
     const std::size_t begin = std::min(header_word(frame, number + 1), frame.size());
     const std::size_t next = number + 1 < bytes_per_pixel ? header_word(frame, number + 2) : frame.size();
     const std::size_t end = std::clamp(next, begin, frame.size());
-    // The first segment holds the highest bytes.
+    // The first segment holds the most significant bytes.
     unpack_bits(frame.subspan(begin, end - begin), words.data() + bytes_per_pixel - 1 - number, pixels,
                 bytes_per_pixel);
   }

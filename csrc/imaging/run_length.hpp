@@ -1,4 +1,4 @@
-// DICOM's RLE (PS3.5 Annex G), never beyond the bytes that the radiograph needs.
+// A decoder for DICOM's RLE (PS3.5 Annex G) that never writes more bytes than the radiograph has.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,9 @@
 
 namespace egaze::detail {
 
-// One grey frame's words, the low byte first: `pixels` of `bytes_per_pixel`. The byte -128 does nothing (DCMTK
-// 3.6.7 takes it as a run of 129). Throws std::runtime_error: a damaged header, another number of segments than bytes a
-// pixel, or too few bytes.
+// The words of one greyscale frame, least significant byte first: `pixels` words of `bytes_per_pixel` bytes. The
+// control byte -128 does nothing (DCMTK 3.6.7 decodes it as a run of 129 bytes). Throws std::runtime_error if the
+// header is damaged, the number of segments is not bytes_per_pixel, or there are too few bytes.
 std::vector<std::uint8_t> decode_run_length(std::span<const std::uint8_t> frame, std::size_t pixels,
                                             std::size_t bytes_per_pixel);
 

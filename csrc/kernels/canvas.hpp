@@ -1,4 +1,4 @@
-// A canvas as a view that shows the whole of it, before values are brought to [0, 1].
+// Resizing of a whole canvas, shared by to_input and by views that show the whole image.
 #pragma once
 
 #include <cstddef>
@@ -6,10 +6,10 @@
 
 namespace egaze::detail {
 
-// What the largest grey value is stored as.
+// The stored value of white.
 inline constexpr float kWhite = 65535.0f;
 
-// As to_input, in the canvas's own values.
+// Like to_input, but the result keeps the canvas's range of 0 to kWhite.
 void resize_canvas(const std::uint16_t* canvas, std::size_t canvas_height, std::size_t canvas_width, std::size_t height,
                    std::size_t width, float* values);
 

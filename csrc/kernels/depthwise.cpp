@@ -23,7 +23,7 @@ void convolve(const DepthwiseLayer& layer, const Element* image, std::size_t beg
   primitive(layer, image, begin, end, ring.data(), out, means);
 }
 
-// out = activation(bias + rows^T in), rows being `count` rows of `width`.
+// out = activation(bias + rows^T in), where `rows` is a matrix of `count` rows and `width` columns.
 void product(const float* rows, const float* bias, const float* in, std::size_t count, std::size_t width,
              Activation activation, float* out) {
   const Primitives& simd = primitives();

@@ -14,11 +14,11 @@
 namespace egaze {
 namespace {
 
-// Limits far beyond any use, within which no offset overflows, no value becomes infinite, and no call runs for hours.
-constexpr double kMaxReachPx = 1 << 20;
-constexpr float kMinSigmaPx = 1.0f / (1 << 20);
-constexpr float kMaxWeight = 1 << 30;
-// Profiles of many fixations are made in parts, to bound memory (64 MiB).
+using detail::kMaxReachPx;
+using detail::kMaxWeight;
+using detail::kMinSigmaPx;
+
+// Profiles of many fixations are computed in parts, which bounds their memory to 64 MiB.
 constexpr std::size_t kMaxProfileValues = std::size_t{1} << 24;
 
 [[noreturn]] void fail(const std::string& what) { throw Error(ErrorCode::invalid_argument, what); }
@@ -53,13 +53,13 @@ void check(std::span<const Fixation> fixations, const HeatmapOptions& options) {
   }
 }
 
-// What normalisation needs to know of a heatmap.
+// The totals of a heatmap that normalization needs.
 struct Totals {
   double sum = 0.0;
   float largest = 0.0f;
 };
 
-// out = base + the fixations' heatmap; base may be out, or null for zero.
+// out = base + the fixations' heatmap; base may be the same as out, or null for zero.
 Totals add_heatmap(const detail::AxisProfiles& rows, const detail::AxisProfiles& columns, std::size_t fixations,
                    std::size_t height, std::size_t width, const HeatmapOptions& options, const detail::Primitives& simd,
                    const float* base, float* out) {
@@ -83,7 +83,7 @@ void normalize(const Totals& totals, const HeatmapOptions& options, std::size_t 
                                                              : 0.0;
   if (!(total > 0.0)) return;
   const auto factor = static_cast<float>(1.0 / total);
-  if (!std::isfinite(factor)) return;  // the heatmap is as good as zero
+  if (!std::isfinite(factor)) return;  // the heatmap is practically zero
   detail::parallel_for(count, options.threads, [&](std::size_t begin, std::size_t end) {
     detail::primitives().multiply(out + begin, end - begin, factor);
   });
@@ -152,7 +152,8 @@ void rasterize_frames(std::span<const Fixation> fixations, std::span<const float
   for (std::size_t t = 0; t < frames; ++t) {
     const float* now = weights.data() + t * count;
     const float* before = t == 0 ? nullptr : now - count;
-    // Without a loss, add what is new to the frame before; subtracting would leave rounding errors behind.
+    // If no fixation loses weight, only the new weight is added to the previous frame. Subtracting weight would leave
+    // rounding errors.
     const bool grows =
         before != nullptr && std::equal(before, before + count, now, [](float b, float n) { return b <= n; });
     changed.clear();

@@ -1,4 +1,4 @@
-// Splits independent work over the threads of one pool for the process.
+// Distributes independent work over the process's one thread pool.
 #pragma once
 
 #include <algorithm>
@@ -10,12 +10,12 @@
 
 namespace egaze::detail {
 
-// Calls part(0) to part(parts - 1) here and on up to `helpers` threads of the pool, and returns when all are done.
-// Rethrows the first exception. May be called from several threads at once, and in a child after a fork.
+// Calls part(0) to part(parts - 1) on the calling thread and on up to `helpers` threads of the pool, and returns when
+// all are done. Rethrows the first exception. May be called from several threads at once, and in a forked child.
 void run_parts(std::size_t parts, std::size_t helpers, const std::function<void(std::size_t)>& part);
 
-// Calls body(begin, end) on consecutive parts of [0, count), at most `threads` of them at a time. There are several
-// parts a thread, so that one that wakes up late finds less to do.
+// Calls body(begin, end) on consecutive parts of [0, count), on at most `threads` threads. There are several parts per
+// thread, so that a thread that wakes up late takes fewer of them.
 template <class Body>
 void parallel_for(std::size_t count, int threads, const Body& body) {
   if (threads < 1) {

@@ -11,10 +11,10 @@
 namespace egaze {
 namespace {
 
-// Starting threads pays from about a megapixel on.
+// Using several threads pays off from about one megapixel.
 constexpr std::size_t kPixelsForThreads = 1 << 20;
 
-// By so much a mean of ones may be more than 1: the weights of 65,536 pixels are rounded.
+// How far rounding may raise a mean of ones above 1: up to 65,536 rounded weights are added.
 constexpr float kRounding = 1e-4f;
 
 float scale_of(PixelType type) {
@@ -35,7 +35,7 @@ void place_on_canvas(const ImageView& radiograph, std::span<const float> table, 
   options.scale = table.empty() ? scale_of(radiograph.type) : 1.0f;
   options.threads = radiograph.height * radiograph.width >= kPixelsForThreads ? threads : 1;
   resize(radiograph, where.height_px, where.width_px, PixelType::float32, options, means.data());
-  // Every pixel of the radiograph has a part in some mean, so that whatever is not finite shows.
+  // Every pixel of the radiograph contributes to some mean, so any value that is not finite is detected here.
   if (!std::ranges::all_of(means, [](float mean) { return mean >= 0.0f && mean <= 1.0f + kRounding; })) {
     throw Error(ErrorCode::invalid_argument, "a radiograph's values must be finite and lie in [0, 1]");
   }

@@ -8,13 +8,13 @@
 namespace egaze::detail {
 namespace {
 
-// The pixels [first, last] that a kernel reaches, not yet brought onto the image. Empty when last < first.
+// The pixels [first, last] that a kernel reaches, some of which may lie outside the image. Empty if last < first.
 struct Reach {
   std::ptrdiff_t first = 0;
   std::ptrdiff_t last = -1;
 };
 
-// std::floor and std::ceil of numbers that fit, without a call into the library.
+// std::floor and std::ceil of numbers that fit std::ptrdiff_t, without a library call.
 std::ptrdiff_t floored(double value) {
   const auto whole = static_cast<std::ptrdiff_t>(value);
   return whole - (static_cast<double>(whole) > value);
@@ -36,12 +36,12 @@ Reach reach(double centre_px, double sigma_px, std::size_t size, const HeatmapOp
   } else if (!(centre_px >= -0.5 && centre_px < end - 0.5)) {
     return {};
   }
-  // Compared before they are cast: what lies far outside would not fit.
+  // Compared before the casts, because positions far outside do not fit.
   return low > high ? Reach{} : Reach{ceiled(low), floored(high)};
 }
 
-// Adds values, which stand for the pixels from `first` on, to the pixels they fall on when the axis is continued by
-// mirroring (d c b a | a b c d | d c b a). Returns the hull of those pixels; `row` is zero there before.
+// Adds the values of the pixels `part` to the pixels of `row` that they fall on when the axis is extended by reflection
+// (d c b a | a b c d | d c b a). Returns the hull of those pixels, where `row` must be zero before.
 std::pair<std::size_t, std::size_t> fold(const float* values, Reach part, std::size_t size, float* row) {
   const auto length = static_cast<std::ptrdiff_t>(size);
   std::ptrdiff_t begin = length, end = 0;
@@ -63,8 +63,8 @@ std::pair<std::size_t, std::size_t> fold(const float* values, Reach part, std::s
 
 std::size_t rounded_up(std::size_t value, std::size_t block) { return (value + block - 1) / block * block; }
 
-// Room for whole blocks and a vector more; an odd number of cache lines, so that the rows of a block of many profiles
-// do not compete for the same places of the cache.
+// Space for whole blocks and one more vector. The stride is an odd number of cache lines, so that the same block of
+// many profiles does not map to the same cache sets.
 std::size_t stride_for(std::size_t size, std::size_t block) {
   constexpr std::size_t kLine = 16;
   const std::size_t lines = rounded_up(rounded_up(size, block), kLine) / kLine + 1;
@@ -100,7 +100,7 @@ AxisProfiles::AxisProfiles(std::span<const Fixation> fixations, Axis axis, std::
   }
 }
 
-// The pixels whose centres lie in the part of the image that was shown.
+// The pixels whose centres lie in the part shown.
 AxisProfiles::Span AxisProfiles::shown(const Fixation& fixation, Axis axis) const {
   const double low = axis == Axis::x ? fixation.shown.x_min_px : fixation.shown.y_min_px;
   const double high = axis == Axis::x ? fixation.shown.x_max_px : fixation.shown.y_max_px;
@@ -109,7 +109,7 @@ AxisProfiles::Span AxisProfiles::shown(const Fixation& fixation, Axis axis) cons
           static_cast<std::size_t>(ceiled(std::clamp(high, 0.0, end)))};
 }
 
-// Writes one fixation's kernel where it is not zero, and maybe some floats after that.
+// Writes one fixation's kernel where it is not zero; up to a vector of floats after it may be overwritten.
 AxisProfiles::Span AxisProfiles::make(const Fixation& fixation, Axis axis, const HeatmapOptions& options,
                                       const Primitives& simd, float* row) {
   const double centre_px = axis == Axis::x ? fixation.x_px : fixation.y_px;
@@ -124,10 +124,11 @@ AxisProfiles::Span AxisProfiles::make(const Fixation& fixation, Axis axis, const
   if (spills) unfolded_.resize(count + kMaxLanes);
   float* target = spills ? unfolded_.data() : row + part.first;
   if (options.kernel == HeatmapKernel::scipy) {
-    // scipy.ndimage.gaussian_filter1d: taps exp(-d^2 / 2 sigma^2) over their sum.
+    // scipy.ndimage.gaussian_filter1d: taps exp(-d^2 / (2 sigma^2)), divided by their sum.
     if (taps_sigma_px_ != sigma_px) {
+      const std::size_t radius = count / 2;
       taps_.resize(count + kMaxLanes);
-      simd.gaussian(-static_cast<float>(count / 2), count, inverse_sigma, 1.0f, taps_.data());
+      simd.gaussian(-static_cast<float>(radius), count, inverse_sigma, 1.0f, taps_.data());
       taps_sum_ = 0.0;
       for (std::size_t k = 0; k < count; ++k) taps_sum_ += taps_[k];
       taps_sigma_px_ = sigma_px;

@@ -1,4 +1,4 @@
-// Fixations' kernels along one axis, for Primitives::outer_sum.
+// The one-dimensional kernels of fixations along one axis, for Primitives::outer_sum.
 #pragma once
 
 #include <cstddef>
@@ -12,20 +12,27 @@
 
 namespace egaze::detail {
 
+// The limits of rasterize_fixations, far beyond any practical use: within them no offset overflows, no value becomes
+// infinite and no call takes hours.
+inline constexpr double kMaxReachPx = 1 << 20;
+inline constexpr float kMinSigmaPx = 1.0f / (1 << 20);
+inline constexpr float kMaxWeight = 0x1p30f;
+
 enum class Axis { x, y };
 
 class AxisProfiles {
  public:
-  // One profile a fixation over `size` pixels; those along y carry the fixations' weights. Fixations are checked.
+  // One profile per fixation over `size` pixels. Those along y include the fixations' weights. The fixations must have
+  // been checked.
   AxisProfiles(std::span<const Fixation> fixations, Axis axis, std::size_t size, const HeatmapOptions& options,
                const Primitives& simd);
 
   Profiles view() const { return {values_.get(), stride_, touching_.data(), words_}; }
 
-  // The sum of profile i's values.
+  // The sum of the values of profile i.
   double mass(std::size_t i) const;
 
-  // Copies the profiles of some fixations, their values multiplied by a factor each.
+  // Copies the profiles of some fixations, each multiplied by a factor.
   AxisProfiles(const AxisProfiles& from, std::span<const std::size_t> fixations, std::span<const float> factors);
 
  private:
@@ -47,8 +54,8 @@ class AxisProfiles {
   std::unique_ptr<float[]> values_;
   std::vector<Span> spans_;
   std::vector<std::uint64_t> touching_;
-  std::vector<float> unfolded_;  // kernels that reach beyond the axis, before they are folded or cut
-  // The taps of this sigma, for the kernel scipy: the same sigma, the same taps.
+  std::vector<float> unfolded_;  // a kernel that extends beyond the axis, before it is reflected or clipped
+  // The taps of the last sigma for HeatmapKernel::scipy, which are reused while sigma does not change.
   std::vector<float> taps_;
   double taps_sigma_px_ = 0.0;
   double taps_sum_ = 0.0;

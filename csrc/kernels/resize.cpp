@@ -41,7 +41,7 @@ struct For<float> {
   static constexpr auto add_twice = &Primitives::add_float_twice;
 };
 
-// Reads an image's rows, each for what it stands for, and adds them up.
+// Adds up an image's rows, after looking them up in the table if there is one.
 template <class In>
 class RowSource {
  public:
@@ -51,7 +51,7 @@ class RowSource {
     if (!options.table.empty()) looked_up_.resize(kMaxRows * image.width);
   }
 
-  // Adds the rows [first, end) to one sum.
+  // Adds rows [first, end) to one sum.
   void add(std::size_t first, std::size_t end, RowSum one) {
     in_groups(first, end, [&](const auto* const* rows, std::size_t count) {
       (simd_.*For<Pixel<decltype(rows)>>::add)(rows, count, image_.width, one);
@@ -59,7 +59,7 @@ class RowSource {
     });
   }
 
-  // Adds them to two sums, the first of which has been started.
+  // Adds rows [first, end) to two sums, the first of which has been started.
   void add_twice(std::size_t first, std::size_t end, RowSum one, RowSum two) {
     in_groups(first, end, [&](const auto* const* rows, std::size_t count) {
       (simd_.*For<Pixel<decltype(rows)>>::add_twice)(rows, count, image_.width, one, two);
@@ -92,7 +92,7 @@ class RowSource {
     }
   }
 
-  // Row y with its pixels one after the other, copied to the given place where they are not so in the image.
+  // Row y with contiguous pixels. If they are not contiguous in the image they are copied to buffer row `place`.
   const In* dense_row(std::size_t y, std::size_t place) {
     const char* row = static_cast<const char*>(image_.data) + static_cast<std::ptrdiff_t>(y) * image_.row_stride_bytes;
     if (is_dense()) return reinterpret_cast<const In*>(row);
@@ -130,38 +130,38 @@ void store_row(const float* values, std::size_t width, std::size_t y, PixelType 
   }
 }
 
-// Down first, since that reads the image row by row, each row once where it shrinks; then across.
+// The vertical pass comes first because it reads the image row by row, and each row only once if the image shrinks.
 template <class In>
 void resize_from(const ImageView& image, std::size_t height, std::size_t width, PixelType out_type,
                  const ResizeOptions& options, void* out) {
   const Primitives& simd = detail::primitives();
   const Taps columns(image.width, width, options.filter, 0, width);
-  // Where the image shrinks, an input row belongs to two output rows at most, which follow each other.
+  // If the image shrinks, an input row contributes to at most two output rows, which are adjacent.
   const bool shrinks = image.height >= height;
   detail::parallel_for(height, options.threads, [&](std::size_t first_row, std::size_t end_row) {
     const std::size_t before = first_row - (shrinks && first_row > 0), after = end_row + (shrinks && end_row < height);
     const Taps rows(image.height, height, options.filter, before, after);
-    // Output row y has [begin, shared) for itself but for what its predecessor has begun, and shares the rest with
-    // its successor.
+    // Output row y alone reads the inputs [begin(y), shared(y)); it shares those before with row y - 1, which has added
+    // them already, and those from shared(y) on with row y + 1.
     const auto begin = [&](std::size_t y) {
       return y > before ? std::max(rows.begin(y), rows.end(y - 1)) : rows.begin(y);
     };
     const auto shared = [&](std::size_t y) {
       return y + 1 < after ? std::min(rows.end(y), rows.begin(y + 1)) : rows.end(y);
     };
-    RowSource<In> reader(image, options, simd);
+    RowSource<In> source(image, options, simd);
     std::vector<float> sums(image.width + detail::kTapBlock), next(sums), line(width);
-    // Adds what y shares with y + 1 to both; returns whether it has begun y + 1.
+    // Adds the inputs that rows y and y + 1 share to both sums; returns whether this has started the sum of y + 1.
     const auto share = [&](std::size_t y, float* own, float* following) {
       if (shared(y) == rows.end(y)) return false;
-      reader.add_twice(shared(y), rows.end(y), {rows.weights(y, shared(y)), false, own},
+      source.add_twice(shared(y), rows.end(y), {rows.weights(y, shared(y)), false, own},
                        {rows.weights(y + 1, shared(y)), true, following});
       return true;
     };
     bool is_begun = before < first_row && share(before, next.data(), sums.data());
     for (std::size_t y = first_row; y < end_row; ++y) {
       const std::size_t from = shrinks ? begin(y) : rows.begin(y), to = shrinks ? shared(y) : rows.end(y);
-      if (from < to) reader.add(from, to, {rows.weights(y, from), !is_begun, sums.data()});
+      if (from < to) source.add(from, to, {rows.weights(y, from), !is_begun, sums.data()});
       if (from >= to && !is_begun) std::fill(sums.begin(), sums.end(), 0.0f);
       is_begun = shrinks && share(y, sums.data(), next.data());
       simd.weigh(sums.data(), columns.begins(), columns.offsets(), columns.weights(), width, line.data());

@@ -13,9 +13,9 @@
 namespace egaze {
 namespace {
 
-// A Gaussian whose x and y correlate less than this is rasterized as if they did not.
+// A Gaussian whose x and y correlate less than this is rasterized as if they were uncorrelated.
 constexpr float kNegligibleCorrelation = 1e-4f;
-// Up to here float32 places a point to some hundredths of a pixel.
+// Up to this size float32 represents positions to a few hundredths of a pixel.
 constexpr std::size_t kMaxSidePx = std::size_t{1} << 15;
 
 double determinant(const Affine& map) {
@@ -49,7 +49,7 @@ void check(const ImageStack& stack, std::span<const Sample> samples) {
   }
 }
 
-// An image's fixation in a view of it: its centre and its covariance go through the inverse of the map.
+// A fixation transformed from the image to a view: the inverse of the map applies to its centre and its covariance.
 detail::TiltedFixation moved(const Fixation& on_image, const Affine& map) {
   const double area = determinant(map);
   const double xx = map.yy / area, xy = -map.xy / area, yx = -map.yx / area, yy = map.xx / area;
@@ -60,14 +60,14 @@ detail::TiltedFixation moved(const Fixation& on_image, const Affine& map) {
   const double sigma_y = std::sqrt(yx * yx * var_x + yy * yy * var_y);
   const double correlation = (xx * yx * var_x + xy * yy * var_y) / (sigma_x * sigma_y);
   return {{static_cast<float>(xx * dx + xy * dy), static_cast<float>(yx * dx + yy * dy), on_image.weight,
-           // A negative sigma is to be refused, not made positive.
+           // A negative sigma is kept, to be refused, instead of becoming positive.
            static_cast<float>(on_image.sigma_x_px > 0.0f ? sigma_x : on_image.sigma_x_px),
            static_cast<float>(on_image.sigma_y_px > 0.0f ? sigma_y : on_image.sigma_y_px)},
           static_cast<float>(std::clamp(correlation, -0.9999, 0.9999))};
 }
 
-// Whether rectangles of the image stay upright rectangles in the view: turned by quarters and mirrored at most, to a
-// hundredth of a pixel of the image.
+// Whether axis-aligned rectangles of the image stay axis-aligned in the view, to a hundredth of an image pixel: the map
+// only mirrors, scales, moves and rotates by multiples of 90 degrees.
 bool keeps_axes(const Affine& map, std::size_t height, std::size_t width) {
   const auto side = static_cast<float>(std::max(height, width));
   constexpr float kNegligiblePx = 0.01f;
@@ -75,7 +75,7 @@ bool keeps_axes(const Affine& map, std::size_t height, std::size_t width) {
          (std::abs(map.xx) * side < kNegligiblePx && std::abs(map.yy) * side < kNegligiblePx);
 }
 
-// An image's upright rectangle in a view that keeps the axes.
+// The part shown, transformed from the image to a view that keeps the axes.
 ShownPart moved(const ShownPart& on_image, const Affine& map) {
   const bool turned = std::abs(map.xx) < std::abs(map.xy);  // the image's x runs along the view's y
   const auto side = [](float on_image, float slope, float start) { return (on_image - start) / slope; };

@@ -8,7 +8,7 @@
 namespace egaze::detail {
 namespace {
 
-// Inputs [begin, begin + weights.size()) of one output, their weights not yet scaled to sum 1.
+// The inputs [begin, begin + weights.size()) of one output, with weights that do not sum to 1 yet.
 struct Weighed {
   std::size_t begin = 0;
   std::vector<double> weights;
@@ -29,8 +29,8 @@ void weigh_inputs(std::size_t i, std::size_t in, double scale, Filter filter, We
   for (std::size_t k = 0; k < found.weights.size(); ++k) {
     const auto j = static_cast<double>(found.begin + k);
     found.weights[k] = filter == Filter::area
-                           ? std::min(low + scale, j + 1.0) - std::max(low, j)  // how much of it is covered
-                           : 1.0 - std::abs(j + 0.5 - centre) / reach;          // a triangle
+                           ? std::min(low + scale, j + 1.0) - std::max(low, j)  // the covered fraction of the pixel
+                           : 1.0 - std::abs(j + 0.5 - centre) / reach;          // the triangle filter
   }
 }
 
@@ -46,7 +46,7 @@ Taps::Taps(std::size_t in, std::size_t out, Filter filter, std::size_t first, st
   Weighed found;
   for (std::size_t i = first; i < end; ++i) {
     weigh_inputs(i, in, scale, filter, found);
-    // What is there by rounding only is left out.
+    // Inputs at the ends whose weight is a rounding error are dropped.
     constexpr double kLeast = 1e-9;
     auto from = found.weights.begin(), to = found.weights.end();
     while (to - from > 1 && *(to - 1) <= kLeast) --to;

@@ -16,10 +16,10 @@
 namespace egaze::detail {
 namespace {
 
-// More threads than this are never started, however many are asked for.
+// The pool never starts more threads than this.
 constexpr std::size_t kMaxWorkers = 256;
-// How often a thread looks before it sleeps. Waking up takes longer than many a call; this is some 20 microseconds.
-constexpr int kLooks = 2000;
+// How often a thread polls before it sleeps: about 20 microseconds. Many calls are shorter than it takes to wake up.
+constexpr int kPolls = 2000;
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -27,7 +27,7 @@ void pause() {
 #endif
 }
 
-// One call of run_parts. It lives on the caller's stack, until no helper is left.
+// One call of run_parts. It lives on the caller's stack until all helpers have left.
 struct Job {
   const std::function<void(std::size_t)>& part;
   const std::size_t parts;
@@ -36,7 +36,7 @@ struct Job {
   std::mutex error_mutex;
   std::exception_ptr error;
 
-  // Takes parts until there are none.
+  // Runs parts until none is left.
   void work() {
     for (std::size_t index = next++; index < parts; index = next++) {
       try {
@@ -59,7 +59,7 @@ class ThreadPool {
       waiting_.insert(waiting_.end(), helpers, &job);
       waiting_count_ = waiting_.size();
       while (workers_ < std::min(helpers, kMaxWorkers)) {
-        // Detached: they live as long as the process, and after a fork the child simply has none of them.
+        // Threads are detached: they live as long as the process, and a forked child has none of them.
         std::thread([this] { serve(); }).detach();
         ++workers_;
       }
@@ -71,8 +71,8 @@ class ThreadPool {
       std::erase(waiting_, &job);
       waiting_count_ = waiting_.size();
     }
-    // No helper can join any more; those who have must leave.
-    for (int look = 0; look < kLooks && job.helpers != 0; ++look) pause();
+    // No further helper can join; wait for those that have joined.
+    for (int poll = 0; poll < kPolls && job.helpers != 0; ++poll) pause();
     {
       std::unique_lock lock(mutex_);
       done_.wait(lock, [&] { return job.helpers == 0; });
@@ -81,10 +81,10 @@ class ThreadPool {
   }
 
  private:
-  // A worker's life: help one job after the other.
+  // The main loop of a worker, which helps one job after the other.
   void serve() {
     for (;;) {
-      for (int look = 0; look < kLooks && waiting_count_ == 0; ++look) pause();
+      for (int poll = 0; poll < kPolls && waiting_count_ == 0; ++poll) pause();
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return !waiting_.empty(); });
       Job& job = *waiting_.front();
@@ -94,7 +94,7 @@ class ThreadPool {
       lock.unlock();
       job.work();
       lock.lock();
-      // The job may be gone as soon as its last helper has left.
+      // The job may be destroyed as soon as its last helper has left.
       if (--job.helpers == 0) done_.notify_all();
     }
   }
@@ -102,7 +102,7 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable done_;
-  std::deque<Job*> waiting_;  // a job stands here once for each helper it would like
+  std::deque<Job*> waiting_;  // holds a job once per helper that it wants
   std::atomic<std::size_t> waiting_count_{0};
   std::size_t workers_ = 0;
 };
@@ -112,11 +112,11 @@ std::atomic<ThreadPool*> current_pool{nullptr};
 ThreadPool& pool() {
   ThreadPool* found = current_pool.load();
   if (found == nullptr) {
-    // Never destroyed: its threads use it until the process ends.
+    // The pool is never destroyed, because its threads use it until the process ends.
     auto made = std::make_unique<ThreadPool>();
     if (current_pool.compare_exchange_strong(found, made.get())) {
       found = made.release();
-      // A forked child has a copy of the pool without its threads, perhaps locked: it starts with a new one.
+      // A forked child has a copy of the pool without threads, which may be locked, so it starts a new pool.
       static std::once_flag once;
       std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { current_pool.store(nullptr); }); });
     }

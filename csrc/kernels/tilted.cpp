@@ -8,15 +8,11 @@
 #include <vector>
 
 #include "egaze/error.hpp"
+#include "profiles.hpp"
 #include "simd/primitives.hpp"
 
 namespace egaze::detail {
 namespace {
-
-// The limits of rasterize_fixations.
-constexpr double kMaxReachPx = 1 << 20;
-constexpr float kMinSigmaPx = 1.0f / (1 << 20);
-constexpr float kMaxWeight = 1 << 30;
 
 // The pixels within reach of a centre along one axis.
 Range within_reach(double centre_px, double reach_px, std::size_t size) {
@@ -78,7 +74,8 @@ void cut(double slope, double start, double low, double high, double& first, dou
   }
 }
 
-// The pixels of row y, of the given columns, whose places on the image were shown: one stretch, for the part is convex.
+// The pixels of row y, within the given columns, that map to a point of the image that was shown. They are contiguous
+// because the part shown is convex.
 Range shown_in_row(const ShownPart& shown, const Affine& map, std::uint32_t y, Range columns) {
   double first = columns.begin, end = columns.end;
   cut(map.xx, static_cast<double>(map.xy) * y + map.x0, shown.x_min_px, shown.x_max_px, first, end);
@@ -87,7 +84,7 @@ Range shown_in_row(const ShownPart& shown, const Affine& map, std::uint32_t y, R
   return {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(end)};
 }
 
-// Whether a pixel's place on the image was shown.
+// Whether a pixel maps to a point of the image that was shown.
 bool is_shown(const ShownPart& shown, const Affine& map, std::uint32_t x, std::uint32_t y) {
   const Range at = shown_in_row(shown, map, y, {x, x + 1});
   return at.begin < at.end;
@@ -99,7 +96,7 @@ void rasterize_tilted(std::span<const TiltedFixation> fixations, const Affine& t
                       std::size_t width, const HeatmapOptions& options, float* out) {
   check(fixations, options);
   std::fill_n(out, height * width, 0.0f);
-  std::vector<float> whole;  // a Gaussian before it is cut
+  std::vector<float> whole;  // a Gaussian before it is cut to the part shown
   for (const auto& [fixation, correlation, shown] : fixations) {
     const double sigma_x = fixation.sigma_x_px, sigma_y = fixation.sigma_y_px;
     const Range columns = within_reach(fixation.x_px, options.truncate * sigma_x, width);

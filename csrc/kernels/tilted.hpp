@@ -1,4 +1,4 @@
-// Heatmaps of Gaussians whose axes are not the image's.
+// Heatmaps of Gaussians whose principal axes are not those of the image.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,9 @@ struct TiltedFixation {
   ShownPart shown_on_image = {};
 };
 
-// As rasterize_fixations with kernel `sampled` and boundary `clip`, but each Gaussian is cut where it falls below
-// exp(-truncate^2 / 2) of its peak, and zero at pixels that the map takes to a place not shown. Throws
-// Error(invalid_argument) for another kernel or boundary, and as rasterize_fixations.
+// Like rasterize_fixations with kernel `sampled` and boundary `clip`, but each Gaussian is truncated where it falls
+// below exp(-truncate^2 / 2) of its peak, and is zero at pixels that the map takes to a point that was not shown.
+// Throws Error(invalid_argument) for another kernel or boundary, or if rasterize_fixations would throw.
 void rasterize_tilted(std::span<const TiltedFixation> fixations, const Affine& to_image, std::size_t height,
                       std::size_t width, const HeatmapOptions& options, float* out);
 

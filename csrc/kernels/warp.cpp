@@ -11,17 +11,18 @@
 namespace egaze::detail {
 namespace {
 
-// Bilinear interpolation reads two pixels along each axis: beyond this step it would leave some out.
+// Bilinear interpolation reads two pixels along each axis: with larger steps it would skip pixels.
 constexpr double kMaxStepPx = 1.5;
 
-// An image, or a halved one.
+// An image at full or reduced resolution.
 struct Level {
   const std::uint16_t* pixels;
   std::size_t height;
   std::size_t width;
 };
 
-// The largest distance in image pixels between the images of two points one output pixel apart.
+// The largest singular value of the map: the largest distance, in image pixels, between points of the image that lie
+// one output pixel apart in the view.
 double largest_step(const Affine& map) {
   const double xx = map.xx, xy = map.xy, yx = map.yx, yy = map.yy;
   const double squares = xx * xx + xy * xy + yx * yx + yy * yy;
@@ -29,7 +30,7 @@ double largest_step(const Affine& map) {
   return std::sqrt(0.5 * (squares + std::sqrt(std::max(0.0, squares * squares - 4.0 * area * area))));
 }
 
-// 2x2 means; beyond the edges of an image with odd sides is black, as everywhere around an image.
+// Halves an image by 2x2 means. Beyond an odd side the image counts as black, as it does everywhere outside.
 Level halve(const Level& from, std::vector<std::uint16_t>& storage) {
   const std::size_t height = (from.height + 1) / 2, width = (from.width + 1) / 2;
   storage.resize(height * width);
@@ -42,8 +43,8 @@ Level halve(const Level& from, std::vector<std::uint16_t>& storage) {
   return {storage.data(), height, width};
 }
 
-// Whether a view shows the whole image and nothing else, brought to its size: the map that Python's Views make of the
-// identity, to the bit.
+// Whether a view shows exactly the whole image. The map must equal, to the bit, the one that Python's Views compute for
+// the identity.
 bool is_unmoved(const Affine& map, const ImageStack& stack, std::size_t height, std::size_t width) {
   const double step_x = static_cast<double>(stack.width) / static_cast<double>(width);
   const double step_y = static_cast<double>(stack.height) / static_cast<double>(height);
@@ -61,7 +62,7 @@ void cut_out(const Rectangle& hole, std::size_t height, std::size_t width, float
   }
 }
 
-// The image bilinearly interpolated, in its own values; black outside.
+// Interpolates the image bilinearly, in its stored range; the outside is black.
 void interpolate(const std::uint16_t* stored, const ImageStack& stack, Affine map, std::size_t height,
                  std::size_t width, float* view) {
   Level level{stored, stack.height, stack.width};

@@ -1,4 +1,4 @@
-// Views of an image: resampled, exposed, made noisy and cut out.
+// Views of an image: resampling, intensity, noise and cutouts.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace egaze::detail {
 
-// Writes the sample's view of height x width floats. `stored` has stack.height x stack.width pixels.
+// Writes the sample's view of height x width floats. `stored` is its image of stack.height x stack.width pixels.
 void warp_image(const std::uint16_t* stored, const ImageStack& stack, const Sample& sample, std::size_t height,
                 std::size_t width, float* view);
 

@@ -36,13 +36,14 @@ Arguments parse_arguments(std::span<const char* const> words) {
       names.emplace_back(word);
       continue;
     }
-    // "--name=value" and "--name value" are the same.
+    // "--name=value" and "--name value" are equivalent.
     const std::size_t equals = word.starts_with("--") ? word.find('=') : std::string_view::npos;
     const std::string_view name = word.substr(0, equals);
     const bool inline_value = equals != std::string_view::npos;
+    const std::string_view flag = inline_value ? std::string_view() : word;  // an option that takes no value
     const auto value = [&]() -> std::string_view {
       if (inline_value) return word.substr(equals + 1);
-      if (i + 1 == words.size()) throw UsageError(std::string(name) + " lacks its value");
+      if (i + 1 == words.size()) throw UsageError(std::string(name) + " needs a value");
       return words[++i];
     };
     if (name == "--out") {
@@ -57,22 +58,20 @@ Arguments parse_arguments(std::span<const char* const> words) {
       arguments.batch = parse_number(name, value(), kMaxBatch);
     } else if (name == "--bench") {
       arguments.bench = parse_number(name, value(), kMaxRepeats);
-    } else if (inline_value) {
-      throw UsageError("unknown option '" + std::string(word) + "'");
-    } else if (name == "--help" || name == "-h") {
+    } else if (flag == "--help" || flag == "-h") {
       arguments.action = Arguments::Action::help;
       return arguments;
-    } else if (name == "--version") {
+    } else if (flag == "--version") {
       arguments.action = Arguments::Action::version;
       return arguments;
-    } else if (name == "--formats") {
+    } else if (flag == "--formats") {
       arguments.action = Arguments::Action::formats;
       return arguments;
-    } else if (name == "--json") {
+    } else if (flag == "--json") {
       arguments.output = Arguments::Output::json;
-    } else if (name == "--csv") {
+    } else if (flag == "--csv") {
       arguments.output = Arguments::Output::csv;
-    } else if (name == "--") {
+    } else if (flag == "--") {
       options = false;
     } else {
       throw UsageError("unknown option '" + std::string(word) + "'");
@@ -86,31 +85,36 @@ Arguments parse_arguments(std::span<const char* const> words) {
 }
 
 std::string_view usage() {
-  return "usage: egaze-run MODEL IMAGE... [--json|--csv] [--out DIR] [--batch N] [--threads N] [--device NAME]\n"
-         "                 [--precision exported|fp32|bf16] [--bench N]\n"
-         "       egaze-run --help | --version | --formats\n"
-         "\n"
-         "Classifies chest radiographs and shows where a radiologist would look, with a model that `egaze export`\n"
-         "wrote. Prints class probabilities and the heatmap's peak of each radiograph.\n"
-         "\n"
-         "  IMAGE             a radiograph, a folder of radiographs (with the folders in it, links followed, hidden names\n"
-         "                    left out), or a pattern such as 'radiographs/*.dcm'\n"
-         "  --json            one JSON object (default)\n"
-         "  --csv             a table, one line a radiograph\n"
-         "  --out DIR         also write each radiograph's heatmap: NAME_heatmap.npy (float32, on the model's canvas), and\n"
-         "                    in the radiograph's frame NAME_heatmap.png (8 bits) and NAME_overlay.png (over the radiograph).\n"
-         "                    NAME is the radiograph's without .dcm, .png and the like; where that is no name on every\n"
-         "                    system it is cleaned and ends in a digest, as do the names of radiographs that would share one. What an earlier\n"
-         "                    run wrote there is replaced\n"
-         "  --batch N         radiographs a forward pass, which are in memory together; 1 without\n"
-         "  --threads N       threads inside one forward pass; libtorch's own choice without\n"
-         "  --device NAME     cpu (default), cuda or cuda:N\n"
-         "  --precision NAME  what the model computes in: exported (default), fp32 or bf16\n"
-         "  --bench N         read and answer the first radiograph N times; prints the times as JSON instead\n"
-         "  --formats         the kinds of radiograph files that this build reads\n"
-         "\n"
-         "Exit codes: 0 done, 1 the model or a radiograph failed (one line each on stderr), 2 wrong usage.\n"
-         "Example: egaze-run model.pt radiographs --csv --out heatmaps\n";
+  return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--out DIR] [--batch N] [--threads N] [--device NAME]
+                 [--precision exported|fp32|bf16] [--bench N]
+       egaze-run --help | --version | --formats
+
+Classifies chest radiographs and predicts where a radiologist would look, with a model file that
+`egaze export` wrote. Prints the class probabilities and the peak of the heatmap of each radiograph.
+
+  MODEL             the model file
+  IMAGE             an image file (--formats lists the formats), a pattern such as 'radiographs/*.dcm',
+                    or a folder, of which all files are predicted, also those in its subfolders; links
+                    are followed and hidden files skipped
+  --json            print one JSON object (default)
+  --csv             print a table with one line per radiograph
+  --out DIR         also write the heatmap of each radiograph to DIR: NAME_heatmap.npy (float32, on the
+                    model's canvas), NAME_heatmap.png (8 bits, cut to the radiograph) and
+                    NAME_overlay.png (in colours over the radiograph). NAME is the name of the image
+                    file without .dcm, .png or similar. Names that some systems do not allow are cleaned
+                    and end in a digest, as do names that several radiographs would share. Files of an
+                    earlier run are replaced
+  --batch N         radiographs per forward pass, which are held in memory together (default: 1)
+  --threads N       threads within one forward pass (default: libtorch's choice)
+  --device NAME     cpu (default), cuda or cuda:N
+  --precision NAME  precision of the computation: exported (that of the model file, default), fp32 or bf16
+  --bench N         read and predict the first radiograph N times, and print the times as JSON instead
+  --formats         print the formats of image files that this build reads
+  --version         print the versions of egaze and libtorch, and the formats
+
+Exit codes: 0 success, 1 the model or a radiograph failed (one line each on stderr), 2 wrong usage.
+Example: egaze-run model.pt radiographs --csv --out heatmaps
+)";
 }
 
 }  // namespace egaze::runner

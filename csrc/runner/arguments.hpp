@@ -19,22 +19,23 @@ struct Arguments {
   Action action = Action::predict;
   Output output = Output::json;
   std::string model;
-  std::vector<std::string> images;                      // at least one: files, folders or patterns
-  std::optional<std::string> out_folder;                // where heatmap files go; none are written without
-  PredictorOptions predictor = {.tensor_arena = true};  // the process is the program's own
-  int batch = 1;                                        // radiographs a forward pass
-  int bench = 0;                                        // how often the first radiograph is timed; 0 is no timing
+  std::vector<std::string> images;                      // at least one file, folder or pattern
+  std::optional<std::string> out_folder;                // the folder for heatmap files, if they are to be written
+  PredictorOptions predictor = {.tensor_arena = true};  // no other code in this process uses libtorch
+  int batch = 1;                                        // radiographs per forward pass
+  int bench = 0;                                        // repetitions of the benchmark; 0 predicts instead
 };
 
-// Wrong usage; what() is one line.
+// A usage error; what() is one line.
 class UsageError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// Reads what follows the program's name. "--" ends the options.
+// Parses the arguments that follow the program's name. "--" ends the options. Throws UsageError.
 Arguments parse_arguments(std::span<const char* const> words);
 
+// The text of --help.
 std::string_view usage();
 
 }  // namespace egaze::runner

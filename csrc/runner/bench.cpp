@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Nearest ranks.
+// Median and quartiles by the nearest rank.
 std::string quartiles_json(std::vector<double> times_s) {
   std::ranges::sort(times_s);
   const auto at = [&](double part) {
@@ -29,7 +29,7 @@ std::string quartiles_json(std::vector<double> times_s) {
   return "{\"median_s\": " + at(0.5) + ", \"quartile_low_s\": " + at(0.25) + ", \"quartile_high_s\": " + at(0.75) + "}";
 }
 
-// Linux's getrusage begins with the memory of the process that started this one.
+// On Linux, the maximum of getrusage includes the process that executed this program, so /proc is read first.
 double peak_rss_mb() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -42,7 +42,7 @@ double peak_rss_mb() {
 
 }  // namespace
 
-std::string bench_json(const Arguments& arguments, const std::string& radiograph) {
+std::string bench_json(const Arguments& arguments, const std::string& image_path) {
   const Clock::time_point loading = Clock::now();
   Predictor predictor(arguments.model, arguments.predictor);
   const double load_s = seconds_since(loading);
@@ -53,14 +53,14 @@ std::string bench_json(const Arguments& arguments, const std::string& radiograph
   StoredRadiograph read;
   for (int repeat = -1; repeat < arguments.bench; ++repeat) {
     const Clock::time_point start = Clock::now();
-    read = read_stored(radiograph, spec.presentation);
-    const double reading_s = seconds_since(start);
+    read = read_stored(image_path, spec.presentation);
+    const double until_read_s = seconds_since(start);
     prediction = predictor.predict(read);
-    if (repeat < 0) continue;  // the first fills caches
-    read_s.push_back(reading_s);
+    if (repeat < 0) continue;  // the first repetition warms up
+    read_s.push_back(until_read_s);
     predict_s.push_back(seconds_since(start));
   }
-  // Radiographs of the model's own size, so that nothing is left to do but to run it.
+  // Radiographs of the size of the model's input, so that practically only the model takes time.
   const Prediction& map = prediction;
   const std::vector<RadiographView> radiographs(
       static_cast<std::size_t>(arguments.batch),

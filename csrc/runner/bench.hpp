@@ -1,4 +1,4 @@
-// egaze-run's own timing.
+// The benchmark of `egaze-run --bench`.
 #pragma once
 
 #include <string>
@@ -7,10 +7,10 @@
 
 namespace egaze::runner {
 
-// Reads and answers one radiograph arguments.bench times, and as often runs the model on arguments.batch radiographs of
-// its own size. One JSON object: load_s (the model), read_s, predict_s (read and answered) and model_s, each of the last
-// three as median and quartiles, peak_rss_mb, and the radiograph's class_probs.
-// Throws what Predictor and read_stored do.
-std::string bench_json(const Arguments& arguments, const std::string& radiograph);
+// Reads and predicts one radiograph arguments.bench times, and runs the model as often on a batch of arguments.batch
+// radiographs of its input's size. Returns one JSON object with load_s (loading the model); read_s, predict_s (reading
+// and predicting) and model_s, each as median and quartiles; peak_rss_mb; and the radiograph's class_probs.
+// Throws like Predictor and read_stored.
+std::string bench_json(const Arguments& arguments, const std::string& image_path);
 
 }  // namespace egaze::runner

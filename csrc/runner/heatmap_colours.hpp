@@ -1,6 +1,6 @@
-// The colours in which egaze lays heatmaps over radiographs: red, green, blue and opacity of each of 256 levels.
+// The colours of heatmaps in overlays: red, green, blue and opacity for each of 256 levels.
 //
-// Their source is egaze/pictures/colours.py; tests/deploy/test_runner.py compares the pictures.
+// The table is copied from egaze/pictures/colours.py; tests/deploy/test_runner.py compares the pictures.
 #pragma once
 
 #include <cstdint>

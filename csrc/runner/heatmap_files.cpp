@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxPngSidePx = 1024;
 
-// Written beside its place, then moved there: nobody ever opens half a file.
+// Writes a temporary file beside the path and renames it, so that no other program ever sees a partial file.
 void write_whole(const fs::path& path, const void* data, std::size_t size_bytes) {
   fs::path unfinished = path;
   unfinished += ".part";
@@ -48,7 +48,7 @@ void write_whole(const fs::path& path, const void* data, std::size_t size_bytes)
   }
 }
 
-// numpy's format 1.0; its header is padded so that the values begin at a multiple of 64 bytes.
+// Writes numpy's format 1.0. Padding in the header aligns the values to 64 bytes.
 void write_npy(const fs::path& path, const Prediction& prediction) {
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
                        std::to_string(prediction.heatmap_height) + ", " + std::to_string(prediction.heatmap_width) +
@@ -70,7 +70,7 @@ struct Shape {
   std::size_t width;
 };
 
-// The radiograph's, but at most kMaxPngSidePx long.
+// The shape of the radiograph, reduced to at most kMaxPngSidePx on the longer side.
 Shape picture_shape(const StoredRadiograph& radiograph) {
   const double longest_px = static_cast<double>(std::max(radiograph.height, radiograph.width));
   const double scale = std::min(1.0, static_cast<double>(kMaxPngSidePx) / longest_px);
@@ -80,7 +80,7 @@ Shape picture_shape(const StoredRadiograph& radiograph) {
   return {side_px(radiograph.height), side_px(radiograph.width)};
 }
 
-// The pixels of the heatmap that the radiograph covers on the canvas, as Python's FitGeometry.cut_out.
+// The pixels of the heatmap that the radiograph covers on the canvas, computed like Python's FitGeometry.cut_out.
 FitRectangle radiograph_on_heatmap(const StoredRadiograph& radiograph, const ModelSpec& spec) {
   const FitRectangle on_canvas =
       fit_rectangle(radiograph.height, radiograph.width, spec.canvas_height_px, spec.canvas_width_px, spec.fit);
@@ -95,7 +95,7 @@ FitRectangle radiograph_on_heatmap(const StoredRadiograph& radiograph, const Mod
   return {top, left, bottom - top, right - left};
 }
 
-// The part of the canvas that the radiograph covers, in the picture's shape; what is `brightest` becomes 255.
+// The part of the heatmap that the radiograph covers, in the picture's shape. The value `brightest` becomes 255.
 std::vector<std::uint8_t> levels(const StoredRadiograph& radiograph, const ModelSpec& spec,
                                  const Prediction& prediction, Shape shape, float brightest) {
   const FitRectangle where = radiograph_on_heatmap(radiograph, spec);
@@ -112,7 +112,7 @@ std::vector<std::uint8_t> levels(const StoredRadiograph& radiograph, const Model
   return grey;
 }
 
-// As Python's egaze.pictures.colours.blend.
+// Computed like Python's egaze.pictures.colours.blend.
 std::vector<std::uint8_t> overlay(const StoredRadiograph& radiograph, const std::vector<std::uint8_t>& heat,
                                   Shape shape) {
   std::vector<std::uint8_t> grey(heat.size());
@@ -133,7 +133,7 @@ std::vector<std::uint8_t> overlay(const StoredRadiograph& radiograph, const std:
   return colours;
 }
 
-// Whether something has that name, if only a link that leads nowhere.
+// Whether a file, a folder or a link exists at the path, even a broken link.
 bool is_there(const fs::path& path) {
   std::error_code error;
   const bool found = fs::exists(fs::symlink_status(path, error));
@@ -142,7 +142,7 @@ bool is_there(const fs::path& path) {
   return found;
 }
 
-// Empty where a file can be made in the folder.
+// The reason why no file can be created in the folder, or "" if one can.
 std::string why_not_writable(const fs::path& folder) {
   std::string trial = (folder / ".egaze-run-XXXXXX").string();
   const int file = ::mkstemp(trial.data());
@@ -165,7 +165,7 @@ HeatmapFolder::HeatmapFolder(std::string folder) : folder_(std::move(folder)) {
   std::error_code error;
   if (is_there(folder_) && !fs::is_directory(folder_, error)) {
     const bool leads_nowhere = fs::is_symlink(folder_, error) && !fs::exists(folder_, error);
-    refuse(leads_nowhere ? "it is a link that leads nowhere" : "it is no folder");
+    refuse(leads_nowhere ? "it is a link that leads nowhere" : "it is not a folder");
   }
   fs::path nearest = folder_;
   while (!is_there(nearest)) nearest = nearest.has_parent_path() ? nearest.parent_path() : fs::path(".");

@@ -1,4 +1,4 @@
-// A prediction's heatmap as files.
+// Writes predicted heatmaps to files.
 #pragma once
 
 #include <string>
@@ -15,17 +15,18 @@ struct HeatmapFiles {
   std::string overlay;
 };
 
-// Writes heatmaps into one folder.
+// A folder to which heatmaps are written.
 class HeatmapFolder {
  public:
-  // The folder is made with the first file. Throws std::runtime_error, with one line that names it, where it cannot be
-  // made or written into.
+  // Checks that the folder can be written to. It is created with the first file. Throws std::runtime_error with one
+  // line that names the folder if it cannot be created or written to.
   explicit HeatmapFolder(std::string folder);
 
-  // Writes FOLDER/NAME_heatmap.npy (float32, on the model's canvas) and, in the frame of the radiograph and at most
-  // 1024 px long, NAME_heatmap.png (8-bit grey) and NAME_overlay.png (the heatmap over the radiograph in egaze's
-  // colours, its own largest value the brightest). What an earlier run wrote under the name is replaced.
-  // A file appears whole or not at all. Throws std::runtime_error with one line that names the file.
+  // Writes three files: FOLDER/NAME_heatmap.npy (float32, on the model's canvas), NAME_heatmap.png (8-bit grey) and
+  // NAME_overlay.png (the heatmap over the radiograph in egaze's colours, brightest at the heatmap's maximum). The two
+  // PNG files cover the radiograph instead of the canvas and are at most 1024 px long. Files of an earlier run with the
+  // same name are replaced. Each file appears whole or not at all. Throws std::runtime_error with one line that names
+  // the file if it cannot be written.
   HeatmapFiles write(const std::string& name, const StoredRadiograph& radiograph, const ModelSpec& spec,
                      const Prediction& prediction);
 

@@ -7,7 +7,7 @@
 namespace egaze::runner {
 namespace {
 
-// The length of the UTF-8 character that text begins with (RFC 3629), or 0.
+// The length of the UTF-8 character at the beginning of the text (RFC 3629), or 0 if it is invalid.
 std::size_t character_length(std::string_view text) {
   const auto byte = [&](std::size_t i) -> std::uint32_t {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;

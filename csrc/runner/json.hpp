@@ -1,4 +1,4 @@
-// JSON text of strings and numbers.
+// Strings and numbers as JSON.
 #pragma once
 
 #include <string>
@@ -6,13 +6,13 @@
 
 namespace egaze::runner {
 
-// The text where it is UTF-8; each byte that is not, as file names may hold, becomes U+FFFD.
+// The text with each byte that is not valid UTF-8, as may occur in file names, replaced by U+FFFD.
 std::string valid_utf8(std::string_view text);
 
-// A quoted JSON string. Bytes that are not UTF-8, as file names may hold, become U+FFFD.
+// The text as a quoted JSON string, with invalid bytes replaced as by valid_utf8.
 std::string json_string(std::string_view text);
 
-// A finite number, with enough digits to give back the same float.
+// A finite number, with enough digits to restore the same value.
 std::string json_number(float value);
 std::string json_number(double value);
 

@@ -1,10 +1,11 @@
-// egaze-run: radiographs in, JSON or CSV and heatmaps out.
+// egaze-run: predicts radiographs and prints the results as JSON or CSV.
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,23 +43,32 @@ std::string formats() {
 }
 
 struct ReadRadiograph {
-  std::size_t result = 0;  // whose it is
+  std::size_t result = 0;  // the index of its result
   StoredRadiograph radiograph;
 };
 
-// The predictions of radiographs read; where the batch fails, radiograph by radiograph, so that one radiograph's fault
-// is that radiograph's.
+// The predictions of a batch, or none if it fails.
+std::optional<std::vector<Prediction>> batch_predictions(Predictor& predictor,
+                                                         std::span<const RadiographView> radiographs) {
+  try {
+    return predictor.predict(radiographs);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+// Predicts the radiographs that were read. If the batch fails, they are predicted one by one, so that an error is
+// attributed to the radiograph that causes it.
 std::vector<std::optional<Prediction>> predictions(Predictor& predictor, const std::vector<ReadRadiograph>& read,
                                                    std::vector<Result>& results) {
   std::vector<RadiographView> radiographs;
+  radiographs.reserve(read.size());
   for (const ReadRadiograph& each : read) radiographs.push_back({each.radiograph.view(), each.radiograph.table});
   std::vector<std::optional<Prediction>> found(read.size());
   if (read.size() > 1) {
-    try {
-      std::vector<Prediction> all = predictor.predict(radiographs);
-      std::ranges::move(all, found.begin());
+    if (std::optional<std::vector<Prediction>> all = batch_predictions(predictor, radiographs)) {
+      std::ranges::move(*all, found.begin());
       return found;
-    } catch (const Error&) {
     }
   }
   for (std::size_t i = 0; i < read.size(); ++i) {
@@ -71,8 +81,8 @@ std::vector<std::optional<Prediction>> predictions(Predictor& predictor, const s
   return found;
 }
 
-// Heatmaps that could not be written. A full disk is no radiograph's fault, and the results are good, so it is told
-// once.
+// The heatmaps that could not be written. A full disk is not the fault of a radiograph, and the results remain valid,
+// so it is reported once.
 struct Unwritten {
   std::size_t radiographs = 0;
   std::string first_error;
@@ -93,13 +103,14 @@ void predict(Predictor& predictor, HeatmapFolder* folder, std::vector<Result>& r
   }
   const std::vector<std::optional<Prediction>> found = predictions(predictor, read, results);
   for (std::size_t i = 0; i < read.size(); ++i) {
-    if (!found[i]) continue;
-    Result& said = results[read[i].result];
-    said.class_probs = found[i]->class_probs;
+    const std::optional<Prediction>& prediction = found[i];
+    if (!prediction) continue;
+    Result& result = results[read[i].result];
+    result.class_probs = prediction->class_probs;
     if (!spec.heatmap_head) continue;
-    said.heatmap_peak = heatmap_peak(*found[i]);
+    result.heatmap_peak = heatmap_peak(*prediction);
     try {
-      if (folder != nullptr) said.files = folder->write(said.name, read[i].radiograph, spec, *found[i]);
+      if (folder != nullptr) result.files = folder->write(result.name, read[i].radiograph, spec, *prediction);
     } catch (const std::exception& error) {
       if (unwritten.radiographs++ == 0) unwritten.first_error = error.what();
     }
@@ -112,7 +123,7 @@ int predict(const Arguments& arguments) {
   std::optional<HeatmapFolder> folder;
   if (arguments.out_folder) folder.emplace(*arguments.out_folder);
   Predictor predictor(arguments.model, arguments.predictor);
-  if (folder && !predictor.spec().heatmap_head) {
+  if (arguments.out_folder && !predictor.spec().heatmap_head) {
     print_error(arguments.model + " makes no heatmaps, so none are written to " + *arguments.out_folder);
   }
 

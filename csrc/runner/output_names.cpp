@@ -12,13 +12,13 @@ namespace egaze::runner {
 namespace {
 
 constexpr std::size_t kLongest = 64, kLongestCleaned = 40, kDigits = 8;
-// Only these are dropped: what follows the last dot of a UID is a part of it.
+// Only these are removed: in a UID, what follows the last dot is not an extension.
 constexpr std::array<std::string_view, 8> kRadiographExtensions = {".dcm", ".dicom", ".dic",  ".ima",
                                                                    ".png", ".jpg",   ".jpeg", ".npy"};
-// Windows takes these, with any ending, for devices.
+// Windows treats these names, with any extension, as devices.
 constexpr std::array<std::string_view, 6> kDevices = {"con", "prn", "aux", "nul", "conin", "conout"};
 
-// ASCII alone, whatever the locale.
+// ASCII only, independent of the locale.
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '-';

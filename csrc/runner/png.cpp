@@ -74,7 +74,7 @@ std::vector<std::uint8_t> encode_png(std::span<const std::uint8_t> pixels, std::
   Bytes header;
   append_big_endian(header, static_cast<std::uint32_t>(width));
   append_big_endian(header, static_cast<std::uint32_t>(height));
-  // 8 bits, grey or colours, deflate, adaptive filtering, not interlaced.
+  // 8 bits, grey or RGB, deflate, adaptive filtering, not interlaced.
   const bool colours = pixels.size() == 3 * height * width;
   header.insert(header.end(), {8, static_cast<std::uint8_t>(colours ? 2 : 0), 0, 0, 0});
   const std::size_t row_bytes = pixels.size() / height;

@@ -1,4 +1,4 @@
-// 8-bit PNG files, without a library: the pixels are stored, not compressed.
+// Encodes 8-bit PNG files without a library: the pixels are stored without compression.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@
 
 namespace egaze::runner {
 
-// The file of height * width grey values or, where there are three times as many, colours, row by row. Both sides are
-// at least 1.
+// Encodes height * width grey values or, if there are three times as many values, RGB colours, row by row. Both sides
+// must be at least 1.
 std::vector<std::uint8_t> encode_png(std::span<const std::uint8_t> pixels, std::size_t height, std::size_t width);
 
 }  // namespace egaze::runner

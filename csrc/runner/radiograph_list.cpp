@@ -15,13 +15,13 @@ namespace fs = std::filesystem;
 std::vector<std::string> matching(const std::string& pattern) {
   glob_t found{};
   std::vector<std::string> paths;
-  if (glob(pattern.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  const int failed = glob(pattern.c_str(), 0, nullptr, &found);  // NOLINT(concurrency-mt-unsafe): one thread calls it
+  if (failed == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   globfree(&found);
   return paths;
 }
 
-// The radiographs in a folder and in those below it, which may be links. A folder that several ways lead to is read
-// once.
+// Adds the files in a folder and its subfolders, which may be links. `read` holds the folders that have been read.
 void add_folder(const fs::path& folder, std::set<std::string>& read, std::vector<std::string>& radiographs) {
   std::error_code error;
   const fs::path real = fs::canonical(folder, error);
@@ -30,10 +30,10 @@ void add_folder(const fs::path& folder, std::set<std::string>& read, std::vector
   for (auto at = fs::directory_iterator(folder, error); !error && at != fs::end(at); at.increment(error)) {
     entries.push_back(at->path());
   }
-  // Asked about as a radiograph, which says that it cannot be read.
+  // Listed as a radiograph, so that reading it reports the error.
   if (error) radiographs.push_back(folder.string());
   std::ranges::sort(entries);
-  // Folders of this one before links to them.
+  // Real folders come before links to them.
   std::ranges::stable_partition(entries, [](const fs::path& path) {
     std::error_code gone;
     return !fs::is_symlink(path, gone);
@@ -54,7 +54,7 @@ void add(const std::string& path, std::vector<std::string>& radiographs) {
   std::vector<std::string> found;
   std::set<std::string> read;
   if (fs::is_directory(path, error)) add_folder(path, read, found);
-  // An empty folder is asked about as a radiograph, which says what is wrong.
+  // An empty folder is listed as a radiograph, so that reading it reports the error.
   if (found.empty()) found.push_back(path);
   std::ranges::sort(found);
   radiographs.insert(radiographs.end(), found.begin(), found.end());

@@ -1,4 +1,4 @@
-// Words of the command line to radiographs.
+// Expands arguments of the command line to paths of image files.
 #pragma once
 
 #include <string>
@@ -6,10 +6,11 @@
 
 namespace egaze::runner {
 
-// A folder becomes the files in it and in its folders, links followed, in the order of their paths, hidden ones left
-// out; a folder that several ways lead to is read once. What is no file becomes the paths that match it as a pattern
-// (*, ? and [...]), in order; what matches nothing stays, as do links that lead nowhere and folders that cannot be
-// read, so that none is left out without a word. Python's egaze.cli.radiograph_list.radiograph_list does the same.
+// A folder expands to the files in it and its subfolders, sorted by path. Links are followed, hidden files are skipped,
+// and a folder that is reachable in several ways is read once. An argument that does not exist expands to the paths
+// that match it as a pattern (*, ? and [...]), sorted. Patterns without a match, broken links, empty folders and
+// folders that cannot be read stay in the list, so that each is reported as an error. Python's
+// egaze.cli.radiograph_list.radiograph_list does the same.
 std::vector<std::string> radiograph_list(const std::vector<std::string>& words);
 
 }  // namespace egaze::runner

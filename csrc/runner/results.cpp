@@ -46,10 +46,10 @@ void add_cell(std::string& csv, std::string_view said) {
 
 Peak heatmap_peak(const Prediction& prediction) {
   const auto peak = std::ranges::max_element(prediction.heatmap) - prediction.heatmap.begin();
-  const auto index = static_cast<std::size_t>(peak);
-  return {
-      (static_cast<double>(index % prediction.heatmap_width) + 0.5) / static_cast<double>(prediction.heatmap_width),
-      (static_cast<double>(index / prediction.heatmap_width) + 0.5) / static_cast<double>(prediction.heatmap_height)};
+  const std::size_t row = static_cast<std::size_t>(peak) / prediction.heatmap_width;
+  const std::size_t column = static_cast<std::size_t>(peak) % prediction.heatmap_width;
+  return {(static_cast<double>(column) + 0.5) / static_cast<double>(prediction.heatmap_width),
+          (static_cast<double>(row) + 0.5) / static_cast<double>(prediction.heatmap_height)};
 }
 
 std::string joined(const std::vector<std::string>& notes) {

@@ -1,4 +1,4 @@
-// What egaze-run says of radiographs, as JSON or CSV.
+// The results of egaze-run, as JSON or CSV.
 #pragma once
 
 #include <optional>
@@ -11,31 +11,33 @@
 
 namespace egaze::runner {
 
-// A place on the model's canvas: 0 is the left or top edge, 1 the right or bottom.
+// A point on the model's canvas: 0 is the left or top edge, 1 the right or bottom edge.
 struct Peak {
   double x = 0.0;
   double y = 0.0;
 };
 
 struct Result {
-  std::string image;
-  std::string name;                // that its files begin with
-  std::string error;               // one line; nothing below holds when there is one
+  std::string image;               // the path of the image file
+  std::string name;                // the beginning of the names of its output files
+  std::string error;               // one line; if it is not empty, the fields below are not valid
   std::vector<std::string> notes;  // StoredRadiograph::notes
   std::vector<float> class_probs;
-  std::optional<Peak> heatmap_peak;   // of a model with a heatmap head
-  std::optional<HeatmapFiles> files;  // when they were asked for
+  std::optional<Peak> heatmap_peak;   // if the model has a heatmap head
+  std::optional<HeatmapFiles> files;  // if heatmaps were written
 };
 
+// The centre of the pixel with the heatmap's largest value.
 Peak heatmap_peak(const Prediction& prediction);
 
-// Notes as one line.
+// The notes in one line.
 std::string joined(const std::vector<std::string>& notes);
 
-// One JSON object with an entry a radiograph.
+// One JSON object with one entry per radiograph.
 std::string results_json(const std::string& model, const ModelSpec& spec, const std::vector<Result>& results);
 
-// RFC 4180 with a header: image, prob_CLASS..., peak_x, peak_y, heatmap_npy, heatmap_png, overlay_png, error, notes.
+// A table in the format of RFC 4180 with a header: image, prob_CLASS..., peak_x, peak_y, heatmap_npy, heatmap_png,
+// overlay_png, error, notes.
 std::string results_csv(const ModelSpec& spec, const std::vector<Result>& results);
 
 }  // namespace egaze::runner

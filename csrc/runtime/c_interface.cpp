@@ -1,4 +1,4 @@
-// The C interface: C++'s values and errors to C's, and no exception past this file.
+// The C interface: converts values and errors between C++ and C, and lets no exception escape.
 #include <algorithm>
 #include <exception>
 #include <new>
@@ -48,7 +48,7 @@ egaze_status guarded(const Work& work) noexcept {
   } catch (const std::exception& error) {
     return failed(EGAZE_INTERNAL, error.what());
   } catch (...) {
-    return failed(EGAZE_INTERNAL, "an error of an unknown kind");
+    return failed(EGAZE_INTERNAL, "an unknown error");
   }
 }
 
@@ -58,9 +58,9 @@ void require(bool fits, const char* what) {
 
 RadiographView radiograph_of(const egaze_radiograph& radiograph) {
   require(radiograph.type >= EGAZE_UINT8 && radiograph.type <= EGAZE_FLOAT32,
-          "a radiograph's type is no EGAZE_UINT8, EGAZE_UINT16 or EGAZE_FLOAT32");
+          "a radiograph's type must be EGAZE_UINT8, EGAZE_UINT16 or EGAZE_FLOAT32");
   require(radiograph.table != nullptr || radiograph.table_size == 0,
-          "a radiograph's table is NULL and its size is not 0");
+          "a radiograph's table is NULL but its table_size is not 0");
   return {{radiograph.data, static_cast<PixelType>(radiograph.type), radiograph.height, radiograph.width,
            radiograph.row_stride_bytes, radiograph.column_stride_bytes},
           {radiograph.table, radiograph.table_size}};
@@ -101,13 +101,13 @@ egaze_status egaze_create_with_flags(const char* model_path, const egaze_options
                                      egaze_predictor** predictor) {
   if (predictor != nullptr) *predictor = nullptr;
   return guarded([&] {
-    require(model_path != nullptr && predictor != nullptr, "the model's path or the predictor's place is NULL");
-    require((flags & ~unsigned{EGAZE_TENSOR_ARENA}) == 0, "the flags hold one that this egaze does not know");
+    require(model_path != nullptr && predictor != nullptr, "model_path and predictor must not be NULL");
+    require((flags & ~unsigned{EGAZE_TENSOR_ARENA}) == 0, "flags has a bit that this version of egaze does not know");
     PredictorOptions chosen;
     chosen.tensor_arena = (flags & EGAZE_TENSOR_ARENA) != 0;
     if (options != nullptr) {
       require(options->precision >= EGAZE_PRECISION_EXPORTED && options->precision <= EGAZE_PRECISION_BF16,
-              "the precision is no EGAZE_PRECISION_EXPORTED, _FP32 or _BF16");
+              "precision must be EGAZE_PRECISION_EXPORTED, EGAZE_PRECISION_FP32 or EGAZE_PRECISION_BF16");
       if (options->device != nullptr) chosen.device = options->device;
       chosen.threads = options->threads;
       chosen.precision = static_cast<Precision>(options->precision);
@@ -141,21 +141,21 @@ int egaze_has_heatmap(const egaze_predictor* predictor) {
 egaze_status egaze_predict(egaze_predictor* predictor, const egaze_radiograph* radiographs, size_t count,
                            float* class_probs, float* heatmaps) {
   return guarded([&] {
-    require(predictor != nullptr && class_probs != nullptr, "the predictor or the place of its answers is NULL");
-    require(radiographs != nullptr || count == 0, "the radiographs are NULL");
+    require(predictor != nullptr && class_probs != nullptr, "predictor and class_probs must not be NULL");
+    require(radiographs != nullptr || count == 0, "radiographs must not be NULL");
     std::vector<RadiographView> batch;
     for (const egaze_radiograph& radiograph : std::span(radiographs, count)) batch.push_back(radiograph_of(radiograph));
     copy_predictions(predictor->predictor.predict(batch), class_probs, heatmaps);
   });
 }
 
-egaze_status egaze_predict_file(egaze_predictor* predictor, const char* radiograph_path, float* class_probs,
+egaze_status egaze_predict_file(egaze_predictor* predictor, const char* image_path, float* class_probs,
                                 float* heatmap) {
   return guarded([&] {
-    require(predictor != nullptr && radiograph_path != nullptr && class_probs != nullptr,
-            "the predictor, the radiograph's path or the place of its answers is NULL");
+    require(predictor != nullptr && image_path != nullptr && class_probs != nullptr,
+            "predictor, image_path and class_probs must not be NULL");
     predictor->radiograph_notes.clear();
-    const StoredRadiograph radiograph = read_stored(radiograph_path, predictor->predictor.spec().presentation);
+    const StoredRadiograph radiograph = read_stored(image_path, predictor->predictor.spec().presentation);
     for (const std::string& note : radiograph.notes) {
       predictor->radiograph_notes += (predictor->radiograph_notes.empty() ? "" : "\n") + note;
     }
@@ -171,13 +171,13 @@ egaze_status egaze_presentation_table(const egaze_predictor* predictor, const eg
                                       const egaze_grayscale* grayscale, float* table) {
   return guarded([&] {
     require(predictor != nullptr && stored != nullptr && grayscale != nullptr && table != nullptr,
-            "the predictor, the radiograph, its grayscale or the table's place is NULL");
-    StoredGrayscale words;
-    words.rescale_slope = grayscale->rescale_slope;
-    words.rescale_intercept = grayscale->rescale_intercept;
-    if (grayscale->window_width != 0.0) words.window = {grayscale->window_centre, grayscale->window_width};
-    words.monochrome1 = grayscale->monochrome1 != 0;
+            "predictor, stored, grayscale and table must not be NULL");
+    StoredGrayscale attributes;
+    attributes.rescale_slope = grayscale->rescale_slope;
+    attributes.rescale_intercept = grayscale->rescale_intercept;
+    if (grayscale->window_width != 0.0) attributes.window = {grayscale->window_centre, grayscale->window_width};
+    attributes.monochrome1 = grayscale->monochrome1 != 0;
     std::ranges::copy(
-        presentation_table(radiograph_of(*stored).pixels, words, predictor->predictor.spec().presentation), table);
+        presentation_table(radiograph_of(*stored).pixels, attributes, predictor->predictor.spec().presentation), table);
   });
 }

@@ -1,4 +1,4 @@
-// What the predictor asks of an engine that runs models.
+// The interface between the predictor and an engine that runs models.
 #pragma once
 
 #include <cstddef>
@@ -9,19 +9,19 @@
 
 namespace egaze::detail {
 
-// float32 values, row by row; they live as long as they are held.
+// An output tensor of float32 values, row by row, which it owns.
 struct EngineOutput {
   std::vector<std::int64_t> shape;
   std::shared_ptr<const float> values;
 };
 
-// As the model gave them: whether they are what its spec promises is for the predictor to check.
+// The outputs of a model, unchecked: the predictor compares them with the model's spec.
 struct EngineOutputs {
   EngineOutput class_probs;
   EngineOutput heatmaps;
 };
 
-// A loaded model on its device.
+// A model loaded on its device.
 class Engine {
  public:
   Engine() = default;
@@ -29,14 +29,14 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // The most images that a run should be given; 0 for any number.
+  // The largest number of images that one call of run should get; 0 if there is no limit.
   virtual std::size_t images_at_once() const = 0;
 
-  // The threads that a run uses.
+  // The number of threads that run uses.
   virtual int threads() const = 0;
 
-  // Runs the model on `count` images of its input's size, which `fill` writes one after the other, row by row.
-  // Throws what `fill` throws, and std::exception, whose what() is one line, for what fails within.
+  // Runs the model on `count` images of its input's size, which `fill` writes contiguously, row by row.
+  // Rethrows what `fill` throws; throws a std::exception whose what() is one line if the model fails.
   virtual EngineOutputs run(std::size_t count, const std::function<void(float* images)>& fill) = 0;
 };
 

@@ -11,7 +11,7 @@ namespace egaze::detail {
 namespace {
 
 bool all_finite(std::span<const float> values) {
-  // Bits and no early end, so that the compiler makes vectors of it.
+  // Integer operations without an early exit, so that the compiler vectorizes the loop.
   constexpr std::uint32_t exponent = 0x7F800000u;
   std::uint32_t beyond = 0;
   for (const float value : values) beyond |= (std::bit_cast<std::uint32_t>(value) & exponent) == exponent;
@@ -24,7 +24,7 @@ std::string text_of(const std::vector<std::int64_t>& shape) {
   return "[" + text + "]";
 }
 
-// The radiograph as its study was prepared, brought to the model's input.
+// Places the radiograph on the study's canvas and resizes that to the model's input.
 void place(const RadiographView& radiograph, const ModelSpec& spec, int threads, float* input) {
   const ImageView& pixels = radiograph.pixels;
   if (pixels.data == nullptr) throw Error(ErrorCode::invalid_argument, "the radiograph's pixels are a null pointer");
@@ -35,7 +35,7 @@ void place(const RadiographView& radiograph, const ModelSpec& spec, int threads,
   to_input(canvas.data(), height, width, spec.input_height_px, spec.input_width_px, input);
 }
 
-// The values of an output, one image's after the other's. A model's word is taken for nothing.
+// The values of an output, image by image, once its shape and values have been checked.
 const float* checked(const EngineOutput& output, const std::vector<std::int64_t>& promised, const std::string& name,
                      const std::string& path) {
   const auto fail = [&](const std::string& what) {

@@ -1,4 +1,4 @@
-// Radiographs to predictions, whatever engine runs the model.
+// Predicts radiographs with any engine.
 #pragma once
 
 #include <span>
@@ -10,9 +10,9 @@
 
 namespace egaze::detail {
 
-// One prediction a radiograph, in their order; `path` is the model's, for messages.
-// Throws Error(invalid_argument) for a radiograph that cannot be placed, Error(model_failed) for outputs that are not
-// what the spec promises, and what the engine throws.
+// Returns one prediction per radiograph, in order. Messages name the model by its `path`.
+// Throws Error(invalid_argument) if a radiograph cannot be placed, Error(model_failed) if the outputs are not what the
+// spec promises, and what the engine throws.
 std::vector<Prediction> predict(Engine& engine, const ModelSpec& spec, const std::string& path,
                                 std::span<const RadiographView> radiographs);
 

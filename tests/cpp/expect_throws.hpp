@@ -1,4 +1,4 @@
-// What GoogleTest lacks: an exception's type and words in one check.
+// Checks the type and the message of an exception, which GoogleTest does not.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-// Whether call() throws an Expected whose what() holds the text, in one line.
+// Whether call() throws an Expected whose what() is one line that contains the text.
 template <class Expected, class Call>
 testing::AssertionResult throws_with(Call&& call, std::string_view text) {
   try {

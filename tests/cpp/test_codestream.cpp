@@ -34,7 +34,7 @@ TEST(Codestream, TheFrameHeaderIsFound) {
   EXPECT_EQ(frame.bits, 8u);
 }
 
-TEST(Codestream, WhatNoRadiographHasIsRefused) {
+TEST(Codestream, RefusesDamagedCodestreams) {
   EXPECT_THROWS(std::runtime_error, "first marker", jpeg_frame(Bytes{}));
   EXPECT_THROWS(std::runtime_error, "truncated JPEG: no end", jpeg_frame(joined({kStart, kFrame, kScan, kCoded})));
   EXPECT_THROWS(std::runtime_error, "damaged JPEG markers", jpeg_frame(joined({kStart, {7}, kFrame, kScan, kEnd})));
@@ -46,7 +46,7 @@ TEST(Codestream, WhatNoRadiographHasIsRefused) {
   for (int i = 0; i < 101; ++i) scans.push_back(kScan);
   scans.push_back(kEnd);
   EXPECT_THROWS(std::runtime_error, "more than 100 scans", jpeg_frame(joined(scans)));
-  // No prefix is taken for a whole one, and none is read past its end.
+  // No prefix passes for a complete codestream, and none is read past its end.
   const Bytes whole = joined({kStart, kFrame, kScan, kCoded, kEnd});
   for (std::size_t length = 0; length < whole.size(); ++length) {
     EXPECT_THROW(jpeg_frame({whole.data(), length}), std::runtime_error);

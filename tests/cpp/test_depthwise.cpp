@@ -58,7 +58,7 @@ struct Layer {
         weights(k * k * c),
         bias(c) {
     std::mt19937 random(static_cast<unsigned>(h * 31 + w * 7 + c + k));
-    // Such as bfloat16 has too.
+    // Only values that bfloat16 can represent.
     const auto some = [&](float scale) {
       return to_float(upper_bits(std::uniform_real_distribution<float>(-scale, scale)(random)));
     };
@@ -72,7 +72,7 @@ struct Layer {
             stride, top,   left,     weights.data(), bias.data(), activation};
   }
 
-  // Slow and plain.
+  // A slow and simple reference.
   std::vector<double> expected() const {
     std::vector<double> out(out_height * out_width * channels);
     for (std::size_t y = 0; y < out_height; ++y) {
@@ -98,13 +98,13 @@ std::vector<Layer> layers() {
   std::vector<Layer> all;
   for (const std::size_t channels : {1, 7, 16, 24, 33}) {
     all.emplace_back(9, 15, channels, 3, 1, 1, 1, 9, 15);
-    all.emplace_back(14, 8, channels, 3, 2, 0, 0, 7, 4);  // more zeros on the right and below
+    all.emplace_back(14, 8, channels, 3, 2, 0, 0, 7, 4);  // padding only on the right and below
     all.emplace_back(7, 7, channels, 5, 1, 2, 2, 7, 7);
     all.emplace_back(11, 29, channels, 5, 2, 2, 1, 6, 14);
   }
   all.emplace_back(1, 1, 16, 5, 1, 2, 2, 1, 1);
   all.emplace_back(5, 5, 16, 3, 1, 0, 0, 3, 3);
-  all.emplace_back(2, 40, 16, 3, 1, 4, 3, 8, 44);  // rows of zeros alone
+  all.emplace_back(2, 40, 16, 3, 1, 4, 3, 8, 44);  // outputs that see only padding
   return all;
 }
 
@@ -116,7 +116,7 @@ class Depthwise : public testing::TestWithParam<std::string> {
 
 INSTANTIATE_TEST_SUITE_P(Simd, Depthwise, testing::ValuesIn(simd_levels()));
 
-TEST_P(Depthwise, IsTheConvolutionThatItSays) {
+TEST_P(Depthwise, MatchesTheReference) {
   for (Layer layer : layers()) {
     for (const Activation activation : kActivations) {
       layer.activation = activation;
@@ -153,7 +153,7 @@ TEST_P(Depthwise, RoundsBfloat16OnceAtTheEnd) {
   }
 }
 
-TEST_P(Depthwise, WritesOnlyTheChannelsThatItIsAskedFor) {
+TEST_P(Depthwise, WritesOnlyTheRequestedChannels) {
   const Layer layer(6, 6, 40, 3, 1, 1, 1, 6, 6);
   std::vector<float> whole(6 * 6 * 40), means(40), part(whole.size(), -7.0f), part_means(40, -7.0f);
   convolve_depthwise(layer.view(), layer.image.data(), 0, 40, whole.data(), means.data());
@@ -167,7 +167,7 @@ TEST_P(Depthwise, WritesOnlyTheChannelsThatItIsAskedFor) {
   }
 }
 
-TEST_P(Depthwise, WhatIsNoNumberStaysSo) {
+TEST_P(Depthwise, NanStaysNan) {
   Layer layer(4, 4, 16, 3, 1, 1, 1, 4, 4);
   layer.image[5] = std::numeric_limits<float>::quiet_NaN();
   for (const Activation activation : kActivations) {
@@ -241,7 +241,7 @@ TEST_P(Depthwise, SqueezesAndExcites) {
   }
 }
 
-TEST(Depthwise, NamesWhatThereIsNot) {
+TEST(Depthwise, RefusesUnsupportedLayers) {
   EXPECT_TRUE(has_depthwise(3, 2) && has_depthwise(5, 1));
   EXPECT_FALSE(has_depthwise(7, 1) || has_depthwise(4, 2) || has_depthwise(3, 3));
   const Layer layer(4, 4, 2, 7, 1, 3, 3, 4, 4);

@@ -11,7 +11,7 @@ using namespace egaze::detail;
 
 namespace {
 
-// Signed values, as words.
+// Signed values as words.
 WordRadiograph radiograph(const std::vector<std::int16_t>& values) {
   return {1, values.size(), std::vector<std::uint16_t>(values.begin(), values.end()), {16, 16, 15, true}};
 }
@@ -51,13 +51,13 @@ TEST(Grayscale, ARadiographThatIsShownAsOneValueIsNoted) {
             (Notes{both.front(), "all pixels are padding"}));
 }
 
-TEST(Grayscale, BitsBesideTheValueDoNotCount) {
-  // Values 1, 2 and 3 of four bits, whichever bits lie above and below them.
+TEST(Grayscale, OtherBitsOfAWordAreIgnored) {
+  // Values 1, 2 and 3 of four bits, with arbitrary bits above and below them.
   const WordRadiograph low{1, 3, std::vector<std::uint16_t>{0xF001, 0x0002, 0x8003}, {16, 4, 3}};
   EXPECT_TRUE(shows(present_dicom(low, {}, Presentation::voi), {0.0f, 0.5f, 1.0f}));
   const WordRadiograph high{1, 3, std::vector<std::uint16_t>{0xF01F, 0x0020, 0x803A}, {16, 4, 7}};
   EXPECT_TRUE(shows(present_dicom(high, {}, Presentation::voi), {0.0f, 0.5f, 1.0f}));
-  // -1, 0 and 1 of four bits with their sign; extended to the word, and not.
+  // -1, 0 and 1 in four signed bits, with and without sign extension to the word.
   for (const std::uint16_t minus_one : {0xFFFF, 0x000F}) {
     const WordRadiograph both{1, 3, std::vector<std::uint16_t>{minus_one, 0, 1}, {16, 4, 3, true}};
     EXPECT_TRUE(shows(present_dicom(both, {}, Presentation::voi), {0.0f, 0.5f, 1.0f}));
@@ -67,7 +67,7 @@ TEST(Grayscale, BitsBesideTheValueDoNotCount) {
   EXPECT_TRUE(shows(present_dicom(bytes, {}, Presentation::voi), {0.0f, 1.0f}));
 }
 
-TEST(Grayscale, AModalityTablePutsOthersAtTheEnds) {
+TEST(Grayscale, AModalityLutChangesTheExtremes) {
   DicomGrayscale grayscale;
   grayscale.modality_lut = LookupTable{0.0, {5.0, 9.0, 1.0, 5.0}};
   EXPECT_TRUE(shows(present_dicom(radiograph({0, 1, 2, 3}), grayscale, Presentation::voi), {0.5f, 1.0f, 0.0f, 0.5f}));
@@ -76,7 +76,7 @@ TEST(Grayscale, AModalityTablePutsOthersAtTheEnds) {
   EXPECT_TRUE(shows(present_dicom(radiograph({0, 1, 2}), grayscale, Presentation::voi), {1.0f, 0.5f, 0.0f}));
 }
 
-TEST(Grayscale, PaddingIsLeftOutAndBlack) {
+TEST(Grayscale, PaddingIsIgnoredAndBlack) {
   DicomGrayscale grayscale;
   grayscale.padding = {-2000, -1000};
   EXPECT_TRUE(
@@ -106,12 +106,12 @@ TEST(Grayscale, LookupTables) {
   DicomGrayscale grayscale;
   grayscale.modality_lut = LookupTable{-1.0, {30.0, 20.0, 10.0}};
   grayscale.voi_lut = LookupTable{10.0, {0.25, 0.5}};
-  grayscale.window = Window{0.0, 1.0, WindowFunction::linear};  // the table goes before it
+  grayscale.window = Window{0.0, 1.0, WindowFunction::linear};  // the table takes precedence
   EXPECT_TRUE(shows(present_dicom(radiograph({-5, -1, 0, 1, 9}), grayscale, Presentation::voi),
                     {0.5f, 0.5f, 0.5f, 0.25f, 0.25f}));
 }
 
-TEST(Grayscale, RawMaxIgnoresHowARadiographWantsToBeShown) {
+TEST(Grayscale, RawMaxIgnoresTheHeader) {
   DicomGrayscale grayscale;
   grayscale.monochrome1 = true;
   grayscale.rescale_slope = -3.0;

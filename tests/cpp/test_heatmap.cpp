@@ -44,7 +44,7 @@ TEST(Heatmap, ReflectKeepsTheMassThatClipLoses) {
   EXPECT_LT(sum(rasterized(corner, 30, 30)), 0.5);
 }
 
-TEST(Heatmap, NothingLiesWhereNothingWasShown) {
+TEST(Heatmap, IsZeroOutsideThePartShown) {
   const Fixation whole{6.0f, 5.0f, 1.0f, 3.0f, 3.0f};
   Fixation part = whole;
   part.shown = {3.5f, 2.0f, 9.0f, 30.0f};

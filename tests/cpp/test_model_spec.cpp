@@ -13,7 +13,7 @@ namespace {
 
 const std::string kDigest(64, 'a');
 
-// A good spec, with one part of its text replaced.
+// A valid spec in which one part of the text is replaced.
 std::string spec_text(const std::string& part = "", const std::string& by = "") {
   std::string text =
       R"({"format_version":3,"egaze_version":"0.1.0","torch_version":"2.14.1","recipe":"joint","precision":"fp32",)"
@@ -31,7 +31,7 @@ ModelSpec parsed(const std::string& text) { return detail::parse_model_spec("m.p
 
 }  // namespace
 
-TEST(ModelSpec, ReadsWhatItIsAndRefusesWhatItIsNot) {
+TEST(ModelSpec, ParsesValidSpecsAndRefusesOthers) {
   const ModelSpec spec = parsed(spec_text());
   EXPECT_EQ(spec.format_version, 3);
   EXPECT_EQ(spec.recipe, "joint");

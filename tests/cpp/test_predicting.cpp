@@ -1,4 +1,4 @@
-// Radiographs to an engine's input and its outputs to predictions, by an engine that computes nothing.
+// The predictor with an engine that computes nothing: the inputs that it prepares and the outputs that it checks.
 #include "predicting.hpp"
 
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ EngineOutput output(std::vector<std::int64_t> shape, std::vector<float> values) 
   return {std::move(shape), {held, held->data()}};
 }
 
-// Hands back the images, and the least and the greatest of each.
+// Returns the images as heatmaps, and the minimum and maximum of each as class probabilities.
 class Echo final : public Engine {
  public:
   std::size_t images_at_once() const override { return at_once; }
@@ -71,7 +71,7 @@ struct Radiographs {
 
 }  // namespace
 
-TEST(Predicting, CutsABatchIntoRunsAndKeepsItsOrder) {
+TEST(Predicting, SplitsABatchIntoRunsInOrder) {
   const Radiographs of(5);
   Echo engine;
   const std::vector<Prediction> predictions = predict(engine, spec(), "model.pt", of.radiographs);
@@ -93,7 +93,7 @@ TEST(Predicting, CutsABatchIntoRunsAndKeepsItsOrder) {
   EXPECT_EQ(engine.runs.size(), 1u);
 }
 
-TEST(Predicting, TakesAnEnginesWordForNothing) {
+TEST(Predicting, ChecksTheOutputsOfTheEngine) {
   const Radiographs of(1);
   Echo engine;
   engine.spoil = [](EngineOutputs& outputs) { outputs.class_probs.shape = {2, 1}; };

@@ -1,4 +1,4 @@
-// What the predictor refuses; what it answers is tested from Python, which makes the models (tests/deploy).
+// What the predictor refuses. Its predictions are tested from Python, which makes the models (tests/deploy).
 #include "egaze/predictor.hpp"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ ErrorCode code_of(const std::string& path, const PredictorOptions& options = {})
 
 }  // namespace
 
-TEST(Predictor, NamesWhatIsWrongWithAFile) {
+TEST(Predictor, ReportsTheFaultOfAFile) {
   namespace fs = std::filesystem;
   const fs::path path = fs::temp_directory_path() / ("egaze-predictor-" + std::to_string(getpid()) + ".pt");
   EXPECT_EQ(code_of(path.string()), ErrorCode::file_not_found);
@@ -57,7 +57,7 @@ TEST(Predictor, NamesWhatIsWrongWithAFile) {
   EXPECT_NE(torch_version().find('.'), std::string::npos);
 }
 
-TEST(PresentationTable, ShowsWhatAViewerStored) {
+TEST(PresentationTable, PresentsThePixelsOfAViewer) {
   const std::uint16_t stored[] = {10, 20, 30, 40};
   const ImageView view = ImageView::dense(stored, PixelType::uint16, 2, 2);
   StoredGrayscale grayscale;

@@ -1,4 +1,4 @@
-// The .npy reader against hostile files, and the reader of all kinds.
+// The .npy decoder with hostile files, and the formats that are recognized.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -55,7 +55,7 @@ TEST(Resize, NearestTakesThePixelUnderTheCentre) {
 
 TEST(Resize, Strides) {
   const std::vector<std::uint16_t> values = {1, 2, 3, 4, 5, 6};
-  // Turned by half a revolution.
+  // Rotated by 180 degrees.
   const ImageView turned{values.data() + 5, PixelType::uint16, 2, 3, -6, -2};
   EXPECT_EQ(resized(turned, 2, 3, Filter::area), (std::vector<float>{6, 5, 4, 3, 2, 1}));
 }
@@ -67,7 +67,7 @@ TEST(Resize, IntegersSaturate) {
   EXPECT_EQ(out, (std::vector<std::uint8_t>{0, 0, 2, 255}));
 }
 
-TEST(Resize, ATableSaysWhatValuesStandFor) {
+TEST(Resize, LooksIntegersUpInATable) {
   const std::vector<std::uint16_t> values = {0, 1, 2, 65535, 3, 0};
   const std::vector<float> table = {0.5f, 1.5f, 2.5f};
   ResizeOptions options;

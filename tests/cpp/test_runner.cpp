@@ -1,4 +1,4 @@
-// egaze-run's parts: its command line, its JSON and its PNG files.
+// The parts of egaze-run: its command line, its JSON, its output names and its PNG files.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -38,6 +38,20 @@ TEST(Runner, Arguments) {
   EXPECT_THROWS(UsageError, "--out", parsed({"m.pt", "a.png", "--out"}));
   for (const char* threads : {"0", "-1", "1.5", "many", "", "99999999999"}) {
     EXPECT_THROWS(UsageError, "--threads", parsed({"m.pt", "a.png", "--threads", threads}));
+  }
+}
+
+TEST(Runner, UsageNamesEveryOption) {
+  const std::string text(usage());
+  for (const char* option : {"--json", "--csv", "--out DIR", "--batch N", "--threads N", "--device NAME",
+                             "--precision NAME", "--bench N", "--formats", "--version"}) {
+    EXPECT_NE(text.find("\n  " + std::string(option) + " "), std::string::npos) << option;
+  }
+  EXPECT_NE(text.find("\nExample: egaze-run "), std::string::npos);
+  for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
+    end = text.find('\n', begin);
+    ASSERT_NE(end, std::string::npos);
+    EXPECT_LE(end - begin, 108u) << text.substr(begin, end - begin);
   }
 }
 

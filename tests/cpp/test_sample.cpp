@@ -1,4 +1,4 @@
-// The batch kernel as a C++ program sees it; the numbers are tested in tests/loading.
+// The batch kernel's C++ interface. Its numbers are tested from Python (tests/loading).
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -64,7 +64,7 @@ TEST(Sample, ThreadsDoNotMatter) {
   EXPECT_EQ(found[0], found[2]);
 }
 
-TEST(Sample, RefusesWhatItCannotDo) {
+TEST(Sample, RefusesBadArguments) {
   const auto pixels = images();
   const egaze::ImageStack stack{pixels.data(), 2, kSide, kSide};
   std::vector<float> planes(2 * kSide * kSide);

@@ -18,8 +18,8 @@ std::string digest(std::string_view text, std::size_t piece_bytes) {
 
 }  // namespace
 
-TEST(Sha256, GivesTheExamplesOfItsStandard) {
-  // FIPS 180-4's examples, whole and in pieces that do not meet the blocks.
+TEST(Sha256, MatchesTheExamplesOfItsStandard) {
+  // The examples of FIPS 180-4, whole and in pieces that are not aligned to blocks.
   const std::string million(1000000, 'a');
   for (const std::size_t piece_bytes : {1, 7, 64, 1000001}) {
     EXPECT_EQ(digest("", piece_bytes), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

@@ -15,11 +15,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.kernel = bytes.below(2) == 0 ? egaze::HeatmapKernel::sampled : egaze::HeatmapKernel::scipy;
   options.normalize = static_cast<egaze::Normalize>(bytes.below(3));
   options.truncate = bytes.below(4) == 0 ? bytes.take<double>() : 4.0;
-  // Now and then only: waking a thread takes longer than all the rest.
+  // Rarely several threads: waking one takes longer than everything else.
   const int threads = bytes.below(64) == 0 ? 2 : 1;
   std::vector<egaze::Fixation> fixations;
   while (!bytes.empty() && fixations.size() < 12) {
-    // Most of them ordinary, so that the kernels are reached; the others any bits at all.
+    // Mostly ordinary fixations, so that the kernels are reached; the others are arbitrary bits.
     if (bytes.below(4) != 0) {
       fixations.push_back({static_cast<float>(bytes.below(200)) - 50.0f, static_cast<float>(bytes.below(100)) - 25.0f,
                            static_cast<float>(bytes.below(100)) / 50.0f, static_cast<float>(bytes.below(400)) / 10.0f,
@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } else {
       fixations.push_back(bytes.take<egaze::Fixation>());
     }
-    // Kernels of a million pixels are allowed and slow; they are not what is looked for.
+    // Kernels of a million pixels are allowed but slow, and not the target of this test.
     const double reach_px = std::fmax(fixations.back().sigma_x_px, fixations.back().sigma_y_px) * options.truncate;
     if (reach_px > 4096.0 && reach_px <= 1 << 20) return 0;
   }

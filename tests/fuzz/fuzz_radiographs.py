@@ -1,10 +1,9 @@
-"""Coverage-guided fuzzing of the radiograph readers: any bytes give pixels in [0, 1] or a RadiographError, and no
-warning.
+"""Coverage-guided fuzzing of reading radiographs: any bytes give pixels in [0, 1] or a RadiographError, and no warning.
 
     python tests/fuzz/fuzz_radiographs.py -max_total_time=600 [CORPUS]
 
-The seeds are radiographs of every kind and coding, which this program writes itself. The decoders' own C and C++ code
-is not instrumented; a crash of theirs is a finding all the same.
+The seeds are radiographs in every file format and encoding, which this program writes itself. The C and C++ code of the
+decoders is not instrumented, but a crash in it is a finding too.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import atheris
 from installation import require_ordinary_installation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-os.environ["EGAZE_MAX_RADIOGRAPH_PIXELS"] = str(1 << 18)  # so that an execution takes no longer than it must
+os.environ["EGAZE_MAX_RADIOGRAPH_PIXELS"] = str(1 << 18)  # bounds the time of one execution
 
 with atheris.instrument_imports(include=["egaze.imaging", "pydicom.pixels", "pydicom.encaps", "PIL"]):
     from egaze.imaging import PRESENTATIONS, read_stored
@@ -86,7 +85,7 @@ def write_seeds(folder: Path) -> None:
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """libFuzzer's mutation, and right checksums where it is a PNG: its decoder looks no further than a wrong one."""
+    """libFuzzer's mutation, with correct checksums in PNG files, because a wrong one ends the decoding early."""
     mutated = bytearray(atheris.Mutate(data, max_size))
     at = 8
     while mutated.startswith(b"\x89PNG") and at + 12 <= len(mutated):

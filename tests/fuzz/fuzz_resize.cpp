@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i % 251) / 7.0f;
     options.table = table;
   }
-  // Now and then only: waking a thread takes longer than all the rest.
+  // Rarely several threads: waking one takes longer than everything else.
   const int threads = bytes.below(64) == 0 ? 2 : 1;
   const bool flip = bytes.below(2) == 0;
   const std::size_t step = 1 + bytes.below(3);

@@ -1,4 +1,4 @@
-// Any radiographs, maps, intensities and options: images and heatmaps within [0, 1], or an Error.
+// Any images, maps, intensities and options: views and heatmaps within [0, 1], or an Error.
 #include <cmath>
 #include <cstdlib>
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace {
 
-// Most of them ordinary, the others any bits at all.
+// Mostly an ordinary number, sometimes arbitrary bits.
 float number(fuzz::Bytes& bytes, float most) {
   if (bytes.below(16) == 0) return bytes.take<float>();
   return most * (static_cast<float>(bytes.below(2001)) / 1000.0f - 1.0f);
@@ -19,16 +19,16 @@ float number(fuzz::Bytes& bytes, float most) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Bytes bytes(data, size);
-  egaze::ImageStack radiographs{nullptr, 1 + bytes.below(3), 1 + bytes.below(40), 1 + bytes.below(60)};
-  std::vector<std::uint16_t> pixels(radiographs.count * radiographs.height * radiographs.width);
+  egaze::ImageStack stack{nullptr, 1 + bytes.below(3), 1 + bytes.below(40), 1 + bytes.below(60)};
+  std::vector<std::uint16_t> pixels(stack.count * stack.height * stack.width);
   for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint16_t>(i * 40503);
-  radiographs.pixels = pixels.data();
+  stack.pixels = pixels.data();
   const std::size_t height = 1 + bytes.below(40), width = 1 + bytes.below(80);
   egaze::SampleOptions options;
   options.heatmap.normalize = egaze::Normalize::max;
   options.heatmap.truncate = bytes.below(4) == 0 ? bytes.take<double>() : 4.0;
   egaze::Sample sample;
-  sample.radiograph = static_cast<std::int64_t>(bytes.below(4));
+  sample.image = static_cast<std::int64_t>(bytes.below(4));
   const float zoom = bytes.below(4) == 0 ? 40.0f : 2.0f;
   sample.to_image = {number(bytes, zoom), number(bytes, zoom), number(bytes, 60),
                      number(bytes, zoom), number(bytes, zoom), number(bytes, 60)};
@@ -42,15 +42,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         {number(bytes, 100), number(bytes, 100), number(bytes, 1), number(bytes, 10), number(bytes, 10)});
   }
   sample.fixations = fixations;
-  std::vector<float> image(height * width), heatmap(height * width);
+  std::vector<float> view(height * width), heatmap(height * width);
   try {
-    egaze::sample_batch(radiographs, {&sample, 1}, height, width, options, image.data(), heatmap.data());
+    egaze::sample_batch(stack, {&sample, 1}, height, width, options, view.data(), heatmap.data());
   } catch (const egaze::Error&) {
     return 0;
   }
-  for (std::size_t i = 0; i < image.size(); ++i) {
-    if (!(image[i] >= 0.0f && image[i] <= 1.0f)) std::abort();
-    // A heatmap that is as good as zero is not scaled.
+  for (std::size_t i = 0; i < view.size(); ++i) {
+    if (!(view[i] >= 0.0f && view[i] <= 1.0f)) std::abort();
+    // A heatmap that is practically zero is not scaled.
     if (!(heatmap[i] >= 0.0f && heatmap[i] <= 1.0f + 1e-5f)) std::abort();
   }
   return 0;

@@ -1,11 +1,11 @@
-"""Coverage-guided fuzzing of every reader of tables and transcripts: any bytes give a result or an EgazeError.
+"""Coverage-guided fuzzing of reading tables and transcripts: any bytes give a result or an EgazeError.
 
     python tests/fuzz/fuzz_tables.py MINUTES [CORPUS]
 
-The input's first byte chooses a file, and whether the rest is all of it or one of its cells, which the second byte
-chooses; the other files are whole.
-The exit code is 0 without a finding. Fuzzing goes in slices, each in a process of its own: atheris 3.0 keeps the result
-of every comparison of arrays, some 90 kB an execution.
+The first byte of an input selects a file, and whether the rest of the input replaces its whole content or one cell,
+which the second byte selects. All other files are valid. The exit code is 0 if there is no finding. Fuzzing runs in
+slices, each in its own process, because atheris 3.0 keeps the results of all comparisons of arrays, about 90 kB per
+execution.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ WHOLE = {
     "transcript.json": b'{"full_text": "a", "time_stamped_text": [{"phrase": "a", "begin_time": 0, "end_time": 1}]}',
 }
 NAMES = tuple(WHOLE)
-records._READ_BYTES = 512  # records lie across pieces
+records._READ_BYTES = 512  # so that records extend across the pieces that are read
 RADIOGRAPHS = Radiographs(pl.Series([DICOM_ID]), np.array([[0, 0, 534, 534]]), np.array([[2544, 3056]]))
-# What the mutator puts in.
+# The words that the mutator inserts.
 WORDS = (
     b'"',
     b'""',
@@ -106,7 +106,7 @@ WORDS += (
 
 
 def read(folder: Path, name: str) -> None:
-    """What reads this file."""
+    """Read the file with the function for it."""
     if name.startswith("case"):
         Table(folder / "cases.csv", folder / "case_fixations.csv").cases()
     elif name == "master_sheet.csv":
@@ -114,7 +114,7 @@ def read(folder: Path, name: str) -> None:
     elif name == "metadata_phase_3.csv":
         read_metadata(folder, folder, [3], 3, Counter())
     elif name == "reflacx_fixations.csv":
-        read_fixations(folder / name, 2544, 3056, Counter())
+        read_fixations(folder / name, (2544, 3056), Counter())
     elif name in {"anomaly_location_ellipses.csv", "chest_bounding_box.csv"}:
         read_regions(folder, Counter())
     elif name == "timestamps_transcription.csv":
@@ -129,7 +129,7 @@ def read(folder: Path, name: str) -> None:
 
 
 def check_blocks(path: Path) -> None:
-    """Blocks hold what they promise."""
+    """Assert that the blocks of a file are consecutive and hold whole records."""
     following = 0
     for block in records.read_blocks(path):
         assert block.first == following and block.records > 0
@@ -139,7 +139,7 @@ def check_blocks(path: Path) -> None:
 
 
 def file_of(data: bytes) -> tuple[str, bytes]:
-    """A file's name and what is to be in it."""
+    """The name and the content of the file that an input stands for."""
     choice = data[0] if data else 0
     name = NAMES[choice % 128 % len(NAMES)]
     if choice < 128 or len(data) < 2:
@@ -169,7 +169,7 @@ def require_one_line(error: EgazeError) -> None:
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """libFuzzer's own mutation or, half the time, a hostile word in one cell."""
+    """libFuzzer's mutation or, in half of the cases, a hostile word in one cell."""
     draw = random.Random(seed)
     if draw.random() < 0.5:
         return atheris.Mutate(data, max_size)
@@ -177,7 +177,7 @@ def mutate(data: bytes, max_size: int, seed: int) -> bytes:
 
 
 def fuzz_slice(seconds: str, corpus: str) -> None:
-    """Some fuzzing in this process; libFuzzer ends it."""
+    """Fuzz in this process, which libFuzzer ends."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""Where atheris sees the code that it runs."""
+"""Checks that atheris can instrument the installed egaze."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.machinery import SourceFileLoader
 
 
 def require_ordinary_installation() -> None:
-    """End the program where egaze is installed as editable: its loader hides the code from atheris's instruments."""
+    """End the program if egaze is installed as editable, because atheris cannot instrument code from its loader."""
     spec = importlib.util.find_spec("egaze")
     if spec is None or not isinstance(spec.loader, SourceFileLoader):
         sys.exit('install egaze in the ordinary way to fuzz it: pip install ".[fuzz]", without --editable')

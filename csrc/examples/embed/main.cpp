@@ -1,4 +1,4 @@
-// A viewer in forty lines: reads a radiograph, asks the model, and draws the heatmap in characters.
+// A viewer in forty lines: reads a radiograph, runs the model, and draws the heatmap in characters.
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -29,7 +29,7 @@ void draw(const egaze::Prediction& prediction) {
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::fprintf(stderr, "usage: embed MODEL RADIOGRAPH\n");
+    std::fprintf(stderr, "usage: embed MODEL IMAGE\n");
     return 2;
   }
   try {

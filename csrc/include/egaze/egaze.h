@@ -1,7 +1,9 @@
-/* The C interface of egaze's runtime, for programs in C, C#, Java, Rust and others. It is in the shared library.
+/* The C interface of egaze's runtime, for programs in C, C#, Java, Rust and other languages. The shared library
+ * exports it.
  *
- * Every function that can fail gives a status; egaze_last_error() then says in one line what was wrong, in the thread
- * that called. Nothing prints, ends the program or throws. Strings are UTF-8 or, for paths, what the system takes.
+ * Every function that can fail returns a status. After a failure, egaze_last_error() describes it in one line; each
+ * thread has its own last error. No function prints, ends the program or throws. Strings are UTF-8; paths are in the
+ * system's encoding.
  */
 #ifndef EGAZE_EGAZE_H
 #define EGAZE_EGAZE_H
@@ -18,7 +20,7 @@
 extern "C" {
 #endif
 
-/* What C++'s egaze::ErrorCode says, and its names: see egaze/error.hpp. */
+/* The values of egaze::ErrorCode, which egaze/error.hpp documents, and three of the C interface's own. */
 typedef enum egaze_status {
   EGAZE_OK = 0,
   EGAZE_INVALID_ARGUMENT = 1,
@@ -40,17 +42,17 @@ typedef enum egaze_status {
 enum { EGAZE_UINT8 = 0, EGAZE_UINT16 = 1, EGAZE_FLOAT32 = 2 };                             /* pixel types */
 enum { EGAZE_PRECISION_EXPORTED = 0, EGAZE_PRECISION_FP32 = 1, EGAZE_PRECISION_BF16 = 2 }; /* precisions */
 
-/* A model, ready to answer. Use one per thread. */
+/* A loaded model. A predictor may be used by one thread at a time. */
 typedef struct egaze_predictor egaze_predictor;
 
-/* Zeros are the defaults. */
+/* A structure of zeros holds the defaults. */
 typedef struct egaze_options {
   const char* device; /* "cpu", "cuda" or "cuda:N"; NULL is "cpu" */
-  int threads;        /* for work inside one prediction, process-wide; 0 leaves libtorch's own choice */
+  int threads;        /* threads within one prediction, for the whole process; 0 keeps libtorch's default */
   int precision;      /* EGAZE_PRECISION_... */
 } egaze_options;
 
-/* A grey radiograph of any layout, in the MONOCHROME2 sense; the memory stays the caller's. */
+/* A greyscale radiograph with any memory layout, in the MONOCHROME2 sense. The caller keeps ownership of the memory. */
 typedef struct egaze_radiograph {
   const void* data;
   int type; /* EGAZE_UINT8, EGAZE_UINT16 or EGAZE_FLOAT32 */
@@ -58,70 +60,73 @@ typedef struct egaze_radiograph {
   size_t width;
   ptrdiff_t row_stride_bytes; /* may be negative */
   ptrdiff_t column_stride_bytes;
-  const float* table; /* for integers: value v stands for table[v]; NULL divides by the largest of the type */
+  const float* table; /* for integers: value v means table[v]; if NULL, values are divided by their type's maximum */
   size_t table_size;
 } egaze_radiograph;
 
-/* What a viewer knows of stored pixels, in DICOM's words; see egaze::StoredGrayscale. */
+/* The DICOM attributes that a viewer knows of the pixels it stores; see egaze::StoredGrayscale. */
 typedef struct egaze_grayscale {
   double rescale_slope; /* not 0 */
   double rescale_intercept;
   double window_centre;
-  double window_width; /* 0: no window, the radiograph's extremes become black and white */
-  int monochrome1;     /* low values are bright */
+  double window_width; /* 0 for no window: the radiograph's minimum becomes black and its maximum white */
+  int monochrome1;     /* not 0 if low values are bright */
 } egaze_grayscale;
 
-/* Of the library, such as "0.1.0", and of the libtorch it was built against. */
+/* The version of the library, such as "0.1.0", and of the libtorch that it was built against. */
 EGAZE_C_API const char* egaze_version(void);
 EGAZE_C_API const char* egaze_torch_version(void);
 
-/* A status's name, such as "model_digest"; "ok" for EGAZE_OK. */
+/* The name of a status, such as "model_digest"; "ok" for EGAZE_OK. */
 EGAZE_C_API const char* egaze_status_name(egaze_status status);
 
-/* What the last call that failed in this thread had to say; "" before any. Valid until the thread's next call. */
+/* The message of the last failed call in this thread; "" if none has failed. Valid until the thread's next call. */
 EGAZE_C_API const char* egaze_last_error(void);
 
-/* Checks and loads a model file. options may be NULL. *predictor is NULL on failure. */
+/* Checks and loads a model file. options may be NULL for the defaults. *predictor is NULL on failure. */
 EGAZE_C_API egaze_status egaze_create(const char* model_path, const egaze_options* options,
                                       egaze_predictor** predictor);
 
-/* What egaze_create_with_flags takes, added up. */
+/* Flags of egaze_create_with_flags, combined by bitwise or. */
 enum {
-  /* Keep the memory of one radiograph's tensors for the next, which puts an allocator before libtorch's in this
-   * process: what that gains and costs is said at egaze::PredictorOptions::tensor_arena, in egaze/predictor.hpp. */
+  /* Reuses the memory of one radiograph's tensors for the next, which installs an allocator in front of libtorch's in
+   * this process. egaze::PredictorOptions::tensor_arena, in egaze/predictor.hpp, documents the gain and the cost. */
   EGAZE_TENSOR_ARENA = 1
 };
 
-/* The same with what egaze_options, whose size is fixed, has no room for. 0 is egaze_create. */
+/* Like egaze_create, with flags: egaze_options has a fixed size and no room for further options. */
 EGAZE_C_API egaze_status egaze_create_with_flags(const char* model_path, const egaze_options* options, unsigned flags,
                                                  egaze_predictor** predictor);
 
-/* NULL is let pass. */
+/* Destroys a predictor; does nothing if it is NULL. */
 EGAZE_C_API void egaze_free(egaze_predictor* predictor);
 
-/* The classes in the order of the probabilities; NULL past the last. The text is the predictor's. */
+/* The number of classes, and their names in the order of the probabilities; NULL for an index out of range. The
+ * predictor owns the names. */
 EGAZE_C_API size_t egaze_class_count(const egaze_predictor* predictor);
 EGAZE_C_API const char* egaze_class_name(const egaze_predictor* predictor, size_t index);
 
-/* The heatmap's sides, and 1 where it is a prediction; without one it is zeros. */
+/* The heatmap's height and width, and whether the model predicts one (1); if it does not (0), heatmaps are zeros. */
 EGAZE_C_API size_t egaze_heatmap_height(const egaze_predictor* predictor);
 EGAZE_C_API size_t egaze_heatmap_width(const egaze_predictor* predictor);
 EGAZE_C_API int egaze_has_heatmap(const egaze_predictor* predictor);
 
-/* Answers for `count` radiographs at once, in their order. class_probs takes count * classes values, heatmaps
- * count * height * width, row by row, or is NULL. On failure nothing is written. */
+/* Predicts `count` radiographs in one batch. class_probs receives count * classes values in the order of the
+ * radiographs; heatmaps receives count * height * width values, row by row, unless it is NULL. On failure nothing is
+ * written. */
 EGAZE_C_API egaze_status egaze_predict(egaze_predictor* predictor, const egaze_radiograph* radiographs, size_t count,
                                        float* class_probs, float* heatmaps);
 
-/* The same for one radiograph file, read with the model's presentation: .npy, and PNG, JPEG and DICOM as built. */
-EGAZE_C_API egaze_status egaze_predict_file(egaze_predictor* predictor, const char* radiograph_path, float* class_probs,
+/* The same for one image file, which is read with the model's presentation: .npy, and PNG, JPEG and DICOM if the
+ * library was built with them. */
+EGAZE_C_API egaze_status egaze_predict_file(egaze_predictor* predictor, const char* image_path, float* class_probs,
                                             float* heatmap);
 
-/* What the last radiograph that egaze_predict_file read says of itself and was not taken at its word, such as
- * "Rescale Slope 0 ignored": a sentence a line, "" for nothing. The text is the predictor's, until its next call. */
+/* What egaze_predict_file ignored or corrected in the header of the last file, such as "Rescale Slope 0 ignored": one
+ * note per line, "" if there are none. The predictor owns the text, which is valid until its next call. */
 EGAZE_C_API const char* egaze_radiograph_notes(const egaze_predictor* predictor);
 
-/* Fills a radiograph's table from DICOM's words and the model's presentation: 256 values for uint8, 65,536 for
+/* Fills a radiograph's table from its DICOM attributes and the model's presentation: 256 values for uint8, 65,536 for
  * uint16. */
 EGAZE_C_API egaze_status egaze_presentation_table(const egaze_predictor* predictor, const egaze_radiograph* stored,
                                                   const egaze_grayscale* grayscale, float* table);

@@ -1,4 +1,4 @@
-// The one exception type of the library. what() is one line that names the value or file at fault.
+// The exception type that the library throws. what() is one line that names the value or file at fault.
 #pragma once
 
 #include <stdexcept>
@@ -9,21 +9,21 @@
 namespace egaze {
 
 enum class ErrorCode {
-  invalid_argument,    // a number, shape or option that the function does not take
+  invalid_argument,    // a number, shape or option that the function does not accept
   file_not_found,      // a path that cannot be opened
-  unreadable_image,    // an image file that is damaged, of an unknown kind, or needs a library this build lacks
+  unreadable_image,    // an image file that is damaged, of an unknown format, or needs a library that this build lacks
   device_unavailable,  // a device that this build or machine does not have
-  model_truncated,     // a model file that is cut short
+  model_truncated,     // a model file that is incomplete
   model_foreign,       // a file that egaze did not export
-  model_archive,       // a model file that is built as no exported one is: damaged, or made to harm
-  model_version,       // a model file of a format that this egaze does not read
-  model_spec,          // a model file that says of itself what cannot be
-  model_digest,        // a model file whose content was changed
-  model_operator,      // a model file whose program does what no exported model needs to do
-  model_failed         // a model that cannot be loaded or run, or gave other than its spec promises
+  model_archive,       // a model file whose layout no exported file has: it is damaged or malicious
+  model_version,       // a model file in a format version that this egaze does not read
+  model_spec,          // a model file whose spec is incomplete or has impossible values
+  model_digest,        // a model file whose content does not match its digest
+  model_operator,      // a model file whose program uses operators that no exported model needs
+  model_failed         // a model that cannot be loaded or run, or whose outputs are not what its spec promises
 };
 
-// The code's name, such as "model_digest": the same in Python's ModelFileError.code and in the C interface.
+// The name of a code, such as "model_digest"; Python's ModelFileError.code and the C interface use the same names.
 constexpr const char* error_name(ErrorCode code) {
   switch (code) {
     case ErrorCode::invalid_argument: return "invalid_argument";

@@ -1,4 +1,4 @@
-// What the shared library shows; everything else in it is hidden.
+// Symbol visibility: the shared library exports what is marked EGAZE_API and hides everything else.
 #pragma once
 
 #if defined(__GNUC__) || defined(__clang__)

@@ -1,4 +1,4 @@
-// What an exported model says of itself: the archive's extra file "egaze_spec.json".
+// The description that an exported model carries: the file "egaze_spec.json" in its archive.
 #pragma once
 
 #include <cstddef>
@@ -14,21 +14,21 @@ inline constexpr int kModelFormatVersion = 3;
 
 struct ModelSpec {
   int format_version = 0;
-  std::string egaze_version;                      // of the egaze that exported it
-  std::string torch_version;                      // of the torch that exported it
-  std::string recipe;                             // how it was trained, such as "joint"
-  std::string precision;                          // what it computes in: "fp32" or "bf16"
-  Presentation presentation = Presentation::voi;  // how radiograph pixels become [0, 1]: pass it to read_stored
-  Fit fit = Fit::stretch;                         // how a radiograph is placed on the canvas
-  std::size_t canvas_height_px = 0;               // 1 to 4096: the study's image, which a radiograph is placed on and
-  std::size_t canvas_width_px = 0;                // which then is brought to the model's input
+  std::string egaze_version;                      // of the egaze that exported the model
+  std::string torch_version;                      // of the torch that exported the model
+  std::string recipe;                             // how the model was trained, such as "joint"
+  std::string precision;                          // the precision of its computation: "fp32" or "bf16"
+  Presentation presentation = Presentation::voi;  // how stored values become [0, 1]; the argument for read_stored
+  Fit fit = Fit::stretch;                         // how a radiograph is fitted to the canvas
+  std::size_t canvas_height_px = 0;               // 1 to 4096: the canvas of the study, on which a radiograph is
+  std::size_t canvas_width_px = 0;                // placed before it is resized to the model's input
   std::size_t input_height_px = 0;                // 1 to 4096
   std::size_t input_width_px = 0;                 // 1 to 4096
   std::vector<std::string> class_names;           // at least one, all different
-  bool heatmap_head = true;                       // whether the heatmap is a prediction; it is zeros when not
-  std::string training_split_sha256;              // which radiographs it learned from
-  std::string class_probs;                        // "softmax": they sum to 1; "sigmoid": each class on its own
-  std::string model_sha256;                       // over the whole archive; checked on loading
+  bool heatmap_head = true;                       // whether the model predicts a heatmap; if not, heatmaps are zeros
+  std::string training_split_sha256;              // a digest of the training split's cases
+  std::string class_probs;                        // "softmax": they sum to 1; "sigmoid": the classes are independent
+  std::string model_sha256;                       // a digest of the whole archive, checked on loading
 };
 
 }  // namespace egaze

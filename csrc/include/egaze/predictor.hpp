@@ -1,4 +1,4 @@
-// An exported model, ready to answer. No torch header is needed to use it.
+// Runs an exported model on radiographs. This header needs no header of torch.
 #pragma once
 
 #include <cstddef>
@@ -13,51 +13,52 @@
 
 namespace egaze {
 
-// What the model computes in. Radiographs and answers are float32 whichever it is.
+// The precision of the model's computation. Inputs and predictions are float32 in any case.
 enum class Precision {
-  exported,  // what the model file was exported in
+  exported,  // that of the model file
   fp32,
-  bf16  // weights and activations of 8 bits' precision: faster where the processor or GPU computes in them
+  bf16  // weights and activations with 8 significant bits: faster on processors and GPUs that support bfloat16
 };
 
-struct StoredRadiograph;  // of egaze/radiograph.hpp
+struct StoredRadiograph;  // defined in egaze/radiograph.hpp
 
 struct PredictorOptions {
   std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
-  int threads = 0;             // for work inside one prediction, process-wide; 0 leaves libtorch's
-                               // own choice
+  int threads = 0;             // threads within one prediction, for the whole process; 0 keeps libtorch's default
   Precision precision = Precision::exported;
 
-  // On a CPU, keep the memory of what is computed on the way for the next radiograph, in large pages: .93 to .95 of the
-  // time for one radiograph (docs/inference.md). The answers are the same, to the last bit.
-  // It costs the process: from the first predictor with this option to the end an allocator stands before libtorch's
-  // own, so that each CPU tensor of any thread is made through one more call; one that the program sets later takes its
-  // place; and no other thread may use libtorch while that first predictor is made. It costs the predictor 32 MiB or
-  // more, which it holds until it is destroyed. A program of its own, as egaze-run, has nothing to lose by it.
+  // On a CPU, reuse the memory of intermediate tensors from one radiograph to the next, in large pages. One radiograph
+  // then takes .93 to .95 of the time (docs/inference.md), and the predictions are bit-identical.
+  // Cost to the process: the first predictor with this option installs an allocator in front of libtorch's, which stays
+  // until the process ends. Every CPU tensor of every thread then takes one more function call to allocate; an
+  // allocator that the program installs later replaces this one; and no other thread may use libtorch while that first
+  // predictor is constructed. Cost to the predictor: 32 MiB or more, held until it is destroyed. None of this matters
+  // to a process that only predicts, such as egaze-run.
   bool tensor_arena = false;
 };
 
 // One radiograph of a batch.
 struct RadiographView {
   ImageView pixels;
-  // For integer pixels: value v stands for table[v], a value past the end for the last entry, both in [0, 1] and in
-  // the MONOCHROME2 sense; see presentation_table. Without one a value is divided by the largest of its type. The
-  // values are the caller's and must outlive the call.
+  // For integer pixels: value v means table[v], and a value past the end means the last entry. Entries lie in [0, 1],
+  // in the MONOCHROME2 sense; see presentation_table. Without a table, values are divided by the maximum of their type.
+  // The table is not copied: it must outlive the call.
   std::span<const float> table = {};
 };
 
 struct Prediction {
-  std::vector<float> class_probs;  // one probability a class, in the order of ModelSpec::class_names
-  std::vector<float> heatmap;      // heatmap_height * heatmap_width values in [0, 1], row by row, on the model's
-                                   // input, the whole canvas that the radiograph is placed on
+  std::vector<float> class_probs;  // one probability per class, in the order of ModelSpec::class_names
+  std::vector<float> heatmap;      // heatmap_height * heatmap_width values in [0, 1], row by row; it has the size of
+                                   // the model's input and covers the whole canvas
   std::size_t heatmap_height = 0;
   std::size_t heatmap_width = 0;
 };
 
-// Movable, not copyable. Use one per thread. The library never prints and never aborts.
+// A loaded model. Movable, not copyable; may be used by one thread at a time. The library never prints and never
+// aborts.
 class EGAZE_API Predictor {
  public:
-  // Checks the whole file before anything of it runs.
+  // Checks the whole file before any part of it is run.
   // Throws Error(file_not_found), Error(model_...), Error(device_unavailable) or Error(invalid_argument).
   explicit Predictor(const std::string& model_path, const PredictorOptions& options = {});
   ~Predictor();
@@ -66,19 +67,19 @@ class EGAZE_API Predictor {
 
   const ModelSpec& spec() const noexcept;
 
-  // Places the radiograph as its study was prepared, brings that to the model's input and runs it (see ModelSpec).
-  // Pixels are in the MONOCHROME2 sense: float32 in [0, 1],
-  // or integers that are divided by the largest value of their type, or that stand for what the radiograph's table
-  // says. Throws Error(invalid_argument) for a radiograph without pixels, with a table it cannot have, or with floats
-  // that are not finite or lie outside of [0, 1], and Error(model_failed) for a model that does not give what its spec
-  // promises.
+  // Places the radiograph on the canvas of the study that the model was trained on, resizes the canvas to the model's
+  // input and runs the model (see ModelSpec). Pixels are in the MONOCHROME2 sense: float32 in [0, 1], or integers,
+  // which are divided by the maximum of their type or looked up in the radiograph's table.
+  // Throws Error(invalid_argument) if the radiograph has no pixels, a table that does not suit its pixel type, or
+  // values that are not finite or lie outside [0, 1], and Error(model_failed) if the model fails or its outputs are not
+  // what its spec promises.
   Prediction predict(const ImageView& radiograph);
   Prediction predict(const RadiographView& radiograph);
-  Prediction predict(const StoredRadiograph& radiograph);  // as read_stored reads it with the model's presentation
+  Prediction predict(const StoredRadiograph& radiograph);  // from read_stored with spec().presentation
 
-  // Runs several radiographs at once: one prediction a radiograph, in their order. A batch may be computed in another
-  // order than a radiograph alone, so that the last digits differ. Throws as for one radiograph; a message names the
-  // radiograph by its place from 0.
+  // Predicts several radiographs in one batch and returns one prediction per radiograph, in order. A batch may be
+  // computed in another order of operations than a single radiograph, so the last digits may differ. Throws like the
+  // functions above; messages name the radiograph by its index, counted from 0.
   std::vector<Prediction> predict(std::span<const RadiographView> radiographs);
 
  private:
@@ -86,7 +87,7 @@ class EGAZE_API Predictor {
   std::unique_ptr<Implementation> implementation_;
 };
 
-// The libtorch this library was built against, such as "2.14.1".
+// The version of the libtorch that this library was built against, such as "2.14.1".
 EGAZE_API std::string torch_version();
 
 }  // namespace egaze

@@ -1,4 +1,4 @@
-// Which instruction set the kernels use. Results differ between sets by rounding only.
+// Selects the instruction set of the kernels. Results differ between instruction sets by rounding only.
 #pragma once
 
 #include <string>
@@ -6,16 +6,16 @@
 
 namespace egaze {
 
-// The sets that this build has and this processor can run, from the slowest to the fastest: "baseline", "avx2",
-// "avx512".
+// The instruction sets that this build contains and this processor supports, from slowest to fastest: "baseline",
+// "avx2", "avx512".
 std::vector<std::string> simd_levels();
 
-// The one in use: the one set below, else the one the environment variable EGAZE_SIMD names, else the fastest.
-// Throws Error(invalid_argument) when EGAZE_SIMD names none of simd_levels().
+// The one in use: that of the last set_simd_level, else of the environment variable EGAZE_SIMD, else the fastest.
+// Throws Error(invalid_argument) if EGAZE_SIMD is not one of simd_levels().
 std::string simd_level();
 
-// Chooses one for the whole process; not to be called while a kernel runs.
-// Throws Error(invalid_argument) for a name that is not among simd_levels().
+// Selects one for the whole process. Must not be called while a kernel is running.
+// Throws Error(invalid_argument) if the name is not one of simd_levels().
 void set_simd_level(const std::string& level);
 
 }  // namespace egaze

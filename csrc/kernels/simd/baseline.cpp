@@ -1,4 +1,4 @@
-// The inner loops for what every processor of the target has.
+// The inner loops for instructions that every processor of the target architecture has.
 #define EGAZE_ISA baseline
 #define EGAZE_ISA_NAME "baseline"
 #define EGAZE_LANES 4

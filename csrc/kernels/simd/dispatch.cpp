@@ -26,7 +26,7 @@ namespace {
 
 std::atomic<const Primitives*> chosen{nullptr};
 
-// From the slowest to the fastest.
+// The supported instruction sets, from slowest to fastest.
 std::vector<const Primitives*> available() {
   std::vector<const Primitives*> sets = {&baseline::kPrimitives};
 #ifdef EGAZE_X86
@@ -55,8 +55,8 @@ const Primitives* named(const std::string& level, const std::string& what) {
 const Primitives& primitives() {
   const Primitives* set = chosen.load(std::memory_order_acquire);
   if (set == nullptr) {
-    const char* asked = std::getenv("EGAZE_SIMD");
-    set = asked != nullptr && *asked != '\0' ? named(asked, "EGAZE_SIMD") : available().back();
+    const char* level = std::getenv("EGAZE_SIMD");  // NOLINT(concurrency-mt-unsafe): only reads
+    set = level != nullptr && *level != '\0' ? named(level, "EGAZE_SIMD") : available().back();
     chosen.store(set, std::memory_order_release);
   }
   return *set;

@@ -1,4 +1,4 @@
-// The inner loops of the kernels, compiled once per instruction set and chosen when the program runs.
+// The inner loops of the kernels. They are compiled once per instruction set and selected when the program runs.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 
 namespace egaze::detail {
 
-// The kernels of many fixations along one axis, cut into blocks of Primitives::row_block or column_block pixels.
+// The kernels of many fixations along one axis, in blocks of Primitives::row_block or column_block pixels.
 struct Profiles {
-  // Row i, from values + i * stride on, is fixation i's kernel. It may be read in the blocks that it touches.
+  // Row i, at values + i * stride, is the kernel of fixation i. It is defined only in the blocks that it touches.
   const float* values;
   std::size_t stride;
   // Bit i % 64 of touching[block * words + i / 64] says whether fixation i touches the block.
@@ -18,26 +18,26 @@ struct Profiles {
   std::size_t words;
 };
 
-// Primitives write whole vectors; so many floats more than asked for, less one, may be overwritten.
+// Primitives that write whole vectors may overwrite up to kMaxLanes - 1 floats past the end.
 inline constexpr std::size_t kMaxLanes = 16;
 
-// One row of sums of weighted rows.
+// One row of sums, to which weighted rows are added.
 struct RowSum {
   const float* weights;
-  bool starts;
+  bool starts;  // the sums are set instead of added to
   float* sums;
 };
 
 inline constexpr std::size_t kMaxRows = 4;
 inline constexpr std::size_t kTapBlock = 4;
 
-// Rows or columns [begin, end).
+// The rows or columns [begin, end).
 struct Range {
   std::uint32_t begin;
   std::uint32_t end;
 };
 
-// scale * exp(-(a dx^2 + 2 b dx dy + c dy^2) / 2) at (x + dx, y + dy); zero where the exponent is below lowest.
+// scale * exp(-(a dx^2 + 2 b dx dy + c dy^2) / 2) at (x + dx, y + dy); zero where the exponent is below `lowest`.
 struct Gaussian {
   float x;
   float y;
@@ -48,34 +48,35 @@ struct Gaussian {
   float lowest;
 };
 
-// Outputs of a depthwise convolution that are made at once; sides of 224 px halve to multiples of it.
+// The outputs of a depthwise convolution that are computed together. Halving 224 px, a common input size, gives
+// multiples of 7.
 inline constexpr std::size_t kDepthwisePixels = 7;
 
-// Pixels of a row that it reads, zeros on both sides among them.
+// The pixels of a row that a depthwise convolution reads, including the zeros on both sides.
 std::size_t depthwise_row_px(const DepthwiseLayer& layer);
 
 struct Primitives {
   const char* name;
 
-  // The blocks of outer_sum.
+  // The size of the blocks of outer_sum.
   std::size_t row_block;
   std::size_t column_block;
 
-  // out[k] = scale * exp(-((start + k) * inverse_sigma)^2 / 2), relative error below 3e-6 within four sigmas and
-  // below 4e-5 down to exp(-86): float32's rounding of the exponent, 4e-7 of it, and 3e-7 of the polynomial.
-  // Writes whole vectors.
+  // out[k] = scale * exp(-((start + k) * inverse_sigma)^2 / 2). The relative error is below 3e-6 within four sigmas and
+  // below 4e-5 down to exp(-86): rounding the exponent to float32 contributes 4e-7 of its magnitude, and the polynomial
+  // 3e-7. Writes whole vectors.
   void (*gaussian)(float start, std::size_t count, float inverse_sigma, float scale, float* out);
 
   // out[y][x] = base[y][x] + sum over i of rows_i[y] * columns_i[x], for y in [first_row, end_row) and x in
-  // [0, width); base may be out, or null for zero. Returns the largest value, 0 at least. first_row is a multiple
-  // of row_block.
+  // [0, width). base may be the same as out, or null for zero; first_row must be a multiple of row_block. Returns the
+  // largest value, or 0 if it is negative.
   float (*outer_sum)(const Profiles& rows, const Profiles& columns, std::size_t first_row, std::size_t end_row,
                      std::size_t width, const float* base, float* out);
 
   void (*multiply)(float* values, std::size_t count, float factor);
 
-  // Adds the weighted sum of `rows` rows, 1 to kMaxRows, to one row of sums, or to two at once, so that what two sums
-  // share is read once. A sum that starts is set instead.
+  // Adds the weighted sum of `rows` rows, 1 to kMaxRows, to one row of sums, or to two at once, so that rows that two
+  // sums share are read only once. A sum that `starts` is set instead.
   void (*add_uint8)(const std::uint8_t* const* in, std::size_t rows, std::size_t count, const RowSum& one);
   void (*add_uint16)(const std::uint16_t* const* in, std::size_t rows, std::size_t count, const RowSum& one);
   void (*add_float)(const float* const* in, std::size_t rows, std::size_t count, const RowSum& one);
@@ -92,11 +93,11 @@ struct Primitives {
                          float* out);
 
   // out[x] = sum over k in [offset[x], offset[x + 1]) of weights[k] * in[begin[x] + k - offset[x]]. Offsets are
-  // multiples of kTapBlock; what has the weight 0 is left out, whatever it is, but must be readable.
+  // multiples of kTapBlock. Inputs of weight 0 do not count, even if they are not finite, but must be readable.
   void (*weigh)(const float* in, const std::uint32_t* begin, const std::uint32_t* offset, const float* weights,
                 std::size_t count, float* out);
 
-  // out[x] = in[x] * scale + shift, for integers rounded to nearest (ties to even) and saturated, NaN as 0.
+  // out[x] = in[x] * scale + shift; integers are rounded to nearest (ties to even) and saturated, and NaN becomes 0.
   void (*store_uint8)(const float* in, std::size_t count, float scale, float shift, std::uint8_t* out);
   void (*store_uint16)(const float* in, std::size_t count, float scale, float shift, std::uint16_t* out);
   void (*store_float)(const float* in, std::size_t count, float scale, float shift, float* out);
@@ -106,37 +107,38 @@ struct Primitives {
   // out[x] = upper[x] in the low half and lower[x] in the high half.
   void (*stack_rows)(const std::uint16_t* upper, const std::uint16_t* lower, std::size_t count, std::uint32_t* out);
 
-  // out[k] = the image at (x + k * dx, y + k * dy), bilinearly interpolated, black outside. Sides are at least 2; the
-  // image comes as its height - 1 pairs of stacked rows.
+  // out[k] = the image at (x + k * dx, y + k * dy), interpolated bilinearly and black outside. Both sides are at least
+  // 2; the image is given as height - 1 rows from stack_rows.
   void (*warp_row)(const std::uint32_t* image, std::size_t height, std::size_t width, float x, float y, float dx,
                    float dy, std::size_t count, float* out);
 
-  // out[x] = the mean of a 2x2 square of two rows, for (width + 1) / 2 squares; beyond the width is black.
+  // out[x] = the mean of a 2x2 square of two rows, for (width + 1) / 2 squares; pixels beyond the width are black.
   void (*halve)(const std::uint16_t* upper, const std::uint16_t* lower, std::size_t width, std::uint16_t* out);
 
-  // values = clamp(gain * values + bias, 0, 1) to the power of gamma, relative error below 3e-6 * (1 + gamma).
-  // Values up to 1e-30 become 0.
+  // values = clamp(gain * values + bias, 0, 1)^gamma, with a relative error below 3e-6 * (1 + gamma). Values up to
+  // 1e-30 become 0.
   void (*expose)(float* values, std::size_t count, float gain, float bias, float gamma);
 
-  // Adds deviation * n to values, n near a standard normal number: the sum of eight uniform ones, within 4.9, that
-  // follows from the key and first + k alone. Clamps to [0, 1].
+  // Adds deviation * n to values and clamps them to [0, 1]. n is approximately standard normal: a scaled sum of eight
+  // uniform numbers, within +-4.9, and a function of the key and first + k.
   void (*add_noise)(float* values, std::size_t count, std::uint32_t first, std::uint64_t key, float deviation);
 
-  // Adds a Gaussian to the given rows and columns of a plane; relative error below 1e-4.
+  // Adds a Gaussian to the given rows and columns of a plane, with a relative error below 1e-4.
   void (*add_gaussian)(const Gaussian& gaussian, Range rows, Range columns, std::size_t width, float* out);
 
-  // The largest of the values, 0 at least.
+  // The largest of the values, or 0 if it is negative.
   float (*largest)(const float* values, std::size_t count);
 
   // The primitives of depthwise.inc.
 
-  // See convolve_depthwise. The ring is zeros, kernel + 1 rows of depthwise_row_px pixels of kMaxLanes.
+  // See convolve_depthwise. `ring` is a buffer of zeros: kernel + 1 rows of depthwise_row_px pixels of kMaxLanes
+  // floats.
   void (*depthwise_float)(const DepthwiseLayer& layer, const float* image, std::size_t begin, std::size_t end,
                           float* ring, float* out, float* means);
   void (*depthwise_bfloat16)(const DepthwiseLayer& layer, const std::uint16_t* image, std::size_t begin,
                              std::size_t end, float* ring, std::uint16_t* out, float* means);
 
-  // values = activation(values); sigmoid's relative error is below 3e-7 (1 + |value| / 6).
+  // values = activation(values); the relative error of sigmoid is below 3e-7 * (1 + |value| / 6).
   void (*activate)(float* values, std::size_t count, Activation activation);
 
   // values[r][k] *= factors[k].
@@ -144,7 +146,7 @@ struct Primitives {
   void (*multiply_rows_bfloat16)(std::uint16_t* values, std::size_t rows, std::size_t count, const float* factors);
 };
 
-// Those of simd_level(); see egaze/simd.hpp.
+// The primitives of the instruction set that simd_level() names; see egaze/simd.hpp.
 const Primitives& primitives();
 
 }  // namespace egaze::detail
