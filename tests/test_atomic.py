@@ -194,7 +194,7 @@ def test_links_are_followed_to_files(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "disk" / "model.pt")
     write_text(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "disk" / "model.pt").read_text() == "new"
-    with pytest.raises(EgazeError, match="it is no ordinary file"):
+    with pytest.raises(EgazeError, match="it is not a regular file"):
         write_text("/dev/null", "new")
 
 

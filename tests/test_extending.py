@@ -125,10 +125,11 @@ def test_a_metric(my_package, run, tmp_path):
     [
         ("label", "0.0", "metric 'label' has the name of another column of predictions.parquet"),
         ("centre_x", "0.0", "metric 'centre_x' has the name of another column of predictions.parquet"),
-        ("broken", "float('inf')", "metric 'broken' gives inf: it must give a finite number, or None"),
+        ("broken", "float('inf')", "metric 'broken' returns inf: it must return a finite number, or NaN"),
         ("failing", "[][1]", "metric 'failing' failed: IndexError: list index out of range"),
         ("word", "'high'", "metric 'word' failed: ValueError: could not convert string to float: 'high'"),
-        ("empty", "None", None),
+        ("missing", "None", "metric 'missing' failed: TypeError: "),
+        ("empty", "float('nan')", None),
     ],
 )
 def test_a_metric_that_cannot_be_used(name, value, message, run, tmp_path, monkeypatch):
@@ -180,10 +181,12 @@ def test_what_a_package_cannot_bring(my_package, tmp_path, monkeypatch):
         things["a"]
     with pytest.raises(EgazeError, match=r"thing 'b' of package one is a \w*Path: see egaze.things"):
         things["b"]
-    with pytest.raises(EgazeError, match="package one brings a thing 'a', which is egaze's own name"):
+    with pytest.raises(EgazeError, match="package one registers a thing 'a', a name that egaze itself uses"):
         list(registry({"a": print}))
     monkeypatch.syspath_prepend(tmp_path / "two")
-    with pytest.raises(EgazeError, match="package two and package one both bring a thing 'a'; uninstall one of them"):
+    with pytest.raises(
+        EgazeError, match="package two and package one both register a thing 'a'; uninstall one of them"
+    ):
         list(things)
 
 

@@ -4,6 +4,7 @@ reach."""
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,9 +15,9 @@ from egaze.errors import EgazeError
 from egaze.evaluation.maps import centre_bias, other_readers
 from egaze.evaluation.means import mean_estimates
 from egaze.evaluation.results import Estimates, MapAgreement, MetricDefinition, ReaderCeiling
-from egaze.metrics import Estimate
+from egaze.metrics import Estimate, StatisticsWarning
+from egaze.metrics.estimate import noting
 from egaze.metrics.gaze_metrics import GAZE_METRICS, Gaze, GazeMetric
-from egaze.metrics.notes import noting
 from egaze.study import Study
 from egaze.training.engine import Predictions
 from egaze.training.recipe import Recipe
@@ -30,7 +31,8 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
     ("centre_"), and, where others read the same radiograph, of the map of their gaze ("ceiling_", else null).
 
     Raises:
-        EgazeError: another package's metric cannot be imported, fails, or gives what is no finite number.
+        EgazeError: another package's metric cannot be imported, fails, or returns something other than a finite number
+            or NaN.
     """
     target, metrics = recipe.heatmap, dict(GAZE_METRICS)
     centre = centre_bias(study, target, size_px)
@@ -59,15 +61,19 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
 
 
 def _measured(name: str, metric: GazeMetric, map_: NDArray[np.float64], gaze: Gaze) -> float | None:
+    """The metric's value, None where it is NaN, for which `note_undefined` gives the reason."""
     try:
-        value = metric.function(map_, gaze)
-        number = None if value is None else float(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", StatisticsWarning)
+            number = float(metric.function(map_, gaze))
     except Exception as error:  # whatever another package's code raises
         why = (str(error).splitlines() or [""])[0]
         raise EgazeError(f"metric {name!r} failed: {type(error).__name__}: {why}") from error
-    if number is not None and not math.isfinite(number):
-        raise EgazeError(f"metric {name!r} gives {number}: it must give a finite number, or None where there is none")
-    return number
+    if math.isinf(number):
+        raise EgazeError(
+            f"metric {name!r} returns {number}: it must return a finite number, or NaN where it is undefined"
+        )
+    return None if math.isnan(number) else number
 
 
 def agreement_figures(

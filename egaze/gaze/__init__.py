@@ -1,4 +1,4 @@
-"""Fixations and the heatmaps they make."""
+"""Fixations and heatmaps of them."""
 
 from egaze.gaze.fixations import Fixations
 from egaze.gaze.heatmap import rasterize_batch, rasterize_fixations, rasterize_frames

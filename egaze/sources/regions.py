@@ -1,4 +1,4 @@
-"""What a reader said of a radiograph besides a label: regions and spoken phrases."""
+"""A reader's regions and dictated phrases on a radiograph."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ class Region:
     """A named region of a radiograph.
 
     Attributes:
-        name: what it shows, in the source's words.
+        name: what it shows, as the source calls it.
         shape: "box", "ellipse" for the ellipse inscribed in the box, or "mask" for pixels within it.
-        x_min_px, y_min_px, x_max_px, y_max_px: in pixels of the original image; may reach outside.
-        certainty: the reader's, 1 (unlikely) to 5 (certain), or None where the source has none.
-        mask: the pixels, of the shape "mask" only.
+        x_min_px, y_min_px, x_max_px, y_max_px: in pixels of the radiograph; a region may extend beyond it.
+        certainty: of the reader, from 1 (unlikely) to 5 (certain), or None if the source has none.
+        mask: the pixels, for the shape "mask" only.
 
     Raises:
-        ValueError: an unknown shape, sides that are not finite or end before they begin, or pixels of a shape that
-            has none, or none of one that has.
+        ValueError: an unknown shape, sides that are not finite, a minimum above its maximum, a mask for another shape
+            than "mask", or none for that shape.
 
     Example:
         >>> from egaze.sources import Region
@@ -100,7 +100,9 @@ class Region:
             raise ValueError(f"region {self.name!r}: pixels belong to the shape 'mask' and to no other")
         sides = (self.x_min_px, self.y_min_px, self.x_max_px, self.y_max_px)
         if not all(map(math.isfinite, sides)) or self.x_max_px < self.x_min_px or self.y_max_px < self.y_min_px:
-            raise ValueError(f"region {self.name!r}: x_min, y_min, x_max, y_max must be finite and rise, got {sides}")
+            raise ValueError(
+                f"region {self.name!r}: x_min, y_min, x_max, y_max must be finite and ordered, got {sides}"
+            )
 
     @classmethod
     def of_mask(cls, name: str, mask: Mask) -> Region:
@@ -112,10 +114,14 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Words of a dictation and when they were spoken, in seconds on the clock of the fixations' onsets.
+    """Dictated words with their time.
+
+    Attributes:
+        text: the words.
+        begin_s, end_s: when they were spoken, in seconds on the clock of the fixations' onsets.
 
     Raises:
-        ValueError: times that are not finite, or that end before they begin.
+        ValueError: times that are not finite, or an end before the beginning.
 
     Example:
         >>> from egaze.sources import Phrase
@@ -130,4 +136,4 @@ class Phrase:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.begin_s) and math.isfinite(self.end_s)) or self.end_s < self.begin_s:
-            raise ValueError(f"a phrase's times must be finite and rise, got {self.begin_s} to {self.end_s} s")
+            raise ValueError(f"a phrase's times must be finite and ordered, got {self.begin_s} to {self.end_s} s")

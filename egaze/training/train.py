@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,7 +23,7 @@ from egaze.atomic import new_directory, require_free, write_text
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, gaze_and_label
 from egaze.loading.sampling import Order
-from egaze.metrics.multiclass_auc import macro_auc
+from egaze.metrics import StatisticsWarning, macro_auc
 from egaze.progress import NamedProgress, Progress
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed, save_splits
@@ -283,7 +284,10 @@ def _macro_auc(study: Study, predictions: Predictions) -> float | None:
     """Macro AUC over the classes that the predictions have cases of and against; None when there is none."""
     labels = study.labels[predictions.case_index]
     known = labels >= 0
-    return macro_auc(labels[known], predictions.class_probs[known])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StatisticsWarning)  # null in the log says it
+        auc = macro_auc(labels[known], predictions.class_probs[known])
+    return None if math.isnan(auc) else auc
 
 
 def require_answers(study: Study, recipe: Recipe) -> None:

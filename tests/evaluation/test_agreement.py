@@ -142,7 +142,7 @@ def test_a_metric_is_a_mean_over_the_radiographs_that_have_it(read_twice, recipe
     found = figures.predicted["shuffled_auc"]
     assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
     assert figures.predicted["nss"] is figures.over_centre_bias["nss"] is None and figures.centre_bias["nss"].is_defined
-    assert "shuffled AUC: 3 cases have no fixations on training cases of others to compare with" in notes
+    assert "shuffled AUC: 3 cases have no fixations on training cases of other patients to compare with" in notes
     assert "NSS: 36 cases lack what it needs" in notes
 
 

@@ -25,7 +25,10 @@ def test_no_fixations():
         (([1], [1], [0.1], None, [[30.0, -1.0]]), "pixels_per_degree must be above 0"),
         (([1], [1], [0.1], None, [30.0]), "pixels_per_degree must have shape"),
         (([1], [1], [0.1], None, None, [[0, 0, 9]]), r"shown_px must have shape \(1, 4\), got \(1, 3\)"),
-        (([1], [1], [0.1], None, None, [[9, 0, 3, 9]]), "x_min, y_min not above x_max, y_max, got .* at fixation 0"),
+        (
+            ([1], [1], [0.1], None, None, [[9, 0, 3, 9]]),
+            "x_min and y_min not above x_max and y_max, got .* at fixation 0",
+        ),
         (([1], [1], [0.1], None, None, None, [[np.inf, 1]]), r"window_frac must be finite, got \[inf"),
     ],
 )

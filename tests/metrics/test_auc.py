@@ -145,8 +145,6 @@ def test_a_paired_comparison_sees_what_two_intervals_hide():
     [
         ([0, 1], [0.1], "must both be"),
         ([0, 2], [0.1, 0.2], "labels must be 0 or 1"),
-        ([1, 1], [0.1, 0.2], "both classes"),
-        ([], [], "both classes"),
         ([0, 1], [0.1, np.nan], "scores must be finite"),
     ],
 )
@@ -209,13 +207,13 @@ def test_bca_is_scipy_s_to_its_noise(name):
 
 
 def test_small_samples_are_warned_of():
-    with pytest.warns(StatisticsWarning, match="fewer than 10 samples of a class"):
+    with pytest.warns(StatisticsWarning, match="fewer than 10 cases of a class"):
         few = roc_auc_ci([0, 0, 1, 1], [1.0, 3.0, 2.0, 4.0])
     assert few.low < few.value == 0.75
-    with pytest.warns(StatisticsWarning, match="one sample of a class: DeLong's variance needs two"):
+    with pytest.warns(StatisticsWarning, match="one case of a class: DeLong's variance needs two"):
         one = roc_auc_ci([0, 0, 1], [1.0, 3.0, 2.0])
     assert one.value == 0.5 and np.isnan(one.low) and np.isnan(one.high)
-    with pytest.warns(StatisticsWarning, match="one sample"):
+    with pytest.warns(StatisticsWarning, match="one case"):
         assert np.isnan(delong_test([0, 0, 1], [1.0, 3.0, 2.0], [1.0, 2.0, 3.0]).p_value)
     with pytest.warns(StatisticsWarning, match="fewer than 10 patients in a stratum"):
         bootstrap_auc([0, 0, 1, 1], [1.0, 3.0, 2.0, 4.0], resamples=100)

@@ -133,7 +133,7 @@ def test_a_bad_master_sheet(copy, twin, column, value, error, message):
 
 def test_a_radiograph_twice(copy, twin):
     rewrite(copy / "master_sheet.csv", lambda rows: [*rows, rows[0]])
-    with pytest.raises(TableError, match="record 49: dicom_id .* is there twice"):
+    with pytest.raises(TableError, match="record 49: dicom_id .* occurs twice"):
         EgdCxr(copy, twin.images)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from egaze.sources.egd_cxr.calibration_cards import card_ids
+from egaze.sources.egd_cxr.screen import card_ids
 
 
 @pytest.fixture

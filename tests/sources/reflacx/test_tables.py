@@ -201,14 +201,14 @@ def test_main_data_itself_and_chosen_phases(folder):
         ({"id": "b\nb"}, "record 2, column 'id' holds"),
         ({"id": "b" * 300}, "record 2, column 'id' holds"),
         ({"dicom_id": "b/b"}, "record 2, column 'dicom_id' holds 'b/b'"),
-        ({"id": "a"}, "record 2: its id is there twice"),
+        ({"id": "a"}, "record 2: its id occurs twice"),
         ({"subject_id": ""}, "record 2, column 'subject_id' is empty"),
         ({"image_size_x": "wide"}, "record 2, column 'image_size_x' holds 'wide', expected a number"),
         ({"Consolidation": "6"}, r"record 2, column 'Consolidation' holds 6\.0, expected one of 0, 1, 2, 3, 4, 5"),
         ({"Consolidation": "2.5"}, r"record 2, column 'Consolidation' holds 2\.5"),
         ({"Consolidation": "sure"}, "record 2, column 'Consolidation' holds 'sure', expected a number"),
-        ({"dicom_id": "radiograph"}, "record 2: its radiograph is another patient's in an earlier record"),
-        ({"subject_id": "radiograph", "split": "test"}, "record 2: column 'split' puts one patient on two sides"),
+        ({"dicom_id": "radiograph"}, "record 2: its radiograph belongs to another patient in an earlier record"),
+        ({"subject_id": "radiograph", "split": "test"}, "record 2: column 'split' puts one patient into two splits"),
     ],
 )
 def test_bad_metadata(folder, cells, message):
@@ -283,7 +283,7 @@ def test_an_empty_dataset(folder):
     table = folder.main_data / "metadata_phase_3.csv"
     table.write_text(table.read_text().splitlines()[0] + "\n")
     folder.rows[3].clear()
-    with pytest.raises(SourceError, match="hold no reading"):
+    with pytest.raises(SourceError, match="contain no reading"):
         folder.read(phases=(3,))
 
 

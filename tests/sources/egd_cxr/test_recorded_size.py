@@ -65,7 +65,9 @@ def test_what_too_few_rows_tell_is_dropped_among_resized_radiographs(folder, par
     resize(folder, 0.5)
     source = folder.read()
     assert (
-        source.hygiene["radiographs_of_untold_size"] == source.hygiene["fixations_dropped_radiograph_size_unknown"] == 1
+        source.hygiene["radiographs_of_unknown_recorded_size"]
+        == source.hygiene["fixations_dropped_radiograph_size_unknown"]
+        == 1
     )
     assert source.hygiene["boxes_dropped_radiograph_size_unknown"] == 1 and source.hygiene["boxes_kept"] == 2
     assert source.cases()[2].fixations is None and source.cases()[2].regions == ()
