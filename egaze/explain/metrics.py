@@ -1,4 +1,4 @@
-"""How far the maps of one radiograph agree with its reader's gaze, with its finding and with each other."""
+"""How well the maps of one radiograph agree with its reader's gaze and with its finding."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from egaze.gaze import Fixations
 from egaze.metrics import cc, energy_inside, iou_at_area_match, nss, pointing_game, sim
 
 Map = NDArray[np.floating]
-Numbers = dict[str, float]
+#: Metrics of one case by name.
+CaseMetrics = dict[str, float]
 
-#: What tables call a map's numbers, which are named MAP_KEY; more is better unless they say less.
-MEASURES = {
+#: Titles of a map's metrics in tables, by KEY, where the metric's name is MAP_KEY. Higher is better unless the title
+#: says "less".
+METRIC_TITLES = {
     "gaze_cc": "CC with gaze",
     "gaze_sim": "SIM with gaze",
     "gaze_nss": "NSS at fixations",
@@ -24,38 +26,41 @@ MEASURES = {
     "deletion_area": "deletion area (less)",
     "insertion_area": "insertion area (more)",
 }
-#: What tables call the maps.
-MAPS = {"grad_cam": "Grad-CAM", "predicted": "predicted gaze", "gaze": "reader's gaze", "random": "random order"}
+#: Titles of the maps in tables.
+MAP_TITLES = {"grad_cam": "Grad-CAM", "predicted": "predicted gaze", "gaze": "reader's gaze", "random": "random order"}
 
 
-def with_gaze(maps: Mapping[str, Map], gaze: Map, fixations: Fixations) -> Numbers:
-    """CC, similarity and NSS of each map, named MAP_gaze_cc and so on.
+def gaze_metrics(maps: Mapping[str, Map], gaze: Map, fixations: Fixations) -> CaseMetrics:
+    """Compute CC, similarity and NSS of each map, named MAP_gaze_cc and so on.
 
     Args:
-        maps: (H, W) each, not negative, by name.
-        gaze: (H, W) the reader's heatmap.
-        fixations: in pixels of the maps, one of them at least on them and on the part that was shown.
+        maps: (H, W) arrays by name, not negative.
+        gaze: (H, W) heatmap of the reader.
+        fixations: in pixels of the maps; at least one must lie on them and on the part that was shown.
     """
     seen = fixations.taken(fixations.on_shown)
-    numbers: Numbers = {}
+    metrics: CaseMetrics = {}
     for name, values in maps.items():
-        numbers[f"{name}_gaze_cc"] = cc(values, gaze)
-        numbers[f"{name}_gaze_sim"] = sim(values, gaze)
-        numbers[f"{name}_gaze_nss"] = nss(values, seen.x_px, seen.y_px)
-    return numbers
+        metrics[f"{name}_gaze_cc"] = cc(values, gaze)
+        metrics[f"{name}_gaze_sim"] = sim(values, gaze)
+        metrics[f"{name}_gaze_nss"] = nss(values, seen.x_px, seen.y_px)
+    return metrics
 
 
-def with_finding(maps: Mapping[str, Map], finding: NDArray[np.bool_], tolerance_px: float) -> Numbers:
-    """Pointing game, IoU at area match and energy inside of each map, and what chance scores at the first and third.
+def finding_metrics(maps: Mapping[str, Map], finding: NDArray[np.bool_], tolerance_px: float) -> CaseMetrics:
+    """Compute pointing game, IoU at area match and energy inside the finding of each map.
+
+    "finding_area_frac" is the finding's share of the radiograph, which is what chance scores in the pointing game and
+    in energy.
 
     Args:
-        maps: (H, W) each, not negative, by name.
-        finding: (H, W), somewhere true.
-        tolerance_px: of the pointing game.
+        maps: (H, W) arrays by name, not negative.
+        finding: (H, W) mask with at least one true pixel.
+        tolerance_px: tolerance of the pointing game.
     """
-    numbers = {"finding_area_frac": float(finding.mean())}
+    metrics = {"finding_area_frac": float(finding.mean())}
     for name, values in maps.items():
-        numbers[f"{name}_pointing"] = pointing_game(values, finding, tolerance_px=tolerance_px)
-        numbers[f"{name}_iou"] = iou_at_area_match(values, finding)
-        numbers[f"{name}_energy_inside"] = energy_inside(values, finding)
-    return numbers
+        metrics[f"{name}_pointing"] = pointing_game(values, finding, tolerance_px=tolerance_px)
+        metrics[f"{name}_iou"] = iou_at_area_match(values, finding)
+        metrics[f"{name}_energy_inside"] = energy_inside(values, finding)
+    return metrics
