@@ -32,9 +32,9 @@ from torch.nn import functional
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.loading import Batch
 from egaze.training import load_recipe
+from egaze.training.device import quicken
 from egaze.training.engine import train_one_epoch
 from egaze.training.optimizer import make_optimizer
-from egaze.training.quicken import quicken
 from egaze.training.run import build_model
 
 IMAGES, SIDE, THREADS, CLASSES = 16, 224, 2, 3

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from egaze.atomic import write_file
-from egaze.evaluation.maps import centre_bias
+from egaze.evaluation.agreement import centre_bias
 from egaze.imaging import resize
 from egaze.loading import DeviceLoader
 from egaze.metrics import cc, kld, nss
@@ -165,7 +165,7 @@ def _outcome(run: Run, study: Study, masks: NDArray[np.bool_]) -> Outcome:
         map_peak=np.full(len(test), np.nan) if predicted.heatmap is None else peaks(maps, masks[test]),
         gradcam_peak=peaks(cams, masks[test]),
         gradcam=agreement(study, cams, test),
-        seconds=sum(line["seconds"] for line in run.log()),
+        seconds=sum(entry.seconds for entry in run.log()),
     )
 
 

@@ -14,8 +14,7 @@ from torch.nn import functional
 from egaze.loading import Augmentation, DeviceLoader
 from egaze.models import DualHeadUNet
 from egaze.study import Study
-from egaze.training.optimizer import make_optimizer
-from egaze.training.schedule import learning_rate
+from egaze.training.optimizer import learning_rate, make_optimizer
 from egaze.training.stage import Stage
 
 ENCODER = "tf_efficientnet_lite0"

@@ -15,6 +15,7 @@ import egaze
 PACKAGES = (
     "egaze",
     "egaze.deploy",
+    "egaze.evaluation",
     "egaze.explain",
     "egaze.gaze",
     "egaze.imaging",
@@ -30,8 +31,10 @@ PACKAGES = (
 WITHOUT = {
     "BatchPredictions": "what DualHeadUNet.predictions returns",
     "Comparison": "what delong_test returns",
+    "ComparisonResult": "a part of what compare returns",
     "DualHeadOutput": "what DualHeadUNet returns",
     "Estimate": "what roc_auc_ci returns",
+    "EvaluationResult": "a part of what evaluate returns",
     "ExplainOptions": "an argument of explain",
     "ExplanationResult": "what explain returns",
     "Faithfulness": "what faithfulness returns",
@@ -43,6 +46,7 @@ WITHOUT = {
     "Presentation": "a part of what read_radiograph returns",
     "RegionGaze": "what region_gaze returns",
     "RocCurve": "what roc_curve_band returns",
+    "RunComparison": "what compare returns",
     "RunSet": "what train_set and open_run_set return",
     "StatisticsWarning": "a warning's class",
     "WeightsFile": "what read_weights returns",

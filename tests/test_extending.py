@@ -154,8 +154,8 @@ def test_losses_an_encoder_an_export_and_a_recipe(my_package, study, tmp_path):
     assert re.search(r"small +Both heads of a small network", invoke("info"))
     recipe = load_recipe("small")
     run = train(study, recipe, tmp_path / "run", seed=0, threads=2)
-    (line,) = run.log()
-    assert 0 < line["train_heatmap"] < 0.3 and 0 < line["train_classification"] < 1
+    (entry,) = run.log()
+    assert 0 < entry.train_losses["heatmap"] < 0.3 and 0 < entry.train_losses["classification"] < 1
     invoke("export", run.path, tmp_path / "weights.npz", "--format", "npz")
     weights = open_run(run.path).load_model().state_dict()
     with np.load(tmp_path / "weights.npz") as arrays:

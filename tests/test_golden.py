@@ -40,7 +40,7 @@ def processor():
 
 
 def of_log(run):
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in run.log()]
+    return [{key: value for key, value in entry.to_line().items() if key != "seconds"} for entry in run.log()]
 
 
 def of_evaluation(run):

@@ -70,7 +70,8 @@ def test_the_road(radiographs, scenes, tmp_path):
     run = train(study, load_recipe("joint", tiny), tmp_path / "run", device="cpu")
     first, last = run.log()
     # Each head learns from what is there.
-    assert last["train_heatmap"] < first["train_heatmap"] and np.isfinite(last["train_classification"])
+    assert last.train_losses["heatmap"] < first.train_losses["heatmap"]
+    assert np.isfinite(last.train_losses["classification"])
 
     metrics = evaluate(run).metrics
     assert metrics.classification.cases + metrics.heatmap.cases == metrics.cases

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from egaze.atomic import require_folder
-from egaze.cli.figure_text import count_text, metric_text
 from egaze.cli.options import limit_option, split_option, study_option
+from egaze.cli.text import count_text, metric_text
 
 if TYPE_CHECKING:
     import polars as pl
 
     from egaze.evaluation.compare import RunComparison
-    from egaze.evaluation.compare_results import AnswersCompared, Compared, ComparedRun
+    from egaze.evaluation.compare_results import Compared, ComparedRun, PredictionsCompared
 
 
 @click.command()
@@ -74,7 +74,7 @@ def _lines(found: RunComparison, limit: int) -> list[str]:
         lines.append("synthetic data: these figures say nothing about patients")
     lines += [f"note: {line}" for line in result.warnings]
     if (classification := result.classification) is None:
-        if result.answers is not None:
+        if result.predictions is not None:
             lines.append("classification: fewer than two classes have a case here")
     else:
         lines.append(_header("AUC"))
@@ -92,9 +92,9 @@ def _lines(found: RunComparison, limit: int) -> list[str]:
             _row(metric_text(metric), heatmap.metrics[name], metric.digits)
             for name, metric in heatmap.definitions.items()
         ]
-    if result.answers is None:
+    if result.predictions is None:
         return lines
-    return lines + _radiographs(result.answers, found.disagreements, limit)
+    return lines + _radiographs(result.predictions, found.disagreements, limit)
 
 
 def _described(run: ComparedRun) -> str:
@@ -117,7 +117,7 @@ def _row(name: str, compared: Compared | None, digits: int = 3) -> str:
     return f"  {name:<42}{compared.a:>8.{digits}f}{compared.b:>8.{digits}f}{difference:>32}{p_value:>9}"
 
 
-def _radiographs(answers: AnswersCompared, disagreements: pl.DataFrame, limit: int) -> list[str]:
+def _radiographs(answers: PredictionsCompared, disagreements: pl.DataFrame, limit: int) -> list[str]:
     lines = [
         f"they disagree on {answers.disagree} of {count_text(answers.agree + answers.disagree, 'radiograph')}: "
         f"A alone is right on {answers.only_a_right}, B alone on {answers.only_b_right}, neither on "

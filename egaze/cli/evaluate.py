@@ -10,9 +10,9 @@ import click
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
-from egaze.cli.figure_text import count_text, figure_text, metric_text
 from egaze.cli.options import split_option, study_option, threads_option
 from egaze.cli.set_metrics import set_lines
+from egaze.cli.text import count_text, estimate_text, metric_text
 
 if TYPE_CHECKING:
     from egaze.evaluation.results import (
@@ -97,13 +97,13 @@ def _areas(classification: Classification, published: tuple[Published, ...]) -> 
         lines = [_row("AUC", [str(classification.one_auc_title)], width=34)]
         only = classes[of]
         for title, area in (("", only.auc), (", BCa", only.auc_bca), (", DeLong", only.auc_delong)):
-            lines.append(_row(f"  this run{title}", [figure_text(area)], width=34))
+            lines.append(_row(f"  this run{title}", [estimate_text(area)], width=34))
         lines.append(_row("average precision", list(classes), width=34))
-        cells = [figure_text(item.average_precision) for item in classes.values()]
+        cells = [estimate_text(item.average_precision) for item in classes.values()]
         return [*lines, _row("  this run", cells, width=34)]
 
     def row(title: str, estimates: dict[str, Estimate | None], source: str = "") -> str:
-        cells = [figure_text(estimates.get(name)) for name in ("macro", "micro", *classes)]
+        cells = [estimate_text(estimates.get(name)) for name in ("macro", "micro", *classes)]
         return _row(f"  {title}", cells, width=34) + (f"  {source}" if source else "")
 
     c, named = classification, classes.items()
@@ -129,7 +129,7 @@ def _operating_points(classification: Classification) -> list[str]:
     for name, item in classification.classes.items():
         for point in item.operating_points or ():
             threshold = ", ".join(f"{threshold:.3f}" for threshold in point.thresholds)
-            cells = [threshold, figure_text(point.sensitivity), figure_text(point.specificity)]
+            cells = [threshold, estimate_text(point.sensitivity), estimate_text(point.specificity)]
             lines.append(_row(f"  {name}, {point.name}", cells, width=34))
     return lines if len(lines) > 1 else []
 
@@ -145,7 +145,7 @@ def _calibration(calibration: Calibration | None) -> list[str]:
         ("log loss, nats (less)", [state.log_loss for state in states]),
         (f"ECE, {calibration.bins} bins (less)", [state.expected_calibration_error for state in states]),
     ):
-        lines.append(_row(f"  {title}", map(figure_text, estimates), width=34))
+        lines.append(_row(f"  {title}", map(estimate_text, estimates), width=34))
     return lines
 
 
@@ -172,17 +172,17 @@ def _agreement(heatmap: MapAgreement) -> list[str]:
         figures = [heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name]]
         if ceiling:
             figures.append(ceiling.readers[name])
-        cells = [figure_text(item, metric.digits) for item in figures]
+        cells = [estimate_text(item, metric.digits) for item in figures]
         lines.append(_row(f"  {metric_text(metric)}", cells, width=44, cell=27) + f"  {heatmap.against(name)}")
     return lines
 
 
 def _scanpaths(scanpath: Scanpaths) -> list[str]:
     has_times = scanpath.dwell_s is not None
-    dwell = f"dwell time {figure_text(scanpath.dwell_s, 1)} s, " if has_times else ""
+    dwell = f"dwell time {estimate_text(scanpath.dwell_s, 1)} s, " if has_times else ""
     lines = [
-        f"scanpaths: {count_text(scanpath.cases, 'reading')}; fixations {figure_text(scanpath.fixations, 1)}, "
-        f"{dwell}coverage {figure_text(scanpath.coverage_frac)}",
+        f"scanpaths: {count_text(scanpath.cases, 'reading')}; fixations {estimate_text(scanpath.fixations, 1)}, "
+        f"{dwell}coverage {estimate_text(scanpath.coverage_frac)}",
         f"  (coverage: {scanpath.coverage})",
     ]
     if relative := scanpath.cases_relative:
@@ -192,9 +192,9 @@ def _scanpaths(scanpath: Scanpaths) -> list[str]:
         titles = ["fixations", *times, "share of dwell", "share of radiograph", "first fixation, s", "coverage"]
         lines.append(_row("  in regions", titles, width=34))
     for name, region in scanpath.regions.items():
-        cells = [figure_text(region.fixations, 1), *([figure_text(region.dwell_s, 2)] if has_times else [])]
-        cells += [figure_text(region.dwell_frac), figure_text(region.area_frac)]
-        cells += [figure_text(region.first_fixation_s, 2), figure_text(region.coverage_frac)]
+        cells = [estimate_text(region.fixations, 1), *([estimate_text(region.dwell_s, 2)] if has_times else [])]
+        cells += [estimate_text(region.dwell_frac), estimate_text(region.area_frac)]
+        cells += [estimate_text(region.first_fixation_s, 2), estimate_text(region.coverage_frac)]
         lines.append(_row(f"  {name} ({region.cases_fixated} of {region.cases})", cells, width=34))
     return lines
 

@@ -9,9 +9,8 @@ import click
 
 from egaze.atomic import require_free
 from egaze.cli import progress
-from egaze.cli.figure_text import count_text, figure_text
-from egaze.cli.options import split_option, study_option
-from egaze.cli.several import SeveralValues
+from egaze.cli.options import SeveralValues, split_option, study_option
+from egaze.cli.text import count_text, estimate_text
 
 if TYPE_CHECKING:
     from egaze.explain.results import CaseMean
@@ -112,7 +111,7 @@ def command(
     click.echo(f"{out}: {count_text(result.cases, 'case')}, listed in {out / 'index.csv'}")
     if is_set:
         click.echo(f"  each explained by the run of seed {result.seed} whose {split} split it is on")
-    for line in _lines(result.figures):
+    for line in _lines(result.means):
         click.echo(line)
     if result.elsewhere:
         click.echo(f"  cases in another split than {split} left out: {result.elsewhere}")
@@ -128,19 +127,19 @@ def command(
         click.echo("  synthetic data")
 
 
-def _lines(figures: dict[str, CaseMean]) -> list[str]:
-    """A table of means: a row a measure, a column a map."""
-    from egaze.explain.measures import MAPS, MEASURES
+def _lines(means: dict[str, CaseMean]) -> list[str]:
+    """Format the means as a table with one row per metric and one column per map."""
+    from egaze.explain.metrics import MAP_TITLES, METRIC_TITLES
 
-    columns = [name for name in MAPS if any(figure.startswith(f"{name}_") for figure in figures)]
+    columns = [name for name in MAP_TITLES if any(metric.startswith(f"{name}_") for metric in means)]
     if not columns:
         return []
-    lines = [f"  {'mean (95 % over patients)':<25}" + "".join(f"{MAPS[name]:>24}" for name in columns)]
-    for key, title in MEASURES.items():
-        cells = [figures.get(f"{name}_{key}") for name in columns]
+    lines = [f"  {'mean (95 % over patients)':<25}" + "".join(f"{MAP_TITLES[name]:>24}" for name in columns)]
+    for key, title in METRIC_TITLES.items():
+        cells = [means.get(f"{name}_{key}") for name in columns]
         if any(cells):
-            texts = [figure_text(None if cell is None else cell.estimate) for cell in cells]
+            texts = [estimate_text(None if cell is None else cell.estimate) for cell in cells]
             lines.append(f"  {title:<25}" + "".join(f"{text:>24}" for text in texts))
-    if (chance := figures.get("finding_area_frac")) is not None:
-        lines.append(f"  the finding covers {chance.value:.3f} of the radiograph: chance's score for peak and energy")
+    if (chance := means.get("finding_area_frac")) is not None:
+        lines.append(f"  the finding covers {chance.value:.3f} of the radiograph, which is chance for peak and energy")
     return lines

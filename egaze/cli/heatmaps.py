@@ -11,8 +11,7 @@ from click.core import ParameterSource
 
 from egaze.atomic import require_free
 from egaze.cli import progress
-from egaze.cli.options import workers_option
-from egaze.cli.several import SeveralValues
+from egaze.cli.options import SeveralValues, workers_option
 
 if TYPE_CHECKING:
     from egaze.gaze.heatmap import Weight

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from egaze.cli.text import count_text
+
 if TYPE_CHECKING:
     from egaze.study import Study
     from egaze.study.layout import SourceFacts
@@ -19,19 +21,19 @@ def hygiene_lines(source: SourceFacts) -> Iterator[str]:
     Args:
         source: a source's facts in study.json.
     """
-    yield f"{source['key']}: {counted(source['cases'], 'case')}"
+    yield f"{source['key']}: {count_text(source['cases'], 'case')}"
     counts = source["hygiene"]
     for reason, count in counts.items():
         if count:
             yield f"  {count:>9,} {reason.replace('_', ' ')}"
     if zeros := sum(count == 0 for count in counts.values()):
-        yield f"  {counted(zeros, 'other count')} {'is' if zeros == 1 else 'are'} 0"
+        yield f"  {count_text(zeros, 'other count')} {'is' if zeros == 1 else 'are'} 0"
 
 
 def relative_line(study: Study) -> str | None:
     """Of how many of a study's cases durations are relative, None where all are seconds."""
     count = int(study.is_relative.sum())
-    return f"durations of {counted(count, 'case')} are relative, and not shown as time" if count else None
+    return f"durations of {count_text(count, 'case')} are relative, and not shown as time" if count else None
 
 
 def note_lines(vois: Iterable[str | None]) -> Iterator[str]:
@@ -46,11 +48,6 @@ def note_lines(vois: Iterable[str | None]) -> Iterator[str]:
     if noted:
         yield "of radiographs' headers not taken at its word:"
     for note, count in noted.most_common(SHOWN_NOTES):
-        yield f"  {counted(count, 'case')}: {note}"
+        yield f"  {count_text(count, 'case')}: {note}"
     if (more := len(noted) - SHOWN_NOTES) > 0:
-        yield f"  and {counted(more, 'other note')}; the column voi of cases.parquet has all"
-
-
-def counted(count: int, what: str) -> str:
-    """A count and what is counted: 1 case, 2,000 cases."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+        yield f"  and {count_text(more, 'other note')}; the column voi of cases.parquet has all"

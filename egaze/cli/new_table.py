@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from egaze.cli.hygiene import counted
+from egaze.cli.text import count_text
 
 
 @click.command()
@@ -38,7 +38,7 @@ def command(folder: Path, images: Path | None) -> None:
     held = (
         "two radiographs to write over"
         if images is None
-        else f"{counted(radiographs, 'radiograph')}, without patient and label"
+        else f"{count_text(radiographs, 'radiograph')}, without patient and label"
     )
     click.echo(f"cases:     {cases} ({held})")
     click.echo(f"fixations: {fixations}, for gaze in pixels and seconds")

@@ -1,12 +1,15 @@
-"""Options that mean the same in every command that has them."""
+"""Options that several commands share, and types of options."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
+
+_LONGEST_RANGE = 10_000
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -65,3 +68,46 @@ def limit_option(default: int, what: str) -> Option:
     """--limit of a command that shows the first of many."""
     count = click.IntRange(0)
     return click.option("--limit", default=default, show_default=True, type=count, help=f"At most this many {what}.")
+
+
+class SeveralValues(click.Command):
+    """A command whose options with `multiple=True` take all words up to the next option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        several = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
+        spread: list[str] = []
+        option = None
+        for place, word in enumerate(args):
+            if word == "--":
+                spread += args[place:]
+                break
+            if word.startswith("-") and len(word) > 1:
+                option = word if word in several else None
+                spread.append(word)
+            elif option is not None and spread[-1] != option:
+                spread += [option, word]
+            else:
+                spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
+    """Whole numbers and ranges of them, both ends among them, as a tuple in the order given."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        numbers: list[int] = []
+        for part in value.split(","):
+            found = re.fullmatch(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", part, re.ASCII)
+            if found is None:
+                self.fail(f"expected numbers such as 0,1,2 or 0-4, got {value!r}", param, ctx)
+            first, last = int(found[1]), int(found[2] or found[1])
+            if not first <= last < first + _LONGEST_RANGE:
+                self.fail(f"{part.strip()} is not a range of at most {_LONGEST_RANGE} numbers", param, ctx)
+            numbers += range(first, last + 1)
+        if len(set(numbers)) != len(numbers):
+            self.fail(f"{value!r} names a number twice", param, ctx)
+        return tuple(numbers)

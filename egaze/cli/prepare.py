@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
-from egaze.cli.hygiene import counted, hygiene_lines, note_lines, relative_line
+from egaze.cli.hygiene import hygiene_lines, note_lines, relative_line
 from egaze.cli.options import workers_option
+from egaze.cli.text import count_text
 from egaze.registry import Registry
 from egaze.sources import EgdCxr, Reflacx, SiimGaze, Source, Table
 
@@ -187,7 +188,7 @@ def egd_cxr(
 ) -> Source | list[str]:
     """EGD-CXR 1.0.0 from PhysioNet, with MIMIC-CXR's DICOM radiographs.
 
-    Of the whole master sheet (1,083 images of 1,038 patients) the published splits are counted and compared.
+    Of the whole master sheet (1,083 images of 1,038 patients) the published splits are count_text and compared.
 
     \b
     Example:
@@ -353,10 +354,10 @@ def prepare(
         )
     counts, gaze = study.manifest["counts"], study.manifest["gaze"]
     click.echo(
-        f"{out}: {counted(counts['cases'], 'case')} of {counted(counts['patients'], 'patient')}, "
+        f"{out}: {count_text(counts['cases'], 'case')} of {count_text(counts['patients'], 'patient')}, "
         f"{counts['with_label']} with a label, {counts['with_gaze']} with gaze "
-        f"({counted(counts['fixations'], 'fixation')}), {counted(counts['regions'], 'region')}, "
-        f"{counted(counts['phrases'], 'phrase')}"
+        f"({count_text(counts['fixations'], 'fixation')}), {count_text(counts['regions'], 'region')}, "
+        f"{count_text(counts['phrases'], 'phrase')}"
     )
     if relative := relative_line(study):
         click.echo(f"  {relative}")
@@ -364,10 +365,12 @@ def prepare(
         low, high = factors
         by = f"{low:.3g}" if high - low < 0.005 * high else f"{low:.3g} to {high:.3g}"
         click.echo(
-            f"  radiographs were resized: gaze and regions of {counted(gaze['scaled'], 'case')} are scaled by {by}"
+            f"  radiographs were resized: gaze and regions of {count_text(gaze['scaled'], 'case')} are scaled by {by}"
         )
     if gaze["trusted"]:
-        click.echo(f"  gaze that looks wrong is taken as it stands (--trust-gaze): {counted(gaze['trusted'], 'case')}")
+        click.echo(
+            f"  gaze that looks wrong is taken as it stands (--trust-gaze): {count_text(gaze['trusted'], 'case')}"
+        )
     if progress.is_quiet():
         return
     if classes := counts["classes"]:
@@ -395,7 +398,7 @@ def _say(text: str) -> None:
 
 def _list_left_out(left_out: Sequence[LeftOut], *, strict: bool) -> None:
     """The paths are for who has to mend the radiographs; they stay on the terminal and are written nowhere."""
-    cases = counted(len(left_out), "case")
+    cases = count_text(len(left_out), "case")
     if len(left_out) == 1:
         said = f"{cases} {'has' if strict else 'is left out, which has'} a radiograph that cannot be read:"
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from egaze.cli.figure_text import count_text, figure_text, metric_text
+from egaze.cli.text import count_text, estimate_text, metric_text
 
 if TYPE_CHECKING:
     from egaze.evaluation.results import Classification, EvaluationResult, MapAgreement
@@ -36,14 +36,14 @@ def set_lines(result: EvaluationResult) -> list[str]:
 
 def _classes(classification: Classification, published: tuple[Published, ...]) -> list[str]:
     lines = [f"AUC{'':<19}{'mean over seeds':>25}"]
-    macro = figure_text(classification.macro_auc)
+    macro = estimate_text(classification.macro_auc)
     if classification.one_auc_title is not None:
         lines.append(f"  {classification.one_auc_title:<20}{macro:>25}")
     else:
         lines.append(f"  {'macro':<20}{macro:>25}")
-        lines += [f"  {name:<20}{figure_text(item.auc):>25}" for name, item in classification.classes.items()]
-    lines += [f"  {paper.name}, {paper.source}: macro {figure_text(paper.auc.get('macro'))}" for paper in published]
-    lines.append(f"accuracy{'':<14}{figure_text(classification.accuracy):>25}")
+        lines += [f"  {name:<20}{estimate_text(item.auc):>25}" for name, item in classification.classes.items()]
+    lines += [f"  {paper.name}, {paper.source}: macro {estimate_text(paper.auc.get('macro'))}" for paper in published]
+    lines.append(f"accuracy{'':<14}{estimate_text(classification.accuracy):>25}")
     return lines
 
 
@@ -55,7 +55,7 @@ def _agreement(heatmap: MapAgreement) -> list[str]:
     ]
     for name, metric in heatmap.definitions.items():
         figures = (heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name])
-        cells = "".join(f"{figure_text(item, metric.digits):>27}" for item in figures)
+        cells = "".join(f"{estimate_text(item, metric.digits):>27}" for item in figures)
         lines.append(f"  {metric_text(metric):<42}{cells}")
     return lines
 

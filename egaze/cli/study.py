@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from egaze.cli.hygiene import counted, hygiene_lines, note_lines, relative_line
+from egaze.cli.hygiene import hygiene_lines, note_lines, relative_line
+from egaze.cli.text import count_text
 from egaze.errors import StudyError
 
 SHOWN_LEFT_OUT = 20
@@ -38,12 +39,12 @@ def show(study: Path) -> None:
 
     opened = open_study(study, check_images=False)
     manifest, counts = opened.manifest, opened.manifest["counts"]
-    click.echo(f"{study}: {counted(len(opened), 'case')} of {counted(counts['patients'], 'patient')}")
+    click.echo(f"{study}: {count_text(len(opened), 'case')} of {count_text(counts['patients'], 'patient')}")
     click.echo(f"  images: {opened.image_size_px} px, fit {manifest['fit']}, presentation {manifest['presentation']}")
-    click.echo(f"  gaze: {counted(counts['with_gaze'], 'case')}, {counted(counts['fixations'], 'fixation')}")
+    click.echo(f"  gaze: {count_text(counts['with_gaze'], 'case')}, {count_text(counts['fixations'], 'fixation')}")
     if relative := relative_line(opened):
         click.echo(f"  {relative}")
-    click.echo(f"  beside them: {counted(counts['regions'], 'region')}, {counted(counts['phrases'], 'phrase')}")
+    click.echo(f"  beside them: {count_text(counts['regions'], 'region')}, {count_text(counts['phrases'], 'phrase')}")
     click.echo(f"  split by patient: seed {opened.splits.seed}, ratio {':'.join(map(str, opened.splits.ratio))}")
     header = "  ".join(f"{name:>12}" for name in opened.class_names)
     click.echo(f"  {'':<12}{'cases':>8}{'gaze':>8}  {header}")
@@ -59,7 +60,7 @@ def show(study: Path) -> None:
         for line in hygiene_lines(source):
             click.echo(f"  {line}")
     if left_out := manifest["left_out"]:
-        click.echo(f"  left out, their radiographs could not be read: {counted(len(left_out), 'case')}")
+        click.echo(f"  left out, their radiographs could not be read: {count_text(len(left_out), 'case')}")
         for item in left_out[:SHOWN_LEFT_OUT]:
             click.echo(f"    {item['case_id']}: {item['reason']}")
         if (more := len(left_out) - SHOWN_LEFT_OUT) > 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +12,11 @@ import click
 
 from egaze.atomic import require_free
 from egaze.cli import progress
-from egaze.cli.epochs import EpochPrinter
-from egaze.cli.numbers import Numbers
-from egaze.cli.options import device_option, precision_option, threads_option
+from egaze.cli.options import Numbers, device_option, precision_option, threads_option
 
 if TYPE_CHECKING:
     from egaze.training import Run
+    from egaze.training.epoch_log import EpochLog
     from egaze.training.run_set import Member
 
 
@@ -95,14 +96,48 @@ def command(
                 folds=folds,
                 seeds=seeds or (seed or 0,),
                 fold_seed=fold_seed,
-                on_epoch=lambda member, line: print_epoch(line, member.name),
+                on_epoch=lambda member, entry: print_epoch(entry, member.name),
                 on_run=_Finished(len(seeds or (0,)) * (folds or 1)),
                 **how,
             )
 
 
+class EpochPrinter:
+    """Prints each epoch's log entry: as a row of a table if stdout is a terminal, else as a line of JSON."""
+
+    def __init__(self) -> None:
+        self._as_table, self._has_header = sys.stdout.isatty(), False
+
+    def __call__(self, entry: EpochLog, run: str = "") -> None:
+        if not self._as_table:
+            line = entry.to_line()
+            click.echo(json.dumps({"run": run, **line} if run else line))
+            return
+        if not self._has_header:
+            self._has_header = True
+            titles = ("epoch", "rate", "train loss", f"{entry.chosen_on} loss", "macro AUC", "seconds", "best")
+            click.echo(_row("run, stage" if run else "stage", titles))
+        cells = (
+            str(entry.epoch),
+            f"{entry.learning_rate:.2g}",
+            f"{entry.train_losses['loss']:.4f}",
+            f"{entry.losses['loss']:.4f}",
+            "-" if entry.macro_auc is None else f"{entry.macro_auc:.3f}",
+            f"{entry.seconds:.1f}",
+            "*" if entry.best else "",
+        )
+        click.echo(_row(f"{run}, {entry.stage}" if run else entry.stage, cells))
+
+
+def _row(name: str, cells: tuple[str, ...]) -> str:
+    return (f"{name:<24}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, _WIDTHS, strict=True))).rstrip()
+
+
+_WIDTHS = (6, 10, 12, 17, 11, 9, 6)
+
+
 class _Finished:
-    """Says of each run of a set how it went, and how long the others will take."""
+    """Prints how each run of a set went, and how long the others will take."""
 
     def __init__(self, in_all: int) -> None:
         self._in_all, self._finished, self._trained = in_all, 0, 0
@@ -119,10 +154,10 @@ class _Finished:
 
 
 def _best(run: Run) -> str:
-    best = [line for line in run.log() if line["best"]]
+    best = [entry for entry in run.log() if entry.best]
     if not best:
         return "no epoch was chosen"
-    chosen, split = best[-1], run.recipe.choose_on
-    auc = chosen[f"{split}_macro_auc"]
-    said = f"{split} macro AUC {auc:.3f}" if auc is not None else f"loss {chosen[f'{split}_loss']:.4f}"
-    return f"best epoch {chosen['epoch']} of stage {chosen['stage']}, {said}"
+    chosen = best[-1]
+    auc, loss = chosen.macro_auc, chosen.losses["loss"]
+    score = f"{chosen.chosen_on} macro AUC {auc:.3f}" if auc is not None else f"{chosen.chosen_on} loss {loss:.4f}"
+    return f"best epoch {chosen.epoch} of stage {chosen.stage}, {score}"

@@ -1,4 +1,4 @@
-"""Runs and sets of runs judged on one split of their study, and compared."""
+"""Evaluation: runs and sets of runs are measured on one split of their study, and compared."""
 
 from egaze.evaluation.compare import RunComparison, compare, write_comparison
 from egaze.evaluation.compare_results import ComparisonResult

@@ -1,10 +1,11 @@
-"""How well predicted maps agree with gaze, beside what a map without knowledge of the radiograph and other readers
-reach."""
+"""Agreement of predicted heatmaps with gaze, compared with the centre bias and with other readers."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,23 +13,26 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.errors import EgazeError
-from egaze.evaluation.maps import centre_bias, other_readers
 from egaze.evaluation.means import mean_estimates
 from egaze.evaluation.results import Estimates, MapAgreement, MetricDefinition, ReaderCeiling
 from egaze.metrics import Estimate, StatisticsWarning
 from egaze.metrics.estimate import noting
 from egaze.metrics.gaze_metrics import GAZE_METRICS, Gaze, GazeMetric
 from egaze.study import Study
+from egaze.targets import HeatmapTarget
 from egaze.training.engine import Predictions
 from egaze.training.recipe import Recipe
 
-#: Before a metric's name: of the centre-bias map, and of the map of other readers' gaze.
+#: Prefixes of a metric's name when it is measured on the centre-bias map, and on the map of other readers' gaze.
 CENTRE, CEILING = "centre_", "ceiling_"
 
 
 def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size_px: int) -> pl.DataFrame:
-    """One row a case with gaze on the radiograph: each of `GAZE_METRICS` of the predicted map, of the centre-bias map
-    ("centre_"), and, where others read the same radiograph, of the map of their gaze ("ceiling_", else null).
+    """Measure each case that has gaze on the radiograph by all of `GAZE_METRICS`.
+
+    Returns:
+        One row per case with the metrics of the predicted map, of the centre-bias map (prefix "centre_") and of the map
+        of other readers' gaze (prefix "ceiling_"; null if nobody else read the radiograph).
 
     Raises:
         EgazeError: another package's metric cannot be imported, fails, or returns something other than a finite number
@@ -60,28 +64,66 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
     return pl.DataFrame(rows, schema={"case_index": pl.Int64, **dict.fromkeys(names, pl.Float64)})
 
 
+def centre_bias(study: Study, target: HeatmapTarget, size_px: int) -> NDArray[np.float64]:
+    """Return the (size, size) mean of the training split's heatmaps, each normalised to a density.
+
+    The map is the same for every radiograph. It is uniform if no training case has gaze.
+    """
+    total = np.zeros((size_px, size_px))
+    train = study.splits.indices("train")
+    for case_index in train[study.has_gaze[train]]:
+        heatmap = target.heatmap(study, [int(case_index)], size_px).astype(np.float64)
+        if heatmap.sum() > 0:
+            total += heatmap / heatmap.sum()
+    return total / total.sum() if total.sum() > 0 else np.full(total.shape, 1.0 / total.size)
+
+
+def other_readers(study: Study, case_indices: NDArray[np.int64]) -> dict[int, list[int]]:
+    """Find, for each case with gaze, the other cases with gaze on the same radiograph; cases without any are left out.
+
+    Two cases show the same radiograph if they have the same patient and their radiographs agree in shape and in every
+    pixel of the canvas. Durations in seconds and relative durations have no common scale, so readers with one kind are
+    not compared with readers with the other.
+    """
+    of_patient = defaultdict(list)
+    for case_index in case_indices[study.has_gaze[case_indices]].tolist():
+        of_patient[int(study.patients[case_index])].append(case_index)
+    of_radiograph = defaultdict(list)
+    for patient, cases in of_patient.items():
+        for case_index in cases if len(cases) > 1 else ():
+            shape = tuple(study.cases[side][case_index] for side in ("height_px", "width_px"))
+            pixels = hashlib.sha256(study.images[case_index].tobytes()).digest()
+            of_radiograph[patient, shape, pixels, bool(study.is_relative[case_index])].append(case_index)
+    return {
+        case_index: [other for other in cases if other != case_index]
+        for cases in of_radiograph.values()
+        for case_index in cases
+        if len(cases) > 1
+    }
+
+
 def _measured(name: str, metric: GazeMetric, map_: NDArray[np.float64], gaze: Gaze) -> float | None:
     """The metric's value, None where it is NaN, for which `note_undefined` gives the reason."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", StatisticsWarning)
             number = float(metric.function(map_, gaze))
-    except Exception as error:  # whatever another package's code raises
+    except Exception as error:  # another package's code may raise anything
         why = (str(error).splitlines() or [""])[0]
         raise EgazeError(f"metric {name!r} failed: {type(error).__name__}: {why}") from error
     if math.isinf(number):
         raise EgazeError(
-            f"metric {name!r} returns {number}: it must return a finite number, or NaN where it is undefined"
+            f"metric {name!r} returned {number}: it must return a finite number, or NaN where it is undefined"
         )
     return None if math.isnan(number) else number
 
 
-def agreement_figures(
+def mean_agreement(
     study: Study, recipe: Recipe, table: pl.DataFrame, size_px: int, notes: list[str]
 ) -> MapAgreement | None:
-    """Means over radiographs with intervals over patients; None where no radiograph has gaze."""
+    """Average the table over radiographs, with intervals over patients; None if no radiograph has gaze."""
     if table.is_empty():
-        notes.append("heatmaps: no radiograph here has gaze on it")
+        notes.append("heatmaps: no radiograph of this split has gaze on it")
         return None
     for name, metric in GAZE_METRICS.items():
         note_undefined(metric, table[name].null_count(), notes)
@@ -115,7 +157,7 @@ def map_agreement(
     over_centre_bias: Estimates,
     ceiling: ReaderCeiling | None = None,
 ) -> MapAgreement:
-    """Figures with what they were measured against, and what the metrics of these names are."""
+    """Combine means with the definitions of their metrics and with what the maps were compared with."""
     return MapAgreement(
         cases=cases,
         size_px=size_px,
@@ -132,7 +174,7 @@ def map_agreement(
 
 
 def note_undefined(metric: GazeMetric, radiographs: int, notes: list[str]) -> None:
-    """Say for how many radiographs a metric is not defined, if for any."""
+    """Add a note of how many radiographs a metric is undefined for, if there are any."""
     if radiographs:
         notes.append(f"{metric.title}: {radiographs} {metric.undefined}")
 
@@ -144,7 +186,7 @@ def _definition(metric: GazeMetric) -> MetricDefinition:
 
 
 def _ceiling(study: Study, table: pl.DataFrame, notes: list[str]) -> ReaderCeiling:
-    """What other readers' gaze reaches, and the predictions on the same radiographs."""
+    """Measure what other readers' gaze reaches, and the predictions on the same radiographs."""
     with noting(notes, "inter-reader ceiling"):
         predicted, readers, difference = _beside(study, table, CEILING, GAZE_METRICS)
     return ReaderCeiling(cases=len(table), readers=readers, predicted=predicted, under_ceiling=difference)
@@ -153,7 +195,7 @@ def _ceiling(study: Study, table: pl.DataFrame, notes: list[str]) -> ReaderCeili
 def _beside(
     study: Study, table: pl.DataFrame, prefix: str, names: Iterable[str]
 ) -> tuple[Estimates, Estimates, Estimates]:
-    """The predictions' figures, and of these metrics those of another kind of map and the paired differences."""
+    """Average the predictions' metrics, and for the given names those of another kind of map and the differences."""
     patients = study.patients[table["case_index"].to_numpy()]
     return (
         mean_estimates({name: table[name] for name in GAZE_METRICS}, patients),
@@ -163,7 +205,7 @@ def _beside(
 
 
 class _Elsewhere:
-    """The training radiographs' fixations on the canvas, without those of a radiograph's own patient."""
+    """The fixations on all training radiographs, from which those of a radiograph's own patient are left out."""
 
     def __init__(self, study: Study, size_px: int) -> None:
         self._study = study

@@ -1,4 +1,4 @@
-"""The classification head's figures."""
+"""Measuring the classification head."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from egaze.metrics.estimate import noting
 from egaze.study import Study
 from egaze.training.engine import Predictions
 
-#: The specificity that thresholds are chosen to keep.
+#: The specificity that the second operating point must reach.
 SPECIFICITY = 0.9
 BINS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """The labelled radiographs of one split: labels (N,), class_probs (N, C) float64, patients (N,)."""
+    """The labelled radiographs of a split: labels (N,), class_probs (N, C) float64 and patients (N,)."""
 
     labels: NDArray[np.int64]
     class_probs: NDArray[np.float64]
@@ -62,26 +62,26 @@ class Scored:
         return len(self.labels)
 
     def none(self) -> Scored:
-        """No radiograph, of as many classes."""
+        """Return the same without any radiograph."""
         return Scored(self.labels[:0], self.class_probs[:0], self.patients[:0])
 
 
-def classification_figures(
+def measure_classification(
     class_names: tuple[str, ...], scored: Scored, chosen_on: Scored, notes: list[str]
 ) -> Classification | None:
-    """Everything about the classes; None where fewer than two have a radiograph.
+    """Compute all classification results; None if fewer than two classes have a radiograph.
 
     Args:
-        class_names: in the order of the classes.
-        scored: the radiographs that are measured.
-        chosen_on: the validation radiographs, which choose thresholds and temperature; may be empty.
-        notes: gets what must be said beside the results.
+        class_names: class names in order.
+        scored: the radiographs to measure.
+        chosen_on: the validation radiographs that thresholds and temperature are chosen on; may be empty.
+        notes: receives remarks on the results.
     """
     labels, class_probs, patients = scored.labels, scored.class_probs, scored.patients
     if len(np.unique(labels)) < 2:
-        notes.append("classification: fewer than two classes have a radiograph here, so there is nothing to tell apart")
+        notes.append("classification: fewer than two classes have a radiograph in this split, so nothing is measured")
         return None
-    classes = {name: _class_figures(name, number, scored, chosen_on, notes) for number, name in enumerate(class_names)}
+    classes = {name: _measure_class(name, number, scored, chosen_on, notes) for number, name in enumerate(class_names)}
     predicted = class_probs.argmax(axis=1)
 
     def area(average: str, measure: str, method: str = "percentile") -> Estimate:
@@ -108,13 +108,13 @@ def classification_figures(
 
 
 def confusion(class_names: tuple[str, ...], scored: Scored) -> Confusion:
-    """Radiographs by label and most probable class."""
+    """Count radiographs by label and most probable class."""
     matrix = confusion_matrix(scored.labels, scored.class_probs.argmax(axis=1), len(class_names))
     return Confusion(class_names, tuple(tuple(row) for row in matrix.tolist()))
 
 
-def _class_figures(name: str, number: int, scored: Scored, chosen_on: Scored, notes: list[str]) -> ClassResult:
-    """One class against the others."""
+def _measure_class(name: str, number: int, scored: Scored, chosen_on: Scored, notes: list[str]) -> ClassResult:
+    """Measure one class against all others."""
     is_class, scores = (scored.labels == number).astype(np.int64), scored.class_probs[:, number]
     cases = int(is_class.sum())
     if not 0 < cases < len(is_class):
@@ -138,7 +138,7 @@ def _operating_points(
     chosen_on: Scored,
     notes: list[str],
 ) -> tuple[ClassOperatingPoint, ...] | None:
-    """Thresholds that validation chose, applied here once."""
+    """Choose thresholds on validation and apply them once to the measured radiographs."""
     of_class, validation_scores = (chosen_on.labels == number).astype(np.int64), chosen_on.class_probs[:, number]
     if not 0 < of_class.sum() < len(of_class):
         notes.append(
@@ -174,29 +174,29 @@ def _operating_points(
 
 
 def _calibration(class_names: tuple[str, ...], scored: Scored, chosen_on: Scored, notes: list[str]) -> Calibration:
-    class_probs = scale_by_temperature(scored.class_probs, 1.0)  # of sum 1
+    class_probs = scale_by_temperature(scored.class_probs, 1.0)  # normalised to a sum of 1
     if not np.allclose(class_probs, scored.class_probs, atol=1e-4):
-        notes.append("calibration: classes are answered one by one, so their probabilities were divided by their sum")
+        notes.append("calibration: each class has a sigmoid of its own, so probabilities were divided by their sum")
     temperature = None
     if len(chosen_on):
         with noting(notes, "temperature"):
             temperature = fit_temperature(chosen_on.labels, to_logits(chosen_on.class_probs))
     else:
-        notes.append("temperature: no labelled validation radiograph to fit it on")
+        notes.append("temperature: there is no labelled validation radiograph to fit it on")
     after = None if temperature is None else scale_by_temperature(scored.class_probs, temperature)
     return Calibration(
         temperatures=(temperature,),
         fitted_on="validation",
         bins=BINS,
-        before=calibration_figures(class_names, scored, class_probs, notes),
-        after=None if after is None else calibration_figures(class_names, scored, after, notes),
+        before=calibration_state(class_names, scored, class_probs, notes),
+        after=None if after is None else calibration_state(class_names, scored, after, notes),
     )
 
 
-def calibration_figures(
+def calibration_state(
     class_names: tuple[str, ...], scored: Scored, class_probs: NDArray[np.float64], notes: list[str]
 ) -> CalibrationState:
-    """How far probabilities of sum 1 are borne out."""
+    """Measure the calibration of probabilities that sum to 1."""
     is_right, confidence = class_probs.argmax(axis=1) == scored.labels, class_probs.max(axis=1)
     with noting(notes, "calibration"):
         brier = mean_ci(brier_scores(scored.labels, class_probs), scored.patients, resamples=RESAMPLES)
@@ -204,7 +204,7 @@ def calibration_figures(
     return CalibrationState(
         brier=brier,
         log_loss=log_loss,
-        # Resampling moves it up, so that a bootstrap interval would not hold it.
+        # Without an interval: resampling increases the error, so a bootstrap interval would not contain it.
         expected_calibration_error=Estimate(expected_calibration_error(is_right, confidence, bins=BINS)),
         reliability=tuple(reliability_curve(is_right, confidence, bins=BINS)),
         classes={

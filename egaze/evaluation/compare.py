@@ -1,4 +1,4 @@
-"""Two runs, or two sets of runs, on the same cases: which is better, and where do they differ?"""
+"""Comparing two runs, or two sets of runs, on the same cases."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from egaze.atomic import new_files
 from egaze.errors import EgazeError, RunError
 from egaze.evaluation.compare_results import (
-    AnswersCompared,
     ClassesCompared,
     Compared,
     ComparedRun,
     ComparisonResult,
     MapsCompared,
+    PredictionsCompared,
 )
 from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.pooled import Pooled, pool
@@ -29,25 +29,25 @@ from egaze.metrics.seed_bootstrap import of_the_sample
 from egaze.serialize import JsonObject, to_json, write_json
 from egaze.training import Run, RunSet
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunComparison:
-    """What `compare` finds.
+    """What `compare` returns.
 
     Attributes:
-        result: the figures.
-        disagreements: one row a case that the two predict differently, the furthest apart first: case_id, label,
-            prediction_a, prob_a, prediction_b, prob_b, and prob_a_CLASS and prob_b_CLASS. A prediction is the class
-            with the largest probability; of a set, with the largest mean over the seeds.
+        result: the compared metrics.
+        disagreements: one row per case that the two classify differently, the largest difference in probability first,
+            with columns case_id, label, prediction_a, prob_a, prediction_b, prob_b, prob_a_CLASS and prob_b_CLASS. A
+            prediction is the class with the largest probability; for a set, with the largest mean over the seeds.
     """
 
     result: ComparisonResult
     disagreements: pl.DataFrame
 
     def to_json(self) -> JsonObject:
-        """The content of compare.json: the result's fields, and the disagreements as a list of objects."""
+        """Return the content of compare.json: the result's fields, and the disagreements as a list of objects."""
         return {
             "format_version": FORMAT_VERSION,
             **to_json(self.result),
@@ -58,18 +58,31 @@ class RunComparison:
 def compare(
     a: Run | RunSet, b: Run | RunSet, *, split: str = "test", resamples: int = RESAMPLES, seed: int = 0
 ) -> RunComparison:
-    """Compare what `evaluate` has left of two runs or of two sets with the same folds and seeds.
+    """Compare two evaluated runs, or two evaluated sets of runs with the same folds and seeds.
 
-    AUCs: of each class, by DeLong's test for one run each (radiographs independent), and their mean, by a paired
-        bootstrap
-    over patients; for several seeds both over seeds and patients, see `egaze.metrics.paired`. Maps: the same for
-    each case's agreement with gaze by each metric, where both were measured in the same way. What one of
-    the two has not trained is left out: `warnings` and `heatmap_remark` say so.
+    The AUC of each class is compared by DeLong's test, which takes radiographs to be independent, and the macro AUC by
+    a paired bootstrap over patients. For sets with several seeds, both are compared by a bootstrap over seeds and
+    patients; see `egaze.metrics.paired`. Agreement with gaze is compared in the same way for each metric that both
+    were measured by. A head that one of the two has not trained is left out, which `warnings` and `heatmap_remark` say.
+
+    Args:
+        a, b: two runs, or two sets.
+        split: "train", "validation" or "test".
+        resamples: number of bootstrap resamples.
+        seed: seed of the bootstrap.
 
     Raises:
-        EgazeError: a negative seed.
-        RunError: one is not evaluated in that split; studies, classes, splits, seeds or cases that differ.
-        StudyError: the study is gone.
+        EgazeError: the seed is negative.
+        RunError: one of the two is not evaluated on that split, or their studies, classes, splits, seeds or cases
+            differ.
+        StudyError: the study is missing.
+
+    Example:
+        >>> from egaze.evaluation import compare
+        >>> from egaze.training import open_run
+        >>> found = compare(open_run("run"), open_run("run"), resamples=100)
+        >>> found.result.heatmap.metrics["cc"].difference, found.result.predictions.disagree
+        (0.0, 0)
     """
     if seed < 0:
         raise EgazeError(f"seed must be 0 or more, got {seed}")
@@ -78,15 +91,15 @@ def compare(
     over = "patients" if len(one.seeds) == 1 else "seeds and patients"
     notes: list[str] = []
     if one.source.path.resolve() == other.source.path.resolve():
-        notes.append("A and B are one and the same, so nothing can differ")
-    classification, answers, disagreements = None, None, _no_disagreements()
+        notes.append("A and B are the same, so there is no difference")
+    classification, predictions, disagreements = None, None, _no_disagreements()
     untrained = [pooled for pooled in (one, other) if not pooled.recipe.trains_classifier]
     for pooled in untrained:
-        notes.append(f"classification: {pooled.source.path} has no classifier that was trained, so none is compared")
+        notes.append(f"classification: {pooled.source.path} has no trained classifier, so classifiers are not compared")
     if not untrained:
         with noting(notes, "AUC"):
             classification = _classification(one, other, resamples, seed)
-        answers, disagreements = _answers(one, other)
+        predictions, disagreements = _predictions(one, other)
     with noting(notes, "maps"):
         maps = _maps(one, other, notes, resamples, seed)
     result = ComparisonResult(
@@ -101,13 +114,22 @@ def compare(
         classification=classification,
         heatmap=None if isinstance(maps, str) else maps,
         heatmap_remark=maps if isinstance(maps, str) else None,
-        answers=answers,
+        predictions=predictions,
     )
     return RunComparison(result, disagreements)
 
 
 def write_comparison(comparison: RunComparison, out: Path) -> None:
-    """Write compare.json and disagreements.csv into a folder; files there are replaced."""
+    """Write compare.json and disagreements.csv into a folder; files there are replaced.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from egaze.evaluation import compare, write_comparison
+        >>> from egaze.training import open_run
+        >>> write_comparison(compare(open_run("run"), open_run("run"), resamples=100), Path("comparison"))
+        >>> sorted(path.name for path in Path("comparison").iterdir())
+        ['compare.json', 'disagreements.csv']
+    """
     with new_files(out) as new:
         (new / "disagreements.csv").write_text(comparison.disagreements.write_csv(), encoding="utf-8")
         rows = comparison.disagreements.to_dicts()
@@ -120,11 +142,12 @@ def _require_same(one: Pooled, other: Pooled) -> None:
             raise RunError(f"cannot compare {one.source.path} with {other.source.path}: {what}")
 
     require(one.class_names == other.class_names, f"classes {_list(one.class_names)} and {_list(other.class_names)}")
-    require(one.study.digest() == other.study.digest(), f"of studies {one.study.path} and {other.study.path}")
+    same_study = one.study.digest() == other.study.digest()
+    require(same_study, f"trained on different studies, {one.study.path} and {other.study.path}")
     folds = [pooled.source.folds if isinstance(pooled.source, RunSet) else None for pooled in (one, other)]
     require(folds[0] == folds[1], f"one has {folds[0] or 'no'} folds, the other {folds[1] or 'none'}")
     require(one.split_sha256 == other.split_sha256, "trained on different splits of the study")
-    # One seed each may be any; several are paired.
+    # Single seeds may differ; several seeds are paired.
     same_seeds = one.seeds == other.seeds or len(one.seeds) == len(other.seeds) == 1
     require(same_seeds, f"seeds {_list(one.seeds)} and {_list(other.seeds)}")
     require(np.array_equal(one.case_index, other.case_index), "evaluated on different cases")
@@ -171,24 +194,24 @@ def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> Cl
 
 
 def _maps(one: Pooled, other: Pooled, notes: list[str], resamples: int, seed: int) -> MapsCompared | str:
-    """The figures, or why there are none."""
+    """Compare agreement with gaze, or say why it cannot be compared."""
     a, b = one.heatmap, other.heatmap
     if a is None or b is None:
-        return f"{(one if a is None else other).source.path} has no maps that were compared with gaze"
+        return f"the heatmaps of {(one if a is None else other).source.path} were not compared with gaze"
     if a.size_px != b.size_px:
         return (
-            f"maps of {a.size_px} and of {b.size_px} px: agreement with gaze depends on the size, so they are not "
-            "compared"
+            f"heatmaps of {a.size_px} px and of {b.size_px} px are not compared, because agreement with gaze depends "
+            "on the size"
         )
     if a.target != b.target:
-        return f"maps were compared with different heatmaps: {a.target} and {b.target}"
+        return f"the two were measured against different heatmaps, {a.target} and {b.target}"
     with_gaze = one.has_agreement & other.has_agreement
     if not with_gaze.any():
-        return "no radiograph's maps of both were compared with gaze"
+        return "there is no radiograph on which the heatmaps of both were compared with gaze"
     names = [name for name in a.definitions if a.definitions[name] == b.definitions.get(name)]
     for name in dict.fromkeys([*a.definitions, *b.definitions]):
         if name not in names:
-            notes.append(f"maps: metric {name!r} was not measured of both in the same way, so it is not compared")
+            notes.append(f"maps: metric {name!r} was not measured in the same way for both, so it is not compared")
     metrics: dict[str, Compared | None] = dict.fromkeys(names)
     for name in names:
         known = np.isfinite([pooled.agreement[name] for pooled in (one, other)]).all(axis=(0, 1))
@@ -205,12 +228,12 @@ def _maps(one: Pooled, other: Pooled, notes: list[str], resamples: int, seed: in
     )
 
 
-def _answers(one: Pooled, other: Pooled) -> tuple[AnswersCompared, pl.DataFrame]:
-    """How often the two agree, and the cases on which they do not."""
+def _predictions(one: Pooled, other: Pooled) -> tuple[PredictionsCompared, pl.DataFrame]:
+    """Count how often the two predict the same class, and list the cases on which they do not."""
     probs_a, probs_b = one.class_probs.mean(axis=0), other.class_probs.mean(axis=0)
     prediction_a, prediction_b = probs_a.argmax(axis=1), probs_b.argmax(axis=1)
     differ, labels = prediction_a != prediction_b, one.labels
-    counts = AnswersCompared(
+    counts = PredictionsCompared(
         agree=int((~differ).sum()),
         disagree=int(differ.sum()),
         only_a_right=int((differ & (prediction_a == labels)).sum()),
@@ -225,8 +248,8 @@ def _answers(one: Pooled, other: Pooled) -> tuple[AnswersCompared, pl.DataFrame]
         {
             "case_id": cases["case_id"],
             "label": cases["label"],
-            **_prediction("a", one.class_names, prediction_a[rows], probs_a[rows]),
-            **_prediction("b", one.class_names, prediction_b[rows], probs_b[rows]),
+            **_prediction_columns("a", one.class_names, prediction_a[rows], probs_a[rows]),
+            **_prediction_columns("b", one.class_names, prediction_b[rows], probs_b[rows]),
             **{f"prob_a_{name}": probs_a[rows, number] for number, name in enumerate(one.class_names)},
             **{f"prob_b_{name}": probs_b[rows, number] for number, name in enumerate(one.class_names)},
         }
@@ -239,12 +262,12 @@ def _no_disagreements() -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(("case_id", "label", *names), pl.String))
 
 
-def _prediction(
-    which: str, class_names: tuple[str, ...], answer: NDArray[np.intp], probs: NDArray[np.float64]
+def _prediction_columns(
+    which: str, class_names: tuple[str, ...], predicted: NDArray[np.intp], probs: NDArray[np.float64]
 ) -> dict[str, pl.Series]:
     return {
-        f"prediction_{which}": pl.Series([class_names[number] for number in answer], dtype=pl.String),
-        f"prob_{which}": pl.Series(probs[np.arange(len(answer)), answer]),
+        f"prediction_{which}": pl.Series([class_names[number] for number in predicted], dtype=pl.String),
+        f"prob_{which}": pl.Series(probs[np.arange(len(predicted)), predicted]),
     }
 
 

@@ -1,4 +1,4 @@
-"""What a comparison of two runs finds: the types of `RunComparison.result`, whose fields are compare.json's keys."""
+"""The result of comparing two runs: the types of `RunComparison.result`, whose fields are the keys of compare.json."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from egaze.targets import FixationHeatmap
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """Two runs, or two sets of runs, A and B, on the same radiographs. What one of them has not trained is not
-    compared.
+    """Two runs, or two sets of runs, A and B, compared on the same radiographs.
 
     Attributes:
         split: "train", "validation" or "test".
-        synthetic: whether a program made the radiographs and the gaze.
-        a, b: which runs.
+        synthetic: whether the radiographs and gaze are synthetic.
+        a, b: the runs that are compared.
         cases, patients: how many both were evaluated on.
-        intervals: how the intervals were made, in words.
-        warnings: what must be said beside the results, a line each.
-        classification: None where a classifier was not trained, or fewer than two classes have a radiograph.
-        heatmap: None where maps cannot be compared.
-        heatmap_remark: why not; else None.
-        answers: how often they agree; None where a classifier was not trained.
+        intervals: how intervals were computed, in words.
+        warnings: remarks on the results, one per item.
+        classification: None if one of the classifiers was not trained, or fewer than two classes have a radiograph.
+        heatmap: None if heatmaps cannot be compared.
+        heatmap_remark: why heatmaps cannot be compared, else None.
+        predictions: how often the two predict the same class; None if one of the classifiers was not trained.
     """
 
     split: str
@@ -38,19 +37,19 @@ class ComparisonResult:
     classification: ClassesCompared | None
     heatmap: MapsCompared | None
     heatmap_remark: str | None
-    answers: AnswersCompared | None
+    predictions: PredictionsCompared | None
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """A run, or a set of runs.
+    """A run or set of runs that is compared.
 
     Attributes:
-        run: its path as it was given.
-        recipe: its name.
-        folds: of a cross-validated set, else None.
-        seeds: of the training.
-        optimistic: whether the split chose its epoch.
+        run: its path as given.
+        recipe: the recipe's name.
+        folds: number of folds of a cross-validated set, else None.
+        seeds: seeds of the training.
+        optimistic: whether its epoch was chosen on the split.
     """
 
     run: str
@@ -62,13 +61,13 @@ class ComparedRun:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A figure of A and of B.
+    """A metric of A and of B.
 
     Attributes:
-        a, b: the figures.
+        a, b: its values.
         difference: a - b.
-        low, high: its interval; NaN where it has none.
-        p_value: of no difference, two-sided; NaN where it is not defined.
+        low, high: 95 % interval of the difference; NaN if there is none.
+        p_value: two-sided, for the hypothesis of no difference; NaN if undefined.
     """
 
     a: float
@@ -86,13 +85,13 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class ClassesCompared:
-    """AUCs.
+    """The AUCs of both.
 
     Attributes:
-        cases: labelled radiographs.
-        classes_by: how classes were compared, in words.
-        macro_auc: means over the classes that have one.
-        classes: one by one; None where a class has none.
+        cases: number of labelled radiographs.
+        classes_by: how single classes were compared, in words.
+        macro_auc: mean over the classes that have an AUC.
+        classes: AUC of each class against all others; None if undefined.
     """
 
     cases: int
@@ -102,7 +101,7 @@ class ClassesCompared:
 
     @property
     def one_auc(self) -> Compared | None:
-        """Of two classes that are told apart by one number each of A and of B, as softmax makes them; else None."""
+        """The AUC of both classes if there are two whose AUCs are equal, as softmax makes them; else None."""
         if len(self.classes) != 2:
             return None
         one, other = self.classes.values()
@@ -113,14 +112,14 @@ class ClassesCompared:
 
 @dataclass(frozen=True, slots=True)
 class MapsCompared:
-    """Maps' agreement with gaze.
+    """Agreement of the heatmaps of both with gaze.
 
     Attributes:
-        cases: radiographs on which maps of both were compared with gaze.
-        size_px: side of the maps.
-        target: how the heatmaps are made that they were compared with.
-        definitions: the metrics that both have, in the order to be shown.
-        metrics: by name; None where no radiograph has the metric of both.
+        cases: number of radiographs on which the heatmaps of both were compared with gaze.
+        size_px: side of the heatmaps.
+        target: how the readers' heatmaps were made.
+        definitions: the metrics that both were measured by, in the order in which they are shown.
+        metrics: by name; None if the metric is undefined for every radiograph.
     """
 
     cases: int
@@ -131,8 +130,8 @@ class MapsCompared:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswersCompared:
-    """How many radiographs the two answer alike, and otherwise which of them is right."""
+class PredictionsCompared:
+    """For how many radiographs the two predict the same class, and which of them is right otherwise."""
 
     agree: int
     disagree: int

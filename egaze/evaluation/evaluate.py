@@ -1,4 +1,4 @@
-"""Predict one split of a run's study and measure both heads."""
+"""`evaluate`: predict one split of a run's study and measure both heads."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.atomic import new_files, require_folder
-from egaze.evaluation.agreement import agreement_figures, agreement_table
-from egaze.evaluation.classification import Scored, classification_figures
+from egaze.evaluation.agreement import agreement_table, mean_agreement
+from egaze.evaluation.classification import Scored, measure_classification
 from egaze.evaluation.means import RESAMPLES
-from egaze.evaluation.published import published_figures
 from egaze.evaluation.results import EvaluationResult, TrainedHeads
-from egaze.evaluation.scanpaths import reading_figures, reading_tables
+from egaze.evaluation.scanpaths import mean_scanpaths, scanpath_tables
 from egaze.evaluation.stored import (
     FORMAT_VERSION,
     HEATMAPS,
@@ -27,9 +26,11 @@ from egaze.evaluation.stored import (
     write_table,
 )
 from egaze.loading import DeviceLoader
+from egaze.metrics.literature import PUBLISHED, Published
 from egaze.progress import Progress
 from egaze.serialize import write_json
 from egaze.study import Study
+from egaze.study.published_splits import published_split_seed
 from egaze.study.splits import SPLITS
 from egaze.training.engine import Predictions, predict
 from egaze.training.run import Run
@@ -44,28 +45,32 @@ def evaluate(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Measure a run's best model on one split of its study, predicted once.
+    """Measure a run's best model on one split of its study.
 
-    Classification: per-class, macro and micro AUC and average precision with 95 % intervals by bootstrap over
-    patients, stratified by class; the confusion matrix; sensitivity and specificity at thresholds, and calibration at
-    a temperature, that validation chose.
-    Heatmaps: saliency metrics against gaze, the heatmap being the reader's at the recipe's sigma, beside the same for
-    the centre-bias map (the mean of the training heatmaps as densities), the paired difference, and, where a radiograph
-    has several readers, what the other readers' gaze reaches.
-    Scanpaths: fixations, dwell time and coverage, of the radiographs and of their regions.
-    Figures of the split that chose the epoch are marked `optimistic`. What no stage of the recipe trained is not
-    judged: a classifier's probabilities are then null, and a heatmap head's maps are not kept; `warnings` says so.
+    - Classification: AUC and average precision of each class, macro and micro, with 95 % intervals by bootstrap over
+      patients, stratified by class; the confusion matrix; sensitivity and specificity at thresholds, and calibration
+      at a temperature, that are chosen on validation.
+    - Heatmaps: saliency metrics of the predicted heatmap against gaze, where the reader's heatmap has the recipe's
+      sigma; the same for the centre-bias map (the mean of the training heatmaps), and the paired difference. Where a
+      radiograph has several readers, also what the other readers' gaze reaches.
+    - Scanpaths: fixations, dwell time and coverage, on radiographs and in their regions.
+
+    Results on the split that chose the epoch are marked `optimistic`. A head that no stage of the recipe trained is not
+    measured, which `warnings` says: class probabilities are then null, or heatmaps are not stored.
 
     Args:
-        run: a finished or running run.
+        run: a run with at least one finished epoch.
         split: "train", "validation" or "test".
-        out: where the results go; RUN/evaluation/SPLIT when None. Files there are replaced.
+        out: folder for the results; RUN/evaluation/SPLIT if None. Files there are replaced.
         batch_size, threads: of the prediction; the results do not depend on them.
-        progress: called with (batches done, batches in all).
+        progress: called with the batches done and the number of batches.
+
+    Returns:
+        The evaluation as it is stored in `out`.
 
     Raises:
-        StudyError: the study is gone, or the split is empty.
-        RunError: the study is not the one the run was trained on, or there is no checkpoint yet.
+        StudyError: the study is missing, or the split is empty.
+        RunError: the study is not the one that the run was trained on, or no epoch is finished yet.
         EgazeError: `out` cannot be written, or another package's metric cannot be used.
 
     Example:
@@ -81,34 +86,34 @@ def evaluate(
     require_metric_names()
     study = run.open_study()
     indices = study.splits.indices(split)
-    # Validation's labelled radiographs choose thresholds and temperature.
+    # Thresholds and temperature are chosen on the labelled validation radiographs.
     choosing = np.flatnonzero((study.splits.split_index == SPLITS.index("validation")) & (study.labels >= 0))
     parts = [indices] if split == "validation" or not len(choosing) else [indices, choosing]
     predictions, *others = _predict(run, study, parts, batch_size, threads or os.cpu_count() or 1, progress)
     notes: list[str] = []
     scored = Scored.of(study, predictions)
     if split == "validation":
-        notes.append("thresholds and temperature were chosen on these very radiographs, so their figures are too good")
+        notes.append("thresholds and temperature were chosen on these radiographs, so their results are optimistic")
         chosen_on = scored
     else:
         chosen_on = Scored.of(study, others[0]) if others else scored.none()
     size_px, target = run.recipe.input_size_px, run.recipe.heatmap
-    radiographs, regions = reading_tables(study, target, indices, size_px)
+    radiographs, regions = scanpath_tables(study, target, indices, size_px)
     table = _case_table(study, predictions, run.recipe.trains_classifier).join(
         radiographs, on="case_index", how="left", maintain_order="left"
     )
-    scanpath = reading_figures(study, target, radiographs, regions, size_px, notes)
+    scanpath = mean_scanpaths(study, target, radiographs, regions, size_px, notes)
     classification, heatmap = None, None
     if run.recipe.trains_classifier:
-        classification = classification_figures(study.class_names, scored, chosen_on, notes)
+        classification = measure_classification(study.class_names, scored, chosen_on, notes)
     else:
-        notes.append("classification: no stage of the recipe trained the classifier, so it is not judged")
+        notes.append("classification: no stage of the recipe trained the classifier, so it is not measured")
     if run.recipe.model.heatmap_head and not run.recipe.trains_heatmap:
-        notes.append("heatmaps: no stage of the recipe trained the heatmap head, so it is not judged")
+        notes.append("heatmaps: no stage of the recipe trained the heatmap head, so it is not measured")
     if predictions.heatmap is not None:
         agreement = agreement_table(study, run.recipe, predictions, size_px)
         table = table.join(agreement, on="case_index", how="left", maintain_order="left")
-        heatmap = agreement_figures(study, run.recipe, agreement, size_px, notes)
+        heatmap = mean_agreement(study, run.recipe, agreement, size_px, notes)
     result = EvaluationResult(
         split=split,
         chosen_on=run.recipe.choose_on,
@@ -124,10 +129,16 @@ def evaluate(
         classification=classification,
         heatmap=heatmap,
         scanpath=scanpath,
-        published=published_figures(study, split),
+        published=published_results(study, split),
         runs=(),
     )
     return _write(out, result, table, predictions.heatmap)
+
+
+def published_results(study: Study, split: str) -> tuple[Published, ...]:
+    """Return published results on this split: there are some for the test side of EGD-CXR's published splits only."""
+    seed = published_split_seed(study) if split == "test" else None
+    return tuple(paper for paper in PUBLISHED if seed in paper.split_seeds)
 
 
 def _predict(
@@ -138,7 +149,7 @@ def _predict(
     threads: int,
     progress: Progress | None,
 ) -> list[Predictions]:
-    """The predictions for each part, of images alone; maps are kept of the first."""
+    """Predict each part of the study from images alone; heatmaps are kept for the first part only."""
     model, recipe = run.load_model(), run.recipe
     loaders = [
         DeviceLoader(study, part, batch_size=batch_size, size_px=recipe.input_size_px, target=None, threads=threads)
@@ -192,5 +203,5 @@ def _write(
             np.save(new / HEATMAPS, heatmaps.astype(np.float16))
         write_json(new / METRICS, FORMAT_VERSION, result)
     if heatmaps is None:
-        (out / HEATMAPS).unlink(missing_ok=True)  # of an evaluation that had them
+        (out / HEATMAPS).unlink(missing_ok=True)  # left by an earlier evaluation that had heatmaps
     return open_evaluation(out)

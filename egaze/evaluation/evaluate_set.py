@@ -1,8 +1,8 @@
-"""Evaluate every run of a set, and the set as a whole.
+"""`evaluate_set`: measure every run of a set, and the set as a whole.
 
-SET/evaluation/SPLIT holds metrics.json and predictions.parquet as a run's, with a row a seed and case. A figure of the
-set is a mean over the seeds; each seed's is of all cases together, in a cross-validated set each answered by the run
-that tests it. Intervals are over seeds and patients; with one seed they are over patients alone.
+SET/evaluation/SPLIT holds metrics.json and predictions.parquet like a run's, with one row per seed and case. A metric
+of the set is the mean over its seeds. Each seed's value is computed on all cases together; in a cross-validated set
+each case is predicted by the run that tests it. Intervals are over seeds and patients; with one seed, over patients.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from egaze.atomic import new_files, require_folder
 from egaze.errors import RunError
 from egaze.evaluation.agreement import CENTRE, map_agreement, note_undefined
-from egaze.evaluation.evaluate import evaluate
+from egaze.evaluation.evaluate import evaluate, published_results
 from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.pooled import Pooled, pool
-from egaze.evaluation.published import published_figures
 from egaze.evaluation.results import (
     Classification,
     ClassResult,
@@ -31,7 +30,7 @@ from egaze.evaluation.results import (
     Scanpaths,
     TrainedHeads,
 )
-from egaze.evaluation.scanpaths import reading_figures, reading_tables
+from egaze.evaluation.scanpaths import mean_scanpaths, scanpath_tables
 from egaze.evaluation.stored import FORMAT_VERSION, METRICS, PREDICTIONS, Evaluation, open_evaluation, write_table
 from egaze.metrics import Estimate, macro_auc
 from egaze.metrics.estimate import noting
@@ -51,18 +50,32 @@ def evaluate_set(
     threads: int | None = None,
     progress: NamedProgress | None = None,
 ) -> Evaluation:
-    """Measure every run of a finished set on one split of its study, then all together.
+    """Measure every run of a finished set on one split of its study, then the set as a whole.
 
     Args:
         run_set: the set.
-        split: "train", "validation" or "test"; with folds every case is tested, and validates, once.
-        out: where the set's results go; SET/evaluation/SPLIT when None. Each run's go where `evaluate` puts them.
+        split: "train", "validation" or "test". With folds, every case is in one test split and in one validation split.
+        out: folder for the set's results; SET/evaluation/SPLIT if None. Each run's results are stored in the run.
         batch_size, threads: of the prediction; the results do not depend on them.
-        progress: called with (which run, batches done, batches in all).
+        progress: called with the run's name, the batches done and the number of batches.
+
+    Returns:
+        The set's evaluation as it is stored in `out`.
 
     Raises:
         RunError: a run is not finished, or `split` is "train" and the set has folds.
-        StudyError, EgazeError: as `evaluate`.
+        StudyError, EgazeError: see `evaluate`.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.evaluation import evaluate_set
+        >>> from egaze.training import load_recipe, train_set
+        >>> small = ["input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1"]
+        >>> recipe = load_recipe("encoder-only", small)
+        >>> runs = train_set(open_study("study"), recipe, "runs", seeds=(0, 1), device="cpu")
+        >>> metrics = evaluate_set(runs, threads=1).metrics
+        >>> metrics.seeds, [run.run for run in metrics.runs]
+        ((0, 1), ['seed-0', 'seed-1'])
     """
     out = Path(out or run_set.path / "evaluation" / split)
     require_folder(out)
@@ -95,7 +108,7 @@ def evaluate_set(
         classification=classification,
         heatmap=heatmap,
         scanpath=scanpath,
-        published=() if run_set.folds else published_figures(pooled.study, split),
+        published=() if run_set.folds else published_results(pooled.study, split),
         runs=runs,
     )
     with new_files(out) as new:
@@ -111,7 +124,7 @@ def _classification(pooled: Pooled, notes: list[str]) -> Classification | None:
     known = pooled.labels >= 0
     labels, probs, groups = pooled.labels[known], pooled.class_probs[:, known], pooled.patients[known]
     if len(np.unique(labels)) < 2:
-        notes.append("classification: fewer than two classes have a radiograph here, so there is nothing to tell apart")
+        notes.append("classification: fewer than two classes have a radiograph in this split, so nothing is measured")
         return None
     right = (probs.argmax(axis=2) == labels).astype(np.float64)
     with noting(notes, "classes"):
@@ -160,10 +173,10 @@ def _heatmap(pooled: Pooled, notes: list[str]) -> MapAgreement | None:
 
 
 def _scanpath(pooled: Pooled, notes: list[str]) -> Scanpaths | None:
-    """How the radiographs were read, which does not depend on the runs: each radiograph once."""
+    """Measure how the radiographs were read. That does not depend on the runs, so each radiograph counts once."""
     target, size_px = pooled.recipe.heatmap, pooled.recipe.input_size_px
-    radiographs, regions = reading_tables(pooled.study, target, pooled.case_index, size_px)
-    return reading_figures(pooled.study, target, radiographs, regions, size_px, notes)
+    radiographs, regions = scanpath_tables(pooled.study, target, pooled.case_index, size_px)
+    return mean_scanpaths(pooled.study, target, radiographs, regions, size_px, notes)
 
 
 def _runs(pooled: Pooled, run_set: RunSet, notes: list[str]) -> tuple[MemberResult, ...]:
@@ -195,6 +208,6 @@ def _macro_auc(labels: NDArray[np.int64], probs: NDArray[np.float64], name: str,
 
 
 def _mean(column: pl.Series) -> float | None:
-    """Of the values there are; None without any."""
+    """Return the mean of the values that are not null; None if there are none."""
     mean = column.mean()
     return mean if isinstance(mean, float) else None

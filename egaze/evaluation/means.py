@@ -1,4 +1,4 @@
-"""Means over radiographs with intervals over patients."""
+"""Means over radiographs with bootstrap intervals over patients."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ RESAMPLES = 10_000
 
 
 def mean_estimates(columns: Mapping[str, pl.Series], patients: NDArray[np.int64]) -> dict[str, Estimate | None]:
-    """The mean of each column over the radiographs that have it, None where none has.
+    """Average each column over the radiographs that have a value; None if none has.
 
     Args:
-        columns: (N,) each, null where a radiograph has no such value.
-        patients: (N,).
+        columns: N values each, null where a radiograph has none.
+        patients: (N,) patient of each radiograph.
     """
     numbers = {name: column.cast(pl.Float64) for name, column in columns.items()}
     whole = [name for name, column in numbers.items() if len(column) and not column.null_count()]

@@ -1,4 +1,4 @@
-"""What a run, or a set of runs, has said of the cases of one split, as `evaluate` left it."""
+"""Stored predictions of a run, or of all runs of a set, for the cases of one split."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from egaze.training import Recipe, Run, RunSet
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pooled:
-    """The answers of S seeds to the same N cases. In a cross-validated set a case's answer is of the run that tests it.
+    """Predictions of S seeds for the same N cases. In a cross-validated set, each case is predicted by the run that
+    tests it.
 
     Attributes:
         source: the run or the set.
-        recipe: of all.
-        study: of all.
-        class_names: in the order of the classes.
-        seeds: S of them.
-        split_sha256: digest of the training split, one a fold.
+        recipe: the recipe of all runs.
+        study: the study of all runs.
+        class_names: class names in order.
+        seeds: the S seeds.
+        split_sha256: digest of the training split, one per fold.
         case_index: (N,) int64, ascending.
-        class_probs: (S, N, C); NaN where the recipe trains no classifier.
-        agreement: (S, N) by the names of the metrics and these with "centre_" before them, NaN for cases without gaze,
-            and where the metric is not defined; empty where the models make no maps.
-        has_agreement: (N,) whether a case has CC of every seed.
-        heatmap: how maps were measured, as the first evaluation that measured them says; None where no case has
-            agreement.
-        table: the rows of all members, with columns seed and, in a set with folds, fold.
+        class_probs: (S, N, C); NaN if the recipe trains no classifier.
+        agreement: (S, N) values by the name of each metric, and by the same name with the prefix "centre_"; NaN for
+            cases without gaze and where the metric is undefined. Empty if the models have no heatmaps.
+        has_agreement: (N,) whether a case has a CC for every seed.
+        heatmap: how heatmaps were measured, from the first evaluation that has them; None if no case has agreement.
+        table: the rows of all runs, with columns seed and, in a set with folds, fold.
     """
 
     source: Run | RunSet
@@ -54,22 +54,22 @@ class Pooled:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """(N,) class numbers, -1 without a label."""
+        """(N,) class index of each case; -1 for cases without a label."""
         return self.study.labels[self.case_index]
 
     @property
     def patients(self) -> NDArray[np.int64]:
-        """(N,)"""
+        """(N,) patient of each case."""
         return self.study.patients[self.case_index]
 
 
 def pool(source: Run | RunSet, split: str) -> Pooled:
-    """Read what `evaluate` has left of a run, or of every member of a set.
+    """Read what `evaluate` stored for a run, or for every run of a set.
 
     Raises:
-        RunError: not finished, not evaluated in that split, or damaged; or the training split of a set with folds,
-            which has every case several times.
-        StudyError: the study is gone.
+        RunError: a run is not finished or not evaluated on that split, or an evaluation is damaged; or `split` is
+            "train" and the set has folds, in whose training splits cases occur several times.
+        StudyError: the study is missing.
     """
     folds: list[int | None]
     seeds: tuple[int, ...]
@@ -118,7 +118,7 @@ def pool(source: Run | RunSet, split: str) -> Pooled:
 
 
 def _checked(evaluation: Evaluation, cases: int, class_names: tuple[str, ...], has_classifier: bool) -> pl.DataFrame:
-    """Its table, where that fits the study."""
+    """Return the evaluation's table after checking that it fits the study."""
     table = evaluation.predictions
     try:
         index = table["case_index"].cast(pl.Int64)

@@ -1,7 +1,7 @@
-"""What an evaluation finds: the types of `Evaluation.metrics`, whose fields are the keys of metrics.json.
+"""The result of an evaluation: the types of `Evaluation.metrics`, whose fields are the keys of metrics.json.
 
-An `Estimate` is a number with a 95 % interval. It is None (null) where the number is not defined, and its bounds are
-NaN (null) where it has no interval; `EvaluationResult.warnings` says why.
+An `Estimate` is a value with a 95 % interval. The whole estimate is None (null in the file) if the metric is undefined,
+and its bounds are NaN (null) if it has no interval; `EvaluationResult.warnings` says why.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from egaze.metrics.calibration import ReliabilityBin
 from egaze.metrics.literature import Published
 from egaze.targets import FixationHeatmap
 
-#: A key for each metric of agreement with gaze; see `MapAgreement.definitions`.
+#: Estimates by the names of the metrics of agreement with gaze; see `MapAgreement.definitions`.
 Estimates = dict[str, Estimate | None]
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
-    """A run, or a set of runs, judged on one split of its study.
+    """The results of a run, or of a set of runs, on one split of its study.
 
     Attributes:
         split: "train", "validation" or "test".
         chosen_on: the split that chose the epoch.
-        optimistic: whether that is the split judged, so that its figures are better than on new radiographs.
-        synthetic: whether a program made the radiographs and the gaze.
+        optimistic: whether this is the split that chose the epoch, so that results are better than on new radiographs.
+        synthetic: whether the radiographs and gaze are synthetic.
         cases, patients: how many were predicted.
-        folds: of a cross-validated set, else None.
-        seeds: of the training; one of a single run.
-        intervals: how the intervals were made, in words.
-        warnings: what must be said beside the results, a line each.
-        trained: which heads the recipe trained; the others are not judged.
-        classification: None where the classifier was not trained, or fewer than two classes have a radiograph.
-        heatmap: None without a heatmap head that was trained, or without gaze.
-        scanpath: how readers read the radiographs; None without gaze.
-        published: what papers report on EGD-CXR's published splits; empty for any other study or split.
-        runs: of a set, each run alone; empty for a single run.
+        folds: number of folds of a cross-validated set, else None.
+        seeds: seeds of the training; a single run has one.
+        intervals: how intervals were computed, in words.
+        warnings: remarks on the results, one per item.
+        trained: which heads the recipe trained; others are not measured.
+        classification: None if the classifier was not trained, or fewer than two classes have a radiograph.
+        heatmap: None if there is no trained heatmap head, or no gaze.
+        scanpath: how readers read the radiographs; None if there is no gaze.
+        published: results from papers on EGD-CXR's published splits; empty for any other study or split.
+        runs: each run of a set by itself; empty for a single run.
     """
 
     split: str
@@ -60,7 +60,7 @@ class EvaluationResult:
 
 @dataclass(frozen=True, slots=True)
 class TrainedHeads:
-    """Which heads a stage of the recipe trained."""
+    """Which heads were trained by a stage of the recipe."""
 
     classification: bool
     heatmap: bool
@@ -68,17 +68,17 @@ class TrainedHeads:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """The classifier's figures. A set of runs has its areas and accuracy, and of the rest None.
+    """The classifier's results. For a set of runs, only the AUCs and the accuracy are given; the others are None.
 
     Attributes:
-        cases: labelled radiographs.
-        macro_auc, macro_average_precision: means over the classes that have one.
-        micro_auc, micro_average_precision: of all pairs of a radiograph and a class.
-        macro_auc_bca: the same area with a BCa interval; all others are percentiles.
-        accuracy: how often the most probable class is right.
-        classes: one by one.
+        cases: number of labelled radiographs.
+        macro_auc, macro_average_precision: mean over the classes for which it is defined.
+        micro_auc, micro_average_precision: over all pairs of a radiograph and a class.
+        macro_auc_bca: the macro AUC with a BCa interval; all other intervals are percentile intervals.
+        accuracy: fraction of radiographs whose most probable class is their label.
+        classes: results of each class.
         confusion: radiographs by label and most probable class.
-        calibration: whether confidence is borne out.
+        calibration: how well probabilities match frequencies.
     """
 
     cases: int
@@ -94,7 +94,7 @@ class Classification:
 
     @property
     def one_auc_class(self) -> str | None:
-        """Of two classes whose AUCs are one number, as softmax makes them, the second; else None."""
+        """The second class if there are two whose AUCs are equal, as softmax makes them; else None."""
         areas = [item.auc for item in self.classes.values()]
         if len(areas) != 2 or areas[0] is None or areas[1] is None:
             return None
@@ -102,20 +102,20 @@ class Classification:
 
     @property
     def one_auc_title(self) -> str | None:
-        """What that one area is of, "normal against chf"; else None."""
+        """A title for the AUC that two classes share, such as "normal against chf"; else None."""
         return None if self.one_auc_class is None else " against ".join(self.classes)
 
 
 @dataclass(frozen=True, slots=True)
 class ClassResult:
-    """One class against the others.
+    """One class against all others.
 
     Attributes:
-        cases: radiographs of the class.
-        auc, auc_bca, auc_delong: with intervals by percentiles, BCa, and DeLong (radiographs independent); None where
-            all radiographs are of the class, or none is.
-        average_precision: with percentiles.
-        operating_points: None where no threshold could be chosen.
+        cases: number of radiographs of the class.
+        auc, auc_bca, auc_delong: AUC with percentile, BCa and DeLong intervals; DeLong's takes radiographs to be
+            independent. None if all radiographs are of the class, or none is.
+        average_precision: with a percentile interval.
+        operating_points: None if no threshold could be chosen.
     """
 
     cases: int
@@ -128,16 +128,16 @@ class ClassResult:
 
 @dataclass(frozen=True, slots=True)
 class ClassOperatingPoint:
-    """Thresholds that were chosen on other radiographs, applied once to these. Intervals are Wilson's.
+    """Sensitivity and specificity at thresholds that were chosen on other radiographs. Intervals are Wilson's.
 
     Attributes:
         name: such as "Youden" or "specificity 0.9".
-        rule: by which thresholds were chosen, in words.
-        chosen_on: the split that chose them.
-        thresholds: one for each run that answers radiographs; a radiograph is called at a probability of at least its
-            run's.
-        sensitivity, specificity: NaN without radiographs of the class, or of the others.
-        true_positives, false_negatives, true_negatives, false_positives: radiographs.
+        rule: how thresholds were chosen, in words.
+        chosen_on: the split that they were chosen on.
+        thresholds: one for each run that predicts radiographs. A radiograph is positive if its probability is at least
+            the threshold of the run that predicts it.
+        sensitivity, specificity: NaN if no radiograph is of the class, or all are.
+        true_positives, false_negatives, true_negatives, false_positives: numbers of radiographs.
     """
 
     name: str
@@ -154,8 +154,8 @@ class ClassOperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Radiographs by label and most probable class: `matrix` has a row a label and a column an answer, as `classes`
-    go."""
+    """Radiographs by label and prediction: `matrix` has one row per label and one column per predicted class, in the
+    order of `classes`."""
 
     classes: tuple[str, ...]
     matrix: tuple[tuple[int, ...], ...]
@@ -163,13 +163,14 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far probabilities are borne out, before and after temperature scaling.
+    """Calibration of the class probabilities before and after temperature scaling.
 
     Attributes:
-        temperatures: one for each run that answers radiographs; None where it could not be fitted.
+        temperatures: one for each run that predicts radiographs; None if it could not be fitted.
         fitted_on: the split that they were fitted on.
-        bins: of the reliability curves and the expected calibration error.
-        before, after: `after` is None where a temperature is.
+        bins: number of bins of the reliability curves and the expected calibration error.
+        before: without temperature scaling.
+        after: with it; None if a temperature is None.
     """
 
     temperatures: tuple[float | None, ...]
@@ -181,13 +182,14 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationState:
-    """Probabilities as they are at one temperature.
+    """Calibration metrics at one temperature.
 
     Attributes:
-        brier, log_loss: means over radiographs, less is better; log loss in nats.
-        expected_calibration_error: without an interval, since resampling moves it up.
-        reliability: of the most probable class, the bins that have radiographs.
-        classes: the same of each class.
+        brier: mean Brier score; lower is better.
+        log_loss: mean log loss in nats; lower is better.
+        expected_calibration_error: without an interval, because resampling increases it.
+        reliability: reliability curve of the most probable class; empty bins are left out.
+        classes: the same for each class.
     """
 
     brier: Estimate
@@ -199,15 +201,15 @@ class CalibrationState:
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """What a metric of agreement with gaze measures; `egaze.metrics.gaze_metrics.GazeMetric` says more.
+    """The definition of a metric of agreement with gaze; see also `egaze.metrics.gaze_metrics.GazeMetric`.
 
     Attributes:
-        title: what tables call it.
-        unit: empty for a pure number.
-        more_is_better: else less is.
-        against: whether it compares a map with the reader's heatmap or with the fixations themselves.
-        remark: what else decides its value.
-        digits: that are shown behind the decimal point.
+        title: its name in tables.
+        unit: empty for a dimensionless metric.
+        more_is_better: whether higher values are better.
+        against: whether the map is compared with the reader's heatmap or with the fixations themselves.
+        remark: what else its value depends on.
+        digits: number of decimals shown.
     """
 
     title: str
@@ -220,20 +222,20 @@ class MetricDefinition:
 
 @dataclass(frozen=True, slots=True)
 class MapAgreement:
-    """How well predicted maps agree with gaze: means over radiographs.
+    """How well predicted heatmaps agree with gaze: means over radiographs.
 
     Attributes:
-        cases: radiographs with gaze on them.
-        size_px: side of the maps.
-        sigma_px: of the heatmaps that they are compared with.
-        target: how those are made.
-        target_kind: what maps are compared with, in words.
+        cases: number of radiographs with gaze on them.
+        size_px: side of the heatmaps.
+        sigma_px: standard deviation of the readers' heatmaps that they are compared with.
+        target: how these heatmaps are made.
+        target_kind: what predicted heatmaps are compared with, in words.
         trained_towards: the recipe's `heatmap_target`, "gaze" or "egd".
-        definitions: the metrics, in the order to be shown.
-        predicted: of the predicted maps.
-        centre_bias: of the centre-bias map, the mean of the training heatmaps, which knows no radiograph.
-        over_centre_bias: the paired differences.
-        ceiling: what other readers' gaze reaches; None where no radiograph has several readers, and for a set.
+        definitions: the metrics in the order in which they are shown.
+        predicted: metrics of the predicted heatmaps.
+        centre_bias: metrics of the centre-bias map, the mean of the training heatmaps.
+        over_centre_bias: paired differences between the two.
+        ceiling: what other readers' gaze reaches; None for a set, or if no radiograph has several readers.
     """
 
     cases: int
@@ -249,7 +251,7 @@ class MapAgreement:
     ceiling: ReaderCeiling | None
 
     def against(self, name: str) -> str:
-        """What a metric compares maps with, in words."""
+        """Say what a metric compares heatmaps with."""
         if self.definitions[name].against == "heatmap":
             return f"heatmap, sigma {self.sigma_px:.1f} px of {self.size_px}, weight {self.target.weight}"
         return f"fixations on {self.size_px} x {self.size_px} px"
@@ -257,13 +259,13 @@ class MapAgreement:
 
 @dataclass(frozen=True, slots=True)
 class ReaderCeiling:
-    """The radiographs that several readers read.
+    """Agreement on the radiographs that several readers have read.
 
     Attributes:
-        cases: readings of such radiographs.
-        readers: of the map of the other readers' gaze.
-        predicted: of the predicted maps on the same radiographs.
-        under_ceiling: the paired differences.
+        cases: number of readings of such radiographs.
+        readers: metrics of the heatmap of the other readers' gaze.
+        predicted: metrics of the predicted heatmaps on the same radiographs.
+        under_ceiling: paired differences between the two.
     """
 
     cases: int
@@ -277,16 +279,17 @@ class Scanpaths:
     """How radiographs were read: means over readings.
 
     Attributes:
-        cases: readings.
-        cases_relative: of them, those whose durations are in no unit of time; dwell times are of the others.
+        cases: number of readings.
+        cases_relative: how many of them have relative durations; dwell times are means over the others.
         size_px: side of the canvas.
-        radius_px: of what a fixation covers.
-        coverage: its definition in words.
-        fixations_not_shown: left out because they lie outside the part of the radiograph that was on the screen.
-        fixations: a reading.
-        dwell_s: None where all durations are relative.
-        coverage_frac: share of the radiograph.
-        regions: by their names.
+        radius_px: radius of the disc that a fixation covers.
+        coverage: the definition of coverage in words.
+        fixations_not_shown: number of fixations left out because they lie outside the part of the radiograph that was
+            on the screen.
+        fixations: fixations per reading.
+        dwell_s: dwell time per reading; None if all durations are relative.
+        coverage_frac: fraction of the radiograph that is covered.
+        regions: results in regions, by the regions' names.
     """
 
     cases: int
@@ -306,15 +309,16 @@ class RegionReading:
     """How the regions of one name were read.
 
     Attributes:
-        cases: readings of radiographs that have such a region.
-        cases_fixated: of them, with a fixation in it.
-        cases_relative: of them, with relative durations.
-        cases_timed: of them, with a first fixation in it whose time is known.
-        fixations, dwell_s: in the region.
-        dwell_frac: share of the reading's dwell time.
-        coverage_frac: share of the region.
-        area_frac: the region's share of the radiograph.
-        first_fixation_s: since the reading began.
+        cases: number of readings of radiographs that have such a region.
+        cases_fixated: how many of them have a fixation in it.
+        cases_relative: how many of them have relative durations.
+        cases_timed: how many of them have a first fixation in it with a known onset.
+        fixations: fixations in the region.
+        dwell_s: dwell time in the region.
+        dwell_frac: fraction of the reading's dwell time that is spent in the region.
+        coverage_frac: fraction of the region that is covered.
+        area_frac: fraction of the radiograph that the region takes up.
+        first_fixation_s: onset of the first fixation in the region, since the reading began.
     """
 
     cases: int
@@ -331,15 +335,15 @@ class RegionReading:
 
 @dataclass(frozen=True, slots=True)
 class MemberResult:
-    """One run of a set on its own radiographs, without intervals: how much folds and seeds differ.
+    """One run of a set on its own radiographs, without intervals, to show how much folds and seeds differ.
 
     Attributes:
-        run: its name.
+        run: name of the run.
         fold: None in a set without folds.
-        seed: of its training.
-        cases: radiographs.
-        macro_auc: None where it is not defined.
-        cc: mean correlation of its maps with gaze; None without maps.
+        seed: seed of its training.
+        cases: number of radiographs.
+        macro_auc: None if undefined.
+        cc: mean correlation of its heatmaps with gaze; None if it has no heatmaps.
     """
 
     run: str

@@ -1,8 +1,8 @@
-"""What readers' scanpaths did on the radiographs and in their regions.
+"""Readers' scanpaths on radiographs and in their regions.
 
-A fixation that lies outside the part of the radiograph that was on the screen looked at no part of the radiograph: it
-is left out of everything here, as it is of the saliency measures, and counted. One that lies off the radiograph itself
-covers nothing and is in no region, and counts as a fixation and as dwell time of the reading.
+A fixation outside the part of the radiograph that was on the screen did not look at the radiograph: it is left out of
+everything here, as it is in the saliency metrics, and counted separately. A fixation off the radiograph covers nothing
+and is in no region, but counts among the reading's fixations and in its dwell time.
 """
 
 from __future__ import annotations
@@ -26,14 +26,17 @@ _RADIOGRAPH = ("fixations", "dwell_s", "coverage_frac")
 _REGION = ("fixations", "dwell_s", "dwell_frac", "coverage_frac", "area_frac")
 
 
-def reading_tables(
+def scanpath_tables(
     study: Study, target: FixationHeatmap, case_indices: NDArray[np.int64], size_px: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A row a case with gaze: fixations, their dwell time, the share of the radiograph within a sigma of one, and how
-    many were left out because they lie outside the part shown; and a row a case and name of a region: `RegionGaze` in
-    the regions of that name together, and their share of the radiograph.
+    """Measure the scanpaths of the cases that have gaze.
 
-    Where durations are relative, dwell times are null, and their shares are not."""
+    Returns:
+        Two tables. The first has one row per case: fixations, dwell time, the fraction of the radiograph within a sigma
+        of a fixation, and how many fixations were left out because they lie outside the part shown. The second has one
+        row per case and region name: `RegionGaze` in all regions of that name together, and the fraction of the
+        radiograph that they take up. If durations are relative, dwell times are null, but their fractions are not.
+    """
     radiographs, regions = [], []
     radius_px = target.sigma_px(size_px)
     for case_index in case_indices[study.has_gaze[case_indices]].tolist():
@@ -77,7 +80,7 @@ def reading_tables(
     )
 
 
-def reading_figures(
+def mean_scanpaths(
     study: Study,
     target: FixationHeatmap,
     radiographs: pl.DataFrame,
@@ -85,7 +88,7 @@ def reading_figures(
     size_px: int,
     notes: list[str],
 ) -> Scanpaths | None:
-    """Means over readings with intervals over patients; None where no radiograph has gaze."""
+    """Average the two tables over readings, with intervals over patients; None if no radiograph has gaze."""
     if radiographs.is_empty():
         return None
     radius_px = target.sigma_px(size_px)
@@ -127,7 +130,7 @@ def reading_figures(
 
 
 def _region_masks(study: Study, case_index: int, radiograph: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
-    """The regions of each name together, where they lie on the radiograph; those without a pixel of it are left out."""
+    """Return the union of the regions of each name on the radiograph, without those that cover no pixel of it."""
     geometry = study.geometry(case_index, len(radiograph))
     masks: dict[str, NDArray[np.bool_]] = {}
     for region in study.regions(case_index):

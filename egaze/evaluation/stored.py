@@ -1,16 +1,16 @@
-"""What `evaluate` leaves in a run's folder.
+"""An evaluation on disk.
 
-metrics.json         figures with intervals
-predictions.parquet  one row a case: label, probabilities, its reading, agreement of its map with gaze
-heatmaps.npy         (N, H, W) predicted maps to be drawn, in the rows' order; absent without a trained heatmap head.
-                     They are float16, which has ties and zeros that the maps have not: figures are of float32
+metrics.json         metrics with intervals
+predictions.parquet  one row per case: label, probabilities, scanpath, agreement of its heatmap with gaze
+heatmaps.npy         (N, H, W) predicted heatmaps for drawing, in the order of the rows; absent without a trained
+                     heatmap head. They are rounded to float16; metrics are computed on the float32 heatmaps
 
 metrics.json has the fields of `egaze.evaluation.results.EvaluationResult` as keys, and format_version.
 
-predictions.parquet: case_index, case_id, label, prob_CLASS; fixations, dwell_s, coverage_frac, fixations_not_shown;
-and for each metric M of agreement with gaze M, centre_M and ceiling_M. A value is null where a case lacks what it
-needs, dwell_s where durations are relative, and prob_CLASS where the classifier was not trained. A set's table has a
-row for each seed and case, with seed and, in a set with folds, fold.
+predictions.parquet has the columns case_index, case_id, label, prob_CLASS; fixations, dwell_s, coverage_frac,
+fixations_not_shown; and for each metric M of agreement with gaze M, centre_M and ceiling_M. A value is null if the case
+lacks what it needs; dwell_s is null if durations are relative, and prob_CLASS if the classifier was not trained. A
+set's table has one row per seed and case, with a column seed and, in a set with folds, a column fold.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from egaze.serialize import read_json
 FORMAT_VERSION = 4
 METRICS, PREDICTIONS, HEATMAPS = "metrics.json", "predictions.parquet", "heatmaps.npy"
 
-#: The columns of predictions.parquet that no metric may be named as, and what those of the others begin with.
+#: The other columns of predictions.parquet, and prefixes of further ones; no metric may have such a name.
 COLUMNS = (
     "case_index",
     "case_id",
@@ -53,9 +53,16 @@ class Evaluation:
 
     Attributes:
         path: its folder.
-        metrics: metrics.json.
-        predictions: one row a case.
-        heatmaps: (N, H, W) float16 in [0, 1], memory-mapped, or None.
+        metrics: the content of metrics.json.
+        predictions: the content of predictions.parquet, one row per case.
+        heatmaps: (N, H, W) float16 in [0, 1], memory-mapped; None without a trained heatmap head.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from egaze.evaluation import open_evaluation
+        >>> evaluation = open_evaluation(Path("run/evaluation/test"))
+        >>> evaluation.predictions.columns[:3], evaluation.heatmaps.dtype.name
+        (['case_index', 'case_id', 'label'], 'float16')
     """
 
     path: Path
@@ -65,14 +72,14 @@ class Evaluation:
 
 
 def write_table(path: Path, table: pl.DataFrame) -> None:
-    """Write a Parquet file. Raises OSError where the disk has no room."""
-    content = io.BytesIO()  # polars' own errors of writing are of no use to the user
+    """Write a Parquet file. Raises OSError if it cannot be written."""
+    content = io.BytesIO()  # written here rather than by polars, whose write errors do not name the cause
     table.write_parquet(content)
     path.write_bytes(content.getbuffer())
 
 
 def require_metric_names() -> None:
-    """Raises EgazeError where another package's metric would have the name of another column, or cannot be imported."""
+    """Raise EgazeError if another package's metric has the name of another column, or cannot be imported."""
     for name in GAZE_METRICS:
         if name in COLUMNS or name.startswith(PREFIXES):
             raise EgazeError(
@@ -82,7 +89,18 @@ def require_metric_names() -> None:
 
 
 def open_evaluation(path: Path) -> Evaluation:
-    """Open what `evaluate` wrote. Raises RunError when it is missing, damaged, or of another format version."""
+    """Open a folder that `evaluate` or `evaluate_set` wrote.
+
+    Raises:
+        RunError: it is missing or damaged, or has another format version.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from egaze.evaluation import open_evaluation
+        >>> metrics = open_evaluation(Path("run/evaluation/test")).metrics
+        >>> metrics.split, metrics.optimistic, metrics.heatmap.definitions["cc"].title
+        ('test', False, 'CC')
+    """
     path = Path(path)
     try:
         metrics = read_json(path / METRICS, FORMAT_VERSION, EvaluationResult, remedy="run `egaze evaluate` again")

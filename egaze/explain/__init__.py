@@ -1,4 +1,4 @@
-"""Why a model said what it said: where its evidence lies, and whether that is where the finding and the gaze are."""
+"""Explanation: where a model's evidence for a class lies, and whether it agrees with the finding and with gaze."""
 
 from egaze.explain.cases import ExplainOptions
 from egaze.explain.explain import explain

@@ -1,9 +1,9 @@
-"""Cases of a study explained one after the other: maps, what they are compared with, and the numbers."""
+"""Explaining cases of a study: their class maps, what these are compared with, and the metrics."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from egaze.errors import EgazeError, StudyError
 from egaze.explain.faithfulness import Faithfulness, class_probabilities, faithfulness, random_order
-from egaze.explain.measures import Numbers, with_finding, with_gaze
+from egaze.explain.metrics import CaseMetrics, finding_metrics, gaze_metrics
 from egaze.loading import Batch, DeviceLoader
 from egaze.models import METHODS, grad_cam, to_image_size
 from egaze.pictures.case_gaze import CaseGaze, HeatmapOptions, read_case
@@ -22,26 +22,28 @@ from egaze.study import Study
 from egaze.study.findings import finding_mask
 from egaze.training import Run
 
-#: Not classes: the one that the model thinks likeliest, and the case's own (the likeliest where it has none).
+#: Choices besides a class: the most probable class, and the case's label (or the most probable class if it has none).
 PREDICTED, LABEL = "predicted", "label"
 
 _BATCH_SIZE = 16
+# Smaller, because gradients keep every layer of a batch in memory.
+_EVIDENCE_BATCH_SIZE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainOptions:
-    """What is explained and how.
+    """What is explained, and how.
 
     Attributes:
-        class_name: the class whose evidence is shown, "predicted" or "label".
-        method: of the class's map, one of METHODS.
-        stride: of the encoder's feature map.
-        findings: a folder of finding masks in place of the study's regions; see `finding_mask`.
-        tolerance_px: of the pointing game, in pixels of the model's input.
-        steps: of deletion and insertion; 0 leaves them out, which are most of the work.
+        class_name: the class whose evidence is shown; or "predicted", or "label".
+        method: how the class map is computed, one of METHODS.
+        stride: stride of the encoder's feature map.
+        findings: a folder of finding masks that replace the study's regions; see `finding_mask`.
+        tolerance_px: tolerance of the pointing game, in pixels of the model's input.
+        steps: number of steps of deletion and insertion; 0 leaves them out, which saves most of the time.
 
     Raises:
-        EgazeError: an unknown method, or a number out of range.
+        EgazeError: the method is unknown, or a number is out of range.
     """
 
     class_name: str = PREDICTED
@@ -55,14 +57,14 @@ class ExplainOptions:
         if self.method not in METHODS:
             raise EgazeError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
         if not 0 <= self.tolerance_px <= 4096:
-            raise EgazeError(f"tolerance must be 0 to 4096 px, got {self.tolerance_px}")
+            raise EgazeError(f"tolerance_px must be 0 to 4096, got {self.tolerance_px}")
         if not 0 <= self.steps <= 4096:
             raise EgazeError(f"steps must be 0 to 4096, got {self.steps}")
         if self.findings is not None and not self.findings.is_dir():
             raise EgazeError(f"{self.findings}: no such folder of finding masks")
 
     def class_index(self, class_names: tuple[str, ...]) -> int | None:
-        """The class's place, None where it differs by case. Raises StudyError when there is no such class."""
+        """Return the class's index; None if it depends on the case. Raises StudyError if there is no such class."""
         if self.class_name in class_names:
             return class_names.index(self.class_name)
         if self.class_name not in (PREDICTED, LABEL):
@@ -72,20 +74,20 @@ class ExplainOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """One case explained. Maps are (size, size) on the canvas that the model sees.
+    """The explanation of one case. Maps are (size, size) arrays on the canvas that the model sees.
 
     Attributes:
-        case_index: its place in the study.
-        case_gaze: the radiograph and the reader's gaze on that canvas.
+        case_index: index of the case in the study.
+        case_gaze: the image and the reader's gaze on the canvas.
         class_probs: (C,) float32.
         class_index: the class whose evidence is shown.
-        maps: "grad_cam" in logits, at least 0, and "predicted" in [0, 1] where the model has a heatmap head.
-        gaze: the reader's heatmap in seconds, relative durations, or fixations, per pixel; None without a fixation on
+        maps: "grad_cam" in logits, not negative; and "predicted" in [0, 1] if the model has a trained heatmap head.
+        gaze: the reader's heatmap in seconds, relative durations or fixations per pixel; None if no fixation lies on
             the radiograph.
-        finding: bool, or None.
-        curves: deletion and insertion of each map and of "random" order; empty where they were left out.
-        numbers: all figures of the case by name.
-        deleted_to: grey in the place of deleted pixels, the mean that the model subtracts.
+        finding: bool mask; None if the finding is unknown.
+        curves: deletion and insertion for each map and for "random" order; empty if they were left out.
+        metrics: all metrics of the case by name.
+        deleted_to: grey value that replaces deleted pixels: the mean that the model subtracts.
     """
 
     case_index: int
@@ -96,24 +98,24 @@ class Explanation:
     gaze: NDArray[np.float32] | None
     finding: NDArray[np.bool_] | None
     curves: dict[str, Faithfulness]
-    numbers: Numbers
+    metrics: CaseMetrics
     deleted_to: float
 
 
 def explain_cases(run: Run, study: Study, cases: NDArray[np.int64], options: ExplainOptions) -> Iterator[Explanation]:
-    """Explain cases in their order by a run's best model, a few at a time in memory.
+    """Explain cases in order with a run's best model, holding a few at a time in memory.
 
     Args:
-        run: whose model it is. A predicted heatmap that no stage of its recipe trained is left out.
-        study: the run's.
-        cases: (K,) places in it, one at least.
-        options: what is explained.
+        run: the run. Its predicted heatmap is left out if no stage of the recipe trained the heatmap head.
+        study: the run's study.
+        cases: (K,) indices into the study, at least one.
+        options: what is explained, and how.
 
     Raises:
-        RunError: there is no checkpoint.
-        EgazeError: a stride that the encoder has not, or more steps than pixels.
-        StudyError: no such class; a finding mask that does not fit its radiograph.
-        RadiographError: a finding mask that cannot be read.
+        RunError: no epoch of the run is finished.
+        EgazeError: the encoder has no such stride, or there are more steps than pixels.
+        StudyError: there is no such class, or a finding mask does not fit its radiograph.
+        RadiographError: a finding mask cannot be read.
     """
     model, recipe = run.load_model(), run.recipe
     target, size_px, class_probs = recipe.heatmap, recipe.input_size_px, recipe.stages[-1].class_probs
@@ -124,13 +126,13 @@ def explain_cases(run: Run, study: Study, cases: NDArray[np.int64], options: Exp
     )
     for batch in loader:
         with torch.inference_mode():
-            answer = model.predictions(model(batch.image), class_probs)
-            probs = answer.class_probs
+            predicted = model.predictions(model(batch.image), class_probs)
+            probs = predicted.class_probs
         class_index = _chosen(options.class_name, always, probs, batch)
         evidence = grad_cam(model, batch.image, class_index, stride=options.stride, method=options.method)
         maps = {"grad_cam": to_image_size(evidence, (size_px, size_px))}
         if model.heatmap_head and recipe.trains_heatmap:
-            maps["predicted"] = answer.heatmap[:, 0]
+            maps["predicted"] = predicted.heatmap[:, 0]
         for place, case_index in enumerate(batch.case_index.tolist()):
             radiograph = slice(place, place + 1)
             curves = {}
@@ -160,33 +162,67 @@ def explain_cases(run: Run, study: Study, cases: NDArray[np.int64], options: Exp
                 gaze=gaze,
                 finding=finding,
                 curves=curves,
-                numbers=_numbers(own, gaze, case_gaze, finding, curves, options.tolerance_px),
+                metrics=_metrics(own, gaze, case_gaze, finding, curves, options.tolerance_px),
                 deleted_to=model.mean,
             )
 
 
+def evidence_maps(
+    run: Run, study: Study, cases: NDArray[np.int64], progress: Callable[[int], None] | None = None
+) -> NDArray[np.float32]:
+    """Compute only the class maps: Grad-CAM of each case's most probable class, by the run's best model.
+
+    Args:
+        run: the run.
+        study: the run's study.
+        cases: (K,) indices into the study, at least one.
+        progress: called with the number of cases done.
+
+    Returns:
+        (K, h, w) float32 in logits, not negative, at the resolution of the encoder's coarsest feature map.
+
+    Raises:
+        RunError: no epoch of the run is finished, or the weights do not fit the run's recipe.
+    """
+    model, recipe = run.load_model(), run.recipe
+    loader = DeviceLoader(
+        study,
+        cases,
+        batch_size=_EVIDENCE_BATCH_SIZE,
+        size_px=recipe.input_size_px,
+        target=None,
+        threads=os.cpu_count() or 1,
+    )
+    found: list[NDArray[np.float32]] = []
+    for batch in loader:
+        found.extend(grad_cam(model, batch.image).numpy())
+        if progress:
+            progress(len(found))
+    return np.stack(found)
+
+
 def _chosen(name: str, always: int | None, probs: Tensor, batch: Batch) -> Tensor:
-    likeliest = probs.argmax(dim=1)
+    predicted = probs.argmax(dim=1)
     if always is not None:
-        return torch.full_like(likeliest, always)
-    return torch.where(batch.has_label, batch.label, likeliest) if name == LABEL else likeliest
+        return torch.full_like(predicted, always)
+    return torch.where(batch.has_label, batch.label, predicted) if name == LABEL else predicted
 
 
-def _numbers(
+def _metrics(
     maps: dict[str, NDArray[np.float32]],
     gaze: NDArray[np.float32] | None,
     case_gaze: CaseGaze,
     finding: NDArray[np.bool_] | None,
     curves: dict[str, Faithfulness],
     tolerance_px: float,
-) -> Numbers:
-    numbers: Numbers = {}
+) -> CaseMetrics:
+    metrics: CaseMetrics = {}
     if gaze is not None:
-        numbers |= with_gaze(maps, gaze, case_gaze.fixations)
+        metrics |= gaze_metrics(maps, gaze, case_gaze.fixations)
     if finding is not None:
-        # Gaze stands beside the maps: what a radiologist's own eyes score.
-        numbers |= with_finding(maps if gaze is None else {**maps, "gaze": gaze}, finding, tolerance_px)
+        # The reader's own gaze is measured too, for comparison.
+        metrics |= finding_metrics(maps if gaze is None else {**maps, "gaze": gaze}, finding, tolerance_px)
     for name, curve in curves.items():
-        numbers[f"{name}_deletion_area"] = float(curve.deletion_area)
-        numbers[f"{name}_insertion_area"] = float(curve.insertion_area)
-    return numbers
+        metrics[f"{name}_deletion_area"] = float(curve.deletion_area)
+        metrics[f"{name}_insertion_area"] = float(curve.insertion_area)
+    return metrics

@@ -1,4 +1,4 @@
-"""Pictures of one explanation: each map on the radiograph, and all of them side by side."""
+"""Drawing an explanation: each map on the radiograph, and all of them side by side."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from egaze.pictures.lettering import BOLD, REGULAR, fitted
 from egaze.pictures.overlay import Scale, lay_on, scale_for
 from egaze.pictures.sheet import INK, Sheet, new_sheet, radiograph_size_in, show_radiograph, write_titles
 
-# Okabe and Ito's sky blue: on grey and on the colour map it is the one that stands out.
+# Okabe and Ito's sky blue, the colour of theirs that stands out best on grey and on the colour map.
 _OUTLINE = "#56b4e9"
-# Inches.
+# All in inches.
 _LONG_SIDE = 3.7
 _NARROWEST = 1.9
 _SHORTEST = 2.0
@@ -34,12 +34,12 @@ _BAR_TEXT = 0.8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A map to be laid on the radiograph.
+    """A map that is drawn on the radiograph.
 
     Attributes:
-        name: of its file.
-        heading: what it is.
-        values: (size, size), at least 0.
+        name: its file's name, without the ending.
+        heading: its title.
+        values: (size, size), not negative.
         scale: how the values are shown.
     """
 
@@ -50,21 +50,21 @@ class Layer:
 
 
 def layers_of(explained: Explanation, options: ExplainOptions, class_names: tuple[str, ...]) -> list[Layer]:
-    """The maps that the case has: the reader's gaze, the predicted map, the class's evidence."""
+    """Return the maps that the case has: the reader's heatmap, the predicted heatmap and the class map."""
     case_gaze, shown_class = explained.case_gaze, class_names[explained.class_index]
     layers = []
     if explained.gaze is not None:
         peak = float(case_gaze.geometry.cut_out(explained.gaze).max())
         layers.append(Layer("gaze", "reader's gaze", explained.gaze, scale_for(case_gaze, peak)))
     if "predicted" in explained.maps:
-        # A map of zeros is dark all over, not bright.
+        # A map of zeros is drawn dark, not bright.
         scale = Scale(1.0, _peak(explained, "predicted") or 1.0, "predicted heatmap\n1 is a reader's peak")
         layers.append(Layer("predicted", "predicted gaze", explained.maps["predicted"], scale))
     peak = _peak(explained, "grad_cam")
     if options.method == "grad-cam":
         name, factor, unit = "Grad-CAM", *_in_logits(peak)
     else:
-        # It is known but for a factor of each radiograph's own.
+        # Grad-CAM++ is defined only up to a factor that differs between radiographs.
         name, factor, unit = "Grad-CAM++", 1 / peak if peak > 0 else 1.0, "1 is the peak"
     evidence = fitted(f"evidence for {shown_class}", REGULAR, 8.5, 72 * _SHORTEST)
     scale = Scale(factor, peak * factor or 1.0, f"{evidence}\n{unit}, stride {options.stride}")
@@ -73,18 +73,18 @@ def layers_of(explained: Explanation, options: ExplainOptions, class_names: tupl
 
 
 def draw_layer(explained: Explanation, layer: Layer, class_names: tuple[str, ...]) -> Figure:
-    """One map on the radiograph, with the finding's outline and a colour bar."""
+    """Draw one map on the radiograph, with the finding's outline and a colour bar."""
     case_gaze = explained.case_gaze
     how = f": {case_gaze.options.said(case_gaze.size_px)}" if layer.name == "gaze" else ""
     caption = f"{layer.heading}{how}{_outlined(explained)}"
-    sheet = new_sheet(case_gaze, caption, summary=said(explained, class_names))
+    sheet = new_sheet(case_gaze, caption, summary=summary(explained, class_names))
     lay_on(sheet, case_gaze, layer.values, layer.scale, overlay_colours())
     _outline(sheet.radiograph, explained.finding)
     return sheet.figure
 
 
 def draw_panels(explained: Explanation, layers: list[Layer], class_names: tuple[str, ...]) -> Figure:
-    """The radiograph and each map on it, side by side in the radiograph's true shape."""
+    """Draw the radiograph and each map on it, side by side in the radiograph's aspect ratio."""
     case_gaze = explained.case_gaze
     width, height = radiograph_size_in(case_gaze, _LONG_SIDE)
     room_width, room_height = max(width, _NARROWEST), max(height, _SHORTEST)
@@ -119,25 +119,25 @@ def draw_panels(explained: Explanation, layers: list[Layer], class_names: tuple[
         lay_on(Sheet(figure, radiograph, bar, None), case_gaze, layer.values, layer.scale, overlay_colours())
     missing = "" if explained.gaze is not None else "; no gaze on the radiograph"
     caption = f"gaze: {case_gaze.options.said(case_gaze.size_px)}{missing}{_outlined(explained)}"
-    write_titles(figure, case_gaze, said(explained, class_names), caption)
+    write_titles(figure, case_gaze, summary(explained, class_names), caption)
     return figure
 
 
-def said(explained: Explanation, class_names: tuple[str, ...]) -> str:
-    """The reading's summary, and the model's answer."""
-    likeliest = int(explained.class_probs.argmax())
+def summary(explained: Explanation, class_names: tuple[str, ...]) -> str:
+    """Summarise the reading and the model's prediction in one line."""
+    predicted = int(explained.class_probs.argmax())
     label = "" if explained.case_gaze.label else "no label · "
-    answer = f"predicted {class_names[likeliest]} {explained.class_probs[likeliest]:.2f}"
-    return f"{label}{explained.case_gaze.summary()} · {answer}"
+    prediction = f"predicted {class_names[predicted]} {explained.class_probs[predicted]:.2f}"
+    return f"{label}{explained.case_gaze.summary()} · {prediction}"
 
 
 def _peak(explained: Explanation, name: str) -> float:
-    """The largest value on the radiograph."""
+    """Return a map's largest value on the radiograph."""
     return float(explained.case_gaze.geometry.cut_out(explained.maps[name]).max())
 
 
 def _in_logits(peak: float) -> tuple[float, str]:
-    """A factor that makes a peak a number from 0.1 to 1000, and the unit that it is then in."""
+    """Return a factor that brings a peak between 0.1 and 1000, and the unit that it then has."""
     if peak <= 0 or 0.1 <= peak < 1000:
         return 1.0, "logits"
     thousands = math.floor(math.log10(peak) / 3)
@@ -148,7 +148,7 @@ def _in_logits(peak: float) -> tuple[float, str]:
 def _outline(axes: Axes, finding: NDArray[np.bool_] | None) -> None:
     if finding is None:
         return
-    # Zeros all round, so that the outline of a finding at the edge is closed.
+    # Padded with zeros, so that the outline of a finding at the edge is closed.
     values = np.pad(finding.astype(np.float32), 1)
     places = np.arange(-1, len(finding) + 1)
     for colour, width in (("black", 2.4), (_OUTLINE, 1.2)):

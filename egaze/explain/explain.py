@@ -1,4 +1,4 @@
-"""`explain`: why a run, or a set of runs, said what it said of radiographs."""
+"""`explain`: show where the evidence of a run, or of a set of runs, lies on radiographs."""
 
 from __future__ import annotations
 
@@ -28,37 +28,38 @@ def explain(
     options: ExplainOptions | None = None,
     progress: Progress | None = None,
 ) -> ExplanationResult:
-    """Explain a run's best model on cases of one split of its study, in a new folder.
+    """Explain the predictions of a run's best model for cases of one split of its study.
 
-    There is a folder for each case with explanation.png (all side by side), gaze.png, predicted.png and grad_cam.png,
-    then index.csv with every case's numbers and explain.json with their means and how all of it was made. A case lacks
-    the pictures and numbers of what it has not; a heatmap head that no stage of the recipe trained is left out. The
-    folder exists whole or not at all.
+    The new folder has one folder per case with explanation.png (all pictures side by side), gaze.png, predicted.png and
+    grad_cam.png; index.csv with the metrics of every case; and explain.json with their means and all settings. Pictures
+    and metrics are missing where a case has no gaze or no finding; the heatmap is missing if no stage of the recipe
+    trained the heatmap head. The folder is written whole or not at all.
 
     Args:
-        source: the run, or the set; in a set with folds each case is explained by the run that has it in that split.
-        out: a new folder.
+        source: the run, or the set of runs. In a set with folds, each case is explained by the run that has it in that
+            split.
+        out: the new folder.
         split: "train", "validation" or "test".
-        cases: ids of cases, or patterns with `*` and `?`; all of the split when empty. Those in another split are left
+        cases: case ids, or patterns with `*` and `?`; all cases of the split if empty. Cases in another split are left
             out and counted.
-        limit: at most this many of them, spread evenly; all when None.
-        seed: of a set, whose runs explain; its first when None.
-        options: whose evidence is shown, and how.
-        progress: called with (cases done, cases in all).
+        limit: the largest number of cases, spread evenly over the chosen ones; all if None.
+        seed: for a set, the seed whose runs explain; its first if None.
+        options: what is explained, and how.
+        progress: called with the cases done and the number of cases.
 
     Raises:
-        RunError: no checkpoint, no classifier that was trained, no such seed, or the training split of a set with
-            folds.
-        StudyError: the study is gone; no such case or class; a finding mask that does not fit its radiograph.
-        RadiographError: a finding mask that cannot be read.
-        EgazeError: an option that the model or the study has not; or `out` is not free or cannot be written.
+        RunError: no epoch is finished, the classifier was not trained, there is no such seed, or `split` is "train"
+            and the set has folds.
+        StudyError: the study is missing, there is no such case or class, or a finding mask does not fit its radiograph.
+        RadiographError: a finding mask cannot be read.
+        EgazeError: an option does not fit the model or the study, or `out` exists or cannot be written.
 
     Example:
         >>> from pathlib import Path
         >>> from egaze.explain import ExplainOptions, explain
         >>> from egaze.training import open_run
         >>> result = explain(open_run("run"), Path("why"), limit=2, options=ExplainOptions(steps=0))
-        >>> result.cases, result.figures["grad_cam_gaze_cc"].cases
+        >>> result.cases, result.means["grad_cam_gaze_cc"].cases
         (2, 2)
     """
     out, options = Path(out), options or ExplainOptions()
@@ -74,7 +75,7 @@ def explain(
     in_split = [np.intersect1d(asked, own.splits.indices(split)) for own in studies]
     chosen = np.unique(np.concatenate(in_split))
     if not len(chosen):
-        chosen = choose_cases(study, cases, split)  # says which of the cases asked for is at fault
+        chosen = choose_cases(study, cases, split)  # raises an error that names the case at fault
     explained = chosen if limit is None else spread(chosen, limit)
     parts = [
         Part(run, its) for run, own in zip(runs, in_split, strict=True) if len(its := np.intersect1d(explained, own))

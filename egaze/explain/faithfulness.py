@@ -1,10 +1,10 @@
-"""Whether a map names what the model goes by: its answer while a radiograph's pixels go, or come, in the map's order.
+"""Whether a map is faithful to the model: how the prediction changes as pixels are deleted or inserted in its order.
 
-Deletion and insertion of Petsiuk, Das and Saenko, "RISE" (BMVC 2018, arXiv 1806.07421), section 4.3. Deletion puts the
-grey that the model counts as 0 in the place of the highest pixels first; a map that names the evidence makes the
-answer fall early, so less area is better. Insertion brings the highest pixels first back into the blurred radiograph;
-more area is better. Pixels of equal value go in an order drawn by chance, one for all maps of that size, and a map that
-is the same everywhere gives the order that knows nothing: `random_order`.
+This is deletion and insertion of Petsiuk, Das and Saenko, "RISE" (BMVC 2018, arXiv 1806.07421), section 4.3. Deletion
+replaces pixels, those with the highest values first, by the grey value that the model normalises to 0. If the map shows
+the evidence, the probability falls early, so a smaller area under the curve is better. Insertion restores pixels, the
+highest first, in a blurred image; a larger area is better. Pixels of equal value are taken in a random order that is
+the same for all maps of one size, so a constant map gives a random order: see `random_order`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch.nn import functional
 from egaze.errors import EgazeError
 from egaze.models import DualHeadUNet
 
-#: Standard deviation of the blur as a fraction of the shorter side: what a gaze heatmap resolves. RISE's 5 px of 224,
-#: cut off at one sigma, leave an opacity of the lung as it is, so that nothing would be left to insert.
+#: Standard deviation of the blur as a fraction of the shorter side, which is about what a gaze heatmap resolves. RISE's
+#: blur, 5 px of 224 cut off at one sigma, leaves a lung opacity visible, so that inserting pixels would add nothing.
 BLUR_SIGMA_FRAC = 0.05
 
 Score = Callable[[Tensor], Tensor]
@@ -28,11 +28,11 @@ Score = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faithfulness:
-    """The class's probability along both ways, for N radiographs.
+    """The class probability of N images as pixels are deleted and inserted.
 
     Attributes:
-        share: (S + 1,) float32, the share of pixels deleted or inserted, from 0 to 1.
-        deletion, insertion: (N, S + 1) float32, the probability at each share.
+        share: (S + 1,) float32, the fraction of pixels deleted or inserted, from 0 to 1.
+        deletion, insertion: (N, S + 1) float32, the class probability at each fraction.
     """
 
     share: Tensor
@@ -41,12 +41,12 @@ class Faithfulness:
 
     @property
     def deletion_area(self) -> Tensor:
-        """(N,) area under the curve by trapezoids, in [0, 1]; less is better."""
+        """(N,) area under the deletion curve by the trapezoidal rule, in [0, 1]; lower is better."""
         return torch.trapezoid(self.deletion, self.share, dim=1)
 
     @property
     def insertion_area(self) -> Tensor:
-        """(N,) likewise; more is better."""
+        """(N,) area under the insertion curve by the trapezoidal rule, in [0, 1]; higher is better."""
         return torch.trapezoid(self.insertion, self.share, dim=1)
 
 
@@ -61,20 +61,21 @@ def faithfulness(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Faithfulness:
-    """Deletion and insertion of one map a radiograph; 2 * (steps + 1) radiographs are looked at for each.
+    """Compute deletion and insertion of one map per image; the model predicts 2 * (steps + 1) images for each.
 
     Args:
-        probabilities: (B, 1, H, W) radiographs to (B, C) probabilities; `class_probabilities` makes it of a model.
+        probabilities: a function from (B, 1, H, W) images to (B, C) probabilities, such as `class_probabilities`
+            returns for a model.
         image: (N, 1, H, W) float32 in [0, 1].
-        maps: (N, H, W), what counts as evidence; only the order of its values is used.
-        class_index: (N,) int64, the class of each radiograph.
-        steps: equal steps from none of the pixels to all, at most one a pixel. RISE takes 224.
-        deleted_to: grey in the place of deleted pixels; RISE's is the mean that the model subtracts from a radiograph.
-        batch_size: radiographs that `probabilities` gets at once; the result does not depend on it.
-        seed: of the order of pixels of equal value.
+        maps: (N, H, W) evidence; only the order of its values is used.
+        class_index: (N,) int64, the class of each image.
+        steps: number of equal steps from no pixel to all, at most one per pixel. RISE uses 224.
+        deleted_to: grey value that replaces deleted pixels. RISE uses the mean that the model subtracts.
+        batch_size: number of images per call of `probabilities`; the result does not depend on it.
+        seed: seed of the order of pixels with equal values.
 
     Raises:
-        EgazeError: shapes that do not fit, a map that is not finite, steps out of range, or a negative seed.
+        EgazeError: shapes do not fit, a map is not finite, `steps` is out of range, or the seed is negative.
 
     Example:
         >>> import torch
@@ -86,11 +87,11 @@ def faithfulness(
         >>> found.deletion.shape, found.insertion_area.shape
         (torch.Size([1, 3]), torch.Size([1]))
     """
-    radiographs, _, height, width = image.shape
-    if maps.shape != (radiographs, height, width):
-        raise EgazeError(f"maps must be {(radiographs, height, width)} for these radiographs, got {tuple(maps.shape)}")
-    if class_index.shape != (radiographs,):
-        raise EgazeError(f"class_index must be ({radiographs},), got {tuple(class_index.shape)}")
+    images, _, height, width = image.shape
+    if maps.shape != (images, height, width):
+        raise EgazeError(f"maps must be {(images, height, width)} for these images, got {tuple(maps.shape)}")
+    if class_index.shape != (images,):
+        raise EgazeError(f"class_index must be ({images},), got {tuple(class_index.shape)}")
     if not 1 <= steps <= height * width:
         raise EgazeError(f"steps must be 1 to {height * width}, got {steps}")
     if seed < 0:
@@ -101,22 +102,18 @@ def faithfulness(
     counts = (share * height * width).round().to(image.device)
     places = removal_order(maps, seed)
     blurred = blur(image)
-    deletion, insertion = torch.empty(radiographs, steps + 1), torch.empty(radiographs, steps + 1)
-    for radiograph, chosen in enumerate(class_index.tolist()):
+    deletion, insertion = torch.empty(images, steps + 1), torch.empty(images, steps + 1)
+    for number, chosen in enumerate(class_index.tolist()):
         for first in range(0, steps + 1, batch_size):
             part = slice(first, first + batch_size)
-            moved = places[radiograph] < counts[part].view(-1, 1, 1, 1)
-            deletion[radiograph, part] = probabilities(torch.where(moved, deleted_to, image[radiograph]))[
-                :, chosen
-            ].cpu()
-            insertion[radiograph, part] = probabilities(torch.where(moved, image[radiograph], blurred[radiograph]))[
-                :, chosen
-            ].cpu()
+            moved = places[number] < counts[part].view(-1, 1, 1, 1)
+            deletion[number, part] = probabilities(torch.where(moved, deleted_to, image[number]))[:, chosen].cpu()
+            insertion[number, part] = probabilities(torch.where(moved, image[number], blurred[number]))[:, chosen].cpu()
     return Faithfulness(share, deletion, insertion)
 
 
 def random_order(image: Tensor) -> Tensor:
-    """(N, H, W): the map that knows nothing of the radiographs, whose pixels go in the order of chance.
+    """Return (N, H, W) constant maps, whose pixels are taken in random order: the baseline for any map.
 
     Example:
         >>> import torch
@@ -128,7 +125,7 @@ def random_order(image: Tensor) -> Tensor:
 
 
 def class_probabilities(model: DualHeadUNet, class_probs: str = "softmax") -> Score:
-    """What `faithfulness` asks: a model's class probabilities, by "softmax" or "sigmoid", without gradients.
+    """Return a function from images to a model's class probabilities, by "softmax" or "sigmoid", without gradients.
 
     Example:
         >>> import torch
@@ -146,7 +143,7 @@ def class_probabilities(model: DualHeadUNet, class_probs: str = "softmax") -> Sc
 
 
 def removal_order(maps: Tensor, seed: int = 0) -> Tensor:
-    """(N, H, W) maps to (N, H, W) int64: each pixel's place in the order, 0 for the highest."""
+    """Return the (N, H, W) int64 rank of each pixel of (N, H, W) maps, 0 for the highest value."""
     flat = maps.flatten(1)
     shuffled = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed)).to(maps.device)
     by_value = flat[:, shuffled].argsort(dim=1, descending=True, stable=True)
@@ -157,7 +154,7 @@ def removal_order(maps: Tensor, seed: int = 0) -> Tensor:
 
 
 def blur(image: Tensor) -> Tensor:
-    """(N, 1, H, W) under a Gaussian of BLUR_SIGMA_FRAC of the shorter side, cut off at four sigmas."""
+    """Blur (N, 1, H, W) images with a Gaussian of BLUR_SIGMA_FRAC of the shorter side, cut off at four sigmas."""
     sigma_px = BLUR_SIGMA_FRAC * min(image.shape[2:])
     reach = max(1, int(4 * sigma_px))
     taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=image.device) / sigma_px) ** 2).to(image.dtype)

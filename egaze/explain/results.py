@@ -1,4 +1,4 @@
-"""What explaining cases finds: the fields of `ExplanationResult` are the keys of explain.json."""
+"""The result of explaining cases: the fields of `ExplanationResult` are the keys of explain.json."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from egaze.targets import FixationHeatmap
 
 @dataclass(frozen=True, slots=True)
 class CaseMean:
-    """A number's mean over the cases that have it.
+    """The mean of a metric over the cases that have it.
 
     Attributes:
-        cases: that have it.
+        cases: number of cases that have it.
         value: the mean.
-        low, high: its interval over patients; NaN where it has none.
+        low, high: its 95 % interval over patients; NaN if there is none.
     """
 
     cases: int
@@ -25,37 +25,37 @@ class CaseMean:
 
     @property
     def estimate(self) -> Estimate:
-        """The mean with its interval; one case has none to speak of."""
+        """The mean with its interval; without one if there is a single case."""
         return Estimate(self.value, self.low, self.high) if self.cases > 1 else Estimate(self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class ExplanationResult:
-    """Explanations of several cases together, and how they were made.
+    """The explanations of several cases together, and the settings that they were made with.
 
     Attributes:
-        egaze_version: that wrote them.
-        recipe, encoder, seed: the model's.
-        split: the split that the cases are on.
+        egaze_version: version of egaze.
+        recipe, encoder, seed: of the run.
+        split: the split that the cases are in.
         study_sha256: digest of the study.
-        synthetic: whether a program made the radiographs and the gaze.
-        cases: explained.
-        elsewhere: of the cases asked for, in another split and left out.
-        without_gaze: of them, without a fixation on the radiograph.
-        without_finding: of them, without a known finding.
-        class_name: whose evidence is shown: a class, "predicted" or "label".
-        method, stride: of the class's map.
+        synthetic: whether the radiographs and gaze are synthetic.
+        cases: number of explained cases.
+        elsewhere: number of requested cases that were left out because they are in another split.
+        without_gaze: how many of the cases have no fixation on the radiograph.
+        without_finding: how many of the cases have no known finding.
+        class_name: the class whose evidence is shown; or "predicted", or "label".
+        method, stride: how the class map was computed.
         size_px: side of the canvas.
-        gaze_target: how the reader's heatmap is made.
-        finding_from: "masks", or the study's "regions".
-        tolerance_px: of the pointing game.
-        steps: of deletion and insertion; 0 where they were left out.
-        deleted_to: grey in the place of deleted pixels.
-        blur_sigma_px: of the blurred radiograph that pixels are inserted into.
-        intervals: how they were made, in words.
-        warnings: what must be said beside the results, a line each.
-        figures: by the name of their column in index.csv.
-        curves: the mean class probability by "share" of pixels, MAP_deletion and MAP_insertion; None without steps.
+        gaze_target: how the reader's heatmap was made.
+        finding_from: "masks", or "regions" of the study.
+        tolerance_px: tolerance of the pointing game.
+        steps: steps of deletion and insertion; 0 if they were left out.
+        deleted_to: grey value that replaces deleted pixels.
+        blur_sigma_px: standard deviation of the blur of the image that pixels are inserted into.
+        intervals: how intervals were computed, in words.
+        warnings: remarks on the results, one per item.
+        means: means over cases, by the name of the metric's column in index.csv.
+        curves: mean class probability by the "share" of pixels, as MAP_deletion and MAP_insertion; None without steps.
     """
 
     egaze_version: str
@@ -81,5 +81,5 @@ class ExplanationResult:
     blur_sigma_px: float
     intervals: str
     warnings: tuple[str, ...]
-    figures: dict[str, CaseMean]
+    means: dict[str, CaseMean]
     curves: dict[str, tuple[float, ...]] | None

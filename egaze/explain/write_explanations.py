@@ -1,4 +1,4 @@
-"""The pictures and numbers of explanations, a folder for each case."""
+"""Writing explanations: a folder of pictures for each case, and tables of metrics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from egaze.study import Study
 from egaze.training import Run
 
 INDEX, FACTS, PANELS = "index.csv", "explain.json", "explanation.png"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 RESAMPLES = 10_000
 
 _DPI = 150
@@ -34,7 +34,7 @@ _DPI = 150
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Cases, (K,), that one run explains."""
+    """A run and the (K,) cases that it explains."""
 
     run: Run
     cases: NDArray[np.int64]
@@ -51,17 +51,17 @@ def write_explanations(
     names_runs: bool = False,
     progress: Progress | None = None,
 ) -> ExplanationResult:
-    """Write what `egaze.explain.explain` says, of parts whose recipe and study are one.
+    """Write the folder that `egaze.explain.explain` describes.
 
     Args:
-        parts: one at least, with one case at least.
-        study: of all.
-        out: a new folder.
-        options: what is explained.
-        split: the split that each run has its cases on.
-        elsewhere: of the cases asked for, how many are in another split.
-        names_runs: whether index.csv says of each case which run explains it.
-        progress: called with (cases done, cases in all).
+        parts: one or more parts of the same recipe and study, each with at least one case.
+        study: the study of all parts.
+        out: the new folder.
+        options: what is explained, and how.
+        split: the split that the cases are in.
+        elsewhere: number of requested cases that are in another split.
+        names_runs: whether index.csv has a column with the run that explains each case.
+        progress: called with the cases done and the number of cases.
     """
     recipe = parts[0].run.recipe
     cases = np.concatenate([part.cases for part in parts])
@@ -87,9 +87,9 @@ def write_explanations(
         table.write_csv(folder / INDEX, float_precision=6)
         notes: list[str] = []
         if recipe.model.heatmap_head and not recipe.trains_heatmap:
-            notes.append("no stage of the recipe trained the heatmap head, so its map is left out")
+            notes.append("no stage of the recipe trained the heatmap head, so its heatmaps are left out")
         with noting(notes, "means"):
-            figures = _figures(table, study.patients[cases])
+            means = _means(table, study.patients[cases])
         result = ExplanationResult(
             egaze_version=version("egaze"),
             recipe=recipe.name,
@@ -114,7 +114,7 @@ def write_explanations(
             blur_sigma_px=BLUR_SIGMA_FRAC * recipe.input_size_px,
             intervals=f"95 %, bootstrap over patients, {RESAMPLES} resamples",
             warnings=tuple(notes),
-            figures=figures,
+            means=means,
             curves=_mean_curves(curves, options.steps),
         )
         write_json(folder / FACTS, FORMAT_VERSION, result)
@@ -133,7 +133,7 @@ def _write_case(
 
 
 def _save(figure: Figure, path: Path) -> str:
-    # Neither date nor versions: the same run gives the same bytes.
+    # No date and no versions, so that the same run gives the same bytes.
     figure.savefig(path, dpi=_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
     return path.name
 
@@ -149,7 +149,7 @@ def _row(study: Study, explained: Explanation, split: str, name: str, files: Map
         "predicted_class": study.class_names[int(explained.class_probs.argmax())],
         "explained_class": study.class_names[explained.class_index],
         **{f"prob_{name}": prob for name, prob in probs.items()},
-        **explained.numbers,
+        **explained.metrics,
         **{kind: f"{name}/{files[kind]}" if kind in files else None for kind in _PICTURES},
     }
 
@@ -157,15 +157,15 @@ def _row(study: Study, explained: Explanation, split: str, name: str, files: Map
 _PICTURES = ("explanation", "gaze", "predicted", "grad_cam")
 
 
-def _figures(table: pl.DataFrame, patients: NDArray[np.int64]) -> dict[str, CaseMean]:
-    """The mean of every number over the cases that have it, with an interval over patients."""
-    figures = {}
+def _means(table: pl.DataFrame, patients: NDArray[np.int64]) -> dict[str, CaseMean]:
+    """Average every metric over the cases that have it, with an interval over patients."""
+    means = {}
     for name in table.columns:
         if not name.startswith("prob_") and table[name].dtype == pl.Float64:
             has = table[name].is_not_null().to_numpy()
             mean = mean_ci(table[name].drop_nulls().to_numpy(), patients[has], resamples=RESAMPLES)
-            figures[name] = CaseMean(int(has.sum()), mean.value, mean.low, mean.high)
-    return figures
+            means[name] = CaseMean(int(has.sum()), mean.value, mean.low, mean.high)
+    return means
 
 
 def _mean_curves(

@@ -1,4 +1,4 @@
-"""Batches of radiographs and heatmaps, rasterized after augmentation, on the device that trains."""
+"""Batches of images and heatmaps for training, rasterized after augmentation, and batches of radiographs from files."""
 
 from egaze.loading.augment import Augmentation
 from egaze.loading.batch import Batch

@@ -1,4 +1,4 @@
-"""Work done by a thread, some items ahead of who needs them."""
+"""Items produced by a thread, a few ahead of their consumer."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ T = TypeVar("T")
 
 
 class Ahead(Generic[T]):
-    """Iterates over what `items` gives, in order; a thread makes them, up to `depth` ahead.
+    """Iterates over `items` in order, while a thread produces them up to `depth` ahead.
 
-    An error in the thread is raised where the iteration has come to it. `close` must be called; it may be called at
-    any time, and again.
+    An error in the thread is raised at the item that it belongs to. `close` must be called at the end; it may be called
+    at any time, and more than once.
 
     Args:
-        items: consumed by the thread.
-        depth: items that wait at most.
-        wake: called by `close`, so that `items` does not wait for something that will not come any more.
+        items: the iterable that the thread consumes.
+        depth: the largest number of items that wait to be consumed.
+        wake: called by `close` to wake an `items` that is waiting for something.
     """
 
     def __init__(self, items: Iterable[T], depth: int, wake: Callable[[], None] | None = None) -> None:
@@ -44,15 +44,15 @@ class Ahead(Generic[T]):
     def close(self) -> None:
         """Stop the thread and wait until it has ended."""
         if self._is_closed:
-            return  # perhaps by `_close_all`, and now again while the interpreter takes modules down
+            return  # `_close_all` may have closed it already, and modules may be gone by now
         self._is_closed = True
         _open.discard(self)
         if self._process != os.getpid():
-            return  # a copy in a forked child, where the thread does not run
+            return  # a copy in a forked child process, which does not have the thread
         self._stop.set()
         if self._wake is not None:
             self._wake()
-        # With an empty queue the thread can put the one item it may have in hand, and then sees that it must stop.
+        # An empty queue has room for the item that the thread may be holding; after that the thread sees the stop flag.
         while True:
             try:
                 self._ready.get_nowait()
@@ -67,7 +67,7 @@ class Ahead(Generic[T]):
                 if self._stop.is_set():
                     return
                 self._ready.put(item)
-                del item  # what the other side has let go of must not live on here
+                del item  # so that the consumer alone keeps it alive
         except BaseException as error:
             end = _End(error)
         if not self._stop.is_set():
@@ -84,6 +84,6 @@ _open: weakref.WeakSet[Ahead[Any]] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """A thread inside compiled code when the interpreter is taken down would crash it."""
+    """Close all threads at exit: one that is inside compiled code would crash the interpreter while it shuts down."""
     for ahead in list(_open):
         ahead.close()

@@ -1,4 +1,4 @@
-"""Random views of an image. A view depends on (seed, epoch, case) alone, never on order, batch or threads."""
+"""Random views of an image. A view depends only on the seed, epoch and case, never on order, batch or threads."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from egaze.settings import require, settle_types
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Views:
-    """How N images are seen, as the compiled kernel takes it.
+    """The views of N images, in the form that the compiled kernel takes.
 
     Attributes:
         to_image: (N, 2, 3) float64 maps from the view's unit coordinates to the image's.
-        intensity: (N, 4) float32 gain, bias, gamma and the noise's standard deviation.
-        noise_key: (N,) uint64; a pixel's noise follows from it and the pixel's place.
-        cutouts_unit: (N, R, 4) float64 left, top, right and bottom of what is blacked out, in unit coordinates.
+        intensity: (N, 4) float32 gain, bias, gamma and standard deviation of the noise.
+        noise_key: (N,) uint64 key that, with a pixel's position, decides the pixel's noise.
+        cutouts_unit: (N, R, 4) float64 left, top, right and bottom of the blacked-out rectangles, in unit coordinates.
     """
 
     to_image: NDArray[np.float64]
@@ -30,17 +30,17 @@ class Views:
     cutouts_unit: NDArray[np.float64]
 
     def to_image_px(self, view_px: int, image_px: int) -> NDArray[np.float32]:
-        """(N, 2, 3) maps from a view's pixel centres to an image's, for square views and images of these sides."""
+        """Return (N, 2, 3) maps from the pixel centres of square views to those of square images of these sides."""
         linear = self.to_image[:, :, :2] * (image_px / view_px)
         offset = unit_to_px(self.to_image[:, :, 2], image_px) + 0.5 * linear.sum(axis=2)
         return np.concatenate([linear, offset[:, :, None]], axis=2).astype(np.float32)
 
     def cutouts_px(self, view_px: int) -> NDArray[np.int32]:
-        """(N, R, 4) left, top, right and bottom in pixels of the view, the last two exclusive."""
+        """Return (N, R, 4) left, top, right and bottom in pixels of the view, the last two exclusive."""
         return np.rint(self.cutouts_unit * view_px).astype(np.int32)
 
 
-#: The settings that let a view move the image, and not only its grey values.
+#: The settings that let a view move the image rather than only change its grey values.
 MOVING = ("rotation_deg", "zoom", "shift_frac", "shear_deg", "mirror")
 
 _LARGEST = {
@@ -59,28 +59,29 @@ _LARGEST = {
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How far a view may differ from the image. The defaults suit chest images.
+    """How far a view may differ from the image. The defaults suit chest radiographs.
 
-    Numbers are drawn evenly between their limits. Gain and bias come first, then gamma, noise and cut-outs; between
-    them values are kept in [0, 1].
+    Values are drawn uniformly between their limits. Gain and bias are applied first, then gamma, noise and cut-outs;
+    grey values are clipped to [0, 1] after each.
 
     Attributes:
-        rotation_deg: largest turn either way.
-        zoom: largest relative change of size either way, below 1.
-        shift_frac: largest shift along x and y either way, as a fraction of the side.
-        shear_deg: largest lean of the vertical either way, below 90.
-        gain: largest relative change of contrast either way, below 1; about mid-grey.
-        bias: largest change of brightness either way, in units of the full range.
-        gamma: largest relative change either way of the exponent that values are raised to, below 1 (0.2 draws from
-            1 / 1.2 to 1.2).
-        noise: largest standard deviation of the noise, in units of the full range.
-        cutouts: rectangles that are made black. None by default: one may hide the finding that makes the label.
-        cutout_frac: largest side of a cut-out, as a fraction of the image's.
-        mirror: whether half of the views are mirrored. It teaches a model that the heart may lie on either side, so
-            it warns.
+        rotation_deg: largest rotation in either direction.
+        zoom: largest relative change of size in either direction, up to 0.9.
+        shift_frac: largest shift along x and along y in either direction, as a fraction of the side.
+        shear_deg: largest shear of the vertical axis in either direction, up to 60.
+        gain: largest relative change of contrast in either direction, about mid-grey, up to 0.9.
+        bias: largest change of brightness in either direction, as a fraction of the full range.
+        gamma: largest relative change of the exponent in either direction, up to 0.9; 0.2 draws exponents from 1 / 1.2
+            to 1.2.
+        noise: largest standard deviation of the noise, as a fraction of the full range.
+        cutouts: number of rectangles that are blacked out. 0 by default, because a cut-out may hide the finding that
+            decides the label.
+        cutout_frac: largest side of a cut-out, as a fraction of the image's side.
+        mirror: whether half of the views are mirrored. This raises a warning, because the heart then lies on the wrong
+            side.
 
     Raises:
-        RecipeError: a value of the wrong type or out of range.
+        RecipeError: a value has the wrong type or is out of range.
     """
 
     rotation_deg: float = 10.0
@@ -104,16 +105,16 @@ class Augmentation:
 
     @property
     def moves(self) -> bool:
-        """Whether views may move the image."""
+        """Whether views can move the image."""
         return any(getattr(self, name) for name in MOVING)
 
     def draw(self, seed: int, epoch: int, cases: NDArray[np.int64], repeats: NDArray[np.int64] | int = 0) -> Views:
-        """One random view for each of N cases.
+        """Draw one random view for each of N cases.
 
         Args:
-            seed, epoch: any numbers.
-            cases: (N,) places in the study.
-            repeats: how often each case came up before in this epoch: another time gives another view.
+            seed, epoch: any integers.
+            cases: (N,) indices into the study.
+            repeats: how often each case has occurred before in this epoch; each occurrence has a view of its own.
         """
         keys = randomness.keys(seed, epoch, np.asarray(cases), repeats)
         drawn = randomness.uniform(keys, 10 + 4 * self.cutouts)
@@ -125,12 +126,12 @@ class Augmentation:
         intensity[:, 1] = self.bias * even[:, 6] + 0.5 * (1.0 - gain)
         intensity[:, 2] = (1.0 + self.gamma) ** even[:, 7]
         intensity[:, 3] = self.noise * drawn[:, 8]
-        # The numbers for mirroring and cut-outs come last, so that switching these on leaves the others as they are.
+        # Mirroring and cut-outs use the last numbers, so that turning them on does not change the others.
         mirrored = drawn[:, 9] < (0.5 if self.mirror else 0.0)
         return Views(self._maps(even, mirrored), intensity, keys, self._cutouts(drawn[:, 10:]))
 
     def _maps(self, even: NDArray[np.float64], mirrored: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Turned and zoomed, of a sheared view, about the image's centre."""
+        """Return the maps that shear a view, then rotate and zoom it, about the image's centre."""
         angle = np.deg2rad(self.rotation_deg) * even[:, 0]
         scale = 1.0 + self.zoom * even[:, 1]
         lean = np.tan(np.deg2rad(self.shear_deg) * even[:, 4])
@@ -143,14 +144,14 @@ class Augmentation:
         return maps
 
     def _cutouts(self, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Centres anywhere, sides up to the largest."""
+        """Return cut-outs with centres anywhere in the view and sides up to the largest."""
         drawn = drawn.reshape(len(drawn), self.cutouts, 4)
         half = 0.5 * self.cutout_frac * drawn[:, :, 2:]
         return np.concatenate([drawn[:, :, :2] - half, drawn[:, :, :2] + half], axis=2)
 
 
 def identity(count: int) -> Views:
-    """The images as they are, `count` times."""
+    """Return `count` views that leave the images unchanged."""
     return Views(
         np.broadcast_to(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), (count, 2, 3)),
         np.broadcast_to(np.array([1.0, 0.0, 1.0, 0.0], dtype=np.float32), (count, 4)).copy(),

@@ -1,4 +1,4 @@
-"""What a training step gets."""
+"""The batch that a training step receives."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """N samples on one device.
+    """A batch of N samples on one device.
 
     Attributes:
         image: (N, 1, H, W) float32 in [0, 1].
-        heatmap: (N, 1, H, W) float32 in [0, 1], zeros without gaze.
-        has_gaze: (N,) bool, whether the heatmap is one of gaze; nowhere in batches without a target.
-        label: (N,) int64, -1 without a label.
+        heatmap: (N, 1, H, W) float32 in [0, 1]; zeros for samples without gaze.
+        has_gaze: (N,) bool, whether the heatmap shows gaze; all false if the loader has no target.
+        label: (N,) int64 class index; -1 for samples without a label.
         has_label: (N,) bool.
-        case_index: (N,) int64, the sample's place in the study.
+        case_index: (N,) int64 index of the sample in the study.
     """
 
     image: Tensor
@@ -32,18 +32,18 @@ class Batch:
         return len(self.case_index)
 
     def first(self, count: int) -> Batch:
-        """The first samples, sharing memory with this batch."""
+        """Return the first `count` samples, sharing memory with this batch."""
         return Batch(*(tensor[:count] for tensor in self.tensors()))
 
     def empty_like(self, device: torch.device) -> Batch:
-        """A batch of the same shapes on another device, not filled in."""
+        """Allocate an uninitialised batch of the same shapes on another device."""
         return Batch(*(torch.empty_like(tensor, device=device) for tensor in self.tensors()))
 
     def copy_(self, source: Batch) -> None:
-        """Fill in, without waiting for the copy where the source's memory is pinned."""
+        """Copy `source` into this batch, without waiting for the copy if the source's memory is pinned."""
         for tensor, other in zip(self.tensors(), source.tensors(), strict=True):
             tensor.copy_(other, non_blocking=True)
 
     def tensors(self) -> list[Tensor]:
-        """In the order of the attributes."""
+        """Return the tensors in the order of the attributes."""
         return [getattr(self, field.name) for field in fields(self)]

@@ -1,7 +1,7 @@
-"""Host memory for batches, used again and again.
+"""Reusable host memory for batches.
 
-Where batches stay on the host they are the buffers themselves, so a buffer comes back once nobody holds a tensor of it.
-Where batches are copied to a device a buffer comes back once its copy has been made, which an event tells.
+Batches that stay on the host are the buffers themselves: a buffer can be reused once no tensor refers to it. Batches
+for a device are copied from the buffers: a buffer can be reused once an event reports that its copy is complete.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from egaze.loading.batch import Batch
 
 
 class HostBuffers:
-    """Batches that their user may keep for as long as they like.
+    """Batches that their user may keep for any length of time.
 
     Args:
-        batch_size: samples of the largest batch.
+        batch_size: number of samples of the largest batch.
         size_px: side of its images and heatmaps.
-        keep: planes there are from the start and that are kept when nobody uses them. They are used in turns, so that
-            memory does not grow later on, when for once more batches than before are out; untouched they cost none.
+        keep: number of planes that are allocated at the start and kept while unused. They are used in turn, so that
+            memory does not grow later when more batches are in use than before; untouched planes take no memory.
     """
 
     def __init__(self, batch_size: int, size_px: int, keep: int) -> None:
@@ -36,7 +36,7 @@ class HostBuffers:
             self._free.put(np.empty(self._shape, dtype=np.float32))
 
     def lend(self, count: int) -> Batch:
-        """A batch of `count` samples to be filled in."""
+        """Return a batch of `count` samples to be filled in."""
         return _batch(torch.from_numpy(self._plane(count)), torch.from_numpy(self._plane(count)))
 
     def _plane(self, count: int) -> NDArray[np.float32]:
@@ -44,7 +44,7 @@ class HostBuffers:
             plane = self._free.get_nowait()
         except queue.Empty:
             plane = np.empty(self._shape, dtype=np.float32)
-        # A tensor's storage, which all its views and whatever autograd keeps share, holds the array it was made from.
+        # A tensor's storage holds the array that it was made from, and all views of the tensor share the storage.
         lent = plane[:count]
         key = id(lent)
         self._lent[key] = weakref.ref(lent, lambda _: self._returned(key, plane))
@@ -57,12 +57,12 @@ class HostBuffers:
 
 
 class StagingBuffers:
-    """Pinned batches to be copied from, `count` at most.
+    """A fixed number of batches, in pinned memory if asked for, that are copied to a device.
 
     Args:
-        batch_size, size_px: as of `HostBuffers`.
-        count: batches there are.
-        pinned: whether their memory is pinned, so that copies need not be waited for.
+        batch_size, size_px: see `HostBuffers`.
+        count: number of batches.
+        pinned: whether their memory is pinned, which makes asynchronous copies possible.
     """
 
     def __init__(self, batch_size: int, size_px: int, count: int, *, pinned: bool) -> None:
@@ -73,10 +73,10 @@ class StagingBuffers:
         self._whole: dict[int, Batch] = {}
 
     def lend(self, count: int) -> Batch:
-        """A batch of `count` samples to be filled in; waits until there is one whose copy has been made.
+        """Return a batch of `count` samples to be filled in, waiting until the copy of one is complete.
 
         Raises:
-            RuntimeError: closed while waiting.
+            RuntimeError: the buffers were closed while waiting.
         """
         if self._to_make:
             self._to_make -= 1
@@ -92,11 +92,11 @@ class StagingBuffers:
         return part
 
     def give_back(self, batch: Batch, copied: Any) -> None:
-        """Use a lent batch again once the event `copied` has happened."""
+        """Make a lent batch available again once the event `copied` has occurred."""
         self._copied.put((self._whole.pop(id(batch)), copied))
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """Wake whoever is waiting for a batch."""
         self._copied.put(None)
 
 

@@ -1,4 +1,4 @@
-"""Batches made by one compiled call each, a few ahead of the training step, already on its device."""
+"""The training loader: each batch is made by one compiled call, ahead of the training step, on the step's device."""
 
 from __future__ import annotations
 
@@ -24,36 +24,38 @@ from egaze.targets import KERNEL, HeatmapTarget, no_gaze
 
 
 class DeviceLoader:
-    """Iterates over batches of some of a study's cases.
+    """Iterates over batches of a study's cases.
 
-    A thread samples ahead: one call of the compiled kernel warps a batch's radiographs and rasterizes its heatmaps at
-    the moved fixations. A sample depends on (seed, epoch, case) alone: not on order, batch size, threads or the number
-    of devices.
+    A thread produces batches ahead: one call of the compiled kernel warps a batch's images and rasterizes its heatmaps
+    from the warped fixations. A sample depends only on the seed, epoch and case, not on order, batch size, threads or
+    the number of devices.
 
-    On the host a batch's tensors are the loader's own buffers, used again once nobody holds them. To another device
-    they are copied from pinned memory on a side stream while the step before runs; the loader never waits for the
-    device. Several loaders may be used at once, also in forked processes; a pickled loader opens its study again.
+    On the host, a batch's tensors are the loader's own buffers, which are reused once nothing refers to them. For
+    another device, they are copied from pinned memory on a side stream while the previous step runs; the loader never
+    waits for the device. Several loaders may be used at once, also in forked processes. A pickled loader opens its
+    study again.
 
     Args:
         study: an open study.
-        cases: places in the study to iterate over, or an order of them: see `egaze.loading.sampling`.
-        batch_size: samples a batch; the last may be smaller.
-        size_px: side of the images and heatmaps, which need not be the study's.
-        target: what gaze becomes, or None for batches without heatmaps, in which no sample has gaze.
-        augmentation: random views, or None for the radiographs as they are; see `egaze.imaging.to_input`.
-        shuffle: a new order each epoch, where `cases` is not an order already. Of an order that is not the same each
-            time a last batch of one sample, which batch normalisation cannot use, is left out.
-        seed: of order and views.
-        device: where the batches shall be.
-        threads: of the kernel.
-        prefetch: batches made ahead.
-        rank, ranks: which of how many devices this loader feeds. All get as many batches, of the same sizes; for that
-            the epoch may be continued by up to `ranks` - 1 samples from its start.
+        cases: indices of the cases to iterate over, or an order of them; see `egaze.loading.sampling`.
+        batch_size: samples per batch; the last batch may be smaller.
+        size_px: side of the images and heatmaps; it may differ from the study's.
+        target: what gaze becomes; None for batches without heatmaps, in which no sample has gaze.
+        augmentation: how random views are drawn; None for images without augmentation, as `egaze.imaging.to_input`
+            makes them.
+        shuffle: whether each epoch has a new order; ignored if `cases` is an order. Unless the order is always the
+            same, a last batch of a single sample is left out, because batch normalisation cannot use it.
+        seed: seed of order and views.
+        device: the device that batches are put on.
+        threads: number of threads of the kernel.
+        prefetch: number of batches made ahead.
+        rank, ranks: which of how many devices this loader feeds. All devices get equally many batches of equal sizes;
+            for this, up to `ranks` - 1 samples from the epoch's start may be repeated at its end.
 
     Raises:
-        ValueError: a batch size, size, prefetch, number of threads or of ranks below 1, a rank out of range, no case,
-            or views that move radiographs under a target that cannot follow them.
-        StudyError: a study that the target's heatmaps cannot be made of.
+        ValueError: batch size, size, prefetch, threads or ranks is below 1, `rank` is out of range, there are no
+            cases, or the augmentation moves images under a target that cannot follow them.
+        StudyError: the target's heatmaps cannot be made from this study.
 
     Example:
         >>> from egaze import DeviceLoader, open_study
@@ -90,9 +92,7 @@ class DeviceLoader:
         if not 0 <= rank < ranks:
             raise ValueError(f"rank must be 0 to {ranks - 1}, got {rank}")
         if augmentation is not None and augmentation.moves and target is not None and not target.follows_views:
-            raise ValueError(
-                f"{type(target).__name__} cannot follow a view that moves the radiograph: {', '.join(MOVING)}"
-            )
+            raise ValueError(f"{type(target).__name__} cannot follow a view that moves the image: {', '.join(MOVING)}")
         self._study = study
         self._order = _as_order(cases, shuffle)
         self._batch_size = batch_size
@@ -107,18 +107,18 @@ class DeviceLoader:
         if not isinstance(self._order, InOrder) and len(self._bounds) > 1 and np.diff(self._bounds[-1]) == 1:
             self._bounds.pop()
         self._epoch = 0
-        self._done = 0  # batches given out by the last iteration
-        self._begin_at = 0  # where the next one begins
+        self._done = 0  # batches that the last iteration has yielded
+        self._begin_at = 0  # the batch at which the next iteration begins
         self._prepare()
 
     def _prepare(self) -> None:
-        """What a process makes for itself."""
+        """Make what each process needs for itself."""
         if self._target is None:
             self._gaze = no_gaze(self._study)
         else:
             self._gaze = self._target.for_batches(self._study, self._size_px, threads=self._threads)
         self._process = os.getpid()
-        # Two planes for each batch that waits, that is being made, that is in use, and that is about to be.
+        # Two planes for each batch that waits, is being made, is in use, or is about to be used.
         planes = 0 if _is_copied_to(self._device) else 2 * (self._prefetch + 3)
         self._buffers = HostBuffers(self._batch_size, self._size_px, keep=planes)
 
@@ -126,35 +126,35 @@ class DeviceLoader:
         return len(self._bounds)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order and views the next iteration gives.
+        """Choose the epoch that decides the next iteration's order and views.
 
-        Choosing the epoch that `load_state_dict` has come to leaves the place in it as it is.
+        Choosing the epoch that `load_state_dict` has set keeps the position within it.
         """
         if epoch != self._epoch:
             self._epoch, self._done, self._begin_at = epoch, 0, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the iteration is: the epoch, the batches of it that were given out, and what its order was."""
+        """Return the iteration's position: the epoch, the number of batches yielded, and a digest of the order."""
         return {"epoch": self._epoch, "batches": self._done, "order": self._fingerprint(self._epoch)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let the next iteration go on where another loader's, with the same arguments, was.
+        """Let the next iteration continue from the position of another loader with the same arguments.
 
         Raises:
-            ValueError: the state of a loader with other cases, seed, batch size or rank.
+            ValueError: the other loader had different cases, or another seed, batch size or rank.
         """
         if state["order"] != self._fingerprint(state["epoch"]) or not 0 <= state["batches"] <= len(self):
             raise ValueError(
-                f"cannot go on at batch {state['batches']} of epoch {state['epoch']}: the loader that was there had "
-                "other cases, another seed, batch size or rank"
+                f"cannot continue at batch {state['batches']} of epoch {state['epoch']}: the state is of a loader with "
+                "different cases, or another seed, batch size or rank"
             )
         self._epoch = state["epoch"]
         self._done = self._begin_at = state["batches"]
 
     def __iter__(self) -> Iterator[Batch]:
-        """One epoch of batches, or the rest of one after `load_state_dict`. Leaving the loop early stops the thread."""
+        """Yield one epoch of batches, or the rest of one after `load_state_dict`. Leaving the loop stops the thread."""
         if self._process != os.getpid():
-            self._prepare()  # forked: another thread may have held a lock of the parent's buffers
+            self._prepare()  # after a fork: another thread may have held a lock of the parent's buffers
         first, self._begin_at = self._begin_at, 0
         self._done = first
         batches = self._copies(first) if _is_copied_to(self._device) else self._on_host(first)
@@ -168,10 +168,10 @@ class DeviceLoader:
             yield from ahead
 
     def _copies(self, first: int) -> Generator[Batch, None, None]:
-        """Each batch is copied while the step before it runs.
+        """Copy each batch to the device while the previous step runs.
 
-        Its memory is taken on the consumer's stream, so that the consumer can let go of it as of any tensor; the side
-        stream, which fills it, waits for what that stream was doing, and that stream for the copy.
+        The batch's memory is allocated on the consumer's stream, so that the consumer can free it like any tensor. The
+        side stream, which fills it, waits for that stream's work before, and that stream waits for the copy.
         """
         module = torch.get_device_module(self._device)
         with module.device(self._device) if hasattr(module, "device") else nullcontext():
@@ -196,11 +196,11 @@ class DeviceLoader:
                         yield batch
                     current = following
             finally:
-                # A copy that nobody came for must be over before its memory is used again.
+                # The copy of a batch that was not consumed must end before its memory is reused.
                 module.current_stream(self._device).wait_stream(side_stream)
 
     def _samples(self, first: int, buffers: HostBuffers | StagingBuffers) -> Iterator[Batch]:
-        """The epoch's batches on the host, from number `first` on."""
+        """Yield the epoch's batches on the host, from number `first` on."""
         order = self._epoch_order(self._epoch)
         seen_before = repeats(order)
         epoch = self._epoch
@@ -209,7 +209,7 @@ class DeviceLoader:
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
         order = self._order.draw(self._seed, epoch)
-        # Continued from its start where the ranks' shares reach beyond its end.
+        # The start is repeated at the end if the ranks' shares reach beyond it.
         return np.resize(order, max(len(order), max(end for _, end in self._bounds)))
 
     def _sample(

@@ -1,4 +1,4 @@
-"""Radiographs from their files to a model's input, without a study: for predictions over folders."""
+"""Batches of radiographs straight from their files, without a study: for predictions over folders."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ from egaze.imaging import Canvas, FitGeometry, read_stored, to_input
 
 @dataclass(frozen=True, slots=True)
 class ReadRadiograph:
-    """A radiograph that a batch holds, how it lies on the canvas, and what of its file was not taken at its word; see
-    `Presentation`."""
+    """A radiograph that a batch holds, and how it lies on the canvas.
+
+    Attributes:
+        path: its file.
+        geometry: how it lies on the canvas.
+        notes: header values that were overridden, and why; see `Presentation`.
+    """
 
     path: Path
     geometry: FitGeometry
@@ -38,11 +43,11 @@ class FailedRadiograph:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RadiographBatch:
-    """Some radiographs in the order they were asked for.
+    """A batch of radiographs in the order in which they were given.
 
     Attributes:
-        radiographs: each that was asked for.
-        image: (M, 1, H, W) float32 in [0, 1] of the M that could be read, in the same order.
+        radiographs: all of the batch's radiographs, including those that could not be read.
+        image: (M, 1, H, W) float32 in [0, 1]: the images of the M that could be read, in the same order.
     """
 
     radiographs: tuple[ReadRadiograph | FailedRadiograph, ...]
@@ -53,22 +58,22 @@ class RadiographBatch:
 
 
 class RadiographLoader:
-    """Iterates over batches of radiographs from their files, read by threads some radiographs ahead.
+    """Iterates over batches of radiographs, which threads read from their files ahead of the consumer.
 
-    A radiograph that cannot be read takes its place as a `FailedRadiograph` and stops nothing. At most `threads`
-    radiographs are in memory at their full size; of the others that are ahead, up to one batch and `threads` more, only
-    the canvas.
+    A radiograph that cannot be read is returned in its place as a `FailedRadiograph`, and the others go on. At most
+    `threads` radiographs are in memory at full size; up to one batch and `threads` more wait at the canvas's size.
 
     Args:
-        paths: the radiographs; see `read_stored`.
+        paths: files of the radiographs; see `read_stored`.
         shape: (H, W) of the images.
-        canvas: that each is placed on before it is brought to `shape`, a study's; one of `shape` when None.
-        batch_size: radiographs a batch; the last may be smaller.
-        device: where the images shall be.
-        threads: that read radiographs. The result does not depend on it.
+        canvas: the canvas, such as a study's, that each radiograph is placed on before it is resized to `shape`; a
+            canvas of `shape` if None.
+        batch_size: radiographs per batch; the last batch may be smaller.
+        device: the device that images are put on.
+        threads: number of threads that read radiographs. The result does not depend on it.
 
     Raises:
-        ValueError: a batch size, side or number of threads below 1.
+        ValueError: the batch size, a side or the number of threads is below 1.
     """
 
     def __init__(
@@ -100,7 +105,7 @@ class RadiographLoader:
         return -(-len(self._paths) // self._batch_size)
 
     def __iter__(self) -> Iterator[RadiographBatch]:
-        """Leaving the loop early waits for the radiographs being read and reads no more."""
+        """Yield the batches. Breaking the loop waits for the radiographs that are being read, and reads no more."""
         ahead: deque[Future[_Placed | FailedRadiograph]] = deque()
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="egaze-radiographs")
         try:
@@ -124,7 +129,7 @@ class RadiographLoader:
         except EgazeError as error:
             return FailedRadiograph(path, error)
         except MemoryError:
-            return FailedRadiograph(path, RadiographError(f"{path}: not enough memory for the radiograph"))
+            return FailedRadiograph(path, RadiographError(f"{path}: not enough memory to read the radiograph"))
 
     def _batch(self, loaded: list[_Placed | FailedRadiograph]) -> RadiographBatch:
         images = [item.image for item in loaded if isinstance(item, _Placed)]

@@ -1,4 +1,4 @@
-"""Random numbers that follow from what they are for, not from how many were drawn before."""
+"""Random numbers that depend on their purpose alone, not on how many were drawn before."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 
 def keys(seed: int, epoch: int, cases: NDArray[np.int64], repeats: NDArray[np.int64] | int = 0) -> NDArray[np.uint64]:
-    """(N,) a 64-bit number for each case, as good as random, that (seed, epoch, case, repeat) alone decide.
+    """Return an (N,) pseudo-random 64-bit key for each case, which depends only on seed, epoch, case and repeat.
 
-    Numbers are mixed one after the other by SplitMix64's finalizer (Steele, Lea and Flood 2014). Cases are below 2^40.
+    The numbers are mixed one after the other by the finalizer of SplitMix64 (Steele, Lea and Flood 2014). Cases must be
+    below 2^40.
     """
     shared = np.array([seed & _MASK], dtype=np.uint64)
     shared = _mixed(_mixed(shared) + np.array([epoch & _MASK], dtype=np.uint64))
@@ -21,7 +22,7 @@ def keys(seed: int, epoch: int, cases: NDArray[np.int64], repeats: NDArray[np.in
 
 
 def uniform(keys: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
-    """(N, count) uniform numbers in [0, 1): `count` for each key."""
+    """Return (N, count) uniform numbers in [0, 1), `count` for each key."""
     words = _mixed(keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN))
     unit: NDArray[np.float64] = (words >> np.uint64(11)) * np.float64(2.0**-53)
     return unit

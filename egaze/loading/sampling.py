@@ -1,4 +1,4 @@
-"""Which cases an epoch holds, in which order, and how they are dealt out to batches and devices."""
+"""Which cases an epoch contains, in which order, and how they are distributed over batches and devices."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Cases = NDArray[np.int64]
 
 
 class Order(Protocol):
-    """An epoch's cases in order: places in the study, as many in every epoch."""
+    """The cases of an epoch in order, as indices into the study; every epoch has equally many."""
 
     def __len__(self) -> int: ...
 
     def draw(self, seed: int, epoch: int) -> Cases:
-        """(len,) int64; the same for the same seed and epoch."""
+        """Return (len,) int64 case indices, which depend only on seed and epoch."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InOrder:
-    """The cases as they are given, in every epoch."""
+    """The cases in the given order, in every epoch."""
 
     cases: Cases
 
@@ -58,12 +58,12 @@ class Shuffled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weighted:
-    """Cases drawn with replacement, each as often as its weight says.
+    """Cases drawn with replacement, with probabilities proportional to their weights.
 
     Attributes:
-        cases: (N,) places in the study.
-        weights: (N,) not negative, not all 0.
-        samples: draws an epoch; N when None.
+        cases: (N,) indices into the study.
+        weights: (N,) weights, not negative and not all 0.
+        samples: number of draws per epoch; N if None.
     """
 
     cases: Cases
@@ -76,7 +76,7 @@ class Weighted:
         if weights.shape != self.cases.shape:
             raise ValueError(f"weights must have shape {self.cases.shape}, got {weights.shape}")
         if not (np.isfinite(weights).all() and weights.min() >= 0 < weights.sum()):
-            raise ValueError(f"weights must be finite, not negative and not all 0, got {weights.min()} at least")
+            raise ValueError(f"weights must be finite, not negative and not all 0; the smallest is {weights.min()}")
         object.__setattr__(self, "weights", weights)
 
     def __len__(self) -> int:
@@ -88,7 +88,7 @@ class Weighted:
 
 
 def class_balanced(study: Study, cases: Cases) -> Weighted:
-    """Each class that the cases have is drawn equally often; cases without a label keep their share."""
+    """Draw each class that occurs in the cases equally often; cases without a label keep their share."""
     labels = study.labels[cases]
     known = labels >= 0
     weights = np.ones(len(labels))
@@ -100,15 +100,15 @@ def class_balanced(study: Study, cases: Cases) -> Weighted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixed:
-    """Several orders in a set ratio, such as cases with gaze and cases with labels only.
+    """Several orders mixed in a fixed ratio, such as cases with gaze and cases with labels only.
 
-    The ratio holds in every stretch of the epoch, to one sample of each part, so in every batch. A part that is too
-    long for an epoch goes on in the next; one that is too short comes round again.
+    The ratio holds in every batch, up to one sample of each part. A part that is too long for an epoch continues in
+    the next; one that is too short repeats.
 
     Attributes:
-        parts: at least one.
-        shares: of each part, above 0; only their ratio matters.
-        samples: of all parts in an epoch; the sum of the parts' lengths when None.
+        parts: one or more orders.
+        shares: share of each part, above 0; only their ratio matters.
+        samples: samples per epoch, of all parts together; the sum of the parts' lengths if None.
     """
 
     parts: Sequence[Order]
@@ -132,27 +132,29 @@ class Mixed:
         ends = np.rint(len(self) * np.cumsum(self.shares) / np.sum(self.shares)).astype(int)
         counts = np.diff(ends, prepend=0).tolist()
         drawn = [_stretch(part, seed, epoch * n, n) for part, n in zip(self.parts, counts, strict=True)]
-        # Each part is spread evenly over the epoch.
+        # Each part's cases are spread evenly over the epoch.
         place = np.concatenate([(np.arange(n) + 0.5) / max(n, 1) for n in counts])
         return np.concatenate(drawn)[np.argsort(place, kind="stable")]
 
 
 def gaze_and_label(study: Study, cases: Cases, *, gaze_share: float) -> Mixed:
-    """Shuffled cases of which `gaze_share` have gaze, in every batch.
+    """Shuffle cases so that a fraction `gaze_share` of every batch has gaze.
 
     Raises:
-        ValueError: a share outside (0, 1), or no case of one of the two kinds.
+        ValueError: the share is outside (0, 1), or all cases have gaze, or none has.
     """
     has_gaze = study.has_gaze[cases]
     if not 0 < gaze_share < 1:
         raise ValueError(f"gaze_share must lie between 0 and 1, got {gaze_share}")
     if has_gaze.all() or not has_gaze.any():
-        raise ValueError(f"a mixture needs cases with and without gaze, got {has_gaze.sum()} of {len(cases)} with")
+        raise ValueError(
+            f"a mixture needs cases with gaze and cases without: {has_gaze.sum()} of {len(cases)} have gaze"
+        )
     return Mixed((Shuffled(cases[has_gaze]), Shuffled(cases[~has_gaze])), (gaze_share, 1 - gaze_share))
 
 
 def repeats(drawn: Cases) -> NDArray[np.int64]:
-    """How often each drawn case came up before."""
+    """Count how often each drawn case has occurred before."""
     by_case = np.argsort(drawn, kind="stable")
     ordered = drawn[by_case]
     begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
@@ -162,11 +164,11 @@ def repeats(drawn: Cases) -> NDArray[np.int64]:
 
 
 def batch_bounds(samples: int, batch_size: int, rank: int, ranks: int) -> list[tuple[int, int]]:
-    """The stretches of an epoch that one of `ranks` devices gets, one a batch.
+    """Return the (begin, end) of each batch of an epoch that device `rank` of `ranks` gets.
 
-    Devices take turns, so that a step's batches together are one stretch, whatever their number. The epoch is
-    continued from its start until it divides evenly (bounds then reach beyond `samples`): all get as many batches, of
-    the same sizes.
+    Devices take turns, so that the batches of one step are contiguous, whatever the number of devices. The epoch is
+    continued from its start until it divides evenly, so that all devices get equally many batches of equal sizes;
+    bounds then reach beyond `samples`.
     """
     share = -(-samples // ranks)
     bounds = []
@@ -178,7 +180,7 @@ def batch_bounds(samples: int, batch_size: int, rank: int, ranks: int) -> list[t
 
 
 def _stretch(order: Order, seed: int, begin: int, count: int) -> Cases:
-    """`count` cases of the endless row of an order's epochs."""
+    """Return `count` cases, from `begin` on, of the order's epochs laid end to end."""
     passes = range(begin // len(order), (begin + count - 1) // len(order) + 1)
     endless = np.concatenate([order.draw(seed, number) for number in passes] or [np.empty(0, np.int64)])
     first = begin - passes.start * len(order)
@@ -188,5 +190,5 @@ def _stretch(order: Order, seed: int, begin: int, count: int) -> Cases:
 def _checked(cases: Cases) -> Cases:
     cases = np.asarray(cases, dtype=np.int64)
     if cases.ndim != 1 or not len(cases):
-        raise ValueError(f"there is no case to load: expected (N,) places in the study, got shape {cases.shape}")
+        raise ValueError(f"there is no case to load: expected (N,) indices into the study, got shape {cases.shape}")
     return cases

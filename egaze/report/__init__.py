@@ -1,4 +1,4 @@
-"""A run's report: one HTML file that opens from disk."""
+"""The report of a run or of a set of runs: one HTML file that opens from disk."""
 
 from egaze.report.report import write_report
 

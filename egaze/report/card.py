@@ -1,4 +1,4 @@
-"""The model card and the study's hygiene, as rows of words."""
+"""The model card, and the tables of the study's sources and splits."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from egaze.study.splits import SPLITS
 from egaze.training.run import Run
 
 _LIMITS = (
-    "Not a medical device: no part of it has been cleared, and none may guide the care of anybody.",
-    "It knows only the classes named here. A radiograph with anything else is still given one of them.",
-    "It was trained and measured on one study. Other hospitals, machines, views and patients were not tried unless "
-    "the sources above say so.",
-    "A gaze heatmap shows where readers looked, and a Grad-CAM where the score is sensitive; neither proves a finding.",
-    "Intervals cover the sampling of patients, not the choice of split, seed or recipe.",
+    "This is not a medical device: it has not been cleared and must not guide anybody's care.",
+    "It knows only the classes named here. A radiograph with any other condition is still assigned one of them.",
+    "It was trained and evaluated on one study. Other hospitals, devices, views and patients were not tested unless "
+    "they are among the sources above.",
+    "A gaze heatmap shows where readers looked, and Grad-CAM where the score is sensitive; neither proves a finding.",
+    "Intervals reflect the sampling of patients, not the choice of splits, seed or recipe.",
 )
 _SYNTHETIC = (
-    "Radiographs and gaze were made by a program. The figures say whether the method works, nothing about patients."
+    "The radiographs and gaze are synthetic. The results show whether the method works and say nothing about patients."
 )
 
 
 def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
-    """(name, words) of what was trained on what."""
+    """Return rows of (name, text) that describe the model, its data and its versions."""
     facts, counts, model = run.facts, study.manifest["counts"], run.recipe.model
-    heads = "classification and heatmap" if model.heatmap_head else "classification alone"
+    heads = "classification and heatmap" if model.heatmap_head else "classification only"
     sources = ", ".join(
         f"{source.layout} ({source.cases:,} cases{', synthetic' if source.synthetic else ''})"
         for source in hygiene(study)
@@ -36,7 +36,7 @@ def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
         ("Purpose", f"Research on chest radiographs and readers' gaze. Classes: {', '.join(run.class_names)}."),
         ("Model", f"U-Net on {model.encoder}, heads: {heads}; input {run.recipe.input_size_px} px, grey, in [0, 1]."),
         ("Recipe", f"{run.recipe.name}: {run.recipe.description}."),
-        ("Encoder's first weights", _first_weights(run)),
+        ("Encoder's initial weights", _initial_weights(run)),
         (
             "Data",
             f"{counts['cases']:,} radiographs of {counts['patients']:,} patients, {counts['with_label']:,} with a "
@@ -55,13 +55,13 @@ def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
 
 
 def limits(study: Study) -> list[str]:
-    """What the figures cannot say."""
+    """Return the limits of the results, one sentence or two each."""
     return [_SYNTHETIC, *_LIMITS] if study.is_synthetic else list(_LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source of the study with what it counted: `counts` are (words, rows), those above 0."""
+    """A source of the study and its hygiene: `counts` are (reason, rows) for all counts above 0."""
 
     key: str
     layout: str
@@ -73,7 +73,7 @@ class SourceRow:
 
 
 def hygiene(study: Study) -> list[SourceRow]:
-    """A row for each source."""
+    """Return one row per source."""
     return [
         SourceRow(
             key=source["key"],
@@ -90,7 +90,7 @@ def hygiene(study: Study) -> list[SourceRow]:
 
 @dataclass(frozen=True, slots=True)
 class SplitRow:
-    """A split: radiographs, patients, radiographs with gaze, and radiographs of each class."""
+    """A split: its radiographs, its patients, its radiographs with gaze, and its radiographs of each class."""
 
     name: str
     radiographs: int
@@ -100,7 +100,7 @@ class SplitRow:
 
 
 def split_rows(study: Study) -> list[SplitRow]:
-    """A row for each split."""
+    """Return one row per split."""
     return [
         split_row(study, np.flatnonzero(study.splits.split_index == number), split)
         for number, split in enumerate(SPLITS)
@@ -108,7 +108,7 @@ def split_rows(study: Study) -> list[SplitRow]:
 
 
 def split_row(study: Study, case_indices: NDArray[np.intp], name: str) -> SplitRow:
-    """These cases of the study, under a name."""
+    """Count these cases of the study, under a name."""
     labels = study.labels[case_indices]
     return SplitRow(
         name=name,
@@ -119,7 +119,7 @@ def split_row(study: Study, case_indices: NDArray[np.intp], name: str) -> SplitR
     )
 
 
-def _first_weights(run: Run) -> str:
-    """The weights' name, of a file without the folder it lay in, which is nobody's business, and their digest."""
+def _initial_weights(run: Run) -> str:
+    """Return the weights' name and digest. Of a file only the name is given, because its folder is private."""
     name = run.recipe.model.weights.replace("\\", "/").rpartition("/")[2]
     return f"{name}; SHA-256 {run.facts.get('encoder_weights_sha256') or 'none recorded'}."

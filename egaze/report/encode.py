@@ -1,4 +1,4 @@
-"""Radiographs and heatmaps as small pictures, in the characters that a page can carry."""
+"""Radiographs and heatmaps as small pictures in base64, which a page can embed."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ from PIL import Image
 
 from egaze.imaging import resize
 
-#: A radiograph's longest side, unless more or less is asked for.
+#: Default of a radiograph's longest side.
 RADIOGRAPH_PX = 1024
-#: A heatmap's longest side: its Gaussians are wider than a pixel of this.
+#: A heatmap's longest side. Its Gaussians are wider than a pixel of this size.
 HEATMAP_PX = 80
-#: No radiograph of 512 px takes more, whatever is on it, so that 200 radiographs with their heatmaps and gaze stay
-#: below 40 MB. The budget grows with a radiograph's pixels.
+#: The most that a radiograph of 512 px may take, so that 200 radiographs with heatmaps and gaze stay below 40 MB. The
+#: limit is proportional to the number of pixels.
 RADIOGRAPH_BYTES = 80_000
 
 _QUALITIES = (92, 85, 75, 60, 40)
 
 
 def radiograph_bytes(radiograph_px: int) -> int:
-    """What a radiograph with a longest side of `radiograph_px` may take at most."""
+    """Return the most bytes that a radiograph with a longest side of `radiograph_px` may take."""
     return max(RADIOGRAPH_BYTES, round(RADIOGRAPH_BYTES * (radiograph_px / 512) ** 2))
 
 
 def radiograph_jpeg(
     radiograph: NDArray[np.generic], radiograph_px: int = RADIOGRAPH_PX, *, white: float = 65535.0
 ) -> tuple[str, list[int]]:
-    """A radiograph as a grey JPEG in base64, of the best quality within its budget, and its width and height.
+    """Encode a radiograph as a grey JPEG of the best quality within its limit.
 
     Args:
-        radiograph: (h, w), 0 black; it is made smaller where it must be, and never larger.
-        radiograph_px: the longest side at most.
-        white: the value that is white.
+        radiograph: (h, w) grey values, 0 is black. It is reduced if necessary, but never enlarged.
+        radiograph_px: the largest longest side.
+        white: the value of white.
+
+    Returns:
+        The JPEG in base64, and its width and height.
     """
     shape = _within(radiograph.shape, radiograph_px)
     budget = radiograph_bytes(max(shape))
@@ -50,7 +53,7 @@ def radiograph_jpeg(
 
 
 def level_png(heatmap: NDArray[np.floating]) -> str:
-    """A (h, w) heatmap with a largest value of at most 1 as 256 grey levels, a PNG in base64."""
+    """Encode an (h, w) heatmap with values in [0, 1] as a PNG of 256 grey levels, in base64."""
     shape = _within(heatmap.shape, HEATMAP_PX)
     levels = resize(np.ascontiguousarray(heatmap, np.float32), shape, out_dtype=np.uint8, scale=255.0)
     return base64.b64encode(_saved(Image.fromarray(levels), "PNG", optimize=True)).decode()

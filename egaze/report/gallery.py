@@ -1,4 +1,4 @@
-"""The gallery's radiographs: what the page says of each, and what it draws."""
+"""The gallery: what the page says about each radiograph, and what it draws."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from egaze.imaging import FitGeometry
 from egaze.imaging.fit import px_to_unit
 from egaze.models import to_image_size
 from egaze.report.encode import HEATMAP_PX, level_png
-from egaze.report.judged_cases import JudgedCases
+from egaze.report.evaluated_cases import EvaluatedCases
 from egaze.report.outline import outline
 from egaze.report.pixels import RadiographPixels
 from egaze.serialize import JsonObject
 from egaze.study.findings import finding_regions
 from egaze.targets import FixationHeatmap
 
-#: More of one radiograph are left out of its drawing, so that the page stays small.
+#: The most of each that are drawn on one radiograph, so that the page stays small.
 MOST_FIXATIONS, MOST_REGIONS, MOST_PHRASES, MOST_LETTERS = 1600, 64, 200, 300
 
 
@@ -31,14 +31,14 @@ class CaseCard:
 
     Attributes:
         case_id, label, reader_id: as in the study.
-        predicted: the class of the largest probability; None where the classifier was not trained.
-        probs: every class with its probability; empty where the classifier was not trained.
-        agreement: CC of the predicted map with the reader's; None without either.
-        centre_agreement: the same of the centre-bias map.
-        aspect: the radiograph's width over its height.
-        has: the keys of the layers there are for it.
-        run: the name of the run that judged, in a set of several.
-        row: of the judged.
+        predicted: the most probable class; None if the classifier was not trained.
+        probs: each class with its probability; empty if the classifier was not trained.
+        agreement: CC of the predicted heatmap with the reader's; None if one of them is missing.
+        centre_agreement: CC of the centre-bias map with the reader's heatmap.
+        aspect: the radiograph's width divided by its height.
+        has: the keys of the layers that it has.
+        run: the name of the run that predicts it, in a set of runs.
+        row: its row among the evaluated cases.
     """
 
     case_id: str
@@ -63,11 +63,11 @@ class CaseCard:
 
     @property
     def error(self) -> float | None:
-        """1 - the label's probability; None without a label."""
+        """1 minus the probability of the label; None without a label."""
         return None if self.label is None or not self.probs else 1.0 - dict(self.probs)[self.label]
 
     def facts(self) -> JsonObject:
-        """What the page's script filters and sorts by, and shows beside the radiograph."""
+        """Return what the page's script filters and sorts by, and shows beside the radiograph."""
         return {
             "id": self.case_id,
             "label": self.label,
@@ -85,26 +85,26 @@ class CaseCard:
         }
 
 
-def choose_rows(judged: JudgedCases, limit: int) -> NDArray[np.int64]:
-    """(K,) rows of the judged: at most `limit`, spread evenly over the evaluated cases."""
-    count = len(judged.table)
+def choose_rows(evaluated: EvaluatedCases, limit: int) -> NDArray[np.int64]:
+    """Choose (K,) rows of the evaluated cases, at most `limit`, spread evenly."""
+    count = len(evaluated.table)
     return np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
 
 
-def make_cards(judged: JudgedCases, rows: NDArray[np.int64], *, has_grad_cams: bool) -> list[CaseCard]:
-    """The radiographs of these rows, wrong answers first, then the least sure; `draw_radiograph` draws one.
+def make_cards(evaluated: EvaluatedCases, rows: NDArray[np.int64], *, has_grad_cams: bool) -> list[CaseCard]:
+    """Make the cards of these rows, wrong predictions first, then by confidence from the lowest.
 
     Args:
-        judged: of the run or the set.
-        rows: (K,) of them.
-        has_grad_cams: whether there are maps of the evidence.
+        evaluated: the evaluated cases of the run or set.
+        rows: (K,) rows of them.
+        has_grad_cams: whether there are class maps.
     """
-    study, size_px = judged.study, judged.study.image_size_px
-    is_trained = judged.first.recipe.trains_classifier
-    has_predicted = judged.has_heatmaps and judged.first.recipe.trains_heatmap
+    study, size_px = evaluated.study, evaluated.study.image_size_px
+    is_trained = evaluated.first.recipe.trains_classifier
+    has_predicted = evaluated.has_heatmaps and evaluated.first.recipe.trains_heatmap
     cards = []
     for row in rows.tolist():
-        facts = judged.table.row(row, named=True)
+        facts = evaluated.table.row(row, named=True)
         case_index = facts["case_index"]
         fixations = study.fixations(case_index, size_px)
         there = {
@@ -127,7 +127,7 @@ def make_cards(judged: JudgedCases, rows: NDArray[np.int64], *, has_grad_cams: b
                 centre_agreement=facts.get("centre_cc") if has_predicted else None,
                 aspect=width_px / height_px,
                 has=tuple(key for key, holds in there.items() if holds),
-                run=judged.runs[judged.run_of[row]].path.name if judged.members else None,
+                run=evaluated.runs[evaluated.run_of[row]].path.name if evaluated.members else None,
                 row=row,
             )
         )
@@ -135,23 +135,25 @@ def make_cards(judged: JudgedCases, rows: NDArray[np.int64], *, has_grad_cams: b
 
 
 def draw_radiograph(
-    judged: JudgedCases,
+    evaluated: EvaluatedCases,
     card: CaseCard,
     grad_cam: NDArray[np.floating] | None,
     pixels: RadiographPixels,
 ) -> JsonObject:
-    """Pictures in base64, and gaze, regions and dictation in fractions of the radiograph's sides and seconds.
+    """Return a radiograph's pictures in base64, and its gaze, regions and dictation as numbers.
 
-    A fixation has x, y, when it begins and how long it lasts, and, where durations are relative, the seconds whose
-    circle it gets: the mean one's are `PLAYED_S`."""
-    study, target = judged.study, judged.first.recipe.heatmap
-    case_index = int(judged.case_index[card.row])
+    Positions are fractions of the radiograph's sides, times are in seconds. A fixation has x, y, onset and duration.
+    If durations are relative, it also has the duration in seconds that its circle is drawn for, with a mean of
+    `PLAYED_S`.
+    """
+    study, target = evaluated.study, evaluated.first.recipe.heatmap
+    case_index = int(evaluated.case_index[card.row])
     size_px = study.image_size_px
     geometry = study.geometry(case_index, size_px)
     recorded = study.fixations(case_index, size_px)
-    # Outside the part that was on the screen nothing of the radiograph was looked at.
+    # Fixations outside the part that was on the screen did not look at the radiograph.
     on_shown = recorded.on_shown
-    predicted = judged.heatmap(card.row) if "predicted" in card.has else None
+    predicted = evaluated.heatmap(card.row) if "predicted" in card.has else None
     maps: dict[str, JsonObject] = {}
     if len(recorded):
         gaze_px = 224 if predicted is None else predicted.shape[0]
@@ -194,7 +196,7 @@ def draw_radiograph(
             }
             for region in study.regions(case_index)[:MOST_REGIONS]
         ],
-        # Words run on the clock of the onsets, so without onsets they have no place in time.
+        # Phrases are timed by the same clock as onsets, so without onsets they cannot be placed.
         "phrases": []
         if onset_s is None
         else [
@@ -205,27 +207,27 @@ def draw_radiograph(
 
 
 def _unit(fixations: Fixations, target: FixationHeatmap) -> str:
-    """Of what `_thousandths` gives, per pixel."""
+    """Return the unit of what `_thousandths` returns, per pixel."""
     if target.weight != "duration":
         return "thousandths of a fixation"
     return "thousandths of the relative duration" if fixations.is_relative else "ms of dwell time"
 
 
 def _thousandths(fixations: Fixations, target: FixationHeatmap, size_px: int) -> NDArray[np.float32]:
-    """The reader's heatmap in thousandths of a second, a relative duration or a fixation per pixel of the canvas."""
+    """Return the reader's heatmap in thousandths of a second, relative duration or fixation per pixel of the canvas."""
     thousandths: NDArray[np.float32] = target.rasterize(fixations, size_px, normalize="none") * np.float32(1000)
     return thousandths
 
 
 def _map(geometry: FitGeometry, heatmap: NDArray[np.floating]) -> JsonObject:
-    """A map's part on the radiograph as a share of its peak there, and that peak."""
+    """Return the part of a map on the radiograph as a fraction of its peak there, and the peak."""
     on_radiograph = np.maximum(np.asarray(geometry.cut_out(heatmap), np.float32), 0)
     peak = float(on_radiograph.max())
     return {"png": level_png(on_radiograph / peak if peak > 0 else on_radiograph), "peak": float(f"{peak:.3g}")}
 
 
 def _played(geometry: FitGeometry, fixations: Fixations) -> list[NDArray[np.floating]]:
-    """The columns that `draw_radiograph` tells of."""
+    """Return the columns of fixations that `draw_radiograph` describes."""
     played = fixations.played()
     x, y = geometry.to_radiograph_unit(fixations.x_px.astype(np.float64), fixations.y_px.astype(np.float64))
     columns: list[NDArray[np.floating]] = [x, y, played.onset_s]  # type: ignore[list-item]

@@ -1,4 +1,4 @@
-"""The runs of a set, as rows of tables."""
+"""Tables of the runs of a set."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from egaze.evaluation.results import MemberResult
 from egaze.report.card import SplitRow, split_row
-from egaze.report.judged_cases import JudgedCases
+from egaze.report.evaluated_cases import EvaluatedCases
 
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """A run of the set: its figures, how many epochs it was trained, and which of them was chosen."""
+    """A run of the set: its results, its number of epochs, and which of them was chosen."""
 
     result: MemberResult
     epochs: int
@@ -22,7 +22,7 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How far the runs' figures of one name lie apart; `sd` is their sample standard deviation."""
+    """The spread of one metric over the runs; `sd` is the sample standard deviation."""
 
     name: str
     runs: int
@@ -32,20 +32,20 @@ class Spread:
     most: float
 
 
-def member_rows(judged: JudgedCases) -> list[MemberRow]:
-    """A row for each run of the set; none for a single run."""
-    logs = {run.path.name: run.log() for run in judged.members}
+def member_rows(evaluated: EvaluatedCases) -> list[MemberRow]:
+    """Return one row per run of the set; none for a single run."""
+    logs = {run.path.name: run.log() for run in evaluated.members}
     rows = []
-    for result in judged.result.runs:
+    for result in evaluated.result.runs:
         log = logs[result.run]
-        chosen = [number for number, line in enumerate(log, start=1) if line["best"]][-1:]
+        chosen = [number for number, entry in enumerate(log, start=1) if entry.best][-1:]
         rows.append(MemberRow(result, len(log), chosen[0] if chosen else None))
     return rows
 
 
-def spread(judged: JudgedCases) -> list[Spread]:
-    """How far the runs' figures lie apart; none for a single run."""
-    runs = judged.result.runs
+def spread(evaluated: EvaluatedCases) -> list[Spread]:
+    """Return one row per metric with its spread over the runs; none for a single run."""
+    runs = evaluated.result.runs
     rows = []
     for name, values in (("Mean AUC", [run.macro_auc for run in runs]), ("CC with gaze", [run.cc for run in runs])):
         known = np.array([value for value in values if value is not None and np.isfinite(value)])
@@ -54,10 +54,10 @@ def spread(judged: JudgedCases) -> list[Spread]:
     return rows
 
 
-def split_rows(judged: JudgedCases) -> list[SplitRow]:
-    """A row for each fold: the radiographs that the run of the reported seed tests."""
-    split = judged.result.split
+def split_rows(evaluated: EvaluatedCases) -> list[SplitRow]:
+    """Return one row per fold: the radiographs that the run of the reported seed tests."""
+    split = evaluated.result.split
     return [
-        split_row(judged.study, run.open_study().splits.indices(split), f"{run.path.name}, {split}")
-        for run in judged.runs
+        split_row(evaluated.study, run.open_study().splits.indices(split), f"{run.path.name}, {split}")
+        for run in evaluated.runs
     ]

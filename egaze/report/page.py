@@ -1,4 +1,4 @@
-"""The page: templates, style and script put together so that a browser runs nothing else and asks nobody."""
+"""Rendering the page from templates, style sheet and script, so that a browser runs nothing else."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-# In this order one script; the others need a gallery.
+# The parts of the page's script in order; all but the first are needed for a gallery only.
 _ALWAYS = ("page",)
 _GALLERY = ("radiographs", "view", "scanpath", "panel", "hands", "gallery", "start")
 
 
 def render(values: dict[str, object], *, gallery: bool) -> Iterator[str]:
-    """The whole file's text, part by part, so that what `values` yields one by one is never there at once.
+    """Yield the file's text part by part, so that what `values` yields lazily is never in memory at once.
 
-    The policy in its head lets a browser run the one script and use the one style sheet whose digests it names, show
-    pictures that the page carries, and connect to nothing: what a case id holds cannot run, whatever it is.
+    The page's content security policy lets a browser run only the script and use only the style sheet whose digests it
+    names, show embedded pictures, and make no connections. Text such as a case id can never be run.
     """
     style = _read("report.css")
     script = _script(_ALWAYS + _GALLERY if gallery else _ALWAYS)

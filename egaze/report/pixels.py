@@ -1,4 +1,4 @@
-"""A radiograph's pixels for the gallery: the study's, or those of the original files."""
+"""The pixels of radiographs in the gallery, from the study or from the original files."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from egaze.study import Study
 
 @dataclass(frozen=True, slots=True)
 class RadiographPixels:
-    """Where radiographs are taken from, and how large they are shown at most.
+    """Where radiographs are taken from, and at which size they are shown.
 
     Attributes:
-        radiograph_px: the longest side.
-        originals: the original file of a case, by its id; radiographs of other cases are the study's.
+        radiograph_px: the largest longest side.
+        originals: original files by case id; the radiographs of other cases are the study's.
     """
 
     radiograph_px: int = RADIOGRAPH_PX
@@ -28,10 +28,10 @@ class RadiographPixels:
 
     @classmethod
     def of(cls, study: Study, radiograph_px: int, folder: Path | None) -> RadiographPixels:
-        """Find the originals: files of a folder whose names, without what follows the last dot, are case ids.
+        """Find the original files in a folder: those whose names without their extensions are case ids.
 
         Raises:
-            StudyError: no such folder, two files of one case, or none of any.
+            StudyError: the folder is missing, has two files for one case, or has no file for any case.
         """
         if folder is None:
             return cls(radiograph_px)
@@ -39,22 +39,22 @@ class RadiographPixels:
             raise StudyError(f"{folder}: no such folder of original radiographs")
         wanted, found = set(study.case_ids), dict[str, Path]()
         for path in sorted(folder.iterdir()):
-            # The id itself may have dots, as a UID has.
+            # A case id may contain dots, for example if it is a UID.
             name = path.name if path.name in wanted else path.stem
             if name in wanted and path.is_file():
                 if name in found:
-                    raise StudyError(f"{folder}: {found[name].name} and {path.name} are both of case {name}")
+                    raise StudyError(f"{folder}: {found[name].name} and {path.name} are both named after case {name}")
                 found[name] = path
         if not found:
-            raise StudyError(f"{folder}: no file is named by a case of the study, such as {study.case_ids[0]}.dcm")
+            raise StudyError(f"{folder}: no file is named after a case of the study, such as {study.case_ids[0]}.dcm")
         return cls(radiograph_px, found)
 
     def jpeg(self, study: Study, case_index: int) -> tuple[str, list[int]]:
-        """The radiograph in base64, and its width and height.
+        """Return the radiograph as a JPEG in base64, and its width and height.
 
         Raises:
-            RadiographError: an original cannot be read.
-            StudyError: an original is of another size than the radiograph that was prepared.
+            RadiographError: the original cannot be read.
+            StudyError: the original's size differs from that of the radiograph that was prepared.
         """
         geometry = study.geometry(case_index, study.image_size_px)
         case_id = study.case_ids[case_index]

@@ -1,4 +1,4 @@
-"""`write_report`: everything about a run, or a set of runs, on one page."""
+"""`write_report`: all results of a run, or of a set of runs, on one page."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from numpy.typing import NDArray
 
 from egaze.atomic import require_file, write_file
 from egaze.errors import RunError
-from egaze.evaluation.answered_once import answered_once
 from egaze.evaluation.classification import Scored
+from egaze.evaluation.cross_validation import add_fold_results
 from egaze.evaluation.results import Classification, ClassOperatingPoint, EvaluationResult
-from egaze.explain.evidence import evidence_maps
+from egaze.explain.cases import evidence_maps
 from egaze.pictures.colours import heatmap_table
 from egaze.progress import Progress
 from egaze.report import card, members, plots, words
 from egaze.report.encode import RADIOGRAPH_PX
+from egaze.report.evaluated_cases import EvaluatedCases, open_evaluated_cases
 from egaze.report.gallery import CaseCard, choose_rows, draw_radiograph, make_cards
-from egaze.report.judged_cases import JudgedCases, open_judged_cases
 from egaze.report.page import render
 from egaze.report.pixels import RadiographPixels
 from egaze.serialize import JsonObject
 from egaze.study import Study
 from egaze.training import Run, RunSet
 
-#: Key and name of what can be laid over a radiograph.
+#: Key and name of the layers that can be shown on a radiograph.
 LAYERS = (
     ("gaze", "Reader's gaze"),
     ("predicted", "Predicted gaze"),
-    ("grad_cam", "Grad-CAM of the answer"),
+    ("grad_cam", "Grad-CAM of the prediction"),
     ("regions", "Marked regions"),
     ("fixations", "Scanpath"),
 )
@@ -52,35 +52,46 @@ def write_report(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Write one HTML file, without a request to anywhere, of an evaluated run or set of runs.
+    """Write the report of an evaluated run or set of runs as one HTML file that loads nothing from anywhere.
 
-    Radiographs go to the file one by one, so that memory does not grow with them.
+    Radiographs are written one by one, so that memory does not grow with their number.
 
     Args:
-        source: the run, or the set; in a set with folds each radiograph is answered by the run that tests it.
-        out: the file, which is replaced whole.
+        source: the run, or the set of runs. In a set with folds, each radiograph is predicted by the run that tests it.
+        out: the file, which is replaced as a whole.
         split: the evaluated split to report on.
-        limit: at most this many radiographs in the gallery; see `egaze.report.encode.radiograph_bytes` for what they
-            take.
-        radiograph_px: the longest side of a radiograph in the gallery, which is never made larger than it is.
-        radiographs_from: a folder of original radiographs named by case id; the study's are shown of cases that it
-            lacks.
-        seed: of a set, whose runs answer the radiographs; its first when None.
-        progress: called with (steps done, steps in all): a step a radiograph for its Grad-CAM, and one for its drawing.
+        limit: the largest number of radiographs in the gallery; see `egaze.report.encode.radiograph_bytes` for their
+            size.
+        radiograph_px: the largest longest side of a radiograph in the gallery; radiographs are never enlarged.
+        radiographs_from: a folder of original radiographs named after case ids. Cases without a file there are shown
+            from the study.
+        seed: for a set, the seed whose runs predict the radiographs; its first if None.
+        progress: called with the steps done and the number of steps: two for each radiograph, its Grad-CAM and its
+            drawing.
+
+    Returns:
+        `out`.
 
     Raises:
-        RunError: not evaluated in that split, or a set without that seed.
-        StudyError: the study is gone; or the radiographs in `radiographs_from` are not its own.
+        RunError: the source is not evaluated on that split, or the set has no such seed.
+        StudyError: the study is missing, or the radiographs in `radiographs_from` are not those of the study.
         RadiographError: an original radiograph cannot be read.
         EgazeError: `out` cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from egaze.report import write_report
+        >>> from egaze.training import open_run
+        >>> write_report(open_run("run"), Path("report.html"), limit=2).name
+        'report.html'
     """
     require_file(out)
-    judged = open_judged_cases(source, split, seed)
-    run, study, result = judged.first, judged.study, _shown(judged)
+    evaluated = open_evaluated_cases(source, split, seed)
+    run, study, result = evaluated.first, evaluated.study, _shown(evaluated)
     pixels = RadiographPixels.of(study, radiograph_px, radiographs_from)
-    cards, evidence, missing = _gallery(judged, limit, progress)
+    cards, evidence, missing = _gallery(evaluated, limit, progress)
     values = {
-        "title": _title(run, judged.path),
+        "title": _title(run, evaluated.path),
         "version": version("egaze"),
         "run": run,
         "study": study,
@@ -88,24 +99,24 @@ def write_report(
         "contents": _CONTENTS,
         "summary": words.summary(run.recipe, result),
         "one_auc": result.classification and result.classification.one_auc_title,
-        "charts": _charts(judged, result),
+        "plots": _plots(evaluated, result),
         "chosen_on": run.recipe.choose_on,
         "operating_points": _operating_points(result.classification),
         "confusion": _confusion(result.classification),
         "why_no_classification": words.why_no_classification(run.recipe),
         "why_no_heatmap": words.why_no_heatmap(run.recipe),
-        "epochs": 0 if judged.members else len(run.log()),
-        "members": members.member_rows(judged),
-        "spread": members.spread(judged),
+        "epochs": 0 if evaluated.members else len(run.log()),
+        "members": members.member_rows(evaluated),
+        "spread": members.spread(evaluated),
         "seed": run.facts["seed"],
         "cards": cards,
-        "missing": [*missing, *_resolution(judged, cards, pixels)],
+        "missing": [*missing, *_resolution(evaluated, cards, pixels)],
         "layers": [{"key": key, "name": name} for key, name in LAYERS if any(key in c.has for c in cards)],
         "has_agreement": any(c.agreement is not None for c in cards),
         "data": _data(study, cards),
-        "drawings": _drawings(judged, cards, evidence, pixels, progress),
+        "drawings": _drawings(evaluated, cards, evidence, pixels, progress),
         "hygiene": card.hygiene(study),
-        "splits": members.split_rows(judged) if result.folds else card.split_rows(study),
+        "splits": members.split_rows(evaluated) if result.folds else card.split_rows(study),
         "model_card": card.model_card(run, study),
         "limits": card.limits(study),
         "recipe_text": run.recipe.without_paths().to_toml(),
@@ -119,28 +130,28 @@ def _write_parts(path: Path, parts: Iterator[str]) -> None:
         file.writelines(parts)
 
 
-def _shown(judged: JudgedCases) -> EvaluationResult:
-    """The evaluation; a set's with what the runs that answer give together."""
-    result = judged.result
-    if not judged.members or result.classification is None:
+def _shown(evaluated: EvaluatedCases) -> EvaluationResult:
+    """Return the evaluation that is shown: for a set, completed by the results of the runs of the reported seed."""
+    result = evaluated.result
+    if not evaluated.members or result.classification is None:
         return result
-    labelled = (judged.study.labels[judged.case_index] >= 0).nonzero()[0]
+    labelled = (evaluated.study.labels[evaluated.case_index] >= 0).nonzero()[0]
     notes = list(result.warnings)
-    together = answered_once(
+    together = add_fold_results(
         result.classification,
-        judged.study.class_names,
-        _scored(judged),
-        judged.run_of[labelled],
-        [own.classification for own in judged.own_results],
+        evaluated.study.class_names,
+        _scored(evaluated),
+        evaluated.run_of[labelled],
+        [own.classification for own in evaluated.own_results],
         notes,
     )
     return replace(result, classification=together, warnings=tuple(notes))
 
 
-def _scored(judged: JudgedCases) -> Scored:
-    """The labelled radiographs."""
-    study = judged.study
-    labelled = judged.table.filter(pl.col("label").is_not_null())
+def _scored(evaluated: EvaluatedCases) -> Scored:
+    """Return the labelled radiographs."""
+    study = evaluated.study
+    labelled = evaluated.table.filter(pl.col("label").is_not_null())
     cases = labelled["case_index"].to_numpy()
     class_probs = labelled.select(f"prob_{name}" for name in study.class_names).to_numpy().astype(np.float64)
     return Scored(study.labels[cases], class_probs, study.patients[cases])
@@ -162,37 +173,39 @@ def _title(run: Run, path: Path) -> str:
 
 
 def _gallery(
-    judged: JudgedCases, limit: int, progress: Progress | None
+    evaluated: EvaluatedCases, limit: int, progress: Progress | None
 ) -> tuple[list[CaseCard], NDArray[np.float32] | None, list[str]]:
-    """The radiographs, their Grad-CAMs in the same order, and a sentence for each layer that none of them has."""
-    rows = choose_rows(judged, limit)
+    """Return the cards, their Grad-CAMs in the same order, and a sentence for each layer that no card has."""
+    rows = choose_rows(evaluated, limit)
     if not len(rows):
         return [], None, []
     missing, evidence = [], None
-    if judged.first.recipe.trains_classifier:
+    if evaluated.first.recipe.trains_classifier:
         try:
-            evidence = _evidence(judged, rows, progress)
+            evidence = _evidence(evaluated, rows, progress)
         except RunError:
-            missing.append("Grad-CAM is left out: the run's weights are missing or do not fit.")
+            missing.append("Grad-CAM is left out because the run's weights are missing or do not fit.")
     else:
-        missing.append("Grad-CAM is left out: no stage of the recipe trained the classifier.")
-    cards = make_cards(judged, rows, has_grad_cams=evidence is not None)
+        missing.append("Grad-CAM is left out because no stage of the recipe trained the classifier.")
+    cards = make_cards(evaluated, rows, has_grad_cams=evidence is not None)
     if evidence is not None:
         evidence = evidence[np.searchsorted(rows, [card.row for card in cards])]
     there = {key for item in cards for key in item.has}
     if "gaze" not in there:
-        missing.append("No radiograph here has gaze.")
-    if not judged.first.recipe.model.heatmap_head:
-        missing.append("The model has no heatmap head, so there is no predicted map.")
+        missing.append("None of these radiographs has gaze.")
+    if not evaluated.first.recipe.model.heatmap_head:
+        missing.append("The model has no heatmap head, so there are no predicted heatmaps.")
     elif "predicted" not in there:
-        missing.append("There is no predicted map: the heatmap head was not trained, or its maps were not kept.")
+        missing.append(
+            "There are no predicted heatmaps: the heatmap head was not trained, or its heatmaps were not stored."
+        )
     if "regions" not in there:
-        missing.append("The study marks no regions on these radiographs.")
+        missing.append("The study has no regions on these radiographs.")
     return cards, evidence, missing
 
 
-def _evidence(judged: JudgedCases, rows: NDArray[np.int64], progress: Progress | None) -> NDArray[np.float32]:
-    """(K, h, w) Grad-CAM of the likeliest class of these rows' radiographs, by the run that answers each."""
+def _evidence(evaluated: EvaluatedCases, rows: NDArray[np.int64], progress: Progress | None) -> NDArray[np.float32]:
+    """Return (K, h, w) Grad-CAMs of the most probable class of each radiograph, by the run that predicts it."""
     places: list[NDArray[np.intp]] = []
     maps: list[NDArray[np.float32]] = []
     done = 0
@@ -201,49 +214,52 @@ def _evidence(judged: JudgedCases, rows: NDArray[np.int64], progress: Progress |
         if progress:
             progress(done + of_run, 2 * len(rows))
 
-    for number, run in enumerate(judged.runs):
-        own = np.flatnonzero(judged.run_of[rows] == number)
+    for number, run in enumerate(evaluated.runs):
+        own = np.flatnonzero(evaluated.run_of[rows] == number)
         if len(own):
             places.append(own)
-            maps.append(evidence_maps(run, judged.study, judged.case_index[rows[own]], tell))
+            maps.append(evidence_maps(run, evaluated.study, evaluated.case_index[rows[own]], tell))
             done += len(own)
     return np.concatenate(maps)[np.argsort(np.concatenate(places))]
 
 
-def _resolution(judged: JudgedCases, cards: Sequence[CaseCard], pixels: RadiographPixels) -> list[str]:
-    """What of the radiographs' detail is shown."""
+def _resolution(evaluated: EvaluatedCases, cards: Sequence[CaseCard], pixels: RadiographPixels) -> list[str]:
+    """Say at which resolution the radiographs are shown, and where they come from."""
     if not cards:
         return []
     from_files = sum(card.case_id in pixels.originals for card in cards)
     said = [
-        f"They are shown at {pixels.radiograph_px} px on the longer side at most, and never larger than stored; "
-        f"the study stores {judged.study.image_size_px} px."
+        f"Their longer side is shown at {pixels.radiograph_px} px at most, and never enlarged; "
+        f"the study stores {evaluated.study.image_size_px} px."
     ]
     if pixels.originals:
         said.append(f"{from_files} of {len(cards)} are from the original files.")
     else:
-        said.append("Finer detail is in the original files: `egaze report --radiographs-from DIR` shows those.")
-    if judged.members:
-        said.append(f"Each is answered by the run of seed {judged.first.facts['seed']} that its side belongs to.")
+        said.append("To show finer detail from the original files, use `egaze report --radiographs-from DIR`.")
+    if evaluated.members:
+        split = evaluated.result.split
+        said.append(
+            f"Each is predicted by the run of seed {evaluated.first.facts['seed']} that has it in its {split} split."
+        )
     return said
 
 
 def _drawings(
-    judged: JudgedCases,
+    evaluated: EvaluatedCases,
     cards: Sequence[CaseCard],
     evidence: NDArray[np.float32] | None,
     pixels: RadiographPixels,
     progress: Progress | None,
 ) -> Iterator[JsonObject]:
-    """What the page's script draws of each radiograph, made when it is asked for."""
+    """Yield what the page's script draws of each radiograph."""
     for number, item in enumerate(cards):
-        yield draw_radiograph(judged, item, None if evidence is None else evidence[number], pixels)
+        yield draw_radiograph(evaluated, item, None if evidence is None else evidence[number], pixels)
         if progress:
             progress(len(cards) + number + 1, 2 * len(cards))
 
 
 def _data(study: Study, cards: Sequence[CaseCard]) -> JsonObject:
-    """What the page's script starts from."""
+    """Return what the page's script starts from."""
     there = {key for item in cards for key in item.has}
     strongest = next((key for key in ("predicted", "gaze", "grad_cam") if key in there), None)
     return {
@@ -253,15 +269,15 @@ def _data(study: Study, cards: Sequence[CaseCard]) -> JsonObject:
         "overlay": strongest,
         "units": {
             "gaze": "Reader's gaze: {unit} per pixel of {side} × {side}.",
-            "predicted": "Predicted gaze: share of the peak that the head was trained towards.",
+            "predicted": "Predicted gaze: fraction of the peak that the head was trained towards.",
             "grad_cam": "Grad-CAM: evidence for the predicted class, in logits.",
         },
     }
 
 
 @dataclass(frozen=True, slots=True)
-class Charts:
-    """The report's charts; empty or None where there is nothing to draw."""
+class Plots:
+    """The report's plots; empty or None where there is nothing to draw."""
 
     agreement: Markup | None
     training: list[Markup]
@@ -270,20 +286,20 @@ class Charts:
     calibration: list[Markup]
 
 
-def _charts(judged: JudgedCases, result: EvaluationResult) -> Charts:
-    logs = [run.log() for run in judged.members or judged.runs]
+def _plots(evaluated: EvaluatedCases, result: EvaluationResult) -> Plots:
+    logs = [run.log() for run in evaluated.members or evaluated.runs]
     roc: list[Markup] = []
     forest, calibration = None, []
     if (classification := result.classification) is not None:
-        scored = _scored(judged)
+        scored = _scored(evaluated)
         roc = plots.roc_curves(scored.labels, scored.class_probs, scored.patients, classification)
-        ours = "This set" if judged.members else "This run"
+        ours = "This set" if evaluated.members else "This run"
         forest = plots.forest_plot(classification, result.published, ours)
         if classification.calibration is not None:
             calibration = plots.reliability_diagrams(classification.calibration)
-    return Charts(
-        agreement=None if result.heatmap is None else plots.agreement_scatter(judged.table),
-        training=plots.training_curves(logs, judged.first.recipe.choose_on) if any(logs) else [],
+    return Plots(
+        agreement=None if result.heatmap is None else plots.agreement_scatter(evaluated.table),
+        training=plots.training_curves(logs) if any(logs) else [],
         roc=roc,
         forest=forest,
         calibration=calibration,
@@ -291,7 +307,7 @@ def _charts(judged: JudgedCases, result: EvaluationResult) -> Charts:
 
 
 def _operating_points(classification: Classification | None) -> list[tuple[str, str, ClassOperatingPoint]]:
-    """Class, thresholds in words, and point."""
+    """Return rows of class, thresholds as text, and operating point."""
     found = []
     for name, item in classification.classes.items() if classification else ():
         for point in item.operating_points or ():
@@ -302,7 +318,7 @@ def _operating_points(classification: Classification | None) -> list[tuple[str, 
 
 @dataclass(frozen=True, slots=True)
 class ConfusionCell:
-    """Radiographs of one label and one answer; `level`, 0 to 10, shades the cell by its share of the row."""
+    """Radiographs of one label and one predicted class; `level`, 0 to 10, shades the cell by its share of the row."""
 
     radiographs: int
     percent: int
@@ -311,7 +327,7 @@ class ConfusionCell:
 
 
 def _confusion(classification: Classification | None) -> list[tuple[str, list[ConfusionCell]]]:
-    """A class and its row for each class."""
+    """Return rows of class and cells."""
     if classification is None or (confusion := classification.confusion) is None:
         return []
     rows = []

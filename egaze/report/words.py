@@ -1,4 +1,4 @@
-"""The results in words, which claim no more than the intervals and the number of radiographs carry."""
+"""The results in sentences, which claim no more than the intervals and the number of radiographs support."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from egaze.evaluation.results import EvaluationResult, MapAgreement
 from egaze.metrics import Estimate
 from egaze.training.recipe import Recipe
 
-#: Figures of fewer radiographs, or of fewer patients, are told without a verdict: a bootstrap of so few is too narrow.
+#: Results on fewer radiographs or patients are stated without a verdict: their bootstrap intervals are too narrow.
 FEWEST = 20
 
 
 def summary(recipe: Recipe, result: EvaluationResult) -> list[str]:
-    """A few sentences that say what the model can do and how sure that is."""
+    """Say in a few sentences how good the model is, and how certain that is."""
     return [_classification(recipe, result), _gaze(recipe, result)]
 
 
 def why_no_classification(recipe: Recipe) -> str:
-    """Why there is nothing to say of the classes."""
+    """Say why there are no classification results."""
     if not recipe.trains_classifier:
-        return "No stage of the recipe trained the classifier, so its answers are not judged."
-    return "Fewer than two classes have a labelled radiograph here, so classification is not measured."
+        return "No stage of the recipe trained the classifier, so its predictions are not measured."
+    return "Fewer than two classes have a labelled radiograph in this split, so classification is not measured."
 
 
 def why_no_heatmap(recipe: Recipe) -> str:
-    """Why there is nothing to compare with gaze."""
+    """Say why there are no heatmap results."""
     if not recipe.model.heatmap_head:
-        return "The recipe has no heatmap head: it is the control without gaze, and draws no map to compare."
+        return "The recipe has no heatmap head: it is the control without gaze, so there are no heatmaps to compare."
     if not recipe.trains_heatmap:
-        return "No stage of the recipe trained the heatmap head, so its maps are not judged."
-    return "No radiograph of this split has gaze on it: there is nothing to compare the predicted maps with."
+        return "No stage of the recipe trained the heatmap head, so its heatmaps are not measured."
+    return "No radiograph of this split has gaze on it, so predicted heatmaps cannot be compared with gaze."
 
 
 def _classification(recipe: Recipe, result: EvaluationResult) -> str:
@@ -38,13 +38,13 @@ def _classification(recipe: Recipe, result: EvaluationResult) -> str:
     known = {name: item.auc for name, item in classification.classes.items() if item.auc is not None}
     radiographs = f"On {classification.cases} labelled radiographs of the {result.split} split"
     if only := classification.one_auc_title:
-        said = [f"{radiographs} the AUC of {only} is {_figure(auc)}."]
+        said = [f"{radiographs} the AUC of {only} is {_estimate(auc)}."]
     elif len(known) < len(names):
         said = [
-            f"{radiographs} the mean AUC of the {len(known)} of {len(names)} classes that have one is {_figure(auc)}."
+            f"{radiographs} the mean AUC of the {len(known)} of {len(names)} classes that have one is {_estimate(auc)}."
         ]
     else:
-        said = [f"{radiographs} the mean AUC of the {len(names)} classes is {_figure(auc)}."]
+        said = [f"{radiographs} the mean AUC of the {len(names)} classes is {_estimate(auc)}."]
     if few := _few(classification.cases, result.patients):
         return " ".join([*said, few])
     said.append(_against_chance(auc))
@@ -55,20 +55,20 @@ def _classification(recipe: Recipe, result: EvaluationResult) -> str:
 
 def _against_chance(auc: Estimate) -> str:
     if not auc.has_interval:
-        return "It has no interval, so nothing is claimed."
+        return "It has no interval, so no conclusion is drawn."
     if auc.low > 0.5:
         return "The interval lies above 0.5, which is chance."
     if auc.high < 0.5:
-        return "The interval lies below 0.5: worse than chance."
-    return "The interval holds 0.5: chance is not ruled out."
+        return "The interval lies below 0.5, which is worse than chance."
+    return "The interval contains 0.5, so chance is not ruled out."
 
 
 def _best_and_worst(known: dict[str, Estimate]) -> str:
     best, worst = max(known, key=lambda name: known[name].value), min(known, key=lambda name: known[name].value)
-    # An interval that is not defined excludes nothing.
+    # Written so that an undefined interval counts as overlapping.
     if not known[best].low > known[worst].high:
-        return "The intervals of the classes' AUCs overlap, so none is called the surest."
-    return f"It is surest of {best} (AUC {known[best].value:.3f}) and least of {worst} ({known[worst].value:.3f})."
+        return "The intervals of the classes' AUCs overlap, so no class is said to be recognised best."
+    return f"It recognises {best} best (AUC {known[best].value:.3f}) and {worst} worst ({known[worst].value:.3f})."
 
 
 def _gaze(recipe: Recipe, result: EvaluationResult) -> str:
@@ -76,13 +76,13 @@ def _gaze(recipe: Recipe, result: EvaluationResult) -> str:
         return why_no_heatmap(recipe)
     gain = heatmap.over_centre_bias["cc"]
     said = (
-        f"On {heatmap.cases} radiographs with gaze its maps correlate with the reader's at "
-        f"{_figure(heatmap.predicted['cc'])}"
+        f"On {heatmap.cases} radiographs with gaze, predicted heatmaps correlate with the readers' (CC "
+        f"{_estimate(heatmap.predicted['cc'])})"
     )
-    bias = "the centre bias, a map that knows no radiograph"
-    difference = f"The paired difference is {_figure(gain, '+.3f')}."
+    bias = "the centre bias, a map that is the same for every radiograph"
+    difference = f"The paired difference is {_estimate(gain, '+.3f')}."
     if few := _few(heatmap.cases, result.patients):
-        return f"{said}; beside them stands {bias}, at {_figure(heatmap.centre_bias['cc'])}. {difference} {few}"
+        return f"{said}; the CC of {bias}, is {_estimate(heatmap.centre_bias['cc'])}. {difference} {few}"
     return f"{said}, {_beside(gain)} {bias}. {difference} {_over_centre_bias(heatmap)}"
 
 
@@ -95,7 +95,7 @@ def _beside(gain: Estimate | None) -> str:
 
 
 def _over_centre_bias(heatmap: MapAgreement) -> str:
-    """By which metrics the difference from the centre bias is beyond its interval."""
+    """Say by which metrics the interval of the difference from the centre bias excludes 0."""
     better: list[str] = []
     worse: list[str] = []
     for name, metric in heatmap.definitions.items():
@@ -103,27 +103,27 @@ def _over_centre_bias(heatmap: MapAgreement) -> str:
         if gain is None or not gain.has_interval or gain.low <= 0 <= gain.high:
             continue
         (better if (gain.value > 0) == metric.more_is_better else worse).append(metric.title)
-    said = f"Of {len(heatmap.definitions)} measures the interval of the difference excludes 0 on"
+    said = f"Of {len(heatmap.definitions)} metrics, the interval of the difference excludes 0 for"
     if not better and not worse:
         return f"{said} none."
     return (
-        f"{said} {len(better + worse)}: better on {', '.join(better) or 'none'}, worse on {', '.join(worse) or 'none'}."
+        f"{said} {len(better + worse)}: better by {', '.join(better) or 'none'}, worse by {', '.join(worse) or 'none'}."
     )
 
 
 def _few(radiographs: int, patients: int) -> str:
-    """Why there is no verdict; empty where there may be one."""
+    """Say why no verdict is given; empty if there are enough radiographs and patients for one."""
     if min(radiographs, patients) >= FEWEST:
         return ""
     return (
-        f"That is of {radiographs} radiographs and at most {patients} patients, too few for a verdict: "
-        f"{FEWEST} of each are needed."
+        f"These are {radiographs} radiographs of at most {patients} patients, too few for a verdict: "
+        f"at least {FEWEST} of each are needed."
     )
 
 
-def _figure(estimate: Estimate | None, form: str = ".3f") -> str:
+def _estimate(estimate: Estimate | None, form: str = ".3f") -> str:
     if estimate is None or not estimate.is_defined:
-        return "not defined"
+        return "undefined"
     if not estimate.has_interval:
         return f"{estimate.value:{form}}, without an interval"
     return f"{estimate.value:{form}} (95 % interval {estimate.low:{form}} to {estimate.high:{form}})"

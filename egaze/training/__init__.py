@@ -1,4 +1,4 @@
-"""Recipes and the loop that carries them out."""
+"""Training: recipes, the loop that carries them out, and the runs that it leaves."""
 
 from egaze.training.folds import deal_folds
 from egaze.training.recipe import Recipe

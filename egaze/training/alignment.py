@@ -1,4 +1,4 @@
-"""Teaching the classifier to take its evidence from where the radiologist looked."""
+"""The alignment loss, which teaches the classifier to take its evidence from where the radiologist looked."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from egaze.training.losses import mean_where, one_minus_correlation, or_zero
 
 
 class GradCamAlignment:
-    """What the model's last forward pass computed, as Grad-CAM needs it.
+    """The tensors of the model's last forward pass that Grad-CAM needs.
 
     Attributes:
         features: (N, K, h, w) the encoder's coarsest feature map.
-        class_logits: (N, C), from it.
+        class_logits: (N, C) logits computed from `features`.
     """
 
     features: Tensor
     class_logits: Tensor
 
     def loss(self, batch: Batch) -> Tensor:
-        """1 - Pearson's correlation of the label's Grad-CAM and the gaze heatmap at the features' resolution.
+        """Compute 1 - Pearson's correlation of the label's Grad-CAM and the gaze heatmap, at the features' resolution.
 
-        A mean over the samples with both gaze and label, in [0, 2]; 0 where there is none. A Grad-CAM that is flat or
-        nowhere positive has loss 1.
+        The loss is the mean over the samples that have both gaze and a label, in [0, 2], and 0 if there are none. A
+        Grad-CAM that is constant or nowhere positive has loss 1.
         """
-        answered = batch.has_gaze & batch.has_label
+        supervised = batch.has_gaze & batch.has_label
         label = or_zero(batch.label, batch.has_label)
         maps = class_map(self.features, self.class_logits, label, differentiable=True).unsqueeze(1)
-        # The correlation's epsilon shall not tell large maps from small ones.
-        maps = or_zero(maps * maps[0, 0].numel(), answered)
+        # Scaled by the number of pixels, so that the correlation's epsilon weighs the same for maps of any size.
+        maps = or_zero(maps * maps[0, 0].numel(), supervised)
         height, width = maps.shape[-2:]
-        gaze = functional.adaptive_avg_pool2d(or_zero(batch.heatmap, answered), (height, width))
-        return mean_where(answered, one_minus_correlation(maps, gaze))
+        gaze = functional.adaptive_avg_pool2d(or_zero(batch.heatmap, supervised), (height, width))
+        return mean_where(supervised, one_minus_correlation(maps, gaze))
 
 
 @contextmanager
 def watch(model: nn.Module) -> Iterator[GradCamAlignment]:
-    """Keep what each forward pass of a `DualHeadUNet` (or of Fabric's wrapper of one) computes within the block."""
+    """Keep the features and logits of each forward pass of a `DualHeadUNet`, bare or wrapped by Fabric."""
     inner: nn.Module = getattr(model, "module", model)
     encoder = inner.get_submodule("encoder")
     seen = GradCamAlignment()
 
     def keep_features(_module: nn.Module, _inputs: object, features: list[Tensor]) -> None:
-        # Behind an encoder that is not trained there would be nothing to differentiate by.
+        # The features of an encoder that is not trained have no gradient of their own, which Grad-CAM needs.
         seen.features = features[-1].requires_grad_()
 
     def keep_logits(_module: nn.Module, _inputs: object, output: tuple[Tensor, Tensor]) -> None:

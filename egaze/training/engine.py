@@ -18,7 +18,7 @@ from egaze.loading import Batch, DeviceLoader
 from egaze.models import DualHeadOutput, DualHeadUNet
 from egaze.progress import Progress
 from egaze.training.alignment import watch
-from egaze.training.losses import has_heatmap_answer, training_losses
+from egaze.training.losses import has_heatmap_target, training_losses
 from egaze.training.stage import Stage
 
 
@@ -31,14 +31,14 @@ def train_one_epoch(
     rate_at: Callable[[float], float],
     progress: Progress | None = None,
 ) -> dict[str, float]:
-    """Train on every batch once; returns the mean of each loss term over the batches.
+    """Train on every batch once, and return the mean of each loss term over the batches.
 
-    `rate_at` gives the learning rate at a fraction of the epoch, so that it moves with every step. Losses are
-    gathered on the device: nothing waits for it inside the loop.
+    `rate_at` gives the learning rate at a fraction of the epoch; it is set before every step. Losses are summed on the
+    device, so that the loop never waits for it.
     """
     model.train()
     for name, part in bare(model).named_children():
-        # A part that is not trained keeps its batch norms' statistics, and drops nothing.
+        # A part that is not trained keeps its batch norms' statistics and applies no dropout.
         part.train(name in stage.parts)
     sums: dict[str, torch.Tensor] = {}
     steps = len(loader)
@@ -62,12 +62,12 @@ def train_one_epoch(
 
 
 def bare(model: nn.Module) -> DualHeadUNet:
-    """The model inside Fabric's wrapper, if there is one."""
+    """Return the model itself, without Fabric's wrapper if it has one."""
     return cast(DualHeadUNet, getattr(model, "module", model))
 
 
 def clip_gradients(fabric: Fabric, model: nn.Module, optimizer: Optimizer, stage: Stage) -> None:
-    """Make the gradients as small as the stage wants them."""
+    """Clip the gradients by norm or by value, as the stage asks."""
     if stage.clip_norm > 0:
         fabric.clip_gradients(model, optimizer, max_norm=stage.clip_norm, error_if_nonfinite=False)
     elif stage.clip_value > 0:
@@ -75,7 +75,7 @@ def clip_gradients(fabric: Fabric, model: nn.Module, optimizer: Optimizer, stage
 
 
 def stage_losses(output: DualHeadOutput, batch: Batch, stage: Stage) -> dict[str, torch.Tensor]:
-    """The terms that the stage asks for."""
+    """Compute the loss terms that the stage asks for."""
     return training_losses(
         output,
         batch,
@@ -86,7 +86,7 @@ def stage_losses(output: DualHeadOutput, batch: Batch, stage: Stage) -> dict[str
 
 
 def weighted(terms: dict[str, torch.Tensor], stage: Stage) -> torch.Tensor:
-    """The stage's loss."""
+    """Combine the terms into the stage's loss."""
     loss = stage.classification_weight * terms["classification"]
     if "heatmap" in terms:
         loss = loss + stage.heatmap_weight * terms["heatmap"]
@@ -97,13 +97,13 @@ def weighted(terms: dict[str, torch.Tensor], stage: Stage) -> torch.Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """What a model says of N cases.
+    """A model's predictions for N cases.
 
     Attributes:
-        case_index: (N,) int64.
-        class_probs: (N, C) float32, as `Stage.class_probs` says.
-        heatmap: (N, H, W) float32 in [0, 1], or None from a model without a heatmap head.
-        losses: mean of each loss term over the samples that have an answer for it, for the stage asked for.
+        case_index: (N,) int64 index of each case in the study.
+        class_probs: (N, C) float32, by softmax or sigmoid; see `Stage.class_probs`.
+        heatmap: (N, H, W) float32 in [0, 1]; None if heatmaps were not asked for.
+        losses: mean of each of the stage's loss terms over the samples that have a target for it.
     """
 
     case_index: NDArray[np.int64]
@@ -121,23 +121,23 @@ def predict(
     keep_heatmaps: bool,
     progress: Progress | None = None,
 ) -> Predictions:
-    """Run the model over a loader, in evaluation mode."""
+    """Run the model over a loader, in evaluation mode and without gradients."""
     model.eval()
     cases, probabilities, heatmaps = [], [], []
     sums: dict[str, float] = {}
     for step, batch in enumerate(loader):
         output = model(batch.image)
-        labelled, gazed = int(batch.has_label.sum()), int(has_heatmap_answer(output, batch).sum())
+        labelled, gazed = int(batch.has_label.sum()), int(has_heatmap_target(output, batch).sum())
         for name, term in stage_losses(output, batch, stage).items():
-            # Weighted by what each term is a mean over, so that the batches' sizes do not matter.
+            # Weighted by the number of samples that each term is a mean over, so that batch sizes do not matter.
             count = labelled if name == "classification" else gazed
             sums[name] = sums.get(name, 0.0) + float(term) * count
             sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + count
-        answer = bare(model).predictions(output, stage.class_probs)
+        predicted = bare(model).predictions(output, stage.class_probs)
         cases.append(batch.case_index.cpu().numpy())
-        probabilities.append(answer.class_probs.cpu().numpy())
+        probabilities.append(predicted.class_probs.cpu().numpy())
         if keep_heatmaps:
-            heatmaps.append(answer.heatmap[:, 0].float().cpu().numpy())
+            heatmaps.append(predicted.heatmap[:, 0].float().cpu().numpy())
         if progress:
             progress(step + 1, len(loader))
     means = {

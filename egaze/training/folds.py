@@ -1,4 +1,4 @@
-"""Cross-validation: every patient of a study is tested once."""
+"""Cross-validation: folds of a study by patient, in which every patient is tested once."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from egaze.study.splits import require_seed
 
 
 def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Splits, ...]:
-    """K ways to split a study by patient, stratified by class; together their test splits are the study.
+    """Split a study K times by patient, stratified by class, so that the K test splits together are the whole study.
 
-    Patients are dealt to K parts: shuffled by `random.Random(seed)`, those with most cases first, each to the part
-    that holds the least of the patient's classes, then the fewest cases, then comes first. Fold k tests on part k,
-    validates on the part after it (the first after the last), and trains on the others. What a source says of splits
-    counts for nothing here.
+    Patients are shuffled by `random.Random(seed)` and sorted by their number of cases, the largest first. Each is dealt
+    to the one of K parts that holds the least of the patient's classes; ties go to the part with the fewest cases, then
+    to the first. Fold k tests on part k, validates on the next part (the first after the last) and trains on the
+    others. Splits that a source prescribes are ignored.
 
     Args:
-        study: what to split; cases without a label are dealt evenly, as a class of their own.
+        study: the study to split. Cases without a label are spread evenly, as a class of their own.
         folds: K, from 3 to the number of patients.
         seed: of the shuffle.
 
     Raises:
-        StudyError: more folds than patients, or fewer than 3; a negative seed.
+        StudyError: fewer than 3 folds or more folds than patients, or a negative seed.
 
     Example:
         >>> from egaze import open_study
@@ -40,7 +40,7 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Splits, ...]
     if not 3 <= folds <= len(patients):
         raise StudyError(f"{study.path}: folds must be 3 to {len(patients)}, the number of patients, got {folds}")
     part = _deal(patient, study.labels, folds, seed)[patient]
-    # 0 trains, 1 validates, 2 tests.
+    # 0 is train, 1 validation, 2 test.
     split_index = np.zeros((folds, len(study)), dtype=np.int64)
     for fold in range(folds):
         split_index[fold, part == (fold + 1) % folds] = 1
@@ -49,9 +49,9 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Splits, ...]
 
 
 def _deal(patient: NDArray[np.intp], labels: NDArray[np.int64], parts: int, seed: int) -> NDArray[np.intp]:
-    """The part of each patient."""
+    """Return the part that each patient is dealt to."""
     cases = np.zeros((patient.max() + 1, labels.max() + 2))
-    np.add.at(cases, (patient, labels), 1)  # without a label: -1, the last column
+    np.add.at(cases, (patient, labels), 1)  # cases without a label have -1: the last column
     share = cases / np.maximum(cases.sum(axis=0), 1)
     order = list(range(len(cases)))
     random.Random(seed).shuffle(order)

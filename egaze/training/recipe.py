@@ -1,4 +1,4 @@
-"""Training recipes: everything about a run but its data and its seed."""
+"""Training recipes: everything that defines a training run except its data and its seed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ORDERS = ("shuffled", "class-balanced", "mixed")
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """See `DualHeadUNet`."""
+    """The model's settings; see `DualHeadUNet`."""
 
     encoder: str = "tf_efficientnet_b0"
     weights: str = "none"
@@ -41,12 +41,13 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class OrderSettings:
-    """Which training cases an epoch holds; an epoch is as long as there are cases.
+    """Which training cases an epoch contains; every epoch has as many samples as there are training cases.
 
     Attributes:
-        kind: "shuffled", each case once; "class-balanced", drawn with replacement, each class equally often (cases
-            without a label keep their share); or "mixed", cases with and without gaze in a set ratio in every batch.
-        gaze_share: of cases with gaze, between 0 and 1, with kind "mixed"; 0 with any other.
+        kind: "shuffled": each case once. "class-balanced": cases drawn with replacement, each class equally often;
+            cases without a label keep their share. "mixed": cases with and without gaze in a fixed ratio in every
+            batch.
+        gaze_share: the fraction of cases with gaze if `kind` is "mixed", between 0 and 1; otherwise 0.
     """
 
     kind: str = "shuffled"
@@ -66,20 +67,23 @@ class Recipe:
     """A training recipe.
 
     Attributes:
-        name: of the recipe.
-        description: one line.
+        name: the recipe's name.
+        description: a description of one line.
         input_size_px: side of the model's input, a multiple of 32.
-        batch_size: images a step.
-        heatmap_target: what the heatmap head learns: "gaze", as `heatmap` says, or "egd", the picture that the EGD-CXR
-            baseline's code makes of whole images stretched to the input, for views that leave images where they are.
-        choose_on: the split that chooses the epoch: "validation", or "test", as the EGD-CXR baseline's
-            code did. Figures of the split that chose are optimistic, so "test" is for reproducing others' alone.
-        order: of the training cases.
-        model, heatmap, augmentation: see their types.
-        stages: at least one.
+        batch_size: images per training step.
+        heatmap_target: what the heatmap head is trained on. "gaze" is the heatmap that `heatmap` describes. "egd" is
+            the heatmap of the EGD-CXR baseline's code, which needs radiographs fitted by stretch and an augmentation
+            that does not move the image.
+        choose_on: the split that chooses the epoch: "validation", or "test" as in the EGD-CXR baseline's code. Metrics
+            on the split that chose are optimistic, so use "test" only to reproduce published results.
+        order: which training cases an epoch contains, and in which order.
+        model: see `ModelSettings`.
+        heatmap: see `FixationHeatmap`.
+        augmentation: see `Augmentation`.
+        stages: one or more, carried out in order.
 
     Raises:
-        RecipeError: a value of the wrong type or out of range, here or in a part, however the recipe is made.
+        RecipeError: a value here or in a part has the wrong type or is out of range, however the recipe is made.
 
     Example:
         >>> from egaze.training import Recipe
@@ -106,25 +110,25 @@ class Recipe:
 
     @property
     def target(self) -> HeatmapTarget:
-        """What the heatmap head learns. It is measured against `heatmap`, whatever it learns."""
+        """The target that the heatmap head is trained on. Evaluation always compares with `heatmap`."""
         return EgdHeatmap() if self.heatmap_target == "egd" else self.heatmap
 
     @property
     def trains_classifier(self) -> bool:
-        """Whether any stage teaches the classes: probabilities of a model that never was taught say nothing."""
+        """Whether any stage trains the classifier; without one, class probabilities are meaningless."""
         return any(stage.classification_weight > 0 for stage in self.stages)
 
     @property
     def trains_heatmap(self) -> bool:
-        """Whether any stage teaches the heatmap head with gaze."""
+        """Whether any stage trains the heatmap head on gaze."""
         return any(stage.heatmap_weight > 0 for stage in self.stages)
 
     def without_paths(self) -> Recipe:
-        """The recipe to show and to give away: of a weights file its name alone."""
+        """Return the recipe in a form fit to publish: a weights file is reduced to its name."""
         return replace(self, model=replace(self.model, weights=Path(self.model.weights).name))
 
     def to_toml(self) -> str:
-        """The whole recipe, defaults written out."""
+        """Return the whole recipe as TOML, defaults included."""
         return tomli_w.dumps(asdict(self))
 
 
@@ -142,5 +146,5 @@ def _check(recipe: Recipe) -> None:
     require(len(recipe.stages) >= 1, "stages", "at least one", [])
     for index, stage in enumerate(recipe.stages):
         weight = stage.heatmap_weight
-        answered = recipe.model.heatmap_head or weight == 0
-        require(answered, f"stages[{index}].heatmap_weight", "0 for a model without a heatmap head", weight)
+        has_head = recipe.model.heatmap_head or weight == 0
+        require(has_head, f"stages[{index}].heatmap_weight", "0 for a model without a heatmap head", weight)

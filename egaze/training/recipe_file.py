@@ -1,4 +1,4 @@
-"""Recipes in TOML files: those that come with egaze, those of other packages, and one's own."""
+"""Recipes in TOML files: egaze's own, those of other packages, and the user's."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def _own() -> dict[str, Traversable]:
     return {file.name[:-5]: file for file in sorted(files, key=lambda file: file.name) if file.name.endswith(".toml")}
 
 
-#: TOML files, anything that has `read_text`, by the recipe's name; other packages add theirs as `egaze.recipes`.
+#: TOML files (objects with `read_text`) by the recipe's name; other packages add theirs as `egaze.recipes`.
 RECIPES: Registry[Traversable] = Registry(
     "egaze.recipes", "recipe", _own(), fits=lambda item: callable(getattr(item, "read_text", None))
 )
 
 
 def recipe_names() -> list[str]:
-    """The recipes that `load_recipe` knows by name: egaze's and those of other installed packages."""
+    """List the recipes that `load_recipe` knows by name: egaze's and those of other installed packages."""
     return list(RECIPES)
 
 
@@ -43,12 +43,13 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
 
     Args:
         name_or_path: one of `recipe_names()`, or a path that ends in .toml.
-        overrides: "key=value" with dots between the levels and values as in TOML (text needs no quotes):
-            "model.encoder=resnet18", "stages.0.epochs=5"; without a number, "stages.epochs=5" holds for all.
+        overrides: changes to the recipe as "key=value", with dots between levels and values as in TOML, in which text
+            needs no quotes: "model.encoder=resnet18", "stages.0.epochs=5". Without a number, as in "stages.epochs=5",
+            a change applies to all stages.
 
     Raises:
-        RecipeError: no such recipe, not TOML, an unknown key, or a value of the wrong type or out of range; the
-            message names the key.
+        RecipeError: there is no such recipe, the file is not TOML, a key is unknown, or a value has the wrong type or
+            is out of range; the message names the key.
 
     Example:
         >>> from egaze.training import load_recipe
@@ -78,7 +79,7 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
             raise RecipeError(f"{path}: cannot read the recipe: {error}") from error
     name = str(name_or_path)
     if name not in RECIPES:
-        raise RecipeError(f"no recipe {name!r}; there are {', '.join(RECIPES)}, or give a .toml file")
+        raise RecipeError(f"no recipe {name!r}; use one of {', '.join(RECIPES)}, or a path that ends in .toml")
     return RECIPES[name].read_text(encoding="utf-8"), f"recipe {name}"
 
 
@@ -96,15 +97,15 @@ def _override(tree: dict[str, Any], override: str) -> None:
         nodes = [child for node in nodes for child in _children(node, step, override)]
     for table in [table for node in nodes for table in (node if isinstance(node, list) else [node])]:
         if not isinstance(table, dict):
-            raise RecipeError(f"--set {override}: {'.'.join(path)!r} holds no keys")
+            raise RecipeError(f"--set {override}: {'.'.join(path)!r} has no keys")
         table[last] = value
 
 
 def _children(node: Any, step: str, override: str) -> list[Any]:
     if isinstance(node, list) and step.isdecimal():
         if int(step) >= len(node):
-            raise RecipeError(f"--set {override}: there is no number {step}, only {len(node)}")
+            raise RecipeError(f"--set {override}: there is no item {step}, only {len(node)} items from 0")
         return [node[int(step)]]
     if isinstance(node, dict):
         return [node.setdefault(step, {})]
-    raise RecipeError(f"--set {override}: no key {step!r}")
+    raise RecipeError(f"--set {override}: there is no key {step!r}")

@@ -2,10 +2,10 @@
 
 recipe.toml   the resolved recipe
 run.json      study, digests, seed, versions
-log.jsonl     one line an epoch
-splits.json    the run's own split, where it has one in place of the study's
-best.pt       weights of the epoch that validation chose
-last.pt       everything a resume needs
+log.jsonl     one line per epoch; see `EpochLog`
+splits.json   only in a run with splits of its own, which replace the study's
+best.pt       weights of the best epoch
+last.pt       everything that resuming needs
 """
 
 from __future__ import annotations
@@ -26,19 +26,17 @@ from egaze.models import DualHeadUNet
 from egaze.study import Study, open_study
 from egaze.study.layout import MANIFEST, SPLITS_JSON, Counts, sha256_file
 from egaze.study.splits import load_splits
+from egaze.training.epoch_log import EpochLog
 from egaze.training.recipe import ModelSettings, Recipe
 from egaze.training.recipe_file import load_recipe
 
 FORMAT_VERSION = 2
 RECIPE, FACTS, LOG, BEST, LAST = "recipe.toml", "run.json", "log.jsonl", "best.pt", "last.pt"
-#: Says that a folder holds a set of runs; see `egaze.training.run_set`.
+#: The file that marks a folder as a set of runs; see `egaze.training.run_set`.
 SET = "runs.json"
 
-
-#: What torch keeps of an optimizer or a scaler.
+#: The state of an optimizer or a scaler: torch decides what it holds.
 StateDict = dict[str, Any]
-#: A line of log.jsonl; which losses it has, by name, is the recipe's choice.
-LogLine = dict[str, Any]
 
 
 class RunFacts(TypedDict):
@@ -62,7 +60,7 @@ class RunFacts(TypedDict):
 
 
 class ProgressState(TypedDict):
-    """How far a run has come; see `egaze.training.train`."""
+    """How far a run has come: stage and epoch from 0, the best epoch's score in the stage, and that epoch."""
 
     stage: int
     epoch: int
@@ -71,7 +69,7 @@ class ProgressState(TypedDict):
 
 
 class Checkpoint(TypedDict, total=False):
-    """What best.pt ("model" and "epoch") and last.pt (all but "epoch") hold."""
+    """The content of best.pt ("model" and "epoch") and of last.pt (all but "epoch")."""
 
     model: dict[str, Tensor]
     epoch: int
@@ -88,8 +86,8 @@ class Run:
     Attributes:
         path: its folder.
         recipe: the resolved recipe.
-        facts: run.json.
-        study_path: where the study is, if not where it was.
+        facts: the content of run.json.
+        study_path: the study's folder, if it has moved since training.
 
     Example:
         >>> from egaze.training import open_run
@@ -110,76 +108,91 @@ class Run:
         return tuple(self.facts["class_names"])
 
     def open_study(self) -> Study:
-        """The study the run was trained on, split as the run was.
+        """Open the study that the run was trained on, with the splits that it was trained with.
 
-        It is looked for in `study_path` alone where that is given, or else where it was and, as seen from the run's
-        folder, where it was when the run began: so the two can be moved together.
+        If `study_path` is given, the study must be there. Otherwise it is searched where it was during training, first
+        by its absolute path, then relative to the run's folder, so that the two can be moved together.
 
         Raises:
-            StudyError: it is gone, or does not fit the run's own split.
-            RunError: it has changed.
+            StudyError: the study is not there, or does not fit the run's own splits.
+            RunError: the study or its splits have changed since training.
         """
         study = self._find_study()
         if study.digest() != self.facts["study_sha256"]:
             raise RunError(
-                f"{self.path}: the study {study.path} is not the one this run was trained on any more; if that "
-                "lies elsewhere, name it with --study"
+                f"{self.path}: the study {study.path} is no longer the one that this run was trained on; if that one "
+                "is elsewhere, name it with --study"
             )
         own = (self.path / SPLITS_JSON).exists()
         if own:
             study = study.with_splits(load_splits(self.path, study.cases))
         if study.splits.digest(study.case_ids) != self.facts["training_split_sha256"]:
             if own:
-                raise RunError(f"{self.path / SPLITS_JSON}: not the split that this run was trained on")
-            raise RunError(f"{self.path}: the study {study.path} has been split anew since this run was trained")
+                raise RunError(f"{self.path / SPLITS_JSON}: not the splits that this run was trained with")
+            raise RunError(f"{self.path}: the splits of study {study.path} have changed since this run was trained")
         return study
 
     def _find_study(self) -> Study:
-        """Of the places where the study may be the first that holds it, or else the first."""
+        """Open the study in the first place that holds the run's; if none does, in the first that holds any study."""
         places = [self.study_path] if self.study_path else [Path(self.facts["study"])]
         if self.study_path is None and (beside := self.facts.get("study_from_run")):
             places.append(self.path.resolve() / beside)
         found = [place for place in places if (place / MANIFEST).is_file()]
         if not found:
             looked = " and ".join(str(Path(os.path.normpath(place))) for place in dict.fromkeys(places))
-            raise StudyError(f"{looked}: not a prepared study; if {self.path}'s lies elsewhere, name it with --study")
+            raise StudyError(
+                f"{looked}: not a prepared study; if the study of {self.path} is elsewhere, name it with --study"
+            )
         own = (place for place in found if sha256_file(place / MANIFEST) == self.facts["study_sha256"])
         return open_study(Path(os.path.normpath(next(own, found[0]))))
 
     def require_classifier(self, why: str) -> None:
-        """Raise RunError where no stage of the recipe trained the classifier, whose answers then say nothing."""
+        """Raise RunError if no stage of the recipe trained the classifier: its predictions would be meaningless."""
         if not self.recipe.trains_classifier:
             raise RunError(f"{self.path}: no stage of recipe {self.recipe.name!r} trained the classifier, and {why}")
 
-    def log(self) -> list[LogLine]:
-        """The epochs' lines, in order."""
-        text = (self.path / LOG).read_text(encoding="utf-8") if (self.path / LOG).exists() else ""
-        return [json.loads(line) for line in text.splitlines()]
+    def log(self) -> list[EpochLog]:
+        """Read the log of all finished epochs, in order. Raises RunError if it is damaged."""
+        path = self.path / LOG
+        entries = []
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), start=1):
+            try:
+                entries.append(EpochLog.from_line(json.loads(line)))
+            except ValueError as error:
+                raise RunError(f"{path}: line {number}: damaged log: {error}") from error
+        return entries
 
     @property
     def is_finished(self) -> bool:
-        """Whether the last stage has had its last epoch, or its patience has run out."""
-        lines = self.log()
-        begins = [number for number, line in enumerate(lines) if line["epoch"] == 1]
-        if len(begins) < len(self.recipe.stages):
+        """Whether the last stage has trained all of its epochs, or has stopped early."""
+        log = self.log()
+        starts = [index for index, entry in enumerate(log) if entry.epoch == 1]
+        if len(starts) < len(self.recipe.stages):
             return False
-        stage, lines = self.recipe.stages[-1], lines[begins[-1] :]
-        best = max((line["epoch"] for line in lines if line["best"]), default=0)
-        return len(lines) >= stage.epochs or 0 < stage.patience <= len(lines) - best
+        stage, log = self.recipe.stages[-1], log[starts[-1] :]
+        best = max((entry.epoch for entry in log if entry.best), default=0)
+        return len(log) >= stage.epochs or 0 < stage.patience <= len(log) - best
 
     def load_model(self) -> DualHeadUNet:
-        """The best epoch's model, on the CPU and in evaluation mode. Raises RunError when there is none yet."""
+        """Load the best epoch's model, on the CPU and in evaluation mode. Raises RunError if no epoch is finished."""
         model = build_model(self.recipe.model, len(self.class_names), weights="none")
         state = load_checkpoint(self.path / BEST)
         try:
             model.load_state_dict(state["model"])
         except (KeyError, RuntimeError, TypeError) as error:
-            raise RunError(f"{self.path / BEST}: does not fit the run's recipe") from error
+            raise RunError(f"{self.path / BEST}: the weights do not fit the run's recipe") from error
         return model.eval()
 
 
 def open_run(path: str | Path, *, study: str | Path | None = None) -> Run:
-    """Open a folder that `train` wrote; `study` says where its study is now. Raises RunError for anything else.
+    """Open a folder that `train` wrote.
+
+    Args:
+        path: the run's folder.
+        study: the study's folder, if it has moved since training.
+
+    Raises:
+        RunError: the folder is not a run, or is damaged.
 
     Example:
         >>> from egaze.training import open_run
@@ -192,8 +205,8 @@ def open_run(path: str | Path, *, study: str | Path | None = None) -> Run:
     try:
         facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        several = ", but a set of them: name one of its folders" if (path / SET).exists() else ""
-        raise RunError(f"{path}: not a training run{several}: {FACTS} is missing") from error
+        several = " but a set of runs: name one of its folders" if (path / SET).exists() else ""
+        raise RunError(f"{path}: not a training run{several} ({FACTS} is missing)") from error
     except (OSError, ValueError) as error:
         raise RunError(f"{path / FACTS}: cannot be read: {error}") from error
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
@@ -202,7 +215,7 @@ def open_run(path: str | Path, *, study: str | Path | None = None) -> Run:
 
 
 def build_model(settings: ModelSettings, classes: int, *, weights: str | None = None) -> DualHeadUNet:
-    """The recipe's model; `weights` overrides where they come from."""
+    """Build the recipe's model; `weights` overrides the recipe's source of encoder weights."""
     return DualHeadUNet(
         settings.encoder,
         classes,
@@ -217,18 +230,18 @@ def build_model(settings: ModelSettings, classes: int, *, weights: str | None = 
 
 
 def save_checkpoint(path: Path, state: Checkpoint) -> None:
-    """Write tensors and plain values; the file is replaced whole. Raises EgazeError where the disk has no room."""
-    content = io.BytesIO()  # torch's own writer hides what the system says, and may end the process
+    """Write tensors and plain values, replacing the file as a whole. Raises EgazeError if it cannot be written."""
+    content = io.BytesIO()  # torch's own file writer hides the system's error and can end the process
     torch.save(state, content)
     write_file(path, lambda partial: partial.write_bytes(content.getbuffer()))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read tensors and plain values, nothing that runs. Raises RunError when missing or damaged."""
+    """Read tensors and plain values, and never unpickle code. Raises RunError if the file is missing or damaged."""
     try:
         state: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise RunError(f"{path.parent}: has no {path.name} yet: no epoch has been finished") from error
+        raise RunError(f"{path.parent}: there is no {path.name} yet: no epoch has finished") from error
     except Exception as error:
         raise RunError(f"{path}: damaged checkpoint ({type(error).__name__})") from error
     return state

@@ -1,7 +1,7 @@
-"""A set of runs: one recipe trained on the folds of a study, from several seeds, or both.
+"""A set of runs: one recipe trained on several folds of a study, with several seeds, or both.
 
 runs.json          study, recipe and their digests, folds, seeds, versions
-fold-F-seed-S/     a run, with its fold's splits.json; seed-S/ in a set without folds
+fold-F-seed-S/     a run with its fold's splits.json; in a set without folds, seed-S/
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from egaze.errors import RunError
 from egaze.training.run import SET, Run, open_run
 
 FORMAT_VERSION = 1
-#: More would be a mistake.
+#: A larger set is taken for a mistake.
 MAX_RUNS = 10_000
 
 
 class FoldFacts(TypedDict):
-    """How many folds, the seed that dealt them, and the digest of each one's test split."""
+    """The number of folds, the seed that they were dealt with, and the digest of each fold's test split."""
 
     count: int
     seed: int
@@ -28,7 +28,7 @@ class FoldFacts(TypedDict):
 
 
 class SetFacts(TypedDict):
-    """runs.json."""
+    """The content of runs.json."""
 
     format_version: int
     study: str
@@ -44,7 +44,7 @@ class SetFacts(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One run of a set: `fold` is None in a set without folds."""
+    """One run of a set. `fold` is None in a set without folds."""
 
     path: Path
     fold: int | None
@@ -61,8 +61,8 @@ class RunSet:
 
     Attributes:
         path: its folder.
-        facts: runs.json.
-        study_path: where the study is, if not where it was.
+        facts: the content of runs.json.
+        study_path: the study's folder, if it has moved since training.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class RunSet:
 
     @property
     def folds(self) -> int | None:
-        """How many folds, None for a set on the study's own split."""
+        """The number of folds; None for a set trained on the study's own splits."""
         return int(self.facts["folds"]["count"]) if self.facts["folds"] else None
 
     @property
@@ -80,34 +80,34 @@ class RunSet:
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """The runs in the order of training: all seeds of the first fold, then of the next."""
+        """The runs in the order of training: all seeds of the first fold, then all of the second, and so on."""
         folds = [None] if self.folds is None else range(self.folds)
         return tuple(Member(self.path / _name(fold, seed), fold, seed) for fold in folds for seed in self.seeds)
 
     def runs(self) -> list[Run]:
-        """The members' runs. Raises RunError when one has not been finished."""
+        """Open the runs of all members. Raises RunError if one is not finished."""
         runs = []
         for member in self.members:
             run = open_run(member.path, study=self.study_path) if member.path.exists() else None
             if run is None or not run.is_finished:
-                raise RunError(f"{self.path}: {member.name} is not finished; go on with `egaze train --resume`")
+                raise RunError(f"{self.path}: {member.name} is not finished; continue with `egaze train --resume`")
             runs.append(run)
         return runs
 
     def runs_of_seed(self, seed: int | None = None) -> list[Run]:
-        """The runs of one seed, one for each fold; of the first seed when None.
+        """Open the runs of one seed, one per fold; of the first seed if None.
 
         Raises:
-            RunError: there is no such seed, or a member has not been finished.
+            RunError: there is no such seed, or a member is not finished.
         """
         seed = self.seeds[0] if seed is None else seed
         if seed not in self.seeds:
-            raise RunError(f"{self.path}: no runs of seed {seed}; its seeds are {', '.join(map(str, self.seeds))}")
+            raise RunError(f"{self.path}: there is no run of seed {seed}; seeds: {', '.join(map(str, self.seeds))}")
         return [run for run, member in zip(self.runs(), self.members, strict=True) if member.seed == seed]
 
 
 def is_run_set(path: str | Path) -> bool:
-    """Whether a folder says of itself that it is a set of runs.
+    """Whether a folder holds a set of runs.
 
     Example:
         >>> from egaze.training import is_run_set
@@ -118,7 +118,14 @@ def is_run_set(path: str | Path) -> bool:
 
 
 def open_run_set(path: str | Path, *, study: str | Path | None = None) -> RunSet:
-    """Open a folder that `train_set` wrote; `study` says where its study is now. Raises RunError for anything else.
+    """Open a folder that `train_set` wrote.
+
+    Args:
+        path: the set's folder.
+        study: the study's folder, if it has moved since training.
+
+    Raises:
+        RunError: the folder is not a set of runs, or is damaged.
 
     Example:
         >>> from egaze import open_study
@@ -146,7 +153,7 @@ def open_run_set(path: str | Path, *, study: str | Path | None = None) -> RunSet
 
 
 def _runs(folds: object, seeds: object) -> int:
-    """How many runs a set of these folds and seeds has; 0 where one of them is not as `train_set` writes it."""
+    """Count the runs of a set with these folds and seeds; 0 if they are not as `train_set` writes them."""
     if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
         return 0
     count = 1 if folds is None else folds.get("count") if isinstance(folds, dict) else None

@@ -1,4 +1,4 @@
-"""One stretch of a recipe's training."""
+"""A stage of a recipe: what is trained, with which losses, by which optimiser, for how long."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ MONITORS = ("macro_auc", "loss")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stretch of training; stages run in order, each from the best weights of the one before.
+    """A stage of training. Stages run in order; each starts from the best weights of the one before.
 
     Attributes:
         name: shown in the log.
-        epochs: at most this many.
-        parts: what is trained, among encoder, decoder, classifier.
-        classification_weight, heatmap_weight: of the two losses.
-        alignment_weight: of 1 - the correlation of the label's Grad-CAM and the gaze heatmap, over the samples with
-            both; of training alone, so that validation's loss is without it.
-        classification_loss: "cross-entropy", or "bce-one-hot" as the EGD-CXR baseline's code.
-        heatmap_losses: the terms of the heatmap loss, which are added, each at most once.
-        heatmap_loss_weights: of these terms, one each; all 1 when empty.
-        optimizer: "adamw", or "adam", whose weight decay is part of the gradient.
-        learning_rate, weight_decay: of the optimiser; biases and norms do not decay.
-        schedule: what follows the warm-up: "cosine" falls to 1 % of the rate, "constant" stays. "egd" is the EGD-CXR
-            baseline's, without warm-up: in epoch e = 0, 1, ... the rate is lr * (lr + (1 - lr) * t / 2^c), where t
-            rises in a line from 0 to 1 and falls back in each cycle c = 0, 1, ..., so it begins at lr squared.
-        warmup_epochs: the rate rises in a line over these.
-        half_cycle_epochs: of schedule "egd", from a cycle's least rate to its peak; 0 with any other.
-        clip_norm: gradients are scaled to at most this norm; 0 leaves them.
-        clip_value: each gradient is cut to at most this size; 0 leaves them. Not both.
-        patience: stop after this many epochs without a better validation; 0 never stops early.
-        monitor: what validation chooses by: "macro_auc" (by "loss" where it is not defined) or "loss".
+        epochs: the largest number of epochs.
+        parts: the parts of the model that are trained, among "encoder", "decoder" and "classifier".
+        classification_weight, heatmap_weight: weights of the two losses.
+        alignment_weight: weight of 1 - the correlation of the label's Grad-CAM and the gaze heatmap, over the samples
+            that have both. The term is added in training only; the loss on validation does not include it.
+        classification_loss: "cross-entropy", or "bce-one-hot" as in the EGD-CXR baseline's code.
+        heatmap_losses: the terms whose weighted sum is the heatmap loss, each at most once.
+        heatmap_loss_weights: one weight for each of these terms; all 1 if empty.
+        optimizer: "adamw", or "adam", in which weight decay is part of the gradient.
+        learning_rate: the highest learning rate.
+        weight_decay: of matrices and filters; biases and norms have none.
+        schedule: the learning rate after the warm-up: "cosine" falls to 1 % of the rate, "constant" stays. "egd" is
+            the EGD-CXR baseline's schedule, without a warm-up: in epoch 0, 1, ... the rate is
+            lr * (lr + (1 - lr) * t / 2^c), where t rises linearly from 0 to 1 and falls back to 0 in each cycle
+            c = 0, 1, ...; so it starts at lr squared.
+        warmup_epochs: the number of epochs over which the rate rises linearly.
+        half_cycle_epochs: with schedule "egd", the epochs from a cycle's lowest rate to its peak; otherwise 0.
+        clip_norm: gradients are scaled down to at most this norm; 0 turns this off.
+        clip_value: each gradient is clipped to at most this magnitude; 0 turns this off. Only one of the two may be
+            used.
+        patience: stop after this many epochs without improvement; 0 never stops early.
+        monitor: what decides which epoch is best: "macro_auc" ("loss" where it is undefined) or "loss".
     """
 
     name: str = "all"
@@ -67,7 +70,7 @@ class Stage:
 
     @property
     def class_probs(self) -> str:
-        """How logits become probabilities, as the classification loss fits them: "softmax" or "sigmoid"."""
+        """How logits become probabilities, as the classification loss requires: "softmax" or "sigmoid"."""
         return CLASSIFICATION_LOSSES[self.classification_loss].class_probs
 
 

@@ -1,4 +1,4 @@
-"""`train_set`: carry out one recipe on every fold of a study and from every seed."""
+"""`train_set`: carry out one recipe on every fold of a study with every seed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from egaze.errors import EgazeError, RunError
 from egaze.progress import NamedProgress
 from egaze.study import Splits, Study
 from egaze.training import run_set as set_files
+from egaze.training.device import usable_precision
+from egaze.training.epoch_log import EpochLog
 from egaze.training.folds import deal_folds
 from egaze.training.recipe import Recipe
-from egaze.training.run import SET, LogLine, Run, open_run
+from egaze.training.requirements import require_trainable
+from egaze.training.run import SET, Run, open_run
 from egaze.training.run_set import FoldFacts, Member, RunSet, SetFacts, open_run_set
-from egaze.training.train import require_answers, train, usable_precision
+from egaze.training.train import train
 
 
 def train_set(
@@ -34,26 +37,30 @@ def train_set(
     threads: int | None = None,
     resume: bool = False,
     progress: NamedProgress | None = None,
-    on_epoch: Callable[[Member, LogLine], None] | None = None,
+    on_epoch: Callable[[Member, EpochLog], None] | None = None,
     on_run: Callable[[Member, Run, bool], None] | None = None,
 ) -> RunSet:
-    """Train one run a fold and seed; each is what `train` makes of that fold's split and that seed.
+    """Train one run per fold and seed, each as `train` trains it with that fold's splits and that seed.
 
     Args:
-        study, recipe, device, precision, threads: as `train`'s.
+        study, recipe, device, precision, threads: see `train`.
         out: the set's folder, which must not exist yet.
-        folds: K of the cross-validation, see `deal_folds`; None trains on the study's own split.
-        seeds: different ones, not negative.
-        fold_seed: of the dealing.
-        resume: go on with the set in `out`: finished runs are left as they are, the first unfinished one goes on
-            from its last finished epoch.
-        progress, on_epoch: as `train`'s; `what` says which run of how many it is.
-        on_run: called with each finished run and whether it was finished before.
+        folds: the number of folds, see `deal_folds`; None trains on the study's own splits.
+        seeds: seeds of the runs, distinct and not negative.
+        fold_seed: seed that the folds are dealt with.
+        resume: continue the set in `out`. Finished runs are left unchanged; the first unfinished run continues after
+            its last finished epoch.
+        progress: see `train`; the name of what is done says which run it belongs to.
+        on_epoch: called with the member and each epoch's log entry.
+        on_run: called with the member, its finished run, and whether the run had been finished before.
+
+    Returns:
+        The set, with all runs finished.
 
     Raises:
-        StudyError: a fold that has too little to learn from for what the recipe asks; before anything is written.
+        StudyError: a fold lacks what the recipe learns from; raised before anything is written.
         RunError: `out` cannot be resumed.
-        EgazeError: seeds that repeat or are negative; as `train`, with the run's name.
+        EgazeError: seeds repeat or are negative; or what `train` raises, with the run's name.
 
     Example:
         >>> from egaze import open_study
@@ -65,12 +72,12 @@ def train_set(
         ['seed-0', 'seed-1']
     """
     if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
-        raise EgazeError(f"seeds must be different numbers from 0, got {', '.join(map(str, seeds)) or 'none'}")
+        raise EgazeError(f"seeds must be distinct and not negative, got {', '.join(map(str, seeds)) or 'none'}")
     if len(seeds) * (folds or 1) > set_files.MAX_RUNS:
         raise EgazeError(f"{len(seeds) * (folds or 1)} runs are more than {set_files.MAX_RUNS}")
     by_fold = [study.splits] if folds is None else deal_folds(study, folds, seed=fold_seed)
     for splits in by_fold:
-        require_answers(study.with_splits(splits), recipe)
+        require_trainable(study.with_splits(splits), recipe)
     precision = usable_precision(device, precision)
     facts = _facts(study, recipe, by_fold, None if folds is None else fold_seed, seeds, precision)
     run_set = _resumed(Path(out), facts) if resume else _started(Path(out), facts)
@@ -138,17 +145,17 @@ def _started(out: Path, facts: SetFacts) -> RunSet:
 def _resumed(out: Path, facts: SetFacts) -> RunSet:
     run_set = open_run_set(out)
     names = {
-        "study_sha256": "study is",
-        "recipe_sha256": "recipe is",
-        "folds": "folds are",
-        "seeds": "seeds are",
-        "training_split_sha256": "split is",
-        "precision": "precision is",
+        "study_sha256": "study differs from the one",
+        "recipe_sha256": "recipe differs from the one",
+        "folds": "folds differ from those",
+        "seeds": "seeds differ from those",
+        "training_split_sha256": "split differs from the one",
+        "precision": "precision differs from the one",
     }
     begun: Mapping[str, object] = run_set.facts
     asked: Mapping[str, object] = facts
     for key, name in names.items():
         if (then := begun.get(key)) != asked[key]:
             both = f": {then} then, {asked[key]} now" if key in ("seeds", "precision") else ""
-            raise RunError(f"{out}: cannot resume: the {name} not what the set began with{both}")
+            raise RunError(f"{out}: cannot resume: the {name} that the set began with{both}")
     return run_set

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from egaze.cli import cli
-from egaze.cli.numbers import Numbers
+from egaze.cli.options import Numbers
 
 TINY = ("input_size_px=32", "model.encoder=mobilenetv3_small_050", "stages.epochs=1", "batch_size=16")
 
@@ -68,7 +68,9 @@ def test_comparing_two_sets(study, folder):
     runs, controls = folder / "runs", folder / "controls"
     printed = ok("compare", runs, controls, "--out", folder / "out", "--limit", "2").stdout
     assert f"A: {runs} (joint, 3 folds, seed 1)" in printed and "encoder-only" in printed
-    assert "synthetic data" in printed and "A - B (95 % interval)" in printed and "has no maps" in printed
+    assert (
+        "synthetic data" in printed and "A - B (95 % interval)" in printed and "were not compared with gaze" in printed
+    )
     assert "they disagree on " in printed and f"written to {folder / 'out'}" in printed
     spoken = json.loads(ok("compare", runs, controls, "--json").stdout)
     assert spoken == json.loads((folder / "out" / "compare.json").read_text())
@@ -76,7 +78,7 @@ def test_comparing_two_sets(study, folder):
     assert f"{auc['difference']:+.3f} ({auc['low']:+.3f} to {auc['high']:+.3f})" in printed
     with (folder / "out" / "disagreements.csv").open(newline="") as file:
         radiographs = list(csv.DictReader(file))
-    assert len(radiographs) == spoken["answers"]["disagree"]
+    assert len(radiographs) == spoken["predictions"]["disagree"]
     assert [radiograph["case_id"] for radiograph in radiographs] == [
         radiograph["case_id"] for radiograph in spoken["disagreements"]
     ]

@@ -75,7 +75,7 @@ def test_an_untrained_heatmap_is_left_out_of_an_explanation(untrained, tmp_path)
     run = untrained("heatmap")
     done = egaze("explain", run.path, "--limit", "1", "--out", tmp_path / "why")
     assert done.exit_code == 0, done.output
-    assert "note: no stage of the recipe trained the heatmap head, so its map is left out" in done.stdout
+    assert "note: no stage of the recipe trained the heatmap head, so its heatmaps are left out" in done.stdout
     with (tmp_path / "why" / "index.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["predicted"] == "" and row["grad_cam"] and not any(name.startswith("predicted_gaze") for name in row)
@@ -134,7 +134,7 @@ def test_two_classes_are_compared_by_one_auc():
         classification=ClassesCompared(9, "DeLong's test", figure, {"none": figure, "some": figure}),
         heatmap=None,
         heatmap_remark="none",
-        answers=None,
+        predictions=None,
     )
     rows = _lines(RunComparison(compared, pl.DataFrame()), 0)
     assert sum("0.600" in row for row in rows) == 1 and any("none against some" in row for row in rows)

@@ -9,9 +9,8 @@ from PIL import Image
 from study.ready_made import Cases
 
 from egaze.cli.evaluate import _scanpaths
-from egaze.evaluation.agreement import agreement_figures, agreement_table
-from egaze.evaluation.maps import centre_bias, other_readers
-from egaze.evaluation.scanpaths import reading_figures, reading_tables
+from egaze.evaluation.agreement import agreement_table, centre_bias, mean_agreement, other_readers
+from egaze.evaluation.scanpaths import mean_scanpaths, scanpath_tables
 from egaze.gaze import Fixations
 from egaze.metrics import auc_judd, cc, information_gain, kld, mean_ci, nss, shuffled_auc
 from egaze.metrics.gaze_metrics import GAZE_METRICS
@@ -105,7 +104,7 @@ def test_shuffled_auc_is_against_training_radiographs_alone(read_twice, predicti
 
 def test_figures_are_means_with_intervals_over_patients(read_twice, recipe, table):
     notes = []
-    figures = agreement_figures(read_twice, recipe, table, SIZE_PX, notes)
+    figures = mean_agreement(read_twice, recipe, table, SIZE_PX, notes)
     patients = read_twice.patients[table["case_index"].to_numpy()]
     assert notes == [] and figures.cases == 36 and figures.ceiling.cases == 24
 
@@ -122,7 +121,7 @@ def test_figures_are_means_with_intervals_over_patients(read_twice, recipe, tabl
 
 
 def test_every_metric_says_what_it_was_measured_against(read_twice, recipe, table):
-    figures = agreement_figures(read_twice, recipe, table, SIZE_PX, [])
+    figures = mean_agreement(read_twice, recipe, table, SIZE_PX, [])
     assert figures.sigma_px == pytest.approx(recipe.heatmap.sigma_frac * SIZE_PX)
     for key in ("cc", "sim", "kld"):
         assert figures.definitions[key].against == "heatmap"
@@ -137,7 +136,7 @@ def test_a_metric_is_a_mean_over_the_radiographs_that_have_it(read_twice, recipe
     notes = []
     row = pl.int_range(pl.len())
     some = table.with_columns(shuffled_auc=pl.when(row >= 3).then("shuffled_auc"), nss=pl.lit(None, pl.Float64))
-    figures = agreement_figures(read_twice, recipe, some, SIZE_PX, notes)
+    figures = mean_agreement(read_twice, recipe, some, SIZE_PX, notes)
     expected = mean_ci(table["shuffled_auc"][3:], read_twice.patients[table["case_index"].to_numpy()][3:])
     found = figures.predicted["shuffled_auc"]
     assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
@@ -148,16 +147,16 @@ def test_a_metric_is_a_mean_over_the_radiographs_that_have_it(read_twice, recipe
 
 def test_few_patients_are_noted(read_twice, recipe, table):
     notes = []
-    agreement_figures(read_twice, recipe, table.head(9), SIZE_PX, notes)
+    mean_agreement(read_twice, recipe, table.head(9), SIZE_PX, notes)
     assert notes and all("fewer than 10 patients" in note for note in notes)
-    assert agreement_figures(read_twice, recipe, table.clear(), SIZE_PX, notes) is None
-    assert notes[-1] == "heatmaps: no radiograph here has gaze on it"
+    assert mean_agreement(read_twice, recipe, table.clear(), SIZE_PX, notes) is None
+    assert notes[-1] == "heatmaps: no radiograph of this split has gaze on it"
 
 
 def test_scanpaths_are_told_of_radiographs_and_of_regions(read_twice, recipe):
     study, test = read_twice, read_twice.splits.indices("test")
-    radiographs, regions = reading_tables(study, recipe.heatmap, test, SIZE_PX)
-    figures = reading_figures(study, recipe.heatmap, radiographs, regions, SIZE_PX, [])
+    radiographs, regions = scanpath_tables(study, recipe.heatmap, test, SIZE_PX)
+    figures = mean_scanpaths(study, recipe.heatmap, radiographs, regions, SIZE_PX, [])
     durations = [study.fixations(int(case_index), SIZE_PX).duration_s.sum() for case_index in test]
     assert figures.cases == 36 and figures.fixations.value == 6
     assert figures.dwell_s.value == pytest.approx(np.mean(durations))
@@ -181,9 +180,9 @@ def test_relative_durations_have_shares_and_no_dwell_time(read_twice, recipe, so
     test = read_twice.splits.indices("test")
     is_relative = np.isin(np.arange(len(read_twice)), test[::2] if some else test)
     study = replace(read_twice, is_relative=is_relative)
-    tables = [reading_tables(one, recipe.heatmap, test, SIZE_PX) for one in (read_twice, study)]
+    tables = [scanpath_tables(one, recipe.heatmap, test, SIZE_PX) for one in (read_twice, study)]
     before, after = (
-        reading_figures(study, recipe.heatmap, radiographs, regions, SIZE_PX, []) for radiographs, regions in tables
+        mean_scanpaths(study, recipe.heatmap, radiographs, regions, SIZE_PX, []) for radiographs, regions in tables
     )
     assert after.cases_relative == after.regions["opacity"].cases_relative == is_relative.sum()
     for one, other in ((before, after), (before.regions["opacity"], after.regions["opacity"])):

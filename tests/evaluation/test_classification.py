@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from egaze.evaluation.classification import Scored, classification_figures
+from egaze.evaluation.classification import Scored, measure_classification
 from egaze.metrics import (
     brier_scores,
     expected_calibration_error,
@@ -38,7 +38,7 @@ def numbers(item):
 def test_thresholds_and_temperature_are_chosen_on_validation():
     scored, validation = draw(300, 0), draw(200, 1)
     notes = []
-    figures = classification_figures(NAMES, scored, validation, notes)
+    figures = measure_classification(NAMES, scored, validation, notes)
     assert notes == [] and all(map(math.isfinite, numbers(to_json(figures))))
     for number, name in enumerate(NAMES):
         of_class, scores = (validation.labels == number).astype(int), validation.class_probs[:, number]
@@ -66,7 +66,7 @@ def test_a_class_without_radiographs_has_no_figures_and_a_reason():
     two = scored.labels < 2
     scored = Scored(scored.labels[two], scored.class_probs[two], scored.patients[two])
     notes = []
-    figures = classification_figures(NAMES, scored, draw(60, 1), notes)
+    figures = measure_classification(NAMES, scored, draw(60, 1), notes)
     assert figures.classes["pneumonia"].auc is None and figures.macro_auc.value > 0.5
     assert f"pneumonia: 0 of {len(scored)} radiographs, so it has no ROC curve" in notes
     assert any(note.startswith("all classes: the macro average leaves out 1 of 3 classes") for note in notes)
@@ -75,25 +75,25 @@ def test_a_class_without_radiographs_has_no_figures_and_a_reason():
 def test_one_class_or_no_validation_radiograph():
     scored = draw(80, 0)
     notes = []
-    figures = classification_figures(NAMES, scored, scored.none(), notes)
+    figures = measure_classification(NAMES, scored, scored.none(), notes)
     assert figures.calibration.temperatures == (None,) and figures.calibration.after is None
     assert figures.classes["chf"].operating_points is None
-    assert "temperature: no labelled validation radiograph to fit it on" in notes
+    assert "temperature: there is no labelled validation radiograph to fit it on" in notes
     assert "chf: 0 of 0 validation radiographs, so no threshold can be chosen" in notes
     normal = scored.labels == 0
     of_one = Scored(scored.labels[normal], scored.class_probs[normal], scored.patients[normal])
-    assert classification_figures(NAMES, of_one, scored, notes) is None
-    assert notes[-1].startswith("classification: fewer than two classes have a radiograph here")
+    assert measure_classification(NAMES, of_one, scored, notes) is None
+    assert notes[-1].startswith("classification: fewer than two classes have a radiograph in this split")
 
 
-def test_classes_answered_one_by_one_are_calibrated_by_their_share():
+def test_probabilities_of_sigmoids_are_normalised_before_calibration():
     scored = draw(120, 0)
-    # Nothing of any class is an answer too, and shares alike.
+    # Probabilities that are all 0 become equal shares.
     apart = np.concatenate([[[0.0, 0.0, 0.0]], 0.4 * scored.class_probs[1:]])
     notes = []
-    found = classification_figures(NAMES, Scored(scored.labels, apart, scored.patients), draw(60, 1), notes)
+    found = measure_classification(NAMES, Scored(scored.labels, apart, scored.patients), draw(60, 1), notes)
     shares = np.concatenate([[[1 / 3, 1 / 3, 1 / 3]], scored.class_probs[1:]])
     before = found.calibration.before
     assert before.brier.value == pytest.approx(brier_scores(scored.labels, shares).mean())
-    assert any(note.startswith("calibration: classes are answered one by one") for note in notes)
+    assert any(note.startswith("calibration: each class has a sigmoid of its own") for note in notes)
     assert all(map(math.isfinite, numbers(to_json(found))))

@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 from egaze.deploy import Predictor, export_torchscript
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.evaluation import compare, evaluate, open_evaluation
-from egaze.evaluation.maps import centre_bias
-from egaze.evaluation.published import published_figures
+from egaze.evaluation.agreement import centre_bias
+from egaze.evaluation.evaluate import published_results
 from egaze.evaluation.results import TrainedHeads
 from egaze.metrics import cc
 from egaze.study import split_study
@@ -83,10 +83,10 @@ def test_a_changed_study_is_noticed(run, study, tmp_path, tiny_recipe):
 
     own = train(open_study(tmp_path / "study"), tiny_recipe, tmp_path / "run", device="cpu")
     split_study(tmp_path / "study", seed=5)
-    with pytest.raises(RunError, match="has been split anew"):
+    with pytest.raises(RunError, match="the splits of study .* have changed since"):
         evaluate(own)
     (tmp_path / "study" / "study.json").write_text((tmp_path / "study" / "study.json").read_text() + " ")
-    with pytest.raises(RunError, match="is not the one this run was trained on"):
+    with pytest.raises(RunError, match="is no longer the one that this run was trained on"):
         evaluate(own)
     shutil.rmtree(tmp_path / "study")
     with pytest.raises(StudyError, match="not a prepared study"):
@@ -111,7 +111,7 @@ def test_published_figures_stand_beside_their_own_split_alone(study):
         whole = replace(
             study, manifest=manifest, cases=cases, images=images, splits=Splits(seed, (8.0, 1.0, 1.0), index)
         )
-        return {paper.source.split(",")[0] for paper in published_figures(whole, split)}
+        return {paper.source.split(",")[0] for paper in published_results(whole, split)}
 
     assert of(42) == {"Karargyris et al. 2021", "Watanabe et al. 2022"}
     assert of(1) == {"seed-1 split", "Watanabe et al. 2022"}
@@ -124,29 +124,29 @@ def untrained(study, tmp_path, *overrides):
     return train(study, load_recipe("joint", [*tiny, *overrides]), tmp_path / "run", device="cpu")
 
 
-def test_a_classifier_that_was_not_trained_is_not_judged(study, tmp_path):
+def test_a_classifier_that_was_not_trained_is_not_measured(study, tmp_path):
     run = untrained(study, tmp_path, "stages.classification_weight=0")
     found = evaluate(run)
     assert found.metrics.classification is None and found.metrics.heatmap.predicted["cc"].is_defined
     assert found.metrics.trained == TrainedHeads(classification=False, heatmap=True)
     assert (
-        "classification: no stage of the recipe trained the classifier, so it is not judged" in found.metrics.warnings
+        "classification: no stage of the recipe trained the classifier, so it is not measured" in found.metrics.warnings
     )
     assert all(found.predictions[f"prob_{name}"].is_null().all() for name in study.class_names)
     compared = compare(run, run, resamples=100)
     facts = compared.result
-    assert facts.classification is None and facts.answers is None and compared.disagreements.is_empty()
-    assert any("has no classifier that was trained" in line for line in facts.warnings)
+    assert facts.classification is None and facts.predictions is None and compared.disagreements.is_empty()
+    assert any("has no trained classifier" in line for line in facts.warnings)
     assert facts.heatmap.metrics["cc"].difference == 0
     with pytest.raises(EgazeError, match="no stage of recipe 'joint' trained the classifier"):
         export_torchscript(run, tmp_path / "model.pt")
 
 
-def test_a_heatmap_head_that_was_not_trained_is_not_judged(study, tmp_path):
+def test_a_heatmap_head_that_was_not_trained_is_not_measured(study, tmp_path):
     run = untrained(study, tmp_path, "stages.heatmap_weight=0")
     found = evaluate(run)
     assert found.metrics.heatmap is None and found.heatmaps is None
-    assert "heatmaps: no stage of the recipe trained the heatmap head, so it is not judged" in found.metrics.warnings
+    assert "heatmaps: no stage of the recipe trained the heatmap head, so it is not measured" in found.metrics.warnings
     assert found.metrics.classification.macro_auc.is_defined
     assert not export_torchscript(run, tmp_path / "model.pt").heatmap_head
     answer = Predictor(tmp_path / "model.pt").predict(np.zeros((80, 80), np.uint16))

@@ -37,7 +37,7 @@ def joint(study, folder):
 
 @pytest.fixture(scope="module")
 def other(joint, folder):
-    """A set whose runs answered otherwise."""
+    """A set whose runs have other predictions."""
     shutil.copytree(joint.path, folder / "other")
     generator = np.random.default_rng(0)
     for path in sorted(folder.glob("other/*/evaluation/test/predictions.parquet")):
@@ -93,14 +93,14 @@ def test_two_sets_differ_as_their_pooled_answers_do(joint, other):
     assert found.result.heatmap.metrics["nss"].low == nss.low and found.result.heatmap.cases == gazed.sum()
     back = compare(other, joint, resamples=200)
     assert back.result.classification.macro_auc.difference == -macro_auc.difference
-    assert back.result.answers.only_a_right == found.result.answers.only_b_right
+    assert back.result.predictions.only_a_right == found.result.predictions.only_b_right
 
 
 def test_the_radiographs_on_which_they_disagree(joint, other, study, tmp_path):
     found = compare(joint, other, resamples=100)
     probs_a, probs_b = (pool(one, "test").class_probs.mean(axis=0) for one in (joint, other))
     differ = probs_a.argmax(axis=1) != probs_b.argmax(axis=1)
-    table, answers = found.disagreements, found.result.answers
+    table, answers = found.disagreements, found.result.predictions
     assert set(table["case_id"]) == {name for name, one in zip(study.case_ids, differ, strict=True) if one}
     assert answers.disagree == differ.sum() > 0 and answers.agree == (~differ).sum()
     parts = ("only_a_right", "only_b_right", "neither_right", "without_label")
@@ -134,7 +134,7 @@ def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
     exact = delong_test(is_chf, a.class_probs[0, known, 1], b.class_probs[0, known, 1])
     chf = found.result.classification.classes["chf"]
     assert (chf.difference, chf.low, chf.p_value) == (exact.difference, exact.low, exact.p_value)
-    assert found.result.heatmap is None and "has no maps" in found.result.heatmap_remark
+    assert found.result.heatmap is None and "were not compared with gaze" in found.result.heatmap_remark
     assert found.result.a.seeds == (1,) and found.result.b.seeds == (7,)
 
     def doubtful(*arrays):
@@ -146,14 +146,14 @@ def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
     assert compare(run, control, resamples=100).result.warnings == (few, "AUC: few radiographs")
     itself = compare(run, run, resamples=100)
     assert itself.result.classification.macro_auc.p_value == 1
-    assert itself.disagreements.is_empty() and itself.result.answers.agree == len(a.case_index)
+    assert itself.disagreements.is_empty() and itself.result.predictions.agree == len(a.case_index)
 
 
 def test_maps_that_were_measured_otherwise_are_not_compared(study, run, folder):
     small = train(study, load_recipe("joint", TINY), folder / "small", device="cpu")
     evaluate(small, threads=1)
     found = compare(run, small, resamples=100).result
-    assert found.heatmap is None and found.heatmap_remark.startswith("maps of 64 and of 32 px: ")
+    assert found.heatmap is None and found.heatmap_remark.startswith("heatmaps of 64 px and of 32 px are not compared")
     assert found.classification.macro_auc.has_interval
 
 
@@ -229,7 +229,7 @@ def test_runs_on_different_splits_are_not_compared(study, run, tmp_path):
 def test_a_set_must_be_finished(joint, tmp_path):
     shutil.copytree(joint.path, tmp_path / "set")
     shutil.rmtree(tmp_path / "set" / "fold-2-seed-1")
-    with pytest.raises(RunError, match="fold-2-seed-1 is not finished; go on with `egaze train --resume`"):
+    with pytest.raises(RunError, match="fold-2-seed-1 is not finished; continue with `egaze train --resume`"):
         evaluate_set(open_run_set(tmp_path / "set"))
 
 
@@ -262,11 +262,11 @@ def test_run_and_study_are_found_together_elsewhere(study, folder, tmp_path):
     moved = open_run(tmp_path / "now" / "run")
     assert moved.open_study().path == tmp_path / "now" / "study" and evaluate(moved).metrics.cases > 0
     (tmp_path / "now" / "study").rename(tmp_path / "study")
-    with pytest.raises(StudyError, match="not a prepared study; if .* lies elsewhere, name it with --study"):
+    with pytest.raises(StudyError, match="not a prepared study; if the study of .* is elsewhere, name it with --study"):
         moved.open_study()
     assert open_run(tmp_path / "now" / "run", study=tmp_path / "study").open_study().path == tmp_path / "study"
     with (tmp_path / "study" / "study.json").open("a") as file:
         file.write(" ")
-    with pytest.raises(RunError, match="is not the one this run was trained on any more; if that lies elsewhere"):
+    with pytest.raises(RunError, match="is no longer the one that this run was trained on; if that one is elsewhere"):
         open_run(tmp_path / "now" / "run", study=tmp_path / "study").open_study()
     assert [run.study_path for run in open_run_set(runs, study=study.path).runs()] == [study.path] * 2

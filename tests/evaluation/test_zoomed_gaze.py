@@ -6,19 +6,19 @@ import re
 
 import numpy as np
 import pytest
+from egaze.report.evaluated_cases import open_evaluated_cases
 from PIL import Image
 from study.ready_made import Cases
 
 from egaze.evaluation import evaluate
 from egaze.evaluation.agreement import agreement_table
-from egaze.evaluation.scanpaths import reading_tables
-from egaze.explain.measures import with_gaze
+from egaze.evaluation.scanpaths import scanpath_tables
+from egaze.explain.metrics import gaze_metrics
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.loading import DeviceLoader
 from egaze.metrics import auc_judd, cc, kld, nss
 from egaze.report import write_report
 from egaze.report.gallery import draw_radiograph, make_cards
-from egaze.report.judged_cases import open_judged_cases
 from egaze.report.pixels import RadiographPixels
 from egaze.sources import Case, Region
 from egaze.study import prepare_study
@@ -119,7 +119,7 @@ def test_evaluation_measures_against_what_was_shown(run):
 
 def test_regions_are_not_looked_at_where_they_were_not_shown(studies, run):
     study, target = studies["zoomed"], run[0].recipe.heatmap
-    radiographs, regions = reading_tables(study, target, study.splits.indices("test"), SIDE_PX)
+    radiographs, regions = scanpath_tables(study, target, study.splits.indices("test"), SIDE_PX)
     for radiograph, region in zip(radiographs.iter_rows(named=True), regions.iter_rows(named=True), strict=True):
         gaze, inside = seen_by_hand(radiograph["case_index"])
         x, y = np.floor(gaze.x_px + 0.5), np.floor(gaze.y_px + 0.5)
@@ -131,7 +131,7 @@ def test_regions_are_not_looked_at_where_they_were_not_shown(studies, run):
 
 def test_the_report_shows_what_was_shown(run, tmp_path):
     made, evaluation = run
-    answers = open_judged_cases(made, "test")
+    answers = open_evaluated_cases(made, "test")
     cards = make_cards(answers, np.arange(len(answers.table)), has_grad_cams=False)
     for card in cards:
         number = int(card.case_id[1:])
@@ -153,7 +153,7 @@ def test_an_explanation_measures_the_same(studies, run):
     case_index = int(study.splits.indices("test")[0])
     values = np.random.default_rng(0).random((SIDE_PX, SIDE_PX))
     gaze, inside = seen_by_hand(case_index)
-    numbers = with_gaze({"map": values}, hand_made(case_index, target), study.fixations(case_index, SIDE_PX))
+    numbers = gaze_metrics({"map": values}, hand_made(case_index, target), study.fixations(case_index, SIDE_PX))
     assert numbers["map_gaze_nss"] == pytest.approx(nss(values, gaze.x_px[inside], gaze.y_px[inside]), abs=1e-6)
 
 
@@ -167,7 +167,7 @@ def test_without_zoom_nothing_changes_by_a_bit(studies, run):
         predictions = Predictions(test, np.full((len(test), 2), 0.5, np.float32), maps, {})
         found[name] = (
             agreement_table(study, recipe, predictions, SIDE_PX),
-            *reading_tables(study, recipe.heatmap, test, SIDE_PX),
+            *scanpath_tables(study, recipe.heatmap, test, SIDE_PX),
         )
         for case_index in test.tolist():
             gaze = study.fixations(case_index, SIDE_PX)

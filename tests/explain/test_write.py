@@ -61,7 +61,7 @@ def test_a_case_is_what_its_parts_are(model, study, run, masks, ill):
     assert one.class_index == one.class_probs.argmax()
     finding = finding_mask(study, ill, 64, None, folder=masks)
     assert np.array_equal(one.finding, finding) and finding.any()
-    numbers = one.numbers
+    numbers = one.metrics
     assert numbers["grad_cam_gaze_cc"] == pytest.approx(cc(one.maps["grad_cam"], one.gaze))
     assert numbers["predicted_pointing"] == pointing_game(one.maps["predicted"], finding, tolerance_px=3.0)
     assert numbers["gaze_iou"] == pytest.approx(iou_at_area_match(one.gaze, finding))
@@ -139,8 +139,8 @@ def test_a_folder_of_explanations(run, study, masks, ill, tmp_path):
     facts = json.loads((tmp_path / "why" / "explain.json").read_text())
     assert facts["synthetic"] is True and facts["recipe"] == "joint" and facts["finding_from"] == "masks"
     assert facts["curves"]["share"] == [0, 0.5, 1] and len(facts["curves"]["random_insertion"]) == 3
-    for name, figure in facts["figures"].items():
-        assert figure["cases"] == 1 and figure["value"] == pytest.approx(row[name], abs=1e-5)
+    for name, mean in facts["means"].items():
+        assert mean["cases"] == 1 and mean["value"] == pytest.approx(row[name], abs=1e-5)
 
 
 def test_many_cases_of_a_side(run, study, tmp_path):
@@ -155,7 +155,7 @@ def test_many_cases_of_a_side(run, study, tmp_path):
     assert set(rows["case_id"]) <= {study.case_ids[index] for index in study.splits.indices("validation")}
     facts = json.loads((tmp_path / "why" / "explain.json").read_text())
     assert facts["without_finding"] == 2 and facts["curves"] is None and facts["method"] == "grad-cam++"
-    assert facts["figures"]["grad_cam_gaze_cc"]["value"] == pytest.approx(rows["grad_cam_gaze_cc"].mean(), abs=1e-5)
+    assert facts["means"]["grad_cam_gaze_cc"]["value"] == pytest.approx(rows["grad_cam_gaze_cc"].mean(), abs=1e-5)
 
 
 def test_a_control_without_heatmaps_and_radiographs_without_gaze(tmp_path):
@@ -175,7 +175,7 @@ def test_a_control_without_heatmaps_and_radiographs_without_gaze(tmp_path):
     tiny = ("input_size_px=64", "model.encoder=mobilenetv3_small_050", "stages.epochs=1", "stages.monitor=loss")
     run = train(study, load_recipe("encoder-only", tiny), tmp_path / "run", device="cpu", threads=1)
     found = explain(run, tmp_path / "why", options=ExplainOptions(class_name="label", steps=0))
-    assert (found.cases, found.without_gaze, found.without_finding, found.figures) == (2, 2, 2, {})
+    assert (found.cases, found.without_gaze, found.without_finding, found.means) == (2, 2, 2, {})
     assert (found.recipe, found.split, found.elsewhere, found.seed) == ("encoder-only", "test", 0, 0)
     written = sorted(path.relative_to(tmp_path / "why").as_posix() for path in (tmp_path / "why").rglob("*.png"))
     assert len(written) == 4 and written[:2] == ["a/explanation.png", "a/grad_cam.png"]
@@ -184,7 +184,7 @@ def test_a_control_without_heatmaps_and_radiographs_without_gaze(tmp_path):
 def test_what_is_written_is_what_is_returned(run, tmp_path):
     found = explain(run, tmp_path / "why", limit=1, options=ExplainOptions(steps=0))
     read = read_json(tmp_path / "why" / FACTS, FORMAT_VERSION, ExplanationResult, remedy="explain again")
-    assert to_json(read) == to_json(found) and found.figures["grad_cam_gaze_cc"].cases == 1
+    assert to_json(read) == to_json(found) and found.means["grad_cam_gaze_cc"].cases == 1
 
 
 @pytest.mark.parametrize(

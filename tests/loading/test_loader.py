@@ -221,7 +221,7 @@ def test_an_epoch_can_be_gone_on_with(study, copied):
     resumed.set_epoch(8)
     assert len(list(resumed)) == len(expected)
     for other in (make(seed=4), make(batch_size=6), load(study, range(20), shuffle=True, seed=3, batch_size=5)):
-        with pytest.raises(ValueError, match="cannot go on at batch 4 of epoch 7"):
+        with pytest.raises(ValueError, match="cannot continue at batch 4 of epoch 7"):
             other.load_state_dict(state)
 
 

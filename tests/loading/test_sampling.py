@@ -79,7 +79,7 @@ def test_gaze_and_label():
     assert len(drawn) == 30 and all((drawn[i : i + 6] < 6).sum() == 3 for i in range(0, 30, 6))
     with pytest.raises(ValueError, match="gaze_share must lie between 0 and 1, got 1"):
         gaze_and_label(study, np.arange(30), gaze_share=1)
-    with pytest.raises(ValueError, match="cases with and without gaze, got 6 of 6 with"):
+    with pytest.raises(ValueError, match="cases with gaze and cases without: 6 of 6 have gaze"):
         gaze_and_label(study, np.arange(6), gaze_share=0.5)
 
 

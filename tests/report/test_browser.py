@@ -167,7 +167,7 @@ def test_relative_durations_play_without_a_clock(open_report, run, tmp_path, mon
     page = reading.page
     assert re.fullmatch(r"(\d+) / \1", page.inner_text("#clock"))
     said = page.inner_text("#relative")
-    assert "circles are in proportion" in said and "each as long as any other" in said
+    assert "circles show proportions" in said and "all fixations are played equally long" in said
     assert not page.is_visible("#untimed")
     bare = reading.stage_pixels()
     slide(page, "#opacity-fixations", 100)
@@ -317,9 +317,9 @@ def test_paper_shows_what_the_screen_does(reading, page):
 
 
 def test_a_hostile_case_id_is_only_shown(open_report, run, tmp_path, monkeypatch):
-    judged = report.open_judged_cases(run, "test")
-    hostile = judged.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
-    monkeypatch.setattr(report, "open_judged_cases", lambda *_: replace(judged, table=hostile))
+    evaluated = report.open_evaluated_cases(run, "test")
+    hostile = evaluated.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
+    monkeypatch.setattr(report, "open_evaluated_cases", lambda *_: replace(evaluated, table=hostile))
     reading = open_report(write_report(run, tmp_path / "report.html", limit=2))
     assert reading.complaints == [] and reading.outside == []
     assert reading.page.title().endswith("egaze report") and reading.page.locator("img[onerror]").count() == 0
@@ -343,7 +343,7 @@ def test_200_radiographs_are_small_and_quick(open_report, run, tmp_path, monkeyp
         "regions": [],
         "phrases": [],
     }
-    cards, _, missing = report._gallery(report.open_judged_cases(run, "test"), 1, None)
+    cards, _, missing = report._gallery(report.open_evaluated_cases(run, "test"), 1, None)
     many = [replace(cards[0], case_id=f"radiograph-{number}") for number in range(200)]
     monkeypatch.setattr(report, "_gallery", lambda *_: (many, None, missing))
     monkeypatch.setattr(report, "_drawings", lambda *_: (noise for _ in many))

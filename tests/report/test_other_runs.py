@@ -20,16 +20,16 @@ def words_of(study, recipe, folder, split="test"):
 def test_a_run_without_a_heatmap_head(study, tmp_path):
     words = words_of(study, load_recipe("encoder-only", SMALL), tmp_path)
     assert "The recipe has no heatmap head: it is the control without gaze" in words
-    assert "no heatmap head, so there is no predicted map" in words
+    assert "no heatmap head, so there are no predicted heatmaps" in words
     assert 'id="opacity-predicted"' not in words and 'id="opacity-grad_cam"' in words
-    assert "Heatmap loss" not in words and "Agreement with gaze, radiograph by radiograph" not in words
+    assert "Heatmap loss" not in words and "Agreement with gaze of each radiograph" not in words
 
 
 def test_radiographs_without_gaze_and_regions(tmp_path):
     twin = synthesize(tmp_path / "twin", cases=24, seed=2, layout="table", long_side_px=64)
     study = prepare_study([Table(twin.tables / "cases.csv")], tmp_path / "study", size_px=32)
     words = words_of(study, load_recipe("encoder-only", SMALL), tmp_path)
-    assert "No radiograph here has gaze." in words and "The study marks no regions on these radiographs." in words
+    assert "None of these radiographs has gaze." in words and "The study has no regions on these radiographs." in words
     assert 'id="opacity-fixations"' not in words and "Sort by" in words
 
 
@@ -42,7 +42,7 @@ def test_radiographs_that_several_readers_read(tmp_path):
     assert '"finding": true' in words and '"reader": "' in words
 
 
-def test_two_classes_have_one_area(tmp_path):
+def test_two_classes_share_one_auc(tmp_path):
     twin = synthesize(tmp_path / "twin", cases=36, seed=2, layout="table", long_side_px=64)
     table = twin.tables / "cases.csv"
     table.write_text(table.read_text().replace("CHF", "abnormal").replace("pneumonia", "abnormal"))
@@ -51,7 +51,7 @@ def test_two_classes_have_one_area(tmp_path):
     text = words_of(study, load_recipe("encoder-only", SMALL), tmp_path, "train")
     both = " against ".join(study.class_names)
     assert text.count('aria-labelledby="roc-') == 1 and f"ROC curve of {study.class_names[1]} against" in text
-    areas = text.split('aria-label="Table of areas"')[1].split("</table>")[0]
+    areas = text.split('aria-label="Table of AUCs"')[1].split("</table>")[0]
     assert f"The AUC is of {both}." in areas and areas.count('rowspan="2"') == 2
     assert "Mean over classes" not in areas and "All classes pooled" not in areas and "Mean AUC" not in text
     forest = text.split('aria-labelledby="forest-title')[1].split("</svg>")[0]

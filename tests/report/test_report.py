@@ -64,11 +64,11 @@ def test_it_shows_what_it_promises(text, study, run):
     assert "Synthetic data." in words and "not a medical device" in words
     for expected in ("This run", "Centre bias", "epochs, seed 1"):
         assert expected in words
-    for heading in ("ROC curves", "What is taken for what", "Calibration", "Data hygiene", "Model card", "Limits"):
+    for heading in ("ROC curves", "Confusion matrix", "Calibration", "Data hygiene", "Model card", "Limits"):
         assert heading in words
     assert run.facts["training_split_sha256"] in words and "fixations dropped" in words
-    charts = [attributes for tag, attributes in page.tags if tag == "svg" and attributes.get("role") == "img"]
-    kinds = {attributes["aria-labelledby"].split("-")[0] for attributes in charts}
+    plots = [attributes for tag, attributes in page.tags if tag == "svg" and attributes.get("role") == "img"]
+    kinds = {attributes["aria-labelledby"].split("-")[0] for attributes in plots}
     assert {"roc", "forest", "reliability", "agreement", "training"} <= kinds
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -91,7 +91,7 @@ def test_every_radiograph_is_there_with_its_layers(text, study):
         height_px, width_px = study.cases["height_px"][index], study.cases["width_px"][index]
         np.testing.assert_allclose(x, (where["x_px"] + 0.5) / width_px, atol=2e-4)
         np.testing.assert_allclose(y, (where["y_px"] + 0.5) / height_px, atol=2e-4)
-    # Wrong answers first, then the least sure.
+    # Wrong predictions first, then by confidence from the lowest.
     keys = [(radiograph["right"] is not False, radiograph["confidence"]) for radiograph in radiographs]
     assert keys == sorted(keys)
 
@@ -103,7 +103,7 @@ def test_relative_durations_are_not_shown_as_time(run, text, tmp_path, monkeypat
     )
     words = " ".join(page.text.split())
     assert "Dwell time" in before.text and "Dwell time" not in words and "Share of dwell" in words
-    assert re.search(r"Durations of (\d+) of them are relative: no dwell time is of them", words)
+    assert re.search(r"Durations of (\d+) of them are relative, so they are not in the dwell times", words)
     for number in range(len(page.data("report-data")["radiographs"])):
         relative, seconds = page.data(f"radiograph-{number}"), before.data(f"radiograph-{number}")
         assert relative["relative"] is True and seconds["relative"] is False
@@ -117,9 +117,9 @@ def test_relative_durations_are_not_shown_as_time(run, text, tmp_path, monkeypat
 
 
 def test_what_the_data_says_cannot_become_markup(run, study, tmp_path, monkeypatch):
-    judged = report.open_judged_cases(run, "test")
-    hostile = judged.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
-    monkeypatch.setattr(report, "open_judged_cases", lambda *_: replace(judged, table=hostile))
+    evaluated = report.open_evaluated_cases(run, "test")
+    hostile = evaluated.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
+    monkeypatch.setattr(report, "open_evaluated_cases", lambda *_: replace(evaluated, table=hostile))
     monkeypatch.setattr(report, "_title", lambda *_: HOSTILE)
     text = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(text)
@@ -133,7 +133,7 @@ def test_the_gallery_can_be_limited(run, tmp_path):
     page = Page(write_report(run, tmp_path / "report.html", limit=2).read_text(encoding="utf-8"))
     assert len(page.data("report-data")["radiographs"]) == 2
     page = Page(write_report(run, tmp_path / "report.html", limit=0).read_text(encoding="utf-8"))
-    assert "the gallery is empty" in page.text and page.data("report-data")["radiographs"] == []
+    assert "The gallery is empty" in page.text and page.data("report-data")["radiographs"] == []
 
 
 def test_before_an_evaluation(run, tmp_path):
@@ -167,17 +167,17 @@ def test_radiographs_from_original_files_are_shown_in_their_own_size(run, study,
     with pytest.raises(StudyError, match=f"but case {case_id} was prepared from a radiograph of"):
         write_report(run, tmp_path / "b.html", radiographs_from=folder)
     (folder / f"{case_id}.jpg").write_bytes(b"")
-    with pytest.raises(StudyError, match="are both of case"):
+    with pytest.raises(StudyError, match="are both named after case"):
         write_report(run, tmp_path / "b.html", radiographs_from=folder)
-    with pytest.raises(StudyError, match="no file is named by a case"):
+    with pytest.raises(StudyError, match="no file is named after a case"):
         write_report(run, tmp_path / "b.html", radiographs_from=twin.images)
     assert not (tmp_path / "b.html").exists()
 
 
 def test_memory_does_not_grow_with_the_radiographs(run, tmp_path, monkeypatch):
     drawn = {"radiograph": "A" * 100_000}
-    judged = report.open_judged_cases(run, "test")
-    cards, _, missing = report._gallery(judged, 1, None)
+    evaluated = report.open_evaluated_cases(run, "test")
+    cards, _, missing = report._gallery(evaluated, 1, None)
     peaks = []
     for count in (100, 400):
         monkeypatch.setattr(report, "_gallery", lambda *_, n=count: (cards * n, None, missing))
@@ -198,4 +198,4 @@ def test_the_card_names_the_weights_and_not_where_they_lay(run):
     recipe = replace(run.recipe, model=replace(run.recipe.model, weights="/home/somebody/private/b0.safetensors"))
     facts = run.facts | {"encoder_weights_sha256": "ab12"}
     words = dict(model_card(replace(run, recipe=recipe, facts=facts), run.open_study()))
-    assert words["Encoder's first weights"] == "b0.safetensors; SHA-256 ab12."
+    assert words["Encoder's initial weights"] == "b0.safetensors; SHA-256 ab12."

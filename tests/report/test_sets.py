@@ -38,38 +38,38 @@ def read(path):
     return words, {name: json.loads(part) for name, part in parts.items()}
 
 
-def test_a_case_is_answered_by_the_run_that_tests_it(folds, study, tmp_path):
+def test_each_case_is_predicted_by_the_run_that_tests_it(folds, study, tmp_path):
     words, parts = read(write_report(folds, tmp_path / "report.html", seed=5))
     radiographs = parts["report-data"]["radiographs"]
     assert len(radiographs) == len(study) and {radiograph["id"] for radiograph in radiographs} == set(study.case_ids)
     for run in folds.runs()[1::2]:
         own = pl.read_parquet(run.path / "evaluation" / "test" / "predictions.parquet")
         probs = dict(zip(own["case_id"], own.select("^prob_.*$").rows(), strict=True))
-        answered = [radiograph for radiograph in radiographs if radiograph["run"] == run.path.name]
-        assert {radiograph["id"] for radiograph in answered} == set(probs)
-        for radiograph in answered:
+        predicted = [radiograph for radiograph in radiographs if radiograph["run"] == run.path.name]
+        assert {radiograph["id"] for radiograph in predicted} == set(probs)
+        for radiograph in predicted:
             np.testing.assert_allclose([value for _, value in radiograph["probs"]], probs[radiograph["id"]], atol=1e-4)
             assert "grad_cam" in radiograph["has"]
-    assert "Report of a set of runs" in words and "Runs of the set" in words and "are of seed 5" in words
+    assert "Report of a set of runs" in words and "Runs of the set" in words and "are those of seed 5" in words
     macro = json.loads((folds.path / "evaluation" / "test" / "metrics.json").read_text())["classification"]["macro_auc"]
     assert f"{macro['value']:.3f}" in words and f"{macro['low']:.3f} to {macro['high']:.3f}" in words
     assert all(member.name in words for member in folds.members) and "Standard deviation" in words
 
 
-def test_maps_in_a_set_are_of_the_run_that_answers(folds, tmp_path):
-    from egaze.report.judged_cases import open_judged_cases
+def test_heatmaps_in_a_set_are_those_of_the_predicting_run(folds, tmp_path):
+    from egaze.report.evaluated_cases import open_evaluated_cases
 
-    judged = open_judged_cases(folds, "test")
-    for row in range(len(judged.table)):
-        run = judged.runs[judged.run_of[row]]
+    evaluated = open_evaluated_cases(folds, "test")
+    for row in range(len(evaluated.table)):
+        run = evaluated.runs[evaluated.run_of[row]]
         own = pl.read_parquet(run.path / "evaluation" / "test" / "predictions.parquet")
-        place = own["case_index"].to_list().index(int(judged.case_index[row]))
+        place = own["case_index"].to_list().index(int(evaluated.case_index[row]))
         maps = np.load(run.path / "evaluation" / "test" / "heatmaps.npy")
-        np.testing.assert_array_equal(judged.heatmap(row), maps[place].astype(np.float32))
+        np.testing.assert_array_equal(evaluated.heatmap(row), maps[place].astype(np.float32))
 
 
-def test_what_a_set_has_not_is_told(folds, tmp_path):
-    with pytest.raises(RunError, match="no runs of seed 9; its seeds are 4, 5"):
+def test_a_missing_seed_and_the_training_split_of_folds_are_refused(folds, tmp_path):
+    with pytest.raises(RunError, match="there is no run of seed 9; seeds: 4, 5"):
         write_report(folds, tmp_path / "report.html", seed=9)
     with pytest.raises(RunError, match="folds train on each other's cases"):
         (folds.path / "evaluation" / "train").mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def test_explain_takes_the_run_that_tests_a_case(folds, study, tmp_path):
     assert table["split"].unique().to_list() == ["test"]
 
 
-def test_a_set_has_what_its_radiographs_have_together(folds, study, tmp_path):
+def test_a_set_s_counts_and_calibration_are_pooled_over_its_folds(folds, study, tmp_path):
     """Every radiograph once: by the run of the seed that tests it, with that run's own threshold and temperature."""
     words, _ = read(write_report(folds, tmp_path / "report.html", seed=5))
     for heading in ("Calibration", "Operating points", "How the radiographs were read", "after temperature scaling"):
@@ -126,9 +126,9 @@ def test_a_set_has_what_its_radiographs_have_together(folds, study, tmp_path):
         for own in metrics
     ) / sum(own["classification"]["cases"] for own in metrics)
     assert re.search(rf"after temperature scaling {brier:.3f} ", words)
-    # Each run has its line in the charts of training.
-    charts = re.findall(r'<svg[^>]*aria-labelledby="training-0-title.*?</svg>', text, re.DOTALL)
-    assert len(charts) == 1 and charts[0].count('class="line s1"') == 6
+    # Each run has its line in the plots of training.
+    plots = re.findall(r'<svg[^>]*aria-labelledby="training-0-title.*?</svg>', text, re.DOTALL)
+    assert len(plots) == 1 and plots[0].count('class="line s1"') == 6
     # How readers read does not depend on the runs.
     scanpath = json.loads((folds.path / "evaluation" / "test" / "metrics.json").read_text())["scanpath"]
     assert scanpath["cases"] == len(study)

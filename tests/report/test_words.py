@@ -1,4 +1,4 @@
-"""What the report says of figures at the borders of their intervals and of the number of radiographs."""
+"""What the report concludes where intervals end at a border, and from few radiographs or patients."""
 
 import math
 
@@ -62,18 +62,18 @@ def classes_said(*args, **options):
     return summary(JOINT, metrics(*args, **options))[0]
 
 
-def test_the_surest_class_is_named_only_where_intervals_part():
+def test_the_best_class_is_named_only_if_intervals_do_not_overlap():
     macro = Estimate(0.8, 0.7, 0.9)
-    assert "surest of a (AUC 0.900) and least of c (0.700)" in classes_said(THREE, macro)
+    assert "recognises a best (AUC 0.900) and c worst (0.700)" in classes_said(THREE, macro)
     touching = THREE | {"c": Estimate(0.7, 0.6, 0.86)}
     said = classes_said(touching, macro)
-    assert "surest of" not in said and "intervals of the classes' AUCs overlap" in said
+    assert "recognises" not in said and "intervals of the classes' AUCs overlap" in said
 
 
-def test_two_classes_have_one_area():
+def test_two_classes_share_one_auc():
     two = {"none": Estimate(0.667, 0.6, 0.7), "chf": Estimate(0.667, 0.6, 0.7)}
     said = classes_said(two, Estimate(0.667, 0.6, 0.7))
-    assert said.count("0.667") == 1 and "none against chf" in said and "surest" not in said
+    assert said.count("0.667") == 1 and "none against chf" in said and "best" not in said
 
 
 @pytest.mark.parametrize(
@@ -83,25 +83,25 @@ def test_two_classes_have_one_area():
         (0.5, 0.9, "chance is not ruled out"),
         (0.3, 0.5, "chance is not ruled out"),
         (0.3, 0.499, "worse than chance"),
-        (math.nan, math.nan, "nothing is claimed"),
+        (math.nan, math.nan, "no conclusion is drawn"),
     ],
 )
 def test_chance_is_ruled_out_by_the_interval_alone(low, high, words):
     said = classes_said(THREE, Estimate(0.6, low, high))
     assert words in said
-    assert sum(other in said for other in ("lies above", "not ruled out", "worse than", "nothing is claimed")) == 1
+    assert sum(other in said for other in ("lies above", "not ruled out", "worse than", "no conclusion is drawn")) == 1
 
 
 @pytest.mark.parametrize(
     ("radiographs", "patients", "few"), [(FEWEST, FEWEST, False), (FEWEST - 1, FEWEST, True), (100, FEWEST - 1, True)]
 )
-def test_few_radiographs_or_patients_carry_no_verdict(radiographs, patients, few):
+def test_few_radiographs_or_patients_give_no_verdict(radiographs, patients, few):
     gain = Estimate(0.1, 0.05, 0.2)
     classes, gaze = summary(
         JOINT, metrics(THREE, Estimate(0.8, 0.7, 0.9), radiographs=radiographs, patients=patients, gain=gain)
     )
     assert ("too few for a verdict" in classes) == few and ("too few for a verdict" in gaze) == few
-    assert ("surest of" in classes) == (not few) and ("better than" in gaze) == (not few)
+    assert ("recognises" in classes) == (not few) and ("better than" in gaze) == (not few)
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_few_radiographs_or_patients_carry_no_verdict(radiographs, patients, few
         (math.nan, math.nan, "not distinguishable from"),
     ],
 )
-def test_maps_are_beside_the_centre_bias_as_the_interval_says(low, high, words):
+def test_the_interval_decides_how_heatmaps_compare_with_the_centre_bias(low, high, words):
     gaze = summary(JOINT, metrics(THREE, Estimate(0.8, 0.7, 0.9), gain=Estimate(0.1, low, high)))[1]
     assert words in gaze
-    assert ("excludes 0 on none" in gaze) == (words == "not distinguishable from")
+    assert ("excludes 0 for none" in gaze) == (words == "not distinguishable from")
 
 
 def test_what_no_stage_trained_is_not_judged():
     found = metrics(THREE, Estimate(0.8, 0.7, 0.9), gain=Estimate(0.1, 0.05, 0.2))
     classes, _ = summary(load_recipe("joint", ["stages.classification_weight=0"]), found)
-    assert classes == "No stage of the recipe trained the classifier, so its answers are not judged."
+    assert classes == "No stage of the recipe trained the classifier, so its predictions are not measured."
     _, gaze = summary(load_recipe("joint", ["stages.heatmap_weight=0"]), found)
-    assert gaze == "No stage of the recipe trained the heatmap head, so its maps are not judged."
+    assert gaze == "No stage of the recipe trained the heatmap head, so its heatmaps are not measured."

@@ -97,6 +97,7 @@ def test_watching_a_model(trained):
 def test_a_stage_that_aligns(precision, study, tiny_recipe, tmp_path):
     stage = replace(tiny_recipe.stages[0], epochs=1, heatmap_weight=0.0, alignment_weight=0.5)
     run = train(study, replace(tiny_recipe, stages=(stage,)), tmp_path / "run", device="cpu", precision=precision)
-    (line,) = run.log()
-    assert 0 < line["train_alignment"] < 2 and "validation_alignment" not in line
-    assert line["train_loss"] == pytest.approx(line["train_classification"] + 0.5 * line["train_alignment"], rel=1e-3)
+    (entry,) = run.log()
+    terms = entry.train_losses
+    assert 0 < terms["alignment"] < 2 and "alignment" not in entry.losses
+    assert terms["loss"] == pytest.approx(terms["classification"] + 0.5 * terms["alignment"], rel=1e-3)

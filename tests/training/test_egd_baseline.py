@@ -185,13 +185,14 @@ def test_choosing_on_test_warns_and_is_marked_everywhere(chosen_on_test, study, 
     assert [level for level, message in records if "chosen on the test split" in message] == ["WARNING"]
     assert json.loads((run.path / "run.json").read_text())["chosen_on"] == "test"
     log = run.log()
-    assert all("test_macro_auc" in line and not any(key.startswith("validation") for key in line) for line in log)
+    assert all(entry.chosen_on == "test" for entry in log)
+    assert "validation" not in (run.path / "log.jsonl").read_text()
     metrics = open_evaluation(run.path / "evaluation" / "test").metrics
     assert metrics.chosen_on == "test" and metrics.optimistic is True
     assert any(line.startswith("chosen on test") and "optimistic" in line for line in _lines(metrics))
-    # The log's best epoch has the very figure that the evaluation finds on the same images.
-    best = [line for line in log if line["best"]][-1]
-    assert best["test_macro_auc"] == pytest.approx(metrics.classification.macro_auc.value, abs=1e-6)
+    # The log's best epoch has the same AUC as the evaluation on the same images.
+    best = [entry for entry in log if entry.best][-1]
+    assert best.macro_auc == pytest.approx(metrics.classification.macro_auc.value, abs=1e-6)
     text = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Chosen on test: optimistic." in text and "took no part" not in text
     unmarked = evaluate(run, split="validation", out=tmp_path / "validation").metrics

@@ -54,7 +54,7 @@ def test_images_must_lie_where_the_maps_are(study):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             moving = replace(STILL, **{name: value})
-        with pytest.raises(ValueError, match=f"EgdHeatmap cannot follow a view that moves the radiograph: .*{name}"):
+        with pytest.raises(ValueError, match=f"EgdHeatmap cannot follow a view that moves the image: .*{name}"):
             load(study, np.arange(4), augmentation=moving)
     dimmed = next(iter(load(study, np.arange(4), augmentation=STILL)))
     plain = next(iter(load(study, np.arange(4))))
@@ -85,9 +85,10 @@ def test_a_map_is_made_once(study, monkeypatch):
 def test_training_towards_them(study, tiny_recipe, tmp_path):
     stage = replace(tiny_recipe.stages[0], epochs=1)
     recipe = replace(tiny_recipe, heatmap_target="egd", augmentation=STILL, stages=(stage,))
-    line = train(study, recipe, tmp_path / "run", device="cpu").log()[0]
+    entry = train(study, recipe, tmp_path / "run", device="cpu").log()[0]
     usual = train(study, replace(recipe, heatmap_target="gaze"), tmp_path / "usual", device="cpu").log()[0]
-    assert np.isfinite(line["validation_heatmap"]) and line["train_heatmap"] != usual["train_heatmap"]
+    assert np.isfinite(entry.losses["heatmap"])
+    assert entry.train_losses["heatmap"] != usual.train_losses["heatmap"]
 
 
 def test_letterboxed_images_are_refused(study, tiny_recipe, tmp_path):

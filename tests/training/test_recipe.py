@@ -50,7 +50,7 @@ def test_overrides(tmp_path):
         ("stages.epoch=3", r"recipe joint: stages\[0\]: unknown key 'epoch'; known are name, epochs"),
         ("nonsense=1", "unknown key 'nonsense'"),
         ("model.depth.width=1", "unknown key 'depth'"),
-        ("stages.3.epochs=1", "there is no number 3"),
+        ("stages.3.epochs=1", "there is no item 3"),
         ("stages.epochs=many", r"stages\[0\]: epochs must be of type int, got 'many'"),
         ("stages.epochs=true", "must be of type int, got True"),
         ("stages.epochs=0", r"stages\[0\]\.epochs must be at least 1, got 0"),
@@ -137,7 +137,7 @@ def test_probabilities_are_what_the_loss_fits():
 
 
 def test_files(tmp_path):
-    with pytest.raises(RecipeError, match="no recipe 'best'; there are class-generators, egd-baseline, encoder-only, "):
+    with pytest.raises(RecipeError, match="no recipe 'best'; use one of class-generators, egd-baseline, "):
         load_recipe("best")
     with pytest.raises(RecipeError, match=r"none\.toml: cannot read"):
         load_recipe(tmp_path / "none.toml")

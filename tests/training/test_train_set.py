@@ -4,16 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
+from training.tiny_runs import Stop, same, stop, weights
 
 from egaze.errors import EgazeError, RunError, StudyError
 from egaze.study import open_study, split_study
 from egaze.training import Run, deal_folds, open_run, open_run_set, train, train_set
+from egaze.training.epoch_log import EpochLog
 from egaze.training.run_set import SET
-
-
-class Stop(Exception):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +26,6 @@ def control():
 @pytest.fixture(scope="module")
 def run_set(study, control, tmp_path_factory):
     return train_set(study, control, tmp_path_factory.mktemp("set") / "set", folds=3, seeds=(4, 2), device="cpu")
-
-
-def weights(run):
-    return torch.load(run.path / "best.pt", weights_only=True)["model"]
-
-
-def same(one, two):
-    return all(torch.equal(one[key], two[key]) for key in one)
 
 
 def test_a_set_s_folder(run_set, study):
@@ -66,7 +55,7 @@ def test_a_set_goes_on_with_its_first_unfinished_run(run_set, study, control, tm
 
     with pytest.raises(Stop):
         train_set(study, control, tmp_path / "set", **how, on_epoch=stop_in_the_second)
-    with pytest.raises(RunError, match="fold-1-seed-4 is not finished; go on with `egaze train --resume`"):
+    with pytest.raises(RunError, match="fold-1-seed-4 is not finished; continue with `egaze train --resume`"):
         open_run_set(tmp_path / "set").runs()
     # A run that was killed before its first epoch had ended.
     third = tmp_path / "set" / "fold-1-seed-4"
@@ -94,14 +83,14 @@ def test_a_set_goes_on_with_its_first_unfinished_run(run_set, study, control, tm
 def test_what_is_resumed_must_be_what_was_begun(run_set, study, control, tmp_path):
     how = {"folds": 3, "seeds": (4, 2), "device": "cpu", "resume": True}
     for change, message in (
-        ({"seeds": (4, 2, 1)}, "the seeds are not"),
-        ({"folds": 4}, "the folds are not"),
-        ({"fold_seed": 1}, "the folds are not"),
-        ({"precision": "bf16"}, "the precision is not"),
+        ({"seeds": (4, 2, 1)}, "the seeds differ"),
+        ({"folds": 4}, "the folds differ"),
+        ({"fold_seed": 1}, "the folds differ"),
+        ({"precision": "bf16"}, "the precision differs"),
     ):
         with pytest.raises(RunError, match=message):
             train_set(study, control, run_set.path, **{**how, **change})
-    with pytest.raises(RunError, match="the recipe is not"):
+    with pytest.raises(RunError, match="the recipe differs"):
         train_set(study, replace(control, batch_size=4), run_set.path, **how)
     with pytest.raises(RunError, match=r"not a set of runs: runs\.json is missing"):
         train_set(study, control, tmp_path / "none", **how)
@@ -110,15 +99,12 @@ def test_what_is_resumed_must_be_what_was_begun(run_set, study, control, tmp_pat
 
 
 def test_a_resumed_run_keeps_its_split(study, tiny_recipe, tmp_path):
-    def stop(line):
-        raise Stop
-
     shutil.copytree(study.path, tmp_path / "study")
     with pytest.raises(Stop):
         train(open_study(tmp_path / "study"), tiny_recipe, tmp_path / "run", device="cpu", on_epoch=stop)
     assert not open_run(tmp_path / "run").is_finished
     split_study(tmp_path / "study", seed=5)
-    with pytest.raises(RunError, match="cannot resume: the split is not the one"):
+    with pytest.raises(RunError, match="cannot resume: the split differs"):
         train(open_study(tmp_path / "study"), tiny_recipe, tmp_path / "run", device="cpu", resume=True)
 
 
@@ -132,7 +118,7 @@ def test_a_run_s_own_split_outlives_the_study_s(run_set, study, tmp_path):
     np.testing.assert_array_equal(opened.splits.split_index, deal_folds(study, 3)[0].split_index)
     split_study(tmp_path / "study", seed=6)
     shutil.copy(tmp_path / "study" / "splits.json", tmp_path / "run" / "splits.json")
-    with pytest.raises(RunError, match=r"splits\.json: not the split that this run was trained on"):
+    with pytest.raises(RunError, match=r"splits\.json: not the splits that this run was trained with"):
         open_run(tmp_path / "run").open_study()
     (tmp_path / "run" / "splits.json").write_text("{")
     with pytest.raises(StudyError, match=r"splits\.json: cannot be read"):
@@ -146,18 +132,26 @@ def test_a_run_s_own_split_outlives_the_study_s(run_set, study, tmp_path):
 def test_when_a_run_is_finished(tmp_path, control, epochs, patience, best, finished):
     """After two epochs of the first stage and three of the last, of which some were the best until then."""
     stages = (replace(control.stages[0], epochs=2), replace(control.stages[0], epochs=epochs, patience=patience))
-    lines = [{"epoch": 1, "best": True}, {"epoch": 2, "best": True}]
-    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    log = [entry(1, best=True), entry(2, best=True)]
+    write_log(tmp_path, log)
     run = Run(tmp_path, replace(control, stages=stages), {})
     assert not run.is_finished
-    lines += [{"epoch": number, "best": number in best} for number in (1, 2, 3)]
-    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    log += [entry(number, best=number in best) for number in (1, 2, 3)]
+    write_log(tmp_path, log)
     assert run.is_finished == finished
+
+
+def entry(epoch, *, best):
+    return EpochLog("all", epoch, 1e-3, {"loss": 1.0}, "validation", {"loss": 1.5}, 0.75, best, 2.0)
+
+
+def write_log(folder, log):
+    (folder / "log.jsonl").write_text("".join(json.dumps(entry.to_line()) + "\n" for entry in log))
 
 
 def test_seeds_and_folds_are_checked_before_anything_is_written(study, control, tmp_path):
     for seeds in ((), (1, 1), (-1,)):
-        with pytest.raises(EgazeError, match="seeds must be different numbers from 0"):
+        with pytest.raises(EgazeError, match="seeds must be distinct and not negative"):
             train_set(study, control, tmp_path / "set", seeds=seeds)
     with pytest.raises(EgazeError, match="30000 runs are more than 10000"):
         train_set(study, control, tmp_path / "set", folds=3, seeds=range(10_000))
@@ -192,5 +186,5 @@ def test_damaged_sets(run_set, tmp_path, change, message):
     (tmp_path / SET).write_text(json.dumps({**run_set.facts, **change}))
     with pytest.raises(RunError, match=message):
         open_run_set(tmp_path)
-    with pytest.raises(RunError, match="not a training run, but a set of them"):
+    with pytest.raises(RunError, match="not a training run but a set of runs"):
         open_run(tmp_path)

@@ -1,4 +1,4 @@
-"""The report's charts, as SVG."""
+"""The report's plots, as SVG."""
 
 from egaze.report.plots.agreement_scatter import agreement_scatter
 from egaze.report.plots.epochs import training_curves

@@ -1,4 +1,4 @@
-"""How each radiograph's map agrees with gaze, beside the map that knows no radiograph."""
+"""A scatter plot of each radiograph's agreement with gaze against that of the centre bias."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from egaze.report.plots.plot import Axis, Plot
 
 
 def agreement_scatter(predictions: pl.DataFrame) -> Markup | None:
-    """A dot a radiograph: CC of the centre bias across, of the predicted map up; None without such radiographs."""
+    """Plot one dot per radiograph: the centre bias's CC on the x axis, the predicted heatmap's on the y axis.
+
+    Returns None if no radiograph has both.
+    """
     if not {"cc", "centre_cc"} <= set(predictions.columns):
         return None
     radiographs = predictions.select("case_id", "cc", "centre_cc").drop_nulls()
@@ -18,11 +21,11 @@ def agreement_scatter(predictions: pl.DataFrame) -> Markup | None:
     better = radiographs.filter(pl.col("cc") > pl.col("centre_cc")).height
     both = [*radiographs["cc"], *radiographs["centre_cc"]]
     x = Axis.around(both, "CC of the centre bias")
-    y = Axis(x.low, x.high, "CC of the predicted map", x.ticks, x.decimals)
+    y = Axis(x.low, x.high, "CC of the predicted heatmap", x.ticks, x.decimals)
     plot = Plot(
         "agreement",
-        "Agreement with gaze, radiograph by radiograph",
-        f"The predicted map agrees better than the centre bias on {better} of {radiographs.height} radiographs.",
+        "Agreement with gaze of each radiograph",
+        f"The predicted heatmap agrees better than the centre bias on {better} of {radiographs.height} radiographs.",
         x,
         y,
         width=380,

@@ -1,4 +1,4 @@
-"""Losses and validation AUC by epoch."""
+"""Plots of losses and macro AUC by epoch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from math import isfinite
 from markupsafe import Markup
 
 from egaze.report.plots.plot import Axis, Plot, Point
-from egaze.serialize import JsonObject
+from egaze.training.epoch_log import EpochLog
 
-# Title, and the log's key after the split.
+# Title, and the log's name of the quantity.
 _PANELS = (
     ("Classification loss", "classification"),
     ("Heatmap loss", "heatmap"),
@@ -23,36 +23,37 @@ _NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class _Curve:
-    """One quantity of one run: training, the split that chose the epoch, that epoch, and where stages begin."""
+    """One quantity of one run: on training, on the split that chose the epoch, that epoch, and where stages begin."""
 
     train: list[Point]
-    validation: list[Point]
+    chooser: list[Point]
     chosen: list[int]
     starts: list[int]
 
     @classmethod
-    def of(cls, log: Sequence[JsonObject], key: str, split: str) -> _Curve:
-        chosen = [number for number, line in enumerate(log, start=1) if line["best"]][-1:]
-        starts = [number for number in range(2, len(log) + 1) if log[number - 1]["stage"] != log[number - 2]["stage"]]
-        return cls(_series(log, f"train_{key}"), _series(log, f"{split}_{key}"), chosen, starts)
+    def of(cls, log: Sequence[EpochLog], key: str) -> _Curve:
+        chosen = [number for number, entry in enumerate(log, start=1) if entry.best][-1:]
+        starts = [number for number in range(2, len(log) + 1) if log[number - 1].stage != log[number - 2].stage]
+        chooser = [entry.macro_auc if key == "macro_auc" else entry.losses.get(key) for entry in log]
+        return cls(_points([entry.train_losses.get(key) for entry in log]), _points(chooser), chosen, starts)
 
 
-def training_curves(logs: Sequence[Sequence[JsonObject]], split: str = "validation") -> list[Markup]:
-    """A chart for each quantity that the runs' logs hold: training dashed, the split that chose the epoch solid.
+def training_curves(logs: Sequence[Sequence[EpochLog]]) -> list[Markup]:
+    """Draw one plot for each quantity in the runs' logs: dashed on training, solid on the split that chose the epoch.
 
-    Of several runs each has its lines and the dot of its chosen epoch.
+    Each of several runs has its own lines, with a dot at its chosen epoch.
     """
-    charts: list[Markup] = []
+    plots: list[Markup] = []
     for title, key in _PANELS:
-        curves = [_Curve.of(log, key, split) for log in logs]
-        if any(isfinite(value) for curve in curves for _, value in curve.train + curve.validation):
-            charts.append(_chart(len(charts), title, curves))
-    return charts
+        curves = [_Curve.of(log, key) for log in logs]
+        if any(isfinite(value) for curve in curves for _, value in curve.train + curve.chooser):
+            plots.append(_plot(len(plots), title, curves))
+    return plots
 
 
-def _chart(number: int, title: str, curves: Sequence[_Curve]) -> Markup:
-    x = Axis.around([1, max(len(curve.validation) for curve in curves)], "epoch", whole=True)
-    y = Axis.around([value for curve in curves for _, value in curve.train + curve.validation], "")
+def _plot(number: int, title: str, curves: Sequence[_Curve]) -> Markup:
+    x = Axis.around([1, max(len(curve.chooser) for curve in curves)], "epoch", whole=True)
+    y = Axis.around([value for curve in curves for _, value in curve.train + curve.chooser], "")
     plot = Plot(
         f"training-{number}",
         title,
@@ -70,18 +71,18 @@ def _chart(number: int, title: str, curves: Sequence[_Curve]) -> Markup:
             plot.line([(epoch, y.low), (epoch, y.high)], "chosen")
     for curve in curves:
         plot.line(curve.train, "s0 dashed")
-        plot.line(curve.validation, "s1")
+        plot.line(curve.chooser, "s1")
     for curve in curves:
         for epoch in curve.chosen:
-            if isfinite(value := curve.validation[epoch - 1][1]):
+            if isfinite(value := curve.chooser[epoch - 1][1]):
                 plot.dot(epoch, value, "s1", said=f"chosen epoch {epoch}: {value:.3f}")
     return plot.svg()
 
 
 def _described(title: str, curves: Sequence[_Curve]) -> str:
-    known = [[value for _, value in curve.validation if isfinite(value)] for curve in curves]
+    known = [[value for _, value in curve.chooser if isfinite(value)] for curve in curves]
     ends = [(values[0], values[-1]) for values in known if values]
-    epochs = max(len(curve.validation) for curve in curves)
+    epochs = max(len(curve.chooser) for curve in curves)
     if not ends:
         return f"{title} of {epochs} epochs."
     if len(curves) > 1:
@@ -92,6 +93,5 @@ def _described(title: str, curves: Sequence[_Curve]) -> str:
     return f"{words} Epoch {chosen[0]} was chosen." if chosen else words
 
 
-def _series(log: Sequence[JsonObject], key: str) -> list[Point]:
-    values = [line.get(key) for line in log]
+def _points(values: Sequence[float | None]) -> list[Point]:
     return [(epoch, _NAN if value is None else float(value)) for epoch, value in enumerate(values, start=1)]

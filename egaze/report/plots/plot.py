@@ -1,4 +1,4 @@
-"""A small chart as SVG: it takes the page's font and colours, light or dark, and a screen reader reads its words."""
+"""A small plot as SVG, in the page's font and colours, light or dark, with text for screen readers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import floor, isfinite, log10
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
-#: The page's style sheet has as many series colours.
+#: The number of series colours in the page's style sheet.
 SERIES = 7
 
 Point = tuple[float, float]
@@ -27,7 +27,7 @@ class Axis:
 
     @classmethod
     def around(cls, values: Iterable[float], label: str, *, whole: bool = False, ticks: int = 5) -> Axis:
-        """An axis that holds all finite values, with even ticks."""
+        """Make an axis that contains all finite values, with evenly spaced ticks."""
         finite = [value for value in values if isfinite(value)] or [0.0]
         low, high = min(finite), max(finite)
         if low == high:
@@ -43,20 +43,21 @@ UNIT_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def unit_axis(label: str) -> Axis:
-    """From 0 to 1."""
+    """Make an axis from 0 to 1."""
     return Axis(0.0, 1.0, label, UNIT_TICKS, 2)
 
 
 class Plot:
-    """Marks on two axes. Coordinates are in the axes' units; a class of the style sheet gives a mark its look.
+    """Marks on two axes. Coordinates are in the axes' units; `look` is a class of the page's style sheet.
 
     Args:
-        name: unique in the page; letters, digits and hyphens.
-        title: what it shows, for a screen reader and, unless `quiet`, above the chart.
-        description: what can be read from it, for a screen reader.
+        name: a name that is unique on the page, of letters, digits and hyphens.
+        title: what the plot shows, for screen readers and, unless `quiet`, above the plot.
+        description: what can be read from the plot, for screen readers.
         x, y: the axes.
-        width, height: of the whole picture.
-        margins: left, top, right and bottom of the axes' rectangle.
+        width, height: size of the whole plot.
+        margins: left, top, right and bottom margins of the axes.
+        quiet: whether the title is shown to screen readers only.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Plot:
         self._marks: list[Markup] = []
 
     def line(self, points: Sequence[Point], look: str) -> None:
-        """Straight from point to point; a point that is not finite leaves a gap."""
+        """Draw straight lines from point to point; a point that is not finite leaves a gap."""
         path, gap = [], True
         for x, y in points:
             if isfinite(x) and isfinite(y):
@@ -88,17 +89,17 @@ class Plot:
         self._add('<path class="line {}" d="{}"/>', look, "".join(path))
 
     def area(self, points: Sequence[Point], look: str) -> None:
-        """The inside of a closed line."""
+        """Fill the inside of a closed line."""
         self._add('<path class="area {}" d="{}Z"/>', look, "M" + "L".join(self._at(x, y) for x, y in points))
 
     def dot(self, x: float, y: float, look: str, radius: float = 3.5, said: str = "") -> None:
-        """A disc, with words that show when the pointer rests on it."""
+        """Draw a disc, with a tooltip."""
         title = Markup("<title>{}</title>").format(said) if said else ""
         place = f'cx="{self._px(x):.1f}" cy="{self._py(y):.1f}"'
         self._add('<circle class="dot {}" {} r="{}">{}</circle>', look, Markup(place), radius, title)
 
     def box(self, x_low: float, y_low: float, x_high: float, y_high: float, look: str) -> None:
-        """A filled rectangle."""
+        """Draw a filled rectangle."""
         left, top, right, bottom = self._px(x_low), self._py(y_high), self._px(x_high), self._py(y_low)
         size = f'x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}"'
         self._add('<rect class="{}" {}/>', look, Markup(size))
@@ -106,12 +107,12 @@ class Plot:
     def text(
         self, x: float, y: float, words: str, look: str = "", *, shift: Point = (0, 0), anchor: str = "start"
     ) -> None:
-        """Words at a point, moved by `shift` pixels."""
+        """Write text at a point, moved by `shift` pixels."""
         place = f'x="{self._px(x) + shift[0]:.1f}" y="{self._py(y) + shift[1]:.1f}" text-anchor="{anchor}"'
         self._add('<text class="{}" {}>{}</text>', look, Markup(place), words)
 
     def svg(self, *, x_axis: bool = True, y_axis: bool = True) -> Markup:
-        """The finished picture."""
+        """Return the finished plot."""
         frame: list[Markup] = []
         marks, self._marks = self._marks, frame
         if x_axis:

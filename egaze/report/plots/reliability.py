@@ -1,4 +1,4 @@
-"""Whether confidence is borne out."""
+"""Reliability diagrams: how confidence compares with accuracy."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from egaze.report.plots.plot import Plot, unit_axis
 
 
 def reliability_diagrams(calibration: Calibration) -> list[Markup]:
-    """How often the answer was right by how sure the model was, before and after temperature scaling."""
-    charts = [_chart("before", "as predicted", "s0", calibration.before)]
+    """Plot accuracy by confidence, before and after temperature scaling."""
+    plots = [_plot("before", "as predicted", "s0", calibration.before)]
     if calibration.after is not None:
-        charts.append(_chart("after", "after temperature scaling", "s1", calibration.after))
-    return charts
+        plots.append(_plot("after", "after temperature scaling", "s1", calibration.after))
+    return plots
 
 
-def _chart(key: str, words: str, look: str, state: CalibrationState) -> Markup:
+def _plot(key: str, words: str, look: str, state: CalibrationState) -> Markup:
     bins = state.reliability
     error = state.expected_calibration_error.value
     described = "; ".join(
@@ -26,15 +26,15 @@ def _chart(key: str, words: str, look: str, state: CalibrationState) -> Markup:
         f"reliability-{key}",
         f"Confidence {words}",
         f"Expected calibration error {error:.3f}. {described}.",
-        unit_axis("confidence of the answer"),
-        unit_axis("share right"),
+        unit_axis("confidence of the prediction"),
+        unit_axis("fraction right"),
         width=370,
         height=350,
     )
     plot.line([(0.0, 0.0), (1.0, 1.0)], "chance")
     most = max(item.cases for item in bins)
     for item in bins:
-        # At the foot, how many radiographs there are.
+        # Bars at the bottom show the numbers of radiographs.
         plot.box(item.low + 0.01, 0.0, item.high - 0.01, 0.16 * item.cases / most, "count")
     for item in bins:
         observed = item.observed

@@ -17,26 +17,26 @@ def roc_curves(
     patients: NDArray[np.int64],
     classification: Classification,
 ) -> list[Markup]:
-    """A chart a class that has a curve: the curve, its band over patients, and the operating points.
+    """Plot the ROC curve of each class, with its confidence band over patients and the operating points.
 
-    Two classes that have one AUC, one against the other, have one chart, with the second's points.
+    Classes without a curve are left out. Two classes that share one AUC have one plot, with the second's points.
 
     Args:
-        labels: (N,) class numbers of the labelled radiographs.
-        class_probs: (N, C).
-        patients: (N,).
-        classification: the evaluation's.
+        labels: (N,) class index of each labelled radiograph.
+        class_probs: (N, C) class probabilities.
+        patients: (N,) patient of each radiograph.
+        classification: the evaluation's classification results.
     """
-    charts, only = [], classification.one_auc_class
+    plots, only = [], classification.one_auc_class
     for number, (name, result) in enumerate(classification.classes.items()):
         if result.auc is None or only not in (None, name):
             continue
         curve = roc_curve_band((labels == number).astype(np.int64), class_probs[:, number], patients)
-        charts.append(_chart(number, classification.one_auc_title or name, name, result, result.auc, curve))
-    return charts
+        plots.append(_plot(number, classification.one_auc_title or name, name, result, result.auc, curve))
+    return plots
 
 
-def _chart(number: int, title: str, name: str, result: ClassResult, auc: Estimate, curve: RocCurve) -> Markup:
+def _plot(number: int, title: str, name: str, result: ClassResult, auc: Estimate, curve: RocCurve) -> Markup:
     said = f"AUC {auc.value:.3f}"
     if auc.has_interval:
         said += f" ({auc.low:.3f}–{auc.high:.3f})"

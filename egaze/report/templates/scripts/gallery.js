@@ -1,11 +1,11 @@
-// The cards: sorted, filtered, their pictures filled in when they come into sight.
+// The cards: sorted and filtered; their pictures are filled in when they become visible.
 
 const list = document.getElementById("cards");
 const items = [...list.children];
 const filters = document.getElementById("filters");
 const shownCount = document.getElementById("shown-count");
 
-// What is not known comes last, whichever way the others go.
+// Unknown values come last in either direction.
 const orders = {
   wrong: (f) => [f.right === false ? 0 : 1, f.confidence],
   error: (f) => [f.error === null ? Infinity : -f.error],
@@ -73,7 +73,7 @@ async function choose(number) {
   document.getElementById("stage-where").textContent = `${numbers.indexOf(number) + 1} / ${numbers.length}`;
 }
 
-// To the next or the previous radiograph of those shown, around the ends.
+// Go to the next or previous radiograph of those shown, wrapping around.
 function walk(by) {
   const numbers = shownNumbers();
   if (!numbers.length) return undefined;

@@ -9,7 +9,7 @@ themeButton.addEventListener("click", () => {
   themeButton.textContent = `Theme: ${next}`;
 });
 
-// Paper has no closed parts.
+// Closed parts are opened for printing.
 const closed = new Set();
 addEventListener("beforeprint", () => {
   document.querySelectorAll("details:not([open])").forEach((details) => {

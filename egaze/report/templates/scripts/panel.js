@@ -1,4 +1,4 @@
-// The panel beside the radiograph: what is known of it, the layers, the grey window.
+// The panel beside the radiograph: its facts, the layers, the grey window.
 
 const LAYERS = ["gaze", "predicted", "grad_cam", "regions", "fixations"];
 const layerInputs = Object.fromEntries(LAYERS.map((name) => [name, document.getElementById(`opacity-${name}`)]));
@@ -16,7 +16,7 @@ function setOpacity(name, value) {
   requestDraw();
 }
 
-// What the one key or button takes off the radiograph, and puts back.
+// The layers that the overlay key or button hides and shows again.
 let overlay = report.overlay ? { [report.overlay]: 0.6 } : {};
 
 function toggleOverlay() {
@@ -36,7 +36,7 @@ function showOverlayButton() {
   button.setAttribute("aria-pressed", String(on));
 }
 
-// The colour bar is of the strongest layer on the radiograph.
+// The colour bar belongs to the strongest layer on the radiograph.
 function showScale() {
   if (!view.radiograph) return;
   const names = MAPS.filter((name) => view.radiograph.maps[name] && view.opacity[name] > 0);
@@ -46,7 +46,7 @@ function showScale() {
   document.getElementById("scale-peak").textContent = map ? String(map.peak) : "peak";
   document.getElementById("scale-unit").textContent = map
     ? report.units[name].replaceAll("{side}", String(map.side ?? "")).replaceAll("{unit}", map.unit ?? "")
-    : "Share of a map's largest value on the radiograph.";
+    : "Fraction of a map's largest value on the radiograph.";
 }
 
 function drawScaleBar() {
@@ -71,13 +71,13 @@ function showFacts() {
       : facts.right === null
       ? `Predicted ${facts.predicted}, no label`
       : facts.right
-        ? `✓ ${facts.label}, predicted rightly`
+        ? `✓ ${facts.label}, predicted correctly`
         : `✕ ${facts.label}, predicted ${facts.predicted}`;
   verdict.className = facts.right === null ? "verdict" : facts.right ? "verdict right-answer" : "verdict wrong";
   const { shown_px: shown, radiograph_px: whole } = view.radiograph.drawing;
   document.getElementById("resolution").textContent =
     `Shown at ${shown.join(" × ")} of the radiograph's ${whole.join(" × ")} px.` +
-    (facts.run ? ` Answered by ${facts.run}.` : "");
+    (facts.run ? ` Predicted by ${facts.run}.` : "");
   const list = document.getElementById("probs");
   list.replaceChildren();
   for (const [name, probability] of facts.probs) {
@@ -96,13 +96,13 @@ function showFacts() {
   }
   document.getElementById("agreement").textContent =
     facts.agreement === null
-      ? "No map and gaze to compare on this radiograph."
+      ? "There is no predicted heatmap, or no gaze, to compare on this radiograph."
       : `Agreement with the reader's gaze: CC ${facts.agreement.toFixed(2)}` +
         (facts.centre === null ? "." : `; the centre-bias map reaches ${facts.centre.toFixed(2)}.`);
   stage.setAttribute("aria-label", `Radiograph ${facts.id}. ${verdict.textContent}.`);
 }
 
-// A small picture a layer: the radiograph under that layer alone.
+// One small picture per layer: the radiograph with that layer alone.
 function showMinis() {
   for (const name of LAYERS) {
     const input = layerInputs[name];

@@ -1,9 +1,9 @@
-// The radiographs' data and pictures, read and decoded when they are wanted.
+// The radiographs' data and pictures, read and decoded when they are needed.
 
 const report = JSON.parse(document.getElementById("report-data").textContent);
 const radiographs = report.radiographs;
 const MAPS = ["gaze", "predicted", "grad_cam"];
-// Decoded radiographs that are kept: a reader goes back and forth among a few.
+// Number of decoded radiographs that are kept, because users go back and forth among a few.
 const KEPT = 16;
 
 const colourTable = Uint8Array.from(atob(report.colours), (letter) => letter.charCodeAt(0));

@@ -49,7 +49,7 @@ function seek(time_s) {
   scrubber.value = String(view.time_s);
   const all = view.radiograph.drawing.fixations.length;
   const seen = fixationsBefore(view.time_s).length;
-  // Relative durations without onsets are played at a pace of our own, which is no time of the reader's.
+  // Relative durations without onsets are played at a constant pace, which is not the reader's time.
   const { timed, relative } = view.radiograph.drawing;
   const has_clock = timed || !relative;
   clock.textContent = has_clock ? `${view.time_s.toFixed(1)} / ${view.end_s.toFixed(1)} s` : `${seen} / ${all}`;
@@ -86,7 +86,7 @@ function pause() {
 function tick(now_ms) {
   if (!playback.playing) return;
   const step_s = (Math.max(0, now_ms - playback.last_ms) / 1000) * Number(speedChoice.value);
-  // Without motion, time goes from one fixation's beginning to the next one's.
+  // With reduced motion, time jumps from one fixation's onset to the next one's.
   const next = view.radiograph.drawing.fixations.find((fixation) => fixation[2] > view.time_s);
   const until_s = next ? next[2] : view.end_s;
   if (!calmMotion.matches || view.time_s + step_s >= until_s) {
@@ -103,7 +103,7 @@ function stepFixation(by) {
   seek(next ?? (by > 0 ? view.end_s : 0));
 }
 
-// Bars of fixations above, of speech below.
+// Bars show fixations above and speech below.
 function showTimeline() {
   const { fixations, phrases, timed, relative } = view.radiograph.drawing;
   view.end_s = Math.max(0.1, ...fixations.map((f) => f[2] + f[3]), ...(fixations.length ? phrases.map((p) => p[1]) : []));

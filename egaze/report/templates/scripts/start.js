@@ -1,4 +1,4 @@
-// The gallery's start.
+// Starts the gallery.
 
 document.getElementById("room").hidden = false;
 filters.hidden = false;

@@ -1,4 +1,4 @@
-"""The radiographs of one split with what a run, or the runs of a set, said of them."""
+"""The radiographs of one split with the predictions of a run, or of the runs of a set."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from egaze.training import Run, RunSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class JudgedCases:
-    """N radiographs of one split, each answered by one run; in a set with folds by the one that tests it.
+class EvaluatedCases:
+    """N radiographs of one split, each predicted by one run; in a set with folds, by the run that tests it.
 
     Attributes:
-        path: of the run or the set.
-        study: of all runs; in a set with folds its split is that of the first.
-        result: the evaluation of the run or the set.
-        table: a row a radiograph, as predictions.parquet.
-        runs: that answer.
-        own_results: the evaluation of each of them.
-        heatmaps: of each run, (M, H, W) float16 or None.
-        run_of: (N,) the radiograph's place in `runs`.
-        row_of: (N,) its row in that run's heatmaps.
-        members: the set's runs with their seeds and folds, those of other seeds too; empty for a single run.
+        path: folder of the run or set.
+        study: the study of all runs; in a set with folds, with the splits of the first.
+        result: the evaluation of the run or set.
+        table: one row per radiograph, as in predictions.parquet.
+        runs: the runs that predict the radiographs.
+        own_results: the evaluation of each of these runs.
+        heatmaps: (M, H, W) float16 heatmaps of each of these runs, or None.
+        run_of: (N,) index into `runs` of the run that predicts each radiograph.
+        row_of: (N,) row of each radiograph in that run's heatmaps.
+        members: all runs of the set, including those of other seeds; empty for a single run.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class JudgedCases:
 
     @property
     def first(self) -> Run:
-        """A run whose recipe, study and versions are those of all."""
+        """The first run; all runs have the same recipe, study and versions."""
         return self.runs[0]
 
     @property
@@ -54,26 +54,27 @@ class JudgedCases:
 
     @property
     def case_index(self) -> NDArray[np.int64]:
-        """(N,)"""
+        """(N,) index of each radiograph in the study."""
         return self.table["case_index"].to_numpy()
 
     def heatmap(self, row: int) -> NDArray[np.float32] | None:
-        """(H, W) the predicted map of a radiograph."""
+        """Return the (H, W) predicted heatmap of a radiograph."""
         maps = self.heatmaps[self.run_of[row]]
         return None if maps is None else maps[self.row_of[row]].astype(np.float32)
 
 
-def open_judged_cases(source: Run | RunSet, split: str, seed: int | None = None) -> JudgedCases:
-    """Read what `evaluate` left.
+def open_evaluated_cases(source: Run | RunSet, split: str, seed: int | None = None) -> EvaluatedCases:
+    """Read the evaluation of a run, or of a set and its runs.
 
     Args:
         source: a run, or a set of runs.
         split: the evaluated split.
-        seed: whose runs answer in a set of several; its first when None.
+        seed: for a set, the seed whose runs predict the radiographs; its first if None.
 
     Raises:
-        RunError: not evaluated in that split, no such seed, or the training split of a set with folds.
-        StudyError: the study is gone.
+        RunError: the source is not evaluated on that split, there is no such seed, or `split` is "train" and the set
+            has folds.
+        StudyError: the study is missing.
     """
     own = open_evaluation(source.path / "evaluation" / split)
     members: tuple[Run, ...] = ()
@@ -90,7 +91,7 @@ def open_judged_cases(source: Run | RunSet, split: str, seed: int | None = None)
 
 def _joined(
     path: Path, result: EvaluationResult, runs: list[Run], parts: list[Evaluation], members: tuple[Run, ...]
-) -> JudgedCases:
+) -> EvaluatedCases:
     table = pl.concat(
         [
             part.predictions.with_columns(
@@ -100,7 +101,7 @@ def _joined(
         ],
         how="diagonal_relaxed",
     ).sort("case_index")
-    return JudgedCases(
+    return EvaluatedCases(
         path=path,
         study=runs[0].open_study(),
         result=result,

@@ -1,5 +1,4 @@
-"""Figures of radiographs that several runs answer, each radiograph by one of them: the folds of a set, from one
-seed."""
+"""Results of cross-validation that depend on each fold's own run: confusion, calibration and operating points."""
 
 from __future__ import annotations
 
@@ -9,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.evaluation.classification import BINS, Scored, calibration_figures, confusion
+from egaze.evaluation.classification import BINS, Scored, calibration_state, confusion
 from egaze.evaluation.results import Calibration, Classification, ClassOperatingPoint
 from egaze.metrics import scale_by_temperature, wilson_ci
 from egaze.metrics.estimate import noting
 
 
-def answered_once(
+def add_fold_results(
     of_set: Classification,
     class_names: tuple[str, ...],
     scored: Scored,
@@ -23,18 +22,18 @@ def answered_once(
     runs: Sequence[Classification | None],
     notes: list[str],
 ) -> Classification:
-    """A set's classification with what it lacks: confusion, calibration and operating points.
+    """Add confusion, calibration and operating points to a set's classification, for the runs of one seed.
 
-    Every radiograph is judged with the thresholds and at the temperature that the run which answers it chose on its own
-    validation radiographs. So counts add up over the runs, and a point has as many `thresholds` as there are runs.
+    Each radiograph is predicted by one run, and judged with the thresholds and the temperature that this run chose on
+    its own validation radiographs. Counts are summed over the runs, so an operating point has one threshold per run.
 
     Args:
-        of_set: the set's own.
-        class_names: in the order of the classes.
+        of_set: the set's own classification.
+        class_names: class names in order.
         scored: the labelled radiographs.
-        run_of: (N,) which run answers each of them.
+        run_of: (N,) index of the run that predicts each of them.
         runs: the classification in each run's own evaluation.
-        notes: gets what cannot be pooled, and why.
+        notes: receives what cannot be pooled, and why.
     """
     calibration = _calibration(class_names, scored, run_of, runs, notes)
     classes = {
@@ -61,13 +60,13 @@ def _calibration(
         for number, temperature in enumerate(known):
             own = run_of == number
             after[own] = scale_by_temperature(scored.class_probs[own], temperature)
-    before = scale_by_temperature(scored.class_probs, 1.0)  # of sum 1
+    before = scale_by_temperature(scored.class_probs, 1.0)  # normalised to a sum of 1
     return Calibration(
         temperatures=tuple(temperatures),
         fitted_on="validation",
         bins=BINS,
-        before=calibration_figures(class_names, scored, before, notes),
-        after=None if after is None else calibration_figures(class_names, scored, after, notes),
+        before=calibration_state(class_names, scored, before, notes),
+        after=None if after is None else calibration_state(class_names, scored, after, notes),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from egaze.training import load_recipe
-from egaze.training.schedule import learning_rate
+from egaze.training.optimizer import learning_rate, make_optimizer
 from egaze.training.stage import Stage
 
 # The EGD-CXR baseline's two published runs.
@@ -92,3 +92,16 @@ def test_the_baseline_s_rates_are_torch_s_triangular2(stage):
         assert learning_rate(stage, epoch) == pytest.approx(cyclic.get_last_lr()[0], rel=1e-9)
         optimizer.step()
         cyclic.step()
+
+
+@pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
+def test_the_stage_s_optimiser(name, kind, tiny_recipe):
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    model[0].bias.requires_grad_(False)
+    stage = replace(tiny_recipe.stages[0], optimizer=name, learning_rate=0.25, weight_decay=0.5)
+    optimizer = make_optimizer(model, stage)
+    assert type(optimizer) is kind
+    matrices, others = optimizer.param_groups
+    assert matrices["params"] == [model[0].weight] and matrices["weight_decay"] == 0.5 and matrices["lr"] == 0.25
+    assert [id(one) for one in others["params"]] == [id(one) for one in model[1].parameters()]
+    assert others["weight_decay"] == 0.0

@@ -1,28 +1,21 @@
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
-from egaze.cli.epochs import EpochPrinter
+from egaze.cli.train import EpochPrinter
+from egaze.training.epoch_log import EpochLog
 
-LINE = {
-    "stage": "joint",
-    "epoch": 1,
-    "learning_rate": 0.0005,
-    "train_loss": 1.5,
-    "validation_loss": 1.25,
-    "validation_macro_auc": 0.875,
-    "best": True,
-    "seconds": 2.04,
-}
+ENTRY = EpochLog("joint", 1, 0.0005, {"loss": 1.5}, "validation", {"loss": 1.25}, 0.875, best=True, seconds=2.04)
 
 
 @pytest.mark.parametrize("run", ["", "seed-3"])
-def test_a_table_where_a_person_looks(run, capsys, monkeypatch):
+def test_epochs_are_a_table_at_a_terminal(run, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     show = EpochPrinter()
-    show(LINE, run)
-    show({**LINE, "epoch": 2, "validation_macro_auc": None, "best": False}, run)
+    show(ENTRY, run)
+    show(replace(ENTRY, epoch=2, macro_auc=None, best=False), run)
     head, first, second = capsys.readouterr().out.splitlines()
     assert head.split()[-9:] == ["rate", "train", "loss", "validation", "loss", "macro", "AUC", "seconds", "best"]
     assert first.split() == [
@@ -39,8 +32,9 @@ def test_a_table_where_a_person_looks(run, capsys, monkeypatch):
     assert second.split()[-2:] == ["-", "2.0"] and head.index("seconds") + 7 == first.index("2.0") + 3
 
 
-def test_json_lines_where_it_is_piped(capsys):
-    EpochPrinter()(LINE)
-    EpochPrinter()(LINE, "seed-3")
+def test_epochs_are_json_lines_in_a_pipe(capsys):
+    EpochPrinter()(ENTRY)
+    EpochPrinter()(ENTRY, "seed-3")
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert first == LINE and second == {"run": "seed-3", **LINE}
+    assert EpochLog.from_line(first) == ENTRY and second == {"run": "seed-3", **first}
+    assert first["train_loss"] == 1.5 and first["validation_loss"] == 1.25 and first["validation_macro_auc"] == 0.875

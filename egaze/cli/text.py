@@ -1,4 +1,4 @@
-"""Figures as the terminal shows them."""
+"""Counts, estimates and metrics as text for the terminal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from egaze.metrics import Estimate
 
 
-def figure_text(estimate: Estimate | None, digits: int = 3) -> str:
-    """A figure with its interval where it has one; "-" where it is not defined."""
+def estimate_text(estimate: Estimate | None, digits: int = 3) -> str:
+    """Format an estimate with its interval, if it has one; "-" if it is undefined."""
     if estimate is None or not estimate.is_defined:
         return "-"
     value = f"{estimate.value:.{digits}f}"
@@ -20,11 +20,11 @@ def figure_text(estimate: Estimate | None, digits: int = 3) -> str:
 
 
 def metric_text(metric: MetricDefinition) -> str:
-    """A metric's name with its unit and direction."""
+    """Format a metric's title with its unit and direction."""
     unit = f", {metric.unit}" if metric.unit else ""
     return f"{metric.title}{unit} ({'more' if metric.more_is_better else 'less'})"
 
 
 def count_text(count: int, thing: str) -> str:
-    """A number of things: "1 radiograph", "2 radiographs"."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+    """Format a number of things, such as "1 case" or "2,000 cases"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -1,0 +1,45 @@
+"""What a study must have before a recipe is trained on it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from egaze.errors import StudyError
+from egaze.study import Study
+from egaze.training.recipe import Recipe
+
+
+def require_trainable(study: Study, recipe: Recipe) -> None:
+    """Check that a study has the cases, labels and gaze that a recipe learns from.
+
+    Raises:
+        StudyError: a split is empty, a class has no training case, or the gaze that the recipe needs is missing.
+    """
+    for split in ("train", recipe.choose_on):
+        study.splits.indices(split)
+    recipe.target.require(study)
+    train = study.splits.indices("train")
+    if recipe.order.kind == "class-balanced" and not (study.labels[train] >= 0).any():
+        raise StudyError(f"{study.path}: no case of the train split has a label, which order.kind class-balanced needs")
+    with_gaze = int(study.has_gaze[train].sum())
+    if recipe.order.kind == "mixed" and not 0 < with_gaze < len(train):
+        raise StudyError(
+            f"{study.path}: {with_gaze} of {len(train)} cases of the train split have gaze; order.kind mixed needs "
+            "cases with gaze and cases without"
+        )
+    if recipe.trains_classifier:
+        if len(study.class_names) < 2:
+            raise StudyError(
+                f"{study.path}: a classifier needs at least two classes; the study has "
+                f"{', '.join(study.class_names) or 'none'}"
+            )
+        counts = np.bincount(study.labels[train][study.labels[train] >= 0], minlength=len(study.class_names))
+        if not counts.all():
+            missing = study.class_names[int(np.argmin(counts))]
+            raise StudyError(f"{study.path}: class {missing!r} has no case in the train split")
+    learns_gaze = any(stage.heatmap_weight > 0 or stage.alignment_weight > 0 for stage in recipe.stages)
+    if learns_gaze and not study.has_gaze[train].any():
+        raise StudyError(
+            f"{study.path}: no case of the train split has gaze, which recipe {recipe.name!r} learns from; "
+            "use --recipe encoder-only"
+        )

@@ -1,0 +1,71 @@
+"""Starting a run: its new folder, or the checkpoint that an interrupted one is resumed from."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+from egaze.atomic import new_directory
+from egaze.errors import RunError
+from egaze.study import Splits, Study
+from egaze.study.splits import save_splits
+from egaze.training import run as run_files
+from egaze.training.recipe import Recipe
+from egaze.training.run import Checkpoint, RunFacts, load_checkpoint, open_run
+
+
+def start_run(
+    out: Path, study: Study, splits: Splits | None, recipe: Recipe, seed: int, precision: str, weights_sha256: str
+) -> None:
+    facts = _facts(out, study, recipe, seed, precision, weights_sha256)
+    with new_directory(out) as partial:
+        (partial / run_files.RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
+        if splits is not None:
+            save_splits(partial, splits)
+        (partial / run_files.FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> RunFacts:
+    return {
+        "format_version": run_files.FORMAT_VERSION,
+        "study": str(study.path.resolve()),
+        "study_from_run": os.path.relpath(study.path.resolve(), out.resolve()),
+        "study_sha256": study.digest(),
+        "training_split_sha256": study.splits.digest(study.case_ids),
+        "class_names": list(study.class_names),
+        "presentation": study.manifest["presentation"],
+        "fit": study.manifest["fit"],
+        "image_size_px": study.image_size_px,
+        "seed": seed,
+        "chosen_on": recipe.choose_on,
+        "precision": precision,
+        "encoder_weights_sha256": weights_sha256,
+        "counts": study.manifest["counts"],
+        "versions": {name: version(name) for name in ("egaze", "torch", "timm", "numpy")},
+    }
+
+
+def resume_state(out: Path, study: Study, recipe: Recipe, seed: int, precision: str) -> Checkpoint | None:
+    """Load last.pt after checking that the run asked for is the one that was begun; None if no epoch has finished."""
+    run = open_run(out)
+    split = study.splits.digest(study.case_ids)
+    asked = {"recipe": recipe.to_toml(), "study": study.digest(), "split": split, "seed": seed, "precision": precision}
+    found = {
+        "recipe": run.recipe.to_toml(),
+        "study": run.facts["study_sha256"],
+        "split": run.facts["training_split_sha256"],
+        "seed": run.facts["seed"],
+        "precision": run.facts["precision"],
+    }
+    for name, value in asked.items():
+        if value != found[name]:
+            both = f": {found[name]} then, {value} now" if name in ("seed", "precision") else ""
+            raise RunError(f"{out}: cannot resume: the {name} differs from the one that the run began with{both}")
+    if not (out / run_files.LAST).exists():
+        return None
+    state = load_checkpoint(out / run_files.LAST)
+    if set(state) != {"model", "optimizer", "scaler", "progress", "log_lines"}:
+        raise RunError(f"{out / run_files.LAST}: cannot resume: not a checkpoint of this version of egaze; train again")
+    return state
