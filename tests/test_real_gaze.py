@@ -1,6 +1,6 @@
 """docs/real-gaze.md run as written on the few radiographs at hand, from the files to the C++ runner.
 
-Only the scale is changed, by `SMALLER`: a small model, one epoch, fewer folds, a smaller twin.
+Only the scale is changed, by `SMALLER`: a small model, one epoch, fewer folds and pictures, a smaller twin.
 """
 
 import json
@@ -26,7 +26,10 @@ SMALLER = {
     "--recipe joint": f"--recipe joint {TINY_MODEL}",
     "--folds 5": "--folds 3",
     "--cases 60": "--cases 13 --long-side-px 64",
-    "--out study": "--out study --size 64 --seed 3",
+    "--out study": "--out study --size 64 --seed 3 --workers 1",
+    "--out pictures": "--out pictures --split test --size 128 --workers 1",
+    "--limit 6": "--limit 2 --steps 2",
+    "--out answers": "--out answers --workers 1",
 }
 
 
