@@ -18,7 +18,7 @@ from egaze.cli.hygiene import hygiene_lines, note_lines, relative_line
 from egaze.cli.options import workers_option
 from egaze.cli.text import count_text
 from egaze.registry import Registry
-from egaze.sources import EgdCxr, Reflacx, SiimGaze, Source, Table
+from egaze.sources import EgdCxr, GazeSearch, Reflacx, SiimGaze, Source, Table
 
 if TYPE_CHECKING:
     from egaze.study import LeftOut
@@ -276,6 +276,32 @@ def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiogra
     if list_radiographs:
         return siim_gaze.list_radiographs(gaze)
     source = SiimGaze(gaze, _required(images, "--images"), _required(masks, "--masks"))
+    if not progress.is_quiet():
+        for line in source.notes:
+            click.echo(line)
+    return source
+
+
+@command.command("gazesearch")
+@click.option("--gaze", required=True, type=click.Path(path_type=Path), help="The JSON of scanpaths.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.  [required]")
+@_list_radiographs
+def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Source | list[str]:
+    """GazeSearch: radiologists' scanpaths for a finding each, with MIMIC-CXR's radiographs, DICOM or JPG.
+
+    A case is a scanpath, its class the finding that was sought and found. Durations are relative: their unit is nowhere
+    said. The layout is that of the authors' code; egaze has not been run on the file itself.
+
+    \b
+    Example:
+      egaze prepare gazesearch --gaze scanpaths.json --list-radiographs > radiographs.txt
+      egaze prepare gazesearch --gaze scanpaths.json --images mimic-cxr-jpg-2.1.0 --out study
+    """
+    from egaze.sources import gazesearch
+
+    if list_radiographs:
+        return gazesearch.list_radiographs(gaze)
+    source = GazeSearch(gaze, _required(images, "--images"))
     if not progress.is_quiet():
         for line in source.notes:
             click.echo(line)

@@ -2,9 +2,10 @@
 
 from egaze.sources.case import Case, Source
 from egaze.sources.egd_cxr import EgdCxr
+from egaze.sources.gazesearch import GazeSearch
 from egaze.sources.reflacx import Reflacx
 from egaze.sources.regions import Mask, Phrase, Region
 from egaze.sources.siim_gaze import SiimGaze
 from egaze.sources.table import Table
 
-__all__ = ["Case", "EgdCxr", "Mask", "Phrase", "Reflacx", "Region", "SiimGaze", "Source", "Table"]
+__all__ = ["Case", "EgdCxr", "GazeSearch", "Mask", "Phrase", "Reflacx", "Region", "SiimGaze", "Source", "Table"]

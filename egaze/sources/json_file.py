@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from egaze.errors import TableError
 from egaze.sources.records import shorten
@@ -57,3 +61,21 @@ def kind_of(value: Any) -> str:
     """What a value is; its words stay in the file."""
     kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
     return kinds.get(type(value), f"{value:.6g}" if isinstance(value, float) else "a number")
+
+
+def read_numbers(where: str, name: str, values: Any) -> NDArray[np.float64]:
+    """(N,) float64 of a field that is a list of finite numbers. Raises TableError, which begins with `where`."""
+    if not isinstance(values, list):
+        raise TableError(f"{where}, field {name!r} holds {kind_of(values)}, expected a list")
+    for place, value in enumerate(values, start=1):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TableError(f"{where}, field {name!r}, value {place} is {kind_of(value)}, expected a number")
+        if (isinstance(value, int) and abs(value) > 2**53) or not math.isfinite(value):
+            raise TableError(f"{where}, field {name!r}, value {place} is a number out of range")
+    return np.array(values, dtype=np.float64)
+
+
+def refuse_number(where: str, name: str, values: NDArray[np.float64], wrong: NDArray[np.bool_], expected: str) -> None:
+    """Raise TableError for the first number of a field that is wrong."""
+    for place in np.flatnonzero(wrong)[:1]:
+        raise TableError(f"{where}, field {name!r}, value {place + 1} is {values[place]:.6g}, expected {expected}")

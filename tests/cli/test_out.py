@@ -19,6 +19,8 @@ OUTPUTS = {
     "new-table": ("folder", "OUT --images none"),
     "prepare egd-cxr": ("new folder", "--gaze none --images none --out OUT"),
     "prepare reflacx": ("new folder", "--gaze none --images none --out OUT"),
+    "prepare siim-gaze": ("new folder", "--gaze none --images none --masks none --out OUT"),
+    "prepare gazesearch": ("new folder", "--gaze none --images none --out OUT"),
     "prepare table": ("new folder", "none.csv --out OUT"),
     "heatmaps": ("new folder", "none --out OUT"),
     "train": ("new folder", "none --out OUT"),
@@ -51,7 +53,7 @@ FULL_DISK = {
     "predict": (5_000, "MODEL RADIOGRAPH --out OUT --workers 1"),
 }
 # The reading of other sources writes as egd-cxr's does, and the demo is made of the others.
-AS_OTHERS = {"prepare reflacx", "prepare table", "demo"}
+AS_OTHERS = {"prepare reflacx", "prepare siim-gaze", "prepare gazesearch", "prepare table", "demo"}
 
 
 def every_command():

@@ -8,7 +8,6 @@ that the authors merged into a point and is, by their word, not seconds.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import TableError
-from egaze.sources.json_file import kind_of, read_json
+from egaze.sources.json_file import kind_of, read_json, read_numbers, refuse_number
 from egaze.sources.records import shorten
 from egaze.sources.text_limits import table_limits
 
@@ -89,33 +88,17 @@ def _record(where: str, number: int, item: Any, hygiene: Counter[str]) -> GazeRe
     if not isinstance(image_id, str) or not _PLAIN.fullmatch(image_id):
         said = shorten(image_id) if isinstance(image_id, str) else kind_of(image_id)
         raise TableError(f"{where}, field 'image_id' holds {said}, expected a radiograph's UID")
-    columns = {name: _numbers(where, name, item[name]) for name in _LISTS}
+    columns = {name: read_numbers(where, name, item[name]) for name in _LISTS}
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise TableError(f"{where}: its lists must be of one length: {said}")
     for name in (_DOWN, _ACROSS):
         outside = (columns[name] < _LOWEST_FRAC) | (columns[name] > _HIGHEST_FRAC)
-        _refuse(where, name, columns[name], outside, "a fraction of the radiograph")
+        refuse_number(where, name, columns[name], outside, "a fraction of the radiograph")
     time = columns[_TIME]
-    _refuse(where, _TIME, time, time < 0, "a count of samples")
+    refuse_number(where, _TIME, time, time < 0, "a count of samples")
     # As a Fixations holds it: what is too small for a float32 is nothing.
     kept = time.astype(np.float32) > 0
     hygiene["points_dropped_no_time"] += int((~kept).sum())
     return GazeRecord(number, image_id, columns[_ACROSS][kept], columns[_DOWN][kept], time[kept])
-
-
-def _numbers(where: str, name: str, values: Any) -> NDArray[np.float64]:
-    if not isinstance(values, list):
-        raise TableError(f"{where}, field {name!r} holds {kind_of(values)}, expected a list")
-    for place, value in enumerate(values, start=1):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TableError(f"{where}, field {name!r}, value {place} is {kind_of(value)}, expected a number")
-        if (isinstance(value, int) and abs(value) > 2**53) or not math.isfinite(value):
-            raise TableError(f"{where}, field {name!r}, value {place} is a number out of range")
-    return np.array(values, dtype=np.float64)
-
-
-def _refuse(where: str, name: str, values: NDArray[np.float64], wrong: NDArray[np.bool_], expected: str) -> None:
-    for place in np.flatnonzero(wrong)[:1]:
-        raise TableError(f"{where}, field {name!r}, value {place + 1} is {values[place]:.6g}, expected {expected}")

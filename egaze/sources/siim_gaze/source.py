@@ -12,11 +12,11 @@ from egaze.errors import SourceError
 from egaze.gaze import Fixations
 from egaze.imaging.fit import is_within, unit_to_px
 from egaze.sources.case import Case, is_synthetic
+from egaze.sources.radiographs_by_name import SUFFIXES, find_radiographs
 from egaze.sources.regions import Mask, Region
 from egaze.sources.siim_gaze.axes import check_axes
 from egaze.sources.siim_gaze.gaze import GazeRecord, read_gaze
 from egaze.sources.siim_gaze.masks import SIDE_PX, read_masks
-from egaze.sources.siim_gaze.radiographs import SUFFIXES, find_radiographs
 
 NORMAL, PNEUMOTHORAX = CLASS_NAMES = ("normal", "pneumothorax")
 #: The name of a mask's region: REFLACX's word for the finding.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -38,9 +39,13 @@ def find_radiographs(root: Path, image_ids: Collection[str]) -> tuple[dict[str, 
             if image_id not in wanted:
                 others += suffix.lower() in SUFFIXES
             elif image_id in found:
-                raise SourceError(
-                    f"{root}: two files of radiograph {image_id}: {found[image_id]} and {Path(folder, name)}; keep one"
-                )
+                places = " and ".join(_shown(root, path) for path in (found[image_id], Path(folder, name)))
+                raise SourceError(f"{root}: two files of radiograph {image_id}: {places}; keep one")
             else:
                 found[image_id] = Path(folder, name)
     return found, others
+
+
+def _shown(root: Path, path: Path) -> str:
+    """A path below the root, without the number of a patient or a study that MIMIC-CXR's folders have."""
+    return re.sub(r"\b[ps]\d{8}\b", "…", str(path.relative_to(root)))
