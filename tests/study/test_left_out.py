@@ -58,7 +58,7 @@ def test_strict_fails_when_all_were_tried_and_goes_on_when_they_are_mended(study
     monkeypatch.setattr("egaze.study.decoding.place_radiograph", counting := Counting())
     prepare_study([damaged], tmp_path / "out", size_px=64, strict=True, say=told.append)
     assert len(counting.paths) == 2
-    assert told == ["going on with 46 of 48 radiographs of an interrupted run"]
+    assert told == ["continuing with 46 of 48 radiographs of an interrupted run"]
     assert files(tmp_path / "out") == files(study.path)
     assert not list(tmp_path.glob(".*"))
 

@@ -35,9 +35,9 @@ WRONG = {
     "onsets": (Fixations(X, Y, LASTS, onset_s=[0, 250, 600]), "begin 300 s or more after.*milliseconds"),
     "off radiograph": (
         Fixations([60, 70], [5, 6], [0.1, 0.1]),
-        r"all of 2 fixations lie off the radiograph of 60 x 40 px \(x_px 60",
+        r"all 2 fixations lie off the radiograph of 60 x 40 px \(x_px 60",
     ),
-    "above": (Fixations([5, 6], [-7, -8], [0.1, 0.1]), "all of 2 fixations lie off the radiograph"),
+    "above": (Fixations([5, 6], [-7, -8], [0.1, 0.1]), "all 2 fixations lie off the radiograph"),
 }
 
 
@@ -48,7 +48,7 @@ def test_what_looks_wrong_is_told_in_one_line(prepare, tmp_path, name):
     with pytest.raises(StudyError, match=f"gaze.csv: record 1: case 'c1': .*{message}") as caught:
         prepare(good, gaze, good, gaze)
     said = str(caught.value)
-    assert "\n" not in said and "so it is in 1 more case;" in said and "--trust-gaze" in said
+    assert "\n" not in said and "the same holds for 1 more case;" in said and "--trust-gaze" in said
     assert not (tmp_path / "study").exists()
     # The same on the radiographs that an interrupted run has left.
     with pytest.raises(StudyError, match=message):

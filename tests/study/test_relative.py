@@ -114,7 +114,7 @@ def test_the_commands_say_so(tables, tmp_path):
     refused = CliRunner().invoke(
         cli, ["heatmaps", str(tmp_path / "study"), "--out", str(tmp_path / "none"), "--temporal", "--window-s", "2"]
     )
-    assert refused.exit_code == 1 and "so there are no last 2 s to show" in str(refused.exception)
+    assert refused.exit_code == 1 and "so a window of 2 s has no meaning" in str(refused.exception)
     assert not (tmp_path / "none").exists()
 
 
