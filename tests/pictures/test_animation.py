@@ -115,7 +115,7 @@ def test_relative_durations_without_onsets_play_at_a_stated_pace(case_gaze):
     assert [animation._clock(paced, time_s) for time_s in (0, 0.5, 1)] == [f"fixation {n} of 3" for n in (1, 2, 3)]
     assert len(animation._looked_at(paced, 0.5)) == 1
     quick = Playback(speed=2, file_format="gif")
-    assert animation._caption(paced, quick).endswith("in order, 6 fixations a second: durations are relative")
+    assert animation._caption(paced, quick).endswith("in order, 6 fixations per second: durations are relative")
     assert len(list(Animation(paced, GIF).frames())) == len(times)
     with pytest.raises(StudyError, match="case 'case-1': its durations are relative and it has no onsets"):
         frame_times(paced, Playback(window_s=2, file_format="gif"))

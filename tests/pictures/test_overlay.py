@@ -92,7 +92,7 @@ def test_the_page_says_whose_gaze_it_is(case_gaze):
     said = words(draw_overlay(some, some.heatmap()))
     assert "radiograph-7" in said and "synthetic" in said
     assert "chf · reader 2 · 3 fixations (1 outside the radiograph), 0.9 s" in said
-    assert any("sigma 3.2 px of 64, each fixation weighs its duration" in text for text in said)
+    assert any("sigma 3.2 px of 64, each fixation weighted by its duration" in text for text in said)
     real = case_gaze([40], [20], [0.4])
     assert "synthetic" not in words(draw_overlay(real, real.heatmap()))
 

@@ -69,7 +69,7 @@ def test_a_loader_is_given_the_same_gaze(made):
 def test_the_baseline_s_map_of_several_readers(made):
     target = EgdHeatmap()
     if made.canvas.fit == "letterbox":
-        with pytest.raises(StudyError, match="radiographs fitted by stretch, these are by letterbox"):
+        with pytest.raises(StudyError, match="radiographs fitted by stretch, not by letterbox"):
             target.for_batches(made, SIZE_PX)
         return
     for cases in ([0], [1], [0, 1]):
