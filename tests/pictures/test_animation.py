@@ -45,7 +45,7 @@ def test_gaze_builds_up_to_the_whole_heatmap(short):
     np.testing.assert_allclose(frames[5].sum(), 0.5, rtol=1e-3)
 
 
-def test_a_window_forgets(short):
+def test_a_window_drops_earlier_gaze(short):
     frames = list(heatmap_frames(short, frame_times(short, GIF), window_s=0.4))
     total = [float(frame.sum()) for frame in frames]
     assert total[10] == pytest.approx(0.4, rel=1e-3)
@@ -82,7 +82,7 @@ def test_a_frame_shows_radiograph_gaze_ring_and_clock(short):
     assert len(changed) and changed[:, 1].max() < 60
 
 
-def test_too_long_says_so_before_anything_is_made(case_gaze):
+def test_too_long_animations_are_refused_before_anything_is_drawn(case_gaze):
     unix_time = case_gaze([20, 30], [20, 30], [0.2, 0.2], [0, 1e7])
     with pytest.raises(StudyError, match=r"case 'case-1': 1e\+07|10000000\.\d s of gaze make 100000003 frames"):
         frame_times(unix_time, GIF)

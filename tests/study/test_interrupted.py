@@ -84,7 +84,7 @@ def test_killed_again_and_again(command, tmp_path):
     assert [item["case_id"] for item in open_study(tmp_path / "killed").manifest["left_out"]] == ["case7"]
 
 
-def test_ctrl_c_says_that_the_same_command_goes_on(command, tmp_path):
+def test_ctrl_c_says_that_the_same_command_continues(command, tmp_path):
     running = command("out", 2)
     wait_until(lambda: journalled(tmp_path / ".out.partial") >= 5, running)
     os.killpg(running.pid, signal.SIGINT)
@@ -145,7 +145,7 @@ def finish(source, tmp_path, **options):
     return told, read
 
 
-def test_only_what_is_missing_is_read(partial, tmp_path):
+def test_a_later_run_reads_only_missing_radiographs(partial, tmp_path):
     told, read = finish(partial, tmp_path)
     assert read == ["radiograph2", "radiograph9"] and told == [
         "continuing with 8 of 10 radiographs of an interrupted run"
@@ -206,7 +206,7 @@ def test_a_radiograph_that_was_about_to_be_read_again_is_not_trusted(partial, tm
         (lambda d: (d / "lock").unlink(), 2),
     ],
 )
-def test_what_is_damaged_is_not_trusted(partial, tmp_path, damage, read):
+def test_damaged_journals_and_pixels_are_not_used(partial, tmp_path, damage, read):
     damage(tmp_path / ".out.partial")
     assert len(finish(partial, tmp_path)[1]) == read
 
@@ -248,7 +248,7 @@ with unfinished(Path(sys.argv[1])):
 """
 
 
-def test_one_at_a_time(partial, tmp_path):
+def test_only_one_process_prepares_a_study(partial, tmp_path):
     with subprocess.Popen([sys.executable, "-c", HOLDING, tmp_path / "out"], stdin=-1, stdout=-1) as other:
         other.stdout.readline()
         with pytest.raises(EgazeError, match="out: another egaze process is preparing this study"):
@@ -270,7 +270,7 @@ def test_a_kill_while_the_study_is_put_in_its_place(partial, tmp_path, monkeypat
     assert finish(partial, tmp_path)[1] == []
 
 
-def test_a_full_disk_is_told_before_anything_is_read(many_radiographs, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_read(many_radiographs, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(StudyError, match=r"needs 5\.2 MB, but only 1\.0 MB are free"):

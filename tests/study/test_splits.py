@@ -35,7 +35,7 @@ def test_patients_stay_together(study):
     assert (np.bincount(study.patients)[1:] > 1).any()
 
 
-def test_splitting_anew(study, tmp_path):
+def test_splitting_again(study, tmp_path):
     shutil.copytree(study.path, tmp_path / "study")
     before = study.splits.digest(study.case_ids)
     made = split_study(tmp_path / "study", seed=7, ratio=(6, 2, 2))

@@ -49,7 +49,7 @@ def test_workers_do_not_matter_and_no_identity_is_stored(study, twin, tmp_path):
     assert not any(patient in stored for patient in source.patient_order)
 
 
-def test_whole_or_damaged(copy):
+def test_verify_study_names_damaged_files(copy):
     assert verify_study(copy) == []
     raw = bytearray((copy / "images.npy").read_bytes())
     raw[-1] ^= 1
@@ -84,7 +84,7 @@ def test_radiographs_that_are_not_used_need_not_be_checked(copy):
         open_study(copy)
 
 
-def test_the_check_tells_how_far_it_is(copy):
+def test_the_check_reports_its_progress(copy):
     told = []
     open_study(copy, progress=lambda done, total: told.append((done, total)))
     size = (copy / "images.npy").stat().st_size

@@ -37,7 +37,7 @@ def test_a_map_is_the_rasterizer_s(made, weight):
     assert not target.heatmap(made, [2], SIZE_PX).any()
 
 
-def test_readers_together_are_the_sum_of_each_one_s_own(made):
+def test_the_heatmap_of_several_readers_is_the_sum_of_theirs(made):
     target = FixationHeatmap()
     alone = [
         target.rasterize(made.fixations(case_index, SIZE_PX), SIZE_PX, normalize="none").astype(np.float64)
