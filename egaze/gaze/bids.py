@@ -9,14 +9,17 @@ guessed.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from egaze.errors import TableError
 from egaze.gaze.bids_files import Facts, inherited, number, pair, quoted, read_rows, unit
 from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations, Screen
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _SUFFIX = "_physio.tsv.gz"
 _TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}

@@ -7,13 +7,14 @@ import re
 import zlib
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
-from polars.exceptions import PolarsError
 
 from egaze.errors import TableError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 #: A JSON object of facts; BIDS leaves their types open, so every use checks them.
 Facts = dict[str, Any]
@@ -35,6 +36,9 @@ def read_rows(path: Path, facts: Facts, *, required: tuple[str, ...], numbers: s
         TableError: a file that cannot be unpacked, missing columns, a row with another number of columns, or a cell
             that is not a number.
     """
+    import polars as pl  # here, because heatmaps should not wait for polars to load
+    from polars.exceptions import PolarsError
+
     columns = facts.get("Columns")
     if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
         raise TableError(f"{path}: Columns in its JSON file is {quoted(columns)}, expected a list of names")
