@@ -17,6 +17,7 @@ from PIL import Image
 from egaze.cli import cli
 from egaze.errors import EgazeError
 from egaze.evaluation import evaluate, open_evaluation
+from egaze.gaze import GAZE_FORMATS, read_recording
 from egaze.registry import Registry
 from egaze.training import load_recipe, open_run, train
 
@@ -88,6 +89,21 @@ def test_a_data_set(my_package, tmp_path):
     assert "20 cases of 20 patients" in said and "20 radiographs found" in said and "10 ill, 10 well" in said
     assert "folders" in invoke("prepare", "--help")
     assert "Radiographs in a folder" in invoke("prepare", "folders", "--help")
+
+
+def test_a_tracker_format(my_package, tmp_path):
+    path = tmp_path / "reading.csv"
+    path.write_text("# lab gaze 1\ntime_ms,x,y\n10,512.5,394\n12,,\n14,513,395\n")
+    assert list(GAZE_FORMATS)[-1] == "lab_csv"
+    for recording in (read_recording(path), read_recording(path, format="lab_csv")):
+        (samples,) = recording.samples
+        np.testing.assert_allclose(samples.time_s, [0.01, 0.012, 0.014])
+        assert samples.is_valid.tolist() == [True, False, True] and recording.screen.width_px == 1920
+    path.write_text("# lab gaze 1\ntime_ms,x,y\nsoon,512.5,394\n")
+    with pytest.raises(EgazeError, match=r"reading\.csv: "):
+        read_recording(path)
+    with pytest.raises(EgazeError, match=r"reading\.csv: unknown tracker format 'edf'; known are bids, lab_csv"):
+        read_recording(path, format="edf")
 
 
 def test_a_metric(my_package, run, tmp_path):

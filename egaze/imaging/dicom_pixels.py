@@ -30,7 +30,7 @@ from egaze.errors import RadiographError
 from egaze.imaging.codestream import CodestreamError, jpeg2000_frame, jpeg_end, jpeg_frame, without_metadata
 from egaze.imaging.dicom_elements import PIXEL_DATA, UNDEFINED, Header, fragments
 from egaze.imaging.limits import require_pixel_count
-from egaze.imaging.picture import jpeg_values
+from egaze.imaging.png_jpeg import jpeg_values
 from egaze.imaging.run_length import decode_rle
 
 ROWS, COLUMNS, FRAMES, SAMPLES = 0x00280010, 0x00280011, 0x00280008, 0x00280002

@@ -10,7 +10,7 @@ from egaze.errors import RadiographError
 from egaze.imaging.array_file import read_npy
 from egaze.imaging.dicom import read_dicom
 from egaze.imaging.limits import max_radiograph_bytes
-from egaze.imaging.picture import read_jpeg, read_png
+from egaze.imaging.png_jpeg import read_jpeg, read_png
 from egaze.imaging.radiograph import PRESENTATIONS, Radiograph, StoredRadiograph
 
 

@@ -116,8 +116,8 @@ def comparison_of(difference: float, drawn: NDArray[np.float64], level: float) -
     """A difference with the percentile interval of its (B,) draws and a p-value.
 
     The p-value is twice the smaller share of draws on either side of 0, the observed difference counted as one of
-    them, and so at least 2 / (B + 1). It is below 1 - `level` where the interval excludes 0. Warns and raises as
-    `bootstrap_interval`.
+    them, and so at least 2 / (B + 1). Up to one draw, it is below 1 - `level` where the interval excludes 0. Warns and
+    raises as `bootstrap_interval`.
     """
     interval = estimate_of(difference, drawn, level)
     drawn = drawn[np.isfinite(drawn)]

@@ -17,7 +17,6 @@ from egaze.gaze import Fixations
 from egaze.imaging.fit import is_within, rescale_px
 from egaze.sources import mimic_cxr
 from egaze.sources.case import Case, is_synthetic
-from egaze.sources.egd_cxr.radiograph_size import read_radiograph_size
 from egaze.sources.json_file import kind_of, read_json, read_numbers, refuse_number
 from egaze.sources.radiographs_by_name import find_radiographs
 from egaze.sources.records import shorten
@@ -229,7 +228,7 @@ def _patient(radiograph: Path) -> str:
 
 
 def _size(radiograph: Path) -> tuple[float, float]:
-    if (size := read_radiograph_size(radiograph)) is None:
+    if (size := mimic_cxr.read_radiograph_size(radiograph)) is None:
         raise SourceError(f"{radiograph.name}: its size cannot be read, without which its gaze has no place on it")
     return size
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os.path
+import warnings
+from io import BytesIO
 from pathlib import Path, PurePosixPath
+
+import pydicom
+from PIL import Image
 
 from egaze.errors import TableError
 from egaze.sources.delimited import inside
@@ -11,6 +16,8 @@ from egaze.sources.delimited import inside
 #: EGD-CXR and REFLACX both have patients of MIMIC-CXR, with the same identifiers.
 POPULATION = "mimic-cxr"
 _TREE = "files"
+# Rows and Columns are within the first kilobytes of a DICOM file; nothing beyond is read.
+_HEAD_BYTES = 1 << 17
 _REMEDY = "; use --images to name the folder of the radiographs"
 
 
@@ -64,3 +71,22 @@ def _below_tree(relative: str) -> tuple[tuple[str, ...], bool]:
     """The parts of a path below the last `files/`, and true; or, if there is none, all parts and false."""
     parts = PurePosixPath(relative.replace("\\", "/")).parts
     return (parts[len(parts) - parts[::-1].index(_TREE) :], True) if _TREE in parts else (parts, False)
+
+
+def read_radiograph_size(path: Path) -> tuple[int, int] | None:
+    """The width and height of a radiograph in pixels, from the header of its file.
+
+    None if the file is missing or damaged; the error is left for the study, which reads the radiograph.
+    """
+    try:
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")
+            if path.suffix.lower() in {".jpg", ".jpeg", ".png"}:
+                with Image.open(file) as picture:
+                    return picture.width, picture.height
+            head = BytesIO(file.read(_HEAD_BYTES))
+            header = pydicom.dcmread(head, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
+            size = int(header.Columns), int(header.Rows)
+    except Exception:  # pydicom raises many kinds of errors for damaged headers
+        return None
+    return size if min(size) > 0 else None

@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from egaze.report.evaluated_cases import open_evaluated_cases
 from PIL import Image
 from study.ready_made import Cases
 
@@ -18,6 +17,7 @@ from egaze.gaze import Fixations, rasterize_fixations
 from egaze.loading import DeviceLoader
 from egaze.metrics import auc_judd, cc, kld, nss
 from egaze.report import write_report
+from egaze.report.evaluated_cases import open_evaluated_cases
 from egaze.report.gallery import draw_radiograph, make_cards
 from egaze.report.pixels import RadiographPixels
 from egaze.sources import Case, Region

@@ -66,7 +66,7 @@ def test_relative_durations_play_without_being_taken_for_seconds():
     assert len(Fixations([], [], [], duration_unit="relative").played().ends_s()) == 0
 
 
-def test_what_lies_outside_its_part_shown_is_kept_and_said():
+def test_fixations_outside_the_part_shown_are_kept_and_reported():
     gaze = Fixations([1, 5, 4.5, -3], [1, 1, 1, 1], [1] * 4, shown_px=[[-0.5, -0.5, 4.5, 4.5]] * 4)
     assert gaze.on_shown.tolist() == [True, False, False, False]
     assert Fixations([99], [99], [1]).on_shown.tolist() == [True]

@@ -206,7 +206,7 @@ def test_bca_is_scipy_s_to_its_noise(name):
     assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval), abs=0.012)
 
 
-def test_small_samples_are_warned_of():
+def test_small_samples_give_a_warning():
     with pytest.warns(StatisticsWarning, match="fewer than 10 cases of a class"):
         few = roc_auc_ci([0, 0, 1, 1], [1.0, 3.0, 2.0, 4.0])
     assert few.low < few.value == 0.75
@@ -219,7 +219,7 @@ def test_small_samples_are_warned_of():
         bootstrap_auc([0, 0, 1, 1], [1.0, 3.0, 2.0, 4.0], resamples=100)
 
 
-def test_a_perfect_separation_is_warned_of():
+def test_a_perfect_separation_gives_a_warning():
     labels = np.repeat([0, 1], 20)
     with pytest.warns(StatisticsWarning, match="all cases of a class are ranked alike"):
         assert roc_auc_ci(labels, labels).low == 1.0

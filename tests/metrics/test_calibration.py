@@ -89,7 +89,7 @@ def test_probabilities_of_zero_have_logits():
     np.testing.assert_allclose(scaled.sum(axis=1), 1)
 
 
-def test_temperatures_at_the_bounds_are_warned_of():
+def test_temperatures_at_the_bounds_give_a_warning():
     with pytest.warns(StatisticsWarning, match="at the bound 0.05"):
         assert fit_temperature([0, 1], [[2.0, 0.0], [0.0, 2.0]]) == 0.05
     with pytest.warns(StatisticsWarning, match="at the bound 20.0"):

@@ -45,7 +45,7 @@ def read(tmp_path, content, columns=COLUMNS, **options):
         GOOD.replace("x\n", "ünïcödé 心臓\n"),
     ],
 )
-def test_what_is_a_table_reads_right(tmp_path, content):
+def test_valid_tables_are_read(tmp_path, content):
     rows = read(tmp_path, content)
     assert rows.schema == COLUMNS
     assert rows.rows() == [("a", 1.5, 3), ("b", 2.0, 4)]
@@ -104,7 +104,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_not_a_table_is_refused_in_one_line(tmp_path, name):
+def test_files_that_are_not_tables_are_refused_in_one_line(tmp_path, name):
     content, message = BAD[name]
     with pytest.raises(TableError, match=message) as caught:
         read(tmp_path, content)
@@ -141,7 +141,7 @@ def test_a_folder_a_pipe_and_a_zip_are_no_tables(tmp_path):
         read_table(tmp_path / "a\0b.csv", COLUMNS)
 
 
-def test_limits_are_told_and_can_be_moved(tmp_path, monkeypatch):
+def test_limits_are_named_and_can_be_changed(tmp_path, monkeypatch):
     wide = HEADER.strip() + "".join(f",c{n}" for n in range(3000)) + "\n"
     with pytest.raises(TableError, match=r"header .* has 3004 columns, more than 2000 \(EGAZE_TABLE_COLUMNS\)"):
         read(tmp_path, wide)
@@ -186,7 +186,7 @@ def test_a_cell_of_a_billion_characters_is_not_loaded(tmp_path, cell):
 
 
 @pytest.mark.parametrize("name", ["patient_id", "subject_id", "study_id", "stay_id"])
-def test_who_the_patient_is_stays_in_the_file(tmp_path, name):
+def test_messages_do_not_name_patients(tmp_path, name):
     with pytest.raises(TableError, match=f"record 1, column '{name}' holds a value that is not shown") as caught:
         read(tmp_path, f"{name},x\nDOE-JOHN,1\n", {name: pl.Int64})
     assert "DOE" not in str(caught.value)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pydicom
-from PIL import Image
 
 from egaze.errors import SourceError
 from egaze.sources import mimic_cxr
@@ -23,8 +19,6 @@ from egaze.sources.egd_cxr.master_sheet import listed_radiographs, needed_column
 from egaze.sources.records import shorten
 
 _NAMED_COLUMNS = 8
-# Rows and Columns are within the first kilobytes of a DICOM file; nothing beyond is read.
-_HEAD_BYTES = 1 << 17
 
 
 class EgdCxr:
@@ -99,7 +93,7 @@ class EgdCxr:
             self.hygiene |= _unknown_columns(gaze / file, columns)
         self.hygiene |= _missing_columns(gaze / table.file)
         ids = self._sheet["dicom_id"]
-        sizes = [read_radiograph_size(path) or (0, 0) for path in self._paths]
+        sizes = [mimic_cxr.read_radiograph_size(path) or (0, 0) for path in self._paths]
         radiographs = Radiographs(ids, self._sheet.select(PADS).to_numpy(), np.array(sizes, dtype=np.int64))
         self._gaze = gaze / table.file
         self._fixations, recorded = read_gaze(self._gaze, table, radiographs, recalibrate, self.hygiene)
@@ -163,25 +157,6 @@ def _radiograph_paths(file: Path, sheet: pl.DataFrame, images: Path) -> list[Pat
         mimic_cxr.radiograph_path(images, path, f"{file}: record {record}, column 'path'")
         for record, path in enumerate(sheet["path"], start=1)
     ]
-
-
-def read_radiograph_size(path: Path) -> tuple[int, int] | None:
-    """The width and height of a radiograph in pixels, from the header of its file.
-
-    None if the file is missing or damaged; the error is left for the study, which reads the radiograph.
-    """
-    try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore")
-            if path.suffix.lower() in {".jpg", ".jpeg", ".png"}:
-                with Image.open(file) as picture:
-                    return picture.width, picture.height
-            head = BytesIO(file.read(_HEAD_BYTES))
-            header = pydicom.dcmread(head, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
-            size = int(header.Columns), int(header.Rows)
-    except Exception:  # pydicom raises many kinds of errors for damaged headers
-        return None
-    return size if min(size) > 0 else None
 
 
 def _unknown_columns(path: Path, known: Columns) -> dict[str, int]:

@@ -20,9 +20,8 @@ from egaze.imaging import resize
 from egaze.imaging.fit import px_to_unit
 from egaze.sources.regions import Mask
 from egaze.sources.siim_gaze.masks import SIDE_PX, encode
-from egaze.sources.synthetic.dicom_file import radiograph_uid, write_dicom
+from egaze.sources.synthetic.image_file import radiograph_uid, write_dicom, write_mask
 from egaze.sources.synthetic.phantom import Phantom
-from egaze.sources.synthetic.picture_file import write_mask
 from egaze.sources.synthetic.plan import CasePlan
 from egaze.sources.synthetic.reader import Scanpath
 from egaze.sources.synthetic.rows import CaseRows

@@ -37,7 +37,7 @@ def test_boxes_take_x1_x2_y1_y2(folder, parts):
     assert source.hygiene["bounding_boxes_file_missing"] == 0
 
 
-def test_absence_is_counted(folder):
+def test_missing_annotations_are_counted(folder):
     source = folder.read()
     assert source.hygiene["bounding_boxes_file_missing"] == 1 and source.hygiene["transcripts_missing"] == 3
     assert all(case.regions == () and case.phrases == () for case in source.cases())

@@ -219,7 +219,7 @@ def test_bad_metadata(folder, cells, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_patient_on_two_sides_in_two_phases(folder):
+def test_a_patient_in_different_splits_in_two_phases_is_refused(folder):
     folder.add("a", phase=1)
     folder.add("b", phase=2, radiograph="f2", subject_id="radiograph", split="test")
     with pytest.raises(TableError, match=r"metadata_phase_2\.csv: record 1: column 'split'") as caught:
@@ -311,7 +311,7 @@ def test_only_what_is_needed_must_be_there(folder):
         assert source.hygiene[f"readings_without_{what}"] == 1
 
 
-def test_all_missing_columns_of_all_phases_are_told_at_once(folder):
+def test_all_missing_columns_of_all_phases_are_named_at_once(folder):
     for phase in (1, 2):
         folder.add(f"a{phase}", phase=phase)
         for name in ("image", "subject_id")[:phase]:
