@@ -34,7 +34,8 @@ def configure() -> None:
         *("-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DEGAZE_BUILD_PYTHON=ON", "-DEGAZE_BUILD_FUZZERS=ON"),
         f"-DPython_EXECUTABLE={sys.executable}",
         f"-Dpybind11_DIR={output(sys.executable, '-m', 'pybind11', '--cmakedir').strip()}",
-        f"-DEGAZE_TORCH_DIR={Path(torch.origin).parent}" if torch else "-DEGAZE_BUILD_RUNTIME=OFF",
+        f"-DEGAZE_BUILD_RUNTIME={'ON' if torch else 'OFF'}",
+        f"-DEGAZE_TORCH_DIR={Path(torch.origin).parent if torch else ''}",
     ]
     said = output("cmake", "-S", ROOT, "-B", BUILD, *options)
     for line in re.findall(r"^-- (egaze: .*: no .*)$", said, re.MULTILINE):
