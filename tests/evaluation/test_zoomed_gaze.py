@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from egaze.report.judged_cases import open_judged_cases
 from PIL import Image
 from study.ready_made import Cases
 
@@ -18,6 +17,7 @@ from egaze.gaze import Fixations, rasterize_fixations
 from egaze.loading import DeviceLoader
 from egaze.metrics import auc_judd, cc, kld, nss
 from egaze.report import write_report
+from egaze.report.evaluated_cases import open_evaluated_cases
 from egaze.report.gallery import draw_radiograph, make_cards
 from egaze.report.pixels import RadiographPixels
 from egaze.sources import Case, Region
@@ -131,7 +131,7 @@ def test_regions_are_not_looked_at_where_they_were_not_shown(studies, run):
 
 def test_the_report_shows_what_was_shown(run, tmp_path):
     made, evaluation = run
-    answers = open_judged_cases(made, "test")
+    answers = open_evaluated_cases(made, "test")
     cards = make_cards(answers, np.arange(len(answers.table)), has_grad_cams=False)
     for card in cards:
         number = int(card.case_id[1:])
@@ -148,7 +148,7 @@ def test_the_report_shows_what_was_shown(run, tmp_path):
     assert f"{evaluation.metrics.scanpath.fixations_not_shown} of {8 * FIXATIONS} fixations lie outside" in words
 
 
-def test_an_explanation_measures_the_same(studies, run):
+def test_an_explanation_uses_the_same_metrics(studies, run):
     study, target = studies["zoomed"], run[0].recipe.heatmap
     case_index = int(study.splits.indices("test")[0])
     values = np.random.default_rng(0).random((SIDE_PX, SIDE_PX))
