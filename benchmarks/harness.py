@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing with warm-up and repeats, the machine, and where results go."""
+"""Shared by the benchmarks: timing with warm-up and repeats, a description of the machine, and storing results."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ KEPT_RUNS = 10
 #: The C++ runner; EGAZE_RUN names another.
 RUNNER = Path(os.environ.get("EGAZE_RUN") or RESULTS.parent.parent / "build" / "cpp" / "csrc" / "runner" / "egaze-run")
 
-#: Gives one sample: seconds a call.
+#: Returns one sample of the seconds per call.
 Sampler = Callable[[], float]
 
 
 def arguments(description: str) -> argparse.Namespace:
-    """The options of every benchmark."""
+    """Parse the options that every benchmark has."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="under 50 s on two processors; writes nothing")
     return parser.parse_args()
 
 
 def one_thread_for_rivals() -> None:
-    """Start this program again with the rivals' libraries at one thread, and with the kernels that they choose
-    themselves: they read the environment when they are loaded."""
+    """Restart this program with the other libraries limited to one thread, and with the kernels that they choose by
+    themselves. They read the environment when they are loaded."""
     wanted = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     for forced in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
         wanted.pop(forced, None)
@@ -45,7 +45,7 @@ def one_thread_for_rivals() -> None:
 
 
 def timed(function: Callable[[], Any], *, repeats: int, warmup: int = 1, at_least_s: float = 0.002) -> dict[str, float]:
-    """Seconds a call: the median and quartiles over `repeats` samples, each of enough calls to last `at_least_s`."""
+    """Return the median and quartiles of the seconds per call, over `repeats` samples of at least `at_least_s` each."""
     for _ in range(warmup):
         function()
     sample = per_call(function, at_least_s=at_least_s)
@@ -53,9 +53,9 @@ def timed(function: Callable[[], Any], *, repeats: int, warmup: int = 1, at_leas
 
 
 def per_call(function: Callable[[], Any], *, at_least_s: float = 0.02) -> Sampler:
-    """A sampler of seconds a call, the mean over enough calls to last `at_least_s`.
+    """Return a sampler of the seconds per call, averaged over enough calls to last `at_least_s`.
 
-    The function is called twice here, to warm up and to count how many calls that takes.
+    The function is called twice here, to warm up and to determine the number of calls.
     """
     function()
     started = time.perf_counter()
@@ -73,8 +73,7 @@ def per_call(function: Callable[[], Any], *, at_least_s: float = 0.02) -> Sample
 
 @dataclass
 class Turns:
-    """Seconds of rivals that took turns: in each turn every rival was timed once, so what slows the machine for a while
-    slows all of them."""
+    """Times of alternatives that took turns: each turn times every one once, so that they share slowdowns."""
 
     seconds: dict[str, list[float]]
 
@@ -82,7 +81,7 @@ class Turns:
         return float(np.median(self.seconds[name]))
 
     def ratio(self, rival: str, ours: str) -> float:
-        """The rival's time over ours, the median over the turns."""
+        """Return the median over the turns of the alternative's time divided by ours."""
         return rounded(float(np.median(np.divide(self.seconds[rival], self.seconds[ours]))))
 
     def details(self) -> dict[str, dict[str, float]]:
@@ -90,7 +89,7 @@ class Turns:
 
 
 def take_turns(samplers: Mapping[str, Sampler], turns: int) -> Turns:
-    """Ask every sampler once a turn."""
+    """Call every sampler once per turn."""
     result = Turns({name: [] for name in samplers})
     for _ in range(turns):
         for name, sample in samplers.items():
@@ -109,7 +108,7 @@ def quartiles(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def machine(*packages: str) -> dict[str, Any]:
-    """What the figures depend on."""
+    """Describe the machine and the libraries that results depend on."""
     from egaze import _core
 
     return {
@@ -151,7 +150,7 @@ def finish(
 
 
 def rounded(value: float) -> float:
-    """Three significant digits: the machines' noise allows no more."""
+    """Round to three significant digits; the noise does not justify more."""
     return float(f"{value:.3g}")
 
 

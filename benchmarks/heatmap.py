@@ -1,10 +1,12 @@
-"""Heatmaps against scipy and NumPy, one thread each, every result asserted before it is timed.
+"""Heatmaps compared with scipy and NumPy, with one thread each. Every result is checked before it is timed.
 
-full_vs_scipy   scipy.ndimage.gaussian_filter of the count map over ours: 3056x2544, sigma 150, 60 fixations, reflect
-small_vs_numpy  building two bases and multiplying in NumPy over ours: 224x224, sigma (13.2, 11.0), 60 fixations
-call_cost_us    what a call from Python costs beside the heatmap's pixels, at most: 60 fixations on one pixel
-egd_vs_reference  the EGD-CXR baseline's target from scipy, matplotlib and Pillow over ours
-two_threads     one thread's time over two threads', full size
+full_vs_scipy     time of scipy.ndimage.gaussian_filter of the count map, divided by ours: 3056x2544, sigma 150, 60
+                  fixations, mode reflect
+small_vs_numpy    time of two bases and their product in NumPy, divided by ours: 224x224, sigma (13.2, 11.0), 60
+                  fixations
+call_cost_us      upper bound of the cost of a call from Python, without pixels: 60 fixations on one pixel
+egd_vs_reference  time of the EGD-CXR baseline's target with scipy, matplotlib and Pillow, divided by ours
+two_threads       time with one thread divided by the time with two, full size
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def count_map(fixations: Fixations, shape: tuple[int, int]) -> np.ndarray:
 
 
 def full(quick: bool) -> tuple[float, Turns]:
-    """The baseline's heatmap at a radiograph's full size."""
+    """Time the baseline's heatmap at the full size of a radiograph."""
     fixations = gaze(FULL)
     counts = count_map(fixations, FULL)
 
@@ -58,7 +60,7 @@ def full(quick: bool) -> tuple[float, Turns]:
 
 
 def numpy_heatmap(fixations: Fixations, shape: tuple[int, int], sigma_px: tuple[float, float]) -> np.ndarray:
-    """How one would write it: two bases and their product."""
+    """Compute a heatmap the obvious way: two bases and their product."""
     columns = np.exp(-0.5 * ((np.arange(shape[1], dtype=np.float32)[:, None] - fixations.x_px) / sigma_px[0]) ** 2)
     rows = np.exp(-0.5 * ((np.arange(shape[0], dtype=np.float32)[:, None] - fixations.y_px) / sigma_px[1]) ** 2)
     factor = np.float32(1 / (2 * np.pi * sigma_px[0] * sigma_px[1]))
@@ -66,7 +68,7 @@ def numpy_heatmap(fixations: Fixations, shape: tuple[int, int], sigma_px: tuple[
 
 
 def small(quick: bool) -> tuple[float, Turns]:
-    """A heatmap at training size."""
+    """Time a heatmap at the size used in training."""
     fixations = gaze(SMALL)
     x_px, y_px = fixations.x_px + np.float32(0.3), fixations.y_px + np.float32(0.7)
     fixations = Fixations(x_px, y_px, fixations.duration_s)
@@ -93,7 +95,7 @@ def small(quick: bool) -> tuple[float, Turns]:
 
 
 def egd_reference(fixations: Fixations, shape: tuple[int, int], size_px: int) -> np.ndarray:
-    """The baseline's steps with scipy, matplotlib and Pillow."""
+    """Compute the baseline's target by its steps with scipy, matplotlib and Pillow."""
     from matplotlib import colormaps
 
     even = tuple(side + side % 2 for side in shape)
@@ -105,7 +107,7 @@ def egd_reference(fixations: Fixations, shape: tuple[int, int], size_px: int) ->
 
 
 def egd(quick: bool) -> tuple[float, Turns]:
-    """The target that the baseline's code trains on."""
+    """Time the target that the baseline's code trains on."""
     fixations = gaze(FULL, seed=1)
 
     def ours() -> np.ndarray:
@@ -119,7 +121,7 @@ def egd(quick: bool) -> tuple[float, Turns]:
 
 
 def scaling() -> list[dict[str, Any]]:
-    """Our time over radiograph size, fixations and sigma, one thread."""
+    """Time our heatmaps over radiograph size, fixations and sigma, with one thread."""
     rows = []
     for side_px, count, sigma_frac in [
         *((side, 60, 0.05) for side in (64, 128, 224, 448, 896, 1792, 3056)),

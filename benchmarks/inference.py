@@ -1,19 +1,19 @@
-"""One model, run by every engine: radiographs of 224x224 at batch 1, 8 and 32 on one and two threads, and files to
-answers.
+"""One model run by every engine: images of 224x224 in batches of 1, 8 and 32 with one and two threads, and from file to
+prediction.
 
-cpp_vs_onnxruntime  ONNX Runtime's time over the C++ Predictor's: float32, batch 1, one thread, the model alone
-cpp_vs_baseline     the EGD-CXR baseline's model eager over the C++ Predictor, the same way
-cpp_vs_torchscript  Python's TorchScript over the C++ Predictor, the same way
-bf16_vs_fp32        the C++ Predictor in float32 over itself in bfloat16, where the processor computes in it
-file_over_model     egaze-run from a 3056x2544 DICOM file to the answer, over reading the radiograph plus the model
-                    alone (smaller is better)
-cold_start_s        from starting egaze-run to the end of its answer for that file
-cpp_ms, file_ms     the C++ Predictor alone, and from file to answer
-peak_mb             egaze-run's memory, model and radiograph included
+cpp_vs_onnxruntime  ONNX Runtime's time divided by the C++ Predictor's: float32, batch 1, one thread, the model only
+cpp_vs_baseline     time of the EGD-CXR baseline's eager model divided by the C++ Predictor's, likewise
+cpp_vs_torchscript  time of TorchScript in Python divided by the C++ Predictor's, likewise
+bf16_vs_fp32        the C++ Predictor's time in float32 divided by that in bfloat16, if the processor supports it
+file_over_model     time of egaze-run from a 3056x2544 DICOM file to the prediction, divided by the time of reading the
+                    radiograph and of the model (smaller is better)
+cold_start_s        time from starting egaze-run to the end of its prediction for that file
+cpp_ms, file_ms     time of the C++ Predictor only, and from file to prediction
+peak_mb             peak memory of egaze-run, including the model and the radiograph
 
-The C++ Predictor is timed by `egaze-run --bench`, in which each radiograph is placed and each answer copied out; the
-other engines are given a tensor. Engines take turns, and a ratio is the median of each turn's, so that a machine whose
-speed drifts treats them alike. Every engine's answers are compared with the eager model's first.
+The C++ Predictor is timed by `egaze-run --bench`, which places each radiograph and copies each prediction; the other
+engines are given a tensor. Engines take turns, and a ratio is the median over the turns, so that a drift of the
+machine's speed affects all alike. Every engine's predictions are first compared with the eager model's.
 
 Needs a built egaze-run (EGAZE_RUN, or build/cpp), segmentation-models-pytorch, onnx and onnxruntime; AOTInductor a C++
 compiler.
@@ -55,7 +55,7 @@ Engine = Callable[[int, int], float]  # threads and batch to seconds
 
 
 def export(model: DualHeadUNet, path: Path, precision: str) -> Path:
-    """The model as `egaze export` writes it, of a run that there is not."""
+    """Write a model as `egaze export` does, without a run."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     members = members_of(torchscript.script(ExportedModel(model, "softmax"), dtype))
     spec = {
@@ -152,7 +152,7 @@ def run_runner(*words: object) -> str:
 
 
 def check(files: dict[str, Path], modules: dict[str, Any], folder: Path) -> dict[str, float]:
-    """The largest difference of any probability or heatmap value of a radiograph from the eager model's."""
+    """Return the largest difference of any probability or heatmap value from the eager model's."""
     image = images(1)
     np.save(folder / "small.npy", image[0, 0])
     with torch.inference_mode():
@@ -176,7 +176,7 @@ def check(files: dict[str, Path], modules: dict[str, Any], folder: Path) -> dict
 
 
 def measure_files(files: dict[str, Path], radiograph: Path, turns: int) -> dict[str, Any]:
-    """From a full-size DICOM file to the answer."""
+    """Time the way from a full-size DICOM file to the prediction."""
     torch.set_num_threads(1)
     predictor = Predictor(files["fp32"])
     repeats, over_model, details = 5, [], Turns({name: [] for name in ("file", "read", "model", "python_file", "cold")})
@@ -202,7 +202,7 @@ def measure_files(files: dict[str, Path], radiograph: Path, turns: int) -> dict[
 
 
 def python_peaks_mb(files: dict[str, Path]) -> dict[str, float]:
-    """What Python takes for one small radiograph, by an engine in a process of its own."""
+    """Measure the peak memory of Python for one small radiograph, with each engine in a process of its own."""
     programs = {
         "python_predictor": f"from egaze import Predictor; Predictor({str(files['fp32'])!r}).predict(image[0, 0])",
         "onnxruntime": "import onnxruntime; onnxruntime.InferenceSession("

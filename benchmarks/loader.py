@@ -1,15 +1,16 @@
-"""The loader against torch's DataLoader, on a synthetic study of 1,083 radiographs of 224x224 with 45 fixations each.
+"""The loader compared with torch's DataLoader, on a synthetic study of 1,083 images of 224x224 with 45 fixations each.
 
-vs_dataloader    our samples a second over those of torch.utils.data.DataLoader(num_workers=2) with torchvision's v2
-                 transforms on radiographs and ready-made heatmaps in memory; both batch 32, all augmentations on
-vs_dataloader_packed  the same with radiograph and heatmap moved as two channels of one picture: quicker for the rival
-vs_baseline      the same over those of a loader on files, as the EGD-CXR baseline's: decode, resize, two workers
-samples_per_s    ours, two threads
-rss_growth_mb    resident memory at the end of 100 epochs less that after the third
-wait_share       of a training step of recipe `joint`, batch 32, what it waits for data
-startup_ms       from a new loader to its first batch
-On a CUDA device also: copy_gb_per_s, the rate of copies from pinned memory, and copy_hidden, the share of a copy's time
-that the step hides.
+vs_dataloader         our samples per second divided by those of torch.utils.data.DataLoader(num_workers=2) with
+                      torchvision's v2 transforms on images and finished heatmaps in memory; batch 32, all augmentations
+vs_dataloader_packed  the same, with image and heatmap transformed as two channels of one picture, which is faster
+vs_baseline           the same, for a loader that reads files like the EGD-CXR baseline's: decode, resize, two workers
+samples_per_s         our samples per second, two threads
+rss_growth_mb         growth of resident memory from the third to the last of 100 epochs
+wait_share            fraction of a training step of recipe `joint`, batch 32, that is spent waiting for data
+startup_ms            time from a new loader to its first batch
+
+On a CUDA device also: copy_gb_per_s, the rate of copies from pinned memory, and copy_hidden, the fraction of a copy's
+time during which the step computes.
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ TARGET = FixationHeatmap()
 
 
 def smooth_radiograph(generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """A radiograph-like picture: smooth, with some noise."""
+    """Make an image that resembles a radiograph: smooth, with some noise."""
     coarse = generator.random((12, 10), dtype=np.float32)
     smooth = np.asarray(Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC))
     return np.clip(smooth * 50_000 + generator.normal(8_000, 500, shape), 0, 65_535).astype(np.uint16)
 
 
 def make_study(folder: Path) -> Study:
-    """Radiographs saved as arrays and prepared like any others."""
+    """Save images as arrays and prepare a study of them."""
     generator = np.random.default_rng(0)
     labels = ["Normal", "CHF", "pneumonia"]
     names = [f"case{number:04}" for number in range(RADIOGRAPHS)]
@@ -87,7 +88,7 @@ def ours(study: Study, **options: Any) -> DeviceLoader:
 
 
 class InMemory(Dataset):
-    """The kindest case for the rival: everything decoded, resized and rasterized before."""
+    """The best case for the alternative: everything is decoded, resized and rasterized beforehand."""
 
     transform: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]] | None = None
 
@@ -112,11 +113,11 @@ class InMemory(Dataset):
 
 
 class Transform:
-    """What our augmentation does, from torchvision; gamma, which it lacks, left out.
+    """Our augmentation by torchvision's transforms, without gamma, which torchvision lacks.
 
     Args:
-        packed: move radiograph and heatmap as two channels of one picture, which is quicker, instead of as two
-            pictures, which is how torchvision's documentation moves things together.
+        packed: whether image and heatmap are transformed as two channels of one picture, which is faster, instead of as
+            two pictures, as in torchvision's documentation.
     """
 
     def __init__(self, *, packed: bool = False) -> None:
@@ -137,7 +138,7 @@ class Transform:
 
 
 class OnFiles(Dataset):
-    """The baseline's way: DICOM and heatmap PNG decoded and resized whenever a sample is asked for."""
+    """A data set like the baseline's, which decodes and resizes DICOM and heatmap PNG for every sample."""
 
     def __init__(self, folder: Path, radiographs: int) -> None:
         generator = np.random.default_rng(1)
@@ -183,7 +184,7 @@ def write_dicom(path: Path, pixels: np.ndarray) -> None:
 
 
 def check(study: Study, rival: InMemory) -> dict[str, float]:
-    """What is timed is right: ours against the definition, the rival's plain samples against ours."""
+    """Check what is timed: our samples against the definition, and the alternative's against ours."""
     plain = ours(study, augmentation=None, shuffle=False)
     image_error = heatmap_error = 0.0
     for batch in islice(plain, 4):
@@ -215,7 +216,7 @@ def check(study: Study, rival: InMemory) -> dict[str, float]:
 
 
 def epochs(loader: Iterable[Any], samples: int, count: int = 1) -> Sampler:
-    """A sampler of the seconds a sample over `count` epochs; one epoch goes ahead of the first."""
+    """Return a sampler of the seconds per sample over `count` epochs, after one epoch of warm-up."""
     for _batch in loader:
         pass
 
@@ -274,7 +275,7 @@ def startup(study: Study, repeats: int) -> dict[str, float]:
 
 
 def waiting(study: Study, steps: int) -> dict[str, float]:
-    """Real training steps on this machine's best device, timed apart from what they wait for."""
+    """Run training steps on this machine's best device, and time them separately from waiting for data."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     recipe = load_recipe("joint")
     model = build_model(recipe.model, len(study.class_names)).to(device).train()
@@ -295,7 +296,7 @@ def waiting(study: Study, steps: int) -> dict[str, float]:
 
 
 def with_fixations(study: Study, count: int) -> Study:
-    """The study with so many fixations a radiograph."""
+    """Return the study with the given number of fixations per image."""
     generator = np.random.default_rng(count)
     x, y = generator.uniform(0.1, 0.9, (2, count * len(study))).astype(np.float32)
     offsets = np.arange(len(study) + 1, dtype=np.int64) * count
@@ -303,7 +304,7 @@ def with_fixations(study: Study, count: int) -> Study:
 
 
 def scaling(study: Study) -> list[dict[str, Any]]:
-    """Our rate over threads, batch size and fixations."""
+    """Measure our rate over threads, batch size and fixations."""
     rows = []
     for threads, batch_size, fixations in [
         *((threads, BATCH, FIXATIONS) for threads in range(1, (os.cpu_count() or 1) + 1)),
@@ -318,7 +319,7 @@ def scaling(study: Study) -> list[dict[str, Any]]:
 
 
 def on_cuda(study: Study) -> dict[str, float]:
-    """The rate of copies from pinned memory, and how much of them a step of work hides."""
+    """Measure the rate of copies from pinned memory, and which fraction of them overlaps with a step's work."""
     batch = next(iter(ours(study, batch_size=256)))
     pinned, there = batch.image.pin_memory(), batch.image.cuda()
     begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)

@@ -1,18 +1,19 @@
-"""Preparing radiographs against the EGD-CXR baseline's own steps: 3056x2544 DICOM of 12 in 16 bits, and their gaze.
+"""Preparing radiographs compared with the EGD-CXR baseline's steps: 3056x2544 DICOM with 12 of 16 bits, and their gaze.
 
-vs_baseline    the baseline's time for a radiograph and its heatmap over ours for a radiograph and its gaze. The
-               baseline's is one thread, as it is written, and paid again in every epoch; ours is `prepare_study` from
-               tables to the finished study with two workers, paid once. What is paid once a run is taken out of ours,
-               the start of the interpreters above all: a radiograph's cost is the difference of a long and a short run
-               over their radiographs
-images_per_s    ours
-mimic_hours    377,110 radiographs at this rate, those of MIMIC-CXR, if the disk keeps up (details: input_mb_per_s)
-mimic_gb       their study on disk; while it is made, once more where a radiograph is left out
+vs_baseline    the baseline's time per radiograph and heatmap, divided by our time per radiograph and its gaze. The
+               baseline uses one thread, as it is written, and takes this time again in every epoch. Ours is
+               `prepare_study` from tables to the finished study with two workers, and taken once. Fixed costs of a run,
+               above all the start of interpreters, are excluded: the time per radiograph is the difference between a
+               long and a short run, divided by the difference of their radiographs
+images_per_s   our radiographs per second
+mimic_hours    hours for the 377,110 radiographs of MIMIC-CXR at this rate, if the disk is fast enough (see
+               input_mb_per_s in the details)
+mimic_gb       size of their study on disk; twice that while it is made, if a radiograph is left out
 
-The baseline reads a radiograph by SimpleITK, divides by its largest value in float64, repeats it in three channels and
-has imgaug resize it, which calls OpenCV's cubic; it reads the heatmap of the radiograph's size, a PNG in viridis's
-colours, by Pillow and resizes that to grey. imgaug itself does not run on today's NumPy. Both read files from the page
-cache.
+The baseline reads a radiograph with SimpleITK, divides it by its largest value in float64, repeats it in three channels
+and resizes it with imgaug, which calls OpenCV's cubic interpolation. It reads the heatmap, a PNG of the radiograph's
+size in viridis colours, with Pillow and resizes it to grey. imgaug itself does not run with current NumPy. Both read
+files from the page cache.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def stored_values(seed: int) -> np.ndarray:
-    """A radiograph-like picture of 12 bits: smooth, with noise."""
+    """Make a 12-bit image that resembles a radiograph: smooth, with noise."""
     generator = np.random.default_rng(seed)
     coarse = generator.random((24, 20), dtype=np.float32)
     smooth = np.asarray(Image.fromarray(coarse).resize(FULL[::-1], Image.Resampling.BICUBIC))
@@ -80,14 +81,14 @@ def gaze(seed: int) -> Fixations:
 
 
 def write_heatmap(path: Path, fixations: Fixations) -> None:
-    """The file that the baseline's code expects beside a radiograph."""
+    """Write the heatmap file that the baseline's code expects for a radiograph."""
     unit = rasterize_fixations(fixations, FULL, sigma_px=150, weight="count", normalize="max")
     colours = colormaps["viridis"](unit, bytes=True)[..., :3]
     Image.fromarray(np.ascontiguousarray(colours)).save(path, compress_level=6)
 
 
 def write_tables(folder: Path, radiographs: int, distinct: int) -> None:
-    """A table of so many radiographs and one of their gaze; the distinct files under many names."""
+    """Write a table of the given number of radiographs and one of their gaze, using few files under many names."""
     folder.mkdir()
     names = [f"{number:06d}.dcm" for number in range(radiographs)]
     for number, name in enumerate(names):
@@ -105,7 +106,7 @@ def write_tables(folder: Path, radiographs: int, distinct: int) -> None:
 
 
 def baseline_radiograph(path: Path) -> np.ndarray:
-    """(3, 224, 224) float32, before the normalisation that is not measured on either side."""
+    """Return (3, 224, 224) float32, before normalisation, which is measured for neither."""
     image = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
     image = np.moveaxis(image / np.max(image), 0, -1)
     image = np.repeat(image, 3, axis=-1)
@@ -114,13 +115,13 @@ def baseline_radiograph(path: Path) -> np.ndarray:
 
 
 def baseline_heatmap(path: Path) -> np.ndarray:
-    """(1, 224, 224) float32 in [0, 1]."""
+    """Return (1, 224, 224) float32 in [0, 1]."""
     picture = Image.open(path).convert("RGB").resize((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR)
     return np.asarray(picture.convert("L"), dtype=np.float32)[None] / 255.0
 
 
 def ours(folder: Path, workers: int) -> tuple[float, Study]:
-    """Seconds from tables to a finished study."""
+    """Return the seconds from tables to a finished study."""
     out = folder / "study"
     shutil.rmtree(out, ignore_errors=True)
     started_s = time.perf_counter()
@@ -131,14 +132,14 @@ def ours(folder: Path, workers: int) -> tuple[float, Study]:
 
 
 def area_mean(size: int) -> np.ndarray:
-    """(224, size) float64 weights by definition."""
+    """Return (224, size) float64 weights by definition."""
     scale = size / SIZE_PX
     i, j = np.arange(SIZE_PX)[:, None], np.arange(size)[None]
     return np.clip(np.minimum((i + 1) * scale, j + 1) - np.maximum(i * scale, j), 0, None) / scale
 
 
 def check(study: Study, radiographs: list[Path]) -> float:
-    """Every distinct radiograph against its definition in float64; the largest error in steps of 16 bits."""
+    """Compare every distinct radiograph with its definition in float64; returns the largest error in 16-bit steps."""
     centre, width = WINDOW
     furthest = 0.0
     for number, radiograph in enumerate(radiographs):
@@ -161,8 +162,8 @@ def check_baseline(radiographs: list[Path], heatmaps: list[Path]) -> None:
 
 
 def per_radiograph(short: Path, long: Path, workers: int) -> Sampler:
-    """A sampler of seconds a radiograph: what the long run takes more than the short one, over the radiographs that it
-    has more."""
+    """Return a sampler of the seconds per radiograph: the difference in time between a long and a short run, divided by
+    the difference in radiographs."""
 
     def sample() -> float:
         (short_s, few), (long_s, many) = ours(short, workers), ours(long, workers)
@@ -172,7 +173,7 @@ def per_radiograph(short: Path, long: Path, workers: int) -> Sampler:
 
 
 def each(function: Callable[[Path], object], paths: list[Path]) -> Sampler:
-    """A sampler of seconds for one of them; what the function gives is let go at once, as a worker does."""
+    """Return a sampler of the seconds for one item; the function's result is freed at once, as in a worker."""
 
     def sample() -> float:
         started_s = time.perf_counter()

@@ -1,6 +1,6 @@
-"""Draw the tables and figures of the README, docs/performance.md and docs/inference.md from the stored results.
+"""Update the tables and plots of the README, docs/performance.md and docs/inference.md from the stored results.
 
-A figure is the worst of the runs that are stored, so that a reader's own run should not come out below it.
+Each number is the worst of the stored runs, so that a user's own run should not be below it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 EXPERIMENTS = ROOT / "experiments" / "results"
 
-#: What docs/performance.md says of each headline figure, by the table's heading and the benchmark.
+#: What docs/performance.md says about each headline number, by the table's heading and the benchmark.
 TABLES = {
     "kernels against, one thread each": {
         "heatmap": {
@@ -66,18 +66,18 @@ TABLES = {
 
 
 def read(name: str) -> dict[str, Any]:
-    """The stored runs of a benchmark or an experiment."""
+    """Read the stored runs of a benchmark or an experiment."""
     path = next(path for folder in (RESULTS, EXPERIMENTS) if (path := folder / f"{name}.json").exists())
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def least(name: str, key: str) -> float:
-    """The worst of the stored runs where more is better."""
+    """Return the worst of the stored runs if higher is better."""
     return min(_figures(name, key))
 
 
 def most(name: str, key: str) -> float:
-    """The worst of the stored runs where less is better."""
+    """Return the worst of the stored runs if lower is better."""
     return max(_figures(name, key))
 
 
@@ -86,7 +86,7 @@ def _figures(name: str, key: str) -> list[float]:
 
 
 def tables() -> str:
-    """The tables of docs/performance.md, and in words what they leave out."""
+    """Format the tables of docs/performance.md, and a text with the remaining numbers."""
     lines = []
     for heading, benchmarks in TABLES.items():
         lines += [f"| {heading} | times as fast, at least |", "|---|---|"]
@@ -110,7 +110,7 @@ def tables() -> str:
 
 
 def results_table() -> str:
-    """The README's one table."""
+    """Format the README's table."""
     gaze = read("gaze_helps")["runs"][-1]["headline"]
     gain = f"{gaze['auc_gain']:.3f} ({gaze['auc_gain_low']:.3f} to {gaze['auc_gain_high']:.3f})"
     real = read("real_radiographs")["runs"][-1]["headline"]
@@ -175,7 +175,7 @@ def _command(name: str) -> str:
 
 
 def _runs() -> str:
-    """Where and when the tables' figures were measured."""
+    """Say where and when the tables' numbers were measured."""
     runs = [run for benchmarks in TABLES.values() for name in benchmarks for run in read(name)["runs"]]
     machines = [run["machine"] for run in runs]
     latest = [read(name)["runs"][-1]["machine"] for benchmarks in TABLES.values() for name in benchmarks]
@@ -191,22 +191,22 @@ def _runs() -> str:
 
 
 def _digits(ratio: float) -> str:
-    """What the ratio is at least: whole from 10 on, else with one decimal."""
+    """Round a ratio down, to an integer from 10 on, else to one decimal."""
     return f"{math.floor(ratio):,}" if ratio >= 10 else f"{math.floor(10 * ratio + 1e-9) / 10:.1f}"
 
 
 def with_results(readme: str) -> str:
-    """The README with its table drawn anew."""
+    """Return the README with an updated table."""
     return filled(readme, "benchmarks/render.py", results_table())
 
 
 def with_performance(page: str) -> str:
-    """docs/performance.md with its tables drawn anew."""
+    """Return docs/performance.md with updated tables."""
     return filled(page, "benchmarks/render.py", tables())
 
 
 def with_inference(page: str) -> str:
-    """docs/inference.md with its tables drawn anew."""
+    """Return docs/inference.md with updated tables."""
     inference = read("inference")
     page = filled(page, "benchmarks/render.py: model", render_inference.model_table(inference))
     page = filled(page, "benchmarks/render.py: file", render_inference.file_table(inference))
@@ -214,7 +214,7 @@ def with_inference(page: str) -> str:
 
 
 def filled(text: str, mark: str, content: str) -> str:
-    """The text with the content in the place that the mark names."""
+    """Return the text with the content in the place that the mark names."""
     marked = re.compile(rf"(<!-- {re.escape(mark)} -->\n).*?(<!-- end -->)", re.DOTALL)
     if not marked.search(text):
         raise ValueError(f"there is no place <!-- {mark} -->")
@@ -222,7 +222,7 @@ def filled(text: str, mark: str, content: str) -> str:
 
 
 def draw_scaling(path: Path) -> None:
-    """Our times over radiograph size, fixations and sigma, and over the resized size."""
+    """Plot our times over radiograph size, fixations and sigma, and over the resized size."""
     from matplotlib.figure import Figure
 
     rows = read("heatmap")["details"]["scaling"]
@@ -246,7 +246,7 @@ def draw_scaling(path: Path) -> None:
 
 
 def draw_loader_scaling(path: Path) -> None:
-    """The loader's samples a second over threads, batch size and fixations."""
+    """Plot the loader's samples per second over threads, batch size and fixations."""
     from matplotlib.figure import Figure
 
     rows = read("loader")["details"]["scaling"]

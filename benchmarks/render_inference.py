@@ -1,4 +1,4 @@
-"""The tables of docs/inference.md, from the stored results of benchmarks/inference.py and benchmarks/bf16.py."""
+"""The tables of docs/inference.md, from the stored results of benchmarks/inference.py and experiments/bf16.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BATCHES = {1: "1 radiograph", 8: "8 radiographs", 32: "32 radiographs"}
 
 
 def model_table(result: dict[str, Any]) -> str:
-    """One row an engine: milliseconds of a batch."""
+    """Format one row per engine: milliseconds per batch."""
     rows = result["details"]["model"]
     cells = [(threads, batch) for threads in (1, 2) for batch in _BATCHES]
     heading = [f"{_BATCHES[batch]}, {threads} thread{'s' * (threads > 1)}" for threads, batch in cells]
@@ -29,7 +29,7 @@ def model_table(result: dict[str, Any]) -> str:
 
 
 def file_table(result: dict[str, Any]) -> str:
-    """From file to answer, and from start to answer."""
+    """Format the times from file to prediction, and from start to prediction."""
     file = result["details"]["file"]
     peak = file["peak_mb"]
     rows = {
@@ -48,7 +48,7 @@ def file_table(result: dict[str, Any]) -> str:
 
 
 def bf16_table(result: dict[str, Any]) -> str:
-    """One row a model: how far bfloat16 answers lie from float32 ones, by the engine that is farther."""
+    """Format one row per model: the difference between bfloat16 and float32 predictions, in the worse engine."""
     lines = [
         "| model | a probability: median, worst radiograph | a heatmap's pixel, worst radiograph | AUC | 8 bits |",
         "|---|---|---|---|---|",

@@ -1,15 +1,15 @@
-"""Resizing a full-size radiograph to 224x224 against OpenCV, Pillow, torch and memcpy, one thread each.
+"""Resizing a full-size radiograph to 224x224, compared with OpenCV, Pillow, torch and memcpy, with one thread each.
 
-area_over_memcpy   our area resize of 3056x2544 uint16 over copying the same pixels (smaller is better)
-area_vs_opencv     OpenCV's INTER_AREA over ours
-area_vs_pillow     Pillow's BOX over ours, both of the uint16 radiograph
-area_vs_torch      torch's antialiased bilinear of the radiograph as float32, which is all that it takes and its nearest
-                   to an area mean, over our area resize of the uint16 radiograph
-bilinear_vs_torch  torch's antialiased bilinear of the radiograph as float32 over ours of the uint16 radiograph
-bilinear_vs_pillow Pillow's BILINEAR over ours, both of the uint16 radiograph
+area_over_memcpy   time of our area resize of 3056x2544 uint16, divided by that of a copy (smaller is better)
+area_vs_opencv     time of OpenCV's INTER_AREA divided by ours
+area_vs_pillow     time of Pillow's BOX divided by ours, both on uint16
+area_vs_torch      time of torch's antialiased bilinear resize on float32, divided by our area resize on uint16; torch
+                   takes float32 only, and has nothing closer to an area mean
+bilinear_vs_torch  time of torch's antialiased bilinear resize on float32, divided by ours on uint16
+bilinear_vs_pillow time of Pillow's BILINEAR divided by ours, both on uint16
 float_area_vs_pillow, float_bilinear_vs_pillow, float_bilinear_vs_torch
-                   the same, all of them of the radiograph as float32, which memory bounds: twice the bytes
-two_threads        one thread's time over two threads', area of the uint16 radiograph
+                   the same, all on float32, which has twice the bytes and is limited by memory bandwidth
+two_threads        time with one thread divided by the time with two, area resize on uint16
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OUT = (224, 224)
 
 
 def radiograph() -> np.ndarray:
-    """A radiograph-like picture: smooth, with 12-bit noise."""
+    """Make an image that resembles a radiograph: smooth, with 12-bit noise."""
     generator = np.random.default_rng(0)
     coarse = generator.random((24, 20), dtype=np.float32)
     smooth = np.asarray(Image.fromarray(coarse).resize(FULL[::-1], Image.Resampling.BICUBIC))
@@ -37,7 +37,7 @@ def radiograph() -> np.ndarray:
 
 
 def weights(size: int, out: int, filter: str) -> np.ndarray:
-    """(out, size) float64 by definition."""
+    """Return (out, size) float64 weights by definition."""
     scale = size / out
     i, j = np.arange(out)[:, None], np.arange(size)[None]
     if filter == "area":
@@ -52,7 +52,7 @@ def exact(image: np.ndarray, filter: str) -> np.ndarray:
 
 
 def check(found: np.ndarray, expected: np.ndarray, tolerance: float) -> float:
-    """The largest error as a fraction of 16 bits' range, which must be within tolerance."""
+    """Return the largest error as a fraction of the 16-bit range, after checking that it is within tolerance."""
     error = float(np.abs(found.astype(np.float64) - expected).max() / 65_535)
     assert error < tolerance, error
     return error

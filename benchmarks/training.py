@@ -1,17 +1,17 @@
-"""A training step of recipe joint's model against one of the EGD-CXR baseline's, both over EfficientNet-B0 at 224x224,
-with the same batch of 16 images and two threads: forward, loss, backward, clipping, optimiser.
+"""A training step of recipe joint's model compared with one of the EGD-CXR baseline's, both with EfficientNet-B0 at
+224x224, the same batch of 16 images and two threads: forward, loss, backward, clipping, optimiser.
 
-vs_baseline       the lesser of the next two: the baseline's seconds a step over ours
-vs_baseline_fp32  in float32
-vs_baseline_bf16  in bfloat16 where autocast takes it
-vs_channels_last  the lesser of the two precisions' ratios to a rival whose weights and images lie channels last, as
-                  ours do and the baseline's code does not ask for
-images_per_s      ours, in float32
-images_per_s_bf16 ours, in bfloat16
+vs_baseline       the smaller of the next two
+vs_baseline_fp32  the baseline's seconds per step divided by ours, in float32
+vs_baseline_bf16  the same, with autocast to bfloat16
+vs_channels_last  the smaller of both precisions' ratios to the baseline's model in channels-last format, which ours
+                  uses and the baseline's code does not
+images_per_s      our images per second, in float32
+images_per_s_bf16 our images per second, in bfloat16
 
-The rival is segmentation_models_pytorch's Unet with the loss, clipping and optimiser of the baseline's code; its images
-have three channels before the clock starts. Models take turns, a step each, and each has learnt the batch by the end:
-every loss is finite and the last is well below the first.
+The baseline's model is segmentation_models_pytorch's Unet with the loss, clipping and optimiser of the baseline's code;
+its images are given three channels before the clock starts. Models take turns, one step each. At the end, each must
+have learnt the batch: every loss is finite, and the last is well below the first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from torch.nn import functional
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.loading import Batch
 from egaze.training import load_recipe
-from egaze.training.device import quicken
+from egaze.training.device import speed_up
 from egaze.training.engine import train_one_epoch
 from egaze.training.optimizer import make_optimizer
 from egaze.training.run import build_model
@@ -45,7 +45,7 @@ Step = Callable[[], float]
 
 
 def make_batch() -> Batch:
-    """Smooth images, each brighter in a place that its class decides, and gaze on that place."""
+    """Make smooth images, each brighter in a place that depends on its class, and gaze on that place."""
     generator = np.random.default_rng(0)
     label = np.arange(IMAGES) % CLASSES
     heatmaps = []
@@ -61,10 +61,10 @@ def make_batch() -> Batch:
 
 
 def our_step(batch: Batch, precision: str) -> Step:
-    """What `egaze train` does with a batch."""
+    """Return a step as `egaze train` carries it out."""
     recipe, fabric = load_recipe("joint"), Fabric(accelerator="cpu", devices=1, precision=precision)
     stage = recipe.stages[0]
-    bare = quicken(build_model(recipe.model, CLASSES), fabric.device)
+    bare = speed_up(build_model(recipe.model, CLASSES), fabric.device)
     model, optimizer = fabric.setup(bare, make_optimizer(bare, stage))
 
     def step() -> float:
@@ -74,7 +74,7 @@ def our_step(batch: Batch, precision: str) -> Step:
 
 
 def their_step(batch: Batch, precision: str, layout: torch.memory_format = torch.contiguous_format) -> Step:
-    """What the baseline's code does with a batch."""
+    """Return a step as the baseline's code carries it out."""
     fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`timm-` encoders are deprecated", DeprecationWarning)
@@ -100,7 +100,7 @@ def their_step(batch: Batch, precision: str, layout: torch.memory_format = torch
 
 
 def timed_steps(steps: dict[str, Step]) -> tuple[dict[str, Sampler], dict[str, list[float]]]:
-    """Each model's step as a sampler of its seconds, and where its losses will be found."""
+    """Return each model's step as a sampler of its seconds, and the list that collects its losses."""
     losses: dict[str, list[float]] = {name: [] for name in steps}
 
     def sample(name: str) -> float:
@@ -112,7 +112,7 @@ def timed_steps(steps: dict[str, Step]) -> tuple[dict[str, Sampler], dict[str, l
 
 
 def check(losses: dict[str, list[float]]) -> None:
-    """Every model learns the batch."""
+    """Check that every model learns the batch."""
     for name, values in losses.items():
         assert np.isfinite(values).all() and values[-1] < 0.95 * values[0], (name, values)
 

@@ -1,4 +1,4 @@
-"""The whole road on synthetic radiographs: from tables and radiographs to a report and a model that C++ runs."""
+"""The demo: everything on synthetic radiographs, from tables and radiographs to a report and a model run by C++."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from egaze.study import Study, prepare_study
 from egaze.study.splits import require_seed
 from egaze.training import load_recipe, train
 
-#: A small model, so that two processors are done in minutes.
+#: A small model, so that two processors finish in minutes.
 RECIPE_OVERRIDES = (
     "input_size_px=128",
     "model.encoder=resnet18",
@@ -46,21 +46,21 @@ def run_demo(
     say: Callable[[str], None] = lambda text: None,
     progress: NamedProgress = lambda what, done, total: None,
 ) -> Path:
-    """Synthesize, prepare, train, evaluate, explain, report, export, predict in Python and, with a runner, in C++.
+    """Synthesize, prepare, train, evaluate, explain, report, export, and predict in Python and C++.
 
     Args:
-        out: a new folder for all of it.
-        cases: synthetic radiographs.
-        seed: of the radiographs and the training.
-        runner: the program egaze-run; without it the C++ step is left out.
-        say: gets a line a step.
-        progress: gets (what is being done, done, in all).
+        out: a new folder for all files.
+        cases: number of synthetic radiographs.
+        seed: seed of the radiographs and the training.
+        runner: the program egaze-run; if None, prediction is left out.
+        say: called with a line of text for each step.
+        progress: called with what is being done, how much of it is done, and how much there is.
 
     Returns:
-        The report.
+        Path of the report.
 
     Raises:
-        EgazeError: `out` is not free, the seed is negative, or C++'s numbers are further than 1e-5 from Python's.
+        EgazeError: `out` exists, the seed is negative, or predictions in C++ differ from Python's by more than 1e-5.
     """
     out = Path(out)
     require_seed(seed)
@@ -80,7 +80,7 @@ def run_demo(
             workers=workers,
             progress=counter("reading radiographs"),
         )
-    with _step(say, "train both heads (recipe joint, made small)"):
+    with _step(say, "train both heads (recipe joint with a small model)"):
         run = train(study, load_recipe("joint", RECIPE_OVERRIDES), out / "run", seed=seed, progress=progress)
     with _step(say, "evaluate on the test split"):
         metrics = evaluate(run, progress=counter("predicting")).metrics
@@ -90,7 +90,7 @@ def run_demo(
         if metrics.heatmap is not None:
             cc, centre = metrics.heatmap.predicted["cc"], metrics.heatmap.centre_bias["cc"]
             if cc is not None and centre is not None:
-                say(f"    CC with gaze {cc.value:.3f}, of the centre-bias map {centre.value:.3f}")
+                say(f"    CC with gaze {cc.value:.3f}, centre-bias map {centre.value:.3f}")
     with _step(say, f"explain {EXPLAINED} test radiographs"):
         explain(run, out / "explanations", limit=EXPLAINED, progress=counter("explaining"))
     with _step(say, "write the report"):
@@ -99,7 +99,7 @@ def run_demo(
         model = out / "model.pt"
         export_torchscript(run, model)
     if runner is None:
-        say("    egaze-run was not built: the C++ step is left out")
+        say("    egaze-run was not built, so prediction in C++ is left out")
     else:
         with _step(say, "predict the test radiographs in Python and in C++"):
             radiographs, furthest = compare_runner(
@@ -110,13 +110,13 @@ def run_demo(
 
 
 def compare_runner(runner: Path, model: Path, radiographs: list[Path], out: Path) -> tuple[int, float]:
-    """Run egaze-run and Python's Predictor over the same radiographs.
+    """Predict the same radiographs with egaze-run and with Python's Predictor.
 
     Returns:
-        How many radiographs, and the largest difference of any probability or heatmap value.
+        The number of radiographs, and the largest difference of any probability or heatmap value.
 
     Raises:
-        EgazeError: the runner failed, or the difference is over 1e-5.
+        EgazeError: the runner failed, or the difference is above 1e-5.
     """
     command = [str(runner), str(model), *map(str, radiographs), "--out", str(out / "heatmaps")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -124,10 +124,10 @@ def compare_runner(runner: Path, model: Path, radiographs: list[Path], out: Path
         raise EgazeError(f"{runner}: exit code {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
     predictor = Predictor(model)
     furthest = 0.0
-    for radiograph, answer in zip(radiographs, json.loads(done.stdout)["predictions"], strict=True):
+    for radiograph, predicted in zip(radiographs, json.loads(done.stdout)["predictions"], strict=True):
         expected = predictor.predict(radiograph)
-        probs = np.array([answer["class_probs"][name] for name in expected.class_names])
-        heatmap = np.load(answer["heatmap_npy"], allow_pickle=False)
+        probs = np.array([predicted["class_probs"][name] for name in expected.class_names])
+        heatmap = np.load(predicted["heatmap_npy"], allow_pickle=False)
         furthest = max(
             furthest,
             float(np.abs(probs - expected.class_probs).max()),
@@ -139,7 +139,7 @@ def compare_runner(runner: Path, model: Path, radiographs: list[Path], out: Path
 
 
 def _save_radiographs(study: Study, images: Path, folder: Path) -> list[Path]:
-    """The test radiographs as .npy, which the C++ side reads without any library."""
+    """Save the test radiographs as .npy, which C++ reads without any library."""
     folder.mkdir(parents=True)
     paths = {path.stem: path for path in images.rglob("*.dcm")}
     saved = []

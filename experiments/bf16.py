@@ -1,11 +1,15 @@
-"""How far a bfloat16 file's answers lie from the float32 file's: models of four recipes and two encoders, trained on
-synthetic radiographs, on 200 others. Takes a quarter of an hour on two processors.
+"""How far predictions in bfloat16 differ from those in float32.
 
-models             so many, each exported in both precisions
-probs_worst        the largest difference of a class probability, over radiographs, models, `egaze-run` and Python's
-Predictor heatmap_worst      the same of a heatmap's pixel
-auc_worst          the same of the macro AUC, which few radiographs make jump
-radiograph_8_bits_worst  for scale: how far float32 probabilities move when the radiograph itself is rounded to 8 bits
+Models of four recipes and two encoders are trained on synthetic radiographs and predict 200 others. This takes a
+quarter of an hour on two processors.
+
+models                   number of models, each exported in both precisions
+probs_worst              largest difference of a class probability, over radiographs, models, `egaze-run` and Python's
+                         Predictor
+heatmap_worst            largest difference of a heatmap's pixel
+auc_worst                largest difference of the macro AUC, which changes in steps with few radiographs
+radiograph_8_bits_worst  for comparison: the largest change of a float32 probability when the radiograph is rounded to
+                         8 bits
 """
 
 from __future__ import annotations
@@ -40,7 +44,7 @@ Answers = tuple[NDArray[np.float32], NDArray[np.float32]]  # (N, C) probabilitie
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of everything."""
+    """The numbers of radiographs, epochs and models."""
 
     recipes: tuple[str, ...] = RECIPES
     encoders: tuple[str, ...] = ENCODERS
@@ -54,7 +58,7 @@ QUICK = Plan(("joint",), ("resnet10t",), radiographs=40, validation=20, test=20,
 
 
 def differences(recipe: str, encoder: str, plan: Plan, study: Study, folder: Path) -> dict[str, Any]:
-    """One model trained, exported twice and asked twice."""
+    """Train one model, export it in both precisions, and compare predictions."""
     chosen = resolved(Trial(recipe, plan.radiographs, 0, plan.epochs))
     chosen = replace(chosen, model=replace(chosen.model, encoder=encoder))
     name = f"{recipe}-{encoder}"
@@ -91,12 +95,12 @@ def differences(recipe: str, encoder: str, plan: Plan, study: Study, folder: Pat
 
 
 def largest(values: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) the largest difference of a radiograph."""
+    """Return the (N,) largest difference of each radiograph."""
     return np.abs(values - expected).reshape(len(values), -1).max(axis=1)
 
 
 def write_radiographs(radiographs: list[NDArray[np.uint16]], folder: Path, levels: int) -> list[Path]:
-    """The radiographs as arrays of so many grey levels above black."""
+    """Write the radiographs as arrays with the given number of grey levels above black."""
     folder.mkdir()
     paths = [folder / f"{index:03d}.npy" for index in range(len(radiographs))]
     for path, radiograph in zip(paths, radiographs, strict=True):

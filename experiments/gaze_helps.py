@@ -1,16 +1,17 @@
-"""Does gaze help, and by how much: five recipes on synthetic radiographs with synthetic gaze. Takes hours, and resumes.
+"""Does gaze help, and by how much? Five recipes are trained on synthetic radiographs with synthetic gaze.
 
-best_recipe              of the recipes that learn from gaze, the one with the best AUC on the VALIDATION radiographs
+This takes hours; an interrupted experiment resumes.
+
+best_recipe              the recipe that learns from gaze and has the best AUC on the VALIDATION radiographs
 auc_control              macro AUC of encoder-only on the test radiographs, mean over seeds, 250 training radiographs
-auc_best                 of best_recipe
+auc_best                 macro AUC of best_recipe
 auc_gain, _low, _high    their paired difference, with its 95 % interval over seeds and test patients
-map_cc, centre_cc        CC with gaze of best_recipe's maps, and of the centre-bias map of the training radiographs
-peak_in_finding          how often best_recipe's map has its peak in the true finding, of the radiographs with a finding
-gradcam_peak_in_finding  the same of Grad-CAM of encoder-only, for the true class
+map_cc, centre_cc        CC with gaze of best_recipe's heatmaps, and of the training radiographs' centre-bias map
+peak_in_finding          fraction of radiographs with a finding on which best_recipe's heatmap has its peak in it
+gradcam_peak_in_finding  the same for Grad-CAM of encoder-only and the true class
 
-Then a learning curve of encoder-only and best_recipe: what gaze is worth in radiographs. All of it is synthetic: the
-radiographs are phantoms and the gaze follows rules, so it says whether the method can work and not that it does on
-patients.
+A learning curve of encoder-only and best_recipe then shows how many radiographs gaze is worth. The radiographs are
+phantoms and the gaze follows rules, so the experiment shows whether the method can work, not that it works on patients.
 
     python experiments/gaze_helps.py --workers 2 [--folder build/gaze_helps]
 """
@@ -57,15 +58,15 @@ TWIN_SEED = 2207
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of everything.
+    """The sizes of the experiment.
 
     Attributes:
-        twin_radiographs: radiographs to make.
-        radiographs: for training, in the comparison of the recipes.
-        splits: radiographs for validation and test.
-        curve: radiographs for training, in the learning curve.
-        seeds: of the trainings.
-        epochs: of a whole training, by radiographs.
+        twin_radiographs: number of radiographs to synthesize.
+        radiographs: number of training radiographs in the comparison of recipes.
+        splits: numbers of validation and test radiographs.
+        curve: numbers of training radiographs in the learning curve.
+        seeds: seeds of the trainings.
+        epochs: epochs of all stages together, by the number of training radiographs.
     """
 
     twin_radiographs: int
@@ -84,7 +85,7 @@ class Plan:
         ]
 
 
-# Fewer radiographs are seen more often: 4,000 to 10,000 views in a training.
+# With fewer radiographs, each is seen more often: a training has 4,000 to 10,000 views.
 FULL = Plan(
     1290, 250, {"validation": 125, "test": 640}, (60, 125, 250, 500), range(5), {60: 66, 125: 46, 250: 30, 500: 20}
 )
@@ -94,7 +95,7 @@ QUICK = Plan(60, 20, {"validation": 12, "test": 18}, (10, 20), range(2), {10: 2,
 def outcomes(
     wanted: list[Trial], study: Study, masks: NDArray[np.bool_], folder: Path, plan: Plan, workers: int
 ) -> dict[Trial, Outcome]:
-    """All trials, some at once, each kept in the folder when it is done."""
+    """Carry out all trials, several at a time, and keep each outcome in the folder."""
     found = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as pool:
         jobs = {
@@ -112,10 +113,10 @@ class Results:
     """The outcomes of trials over the same test radiographs.
 
     Args:
-        study: dealt.
-        masks: the findings of all its radiographs.
-        plan: of the trials.
-        found: their outcomes.
+        study: the study with its splits.
+        masks: finding masks of all its radiographs.
+        plan: the plan of the trials.
+        found: outcomes of the trials.
     """
 
     def __init__(self, study: Study, masks: NDArray[np.bool_], plan: Plan, found: dict[Trial, Outcome]) -> None:
@@ -126,12 +127,12 @@ class Results:
         self._plan, self._found = plan, found
 
     def stacked(self, recipe: str, radiographs: int, name: str) -> NDArray[np.float64]:
-        """(S, ...) one field of the outcomes."""
+        """Stack one field of the outcomes over the S seeds."""
         outcomes = [self._found[trial] for trial in self._plan.trials((recipe,), (radiographs,))]
         return np.stack([np.asarray(getattr(outcome, name), dtype=np.float64) for outcome in outcomes])
 
     def recipe(self, recipe: str, radiographs: int) -> dict[str, Any]:
-        """Everything about one recipe at one number of radiographs, with intervals over seeds and patients."""
+        """Summarise one recipe at one number of radiographs, with intervals over seeds and patients."""
         probs = self.stacked(recipe, radiographs, "class_probs")
         aucs = aucs_over_seeds(self.labels, probs, self.groups)
         content: dict[str, Any] = {
@@ -151,7 +152,8 @@ class Results:
     def map_gains(
         self, recipe: str, radiographs: int, centre: NDArray[np.float64], centre_peak: NDArray[np.float64]
     ) -> Any:
-        """The recipe's maps less the centre-bias map, and less Grad-CAM of the control, in agreement and in peaks."""
+        """Compare the recipe's heatmaps with the centre-bias map and with the control's Grad-CAM, in agreement and
+        peaks."""
         maps = self.stacked(recipe, radiographs, "maps")
         peak = self.stacked(recipe, radiographs, "map_peak")[:, self.has_finding]
         rivals = {
@@ -184,7 +186,7 @@ class Results:
         return {measure: asdict(mean_over_seeds(agreement[..., k], self.groups)) for k, measure in enumerate(MEASURES)}
 
     def _peaks(self, peak: NDArray[np.float64]) -> dict[str, Any]:
-        """Of the radiographs with a finding: all, and by class."""
+        """Average over the radiographs with a finding: over all, and by class."""
         kinds = {"all": self.has_finding}
         for number, name in enumerate(self.class_names):
             if (chosen := self.has_finding & (self.labels == number)).any():
@@ -193,8 +195,8 @@ class Results:
 
 
 def learning_curve(results: Results, recipes: tuple[str, str], counts: tuple[int, ...]) -> dict[str, Any]:
-    """The control's and the best recipe's AUCs over radiographs, and how many radiographs the control needs for as
-    much."""
+    """Return the AUCs of the control and the best recipe by the number of radiographs, and how many radiographs the
+    control needs for the same AUC."""
     rows = {
         str(radiographs): {recipe: results.recipe(recipe, radiographs) for recipe in recipes} for radiographs in counts
     }

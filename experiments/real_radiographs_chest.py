@@ -1,5 +1,5 @@
-"""Cardiomegaly or oedema against normal on real radiographs, in five folds by patient, beside rivals on the same
-radiographs."""
+"""Cardiomegaly or oedema against normal on real radiographs, in five folds by patient, compared with other classifiers
+on the same radiographs."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from egaze.metrics import StatisticsWarning
 from egaze.metrics.resampling import bootstrap_interval
 from egaze.study import Study
 
-# An epoch with the others is four times as long.
+# An epoch with the other radiographs is four times as long.
 ALONE, WITH_OTHERS, BRIEF = Training(epochs=20), Training(epochs=10), Training(epochs=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is run.
+    """The settings of the experiment.
 
     Attributes:
-        size_px: side of the radiographs.
-        views: of each radiograph beside the radiograph as it is.
-        seeds: each deals the folds anew and trains anew.
-        alone: training on the proxy's radiographs.
-        with_others: training on these and the other radiographs' findings.
-        radiographs_per_class: at most; None for all.
-        resamples: of patients, for the intervals.
+        size_px: side of the images.
+        views: number of augmented views of each radiograph, in addition to the radiograph itself.
+        seeds: seeds; each deals new folds and trains again.
+        alone: training on the radiographs that have the proxy label.
+        with_others: training on these and on the findings of the other radiographs.
+        radiographs_per_class: the largest number per class; None for all.
+        resamples: number of bootstrap resamples of patients.
     """
 
     size_px: int = 160
@@ -59,19 +59,19 @@ QUICK = Settings(64, 1, (0,), BRIEF, BRIEF, radiographs_per_class=10, resamples=
 
 
 def chest_results(weights: Path, work: Path, settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
-    """AUCs with 95 % intervals of every way to tell the two classes, and paired differences from the rivals.
+    """Compute the AUC of every classifier with its 95 % interval, and paired differences between them.
 
     Args:
-        weights: ImageNet's, for the encoder.
-        work: where each fold's scores are kept and, the next time, found.
-        settings: what is run.
-        say: gets a line for each fold.
+        weights: file of ImageNet weights for the encoder.
+        work: folder in which the scores of each fold are kept.
+        settings: the settings of the experiment.
+        say: called with a line of text for each fold.
     """
     radiographs = chest_radiographs(settings.radiographs_per_class)
     study = chest_study(radiographs, (*CLASSES, "pneumonia", "other"), work / "chest", 224)
     judged = np.flatnonzero(radiographs["class3_proxy"].is_in(CLASSES).to_numpy())
     rows = radiographs[judged]
-    # Folds are balanced by view as well as by class: a radiograph's view must not tell its fold.
+    # Folds are balanced by view as well as by class, so that the view carries no information on the fold.
     strata = (rows["class3_proxy"] + rows["view"]).to_numpy()
     folds = np.stack([deal(rows["patient_id"].to_numpy(), strata, seed) for seed in settings.seeds])
     trained = _trained_scores(radiographs, study, judged, folds, weights, work, settings, say)
@@ -95,7 +95,7 @@ def chest_results(weights: Path, work: Path, settings: Settings, say: Callable[[
 
 
 def densenet_scores(images: Sequence[str]) -> NDArray[np.float64]:
-    """The published DenseNet-121's probability of cardiomegaly or oedema, as if each came alone."""
+    """Return the published DenseNet-121's probability of cardiomegaly or oedema, taking the two to be independent."""
     table = pl.read_csv(DATA / "nih_cxr" / "chexnet_repro_predictions.csv")
     found = pl.DataFrame({"image": images}).join(table, on="image", how="left", maintain_order="left")
     missed = (1 - found["prob_Cardiomegaly"]) * (1 - found["prob_Edema"])
@@ -105,7 +105,7 @@ def densenet_scores(images: Sequence[str]) -> NDArray[np.float64]:
 def _ridge_scores(
     study: Study, judged: NDArray[np.int64], positive: NDArray[np.bool_], folds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """A ridge on 32x32 pixels, its strength chosen within the training folds."""
+    """Score by a ridge classifier on 32x32 pixels, whose strength is chosen within the training folds."""
     pixels = np.stack([resize(study.images[place], (32, 32)).ravel() for place in judged]).astype(np.float64)
     scores = np.empty(len(judged))
     for fold in np.unique(folds):
@@ -125,8 +125,8 @@ def _trained_scores(
     settings: Settings,
     say: Callable[[str], None],
 ) -> dict[str, NDArray[np.float64]]:
-    """For each way of training (seeds, judged radiographs): each radiograph's logit from the model that never saw its
-    patient."""
+    """Return (seeds, radiographs) logits for each way of training, each from the model that was not trained on the
+    radiograph's patient."""
     model = DualHeadUNet(ENCODER, len(CLASSES), weights=weights, heatmap_head=False)
     shared = model.weights_sha256, study.digest(), settings.size_px, settings.views
     proxy = np.full(len(radiographs), np.nan, dtype=np.float32)
@@ -170,13 +170,13 @@ def _figures(
     folds: NDArray[np.int64],
     resamples: int,
 ) -> dict[str, Any]:
-    """AUCs over different pairs of radiographs, each the mean over the seeds, and differences between ways."""
+    """Return AUCs over different sets of pairs of radiographs, averaged over the seeds, and their differences."""
     view, patient = rows["view"].to_numpy(), rows["patient_id"].to_numpy()
     pairs = {
-        # All radiographs' scores together, though each fold's come from a model of its own.
+        # The scores of all radiographs together, although each fold has its own model.
         "auc": np.ones((len(rows), len(rows)), dtype=bool),
         "auc_within_fold": folds[:, :, None] == folds[:, None, :],
-        # Nothing that tells AP from PA helps with these.
+        # Pairs of the same view, for which telling AP from PA does not help.
         "auc_within_PA": (view[:, None] == "PA") & (view[None] == "PA"),
         "auc_same_view": view[:, None] == view[None],
     }
@@ -184,14 +184,14 @@ def _figures(
     def interval(statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> dict[str, float]:
         value = float(statistic(np.ones((1, len(rows))))[0])
         with warnings.catch_warnings():
-            # The view alone, among radiographs of one view, is one half whatever is drawn.
+            # Among radiographs of one view, the AUC of the view itself is one half in every resample.
             warnings.filterwarnings("ignore", "all resamples give the same value", StatisticsWarning)
             return asdict(bootstrap_interval(statistic, value, patient, strata=positive, resamples=resamples))
 
     ways = {}
     for name, of_seeds in scores.items():
         ways[name] = {what: interval(mean_area(positive, of_seeds, allowed)) for what, allowed in pairs.items()}
-        # What the scores tell of the view where there is nothing else to tell.
+        # How well the scores tell the view among normal radiographs.
         is_normal = ~positive
         among_normal = is_normal[:, None] & is_normal[None]
         of_view = mean_area(view == "AP", of_seeds, among_normal)
@@ -214,15 +214,16 @@ def _figures(
 def mean_area(
     positive: NDArray[np.bool_], scores: NDArray[np.float64], allowed: NDArray[np.bool_], *, mean: bool = True
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """A function from (B, N) weights to (B,) areas under ROC curves: the weighted share of pairs of a positive and
-    a negative in which the positive scores higher, ties counted half, NaN without a pair; the mean over the rows of
-    scores.
+    """Return a function from (B, N) weights to (B,) AUCs, averaged over the rows of scores.
+
+    An AUC is the weighted fraction of pairs of a positive and a negative in which the positive scores higher; ties
+    count half. It is NaN if there is no pair.
 
     Args:
-        positive: (N,).
-        scores: (S, N), S at least 1.
-        allowed: (N, N) or (S, N, N) pairs that count.
-        mean: over S, or (S, B) areas.
+        positive: (N,) mask of the positives.
+        scores: (S, N) scores, S at least 1.
+        allowed: (N, N) or (S, N, N) mask of the pairs that count.
+        mean: whether AUCs are averaged over S; else the function returns (S, B).
     """
     higher = scores[:, positive, None] - scores[:, None, ~positive]
     won = (higher > 0) + 0.5 * (higher == 0)

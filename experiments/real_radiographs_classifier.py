@@ -1,4 +1,4 @@
-"""A small classifier of chest radiographs: ImageNet's encoder, of which the last stages are trained."""
+"""A small classifier of chest radiographs: an ImageNet encoder whose last stages are trained."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from egaze.training.optimizer import learning_rate, make_optimizer
 from egaze.training.stage import Stage
 
 ENCODER = "tf_efficientnet_lite0"
-# Of the encoder's seven stages those that stay as ImageNet left them, so that their features are worked out once. The
-# others hold seven tenths of the weights.
+# The frozen ones of the encoder's seven stages, whose features are computed once. The others have seven tenths of the
+# weights.
 FROZEN_STAGES = 5
 BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How a classifier learns; fixed for all folds, and no training radiograph is kept back to choose by.
+    """The settings of training. They are the same for all folds, and no radiographs are held out to choose them.
 
     Attributes:
-        epochs: over the training radiographs.
-        learning_rate, weight_decay: of AdamW, with the recipes' cosine after two epochs of warm-up.
-        dropout: before the last layer.
-        findings_weight: of the findings' loss where they are learned too.
+        epochs: number of epochs.
+        learning_rate, weight_decay: of AdamW, with the recipes' cosine schedule after two epochs of warm-up.
+        dropout: dropout before the last layer.
+        findings_weight: weight of the findings' loss, if they are learned too.
     """
 
     epochs: int
@@ -44,12 +44,12 @@ class Training:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Radiographs:
-    """What is learned from N radiographs.
+    """Features and labels of N radiographs.
 
     Attributes:
-        features: (1 + views, N, C, h, w) float16 of the frozen stages: of each radiograph as it is, and of its views.
-        proxy: (N,) float32 1 or 0; NaN for radiographs that teach the findings alone.
-        findings: (N, F) float32 1 or 0.
+        features: (1 + views, N, C, h, w) float16 features of the frozen stages, of each radiograph and of its views.
+        proxy: (N,) float32 label, 1 or 0; NaN for radiographs with findings only.
+        findings: (N, F) float32, 1 or 0.
     """
 
     features: Tensor
@@ -58,7 +58,7 @@ class Radiographs:
 
 
 class Classifier(nn.Module):
-    """The trained stages, and on their pooled features a logit of the proxy and one of each finding."""
+    """The trained stages, with a logit for the proxy and one for each finding on their pooled features."""
 
     def __init__(self, model: DualHeadUNet, findings: int, dropout: float) -> None:
         super().__init__()
@@ -66,13 +66,13 @@ class Classifier(nn.Module):
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(model.classifier[1].in_features, 1 + findings))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, C, h, w) of the frozen stages to (N, 1 + findings) logits."""
+        """Map (N, C, h, w) features of the frozen stages to (N, 1 + findings) logits."""
         return self.head(self.stages(features).mean(dim=(2, 3)))
 
 
 @torch.inference_mode()
 def frozen_features(model: DualHeadUNet, study: Study, size_px: int, views: int) -> Tensor:
-    """`Radiographs.features` of a study; the views are the recipes' augmentation, drawn once."""
+    """Compute `Radiographs.features` of a study; the views are drawn once by the recipes' augmentation."""
     model.eval().to(memory_format=torch.channels_last)
     encoder = model.encoder
     frozen = nn.Sequential(encoder.conv_stem, encoder.bn1, *list(encoder.blocks)[:FROZEN_STAGES])
@@ -99,15 +99,16 @@ def held_out_scores(
     training: Training,
     seed: int,
 ) -> NDArray[np.float64]:
-    """The test radiographs' logits of the proxy, the mean over their views, after training on the others.
+    """Train on some radiographs and return the proxy's logits for others, averaged over their views.
 
-    The findings are learned too where some training radiograph has no proxy.
+    The findings are learned too if some training radiograph has no proxy label.
 
     Args:
-        model: with the weights to begin from; it is left as it is.
-        radiographs: all of them.
-        train, test: places of radiographs.
-        training, seed: how.
+        model: a model with initial weights, which is not changed.
+        radiographs: all radiographs.
+        train, test: indices of the training and test radiographs.
+        training: settings of the training.
+        seed: seed of the training.
     """
     torch.manual_seed(seed)
     classifier = Classifier(model, radiographs.findings.shape[1], training.dropout).to(
@@ -117,7 +118,7 @@ def held_out_scores(
     optimizer = make_optimizer(classifier, stage)
     findings_weight = training.findings_weight if radiographs.proxy[train].isnan().any() else 0.0
     steps = max(1, len(train) // BATCH)
-    # The norms keep ImageNet's statistics: a few dozen radiographs would move them half the way.
+    # Batch norms keep ImageNet's statistics, which a few dozen radiographs would only partly replace.
     classifier.train().stages.eval()
     for epoch in range(training.epochs):
         order = torch.from_numpy(train)[torch.randperm(len(train))]
@@ -145,7 +146,7 @@ def _chosen(radiographs: Radiographs, view: Tensor | int, places: Tensor) -> Ten
 
 
 def _loss(logits: Tensor, proxy: Tensor, findings: Tensor, findings_weight: float) -> Tensor:
-    """Binary cross-entropy of the proxy over the radiographs that have one, and of the findings over all."""
+    """Compute the binary cross-entropy of the proxy, over the radiographs that have it, and of the findings."""
     known = ~proxy.isnan()
     loss = functional.binary_cross_entropy_with_logits(logits[known, 0], proxy[known], reduction="sum")
     loss = loss / known.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""The heatmap head on real gaze: images held out in five folds, beside centre bias and beside other viewers."""
+"""The heatmap head on real gaze, on images held out in five folds, compared with the centre bias and other viewers."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from egaze.study import Study
 from egaze.training import Recipe, load_recipe, train
 
 RECIPE = Path(__file__).with_suffix(".toml")
-# Of the images, in pixels; a group of viewers' map is theirs blurred by this, as in the data's reference figures.
+# In pixels of the photographs. Viewers' heatmaps are blurred by this sigma, as in the data set's reference values.
 SCENE_SHAPE, VIEWERS_SIGMA_PX = (600, 800), 24.0
 METRICS = ("nss", "cc", "kld", "sim", "auc_judd", "shuffled_auc")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is run.
+    """The settings of the experiment.
 
     Attributes:
-        seeds: each deals the folds anew and trains anew.
-        images: at most; None for all.
-        overrides: of the recipe.
-        resamples: of images, for the intervals.
+        seeds: seeds; each deals new folds and trains again.
+        images: the largest number of images; None for all.
+        overrides: changes to the recipe.
+        resamples: number of bootstrap resamples of images.
     """
 
     seeds: tuple[int, ...] = (0,)
@@ -47,14 +47,14 @@ QUICK = Settings((0,), 10, ("input_size_px=64", "stages.epochs=1", "model.decode
 
 
 def gaze_results(weights: Path, work: Path, settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
-    """NSS, CC and shuffled AUC with 95 % intervals over images: of the prediction, of centre bias, of other viewers,
-    and paired differences.
+    """Compute NSS, CC and shuffled AUC with 95 % intervals over images, for the prediction, the centre bias and other
+    viewers, and paired differences.
 
     Args:
-        weights: ImageNet's, for the encoder.
-        work: where the runs are kept and, the next time, found or gone on with.
-        settings: what is run.
-        say: gets a line for each fold.
+        weights: file of ImageNet weights for the encoder.
+        work: folder in which runs are kept; unfinished ones are resumed.
+        settings: the settings of the experiment.
+        say: called with a line of text for each fold.
     """
     names = scene_names(settings.images)
     study = scene_study(names, work / "scenes", 224)
@@ -64,7 +64,7 @@ def gaze_results(weights: Path, work: Path, settings: Settings, say: Callable[[s
         folds = deal(np.array(names), np.array(["image"] * len(names)), seed)
         of_folds = [_fold(study, folds, fold, seed, recipe, work, say) for fold in range(FOLDS)]
         of_seeds.append(pl.concat(of_folds).sort("case_id"))
-    # An image's figure is its mean over the seeds.
+    # The value of an image is its mean over the seeds.
     table = pl.concat(of_seeds).group_by("case_id", maintain_order=True).mean()
     viewers = _others_predict_each(study, recipe.input_size_px).sort("case_id")
 
@@ -96,7 +96,7 @@ def _fold(
     work: Path,
     say: Callable[[str], None],
 ) -> pl.DataFrame:
-    """A row for each image of the fold: case_id, and each metric of the prediction and, as centre_, of centre bias."""
+    """Return one row per image of the fold: case_id, and each metric of the prediction and the centre bias."""
     study = hold_out(study, folds, fold, seed)
     digest = hashlib.sha256(f"{recipe.to_toml()}{study.digest()}".encode()).hexdigest()[:12]
     folder = work / "gaze" / f"{digest}-seed{seed}-fold{fold}"
@@ -112,7 +112,7 @@ def _fold(
 
 
 def _others_predict_each(study: Study, size_px: int) -> pl.DataFrame:
-    """The human ceiling: each viewer's fixations under the map of the other viewers, an image's mean over them."""
+    """Measure the human ceiling: the other viewers' heatmap at each viewer's fixations, averaged over viewers."""
     scale_x, scale_y = size_px / SCENE_SHAPE[1], size_px / SCENE_SHAPE[0]
     gaze = scene_gaze().with_columns(
         ((pl.col("x_px") + 0.5) * scale_x - 0.5).alias("x_px"), ((pl.col("y_px") + 0.5) * scale_y - 0.5).alias("y_px")
@@ -129,13 +129,13 @@ def _others_predict_each(study: Study, size_px: int) -> pl.DataFrame:
             area = _shuffled_auc(heatmap, [*everything[:case], seen, *everything[case + 1 :]], case)
             rows.append((name, len(seen), nss(heatmap, seen.x_px, seen.y_px), area))
     table = pl.DataFrame(rows, schema=["case_id", "fixations", "nss", "shuffled_auc"], orient="row")
-    # Weighed by fixations, as a map's own figures are.
+    # Weighted by the number of fixations, as the metrics of a heatmap are.
     weighed = ((pl.col(name) * pl.col("fixations")).sum() / pl.col("fixations").sum() for name in table.columns[2:])
     return table.group_by("case_id", maintain_order=True).agg(weighed)
 
 
 def _shuffled_auc(heatmap: NDArray[np.floating], fixations: Sequence[Fixations], place: int) -> float:
-    """Of the fixations on one image against those on all others."""
+    """Compute the AUC of the fixations on one image against those on all other images."""
     others = [item for number, item in enumerate(fixations) if number != place]
     own = fixations[place]
     return shuffled_auc(

@@ -1,4 +1,4 @@
-"""Real radiographs and real gaze as studies, and the folds in which they are judged."""
+"""Studies of the real radiographs and of the real gaze, and their folds."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ DATA = Path(os.environ.get("EGAZE_REAL_DATA", Path(__file__).parents[2] / "share
 RADIOGRAPHS = "radiographs"
 FOLDS = 5
 CLASSES = ("normal", "chf_proxy")
-# A model has at least one class; no image is of this one.
+# A model needs at least one class; no image belongs to this one.
 SCENE_CLASSES = ("scene",)
-# Of NIH ChestX-ray14; a radiograph of none of them is "No Finding".
+# The findings of NIH ChestX-ray14; a radiograph without any of them is "No Finding".
 FINDINGS = (
     "Atelectasis",
     "Cardiomegaly",
@@ -39,7 +39,7 @@ FINDINGS = (
 
 
 def require_data() -> None:
-    """Say plainly what is missing."""
+    """Raise an error that says which data is missing."""
     for name in ("nih_cxr/labels.csv", "osie_gaze/fixations.csv"):
         if not (DATA / name).is_file():
             raise SystemExit(
@@ -48,10 +48,10 @@ def require_data() -> None:
 
 
 def chest_radiographs(limit: int | None = None) -> pl.DataFrame:
-    """A row a radiograph: image, patient_id, class3_proxy, view (PA or AP), and each finding as 0 or 1.
+    """Return one row per radiograph: image, patient_id, class3_proxy, view (PA or AP), and each finding as 0 or 1.
 
     Args:
-        limit: at most so many of each class.
+        limit: the largest number per class.
     """
     rows = pl.read_csv(DATA / "nih_cxr" / "labels.csv").sort("image")
     rows = rows if limit is None else rows.group_by("class3_proxy", maintain_order=True).head(limit).sort("image")
@@ -66,7 +66,7 @@ def chest_radiographs(limit: int | None = None) -> pl.DataFrame:
 
 
 def chest_study(radiographs: pl.DataFrame, class_names: tuple[str, ...], out: Path, size_px: int) -> Study:
-    """The radiographs as a study with `class3_proxy` for a label; an earlier call's is opened."""
+    """Prepare the radiographs with `class3_proxy` as the label, or open the study if it exists."""
     if out.exists():
         return open_study(out)
     table = _folder(out, DATA / "nih_cxr" / "png512") / "cases.csv"
@@ -80,13 +80,16 @@ def chest_study(radiographs: pl.DataFrame, class_names: tuple[str, ...], out: Pa
 
 
 def scene_names(limit: int | None = None) -> list[str]:
-    """The images that gaze was recorded on and that are there."""
+    """List the images that exist and have gaze."""
     return sorted(path.name for path in (DATA / "osie_gaze" / "stimuli").glob("*.jpg"))[:limit]
 
 
 def scene_gaze() -> pl.DataFrame:
-    """A row a fixation: case_id, viewer, x_px, y_px, duration_s, in the viewer's order; also of images not there."""
-    # Their pixels count from 1.
+    """Return one row per fixation, in the viewer's order: case_id, viewer, x_px, y_px, duration_s.
+
+    Fixations on images that do not exist are included.
+    """
+    # Pixels in the files are counted from 1.
     return pl.read_csv(DATA / "osie_gaze" / "fixations.csv").select(
         pl.col("image").alias("case_id"),
         pl.col("subject").alias("viewer"),
@@ -97,7 +100,7 @@ def scene_gaze() -> pl.DataFrame:
 
 
 def scene_study(names: list[str], out: Path, size_px: int) -> Study:
-    """The images, grey, with the gaze of all viewers together; an earlier call's is opened."""
+    """Prepare the images in grey with the gaze of all viewers together, or open the study if it exists."""
     if out.exists():
         return open_study(out)
     folder = _folder(out, DATA / "osie_gaze" / "stimuli")
@@ -108,7 +111,7 @@ def scene_study(names: list[str], out: Path, size_px: int) -> Study:
 
 
 def deal(groups: NDArray[np.str_], strata: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
-    """(N,) a fold for each sample: groups (patients) are dealt in turn, shuffled within their stratum."""
+    """Return the (N,) fold of each sample: groups (patients) are shuffled within their stratum and dealt in turn."""
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)
     generator = np.random.default_rng(seed)
     fold_of_group = np.empty(len(first), dtype=np.int64)
@@ -116,13 +119,13 @@ def deal(groups: NDArray[np.str_], strata: NDArray[np.str_], seed: int) -> NDArr
     for stratum in np.unique(strata[first]):
         members = generator.permutation(np.flatnonzero(strata[first] == stratum))
         fold_of_group[members] = (place + np.arange(len(members))) % FOLDS
-        # The next stratum goes on where this one ended, so that folds differ by one group at most.
+        # The next stratum continues where this one ended, so that folds differ by one group at most.
         place += len(members)
     return fold_of_group[group]
 
 
 def hold_out(study: Study, folds: NDArray[np.int64], fold: int, seed: int) -> Study:
-    """The study with one fold to test; one in eight of the other cases, each of a patient of its own, validates."""
+    """Split the study so that one fold is tested, and one eighth of the other cases are the validation split."""
     split_index = np.where(folds == fold, SPLITS.index("test"), SPLITS.index("train"))
     others = np.random.default_rng((seed, fold)).permutation(np.flatnonzero(folds != fold))
     split_index[others[: -(-len(others) // 8)]] = SPLITS.index("validation")
@@ -131,7 +134,7 @@ def hold_out(study: Study, folds: NDArray[np.int64], fold: int, seed: int) -> St
 
 
 def _folder(out: Path, radiographs: Path) -> Path:
-    """Where a study's tables go, with a link to its radiographs, which stay where they are."""
+    """Make a folder for a study's tables, with a link to its radiographs."""
     folder = out.parent / f"{out.name}-tables"
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / RADIOGRAPHS

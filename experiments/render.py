@@ -1,4 +1,4 @@
-"""Draw the tables and the figures of docs/experiments.md from experiments/results/*.json."""
+"""Update the tables and the plots of docs/experiments.md from experiments/results/*.json."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def with_experiments(page: str) -> str:
-    """docs/experiments.md with its tables drawn anew."""
+    """Return docs/experiments.md with updated tables."""
     gaze = read("gaze_helps")
     page = filled(page, "experiments/render.py: recipes", render_gaze.table(gaze))
     page = filled(page, "experiments/render.py: curve", render_gaze.curve_table(gaze))
@@ -35,7 +35,7 @@ def with_experiments(page: str) -> str:
 
 
 def filled(text: str, mark: str, content: str) -> str:
-    """The text with the content in the place that the mark names."""
+    """Return the text with the content in the place that the mark names."""
     marked = re.compile(rf"(<!-- {re.escape(mark)} -->\n).*?(<!-- end -->)", re.DOTALL)
     if not marked.search(text):
         raise ValueError(f"there is no place <!-- {mark} -->")

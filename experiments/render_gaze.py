@@ -1,4 +1,4 @@
-"""The gaze experiment's table for docs/experiments.md and its figure docs/gaze_helps.png, from its stored results."""
+"""The gaze experiment's tables for docs/experiments.md and its plot docs/gaze_helps.png, from stored results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BLUE, _GREY, _ORANGE = "#2b6cb0", "#8a8f98", "#c05621"
 
 
 def table(result: dict[str, Any]) -> str:
-    """One row a recipe, every figure with its interval."""
+    """Format one row per recipe, every metric with its interval."""
     details = result["details"]
     lines = [
         "| recipe | macro AUC | gain over `encoder-only` | CHF | pneumonia | CC | NSS | peak in finding | "
@@ -40,7 +40,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def curve_table(result: dict[str, Any]) -> str:
-    """One row a number of training radiographs."""
+    """Format one row per number of training radiographs."""
     curve, best = result["details"]["learning_curve"], result["details"]["best_recipe_by_validation"]
     lines = [
         f"| training radiographs | `{_CONTROL}` | `{best}` | gain | radiographs that `{_CONTROL}` needs for as much |",
@@ -61,7 +61,7 @@ def curve_table(result: dict[str, Any]) -> str:
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """AUCs, agreement with gaze, peaks in findings, and the learning curve."""
+    """Plot AUCs, agreement with gaze, peaks in findings, and the learning curve."""
     from matplotlib.figure import Figure
 
     details, best = result["details"], result["details"]["best_recipe_by_validation"]
@@ -134,5 +134,5 @@ def _rows(plot: Any, names: list[str], figures: list[dict[str, float]], best: st
 
 
 def interval(item: dict[str, float], key: str = "value", *, digits: int = 3, sign: str = "") -> str:
-    """A figure with its interval, as tables have it."""
+    """Format a value with its interval."""
     return f"{item[key]:{sign}.{digits}f} ({item['low']:{sign}.{digits}f} to {item['high']:{sign}.{digits}f})"

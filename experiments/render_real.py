@@ -1,4 +1,4 @@
-"""The tables of real radiographs and real gaze for docs/experiments.md, from their stored results."""
+"""The tables on real radiographs and real gaze for docs/experiments.md, from stored results."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _METRICS = {"nss": "NSS", "cc": "CC", "shuffled_auc": "shuffled AUC", "sim": "SI
 
 
 def chest_table(result: dict[str, Any]) -> str:
-    """One row a way of telling the classes, every AUC with its interval."""
+    """Format one row per classifier, every AUC with its interval."""
     ways = result["details"]["chest"]["ways"]
     rows = [[text, *(interval(ways[name][key]) for key in _CHEST)] for name, text in _WAYS.items()]
     return _lines(["score", *_CHEST.values()], rows)
 
 
 def differences_table(result: dict[str, Any]) -> str:
-    """One row a paired difference of two ways' AUC."""
+    """Format one row per paired difference of two classifiers' AUCs."""
     differences = result["details"]["chest"]["differences"]
     names = {name: text.split(",")[0] if name == "published_densenet121" else text for name, text in _WAYS.items()}
     rows = []
@@ -37,7 +37,7 @@ def differences_table(result: dict[str, Any]) -> str:
 
 
 def gaze_table(result: dict[str, Any]) -> str:
-    """One row a map, every metric with its interval."""
+    """Format one row per map, every metric with its interval."""
     gaze = result["details"]["gaze"]
     rows = [
         [text, *(interval(gaze[name][metric], digits=2, sign="+" * ("over" in name)) for metric in _METRICS)]

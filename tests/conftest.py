@@ -92,6 +92,19 @@ def run(study, tiny_recipe, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def cross_validated(study, tmp_path_factory):
+    """A tiny set of runs, 3 folds from 2 seeds, evaluated on its test splits."""
+    from egaze.evaluation import evaluate_set
+    from egaze.training import load_recipe, train_set
+
+    recipe = load_recipe("joint", (*TINY, "input_size_px=32", "batch_size=16", "stages.epochs=1"))
+    out = tmp_path_factory.mktemp("cross_validated") / "runs"
+    made = train_set(study, recipe, out, folds=3, seeds=(0, 1), device="cpu", threads=1)
+    evaluate_set(made, threads=1)
+    return made
+
+
+@pytest.fixture(scope="session")
 def model_file(run, tmp_path_factory):
     """The run's exported model."""
     from egaze.deploy import export_torchscript

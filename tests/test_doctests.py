@@ -19,9 +19,11 @@ PACKAGES = (
     "egaze.explain",
     "egaze.gaze",
     "egaze.imaging",
+    "egaze.loading",
     "egaze.metrics",
     "egaze.models",
     "egaze.pictures",
+    "egaze.report",
     "egaze.sources",
     "egaze.study",
     "egaze.training",
@@ -29,6 +31,7 @@ PACKAGES = (
 
 # Public names without an example of their own, and why.
 WITHOUT = {
+    "Batch": "what DeviceLoader yields",
     "BatchPredictions": "what DualHeadUNet.predictions returns",
     "Comparison": "what delong_test returns",
     "ComparisonResult": "a part of what compare returns",
@@ -37,6 +40,7 @@ WITHOUT = {
     "EvaluationResult": "a part of what evaluate returns",
     "ExplainOptions": "an argument of explain",
     "ExplanationResult": "what explain returns",
+    "FailedRadiograph": "a part of what RadiographLoader yields",
     "Faithfulness": "what faithfulness returns",
     "LeftOut": "what prepare_study tells its on_left_out",
     "Message": "a part of what read_recording returns",
@@ -45,6 +49,8 @@ WITHOUT = {
     "PicturesSummary": "what write_pictures returns",
     "Prediction": "what Predictor.predict returns",
     "Presentation": "a part of what read_radiograph returns",
+    "RadiographBatch": "what RadiographLoader yields",
+    "ReadRadiograph": "a part of what RadiographLoader yields",
     "RegionGaze": "what region_gaze returns",
     "RocCurve": "what roc_curve_band returns",
     "RunComparison": "what compare returns",

@@ -133,7 +133,7 @@ def test_a_metric(my_package, run, tmp_path):
     assert re.search(rf"hit rate, share of fixations \(more\) +{mean.value:.2f} +{mean.value:.2f} +\+0.00", compared)
     # A run that was evaluated without the package is compared by what both have.
     compared = invoke("compare", tmp_path / "run", run.path)
-    assert "metric 'hit_rate' was not measured of both in the same way, so it is not compared" in compared
+    assert "metric 'hit_rate' was not measured in the same way for both, so it is not compared" in compared
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_metric(my_package, run, tmp_path):
     [
         ("label", "0.0", "metric 'label' has the name of another column of predictions.parquet"),
         ("centre_x", "0.0", "metric 'centre_x' has the name of another column of predictions.parquet"),
-        ("broken", "float('inf')", "metric 'broken' returns inf: it must return a finite number, or NaN"),
+        ("broken", "float('inf')", "metric 'broken' returned inf: it must return a finite number, or NaN"),
         ("failing", "[][1]", "metric 'failing' failed: IndexError: list index out of range"),
         ("word", "'high'", "metric 'word' failed: ValueError: could not convert string to float: 'high'"),
         ("missing", "None", "metric 'missing' failed: TypeError: "),

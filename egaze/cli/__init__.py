@@ -1,4 +1,4 @@
-"""The command line: each command parses, calls the library and prints."""
+"""The command line: each command parses its arguments, calls the library and prints the result."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import logging
 import os
 import sys
 
-# OpenMP threads that wait by spinning bring training to a standstill when anything else uses the processors.
-# This must be said before torch is loaded.
+# OpenMP threads that spin while they wait slow training down severely when anything else uses the processors. The
+# variable must be set before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import click
@@ -17,23 +17,23 @@ import click
 from egaze import __version__
 from egaze.errors import EgazeError
 
-#: Command, module and one-line help: the modules, and torch with them, are imported when they are used.
+#: Commands with their help; a command's module, and torch with it, is imported only when the command is used.
 COMMANDS = {
     "synthesize": "Write a synthetic twin of EGD-CXR or REFLACX: phantom radiographs, gaze and tables.",
-    "new-table": "Write a cases.csv and a fixations.csv to start a table of one's own from.",
-    "prepare": "Read radiographs and gaze once and write a study that trains anywhere.",
+    "new-table": "Write templates of cases.csv and fixations.csv for your own data.",
+    "prepare": "Read radiographs and gaze once and write a study for training.",
     "study": "Show, verify or split a prepared study.",
-    "heatmaps": "Write pictures of a study's gaze: heatmaps, overlays, scanpaths, animations.",
-    "train": "Train the dual-head U-Net on a study: once, from several seeds, or in cross-validation.",
-    "evaluate": "Measure a run: AUCs with intervals, agreement of its maps with gaze.",
+    "heatmaps": "Draw a study's gaze: heatmaps, overlays, scanpaths, animations.",
+    "train": "Train the dual-head U-Net on a study: once, with several seeds, or in cross-validation.",
+    "evaluate": "Measure a run: AUCs with intervals, and agreement of its heatmaps with gaze.",
     "compare": "Compare two runs or sets of runs on the same radiographs.",
-    "explain": "Show where a model's evidence lies: Grad-CAM beside gaze and finding, in pictures and numbers.",
-    "report": "Write a run's report as one HTML file.",
+    "explain": "Show where a model's evidence lies: Grad-CAM with gaze and findings, in pictures and metrics.",
+    "report": "Write the report of a run as one HTML file.",
     "export": "Write a run's model as one TorchScript file.",
-    "check": "Prove an exported model file whole and show what it says of itself.",
-    "predict": "Ask an exported model about radiographs.",
-    "demo": "Go the whole road on synthetic radiographs, from tables to an exported model.",
-    "info": "Show versions, devices, recipes and readable radiographs.",
+    "check": "Check an exported model file without running it, and show its spec.",
+    "predict": "Predict radiographs with an exported model.",
+    "demo": "Run everything on synthetic radiographs, from tables to an exported model.",
+    "info": "Show versions, devices, recipes and readable file formats.",
     "cmake-prefix": "Print the folder for CMAKE_PREFIX_PATH that find_package(egaze) needs.",
 }
 
@@ -56,8 +56,8 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="egaze")
-@click.option("-v", "--verbose", count=True, help="Log more (twice: everything).")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bars, only results and errors.")
+@click.option("-v", "--verbose", count=True, help="Log more; given twice, everything.")
+@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only, without progress bars.")
 @click.pass_context
 def cli(ctx: click.Context, verbose: int, quiet: bool) -> None:
     """Chest radiographs and radiologists' eye gaze: prepare, train, evaluate, report, export.
@@ -78,8 +78,8 @@ def cli(ctx: click.Context, verbose: int, quiet: bool) -> None:
 
 
 def main() -> None:
-    """The `egaze` program: 0 done, 1 failed with one line on stderr, 2 wrong usage."""
-    # Names of files may hold what stdout's encoding cannot: stderr shows it as escapes, and so does stdout.
+    """Run the `egaze` program. Exit codes: 0 success, 1 failure with one line on stderr, 2 wrong usage."""
+    # File names may have characters that stdout's encoding lacks; they are printed as escapes, as on stderr.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -96,11 +96,11 @@ def main() -> None:
         print(f"egaze: error: {error}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
-        # Nobody reads stdout any more, as `| head` does.
+        # The reader of stdout has closed it, as in `egaze ... | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        logging.getLogger("egaze").debug("where it happened", exc_info=True)
+        logging.getLogger("egaze").debug("traceback", exc_info=True)
         named = "" if error.filename is None else f"{error.filename}: "
         print(f"egaze: error: {named}{error.strerror or error}", file=sys.stderr)
         sys.exit(1)

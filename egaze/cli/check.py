@@ -11,12 +11,11 @@ import click
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
 def command(model: Path) -> None:
-    """Prove an exported model file whole and harmless, without running it, and show what it says of itself.
+    """Check an exported model file without running it, and show its spec.
 
-    \b
-    Checked are the archive's layout, the format version, the digest over all contents, and that
-    the program is one forward of allowed operators, which open no file and no connection. An
-    error ends in its code, the same in C++.
+    The check covers the archive's layout, the format version, the digest of all contents, and that the program is a
+    single forward function of allowed operators, which open no file and no connection. An error message ends in its
+    code, which is the same in C++.
 
     \b
     Example:
@@ -31,4 +30,4 @@ def command(model: Path) -> None:
         raise ModelFileError(f"{error} [{error.code}]", error.code) from error
     for name, value in asdict(spec).items():
         click.echo(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")
-    click.echo("the contents have the digest that the spec gives, and the program uses only allowed operators")
+    click.echo("the contents have the digest that the spec states, and the program uses only allowed operators")

@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 @click.argument("run_a", type=click.Path(path_type=Path))
 @click.argument("run_b", type=click.Path(path_type=Path))
 @split_option
-@limit_option(20, "cases on which they disagree are printed")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every radiograph they disagree on.")
+@limit_option(20, "printed cases on which they disagree")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all radiographs they disagree on.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for compare.json and disagreements.csv.")
 @study_option
 def command(
     run_a: Path, run_b: Path, split: str, limit: int, as_json: bool, out: Path | None, study_path: Path | None
 ) -> None:
-    """Compare two evaluated runs, or two sets of runs, on the same radiographs: differences of their AUCs and of their
-    maps' agreement with gaze, with 95 % intervals and p-values, and the radiographs on which they disagree.
+    """Compare two evaluated runs, or two sets of runs, on the same radiographs.
+
+    Prints differences in AUC and in agreement of their heatmaps with gaze, with 95 % intervals and p-values, and the
+    radiographs on which they disagree.
 
     \b
     Example:
@@ -69,13 +71,13 @@ def _lines(found: RunComparison, limit: int) -> list[str]:
     )
     for name, run in (("A", result.a), ("B", result.b)):
         if run.optimistic:
-            lines.append(f"{name}'s epoch was chosen on these radiographs, so its figures are optimistic")
+            lines.append(f"{name}'s epoch was chosen on these radiographs, so its results are optimistic")
     if result.synthetic:
-        lines.append("synthetic data: these figures say nothing about patients")
+        lines.append("synthetic data: these results say nothing about patients")
     lines += [f"note: {line}" for line in result.warnings]
     if (classification := result.classification) is None:
         if result.predictions is not None:
-            lines.append("classification: fewer than two classes have a case here")
+            lines.append("classification: fewer than two classes have a case in this split")
     else:
         lines.append(_header("AUC"))
         if (one_auc := classification.one_auc) is not None:
@@ -83,11 +85,11 @@ def _lines(found: RunComparison, limit: int) -> list[str]:
         else:
             rows = {"macro": classification.macro_auc, **classification.classes}
             lines += [_row(name, compared) for name, compared in rows.items()]
-        lines.append(f"  (p: of no difference, two-sided; classes by {classification.classes_by})")
+        lines.append(f"  (p: two-sided, for no difference; classes by {classification.classes_by})")
     if (heatmap := result.heatmap) is None:
         lines.append(f"heatmap against gaze: {result.heatmap_remark}")
     else:
-        lines.append(_header(f"maps against gaze, {count_text(heatmap.cases, 'case')} (what is better)"))
+        lines.append(_header(f"heatmaps and gaze, {count_text(heatmap.cases, 'case')} (what is better)"))
         lines += [
             _row(metric_text(metric), heatmap.metrics[name], metric.digits)
             for name, metric in heatmap.definitions.items()
@@ -117,21 +119,21 @@ def _row(name: str, compared: Compared | None, digits: int = 3) -> str:
     return f"  {name:<42}{compared.a:>8.{digits}f}{compared.b:>8.{digits}f}{difference:>32}{p_value:>9}"
 
 
-def _radiographs(answers: PredictionsCompared, disagreements: pl.DataFrame, limit: int) -> list[str]:
+def _radiographs(compared: PredictionsCompared, disagreements: pl.DataFrame, limit: int) -> list[str]:
     lines = [
-        f"they disagree on {answers.disagree} of {count_text(answers.agree + answers.disagree, 'radiograph')}: "
-        f"A alone is right on {answers.only_a_right}, B alone on {answers.only_b_right}, neither on "
-        f"{answers.neither_right}; {answers.without_label} without a label"
+        f"they disagree on {compared.disagree} of {count_text(compared.agree + compared.disagree, 'radiograph')}: "
+        f"only A is right on {compared.only_a_right}, only B on {compared.only_b_right}, neither on "
+        f"{compared.neither_right}; {compared.without_label} without a label"
     ]
     shown = disagreements.head(limit)
     if shown.is_empty():
         return lines
-    cells = [("radiograph", "label", "A answers", "B answers")]
+    cells = [("radiograph", "label", "A predicts", "B predicts")]
     for radiograph in shown.iter_rows(named=True):
         given = [f"{radiograph[f'prediction_{which}']} {radiograph[f'prob_{which}']:.2f}" for which in ("a", "b")]
         cells.append((radiograph["case_id"], radiograph["label"] or "-", *given))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines += ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
     if (more := len(disagreements) - len(shown)) > 0:
-        lines.append(f"  and {more} more; --out writes all")
+        lines.append(f"  and {more} more; --out writes all of them")
     return lines

@@ -15,14 +15,8 @@ from egaze.cli.set_metrics import set_lines
 from egaze.cli.text import count_text, estimate_text, metric_text
 
 if TYPE_CHECKING:
-    from egaze.evaluation.results import (
-        Calibration,
-        Classification,
-        Confusion,
-        EvaluationResult,
-        MapAgreement,
-        Scanpaths,
-    )
+    from egaze.evaluation.gaze_results import MapAgreement, Scanpaths
+    from egaze.evaluation.results import Calibration, Classification, Confusion, EvaluationResult
     from egaze.metrics import Estimate
     from egaze.metrics.literature import Published
 
@@ -34,13 +28,16 @@ if TYPE_CHECKING:
 @study_option
 @threads_option
 def command(run: Path, split: str, out: Path | None, study_path: Path | None, threads: int | None) -> None:
-    """Measure a run on one split of its study.
+    """Measure a run, or a set of runs, on one split of its study.
 
-    The classes: AUCs with 95 % intervals over patients (beside them, on the published splits of EGD-CXR, the published
-    figures), average precision, sensitivity
-    and specificity at thresholds that validation chose, calibration, and what was taken for what. The maps: agreement
-    with gaze beside the centre-bias map's and other readers'. The readers: their scanpaths on radiographs and in
-    regions. A set of runs: each, and the mean over its seeds with intervals over seeds and patients.
+    \b
+    Classes:   AUCs with 95 % intervals over patients, and the published ones on EGD-CXR's
+               published splits; average precision; sensitivity and specificity at thresholds
+               chosen on validation; calibration; the confusion matrix.
+    Heatmaps:  agreement with gaze, compared with the centre-bias map and with other readers.
+    Scanpaths: fixations, dwell time and coverage on radiographs and in regions.
+
+    For a set of runs, each run is measured, then means over its seeds with intervals over seeds and patients.
 
     \b
     Example:
@@ -59,7 +56,7 @@ def command(run: Path, split: str, out: Path | None, study_path: Path | None, th
             )
         for line in set_lines(evaluation.metrics):
             click.echo(line)
-        click.echo(f"written to {evaluation.path}, and each run's own")
+        click.echo(f"written to {evaluation.path} and to each run's own folder")
         return
     with progress.bar("predicting") as update:
         evaluation = evaluate(open_run(run, study=study_path), split=split, out=out, threads=threads, progress=update)
@@ -75,10 +72,10 @@ def _lines(result: EvaluationResult) -> list[str]:
     ]
     if result.optimistic:
         lines.append(
-            f"chosen on {result.split}: the epoch was chosen on these radiographs, so the figures are optimistic"
+            f"chosen on {result.split}: the epoch was chosen on these radiographs, so the results are optimistic"
         )
     if result.synthetic:
-        lines.append("synthetic data: these figures say nothing about patients")
+        lines.append("synthetic data: these results say nothing about patients")
     if (classification := result.classification) is not None:
         lines += _areas(classification, result.published)
         lines += _operating_points(classification)
@@ -125,7 +122,7 @@ def _areas(classification: Classification, published: tuple[Published, ...]) -> 
 
 
 def _operating_points(classification: Classification) -> list[str]:
-    lines = [_row("thresholds that validation chose", ["threshold", "sensitivity", "specificity"], width=34)]
+    lines = [_row("thresholds chosen on validation", ["threshold", "sensitivity", "specificity"], width=34)]
     for name, item in classification.classes.items():
         for point in item.operating_points or ():
             threshold = ", ".join(f"{threshold:.3f}" for threshold in point.thresholds)
@@ -152,7 +149,7 @@ def _calibration(calibration: Calibration | None) -> list[str]:
 def _confusion(confusion: Confusion | None) -> list[str]:
     if confusion is None:
         return []
-    lines = [_row("radiographs of a class, by the most probable", confusion.classes, width=40, cell=14)]
+    lines = [_row("label (rows) and prediction (columns)", confusion.classes, width=40, cell=14)]
     for name, radiographs in zip(confusion.classes, confusion.matrix, strict=True):
         lines.append(_row(f"  {name}", map(str, radiographs), width=40, cell=14))
     return lines
@@ -161,18 +158,18 @@ def _confusion(confusion: Confusion | None) -> list[str]:
 def _agreement(heatmap: MapAgreement) -> list[str]:
     target, ceiling = heatmap.target, heatmap.ceiling
     lines = [
-        f"maps against gaze: {count_text(heatmap.cases, 'case')}, {heatmap.size_px} px; heatmap of sigma "
+        f"heatmaps and gaze: {count_text(heatmap.cases, 'case')}, {heatmap.size_px} px; readers' heatmaps of sigma "
         f"{heatmap.sigma_px:.1f} px ({target.sigma_frac} of the side), weight {target.weight}"
     ]
     if heatmap.trained_towards != "gaze":
-        lines.append(f"  trained towards {heatmap.trained_towards}'s picture; compared with {heatmap.target_kind}")
+        lines.append(f"  trained on the {heatmap.trained_towards} target; compared with {heatmap.target_kind}")
     titles = ["predicted", "centre bias", "difference", *([f"other readers ({ceiling.cases})"] if ceiling else [])]
     lines.append(_row("  metric (what is better)", titles, width=44, cell=27) + "  against")
     for name, metric in heatmap.definitions.items():
-        figures = [heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name]]
+        estimates = [heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name]]
         if ceiling:
-            figures.append(ceiling.readers[name])
-        cells = [estimate_text(item, metric.digits) for item in figures]
+            estimates.append(ceiling.readers[name])
+        cells = [estimate_text(item, metric.digits) for item in estimates]
         lines.append(_row(f"  {metric_text(metric)}", cells, width=44, cell=27) + f"  {heatmap.against(name)}")
     return lines
 
@@ -186,7 +183,7 @@ def _scanpaths(scanpath: Scanpaths) -> list[str]:
         f"  (coverage: {scanpath.coverage})",
     ]
     if relative := scanpath.cases_relative:
-        lines.append(f"  (durations of {count_text(relative, 'reading')} are relative: no dwell time is of them)")
+        lines.append(f"  (durations of {count_text(relative, 'reading')} are relative and not in the dwell times)")
     if scanpath.regions:
         times = ["dwell time, s"] if has_times else []
         titles = ["fixations", *times, "share of dwell", "share of radiograph", "first fixation, s", "coverage"]

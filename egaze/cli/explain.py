@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @click.command(cls=SeveralValues)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="New folder.")
-@click.option("--cases", multiple=True, metavar="ID...", help="These cases; * and ? stand for any text.")
+@click.option("--cases", multiple=True, metavar="ID...", help="These cases; * and ? are wildcards.")
 @click.option("--all", "everything", is_flag=True, help="All cases of the split.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="N cases of the side, spread evenly over it.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="N cases of the split, spread evenly over it.")
 @split_option
 @click.option(
     "--class",
@@ -29,35 +29,43 @@ if TYPE_CHECKING:
     default="predicted",
     show_default=True,
     metavar="NAME",
-    help="Whose evidence is shown: a class, predicted, or label.",
+    help="The class whose evidence is shown: its name, predicted, or label.",
 )
 @click.option(
-    "--method", default="grad-cam", show_default=True, type=click.Choice(["grad-cam", "grad-cam++"]), help="Of the map."
+    "--method",
+    default="grad-cam",
+    show_default=True,
+    type=click.Choice(["grad-cam", "grad-cam++"]),
+    help="Method of the class map.",
 )
 @click.option(
-    "--stride", default=32, show_default=True, type=click.IntRange(1), help="Of the encoder's stage: 32, 16, 8, 4, 2."
+    "--stride",
+    default=32,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Stride of the encoder's feature map: 32, 16, 8, 4 or 2.",
 )
 @click.option(
     "--findings",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
-    help="Finding masks, CASE_ID.png in the radiographs' size. [default: the study's ellipses]",
+    help="Folder of finding masks, CASE_ID.png, of the radiographs' size. [default: the study's regions]",
 )
 @click.option(
     "--tolerance-px",
     default=0.0,
     show_default=True,
     type=click.FloatRange(0, 4096),
-    help="How far from a finding a peak still counts, in pixels of the model's input.",
+    help="Distance from the finding within which a peak still counts, in pixels of the model's input.",
 )
 @click.option(
     "--steps",
     default=32,
     show_default=True,
     type=click.IntRange(0, 4096),
-    help="Of deletion and insertion; 0 leaves them out, which take most of the time.",
+    help="Steps of deletion and insertion, which take most of the time; 0 leaves them out.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Of a set: whose runs explain. [default: its first]")
+@click.option("--seed", type=click.IntRange(0), help="For a set: the seed whose runs explain. [default: its first]")
 @study_option
 def command(
     run: Path,
@@ -75,12 +83,14 @@ def command(
     steps: int,
     seed: int | None,
 ) -> None:
-    """Show why a run's model said what it said of radiographs: where its evidence for a class lies, beside the gaze
-    that it predicts, the reader's gaze and the finding; how far they agree; and whether the answer goes with them. In a
-    set of runs with folds each case is explained by the run that tests it.
+    """Explain the predictions of a run's model for some cases.
 
-    Of each case a folder with explanation.png (all side by side), gaze.png, predicted.png and grad_cam.png. index.csv
-    has every case's numbers, explain.json their means, curves and how all was made.
+    Shows where the model's evidence for a class lies, together with predicted gaze, the reader's gaze and the finding;
+    how well these agree; and whether the prediction depends on the evidence. In a set of runs with folds, each case is
+    explained by the run that tests it.
+
+    There is a folder per case with explanation.png (all pictures side by side), gaze.png, predicted.png and
+    grad_cam.png. index.csv has the metrics of every case, explain.json their means, curves and all settings.
 
     \b
     Example:
@@ -95,7 +105,7 @@ def command(
 
     is_set = is_run_set(run)
     if seed is not None and not is_set:
-        raise click.UsageError("--seed is of a set of runs; this is a single run.")
+        raise click.UsageError("--seed is for a set of runs; this is a single run.")
     source = open_run_set(run, study=study_path) if is_set else open_run(run, study=study_path)
     with progress.bar("explaining") as update:
         result = explain(
@@ -110,17 +120,15 @@ def command(
         )
     click.echo(f"{out}: {count_text(result.cases, 'case')}, listed in {out / 'index.csv'}")
     if is_set:
-        click.echo(f"  each explained by the run of seed {result.seed} whose {split} split it is on")
+        click.echo(f"  each explained by the run of seed {result.seed} that has it in its {split} split")
     for line in _lines(result.means):
         click.echo(line)
     if result.elsewhere:
-        click.echo(f"  cases in another split than {split} left out: {result.elsewhere}")
+        click.echo(f"  cases left out because they are in another split than {split}: {result.elsewhere}")
     if result.without_gaze:
-        click.echo(
-            f"  cases without gaze on the radiograph, and so without its picture and numbers: {result.without_gaze}"
-        )
+        click.echo(f"  cases without gaze on the radiograph, its picture and its metrics: {result.without_gaze}")
     if result.without_finding:
-        click.echo(f"  cases without a known finding, and so without its outline and numbers: {result.without_finding}")
+        click.echo(f"  cases without a known finding, its outline and its metrics: {result.without_finding}")
     for line in result.warnings:
         click.echo(f"  note: {line}")
     if result.synthetic:

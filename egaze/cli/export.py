@@ -14,7 +14,7 @@ from egaze.cli.options import precision_option
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
 @precision_option(
-    ("fp32", "bf16"), "the model (bf16 is a smaller file, and faster where the processor or GPU knows it)"
+    ("fp32", "bf16"), "the model (bf16 makes a smaller file, and is faster where the processor or GPU supports it)"
 )
 @click.option(
     "--format",
@@ -22,7 +22,7 @@ from egaze.cli.options import precision_option
     default="torchscript",
     show_default=True,
     metavar="NAME",
-    help="torchscript, or a format that another installed package brings.",
+    help="torchscript, or a format that another installed package adds.",
 )
 def command(run: Path, model: Path, precision: str, format_name: str) -> None:
     """Write a run's best model as one TorchScript file for Python's and C++'s Predictor and egaze-run.

@@ -16,9 +16,9 @@ from egaze.cli.options import SeveralValues, workers_option
 if TYPE_CHECKING:
     from egaze.gaze.heatmap import Weight
 
-# Written here and not imported, so that --help needs no matplotlib; a test compares.
+# Repeated here rather than imported, so that --help does not load matplotlib; a test compares the two.
 _KINDS = ("heatmap", "overlay", "scanpath", "array")
-# What only an animation has: parameter and option.
+# Parameters and options that apply to animations only.
 _PLAYBACK = {"file_format": "movie", "fps": "fps", "speed": "speed", "window_s": "window-s"}
 
 
@@ -32,45 +32,49 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str) -> lis
 @click.command(cls=SeveralValues)
 @click.argument("study", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="New folder.")
-@click.option(
-    "--cases", multiple=True, metavar="ID...", help="Only these cases; * and ? stand for any text. [default: all]"
-)
+@click.option("--cases", multiple=True, metavar="ID...", help="Only these cases; * and ? are wildcards. [default: all]")
 @click.option("--split", "split", type=click.Choice(["train", "validation", "test"]), help="Only this split's cases.")
 @click.option(
     "--kinds",
     default=",".join(_KINDS),
     show_default=True,
     callback=_kinds,
-    help="What to write of a case: pictures (PNG) and the heatmap's values (float32 .npy).",
+    help="What to write for each case: pictures (PNG) and the heatmap's values (float32 .npy).",
 )
-@click.option("--size", "size_px", type=click.IntRange(16, 4096), help="Side of the heatmap in px. [default: study's]")
+@click.option(
+    "--size", "size_px", type=click.IntRange(16, 4096), help="Side of the heatmap in px. [default: the study's]"
+)
 @click.option(
     "--sigma-px",
     type=click.FloatRange(0.01, 4096),
     help="Standard deviation of a fixation's Gaussian. [default: 0.05 of the side, as in training]",
 )
-@click.option("--sigma-deg", type=click.FloatRange(0.001, 90), help="The same in degrees of visual angle.")
+@click.option("--sigma-deg", type=click.FloatRange(0.001, 90), help="The same, in degrees of visual angle.")
 @click.option(
-    "--weight", default="duration", show_default=True, type=click.Choice(["duration", "count"]), help="Of a fixation."
+    "--weight",
+    default="duration",
+    show_default=True,
+    type=click.Choice(["duration", "count"]),
+    help="Fixation weight.",
 )
-@click.option("--temporal", is_flag=True, help="Also an animation of gaze building up.")
+@click.option("--temporal", is_flag=True, help="Also write an animation of the gaze over time.")
 @click.option(
     "--movie",
     "file_format",
     default="auto",
     show_default=True,
     type=click.Choice(["auto", "mp4", "gif"]),
-    help="The animation's file; auto is MP4 where there is an ffmpeg, else GIF.",
+    help="Format of the animation; auto is MP4 if ffmpeg is available, else GIF.",
 )
-@click.option("--fps", default=10, show_default=True, type=click.IntRange(1, 50), help="Frames a second.")
+@click.option("--fps", default=10, show_default=True, type=click.IntRange(1, 50), help="Frames per second.")
 @click.option(
     "--speed",
     default=1.0,
     show_default=True,
     type=click.FloatRange(0.01, 1000),
-    help="Seconds of reading in a second of animation.",
+    help="Seconds of the reading per second of animation.",
 )
-@click.option("--window-s", type=click.FloatRange(0.01, 1e6), help="Animate the gaze of the last seconds only.")
+@click.option("--window-s", type=click.FloatRange(0.01, 1e6), help="Show only the gaze of the last WINDOW_S seconds.")
 @workers_option("draw")
 @click.pass_context
 def command(
@@ -91,12 +95,12 @@ def command(
     window_s: float | None,
     workers: int | None,
 ) -> None:
-    """Write pictures of the readers' gaze in a study, a folder for each case.
+    """Draw the readers' gaze in a study, in one folder per case.
 
-    heatmap.png and overlay.png (on the radiograph) with a colour bar, scanpath.png (circles as large as the fixations
-    were long, numbered), heatmap.npy (seconds, or fixations, per pixel), and gaze.mp4 or gaze.gif with --temporal.
-    index.csv lists them. Where a table's durations are relative no picture gives them as time, and gaze that has no
-    onsets either plays at a constant pace.
+    Each folder has heatmap.png and overlay.png (on the radiograph) with a colour bar, scanpath.png (numbered circles
+    that grow with the fixations' durations), heatmap.npy (seconds, or fixations, per pixel), and with --temporal
+    gaze.mp4 or gaze.gif. index.csv lists all files. Relative durations are never shown as time; without onsets, too,
+    their animation plays at a constant pace.
 
     \b
     Example:
@@ -133,10 +137,10 @@ def command(
     if summary.without_gaze:
         click.echo(f"  cases without gaze left out: {summary.without_gaze}")
     if summary.without_onsets:
-        click.echo(f"  cases without onsets, whose animation plays fixation after fixation: {summary.without_onsets}")
+        click.echo(f"  cases without onsets, whose fixations are played one after the other: {summary.without_onsets}")
     if summary.paced:
-        click.echo(f"    of them with relative durations, which show every fixation equally long: {summary.paced}")
+        click.echo(f"    of these, cases with relative durations, played at a constant pace: {summary.paced}")
     if summary.relative:
-        click.echo(f"  cases whose durations are relative, and not shown as time: {summary.relative}")
+        click.echo(f"  cases with relative durations, which are not shown as time: {summary.relative}")
     if opened.is_synthetic:
         click.echo("  synthetic data")

@@ -1,4 +1,4 @@
-"""What a source read, kept and dropped, as lines for a person."""
+"""What a source read, kept and dropped, as lines of text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN_NOTES = 5
 
 
 def hygiene_lines(source: SourceFacts) -> Iterator[str]:
-    """One line a count above 0, and how many counts are 0; study.json holds them all.
+    """Yield one line per count above 0, and the number of counts that are 0; study.json has all of them.
 
     Args:
         source: a source's facts in study.json.
@@ -31,13 +31,13 @@ def hygiene_lines(source: SourceFacts) -> Iterator[str]:
 
 
 def relative_line(study: Study) -> str | None:
-    """Of how many of a study's cases durations are relative, None where all are seconds."""
+    """Say how many of a study's cases have relative durations; None if all durations are in seconds."""
     count = int(study.is_relative.sum())
     return f"durations of {count_text(count, 'case')} are relative, and not shown as time" if count else None
 
 
 def note_lines(vois: Iterable[str | None]) -> Iterator[str]:
-    """What of radiographs' headers was not taken at its word, the most frequent first.
+    """Yield the notes on values of radiographs' headers that were overridden, the most frequent first.
 
     Args:
         vois: the column `voi` of a study's cases.
@@ -46,7 +46,7 @@ def note_lines(vois: Iterable[str | None]) -> Iterator[str]:
 
     noted = Counter(note for voi in vois for note in notes_in(voi))
     if noted:
-        yield "of radiographs' headers not taken at its word:"
+        yield "overridden values of radiographs' headers:"
     for note, count in noted.most_common(SHOWN_NOTES):
         yield f"  {count_text(count, 'case')}: {note}"
     if (more := len(noted) - SHOWN_NOTES) > 0:

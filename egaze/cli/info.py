@@ -14,10 +14,10 @@ import click
     metavar="[PATTERN]",
     is_flag=False,
     flag_value="*",
-    help="List the encoders a recipe may name instead; those like PATTERN with their parameters.",
+    help="List the encoders that a recipe may name instead; with PATTERN, the matching ones and their parameters.",
 )
 def command(encoders: str | None) -> None:
-    """Show versions, devices, recipes and what radiographs can be read.
+    """Show versions, devices, recipes and the file formats that can be read.
 
     \b
     Example:
@@ -62,6 +62,6 @@ def _list_encoders(pattern: str) -> None:
     from egaze.models.catalogue import encoder_names, parameter_count
 
     for name in encoder_names(pattern):
-        # Counting builds the model, which is too slow for all of them.
+        # Counting builds the model, which would be too slow for all encoders.
         count = "" if pattern == "*" else f"  {parameter_count(name) / 1e6:.1f} M parameters"
         click.echo(f"{name:<40}{count}" if count else name)

@@ -16,14 +16,14 @@ from egaze.cli.text import count_text
     "--images",
     type=click.Path(path_type=Path),
     metavar="ROOT",
-    help="A folder of radiographs: cases.csv gets a row for each.  [default: two rows that show how]",
+    help="A folder of radiographs, for each of which cases.csv gets a row.  [default: two example rows]",
 )
 def command(folder: Path, images: Path | None) -> None:
-    """Write a cases.csv and a fixations.csv into the folder DIR, to fill in and to prepare.
+    """Write templates of cases.csv and fixations.csv into the folder DIR, to be filled in and prepared.
 
-    With --images, patient_id and label are left empty: fill in whose radiograph each is, so that no patient is on two
-    splits, and the class of those that have one. Durations in no unit of time, such as counts of samples,
-    stand in a column duration_relative in place of duration_s. A file that is there already is not written over.
+    With --images, patient_id and label are left empty. Fill in each radiograph's patient, so that no patient is in two
+    splits, and its class if it has one. Durations without a unit of time, such as counts of samples, go into a column
+    duration_relative instead of duration_s. Existing files are not overwritten.
 
     \b
     Example:
@@ -36,13 +36,13 @@ def command(folder: Path, images: Path | None) -> None:
     radiographs = write_new_table(folder, images)
     cases, fixations = folder / "cases.csv", folder / "fixations.csv"
     held = (
-        "two radiographs to write over"
+        "two example rows to replace"
         if images is None
         else f"{count_text(radiographs, 'radiograph')}, without patient and label"
     )
     click.echo(f"cases:     {cases} ({held})")
     click.echo(f"fixations: {fixations}, for gaze in pixels and seconds")
-    click.echo("           (durations in no unit of time: name their column duration_relative)")
+    click.echo("           (for durations without a unit of time, name the column duration_relative)")
     words = ["prepare", "table", str(cases), *([] if images is None else ["--images", str(images)])]
     click.echo(f"next:      fill in patient_id and label, then {shlex.join(['egaze', *words, '--out', 'STUDY'])}")
-    click.echo(f"           with gaze also --fixations {shlex.quote(str(fixations))}")
+    click.echo(f"           with gaze, add --fixations {shlex.quote(str(fixations))}")

@@ -15,16 +15,16 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 class Option(Protocol):
-    """What `click.option` gives: a decorator of commands."""
+    """What `click.option` returns: a decorator of commands."""
 
     def __call__(self, command: Command, /) -> Command: ...
 
 
 SPLITS = ("train", "validation", "test")
 
-#: --split of a command that looks at one of them.
+#: --split of a command that uses one split.
 split_option = click.option(
-    "--split", default="test", show_default=True, type=click.Choice(SPLITS), help="Whose cases are taken."
+    "--split", default="test", show_default=True, type=click.Choice(SPLITS), help="The split whose cases are used."
 )
 
 #: --study of a command that opens a run's study.
@@ -33,7 +33,7 @@ study_option = click.option(
     "study_path",
     type=click.Path(path_type=Path),
     metavar="STUDY",
-    help="The run's study, if it is not where it was, as seen from the run or from the root.",
+    help="The run's study, if it has moved since training.",
 )
 
 #: --device of a command that runs a model.
@@ -42,36 +42,36 @@ device_option = click.option(
     default="auto",
     show_default=True,
     type=click.Choice(["auto", "cpu", "cuda"]),
-    help="Where the model computes; auto is CUDA where there is a device for it.",
+    help="Device of the model; auto uses CUDA if it is available.",
 )
 
 #: --threads of a command that computes on the processor.
 threads_option = click.option(
-    "--threads", type=click.IntRange(1), help="Threads that compute. [default: one for each processor]"
+    "--threads", type=click.IntRange(1), help="Number of threads. [default: one per processor]"
 )
 
 
 def workers_option(what: str) -> Option:
-    """--workers of a command that does something, `what`, in several processes."""
+    """Make --workers of a command that works in several processes; `what` says what they do."""
     return click.option(
-        "--workers", type=click.IntRange(1), help=f"Processes that {what}. [default: one for each processor]"
+        "--workers", type=click.IntRange(1), help=f"Number of processes that {what}. [default: one per processor]"
     )
 
 
 def precision_option(precisions: Sequence[str], what: str) -> Option:
-    """--precision of a command whose model may compute in several."""
+    """Make --precision of a command; `what` says what computes in it."""
     choice = click.Choice(precisions)
-    return click.option("--precision", default="fp32", show_default=True, type=choice, help=f"What {what} computes in.")
+    return click.option("--precision", default="fp32", show_default=True, type=choice, help=f"Precision of {what}.")
 
 
 def limit_option(default: int, what: str) -> Option:
-    """--limit of a command that shows the first of many."""
+    """Make --limit of a command that shows some of many; `what` says what it limits."""
     count = click.IntRange(0)
-    return click.option("--limit", default=default, show_default=True, type=count, help=f"At most this many {what}.")
+    return click.option("--limit", default=default, show_default=True, type=count, help=f"Largest number of {what}.")
 
 
 class SeveralValues(click.Command):
-    """A command whose options with `multiple=True` take all words up to the next option."""
+    """A command whose options with `multiple=True` take all arguments up to the next option: `--cases a b c`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         several = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
@@ -92,7 +92,7 @@ class SeveralValues(click.Command):
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
-    """Whole numbers and ranges of them, both ends among them, as a tuple in the order given."""
+    """Whole numbers and inclusive ranges, such as "0,1,2" or "0-4", as a tuple in the given order."""
 
     name = "numbers"
 
@@ -109,5 +109,5 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
                 self.fail(f"{part.strip()} is not a range of at most {_LONGEST_RANGE} numbers", param, ctx)
             numbers += range(first, last + 1)
         if len(set(numbers)) != len(numbers):
-            self.fail(f"{value!r} names a number twice", param, ctx)
+            self.fail(f"{value!r} contains a number twice", param, ctx)
         return tuple(numbers)

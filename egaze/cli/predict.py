@@ -24,24 +24,26 @@ from egaze.serialize import JsonObject
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for heatmaps (.npy and .png).")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @device_option
 @click.option(
-    "--workers", type=click.IntRange(1), help="Threads that read radiographs. [default: processors, 4 at most]"
+    "--workers",
+    type=click.IntRange(1),
+    help="Number of threads that read radiographs. [default: one per processor, at most 4]",
 )
 def command(
     model: Path, images: tuple[str, ...], out: Path | None, as_json: bool, device: str, workers: int | None
 ) -> None:
-    """Ask an exported model about radiographs: DICOM, PNG, JPEG or .npy.
+    """Predict radiographs (DICOM, PNG, JPEG or .npy) with an exported model.
 
-    IMAGE is a radiograph, a folder of radiographs (with the folders in it, links followed, hidden names left out), or a
-    pattern. A radiograph that cannot be read does not stop the others; the exit code is then 1. What a radiograph's
-    header says that was not taken at its word, such as a Rescale Slope of 0, is noted on stderr and in the JSON object.
+    IMAGE is a radiograph, a folder of radiographs (with its subfolders; links are followed, hidden names are left out),
+    or a pattern. A radiograph that cannot be read does not stop the others; the exit code is then 1. Values of a
+    radiograph's header that were overridden, such as a Rescale Slope of 0, are noted on stderr and in the JSON object.
 
-    --out gets NAME_heatmap.npy (float32, on the model's canvas) and NAME_heatmap.png (8 bits, in the radiograph's
-    frame). NAME is the radiograph's without .dcm, .png and the like; where that is no name on every system it is
-    cleaned and ends in a digest, as do the names of radiographs that would share one. What an earlier run wrote there
-    is replaced. Names are those of egaze-run.
+    --out is the folder for NAME_heatmap.npy (float32, on the model's canvas) and NAME_heatmap.png (8 bits, in the
+    radiograph's frame). NAME is the radiograph's file name without its extension. If that is not a valid name on every
+    system, or several radiographs share it, it is cleaned and ends in a digest, as in egaze-run. Files of earlier runs
+    are replaced.
 
     \b
     Example:
@@ -58,18 +60,18 @@ def command(
     if out is not None and not predictor.spec.heatmap_head:
         print(f"egaze: {model} makes no heatmaps, so none are written to {out}", file=sys.stderr)
     radiographs = radiograph_list(images)
-    answers = predictor.predict_files(radiographs, workers=workers or min(os.cpu_count() or 1, 4))
+    predictions = predictor.predict_files(radiographs, workers=workers or min(os.cpu_count() or 1, 4))
     entries, failed, unwritten = [], 0, []
     with progress.bar("predicting") as update:
-        for number, (image, name, answer) in enumerate(
-            zip(radiographs, radiograph_names(radiographs), answers, strict=True), start=1
+        for number, (image, name, prediction) in enumerate(
+            zip(radiographs, radiograph_names(radiographs), predictions, strict=True), start=1
         ):
-            if not isinstance(answer, FailedRadiograph):
-                _print_notes(image, answer.notes)
+            if not isinstance(prediction, FailedRadiograph):
+                _print_notes(image, prediction.notes)
             try:
-                if isinstance(answer, FailedRadiograph):
-                    raise answer.error
-                entries.append(_entry(answer, image, heatmap_head=predictor.spec.heatmap_head))
+                if isinstance(prediction, FailedRadiograph):
+                    raise prediction.error
+                entries.append(_entry(prediction, image, heatmap_head=predictor.spec.heatmap_head))
             except EgazeError as error:
                 failed += 1
                 entries.append({"image": _utf8(image), "error": _utf8(str(error))})
@@ -77,11 +79,10 @@ def command(
             else:
                 if out is not None and predictor.spec.heatmap_head:
                     try:
-                        entries[-1] |= _write_heatmap(answer, out / f"{name}_heatmap")
+                        entries[-1] |= _write_heatmap(prediction, out / f"{name}_heatmap")
                     except EgazeError as error:
-                        unwritten.append(
-                            error
-                        )  # told once: a full disk is no radiograph's fault, and the answer is good
+                        # Reported once for all: the disk is full, and the prediction itself is valid.
+                        unwritten.append(error)
             update(number, len(radiographs))
     if as_json:
         content = {"model": _utf8(str(model)), "class_names": list(predictor.spec.class_names), "predictions": entries}
@@ -95,7 +96,7 @@ def command(
         print(f"egaze: error: {unwritten[0]}", file=sys.stderr)
         raise EgazeError(f"heatmaps of {len(unwritten)} of {len(radiographs)} radiographs could not be written")
     if failed:
-        raise EgazeError(f"{failed} of {len(radiographs)} radiographs could not be answered")
+        raise EgazeError(f"{failed} of {len(radiographs)} radiographs could not be predicted")
 
 
 def _print_notes(image: str, notes: tuple[str, ...]) -> None:
@@ -104,7 +105,7 @@ def _print_notes(image: str, notes: tuple[str, ...]) -> None:
 
 
 def _utf8(text: str) -> str:
-    """Bytes of file names that are not UTF-8 as U+FFFD, each, as `egaze-run` prints them."""
+    """Replace each byte of a file name that is not UTF-8 by U+FFFD, as `egaze-run` prints it."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 

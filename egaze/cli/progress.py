@@ -1,4 +1,4 @@
-"""Progress bars on stderr, where somebody is looking."""
+"""Progress bars on stderr, if it is a terminal."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from rich.text import Text
 
 
 def is_shown() -> bool:
-    """Whether stderr is a terminal and the user did not ask for quiet."""
+    """Whether progress bars are shown: stderr is a terminal and --quiet was not given."""
     return sys.stderr.isatty() and not is_quiet()
 
 
 def is_quiet() -> bool:
-    """Whether the user asked for results and errors only."""
+    """Whether --quiet was given."""
     context = click.get_current_context(silent=True)
     return bool(context and context.find_root().obj and context.find_root().obj["quiet"])
 
 
 @contextmanager
 def bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for one thing; yields a callable of (done, total)."""
+    """Show a progress bar for one task; yields a function of (done, total) that updates it."""
     with bars() as update:
         yield lambda done, total: update(what, done, total)
 
 
 @contextmanager
 def bars() -> Iterator[Callable[[str, int, int], None]]:
-    """One bar that says what it counts at the moment, how fast it goes and how long it will take; yields a callable
-    of (what, done, total).
+    """Show one progress bar for several tasks in turn, with rate and remaining time; yields a function of
+    (what, done, total) that updates it.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -60,7 +60,7 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
         def update(what: str, done: int, total: int) -> None:
             nonlocal current
             if what != current:
-                # What is there already was not done just now, and says nothing of the rate.
+                # What was done before does not count for the rate.
                 progress.reset(task, total=total, completed=done)
                 current = what
             progress.update(task, description=what, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""Words of the command line to radiographs."""
+"""The radiographs that arguments of the command line name."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from glob import glob
 
 
 def radiograph_list(words: Sequence[str]) -> list[str]:
-    """The radiographs that words name, as `egaze-run` lists them (csrc/runner/radiograph_list.hpp).
+    """List the radiographs that arguments name, as `egaze-run` does (csrc/runner/radiograph_list.hpp).
 
-    A folder becomes the files in it and in its folders, links followed, in the order of their paths, hidden ones left
-    out; a folder that several ways lead to is read once. What is no file becomes the paths that match it as a pattern
-    (*, ? and [...]), in order; what matches nothing stays, as do links that lead nowhere and folders that cannot be
-    read, so that none is left out without a word.
+    A folder stands for the files in it and in its subfolders, sorted by path; links are followed and hidden names are
+    left out. A folder that can be reached in several ways is read once. An argument that is not a path stands for the
+    paths that match it as a pattern (*, ? and [...]), in order. Arguments without a match, links without a target and
+    folders that cannot be read are kept, so that each leads to an error.
     """
     radiographs: list[str] = []
     for word in words:
         paths = [word] if _exists(word) else sorted(glob(word), key=os.fsencode)
         for path in paths or [word]:
             found = list(_folder(path, set())) if os.path.isdir(path) else []
-            # An empty folder is asked about as a radiograph, which says what is wrong.
+            # An empty folder is kept as if it were a radiograph, so that reading it gives an error.
             radiographs += sorted(found or [path], key=os.fsencode)
     return radiographs
 
@@ -28,7 +28,7 @@ def radiograph_list(words: Sequence[str]) -> list[str]:
 def _exists(path: str) -> bool:
     try:
         return os.path.lexists(path)
-    except ValueError:  # a NUL
+    except ValueError:  # a NUL character
         return True
 
 
@@ -41,10 +41,10 @@ def _folder(folder: str, read: set[str]) -> Iterator[str]:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: os.fsencode(entry.path))
     except OSError:
-        # Asked about as a radiograph, which says that it cannot be read.
+        # Kept as if it were a radiograph, so that reading it gives an error.
         yield folder
         return
-    # Folders of this one before links to them.
+    # Subfolders come before links to them.
     for entry in sorted(entries, key=lambda entry: entry.is_symlink()):
         if entry.name.startswith("."):
             continue

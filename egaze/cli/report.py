@@ -22,17 +22,19 @@ from egaze.cli.options import limit_option, split_option, study_option
     default=1024,
     show_default=True,
     type=click.IntRange(32, 8192),
-    help="A radiograph's longest side, never larger than it is stored. Each takes 80 kB at most up to 512 px, 320 kB "
-    "at 1024, and a third more in the page.",
+    help="Largest longest side of a radiograph, which is never enlarged. Each takes at most 80 kB up to 512 px and "
+    "320 kB at 1024, and a third more in the page.",
 )
 @click.option(
     "--radiographs-from",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Original radiographs, CASE_ID.dcm or another ending, in place of the study's smaller ones.",
+    help="Folder of original radiographs, CASE_ID.dcm or another extension, shown instead of the study's images.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), help="Of a set: whose runs answer the radiographs. [default: its first]"
+    "--seed",
+    type=click.IntRange(0),
+    help="For a set: the seed whose runs are shown. [default: its first]",
 )
 def command(
     run: Path,
@@ -46,7 +48,7 @@ def command(
 ) -> None:
     """Write the report of an evaluated run, or set of runs, as one HTML file that needs no network.
 
-    A set's report has its pooled figures, each run's, and radiographs that are each answered by the run that tests it.
+    The report of a set has pooled results and those of each run; each radiograph is predicted by the run that tests it.
 
     \b
     Example:
@@ -60,7 +62,7 @@ def command(
 
     source = open_run_set(run, study=study_path) if is_run_set(run) else open_run(run, study=study_path)
     if seed is not None and not is_run_set(run):
-        raise click.UsageError("--seed is of a set of runs; this is a single run.")
+        raise click.UsageError("--seed is for a set of runs; this is a single run.")
     with progress.bar("explaining") as update:
         written = write_report(
             source,
@@ -72,4 +74,4 @@ def command(
             seed=seed,
             progress=update,
         )
-    click.echo(f"{written}: {written.stat().st_size / 1e6:.1f} MB, open it in a browser")
+    click.echo(f"{written}: {written.stat().st_size / 1e6:.1f} MB; open it in a browser")

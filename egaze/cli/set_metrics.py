@@ -1,4 +1,4 @@
-"""What `egaze evaluate` prints of a set of runs."""
+"""What `egaze evaluate` prints for a set of runs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from egaze.cli.text import count_text, estimate_text, metric_text
 
 if TYPE_CHECKING:
-    from egaze.evaluation.results import Classification, EvaluationResult, MapAgreement
+    from egaze.evaluation.gaze_results import MapAgreement
+    from egaze.evaluation.results import Classification, EvaluationResult
     from egaze.metrics.literature import Published
 
 
 def set_lines(result: EvaluationResult) -> list[str]:
-    """A table of the set's figures, and a line of each run's."""
+    """Format the set's results as tables, with one line per run."""
     folds = f"{result.folds} folds, " if result.folds else ""
     lines = [
         f"{result.split}: {count_text(result.cases, 'case')} of {count_text(result.patients, 'patient')}; "
@@ -21,10 +22,10 @@ def set_lines(result: EvaluationResult) -> list[str]:
     ]
     if result.optimistic:
         lines.append(
-            f"chosen on {result.split}: epochs were chosen on these radiographs, so the figures are optimistic"
+            f"chosen on {result.split}: epochs were chosen on these radiographs, so the results are optimistic"
         )
     if result.synthetic:
-        lines.append("synthetic data: these figures say nothing about patients")
+        lines.append("synthetic data: these results say nothing about patients")
     if result.classification is not None:
         lines += _classes(result.classification, result.published)
     if result.heatmap is not None:
@@ -54,8 +55,8 @@ def _agreement(heatmap: MapAgreement) -> list[str]:
         f"  {'':<42}{'predicted':>27}{'centre bias':>27}{'difference':>27}",
     ]
     for name, metric in heatmap.definitions.items():
-        figures = (heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name])
-        cells = "".join(f"{estimate_text(item, metric.digits):>27}" for item in figures)
+        estimates = (heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name])
+        cells = "".join(f"{estimate_text(item, metric.digits):>27}" for item in estimates)
         lines.append(f"  {metric_text(metric):<42}{cells}")
     return lines
 

@@ -28,7 +28,7 @@ def command() -> None:
 @command.command()
 @click.argument("study", type=click.Path(path_type=Path))
 def show(study: Path) -> None:
-    """Print what a study holds.
+    """Print the content of a study.
 
     \b
     Example:
@@ -44,7 +44,7 @@ def show(study: Path) -> None:
     click.echo(f"  gaze: {count_text(counts['with_gaze'], 'case')}, {count_text(counts['fixations'], 'fixation')}")
     if relative := relative_line(opened):
         click.echo(f"  {relative}")
-    click.echo(f"  beside them: {count_text(counts['regions'], 'region')}, {count_text(counts['phrases'], 'phrase')}")
+    click.echo(f"  annotations: {count_text(counts['regions'], 'region')}, {count_text(counts['phrases'], 'phrase')}")
     click.echo(f"  split by patient: seed {opened.splits.seed}, ratio {':'.join(map(str, opened.splits.ratio))}")
     header = "  ".join(f"{name:>12}" for name in opened.class_names)
     click.echo(f"  {'':<12}{'cases':>8}{'gaze':>8}  {header}")
@@ -60,7 +60,7 @@ def show(study: Path) -> None:
         for line in hygiene_lines(source):
             click.echo(f"  {line}")
     if left_out := manifest["left_out"]:
-        click.echo(f"  left out, their radiographs could not be read: {count_text(len(left_out), 'case')}")
+        click.echo(f"  left out because their radiographs cannot be read: {count_text(len(left_out), 'case')}")
         for item in left_out[:SHOWN_LEFT_OUT]:
             click.echo(f"    {item['case_id']}: {item['reason']}")
         if (more := len(left_out) - SHOWN_LEFT_OUT) > 0:
@@ -91,11 +91,11 @@ def verify(study: Path) -> None:
     default=42,
     show_default=True,
     type=click.IntRange(0),
-    help="Of the shuffle; 42 and 1 give EGD-CXR's published splits.",
+    help="Seed of the shuffle; 42 and 1 give EGD-CXR's published splits.",
 )
-@click.option("--ratio", default="8:1:1", show_default=True, help="Patients to train, validate and test.")
+@click.option("--ratio", default="8:1:1", show_default=True, help="Ratio of patients for train, validation and test.")
 def split(study: Path, seed: int, ratio: str) -> None:
-    """Split a study anew, by patient. Runs trained on the old split can then not be evaluated.
+    """Split a study again, by patient. Runs that were trained with the old splits can then not be evaluated.
 
     \b
     Example:

@@ -19,23 +19,23 @@ _LAYOUTS = ("egd-cxr", "reflacx", "siim-gaze", "table")
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--cases", type=click.IntRange(min=1), required=True, help="Number of radiographs.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same bytes.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed; it decides every byte.")
 @click.option(
-    "--layout", type=click.Choice(_LAYOUTS), default=_LAYOUTS[0], show_default=True, help="How to lay it out."
+    "--layout", type=click.Choice(_LAYOUTS), default=_LAYOUTS[0], show_default=True, help="Layout of the data set."
 )
 @click.option(
     "--difficulty",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="0: plain signs; 1: faint signs.",
+    help="From 0, obvious signs, to 1, faint signs.",
 )
 @click.option(
     "--long-side-px",
     type=click.IntRange(64, FULL_SIZE_PX),
     default=1024,
     show_default=True,
-    help="Long side of a radiograph.",
+    help="Longer side of a radiograph.",
 )
 @click.option(
     "--full-size", is_flag=True, help=f"Radiographs as large as the real ones: --long-side-px {FULL_SIZE_PX}."
@@ -53,10 +53,11 @@ def command(
     eye_gaze: bool,
     workers: int | None,
 ) -> None:
-    """Write phantom chest radiographs with a radiologist-like gaze to the new folder OUT.
+    """Write phantom chest radiographs with simulated radiologists' gaze to the new folder OUT.
 
-    The radiographs are computed: they show no person. The tables have the real columns and the real traps, so that
-    the readers of real data can be tried on them. The true finding masks lie beside, for evaluation only.
+    The radiographs are computed and show no person. The tables have the columns and the irregularities of the real data
+    sets, so that preparing those can be tested on them. The masks of the true findings are included for evaluation
+    only.
 
     \b
     Example:
@@ -82,10 +83,10 @@ def command(
     counts = ", ".join(f"{count} {label}" for label, count in summary.radiographs.items())
     click.echo(f"{cases} synthetic radiographs ({counts}) of {summary.patients} patients in {summary.out}")
     click.echo(f"tables:   {summary.tables}")
-    click.echo(f"radiographs:    {summary.images}")
+    click.echo(f"images:   {summary.images}")
     click.echo(f"findings: {summary.findings} (for evaluation only)")
     if layout == "table":
-        # Options first: sources are chained, and a chained command takes none after its argument.
+        # Options come first, because a chained command takes none after its argument.
         words = ["prepare", "table", "--fixations", f"{summary.tables / 'fixations.csv'}"]
         words += [f"{summary.tables / 'cases.csv'}"]
     elif layout == "siim-gaze":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from egaze.evaluation.results import MetricDefinition
+    from egaze.evaluation.gaze_results import MetricDefinition
     from egaze.metrics import Estimate
 
 

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,22 +22,29 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="The run's new folder.")
-@click.option("--recipe", default="joint", show_default=True, help="A recipe's name, or a TOML file.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: stages.epochs=5.")
-@click.option("--seed", type=click.IntRange(0), help="Of weights, order, views and dropout. [default: 0]")
-@click.option("--seeds", type=Numbers(), metavar="0,1,2", help="A run from each of several seeds; also as 0-4.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="New folder for the run.")
+@click.option("--recipe", default="joint", show_default=True, help="Name of a recipe, or a TOML file.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, as in stages.epochs=5."
+)
+@click.option("--seed", type=click.IntRange(0), help="Seed of weights, order, views and dropout. [default: 0]")
+@click.option("--seeds", type=Numbers(), metavar="0,1,2", help="Train one run with each of these seeds; also as 0-4.")
 @click.option(
     "--folds",
     type=click.IntRange(3),
     metavar="K",
-    help="Cross-validate by patient, stratified by class, in place of the study's split: a run a fold and seed.",
+    help="Cross-validate by patient, stratified by class, instead of using the study's splits: one run per fold and "
+    "seed.",
 )
-@click.option("--fold-seed", default=0, show_default=True, type=click.IntRange(0), help="Of dealing patients to folds.")
+@click.option(
+    "--fold-seed", default=0, show_default=True, type=click.IntRange(0), help="Seed that folds are dealt with."
+)
 @device_option
-@precision_option(("fp32", "bf16", "fp16"), "a layer (weights stay fp32)")
+@precision_option(("fp32", "bf16", "fp16"), "layers (weights stay fp32)")
 @threads_option
-@click.option("--resume", is_flag=True, help="Go on in RUN: with its last finished epoch, or its first unfinished run.")
+@click.option(
+    "--resume", is_flag=True, help="Continue RUN after its last finished epoch, or a set with its first unfinished run."
+)
 def command(
     study: Path,
     out: Path,
@@ -52,12 +59,12 @@ def command(
     threads: int | None,
     resume: bool,
 ) -> None:
-    """Train the dual-head U-Net on a study; validation chooses the epoch, the test split is not touched (unless
-    the recipe says choose_on = "test").
+    """Train the dual-head U-Net on a study.
 
-    Prints a row an epoch at a terminal, one JSON line where it is piped; RUN/log.jsonl keeps the lines. With
-    --folds or --seeds, RUN holds a set of runs, a folder each. Fold k tests on part k of the
-    patients, validates on the next part and trains on the others.
+    The epoch is chosen on validation; the test split is not used (unless the recipe has choose_on = "test"). Each epoch
+    is printed as a row of a table at a terminal, and as a line of JSON in a pipe; RUN/log.jsonl keeps these lines. With
+    --folds or --seeds, RUN is a set of runs, one folder each. Fold k tests on part k of the patients, validates on the
+    next part and trains on the others.
 
     \b
     Example:
@@ -66,27 +73,31 @@ def command(
       egaze train study --out runs --folds 5 --seeds 0,1,2
     """
     if seed is not None and seeds is not None:
-        raise click.UsageError("--seed is for one run and --seeds for several: give one of them")
+        raise click.UsageError("--seed is for one run and --seeds for several: give only one of them")
     if not resume:
         require_free(out)
     from egaze.study import open_study
 
     with progress.bar("checking images.npy, bytes") as checked:
         opened = open_study(study, progress=checked)
-    # A missing study is told before torch is loaded, which takes seconds.
+    # Imported late, so that a missing study is reported before torch is loaded, which takes seconds.
     from egaze.training import load_recipe, train, train_set
 
-    how: dict[str, Any] = {
-        "device": device,
-        "precision": precision,
-        "threads": threads,
-        "resume": resume,
-    }
     print_epoch = EpochPrinter()
     with progress.bars() as update:
-        how["progress"] = update
         if folds is None and seeds is None:
-            run = train(opened, load_recipe(recipe, overrides), out, seed=seed or 0, on_epoch=print_epoch, **how)
+            run = train(
+                opened,
+                load_recipe(recipe, overrides),
+                out,
+                seed=seed or 0,
+                device=device,
+                precision=precision,
+                threads=threads,
+                resume=resume,
+                progress=update,
+                on_epoch=print_epoch,
+            )
             click.echo(f"{out}: {_best(run)}", err=True)
         else:
             train_set(
@@ -96,9 +107,13 @@ def command(
                 folds=folds,
                 seeds=seeds or (seed or 0,),
                 fold_seed=fold_seed,
+                device=device,
+                precision=precision,
+                threads=threads,
+                resume=resume,
+                progress=update,
                 on_epoch=lambda member, entry: print_epoch(entry, member.name),
                 on_run=_Finished(len(seeds or (0,)) * (folds or 1)),
-                **how,
             )
 
 

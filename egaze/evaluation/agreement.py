@@ -13,8 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.errors import EgazeError
+from egaze.evaluation.gaze_results import Estimates, MapAgreement, MetricDefinition, ReaderCeiling
 from egaze.evaluation.means import mean_estimates
-from egaze.evaluation.results import Estimates, MapAgreement, MetricDefinition, ReaderCeiling
 from egaze.metrics import Estimate, StatisticsWarning
 from egaze.metrics.estimate import noting
 from egaze.metrics.gaze_metrics import GAZE_METRICS, Gaze, GazeMetric

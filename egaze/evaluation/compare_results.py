@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from egaze.evaluation.results import MetricDefinition
+from egaze.evaluation.gaze_results import MetricDefinition
 from egaze.targets import FixationHeatmap
 
 

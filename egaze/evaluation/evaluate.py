@@ -93,7 +93,9 @@ def evaluate(
     notes: list[str] = []
     scored = Scored.of(study, predictions)
     if split == "validation":
-        notes.append("thresholds and temperature were chosen on these radiographs, so their results are optimistic")
+        notes.append(
+            "thresholds and temperature were chosen on these radiographs, so results look better than on new ones"
+        )
         chosen_on = scored
     else:
         chosen_on = Scored.of(study, others[0]) if others else scored.none()

@@ -19,17 +19,10 @@ from egaze.atomic import new_files, require_folder
 from egaze.errors import RunError
 from egaze.evaluation.agreement import CENTRE, map_agreement, note_undefined
 from egaze.evaluation.evaluate import evaluate, published_results
+from egaze.evaluation.gaze_results import MapAgreement, Scanpaths
 from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.pooled import Pooled, pool
-from egaze.evaluation.results import (
-    Classification,
-    ClassResult,
-    EvaluationResult,
-    MapAgreement,
-    MemberResult,
-    Scanpaths,
-    TrainedHeads,
-)
+from egaze.evaluation.results import Classification, ClassResult, EvaluationResult, MemberResult, TrainedHeads
 from egaze.evaluation.scanpaths import mean_scanpaths, scanpath_tables
 from egaze.evaluation.stored import FORMAT_VERSION, METRICS, PREDICTIONS, Evaluation, open_evaluation, write_table
 from egaze.metrics import Estimate, macro_auc

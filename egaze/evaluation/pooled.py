@@ -12,7 +12,7 @@ from polars.exceptions import PolarsError
 
 from egaze.errors import RunError
 from egaze.evaluation.agreement import CENTRE
-from egaze.evaluation.results import MapAgreement
+from egaze.evaluation.gaze_results import MapAgreement
 from egaze.evaluation.stored import PREDICTIONS, Evaluation, open_evaluation
 from egaze.study import Study
 from egaze.training import Recipe, Run, RunSet

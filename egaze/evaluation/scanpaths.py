@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from egaze.evaluation.gaze_results import RegionReading, Scanpaths
 from egaze.evaluation.means import mean_estimates
-from egaze.evaluation.results import RegionReading, Scanpaths
 from egaze.metrics import region_gaze
 from egaze.metrics.estimate import noting
 from egaze.metrics.scanpath import coverage_frac, nearest_fixation_px

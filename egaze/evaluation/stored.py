@@ -60,7 +60,7 @@ class Evaluation:
     Example:
         >>> from pathlib import Path
         >>> from egaze.evaluation import open_evaluation
-        >>> evaluation = open_evaluation(Path("run/evaluation/test"))
+        >>> evaluation = open_evaluation(Path("run") / "evaluation" / "test")
         >>> evaluation.predictions.columns[:3], evaluation.heatmaps.dtype.name
         (['case_index', 'case_id', 'label'], 'float16')
     """
@@ -97,7 +97,7 @@ def open_evaluation(path: Path) -> Evaluation:
     Example:
         >>> from pathlib import Path
         >>> from egaze.evaluation import open_evaluation
-        >>> metrics = open_evaluation(Path("run/evaluation/test")).metrics
+        >>> metrics = open_evaluation(Path("run") / "evaluation" / "test").metrics
         >>> metrics.split, metrics.optimistic, metrics.heatmap.definitions["cc"].title
         ('test', False, 'CC')
     """

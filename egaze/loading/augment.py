@@ -82,6 +82,12 @@ class Augmentation:
 
     Raises:
         RecipeError: a value has the wrong type or is out of range.
+
+    Example:
+        >>> from egaze.loading import Augmentation
+        >>> views = Augmentation(rotation_deg=5, cutouts=2).draw(seed=0, epoch=0, cases=[3, 4])
+        >>> views.to_image.shape, views.cutouts_px(224).shape
+        ((2, 2, 3), (2, 2, 4))
     """
 
     rotation_deg: float = 10.0

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from contextlib import closing, nullcontext
 from itertools import chain
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -21,6 +21,14 @@ from egaze.loading.buffers import HostBuffers, StagingBuffers
 from egaze.loading.sampling import InOrder, Order, Shuffled, batch_bounds, repeats
 from egaze.study import Study, open_study
 from egaze.targets import KERNEL, HeatmapTarget, no_gaze
+
+
+class LoaderState(TypedDict):
+    """The position of an iteration: the epoch, the number of its batches yielded, and a digest of its order."""
+
+    epoch: int
+    batches: int
+    order: int
 
 
 class DeviceLoader:
@@ -133,11 +141,11 @@ class DeviceLoader:
         if epoch != self._epoch:
             self._epoch, self._done, self._begin_at = epoch, 0, 0
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the iteration's position: the epoch, the number of batches yielded, and a digest of the order."""
+    def state_dict(self) -> LoaderState:
+        """Return the iteration's position."""
         return {"epoch": self._epoch, "batches": self._done, "order": self._fingerprint(self._epoch)}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: LoaderState) -> None:
         """Let the next iteration continue from the position of another loader with the same arguments.
 
         Raises:

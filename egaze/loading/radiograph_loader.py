@@ -74,6 +74,12 @@ class RadiographLoader:
 
     Raises:
         ValueError: the batch size, a side or the number of threads is below 1.
+
+    Example:
+        >>> from egaze.loading import RadiographLoader
+        >>> batch = next(iter(RadiographLoader(["radiograph.dcm", "none.png"], (64, 64), batch_size=2)))
+        >>> batch.image.shape, [type(item).__name__ for item in batch.radiographs]
+        (torch.Size([1, 1, 64, 64]), ['ReadRadiograph', 'FailedRadiograph'])
     """
 
     def __init__(

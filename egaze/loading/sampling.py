@@ -26,7 +26,13 @@ class Order(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InOrder:
-    """The cases in the given order, in every epoch."""
+    """The cases in the given order, in every epoch.
+
+    Example:
+        >>> from egaze.loading import InOrder
+        >>> InOrder([4, 2, 7]).draw(seed=0, epoch=5).tolist()
+        [4, 2, 7]
+    """
 
     cases: Cases
 
@@ -42,7 +48,13 @@ class InOrder:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shuffled:
-    """Every case once, in a new order each epoch."""
+    """Every case once, in a new order each epoch.
+
+    Example:
+        >>> from egaze.loading import Shuffled
+        >>> sorted(Shuffled([4, 2, 7]).draw(seed=0, epoch=5).tolist())
+        [2, 4, 7]
+    """
 
     cases: Cases
 
@@ -64,6 +76,11 @@ class Weighted:
         cases: (N,) indices into the study.
         weights: (N,) weights, not negative and not all 0.
         samples: number of draws per epoch; N if None.
+
+    Example:
+        >>> from egaze.loading import Weighted
+        >>> Weighted([4, 2, 7], [0, 1, 0], samples=2).draw(seed=0, epoch=5).tolist()
+        [2, 2]
     """
 
     cases: Cases
@@ -88,7 +105,15 @@ class Weighted:
 
 
 def class_balanced(study: Study, cases: Cases) -> Weighted:
-    """Draw each class that occurs in the cases equally often; cases without a label keep their share."""
+    """Draw each class that occurs in the cases equally often; cases without a label keep their share.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.loading import class_balanced
+        >>> study = open_study("study")
+        >>> len(class_balanced(study, study.splits.indices("train")).draw(seed=0, epoch=0))
+        37
+    """
     labels = study.labels[cases]
     known = labels >= 0
     weights = np.ones(len(labels))
@@ -109,6 +134,11 @@ class Mixed:
         parts: one or more orders.
         shares: share of each part, above 0; only their ratio matters.
         samples: samples per epoch, of all parts together; the sum of the parts' lengths if None.
+
+    Example:
+        >>> from egaze.loading import InOrder, Mixed
+        >>> Mixed([InOrder([1, 2, 3, 4]), InOrder([8, 9])], shares=[2, 1]).draw(seed=0, epoch=0).tolist()
+        [1, 8, 2, 3, 9, 4]
     """
 
     parts: Sequence[Order]
@@ -142,6 +172,17 @@ def gaze_and_label(study: Study, cases: Cases, *, gaze_share: float) -> Mixed:
 
     Raises:
         ValueError: the share is outside (0, 1), or all cases have gaze, or none has.
+
+    Example:
+        >>> import numpy as np
+        >>> from egaze import open_study
+        >>> from egaze.loading import gaze_and_label
+        >>> study = open_study("study")
+        >>> cases = np.arange(len(study))
+        >>> gaze_and_label(study, cases, gaze_share=0.5)
+        Traceback (most recent call last):
+        ...
+        ValueError: a mixture needs cases with gaze and cases without: 48 of 48 have gaze
     """
     has_gaze = study.has_gaze[cases]
     if not 0 < gaze_share < 1:

@@ -1,4 +1,4 @@
-"""The dual-head U-Net, and where its evidence for a class lies."""
+"""The dual-head U-Net, the weights of its encoder, and its class maps."""
 
 from egaze.models.class_activation import METHODS, class_map, grad_cam, to_image_size
 from egaze.models.dual_head_unet import POOLINGS, BatchPredictions, DualHeadOutput, DualHeadUNet

@@ -1,4 +1,4 @@
-"""Which of timm's models can be encoders."""
+"""The catalogue of timm's models that can be encoders."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 from egaze.errors import EgazeError
 from egaze.registry import Registry
 
-# Building all of timm's models takes minutes, so families decide: those whose every member, built by timm 1.0.31 as an
-# encoder of one channel, gave NCHW feature maps at strides 4, 8, 16 and 32 of the channels it promises for an image of
-# 96 x 64 px, and one of whose members (not each) was scripted and gave the same numbers. A model of another family may
-# work too.
+# Building all of timm's models takes minutes, so the catalogue lists families. With timm 1.0.31, every member of these
+# was built as an encoder of one channel and gave NCHW feature maps at strides 4, 8, 16 and 32 with the declared
+# channels for an image of 96 x 64 px; one member of each was scripted and gave the same values. Models of other
+# families may work too.
 _FAMILIES = (
     "convnext",
     "cpubone",
@@ -55,26 +55,26 @@ _FAMILIES = (
 )
 
 
-#: Modules that add encoders by `timm.models.register_model` when they are imported; other packages bring them as
-#: `egaze.encoder_families`. The family's name in timm is the last part of the module's.
+#: Modules that register encoders with `timm.models.register_model` when they are imported; other packages add theirs as
+#: `egaze.encoder_families`. A family's name in timm is the last part of the module's name.
 ENCODER_FAMILIES: Registry[ModuleType] = Registry(
     "egaze.encoder_families", "encoder family", {}, fits=lambda item: isinstance(item, ModuleType)
 )
 
 
 def bring_families() -> list[str]:
-    """Import the encoder families of other packages, so that timm knows their models; gives timm's names of them."""
+    """Import the encoder families of other packages, so that timm knows their models; returns their names in timm."""
     return [ENCODER_FAMILIES[name].__name__.rpartition(".")[2] for name in ENCODER_FAMILIES]
 
 
 def encoder_names(pattern: str = "*") -> list[str]:
-    """Names of encoders that `DualHeadUNet` takes and TorchScript exports, in order, without building any.
+    """List encoders that `DualHeadUNet` accepts and TorchScript can export, in order, without building any.
 
     Args:
-        pattern: with `*`, `?` and `[...]` as in file names.
+        pattern: a pattern with `*`, `?` and `[...]` as for file names.
 
     Raises:
-        EgazeError: no name matches.
+        EgazeError: no encoder matches.
     """
     names = [name for family in (*_FAMILIES, *bring_families()) for name in timm.list_models(module=family)]
     matching = sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
@@ -84,7 +84,7 @@ def encoder_names(pattern: str = "*") -> list[str]:
 
 
 def parameter_count(name: str) -> int:
-    """Parameters of the encoder, without room for their values being taken."""
+    """Count the encoder's parameters, without allocating them."""
     bring_families()
     with torch.device("meta"):
         encoder = timm.create_model(name, features_only=True, in_chans=1)

@@ -1,11 +1,11 @@
 """Grad-CAM and Grad-CAM++: where in an encoder's feature map the evidence for a class lies.
 
-Written here, and compared in the tests with the papers' equations and with what the library `grad-cam` gave. That
-library wants a model that returns one tensor, where ours has two heads; it finds a stage by a module of the encoder,
-which timm names anew for every family; it stretches each image's map to [0, 1], so that an image without evidence looks
-like one with; it adds 1e-6 to Grad-CAM++'s denominator, which is more than the squared slopes of a trained model; it
-leaves gradients behind in the parameters; and training needs a map that can itself be differentiated
-(`egaze.training.alignment`).
+Tests compare this implementation with the papers' equations and with results of the library `grad-cam`. The library
+itself is not used, for these reasons: it needs a model that returns a single tensor; it selects a stage by a module of
+the encoder, whose name in timm differs between families; it stretches each image's map to [0, 1], so that an image
+without evidence looks like one with evidence; it adds 1e-6 to the denominator of Grad-CAM++, which is more than the
+squared gradients of a trained model; and it leaves gradients in the parameters. Also, training needs a map that can be
+differentiated (`egaze.training.alignment`).
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ def grad_cam(
     stride: int = 32,
     method: str = "grad-cam",
 ) -> Tensor:
-    """Where each image's evidence for a class lies, as `class_map` has it, on one of the encoder's feature maps.
+    """Compute each image's class map on one of the encoder's feature maps; see `class_map`.
 
-    An image's map does not depend on the others of its batch, and nothing of the model is changed. The score is the
-    class's logit, by whatever way the feature map leads to it: in a model whose classes pool under the predicted map
-    also through the decoder.
+    An image's map does not depend on the other images of the batch, and the model is not changed. The score is the
+    class's logit with its full gradient: in a model whose classes pool under the predicted heatmap, also through the
+    decoder.
 
     Args:
-        model: in evaluation mode.
+        model: a model in evaluation mode.
         image: (N, 1, H, W) float32 in [0, 1], on the model's device.
-        class_index: (N,) int64, the class of each image; None for the one that the model thinks likeliest.
-        stride: of the feature map, in pixels of the image: 32 is the coarsest, and the one that classes are told from;
-            16, 8, 4 and, where the encoder has it, 2 are finer and less of the class.
+        class_index: (N,) int64, the class of each image; None for each image's most probable class.
+        stride: stride of the feature map, in pixels of the image. 32 is the coarsest, which the classifier uses; 16, 8,
+            4 and, if the encoder has it, 2 are finer and less specific to the class.
         method: "grad-cam" or "grad-cam++".
 
     Returns:
-        (N, h, w) float32, at least 0, in logits; h and w are H and W over the stride, rounded up.
-        `to_image_size` brings them to the image's size.
+        (N, h, w) float32 in logits, not negative, where h and w are H and W divided by the stride and rounded up.
+        `to_image_size` resizes them to the image.
 
     Raises:
-        EgazeError: a model in training mode, images of another shape, a class or a stride that the model has not, an
-            unknown method.
+        EgazeError: the model is in training mode or has no such class or stride, images have another shape, or the
+            method is unknown.
 
     Example:
         >>> import torch
@@ -60,8 +60,8 @@ def grad_cam(
         torch.Size([2, 4, 6])
     """
     if model.training:
-        raise EgazeError("the model is in training mode, in which an image's answer depends on its batch: model.eval()")
-    feature_info: Any = model.encoder.feature_info  # timm's, which torch's types know nothing of
+        raise EgazeError("the model is in training mode, in which predictions depend on the batch: call model.eval()")
+    feature_info: Any = model.encoder.feature_info  # an attribute of timm's, unknown to torch's types
     strides: list[int] = feature_info.reduction()
     if stride not in strides:
         raise EgazeError(f"stride must be one of {', '.join(map(str, strides))}, got {stride}")
@@ -73,11 +73,11 @@ def grad_cam(
     hook = model.encoder.register_forward_hook(keep)
     try:
         with torch.inference_mode(False), torch.enable_grad():
-            # Differentiable from the image on, so that frozen parameters do not matter.
+            # Differentiated from the image on, so that it works with frozen parameters.
             class_logits = model(image.detach().clone().requires_grad_()).class_logits
             if class_index is None:
                 class_index = class_logits.argmax(dim=1)
-            # A copy, since one made in inference mode cannot be kept for the gradient.
+            # Copied, because a tensor made in inference mode cannot be saved for the gradient.
             class_index = class_index.clone()
             _check_classes(class_index, class_logits)
             return class_map(kept[0], class_logits, class_index, method=method).detach()
@@ -93,26 +93,26 @@ def class_map(
     method: str = "grad-cam",
     differentiable: bool = False,
 ) -> Tensor:
-    """The positive part of a weighted sum of feature maps, weighted by how much each raises a class's logit.
+    """Compute the positive part of a sum of feature maps, weighted by how much each increases a class's logit.
 
-    "grad-cam": the weight is the logit's mean slope over the map (Selvaraju et al., ICCV 2017, equations 1 and 2).
-    "grad-cam++": the sum over places of slope+ / (2 + slope * S), S the sum of the feature map, which is equations 10
-    to 19 of Chattopadhyay et al. (WACV 2018) for the score exp(logit), but for that score itself, one factor an image.
-    They take feature maps to be nowhere negative; where those of an encoder without ReLU are, slope * S counts as 0
-    at least, so that no weight runs off at a denominator of 0.
+    "grad-cam": the weight is the mean gradient of the logit over the feature map (Selvaraju et al., ICCV 2017,
+    equations 1 and 2). "grad-cam++": the weight is the sum over positions of g+ / (2 + g * S), where g is the gradient
+    and S the sum of the feature map. These are equations 10 to 19 of Chattopadhyay et al. (WACV 2018) for the score
+    exp(logit), without the factor exp(logit), which is constant for an image. The equations assume feature maps without
+    negative values; for an encoder without ReLU, g * S is limited to 0 or more, so that the denominator cannot be 0.
 
     Args:
-        features: (N, K, h, w).
-        class_logits: (N, C), computed from the features.
+        features: (N, K, h, w) feature maps.
+        class_logits: (N, C) logits computed from the features.
         class_index: (N,) int64, the class of each image.
         method: one of METHODS.
-        differentiable: whether the map itself can be differentiated.
+        differentiable: whether the result can be differentiated.
 
     Returns:
-        (N, h, w), at least 0, float32 or what is wider.
+        (N, h, w), not negative, float32 or a wider type.
 
     Raises:
-        EgazeError: an unknown method, or logits that do not depend on the features.
+        EgazeError: the method is unknown, or the logits do not depend on the features.
 
     Example:
         >>> import torch
@@ -138,9 +138,9 @@ def class_map(
 
 
 def to_image_size(maps: Tensor, shape: tuple[int, int]) -> Tensor:
-    """(N, h, w) maps over the whole image to (N, H, W), bilinearly between the cells' centres.
+    """Resize (N, h, w) maps over the whole image to (N, H, W), bilinearly between the cells' centres.
 
-    The edges' cells are continued outwards, so a map of zeros stays one and no value leaves the map's range.
+    Values at the edges are extended outwards, so that no value leaves the map's range.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""The U-Net's way back up: to a quarter of the input's resolution, or to all of it."""
+"""The U-Net's decoder, to a quarter of the input's resolution or to the full resolution."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-# TorchScript compiles these lines; see `egaze.models.dual_head_unet` for the `type: ignore`s.
+# TorchScript compiles this code; see `egaze.models.dual_head_unet` about the `type: ignore` comments.
 
 
 class UpBlock(nn.Module):
-    """Upsample to the skip's size, join, and convolve twice."""
+    """Upsample to the skip's size, concatenate the skip, and convolve twice."""
 
     def __init__(self, channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.joins_skip = skip_channels > 0  # known when it is scripted, so that the other branch is left out
+        self.joins_skip = skip_channels > 0  # a constant when scripted, so that the other branch is left out
         self.convolve = nn.Sequential(
             nn.Conv2d(channels + skip_channels, out_channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(out_channels),
@@ -26,8 +26,8 @@ class UpBlock(nn.Module):
         )
 
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
-        """(N, C, h, w) and (N, S, 2h, 2w) to (N, out, 2h, 2w); S may be 0."""
-        # What functional.interpolate comes to, without its choices by the number of dimensions.
+        """Map (N, C, h, w) and a skip (N, S, 2h, 2w) to (N, out, 2h, 2w); S may be 0."""
+        # What functional.interpolate calls, without its branches on the number of dimensions.
         up: Tensor = torch.ops.aten.upsample_nearest2d(coarse, skip.shape[-2:])
         if self.joins_skip:
             up = torch.cat([up, skip], dim=1)
@@ -35,14 +35,14 @@ class UpBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From an encoder's feature maps to maps of logits at the finest stride among those given.
+    """Decodes an encoder's feature maps to maps of logits at the finest of their strides.
 
     Args:
         feature_channels: channels of the feature maps, from the finest to the coarsest; 0 where the encoder has no
-            map and its place only tells the size.
-        channels: channels of the decoder's steps, from the coarsest to the finest; one fewer than the maps.
-        maps: how many maps of logits.
-        logits_kernel: side of the last convolution, odd.
+            feature map, and a placeholder only has the size.
+        channels: channels of the decoder's steps, from the coarsest to the finest; one fewer than feature maps.
+        maps: number of maps of logits.
+        logits_kernel: side of the last convolution's kernel, odd.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Decoder(nn.Module):
         self.to_logits = nn.Conv2d(channels[-1], maps, logits_kernel, padding=logits_kernel // 2)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Feature maps from the finest to the coarsest, to (N, maps, h, w) logits."""
+        """Map feature maps, from the finest to the coarsest, to (N, maps, h, w) logits."""
         x = features[-1]
         for step, block in enumerate(self.blocks):
             x = block(x, features[len(features) - 2 - step])

@@ -1,4 +1,4 @@
-"""One encoder, two heads: what the image shows, and where a radiologist would look."""
+"""The dual-head U-Net: one encoder with a classification head and a gaze heatmap head."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from egaze.errors import EgazeError
 from egaze.models.decoder import Decoder
 from egaze.models.encoder import feature_maps, input_statistics, make_encoder, skip_from_the_stem
 
-# Channels of the decoder's steps, by the stride at which it stops. Those at stride 1 are
-# segmentation_models_pytorch's.
+# Channels of the decoder's steps, by the stride at which it stops; at stride 1 as in segmentation_models_pytorch.
 _DECODER_CHANNELS = {4: (128, 64, 32), 1: (256, 128, 64, 32, 16)}
 _SMALLEST_SIDE_PX = 32
 
-# In what TorchScript compiles, a `type: ignore` must end its line. Modules return Any when they are called, and a
-# variable with a type of its own would put its name into the exported program.
+# In code that TorchScript compiles, a `type: ignore` must be at the end of its line. They are needed because calls of
+# modules return Any, and an annotated variable would put its name into the exported program.
 
 POOLINGS = ("mean", "heatmap", "class-heatmaps")
 
 
 class DualHeadOutput(NamedTuple):
-    """What the model says of N images.
+    """The model's output for N images.
 
     Attributes:
         class_logits: (N, C).
-        heatmap_logits: (N, 1, H, W), or (N, C, H, W) from a model with a map of each class; zeros from a model without
-            a heatmap head.
+        heatmap_logits: (N, 1, H, W), or (N, C, H, W) from a model with one heatmap per class; zeros from a model
+            without a heatmap head.
     """
 
     class_logits: Tensor
@@ -39,10 +38,10 @@ class DualHeadOutput(NamedTuple):
 
 
 class BatchPredictions(NamedTuple):
-    """What N images' logits mean.
+    """The model's predictions for N images.
 
     Attributes:
-        class_probs: (N, C), by softmax or by a sigmoid each.
+        class_probs: (N, C), by softmax or by a sigmoid per class.
         heatmap: (N, 1, H, W) in [0, 1]; zeros from a model without a heatmap head.
     """
 
@@ -53,30 +52,31 @@ class BatchPredictions(NamedTuple):
 class DualHeadUNet(nn.Module):
     """A U-Net over a timm encoder with a classification head on its bottleneck and a heatmap head on its decoder.
 
-    Scripts with `torch.jit.script`. Implements the architecture of Watanabe et al. 2022 (arXiv 2207.00157) with
-    a decoder that stops at stride 4 unless told otherwise.
+    It can be compiled with `torch.jit.script`. The architecture is that of Watanabe et al. 2022 (arXiv 2207.00157),
+    except that the decoder stops at stride 4 by default.
 
     Args:
-        encoder: a timm model's name; `egaze info --encoders` lists them.
+        encoder: name of a timm model; `egaze info --encoders` lists them.
         classes: number of classes, at least 1.
-        weights: "none", "imagenet", timm's name of others, or a file that `read_weights` reads, for the encoder.
-        heatmap_head: whether there is a decoder at all; the encoder-only control has none.
-        decoder_stride: where the decoder stops. A gaze heatmap holds nothing finer than a few pixels, so 4 is
+        weights: weights of the encoder: "none", "imagenet", timm's name of other pretrained weights, or a file that
+            `read_weights` reads.
+        heatmap_head: whether there is a decoder; the encoder-only control has none.
+        decoder_stride: stride at which the decoder stops. A gaze heatmap has no detail finer than a few pixels, so 4 is
             enough; 1 decodes to the full resolution, as `segmentation_models_pytorch.Unet` does.
-        decoder_channels: of the decoder's steps, the coarsest first: 3 numbers, from stride 16 to 4, or 5, from
-            stride 16 to 1. By default (128, 64, 32) or (256, 128, 64, 32, 16).
-        dropout: before the classification layer, in [0, 1).
-        pooling: how the bottleneck's features become the classifier's. "mean" is the mean over the image. "heatmap" is
-            the mean under the generated heatmap (its sigmoid, brought to the bottleneck's size, as a density).
-            "class-heatmaps" generates a map of each class, and a class's score pools under its own.
-        drop_path: of the encoder's stochastic depth, see `make_encoder`; in [0, 1).
+        decoder_channels: channels of the decoder's steps, the coarsest first: 3 numbers, from stride 16 to 4, or 5,
+            from stride 16 to 1. By default (128, 64, 32) or (256, 128, 64, 32, 16).
+        dropout: dropout before the classification layer, in [0, 1).
+        pooling: how the bottleneck's features are pooled for the classifier. "mean" is the mean over the image.
+            "heatmap" is the mean weighted by the predicted heatmap (its sigmoid, at the bottleneck's size, normalised
+            to a density). "class-heatmaps" predicts one heatmap per class and weights each class's features by its own.
+        drop_path: rate of the encoder's stochastic depth, in [0, 1); see `make_encoder`.
 
     Attributes:
-        weights_sha256: of the file that `weights` names, in hex; empty where it names none.
+        weights_sha256: SHA-256 of the file that `weights` names, in hex; empty if it does not name a file.
 
     Raises:
-        EgazeError: an unknown encoder, one without feature maps at strides 4, 8, 16 and 32, weights that do not fit
-            it, or a number out of range.
+        EgazeError: the encoder is unknown or lacks feature maps at strides 4, 8, 16 and 32, the weights do not fit, or
+            a number is out of range.
 
     Example:
         >>> import torch
@@ -85,12 +85,12 @@ class DualHeadUNet(nn.Module):
         >>> output = model(torch.rand(2, 1, 64, 64))
         >>> output.class_logits.shape, output.heatmap_logits.shape
         (torch.Size([2, 3]), torch.Size([2, 1, 64, 64]))
-        >>> answer = model.predictions(output)
-        >>> answer.class_probs.sum(dim=1).round(decimals=3).tolist()
+        >>> predicted = model.predictions(output)
+        >>> predicted.class_probs.sum(dim=1).round(decimals=3).tolist()
         [1.0, 1.0]
     """
 
-    # TorchScript leaves out the branch that a constant rules out.
+    # Constants let TorchScript leave out branches that cannot be taken.
     __constants__ = ("decoder_stride", "first_used", "has_stride_2", "heatmap_head", "mean", "pooling", "std")
     __jit_ignored_attributes__ = ("weights_sha256",)
 
@@ -147,10 +147,10 @@ class DualHeadUNet(nn.Module):
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(maps.channels_of[32], classes))
 
     def forward(self, image: Tensor) -> DualHeadOutput:
-        """(N, 1, H, W) float32 in [0, 1], sides at least 32, to both heads' logits.
+        """Map (N, 1, H, W) float32 images in [0, 1], with sides of at least 32, to the logits of both heads.
 
         Raises:
-            EgazeError: another shape; a scripted model raises torch's own errors.
+            EgazeError: images have another shape; a scripted model raises torch's own errors.
         """
         if not is_scripting():
             _check_shape(image)
@@ -162,14 +162,13 @@ class DualHeadUNet(nn.Module):
         return DualHeadOutput(self.classify(features[-1], heatmap_logits), heatmap_logits)
 
     def predictions(self, output: DualHeadOutput, class_probs: str = "softmax") -> BatchPredictions:
-        """Both heads' logits to probabilities and one heatmap an image.
+        """Turn the logits of both heads into class probabilities and one heatmap per image.
 
-        Where there is a map of each class the heatmap is the one to expect: their mean, weighted by the classes'
-        probabilities.
+        If there is one heatmap per class, the result is their expectation: the mean weighted by class probabilities.
 
         Args:
-            output: of this model.
-            class_probs: "softmax" of the class logits, or the "sigmoid" of each.
+            output: this model's output.
+            class_probs: "softmax" over the class logits, or "sigmoid" of each.
         """
         logits = output.class_logits.float()
         probs = logits.sigmoid() if class_probs == "sigmoid" else logits.softmax(dim=1)
@@ -182,27 +181,27 @@ class DualHeadUNet(nn.Module):
         return BatchPredictions(probs, heatmap)
 
     def classify(self, bottleneck: Tensor, heatmap_logits: Tensor) -> Tensor:
-        """(N, K, h, w) features, pooled as the model does, to (N, C) logits."""
+        """Pool (N, K, h, w) features and map them to (N, C) logits."""
         if self.pooling == "mean":
             return self.classifier(bottleneck.mean(dim=(2, 3)))  # type: ignore[no-any-return]
         heatmap = functional.adaptive_avg_pool2d(
             heatmap_logits.sigmoid(),
-            # To TorchScript a shape is a list, which torch's annotation leaves out.
+            # TorchScript passes a shape as a list, which torch's annotation does not allow.
             bottleneck.shape[-2:],  # type: ignore[arg-type]
         ).flatten(2)
-        heatmap = heatmap + 1e-6  # under an empty heatmap an image is pooled evenly
+        heatmap = heatmap + 1e-6  # with an empty heatmap, pooling is uniform
         density = heatmap / heatmap.sum(dim=2, keepdim=True)
-        # (N, maps, h w) x (N, h w, K), one row of features under each map.
+        # (N, maps, h w) x (N, h w, K): one row of features for each map.
         class_logits: Tensor = self.classifier(density @ bottleneck.flatten(2).transpose(1, 2))
         if self.pooling == "heatmap":
             return class_logits[:, 0]
         return class_logits.diagonal(dim1=1, dim2=2)
 
     def decode(self, features: list[Tensor], height_px: int, width_px: int) -> Tensor:
-        """The encoder's feature maps to (N, maps, height, width) logits."""
+        """Map the encoder's feature maps to (N, maps, height, width) logits."""
         used = features[self.first_used :]
         if self.decoder_stride == 1:
-            # Maps of no channels: they tell the decoder the sizes that the encoder has no map of.
+            # Placeholders without channels give the decoder the sizes for which the encoder has no feature map.
             images = features[0].shape[0]
             if not self.has_stride_2:
                 used.insert(0, features[0].new_zeros((images, 0, (height_px + 1) // 2, (width_px + 1) // 2)))

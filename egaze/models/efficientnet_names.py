@@ -1,7 +1,7 @@
-"""EfficientNet's tensors: from the names of the `_conv_stem`/`_blocks` family to timm's.
+"""Names of EfficientNet's tensors, translated from the `_conv_stem`/`_blocks` family to timm.
 
-The family is EfficientNet-PyTorch (github.com/lukemelas/EfficientNet-PyTorch) and what descends from it. It numbers
-blocks through, timm numbers stages and the blocks within each; both list them in the order of the image's way.
+The family is EfficientNet-PyTorch (github.com/lukemelas/EfficientNet-PyTorch) and its descendants. It numbers all
+blocks consecutively; timm numbers stages, and the blocks within each. Both list blocks in forward order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _OUTSIDE = {
     "_bn1": "bn2",
     "_fc": "classifier",
 }
-# A block that widens first, and one that does not: timm numbers the norms of each from 1.
+# Blocks with and without an expansion; timm numbers the norms of each from 1.
 _WIDENING = {
     "_expand_conv": "conv_pw",
     "_bn0": "bn1",
@@ -37,16 +37,16 @@ _SEPARABLE = {
 
 
 def is_blocks_family(names: Iterable[str]) -> bool:
-    """Whether a state dict with these names is of the family."""
+    """Whether a state dict with these names belongs to the family."""
     return "_conv_stem.weight" in names
 
 
 def timm_names(names: Iterable[str], timm_model_names: Iterable[str]) -> dict[str, str]:
-    """For each of the family's names, timm's; a name that has no counterpart stays as it is.
+    """Translate the family's names to timm's; a name without a counterpart stays unchanged.
 
     Args:
-        names: of a state dict of the family.
-        timm_model_names: of the timm model's state dict, in its order.
+        names: names in a state dict of the family.
+        timm_model_names: names in the timm model's state dict, in order.
     """
     names = list(names)
     blocks = list(

@@ -1,4 +1,4 @@
-"""Encoders from timm."""
+"""Encoders from timm, and their feature maps."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _STRIDES = (4, 8, 16, 32)
 
 @dataclass(frozen=True, slots=True)
 class FeatureMaps:
-    """Which of an encoder's feature maps the U-Net uses.
+    """The feature maps of an encoder that the U-Net uses.
 
     Attributes:
-        index_of: a map's place in the encoder's list, by stride.
-        channels_of: its channels, by stride.
+        index_of: index of each feature map in the encoder's list, by stride.
+        channels_of: channels of each feature map, by stride.
     """
 
     index_of: dict[int, int]
@@ -32,21 +32,21 @@ class FeatureMaps:
 
 
 def make_encoder(name: str, weights: str | Path = "none", *, drop_path: float = 0.0) -> tuple[nn.Module, str]:
-    """A timm encoder of one-channel images that gives its feature maps from the finest to the coarsest.
+    """Make a timm encoder of one-channel images that returns its feature maps from the finest to the coarsest.
 
     Args:
-        name: any timm model that offers `features_only`.
-        weights: "none" for random ones, "imagenet" for timm's pretrained ones (a download the first time), timm's
-            name of others that fit ("tf_efficientnet_b0.ns_jft_in1k"; a download too), or a file that `read_weights`
-            reads. Their first layer is summed over colour.
-        drop_path: share of images that skip the last residual block in training (stochastic depth); the blocks before
-            it are skipped less, in a line. Only for encoders that know it.
+        name: any timm model that supports `features_only`.
+        weights: "none" for random weights, "imagenet" for timm's default pretrained ones, timm's name of other
+            pretrained weights ("tf_efficientnet_b0.ns_jft_in1k"), or a file that `read_weights` reads. Pretrained
+            weights are downloaded the first time. The first layer is summed over the colour channels.
+        drop_path: probability that an image skips the last residual block in training (stochastic depth); it decreases
+            linearly towards the first block. Not all encoders support it.
 
     Returns:
-        The encoder, and the SHA-256 of the weights' file in hex, empty where there is none.
+        The encoder, and the SHA-256 of the weights file in hex; empty if there is no file.
 
     Raises:
-        EgazeError: no such encoder, or weights that cannot be had or do not fit.
+        EgazeError: there is no such encoder, or the weights cannot be loaded or do not fit.
     """
     if weights in ("none", "imagenet"):
         return _create(name, pretrained=weights == "imagenet", drop_path=drop_path), ""
@@ -64,31 +64,31 @@ def make_encoder(name: str, weights: str | Path = "none", *, drop_path: float = 
 
 
 def feature_maps(name: str, encoder: nn.Module) -> FeatureMaps:
-    """The maps at strides 2 (where there is one) to 32 of the encoder `name`.
+    """Find the feature maps at strides 4 to 32 of the encoder `name`, and at stride 2 if there is one.
 
     Raises:
-        EgazeError: it lacks a stride, has one twice or a coarser one, or gives its channels last.
+        EgazeError: a stride is missing, occurs twice or is above 32, or feature maps have their channels last.
     """
     info = _feature_info(encoder)
     strides, channels = info.reduction(), info.channels()
     used = [index for index, stride in enumerate(strides) if stride >= _STRIDES[0]]
     if [strides[index] for index in used] != list(_STRIDES) or strides.count(2) > 1:
         raise EgazeError(f"encoder {name!r} has feature maps at strides {strides}, expected 4, 8, 16 and 32")
-    # timm's `Format` is a string; encoders that say nothing give NCHW.
+    # timm's `Format` is a string; encoders without one return NCHW.
     layout: Any = getattr(encoder, "output_fmt", "NCHW")
     if layout != "NCHW":
-        raise EgazeError(f"encoder {name!r} gives its feature maps as {layout.value}, expected NCHW")
+        raise EgazeError(f"encoder {name!r} returns feature maps as {layout.value}, expected NCHW")
     if 2 in strides:
         used = [strides.index(2), *used]
     return FeatureMaps({strides[index]: index for index in used}, {strides[index]: channels[index] for index in used})
 
 
 def skip_from_the_stem(encoder: nn.Module) -> None:
-    """Let an EfficientNet's map at stride 2 be its stem's, wider and finer than the first block's that timm gives.
+    """Make an EfficientNet return the stem's feature map at stride 2 instead of the first block's.
 
-    It is the one that `segmentation_models_pytorch` takes. Other encoders stay as they are.
+    This is the one that `segmentation_models_pytorch` uses; it has more channels. Other encoders are not changed.
     """
-    # timm offers no choice among maps of one stride; this is what its forward and its list of maps go by.
+    # timm has no option for this; its forward pass and its list of feature maps depend on these two attributes.
     stages: dict[int, int] = getattr(encoder, "_stage_out_idx", {})
     first = _feature_info(encoder).info[0]
     if stages and (first["stage"], first["reduction"]) == (1, 2):
@@ -99,7 +99,7 @@ def skip_from_the_stem(encoder: nn.Module) -> None:
 
 
 def input_statistics(encoder: nn.Module) -> tuple[float, float]:
-    """Mean and standard deviation of the grey values that the encoder's pretrained weights expect."""
+    """Return the mean and standard deviation of grey values that the encoder's pretrained weights expect."""
     expected = pretrained_cfg(encoder)
     mean, std = expected["mean"], expected["std"]
     return sum(mean) / len(mean), sum(std) / len(std)
@@ -126,7 +126,7 @@ def _create(name: str, pretrained: bool, drop_path: float = 0.0) -> nn.Module:
             features_only=True,
             in_chans=1,
             scriptable=True,
-            drop_path_rate=drop_path or None,  # None is not passed on, and not every encoder knows it
+            drop_path_rate=drop_path or None,  # None is not passed on: not every encoder has this argument
         )
     except RuntimeError as error:
         if "Unknown model" in str(error):
@@ -134,5 +134,5 @@ def _create(name: str, pretrained: bool, drop_path: float = 0.0) -> nn.Module:
         raise EgazeError(f"encoder {name!r}: {str(error).splitlines()[0]}") from error
     except (OSError, ValueError, TypeError, AttributeError, AssertionError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        trouble = "cannot get its pretrained weights" if pretrained else "cannot be an encoder"
+        trouble = "cannot load its pretrained weights" if pretrained else "cannot be used as an encoder"
         raise EgazeError(f"encoder {name!r}: {trouble}: {first_line}") from error

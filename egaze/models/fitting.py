@@ -1,4 +1,4 @@
-"""Which encoders a file of weights fits."""
+"""Finding the encoders that a file of weights fits."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from egaze.models.catalogue import encoder_names
 from egaze.models.efficientnet_names import is_blocks_family
 from egaze.models.weights import WeightsFile, match_tensors
 
-# The first layers that a model makes are never its classifier's, which a file may lack or have in another shape.
+# The first layers that a model creates never belong to its classifier, which a file may lack or have in another shape.
 _FIRST_CONVOLUTIONS = 8
-# timm tries a block of two layers before it makes those of some models.
+# For some models, timm creates a trial block of two layers first.
 _MOST_UNFIT = 2
 _NAMED = 3
 
 
 def fitting_encoders(file: WeightsFile) -> list[str]:
-    """Names of the catalogue's encoders whose every tensor the file has, in order.
+    """List the catalogue's encoders for which the file has every tensor, in order.
 
-    Takes a second or two: encoders are built without room for their values, and only as far as they fit.
+    This takes a second or two: encoders are built without memory for their weights, and only as long as they fit.
     """
     return [name for name in encoder_names() if _has_first_layer(name, file) and _fits(name, file)]
 
 
 def fitting_text(file: WeightsFile) -> str:
-    """`fitting_encoders` in words: "it fits resnet18, resnet18d"."""
+    """Say which encoders the file fits, such as "it fits resnet18, resnet18d"."""
     names = fitting_encoders(file)
     if not names:
         return "it fits no encoder of `egaze info --encoders`"
@@ -39,11 +39,11 @@ def fitting_text(file: WeightsFile) -> str:
 
 
 class _Unfit(Exception):
-    """Ends the building of a model that the file does not fit."""
+    """Stops the building of a model that the file does not fit."""
 
 
 class _ComparingConvolutions(TorchFunctionMode):
-    """Raises `_Unfit` where the first convolutions that a model makes have shapes that the file lacks."""
+    """Raises `_Unfit` if the first convolutions that a model creates have shapes that the file lacks."""
 
     def __init__(self, shapes: set[tuple[int, ...]]) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def _is_convolution(args: tuple[Any, ...]) -> bool:
 
 
 def _has_first_layer(name: str, file: WeightsFile) -> bool:
-    """Whether the file has a tensor of the name that timm says the encoder's first layer has."""
+    """Whether the file has a tensor named like the encoder's first layer in timm."""
     if is_blocks_family(file.tensors):
         return timm.get_pretrained_cfg_value(name, "first_conv") == "conv_stem"
     return all(
@@ -79,7 +79,7 @@ def _layers(first: str | Iterable[str] | None) -> Iterable[str]:
 
 def _fits(name: str, file: WeightsFile) -> bool:
     shapes = {tuple(tensor.shape) for tensor in file.tensors.values() if tensor.ndim == 4}
-    # Weights of colours are summed into one of grey.
+    # The weights of three colour channels can be summed into one grey channel.
     shapes |= {(shape[0], 1, *shape[2:]) for shape in shapes if shape[1] == 3}
     try:
         with torch.device("meta"), _ComparingConvolutions(shapes):

@@ -1,4 +1,4 @@
-"""Weights of an encoder from a file."""
+"""Reading an encoder's weights from a file."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from egaze.study.layout import sha256_file
 
 logger = logging.getLogger(__name__)
 
-# timm's largest encoders hold 5 GB.
+# timm's largest encoders have 5 GB.
 _LARGEST_BYTES = 8 << 30
-# Under which training programs keep the state dict, and what they put before its names.
+# Keys under which training programs store the state dict, and prefixes that they add to its names.
 _NESTED = ("state_dict", "model")
 _PREFIXES = ("module.", "model.")
 
 
 class UnfitWeightsError(EgazeError):
-    """Weights of another encoder."""
+    """The weights belong to another encoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """A file of weights, read.
+    """The content of a file of weights.
 
     Attributes:
-        path: of the file.
-        sha256: of its bytes, in hex.
-        tensors: by name, without `module.` or `model.` before it.
+        path: path of the file.
+        sha256: SHA-256 of the file in hex.
+        tensors: tensors by name, without the prefix `module.` or `model.`.
     """
 
     path: Path
@@ -47,12 +47,13 @@ class WeightsFile:
 
 
 def read_weights(path: str | Path) -> WeightsFile:
-    """Read a safetensors file or a state dict that `torch.save` wrote, without running anything in it.
+    """Read a safetensors file, or a state dict that `torch.save` wrote, without running any code in it.
 
-    The names may have `module.` or `model.` before them; the state dict may lie under the key `state_dict` or `model`.
+    Names may have the prefix `module.` or `model.`, and the state dict may be stored under the key `state_dict` or
+    `model`.
 
     Raises:
-        EgazeError: no such file, one of more than 8 GiB, or no weights in it.
+        EgazeError: there is no such file, it has more than 8 GiB, or it does not contain weights.
 
     Example:
         >>> import torch
@@ -75,7 +76,7 @@ def read_weights(path: str | Path) -> WeightsFile:
         content = _read(path)
     except FileNotFoundError as error:
         raise EgazeError(
-            f"{path}: no such weights file; weights are 'none', 'imagenet', timm's name of some, or a file"
+            f"{path}: no such weights file; expected 'none', 'imagenet', timm's name of pretrained weights, or a file"
         ) from error
     except OSError as error:
         raise EgazeError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from error
@@ -83,16 +84,16 @@ def read_weights(path: str | Path) -> WeightsFile:
 
 
 def load_weights(encoder: nn.Module, file: WeightsFile) -> list[str]:
-    """Copy a file's tensors into a timm encoder; a first layer of three colours is summed into one of grey.
+    """Copy a file's tensors into a timm encoder; a first layer for three colour channels is summed into one for grey.
 
     The file's names are timm's, or those of the `_conv_stem`/`_blocks` family of EfficientNets.
 
     Returns:
-        Names of the file's tensors that the encoder has no use for: those of the classifier. They are logged too.
+        Names of the file's tensors that the encoder does not use: those of the classifier. They are also logged.
 
     Raises:
-        UnfitWeightsError: a tensor is missing, of another shape or type, or belongs to another encoder.
-        EgazeError: a tensor is not finite.
+        UnfitWeightsError: a tensor is missing, has another shape or type, or belongs to another encoder.
+        EgazeError: a tensor has values that are not finite.
     """
     matched, ignored = match_tensors(encoder, file)
     wanted = encoder.state_dict()
@@ -104,19 +105,19 @@ def load_weights(encoder: nn.Module, file: WeightsFile) -> list[str]:
 
 
 def pretrained_cfg(encoder: nn.Module) -> Mapping[str, Any]:
-    """What timm says of the encoder's pretrained weights and of the input that they expect."""
+    """Return timm's description of the encoder's pretrained weights and their expected input."""
     return cast(Mapping[str, Any], encoder.pretrained_cfg)
 
 
 def match_tensors(encoder: nn.Module, file: WeightsFile) -> tuple[dict[str, tuple[str, Tensor]], list[str]]:
-    """Find each of the encoder's tensors in a file, by name and shape; their values are not looked at.
+    """Find each of the encoder's tensors in a file by name and shape, without looking at values.
 
     Returns:
-        By the encoder's name, the file's name and its tensor, summed over colour where it is a first layer; and the
-        file's names that the encoder has no use for.
+        The file's name and tensor for each of the encoder's names, with a first layer summed over colour; and the
+        file's names that the encoder does not use.
 
     Raises:
-        UnfitWeightsError: as `load_weights`.
+        UnfitWeightsError: see `load_weights`.
     """
     wanted = encoder.state_dict()
     first = pretrained_cfg(encoder).get("first_conv") or ()
@@ -148,7 +149,7 @@ def match_tensors(encoder: nn.Module, file: WeightsFile) -> tuple[dict[str, tupl
 
 def _read(path: Path) -> object:
     with path.open("rb") as file:
-        # A safetensors file begins with 8 bytes of length, then JSON.
+        # A safetensors file starts with a length of 8 bytes, followed by JSON.
         is_safetensors = file.read(9)[8:] == b"{"
     try:
         if is_safetensors:
@@ -161,25 +162,25 @@ def _read(path: Path) -> object:
     except (EgazeError, OSError):
         raise
     except pickle.UnpicklingError as error:
-        raise EgazeError(f"{path}: not a weights file: it holds more than tensors, or is damaged") from error
-    # A damaged file fails inside torch's and safetensors' readers in more ways than they document.
+        raise EgazeError(f"{path}: not a weights file: it contains more than tensors, or is damaged") from error
+    # Damaged files raise more kinds of errors in torch and safetensors than are documented.
     except Exception as error:
         raise EgazeError(f"{path}: not a weights file, or damaged ({type(error).__name__})") from error
 
 
 def _named_tensors(path: Path, content: object) -> dict[str, Tensor]:
-    """The state dict in what was read, without what training programs put before its names."""
+    """Return the state dict in the content of a file, without the prefixes that training programs add to names."""
     for key in _NESTED:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not content:
-        raise EgazeError(f"{path}: not a weights file: it holds no state dict")
+        raise EgazeError(f"{path}: not a weights file: it contains no state dict")
     tensors = {}
     for name, tensor in content.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise EgazeError(f"{path}: not a weights file: {name!r} is no tensor but {type(tensor).__name__}")
+            raise EgazeError(f"{path}: not a weights file: {name!r} is not a tensor but {type(tensor).__name__}")
         if tensor.device.type != "cpu" or tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
-            raise EgazeError(f"{path}: tensor {name!r} is not one of plain numbers")
+            raise EgazeError(f"{path}: tensor {name!r} is sparse, quantized, complex or not on the CPU")
         tensors[name] = tensor
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in tensors):
@@ -188,7 +189,7 @@ def _named_tensors(path: Path, content: object) -> dict[str, Tensor]:
 
 
 def _own_name(name: str, wanted: Mapping[str, Tensor]) -> str | None:
-    """The encoder's name of a timm model's tensor; `features_only` flattens the first level of containers."""
+    """Return the encoder's name for a timm model's tensor; `features_only` flattens the first level of containers."""
     head, _, rest = name.partition(".")
     candidates = (name, f"{head}_{rest}", f"model.{name}", f"body.{name}")
     return next((candidate for candidate in candidates if candidate in wanted), None)
@@ -209,5 +210,5 @@ def _require_alike(path: Path, name: str, tensor: Tensor, wanted: Tensor) -> Non
 
 def _finite(path: Path, name: str, tensor: Tensor) -> Tensor:
     if not torch.isfinite(tensor).all():
-        raise EgazeError(f"{path}: tensor {name} holds values that are not finite")
+        raise EgazeError(f"{path}: tensor {name} has values that are not finite")
     return tensor

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from egaze.evaluation.results import EvaluationResult, MapAgreement
+from egaze.evaluation.gaze_results import MapAgreement
+from egaze.evaluation.results import EvaluationResult
 from egaze.metrics import Estimate
 from egaze.training.recipe import Recipe
 

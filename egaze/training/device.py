@@ -48,7 +48,7 @@ def _accelerator(device: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
-def quicken(model: nn.Module, device: torch.device) -> nn.Module:
+def speed_up(model: nn.Module, device: torch.device) -> nn.Module:
     """Change a model in place so that it trains faster; its outputs stay the same up to rounding.
 
     - Activations whose gradients need their inputs do not work in place: they would copy their inputs first.

@@ -27,7 +27,7 @@ from egaze.progress import NamedProgress, Progress
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed
 from egaze.training import run as run_files
-from egaze.training.device import open_fabric, quicken, usable_precision
+from egaze.training.device import open_fabric, speed_up, usable_precision
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.epoch_log import EpochLog
 from egaze.training.optimizer import learning_rate, make_optimizer
@@ -115,7 +115,7 @@ def train(
     if not resume:
         start_run(out, study, splits, recipe, seed, precision, model.weights_sha256)
     training = _Training(fabric, study, recipe, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
-    training.carry_out(quicken(model, fabric.device), state)
+    training.carry_out(speed_up(model, fabric.device), state)
     return open_run(out)
 
 

@@ -38,7 +38,7 @@ def evaluated(folder):
     return ok("evaluate", folder / "runs").stdout.splitlines()
 
 
-def test_a_set_says_how_far_it_is(study, folder):
+def test_a_set_reports_its_progress(study, folder):
     again = train(study, folder / "runs", "--folds", "3", "--seed", "1", "--resume")
     assert again.stdout == ""
     lines = again.stderr.splitlines()
@@ -103,8 +103,8 @@ def test_numbers_and_ranges():
         (["--seeds", "one"], "expected numbers such as 0,1,2 or 0-4, got 'one'"),
         (["--seeds", "3-1"], "3-1 is not a range"),
         (["--seeds", "0-999999999"], "not a range of at most 10000 numbers"),
-        (["--seeds", "0,0-2"], "names a number twice"),
-        (["--seeds", "1", "--seed", "1"], "give one of them"),
+        (["--seeds", "0,0-2"], "contains a number twice"),
+        (["--seeds", "1", "--seed", "1"], "give only one of them"),
     ],
 )
 def test_wrong_usage_is_2(options, message):

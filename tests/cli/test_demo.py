@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from egaze.cli import cli
 
 
-def test_it_ends_with_what_to_open_and_what_to_type(tmp_path, monkeypatch):
+def test_the_demo_ends_with_a_file_to_open_and_commands_to_type(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv" / "bin" / "egaze")])
     monkeypatch.setattr("egaze.demo.run_demo", lambda out, **options: out / "report.html")

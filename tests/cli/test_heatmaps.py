@@ -7,7 +7,7 @@ from egaze.pictures import KINDS
 
 
 def run(*arguments):
-    return CliRunner().invoke(cli, ["heatmaps", *map(str, arguments)])
+    return CliRunner().invoke(cli, ["heatmaps", *map(str, arguments), "--workers", "1"])
 
 
 def test_the_options_are_the_librarys():
@@ -62,7 +62,7 @@ def test_an_unknown_case_and_split(study, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_no_identity_is_told(twin, study, tmp_path):
+def test_no_identity_is_printed(twin, study, tmp_path):
     import pydicom
 
     done = run(study.path, "--out", tmp_path / "out", "--cases", *study.case_ids[:2], "--temporal", "--speed", "20")

@@ -60,7 +60,7 @@ def every_command():
     for name in COMMANDS:
         command = cli.get_command(None, name)
         if isinstance(command, click.Group):
-            yield from (f"{name} {part}" for part in command.commands)
+            yield from (f"{name} {part}" for part in command.list_commands(None))
         else:
             yield name
 

@@ -38,7 +38,7 @@ def prepare(tmp_path):
     return run
 
 
-def test_all_well(prepare):
+def test_preparing_without_errors(prepare):
     done = prepare(0)
     assert done.exit_code == 0 and done.stderr == ""
     assert "30 cases of 1 patient, 30 with a label, 0 with gaze (0 fixations), 0 regions, 0 phrases" in done.stdout
@@ -52,7 +52,7 @@ def test_a_few_are_listed_with_their_paths(prepare, tmp_path):
     assert lines[1].startswith(f"  case0: {tmp_path / 'files' / 'p10000032' / '0.png'}: ")
     shown = CliRunner().invoke(cli, ["study", "show", str(tmp_path / "study")]).stdout
     assert (
-        "left out, their radiographs could not be read: 2 cases" in shown
+        "left out because their radiographs cannot be read: 2 cases" in shown
         and "case1: cannot open the radiograph" in shown
     )
     assert "beside them: 0 regions, 0 phrases" in shown
@@ -60,7 +60,7 @@ def test_a_few_are_listed_with_their_paths(prepare, tmp_path):
     assert "p10000032" not in shown and "p10000032" not in (tmp_path / "study" / "study.json").read_text()
 
 
-def test_what_of_headers_is_not_followed_is_counted(tmp_path):
+def test_overridden_header_values_are_counted(tmp_path):
     lines = ["case_id,image,patient_id,label"]
     headers = [{"RescaleSlope": 0, "RescaleIntercept": 0}] * 2 + [{"WindowCenter": 2000, "WindowWidth": 4000}]
     headers += [{"WindowCenter": 9000 + 100 * number, "WindowWidth": 2 + number} for number in range(6)]
@@ -73,14 +73,14 @@ def test_what_of_headers_is_not_followed_is_counted(tmp_path):
     done = CliRunner().invoke(cli, [str(word) for word in words])
     assert done.exit_code == 0, done.stderr
     for said in (done.stdout, CliRunner().invoke(cli, ["study", "show", str(tmp_path / "study")]).stdout):
-        said = said[said.index("  of radiographs' headers not taken at its word:\n") :]
+        said = said[said.index("  overridden values of radiographs' headers:\n") :]
         assert said.splitlines()[1] == "    3 cases: Rescale Slope 0 ignored"
         assert "    1 case: stored values 3 to 4049 are all shown as 0.000\n" in said
         assert "    and 2 other notes; the column voi of cases.parquet has all\n" in said
     plain = tmp_path / "plain.csv"
     plain.write_text("case_id,image,patient_id,label\na,2.dcm,a,a\n")
     done = CliRunner().invoke(cli, ["prepare", "table", str(plain), "--out", str(tmp_path / "other"), "--workers", "1"])
-    assert done.exit_code == 0 and "not taken" not in done.stdout
+    assert done.exit_code == 0 and "overridden" not in done.stdout
 
 
 def test_many_are_listed_in_part(prepare, tmp_path):
@@ -100,7 +100,7 @@ def test_strict(prepare, tmp_path):
     assert not (tmp_path / "study").exists() and (tmp_path / ".study.partial").is_dir()
 
 
-def test_the_bar_tells_rate_and_time_left_of_what_is_done_now(monkeypatch):
+def test_the_progress_bar_shows_rate_and_remaining_time(monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr(progress, "is_shown", lambda: True)
     monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=shown, force_terminal=True, width=200))
@@ -178,25 +178,28 @@ def test_quiet_prints_the_result_only(table):
     assert done.exit_code == 0 and len(done.stdout.splitlines()) == 1 and done.stderr == ""
 
 
-def test_gaze_is_trusted_by_an_option(table, tmp_path):
+def test_an_option_accepts_gaze_that_looks_wrong(table, tmp_path):
     (tmp_path / "gaze.csv").write_text("case_id,x_px,y_px,duration_s\na,3,4,0.5\nb,.3,.4,0.5\n")
     said = str(table().exception)
     assert said.startswith(f"{tmp_path / 'gaze.csv'}: record 2: case 'b': 1 of 1 fixations lie within 0 to 1")
     done = table("--trust-gaze")
-    assert "gaze that looks wrong is taken as it stands (--trust-gaze): 1 case\n" in done.stdout
+    assert "gaze that looks wrong was accepted (--trust-gaze): 1 case\n" in done.stdout
 
 
-def test_resized_radiographs_are_told(table, tmp_path):
+def test_resized_radiographs_are_reported(table, tmp_path):
     columns = "case_id,image,patient_id,label,radiograph_width_px,radiograph_height_px"
     sizes = f"{columns}\na,a.npy,p,x,180,180\nb,b.npy,q,x,90,90\n"
     (tmp_path / "cases.csv").write_text(sizes)
-    assert "radiographs were resized: gaze and regions of 1 case are scaled by 0.5\n" in table().stdout
+    assert (
+        "radiographs were resized since gaze was recorded: gaze and regions of 1 case are scaled by 0.5\n"
+        in table().stdout
+    )
 
 
 @pytest.mark.parametrize(
     ("word", "meant"), [("--fixation", "--fixations"), ("--siz", "--size"), ("--class=a,b", "--classes")]
 )
-def test_an_option_that_is_none_is_told_with_what_was_meant(table, word, meant):
+def test_an_unknown_option_suggests_a_similar_one(table, word, meant):
     done = table(word)
     assert done.exit_code == 2 and f"No such option '{word.partition('=')[0]}'" in done.stderr
     assert f"'{meant}'" in done.stderr and "--fit'" not in done.stderr.replace("'--fit', '--size'", "")
@@ -219,7 +222,7 @@ def test_a_link_is_followed_to_where_the_study_will_be(table, tmp_path):
     assert not list(tmp_path.glob(".*partial")) and not list((tmp_path / "disk").glob(".*partial"))
 
 
-def test_what_a_study_cannot_take_the_place_of_is_told_before_radiographs_are_read(table, tmp_path, monkeypatch):
+def test_an_unusable_output_is_refused_before_radiographs_are_read(table, tmp_path, monkeypatch):
     monkeypatch.setattr("egaze.study.prepare.read_radiographs", lambda *_: pytest.fail("radiographs are read"))
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "file").write_text("mine")
@@ -277,7 +280,7 @@ def test_new_table(tmp_path):
         ("--fig", None),
     ],
 )
-def test_only_what_may_be_meant_is_suggested(word, said):
+def test_only_similar_options_are_suggested(word, said):
     done = CliRunner().invoke(cli, ["prepare", "egd-cxr", word, "x", "--out", "study"])
     assert done.exit_code == 2
     told = done.stderr.splitlines()[-1]

@@ -37,12 +37,12 @@ def test_samples_and_recalibration_are_recorded(small, tmp_path):
 
 
 def test_the_choices_are_the_source_s():
-    command = cli.get_command(None, "prepare").commands["egd-cxr"]
+    command = cli.get_command(None, "prepare").get_command(None, "egd-cxr")
     option = next(option for option in command.params if option.name == "gaze_table")
     assert tuple(option.type.choices) == tuple(source.GAZE_TABLES)
 
 
-def test_the_published_split_is_told(small, tmp_path, monkeypatch):
+def test_the_published_split_is_reported(small, tmp_path, monkeypatch):
     """On a sheet of the published size; here the twin's size is declared to be that."""
     monkeypatch.setattr("egaze.study.published_splits.is_published_sheet", lambda images, patients: images == 6)
     said, _ = prepare(small, tmp_path / "a")

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 from deploy.c_library import CLibrary, CPredictor
 from deploy.reading import SHAPE, PassThrough, requires
 from deploy.scripted_models import make_model, save_model
@@ -71,3 +72,13 @@ def pass_through(formats, c_library, tmp_path_factory):
     yield of
     for predictor in predictors.values():
         predictor.close()
+
+
+@pytest.fixture(scope="module")
+def model() -> torch.jit.ScriptModule:
+    return make_model()
+
+
+@pytest.fixture
+def model_path(model: torch.jit.ScriptModule, tmp_path: Path) -> Path:
+    return save_model(tmp_path / "model.pt", model)

@@ -67,9 +67,7 @@ def table(read_twice, recipe, predictions):
     return agreement_table(read_twice, recipe, predictions, SIZE_PX)
 
 
-def test_each_radiograph_is_measured_beside_the_centre_bias_and_the_other_reader(
-    read_twice, recipe, predictions, table
-):
+def test_centre_bias_and_other_readers_are_measured_too(read_twice, recipe, predictions, table):
     study, target = read_twice, recipe.heatmap
     assert table["case_index"].to_list() == predictions.case_index.tolist()
     centre = centre_bias(study, target, SIZE_PX)
@@ -102,7 +100,7 @@ def test_shuffled_auc_is_against_training_radiographs_alone(read_twice, predicti
     assert table["shuffled_auc"][0] == pytest.approx(expected, abs=1e-6)
 
 
-def test_figures_are_means_with_intervals_over_patients(read_twice, recipe, table):
+def test_metrics_are_means_with_intervals_over_patients(read_twice, recipe, table):
     notes = []
     figures = mean_agreement(read_twice, recipe, table, SIZE_PX, notes)
     patients = read_twice.patients[table["case_index"].to_numpy()]
@@ -153,7 +151,7 @@ def test_few_patients_are_noted(read_twice, recipe, table):
     assert notes[-1] == "heatmaps: no radiograph of this split has gaze on it"
 
 
-def test_scanpaths_are_told_of_radiographs_and_of_regions(read_twice, recipe):
+def test_scanpaths_are_measured_on_radiographs_and_in_regions(read_twice, recipe):
     study, test = read_twice, read_twice.splits.indices("test")
     radiographs, regions = scanpath_tables(study, recipe.heatmap, test, SIZE_PX)
     figures = mean_scanpaths(study, recipe.heatmap, radiographs, regions, SIZE_PX, [])
@@ -198,7 +196,7 @@ def test_relative_durations_have_shares_and_no_dwell_time(read_twice, recipe, so
     assert "dwell time, s" in "\n".join(_scanpaths(after))
 
 
-def test_readers_of_two_units_are_not_put_together(read_twice):
+def test_readers_with_different_units_are_not_combined(read_twice):
     test = read_twice.splits.indices("test")
     others = other_readers(read_twice, test)
     by_reader = (read_twice.cases["reader_id"] == "a").to_numpy()

@@ -61,7 +61,7 @@ def test_thresholds_and_temperature_are_chosen_on_validation():
         assert getattr(calibration.after, key).value < getattr(calibration.before, key).value
 
 
-def test_a_class_without_radiographs_has_no_figures_and_a_reason():
+def test_a_class_without_radiographs_has_no_metrics_but_a_reason():
     scored = draw(120, 0)
     two = scored.labels < 2
     scored = Scored(scored.labels[two], scored.class_probs[two], scored.patients[two])

@@ -37,7 +37,7 @@ def test_predictions_are_the_model_s(run, study, evaluation):
         np.testing.assert_allclose(evaluation.heatmaps[row], output.heatmap_logits.sigmoid()[0, 0], atol=2e-3)
 
 
-def test_figures_follow_from_the_predictions(run, study, evaluation):
+def test_metrics_follow_from_the_predictions(run, study, evaluation):
     metrics, table = evaluation.metrics, evaluation.predictions
     assert metrics.synthetic is True and metrics.cases == len(table)
     for name, facts in metrics.classification.classes.items():
@@ -98,7 +98,7 @@ def test_missing_evaluation(tmp_path):
         open_evaluation(tmp_path)
 
 
-def test_published_figures_stand_beside_their_own_split_alone(study):
+def test_published_results_are_shown_for_their_own_split_only(study):
     """A table as long as EGD-CXR's, as `egaze prepare egd-cxr` would write it."""
     places = np.arange(1083) % 1038
     sources = [{**study.manifest["sources"][0], "layout": "egd-cxr", "synthetic": False, "patients": 1038}]

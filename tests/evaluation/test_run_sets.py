@@ -27,12 +27,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def joint(study, folder):
-    made = train_set(
-        study, load_recipe("joint", TINY), folder / "joint", folds=3, seeds=(0, 1), device="cpu", threads=1
-    )
-    evaluate_set(made, threads=1)
-    return made
+def joint(cross_validated):
+    return cross_validated
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +49,7 @@ def macro(labels, probs):
     return np.mean([roc_auc_score(labels == number, probs[:, number]) for number in range(probs.shape[1])])
 
 
-def test_out_of_fold_answers_are_pooled_by_case(joint, study):
+def test_out_of_fold_predictions_are_pooled_by_case(joint, study):
     metrics = open_evaluation(joint.path / "evaluation" / "test").metrics
     pooled = pool(joint, "test")
     np.testing.assert_array_equal(pooled.case_index, np.arange(len(study)))
@@ -77,7 +73,7 @@ def test_out_of_fold_answers_are_pooled_by_case(joint, study):
     assert len(table) == 2 * len(study) and table["fold"].n_unique() == 3
 
 
-def test_two_sets_differ_as_their_pooled_answers_do(joint, other):
+def test_two_sets_differ_as_their_pooled_predictions_do(joint, other):
     found = compare(joint, other, resamples=200)
     a, b = pool(joint, "test"), pool(other, "test")
     known = a.labels >= 0
@@ -149,7 +145,7 @@ def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
     assert itself.disagreements.is_empty() and itself.result.predictions.agree == len(a.case_index)
 
 
-def test_maps_that_were_measured_otherwise_are_not_compared(study, run, folder):
+def test_heatmaps_measured_in_different_ways_are_not_compared(study, run, folder):
     small = train(study, load_recipe("joint", TINY), folder / "small", device="cpu")
     evaluate(small, threads=1)
     found = compare(run, small, resamples=100).result
@@ -250,8 +246,7 @@ def test_a_set_of_few_patients_says_so(study, folder):
     assert "heatmaps: fewer than 10 patients in a stratum: the interval is too narrow" in warnings_
 
 
-def test_run_and_study_are_found_together_elsewhere(study, folder, tmp_path):
-    runs = folder / "few"
+def test_run_and_study_are_found_together_elsewhere(study, joint, tmp_path):
     (tmp_path / "was").mkdir()
     shutil.copytree(study.path, tmp_path / "was" / "study")
     begun = train(
@@ -269,4 +264,4 @@ def test_run_and_study_are_found_together_elsewhere(study, folder, tmp_path):
         file.write(" ")
     with pytest.raises(RunError, match="is no longer the one that this run was trained on; if that one is elsewhere"):
         open_run(tmp_path / "now" / "run", study=tmp_path / "study").open_study()
-    assert [run.study_path for run in open_run_set(runs, study=study.path).runs()] == [study.path] * 2
+    assert [run.study_path for run in open_run_set(joint.path, study=study.path).runs()] == [study.path] * 6

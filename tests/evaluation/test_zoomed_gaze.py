@@ -148,7 +148,7 @@ def test_the_report_shows_what_was_shown(run, tmp_path):
     assert f"{evaluation.metrics.scanpath.fixations_not_shown} of {8 * FIXATIONS} fixations lie outside" in words
 
 
-def test_an_explanation_measures_the_same(studies, run):
+def test_an_explanation_uses_the_same_metrics(studies, run):
     study, target = studies["zoomed"], run[0].recipe.heatmap
     case_index = int(study.splits.indices("test")[0])
     values = np.random.default_rng(0).random((SIDE_PX, SIDE_PX))

@@ -38,13 +38,13 @@ def test_the_curves_of_the_true_evidence():
     assert found.deletion_area.tolist() == pytest.approx([0.125])
 
 
-def test_the_curves_of_the_opposite():
+def test_the_curves_of_the_opposite_of_the_evidence():
     found = run(white(), -quarter())
     torch.testing.assert_close(found.deletion[0], torch.tensor([1.0] * 7 + [0.5, 0.0]), atol=1e-6, rtol=0)
     assert found.deletion_area.tolist() == pytest.approx([0.875])
 
 
-def test_insertion_brings_the_radiograph_back():
+def test_insertion_restores_the_image():
     image = torch.zeros(1, 1, SIDE, SIDE)
     image[0, 0, 2:5, 2:5] = 1
     found = run(image, image[:, 0] + 0.5 * quarter())
@@ -54,7 +54,7 @@ def test_insertion_brings_the_radiograph_back():
     assert run(image, -image[:, 0] - 0.5 * quarter()).insertion[0, 6] == pytest.approx(blurred)
 
 
-def test_random_order_lies_between_and_is_even():
+def test_a_random_order_lies_between_and_is_uniform():
     generator = torch.Generator().manual_seed(3)
     image = torch.rand(3, 1, SIDE, SIDE, generator=generator)
     best, none, worst = (run(image, maps.expand(3, -1, -1)) for maps in (quarter(), random_order(image), -quarter()))
@@ -89,7 +89,7 @@ def test_the_blur_keeps_flat_radiographs_and_takes_detail():
     assert (blur(fine) - 0.5).abs().max() < 0.01
 
 
-def test_of_a_real_model():
+def test_faithfulness_of_a_real_model():
     torch.manual_seed(0)
     unet = DualHeadUNet("mobilenetv3_small_050", classes=3, decoder_channels=(8, 8, 4)).eval()
     radiographs = torch.rand(4, 1, 64, 96)

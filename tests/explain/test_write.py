@@ -49,7 +49,7 @@ def ill(study):
     return int(next(index for index in study.splits.indices("test") if study.cases["label"][int(index)] != "normal"))
 
 
-def test_a_case_is_what_its_parts_are(model, study, run, masks, ill):
+def test_an_explanation_has_the_values_of_its_parts(model, study, run, masks, ill):
     (one,) = explained(run, study, [ill], findings=masks, steps=2, tolerance_px=3.0)
     image = torch.from_numpy(study.images[ill] / np.float32(65535))[None, None]
     with torch.no_grad():
@@ -114,7 +114,7 @@ def test_pictures_show_units_and_outlines(study, run, masks, ill):
         (4e6, 1e-6, "10⁶ logits"),
     ],
 )
-def test_numbers_on_the_bar_are_short(peak, factor, unit):
+def test_numbers_on_the_colour_bar_are_short(peak, factor, unit):
     assert _in_logits(peak) == (pytest.approx(factor), unit)
 
 
@@ -143,13 +143,13 @@ def test_a_folder_of_explanations(run, study, masks, ill, tmp_path):
         assert mean["cases"] == 1 and mean["value"] == pytest.approx(row[name], abs=1e-5)
 
 
-def test_many_cases_of_a_side(run, study, tmp_path):
+def test_many_cases_of_a_split(run, study, tmp_path):
     options = ("--limit", "2", "--split", "validation", "--steps", "0", "--method", "grad-cam++", "--class", "label")
     done = command(run.path, "--out", tmp_path / "why", *options)
     assert done.exit_code == 0, done.output
     assert "2 cases, listed" in done.output and "area" not in done.output
     # EGD-CXR's boxes are of anatomy.
-    assert "cases without a known finding, and so without its outline and numbers: 2" in done.output
+    assert "cases without a known finding, its outline and its metrics: 2" in done.output
     rows = pl.read_csv(tmp_path / "why" / "index.csv")
     assert rows["explained_class"].to_list() == rows["label"].to_list()
     assert set(rows["case_id"]) <= {study.case_ids[index] for index in study.splits.indices("validation")}
@@ -215,7 +215,7 @@ def test_a_case_id_mistyped(run, study, tmp_path):
 def test_cases_of_another_split_are_counted(run, study, tmp_path, ill):
     trained = study.case_ids[study.splits.indices("train")[0]]
     done = command(run.path, "--out", tmp_path / "why", "--cases", trained, study.case_ids[ill], "--steps", "0")
-    assert done.exit_code == 0 and "cases in another split than test left out: 1" in done.output
+    assert done.exit_code == 0 and "cases left out because they are in another split than test: 1" in done.output
     done = command(run.path, "--out", tmp_path / "alone", "--cases", trained)
     assert done.exit_code == 1 and "none of the cases asked for is in the test split" in str(done.exception)
 

@@ -41,7 +41,7 @@ def test_shear_leans_the_vertical():
     assert -15 <= lean.min() < -14.9 and 14.9 < lean.max() <= 15
 
 
-def test_nothing_is_the_radiograph_as_it_is():
+def test_an_augmentation_of_zero_changes_nothing():
     same, plain = NOTHING.draw(0, 0, CASES[:3]), identity(3)
     np.testing.assert_allclose(same.to_image, plain.to_image, atol=1e-12)
     np.testing.assert_allclose(same.intensity, plain.intensity, atol=1e-7)
@@ -72,7 +72,7 @@ def test_a_view_depends_on_seed_epoch_case_and_repeat_alone():
         assert not (other == whole).all(axis=(1, 2)).any()
 
 
-def test_random_numbers_are_even_and_unrelated():
+def test_random_numbers_are_uniform_and_uncorrelated():
     columns = [
         randomness.uniform(randomness.keys(seed, epoch, np.arange(50_000), repeat), 3)
         for seed, epoch, repeat in ((0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 1), (-5, 1 << 40, 0))
@@ -86,7 +86,7 @@ def test_random_numbers_are_even_and_unrelated():
         assert np.abs(related).max() < 0.025
 
 
-def test_numbers_are_splitmix64_s():
+def test_random_numbers_equal_splitmix64():
     """With Python's integers, so they stay the same on every machine and in every version."""
     mask, golden = (1 << 64) - 1, 0x9E3779B97F4A7C15
 

@@ -27,7 +27,7 @@ def load(study, indices=None, **options):
     return DeviceLoader(study, indices, **{**defaults, **options})
 
 
-def test_without_augmentation_radiographs_and_heatmaps_are_the_study_s(study):
+def test_without_augmentation_images_and_heatmaps_are_those_of_the_study(study):
     seen = []
     for batch in load(study):
         assert batch.image.shape == batch.heatmap.shape == (len(batch), 1, 64, 64)
@@ -40,7 +40,7 @@ def test_without_augmentation_radiographs_and_heatmaps_are_the_study_s(study):
     assert seen == list(range(len(study)))
 
 
-def test_images_alone(study):
+def test_a_loader_without_a_target(study):
     """Without a target the images are the same, and no sample claims to have gaze."""
     for batch, usual in zip(load(study, target=None), load(study), strict=True):
         assert torch.equal(batch.image, usual.image) and torch.equal(batch.label, usual.label)
@@ -51,7 +51,7 @@ def test_images_alone(study):
     assert next(iter(pickle.loads(pickle.dumps(load(study, target=None))))).image.shape == (8, 1, 64, 64)
 
 
-def test_another_size_means_the_same_heatmap(study):
+def test_a_heatmap_of_another_size_shows_the_same_gaze(study):
     small, large = (next(iter(load(study, [3], size_px=size))) for size in (64, 128))
     shrunk = torch.nn.functional.avg_pool2d(large.heatmap, 2)
     assert (shrunk - small.heatmap).abs().max() < 0.03
@@ -98,7 +98,7 @@ def no_threads_of(before):
     return threading.active_count() == before
 
 
-def test_leaving_early_stops_the_thread(study, copied):
+def test_leaving_the_loop_stops_the_thread(study, copied):
     before = threading.active_count()
     for _ in range(5):
         for _batch in load(study, batch_size=1):
@@ -159,7 +159,7 @@ def test_batches_keep_their_values_while_they_are_held(study, copied):
     torch.testing.assert_close(weight.grad, sum(image.sum() for image in images))
 
 
-def test_memory_is_used_again(study):
+def test_memory_is_reused(study):
     loader = load(study, batch_size=4, prefetch=2)
     places = set()
     for _ in range(6):
@@ -170,7 +170,7 @@ def test_memory_is_used_again(study):
     assert len(places) <= 10 and len(loader._buffers._lent) <= 10
 
 
-def test_a_loader_lets_go_of_its_memory(study):
+def test_a_loader_frees_its_memory(study):
     loader = load(study, batch_size=4)
     batch = next(iter(loader))
     expected = batch.image.clone()
@@ -192,7 +192,7 @@ def test_several_loaders_at_once(study, copied):
         assert torch.equal(one.image, other.image)
 
 
-def test_an_epoch_can_be_gone_on_with(study, copied):
+def test_an_epoch_can_be_resumed(study, copied):
     def make(**options):
         options = {"batch_size": 5, "seed": 3, "augmentation": Augmentation(), "shuffle": True, **options}
         return load(study, **options)
@@ -248,7 +248,7 @@ def test_ranks_get_equal_steps_and_together_the_epoch(study, samples):
     assert sorted(set(seen)) == list(range(samples)) and len(seen) == samples + samples % 2
 
 
-def test_a_case_drawn_again_is_seen_in_another_way(study):
+def test_a_case_drawn_again_has_another_view(study):
     order = Weighted(np.array([3]), np.array([1.0]), samples=4)
     (batch,) = load(study, order, augmentation=Augmentation())
     assert batch.case_index.tolist() == [3] * 4
@@ -316,7 +316,7 @@ def test_ctrl_c_ends_the_loop(study):
     assert (process.returncode, out, error) == (0, "interrupted\n", "")
 
 
-def test_an_interpreter_may_end_in_the_middle_of_an_epoch(study):
+def test_the_interpreter_can_exit_during_an_epoch(study):
     command = [sys.executable, "-c", SCRIPT, str(study.path), "leave"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -27,7 +27,7 @@ def radiographs(tmp_path_factory):
 
 @pytest.mark.parametrize(("batch_size", "threads"), [(1, 1), (3, 2), (4, 5), (100, 3)])
 @pytest.mark.parametrize("fit", ["stretch", "letterbox"])
-def test_radiographs_come_in_order_and_bad_ones_take_their_place(radiographs, batch_size, threads, fit):
+def test_radiographs_stay_in_order_and_failures_keep_their_place(radiographs, batch_size, threads, fit):
     canvas = Canvas(*SHAPE, fit)
     loader = RadiographLoader(radiographs, SHAPE, canvas=canvas, batch_size=batch_size, threads=threads)
     batches = list(loader)

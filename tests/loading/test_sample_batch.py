@@ -100,7 +100,7 @@ MAPS = {
 
 @pytest.mark.parametrize("name", MAPS)
 @pytest.mark.parametrize("side", [SIDE, 7, 33])
-def test_an_image_is_the_image_between_its_pixels(level, name, side):
+def test_images_are_interpolated_between_pixels(level, name, side):
     stack = (np.random.default_rng(0).random((2, IMAGE_SIDE, IMAGE_SIDE + 3)) * 65535).astype(np.uint16)
     images, heatmaps = run(stack, MAPS[name], side=side)
     for stored, image in zip(stack, images, strict=True):
@@ -109,7 +109,7 @@ def test_an_image_is_the_image_between_its_pixels(level, name, side):
 
 
 @pytest.mark.parametrize("side", [7, SIDE, IMAGE_SIDE, IMAGE_SIDE + 9])
-def test_an_unmoved_view_is_what_a_model_is_given(level, side):
+def test_an_unmoved_view_equals_the_model_input(level, side):
     stack = (np.random.default_rng(4).random((3, IMAGE_SIDE, IMAGE_SIDE)) * 65535).astype(np.uint16)
     to_image = identity(1).to_image_px(side, IMAGE_SIDE)[0]
     expected = np.stack([to_input(stored, (side, side)) for stored in stack])
@@ -165,7 +165,7 @@ def test_intensity(level, intensity, side):
     assert images.min() >= 0 and images.max() <= 1
 
 
-def test_noise_is_its_definition_s(level):
+def test_noise_follows_its_definition(level):
     stack = np.full((1, IMAGE_SIDE, IMAGE_SIDE), 32768, np.uint16)
     key = 0x123456789ABCDEF0
     image = run(stack, view(side=IMAGE_SIDE), intensity=(1, 0, 1, 0.05), key=key)[0][0]
@@ -206,7 +206,7 @@ TINY = SPOTS * np.array([1, 1, 1, 0.15, 0.1], np.float32)
 @pytest.mark.parametrize("name", MAPS)
 @pytest.mark.parametrize("spots", [SPOTS, TALL, TINY], ids=["round", "tall", "tiny"])
 @pytest.mark.parametrize("side", [SIDE, 33])
-def test_a_heatmap_is_the_image_s_fine_one_seen_through_the_map(level, name, spots, side):
+def test_a_heatmap_equals_a_fine_heatmap_sampled_through_the_map(level, name, spots, side):
     stack = np.zeros((1, IMAGE_SIDE, IMAGE_SIDE), np.uint16)
     found = run(stack, MAPS[name], spots=spots, side=side, truncate=5.0)[1][0]
     expected = reference.heatmap(spots, MAPS[name], (side, side))
@@ -220,7 +220,7 @@ SHOWN = np.array([(12.3, 9.1, 27.7, 30.2), (-0.5, 21, 19, 39.5), (-0.5, -0.5, 11
 
 @pytest.mark.parametrize("name", [*MAPS, "quarter", "mirrored"])
 @pytest.mark.parametrize("spots", [SPOTS, TALL], ids=["round", "tall"])
-def test_what_was_not_shown_stays_empty_in_every_view(level, name, spots):
+def test_regions_not_shown_stay_empty_in_every_view(level, name, spots):
     """The part shown goes through the map as it is: in a turned view it is a turned rectangle."""
     to_image = {"quarter": view(turn_deg=90), "mirrored": view() * [[-1, 1, 1], [1, 1, 1]] + [[0, 0, 39], [0, 0, 0]]}
     to_image = np.asarray(MAPS[name] if name in MAPS else to_image[name], np.float32)

@@ -29,7 +29,7 @@ CASES = np.arange(100, 150)
         Mixed((Shuffled(CASES[:10]), InOrder(CASES[10:])), (1, 2), samples=91),
     ],
 )
-def test_an_epoch_follows_from_seed_and_epoch(order):
+def test_the_order_depends_on_seed_and_epoch(order):
     drawn = order.draw(1, 2)
     assert len(drawn) == len(order) and drawn.dtype == np.int64 and np.isin(drawn, CASES).all()
     np.testing.assert_array_equal(order.draw(1, 2), drawn)
@@ -58,7 +58,7 @@ def test_classes_are_balanced_and_the_unlabelled_keep_their_share():
     np.testing.assert_array_equal(without.weights, 1)
 
 
-def test_a_mixture_holds_its_ratio_everywhere():
+def test_a_mixture_keeps_its_ratio_in_every_batch():
     few, many = np.arange(3), np.arange(10, 50)
     order = Mixed((Shuffled(few), Shuffled(many)), (1, 3))
     epochs = [order.draw(5, epoch) for epoch in range(4)]

@@ -62,7 +62,7 @@ def rectified():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("stride", [32, 8, 2])
-def test_maps_are_their_papers_equations(rectified, images, method, stride):
+def test_maps_equal_the_papers_equations(rectified, images, method, stride):
     label = torch.tensor([0, 1, 2, 1])
     layers = {info["reduction"]: info["module"] for info in rectified.encoder.feature_info.get_dicts()}
     layer = rectified.encoder.get_submodule(layers[stride])
@@ -90,7 +90,7 @@ LIBRARY = {
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_library_found_the_same(method):
+def test_maps_equal_those_of_the_library(method):
     features = ((torch.arange(2 * 3 * 3 * 4) * 37 % 23) / 8).view(2, 3, 3, 4).requires_grad_()
     weight = torch.tensor([[3.0, -1.0, 2.0], [-2.0, 4.0, 1.0]])
     logits = 1000 * torch.einsum("nkhw,ck->nc", features.square() + features, weight)
@@ -101,13 +101,13 @@ def test_the_library_found_the_same(method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("stride", [32, 4])
-def test_a_image_does_not_depend_on_its_batch(unet, images, method, stride):
+def test_a_class_map_does_not_depend_on_the_batch(unet, images, method, stride):
     together = grad_cam(unet, images, stride=stride, method=method)
     alone = torch.cat([grad_cam(unet, image[None], stride=stride, method=method) for image in images])
     torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-3 * float(alone.max()))
 
 
-def test_the_class_is_the_predicted_one_unless_said(unet, images):
+def test_the_default_class_is_the_predicted_one(unet, images):
     predicted = unet(images).class_logits.argmax(dim=1)
     assert torch.equal(grad_cam(unet, images), grad_cam(unet, images, predicted))
 
@@ -121,7 +121,7 @@ def test_the_logits_scale_scales_the_map(unet, images):
     torch.testing.assert_close(grad_cam(scaled, images, label), 3 * grad_cam(unet, images, label))
 
 
-def test_nothing_of_the_model_is_changed(unet, images):
+def test_the_model_is_not_changed(unet, images):
     unet.requires_grad_(False)
     try:
         with torch.inference_mode():
@@ -141,7 +141,7 @@ def test_bf16_gives_float32(unet, images):
     assert coarse.dtype == torch.float32 and coarse.isfinite().all() and coarse.shape == exact.shape
 
 
-def test_image_size_keeps_places_and_range():
+def test_resizing_keeps_positions_and_range():
     maps = torch.zeros(1, 4, 6)
     maps[0, 1, 4] = 2.0
     large = to_image_size(maps, (64, 96))[0]
@@ -170,7 +170,7 @@ def test_bad_arguments(unet, images, options, message):
 
 
 @pytest.mark.parametrize("pooling", ["heatmap", "class-heatmaps"])
-def test_the_way_through_the_decoder_counts(images, pooling):
+def test_the_gradient_through_the_decoder_counts(images, pooling):
     torch.manual_seed(0)
     options = {"classes": 3, "decoder_channels": (8, 8, 4), "pooling": pooling}
     model = DualHeadUNet("mobilenetv3_small_050", **options).eval()
@@ -194,7 +194,7 @@ def test_a_model_in_training_mode(images):
         grad_cam(DualHeadUNet("mobilenetv3_small_050", heatmap_head=False), images)
 
 
-def test_a_stage_that_the_classes_do_not_hang_on():
+def test_a_feature_map_that_the_classes_do_not_depend_on():
     features = torch.rand(1, 2, 3, 3, requires_grad=True)
     with pytest.raises(EgazeError, match="do not depend on this feature map"):
         class_map(features, torch.rand(1, 2, requires_grad=True) * 2, torch.tensor([0]))

@@ -97,7 +97,7 @@ def test_without_a_heatmap_head_there_is_no_decoder():
     assert not model(torch.rand(1, 1, 64, 64)).heatmap_logits.any()
 
 
-def test_both_heads_teach_the_encoder():
+def test_both_heads_train_the_encoder():
     model = small()
     for head in (0, 1):
         model.zero_grad()
@@ -112,7 +112,7 @@ def parts_of(bottleneck, class_maps):
 
 
 @pytest.mark.parametrize(("pooling", "maps"), [("heatmap", 1), ("class-heatmaps", 3)])
-def test_the_classifier_looks_through_the_heatmaps(pooling, maps):
+def test_the_classifier_pools_under_the_heatmaps(pooling, maps):
     model = small(pooling=pooling).eval()
     linear = model.classifier[1]
     bottleneck, heatmap_logits = torch.rand(2, linear.in_features, 2, 3), torch.randn(2, maps, 64, 96)
@@ -126,7 +126,7 @@ def test_the_classifier_looks_through_the_heatmaps(pooling, maps):
     torch.testing.assert_close(model.classify(bottleneck, empty), linear(bottleneck.mean(dim=(2, 3))))
 
 
-def test_a_score_is_of_its_own_map():
+def test_each_class_scores_under_its_own_heatmap():
     model = small(pooling="class-heatmaps").eval()
     bottleneck, heatmap_logits = torch.rand(1, model.classifier[1].in_features, 2, 2), torch.zeros(1, 3, 64, 64)
     before = model.classify(bottleneck, heatmap_logits)
@@ -136,7 +136,7 @@ def test_a_score_is_of_its_own_map():
 
 
 @pytest.mark.parametrize("pooling", ["mean", "heatmap"])
-def test_answers_are_probabilities_and_the_heatmap(pooling):
+def test_predictions_are_probabilities_and_the_heatmap(pooling):
     model = small(pooling=pooling).eval()
     output = model(torch.rand(2, 1, 64, 64))
     answer = model.predictions(output)
@@ -144,7 +144,7 @@ def test_answers_are_probabilities_and_the_heatmap(pooling):
     torch.testing.assert_close(answer.heatmap, output.heatmap_logits.sigmoid())
 
 
-def test_of_class_heatmaps_the_answer_is_the_one_to_expect():
+def test_class_heatmaps_are_averaged_by_class_probability():
     model = small(pooling="class-heatmaps").eval()
     output = model(torch.rand(2, 1, 64, 64))
     assert output.heatmap_logits.shape == (2, 3, 64, 64)
@@ -153,7 +153,7 @@ def test_of_class_heatmaps_the_answer_is_the_one_to_expect():
     torch.testing.assert_close(answer.heatmap[:, 0], expected)
 
 
-def test_without_a_heatmap_head_the_answer_is_an_empty_heatmap():
+def test_without_a_heatmap_head_the_heatmap_is_empty():
     model = small(heatmap_head=False).eval()
     answer = model.predictions(model(torch.rand(2, 1, 64, 64)))
     assert answer.heatmap.shape == (2, 1, 64, 64) and not answer.heatmap.any()
@@ -164,16 +164,19 @@ def test_without_a_heatmap_head_the_answer_is_an_empty_heatmap():
     [
         ({"encoder": "resnet_of_dreams"}, "timm has no encoder 'resnet_of_dreams'"),
         ({"encoder": "vit_tiny_patch16_224"}, "vit_tiny_patch16_224"),
-        ({"encoder": "swin_tiny_patch4_window7_224"}, "gives its feature maps as NHWC, expected NCHW"),
+        ({"encoder": "swin_tiny_patch4_window7_224"}, "returns feature maps as NHWC, expected NCHW"),
         ({"encoder": "levit_128s"}, r"has feature maps at strides \[16, 32, 64\]"),
         (
             {"encoder": "resnet18", "weights": "magic"},
-            "magic: no such weights file; weights are 'none', 'imagenet', timm's",
+            "magic: no such weights file; expected 'none', 'imagenet', timm's",
         ),
         ({"encoder": "resnet18", "classes": 0}, "classes must be at least 1"),
         ({"encoder": "resnet18", "dropout": 1.0}, r"dropout in \[0, 1\)"),
         ({"encoder": "resnet18", "drop_path": -0.1}, r"drop_path must be in \[0, 1\), got -0.1"),
-        ({"encoder": "densenet121", "drop_path": 0.1}, "encoder 'densenet121': cannot be an encoder: .*drop_path_rate"),
+        (
+            {"encoder": "densenet121", "drop_path": 0.1},
+            "densenet121.*cannot be used as an encoder: .*drop_path_rate",
+        ),
         ({"encoder": "resnet18", "decoder_channels": (8, 8)}, "decoder_channels must be 3 positive numbers"),
         ({"encoder": "resnet18", "decoder_channels": ()}, "decoder_channels must be 3 positive numbers"),
         ({"encoder": "resnet18", "decoder_stride": 1, "decoder_channels": (8, 8, 8)}, "must be 5 positive numbers"),

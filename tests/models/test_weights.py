@@ -56,7 +56,7 @@ def test_safetensors_and_the_models_digest(tmp_path, state):
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "convnext_atto", "regnetx_002"])
-def test_flattened_names_are_found(tmp_path, name):
+def test_flattened_names_are_matched(tmp_path, name):
     whole = timm.create_model(name).eval()
     encoder, _ = make_encoder(name, saved(whole.state_dict(), tmp_path / "weights.pt"))
     image = torch.rand(1, 1, 64, 64)
@@ -94,26 +94,29 @@ def changed(state, name, tensor):
     [
         (lambda s: {n: t for n, t in s.items() if n != "bn1.bias"}, "tensor bn1.bias of the encoder is missing"),
         (lambda s: changed(s, "bn1.bias", torch.zeros(3)), r"tensor bn1.bias has shape \(3,\), expected \(16,\)"),
-        (lambda s: changed(s, "bn1.bias", torch.full((16,), torch.nan)), "tensor bn1.bias holds values that are not"),
+        (lambda s: changed(s, "bn1.bias", torch.full((16,), torch.nan)), "tensor bn1.bias has values that are not"),
         (lambda s: changed(s, "bn1.bias", torch.zeros(16, dtype=torch.int64)), "tensor bn1.bias is of type"),
         (
             lambda s: changed(s, "blocks.9.0.conv.weight", torch.zeros(1)),
             "tensor 'blocks.9.0.conv.weight' has no place",
         ),
         (lambda s: changed(s, "blocks.9\n", torch.zeros(1)), r"tensor 'blocks.9\\n' has no place"),
-        (lambda s: changed(s, "bn1.bias", torch.zeros(16, device="meta")), "tensor 'bn1.bias' is not one of plain"),
+        (
+            lambda s: changed(s, "bn1.bias", torch.zeros(16, device="meta")),
+            "'bn1.bias' is sparse, quantized, ",
+        ),
         (
             lambda s: changed(s, "bn1.bias", torch.zeros(1).expand(2**40)),
             r"tensor bn1.bias has shape \(1099511627776,\)",
         ),
         (lambda s: changed(s, "conv_stem.weight", torch.zeros(1).expand(2**40, 3, 3, 3)), "conv_stem.weight has shape"),
         (lambda s: changed(s, "conv_stem.weight", torch.zeros(16, 4, 3, 3)), "tensor conv_stem.weight has shape"),
-        (lambda s: {"bn1.bias": 3}, "'bn1.bias' is no tensor but int"),
-        (lambda s: {}, "holds no state dict"),
-        (lambda s: [1, 2], "holds no state dict"),
+        (lambda s: {"bn1.bias": 3}, "'bn1.bias' is not a tensor but int"),
+        (lambda s: {}, "contains no state dict"),
+        (lambda s: [1, 2], "contains no state dict"),
     ],
 )
-def test_what_does_not_fit_names_file_and_tensor(tmp_path, state, change, message):
+def test_unfit_weights_name_file_and_tensor(tmp_path, state, change, message):
     path = saved(change(state), tmp_path / "weights.pt")
     with pytest.raises(EgazeError, match=message) as caught:
         make_encoder(NAME, path)
@@ -138,7 +141,7 @@ class Runs:
         (12).to_bytes(8, "little") + b'{"a":{"dty":1}',
     ],
 )
-def test_what_is_no_weights_file_is_named(tmp_path, content, capsys):
+def test_files_without_weights_are_refused(tmp_path, content, capsys):
     path = tmp_path / "weights.pt"
     path.write_bytes(content)
     with pytest.raises(EgazeError, match="weights.pt: not a weights file") as caught:
@@ -146,7 +149,7 @@ def test_what_is_no_weights_file_is_named(tmp_path, content, capsys):
     assert "\n" not in str(caught.value) and "ran" not in capsys.readouterr().out
 
 
-def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, state, monkeypatch):
+def test_a_zip_bomb_is_refused(tmp_path, state, monkeypatch):
     monkeypatch.setattr("egaze.models.weights._LARGEST_BYTES", 1 << 20)
     path = tmp_path / "weights.pt"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -159,7 +162,7 @@ def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, state, monkeyp
 
 @pytest.mark.parametrize("cut_frac", [0.1, 0.5, 0.99])
 @pytest.mark.parametrize("legacy", [False, True])
-def test_a_cut_file_is_refused(tmp_path, state, cut_frac, legacy):
+def test_a_truncated_file_is_refused(tmp_path, state, cut_frac, legacy):
     path = tmp_path / "weights.pt"
     torch.save(state, path, _use_new_zipfile_serialization=not legacy)
     content = path.read_bytes()

@@ -52,7 +52,7 @@ def shown(page):
     )
 
 
-def test_it_says_nothing_and_asks_nobody(reading):
+def test_the_page_logs_nothing_and_loads_nothing(reading):
     reading.page.evaluate("() => document.querySelector('#cards').scrollIntoView()")
     reading.page.wait_for_function("() => document.querySelector('.thumb').children.length === 4")
     reading.page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
@@ -290,7 +290,7 @@ def test_words_are_legible_in_both_themes(open_report, path, scheme, tmp_path_fa
     assert reading.page.evaluate("() => getComputedStyle(document.documentElement).colorScheme") == "light"
 
 
-def test_without_motion_time_goes_from_fixation_to_fixation(open_report, path):
+def test_with_reduced_motion_time_jumps_between_fixations(open_report, path):
     page = open_report(path, reduced_motion="reduce").page
     assert page.evaluate("() => getComputedStyle(document.documentElement).scrollBehavior") == "auto"
     page.select_option("#speed", "8")
@@ -303,7 +303,7 @@ def test_without_motion_time_goes_from_fixation_to_fixation(open_report, path):
     assert all(min(abs(time - begin) for begin in [0, *begins]) < 1e-6 for time in page.evaluate("() => [...times]"))
 
 
-def test_paper_shows_what_the_screen_does(reading, page):
+def test_a_print_shows_what_the_screen_shows(reading, page):
     page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     assert reading.probe("hidden") == []

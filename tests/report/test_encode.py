@@ -22,7 +22,7 @@ def test_a_radiograph_keeps_its_greys_and_shape():
 
 
 @pytest.mark.parametrize("radiograph_px", [300, 512, 1024])
-def test_no_radiograph_is_larger_than_said(radiograph_px):
+def test_no_radiograph_exceeds_its_limit(radiograph_px):
     noise = np.random.default_rng(0).integers(0, 65536, (1024, 1024), dtype=np.uint16)
     assert len(base64.b64decode(radiograph_jpeg(noise, radiograph_px)[0])) <= radiograph_bytes(radiograph_px)
     assert radiograph_bytes(512) == RADIOGRAPH_BYTES and radiograph_bytes(1024) == 4 * RADIOGRAPH_BYTES

@@ -45,7 +45,7 @@ def text(run, tmp_path_factory):
     return write_report(run, tmp_path_factory.mktemp("report") / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_page_asks_nobody_for_anything(text):
+def test_the_page_loads_nothing(text):
     page = Page(text)
     for tag, attributes in page.tags:
         for name in ("src", "href", "xlink:href", "data", "action", "poster"):
@@ -116,7 +116,7 @@ def test_relative_durations_are_not_shown_as_time(run, text, tmp_path, monkeypat
         np.testing.assert_allclose(sizes, durations / durations.mean() / 3, rtol=1e-2, atol=2e-4)
 
 
-def test_what_the_data_says_cannot_become_markup(run, study, tmp_path, monkeypatch):
+def test_text_in_the_data_cannot_become_markup(run, study, tmp_path, monkeypatch):
     evaluated = report.open_evaluated_cases(run, "test")
     hostile = evaluated.table.with_columns(case_id=pl.col("case_id") + HOSTILE)
     monkeypatch.setattr(report, "open_evaluated_cases", lambda *_: replace(evaluated, table=hostile))
@@ -192,7 +192,7 @@ def test_memory_does_not_grow_with_the_radiographs(run, tmp_path, monkeypatch):
     assert peaks[1] - peaks[0] < 5_000_000, peaks
 
 
-def test_the_card_names_the_weights_and_not_where_they_lay(run):
+def test_the_card_names_the_weights_without_their_folder(run):
     from egaze.report.card import model_card
 
     recipe = replace(run.recipe, model=replace(run.recipe.model, weights="/home/somebody/private/b0.safetensors"))

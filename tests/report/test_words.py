@@ -4,14 +4,8 @@ import math
 
 import pytest
 
-from egaze.evaluation.results import (
-    Classification,
-    ClassResult,
-    EvaluationResult,
-    MapAgreement,
-    MetricDefinition,
-    TrainedHeads,
-)
+from egaze.evaluation.gaze_results import MapAgreement, MetricDefinition
+from egaze.evaluation.results import Classification, ClassResult, EvaluationResult, TrainedHeads
 from egaze.metrics import Estimate
 from egaze.report.words import FEWEST, summary
 from egaze.training import load_recipe
@@ -120,7 +114,7 @@ def test_the_interval_decides_how_heatmaps_compare_with_the_centre_bias(low, hig
     assert ("excludes 0 for none" in gaze) == (words == "not distinguishable from")
 
 
-def test_what_no_stage_trained_is_not_judged():
+def test_heads_that_no_stage_trained_are_not_summarised():
     found = metrics(THREE, Estimate(0.8, 0.7, 0.9), gain=Estimate(0.1, 0.05, 0.2))
     classes, _ = summary(load_recipe("joint", ["stages.classification_weight=0"]), found)
     assert classes == "No stage of the recipe trained the classifier, so its predictions are not measured."

@@ -104,9 +104,9 @@ def test_the_commands_report_relative_durations(tables, tmp_path):
         "heatmaps", tmp_path / "study", "--out", tmp_path / "out", "--workers", 1, "--temporal", "--movie", "gif",
         "--fps", 3,
     )  # fmt: skip
-    assert "without onsets, whose animation plays fixation after fixation: 2" in drawn
-    assert "with relative durations, which show every fixation equally long: 2" in drawn
-    assert "cases whose durations are relative, and not shown as time: 2" in drawn
+    assert "without onsets, whose fixations are played one after the other: 2" in drawn
+    assert "cases with relative durations, played at a constant pace: 2" in drawn
+    assert "cases with relative durations, which are not shown as time: 2" in drawn
     facts = json.loads((tmp_path / "out" / "heatmaps.json").read_text(encoding="utf-8"))
     assert facts["unit"] == "relative duration per pixel"
     index = pl.read_csv(tmp_path / "out" / "index.csv")

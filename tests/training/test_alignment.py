@@ -40,7 +40,7 @@ def test_gradients():
 
 
 @pytest.mark.parametrize("held", [0.0, float("nan")])
-def test_samples_without_both_answers_change_nothing(held):
+def test_samples_without_both_targets_change_nothing(held):
     features, weight, batch = make()
     only = torch.tensor([True, False, False, True])
     expected = loss(features, weight, replace(batch, has_gaze=only, has_label=only))
@@ -60,7 +60,7 @@ def test_samples_without_both_answers_change_nothing(held):
 
 
 @pytest.mark.parametrize("edge", ["nothing", "flat", "empty", "negative", "pixel"])
-def test_the_edges_are_finite(edge):
+def test_the_loss_is_finite_in_edge_cases(edge):
     features, weight, batch = make(side=1 if edge == "pixel" else 3)
     if edge == "nothing":
         batch = replace(batch, has_label=torch.zeros(4, dtype=torch.bool))

@@ -7,17 +7,17 @@ from training.tiny_runs import Stop, stop
 
 from egaze.errors import EgazeError
 from egaze.training import open_run, train
-from egaze.training.device import quicken
+from egaze.training.device import speed_up
 from egaze.training.run import build_model
 
 
-def test_a_quickened_model_learns_the_same(tiny_recipe):
+def test_a_sped_up_model_learns_the_same(tiny_recipe):
     """Outputs and gradients of a model with both kinds of activations that save their input."""
     torch.manual_seed(0)
     images = torch.rand(2, 1, 64, 64, dtype=torch.float64)
     for encoder in ("tf_efficientnet_b0", "mobilenetv3_small_050"):
         plain = build_model(replace(tiny_recipe.model, encoder=encoder, dropout=0.0), 3).double()
-        quick = quicken(copy.deepcopy(plain), torch.device("cpu"))
+        quick = speed_up(copy.deepcopy(plain), torch.device("cpu"))
         assert quick.decoder.blocks[0].convolve[0].weight.is_contiguous(memory_format=torch.channels_last)
         for model in (plain, quick):
             sum(output.square().sum() for output in model(images)).backward()
@@ -25,8 +25,8 @@ def test_a_quickened_model_learns_the_same(tiny_recipe):
             torch.testing.assert_close(one.grad, other.grad, rtol=1e-6, atol=1e-9)
 
 
-def test_a_quickened_model_computes_large_depthwise_convolutions_in_full_precision(tiny_recipe):
-    model = quicken(build_model(tiny_recipe.model, 3), torch.device("cpu"))
+def test_a_sped_up_model_computes_large_depthwise_convolutions_in_full_precision(tiny_recipe):
+    model = speed_up(build_model(tiny_recipe.model, 3), torch.device("cpu"))
     seen = {}
     for name, module in model.encoder.named_modules():
         if isinstance(module, torch.nn.Conv2d):
@@ -45,7 +45,7 @@ def test_asking_for_cuda_without_it(study, tiny_recipe, tmp_path):
         train(study, tiny_recipe, tmp_path / "run", device="cuda")
 
 
-def test_the_precision_that_is_used_is_recorded_and_said(study, tiny_recipe, tmp_path, caplog):
+def test_the_precision_used_is_recorded_and_logged(study, tiny_recipe, tmp_path, caplog):
     """The CPU has no fp16."""
     how = {"device": "cpu", "precision": "fp16"}
     with pytest.raises(Stop):

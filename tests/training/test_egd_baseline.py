@@ -152,7 +152,7 @@ def test_the_run_without_gaze_is_what_the_recipe_s_comment_says():
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_no_recipe_chooses_on_test_unasked(name):
+def test_no_recipe_chooses_on_test_by_default(name):
     assert load_recipe(name).choose_on == "validation"
 
 
@@ -194,7 +194,7 @@ def test_choosing_on_test_warns_and_is_marked_everywhere(chosen_on_test, study, 
     best = [entry for entry in log if entry.best][-1]
     assert best.macro_auc == pytest.approx(metrics.classification.macro_auc.value, abs=1e-6)
     text = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Chosen on test: optimistic." in text and "took no part" not in text
+    assert "Chosen on test: optimistic." in text and "the test split was not used" not in text
     unmarked = evaluate(run, split="validation", out=tmp_path / "validation").metrics
     assert unmarked.chosen_on == "test" and unmarked.optimistic is False
     assert not any("optimistic" in line for line in _lines(unmarked))
@@ -206,7 +206,7 @@ def test_choosing_on_validation_marks_validation_alone(run, tmp_path):
     assert evaluate(run, split="validation", out=tmp_path / "validation").metrics.optimistic is True
 
 
-def test_its_classes_are_answered_one_by_one_everywhere(chosen_on_test, study, tmp_path):
+def test_class_probabilities_are_sigmoids_everywhere(chosen_on_test, study, tmp_path):
     """A sigmoid a class, as the loss fits them, in training, evaluation and the exported file."""
     run, _ = chosen_on_test
     table = open_evaluation(run.path / "evaluation" / "test").predictions

@@ -40,7 +40,7 @@ def test_kl_and_cc_equal_scipy():
 
 
 @pytest.mark.parametrize("name", HEATMAP_LOSSES)
-def test_gaze_teaches_the_map_of_the_image_s_class(name):
+def test_gaze_trains_the_heatmap_of_the_image_s_class(name):
     output, batch = make()
     class_maps = torch.randn(6, 3, 8, 8, requires_grad=True)
     has_label = torch.tensor([True, True, False, True, True, True])
@@ -55,7 +55,7 @@ def test_gaze_teaches_the_map_of_the_image_s_class(name):
 
 
 @pytest.mark.parametrize("name", HEATMAP_LOSSES)
-def test_what_a_masked_sample_holds_does_not_matter(name):
+def test_values_of_masked_samples_do_not_matter(name):
     output, batch = make()
     mask = torch.tensor([True, False, True, True, False, True])
     one = Batch(batch.image, batch.heatmap, mask, batch.label, mask, batch.case_index)
@@ -82,7 +82,7 @@ def test_one_hot_bce_is_the_baseline_s_criterion():
 
 @pytest.mark.parametrize("classification_loss", CLASSIFICATION_LOSSES)
 @pytest.mark.parametrize("held", [float("nan"), float("inf"), 7.0])
-def test_a_sample_without_answers_changes_nothing_whatever_it_holds(classification_loss, held):
+def test_a_sample_without_targets_changes_nothing(classification_loss, held):
     mask = torch.tensor([True, False, True, True, False, True])
     found = []
     for value in (0.0, held):
@@ -140,7 +140,7 @@ def test_gradients_of_the_masked_sum():
 @pytest.mark.parametrize("side", [1, 8])
 @pytest.mark.parametrize("logit", [-1e4, 0.0, 1e4, None])
 @pytest.mark.parametrize("target", [0.0, 1e-30, 0.5, 1.0, None])
-def test_heatmap_losses_are_finite_at_the_edges(name, side, logit, target):
+def test_heatmap_losses_are_finite_in_edge_cases(name, side, logit, target):
     """Constant predictions and extreme ones (1e4 and -1e4 side by side where None), empty, flat and one-hot maps."""
     pixel = torch.arange(side * side, dtype=torch.float32).reshape(1, 1, side, side)
     logits = torch.full_like(pixel, logit) if logit is not None else torch.where(pixel % 2 == 0, 1e4, -1e4)
@@ -153,7 +153,7 @@ def test_heatmap_losses_are_finite_at_the_edges(name, side, logit, target):
 
 
 @pytest.mark.parametrize("name", CLASSIFICATION_LOSSES)
-def test_classification_losses_are_finite_at_the_edges(name):
+def test_classification_losses_are_finite_in_edge_cases(name):
     logits = torch.tensor([[1e4, -1e4, -1e4], [-1e4, 1e4, 1e4], [5.0, 5.0, 5.0]], requires_grad=True)
     loss = CLASSIFICATION_LOSSES[name].function(logits, torch.tensor([0, 0, 2]))
     loss.sum().backward()
@@ -171,7 +171,7 @@ def test_a_perfect_map_has_the_least_loss(name):
         assert best.abs().max() < 1e-6
 
 
-def test_a_batch_without_answers_has_zero_loss():
+def test_a_batch_without_targets_has_zero_loss():
     output, batch = make()
     nothing = torch.zeros(6, dtype=torch.bool)
     empty = Batch(batch.image, batch.heatmap, nothing, torch.full((6,), -1), nothing, batch.case_index)

@@ -23,7 +23,7 @@ def change_split(study, tmp_path, split_index):
     return open_study(tmp_path / "study")
 
 
-def test_what_cannot_be_learned_is_refused_before_a_folder_is_made(study, tiny_recipe, tmp_path):
+def test_a_study_without_what_the_recipe_needs_is_refused_early(study, tiny_recipe, tmp_path):
     without_chf = np.where(study.labels == 1, 2, 0)
     patients_with_chf = np.isin(study.patients, study.patients[without_chf == 2])
     without_chf = np.where(patients_with_chf, 2, 0)
@@ -37,7 +37,7 @@ def test_what_cannot_be_learned_is_refused_before_a_folder_is_made(study, tiny_r
     assert not (tmp_path / "run").exists()
 
 
-def test_a_negative_seed_is_told_before_a_folder_is_made(study, tiny_recipe, tmp_path, run):
+def test_a_negative_seed_is_refused_before_a_folder_is_made(study, tiny_recipe, tmp_path, run):
     out = tmp_path / "out"
     doors = [
         lambda: train(study, tiny_recipe, out, seed=-1, device="cpu"),

@@ -82,7 +82,7 @@ def test_a_run_in_half_precision_keeps_its_scale(study, tiny_recipe, tmp_path, m
     assert one["scaler"] == other["scaler"] != first and same(one["model"], other["model"])
 
 
-def test_a_full_disk_is_one_line_and_the_run_goes_on(run, study, tiny_recipe, tmp_path, monkeypatch):
+def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(run, study, tiny_recipe, tmp_path, monkeypatch):
     """The largest file that may be written stands for the room that is left."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     how = {"seed": 1, "device": "cpu", "threads": 2}

@@ -59,7 +59,7 @@ def test_training_learns(study, tmp_path):
     assert last["heatmap"] < 0.88 * first["heatmap"]
 
 
-def test_stages_train_their_parts_and_go_on_from_the_best(study, tiny_recipe, tmp_path):
+def test_stages_train_their_parts_from_the_best_weights(study, tiny_recipe, tmp_path):
     stage = tiny_recipe.stages[0]
     one = replace(stage, name="maps", epochs=1, parts=("encoder", "decoder"), classification_weight=0.0)
     two = replace(stage, name="classes", epochs=1, parts=("classifier",), heatmap_weight=0.0)
@@ -90,7 +90,7 @@ def test_early_stopping(study, tiny_recipe, tmp_path):
     assert len(log) < 30 and len(log) == best + 1
 
 
-def test_a_stage_as_the_egd_baseline_trains(study, tiny_recipe, tmp_path):
+def test_a_stage_with_the_egd_baseline_s_settings(study, tiny_recipe, tmp_path):
     stage = replace(
         tiny_recipe.stages[0],
         epochs=3,
@@ -120,7 +120,7 @@ def test_a_stage_as_the_egd_baseline_trains(study, tiny_recipe, tmp_path):
 
 
 @pytest.mark.parametrize(("order", "kind"), [("class-balanced", "Weighted"), ("mixed", "Mixed")])
-def test_the_recipe_says_which_cases_an_epoch_holds(order, kind, study, tiny_recipe, tmp_path, monkeypatch):
+def test_the_recipe_decides_which_cases_an_epoch_contains(order, kind, study, tiny_recipe, tmp_path, monkeypatch):
     half = without_gaze(study, np.arange(len(study)) % 2 == 1)
     settings = OrderSettings(order, 0.25 if order == "mixed" else 0.0)
     seen = []

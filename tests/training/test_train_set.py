@@ -28,7 +28,7 @@ def run_set(study, control, tmp_path_factory):
     return train_set(study, control, tmp_path_factory.mktemp("set") / "set", folds=3, seeds=(4, 2), device="cpu")
 
 
-def test_a_set_s_folder(run_set, study):
+def test_files_of_a_set(run_set, study):
     names = [f"fold-{fold}-seed-{seed}" for fold in range(3) for seed in (4, 2)]
     assert [member.name for member in run_set.members] == names
     assert {path.name for path in run_set.path.iterdir()} == {SET, *names}
@@ -45,7 +45,7 @@ def test_a_member_is_the_run_that_train_makes(run_set, study, control, tmp_path)
     assert same(weights(alone), weights(open_run(run_set.path / "fold-1-seed-2")))
 
 
-def test_a_set_goes_on_with_its_first_unfinished_run(run_set, study, control, tmp_path):
+def test_a_set_resumes_with_its_first_unfinished_run(run_set, study, control, tmp_path):
     how = {"folds": 3, "seeds": (4, 2), "device": "cpu"}
     before = {}
 
@@ -80,7 +80,7 @@ def test_a_set_goes_on_with_its_first_unfinished_run(run_set, study, control, tm
         assert same(weights(one), weights(other))
 
 
-def test_what_is_resumed_must_be_what_was_begun(run_set, study, control, tmp_path):
+def test_a_set_is_resumed_with_its_own_settings_only(run_set, study, control, tmp_path):
     how = {"folds": 3, "seeds": (4, 2), "device": "cpu", "resume": True}
     for change, message in (
         ({"seeds": (4, 2, 1)}, "the seeds differ"),

@@ -1,0 +1,219 @@
+"""The sources of `egaze prepare`: one subcommand for each data set's layout, with its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from egaze.cli import progress
+from egaze.registry import Registry
+from egaze.sources import EgdCxr, GazeSearch, Reflacx, SiimGaze, Source, Table
+
+_list_radiographs = click.option(
+    "--list-radiographs",
+    is_flag=True,
+    help="Only print the paths of the radiographs that the tables need, one per line, to download them.",
+)
+
+
+@click.command("egd-cxr")
+@click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder with master_sheet.csv.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder with MIMIC-CXR's files/.  [required]")
+@_list_radiographs
+@click.option(
+    "--gaze-table",
+    default="fixations",
+    show_default=True,
+    type=click.Choice(["fixations", "eye-gaze"]),
+    help="fixations: fixations.csv, weighted by duration; eye-gaze: the 60 Hz samples in eye_gaze.csv.",
+)
+@click.option("--recalibrate", is_flag=True, help="Shift each session's gaze by its calibration cards' offset.")
+def egd_cxr(
+    gaze: Path, images: Path | None, list_radiographs: bool, gaze_table: str, recalibrate: bool
+) -> Source | list[str]:
+    """EGD-CXR 1.0.0 from PhysioNet, with MIMIC-CXR's DICOM radiographs.
+
+    If the whole master sheet is there (1,083 images of 1,038 patients), the published splits are checked.
+
+    \b
+    Example:
+      egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --list-radiographs > radiographs.txt
+      egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
+    """
+    from egaze.sources import egd_cxr
+    from egaze.study.published_splits import published_split_report
+
+    if list_radiographs:
+        return egd_cxr.list_radiographs(gaze)
+    source = EgdCxr(gaze, _required(images, "--images"), gaze_table=gaze_table, recalibrate=recalibrate)
+    if not progress.is_quiet():
+        for line in published_split_report(source):
+            click.echo(line)
+    return source
+
+
+@click.command("reflacx")
+@click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder with main_data/.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder with MIMIC-CXR's files/.  [required]")
+@_list_radiographs
+@click.option(
+    "--phase", "phases", multiple=True, type=click.IntRange(1, 3), help="A phase; may be repeated.  [default: all]"
+)
+@click.option(
+    "--readers",
+    default="apart",
+    show_default=True,
+    type=click.Choice(["apart", "merged"]),
+    help="apart: one case per reading; merged: one case per radiograph, with the gaze of all its readers.",
+)
+@click.option(
+    "--certainty",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 5),
+    help="Lowest certainty of a finding that counts: 1 unlikely, 2 less likely, 3 possible, 4 probable, 5 above 90 %.",
+)
+def reflacx(
+    gaze: Path, images: Path | None, list_radiographs: bool, phases: tuple[int, ...], readers: str, certainty: int
+) -> Source | list[str]:
+    """REFLACX 1.0.0 from PhysioNet, with MIMIC-CXR's radiographs, DICOM or JPG.
+
+    Findings are mapped to the classes normal, chf and pneumonia, or to none of them.
+
+    \b
+    Example:
+      egaze prepare reflacx --gaze reflacx-1.0.0 --list-radiographs > radiographs.txt
+      egaze prepare reflacx --gaze reflacx-1.0.0 --images mimic-cxr-2.0.0 --phase 3 --out study
+    """
+    from egaze.sources import reflacx
+
+    phases = phases or reflacx.PHASES
+    if list_radiographs:
+        return reflacx.list_radiographs(gaze, phases)
+    return Reflacx(gaze, _required(images, "--images"), phases=phases, readers=readers, certainty=certainty)
+
+
+@click.command("siim-gaze")
+@click.option("--gaze", required=True, type=click.Path(path_type=Path), help="cxr_gaze_data.json.")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    help="Folder of the radiographs, DICOM, PNG or JPEG, each named by its SOPInstanceUID, at any depth.  [required]",
+)
+@click.option(
+    "--masks", type=click.Path(path_type=Path), help="train-rle.csv, with the outlines of pneumothoraces.  [required]"
+)
+@_list_radiographs
+def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiographs: bool) -> Source | list[str]:
+    """Radiologists' gaze on radiographs of SIIM-ACR Pneumothorax, which need no credential.
+
+    The classes are normal (no pneumothorax is outlined) and pneumothorax, whose outlines come as regions. Durations are
+    relative. Patients are unknown: each radiograph stands as one. docs/real-gaze.md says where the files are from.
+
+    \b
+    Example:
+      egaze prepare siim-gaze --gaze cxr_gaze_data.json --list-radiographs > radiographs.txt
+      egaze prepare siim-gaze --gaze cxr_gaze_data.json --images dicom-images-train \\
+        --masks train-rle.csv --out study
+    """
+    from egaze.sources import siim_gaze
+
+    if list_radiographs:
+        return siim_gaze.list_radiographs(gaze)
+    source = SiimGaze(gaze, _required(images, "--images"), _required(masks, "--masks"))
+    if not progress.is_quiet():
+        for line in source.notes:
+            click.echo(line)
+    return source
+
+
+@click.command("gazesearch")
+@click.option("--gaze", required=True, type=click.Path(path_type=Path), help="The JSON of scanpaths.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.  [required]")
+@_list_radiographs
+def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Source | list[str]:
+    """GazeSearch: radiologists' scanpaths for a finding each, with MIMIC-CXR's radiographs, DICOM or JPG.
+
+    A case is a scanpath, its class the finding that was sought and found. Durations are relative: their unit is nowhere
+    said. The layout is that of the authors' code; egaze has not been run on the file itself.
+
+    \b
+    Example:
+      egaze prepare gazesearch --gaze scanpaths.json --list-radiographs > radiographs.txt
+      egaze prepare gazesearch --gaze scanpaths.json --images mimic-cxr-jpg-2.1.0 --out study
+    """
+    from egaze.sources import gazesearch
+
+    if list_radiographs:
+        return gazesearch.list_radiographs(gaze)
+    source = GazeSearch(gaze, _required(images, "--images"))
+    if not progress.is_quiet():
+        for line in source.notes:
+            click.echo(line)
+    return source
+
+
+@click.command("table")
+@click.argument("cases", type=click.Path(path_type=Path), metavar="CASES.csv")
+@click.option("--fixations", type=click.Path(path_type=Path), help="Table of fixations, if there is gaze.")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="ROOT",
+    help="Folder that radiographs' paths start from. [default: the folder of CASES.csv]",
+)
+@click.option("--classes", help="The classes in order, separated by commas. [default: the labels found, sorted]")
+def table(cases: Path, fixations: Path | None, images: Path | None, classes: str | None) -> Source:
+    """Your own data in a table; `egaze new-table` writes a template.
+
+    \b
+    CASES.csv has one row per radiograph, or per reading of it:
+      case_id     a unique name
+      image       the radiograph's path, relative to ROOT or absolute
+      patient_id  the patient; no patient is in two splits
+      label       optional: the class; empty or NA for none
+      split       optional: train, validation or test
+      reader_id   optional: the reader
+      radiograph_width_px, radiograph_height_px
+                  optional: the radiograph's size when gaze was recorded, if it was
+                  resized since
+
+    \b
+    FIXATIONS.csv has one row per fixation:
+      case_id     of CASES.csv
+      x_px, y_px  pixels of the radiograph; 0, 0 is the centre of the top left pixel
+      duration_s  seconds; or a column duration_relative instead, with numbers in
+                  proportion to the durations, such as counts of samples
+      onset_s     optional: seconds since the radiograph appeared
+      pixels_per_degree
+                  optional: pixels of the radiograph per degree of visual angle
+
+    \b
+    Example:
+      case_id,image,patient_id,label             case_id,x_px,y_px,duration_s
+      case-1,images/1.dcm,patient-1,normal       case-1,812.5,1034,0.25
+      egaze prepare table cases.csv --fixations fixations.csv --classes normal,chf --out study
+      egaze prepare table cases.csv --images /data/radiographs --out study
+    """
+    names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
+    return Table(cases, fixations, names, images=images)
+
+
+def _required(value: Path | None, option: str) -> Path:
+    """Raise click's usage error if an option is missing that only --list-radiographs does not need."""
+    if value is None:
+        raise click.UsageError(f"Missing option '{option}'.", ctx=click.get_current_context())
+    return value
+
+
+#: egaze's own sources.
+OWN = (egd_cxr, reflacx, siim_gaze, gazesearch, table)
+
+#: Commands that return a `Source`; other packages add theirs as `egaze.sources`.
+SOURCES: Registry[click.Command] = Registry(
+    "egaze.sources",
+    "source",
+    {str(command.name): command for command in OWN},
+    fits=lambda item: isinstance(item, click.Command),
+)
