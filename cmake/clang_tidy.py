@@ -113,7 +113,8 @@ def main() -> int:
 
     clean = BUILD / "clean"
     clean.mkdir(exist_ok=True)
-    version, checks = output(BIN / "clang-tidy", "--version"), (ROOT / ".clang-tidy").read_bytes()
+    version = output(BIN / "clang-tidy", "--version")
+    checks = b"".join(path.read_bytes() for path in (ROOT / ".clang-tidy", *(ROOT / "tests").glob(".clang-tidy")))
     stamps = {path: clean / digest(path, entries[path], headers, version, checks) for path in compiled}
     changed = [path for path, stamp in stamps.items() if not stamp.exists()]
     print(f"clang-tidy: {len(compiled)} files, {len(changed)} of them changed", flush=True)
