@@ -5,15 +5,18 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "egaze/error.hpp"
 #include "file_bytes.hpp"
 #include "json.hpp"
 #include "model_spec.hpp"
 #include "pickled_tensors.hpp"
-#include "program_text.hpp"
+#include "program_parser.hpp"
+#include "program_writer.hpp"
 #include "sha256.hpp"
 #include "stored_zip.hpp"
+#include "zip_member.hpp"
 
 namespace egaze::detail {
 namespace {
@@ -86,7 +89,9 @@ void check_members(const std::string& path, const Members& members) {
   }
 }
 
-void check_program(const std::string& path, const Members& members) {
+// The program as the graph that it was understood to be says it.
+std::string proved_program(const std::string& path, const Members& members, const ModelSpec& spec,
+                           const ModelLimits& limits) {
   if (text_of(members.at("data.pkl")) != kObjectPickle) {
     throw Error(ErrorCode::model_operator, path + ": its data.pkl holds more than the one object of an exported model");
   }
@@ -94,13 +99,20 @@ void check_program(const std::string& path, const Members& members) {
     const auto member = members.find("constants/" + key);
     return member == members.end() ? std::nullopt : std::optional(member->second.size());
   };
-  const std::size_t tensors = count_pickled_tensors(path, members.at("constants.pkl"), storage_bytes);
-  check_program_text(path, text_of(members.at(kProgramName)), tensors);
+  const std::vector<TensorType> tensors = read_pickled_tensors(path, members.at("constants.pkl"), storage_bytes);
+  try {
+    GraphBuilder builder(static_cast<std::int64_t>(spec.input_height_px),
+                         static_cast<std::int64_t>(spec.input_width_px), tensors, limits);
+    return write_program(parse_program(text_of(members.at(kProgramName)), std::move(builder),
+                                       static_cast<std::int64_t>(spec.class_names.size()), limits.nesting));
+  } catch (const ProgramError& error) {
+    throw Error(ErrorCode::model_operator, path + ": its program " + error.what());
+  }
 }
 
 }  // namespace
 
-ModelArchive read_model_archive(const std::string& path) {
+ModelArchive read_model_archive(const std::string& path, const ModelLimits& limits) {
   ModelArchive archive;
   archive.bytes = read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign);
   Members members;
@@ -115,7 +127,8 @@ ModelArchive read_model_archive(const std::string& path) {
                 path + ": is damaged or changed: its content does not have the SHA-256 in its spec");
   }
   check_members(path, members);
-  check_program(path, members);
+  const std::string program = proved_program(path, members, archive.spec, limits);
+  replace_member(archive.bytes, members.at(kProgramName), program);
   return archive;
 }
 

@@ -3,22 +3,22 @@
 
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "egaze/model_limits.hpp"
 #include "egaze/model_spec.hpp"
 
 namespace egaze::detail {
 
 struct ModelArchive {
   ModelSpec spec;
-  std::string_view spec_json;        // as the file holds it, in `bytes`
-  std::vector<unsigned char> bytes;  // the whole file, so that what is run is what was checked
+  std::string spec_json;             // as the file holds it
+  std::vector<unsigned char> bytes;  // the whole file, its program as the check wrote it: what is run is what was proved
 };
 
 // Reads a model file and proves of it, in this order: its layout (read_stored_zip), that its spec is of this format
-// version and possible, its digest, its members, its tensors and its program.
+// version and possible, its digest, its members, its tensors and its program, which it gives back as it understood it.
 // Throws Error(file_not_found), or Error(model_...), whose message begins with the path.
-ModelArchive read_model_archive(const std::string& path);
+ModelArchive read_model_archive(const std::string& path, const ModelLimits& limits = {});
 
 }  // namespace egaze::detail
