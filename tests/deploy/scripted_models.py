@@ -115,8 +115,8 @@ def packed(members: dict[str, bytes], **changes: object) -> bytes:
 def zipped(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
-        for name, content in members.items():
-            file.writestr(zipfile.ZipInfo(f"model/{name}"), content)
+        for name, content in sorted(members.items()):
+            file.writestr(zipfile.ZipInfo(f"egaze/{name}"), content)
     return buffer.getvalue()
 
 
