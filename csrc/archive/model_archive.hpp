@@ -1,6 +1,8 @@
 // An exported model's file, checked before any of it is loaded.
 #pragma once
 
+#include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,11 +12,20 @@
 
 namespace egaze::detail {
 
+// The member "signature" as the file holds it: checked for its size only.
+struct ModelSignature {
+  std::array<unsigned char, 32> key;        // the Ed25519 public key that it names
+  std::array<unsigned char, 64> signature;  // of signed_message
+};
+
 struct ModelArchive {
   ModelSpec spec;
-  std::string spec_json;             // as the file holds it
-  std::vector<unsigned char> bytes;  // the whole file, its program as the check wrote it: what is run is what was proved
+  std::optional<ModelSignature> signature;  // none in a file that is not signed
+  std::vector<unsigned char> bytes;         // the whole file, its program as the check wrote it: what runs was proved
 };
+
+// What a model's signature is made over: the digest, which covers everything else.
+std::string signed_message(const ModelSpec& spec);
 
 // Reads a model file and proves of it, in this order: its layout (read_stored_zip), that its spec is of this format
 // version and possible, its digest, its members, its tensors and its program, which it gives back as it understood it.

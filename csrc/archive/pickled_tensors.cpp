@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 8, kMaxTextBytes = 256, kMaxDimensions = 8;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
+// A tensor takes about 40 of these; each makes a value of at most some 150 bytes, or recalls one.
+constexpr std::size_t kMaxInstructions = std::size_t{1} << 19;
 
 struct Value;
 using Reference = std::shared_ptr<const Value>;  // shared, so that a value that is recalled often takes no more memory
@@ -51,7 +53,9 @@ class Machine {
 
   std::vector<TensorType> run() {
     if (next() != 0x80 || next() != 2) foreign("a pickle of another protocol");
+    std::size_t instructions = 0;
     while (step(next())) {
+      if (++instructions > kMaxInstructions) broken("more than " + std::to_string(kMaxInstructions) + " instructions");
     }
     if (at_ != pickle_.size() || stack_.size() != 1 || stack_[0]->kind != Kind::tuple) broken("no list of tensors");
     std::vector<TensorType> types;
@@ -183,11 +187,12 @@ class Machine {
     std::int64_t last = arguments[1]->number, elements = 1;
     if (sizes.size() != strides.size() || last < 0 || last > kMaxElements) broken("an impossible size");
     for (std::size_t i = 0; i < sizes.size(); ++i) {
-      elements *= sizes[i];
+      elements *= std::max<std::int64_t>(sizes[i], 1);
       if (elements > kMaxElements) broken("an impossible size");
-      if (sizes[i] > 0) last += (sizes[i] - 1) * strides[i];
+      last += std::max<std::int64_t>(sizes[i] - 1, 0) * strides[i];
     }
-    if (elements > 0 && last >= arguments[0]->number) broken("a tensor that reaches beyond its storage");
+    const bool empty = std::ranges::find(sizes, 0) != sizes.end();
+    if (!empty && last >= arguments[0]->number) broken("a tensor that reaches beyond its storage");
     Value tensor{.kind = Kind::tensor, .type = {arguments[0]->type.dtype, {}}};
     for (const std::int64_t size : sizes) tensor.type.shape.push_back({size});
     push(std::move(tensor));

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-# These ask a tensor for its shape or its type alone.
+# This takes no more of a radiograph than its shape.
 _ASKING = {"aten::expand_as"}
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from os import PathLike
 
 from egaze import _core
@@ -86,10 +85,8 @@ def check_model(path: str | PathLike[str]) -> ModelSpec:
 def read_model(path: str | PathLike[str]) -> tuple[ModelSpec, bytes]:
     """A model file's spec and its whole content, checked as `check_model` does: what is run is what was checked."""
     try:
-        text, content = _core.read_model(os.fsencode(path))
+        spec, content = _core.read_model(os.fsencode(path))
     except _core.ModelError as error:
         code, message = error.args
         raise ModelFileError(message.decode(errors="replace"), code) from None
-    values = json.loads(text)
-    values["class_names"] = tuple(values["class_names"])
-    return ModelSpec(**{field.name: values[field.name] for field in fields(ModelSpec)}), content
+    return ModelSpec(**spec), content

@@ -142,7 +142,7 @@ def with_member(members, name, content=b"x", **info):
     """A sound archive and one more member."""
     buffer = io.BytesIO(packed(members))
     with zipfile.ZipFile(buffer, "a") as file:
-        entry = zipfile.ZipInfo(f"model/{name}")
+        entry = zipfile.ZipInfo(f"egaze/{name}")
         for key, value in info.items():
             setattr(entry, key, value)
         file.writestr(entry, content)
@@ -184,14 +184,14 @@ def hole(members):
 
 def two_names(members):
     content = packed(members)
-    return content.replace(b"model/byteorder", b"model/byteordex", 1)
+    return content.replace(b"egaze/byteorder", b"egaze/byteordex", 1)
 
 
 def many(members):
     buffer = io.BytesIO(packed(members))
     with zipfile.ZipFile(buffer, "a") as file:
         for number in range(20_001):
-            file.writestr(zipfile.ZipInfo(f"model/constants/{number + 100}"), b"")
+            file.writestr(zipfile.ZipInfo(f"egaze/constants/{number + 100}"), b"")
     return buffer.getvalue()
 
 
@@ -200,8 +200,8 @@ ARCHIVES = {
     "twice": (duplicated, "two members of the name"),
     "twice by case": (lambda m: with_member(m, "Data.pkl"), "two members of the name"),
     "upwards": (lambda m: with_member(m, "../../etc/passwd"), "not named as a model's are"),
-    "absolute": (lambda m: packed(m).replace(b"model/byteorder", b"/odel/byteorder"), "not named as a model's are"),
-    "another folder": (lambda m: packed(m).replace(b"model/byteorder", b"mobel/byteorder"), "not named as"),
+    "absolute": (lambda m: packed(m).replace(b"egaze/byteorder", b"/gaze/byteorder"), "not named as a model's are"),
+    "another folder": (lambda m: packed(m).replace(b"egaze/byteorder", b"ogaze/byteorder"), "not named as"),
     "strange letters": (lambda m: with_member(m, "na\tme"), "not named as a model's are"),
     "unknown member": (lambda m: packed({**m, "code/more.py": b""}), "holds a member 'code/more.py'"),
     "odd key": (lambda m: packed({**m, "constants/007": b""}), "holds a member 'constants/007'"),
