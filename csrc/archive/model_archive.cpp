@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "egaze/error.hpp"
 #include "file_bytes.hpp"
@@ -133,8 +134,12 @@ void check_program(const std::string& path, const Members& members) {
 std::string signed_message(const ModelSpec& spec) { return "egaze model 1\n" + spec.model_sha256; }
 
 ModelArchive read_model_archive(const std::string& path) {
+  return check_model_archive(path, read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign));
+}
+
+ModelArchive check_model_archive(const std::string& path, std::vector<unsigned char> bytes) {
   ModelArchive archive;
-  archive.bytes = read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign);
+  archive.bytes = std::move(bytes);
   Members members;
   for (ZipMember& member : read_stored_zip(path, archive.bytes, kSpecName)) {
     members.emplace(std::move(member.name), member.content);

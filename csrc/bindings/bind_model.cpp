@@ -46,6 +46,14 @@ py::dict dict_of(const ModelSpec& spec) {
   return fields;
 }
 
+// The content of the member "signature", or None.
+py::object signature_of(const detail::ModelArchive& archive) {
+  if (!archive.signature) return py::none();
+  std::string content(archive.signature->key.begin(), archive.signature->key.end());
+  content.append(archive.signature->signature.begin(), archive.signature->signature.end());
+  return py::bytes(content);
+}
+
 }  // namespace
 
 void bind_model(py::module_& module) {
@@ -61,7 +69,8 @@ void bind_model(py::module_& module) {
             archive = detail::read_model_archive(path);
           }
           return py::make_tuple(dict_of(archive.spec),
-                                py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()));
+                                py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()),
+                                signature_of(archive));
         } catch (const Error& error) {
           PyErr_SetObject(model_error.ptr(), py::make_tuple(error_name(error.code()), py::bytes(error.what())).ptr());
           throw py::error_already_set();

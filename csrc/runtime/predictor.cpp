@@ -8,6 +8,7 @@
 #include "engine.hpp"
 #include "model_archive.hpp"
 #include "torchscript/torchscript_engine.hpp"
+#include "trusted_keys.hpp"
 
 namespace egaze {
 
@@ -23,6 +24,7 @@ Predictor::Predictor(const std::string& model_path, const PredictorOptions& opti
   }
   try {
     detail::ModelArchive archive = detail::read_model_archive(model_path);
+    detail::require_trusted(model_path, archive, options.trusted_keys);
     std::unique_ptr<detail::Engine> engine = detail::load_torchscript(model_path, archive, options);
     implementation_ =
         std::make_unique<Implementation>(Implementation{model_path, std::move(archive.spec), std::move(engine)});

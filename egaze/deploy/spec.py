@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
+from typing import NamedTuple
 
 from egaze import _core
+from egaze.deploy.signature import require_trusted
 from egaze.errors import ModelFileError
 from egaze.imaging import Canvas
 
@@ -64,14 +67,33 @@ class ModelSpec:
         return self.input_height_px, self.input_width_px
 
 
-def check_model(path: str | PathLike[str]) -> ModelSpec:
+class CheckedModel(NamedTuple):
+    """A model file that has been checked.
+
+    Attributes:
+        spec: what it says of itself.
+        content: the whole file.
+        signature: its member "signature", if it has one; see `egaze.deploy.signature`.
+    """
+
+    spec: ModelSpec
+    content: bytes
+    signature: bytes | None
+
+
+def check_model(path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = ()) -> ModelSpec:
     """Prove an exported model file sound without loading anything of it.
 
     Checks the archive's layout, the spec's format version and values, the digest over all contents, and that the
     program is one frozen forward of allowed operators on tensors within their storages.
 
+    Args:
+        path: the model file.
+        trust: PEM files of Ed25519 public keys. With any, one of them must have signed the model.
+
     Raises:
         ModelFileError: no such file, or any of these fails; its `code` says which.
+        EgazeError: a key that cannot be read.
 
     Example:
         >>> from egaze.deploy import check_model
@@ -79,14 +101,16 @@ def check_model(path: str | PathLike[str]) -> ModelSpec:
         >>> spec.class_names, spec.fit, spec.input_shape
         (('normal', 'chf', 'pneumonia'), 'stretch', (64, 64))
     """
-    return read_model(path)[0]
+    return read_model(path, trust).spec
 
 
-def read_model(path: str | PathLike[str]) -> tuple[ModelSpec, bytes]:
+def read_model(path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = ()) -> CheckedModel:
     """A model file's spec and its whole content, checked as `check_model` does: what is run is what was checked."""
     try:
-        spec, content = _core.read_model(os.fsencode(path))
+        fields, content, signature = _core.read_model(os.fsencode(path))
     except _core.ModelError as error:
         code, message = error.args
         raise ModelFileError(message.decode(errors="replace"), code) from None
-    return ModelSpec(**spec), content
+    spec = ModelSpec(**fields)
+    require_trusted(path, signature, spec.model_sha256, trust)
+    return CheckedModel(spec, content, signature)

@@ -28,6 +28,10 @@ struct PredictorOptions {
                                // own choice
   Precision precision = Precision::exported;
 
+  // Ed25519 public keys as PEM text ("-----BEGIN PUBLIC KEY-----"). With any, a model file that none of them signed is
+  // refused. A build without OpenSSL refuses every file then: Error(invalid_argument).
+  std::vector<std::string> trusted_keys = {};
+
   // On a CPU, keep the memory of what is computed on the way for the next radiograph, in large pages: .93 to .95 of the
   // time for one radiograph (docs/inference.md). The answers are the same, to the last bit.
   // It costs the process: from the first predictor with this option to the end an allocator stands before libtorch's
