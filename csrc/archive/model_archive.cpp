@@ -12,9 +12,11 @@
 #include "json.hpp"
 #include "model_spec.hpp"
 #include "pickled_tensors.hpp"
-#include "program_text.hpp"
+#include "program_parser.hpp"
+#include "program_writer.hpp"
 #include "sha256.hpp"
 #include "stored_zip.hpp"
+#include "zip_member.hpp"
 
 namespace egaze::detail {
 namespace {
@@ -117,7 +119,9 @@ std::optional<ModelSignature> signature_of(const std::string& path, const Member
   return signature;
 }
 
-void check_program(const std::string& path, const Members& members) {
+// The program as the graph that it was understood to be says it.
+std::string proved_program(const std::string& path, const Members& members, const ModelSpec& spec,
+                           const ModelLimits& limits) {
   if (text_of(members.at("data.pkl")) != kObjectPickle) {
     throw Error(ErrorCode::model_operator, path + ": its data.pkl holds more than the one object of an exported model");
   }
@@ -125,35 +129,43 @@ void check_program(const std::string& path, const Members& members) {
     const auto member = members.find("constants/" + key);
     return member == members.end() ? std::nullopt : std::optional(member->second.size());
   };
-  const std::size_t tensors = count_pickled_tensors(path, members.at("constants.pkl"), storage_bytes);
-  check_program_text(path, text_of(members.at(kProgramName)), tensors);
+  const std::vector<TensorType> tensors = read_pickled_tensors(path, members.at("constants.pkl"), storage_bytes);
+  try {
+    GraphBuilder builder(static_cast<std::int64_t>(spec.input_height_px),
+                         static_cast<std::int64_t>(spec.input_width_px), tensors, limits);
+    return write_program(parse_program(text_of(members.at(kProgramName)), std::move(builder),
+                                       static_cast<std::int64_t>(spec.class_names.size()), limits.nesting));
+  } catch (const ProgramError& error) {
+    throw Error(ErrorCode::model_operator, path + ": its program " + error.what());
+  }
 }
 
 }  // namespace
 
 std::string signed_message(const ModelSpec& spec) { return "egaze model 1\n" + spec.model_sha256; }
 
-ModelArchive read_model_archive(const std::string& path) {
-  return check_model_archive(path, read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign));
+ModelArchive read_model_archive(const std::string& path, const ModelLimits& limits) {
+  return check_model_archive(path, read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign), limits);
 }
 
-ModelArchive check_model_archive(const std::string& path, std::vector<unsigned char> bytes) {
+ModelArchive check_model_archive(const std::string& path, std::vector<unsigned char> bytes, const ModelLimits& limits) {
   ModelArchive archive;
   archive.bytes = std::move(bytes);
   Members members;
   for (ZipMember& member : read_stored_zip(path, archive.bytes, kSpecName)) {
     members.emplace(std::move(member.name), member.content);
   }
-  archive.spec_json = text_of(members.at(kSpecName));
-  archive.spec = parse_model_spec(path, archive.spec_json);
+  const std::string_view spec_json = text_of(members.at(kSpecName));
+  archive.spec = parse_model_spec(path, spec_json);
   const std::string& digest = archive.spec.model_sha256;
-  if (digest_of(members, without_digest(archive.spec_json, digest)) != digest) {
+  if (digest_of(members, without_digest(spec_json, digest)) != digest) {
     throw Error(ErrorCode::model_digest,
                 path + ": is damaged or changed: its content does not have the SHA-256 in its spec");
   }
   check_members(path, members);
   archive.signature = signature_of(path, members);
-  check_program(path, members);
+  const std::string program = proved_program(path, members, archive.spec, limits);
+  replace_member(archive.bytes, members.at(kProgramName), program);
   return archive;
 }
 

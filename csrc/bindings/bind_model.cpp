@@ -5,7 +5,7 @@
 #include "bind.hpp"
 #include "egaze/error.hpp"
 #include "model_archive.hpp"
-#include "operators.hpp"
+#include "operator_rules.hpp"
 
 namespace egaze::bindings {
 
@@ -79,7 +79,7 @@ void bind_model(py::module_& module) {
       py::arg("path"));
   module.def("model_operators", [] {
     py::list names;
-    for (const std::string_view name : detail::allowed_operators()) names.append(py::str(name.data(), name.size()));
+    for (const std::string& name : detail::allowed_operators()) names.append(name);
     return names;
   });
 }

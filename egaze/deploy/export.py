@@ -81,7 +81,8 @@ def export_torchscript(
     class_probs = run.recipe.stages[-1].class_probs
     has_heatmap = run.recipe.model.heatmap_head and run.recipe.trains_heatmap
     exported = ExportedModel(run.load_model(), class_probs, has_heatmap=has_heatmap)
-    members = members_of(torchscript.script(exported, dtype))
+    size_px = run.recipe.input_size_px
+    members = members_of(torchscript.script(exported, dtype, input_shape=(size_px, size_px)))
     spec = ModelSpec(
         format_version=FORMAT_VERSION,
         egaze_version=version("egaze"),
@@ -92,8 +93,8 @@ def export_torchscript(
         fit=run.facts["fit"],
         canvas_height_px=run.facts["image_size_px"],
         canvas_width_px=run.facts["image_size_px"],
-        input_height_px=run.recipe.input_size_px,
-        input_width_px=run.recipe.input_size_px,
+        input_height_px=size_px,
+        input_width_px=size_px,
         class_names=run.class_names,
         heatmap_head=has_heatmap,
         training_split_sha256=run.facts["training_split_sha256"],

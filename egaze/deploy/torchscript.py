@@ -15,23 +15,44 @@ from torch.nn import functional
 
 from egaze import _core
 from egaze.deploy.graph import compute_in, nodes
-from egaze.errors import ModelFileError
+from egaze.deploy.straight_line import straighten
+from egaze.errors import EgazeError, ModelFileError
 
 
-def script(module: nn.Module, dtype: torch.dtype = torch.float32) -> bytes:
-    """A module in evaluation mode as a frozen TorchScript archive, batch normalisation folded.
+def script(module: nn.Module, dtype: torch.dtype = torch.float32, *, input_shape: tuple[int, int]) -> bytes:
+    """A module in evaluation mode as a frozen TorchScript archive: one straight line of operators for images of one
+    size, any number of them, batch normalisation folded.
 
     It computes in `dtype` behind its first convolution. Weights are cast at last, so that folding has rounded nothing.
+
+    Args:
+        module: (N, 1, H, W) float32 to two tensors.
+        dtype: float32 or bfloat16.
+        input_shape: (H, W) in pixels of the images.
+
+    Raises:
+        EgazeError: a module whose steps follow from what the image shows.
     """
-    module = copy.deepcopy(module).eval()
+    module = copy.deepcopy(module).eval().requires_grad_(False)
+    images = torch.rand(3, 1, *input_shape, generator=torch.Generator().manual_seed(0))
     _bare_batch_norms(module)
     with _quiet(), torch.no_grad():
-        frozen = torch.jit.freeze(torch.jit.script(module))
+        frozen = torch.jit.freeze(torch.jit.trace(module, images[:2], check_trace=False))
+        straighten(frozen.graph, images[:1])
+        # Tracing takes every branch as these images do; another one, and three, may tell.
+        for given in (images[2:], images):
+            if not all(map(_close, frozen(given), module(given))):
+                raise EgazeError("the model's steps follow from what the image shows, so that it cannot be written down")
         if dtype != torch.float32:
             compute_in(frozen.graph, dtype)
         buffer = io.BytesIO()
         torch.jit.save(frozen, buffer)
     return buffer.getvalue()
+
+
+def _close(ours: Tensor, theirs: Tensor) -> bool:
+    # Folding changes the order of sums.
+    return ours.shape == theirs.shape and torch.allclose(ours, theirs, rtol=0, atol=1e-4)
 
 
 def load(path: Path, content: bytes, device: torch.device) -> torch.jit.ScriptModule:
@@ -88,4 +109,5 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning, message=r".*torch\.jit\..* is deprecated")
         warnings.filterwarnings("ignore", category=DeprecationWarning, message=r".*torch\.jit\..* is deprecated")
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
         yield

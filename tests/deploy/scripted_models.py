@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from egaze.deploy.straight_line import straighten
 from egaze.imaging import Canvas, to_input
 
 SPEC_NAME = "egaze_spec.json"
@@ -38,15 +39,21 @@ class TinyDualHead(nn.Module):
         return logits.softmax(1), self.heatmap(features).sigmoid()
 
 
-def make_model(module: nn.Module | None = None, seed: int = 0) -> torch.jit.ScriptModule:
+def make_model(
+    module: nn.Module | None = None, seed: int = 0, shape: tuple[int, int] = (32, 24)
+) -> torch.jit.ScriptModule:
+    """A frozen module whose program is one straight line for images of the shape."""
     torch.manual_seed(seed)
     if module is None:
         module = TinyDualHead()
         with torch.no_grad():
             for parameter in module.parameters():
                 parameter.mul_(3.0)
-    with quiet():
-        return torch.jit.freeze(torch.jit.script(module.eval()))
+    image = torch.rand(1, 1, *shape)
+    with quiet(), torch.no_grad():
+        frozen = torch.jit.freeze(torch.jit.trace(module.eval(), image.expand(2, -1, -1, -1), check_trace=False))
+        straighten(frozen.graph, image)
+    return frozen
 
 
 @contextlib.contextmanager

@@ -125,8 +125,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           return key == "0" ? std::optional<std::size_t>(16) : std::nullopt;
         };
         const std::string pickle = "\x80\x02" + content;
-        detail::count_pickled_tensors("m.pt", {reinterpret_cast<const unsigned char*>(pickle.data()), pickle.size()},
-                                      storage_bytes);
+        detail::read_pickled_tensors("m.pt", {reinterpret_cast<const unsigned char*>(pickle.data()), pickle.size()},
+                                     storage_bytes);
         break;
       }
       default: detail::check_model_archive("m.pt", archive_with(which, content));

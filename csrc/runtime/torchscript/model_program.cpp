@@ -5,12 +5,15 @@
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
+#include <algorithm>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cpu_fusion.hpp"
 #include "egaze/error.hpp"
 #include "one_line.hpp"
-#include "operators.hpp"
+#include "operator_rules.hpp"
 #include "precision.hpp"
 
 namespace egaze::detail {
@@ -18,7 +21,7 @@ namespace {
 
 using torch::jit::Node;
 
-// The text was checked; this is what TorchScript made of it.
+// The check wrote the text; this is what TorchScript made of it.
 void check_graphs(const std::string& path, const torch::jit::Module& module) {
   const auto fail = [&](const std::string& what) {
     throw Error(ErrorCode::model_operator, path + ": its program " + what + ", which no exported model does");
@@ -26,8 +29,9 @@ void check_graphs(const std::string& path, const torch::jit::Module& module) {
   if (module.get_methods().size() != 1 || module._ivalue()->type()->numAttributes() != 0) {
     fail("has methods or attributes beside forward");
   }
+  const std::vector<std::string> allowed = allowed_operators();
   visit_nodes(module.get_method("forward").graph()->block(), [&](const Node* node) {
-    if (!is_allowed_operator(node->kind().toQualString())) {
+    if (!std::ranges::binary_search(allowed, node->kind().toQualString())) {
       fail("does '" + std::string(node->kind().toQualString()) + "'");
     }
   });

@@ -23,12 +23,8 @@ struct Part {
   Value* output = nullptr;   // what is cast for the steps that follow
 };
 
-// Whether a step asks a tensor for its shape or its type alone.
-bool asks(const Node* node) {
-  const c10::Symbol kind = node->kind();
-  return kind == c10::aten::dim || kind == c10::aten::new_zeros || kind == c10::aten::size ||
-         kind == c10::prim::device || kind == c10::prim::dtype;
-}
+// Whether a step takes no more of a radiograph than its shape.
+bool asks(const Node* node) { return node->kind() == c10::aten::expand_as; }
 
 // What is done to the radiograph up to its first convolution and the activation behind that; the radiograph alone where
 // it goes several ways before.
