@@ -39,7 +39,8 @@ class ModelFileError(EgazeError):
 
     Attributes:
         code: what is wrong, in the words of C++'s `egaze::error_name`: file_not_found, model_truncated,
-            model_foreign, model_archive, model_version, model_spec, model_digest, model_operator or model_failed.
+            model_foreign, model_archive, model_version, model_spec, model_digest, model_operator, model_failed or
+            model_signature.
     """
 
     def __init__(self, message: str, code: str) -> None:

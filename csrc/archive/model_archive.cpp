@@ -145,8 +145,12 @@ std::string proved_program(const std::string& path, const Members& members, cons
 std::string signed_message(const ModelSpec& spec) { return "egaze model 1\n" + spec.model_sha256; }
 
 ModelArchive read_model_archive(const std::string& path, const ModelLimits& limits) {
+  return check_model_archive(path, read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign), limits);
+}
+
+ModelArchive check_model_archive(const std::string& path, std::vector<unsigned char> bytes, const ModelLimits& limits) {
   ModelArchive archive;
-  archive.bytes = read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign);
+  archive.bytes = std::move(bytes);
   Members members;
   for (ZipMember& member : read_stored_zip(path, archive.bytes, kSpecName)) {
     members.emplace(std::move(member.name), member.content);

@@ -32,4 +32,8 @@ std::string signed_message(const ModelSpec& spec);
 // Throws Error(file_not_found), or Error(model_...), whose message begins with the path.
 ModelArchive read_model_archive(const std::string& path, const ModelLimits& limits = {});
 
+// The same of a file's content, at most kMaxModelBytes and one more; the path is for messages.
+ModelArchive check_model_archive(const std::string& path, std::vector<unsigned char> bytes,
+                                 const ModelLimits& limits = {});
+
 }  // namespace egaze::detail

@@ -46,6 +46,16 @@ py::dict dict_of(const ModelSpec& spec) {
   return fields;
 }
 
+// The content of the member "signature", or None.
+py::object signature_of(const detail::ModelArchive& archive) {
+  if (!archive.signature) return py::none();
+  std::string content(archive.signature->key.begin(), archive.signature->key.end());
+  content.append(archive.signature->signature.begin(), archive.signature->signature.end());
+  return py::bytes(content);
+}
+
+constexpr ModelLimits kLimits;
+
 }  // namespace
 
 void bind_model(py::module_& module) {
@@ -53,21 +63,25 @@ void bind_model(py::module_& module) {
   static py::handle model_error = py::exception<Error>(module, "ModelError").release();
   module.def(
       "read_model",
-      [](const std::string& path) -> py::tuple {
+      [](const std::string& path, std::int64_t nodes, std::int64_t nesting, std::int64_t bytes_at_work,
+         std::int64_t multiplications) -> py::tuple {
+        const ModelLimits limits{nodes, nesting, bytes_at_work, multiplications};
         try {
           detail::ModelArchive archive;
           {
             const py::gil_scoped_release release;
-            archive = detail::read_model_archive(path);
+            archive = detail::read_model_archive(path, limits);
           }
           return py::make_tuple(dict_of(archive.spec),
-                                py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()));
+                                py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()),
+                                signature_of(archive));
         } catch (const Error& error) {
           PyErr_SetObject(model_error.ptr(), py::make_tuple(error_name(error.code()), py::bytes(error.what())).ptr());
           throw py::error_already_set();
         }
       },
-      py::arg("path"));
+      py::arg("path"), py::arg("nodes") = kLimits.nodes, py::arg("nesting") = kLimits.nesting,
+      py::arg("bytes_at_work") = kLimits.bytes_at_work, py::arg("multiplications") = kLimits.multiplications);
   module.def("model_operators", [] {
     py::list names;
     for (const std::string& name : detail::allowed_operators()) names.append(name);

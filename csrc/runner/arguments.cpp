@@ -53,6 +53,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
       arguments.predictor.device = value();
     } else if (name == "--precision") {
       arguments.predictor.precision = parse_precision(value());
+    } else if (name == "--trust") {
+      arguments.trusted_keys.emplace_back(value());
     } else if (name == "--batch") {
       arguments.batch = parse_number(name, value(), kMaxBatch);
     } else if (name == "--bench") {
@@ -87,7 +89,7 @@ Arguments parse_arguments(std::span<const char* const> words) {
 
 std::string_view usage() {
   return "usage: egaze-run MODEL IMAGE... [--json|--csv] [--out DIR] [--batch N] [--threads N] [--device NAME]\n"
-         "                 [--precision exported|fp32|bf16] [--bench N]\n"
+         "                 [--precision exported|fp32|bf16] [--trust KEY.pem]... [--bench N]\n"
          "       egaze-run --help | --version | --formats\n"
          "\n"
          "Classifies chest radiographs and shows where a radiologist would look, with a model that `egaze export`\n"
@@ -106,6 +108,7 @@ std::string_view usage() {
          "  --threads N       threads inside one forward pass; libtorch's own choice without\n"
          "  --device NAME     cpu (default), cuda or cuda:N\n"
          "  --precision NAME  what the model computes in: exported (default), fp32 or bf16\n"
+         "  --trust KEY.pem   run the model only if this Ed25519 key, or another that is given so, signed it\n"
          "  --bench N         read and answer the first radiograph N times; prints the times as JSON instead\n"
          "  --formats         the kinds of radiograph files that this build reads\n"
          "\n"

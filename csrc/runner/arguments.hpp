@@ -21,6 +21,7 @@ struct Arguments {
   std::string model;
   std::vector<std::string> images;                      // at least one: files, folders or patterns
   std::optional<std::string> out_folder;                // where heatmap files go; none are written without
+  std::vector<std::string> trusted_keys;                // PEM files; any model is run without
   PredictorOptions predictor = {.tensor_arena = true};  // the process is the program's own
   int batch = 1;                                        // radiographs a forward pass
   int bench = 0;                                        // how often the first radiograph is timed; 0 is no timing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.deploy import torchscript
-from egaze.deploy.spec import ModelSpec, read_model
+from egaze.deploy.spec import ModelLimits, ModelSpec, read_model
 from egaze.errors import EgazeError, ModelFileError
 from egaze.imaging import FitGeometry, StoredRadiograph, read_stored, resize, to_input
 from egaze.loading import FailedRadiograph, RadiographLoader
@@ -50,10 +50,12 @@ class Predictor:
         path: the model file; it is checked as `check_model` does before anything of it is loaded.
         device: "cpu", "cuda", or "auto" for CUDA where there is a device for it.
         threads: for work inside one prediction, process-wide; 0 leaves torch's own choice.
+        trust: PEM files of Ed25519 public keys. With any, one of them must have signed the model.
+        limits: how large the model's program may be.
 
     Raises:
         ModelFileError: no such file, or one that is no sound exported model; its `code` says which.
-        EgazeError: the device is not there.
+        EgazeError: the device is not there, or a key cannot be read.
 
     Example:
         >>> from egaze import Predictor
@@ -67,9 +69,16 @@ class Predictor:
 
     spec: ModelSpec
 
-    def __init__(self, path: str | PathLike[str], device: str = "cpu", threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        device: str = "cpu",
+        threads: int = 0,
+        trust: Iterable[str | PathLike[str]] = (),
+        limits: ModelLimits = ModelLimits(),
+    ) -> None:
         self._path = Path(path)
-        self.spec, content = read_model(self._path)
+        self.spec, content, _ = read_model(self._path, trust, limits)
         try:
             self._device = torch.device(
                 ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device

@@ -128,9 +128,9 @@ def zipped(members: dict[str, bytes]) -> bytes:
 
 
 def model_sha256(members: dict[str, bytes]) -> str:
-    """SHA-256 over every member, by name: name, NUL, length as 8 bytes little endian, content."""
+    """SHA-256 over every member but the signature, by name: name, NUL, length as 8 bytes little endian, content."""
     digest = hashlib.sha256()
-    for name in sorted(members, key=str.encode):
+    for name in sorted(members.keys() - {"signature"}, key=str.encode):
         digest.update(name.encode() + b"\0" + len(members[name]).to_bytes(8, "little") + members[name])
     return digest.hexdigest()
 

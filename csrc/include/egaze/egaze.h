@@ -34,7 +34,8 @@ typedef enum egaze_status {
   EGAZE_MODEL_OPERATOR = 11,
   EGAZE_MODEL_FAILED = 12,
   EGAZE_OUT_OF_MEMORY = 13,
-  EGAZE_INTERNAL = 14
+  EGAZE_INTERNAL = 14,
+  EGAZE_MODEL_SIGNATURE = 15
 } egaze_status;
 
 enum { EGAZE_UINT8 = 0, EGAZE_UINT16 = 1, EGAZE_FLOAT32 = 2 };                             /* pixel types */
@@ -95,6 +96,13 @@ enum {
 /* The same with what egaze_options, whose size is fixed, has no room for. 0 is egaze_create. */
 EGAZE_C_API egaze_status egaze_create_with_flags(const char* model_path, const egaze_options* options, unsigned flags,
                                                  egaze_predictor** predictor);
+
+/* The same for a model file that one of the keys must have signed: Ed25519 public keys as PEM text, as `egaze export
+ * --sign` is given the private one of. EGAZE_MODEL_SIGNATURE for a file that none of them signed; without keys any file
+ * is taken. EGAZE_INVALID_ARGUMENT for keys that are none, and for any key in a build without OpenSSL. */
+EGAZE_C_API egaze_status egaze_create_trusted(const char* model_path, const egaze_options* options, unsigned flags,
+                                              const char* const* trusted_keys, size_t trusted_key_count,
+                                              egaze_predictor** predictor);
 
 /* NULL is let pass. */
 EGAZE_C_API void egaze_free(egaze_predictor* predictor);

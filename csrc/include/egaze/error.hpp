@@ -20,7 +20,8 @@ enum class ErrorCode {
   model_spec,          // a model file that says of itself what cannot be
   model_digest,        // a model file whose content was changed
   model_operator,      // a model file whose program does what no exported model needs to do
-  model_failed         // a model that cannot be loaded or run, or gave other than its spec promises
+  model_failed,        // a model that cannot be loaded or run, or gave other than its spec promises
+  model_signature      // a model file that no trusted key signed
 };
 
 // The code's name, such as "model_digest": the same in Python's ModelFileError.code and in the C interface.
@@ -38,6 +39,7 @@ constexpr const char* error_name(ErrorCode code) {
     case ErrorCode::model_digest: return "model_digest";
     case ErrorCode::model_operator: return "model_operator";
     case ErrorCode::model_failed: return "model_failed";
+    case ErrorCode::model_signature: return "model_signature";
   }
   return "unknown";
 }
