@@ -30,8 +30,7 @@ inline const std::vector<TensorType>& constants() {
 class ProgramGrammar {
  public:
   explicit ProgramGrammar(Bytes& bytes)
-      : bytes_(bytes), builder_(kHeightPx, kWidthPx, constants(), limits_), names_(allowed_operators()) {
-    std::erase_if(names_, [](const std::string& name) { return name.starts_with("prim::"); });
+      : bytes_(bytes), builder_(kHeightPx, kWidthPx, constants(), limits_) {
     remember(builder_.image());
     // Channels, without which little can be done.
     remember(builder_.call("conv2d", {{"", builder_.image()}, {"", builder_.constant(0)}, {"", None{}},
@@ -40,7 +39,7 @@ class ProgramGrammar {
 
   // Up to `operators` of those that it tried and that were taken, and two answers.
   TypedGraph graph(std::size_t operators) {
-    for (std::size_t tried = 0; tried < 8 * operators && taken_ < operators && !bytes_.empty(); ++tried) attempt();
+    for (std::size_t tried = 0; tried < 4 * operators && taken_ < operators && !bytes_.empty(); ++tried) attempt();
     return finished();
   }
 
@@ -53,7 +52,12 @@ class ProgramGrammar {
   }
 
   void attempt() {
-    const std::string name = names_[bytes_.below(names_.size())].substr(6);
+    static const std::vector<std::string> names = [] {
+      std::vector<std::string> all = allowed_operators();
+      std::erase_if(all, [](const std::string& name) { return name.starts_with("prim::"); });
+      return all;
+    }();
+    const std::string name = names[bytes_.below(names.size())].substr(6);
     const Operator* op = find_operator(name.ends_with('_') ? name.substr(0, name.size() - 1) : name);
     std::vector<CallArgument> call;
     for (const Parameter& parameter : op->parameters) {
@@ -149,7 +153,6 @@ class ProgramGrammar {
   Bytes& bytes_;
   egaze::ModelLimits limits_{.bytes_at_work = std::int64_t{1} << 26, .multiplications = std::int64_t{1} << 28};
   GraphBuilder builder_;
-  std::vector<std::string> names_;
   std::vector<ValueId> values_;
   std::size_t taken_ = 0;
 };
