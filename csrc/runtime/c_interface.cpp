@@ -36,7 +36,7 @@ thread_local std::string last_error;
 
 egaze_status failed(egaze_status status, const char* message) noexcept {
   try {
-    last_error = message;
+    last_error = detail::on_one_line(message);
   } catch (...) {
     last_error.clear();
   }

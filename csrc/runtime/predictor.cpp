@@ -32,6 +32,8 @@ Predictor::Predictor(const std::string& model_path, const PredictorOptions& opti
     throw;
   } catch (const std::exception& error) {
     throw Error(ErrorCode::model_failed, model_path + ": " + error.what());
+  } catch (...) {
+    throw Error(ErrorCode::model_failed, model_path + ": an error of an unknown kind");
   }
 }
 
@@ -59,6 +61,8 @@ std::vector<Prediction> Predictor::predict(std::span<const RadiographView> radio
     throw;
   } catch (const std::exception& error) {
     throw Error(ErrorCode::model_failed, self.path + ": the model failed: " + error.what());
+  } catch (...) {
+    throw Error(ErrorCode::model_failed, self.path + ": the model failed: an error of an unknown kind");
   }
 }
 

@@ -1,6 +1,7 @@
 // The one exception type of the library. what() is one line that names the value or file at fault.
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 
@@ -44,9 +45,33 @@ constexpr const char* error_name(ErrorCode code) {
   return "unknown";
 }
 
+namespace detail {
+
+// The text with its control characters, line breaks among them, as \xNN: a file's words may hold any.
+inline std::string on_one_line(const std::string& text) {
+  constexpr const char* digits = "0123456789abcdef";
+  std::string line;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // Those of Unicode beyond ASCII, U+0080 to U+009F, are two bytes.
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    const bool wide = byte == 0xC2 && next >= 0x80 && next < 0xA0;
+    if (byte >= 0x20 && byte != 0x7F && !wide) {
+      line += text[i];
+      continue;
+    }
+    const unsigned char control = wide ? next : byte;
+    line += {'\\', 'x', digits[control >> 4], digits[control & 15]};
+    if (wide) ++i;
+  }
+  return line;
+}
+
+}  // namespace detail
+
 class EGAZE_API Error : public std::runtime_error {
  public:
-  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(detail::on_one_line(message)), code_(code) {}
   ErrorCode code() const noexcept { return code_; }
 
  private:

@@ -2,6 +2,8 @@
 
 #include <caffe2/serialize/in_memory_adapter.h>
 #include <c10/core/InferenceMode.h>
+#include <torch/csrc/jit/ir/alias_analysis.h>
+#include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
@@ -21,6 +23,14 @@ namespace {
 
 using torch::jit::Node;
 
+// Whether a step answers by chance: dropout that trains, attention with dropout.
+bool is_random(const Node* node) {
+  const bool dropout = node->kind() == c10::aten::dropout;
+  if (!dropout && node->kind() != c10::aten::scaled_dot_product_attention) return false;
+  const auto chance = torch::jit::toIValue(node->input(dropout ? 2 : 4));
+  return !chance || !(chance->isBool() ? !chance->toBool() : chance->isDouble() && chance->toDouble() == 0.0);
+}
+
 // The check wrote the text; this is what TorchScript made of it.
 void check_graphs(const std::string& path, const torch::jit::Module& module) {
   const auto fail = [&](const std::string& what) {
@@ -30,10 +40,17 @@ void check_graphs(const std::string& path, const torch::jit::Module& module) {
     fail("has methods or attributes beside forward");
   }
   const std::vector<std::string> allowed = allowed_operators();
-  visit_nodes(module.get_method("forward").graph()->block(), [&](const Node* node) {
+  const std::shared_ptr<torch::jit::Graph> graph = module.get_method("forward").graph();
+  visit_nodes(graph->block(), [&](const Node* node) {
     if (!std::ranges::binary_search(allowed, node->kind().toQualString())) {
       fail("does '" + std::string(node->kind().toQualString()) + "'");
     }
+    if (is_random(node)) fail("answers by chance");
+  });
+  // A constant that changes would carry one radiograph into the next one's answers.
+  const torch::jit::AliasDb aliases(graph);
+  visit_nodes(graph->block(), [&](const Node* node) {
+    if (node->kind() == c10::prim::Constant && aliases.hasWriters(node->output())) fail("changes a constant");
   });
 }
 
