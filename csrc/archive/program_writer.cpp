@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <unordered_map>
 
 #include "program_parser.hpp"
 
@@ -23,10 +24,11 @@ class Writer {
     if (id == 0) return "image";
     const auto constant = graph_.constants.find(id);
     if (constant != graph_.constants.end()) return "CONSTANTS.c" + std::to_string(constant->second);
-    return "x" + std::to_string(id);
+    return "x" + std::to_string(numbers_.at(id));
   }
 
   void statement(const Node& node) {
+    for (const ValueId output : node.outputs) numbers_.emplace(output, numbers_.size());
     text_ += "    ";
     for (const ValueId output : node.outputs) text_ += name(output) + (node.gives_several ? ", " : " ");
     text_ += "= torch." + node.name + "(";
@@ -84,6 +86,7 @@ class Writer {
   }
 
   const TypedGraph& graph_;
+  std::unordered_map<ValueId, std::size_t> numbers_;  // of values, in the order that they come in
   std::string text_;
 };
 

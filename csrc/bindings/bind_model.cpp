@@ -54,6 +54,8 @@ py::object signature_of(const detail::ModelArchive& archive) {
   return py::bytes(content);
 }
 
+constexpr ModelLimits kLimits;
+
 }  // namespace
 
 void bind_model(py::module_& module) {
@@ -61,12 +63,14 @@ void bind_model(py::module_& module) {
   static py::handle model_error = py::exception<Error>(module, "ModelError").release();
   module.def(
       "read_model",
-      [](const std::string& path) -> py::tuple {
+      [](const std::string& path, std::int64_t nodes, std::int64_t nesting, std::int64_t bytes_at_work,
+         std::int64_t multiplications) -> py::tuple {
+        const ModelLimits limits{nodes, nesting, bytes_at_work, multiplications};
         try {
           detail::ModelArchive archive;
           {
             const py::gil_scoped_release release;
-            archive = detail::read_model_archive(path);
+            archive = detail::read_model_archive(path, limits);
           }
           return py::make_tuple(dict_of(archive.spec),
                                 py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()),
@@ -76,7 +80,8 @@ void bind_model(py::module_& module) {
           throw py::error_already_set();
         }
       },
-      py::arg("path"));
+      py::arg("path"), py::arg("nodes") = kLimits.nodes, py::arg("nesting") = kLimits.nesting,
+      py::arg("bytes_at_work") = kLimits.bytes_at_work, py::arg("multiplications") = kLimits.multiplications);
   module.def("model_operators", [] {
     py::list names;
     for (const std::string& name : detail::allowed_operators()) names.append(name);

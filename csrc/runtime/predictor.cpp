@@ -23,7 +23,7 @@ Predictor::Predictor(const std::string& model_path, const PredictorOptions& opti
     throw Error(ErrorCode::invalid_argument, "threads must be at least 0, got " + std::to_string(options.threads));
   }
   try {
-    detail::ModelArchive archive = detail::read_model_archive(model_path);
+    detail::ModelArchive archive = detail::read_model_archive(model_path, options.limits);
     detail::require_trusted(model_path, archive, options.trusted_keys);
     std::unique_ptr<detail::Engine> engine = detail::load_torchscript(model_path, archive, options);
     implementation_ =

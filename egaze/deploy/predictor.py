@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.deploy import torchscript
-from egaze.deploy.spec import ModelSpec, read_model
+from egaze.deploy.spec import ModelLimits, ModelSpec, read_model
 from egaze.errors import EgazeError, ModelFileError
 from egaze.imaging import FitGeometry, StoredRadiograph, read_stored, resize, to_input
 from egaze.loading import FailedRadiograph, RadiographLoader
@@ -51,6 +51,7 @@ class Predictor:
         device: "cpu", "cuda", or "auto" for CUDA where there is a device for it.
         threads: for work inside one prediction, process-wide; 0 leaves torch's own choice.
         trust: PEM files of Ed25519 public keys. With any, one of them must have signed the model.
+        limits: how large the model's program may be.
 
     Raises:
         ModelFileError: no such file, or one that is no sound exported model; its `code` says which.
@@ -74,9 +75,10 @@ class Predictor:
         device: str = "cpu",
         threads: int = 0,
         trust: Iterable[str | PathLike[str]] = (),
+        limits: ModelLimits = ModelLimits(),
     ) -> None:
         self._path = Path(path)
-        self.spec, content, _ = read_model(self._path, trust)
+        self.spec, content, _ = read_model(self._path, trust, limits)
         try:
             self._device = torch.device(
                 ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device

@@ -128,7 +128,9 @@ def _write_constant(graph: Any, value: Any, few: Any, more: Any) -> None:
     if value.debugName() in {answer.debugName() for answer in answers.node().inputs()}:
         # An answer has one for each image, and is no constant that its user could write to.
         spread = graph.insertNode(graph.create("aten::expand_as", [constant, _image_of(graph)], 1)).output()
-        constant = graph.insertNode(graph.create("aten::clone", [spread, graph.insertConstant(None)], 1)).output()
+        # float32 and copied, whatever the program computes in.
+        given = [graph.insertConstant(argument) for argument in (torch.float32, False, True, None)]
+        constant = graph.insertNode(graph.create("aten::to", [spread, *given], 1)).output()
     _replace(value, constant)
 
 

@@ -54,15 +54,15 @@ void expect_refused(const std::string& value, const char* why) {
 TEST(Program, IsWrittenAsItWasUnderstood) {
   const std::string written = write_program(graph_of(program("")));
   EXPECT_EQ(written.substr(kProgramHead.size()),
-            "    x3 = torch.conv2d(image, CONSTANTS.c0, CONSTANTS.c1, [1, 1], [1, 1])\n"
-            "    x4 = torch.relu(x3)\n"
-            "    x5 = torch.mean(x4, [2, 3])\n"
-            "    x7 = torch.linear(x5, CONSTANTS.c2)\n"
-            "    x8 = torch.softmax(x7, 1)\n"
-            "    x9 = torch.mean(x4, [1], True)\n"
-            "    x10 = torch.sigmoid(x9)\n"
-            "    return (x8, x10)\n");
-  // Its meaning is the same graph, in which values may have other numbers.
+            "    x0 = torch.conv2d(image, CONSTANTS.c0, CONSTANTS.c1, [1, 1], [1, 1])\n"
+            "    x1 = torch.relu(x0)\n"
+            "    x2 = torch.mean(x1, [2, 3])\n"
+            "    x3 = torch.linear(x2, CONSTANTS.c2)\n"
+            "    x4 = torch.softmax(x3, 1)\n"
+            "    x5 = torch.mean(x1, [1], True)\n"
+            "    x6 = torch.sigmoid(x5)\n"
+            "    return (x4, x6)\n");
+  // Its meaning is the same graph.
   const TypedGraph again = graph_of(written);
   EXPECT_EQ(write_program(again), written);
   EXPECT_EQ(again.nodes.size(), 7);

@@ -335,7 +335,7 @@ def test_what_torch_would_run_while_loading_is_refused_before(members, tmp_path,
     written.unlink()
     refuse(path, None, "model_operator", "data.pkl")
     in_c(path, "model_operator")
-    refuse(path, packed({**members, PROGRAM: text.encode()}), "model_operator", "'def'")
+    refuse(path, packed({**members, PROGRAM: text.encode()}), "model_operator", "goes on after its end")
     in_c(path, "model_operator")
     assert not written.exists()
 
@@ -360,7 +360,8 @@ def pickled(*, key="0", numel=4, offset=0, sizes=(4,), strides=(1,), storage="Fl
 TINY = {
     PROGRAM: b"class Model(Module):\n  __parameters__ = []\n  __buffers__ = []\n"
     b"  def forward(self: __torch__.egaze.Model,\n    image: Tensor) -> Tuple[Tensor, Tensor]:\n"
-    b"    return (torch.add(image, CONSTANTS.c0), image)\n",
+    b"    means = torch.repeat(torch.mean(image, [2, 3]), [1, 3])\n"
+    b"    return (torch.softmax(means, 1), torch.mul(image, torch.mean(CONSTANTS.c0, [0])))\n",
     "data.pkl": b"\x80\x02c__torch__.egaze\nModel\nq\x00)\x81}(ubq\x01.",
     "byteorder": b"little",
     "version": b"4\n",

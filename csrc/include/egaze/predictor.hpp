@@ -9,6 +9,7 @@
 
 #include "egaze/export.hpp"
 #include "egaze/image.hpp"
+#include "egaze/model_limits.hpp"
 #include "egaze/model_spec.hpp"
 
 namespace egaze {
@@ -31,6 +32,9 @@ struct PredictorOptions {
   // Ed25519 public keys as PEM text ("-----BEGIN PUBLIC KEY-----"). With any, a model file that none of them signed is
   // refused. A build without OpenSSL refuses every file then: Error(invalid_argument).
   std::vector<std::string> trusted_keys = {};
+
+  // How large the model's program may be; a larger one is refused: Error(model_operator).
+  ModelLimits limits = {};
 
   // On a CPU, keep the memory of what is computed on the way for the next radiograph, in large pages: .93 to .95 of the
   // time for one radiograph (docs/inference.md). The answers are the same, to the last bit.
