@@ -129,7 +129,9 @@ def test_no_radiograph_reaches_another_ones_answer(run, tmp_path, monkeypatch, c
         for ours, theirs in zip(in_c.predict(radiograph_of(first)), alone, strict=True):
             np.testing.assert_array_equal(ours, theirs)
     # In one batch, with other neighbours.
-    batches = [in_c.predict(*map(radiograph_of, [first, one, other])) for one, other in zip(others, others[1:], strict=False)]
+    batches = [
+        in_c.predict(*map(radiograph_of, [first, one, other])) for one, other in zip(others, others[1:], strict=False)
+    ]
     for probs, heatmaps in batches[1:]:
         np.testing.assert_array_equal(probs[0], batches[0][0][0])
         np.testing.assert_array_equal(heatmaps[0], batches[0][1][0])
