@@ -131,7 +131,8 @@ ValueId GraphBuilder::answer(const Argument& argument, const TensorType& promise
   const auto& [type, region, overlaps] = graph_.values[tensor->id];
   // Whoever is given it could write to it.
   const bool of_image = region == graph_.values.front().region;
-  if (regions_[region].outlives_call && !of_image) throw ProgramError(std::string("gives a constant itself as ") + name);
+  if (regions_[region].outlives_call && !of_image)
+    throw ProgramError(std::string("gives a constant itself as ") + name);
   if (type != promised) {
     throw ProgramError(std::string("gives ") + name + " of " + text_of(type) + ", and its spec promises " +
                        text_of(promised));

@@ -37,9 +37,9 @@ class GraphBuilder {
   // Where values lie that may share memory.
   struct Region {
     bool outlives_call;
-    bool changed = false;         // what was there is no longer
-    std::size_t first_node = 0;   // that fills it
-    std::size_t last_node = 0;    // that reads it
+    bool changed = false;        // what was there is no longer
+    std::size_t first_node = 0;  // that fills it
+    std::size_t last_node = 0;   // that reads it
     std::int64_t bytes = 0;
   };
 

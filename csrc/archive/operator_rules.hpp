@@ -42,7 +42,7 @@ struct Outcome {
 
 struct OperatorRule {
   std::string_view name;
-  std::string_view signature;  // as TorchScript writes it: the kinds of Parameter, names, defaults, "*"
+  std::string_view signature;          // as TorchScript writes it: the kinds of Parameter, names, defaults, "*"
   Outcome (*infer)(const Arguments&);  // throws ProgramError for what the operator would not take
   bool in_place = false;               // whether there is one of the name with "_" that changes its first argument
   bool gives_several = false;          // tensors, in a list

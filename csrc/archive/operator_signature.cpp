@@ -124,8 +124,7 @@ std::vector<Argument> bind(const std::vector<Parameter>& parameters, std::vector
   for (std::size_t i = 0; i < call.size(); ++i) {
     std::size_t at = i;
     if (!call[i].name.empty()) {
-      at = static_cast<std::size_t>(std::ranges::find(parameters, call[i].name, &Parameter::name) -
-                                    parameters.begin());
+      at = static_cast<std::size_t>(std::ranges::find(parameters, call[i].name, &Parameter::name) - parameters.begin());
     } else if (i > 0 && !call[i - 1].name.empty()) {
       throw ProgramError("gives an argument by its place after one by its name");
     }

@@ -34,9 +34,9 @@ struct Value {
 // What a storage holds, by the name of its class.
 std::optional<DType> storage_dtype(std::string_view storage) {
   constexpr std::pair<std::string_view, DType> kStorages[] = {
-      {"torch FloatStorage", DType::float32},  {"torch BFloat16Storage", DType::bfloat16},
-      {"torch HalfStorage", DType::float16},   {"torch DoubleStorage", DType::float64},
-      {"torch LongStorage", DType::int64},     {"torch IntStorage", DType::int32}};
+      {"torch FloatStorage", DType::float32}, {"torch BFloat16Storage", DType::bfloat16},
+      {"torch HalfStorage", DType::float16},  {"torch DoubleStorage", DType::float64},
+      {"torch LongStorage", DType::int64},    {"torch IntStorage", DType::int32}};
   for (const auto& [name, dtype] : kStorages) {
     if (storage == name) return dtype;
   }
@@ -161,7 +161,8 @@ class Machine {
     if (!dtype) broken("no storage where one is due");
     const std::int64_t elements = items[4]->number;
     const std::optional<std::size_t> held = storage_bytes_(items[2]->text);
-    if (elements < 0 || elements > kMaxElements || !held || *held != static_cast<std::size_t>(elements * element_bytes(*dtype))) {
+    if (elements < 0 || elements > kMaxElements || !held ||
+        *held != static_cast<std::size_t>(elements * element_bytes(*dtype))) {
       broken("a storage of another size than the archive's");
     }
     push({.kind = Kind::storage, .number = elements, .type = {*dtype, {}}});

@@ -37,9 +37,9 @@ Outcome convolution(const Arguments& arguments, std::size_t sides) {
   require(stride.size() == sides && padding.size() == sides && dilation.size() == sides,
           "convolves with another number of strides than sides");
   const std::int64_t groups = arguments.integer(6), outputs = fixed(weight.shape[0]), inputs = fixed(weight.shape[1]);
-  require(groups >= 1 && outputs % groups == 0 && fixed(x.shape[1]) % groups == 0 &&
-              x.shape[1].count / groups == inputs,
-          "convolves channels that do not fit");
+  require(
+      groups >= 1 && outputs % groups == 0 && fixed(x.shape[1]) % groups == 0 && x.shape[1].count / groups == inputs,
+      "convolves channels that do not fit");
   require_bias(arguments, 2, weight, outputs);
   Shape shape = {x.shape[0], sized(outputs)};
   std::int64_t products = inputs;
@@ -99,7 +99,8 @@ Outcome attention(const Arguments& arguments) {
   require_same_dtype(query, key);
   require_same_dtype(query, value);
   const std::size_t count = query.shape.size();
-  require(count == 4 && key.shape.size() == count && value.shape.size() == count, "attends to tensors of other dimensions");
+  require(count == 4 && key.shape.size() == count && value.shape.size() == count,
+          "attends to tensors of other dimensions");
   require(arguments.number(4) == 0.0, "drops out by chance");
   for (const std::size_t i : {0, 1}) {
     require(query.shape[i] == key.shape[i] && key.shape[i] == value.shape[i], "attends to tensors that do not fit");

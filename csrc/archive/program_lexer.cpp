@@ -64,8 +64,7 @@ Token ProgramLexer::number() {
   Token token{.kind = real ? Token::Kind::real : Token::Kind::integer, .text = text_.substr(begin, at_ - begin)};
   const char* const first = token.text.data();
   const char* const last = first + token.text.size();
-  const auto result =
-      real ? std::from_chars(first, last, token.real) : std::from_chars(first, last, token.integer);
+  const auto result = real ? std::from_chars(first, last, token.real) : std::from_chars(first, last, token.integer);
   const std::size_t digits = token.text.starts_with('-') ? 1 : 0;
   const bool plain = token.text.size() > digits && is_digit(token.text[digits]);  // neither "inf" nor "nan"
   if (!plain || token.text.size() > kMaxWordBytes || result.ec != std::errc() || result.ptr != last) {

@@ -24,10 +24,10 @@ namespace {
 
 constexpr std::size_t kMaxListLength = 4096;
 constexpr auto kReserved = std::to_array<std::string_view>(
-    {"False",    "None",   "True",  "and",  "as",   "assert", "async",  "await",  "break", "class",    "continue",
-     "def",      "del",    "elif",  "else", "except", "finally", "for", "from",   "global", "if",      "import",
-     "in",       "is",     "lambda", "nonlocal", "not", "or",   "pass",  "raise", "self",  "return",   "try",
-     "while",    "with",   "yield"});
+    {"False", "None",     "True",  "and",    "as",     "assert", "async",  "await",    "break",
+     "class", "continue", "def",   "del",    "elif",   "else",   "except", "finally",  "for",
+     "from",  "global",   "if",    "import", "in",     "is",     "lambda", "nonlocal", "not",
+     "or",    "pass",     "raise", "self",   "return", "try",    "while",  "with",     "yield"});
 
 class Parser {
  public:
@@ -94,7 +94,8 @@ class Parser {
     if (token_.kind != Token::Kind::line) fail("is not written as an exported one is");
     if (!several) return define(values_, names.front(), std::move(value));
     const auto* tensors = std::get_if<Tensors>(&value);
-    if (tensors == nullptr || tensors->ids.size() != names.size()) fail("names another number of tensors than there are");
+    if (tensors == nullptr || tensors->ids.size() != names.size())
+      fail("names another number of tensors than there are");
     for (std::size_t i = 0; i < names.size(); ++i) define(values_, names[i], Argument(Tensor{tensors->ids[i]}));
   }
 

@@ -10,9 +10,7 @@ namespace {
 
 Outcome alias(TensorType type) { return {.types = {std::move(type)}, .memory = Memory::shares}; }
 
-std::ptrdiff_t images_at(const Shape& shape) {
-  return std::ranges::find_if(shape, &Extent::per_image) - shape.begin();
-}
+std::ptrdiff_t images_at(const Shape& shape) { return std::ranges::find_if(shape, &Extent::per_image) - shape.begin(); }
 
 // The elements in another shape, in their order. Images stay one after the other: before the extent of images come as
 // many elements as before.
@@ -129,7 +127,8 @@ Outcome slice(const Arguments& arguments) {
 Outcome expand(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
   const Ints& sizes = arguments.integers(1);
-  require(sizes.size() >= x.shape.size() && sizes.size() <= kMaxDimensions && !arguments.flag(2), "expands to fewer dimensions");
+  require(sizes.size() >= x.shape.size() && sizes.size() <= kMaxDimensions && !arguments.flag(2),
+          "expands to fewer dimensions");
   const std::size_t ahead = sizes.size() - x.shape.size();
   Shape shape;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -177,7 +176,9 @@ Outcome diagonal(const Arguments& arguments) {
   return alias(std::move(x));
 }
 
-Outcome same_elements(const Arguments& arguments) { return {.types = {arguments.tensor(0)}, .memory = Memory::may_share}; }
+Outcome same_elements(const Arguments& arguments) {
+  return {.types = {arguments.tensor(0)}, .memory = Memory::may_share};
+}
 Outcome copy(const Arguments& arguments) { return {.types = {arguments.tensor(0)}}; }
 
 Outcome cat(const Arguments& arguments) {

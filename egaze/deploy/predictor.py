@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.deploy import torchscript
-from egaze.deploy.spec import ModelLimits, ModelSpec, read_model
+from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, read_model
 from egaze.errors import EgazeError, ModelFileError
 from egaze.imaging import FitGeometry, StoredRadiograph, read_stored, resize, to_input
 from egaze.loading import FailedRadiograph, RadiographLoader
@@ -75,7 +75,7 @@ class Predictor:
         device: str = "cpu",
         threads: int = 0,
         trust: Iterable[str | PathLike[str]] = (),
-        limits: ModelLimits = ModelLimits(),
+        limits: ModelLimits = DEFAULT_LIMITS,
     ) -> None:
         self._path = Path(path)
         self.spec, content, _ = read_model(self._path, trust, limits)

@@ -85,7 +85,8 @@ class ModelLimits:
     multiplications: int = 8_000_000_000_000
 
 
-_LIMITS = ModelLimits()
+#: What `check_model` and `Predictor` hold a file to unless they are told otherwise.
+DEFAULT_LIMITS = ModelLimits()
 
 
 class CheckedModel(NamedTuple):
@@ -103,7 +104,7 @@ class CheckedModel(NamedTuple):
 
 
 def check_model(
-    path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = _LIMITS
+    path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = DEFAULT_LIMITS
 ) -> ModelSpec:
     """Prove an exported model file sound without loading anything of it.
 
@@ -130,7 +131,7 @@ def check_model(
 
 
 def read_model(
-    path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = _LIMITS
+    path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = DEFAULT_LIMITS
 ) -> CheckedModel:
     """A model file's spec and its whole content, checked as `check_model` does: what is run is what was proved."""
     try:

@@ -42,7 +42,9 @@ def script(module: nn.Module, dtype: torch.dtype = torch.float32, *, input_shape
         # Tracing takes every branch as these images do; another one, and three, may tell.
         for given in (images[2:], images):
             if not all(map(_close, frozen(given), module(given))):
-                raise EgazeError("the model's steps follow from what the image shows, so that it cannot be written down")
+                raise EgazeError(
+                    "the model's steps follow from what the image shows, so that it cannot be written down"
+                )
         if dtype != torch.float32:
             compute_in(frozen.graph, dtype)
         buffer = io.BytesIO()

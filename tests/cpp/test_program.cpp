@@ -16,14 +16,14 @@ using namespace egaze::detail;
 namespace {
 
 const std::vector<TensorType> kConstants = {
-    {DType::float32, {{4}, {1}, {3}, {3}}},  // c0: a convolution's weights
-    {DType::float32, {{4}}},                 // c1: its bias
-    {DType::float32, {{3}, {4}}},            // c2: a classifier's weights
-    {DType::float64, {}},                    // c3
-    {DType::float32, {{0}}},                 // c4
-    {DType::int64, {{4}}},                   // c5
+    {DType::float32, {{4}, {1}, {3}, {3}}},   // c0: a convolution's weights
+    {DType::float32, {{4}}},                  // c1: its bias
+    {DType::float32, {{3}, {4}}},             // c2: a classifier's weights
+    {DType::float64, {}},                     // c3
+    {DType::float32, {{0}}},                  // c4
+    {DType::int64, {{4}}},                    // c5
     {DType::bfloat16, {{4}, {1}, {3}, {3}}},  // c6
-    {DType::float32, {{1}}}                  // c7
+    {DType::float32, {{1}}}                   // c7
 };
 
 // A good program's answers behind some statements.
@@ -161,8 +161,7 @@ TEST(Program, AnswersAreWhatTheSpecPromises) {
                 graph_of(program("", "h")));
   EXPECT_THROWS(ProgramError, "promises float32 (N, 1, 8, 6)", graph_of(program("", "p", "torch.to(h, 15)")));
   EXPECT_THROWS(ProgramError, "no tensor", graph_of(program("", "1")));
-  EXPECT_THROWS(ProgramError, "a constant itself",
-                graph_of(program("", "p", "torch.expand_as(CONSTANTS.c7, image)")));
+  EXPECT_THROWS(ProgramError, "a constant itself", graph_of(program("", "p", "torch.expand_as(CONSTANTS.c7, image)")));
 }
 
 TEST(Program, IsBounded) {

@@ -1,8 +1,9 @@
-"""A model's program is proved before it runs, what runs is what was proved, and no radiograph reaches another's answer."""
+"""A program is proved before it runs, what runs is what was proved, and no radiograph reaches another's answer."""
 
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import zipfile
 from pathlib import Path
@@ -129,9 +130,7 @@ def test_no_radiograph_reaches_another_ones_answer(run, tmp_path, monkeypatch, c
         for ours, theirs in zip(in_c.predict(radiograph_of(first)), alone, strict=True):
             np.testing.assert_array_equal(ours, theirs)
     # In one batch, with other neighbours.
-    batches = [
-        in_c.predict(*map(radiograph_of, [first, one, other])) for one, other in zip(others, others[1:], strict=False)
-    ]
+    batches = [in_c.predict(*map(radiograph_of, [first, one, other])) for one, other in itertools.pairwise(others)]
     for probs, heatmaps in batches[1:]:
         np.testing.assert_array_equal(probs[0], batches[0][0][0])
         np.testing.assert_array_equal(heatmaps[0], batches[0][1][0])
@@ -140,7 +139,7 @@ def test_no_radiograph_reaches_another_ones_answer(run, tmp_path, monkeypatch, c
 
 @pytest.mark.parametrize(
     "encoder",
-    ["resnet18", "regnety_002", "convnext_atto", "edgenext_xx_small", "swiftformer_xs", "repghostnet_050"],
+    ["resnet10t", "edgenext_xx_small", "swiftformer_xs"],
 )
 def test_encoders_of_every_sort_are_one_straight_line(run, tmp_path, monkeypatch, encoder):
     """Convolutions, attention, positions computed from sizes, and layers that are summed in place."""

@@ -19,22 +19,28 @@ using namespace egaze::detail;
 inline constexpr std::int64_t kHeightPx = 8, kWidthPx = 6, kClasses = 3;
 
 inline const std::vector<TensorType>& constants() {
-  static const std::vector<TensorType> all = {
-      {DType::float32, {{4}, {1}, {3}, {3}}}, {DType::float32, {{4}}},         {DType::float32, {{4}, {4}, {1}, {1}}},
-      {DType::float32, {{4}, {1}, {1}, {3}}}, {DType::float32, {{6}, {6}}},    {DType::float32, {{6}}},
-      {DType::float32, {{1}, {4}, {8}, {6}}}, {DType::bfloat16, {{4}, {4}, {3}, {3}}}, {DType::bfloat16, {{4}}},
-      {DType::float32, {{2}, {1}, {3}}},      {DType::float32, {{1}}}};
+  static const std::vector<TensorType> all = {{DType::float32, {{4}, {1}, {3}, {3}}},
+                                              {DType::float32, {{4}}},
+                                              {DType::float32, {{4}, {4}, {1}, {1}}},
+                                              {DType::float32, {{4}, {1}, {1}, {3}}},
+                                              {DType::float32, {{6}, {6}}},
+                                              {DType::float32, {{6}}},
+                                              {DType::float32, {{1}, {4}, {8}, {6}}},
+                                              {DType::bfloat16, {{4}, {4}, {3}, {3}}},
+                                              {DType::bfloat16, {{4}}},
+                                              {DType::float32, {{2}, {1}, {3}}},
+                                              {DType::float32, {{1}}}};
   return all;
 }
 
 class ProgramGrammar {
  public:
-  explicit ProgramGrammar(Bytes& bytes)
-      : bytes_(bytes), builder_(kHeightPx, kWidthPx, constants(), limits_) {
+  explicit ProgramGrammar(Bytes& bytes) : bytes_(bytes), builder_(kHeightPx, kWidthPx, constants(), limits_) {
     remember(builder_.image());
     // Channels, without which little can be done.
-    remember(builder_.call("conv2d", {{"", builder_.image()}, {"", builder_.constant(0)}, {"", None{}},
-                                      {"", Ints{1, 1}}, {"", Ints{1, 1}}}));
+    remember(builder_.call(
+        "conv2d",
+        {{"", builder_.image()}, {"", builder_.constant(0)}, {"", None{}}, {"", Ints{1, 1}}, {"", Ints{1, 1}}}));
   }
 
   // Up to `operators` of those that it tried and that were taken, and two answers.
@@ -74,7 +80,8 @@ class ProgramGrammar {
   Tensor tensor() {
     if (bytes_.below(4) == 0) return std::get<Tensor>(builder_.constant(bytes_.below(constants().size())));
     // The last ones often: chains find more than many short ways.
-    const std::size_t back = bytes_.below(bytes_.below(2) == 0 ? std::min<std::size_t>(3, values_.size()) : values_.size());
+    const std::size_t back =
+        bytes_.below(bytes_.below(2) == 0 ? std::min<std::size_t>(3, values_.size()) : values_.size());
     return {values_[values_.size() - 1 - back]};
   }
 
@@ -85,9 +92,10 @@ class ProgramGrammar {
   }
 
   Ints integers() {
-    static const std::vector<Ints> kLikely = {{1, 1},         {0, 0},    {2, 2},       {3, 3},     {8, 6},      {2, 3},
-                                              {-1, 4, 48},    {-1, 192}, {-1, 48},     {0, 2, 3, 1}, {0, 3, 1, 2}, {1, 1, 2, 0},
-                                              {-1, 2, 2, 48}, {16, 12},  {-1, 4, 8, 6}, {6},        {4},         {1, 3}};
+    static const std::vector<Ints> kLikely = {{1, 1},       {0, 0},       {2, 2},         {3, 3},   {8, 6},
+                                              {2, 3},       {-1, 4, 48},  {-1, 192},      {-1, 48}, {0, 2, 3, 1},
+                                              {0, 3, 1, 2}, {1, 1, 2, 0}, {-1, 2, 2, 48}, {16, 12}, {-1, 4, 8, 6},
+                                              {6},          {4},          {1, 3}};
     if (bytes_.below(4) != 0) return kLikely[bytes_.below(kLikely.size())];
     Ints list(bytes_.below(6));
     for (std::int64_t& each : list) each = integer();
@@ -146,7 +154,8 @@ class ProgramGrammar {
       return builder_.call(name, std::move(arguments));
     };
     const Argument one = call("mean", {{"", call("clone", {{"", builder_.image()}})}, {"", Ints{2, 3}}});
-    const Argument probs = call("softmax", {{"", call("repeat", {{"", one}, {"", Ints{1, kClasses}}})}, {"", std::int64_t{1}}});
+    const Argument probs =
+        call("softmax", {{"", call("repeat", {{"", one}, {"", Ints{1, kClasses}}})}, {"", std::int64_t{1}}});
     return builder_.finish(probs, call("sigmoid", {{"", builder_.image()}}), kClasses);
   }
 
