@@ -29,6 +29,7 @@ def read_signing_key(path: str | PathLike[str]) -> Ed25519PrivateKey:
     Raises:
         EgazeError: no such file, or one that holds no Ed25519 private key, or one under a password.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -36,7 +37,7 @@ def read_signing_key(path: str | PathLike[str]) -> Ed25519PrivateKey:
         key = load_pem_private_key(_read(path), password=None)
     except TypeError as error:
         raise EgazeError(f"{path}: the key is under a password: give one without") from error
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise EgazeError(f"{path}: is no private key in PEM (make one: openssl genpkey -algorithm ed25519)") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise EgazeError(f"{path}: is no Ed25519 key (make one: openssl genpkey -algorithm ed25519)")
@@ -49,6 +50,7 @@ def read_trusted_keys(paths: Iterable[str | PathLike[str]]) -> list[Ed25519Publi
     Raises:
         EgazeError: no such file, or one that holds no Ed25519 public key.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -59,7 +61,7 @@ def read_trusted_keys(paths: Iterable[str | PathLike[str]]) -> list[Ed25519Publi
             raise EgazeError(f"{path}: holds a private key: trust its public one (openssl pkey -pubout)")
         try:
             key = load_pem_public_key(content)
-        except ValueError as error:
+        except (ValueError, UnsupportedAlgorithm) as error:
             raise EgazeError(f"{path}: is no public key in PEM (openssl pkey -pubout writes one)") from error
         if not isinstance(key, Ed25519PublicKey):
             raise EgazeError(f"{path}: is no Ed25519 key")

@@ -251,4 +251,4 @@ def weights_that_are_no_numbers(members: Members) -> Forged:
 @kind
 def promises_not_kept(members: Members) -> Forged:
     for names in (["a"], ["a", "b"], list("abcd")):
-        yield packed(members, class_names=names), "model_failed"
+        yield packed(members, class_names=names), "model_operator"
