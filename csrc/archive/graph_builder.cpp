@@ -58,9 +58,6 @@ Argument GraphBuilder::call(std::string_view name, std::vector<CallArgument> arg
   if (op == nullptr || (in_place && !op->rule->in_place)) {
     throw ProgramError("uses 'torch." + std::string(name.substr(0, 80)) + "', which no exported model needs");
   }
-  if (static_cast<std::int64_t>(graph_.nodes.size()) >= limits_.nodes) {
-    throw ProgramError("has more than " + std::to_string(limits_.nodes) + " operators");
-  }
   try {
     std::vector<Argument> bound = bind(op->parameters, std::move(arguments));
     for (const Argument& argument : bound) read(argument);
@@ -73,6 +70,8 @@ Argument GraphBuilder::call(std::string_view name, std::vector<CallArgument> arg
 
 Argument GraphBuilder::add_node(std::string_view name, const Operator& op, std::vector<Argument> arguments,
                                 Outcome outcome) {
+  given_ += std::ssize(outcome.types);
+  if (given_ > limits_.nodes) throw ProgramError("has more than " + std::to_string(limits_.nodes) + " operators");
   const bool in_place = name.ends_with('_');
   std::int64_t bytes = 0;
   for (const TensorType& type : outcome.types) bytes += bytes_of(type);

@@ -55,6 +55,7 @@ class GraphBuilder {
   const ModelLimits& limits_;
   TypedGraph graph_;
   std::vector<Region> regions_;
+  std::int64_t given_ = 0;                          // values that operators gave
   std::map<std::size_t, ValueId> constant_values_;  // those that the program names
 };
 

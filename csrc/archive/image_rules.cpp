@@ -28,7 +28,7 @@ Outcome pooled(const TensorType& x, const Ints& kernel, const Ints& stride, cons
   std::int64_t per_pixel = 1;
   for (const std::size_t i : {0, 1}) {
     const std::int64_t side = fixed(x.shape[2 + i]), size = window(kernel, i, 1), pad = window(padding, i, 0);
-    const std::int64_t step = stride.empty() ? size : window(stride, i, 1);
+    const std::int64_t step = window(stride, i, 1);
     const std::int64_t reach = (dilation == nullptr ? 1 : window(*dilation, i, 1)) * (size - 1) + 1;
     require(pad <= size / 2 && side + 2 * pad >= reach, "takes a window out of range");
     std::int64_t places = (side + 2 * pad - reach + (ceil_mode ? step - 1 : 0)) / step + 1;
@@ -155,7 +155,7 @@ Outcome layer_norm(const Arguments& arguments) {
 constexpr auto kRules = std::to_array<OperatorRule>({
     {"adaptive_avg_pool2d", "Tensor self, int[] output_size", adaptive_avg_pool2d},
     {"avg_pool2d",
-     "Tensor self, int[] kernel_size, int[] stride=[], int[] padding=[0, 0], bool ceil_mode=False, "
+     "Tensor self, int[] kernel_size, int[] stride, int[] padding=[0, 0], bool ceil_mode=False, "
      "bool count_include_pad=True, int? divisor_override=None",
      avg_pool2d},
     {"batch_norm",
@@ -171,7 +171,7 @@ constexpr auto kRules = std::to_array<OperatorRule>({
      "bool cudnn_enable=True",
      layer_norm},
     {"max_pool2d",
-     "Tensor self, int[] kernel_size, int[] stride=[], int[] padding=[0, 0], int[] dilation=[1, 1], "
+     "Tensor self, int[] kernel_size, int[] stride, int[] padding=[0, 0], int[] dilation=[1, 1], "
      "bool ceil_mode=False",
      max_pool2d},
     {"pad", "Tensor self, int[] pad, str mode=\"constant\", float? value=None", pad},

@@ -26,7 +26,7 @@ using namespace std::string_view_literals;
 constexpr const char* kSpecName = "extra/egaze_spec.json";
 constexpr const char* kSignatureName = "signature";
 constexpr const char* kProgramName = "code/__torch__/egaze.py";
-constexpr std::size_t kMaxProgramBytes = std::size_t{1} << 24;
+constexpr std::size_t kMaxProgramBytes = std::size_t{1} << 22, kMaxTableBytes = std::size_t{1} << 24;
 constexpr std::size_t kMaxVersionBytes = 3;
 
 // An object of the class __torch__.egaze.Model without attributes.
@@ -100,7 +100,7 @@ void check_members(const std::string& path, const Members& members) {
     fail("does not have one version");
   }
   if (text_of(members.at("byteorder")) != "little") fail("is not of little-endian numbers");
-  if (members.at(kProgramName).size() > kMaxProgramBytes || members.at("constants.pkl").size() > kMaxProgramBytes) {
+  if (members.at(kProgramName).size() > kMaxProgramBytes || members.at("constants.pkl").size() > kMaxTableBytes) {
     fail("holds a program or a table that is too large");
   }
 }

@@ -112,7 +112,8 @@ Outcome attention(const Arguments& arguments) {
     const TensorType& mask = arguments.tensor(3);
     require_same_dtype(query, mask);
     const Shape weights = {query.shape[0], query.shape[1], query.shape[2], key.shape[2]};
-    require(mask.shape.size() <= count && broadcast(weights, mask.shape) == weights, "masks with another shape");
+    require((mask.shape.size() == 2 || mask.shape.size() == count) && broadcast(weights, mask.shape) == weights,
+            "masks with another shape");
   }
   TensorType type =
       checked(query.dtype, {query.shape[0], query.shape[1], query.shape[2], Extent{fixed(value.shape[3])}});

@@ -1,7 +1,7 @@
 #include "program_lexer.hpp"
 
 #include <charconv>
-#include <cmath>
+#include <limits>
 
 #include "typed_graph.hpp"
 
@@ -66,8 +66,10 @@ Token ProgramLexer::number() {
   const char* const last = first + token.text.size();
   const auto result = real ? std::from_chars(first, last, token.real) : std::from_chars(first, last, token.integer);
   const std::size_t digits = token.text.starts_with('-') ? 1 : 0;
+  // The smallest integer has no positive one to be the negative of, which is how TorchScript reads it.
+  const bool smallest = !real && token.integer == std::numeric_limits<std::int64_t>::min();
   const bool plain = token.text.size() > digits && is_digit(token.text[digits]);  // neither "inf" nor "nan"
-  if (!plain || token.text.size() > kMaxWordBytes || result.ec != std::errc() || result.ptr != last) {
+  if (!plain || smallest || token.text.size() > kMaxWordBytes || result.ec != std::errc() || result.ptr != last) {
     throw ProgramError("holds a number that no exported one does");
   }
   return token;

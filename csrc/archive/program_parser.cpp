@@ -195,6 +195,7 @@ class Parser {
     }
     advance();
     if (!integers.empty() && !tensors.empty()) fail("makes a list of integers and tensors");
+    if (integers.empty() && tensors.empty()) fail("makes an empty list");
     if (tensors.empty()) return integers;
     return Tensors{std::move(tensors)};
   }

@@ -73,7 +73,7 @@ class ModelLimits:
     C++'s `egaze::ModelLimits`, and every encoder of `egaze info --encoders` stays below half of them at 512 px.
 
     Attributes:
-        nodes: operators of the program.
+        nodes: operators of the program; one that gives several tensors counts as several.
         nesting: calls within calls of its text.
         bytes_at_work: the most that the tensors of one image take at once, beside the weights.
         multiplications: for one image; an element that is only moved counts as one.
@@ -81,7 +81,7 @@ class ModelLimits:
 
     nodes: int = 20_000
     nesting: int = 64
-    bytes_at_work: int = 8 << 30
+    bytes_at_work: int = 4 << 30
     multiplications: int = 8_000_000_000_000
 
 

@@ -79,7 +79,7 @@ TEST(Program, ShapesFollowFromTheImage) {
   EXPECT_EQ(type_of("f"), "float32 (N, 4, 8, 6)");
   EXPECT_EQ(type_of("torch.conv2d(image, CONSTANTS.c0, None, [2, 3], [1, 0], [1, 2])"), "float32 (N, 4, 4, 1)");
   EXPECT_EQ(type_of("torch.max_pool2d(f, [3, 3], [2, 2], [1, 1], [1, 1], True)"), "float32 (N, 4, 5, 4)");
-  EXPECT_EQ(type_of("torch.avg_pool2d(f, [2, 2])"), "float32 (N, 4, 4, 3)");
+  EXPECT_EQ(type_of("torch.avg_pool2d(f, [2, 2], [2, 2])"), "float32 (N, 4, 4, 3)");
   EXPECT_EQ(type_of("torch.pad(f, [1, 2, 3, 4])"), "float32 (N, 4, 15, 9)");
   EXPECT_EQ(type_of("torch.upsample_nearest2d(f, [16, 12])"), "float32 (N, 4, 16, 12)");
   EXPECT_EQ(type_of("torch.reshape(f, [-1, 2, 2, 8, 6])"), "float32 (N, 2, 2, 8, 6)");
@@ -110,9 +110,9 @@ TEST(Program, WhatOperatorsDoNotTakeIsRefused) {
   expect_refused("torch.to(f, 7)", "neither float32 nor bfloat16");
   expect_refused("torch.select(f, 1, 4)", "selects what its tensor does not have");
   expect_refused("torch.mean(f, [4])", "names a dimension");
-  expect_refused("torch.mean(f, [])", "no dimension");
+  expect_refused("torch.mean(f, [])", "an empty list");
   expect_refused("torch.repeat(f, [1, 1, 2000000000, 2000000000])", "impossible size");
-  expect_refused("torch.avg_pool2d(f, [0, 1])", "a window out of range");
+  expect_refused("torch.avg_pool2d(f, [0, 1], [1, 1])", "a window out of range");
   expect_refused("torch.relu(1)", "of another kind");
   expect_refused("torch.relu(f, f)", "does not take");
   expect_refused("torch.relu()", "lacks 'self'");
