@@ -13,7 +13,7 @@ from egaze.registry import Registry
 
 # Building all of timm's models takes minutes, so families decide: those whose every member, built by timm 1.0.31 as an
 # encoder of one channel, gave NCHW feature maps at strides 4, 8, 16 and 32 of the channels it promises for an image of
-# 96 x 64 px, and one of whose members (not each) was scripted and gave the same numbers. A model of another family may
+# 96 x 64 px, and one of whose members (not each) was exported and gave the same numbers. A model of another family may
 # work too.
 _FAMILIES = (
     "convnext",
