@@ -57,7 +57,7 @@ Engine = Callable[[int, int], float]  # threads and batch to seconds
 def export(model: DualHeadUNet, path: Path, precision: str) -> Path:
     """Write a model as `egaze export` does, without a run."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    members = members_of(torchscript.script(ExportedModel(model, "softmax"), dtype))
+    members = members_of(torchscript.script(ExportedModel(model, "softmax"), dtype, input_shape=(SIZE_PX, SIZE_PX)))
     spec = {
         "format_version": 3, "egaze_version": "0", "torch_version": torch.__version__.partition("+")[0],
         "recipe": "joint", "precision": precision, "presentation": "voi", "fit": "stretch",

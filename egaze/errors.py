@@ -39,7 +39,8 @@ class ModelFileError(EgazeError):
 
     Attributes:
         code: the kind of fault, as `egaze::error_name` calls it in C++: file_not_found, model_truncated,
-            model_foreign, model_archive, model_version, model_spec, model_digest, model_operator or model_failed.
+            model_foreign, model_archive, model_version, model_spec, model_digest, model_operator, model_failed or
+            model_signature.
     """
 
     def __init__(self, message: str, code: str) -> None:

@@ -49,7 +49,7 @@ class Parser {
     if (accept_word("true")) return {true};
     if (accept_word("false")) return {false};
     if (accept_word("null")) return {nullptr};
-    return {read_number()};
+    return read_number();
   }
 
   JsonObject read_object(int depth) {
@@ -83,21 +83,26 @@ class Parser {
     return at_ - begin;
   }
 
-  double read_number() {
+  JsonValue read_number() {
     const std::size_t begin = at_;
+    bool is_integer = true;
     accept_word("-");
     const bool leading_zero = at_ < text_.size() && text_[at_] == '0';
     const std::size_t digits = skip_digits();
     if (digits == 0 || (leading_zero && digits > 1)) fail("a value");
-    if (accept_word(".") && skip_digits() == 0) fail("a digit");
+    if (accept_word(".")) {
+      is_integer = false;
+      if (skip_digits() == 0) fail("a digit");
+    }
     if (accept_word("e") || accept_word("E")) {
+      is_integer = false;
       if (!accept_word("+")) accept_word("-");
       if (skip_digits() == 0) fail("a digit");
     }
     double number = 0.0;
     const auto result = std::from_chars(text_.data() + begin, text_.data() + at_, number);
     if (result.ec != std::errc()) fail("a number that a double can hold before this,");
-    return number;
+    return {number, is_integer};
   }
 
   std::uint32_t read_hex4() {

@@ -21,6 +21,7 @@ using JsonObject = std::vector<JsonMember>;  // in the order of the text; keys d
 
 struct JsonValue {
   std::variant<std::nullptr_t, bool, double, std::string, JsonArray, JsonObject> value;
+  bool is_integer = false;  // a number that is written without a point and an exponent
 
   template <class T>
   const T* as() const {

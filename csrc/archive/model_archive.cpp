@@ -5,15 +5,18 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "egaze/error.hpp"
 #include "file_bytes.hpp"
 #include "json.hpp"
 #include "model_spec.hpp"
 #include "pickled_tensors.hpp"
-#include "program_text.hpp"
+#include "program_parser.hpp"
+#include "program_writer.hpp"
 #include "sha256.hpp"
 #include "stored_zip.hpp"
+#include "zip_member.hpp"
 
 namespace egaze::detail {
 namespace {
@@ -21,9 +24,10 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr const char* kSpecName = "extra/egaze_spec.json";
+constexpr const char* kSignatureName = "signature";
 constexpr const char* kProgramName = "code/__torch__/egaze.py";
-constexpr std::size_t kMaxProgramBytes = std::size_t{1} << 24;
-constexpr std::size_t kMaxTagBytes = 64;
+constexpr std::size_t kMaxProgramBytes = std::size_t{1} << 22, kMaxTableBytes = std::size_t{1} << 24;
+constexpr std::size_t kMaxVersionBytes = 3;
 
 // An object of the class __torch__.egaze.Model without attributes.
 constexpr std::string_view kObjectPickle =
@@ -45,10 +49,12 @@ std::string without_digest(std::string_view spec_json, const std::string& digest
   return text;
 }
 
-// SHA-256 over the members in the order of their names: name, 0, length (8 bytes, little endian), content.
+// SHA-256 over the members but the signature in the order of their names: name, 0, length (8 bytes, little endian),
+// content.
 std::string digest_of(const Members& members, const std::string& spec_json) {
   Sha256 sha;
   for (const auto& [name, content] : members) {
+    if (name == kSignatureName) continue;
     const std::string_view text = name == kSpecName ? spec_json : text_of(content);
     std::array<unsigned char, 8> length{};
     for (std::size_t i = 0; i < length.size(); ++i) {
@@ -66,6 +72,16 @@ bool is_storage_key(std::string_view key) {
          (key == "0" || key.front() != '0');
 }
 
+// The member that holds the version of TorchScript's format.
+bool is_version(std::string_view name) { return name == "version" || name == ".data/version"; }
+
+// 3 to 10, with or without an end of line: what torch 2.7 and later write. Older ones would have it change operators.
+bool is_version_number(std::string_view text) {
+  if (text.size() > kMaxVersionBytes) return false;
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return text == "10" || (text.size() == 1 && text[0] >= '3' && text[0] <= '9');
+}
+
 void check_members(const std::string& path, const Members& members) {
   const auto fail = [&](const std::string& what) {
     throw Error(ErrorCode::model_archive, path + ": is no exported model, or damaged: it " + what);
@@ -74,19 +90,38 @@ void check_members(const std::string& path, const Members& members) {
     if (!members.contains(name)) fail("lacks the member '" + std::string(name) + "'");
   }
   for (const auto& [name, content] : members) {
-    const bool tag = name == "version" || name == ".data/version";
     const bool part = name == kProgramName || name == "data.pkl" || name == "constants.pkl" || name == "byteorder" ||
-                      name == kSpecName || (name.starts_with("constants/") && is_storage_key(name.substr(10)));
-    if (!tag && !part) fail("holds a member '" + name + "'");
-    if (tag && content.size() > kMaxTagBytes) fail("holds too large a member '" + name + "'");
+                      name == kSpecName || name == kSignatureName || is_version(name) ||
+                      (name.starts_with("constants/") && is_storage_key(name.substr(10)));
+    if (!part) fail("holds a member '" + name + "'");
+    if (is_version(name) && !is_version_number(text_of(content))) fail("is of no version that torch writes");
+  }
+  if (std::ranges::count_if(members, [](const auto& member) { return is_version(member.first); }) != 1) {
+    fail("does not have one version");
   }
   if (text_of(members.at("byteorder")) != "little") fail("is not of little-endian numbers");
-  if (members.at(kProgramName).size() > kMaxProgramBytes || members.at("constants.pkl").size() > kMaxProgramBytes) {
+  if (members.at(kProgramName).size() > kMaxProgramBytes || members.at("constants.pkl").size() > kMaxTableBytes) {
     fail("holds a program or a table that is too large");
   }
 }
 
-void check_program(const std::string& path, const Members& members) {
+std::optional<ModelSignature> signature_of(const std::string& path, const Members& members) {
+  const auto member = members.find(kSignatureName);
+  if (member == members.end()) return std::nullopt;
+  const std::span<const unsigned char> content = member->second;
+  ModelSignature signature;
+  if (content.size() != signature.key.size() + signature.signature.size()) {
+    throw Error(ErrorCode::model_archive,
+                path + ": is no exported model, or damaged: its signature has another length");
+  }
+  std::ranges::copy(content.first(signature.key.size()), signature.key.begin());
+  std::ranges::copy(content.subspan(signature.key.size()), signature.signature.begin());
+  return signature;
+}
+
+// The program as the graph that it was understood to be says it.
+std::string proved_program(const std::string& path, const Members& members, const ModelSpec& spec,
+                           const ModelLimits& limits) {
   if (text_of(members.at("data.pkl")) != kObjectPickle) {
     throw Error(ErrorCode::model_operator, path + ": its data.pkl holds more than the one object of an exported model");
   }
@@ -94,28 +129,43 @@ void check_program(const std::string& path, const Members& members) {
     const auto member = members.find("constants/" + key);
     return member == members.end() ? std::nullopt : std::optional(member->second.size());
   };
-  const std::size_t tensors = count_pickled_tensors(path, members.at("constants.pkl"), storage_bytes);
-  check_program_text(path, text_of(members.at(kProgramName)), tensors);
+  const std::vector<TensorType> tensors = read_pickled_tensors(path, members.at("constants.pkl"), storage_bytes);
+  try {
+    GraphBuilder builder(static_cast<std::int64_t>(spec.input_height_px),
+                         static_cast<std::int64_t>(spec.input_width_px), tensors, limits);
+    return write_program(parse_program(text_of(members.at(kProgramName)), std::move(builder),
+                                       static_cast<std::int64_t>(spec.class_names.size()), limits.nesting));
+  } catch (const ProgramError& error) {
+    throw Error(ErrorCode::model_operator, path + ": its program " + error.what());
+  }
 }
 
 }  // namespace
 
-ModelArchive read_model_archive(const std::string& path) {
+std::string signed_message(const ModelSpec& spec) { return "egaze model 1\n" + spec.model_sha256; }
+
+ModelArchive read_model_archive(const std::string& path, const ModelLimits& limits) {
+  return check_model_archive(path, read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign), limits);
+}
+
+ModelArchive check_model_archive(const std::string& path, std::vector<unsigned char> bytes, const ModelLimits& limits) {
   ModelArchive archive;
-  archive.bytes = read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign);
+  archive.bytes = std::move(bytes);
   Members members;
   for (ZipMember& member : read_stored_zip(path, archive.bytes, kSpecName)) {
     members.emplace(std::move(member.name), member.content);
   }
-  archive.spec_json = text_of(members.at(kSpecName));
-  archive.spec = parse_model_spec(path, archive.spec_json);
+  const std::string_view spec_json = text_of(members.at(kSpecName));
+  archive.spec = parse_model_spec(path, spec_json);
   const std::string& digest = archive.spec.model_sha256;
-  if (digest_of(members, without_digest(archive.spec_json, digest)) != digest) {
+  if (digest_of(members, without_digest(spec_json, digest)) != digest) {
     throw Error(ErrorCode::model_digest,
                 path + ": is damaged or changed: its content does not have the SHA-256 in its spec");
   }
   check_members(path, members);
-  check_program(path, members);
+  archive.signature = signature_of(path, members);
+  const std::string program = proved_program(path, members, archive.spec, limits);
+  replace_member(archive.bytes, members.at(kProgramName), program);
   return archive;
 }
 

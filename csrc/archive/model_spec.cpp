@@ -1,7 +1,8 @@
 #include "model_spec.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "egaze/error.hpp"
@@ -12,6 +13,24 @@ namespace {
 
 constexpr double kMaxSidePx = 4096;
 constexpr std::size_t kMaxClasses = 4096;
+constexpr std::size_t kMaxTextBytes = 256;
+
+// Whether a text of sound UTF-8 stays on its line and changes nothing of a terminal: it holds no control character
+// (C0, DEL, C1), no line or paragraph separator, and no sign that reverses the direction of what is written around it.
+bool is_plain(std::string_view text) {
+  constexpr std::string_view kReversing[] = {"\xe2\x80\xa8", "\xe2\x80\xa9",                  // U+2028, U+2029
+                                             "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",  // U+202A to U+202E
+                                             "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6",
+                                             "\xe2\x81\xa7", "\xe2\x81\xa8",  // U+2066 to U+2069
+                                             "\xe2\x81\xa9"};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7F) return false;
+    if (byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) return false;
+    if (byte == 0xE2 && std::ranges::find(kReversing, text.substr(i, 3)) != std::end(kReversing)) return false;
+  }
+  return true;
+}
 
 // The spec's object, and what to say when it lacks something.
 class Fields {
@@ -31,6 +50,7 @@ class Fields {
   const std::string& text(const std::string& key) const {
     const auto* value = at(key).as<std::string>();
     if (value == nullptr) fail("holds a \"" + key + "\" that is no text");
+    require_plain(key, *value);
     return *value;
   }
 
@@ -40,10 +60,11 @@ class Fields {
     return *value;
   }
 
-  // A whole number from 1 to largest.
+  // A whole number from 1 to largest, written as one: 224, not 224.0 or 2.24e2.
   std::size_t count(const std::string& key, double largest) const {
-    const auto* value = at(key).as<double>();
-    if (value == nullptr || *value < 1 || *value > largest || *value != std::floor(*value)) {
+    const JsonValue& number = at(key);
+    const auto* value = number.as<double>();
+    if (value == nullptr || !number.is_integer || *value < 1 || *value > largest) {
       fail("holds a \"" + key + "\" that is no whole number from 1 to " + std::to_string(static_cast<long>(largest)));
     }
     return static_cast<std::size_t>(*value);
@@ -77,12 +98,23 @@ class Fields {
       if (name == nullptr || name->empty() || std::ranges::find(names, *name) != names.end()) {
         fail("holds \"" + key + "\" that are not all different, non-empty texts");
       }
+      require_plain(key, *name);
       names.push_back(*name);
     }
     return names;
   }
 
  private:
+  void require_plain(const std::string& key, const std::string& text) const {
+    if (text.size() > kMaxTextBytes) {
+      fail("holds a text of more than " + std::to_string(kMaxTextBytes) + " bytes in \"" + key + "\"");
+    }
+    if (!is_plain(text)) {
+      fail("holds a control character, a line break or a sign that reverses the direction of writing in \"" + key +
+           "\"");
+    }
+  }
+
   const std::string& path_;
   const JsonObject& object_;
 };

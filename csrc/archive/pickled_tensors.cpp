@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 8, kMaxTextBytes = 256, kMaxDimensions = 8;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
+// A tensor takes about 40 of these; each makes a value of at most some 150 bytes, or recalls one.
+constexpr std::size_t kMaxInstructions = std::size_t{1} << 19;
 
 struct Value;
 using Reference = std::shared_ptr<const Value>;  // shared, so that a value that is recalled often takes no more memory
@@ -26,15 +28,17 @@ struct Value {
   std::string text = {};    // of a text; "module name" of a global
   std::vector<Reference> items = {};
   std::size_t depth = 0;
+  TensorType type = {};  // of a tensor; a storage has none but its dtype
 };
 
-// Bytes of an element, by the name of the storage's class.
-std::optional<std::int64_t> element_bytes(std::string_view storage) {
-  constexpr std::pair<std::string_view, std::int64_t> kStorages[] = {
-      {"torch FloatStorage", 4}, {"torch BFloat16Storage", 2}, {"torch HalfStorage", 2}, {"torch DoubleStorage", 8},
-      {"torch LongStorage", 8},  {"torch IntStorage", 4},      {"torch BoolStorage", 1}};
-  for (const auto& [name, bytes] : kStorages) {
-    if (storage == name) return bytes;
+// What a storage holds, by the name of its class.
+std::optional<DType> storage_dtype(std::string_view storage) {
+  constexpr std::pair<std::string_view, DType> kStorages[] = {
+      {"torch FloatStorage", DType::float32}, {"torch BFloat16Storage", DType::bfloat16},
+      {"torch HalfStorage", DType::float16},  {"torch DoubleStorage", DType::float64},
+      {"torch LongStorage", DType::int64},    {"torch IntStorage", DType::int32}};
+  for (const auto& [name, dtype] : kStorages) {
+    if (storage == name) return dtype;
   }
   return std::nullopt;
 }
@@ -47,15 +51,19 @@ class Machine {
   Machine(const std::string& path, std::span<const unsigned char> pickle, const StorageBytes& storage_bytes)
       : path_(path), pickle_(pickle), storage_bytes_(storage_bytes) {}
 
-  std::size_t run() {
+  std::vector<TensorType> run() {
     if (next() != 0x80 || next() != 2) foreign("a pickle of another protocol");
+    std::size_t instructions = 0;
     while (step(next())) {
+      if (++instructions > kMaxInstructions) broken("more than " + std::to_string(kMaxInstructions) + " instructions");
     }
     if (at_ != pickle_.size() || stack_.size() != 1 || stack_[0]->kind != Kind::tuple) broken("no list of tensors");
+    std::vector<TensorType> types;
     for (const Reference& item : stack_[0]->items) {
       if (item->kind != Kind::tensor) broken("no list of tensors");
+      types.push_back(item->type);
     }
-    return stack_[0]->items.size();
+    return types;
   }
 
  private:
@@ -134,7 +142,7 @@ class Machine {
     std::string name = line();
     name += ' ';
     name += line();
-    if (name != "torch._utils _rebuild_tensor_v2" && name != "collections OrderedDict" && !element_bytes(name)) {
+    if (name != "torch._utils _rebuild_tensor_v2" && name != "collections OrderedDict" && !storage_dtype(name)) {
       // Quoted as far as it is plain: it may hold anything.
       std::erase_if(name, [](char c) { return c < ' ' || c > '~'; });
       foreign("'" + name.substr(0, 80) + "'");
@@ -149,14 +157,15 @@ class Machine {
     const bool fits = id->kind == Kind::tuple && items.size() == 5 && items[0]->text == "storage" &&
                       items[1]->kind == Kind::global && items[2]->kind == Kind::text && items[3]->text == "cpu" &&
                       items[4]->kind == Kind::number;
-    const std::optional<std::int64_t> bytes = fits ? element_bytes(items[1]->text) : std::nullopt;
-    if (!bytes) broken("no storage where one is due");
+    const std::optional<DType> dtype = fits ? storage_dtype(items[1]->text) : std::nullopt;
+    if (!dtype) broken("no storage where one is due");
     const std::int64_t elements = items[4]->number;
     const std::optional<std::size_t> held = storage_bytes_(items[2]->text);
-    if (elements < 0 || elements > kMaxElements || !held || *held != static_cast<std::size_t>(elements * *bytes)) {
+    if (elements < 0 || elements > kMaxElements || !held ||
+        *held != static_cast<std::size_t>(elements * element_bytes(*dtype))) {
       broken("a storage of another size than the archive's");
     }
-    push({Kind::storage, elements});
+    push({.kind = Kind::storage, .number = elements, .type = {*dtype, {}}});
   }
 
   std::vector<std::int64_t> extents(const Reference& tuple) const {
@@ -179,12 +188,15 @@ class Machine {
     std::int64_t last = arguments[1]->number, elements = 1;
     if (sizes.size() != strides.size() || last < 0 || last > kMaxElements) broken("an impossible size");
     for (std::size_t i = 0; i < sizes.size(); ++i) {
-      elements *= sizes[i];
+      elements *= std::max<std::int64_t>(sizes[i], 1);
       if (elements > kMaxElements) broken("an impossible size");
-      if (sizes[i] > 0) last += (sizes[i] - 1) * strides[i];
+      last += std::max<std::int64_t>(sizes[i] - 1, 0) * strides[i];
     }
-    if (elements > 0 && last >= arguments[0]->number) broken("a tensor that reaches beyond its storage");
-    push({Kind::tensor});
+    const bool empty = std::ranges::find(sizes, 0) != sizes.end();
+    if (!empty && last >= arguments[0]->number) broken("a tensor that reaches beyond its storage");
+    Value tensor{.kind = Kind::tensor, .type = {arguments[0]->type.dtype, {}}};
+    for (const std::int64_t size : sizes) tensor.type.shape.push_back({size});
+    push(std::move(tensor));
   }
 
   void reduce() {
@@ -253,8 +265,9 @@ class Machine {
 
 }  // namespace
 
-std::size_t count_pickled_tensors(const std::string& path, std::span<const unsigned char> pickle,
-                                  const std::function<std::optional<std::size_t>(const std::string&)>& storage_bytes) {
+std::vector<TensorType> read_pickled_tensors(
+    const std::string& path, std::span<const unsigned char> pickle,
+    const std::function<std::optional<std::size_t>(const std::string&)>& storage_bytes) {
   return Machine(path, pickle, storage_bytes).run();
 }
 

@@ -7,14 +7,18 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
+
+#include "typed_graph.hpp"
 
 namespace egaze::detail {
 
-// Proves a pickle to be a tuple of tensors that lie within their storages, and gives their number.
+// Proves a pickle to be a tuple of tensors that lie within their storages, and gives their types and shapes.
 // storage_bytes(key) is the size of the member "constants/KEY", if there is one.
 // Throws Error(model_operator) for an instruction or a class that no exported model needs, Error(model_archive) for
 // tensors that cannot be. The message begins with the path.
-std::size_t count_pickled_tensors(const std::string& path, std::span<const unsigned char> pickle,
-                                  const std::function<std::optional<std::size_t>(const std::string&)>& storage_bytes);
+std::vector<TensorType> read_pickled_tensors(
+    const std::string& path, std::span<const unsigned char> pickle,
+    const std::function<std::optional<std::size_t>(const std::string&)>& storage_bytes);
 
 }  // namespace egaze::detail

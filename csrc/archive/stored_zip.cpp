@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "crc32.hpp"
 #include "egaze/error.hpp"
 
 namespace egaze::detail {
@@ -14,6 +15,11 @@ namespace {
 constexpr std::string_view kLocalMagic("PK\x03\x04", 4), kCentralMagic("PK\x01\x02", 4), kEndMagic("PK\x05\x06", 4);
 constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22;
 constexpr std::size_t kMaxNameBytes = 255;
+constexpr std::string_view kTop = "egaze/";
+
+// What an entry of the directory holds beside name, content and place: by Unix (3), zip 2.0 (20); 1 January 1980
+// (0x21); a file that its owner may read and write (0600).
+constexpr std::size_t kMadeBy = 3 << 8 | 20, kNeeded = 20, kDate = 0x21, kAttributes = 0600u << 16;
 
 // Numbers and texts at an offset, all within the file.
 class Bytes {
@@ -104,6 +110,12 @@ std::span<const unsigned char> read_member(const Bytes& file, const Entry& entry
   if (file.number(central + 42, 4) != at || !file.holds(at, kLocalMagic)) {
     file.fail("its member " + quoted + " does not follow the one before");
   }
+  // Bytes that nothing covers would be room for a second directory, such as zip64's.
+  if (file.number(central + 4, 2) != kMadeBy || file.number(central + 6, 2) != kNeeded ||
+      file.number(central + 12, 2) != 0 || file.number(central + 14, 2) != kDate || file.number(central + 36, 2) != 0 ||
+      file.number(central + 38, 4) != kAttributes) {
+    file.fail("its member " + quoted + " is marked otherwise than an exported one");
+  }
   // The header before the content says the same again: version to extra field's length, 26 bytes, then the name.
   const std::size_t name_bytes = entry.name.size();
   if (!std::ranges::equal(file.at(at + 4, 26), file.at(central + 6, 26)) ||
@@ -111,6 +123,9 @@ std::span<const unsigned char> read_member(const Bytes& file, const Entry& entry
     file.fail("its member " + quoted + " is told of in two ways");
   }
   const std::span<const unsigned char> content = file.at(at + kLocalBytes + name_bytes, size);
+  if (file.number(central + 16, 4) != crc32(content)) {
+    file.fail("its member " + quoted + " does not have the CRC-32 that is told of it");
+  }
   at += kLocalBytes + name_bytes + size;
   return content;
 }
@@ -132,27 +147,29 @@ std::vector<ZipMember> read_stored_zip(const std::string& path, std::span<const 
 
   const Directory directory = read_directory(file, end);
   const std::vector<Entry>& entries = directory.entries;
-  const auto slash = [](const Entry& entry) { return entry.name.find('/'); };
   const auto is_own = [&](const Entry& entry) {
-    return slash(entry) != std::string::npos && entry.name.substr(slash(entry) + 1) == own;
+    const std::size_t slash = entry.name.find('/');
+    return slash != std::string::npos && entry.name.substr(slash + 1) == own;
   };
   if (std::ranges::none_of(entries, is_own)) {
     refuse(ErrorCode::model_foreign, "was not exported by egaze: it holds no " + own.substr(own.find('/') + 1));
   }
   if (directory.end != end || file.number(end + 12, 4) != end - directory.begin) file.fail("its directory is broken");
-  const std::string top = entries.front().name.substr(0, slash(entries.front()) + 1);
   std::size_t at = 0;
   std::set<std::string> names;
   std::vector<ZipMember> members;
   for (const Entry& entry : entries) {
-    if (!is_plain_name(entry.name) || top.empty() || !entry.name.starts_with(top)) {
+    if (!is_plain_name(entry.name) || !entry.name.starts_with(kTop)) {
       file.fail("it holds a member that is not named as a model's are");
     }
     // Some file systems and programs do not tell upper from lower case.
     std::string folded = entry.name;
     std::ranges::transform(folded, folded.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
     if (!names.insert(folded).second) file.fail("it holds two members of the name '" + entry.name + "'");
-    members.push_back({entry.name.substr(top.size()), read_member(file, entry, at)});
+    std::string name = entry.name.substr(kTop.size());
+    const std::span<const unsigned char> content = read_member(file, entry, at);
+    if (!members.empty() && members.back().name >= name) file.fail("its members are not in the order of their names");
+    members.push_back({std::move(name), content});
   }
   if (at != directory.begin) file.fail("something lies between its members and its directory");
   return members;

@@ -1,6 +1,7 @@
 // The members of a zip archive that is laid out in the one way an exported model is (APPNOTE 6.3.3): stored, not
-// compressed; each once; one after the other from the first byte, their directory right after the last, and nothing
-// else. So every program that opens zip files sees the same members.
+// compressed; each once, in the order of their names, in the folder "egaze/"; one after the other from the first byte,
+// their directory right after the last, and nothing else. So every program that opens zip files sees the same members,
+// and the members' names and contents determine every byte of the file: nothing can hide in it.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ inline constexpr std::uint64_t kMaxModelBytes = std::uint64_t{1} << 31;
 inline constexpr std::size_t kMaxMembers = 20'000;
 
 struct ZipMember {
-  std::string name;  // without the top folder, which all share
+  std::string name;  // without the top folder
   std::span<const unsigned char> content;
 };
 

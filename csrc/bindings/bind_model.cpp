@@ -1,40 +1,90 @@
 #include <pybind11/pybind11.h>
 
 #include <string>
-#include <utility>
 
 #include "bind.hpp"
 #include "egaze/error.hpp"
 #include "model_archive.hpp"
-#include "operators.hpp"
+#include "operator_rules.hpp"
 
 namespace egaze::bindings {
 
 namespace py = pybind11;
+
+namespace {
+
+const char* name_of(Presentation presentation) {
+  switch (presentation) {
+    case Presentation::voi: return "voi";
+    case Presentation::raw_max: return "raw-max";
+    case Presentation::equalize: return "equalize";
+  }
+  return "";
+}
+
+// The fields of egaze.deploy.ModelSpec.
+py::dict dict_of(const ModelSpec& spec) {
+  py::dict fields;
+  fields["format_version"] = spec.format_version;
+  fields["egaze_version"] = spec.egaze_version;
+  fields["torch_version"] = spec.torch_version;
+  fields["recipe"] = spec.recipe;
+  fields["precision"] = spec.precision;
+  fields["presentation"] = name_of(spec.presentation);
+  fields["fit"] = spec.fit == Fit::stretch ? "stretch" : "letterbox";
+  fields["canvas_height_px"] = spec.canvas_height_px;
+  fields["canvas_width_px"] = spec.canvas_width_px;
+  fields["input_height_px"] = spec.input_height_px;
+  fields["input_width_px"] = spec.input_width_px;
+  py::list names;
+  for (const std::string& name : spec.class_names) names.append(name);
+  fields["class_names"] = py::tuple(names);
+  fields["heatmap_head"] = spec.heatmap_head;
+  fields["training_split_sha256"] = spec.training_split_sha256;
+  fields["class_probs"] = spec.class_probs;
+  fields["model_sha256"] = spec.model_sha256;
+  return fields;
+}
+
+// The content of the member "signature", or None.
+py::object signature_of(const detail::ModelArchive& archive) {
+  if (!archive.signature) return py::none();
+  std::string content(archive.signature->key.begin(), archive.signature->key.end());
+  content.append(archive.signature->signature.begin(), archive.signature->signature.end());
+  return py::bytes(content);
+}
+
+constexpr ModelLimits kLimits;
+
+}  // namespace
 
 void bind_model(py::module_& module) {
   // Paths, and messages that contain them, are bytes, because a path need not have an encoding.
   static py::handle model_error = py::exception<Error>(module, "ModelError").release();
   module.def(
       "read_model",
-      [](const std::string& path) -> std::pair<py::bytes, py::bytes> {
+      [](const std::string& path, std::int64_t nodes, std::int64_t nesting, std::int64_t bytes_at_work,
+         std::int64_t multiplications) -> py::tuple {
+        const ModelLimits limits{nodes, nesting, bytes_at_work, multiplications};
         try {
           detail::ModelArchive archive;
           {
             const py::gil_scoped_release release;
-            archive = detail::read_model_archive(path);
+            archive = detail::read_model_archive(path, limits);
           }
-          return {py::bytes(archive.spec_json),
-                  py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size())};
+          return py::make_tuple(dict_of(archive.spec),
+                                py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()),
+                                signature_of(archive));
         } catch (const Error& error) {
           PyErr_SetObject(model_error.ptr(), py::make_tuple(error_name(error.code()), py::bytes(error.what())).ptr());
           throw py::error_already_set();
         }
       },
-      py::arg("path"));
+      py::arg("path"), py::arg("nodes") = kLimits.nodes, py::arg("nesting") = kLimits.nesting,
+      py::arg("bytes_at_work") = kLimits.bytes_at_work, py::arg("multiplications") = kLimits.multiplications);
   module.def("model_operators", [] {
     py::list names;
-    for (const std::string_view name : detail::allowed_operators()) names.append(py::str(name.data(), name.size()));
+    for (const std::string& name : detail::allowed_operators()) names.append(name);
     return names;
   });
 }

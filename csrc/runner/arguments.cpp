@@ -54,6 +54,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
       arguments.predictor.device = value();
     } else if (name == "--precision") {
       arguments.predictor.precision = parse_precision(value());
+    } else if (name == "--trust") {
+      arguments.trusted_keys.emplace_back(value());
     } else if (name == "--batch") {
       arguments.batch = parse_number(name, value(), kMaxBatch);
     } else if (name == "--bench") {
@@ -86,7 +88,7 @@ Arguments parse_arguments(std::span<const char* const> words) {
 
 std::string_view usage() {
   return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--out DIR] [--batch N] [--threads N] [--device NAME]
-                 [--precision exported|fp32|bf16] [--bench N]
+                 [--precision exported|fp32|bf16] [--trust KEY.pem]... [--bench N]
        egaze-run --help | --version | --formats
 
 Classifies chest radiographs and predicts where a radiologist would look, with a model file that
@@ -108,6 +110,7 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
   --threads N       threads within one forward pass (default: libtorch's choice)
   --device NAME     cpu (default), cuda or cuda:N
   --precision NAME  precision of the computation: exported (that of the model file, default), fp32 or bf16
+  --trust KEY.pem   run the model only if this Ed25519 key signed it; repeat the option to trust several keys
   --bench N         read and predict the first radiograph N times, and print the times as JSON instead
   --formats         print the formats of image files that this build reads
   --version         print the versions of egaze and libtorch, and the formats

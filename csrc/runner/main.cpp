@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <optional>
 #include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -40,6 +42,13 @@ std::string formats() {
     text += format.readable ? "yes\n" : "no, needs " + format.missing + " (" + format.install_line + ")\n";
   }
   return text;
+}
+
+std::string read_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) throw Error(ErrorCode::file_not_found, path + ": cannot be read as a key");
+  return text.str();
 }
 
 struct ReadRadiograph {
@@ -185,7 +194,11 @@ int main(int argc, char** argv) {
       case Arguments::Action::version:
         return print_result("egaze-run " EGAZE_VERSION ", torch " + torch_version() + "\n" + formats()) ? kDone
                                                                                                         : kFailed;
-      case Arguments::Action::predict: return predict(arguments);
+      case Arguments::Action::predict:
+        for (const std::string& path : arguments.trusted_keys) {
+          arguments.predictor.trusted_keys.push_back(read_text(path));
+        }
+        return predict(arguments);
     }
   } catch (const std::exception& error) {
     print_error(error.what());

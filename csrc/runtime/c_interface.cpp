@@ -22,14 +22,21 @@ using namespace egaze;
 
 static_assert(static_cast<int>(ErrorCode::invalid_argument) + 1 == EGAZE_INVALID_ARGUMENT);
 static_assert(static_cast<int>(ErrorCode::model_failed) + 1 == EGAZE_MODEL_FAILED);
+static_assert(static_cast<int>(ErrorCode::model_failed) + 1 == static_cast<int>(ErrorCode::model_signature));
 static_assert(static_cast<int>(PixelType::float32) == EGAZE_FLOAT32);
 static_assert(static_cast<int>(Precision::bf16) == EGAZE_PRECISION_BF16);
+
+// The codes in their order, one after another; those that came later have the numbers behind C's own.
+egaze_status status_of(ErrorCode code) {
+  return code == ErrorCode::model_signature ? EGAZE_MODEL_SIGNATURE
+                                            : static_cast<egaze_status>(static_cast<int>(code) + 1);
+}
 
 thread_local std::string last_error;
 
 egaze_status failed(egaze_status status, const char* message) noexcept {
   try {
-    last_error = message;
+    last_error = detail::on_one_line(message);
   } catch (...) {
     last_error.clear();
   }
@@ -42,7 +49,7 @@ egaze_status guarded(const Work& work) noexcept {
     work();
     return EGAZE_OK;
   } catch (const Error& error) {
-    return failed(static_cast<egaze_status>(static_cast<int>(error.code()) + 1), error.what());
+    return failed(status_of(error.code()), error.what());
   } catch (const std::bad_alloc&) {
     return failed(EGAZE_OUT_OF_MEMORY, "there is not enough memory");
   } catch (const std::exception& error) {
@@ -87,6 +94,7 @@ const char* egaze_status_name(egaze_status status) {
     case EGAZE_OK: return "ok";
     case EGAZE_OUT_OF_MEMORY: return "out_of_memory";
     case EGAZE_INTERNAL: return "internal";
+    case EGAZE_MODEL_SIGNATURE: return error_name(ErrorCode::model_signature);
     default: return error_name(static_cast<ErrorCode>(static_cast<int>(status) - 1));
   }
 }
@@ -99,12 +107,23 @@ egaze_status egaze_create(const char* model_path, const egaze_options* options, 
 
 egaze_status egaze_create_with_flags(const char* model_path, const egaze_options* options, unsigned flags,
                                      egaze_predictor** predictor) {
+  return egaze_create_trusted(model_path, options, flags, nullptr, 0, predictor);
+}
+
+egaze_status egaze_create_trusted(const char* model_path, const egaze_options* options, unsigned flags,
+                                  const char* const* trusted_keys, size_t trusted_key_count,
+                                  egaze_predictor** predictor) {
   if (predictor != nullptr) *predictor = nullptr;
   return guarded([&] {
     require(model_path != nullptr && predictor != nullptr, "model_path and predictor must not be NULL");
     require((flags & ~unsigned{EGAZE_TENSOR_ARENA}) == 0, "flags has a bit that this version of egaze does not know");
     PredictorOptions chosen;
     chosen.tensor_arena = (flags & EGAZE_TENSOR_ARENA) != 0;
+    require(trusted_keys != nullptr || trusted_key_count == 0, "the trusted keys are NULL");
+    for (const char* key : std::span(trusted_keys, trusted_key_count)) {
+      require(key != nullptr, "a trusted key is NULL");
+      chosen.trusted_keys.emplace_back(key);
+    }
     if (options != nullptr) {
       require(options->precision >= EGAZE_PRECISION_EXPORTED && options->precision <= EGAZE_PRECISION_BF16,
               "precision must be EGAZE_PRECISION_EXPORTED, EGAZE_PRECISION_FP32 or EGAZE_PRECISION_BF16");

@@ -1,7 +1,7 @@
 #include "predicting.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <cmath>
 #include <cstdint>
 
 #include "egaze/error.hpp"
@@ -10,11 +10,10 @@
 namespace egaze::detail {
 namespace {
 
-bool all_finite(std::span<const float> values) {
-  // Integer operations without an early exit, so that the compiler vectorizes the loop.
-  constexpr std::uint32_t exponent = 0x7F800000u;
+bool all_within_0_1(std::span<const float> values) {
+  // Without an early exit, so that the compiler vectorizes the loop.
   std::uint32_t beyond = 0;
-  for (const float value : values) beyond |= (std::bit_cast<std::uint32_t>(value) & exponent) == exponent;
+  for (const float value : values) beyond |= !(value >= 0.0f && value <= 1.0f);
   return beyond == 0;
 }
 
@@ -44,7 +43,11 @@ const float* checked(const EngineOutput& output, const std::vector<std::int64_t>
   if (output.shape != promised) fail(" of shape " + text_of(output.shape) + ", promised " + text_of(promised));
   std::size_t count = 1;
   for (const std::int64_t size : promised) count *= static_cast<std::size_t>(size);
-  if (!all_finite({output.values.get(), count})) fail(" that are not all finite numbers");
+  const std::span<const float> values(output.values.get(), count);
+  if (!all_within_0_1(values)) {
+    const bool finite = std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+    fail(finite ? " outside of [0, 1]" : " that are not all finite numbers");
+  }
   return output.values.get();
 }
 

@@ -8,6 +8,7 @@
 #include "engine.hpp"
 #include "model_archive.hpp"
 #include "torchscript/torchscript_engine.hpp"
+#include "trusted_keys.hpp"
 
 namespace egaze {
 
@@ -22,7 +23,8 @@ Predictor::Predictor(const std::string& model_path, const PredictorOptions& opti
     throw Error(ErrorCode::invalid_argument, "threads must be at least 0, got " + std::to_string(options.threads));
   }
   try {
-    detail::ModelArchive archive = detail::read_model_archive(model_path);
+    detail::ModelArchive archive = detail::read_model_archive(model_path, options.limits);
+    detail::require_trusted(model_path, archive, options.trusted_keys);
     std::unique_ptr<detail::Engine> engine = detail::load_torchscript(model_path, archive, options);
     implementation_ =
         std::make_unique<Implementation>(Implementation{model_path, std::move(archive.spec), std::move(engine)});
@@ -30,6 +32,8 @@ Predictor::Predictor(const std::string& model_path, const PredictorOptions& opti
     throw;
   } catch (const std::exception& error) {
     throw Error(ErrorCode::model_failed, model_path + ": " + error.what());
+  } catch (...) {
+    throw Error(ErrorCode::model_failed, model_path + ": an error of an unknown kind");
   }
 }
 
@@ -57,6 +61,8 @@ std::vector<Prediction> Predictor::predict(std::span<const RadiographView> radio
     throw;
   } catch (const std::exception& error) {
     throw Error(ErrorCode::model_failed, self.path + ": the model failed: " + error.what());
+  } catch (...) {
+    throw Error(ErrorCode::model_failed, self.path + ": the model failed: an error of an unknown kind");
   }
 }
 

@@ -10,7 +10,14 @@ import click
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
-def command(model: Path) -> None:
+@click.option(
+    "--trust",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="KEY.pem",
+    help="An Ed25519 public key (PEM); the file must be signed by one of the keys given.",
+)
+def command(model: Path, trust: tuple[Path, ...]) -> None:
     """Check an exported model file without running it, and show its spec.
 
     The check covers the archive's layout, the format version, the digest of all contents, and that the program is a
@@ -20,14 +27,22 @@ def command(model: Path) -> None:
     \b
     Example:
       egaze check model.pt
+      egaze check model.pt --trust key.pub.pem
     """
-    from egaze.deploy import check_model
+    from egaze.deploy.signature import fingerprint
+    from egaze.deploy.spec import read_model
     from egaze.errors import ModelFileError
 
     try:
-        spec = check_model(model)
+        spec, _, signature = read_model(model, trust)
     except ModelFileError as error:
         raise ModelFileError(f"{error} [{error.code}]", error.code) from error
     for name, value in asdict(spec).items():
         click.echo(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")
-    click.echo("the contents have the digest that the spec states, and the program uses only allowed operators")
+    click.echo("the contents have the digest that the spec states, and the program is proved by types and shapes")
+    if signature is None:
+        click.echo("it is not signed")
+    elif trust:
+        click.echo(f"it is signed by the trusted key {fingerprint(signature)}")
+    else:
+        click.echo(f"it claims to be signed by the key {fingerprint(signature)}; --trust KEY.pem verifies that")

@@ -56,7 +56,10 @@ def digest(members: dict[str, bytes]) -> str:
 
 
 def write_archive(path: Path, members: dict[str, bytes]) -> None:
-    """Write the members in the order of their names, with a fixed date: the same members give the same bytes."""
+    """Write the members in the order of their names, with a fixed date: the same members give the same bytes, and
+    `csrc/archive` takes no others."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(members):
-            archive.writestr(zipfile.ZipInfo(f"egaze/{name}", date_time=(1980, 1, 1, 0, 0, 0)), members[name])
+            entry = zipfile.ZipInfo(f"egaze/{name}", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, wherever it is written
+            archive.writestr(entry, members[name])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from egaze.atomic import write_file
 from egaze.deploy import torchscript
 from egaze.deploy.archive import digest, members_of, write_archive
+from egaze.deploy.signature import SIGNATURE_NAME, read_signing_key, sign_digest
 from egaze.deploy.spec import FORMAT_VERSION, PRECISIONS, SPEC_NAME, ModelSpec, check_model
 from egaze.errors import EgazeError, ModelFileError
 from egaze.models import DualHeadUNet
@@ -43,7 +44,9 @@ class ExportedModel(nn.Module):
         return answer.class_probs, heatmap
 
 
-def export_torchscript(run: Run, path: str | Path, *, precision: str = "fp32") -> ModelSpec:
+def export_torchscript(
+    run: Run, path: str | Path, *, precision: str = "fp32", sign: str | Path | None = None
+) -> ModelSpec:
     """Write a run's best model as a TorchScript archive with its spec; the file is replaced whole.
 
     `forward(image)` takes (N, 1, H, W) float32 in [0, 1], any N, and gives (N, C) class probabilities and the
@@ -56,10 +59,12 @@ def export_torchscript(run: Run, path: str | Path, *, precision: str = "fp32") -
         precision: "fp32", or "bf16": weights and activations of bfloat16's 8 bits' precision, half to three quarters of
             the file. The radiograph and its first convolution, and depthwise convolutions with their squeeze and
             excitation, stay float32.
+        sign: a PEM file of an Ed25519 private key, which signs the file.
 
     Raises:
         RunError: the run has no checkpoint yet, or its recipe trains no classifier.
-        EgazeError: an unknown precision, a model that `check` would refuse, or a file that cannot be written.
+        EgazeError: an unknown precision, a key that cannot be used, a model that `check` would refuse, or a file that
+            cannot be written.
 
     Example:
         >>> from egaze import export_torchscript
@@ -70,12 +75,14 @@ def export_torchscript(run: Run, path: str | Path, *, precision: str = "fp32") -
     """
     if precision not in PRECISIONS:
         raise EgazeError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    key = None if sign is None else read_signing_key(sign)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     run.require_classifier("an exported model answers with probabilities of classes")
     class_probs = run.recipe.stages[-1].class_probs
     has_heatmap = run.recipe.model.heatmap_head and run.recipe.trains_heatmap
     exported = ExportedModel(run.load_model(), class_probs, has_heatmap=has_heatmap)
-    members = members_of(torchscript.script(exported, dtype))
+    size_px = run.recipe.input_size_px
+    members = members_of(torchscript.script(exported, dtype, input_shape=(size_px, size_px)))
     spec = ModelSpec(
         format_version=FORMAT_VERSION,
         egaze_version=version("egaze"),
@@ -86,8 +93,8 @@ def export_torchscript(run: Run, path: str | Path, *, precision: str = "fp32") -
         fit=run.facts["fit"],
         canvas_height_px=run.facts["image_size_px"],
         canvas_width_px=run.facts["image_size_px"],
-        input_height_px=run.recipe.input_size_px,
-        input_width_px=run.recipe.input_size_px,
+        input_height_px=size_px,
+        input_width_px=size_px,
         class_names=run.class_names,
         heatmap_head=has_heatmap,
         training_split_sha256=run.facts["training_split_sha256"],
@@ -98,6 +105,8 @@ def export_torchscript(run: Run, path: str | Path, *, precision: str = "fp32") -
     members[spec_member] = json.dumps(asdict(spec), indent=2).encode()
     spec = replace(spec, model_sha256=digest(members))
     members[spec_member] = json.dumps(asdict(spec), indent=2).encode()
+    if key is not None:
+        members[SIGNATURE_NAME] = sign_digest(key, spec.model_sha256)
 
     def write(partial: Path) -> None:
         write_archive(partial, members)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from egaze.deploy.export import export_torchscript
+from egaze.deploy.signature import require_no_key
 from egaze.deploy.spec import ModelSpec
 from egaze.errors import EgazeError
 from egaze.registry import Registry
@@ -29,7 +30,14 @@ class Exporter(Protocol):
 EXPORTS: Registry[Exporter] = Registry("egaze.exports", "export", {"torchscript": export_torchscript}, fits=callable)
 
 
-def export_run(run: Run, path: str | Path, *, format: str = "torchscript", precision: str = "fp32") -> ModelSpec | None:
+def export_run(
+    run: Run,
+    path: str | Path,
+    *,
+    format: str = "torchscript",
+    precision: str = "fp32",
+    sign: str | Path | None = None,
+) -> ModelSpec | None:
     """Write a run's best model in one of the formats of `EXPORTS`.
 
     Args:
@@ -37,12 +45,13 @@ def export_run(run: Run, path: str | Path, *, format: str = "torchscript", preci
         path: the file to write, which is replaced whole.
         format: one of `EXPORTS`; see `export_torchscript` for egaze's own.
         precision: "fp32" or "bf16".
+        sign: a PEM file of an Ed25519 private key, which signs the file; for egaze's own format only.
 
     Returns:
         What the file says of itself; None from a format without egaze's spec.
 
     Raises:
-        EgazeError: no such format, or as the format's own function.
+        EgazeError: no such format, one that cannot be signed, a path that holds a key, or as the format's own function.
 
     Example:
         >>> from egaze.deploy import export_run
@@ -53,4 +62,9 @@ def export_run(run: Run, path: str | Path, *, format: str = "torchscript", preci
     """
     if format not in EXPORTS:
         raise EgazeError(f"no export format {format!r}; there are {', '.join(EXPORTS)}")
-    return EXPORTS[format](run, Path(path), precision=precision)
+    require_no_key(path)
+    if sign is None:
+        return EXPORTS[format](run, Path(path), precision=precision)
+    if format != "torchscript":
+        raise EgazeError(f"a file of the format {format!r} cannot be signed; one of 'torchscript' can")
+    return export_torchscript(run, path, precision=precision, sign=sign)

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-# These ask a tensor for its shape or its type alone.
-_ASKING = {"aten::dim", "aten::new_zeros", "aten::size", "prim::device", "prim::dtype"}
+# This takes no more of a radiograph than its shape.
+_ASKING = {"aten::expand_as"}
 
 
 @dataclass(frozen=True, slots=True)

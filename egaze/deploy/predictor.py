@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.deploy import torchscript
-from egaze.deploy.spec import ModelSpec, read_model
+from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, read_model
 from egaze.errors import EgazeError, ModelFileError
 from egaze.imaging import FitGeometry, StoredRadiograph, read_stored, resize, to_input
 from egaze.loading import FailedRadiograph, RadiographLoader
@@ -50,10 +51,12 @@ class Predictor:
         path: the model file; it is checked as `check_model` does before anything of it is loaded.
         device: "cpu", "cuda", or "auto" for CUDA where there is a device for it.
         threads: for work inside one prediction, process-wide; 0 leaves torch's own choice.
+        trust: PEM files of Ed25519 public keys. With any, one of them must have signed the model.
+        limits: how large the model's program may be.
 
     Raises:
         ModelFileError: no such file, or one that is no sound exported model; its `code` says which.
-        EgazeError: the device is not there.
+        EgazeError: the device is not there, or a key cannot be read.
 
     Example:
         >>> from egaze import Predictor
@@ -67,9 +70,16 @@ class Predictor:
 
     spec: ModelSpec
 
-    def __init__(self, path: str | PathLike[str], device: str = "cpu", threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        device: str = "cpu",
+        threads: int = 0,
+        trust: Iterable[str | PathLike[str]] = (),
+        limits: ModelLimits = DEFAULT_LIMITS,
+    ) -> None:
         self._path = Path(path)
-        self.spec, content = read_model(self._path)
+        self.spec, content, _ = read_model(self._path, trust, limits)
         try:
             self._device = torch.device(
                 ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
@@ -138,13 +148,27 @@ class Predictor:
     def _answer(self, image: Tensor, geometry: FitGeometry, notes: tuple[str, ...]) -> Prediction:
         try:
             with torch.inference_mode():
-                class_probs, heatmap = (answer.cpu() for answer in self._module(image))
-        except RuntimeError as error:
-            message = f"{self._path}: the model failed: {torchscript.first_line(error)}"
+                class_probs, heatmap = self._module(image)
+        except Exception as error:  # of any class: the file decides which
+            message = f"{self._path}: the model failed: {torchscript.one_line(error)}"
             raise ModelFileError(message, "model_failed") from error
-        if class_probs.shape != (1, len(self.spec.class_names)) or heatmap.shape != (1, 1, *self.spec.input_shape):
-            what = f"gives {tuple(class_probs.shape)} and {tuple(heatmap.shape)}, not what its spec says"
-            raise ModelFileError(f"{self._path}: {what}", "model_failed")
-        if not (class_probs.isfinite().all() and heatmap.isfinite().all()):
-            raise ModelFileError(f"{self._path}: gives values that are not all finite numbers", "model_failed")
-        return Prediction(class_probs[0].numpy(), heatmap[0, 0].numpy(), self.spec.class_names, geometry, notes)
+        probs = self._checked(class_probs, (1, len(self.spec.class_names)), "class probabilities")
+        values = self._checked(heatmap, (1, 1, *self.spec.input_shape), "heatmap values")
+        return Prediction(probs[0], values[0, 0], self.spec.class_names, geometry, notes)
+
+    def _checked(self, answer: Any, promised: tuple[int, ...], name: str) -> NDArray[np.float32]:
+        """The values of an answer, which are the caller's: float32 in [0, 1] of the promised shape."""
+
+        def require(fits: object, what: str) -> None:
+            if not fits:
+                raise ModelFileError(f"{self._path}: the model gave {name} {what}", "model_failed")
+
+        require(isinstance(answer, Tensor), "that are no tensor")
+        dense, place = answer.layout == torch.strided and not answer.is_neg(), self._device.type
+        require(dense and answer.device.type == place, f"that do not lie densely on the {place}")
+        require(answer.dtype == torch.float32, f"of type {answer.dtype}, promised torch.float32")
+        require(answer.shape == promised, f"of shape {list(answer.shape)}, promised {list(promised)}")
+        values = np.array(answer.cpu().numpy())
+        require(np.isfinite(values).all(), "that are not all finite numbers")
+        require(((values >= 0) & (values <= 1)).all(), "outside of [0, 1]")
+        return values

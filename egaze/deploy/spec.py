@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from os import PathLike
+from typing import NamedTuple
 
 from egaze import _core
+from egaze.deploy.signature import require_trusted
 from egaze.errors import ModelFileError
 from egaze.imaging import Canvas
 
@@ -65,14 +67,59 @@ class ModelSpec:
         return self.input_height_px, self.input_width_px
 
 
-def check_model(path: str | PathLike[str]) -> ModelSpec:
+@dataclass(frozen=True, slots=True)
+class ModelLimits:
+    """How large a model file's program may be; a larger one is refused before anything of it runs. The defaults are
+    C++'s `egaze::ModelLimits`, and every encoder of `egaze info --encoders` stays below half of them at 512 px.
+
+    Attributes:
+        nodes: operators of the program; one that gives several tensors counts as several.
+        nesting: calls within calls of its text.
+        bytes_at_work: the most that the tensors of one image take at once, beside the weights.
+        multiplications: for one image; an element that is only moved counts as one.
+    """
+
+    nodes: int = 20_000
+    nesting: int = 64
+    bytes_at_work: int = 4 << 30
+    multiplications: int = 8_000_000_000_000
+
+
+#: What `check_model` and `Predictor` hold a file to unless they are told otherwise.
+DEFAULT_LIMITS = ModelLimits()
+
+
+class CheckedModel(NamedTuple):
+    """A model file that has been checked.
+
+    Attributes:
+        spec: what it says of itself.
+        content: the whole file, its program as the check understood it and wrote it down.
+        signature: its member "signature", if it has one; see `egaze.deploy.signature`.
+    """
+
+    spec: ModelSpec
+    content: bytes
+    signature: bytes | None
+
+
+def check_model(
+    path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = DEFAULT_LIMITS
+) -> ModelSpec:
     """Prove an exported model file sound without loading anything of it.
 
-    Checks the archive's layout, the spec's format version and values, the digest over all contents, and that the
-    program is one frozen forward of allowed operators on tensors within their storages.
+    Checks the archive's layout, the spec's format version and values, the digest over all contents, that tensors lie
+    within their storages, and that the program is a straight line of allowed operators whose every value has a type and
+    a shape that follow from the spec, within the limits.
+
+    Args:
+        path: the model file.
+        trust: PEM files of Ed25519 public keys. With any, one of them must have signed the model.
+        limits: how large its program may be.
 
     Raises:
         ModelFileError: no such file, or any of these fails; its `code` says which.
+        EgazeError: a key that cannot be read.
 
     Example:
         >>> from egaze.deploy import check_model
@@ -80,16 +127,18 @@ def check_model(path: str | PathLike[str]) -> ModelSpec:
         >>> spec.class_names, spec.fit, spec.input_shape
         (('normal', 'chf', 'pneumonia'), 'stretch', (64, 64))
     """
-    return read_model(path)[0]
+    return read_model(path, trust, limits).spec
 
 
-def read_model(path: str | PathLike[str]) -> tuple[ModelSpec, bytes]:
-    """A model file's spec and its whole content, checked as `check_model` does: what is run is what was checked."""
+def read_model(
+    path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = DEFAULT_LIMITS
+) -> CheckedModel:
+    """A model file's spec and its whole content, checked as `check_model` does: what is run is what was proved."""
     try:
-        text, content = _core.read_model(os.fsencode(path))
+        fields, content, signature = _core.read_model(os.fsencode(path), **asdict(limits))
     except _core.ModelError as error:
         code, message = error.args
         raise ModelFileError(message.decode(errors="replace"), code) from None
-    values = json.loads(text)
-    values["class_names"] = tuple(values["class_names"])
-    return ModelSpec(**{field.name: values[field.name] for field in fields(ModelSpec)}), content
+    spec = ModelSpec(**fields)
+    require_trusted(path, signature, spec.model_sha256, trust)
+    return CheckedModel(spec, content, signature)

@@ -13,7 +13,7 @@ from egaze.registry import Registry
 
 # Building all of timm's models takes minutes, so the catalogue lists families. With timm 1.0.31, every member of these
 # was built as an encoder of one channel and gave NCHW feature maps at strides 4, 8, 16 and 32 with the declared
-# channels for an image of 96 x 64 px; one member of each was scripted and gave the same values. Models of other
+# channels for an image of 96 x 64 px; one member of each was exported and gave the same values. Models of other
 # families may work too.
 _FAMILIES = (
     "convnext",

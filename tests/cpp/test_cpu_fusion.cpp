@@ -1,12 +1,16 @@
 // What becomes of a program's steps on the CPU, and in bfloat16; that the answers stay is tested from Python
-// (tests/deploy/test_parity.py).
+// (tests/deploy/test_parity.py) and by generated programs (test_generated_programs.cpp).
 #include "cpu_fusion.hpp"
 
 #include <gtest/gtest.h>
 #include <torch/script.h>
 
+#include <cstdint>
+#include <exception>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "convolution.hpp"
 #include "precision.hpp"
@@ -104,6 +108,129 @@ TEST(CpuFusion, Bfloat16LeavesTheRadiographAndTheDepthwiseConvolution) {
   egaze::detail::set_precision(back, "bf16", Precision::fp32);
   EXPECT_GT(steps(back)["aten::to"], 0);
   EXPECT_LT((answer(back) - answer(exact)).abs().max().item<float>(), 0.05f);
+}
+
+// Programs that look like those that are rewritten, and are not: each says what a rewriting might take for granted.
+struct Lookalike {
+  const char* assumed;
+  const char* lines;
+};
+
+const Lookalike kLookalikes[] = {
+    {"a sum in place is read as what it was made of", R"(
+        y = torch.conv2d(x, self.square, None, [1, 1], [1, 1])
+        z = torch.add_(x, y)
+        x = x + z)"},
+    {"a sum in place is seen through a view", R"(
+        view = torch.slice(x, 1, 0, 4)
+        x = torch.add_(x, torch.conv2d(x, self.square, None, [1, 1], [1, 1]))
+        x = x + torch.mean(view))"},
+    {"what is padded changes before the convolution", R"(
+        y = torch.pad(x, [0, 1, 0, 1], "constant", None)
+        x = torch.mul_(x, 0.5)
+        y = torch.conv2d(y, self.square, None, [2, 2])
+        x = x + torch.mean(y))"},
+    {"what is padded changes before the depthwise convolution", R"(
+        y = torch.pad(x, [0, 1, 0, 1], "constant", None)
+        x = torch.mul_(x, 0.5)
+        y = torch.conv2d(y, self.depthwise, None, [2, 2], [0, 0], [1, 1], 8)
+        x = x + torch.mean(y))"},
+    {"a padding follows from the radiograph", R"(
+        n = int(torch.gt(torch.sum(image), 0.))
+        y = torch.pad(x, [n, n, n, n], "constant", None)
+        x = x + torch.mean(torch.conv2d(y, self.square)))"},
+    {"a loop follows from the radiograph", R"(
+        for i in range(int(torch.gt(torch.sum(image), 0.))):
+            x = torch.pad(x, [0, 2, 0, 2], "constant", None)
+        x = torch.conv2d(torch.slice(x, 2, 0, 12), self.square, None, [1, 1], [1, 1])
+        x = torch.slice(x, 3, 0, 10))"},
+    {"one pixel is padded to more", R"(
+        y = torch.pad(torch.mean(x, [2, 3], True), [0, 1, 0, 1], "constant", None)
+        x = x + torch.sum(torch.conv2d(y, self.point)))"},
+    {"the features change before their mean is convolved", R"(
+        means = torch.mean(x, [2, 3], True)
+        y = torch.mul_(x, 3.0)
+        x = y + torch.conv2d(means, self.point))"},
+    {"the gate has one channel", R"(
+        y = torch.relu(torch.conv2d(x, self.depthwise, None, [1, 1], [1, 1], [1, 1], 8))
+        hidden = torch.relu(torch.conv2d(torch.mean(y, [2, 3], True), self.squeeze))
+        x = torch.mul(y, torch.sigmoid(torch.conv2d(hidden, self.one))))"},
+    {"the gate has more channels than the features", R"(
+        y = torch.conv2d(x, self.project)
+        hidden = torch.relu(torch.conv2d(torch.mean(x, [2, 3], True), self.squeeze))
+        x = torch.mul(y, torch.sigmoid(torch.conv2d(hidden, self.excite))))"},
+    {"rows become pixels in another order", R"(
+        rows = torch.mean(x, [2, 3])
+        y = torch.sigmoid(torch.unsqueeze(torch.unsqueeze(torch.slice(rows, 0, 0, 1), 2), 3))
+        x = x + torch.conv2d(y, self.point) + torch.mean(rows))"},
+    {"a loop applies the activation again", R"(
+        y = torch.conv2d(x, self.square, None, [1, 1], [1, 1])
+        for i in range(3):
+            x = x + torch.silu_(y))"},
+    {"the size follows from the number of channels", R"(
+        y = torch.upsample_nearest2d(x, [x.size(1) * 3, x.size(3) * 2])
+        x = torch.avg_pool2d(torch.conv2d(y, self.square, None, [1, 1], [1, 1]), [2, 2]))"},
+    {"an axis is added in place", R"(
+        rows = torch.mean(x, [2, 3])
+        y = torch.unsqueeze_(torch.unsqueeze_(rows, 2), 3)
+        x = x + torch.conv2d(y, self.point))"},
+};
+
+torch::jit::Module lookalike(const std::string& lines) {
+  torch::jit::Module module("Model");
+  at::manual_seed(0);
+  const std::pair<const char*, std::vector<std::int64_t>> shapes[] = {
+      {"first", {8, 1, 3, 3}},   {"square", {8, 8, 3, 3}}, {"depthwise", {8, 1, 3, 3}}, {"point", {8, 8, 1, 1}},
+      {"squeeze", {2, 8, 1, 1}}, {"excite", {8, 2, 1, 1}}, {"one", {1, 2, 1, 1}},       {"project", {1, 8, 1, 1}}};
+  for (const auto& [name, shape] : shapes) module.register_parameter(name, at::randn(shape) * 0.3, false);
+  module.define(R"(
+    def forward(self, image):
+        x = torch.conv2d(image, self.first, None, [1, 1], [1, 1]))" +
+                lines + R"(
+        heatmap = torch.mean(x, [1], True)
+        return torch.softmax(torch.mean(heatmap, [2, 3]), 1), heatmap
+  )");
+  module.eval();
+  return module;
+}
+
+at::Tensor heatmap(torch::jit::Module module, const at::Tensor& images) {
+  const c10::InferenceMode inference;
+  return module.forward({images.clone()}).toTupleRef().elements()[1].toTensor();
+}
+
+TEST(CpuFusion, WhatOnlyLooksLikeItAnswersTheSame) {
+  const at::Tensor images = at::rand({3, 1, 12, 10});
+  for (const auto& [assumed, lines] : kLookalikes) {
+    torch::jit::Module module = torch::jit::freeze(lookalike(lines));
+    egaze::detail::fuse_for_cpu(module, spec());
+    for (const at::Tensor& some : {images, images.narrow(0, 2, 1)}) {
+      const at::Tensor expected = heatmap(lookalike(lines), some), got = heatmap(module, some);
+      ASSERT_EQ(got.sizes(), expected.sizes()) << assumed;
+      EXPECT_LT((got - expected).abs().max().item<float>(), 1e-5f) << assumed;
+    }
+  }
+}
+
+TEST(CpuFusion, ShapesThatFollowFromTheBatchAreNotAnsweredFor) {
+  if (!egaze::detail::has_fused_operators()) GTEST_SKIP() << "this libtorch has no oneDNN";
+  torch::jit::Module module = torch::jit::freeze(lookalike(R"(
+        y = torch.pad(x, [0, x.size(0), 0, x.size(0)], "constant", None)
+        x = x + torch.mean(torch.conv2d(y, self.square)))"));
+  egaze::detail::fuse_for_cpu(module, spec());
+  EXPECT_NO_THROW(heatmap(module, at::rand({1, 1, 12, 10})));
+  EXPECT_THROW(heatmap(module, at::rand({2, 1, 12, 10})), std::exception);
+}
+
+TEST(CpuFusion, CastsThatNoLongerCastStillCopy) {
+  const std::string lines = R"(
+        y = torch.to(x, 15, False, False, None)
+        y = torch.relu_(y)
+        x = torch.to(x, 6, False, False, None) + torch.to(y, 6, False, False, None))";
+  const at::Tensor images = at::rand({1, 1, 12, 10});
+  torch::jit::Module module = torch::jit::freeze(lookalike(lines));
+  egaze::detail::set_precision(module, "bf16", Precision::fp32);
+  EXPECT_LT((heatmap(module, images) - heatmap(lookalike(lines), images)).abs().max().item<float>(), 0.02f);
 }
 
 }  // namespace

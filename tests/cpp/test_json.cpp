@@ -47,6 +47,15 @@ TEST(Json, Strings) {
   EXPECT_TRUE(text_of("\"\"").empty());
 }
 
+TEST(Json, IntegersAreWrittenAsIntegers) {
+  for (const char* text : {"0", "-0", "7", "-12", "1234567890123456789"}) {
+    EXPECT_TRUE(parse_json(text).is_integer) << text;
+  }
+  for (const char* text : {"224.0", "1e2", "1E2", "-0.0", "2.5", "true", "\"1\"", "[1]"}) {
+    EXPECT_FALSE(parse_json(text).is_integer) << text;
+  }
+}
+
 TEST(Json, HostileTextsThrow) {
   for (const char* text : {"",
                            " ",

@@ -56,13 +56,21 @@ TEST(ModelSpec, ParsesValidSpecsAndRefusesOthers) {
   EXPECT_THROWS(Error, "format_version", parsed("{}"));
   EXPECT_THROWS(Error, "no JSON object", parsed("[]"));
   EXPECT_THROWS(Error, "damaged", parsed("{"));
-  for (const char* side : {"0", "-1", "4097", "1.5", "1e300", "\"224\"", "null"}) {
+  for (const char* side : {"0", "-1", "4097", "224.0", "2.24e2", "224e0", "1.5", "1e300", "\"224\"", "null"}) {
     EXPECT_THROWS(Error, "input_height_px", parsed(spec_text(":224", std::string(":") + side)));
     EXPECT_THROWS(Error, "canvas_height_px", parsed(spec_text(":512", std::string(":") + side)));
   }
   EXPECT_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[]")));
   EXPECT_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[\"a\",\"a\"]")));
   EXPECT_THROWS(Error, "class_names", parsed(spec_text("[\"normal\",\"chf\"]", "[1]")));
+  for (const char* sign :
+       {"\\u0000", "\\n", "\\u001b[2J", "\x7f", "\xc2\x9b", "\xe2\x80\xa8", "\xe2\x80\xae", "\xe2\x81\xa6"}) {
+    EXPECT_THROWS(Error, "control character", parsed(spec_text("normal", sign)));
+    EXPECT_THROWS(Error, "control character", parsed(spec_text("joint", sign)));
+  }
+  EXPECT_EQ(parsed(spec_text("normal", "\xc3\xa9\xc2\xa0\xe2\x80\x93")).class_names.front(),
+            "\xc3\xa9\xc2\xa0\xe2\x80\x93");
+  EXPECT_THROWS(Error, "256 bytes", parsed(spec_text("joint", std::string(257, 'a'))));
   EXPECT_THROWS(Error, "voi, raw-max, equalize", parsed(spec_text("raw-max", "raw")));
   EXPECT_THROWS(Error, "heatmap_head", parsed(spec_text("false", "0")));
   EXPECT_THROWS(Error, "\"fit\"", parsed(spec_text("letterbox", "crop")));

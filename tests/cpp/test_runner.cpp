@@ -29,6 +29,8 @@ TEST(Runner, Arguments) {
   EXPECT_EQ(*mixed.out_folder, "o");
   EXPECT_EQ(mixed.predictor.threads, 3);
   EXPECT_EQ(mixed.images.front(), "--odd-name.png");
+  EXPECT_EQ(parsed({"m.pt", "a.png", "--trust", "a.pem", "--trust=b.pem"}).trusted_keys,
+            (std::vector<std::string>{"a.pem", "b.pem"}));
   EXPECT_EQ(parsed({"--help", "--nonsense"}).action, Arguments::Action::help);
   EXPECT_EQ(parsed({"--version"}).action, Arguments::Action::version);
   EXPECT_THROWS(UsageError, "MODEL", parsed({}));

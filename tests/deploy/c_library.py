@@ -47,6 +47,7 @@ def radiograph_of(pixels: np.ndarray, table: np.ndarray | None = None) -> Radiog
 
 class CLibrary:
     def __init__(self, path: Path) -> None:
+        self.path = path
         lib = self.lib = ctypes.CDLL(str(path))
         for name in ("version", "torch_version", "last_error", "status_name", "class_name", "radiograph_notes"):
             getattr(lib, f"egaze_{name}").restype = c_char_p

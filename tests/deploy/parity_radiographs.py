@@ -111,7 +111,7 @@ def teach(model: DualHeadUNet, images: torch.Tensor, labels: np.ndarray) -> None
 def export(path: Path, model: DualHeadUNet, shape: tuple[int, int], precision: str = "fp32", **spec: object) -> Path:
     """As `export_torchscript` does for a run."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    members = members_of(torchscript.script(ExportedModel(model.eval(), "softmax"), dtype))
+    members = members_of(torchscript.script(ExportedModel(model.eval(), "softmax"), dtype, input_shape=shape))
     path.write_bytes(packed(members, precision=precision, input_height_px=shape[0], input_width_px=shape[1], **spec))
     return path
 

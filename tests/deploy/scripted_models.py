@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from egaze.deploy.straight_line import straighten
 from egaze.imaging import Canvas, to_input
 
 SPEC_NAME = "egaze_spec.json"
@@ -38,15 +39,21 @@ class TinyDualHead(nn.Module):
         return logits.softmax(1), self.heatmap(features).sigmoid()
 
 
-def make_model(module: nn.Module | None = None, seed: int = 0) -> torch.jit.ScriptModule:
+def make_model(
+    module: nn.Module | None = None, seed: int = 0, shape: tuple[int, int] = (32, 24)
+) -> torch.jit.ScriptModule:
+    """A frozen module whose program is one straight line for images of the shape."""
     torch.manual_seed(seed)
     if module is None:
         module = TinyDualHead()
         with torch.no_grad():
             for parameter in module.parameters():
                 parameter.mul_(3.0)
-    with quiet():
-        return torch.jit.freeze(torch.jit.script(module.eval()))
+    image = torch.rand(1, 1, *shape)
+    with quiet(), torch.no_grad():
+        frozen = torch.jit.freeze(torch.jit.trace(module.eval(), image.expand(2, -1, -1, -1), check_trace=False))
+        straighten(frozen.graph, image)
+    return frozen
 
 
 @contextlib.contextmanager
@@ -115,15 +122,15 @@ def packed(members: dict[str, bytes], **changes: object) -> bytes:
 def zipped(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
-        for name, content in members.items():
-            file.writestr(zipfile.ZipInfo(f"model/{name}"), content)
+        for name, content in sorted(members.items()):
+            file.writestr(zipfile.ZipInfo(f"egaze/{name}"), content)
     return buffer.getvalue()
 
 
 def model_sha256(members: dict[str, bytes]) -> str:
-    """SHA-256 over every member, by name: name, NUL, length as 8 bytes little endian, content."""
+    """SHA-256 over every member but the signature, by name: name, NUL, length as 8 bytes little endian, content."""
     digest = hashlib.sha256()
-    for name in sorted(members, key=str.encode):
+    for name in sorted(members.keys() - {"signature"}, key=str.encode):
         digest.update(name.encode() + b"\0" + len(members[name]).to_bytes(8, "little") + members[name])
     return digest.hexdigest()
 

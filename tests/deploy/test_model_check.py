@@ -142,7 +142,7 @@ def with_member(members, name, content=b"x", **info):
     """A sound archive and one more member."""
     buffer = io.BytesIO(packed(members))
     with zipfile.ZipFile(buffer, "a") as file:
-        entry = zipfile.ZipInfo(f"model/{name}")
+        entry = zipfile.ZipInfo(f"egaze/{name}")
         for key, value in info.items():
             setattr(entry, key, value)
         file.writestr(entry, content)
@@ -184,14 +184,14 @@ def hole(members):
 
 def two_names(members):
     content = packed(members)
-    return content.replace(b"model/byteorder", b"model/byteordex", 1)
+    return content.replace(b"egaze/byteorder", b"egaze/byteordex", 1)
 
 
 def many(members):
     buffer = io.BytesIO(packed(members))
     with zipfile.ZipFile(buffer, "a") as file:
         for number in range(20_001):
-            file.writestr(zipfile.ZipInfo(f"model/constants/{number + 100}"), b"")
+            file.writestr(zipfile.ZipInfo(f"egaze/constants/{number + 100}"), b"")
     return buffer.getvalue()
 
 
@@ -200,8 +200,8 @@ ARCHIVES = {
     "twice": (duplicated, "two members of the name"),
     "twice by case": (lambda m: with_member(m, "Data.pkl"), "two members of the name"),
     "upwards": (lambda m: with_member(m, "../../etc/passwd"), "not named as a model's are"),
-    "absolute": (lambda m: packed(m).replace(b"model/byteorder", b"/odel/byteorder"), "not named as a model's are"),
-    "another folder": (lambda m: packed(m).replace(b"model/byteorder", b"mobel/byteorder"), "not named as"),
+    "absolute": (lambda m: packed(m).replace(b"egaze/byteorder", b"/gaze/byteorder"), "not named as a model's are"),
+    "another folder": (lambda m: packed(m).replace(b"egaze/byteorder", b"ogaze/byteorder"), "not named as"),
     "strange letters": (lambda m: with_member(m, "na\tme"), "not named as a model's are"),
     "unknown member": (lambda m: packed({**m, "code/more.py": b""}), "holds a member 'code/more.py'"),
     "odd key": (lambda m: packed({**m, "constants/007": b""}), "holds a member 'constants/007'"),
@@ -335,7 +335,7 @@ def test_what_torch_would_run_while_loading_is_refused_before(members, tmp_path,
     written.unlink()
     refuse(path, None, "model_operator", "data.pkl")
     in_c(path, "model_operator")
-    refuse(path, packed({**members, PROGRAM: text.encode()}), "model_operator", "'def'")
+    refuse(path, packed({**members, PROGRAM: text.encode()}), "model_operator", "goes on after its end")
     in_c(path, "model_operator")
     assert not written.exists()
 
@@ -360,7 +360,8 @@ def pickled(*, key="0", numel=4, offset=0, sizes=(4,), strides=(1,), storage="Fl
 TINY = {
     PROGRAM: b"class Model(Module):\n  __parameters__ = []\n  __buffers__ = []\n"
     b"  def forward(self: __torch__.egaze.Model,\n    image: Tensor) -> Tuple[Tensor, Tensor]:\n"
-    b"    return (torch.add(image, CONSTANTS.c0), image)\n",
+    b"    means = torch.repeat(torch.mean(image, [2, 3]), [1, 3])\n"
+    b"    return (torch.softmax(means, 1), torch.mul(image, torch.mean(CONSTANTS.c0, [0])))\n",
     "data.pkl": b"\x80\x02c__torch__.egaze\nModel\nq\x00)\x81}(ubq\x01.",
     "byteorder": b"little",
     "version": b"4\n",

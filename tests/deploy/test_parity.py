@@ -312,7 +312,7 @@ def test_what_looks_like_squeeze_and_excitation(c_library, tmp_path, change, pre
     other = next(each for each in PRECISIONS if each != precision)
     for exported in (precision, other):
         dtype = torch.bfloat16 if exported == "bf16" else torch.float32
-        members = members_of(torchscript.script(model, dtype))
+        members = members_of(torchscript.script(model, dtype, input_shape=(30, 26)))
         path = tmp_path / f"{exported}.pt"
         path.write_bytes(packed(members, precision=exported, input_height_px=30, input_width_px=26))
         predictor = CPredictor(c_library, path, precision=PRECISIONS[precision])

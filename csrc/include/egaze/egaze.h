@@ -36,7 +36,8 @@ typedef enum egaze_status {
   EGAZE_MODEL_OPERATOR = 11,
   EGAZE_MODEL_FAILED = 12,
   EGAZE_OUT_OF_MEMORY = 13,
-  EGAZE_INTERNAL = 14
+  EGAZE_INTERNAL = 14,
+  EGAZE_MODEL_SIGNATURE = 15
 } egaze_status;
 
 enum { EGAZE_UINT8 = 0, EGAZE_UINT16 = 1, EGAZE_FLOAT32 = 2 };                             /* pixel types */
@@ -97,6 +98,14 @@ enum {
 /* Like egaze_create, with flags: egaze_options has a fixed size and no room for further options. */
 EGAZE_C_API egaze_status egaze_create_with_flags(const char* model_path, const egaze_options* options, unsigned flags,
                                                  egaze_predictor** predictor);
+
+/* The same for a model file that one of the keys must have signed: Ed25519 public keys as PEM text, whose private keys
+ * `egaze export --sign` takes. Returns EGAZE_MODEL_SIGNATURE for a file that none of them signed, and
+ * EGAZE_INVALID_ARGUMENT for a text that is not a key, and for any key in a build without OpenSSL. Without keys, any
+ * file is accepted. */
+EGAZE_C_API egaze_status egaze_create_trusted(const char* model_path, const egaze_options* options, unsigned flags,
+                                              const char* const* trusted_keys, size_t trusted_key_count,
+                                              egaze_predictor** predictor);
 
 /* Destroys a predictor; does nothing if it is NULL. */
 EGAZE_C_API void egaze_free(egaze_predictor* predictor);

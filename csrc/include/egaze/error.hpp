@@ -1,6 +1,7 @@
 // The exception type that the library throws. what() is one line that names the value or file at fault.
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 
@@ -20,7 +21,8 @@ enum class ErrorCode {
   model_spec,          // a model file whose spec is incomplete or has impossible values
   model_digest,        // a model file whose content does not match its digest
   model_operator,      // a model file whose program uses operators that no exported model needs
-  model_failed         // a model that cannot be loaded or run, or whose outputs are not what its spec promises
+  model_failed,        // a model that cannot be loaded or run, or whose outputs are not what its spec promises
+  model_signature      // a model file that no trusted key signed
 };
 
 // The name of a code, such as "model_digest"; Python's ModelFileError.code and the C interface use the same names.
@@ -38,13 +40,38 @@ constexpr const char* error_name(ErrorCode code) {
     case ErrorCode::model_digest: return "model_digest";
     case ErrorCode::model_operator: return "model_operator";
     case ErrorCode::model_failed: return "model_failed";
+    case ErrorCode::model_signature: return "model_signature";
   }
   return "unknown";
 }
 
+namespace detail {
+
+// The text with its control characters, line breaks among them, as \xNN: a file's words may hold any.
+inline std::string on_one_line(const std::string& text) {
+  constexpr const char* digits = "0123456789abcdef";
+  std::string line;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // Those of Unicode beyond ASCII, U+0080 to U+009F, are two bytes.
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    const bool wide = byte == 0xC2 && next >= 0x80 && next < 0xA0;
+    if (byte >= 0x20 && byte != 0x7F && !wide) {
+      line += text[i];
+      continue;
+    }
+    const unsigned char control = wide ? next : byte;
+    line += {'\\', 'x', digits[control >> 4], digits[control & 15]};
+    if (wide) ++i;
+  }
+  return line;
+}
+
+}  // namespace detail
+
 class EGAZE_API Error : public std::runtime_error {
  public:
-  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(detail::on_one_line(message)), code_(code) {}
   ErrorCode code() const noexcept { return code_; }
 
  private:

@@ -9,6 +9,7 @@
 
 #include "egaze/export.hpp"
 #include "egaze/image.hpp"
+#include "egaze/model_limits.hpp"
 #include "egaze/model_spec.hpp"
 
 namespace egaze {
@@ -26,6 +27,13 @@ struct PredictorOptions {
   std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
   int threads = 0;             // threads within one prediction, for the whole process; 0 keeps libtorch's default
   Precision precision = Precision::exported;
+
+  // Ed25519 public keys as PEM text ("-----BEGIN PUBLIC KEY-----"). With any, a model file that none of them signed is
+  // refused. A build without OpenSSL refuses every file then: Error(invalid_argument).
+  std::vector<std::string> trusted_keys = {};
+
+  // How large the model's program may be; a larger one is refused: Error(model_operator).
+  ModelLimits limits = {};
 
   // On a CPU, reuse the memory of intermediate tensors from one radiograph to the next, in large pages. One radiograph
   // then takes .93 to .95 of the time (docs/inference.md), and the predictions are bit-identical.

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "assumptions.hpp"
+
 namespace egaze::detail {
 namespace {
 
@@ -111,21 +113,29 @@ void replace(Node* step, Value* with) {
   step->destroy();
 }
 
+bool adds_pixel(const Node* node) {
+  if (node->kind() != c10::aten::unsqueeze) return false;
+  const auto dimension = torch::jit::toIValue(node->input(1));
+  return dimension && dimension->isInt() && dimension->toInt() == -1;
+}
+
 // The radiograph's features as rows, (N, C), of a value of shape (N, C, 1, 1).
 Value* insert_rows(Graph& graph, Value* pixels) {
   Node* before = pixels->node();
   if (is_mean_of_pixels(before) && pixels->uses().size() == 1) {
+    // Where the mean is taken: later, what it is of may have changed.
+    const torch::jit::WithInsertPoint there(before);
     return graph.insert(c10::aten::mean, {before->input(0), before->input(1), false});
   }
   // Of an activation of rows that another product wrote as pixels, the rows.
   if (before->inputs().size() == 1 && activation_of(before->input(0)).node == before && pixels->uses().size() == 1) {
     Node* outer = before->input(0)->node();
-    if (outer->kind() == c10::aten::unsqueeze && outer->input(0)->node()->kind() == c10::aten::unsqueeze) {
+    if (adds_pixel(outer) && adds_pixel(outer->input(0)->node())) {
       before->replaceInput(0, outer->input(0)->node()->input(0));
       return pixels;
     }
   }
-  return graph.insert(c10::aten::flatten, {pixels, 1, -1});
+  return graph.insert(c10::aten::squeeze, {pixels, Ints{2, 3}});  // rows, if it is of one pixel
 }
 
 // Of nearest-neighbour upsampling by two and 3x3 weights: the 4x4 weights, (in, out, 4, 4), of a transposed convolution
@@ -140,8 +150,15 @@ at::Tensor transposed_weight(const at::Tensor& weight) {
 }  // namespace
 
 bool is_product(const Convolution& convolution) {
-  return convolution.groups == 1 && convolution.input_shape[2] == 1 && convolution.input_shape[3] == 1 &&
-         convolution.weight.size(2) == 1 && convolution.weight.size(3) == 1 && convolution.padding == Ints{0, 0};
+  return convolution.pad == nullptr && convolution.groups == 1 && convolution.input_shape[2] == 1 &&
+         convolution.input_shape[3] == 1 && convolution.weight.size(2) == 1 && convolution.weight.size(3) == 1 &&
+         convolution.padding == Ints{0, 0};
+}
+
+Value* insert_unpadded(Graph& graph, const Convolution& convolution, Value* value) {
+  if (convolution.pad == nullptr || constant_ints(convolution.pad->input(1))) return value;
+  return insert_operator(graph, padding_test(),
+                         {value, convolution.pad->input(1), graph.insertConstant(convolution.pad_sides)});
 }
 
 Value* insert_operator(Graph& graph, const char* name, const std::vector<Value*>& inputs) {
@@ -178,15 +195,16 @@ void write_product(Graph& graph, const Convolution& convolution) {
 void write_pointwise(Graph& graph, const Convolution& as_found) {
   const Convolution convolution = with_padding_taken_in(as_found);
   const torch::jit::WithInsertPoint here(convolution.node);
+  Value* input = insert_unpadded(graph, convolution, convolution.input());
   if (convolution.addition != nullptr) {
     const NamedActivation relu = relu_of(convolution.addition->output());
-    Value* sum = insert_sum(graph, convolution, convolution.input(), convolution.added(), relu);
+    Value* sum = insert_sum(graph, convolution, input, convolution.added(), relu);
     if (relu.node != nullptr) replace(relu.node, sum);
     replace(convolution.addition, sum);
     return;
   }
   const NamedActivation activation = named_activation_of(convolution.node->output());
-  Value* fused = insert_pointwise(graph, convolution, convolution.input(), activation.name);
+  Value* fused = insert_pointwise(graph, convolution, input, activation.name);
   if (activation.node != nullptr) replace(activation.node, fused);
   convolution.node->output()->replaceAllUsesWith(fused);
 }
@@ -207,9 +225,11 @@ void write_step_up(Graph& graph, Convolution convolution) {
                  std::int64_t{1},
                  convolution.coarse_shape};
   find_operator(kReorderTransposedWeight)->callBoxed(stack);
+  Value* coarse = insert_operator(
+      graph, doubling_test(), {convolution.coarse(), convolution.upsampling->input(1), graph.insertConstant(channels)});
   Value* fused =
       insert_operator(graph, kTransposed,
-                      {convolution.coarse(), insert_packed(graph, stack.back().toTensor()),
+                      {coarse, insert_packed(graph, stack.back().toTensor()),
                        graph.insertConstant(alone ? convolution.bias : c10::IValue()), graph.insertConstant(ones),
                        graph.insertConstant(zeros), graph.insertConstant(twos), graph.insertConstant(ones),
                        graph.insertConstant(1), graph.insertConstant(alone ? activation.name : std::string("none")),

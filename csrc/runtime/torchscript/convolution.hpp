@@ -27,7 +27,8 @@ struct Convolution {
   torch::jit::Node* upsampling = nullptr;  // the upsampling by two of its input, or of its input's first channels
   torch::jit::Node* joined = nullptr;      // the list that joins those to the skip's channels, if there are any
   Ints coarse_shape = {};                  // of what is upsampled
-  torch::jit::Node* addition = nullptr;    // of its output, used nowhere else, and of a value of the same shape
+  torch::jit::Node* addition = nullptr;    // of its output, used nowhere else, and of a value of its shape and type
+  torch::jit::Node* widening = nullptr;    // the cast of its input, or of what is padded, from bfloat16 to float32
 
   torch::jit::Value* input() const { return (pad != nullptr ? pad : node)->input(0); }
   torch::jit::Value* coarse() const { return upsampling->input(0); }
@@ -35,8 +36,11 @@ struct Convolution {
   torch::jit::Value* added() const { return addition->input(addition->input(0) == node->output() ? 1 : 0); }
 };
 
-// A convolution of one kernel pixel over an image of one pixel.
+// A convolution of one kernel pixel over an image of one pixel, without padding.
 bool is_product(const Convolution& convolution);
+
+// The value, of the convolution's input, tested as the program runs where its padding is taken in and not a constant.
+torch::jit::Value* insert_unpadded(torch::jit::Graph& graph, const Convolution& convolution, torch::jit::Value* value);
 
 // An operator of any name in the place where the graph is being written, with one tensor as its output.
 torch::jit::Value* insert_operator(torch::jit::Graph& graph, const char* name,

@@ -9,10 +9,12 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include "convolution.hpp"
 #include "depthwise_fusion.hpp"
+#include "precision.hpp"
 
 namespace egaze::detail {
 namespace {
@@ -24,20 +26,6 @@ using torch::jit::Value;
 
 bool all(const Ints& ints, std::int64_t wanted) {
   return std::ranges::all_of(ints, [wanted](std::int64_t value) { return value == wanted; });
-}
-
-std::optional<Ints> constant_ints(Value* value) {
-  if (const auto constant = torch::jit::toIValue(value)) {
-    return constant->isIntList() ? std::optional(constant->toIntVector()) : std::nullopt;
-  }
-  if (value->node()->kind() != c10::prim::ListConstruct) return std::nullopt;
-  Ints ints;
-  for (Value* element : value->node()->inputs()) {
-    const auto constant = torch::jit::toIValue(element);
-    if (!constant || !constant->isInt()) return std::nullopt;
-    ints.push_back(constant->toInt());
-  }
-  return ints;
 }
 
 std::optional<Convolution> read_convolution(Node* node) {
@@ -58,18 +46,21 @@ std::optional<Convolution> read_convolution(Node* node) {
 
 // Below, steps must follow one another: then nothing changes in between what they read.
 
-bool is_padding(const Node* node) { return node->kind() == c10::aten::pad && node->inputs().size() == 4; }
+bool is_padded(Node* convolution) {
+  const Node* before = convolution->input(0)->node();
+  return before->kind() == c10::aten::pad && before->inputs().size() == 4 && step_before(convolution) == before;
+}
 
 // A U-Net's step up: upsample, join the skip, convolve.
 void find_upsampling(Convolution& convolution) {
   Node* before = convolution.node->input(0)->node();
-  if (before->next() != convolution.node) return;
+  if (step_before(convolution.node) != before) return;
   Node* list = nullptr;
   if (before->kind() == c10::aten::cat) {
     list = before->input(0)->node();
     const auto dimension = torch::jit::toIValue(before->input(1));
-    if (list->kind() != c10::prim::ListConstruct || list->inputs().size() != 2 || list->next() != before ||
-        !dimension || !dimension->isInt() || dimension->toInt() != 1 || list->input(0)->node()->next() != list) {
+    if (list->kind() != c10::prim::ListConstruct || list->inputs().size() != 2 || step_before(before) != list ||
+        !dimension || !dimension->isInt() || dimension->toInt() != 1 || step_before(list) != list->input(0)->node()) {
       return;
     }
     before = list->input(0)->node();
@@ -83,15 +74,45 @@ void find_upsampling(Convolution& convolution) {
 }
 
 void find_addition(Convolution& convolution) {
-  Node* next = convolution.node->next();
-  const auto& uses = convolution.node->output()->uses();
-  if (uses.size() != 1 || uses[0].user != next || next->inputs().size() != 3) return;
-  if (next->kind() != c10::aten::add && next->kind() != c10::aten::add_) return;
+  const Value* output = convolution.node->output();
+  Node* next = user_of(output);
+  if (next == nullptr || step_before(next) != convolution.node || next->inputs().size() != 3) return;
+  // Of a sum in place, whatever else reads the left side reads the sum.
+  const bool in_place = next->kind() == c10::aten::add_;
+  if (next->kind() != c10::aten::add && !(in_place && next->input(0) == output)) return;
   const auto scale = torch::jit::toIValue(next->input(2));
   if (scale && scale->isInt() && scale->toInt() == 1) convolution.addition = next;
 }
 
-// What the values are when the program sees a radiograph of the model's size.
+bool holds_tensors(const c10::TypePtr& type) {
+  if (type->kind() == c10::TypeKind::TensorType || type->kind() == c10::TypeKind::AnyType) return true;
+  return std::ranges::any_of(type->containedTypes(), holds_tensors);
+}
+
+// Whether a step makes of a tensor's contents what a shape may follow from, or changes a tensor's shape in place. What
+// asks for shapes and types alone does not.
+bool makes_shapes(const Node* node) {
+  constexpr const char* kAsking[] = {"aten::device", "aten::dim",   "aten::is_complex", "aten::is_floating_point",
+                                     "aten::keys",   "aten::len",   "aten::numel",      "aten::size",
+                                     "prim::device", "prim::dtype", "prim::isinstance"};
+  constexpr const char* kReshaping[] = {"aten::as_strided_", "aten::resize_",   "aten::resize_as_", "aten::set_",
+                                        "aten::squeeze_",    "aten::swapaxes_", "aten::swapdims_",  "aten::t_",
+                                        "aten::transpose_",  "aten::unsqueeze_"};
+  const auto is = [node](const char* name) { return node->kind() == c10::Symbol::fromQualString(name); };
+  if (std::ranges::any_of(kReshaping, is)) return true;
+  const auto of_tensors = [](const Value* value) { return holds_tensors(value->type()); };
+  return node->blocks().empty() && !node->outputs().empty() && std::ranges::any_of(node->inputs(), of_tensors) &&
+         std::ranges::none_of(node->outputs(), of_tensors) && std::ranges::none_of(kAsking, is);
+}
+
+// Whether every shape follows from how many radiographs the program sees, and how large they are.
+bool shapes_follow_from_size(Graph& graph) {
+  bool follow = true;
+  visit_nodes(graph.block(), [&](const Node* node) { follow = follow && !makes_shapes(node); });
+  return follow;
+}
+
+// What the values are when the program sees one radiograph of the model's size.
 std::vector<c10::IValue> observe(const torch::jit::Module& module, const ModelSpec& spec,
                                  const std::vector<Value*>& values) {
   const std::shared_ptr<Graph> graph = module.get_method("forward").graph();
@@ -107,6 +128,10 @@ std::vector<c10::IValue> observe(const torch::jit::Module& module, const ModelSp
 }
 
 Ints shape_of(const c10::IValue& value) { return value.isTensor() ? value.toTensor().sizes().vec() : Ints{}; }
+
+c10::ScalarType type_of(const c10::IValue& value) {
+  return value.isTensor() ? value.toTensor().scalar_type() : c10::ScalarType::Undefined;
+}
 
 // Of zeros, no fewer on the right and below: a convolution of stride 2 may have such a step of its own.
 void find_padding(Convolution& convolution, const Ints& sides, const Ints& unpadded_shape) {
@@ -126,62 +151,82 @@ void find_padding(Convolution& convolution, const Ints& sides, const Ints& unpad
 bool doubles(const Convolution& convolution, const Ints& coarse_shape) {
   const Ints& fine = convolution.input_shape;
   const at::Tensor& weight = convolution.weight;
-  return coarse_shape.size() == 4 && fine.size() == 4 && fine[2] == 2 * coarse_shape[2] &&
+  const bool skips = convolution.joined != nullptr;
+  return coarse_shape.size() == 4 && fine.size() == 4 &&
+         (skips ? coarse_shape[1] < fine[1] : coarse_shape[1] == fine[1]) && fine[2] == 2 * coarse_shape[2] &&
          fine[3] == 2 * coarse_shape[3] && weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 &&
          all(convolution.stride, 1) && all(convolution.padding, 1) && all(convolution.dilation, 1) &&
          convolution.groups == 1;
 }
 
-// Every convolution of the program's own block, with its input's shape and what it can take over.
-std::vector<Convolution> find_convolutions(const torch::jit::Module& module, const ModelSpec& spec) {
+// What a frozen program holds that can be rewritten.
+struct Found {
+  std::vector<Convolution> convolutions;             // all of the program's own block, with what each can take over
+  std::unordered_set<const Node*> fitting_products;  // of two images, in the left one's shape and type
+};
+
+Found find_steps(const torch::jit::Module& module, const ModelSpec& spec) {
   std::vector<Convolution> found;
+  std::vector<Node*> products;
   std::vector<Value*> values;
   for (Node* node : module.get_method("forward").graph()->block()->nodes()) {
+    if (node->kind() == c10::aten::mul) products.push_back(node);
     std::optional<Convolution> convolution = read_convolution(node);
     if (!convolution) continue;
     find_upsampling(*convolution);
     find_addition(*convolution);
     Value* input = node->input(0);
-    const bool padded = is_padding(input->node());
+    const bool padded = is_padded(node);
+    Node* before = step_before(padded ? input->node() : node);
+    if (cast_of(before) == c10::kFloat) convolution->widening = before;
     values.insert(values.end(),
                   {input, padded ? input->node()->input(0) : input, padded ? input->node()->input(1) : input,
                    convolution->upsampling != nullptr ? convolution->coarse() : input, node->output(),
-                   convolution->addition != nullptr ? convolution->added() : input});
+                   convolution->addition != nullptr ? convolution->added() : input,
+                   convolution->widening != nullptr ? before->input(0) : input});
     found.push_back(std::move(*convolution));
   }
+  constexpr std::size_t kOfConvolution = 7;
+  const std::size_t of_products = values.size();
+  for (Node* product : products) values.insert(values.end(), {product->input(0), product->output()});
   const std::vector<c10::IValue> seen = observe(module, spec, values);
   for (std::size_t i = 0; i < found.size(); ++i) {
     Convolution& each = found[i];
-    const c10::IValue* of = seen.data() + 6 * i;  // in the order above
+    const c10::IValue* of = seen.data() + kOfConvolution * i;  // in the order above
     each.input_shape = shape_of(of[0]);
     if (of[2].isIntList()) find_padding(each, of[2].toIntVector(), shape_of(of[1]));
     each.coarse_shape = shape_of(of[3]);
     if (!doubles(each, each.coarse_shape)) each.upsampling = nullptr;
-    if (!of[5].isTensor() || shape_of(of[5]) != shape_of(of[4]) ||
-        of[5].toTensor().scalar_type() != of[4].toTensor().scalar_type()) {
-      each.addition = nullptr;
+    if (shape_of(of[5]) != shape_of(of[4]) || type_of(of[5]) != type_of(of[4])) each.addition = nullptr;
+    if (each.widening != nullptr && (each.widening->output() != each.input() || type_of(of[6]) != c10::kBFloat16)) {
+      each.widening = nullptr;
     }
   }
-  std::erase_if(found, [](const Convolution& each) { return each.input_shape.size() != 4; });
-  return found;
+  std::erase_if(found, [](const Convolution& each) {
+    return each.input_shape.size() != 4 || std::ranges::count(each.input_shape, 0) > 0 || each.weight.numel() == 0;
+  });
+  std::unordered_set<const Node*> fitting;
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    const c10::IValue* of = seen.data() + of_products + 2 * i;
+    if (shape_of(of[0]) == shape_of(of[1]) && type_of(of[0]) == type_of(of[1])) fitting.insert(products[i]);
+  }
+  return {std::move(found), std::move(fitting)};
 }
 
 bool can_compute(const Convolution& convolution, bool bf16) {
   const c10::ScalarType type = convolution.weight.scalar_type();
-  return convolution.weight.dim() == 4 && convolution.padding.size() == 2 &&
-         (type == c10::kFloat || (type == c10::kBFloat16 && bf16));
+  return convolution.weight.dim() == 4 && convolution.stride.size() == 2 && convolution.padding.size() == 2 &&
+         convolution.dilation.size() == 2 && (type == c10::kFloat || (type == c10::kBFloat16 && bf16));
 }
 
 // Squeeze and excitation: channels weighed by a function of their means. Where nothing else reads them any more they
 // are weighed where they are.
-void weigh_in_place(Graph& graph) {
+void weigh_in_place(Graph& graph, const std::unordered_set<const Node*>& fitting_products) {
   std::vector<Node*> weighings;
   for (Node* node : graph.block()->nodes()) {
-    if (node->kind() != c10::aten::mul || !is_fused(node->input(0))) continue;
-    Node* gate = node->input(1)->node();
-    const bool sigmoid = gate->kind() == c10::aten::sigmoid || gate->kind() == c10::aten::hardsigmoid;
-    // What write_product leaves, so that the gate has one pixel.
-    if (!sigmoid || gate->input(0)->node()->kind() != c10::aten::unsqueeze) continue;
+    if (node->kind() != c10::aten::mul || !fitting_products.contains(node) || !is_fused(node->input(0))) continue;
+    const c10::Symbol gate = node->input(1)->node()->kind();
+    if (gate != c10::aten::sigmoid && gate != c10::aten::hardsigmoid) continue;
     const auto& uses = node->input(0)->uses();
     if (std::ranges::all_of(uses, [node](const torch::jit::Use& use) {
           return use.user == node || (use.user->kind() == c10::aten::mean && use.user->isBefore(node));
@@ -202,15 +247,16 @@ void fuse_for_cpu(torch::jit::Module& module, const ModelSpec& spec) {
   if (!has_fused_operators()) return;
   const at::NoGradGuard no_grad;
   Graph& graph = *module.get_method("forward").graph();
-  std::vector<Convolution> convolutions;
+  if (!shapes_follow_from_size(graph)) return;
+  Found found;
   try {
-    convolutions = find_convolutions(module, spec);
+    found = find_steps(module, spec);
   } catch (const std::exception&) {
     return;  // it does not run on a black radiograph; what is wrong with it shows when it is asked
   }
-  take_over_depthwise(graph, convolutions);
+  take_over_depthwise(graph, found.convolutions);
   const bool bf16 = fused_operators_take_bf16();
-  for (const Convolution& convolution : convolutions) {
+  for (const Convolution& convolution : found.convolutions) {
     if (!can_compute(convolution, bf16)) continue;
     if (is_product(convolution)) {
       write_product(graph, convolution);
@@ -221,7 +267,7 @@ void fuse_for_cpu(torch::jit::Module& module, const ModelSpec& spec) {
     }
     convolution.node->destroy();
   }
-  weigh_in_place(graph);
+  weigh_in_place(graph, found.fitting_products);
   torch::jit::EliminateDeadCode(module.get_method("forward").graph());
 }
 

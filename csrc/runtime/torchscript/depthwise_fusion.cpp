@@ -42,25 +42,19 @@ Ints sides_of(const Convolution& convolution) {
   return {convolution.padding[1], convolution.padding[1], convolution.padding[0], convolution.padding[0]};
 }
 
-// Features that are float32 between two casts, as precision.cpp writes them, need no casts: the operator computes in
-// float32 whatever it is given.
-struct Casts {
-  Node* widening = nullptr;
-  Node* narrowing = nullptr;
-};
-
-Casts casts_around(const Convolution& convolution, const Node* last) {
-  Node* widening = convolution.input()->node();
-  Node* narrowing = user_of(last->output());
-  if (narrowing == nullptr || cast_of(narrowing) != c10::kBFloat16 || cast_of(widening) != c10::kFloat) return {};
-  return {widening, narrowing};
+// Features that are bfloat16 but for the two casts around, as precision.cpp writes them, need no casts: the operator
+// computes in float32 whatever it is given. The cast behind it, or null.
+Node* narrowing_of(const Convolution& convolution, const Node* last) {
+  Node* user = convolution.widening != nullptr ? user_of(last->output()) : nullptr;
+  return user != nullptr && cast_of(user) == c10::kBFloat16 ? user : nullptr;
 }
 
 void write_depthwise(Graph& graph, const Convolution& convolution, const DepthwiseSteps& steps,
                      const Convolution* squeeze, const Convolution* excite) {
   const torch::jit::WithInsertPoint here(convolution.node);
-  const Casts casts = casts_around(convolution, steps.last());
-  const bool bf16 = casts.narrowing != nullptr || convolution.weight.scalar_type() == c10::kBFloat16;
+  Node* narrowing = narrowing_of(convolution, steps.last());
+  Value* image = narrowing != nullptr ? convolution.widening->input(0) : convolution.input();
+  const bool bf16 = narrowing != nullptr || convolution.weight.scalar_type() == c10::kBFloat16;
   const Ints sides = sides_of(convolution);
   const Ints geometry = {convolution.weight.size(2), convolution.stride[0], sides[2], sides[0], sides[3], sides[1]};
   const auto constant = [&graph](const c10::IValue& value) { return graph.insertConstant(value); };
@@ -71,15 +65,15 @@ void write_depthwise(Graph& graph, const Convolution& convolution, const Depthwi
   const Excitation excitation = steps.excitation.value_or(Excitation{});
   Value* output = insert_operator(
       graph, depthwise_operator(),
-      {casts.widening != nullptr ? casts.widening->input(0) : convolution.input(),
+      {insert_unpadded(graph, convolution, image),
        constant(convolution.weight.to(at::kFloat).flatten(1).t().contiguous()), constant(bias_of(convolution)),
        constant(geometry), kind(steps.activation), of(rows_of, squeeze), of(bias_of, squeeze), of(rows_of, excite),
        of(bias_of, excite), kind(excitation.activation), kind(excitation.gate),
        constant(static_cast<std::int64_t>(bf16 ? c10::kBFloat16 : c10::kFloat))});
-  (casts.narrowing != nullptr ? casts.narrowing : steps.last())->output()->replaceAllUsesWith(output);
+  (narrowing != nullptr ? narrowing : steps.last())->output()->replaceAllUsesWith(output);
   // Users before what they use.
   for (Node* node :
-       {casts.narrowing, excitation.weighing, excitation.gate.node, excitation.excite, excitation.activation.node,
+       {narrowing, excitation.weighing, excitation.gate.node, excitation.excite, excitation.activation.node,
         excitation.squeeze, excitation.mean, steps.activation.node, convolution.node}) {
     if (node != nullptr) node->destroy();
   }
@@ -95,7 +89,9 @@ void take_over_depthwise(Graph& graph, std::vector<Convolution>& convolutions) {
     DepthwiseSteps steps = depthwise_steps(convolution.node);
     const Convolution* squeeze = steps.excitation ? product_at(steps.excitation->squeeze, convolutions) : nullptr;
     const Convolution* excite = steps.excitation ? product_at(steps.excitation->excite, convolutions) : nullptr;
-    if (squeeze == nullptr || excite == nullptr) {
+    // With other channels the weighing would spread the features or the gates.
+    if (squeeze == nullptr || excite == nullptr || squeeze->weight.size(1) != convolution.groups ||
+        excite->weight.size(1) != squeeze->weight.size(0) || excite->weight.size(0) != convolution.groups) {
       steps.excitation.reset();
       squeeze = excite = nullptr;
     }

@@ -1,20 +1,21 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <torch/csrc/jit/runtime/operator.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <vector>
 
 #include "depthwise_fusion.hpp"
 #include "kernels/depthwise.hpp"
+#include "own_operator.hpp"
 
 namespace egaze::detail {
 namespace {
 
 using torch::jit::Stack;
 
-constexpr const char* kName = "egaze::depthwise";
 constexpr const char* kSchema =
     "egaze::depthwise(Tensor image, Tensor weights, Tensor bias, int[] geometry, int activation, Tensor? squeeze, "
     "Tensor? squeeze_bias, Tensor? excite, Tensor? excite_bias, int squeeze_activation, int gate, "
@@ -56,74 +57,127 @@ void weigh(const SqueezeExcitation& layer, std::int64_t images, std::int64_t pix
 std::uint16_t* bits(at::BFloat16* values) { return reinterpret_cast<std::uint16_t*>(values); }
 const std::uint16_t* bits(const at::BFloat16* values) { return reinterpret_cast<const std::uint16_t*>(values); }
 
-void run(Stack& stack) {
-  const std::vector<c10::IValue> inputs = torch::jit::pop(stack, 12);
-  const c10::ScalarType type = inputs[11].toScalarType();
-  const bool bf16 = type == at::kBFloat16;
-  const at::Tensor image = inputs[0].toTensor().to(type).contiguous(at::MemoryFormat::ChannelsLast);
-  const at::Tensor weights = inputs[1].toTensor(), bias = inputs[2].toTensor();
-  const c10::List<std::int64_t> geometry = inputs[3].toIntList();
-  TORCH_CHECK(image.dim() == 4 && image.size(1) == weights.size(1), "a depthwise convolution of ", weights.size(1),
-              " channels was given an image of shape ", image.sizes());
-  const std::int64_t n = image.size(0), kernel = geometry[0], stride = geometry[1];
-  const std::int64_t rows = image.size(2) + geometry[2] + geometry[4] - kernel;
-  const std::int64_t columns = image.size(3) + geometry[3] + geometry[5] - kernel;
-  TORCH_CHECK(rows >= 0 && columns >= 0, "an image of shape ", image.sizes(),
-              " is smaller than its convolution's kernel");
-  const at::Tensor out = at::empty({n, image.size(1), rows / stride + 1, columns / stride + 1}, image.options(),
-                                   at::MemoryFormat::ChannelsLast);
-  const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
-  const DepthwiseLayer layer = {size(image.size(2)),
-                                size(image.size(3)),
-                                size(image.size(1)),
-                                size(out.size(2)),
-                                size(out.size(3)),
-                                size(kernel),
-                                size(stride),
-                                size(geometry[2]),
-                                size(geometry[3]),
-                                weights.const_data_ptr<float>(),
-                                bias.const_data_ptr<float>(),
-                                static_cast<Activation>(inputs[4].toInt())};
-  std::vector<float> means(size(n) * layer.channels);
-  if (bf16) {
-    convolve(layer, n, bits(image.const_data_ptr<at::BFloat16>()), bits(out.mutable_data_ptr<at::BFloat16>()),
-             means.data());
-  } else {
-    convolve(layer, n, image.const_data_ptr<float>(), out.mutable_data_ptr<float>(), means.data());
-  }
-  if (!inputs[5].isNone()) {
-    const auto parameter = [&](std::size_t which) { return inputs[which].toTensor().const_data_ptr<float>(); };
-    const SqueezeExcitation excitation = {layer.channels, size(inputs[5].toTensor().size(1)),         parameter(5),
-                                          parameter(6),   static_cast<Activation>(inputs[9].toInt()), parameter(7),
-                                          parameter(8),   static_cast<Activation>(inputs[10].toInt())};
-    const std::int64_t pixels = out.size(2) * out.size(3);
-    if (bf16) {
-      weigh(excitation, n, pixels, means.data(), bits(out.mutable_data_ptr<at::BFloat16>()));
-    } else {
-      weigh(excitation, n, pixels, means.data(), out.mutable_data_ptr<float>());
+// Reads one argument after the other and throws for what the kernels cannot take.
+class Arguments {
+ public:
+  explicit Arguments(Stack& stack) : values_(torch::jit::pop(stack, 12)) {}
+
+  bool is_none(std::size_t index) const { return values_[index].isNone(); }
+
+  c10::ScalarType type(std::size_t index) const {
+    const std::int64_t type = values_[index].toInt();
+    for (const c10::ScalarType known : {at::kFloat, at::kBFloat16}) {
+      if (type == static_cast<std::int64_t>(known)) return known;
     }
+    TORCH_CHECK(false, "a depthwise convolution does not compute in type ", type);
+  }
+
+  std::vector<std::int64_t> ints(std::size_t index) const { return values_[index].toIntVector(); }
+
+  Activation activation(std::size_t index) const {
+    const std::int64_t kind = values_[index].toInt();
+    TORCH_CHECK(kind >= 0 && kind <= static_cast<std::int64_t>(Activation::hardsigmoid), "no activation ", kind);
+    return static_cast<Activation>(kind);
+  }
+
+  at::Tensor tensor(std::size_t index, c10::ScalarType type) const {
+    const at::Tensor tensor = values_[index].toTensor();
+    TORCH_CHECK(tensor.defined() && tensor.layout() == at::kStrided && tensor.device().is_cpu() && !tensor.is_neg(),
+                "argument ", index, " is no dense tensor on the CPU");
+    TORCH_CHECK(tensor.scalar_type() == type, "argument ", index, " is of ", tensor.scalar_type(), ", not of ", type);
+    return tensor;
+  }
+
+  // Numbers of this shape, one after the other.
+  const float* parameters(std::size_t index, const std::vector<std::int64_t>& shape) const {
+    const at::Tensor tensor = this->tensor(index, at::kFloat);
+    TORCH_CHECK(tensor.sizes() == c10::IntArrayRef(shape) && tensor.is_contiguous(), "argument ", index, " of shape ",
+                tensor.sizes(), " does not lie as one of ", shape);
+    return tensor.const_data_ptr<float>();
+  }
+
+ private:
+  std::vector<c10::IValue> values_;
+};
+
+// A length that more can be added to.
+bool is_length(std::int64_t value, std::int64_t least) {
+  return value >= least && value <= std::numeric_limits<std::int32_t>::max();
+}
+
+// For an image of these sizes; its output's size is not set yet.
+DepthwiseLayer checked_layer(const Arguments& arguments, c10::IntArrayRef sizes,
+                             const std::vector<std::int64_t>& geometry) {
+  TORCH_CHECK(sizes.size() == 4 && is_length(sizes[1], 1) && is_length(sizes[2], 1) && is_length(sizes[3], 1),
+              "a depthwise convolution was given an image of shape ", sizes);
+  const auto is_side = [](std::int64_t side) { return is_length(side, 0); };
+  TORCH_CHECK(geometry.size() == 6 && std::ranges::all_of(geometry, is_side) &&
+                  has_depthwise(static_cast<std::size_t>(geometry[0]), static_cast<std::size_t>(geometry[1])),
+              "there is no depthwise convolution of geometry ", geometry);
+  const std::int64_t kernel = geometry[0], stride = geometry[1];
+  const std::int64_t rows = sizes[2] + geometry[2] + geometry[4] - kernel;
+  const std::int64_t columns = sizes[3] + geometry[3] + geometry[5] - kernel;
+  TORCH_CHECK(rows >= 0 && columns >= 0, "an image of shape ", sizes, " is smaller than its convolution's kernel");
+  const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
+  return {size(sizes[2]),
+          size(sizes[3]),
+          size(sizes[1]),
+          size(rows / stride + 1),
+          size(columns / stride + 1),
+          size(kernel),
+          size(stride),
+          size(geometry[2]),
+          size(geometry[3]),
+          arguments.parameters(1, {kernel * kernel, sizes[1]}),
+          arguments.parameters(2, {sizes[1]}),
+          arguments.activation(4)};
+}
+
+std::optional<SqueezeExcitation> checked_excitation(const Arguments& arguments, std::int64_t channels) {
+  const bool none = arguments.is_none(5);
+  for (std::size_t index : {6, 7, 8}) {
+    TORCH_CHECK(arguments.is_none(index) == none, "squeeze and excitation lacks some of its parameters");
+  }
+  if (none) return std::nullopt;
+  const at::Tensor squeeze = arguments.tensor(5, at::kFloat);
+  TORCH_CHECK(squeeze.dim() == 2 && squeeze.size(1) > 0, "squeeze is of shape ", squeeze.sizes());
+  const std::int64_t hidden = squeeze.size(1);
+  return SqueezeExcitation{static_cast<std::size_t>(channels),
+                           static_cast<std::size_t>(hidden),
+                           arguments.parameters(5, {channels, hidden}),
+                           arguments.parameters(6, {hidden}),
+                           arguments.activation(9),
+                           arguments.parameters(7, {hidden, channels}),
+                           arguments.parameters(8, {channels}),
+                           arguments.activation(10)};
+}
+
+void run(Stack& stack) {
+  const Arguments arguments(stack);
+  const c10::ScalarType type = arguments.type(11);
+  const at::Tensor image = arguments.tensor(0, type).contiguous(at::MemoryFormat::ChannelsLast);
+  const DepthwiseLayer layer = checked_layer(arguments, image.sizes(), arguments.ints(3));
+  const std::optional<SqueezeExcitation> excitation = checked_excitation(arguments, image.size(1));
+  const std::int64_t n = image.size(0), rows = layer.out_height, columns = layer.out_width;
+  const at::Tensor out = at::empty({n, image.size(1), rows, columns}, image.options(), at::MemoryFormat::ChannelsLast);
+  std::vector<float> means(static_cast<std::size_t>(n) * layer.channels);
+  if (type == at::kBFloat16) {
+    std::uint16_t* const values = bits(out.mutable_data_ptr<at::BFloat16>());
+    convolve(layer, n, bits(image.const_data_ptr<at::BFloat16>()), values, means.data());
+    if (excitation) weigh(*excitation, n, rows * columns, means.data(), values);
+  } else {
+    auto* const values = out.mutable_data_ptr<float>();
+    convolve(layer, n, image.const_data_ptr<float>(), values, means.data());
+    if (excitation) weigh(*excitation, n, rows * columns, means.data(), values);
   }
   stack.emplace_back(out);
 }
 
-// Taken back when the library is unloaded.
-class Registration {
- public:
-  Registration() {
-    torch::jit::registerOperator(
-        torch::jit::Operator(kSchema, torch::jit::Operation(&run), c10::AliasAnalysisKind::FROM_SCHEMA));
-  }
-  ~Registration() { torch::jit::deregisterOperator(torch::jit::parseSchema(kSchema)); }
-  Registration(const Registration&) = delete;
-  Registration& operator=(const Registration&) = delete;
-};
-
 }  // namespace
 
 const char* depthwise_operator() {
-  static const Registration registration;
-  return kName;
+  static const OwnOperator registered(kSchema, &run);
+  return "egaze::depthwise";
 }
 
 }  // namespace egaze::detail

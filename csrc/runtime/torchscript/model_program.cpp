@@ -2,15 +2,20 @@
 
 #include <caffe2/serialize/in_memory_adapter.h>
 #include <c10/core/InferenceMode.h>
+#include <torch/csrc/jit/ir/alias_analysis.h>
+#include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
+#include <algorithm>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cpu_fusion.hpp"
 #include "egaze/error.hpp"
 #include "one_line.hpp"
-#include "operators.hpp"
+#include "operator_rules.hpp"
 #include "precision.hpp"
 
 namespace egaze::detail {
@@ -18,7 +23,15 @@ namespace {
 
 using torch::jit::Node;
 
-// The text was checked; this is what TorchScript made of it.
+// Whether a step answers by chance: dropout that trains, attention with dropout.
+bool is_random(const Node* node) {
+  const bool dropout = node->kind() == c10::aten::dropout;
+  if (!dropout && node->kind() != c10::aten::scaled_dot_product_attention) return false;
+  const auto chance = torch::jit::toIValue(node->input(dropout ? 2 : 4));
+  return !chance || !(chance->isBool() ? !chance->toBool() : chance->isDouble() && chance->toDouble() == 0.0);
+}
+
+// The check wrote the text; this is what TorchScript made of it.
 void check_graphs(const std::string& path, const torch::jit::Module& module) {
   const auto fail = [&](const std::string& what) {
     throw Error(ErrorCode::model_operator, path + ": its program " + what + ", which no exported model does");
@@ -26,10 +39,18 @@ void check_graphs(const std::string& path, const torch::jit::Module& module) {
   if (module.get_methods().size() != 1 || module._ivalue()->type()->numAttributes() != 0) {
     fail("has methods or attributes beside forward");
   }
-  visit_nodes(module.get_method("forward").graph()->block(), [&](const Node* node) {
-    if (!is_allowed_operator(node->kind().toQualString())) {
+  const std::vector<std::string> allowed = allowed_operators();
+  const std::shared_ptr<torch::jit::Graph> graph = module.get_method("forward").graph();
+  visit_nodes(graph->block(), [&](const Node* node) {
+    if (!std::ranges::binary_search(allowed, node->kind().toQualString())) {
       fail("does '" + std::string(node->kind().toQualString()) + "'");
     }
+    if (is_random(node)) fail("answers by chance");
+  });
+  // A constant that changes would carry one radiograph into the next one's answers.
+  const torch::jit::AliasDb aliases(graph);
+  visit_nodes(graph->block(), [&](const Node* node) {
+    if (node->kind() == c10::prim::Constant && aliases.hasWriters(node->output())) fail("changes a constant");
   });
 }
 

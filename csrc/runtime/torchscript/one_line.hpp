@@ -10,7 +10,7 @@
 namespace egaze::detail {
 
 // libtorch's messages run over many lines: the first says what was being done, the last what went wrong. Both are
-// kept, without the stack that may follow.
+// kept, without the stack that may follow, and cut where a model's own words make them long.
 inline std::string one_line(const std::exception& error) {
   const auto* c10_error = dynamic_cast<const c10::Error*>(&error);
   const std::string text = c10_error != nullptr ? c10_error->what_without_backtrace() : error.what();
@@ -25,7 +25,7 @@ inline std::string one_line(const std::exception& error) {
     }
     begin = end + 1;
   }
-  return first == last ? first : first + " " + last;
+  return (first == last ? first : first + " " + last).substr(0, 1000);
 }
 
 }  // namespace egaze::detail

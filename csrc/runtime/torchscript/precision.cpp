@@ -1,9 +1,12 @@
 #include "precision.hpp"
 
+#include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <unordered_set>
 #include <vector>
 
@@ -23,12 +26,8 @@ struct Part {
   Value* output = nullptr;   // what is cast for the steps that follow
 };
 
-// Whether a step asks a tensor for its shape or its type alone.
-bool asks(const Node* node) {
-  const c10::Symbol kind = node->kind();
-  return kind == c10::aten::dim || kind == c10::aten::new_zeros || kind == c10::aten::size ||
-         kind == c10::prim::device || kind == c10::prim::dtype;
-}
+// Whether a step takes no more of a radiograph than its shape.
+bool asks(const Node* node) { return node->kind() == c10::aten::expand_as; }
 
 // What is done to the radiograph up to its first convolution and the activation behind that; the radiograph alone where
 // it goes several ways before.
@@ -105,17 +104,39 @@ void cast_to_bf16(Graph& graph) {
     part.output->replaceAllUsesAfterNodeWith(cast->node(), cast);
   }
   Node* answers = graph.outputs().at(0)->node();
+  if (answers->kind() != c10::prim::TupleConstruct) return;
   for (std::size_t i = 0; i < answers->inputs().size(); ++i) {
     answers->replaceInput(i, insert_cast(graph, answers->inputs()[i], c10::kFloat, answers));
   }
 }
 
-void cast_to_fp32(Graph& graph) {
-  visit_nodes(graph.block(), [&](Node* node) {
+// The casts whose outcome or operand a later step changes in place. To float32 they would hand on the operand itself.
+std::unordered_set<const Node*> casts_to_copy(const std::shared_ptr<Graph>& graph) {
+  std::vector<Node*> casts, changing;
+  visit_nodes(graph->block(), [&](Node* node) {
+    if (cast_of(node) == c10::kBFloat16) casts.push_back(node);
+    if (node->maybeSchema() != nullptr && node->schema().is_mutable()) changing.push_back(node);
+  });
+  const torch::jit::AliasDb aliases(graph);
+  std::unordered_set<const Node*> found;
+  for (Node* cast : casts) {
+    if (std::ranges::any_of(changing, [&](Node* step) {
+          return !step->isBefore(cast) && aliases.writesToAlias(step, {cast->output(), cast->input(0)});
+        })) {
+      found.insert(cast);
+    }
+  }
+  return found;
+}
+
+void cast_to_fp32(const std::shared_ptr<Graph>& graph) {
+  const std::unordered_set<const Node*> to_copy = casts_to_copy(graph);
+  visit_nodes(graph->block(), [&](Node* node) {
     cast_constant(node, c10::kBFloat16, c10::kFloat);
     if (cast_of(node) != c10::kBFloat16) return;
     const torch::jit::WithInsertPoint here(node);
-    node->replaceInput(1, graph.insertConstant(static_cast<std::int64_t>(c10::kFloat)));
+    node->replaceInput(1, graph->insertConstant(static_cast<std::int64_t>(c10::kFloat)));
+    if (to_copy.contains(node)) node->replaceInput(3, graph->insertConstant(true));
   });
 }
 
@@ -124,11 +145,11 @@ void cast_to_fp32(Graph& graph) {
 void set_precision(torch::jit::Module& module, const std::string& exported, Precision wanted) {
   const bool is_bf16 = exported == "bf16";
   if (wanted == Precision::exported || (wanted == Precision::bf16) == is_bf16) return;
-  Graph& graph = *module.get_method("forward").graph();
+  const std::shared_ptr<Graph> graph = module.get_method("forward").graph();
   if (is_bf16) {
     cast_to_fp32(graph);
   } else {
-    cast_to_bf16(graph);
+    cast_to_bf16(*graph);
   }
 }
 

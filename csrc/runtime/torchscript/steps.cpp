@@ -10,7 +10,17 @@ namespace egaze::detail {
 using torch::jit::Node;
 using torch::jit::Value;
 
-Node* user_of(const Value* value) { return value->uses().size() == 1 ? value->uses()[0].user : nullptr; }
+Node* user_of(const Value* value) {
+  if (value->uses().size() != 1) return nullptr;
+  Node* user = value->uses()[0].user;
+  return user->owningBlock() == value->node()->owningBlock() ? user : nullptr;
+}
+
+Node* step_before(Node* node) {
+  Node* before = node->prev();
+  while (before->kind() == c10::prim::Constant) before = before->prev();
+  return before;
+}
 
 Activating activation_of(const Value* value) {
   Node* user = user_of(value);
@@ -40,6 +50,8 @@ std::optional<Excitation> excitation_of(const Value* features) {
   }
   if (found.mean == nullptr || found.weighing == nullptr) return std::nullopt;
   if (found.weighing->kind() != c10::aten::mul) return std::nullopt;
+  const torch::jit::Block* block = features->node()->owningBlock();
+  if (found.mean->owningBlock() != block || found.weighing->owningBlock() != block) return std::nullopt;
   found.squeeze = user_of(found.mean->output());
   if (found.squeeze == nullptr || found.squeeze->kind() != c10::aten::conv2d) return std::nullopt;
   found.activation = activation_of(found.squeeze->output());
@@ -79,6 +91,20 @@ std::optional<c10::ScalarType> cast_of(const Node* node) {
 bool is_tensor_constant(const Node* node) {
   return node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
          node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t;
+}
+
+std::optional<std::vector<std::int64_t>> constant_ints(Value* value) {
+  if (const auto constant = torch::jit::toIValue(value)) {
+    return constant->isIntList() ? std::optional(constant->toIntVector()) : std::nullopt;
+  }
+  if (value->node()->kind() != c10::prim::ListConstruct) return std::nullopt;
+  std::vector<std::int64_t> ints;
+  for (Value* element : value->node()->inputs()) {
+    const auto constant = torch::jit::toIValue(element);
+    if (!constant || !constant->isInt()) return std::nullopt;
+    ints.push_back(constant->toInt());
+  }
+  return ints;
 }
 
 }  // namespace egaze::detail

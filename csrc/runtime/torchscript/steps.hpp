@@ -3,6 +3,7 @@
 
 #include <torch/csrc/jit/ir/ir.h>
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -10,8 +11,11 @@
 
 namespace egaze::detail {
 
-// The step that alone uses a value, or null.
+// The step that alone uses a value, in the same block: in a loop's, it might be taken many times. Null if there is none.
 torch::jit::Node* user_of(const torch::jit::Value* value);
+
+// The step right before, constants aside. Between two that follow one another nothing changes what they read.
+torch::jit::Node* step_before(torch::jit::Node* node);
 
 // A step that alone uses a value, if it is an activation.
 struct Activating {
@@ -34,7 +38,8 @@ struct Excitation {
   torch::jit::Node* weighing = nullptr;
 };
 
-// What follows features if it is squeeze and excitation, and nothing else uses them.
+// What follows features if it is squeeze and excitation, and nothing else uses them. How many channels it gives is not
+// looked at.
 std::optional<Excitation> excitation_of(const torch::jit::Value* features);
 
 // Whether the step is a convolution, its weights known, of each channel by itself.
@@ -59,5 +64,8 @@ DepthwiseSteps depthwise_steps(torch::jit::Node* convolution);
 std::optional<c10::ScalarType> cast_of(const torch::jit::Node* node);
 
 bool is_tensor_constant(const torch::jit::Node* node);
+
+// The integers of a list that the program's text holds.
+std::optional<std::vector<std::int64_t>> constant_ints(torch::jit::Value* value);
 
 }  // namespace egaze::detail

@@ -44,8 +44,18 @@ c10::Device checked_device(const std::string& name) {
   return *device;
 }
 
-EngineOutput output_of(const c10::IValue& value) {
-  const at::Tensor tensor = value.toTensor().to(at::kCPU, at::kFloat).contiguous();
+// Throws for what is no dense float32 tensor on the device.
+EngineOutput output_of(const c10::IValue& value, const char* name, c10::Device device) {
+  const auto require = [name](bool fits, const std::string& what) {
+    if (!fits) throw std::runtime_error("it gave " + std::string(name) + " " + what);
+  };
+  require(value.isTensor() && value.toTensor().defined(), "that are no tensor");
+  const at::Tensor& given = value.toTensor();
+  require(given.layout() == at::kStrided && given.device().type() == device.type() && !given.is_neg(),
+          "that do not lie densely on the " + c10::DeviceTypeName(device.type(), /*lower_case=*/true));
+  require(given.scalar_type() == at::kFloat,
+          std::string("of type ") + c10::toString(given.scalar_type()) + ", promised Float, which is float32");
+  const at::Tensor tensor = given.to(at::kCPU).contiguous();
   return {tensor.sizes().vec(), {tensor.const_data_ptr<float>(), [tensor](const float*) {}}};
 }
 
@@ -79,7 +89,8 @@ class TorchScriptEngine final : public Engine {
       fill(images.mutable_data_ptr<float>());
       const c10::IValue outputs = module_.forward({images.to(device_)});
       const auto& elements = outputs.toTupleRef().elements();
-      return {output_of(elements.at(0)), output_of(elements.at(1))};
+      return {output_of(elements.at(0), "class probabilities", device_),
+              output_of(elements.at(1), "heatmap values", device_)};
     } catch (const Error&) {
       throw;
     } catch (const std::exception& error) {

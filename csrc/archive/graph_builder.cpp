@@ -1,0 +1,167 @@
+#include "graph_builder.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace egaze::detail {
+namespace {
+
+std::vector<ValueId> tensors_in(const Argument& argument) {
+  if (const auto* tensor = std::get_if<Tensor>(&argument)) return {tensor->id};
+  if (const auto* tensors = std::get_if<Tensors>(&argument)) return tensors->ids;
+  return {};
+}
+
+}  // namespace
+
+GraphBuilder::GraphBuilder(std::int64_t height_px, std::int64_t width_px, const std::vector<TensorType>& constants,
+                           const ModelLimits& limits)
+    : constants_(constants), limits_(limits) {
+  add_value({DType::float32, {{1, true}, {1}, {height_px}, {width_px}}}, add_region(true));
+}
+
+std::size_t GraphBuilder::add_region(bool outlives_call) {
+  regions_.push_back({.outlives_call = outlives_call});
+  return regions_.size() - 1;
+}
+
+ValueId GraphBuilder::add_value(TensorType type, std::size_t region, bool overlaps) {
+  graph_.values.push_back({std::move(type), region, overlaps});
+  return graph_.values.size() - 1;
+}
+
+Argument GraphBuilder::constant(std::size_t index) {
+  if (index >= constants_.size()) throw ProgramError("names a tensor that the archive does not hold");
+  if (std::ranges::any_of(constants_[index].shape, [](const Extent& extent) { return extent.count < 1; })) {
+    throw ProgramError("names a tensor without elements");
+  }
+  const auto [entry, added] = constant_values_.try_emplace(index, 0);
+  if (added) {
+    entry->second = add_value(constants_[index], add_region(true));
+    graph_.constants[entry->second] = index;
+  }
+  return Tensor{entry->second};
+}
+
+void GraphBuilder::read(const Argument& argument) {
+  for (const ValueId id : tensors_in(argument)) {
+    Region& region = regions_[graph_.values[id].region];
+    if (region.changed) throw ProgramError("reads a tensor that was changed in place since");
+    region.last_node = graph_.nodes.size();
+  }
+}
+
+Argument GraphBuilder::call(std::string_view name, std::vector<CallArgument> arguments) {
+  const bool in_place = name.ends_with('_');
+  const Operator* op = find_operator(in_place ? name.substr(0, name.size() - 1) : name);
+  if (op == nullptr || (in_place && !op->rule->in_place)) {
+    throw ProgramError("uses 'torch." + std::string(name.substr(0, 80)) + "', which no exported model needs");
+  }
+  try {
+    std::vector<Argument> bound = bind(op->parameters, std::move(arguments));
+    for (const Argument& argument : bound) read(argument);
+    Outcome outcome = op->rule->infer(Arguments(bound, graph_.values));
+    return add_node(name, *op, std::move(bound), std::move(outcome));
+  } catch (const ProgramError& error) {
+    throw ProgramError(std::string(error.what()) + ", in 'torch." + std::string(name) + "'");
+  }
+}
+
+Argument GraphBuilder::add_node(std::string_view name, const Operator& op, std::vector<Argument> arguments,
+                                Outcome outcome) {
+  given_ += std::ssize(outcome.types);
+  if (given_ > limits_.nodes) throw ProgramError("has more than " + std::to_string(limits_.nodes) + " operators");
+  const bool in_place = name.ends_with('_');
+  std::int64_t bytes = 0;
+  for (const TensorType& type : outcome.types) bytes += bytes_of(type);
+  std::size_t region = 0;
+  bool overlaps = false;
+  if (in_place) {
+    region = change_in_place(arguments, outcome.types.front());
+  } else if (outcome.memory == Memory::own) {
+    region = add_region(false);
+    regions_[region].first_node = graph_.nodes.size();
+  } else {
+    const Value& source = graph_.values[tensors_in(arguments.front()).front()];
+    region = source.region;
+    overlaps = source.overlaps || outcome.memory == Memory::overlaps;
+  }
+  if (!in_place && (outcome.memory == Memory::own || outcome.memory == Memory::may_share)) {
+    regions_[region].bytes += bytes;
+  }
+  regions_[region].last_node = graph_.nodes.size();
+
+  std::int64_t work = outcome.multiplications;
+  for (const TensorType& type : outcome.types) work += elements_of(type.shape);
+  graph_.multiplications += work;
+  if (graph_.multiplications > limits_.multiplications) {
+    throw ProgramError("takes more than " + std::to_string(limits_.multiplications) + " multiplications an image");
+  }
+  Node node{std::string(name), &op.parameters, std::move(arguments), {}, op.rule->gives_several};
+  for (TensorType& type : outcome.types) node.outputs.push_back(add_value(std::move(type), region, overlaps));
+  graph_.nodes.push_back(std::move(node));
+  const std::vector<ValueId>& outputs = graph_.nodes.back().outputs;
+  if (op.rule->gives_several) return Tensors{outputs};
+  return Tensor{outputs.front()};
+}
+
+// The region that the values lie in from now on.
+std::size_t GraphBuilder::change_in_place(const std::vector<Argument>& arguments, const TensorType& result) {
+  const Value& target = graph_.values[std::get<Tensor>(arguments.front()).id];
+  if (regions_[target.region].outlives_call) throw ProgramError("changes a constant or the image in place");
+  if (target.overlaps || target.type != result) throw ProgramError("changes in place what cannot hold the result");
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    for (const ValueId id : tensors_in(arguments[i])) {
+      if (graph_.values[id].region == target.region) throw ProgramError("changes in place what it reads");
+    }
+  }
+  Region after = regions_[target.region];
+  regions_[target.region].changed = true;
+  regions_[target.region].bytes = 0;  // the new region's from now on
+  regions_.push_back(after);
+  return regions_.size() - 1;
+}
+
+ValueId GraphBuilder::answer(const Argument& argument, const TensorType& promised, const char* name) {
+  const auto* tensor = std::get_if<Tensor>(&argument);
+  if (tensor == nullptr) throw ProgramError(std::string("gives ") + name + " that are no tensor");
+  read(argument);
+  const auto& [type, region, overlaps] = graph_.values[tensor->id];
+  // Whoever is given it could write to it.
+  const bool of_image = region == graph_.values.front().region;
+  if (regions_[region].outlives_call && !of_image)
+    throw ProgramError(std::string("gives a constant itself as ") + name);
+  if (type != promised) {
+    throw ProgramError(std::string("gives ") + name + " of " + text_of(type) + ", and its spec promises " +
+                       text_of(promised));
+  }
+  return tensor->id;
+}
+
+TypedGraph GraphBuilder::finish(const Argument& class_probs, const Argument& heatmap, std::int64_t classes) {
+  graph_.class_probs = answer(class_probs, {DType::float32, {{1, true}, {classes}}}, "class_probs");
+  graph_.heatmap = answer(heatmap, graph_.values.front().type, "heatmap");
+  count_bytes();
+  return std::move(graph_);
+}
+
+void GraphBuilder::count_bytes() {
+  std::vector<std::int64_t> change(graph_.nodes.size() + 2, 0);
+  for (const Region& region : regions_) {
+    if (region.outlives_call && region.bytes == 0) continue;
+    change[region.first_node] += region.bytes;
+    change[region.last_node + 1] -= region.bytes;
+  }
+  std::int64_t bytes = 0;
+  for (const std::int64_t each : change) {
+    bytes += each;
+    graph_.bytes_at_work = std::max(graph_.bytes_at_work, bytes);
+  }
+  if (graph_.bytes_at_work > limits_.bytes_at_work) {
+    throw ProgramError("takes " + std::to_string(graph_.bytes_at_work) + " bytes an image at once, more than " +
+                       std::to_string(limits_.bytes_at_work));
+  }
+}
+
+}  // namespace egaze::detail

@@ -1,0 +1,245 @@
+#include "program_parser.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "program_lexer.hpp"
+
+namespace egaze::detail {
+
+const std::string_view kProgramHead =
+    "class Model(Module):\n"
+    "  __parameters__ = []\n"
+    "  __buffers__ = []\n"
+    "  def forward(self: __torch__.egaze.Model,\n"
+    "    image: Tensor) -> Tuple[Tensor, Tensor]:\n";
+
+namespace {
+
+constexpr std::size_t kMaxListLength = 4096;
+constexpr auto kReserved = std::to_array<std::string_view>(
+    {"False", "None",     "True",  "and",    "as",     "assert", "async",  "await",    "break",
+     "class", "continue", "def",   "del",    "elif",   "else",   "except", "finally",  "for",
+     "from",  "global",   "if",    "import", "in",     "is",     "lambda", "nonlocal", "not",
+     "or",    "pass",     "raise", "self",   "return", "try",    "while",  "with",     "yield"});
+
+class Parser {
+ public:
+  Parser(std::string_view text, GraphBuilder& builder, std::int64_t nesting)
+      : lexer_(text), builder_(builder), nesting_(nesting) {
+    values_.emplace("image", builder.image());
+    advance();
+  }
+
+  std::size_t line() const { return lexer_.line(); }
+
+  // The two values that the program returns.
+  std::pair<Argument, Argument> program() {
+    for (;;) {
+      while (token_.kind == Token::Kind::line) advance();
+      if (token_.kind != Token::Kind::name) fail("holds what is no statement");
+      if (token_.text == "return") break;
+      assignment();
+    }
+    advance();
+    std::pair<Argument, Argument> answers = returned();
+    while (token_.kind == Token::Kind::line) advance();
+    if (token_.kind != Token::Kind::end) fail("goes on after its end");
+    return answers;
+  }
+
+ private:
+  [[noreturn]] static void fail(const std::string& what) { throw ProgramError(what); }
+
+  [[noreturn]] static void fail_name(std::string_view name) {
+    fail("uses '" + std::string(name.substr(0, 80)) + "', which no exported model needs");
+  }
+
+  void advance() { token_ = lexer_.next(); }
+
+  bool at_sign(char sign) const { return token_.kind == Token::Kind::sign && token_.text[0] == sign; }
+
+  void expect(char sign) {
+    if (!at_sign(sign)) fail("is not written as an exported one is");
+    advance();
+  }
+
+  // name = value, or name, name, = value of several
+  void assignment() {
+    std::vector<std::string> names;
+    bool several = false;
+    for (;;) {
+      const std::string_view name = token_.text;
+      if (token_.kind != Token::Kind::name || name.find('.') != std::string_view::npos || name.starts_with("__") ||
+          std::ranges::find(kReserved, name) != kReserved.end()) {
+        fail_name(name);
+      }
+      names.emplace_back(name);
+      advance();
+      if (!at_sign(',')) break;
+      several = true;
+      advance();
+      if (at_sign('=')) break;
+    }
+    if (!at_sign('=')) fail_name(names.back());
+    advance();
+    if (!several && at_sign('(')) return define(pairs_, names.front(), pair());
+    Argument value = expression();
+    if (token_.kind != Token::Kind::line) fail("is not written as an exported one is");
+    if (!several) return define(values_, names.front(), std::move(value));
+    const auto* tensors = std::get_if<Tensors>(&value);
+    if (tensors == nullptr || tensors->ids.size() != names.size())
+      fail("names another number of tensors than there are");
+    for (std::size_t i = 0; i < names.size(); ++i) define(values_, names[i], Argument(Tensor{tensors->ids[i]}));
+  }
+
+  template <class Meaning>
+  void define(std::unordered_map<std::string, Meaning>& meanings, const std::string& name, Meaning meaning) {
+    if (values_.contains(name) || pairs_.contains(name)) fail("gives a name twice");
+    meanings.emplace(name, std::move(meaning));
+  }
+
+  std::pair<Argument, Argument> pair() {
+    expect('(');
+    Argument first = expression();
+    expect(',');
+    Argument second = expression();
+    expect(')');
+    return {std::move(first), std::move(second)};
+  }
+
+  std::pair<Argument, Argument> returned() {
+    if (token_.kind != Token::Kind::name) return pair();
+    const auto found = pairs_.find(std::string(token_.text));
+    if (found == pairs_.end()) fail_name(token_.text);
+    advance();
+    return found->second;
+  }
+
+  Argument expression() {
+    const Nested nested(*this);
+    const Token token = token_;
+    switch (token.kind) {
+      case Token::Kind::integer: advance(); return token.integer;
+      case Token::Kind::real: advance(); return token.real;
+      case Token::Kind::text: advance(); return std::string(token.text);
+      case Token::Kind::name: advance(); return named(token.text);
+      case Token::Kind::sign:
+        if (at_sign('[')) return list();
+        break;
+      default: break;
+    }
+    fail("is not written as an exported one is");
+  }
+
+  Argument named(std::string_view name) {
+    if (name == "None") return None{};
+    if (name == "True" || name == "False") return name == "True";
+    if (at_sign('(')) return call(name);
+    if (name.starts_with("CONSTANTS.c")) {
+      std::size_t index = 0;
+      const auto result = std::from_chars(name.data() + 11, name.data() + name.size(), index);
+      if (result.ec != std::errc() || result.ptr != name.data() + name.size()) fail_name(name);
+      return builder_.constant(index);
+    }
+    const auto found = values_.find(std::string(name));
+    if (found == values_.end()) fail_name(name);
+    return found->second;
+  }
+
+  Argument call(std::string_view name) {
+    if (!name.starts_with("torch.") || name.find('.', 6) != std::string_view::npos) fail_name(name);
+    std::vector<CallArgument> arguments;
+    expect('(');
+    while (!at_sign(')')) {
+      if (!arguments.empty()) expect(',');
+      arguments.push_back(argument());
+      if (arguments.size() > kMaxListLength) fail("gives an operator too much");
+    }
+    advance();
+    return builder_.call(name.substr(6), std::move(arguments));
+  }
+
+  CallArgument argument() {
+    if (token_.kind != Token::Kind::name) return {"", expression()};
+    const std::string_view name = token_.text;
+    const Nested nested(*this);
+    advance();
+    if (!at_sign('=')) return {"", named(name)};
+    advance();
+    return {std::string(name), expression()};
+  }
+
+  // Of integers, or of tensors.
+  Argument list() {
+    Ints integers;
+    std::vector<ValueId> tensors;
+    expect('[');
+    while (!at_sign(']')) {
+      if (!integers.empty() || !tensors.empty()) expect(',');
+      const Argument item = expression();
+      if (const auto* integer = std::get_if<std::int64_t>(&item)) {
+        integers.push_back(*integer);
+      } else if (const auto* tensor = std::get_if<Tensor>(&item)) {
+        tensors.push_back(tensor->id);
+      } else {
+        fail("makes a list of neither integers nor tensors");
+      }
+      if (integers.size() + tensors.size() > kMaxListLength) fail("makes too long a list");
+    }
+    advance();
+    if (!integers.empty() && !tensors.empty()) fail("makes a list of integers and tensors");
+    if (integers.empty() && tensors.empty()) fail("makes an empty list");
+    if (tensors.empty()) return integers;
+    return Tensors{std::move(tensors)};
+  }
+
+  // One more call within calls, while it lives.
+  class Nested {
+   public:
+    explicit Nested(Parser& parser) : parser_(parser) {
+      if (++parser_.depth_ > parser_.nesting_) fail("nests deeper than " + std::to_string(parser_.nesting_));
+    }
+    ~Nested() { --parser_.depth_; }
+    Nested(const Nested&) = delete;
+    Nested& operator=(const Nested&) = delete;
+
+   private:
+    Parser& parser_;
+  };
+
+  ProgramLexer lexer_;
+  GraphBuilder& builder_;
+  std::int64_t nesting_;
+  std::int64_t depth_ = 0;
+  Token token_;
+  std::unordered_map<std::string, Argument> values_;
+  std::unordered_map<std::string, std::pair<Argument, Argument>> pairs_;
+};
+
+}  // namespace
+
+TypedGraph parse_program(std::string_view text, GraphBuilder builder, std::int64_t classes, std::int64_t nesting) {
+  if (!text.starts_with(kProgramHead)) {
+    throw ProgramError("is not one frozen forward(image: Tensor) -> (Tensor, Tensor) and nothing else");
+  }
+  const auto lines_before = std::ranges::count(kProgramHead, '\n');
+  std::optional<Parser> parser;
+  try {
+    parser.emplace(text.substr(kProgramHead.size()), builder, nesting);
+    const auto [class_probs, heatmap] = parser->program();
+    return builder.finish(class_probs, heatmap, classes);
+  } catch (const ProgramError& error) {
+    const std::size_t line = parser ? parser->line() : 1;
+    throw ProgramError(std::string(error.what()) + " (line " +
+                       std::to_string(static_cast<std::size_t>(lines_before) + line) + ")");
+  }
+}
+
+}  // namespace egaze::detail

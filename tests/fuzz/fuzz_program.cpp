@@ -1,0 +1,45 @@
+// Any program: a graph, or ProgramError; and a graph written down means the same again.
+#include <cstdlib>
+#include <string>
+
+#include "program_grammar.hpp"
+#include "program_parser.hpp"
+
+namespace {
+
+void parse(const std::string& text) {
+  try {
+    const egaze::ModelLimits limits{.nodes = 1000};
+    const std::string written = egaze::detail::write_program(egaze::detail::parse_program(
+        text, {fuzz::kHeightPx, fuzz::kWidthPx, fuzz::constants(), limits}, fuzz::kClasses, limits.nesting));
+    const egaze::detail::TypedGraph again = egaze::detail::parse_program(
+        written, {fuzz::kHeightPx, fuzz::kWidthPx, fuzz::constants(), limits}, fuzz::kClasses, limits.nesting);
+    if (egaze::detail::write_program(again) != written) std::abort();
+  } catch (const egaze::detail::ProgramError&) {
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::Bytes bytes(data, size);
+  const std::size_t way = bytes.below(4);
+  if (way == 0) {  // any text at all
+    parse(std::string(egaze::detail::kProgramHead) + std::string(data + std::min<std::size_t>(size, 2), data + size));
+    return 0;
+  }
+  const std::size_t changed = bytes.take<std::uint16_t>();
+  const auto by = bytes.take<char>();
+  const egaze::detail::TypedGraph graph = fuzz::ProgramGrammar(bytes).graph(12);
+  std::string text = egaze::detail::write_program(graph);
+  if (way == 1) {  // a program with one letter changed
+    text[changed % text.size()] = by;
+    parse(text);
+    return 0;
+  }
+  const egaze::ModelLimits limits;
+  const egaze::detail::TypedGraph again = egaze::detail::parse_program(
+      text, {fuzz::kHeightPx, fuzz::kWidthPx, fuzz::constants(), limits}, fuzz::kClasses, limits.nesting);
+  if (egaze::detail::write_program(again) != text || again.nodes.size() != graph.nodes.size()) std::abort();
+  return 0;
+}

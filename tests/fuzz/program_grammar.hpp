@@ -1,0 +1,169 @@
+// Writes programs from bytes: operators of the list on values there are, with arguments that often fit.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bytes.hpp"
+#include "graph_builder.hpp"
+#include "operator_rules.hpp"
+#include "program_writer.hpp"
+
+namespace fuzz {
+
+using namespace egaze::detail;
+
+inline constexpr std::int64_t kHeightPx = 8, kWidthPx = 6, kClasses = 3;
+
+inline const std::vector<TensorType>& constants() {
+  static const std::vector<TensorType> all = {{DType::float32, {{4}, {1}, {3}, {3}}},
+                                              {DType::float32, {{4}}},
+                                              {DType::float32, {{4}, {4}, {1}, {1}}},
+                                              {DType::float32, {{4}, {1}, {1}, {3}}},
+                                              {DType::float32, {{6}, {6}}},
+                                              {DType::float32, {{6}}},
+                                              {DType::float32, {{1}, {4}, {8}, {6}}},
+                                              {DType::bfloat16, {{4}, {4}, {3}, {3}}},
+                                              {DType::bfloat16, {{4}}},
+                                              {DType::float32, {{2}, {1}, {3}}},
+                                              {DType::float32, {{1}}}};
+  return all;
+}
+
+class ProgramGrammar {
+ public:
+  explicit ProgramGrammar(Bytes& bytes) : bytes_(bytes), builder_(kHeightPx, kWidthPx, constants(), limits_) {
+    remember(builder_.image());
+    // Channels, without which little can be done.
+    remember(builder_.call(
+        "conv2d",
+        {{"", builder_.image()}, {"", builder_.constant(0)}, {"", None{}}, {"", Ints{1, 1}}, {"", Ints{1, 1}}}));
+  }
+
+  // Up to `operators` of those that it tried and that were taken, and two answers.
+  TypedGraph graph(std::size_t operators) {
+    for (std::size_t tried = 0; tried < 4 * operators && taken_ < operators && !bytes_.empty(); ++tried) attempt();
+    return finished();
+  }
+
+ private:
+  void remember(const Argument& value) {
+    if (const auto* tensor = std::get_if<Tensor>(&value)) values_.push_back(tensor->id);
+    if (const auto* tensors = std::get_if<Tensors>(&value)) {
+      values_.insert(values_.end(), tensors->ids.begin(), tensors->ids.end());
+    }
+  }
+
+  void attempt() {
+    static const std::vector<std::string> names = [] {
+      std::vector<std::string> all = allowed_operators();
+      std::erase_if(all, [](const std::string& name) { return name.starts_with("prim::"); });
+      return all;
+    }();
+    const std::string name = names[bytes_.below(names.size())].substr(6);
+    const Operator* op = find_operator(name.ends_with('_') ? name.substr(0, name.size() - 1) : name);
+    std::vector<CallArgument> call;
+    for (const Parameter& parameter : op->parameters) {
+      if (parameter.has_default && bytes_.below(3) == 0) break;
+      call.push_back({parameter.keyword_only ? parameter.name : "", argument(parameter.kind)});
+    }
+    try {
+      remember(builder_.call(name, std::move(call)));
+      ++taken_;
+    } catch (const ProgramError&) {
+    }
+  }
+
+  Tensor tensor() {
+    if (bytes_.below(4) == 0) return std::get<Tensor>(builder_.constant(bytes_.below(constants().size())));
+    // The last ones often: chains find more than many short ways.
+    const std::size_t back =
+        bytes_.below(bytes_.below(2) == 0 ? std::min<std::size_t>(3, values_.size()) : values_.size());
+    return {values_[values_.size() - 1 - back]};
+  }
+
+  std::int64_t integer() {
+    constexpr auto kLikely = std::to_array<std::int64_t>({-1, 0, 1, 2, 3, 4, 6, 8, 12, 24, 48, 192});
+    if (bytes_.below(64) == 0) return bytes_.take<std::int64_t>();
+    return kLikely[bytes_.below(kLikely.size())];
+  }
+
+  Ints integers() {
+    static const std::vector<Ints> kLikely = {{1, 1},       {0, 0},       {2, 2},         {3, 3},   {8, 6},
+                                              {2, 3},       {-1, 4, 48},  {-1, 192},      {-1, 48}, {0, 2, 3, 1},
+                                              {0, 3, 1, 2}, {1, 1, 2, 0}, {-1, 2, 2, 48}, {16, 12}, {-1, 4, 8, 6},
+                                              {6},          {4},          {1, 3}};
+    if (bytes_.below(4) != 0) return kLikely[bytes_.below(kLikely.size())];
+    Ints list(bytes_.below(6));
+    for (std::int64_t& each : list) each = integer();
+    return list;
+  }
+
+  double real() {
+    const double any = bytes_.take<float>();
+    return bytes_.below(4) == 0 && any == any && any - any == 0 ? any : 0.5;
+  }
+
+  Argument argument(Parameter::Kind kind) {
+    using Kind = Parameter::Kind;
+    if (bytes_.below(100) == 0) kind = static_cast<Kind>(bytes_.below(17));
+    const bool none = bytes_.below(2) == 0;
+    switch (kind) {
+      case Kind::optional_tensor:
+        if (none) return None{};
+        [[fallthrough]];
+      case Kind::tensor: return tensor();
+      case Kind::tensors: {
+        Tensors list;
+        for (std::size_t i = bytes_.below(4) + 1; i > 0; --i) list.ids.push_back(tensor().id);
+        return list;
+      }
+      case Kind::tensor_or_number: return none ? Argument(real()) : Argument(tensor());
+      case Kind::optional_integer:
+        if (none) return None{};
+        [[fallthrough]];
+      case Kind::integer: return integer();
+      case Kind::optional_integers:
+        if (none) return None{};
+        [[fallthrough]];
+      case Kind::integers: return integers();
+      case Kind::optional_floats: return None{};
+      case Kind::optional_real:
+        if (none) return None{};
+        [[fallthrough]];
+      case Kind::real: return real();
+      case Kind::optional_number:
+        if (none) return None{};
+        [[fallthrough]];
+      case Kind::number: return bytes_.below(2) == 0 ? Argument(integer()) : Argument(real());
+      case Kind::flag: return bytes_.below(2) == 0;
+      case Kind::text: return std::string(bytes_.below(2) == 0 ? "none" : "constant");
+      case Kind::optional_dtype:
+        if (none) return None{};
+        [[fallthrough]];
+      case Kind::dtype: return std::int64_t{bytes_.below(8) == 0 ? integer() : bytes_.below(2) == 0 ? 6 : 15};
+    }
+    return None{};
+  }
+
+  TypedGraph finished() {
+    const auto call = [this](const char* name, std::vector<CallArgument> arguments) {
+      return builder_.call(name, std::move(arguments));
+    };
+    const Argument one = call("mean", {{"", call("clone", {{"", builder_.image()}})}, {"", Ints{2, 3}}});
+    const Argument probs =
+        call("softmax", {{"", call("repeat", {{"", one}, {"", Ints{1, kClasses}}})}, {"", std::int64_t{1}}});
+    return builder_.finish(probs, call("sigmoid", {{"", builder_.image()}}), kClasses);
+  }
+
+  Bytes& bytes_;
+  egaze::ModelLimits limits_{.bytes_at_work = std::int64_t{1} << 26, .multiplications = std::int64_t{1} << 28};
+  GraphBuilder builder_;
+  std::vector<ValueId> values_;
+  std::size_t taken_ = 0;
+};
+
+}  // namespace fuzz
