@@ -140,7 +140,7 @@ class Writer {
       sides = "[" + std::to_string(left) + ", " + std::to_string(right) + ", " + std::to_string(top) + " + " + even +
               " - " + even + ", " + std::to_string(bottom) + "]";
     } else if (chance(20)) {  // by what the image shows
-      sides = "[" + std::to_string(left) + " - 1 + int(torch.gt(torch.sum(image), -1e9)), " + std::to_string(right) +
+      sides = "[" + std::to_string(left) + " - 1 + int(torch.gt(torch.sum(image), 0.0)), " + std::to_string(right) +
               ", " + std::to_string(top) + ", " + std::to_string(bottom) + "]";
     }
     const std::string how = chance(70) ? "\"constant\", None" : chance(50) ? "\"constant\", 0.5" : "\"replicate\"";

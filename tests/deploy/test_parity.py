@@ -291,6 +291,7 @@ class Depthwise(nn.Module):
         heatmap = self.project(x)
         if self.halves:
             heatmap = torch.ops.aten.upsample_nearest2d(heatmap, image.shape[-2:])
+        heatmap = heatmap.float()  # answers are float32 whatever the model computes in
         return torch.softmax(heatmap.mean(dim=(2, 3)).expand(-1, 3) * 1.0, dim=1), heatmap.sigmoid()
 
 
