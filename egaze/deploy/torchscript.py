@@ -38,7 +38,8 @@ def script(module: nn.Module, dtype: torch.dtype = torch.float32, *, input_shape
     images = torch.rand(3, 1, *input_shape, generator=torch.Generator().manual_seed(0))
     _bare_batch_norms(module)
     with _quiet(), torch.no_grad():
-        frozen = torch.jit.freeze(torch.jit.trace(module, images[:2], check_trace=False))
+        traced = torch.jit.trace(module, images[:2], check_trace=False)  # type: ignore[no-untyped-call]  # torch has no types for it
+        frozen = torch.jit.freeze(traced)
         straighten(frozen.graph, images[:1])
         # Tracing takes every branch as these images do; another one, and three, may tell.
         for given in (images[2:], images):
@@ -134,5 +135,5 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning, message=r".*torch\.jit\..* is deprecated")
         warnings.filterwarnings("ignore", category=DeprecationWarning, message=r".*torch\.jit\..* is deprecated")
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]  # torch's __all__ lacks it
         yield
