@@ -1,8 +1,9 @@
-"""Outputs that exist whole or not at all: written beside their place, then renamed.
+"""Outputs that exist as a whole or not at all: written beside their destination, then renamed.
 
-What is being written lies in a hidden folder `.egaze-HOST-XXXXXXXX.tmp` beside its place, with a lock that its process
-holds. A process that is killed leaves the folder and loses the lock, and the next one on the same host that writes
-there removes it. Locks of other hosts cannot be seen on every network disk, so their folders are left alone.
+An output that is being written lies in a hidden folder `.egaze-HOST-XXXXXXXX.tmp` beside its destination, with a lock
+that its process holds. A process that is killed leaves the folder and releases the lock; the next process on the same
+host that writes there removes the folder. Not every network disk shows the locks of other hosts, so their folders are
+left alone.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from egaze.errors import EgazeError
 
 _PREFIX, _SUFFIX, _LOCK, _CONTENT = ".egaze-", ".tmp", "lock", "content"
 
-# What egaze once wrote into, `.NAME.PID.partial`, does not say on which host: that nobody has touched it for so long
-# must do.
+# Earlier versions wrote into `.NAME.PID.partial`, which does not name the host. Such a folder counts as abandoned if
+# nothing in it has changed for this long.
 _ABANDONED_AFTER_S = 24 * 3600.0
 
-# The folders that this process has cleared, with what an earlier egaze has left in them by the name it was to get.
+# The folders that this process has cleared, with what earlier versions left in them, by the name of the output.
 _cleared: dict[Path, dict[str, list[Path]]] = {}
 
 
 @contextmanager
 def new_directory(out: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which becomes `out` when the block ends well and vanishes when it does not.
+    """Yield a folder to fill, which becomes `out` if the block succeeds and is removed if it fails.
 
     Raises:
-        EgazeError: as `require_free`, or the disk's error.
+        EgazeError: as `require_free`, or an error of the disk.
     """
     out = Path(out)
     require_free(out)
@@ -51,11 +52,13 @@ def new_directory(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_files(folder: Path) -> Iterator[Path]:
-    """Yield a folder to fill with files that belong together. When the block ends well they go into `folder`, which is
-    made if need be, and take the place of what has their names there.
+    """Yield a folder to fill with files that belong together.
+
+    If the block succeeds they are moved into `folder`, which is created if necessary, and replace files of the same
+    names there.
 
     Raises:
-        EgazeError: as `require_folder`, or the disk's error.
+        EgazeError: as `require_folder`, or an error of the disk.
     """
     folder = Path(folder)
     require_folder(folder)
@@ -67,10 +70,10 @@ def new_files(folder: Path) -> Iterator[Path]:
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then put it there: where a link leads, if `path` is one.
+    """Let `write` write a file beside `path`, then move it to `path`, or to the target of `path` if that is a link.
 
     Raises:
-        EgazeError: as `require_file`, or the disk's error.
+        EgazeError: as `require_file`, or an error of the disk.
     """
     path = Path(path)
     require_file(path)
@@ -80,11 +83,11 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def require_free(out: Path) -> None:
-    """Say at once that no new folder `out` can be written.
+    """Check, before work begins, that the new folder `out` can be written.
 
     Raises:
-        EgazeError: it exists and is not an empty folder, is the top folder of a disk, or lies where nothing can be
-            written.
+        EgazeError: it exists and is not an empty folder, is the top folder of a disk, or lies in a place that is not
+            writable.
     """
     out = Path(out)
     with _cannot_write(out):
@@ -96,10 +99,10 @@ def require_free(out: Path) -> None:
 
 
 def require_folder(out: Path) -> None:
-    """Say at once that no files can be written into the folder `out`, which may be there already.
+    """Check, before work begins, that files can be written into the folder `out`, which may exist already.
 
     Raises:
-        EgazeError: it is something else, or nothing can be written there.
+        EgazeError: it is not a folder, or is not writable.
     """
     out = Path(out)
     with _cannot_write(out):
@@ -112,10 +115,10 @@ def require_folder(out: Path) -> None:
 
 
 def require_file(path: Path) -> None:
-    """Say at once that no file `path` can be written, which may be there already.
+    """Check, before work begins, that the file `path` can be written, which may exist already.
 
     Raises:
-        EgazeError: it is something else than a file, or lies where nothing can be written.
+        EgazeError: it is not a file, or lies in a place that is not writable.
     """
     path = Path(path)
     with _cannot_write(path):
@@ -131,17 +134,17 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def _cannot_write(path: Path) -> Iterator[None]:
-    """Tell the system's errors in one line."""
+    """Turn errors of the operating system into an EgazeError of one line."""
     try:
         yield
     except OSError as error:
-        # numpy says how many values it wrote, and not why; others add pages of their own.
+        # numpy says how many values it wrote but not why it stopped; other libraries add further lines.
         why = error.strerror or f"{str(error).partition(os.linesep)[0]} (is the disk full?)"
         raise EgazeError(f"{path}: cannot write: {why}") from error
 
 
 def _is_there(path: Path) -> bool:
-    """Whether something has that name, if only a link that leads nowhere."""
+    """Whether anything has that name, even a broken link."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -150,25 +153,25 @@ def _is_there(path: Path) -> bool:
 
 
 def _place(path: Path) -> Path:
-    """Where a link leads; any other path as it is."""
+    """The target of a link; any other path unchanged."""
     return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def _what(path: Path) -> str:
     if path.is_symlink() and not path.exists():
-        return "it is a link that leads nowhere"
-    return "it is a folder" if path.is_dir() else "it is a file" if path.is_file() else "it is no ordinary file"
+        return "it is a broken link"
+    return "it is a folder" if path.is_dir() else "it is a file" if path.is_file() else "it is not a regular file"
 
 
 def _require_parent(path: Path) -> None:
-    """Raise EgazeError or OSError when `path` cannot be made in the nearest folder on its way that is there."""
+    """Raise EgazeError or OSError if `path` cannot be created in the nearest parent that exists."""
     for parent in path.parents:
         try:
             exists = _is_there(parent)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-            continue  # one further up is the loop
+            continue  # the loop is in a parent further up
         if exists:
             if not parent.is_dir():
                 raise EgazeError(f"{path}: cannot write: {parent} is not a folder")
@@ -177,16 +180,16 @@ def _require_parent(path: Path) -> None:
 
 
 def _require_writable(folder: Path) -> None:
-    """Raise OSError when nothing can be written into a folder."""
+    """Raise OSError if a folder is not writable."""
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
 @contextmanager
 def _written_in(parent: Path, path: Path) -> Iterator[Path]:
-    """Yield a place in the folder `parent` where nothing is yet; what is left of it at the end is removed.
+    """Yield an unused path in the folder `parent`; whatever is left there at the end is removed.
 
-    Errors name `path`, for which it is.
+    Errors name `path`, the output for which it is.
     """
     folder = lock = None
     made: list[Path] = []
@@ -200,7 +203,7 @@ def _written_in(parent: Path, path: Path) -> Iterator[Path]:
             yield folder / _CONTENT
         done = True
     finally:
-        # Nothing here may hide why the writing ended.
+        # Nothing here may hide the error that ended the writing.
         if folder is not None and lock is not None:
             lock.release()
             shutil.rmtree(folder, ignore_errors=True)
@@ -209,7 +212,7 @@ def _written_in(parent: Path, path: Path) -> Iterator[Path]:
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:
-    """Remove folders, the innermost first, up to one that holds something."""
+    """Remove folders, the innermost first, until one is not empty."""
     with suppress(OSError):
         for folder in folders:
             folder.rmdir()
@@ -221,10 +224,10 @@ def _locked_folder(parent: Path) -> tuple[Path, FileLock]:
         lock = FileLock(folder / _LOCK)
         try:
             lock.acquire(timeout=0)
-        except NotImplementedError:  # a file system without locks: nobody will clear this folder but we
+        except NotImplementedError:  # a file system without locks: no other process will clear this folder
             return folder, lock
         except Timeout:
-            continue  # somebody is just clearing what looked abandoned
+            continue  # another process is clearing what looked abandoned
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -234,7 +237,7 @@ def _locked_folder(parent: Path) -> tuple[Path, FileLock]:
 
 
 def this_host() -> str:
-    """A name of this machine that does not tell whose it is."""
+    """A name of this machine that does not reveal its host name."""
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
@@ -243,8 +246,10 @@ def _own_prefix() -> str:
 
 
 def _clear_abandoned(parent: Path, name: str) -> None:
-    """Remove what killed processes of this host have left in a folder, looked for once by each process, and what an
-    earlier egaze has left of the output `name`."""
+    """Remove what killed processes of this host left in a folder, and what earlier versions left of the output `name`.
+
+    Each process looks into a folder only once.
+    """
     parent = parent.absolute()
     if parent not in _cleared:
         _cleared[parent] = {}
@@ -260,7 +265,7 @@ def _clear_abandoned(parent: Path, name: str) -> None:
 
 
 def _clear(folder: Path) -> None:
-    # Only what is certainly ours, and only where the lock tells that nobody is at work.
+    # Only what is certainly from egaze, and only if the lock shows that no process is writing.
     if not {path.name for path in _children(folder)} <= {_LOCK, _CONTENT}:
         return
     lock = FileLock(folder / _LOCK)
@@ -273,10 +278,10 @@ def _clear(folder: Path) -> None:
 
 
 def _clear_earlier(left: Path) -> None:
-    """Remove `.NAME.PID.partial`, in which an egaze before locks wrote, once its process is surely gone."""
+    """Remove `.NAME.PID.partial`, which versions without locks wrote, once its process must have ended."""
     inside = [left, *(left.rglob("*") if left.is_dir() else ())]
     if any(path.name == _LOCK for path in inside):
-        return  # a study named NAME.PID that is under way
+        return  # a study named NAME.PID that is being written
     with suppress(OSError):
         if time.time() - max(path.lstat().st_mtime for path in inside) > _ABANDONED_AFTER_S:
             shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -1,13 +1,13 @@
-"""Every error that bad input can cause. The command line prints them as one line and exits with 1.
+"""The exceptions that bad input raises. The command line prints them as one line and exits with code 1.
 
-A message names what is at fault and where: the file, the row or field, and the value that was found.
+A message names the file, the row or field, and the value that was found.
 """
 
 from __future__ import annotations
 
 
 class EgazeError(Exception):
-    """Base of every error egaze raises on purpose."""
+    """The base class of all exceptions that egaze defines."""
 
 
 class RadiographError(EgazeError):
@@ -15,30 +15,30 @@ class RadiographError(EgazeError):
 
 
 class TableError(EgazeError):
-    """A table that lacks a column, or holds a value that cannot be used."""
+    """A table that lacks a column or contains a value that cannot be used."""
 
 
 class SourceError(EgazeError):
-    """A dataset folder that does not hold what its layout promises."""
+    """A data set's folder that lacks files of its layout."""
 
 
 class StudyError(EgazeError):
-    """A prepared study that is missing, damaged, or unfit for what was asked of it."""
+    """A prepared study that is missing, damaged, or unsuitable for the request."""
 
 
 class RecipeError(EgazeError, ValueError):
-    """A training recipe, or a part of one, with an unknown key or a value of the wrong type or out of range."""
+    """A training recipe, or a part of one, with an unknown key, or a value of the wrong type or out of range."""
 
 
 class RunError(EgazeError):
-    """A training run's folder that is missing, damaged, or already there."""
+    """The folder of a training run that is missing, damaged, or already exists."""
 
 
 class ModelFileError(EgazeError):
     """An exported model file that cannot be used.
 
     Attributes:
-        code: what is wrong, in the words of C++'s `egaze::error_name`: file_not_found, model_truncated,
+        code: the kind of fault, as `egaze::error_name` calls it in C++: file_not_found, model_truncated,
             model_foreign, model_archive, model_version, model_spec, model_digest, model_operator or model_failed.
     """
 

@@ -1,11 +1,11 @@
-"""How long work says how far it is; `egaze.cli.progress` draws it."""
+"""The callbacks by which long work reports its progress; `egaze.cli.progress` draws it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-#: Called with how much is done, and how much there is.
+#: Called with the amount done and the total.
 Progress = Callable[[int, int], None]
 
-#: Called with what is being done, how much of it is done, and how much there is.
+#: Called with the name of the step, the amount done and the total.
 NamedProgress = Callable[[str, int, int], None]

@@ -1,6 +1,6 @@
-"""What goes by a name in recipes and on the command line: egaze's own, and what other installed packages bring.
+"""Registries of named objects, such as losses and metrics: egaze's own and those of other installed packages.
 
-A package brings something by an entry point of its own `pyproject.toml`, in the group of the kind:
+A package registers an object by an entry point in its own `pyproject.toml`, in the group of its kind:
 
     [project.entry-points."egaze.heatmap_losses"]
     focal = "my_package.losses:focal"
@@ -20,20 +20,20 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """The things of one kind by their names.
+    """A mapping from names to the objects of one kind.
 
-    Iterating and asking whether a name is there import nothing; a package is imported when what it brings is taken.
+    Iterating and testing for a name import nothing; a package is imported when its object is looked up.
 
     Args:
-        group: the entry points' group, such as "egaze.heatmap_losses".
-        kind: what one of them is called in messages, such as "heatmap loss".
-        own: egaze's own, in the order to be listed.
+        group: of the entry points, such as "egaze.heatmap_losses".
+        kind: the name of the kind in messages, such as "heatmap loss".
+        own: egaze's own objects, in the order in which to list them.
         fits: whether an object is of this kind.
 
     Raises:
-        KeyError: from `registry[name]`, when no such name is there.
-        EgazeError: a package's object cannot be imported or is not of this kind, or two packages, or a package and
-            egaze, use one name.
+        KeyError: from `registry[name]`, for an unknown name.
+        EgazeError: the object of a package cannot be imported or is not of this kind, or two packages, or a package and
+            egaze, use the same name.
 
     Example:
         >>> shapes = Registry("egaze.shapes", "shape", {"square": str.upper}, fits=callable)
@@ -50,7 +50,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def __getitem__(self, name: str) -> T:
         if name in self._own:
             return self._own[name]
-        entry = self._brought()[name]
+        entry = self._from_packages()[name]
         try:
             item = entry.load()
         except Exception as error:
@@ -58,27 +58,29 @@ class Registry(Mapping[str, T], Generic[T]):
             raise EgazeError(f"{self.kind} {name!r} of {_package(entry)} cannot be imported: {why}") from error
         if not self._fits(item):
             raise EgazeError(f"{self.kind} {name!r} of {_package(entry)} is a {type(item).__name__}: see {self.group}")
-        return item  # type: ignore[no-any-return]  # `_fits` has looked at it
+        return item  # type: ignore[no-any-return]  # `_fits` has checked it
 
     def __contains__(self, name: object) -> bool:
-        return name in self._own or name in self._brought()
+        return name in self._own or name in self._from_packages()
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*self._own, *sorted(self._brought())])
+        return iter([*self._own, *sorted(self._from_packages())])
 
     def __len__(self) -> int:
-        return len(self._own) + len(self._brought())
+        return len(self._own) + len(self._from_packages())
 
-    def _brought(self) -> dict[str, EntryPoint]:
-        """Other packages' entry points by name."""
+    def _from_packages(self) -> dict[str, EntryPoint]:
+        """The entry points of other packages by name."""
         found: dict[str, EntryPoint] = {}
         for entry in entry_points(group=self.group):
             if entry.name in self._own:
-                raise EgazeError(f"{_package(entry)} brings a {self.kind} {entry.name!r}, which is egaze's own name")
+                raise EgazeError(
+                    f"{_package(entry)} registers a {self.kind} {entry.name!r}, a name that egaze itself uses"
+                )
             earlier = found.setdefault(entry.name, entry)
             if earlier.value != entry.value:
                 both = f"{_package(earlier)} and {_package(entry)}"
-                raise EgazeError(f"{both} both bring a {self.kind} {entry.name!r}; uninstall one of them")
+                raise EgazeError(f"{both} both register a {self.kind} {entry.name!r}; uninstall one of them")
         return found
 
 

@@ -1,7 +1,7 @@
-"""Results as JSON and back: a frozen dataclass becomes an object with a key for each field.
+"""Results to JSON and back: a frozen dataclass becomes an object with one key per field.
 
-A number that is not defined is NaN in Python and null in the file. Reading checks every key and value against the
-fields' types, so that what is read needs no further checks.
+A number that is not defined is NaN in Python and null in the file. Reading checks every key and value against the types
+of the fields, so that no further checks are needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from egaze.errors import EgazeError, RunError
 
-#: An object as `json` takes and gives it: of values that no type of Python's says more of.
+#: A JSON object as `json` reads and writes it; Python has no more precise type for its values.
 JsonObject = dict[str, Any]
 
 T = TypeVar("T")
@@ -25,10 +25,10 @@ _VERSION = "format_version"
 
 
 def to_json(value: object) -> Any:
-    """What `json.dumps` takes: dataclasses become objects, tuples lists, NaN null.
+    """Convert a value to what `json.dumps` accepts: dataclasses become objects, tuples lists, and NaN null.
 
     Raises:
-        ValueError: an infinite number, or a type that JSON has not.
+        ValueError: an infinite number, or a value of a type that JSON does not have.
 
     Example:
         >>> from egaze.metrics import Estimate
@@ -51,13 +51,13 @@ def to_json(value: object) -> Any:
 
 
 def from_json(kind: type[T], data: object) -> T:
-    """The dataclass that `to_json` made this of.
+    """Convert the result of `to_json` back to a dataclass.
 
-    Its fields may be of str, bool, int, float, Literal, `X | None`, `tuple[X, ...]`, `dict[str, X]`, and dataclasses of
-    these.
+    Its fields may have the types str, bool, int, float, Literal, `X | None`, `tuple[X, ...]`, `dict[str, X]`, and
+    dataclasses of these.
 
     Raises:
-        ValueError: naming the key: a missing or unknown key, or a value of another type.
+        ValueError: a missing or unknown key, or a value of another type; the message names the key.
 
     Example:
         >>> from egaze.metrics import Estimate
@@ -68,23 +68,23 @@ def from_json(kind: type[T], data: object) -> T:
 
 
 def write_json(path: Path, version: int, value: object, **more: object) -> None:
-    """Write a dataclass as a JSON file with its format version, and what `more` there is to say beside its fields."""
+    """Write a dataclass as a JSON file with its format version and, beside its fields, the keys of `more`."""
     content = {_VERSION: version, **to_json(value), **to_json(more)}
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path, version: int, kind: type[T], *, remedy: str) -> T:
-    """Read what `write_json` wrote without `more`.
+    """Read a file that `write_json` wrote without `more`.
 
     Args:
         path: the file.
-        version: the format version that can be read.
+        version: the format version that is supported.
         kind: the dataclass.
-        remedy: what to do about a file that cannot be read, such as "evaluate again".
+        remedy: what the user can do about a file that cannot be read, such as "evaluate again".
 
     Raises:
         FileNotFoundError: there is no such file.
-        RunError: it is not JSON, of another format version, or its keys and values are not those of `kind`.
+        RunError: the file is not JSON, has another format version, or its keys and values do not match `kind`.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Settings that check themselves: frozen dataclasses whose values have the fields' types and lie in their ranges."""
+"""Validation of settings: frozen dataclasses that check the types and ranges of their values."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from egaze.errors import EgazeError, RecipeError
 
 
 def settle_types(part: Any) -> None:
-    """Refuse values of a dataclass of other types than its fields': for its `__post_init__`.
+    """Check the values of a dataclass against the types of its fields; to be called in its `__post_init__`.
 
-    Lists become tuples, whole numbers floats where a float is due, and tables (dictionaries) the dataclass of the
-    field.
+    Lists become tuples, integers become floats if the field is a float, and tables (dictionaries) become the dataclass
+    of the field.
 
     Raises:
-        RecipeError: a value of another type; the message begins with the field's name.
+        RecipeError: a value of another type; the message begins with the name of the field.
     """
     for name, hint in get_type_hints(type(part)).items():
         object.__setattr__(part, name, _typed(hint, getattr(part, name), name))
@@ -32,9 +32,9 @@ def from_table(kind: type, table: Any, where: str, *, separator: str = ": ") -> 
 
     Args:
         kind: the dataclass.
-        table: what TOML gave.
-        where: the table's place, at the beginning of messages.
-        separator: what stands between the place and a key.
+        table: the parsed TOML value.
+        where: the position of the table, which begins every message.
+        separator: what separates the position from a key in a message.
 
     Raises:
         RecipeError: not a table, an unknown key, or a value that the dataclass refuses.

@@ -24,7 +24,8 @@ from sklearn.preprocessing import StandardScaler
 
 from egaze import DualHeadUNet, resize
 from egaze.atomic import write_file, write_text
-from egaze.metrics.resampling import StatisticsWarning, bootstrap_interval
+from egaze.metrics import StatisticsWarning
+from egaze.metrics.resampling import bootstrap_interval
 from egaze.study import Study
 
 # An epoch with the other radiographs is four times as long.

@@ -24,7 +24,7 @@ def no_space(*_args, **_kwargs):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_what_is_written_appears_at_the_end(tmp_path):
+def test_outputs_appear_at_the_end(tmp_path):
     with new_directory(tmp_path / "new" / "out") as folder:
         (folder / "a").write_text("a")
         assert not (tmp_path / "new" / "out").exists()
@@ -53,7 +53,7 @@ def test_any_name_that_the_disk_takes(tmp_path, name):
     assert os.listdir(tmp_path) == [name]
 
 
-def test_the_first_error_is_told_and_nothing_stays(tmp_path, monkeypatch):
+def test_the_first_error_is_reported_and_nothing_is_left(tmp_path, monkeypatch):
     with pytest.raises(EgazeError, match="out: cannot write: No space left"), new_directory(tmp_path / "out") as folder:
         (folder / "half").write_text("half")
         no_space()
@@ -194,7 +194,7 @@ def test_links_are_followed_to_files(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "disk" / "model.pt")
     write_text(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "disk" / "model.pt").read_text() == "new"
-    with pytest.raises(EgazeError, match="it is no ordinary file"):
+    with pytest.raises(EgazeError, match="it is not a regular file"):
         write_text("/dev/null", "new")
 
 

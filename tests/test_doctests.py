@@ -43,6 +43,7 @@ WITHOUT = {
     "FailedRadiograph": "a part of what RadiographLoader yields",
     "Faithfulness": "what faithfulness returns",
     "LeftOut": "what prepare_study tells its on_left_out",
+    "Message": "a part of what read_recording returns",
     "ModelSpec": "what check_model returns",
     "OperatingPoint": "what at_threshold returns",
     "PicturesSummary": "what write_pictures returns",

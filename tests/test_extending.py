@@ -17,6 +17,7 @@ from PIL import Image
 from egaze.cli import cli
 from egaze.errors import EgazeError
 from egaze.evaluation import evaluate, open_evaluation
+from egaze.gaze import GAZE_FORMATS, read_recording
 from egaze.registry import Registry
 from egaze.training import load_recipe, open_run, train
 
@@ -90,6 +91,21 @@ def test_a_data_set(my_package, tmp_path):
     assert "Radiographs in a folder" in invoke("prepare", "folders", "--help")
 
 
+def test_a_tracker_format(my_package, tmp_path):
+    path = tmp_path / "reading.csv"
+    path.write_text("# lab gaze 1\ntime_ms,x,y\n10,512.5,394\n12,,\n14,513,395\n")
+    assert list(GAZE_FORMATS)[-1] == "lab_csv"
+    for recording in (read_recording(path), read_recording(path, format="lab_csv")):
+        (samples,) = recording.samples
+        np.testing.assert_allclose(samples.time_s, [0.01, 0.012, 0.014])
+        assert samples.is_valid.tolist() == [True, False, True] and recording.screen.width_px == 1920
+    path.write_text("# lab gaze 1\ntime_ms,x,y\nsoon,512.5,394\n")
+    with pytest.raises(EgazeError, match=r"reading\.csv: "):
+        read_recording(path)
+    with pytest.raises(EgazeError, match=r"reading\.csv: unknown tracker format 'edf'; known are bids, lab_csv"):
+        read_recording(path, format="edf")
+
+
 def test_a_metric(my_package, run, tmp_path):
     shutil.copytree(run.path, tmp_path / "run")
     said = invoke("evaluate", tmp_path / "run")
@@ -125,10 +141,11 @@ def test_a_metric(my_package, run, tmp_path):
     [
         ("label", "0.0", "metric 'label' has the name of another column of predictions.parquet"),
         ("centre_x", "0.0", "metric 'centre_x' has the name of another column of predictions.parquet"),
-        ("broken", "float('inf')", "metric 'broken' returned inf: it must return a finite number, or None"),
+        ("broken", "float('inf')", "metric 'broken' returns inf: it must return a finite number, or NaN"),
         ("failing", "[][1]", "metric 'failing' failed: IndexError: list index out of range"),
         ("word", "'high'", "metric 'word' failed: ValueError: could not convert string to float: 'high'"),
-        ("empty", "None", None),
+        ("missing", "None", "metric 'missing' failed: TypeError: "),
+        ("empty", "float('nan')", None),
     ],
 )
 def test_a_metric_that_cannot_be_used(name, value, message, run, tmp_path, monkeypatch):
@@ -180,10 +197,12 @@ def test_what_a_package_cannot_bring(my_package, tmp_path, monkeypatch):
         things["a"]
     with pytest.raises(EgazeError, match=r"thing 'b' of package one is a \w*Path: see egaze.things"):
         things["b"]
-    with pytest.raises(EgazeError, match="package one brings a thing 'a', which is egaze's own name"):
+    with pytest.raises(EgazeError, match="package one registers a thing 'a', a name that egaze itself uses"):
         list(registry({"a": print}))
     monkeypatch.syspath_prepend(tmp_path / "two")
-    with pytest.raises(EgazeError, match="package two and package one both bring a thing 'a'; uninstall one of them"):
+    with pytest.raises(
+        EgazeError, match="package two and package one both register a thing 'a'; uninstall one of them"
+    ):
         list(things)
 
 

@@ -36,7 +36,7 @@ class Whole:
 WHOLE = Whole("x", True, "a", (Part(0.5, 2), Part(math.nan)), {"one": Part(1.0), "none": None}, ((1, 2), (3,)))
 
 
-def test_it_comes_back_as_it_was(tmp_path):
+def test_a_result_survives_the_round_trip(tmp_path):
     path = tmp_path / "whole.json"
     write_json(path, 7, WHOLE)
     content = json.loads(path.read_text())
@@ -68,7 +68,7 @@ def test_it_comes_back_as_it_was(tmp_path):
         ({"format_version": True}, r"format version True, this egaze reads 7"),
     ],
 )
-def test_what_does_not_fit_is_named(tmp_path, change, message):
+def test_keys_and_values_that_do_not_match_are_named(tmp_path, change, message):
     path = tmp_path / "whole.json"
     path.write_text(json.dumps({"format_version": 7, **to_json(WHOLE), **change}))
     with pytest.raises(RunError, match=rf"whole.json: {message}[;:] make it again"):
@@ -84,7 +84,7 @@ def test_a_damaged_file(tmp_path, text):
 
 
 @pytest.mark.parametrize("value", [math.inf, {"a": (1, -math.inf)}, {1, 2}, b"bytes"])
-def test_what_json_has_not(value):
+def test_values_that_json_does_not_have(value):
     with pytest.raises(ValueError, match="JSON has no"):
         to_json(value)
 

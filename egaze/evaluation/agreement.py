@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -14,9 +15,9 @@ from numpy.typing import NDArray
 from egaze.errors import EgazeError
 from egaze.evaluation.gaze_results import Estimates, MapAgreement, MetricDefinition, ReaderCeiling
 from egaze.evaluation.means import mean_estimates
-from egaze.metrics import Estimate
+from egaze.metrics import Estimate, StatisticsWarning
+from egaze.metrics.estimate import noting
 from egaze.metrics.gaze_metrics import GAZE_METRICS, Gaze, GazeMetric
-from egaze.metrics.notes import noting
 from egaze.study import Study
 from egaze.targets import HeatmapTarget
 from egaze.training.engine import Predictions
@@ -34,8 +35,8 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
         of other readers' gaze (prefix "ceiling_"; null if nobody else read the radiograph).
 
     Raises:
-        EgazeError: another package's metric cannot be imported, fails, or returns something that is not a finite
-            number.
+        EgazeError: another package's metric cannot be imported, fails, or returns something other than a finite number
+            or NaN.
     """
     target, metrics = recipe.heatmap, dict(GAZE_METRICS)
     centre = centre_bias(study, target, size_px)
@@ -102,15 +103,19 @@ def other_readers(study: Study, case_indices: NDArray[np.int64]) -> dict[int, li
 
 
 def _measured(name: str, metric: GazeMetric, map_: NDArray[np.float64], gaze: Gaze) -> float | None:
+    """The metric's value, None where it is NaN, for which `note_undefined` gives the reason."""
     try:
-        value = metric.function(map_, gaze)
-        number = None if value is None else float(value)
-    except Exception as error:  # another package's code may raise anything
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", StatisticsWarning)
+            number = float(metric.function(map_, gaze))
+    except Exception as error:  # whatever another package's code raises
         why = (str(error).splitlines() or [""])[0]
         raise EgazeError(f"metric {name!r} failed: {type(error).__name__}: {why}") from error
-    if number is not None and not math.isfinite(number):
-        raise EgazeError(f"metric {name!r} returned {number}: it must return a finite number, or None if undefined")
-    return number
+    if math.isinf(number):
+        raise EgazeError(
+            f"metric {name!r} returns {number}: it must return a finite number, or NaN where it is undefined"
+        )
+    return None if math.isnan(number) else number
 
 
 def mean_agreement(

@@ -34,7 +34,7 @@ from egaze.metrics import (
     youden_threshold,
 )
 from egaze.metrics.calibration import to_logits
-from egaze.metrics.notes import noting
+from egaze.metrics.estimate import noting
 from egaze.study import Study
 from egaze.training.engine import Predictions
 

@@ -22,7 +22,7 @@ from egaze.evaluation.compare_results import (
 from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.pooled import Pooled, pool
 from egaze.metrics import Comparison, delong_test
-from egaze.metrics.notes import noting
+from egaze.metrics.estimate import noting
 from egaze.metrics.over_seeds import class_statistic
 from egaze.metrics.paired import paired_aucs, paired_mean
 from egaze.metrics.seed_bootstrap import of_the_sample
@@ -184,8 +184,7 @@ def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> Cl
             by_class[number] = delong_test(is_class, probs_a[0, :, number], probs_b[0, :, number])
     classes: dict[str, Compared | None] = dict.fromkeys(one.class_names)
     for place, number in enumerate(present):
-        if (comparison := by_class[number]) is not None:
-            classes[one.class_names[number]] = _compared(values[0][place], values[1][place], comparison)
+        classes[one.class_names[number]] = _compared(values[0][place], values[1][place], by_class[number])
     return ClassesCompared(
         cases=len(labels),
         classes_by="DeLong's test, radiographs independent" if len(one.seeds) == 1 else "the paired bootstrap",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from egaze.evaluation.classification import BINS, Scored, calibration_state, confusion
 from egaze.evaluation.results import Calibration, Classification, ClassOperatingPoint
 from egaze.metrics import scale_by_temperature, wilson_ci
-from egaze.metrics.notes import noting
+from egaze.metrics.estimate import noting
 
 
 def add_fold_results(

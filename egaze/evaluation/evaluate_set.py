@@ -7,6 +7,7 @@ each case is predicted by the run that tests it. Intervals are over seeds and pa
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 
@@ -25,8 +26,8 @@ from egaze.evaluation.results import Classification, ClassResult, EvaluationResu
 from egaze.evaluation.scanpaths import mean_scanpaths, scanpath_tables
 from egaze.evaluation.stored import FORMAT_VERSION, METRICS, PREDICTIONS, Evaluation, open_evaluation, write_table
 from egaze.metrics import Estimate, macro_auc
+from egaze.metrics.estimate import noting
 from egaze.metrics.gaze_metrics import GAZE_METRICS
-from egaze.metrics.notes import noting
 from egaze.metrics.over_seeds import aucs_over_seeds, mean_over_seeds, within_unit
 from egaze.progress import NamedProgress
 from egaze.serialize import write_json
@@ -71,11 +72,11 @@ def evaluate_set(
     """
     out = Path(out or run_set.path / "evaluation" / split)
     require_folder(out)
-    runs = run_set.runs()
+    trained = run_set.runs()
     if run_set.folds is not None and split == "train":
         raise RunError(f"{run_set.path}: folds train on each other's cases; evaluate a single run on them")
-    for number, run in enumerate(runs):
-        which = f"run {number + 1} of {len(runs)} ({run.path.name}): predicting"
+    for number, run in enumerate(trained):
+        which = f"run {number + 1} of {len(trained)} ({run.path.name}): predicting"
         told = None if progress is None else partial(progress, which)
         evaluate(run, split=split, batch_size=batch_size, threads=threads, progress=told)
     pooled = pool(run_set, split)
@@ -84,6 +85,7 @@ def evaluate_set(
     classification = _classification(pooled, notes)
     heatmap = _heatmap(pooled, notes)
     scanpath = _scanpath(pooled, notes)
+    runs = _runs(pooled, run_set, notes)
     result = EvaluationResult(
         split=split,
         chosen_on=pooled.recipe.choose_on,
@@ -100,7 +102,7 @@ def evaluate_set(
         heatmap=heatmap,
         scanpath=scanpath,
         published=() if run_set.folds else published_results(pooled.study, split),
-        runs=_runs(pooled, run_set),
+        runs=runs,
     )
     with new_files(out) as new:
         write_table(new / PREDICTIONS, pooled.table)
@@ -124,8 +126,8 @@ def _classification(pooled: Pooled, notes: list[str]) -> Classification | None:
     classes = {}
     for number, (name, auc) in enumerate(zip(pooled.class_names, aucs.classes, strict=True)):
         radiographs = int((labels == number).sum())
-        classes[name] = ClassResult(radiographs, auc)
-        if auc is None:
+        classes[name] = ClassResult(radiographs, auc if auc.is_defined else None)
+        if not auc.is_defined:
             notes.append(f"{name}: {radiographs} of {len(labels)} radiographs, so it has no ROC curve")
     return Classification(cases=len(labels), macro_auc=aucs.macro, accuracy=accuracy, classes=classes)
 
@@ -170,7 +172,7 @@ def _scanpath(pooled: Pooled, notes: list[str]) -> Scanpaths | None:
     return mean_scanpaths(pooled.study, target, radiographs, regions, size_px, notes)
 
 
-def _runs(pooled: Pooled, run_set: RunSet) -> tuple[MemberResult, ...]:
+def _runs(pooled: Pooled, run_set: RunSet, notes: list[str]) -> tuple[MemberResult, ...]:
     found = []
     for member in run_set.members:
         rows = pooled.table.filter(seed=member.seed, **({} if member.fold is None else {"fold": member.fold}))
@@ -183,11 +185,19 @@ def _runs(pooled: Pooled, run_set: RunSet) -> tuple[MemberResult, ...]:
                 fold=member.fold,
                 seed=member.seed,
                 cases=len(rows),
-                macro_auc=macro_auc(labels[known], probs[known]) if pooled.recipe.trains_classifier else None,
+                macro_auc=_macro_auc(labels[known], probs[known], member.name, notes)
+                if pooled.recipe.trains_classifier
+                else None,
                 cc=_mean(rows["cc"]) if pooled.agreement else None,
             )
         )
     return tuple(found)
+
+
+def _macro_auc(labels: NDArray[np.int64], probs: NDArray[np.float64], name: str, notes: list[str]) -> float | None:
+    with noting(notes, name):
+        auc = macro_auc(labels, probs)
+    return None if math.isnan(auc) else auc
 
 
 def _mean(column: pl.Series) -> float | None:

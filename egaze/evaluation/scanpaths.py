@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from egaze.evaluation.gaze_results import RegionReading, Scanpaths
 from egaze.evaluation.means import mean_estimates
 from egaze.metrics import region_gaze
+from egaze.metrics.estimate import noting
 from egaze.metrics.localisation import region_mask
-from egaze.metrics.notes import noting
 from egaze.metrics.scanpath import coverage_frac, nearest_fixation_px
 from egaze.study import Study
 from egaze.targets import FixationHeatmap
@@ -75,7 +75,7 @@ def scanpath_tables(
             schema={**whole, "dwell_s": pl.Float64, "coverage_frac": pl.Float64, "fixations_not_shown": pl.Int64},
         ),
         pl.DataFrame(regions, schema={**whole, "name": pl.String, **fractions}).with_columns(
-            pl.col("first_fixation_s").fill_nan(None)
+            pl.col("first_fixation_s", "dwell_frac").fill_nan(None)
         ),
     )
 

@@ -75,7 +75,7 @@ def layers_of(explained: Explanation, options: ExplainOptions, class_names: tupl
 def draw_layer(explained: Explanation, layer: Layer, class_names: tuple[str, ...]) -> Figure:
     """Draw one map on the radiograph, with the finding's outline and a colour bar."""
     case_gaze = explained.case_gaze
-    how = f": {case_gaze.options.said(case_gaze.size_px)}" if layer.name == "gaze" else ""
+    how = f": {case_gaze.options.describe(case_gaze.size_px)}" if layer.name == "gaze" else ""
     caption = f"{layer.heading}{how}{_outlined(explained)}"
     sheet = new_sheet(case_gaze, caption, summary=summary(explained, class_names))
     lay_on(sheet, case_gaze, layer.values, layer.scale, overlay_colours())
@@ -118,7 +118,7 @@ def draw_panels(explained: Explanation, layers: list[Layer], class_names: tuple[
         bar = axes(left + (room_width + width) / 2 + _BAR_GAP, floor, _BAR, room_height)
         lay_on(Sheet(figure, radiograph, bar, None), case_gaze, layer.values, layer.scale, overlay_colours())
     missing = "" if explained.gaze is not None else "; no gaze on the radiograph"
-    caption = f"gaze: {case_gaze.options.said(case_gaze.size_px)}{missing}{_outlined(explained)}"
+    caption = f"gaze: {case_gaze.options.describe(case_gaze.size_px)}{missing}{_outlined(explained)}"
     write_titles(figure, case_gaze, summary(explained, class_names), caption)
     return figure
 

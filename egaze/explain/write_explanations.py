@@ -18,7 +18,7 @@ from egaze.explain.drawing import draw_layer, draw_panels, layers_of
 from egaze.explain.faithfulness import BLUR_SIGMA_FRAC
 from egaze.explain.results import CaseMean, ExplanationResult
 from egaze.metrics import mean_ci
-from egaze.metrics.notes import noting
+from egaze.metrics.estimate import noting
 from egaze.pictures.output_names import safe_names
 from egaze.progress import Progress
 from egaze.serialize import JsonObject, write_json

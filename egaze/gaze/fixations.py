@@ -1,4 +1,4 @@
-"""One reader's fixations on one image."""
+"""The fixations of one reader on one image."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from numpy.typing import ArrayLike, NDArray
 
 DurationUnit = Literal["s", "relative"]
 
-#: How long a fixation of a relative duration is shown where gaze is played and there are no onsets.
+#: The time for which a fixation of relative duration is shown when gaze is played.
 PLAYED_S = 1 / 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fixations:
-    """One reader's fixations on one image, in time order.
+    """The fixations of one reader on one image, in time order.
 
     Attributes:
-        x_px: (F,) float32, pixels of the original image to the right; an integer is a pixel's centre, and the
-            value may lie outside the image.
-        y_px: (F,) float32, pixels down.
-        duration_s: (F,) float32, above 0; no seconds where `duration_unit` says so.
-        onset_s: (F,) float32 seconds since the image appeared, or None when the tracker gave no times.
+        x_px: (F,) float32, position to the right in pixels of the original image; integers are pixel centres, and a
+            position may lie outside the image.
+        y_px: (F,) float32, position downwards.
+        duration_s: (F,) float32, above 0, in seconds unless `duration_unit` is "relative".
+        onset_s: (F,) float32, seconds since the image appeared, or None if unknown.
         pixels_per_degree: (F, 2) float32, image pixels per degree of visual angle along x and y, or None.
-        shown_px: (F, 4) float32, the part of the image on the screen at that time: x_min, y_min, x_max, y_max in
-            pixels of the image, so that the whole image is -0.5, -0.5, width - 0.5, height - 0.5; or None when all of
-            it was shown or nothing is known. A fixation may lie outside its part: see `on_shown`.
-        window_frac: (F, 2) float32, width and level of the grey window at that time, as fractions of the largest
+        shown_px: (F, 4) float32, the part of the image on the screen during the fixation: x_min, y_min, x_max, y_max in
+            pixels of the image, the whole image being -0.5, -0.5, width - 0.5, height - 0.5; or None if all of it was
+            shown or nothing is known. A fixation may lie outside its part: see `on_shown`.
+        window_frac: (F, 2) float32, width and level of the grey window during the fixation, as fractions of the largest
             stored value, or None.
-        duration_unit: "s", or "relative" where the durations are in no unit of time: numbers in proportion to them,
-            as counts of samples are. They weigh fixations against each other, and say nothing of time.
+        duration_unit: "s", or "relative" if the durations have no unit of time but are proportional to it, as counts of
+            samples are. Relative durations weight fixations against each other and nothing else.
 
     Raises:
-        ValueError: arrays of different lengths, a value that is not finite, a duration that is not positive, a
-            part shown whose x_min or y_min lies above its x_max or y_max, or another unit.
+        ValueError: arrays of different lengths, a value that is not finite, a duration that is not positive, a part
+            shown whose x_min or y_min lies above its x_max or y_max, or another unit.
 
     Example:
         >>> from egaze import Fixations
@@ -70,7 +70,7 @@ class Fixations:
         if self.shown_px is not None and (falls := (self.shown_px[:, 2:] < self.shown_px[:, :2]).any(axis=1)).any():
             index = int(np.argmax(falls))
             raise ValueError(
-                "shown_px must have x_min, y_min not above x_max, y_max, "
+                "shown_px must have x_min and y_min not above x_max and y_max, "
                 f"got {self.shown_px[index]} at fixation {index}"
             )
 
@@ -79,12 +79,15 @@ class Fixations:
 
     @property
     def is_relative(self) -> bool:
-        """Whether the durations are relative, and no seconds."""
+        """Whether the durations are relative rather than seconds."""
         return self.duration_unit == "relative"
 
     def played(self) -> Fixations:
-        """The fixations to be shown over time: themselves, or, where the tracker gave no onsets, one after the other in
-        their order, each as long as it lasted; where durations are relative, each for `PLAYED_S`."""
+        """The fixations with onsets, to be shown over time.
+
+        Without recorded onsets they follow each other without gaps, each for its duration, or for `PLAYED_S` if
+        durations are relative.
+        """
         if self.onset_s is not None:
             return self
         lasts_s = np.full(len(self), PLAYED_S) if self.is_relative else self.duration_s
@@ -92,7 +95,7 @@ class Fixations:
         return replace(self, onset_s=(end_s - lasts_s).astype(np.float32))
 
     def begins_s(self) -> NDArray[np.float64]:
-        """(F,) when each fixation begins, on the clock of the onsets.
+        """(F,) float64, when each fixation begins, in seconds on the clock of the onsets.
 
         Raises:
             ValueError: no onsets.
@@ -102,8 +105,9 @@ class Fixations:
         return self.onset_s.astype(np.float64)
 
     def ends_s(self) -> NDArray[np.float64]:
-        """(F,) when each fixation ends, on the clock of the onsets. A relative duration does not tell: such a fixation
-        is taken to last until the next one begins, and the last one for `PLAYED_S`.
+        """(F,) float64, when each fixation ends, in seconds on the clock of the onsets.
+
+        A fixation of relative duration is taken to last until the next onset, the last one for `PLAYED_S`.
 
         Raises:
             ValueError: no onsets.
@@ -119,7 +123,7 @@ class Fixations:
 
     @property
     def on_shown(self) -> NDArray[np.bool_]:
-        """(F,) whether a fixation lies on the part of the image that was shown; true where that is unknown."""
+        """(F,) whether each fixation lies on the part of the image that was shown; true if the part is unknown."""
         if self.shown_px is None:
             return np.ones(len(self), dtype=bool)
         x_min, y_min, x_max, y_max = self.shown_px.T
@@ -128,7 +132,7 @@ class Fixations:
         return across & down
 
     def taken(self, chosen: NDArray[np.bool_]) -> Fixations:
-        """Some of them, in their order: those where (F,) `chosen` is true."""
+        """The fixations where (F,) `chosen` is true, in their order."""
 
         def part(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
             return None if values is None else values[chosen]

@@ -1,27 +1,29 @@
-"""Heatmaps of fixations: a weighted sum of separable Gaussians, rasterized by the compiled kernels.
+"""Heatmaps of fixations: weighted sums of separable Gaussians, rasterized by the compiled kernels.
 
-Every function takes the same options:
+All functions take the same options:
 
-    sigma_px: the Gaussian's standard deviation in pixels, one number, (x, y), or (F, 2) for each fixation its own.
+    sigma_px: the standard deviation of the Gaussian in pixels: one number, a pair (x, y), or (F, 2) for one pair per
+        fixation.
     sigma_deg: the same in degrees of visual angle; needs `fixations.pixels_per_degree`. Give exactly one of the two.
-    weight: a fixation's weight is its `duration_s`, whichever unit it has, or 1 for "count".
-    boundary: "clip" loses what falls outside the image; "reflect" folds it back (d c b a | a b c d) and leaves out
+    weight: "duration" weights a fixation by its `duration_s`, whatever its unit, "count" by 1.
+    boundary: "clip" drops what falls outside the image; "reflect" folds it back (d c b a | a b c d) and leaves out
         fixations that lie outside.
-    kernel: "sampled" takes point samples of the Gaussian density at the fixation's exact position; "scipy" centres
-        discretely normalised taps on the nearest pixel and equals `scipy.ndimage.gaussian_filter` of the fixation
-        map (mode "reflect", or "constant" for "clip"); it leaves out fixations that lie outside.
-    truncate: kernels are zero further than this many sigmas away. sigma is at least 2^-20 px, truncate * sigma at most
-        2^20 px, a weight at most 2^30.
-    normalize: "max" scales the largest value to 1, "sum" makes a density; a heatmap of zeros stays so.
-    threads: the result does not depend on it.
+    kernel: "sampled" takes point samples of the Gaussian density around the exact position of the fixation; "scipy"
+        centres discretely normalised taps on the nearest pixel, which equals `scipy.ndimage.gaussian_filter` of the
+        fixation map (mode "reflect", or "constant" for "clip"), and leaves out fixations that lie outside.
+    truncate: kernels are zero beyond this many sigmas. sigma must be at least 2^-20 px, truncate * sigma at most
+        2^20 px, and a weight at most 2^30.
+    normalize: "max" scales the largest value to 1, "sum" scales the sum to 1; a heatmap of zeros stays as it is.
+    threads: the number of threads; the result does not depend on it.
 
-Where fixations have `shown_px`, each one's Gaussian is zero at pixels whose centres were not on the screen, after the
-boundary's rule. What is cut off is lost, not spread over the rest, as in the heatmaps of REFLACX's authors.
+If fixations have `shown_px`, the Gaussian of each is set to zero at pixels whose centres were not on the screen, after
+the boundary rule has been applied. What is cut off is lost and not spread over the rest, as in the heatmaps of
+REFLACX's authors.
 
-The kernels have unit mass, so an unnormalised heatmap holds seconds (or relative durations, or fixations) per pixel and
-sums to the dwell time (or relative durations, or number of fixations) that falls on the image, and on what was shown of
-it. Values are float32; each axis's kernel has a relative error below 3e-6 within four sigmas and below 4e-5 down to
-exp(-86) of its peak.
+Kernels have unit mass, so an unnormalised heatmap holds seconds (or relative durations, or fixations) per pixel, and
+sums to the dwell time (or relative duration, or number of fixations) that falls on the image and on the part shown.
+Values are float32. The kernel along each axis has a relative error below 3e-6 within four sigmas, and below 4e-5 down
+to exp(-86) of its peak.
 """
 
 from __future__ import annotations
@@ -56,18 +58,18 @@ def rasterize_fixations(
     normalize: Normalize = "none",
     threads: int = 1,
 ) -> NDArray[np.float32]:
-    """Make the heatmap H(y, x) = sum_i w_i k_y(y; y_i) k_x(x; x_i) of one reader's fixations.
+    """Rasterize the fixations of one reader into the heatmap H(y, x) = sum_i w_i k_y(y; y_i) k_x(x; x_i).
 
     Args:
         fixations: F fixations in pixels of the heatmap.
         shape: (H, W) of the heatmap in pixels.
-        sigma_px, sigma_deg, weight, boundary, kernel, truncate, normalize, threads: see the module.
+        sigma_px, sigma_deg, weight, boundary, kernel, truncate, normalize, threads: see `egaze.gaze.heatmap`.
 
     Returns:
         (H, W) float32; zeros when there are no fixations.
 
     Raises:
-        ValueError: a sigma that is missing, given twice, or not positive; an unknown option; a shape without pixels.
+        ValueError: a sigma that is missing, given twice or not positive, an unknown option, or a shape without pixels.
 
     Example:
         >>> from egaze import Fixations, rasterize_fixations
@@ -104,12 +106,12 @@ def rasterize_batch(
     normalize: Normalize = "none",
     threads: int = 1,
 ) -> NDArray[np.float32]:
-    """Make the heatmaps of N images in one call; threads work on whole images.
+    """Rasterize the heatmaps of N images in one call; each thread works on whole images.
 
     Args:
         fixations: one for each image.
         shape: (H, W) of every heatmap.
-        sigma_px, sigma_deg, weight, boundary, kernel, truncate, normalize, threads: see the module.
+        sigma_px, sigma_deg, weight, boundary, kernel, truncate, normalize, threads: see `egaze.gaze.heatmap`.
 
     Returns:
         (N, H, W) float32, each heatmap as `rasterize_fixations` makes it.
@@ -158,19 +160,20 @@ def rasterize_frames(
     normalize: Normalize = "none",
     threads: int = 1,
 ) -> NDArray[np.float32]:
-    """Make the heatmap as it stands at each of T times: of all gaze so far, or of the last `window_s` seconds.
+    """Rasterize the heatmap at each of T times, of all gaze so far or of the last `window_s` seconds.
 
-    By "duration" a fixation weighs the part of it that lies in the time considered, so it grows while it lasts; by
-    "count" it weighs 1 as soon as it begins, and until it has ended before the window. A relative duration is no time:
-    such a fixation weighs all of it as soon as it begins, and until the window begins after it.
+    With weight "duration" a fixation counts for the part of it that lies in the window, so that it grows while it
+    lasts; with "count" it has weight 1 from its onset until it has left the window. A fixation of relative duration has
+    its whole weight from its onset until the window begins after it.
 
     Args:
         fixations: F fixations with `onset_s`.
         shape: (H, W) of each frame.
         times_s: (T,) seconds on the clock of `onset_s`.
         window_s: None for all gaze so far.
-        sigma_px, sigma_deg, weight, boundary, kernel, truncate, normalize, threads: see the module; "max" and "sum"
-            refer to the largest value and the largest sum of all frames, so that frames can be compared.
+        sigma_px, sigma_deg, weight, boundary, kernel, truncate, normalize, threads: see `egaze.gaze.heatmap`;
+            "max" and "sum" refer to the largest value and the largest sum over all frames, so that frames can be
+            compared.
 
     Returns:
         (T, H, W) float32.
@@ -238,17 +241,17 @@ def _sigmas_px(fixations: Fixations, sigma_px: Sigma | None, sigma_deg: float | 
 
 
 def _pair(sigma_px: Sigma) -> Sigmas:
-    """One number stands for x and y; all else is as the kernel takes it."""
+    """A single number becomes a pair for x and y; anything else is passed on to the kernel."""
     one_number = not isinstance(sigma_px, tuple) and np.ndim(sigma_px) == 0
     pair = cast(Sigmas, (sigma_px, sigma_px) if one_number else sigma_px)
-    # The kernel checks each fixation's sigma; without fixations nobody would.
+    # The kernel checks the sigma of each fixation, so nothing would check it without fixations.
     if isinstance(pair, tuple) and not (min(pair) > 0 and sum(pair) < np.inf):
         raise ValueError(f"sigma must be a positive number of pixels, got {sigma_px}")
     return pair
 
 
 def _shown_parts(fixations: Sequence[Fixations]) -> NDArray[np.float32] | None:
-    """(F, 4) of all images; where one image's are unknown, all of it."""
+    """(F, 4) the parts shown of all images, infinite for images whose parts are unknown; None if all are unknown."""
     if all(item.shown_px is None for item in fixations):
         return None
     everything = np.array([[-np.inf, -np.inf, np.inf, np.inf]], np.float32)

@@ -1,4 +1,4 @@
-"""Radiographs: reading, presenting, resizing and placing them on a canvas."""
+"""Radiographs: reading, presenting and resizing them, and placing them on a canvas."""
 
 from egaze.imaging.canvas import Canvas, to_input
 from egaze.imaging.fit import FitGeometry

@@ -1,4 +1,4 @@
-"""Radiographs saved as .npy arrays: what the C++ side reads without any library."""
+"""Radiographs saved as .npy arrays, which the C++ runtime reads without a library."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from egaze.imaging.limits import require_pixel_count
 from egaze.imaging.present import present_integers
 from egaze.imaging.radiograph import Presentation, StoredRadiograph
 
-#: numpy reads the header as a Python expression, with that parser's warnings and limits; these are all a radiograph's
-#: has.
+#: numpy parses the header as a Python expression, with that parser's warnings and limits. A radiograph's header has
+#: only these entries.
 _HEADER = re.compile(
     rb"\s*\{\s*'descr':\s*'(?P<descr>[<>|=]?\w{2,4})',\s*'fortran_order':\s*(?P<fortran>True|False),"
     rb"\s*'shape':\s*\((?P<height>\d{1,18}),\s*(?P<width>\d{1,18}),?\s*\),?\s*\}\s*"
@@ -55,6 +55,6 @@ def read_npy(path: Path, content: bytes, policy: str) -> StoredRadiograph:
             f"{path}: a float32 radiograph is already presented, so {policy!r} cannot be applied to it"
         )
     low, high = stored.min(), stored.max()
-    if not (low >= 0.0 and high <= 1.0):  # written so that NaN fails too
+    if not (low >= 0.0 and high <= 1.0):  # also true for NaN
         raise RadiographError(f"{path}: float32 pixels must lie in [0, 1], got {low} to {high}")
     return StoredRadiograph(stored, None, Presentation(policy, bits_stored=16))

@@ -1,7 +1,8 @@
-"""How a radiograph comes to a model: placed on its study's canvas, which is then brought to the model's input.
+"""From a radiograph to a model's input: it is placed on a canvas, which is then resized to the input.
 
-A study stores what the first step gives, so what is trained on, judged and shipped is the same image. Both steps are
-compiled (csrc/kernels/placing.cpp), and C++'s `Predictor` and the loader's unmoved views call the same functions.
+A study stores the result of the first step, so that training, evaluation and deployment use the same image. Both steps
+are compiled (csrc/kernels/placing.cpp); the C++ `Predictor` and the loader's views without augmentation call the same
+functions.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from egaze.imaging.radiograph import PRESENTATIONS, Radiograph, StoredRadiograph
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """What every radiograph of a study, or of a model, is placed on.
+    """The canvas on which every radiograph of a study, or of a model, is placed.
 
     Attributes:
-        height_px, width_px: of the canvas.
-        fit: "stretch" fills it, "letterbox" keeps the radiograph's shape and pads with black.
-        presentation: how stored values become [0, 1], what `read_stored` is given; see there.
+        height_px, width_px: the size of the canvas.
+        fit: "stretch" fills the canvas; "letterbox" keeps the aspect ratio of the radiograph and pads with black.
+        presentation: how stored values become grey values in [0, 1], as for `read_stored`.
 
     Raises:
         ValueError: a side below 1, or an unknown fit or presentation.
@@ -51,7 +52,7 @@ class Canvas:
 
     @classmethod
     def square(cls, size_px: int, fit: str = "stretch", presentation: str = "voi") -> Canvas:
-        """A canvas whose sides are equal. Raises ValueError as the class does."""
+        """A square canvas. Raises ValueError as the class does."""
         return cls(size_px, size_px, fit, presentation)
 
     @property
@@ -60,11 +61,11 @@ class Canvas:
         return self.height_px, self.width_px
 
     def resized(self, size_px: int) -> Canvas:
-        """The same canvas as a square of another size: unit coordinates stay what they are."""
+        """The same canvas as a square of another size; unit coordinates do not change."""
         return replace(self, height_px=size_px, width_px=size_px)
 
     def geometry(self, radiograph_shape: tuple[int, int]) -> FitGeometry:
-        """Where a radiograph of (height, width) pixels lies on the canvas.
+        """The position of a radiograph of (height, width) pixels on the canvas.
 
         Raises:
             ValueError: a radiograph without pixels.
@@ -72,18 +73,18 @@ class Canvas:
         return FitGeometry.of(radiograph_shape, self.shape, self.fit)
 
     def place(self, radiograph: StoredRadiograph | Radiograph | NDArray[np.generic]) -> NDArray[np.uint16]:
-        """A radiograph on the canvas: fitted, area-averaged, and rounded to 16 bits; black around it.
+        """Place a radiograph on the canvas: fitted, area-averaged, rounded to 16 bits, and padded with black.
 
         Args:
-            radiograph: as `read_stored` or `read_radiograph` gives it, or (H, W) pixels in the MONOCHROME2 sense:
-                float32 in [0, 1], or uint8 or uint16 that are divided by the largest value of their type.
+            radiograph: the result of `read_stored` or `read_radiograph`, or (H, W) pixels in the MONOCHROME2 sense:
+                float32 in [0, 1], or uint8 or uint16, which are divided by the largest value of their type.
 
         Returns:
             (H, W) uint16 of the canvas's shape; 0 is black and 65535 white.
 
         Raises:
             TypeError: pixels of another type.
-            ValueError: values that are not finite, or lie outside of [0, 1]; or an image that is not 2-D.
+            ValueError: values that are not finite or lie outside [0, 1], or an array that is not 2-D.
 
         Example:
             >>> import numpy as np
@@ -103,11 +104,11 @@ class Canvas:
         return _core.place_on_canvas(pixels, rectangle, self.shape, table=table, threads=1)
 
     def to_px(self, x_unit: Number, y_unit: Number) -> tuple[Number, Number]:
-        """Unit coordinates of the canvas to its pixels."""
+        """Unit coordinates of the canvas to pixels of the canvas."""
         return unit_to_px(x_unit, self.width_px), unit_to_px(y_unit, self.height_px)
 
     def to_unit(self, x_px: Number, y_px: Number) -> tuple[Number, Number]:
-        """Pixels of the canvas to its unit coordinates."""
+        """Pixels of the canvas to unit coordinates of the canvas."""
         return px_to_unit(x_px, self.width_px), px_to_unit(y_px, self.height_px)
 
     def contains(self, x_px: NDArray[np.floating], y_px: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -116,10 +117,10 @@ class Canvas:
 
 
 def to_input(pixels: NDArray[np.uint16], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """A canvas's pixels as a model sees them: (H, W) float32 in [0, 1] of that shape.
+    """Resize the pixels of a canvas to a model's input, (H, W) float32 in [0, 1] of the given shape.
 
-    The mean over what each pixel covers, or, where a side grows, an interpolation. Every way to a model goes through
-    this: the loader's views without augmentation, `RadiographLoader`, `Predictor` and C++'s.
+    Each pixel is the mean over the area it covers; a side that grows is interpolated. Every path to a model uses this
+    function: the loader's views without augmentation, `RadiographLoader`, and `Predictor` in Python and C++.
 
     Example:
         >>> import numpy as np

@@ -1,6 +1,6 @@
-"""What JPEG, JPEG-LS and JPEG 2000 codestreams say of their size, before a decoder is given them.
+"""The size that JPEG, JPEG-LS and JPEG 2000 codestreams declare, checked before a decoder sees them.
 
-A codestream of fifty bytes can ask its decoder for terabytes. ITU-T T.81, T.87 and T.800 define the markers.
+A codestream of fifty bytes can make its decoder allocate terabytes. ITU-T T.81, T.87 and T.800 define the markers.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ from dataclasses import dataclass
 _EOI, _SOS, _DHT, _JPG, _DAC = 0xD9, 0xDA, 0xC4, 0xC8, 0xCC
 _SOF_55 = 0xF7  # JPEG-LS
 _METADATA = {*range(0xE0, 0xF0), 0xFE}
-#: Tables, frame and scan headers: those after which a length comes, and no others.
+#: Tables, frame headers and scan headers: the markers that a length follows.
 _KNOWN = {*range(0xC0, 0xD0), *range(0xDA, 0xE0), _SOF_55, 0xF8} | _METADATA
 
-#: JFIF's and Adobe's application data, which say what a picture's colours mean.
+#: The application data of JFIF and Adobe, which define a picture's colours.
 COLOUR_MARKERS = (0xE0, 0xEE)
 
-#: A marker within or behind coded data: neither a stuffed byte (T.81 B.1.1.5, T.87 A.1) nor a restart.
+#: A marker within or after coded data that is neither a stuffed byte (T.81 B.1.1.5, T.87 A.1) nor a restart.
 _MARKER = re.compile(rb"\xff([\x80-\xcf\xd8-\xfe])")
 
-#: Sixty-four bits that begin no Huffman code, stuffed: as many as libjpeg may want beyond the last that it needs.
+#: Sixty-four stuffed bits that begin no Huffman code: the most that libjpeg may read ahead of what it needs.
 _LOOK_AHEAD = b"\xff\0" * 8
 
-#: Each scan is a pass over the whole image, however few bytes it takes. Encoders make ten.
+#: Each scan is a pass over the whole image, however few bytes it has. Encoders write about ten.
 _MAX_SCANS = 100
 _MAX_SEGMENTS = 100_000
 
-#: JPEG 2000 decoders keep kilobytes a tile and a hundred bytes a code-block or precinct.
+#: JPEG 2000 decoders allocate kilobytes per tile and about a hundred bytes per code-block or precinct.
 _MAX_TILES = 4096
 _MAX_PRECINCTS = 1 << 18
 _MIN_CODE_BLOCK_BITS = 8
 
 
 class CodestreamError(ValueError):
-    """A codestream that no radiograph has; the message says why in a few words."""
+    """A codestream that is damaged or that no radiograph would have; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A codestream's image."""
+    """The image that a codestream declares: its size in pixels, samples per pixel, and bits per sample."""
 
     height: int
     width: int
@@ -50,7 +50,13 @@ class Frame:
 
 
 def jpeg_frame(data: bytes) -> Frame:
-    """The frame header (T.81 B.2.2, T.87 C.2.2) of JPEG or JPEG-LS, which decoders make up the end of when cut."""
+    """The frame header (T.81 B.2.2, T.87 C.2.2) of a JPEG or JPEG-LS codestream.
+
+    A codestream that is cut off is refused here, because decoders invent its end.
+
+    Raises:
+        CodestreamError: damaged or truncated markers, more than one frame, or too many scans.
+    """
     data = data[: jpeg_end(data)]
     if data.count(b"\xff\xda") > _MAX_SCANS:
         raise CodestreamError(f"JPEG of more than {_MAX_SCANS} scans")
@@ -66,7 +72,7 @@ def jpeg_frame(data: bytes) -> Frame:
 
 
 def jpeg_end(data: bytes) -> int:
-    """Where the image ends; padding, a second picture or a camera's notes may follow."""
+    """The offset of the end of the image; padding, a second picture or camera data may follow it."""
     at = 2
     for _, _, end in _segments(data):
         at = end
@@ -80,7 +86,7 @@ def jpeg_end(data: bytes) -> int:
 
 
 def without_metadata(data: bytes, *, keep: tuple[int, ...] = ()) -> bytes:
-    """A JPEG codestream without comments and application data, but for the markers in `keep`."""
+    """A JPEG codestream without comments and application data, except for the markers in `keep`."""
     kept = [data[:2]]
     end = 2
     for marker, begin, end in _segments(data):
@@ -90,10 +96,10 @@ def without_metadata(data: bytes, *, keep: tuple[int, ...] = ()) -> bytes:
 
 
 def without_end(data: bytes) -> bytes:
-    """A codestream of one sequential scan with padding for its end mark, or any other as it is.
+    """A codestream of one sequential scan with its end mark replaced by padding; any other codestream unchanged.
 
-    libjpeg makes up what lacks before an end mark, and only warns. Without one it waits for more, in vain, which
-    Pillow tells; the padding is less than it may look ahead.
+    libjpeg invents missing data before an end mark and only warns. Without an end mark it asks for more data, and
+    Pillow raises an error. The padding is no longer than what libjpeg may read ahead.
     """
     markers = [marker for marker, _, _ in _segments(data)]
     if not data.endswith(b"\xff\xd9") or not {0xC0, 0xC1} & {*markers} or data.count(b"\xff\xda") != 1:
@@ -102,7 +108,7 @@ def without_end(data: bytes) -> bytes:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, begin, end) of each marker segment up to the first scan's header."""
+    """(marker, begin, end) of each marker segment up to and including the first scan header."""
     if not data.startswith(b"\xff\xd8"):
         raise CodestreamError("JPEG without its first marker")
     at = 2
@@ -126,7 +132,11 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def jpeg2000_frame(data: bytes) -> Frame:
-    """The image and tile sizes (T.800 A.5.1), once the coding style (A.6.1) is one that a decoder can bear."""
+    """The image of a JPEG 2000 codestream (T.800 A.5.1), once its tiles and coding style (A.6.1) have been checked.
+
+    Raises:
+        CodestreamError: a damaged header, or tiles, code-blocks or precincts that would exhaust a decoder's memory.
+    """
     start = data.find(b"\xff\x4f\xff\x51", 0, 4096)
     if start < 0 or start + 45 > len(data):
         raise CodestreamError("JPEG 2000 without an image size")
@@ -144,13 +154,13 @@ def jpeg2000_frame(data: bytes) -> Frame:
     at = start + 4 + int.from_bytes(data[start + 4 : start + 6], "big")
     while 0 < at + 14 <= end and data[at] == 0xFF:
         if data[at + 1] in (0x52, 0x53):
-            _require_bearable(data[at + 1 : end], width, height, components)
+            _require_coding_style(data[at + 1 : end], width, height, components)
         at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
     return Frame(height, width, components, (precision & 0x7F) + 1)
 
 
-def _require_bearable(segment: bytes, width: int, height: int, components: int) -> None:
-    """COD or COC: code-blocks and precincts not smaller than sensible."""
+def _require_coding_style(segment: bytes, width: int, height: int, components: int) -> None:
+    """Refuse a COD or COC segment whose code-blocks or precincts are too small or too many."""
     if segment[0] == 0x52:
         with_precincts, style = segment[3] & 1, segment[8:]
     else:

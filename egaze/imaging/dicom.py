@@ -1,4 +1,4 @@
-"""DICOM radiographs: from stored values to what the radiograph shows. Sections are those of DICOM PS3.3."""
+"""DICOM radiographs: from stored values to grey values. Section numbers refer to DICOM PS3.3."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PADDING, _PADDING_LIMIT = 0x00280120, 0x00280121
 _PRESENTATION_LUT_SHAPE = 0x20500020
 _VALUE_TRANSFORMATION, _FRAME_VOI = 0x00289145, 0x00289132
 
-#: A radiograph is looked at in so many places before it is looked at in all.
+#: The number of pixels that are sampled before all pixels are examined.
 _ENOUGH_PIXELS = 4096
 
 Table = NDArray[np.float32]
@@ -45,7 +45,7 @@ def _presented(header: Header, image: Image, policy: str) -> tuple[Table, Presen
         notes = [*image.notes, *_shown_alike(image, values, table, np.zeros(len(values), dtype=bool))]
         return table, Presentation(policy, bits, notes=tuple(notes))
     is_padding = _is_padding(header, image, values)
-    # Modality first (C.11.1), whatever the policy: a negative slope turns the radiograph's sense round.
+    # The modality transform comes first (C.11.1), whatever the policy: a negative slope inverts the radiograph.
     notes = []
     modality, monotone = _modality(header, values, notes)
     measured = modality(values)
@@ -69,7 +69,10 @@ def _presented(header: Header, image: Image, policy: str) -> tuple[Table, Presen
 
 
 def _held(image: Image, only_ends: bool) -> Counts:
-    """How many pixels hold each word, or, where these are enough and at hand, ones at the extreme values' words."""
+    """The number of pixels that hold each word.
+
+    With `only_ends`, and where they are found without counting, only the words of the extreme values have a count, 1.
+    """
     if only_ends and (ends := image.layout.ends(image.words)) is not None:
         counts = np.zeros(1 << image.layout.allocated, dtype=np.int64)
         counts[list(ends)] = 1
@@ -78,10 +81,9 @@ def _held(image: Image, only_ends: bool) -> Counts:
 
 
 def _shown_alike(image: Image, values: Values, table: Table, is_padding: NDArray[np.bool_]) -> list[str]:
-    """What to say of a radiograph whose values differ and are shown as one, to less than a step of 16 bits."""
-    some = image.words.ravel()[
-        :: max(1, image.words.size // _ENOUGH_PIXELS)
-    ]  # of nearly every radiograph enough to tell
+    """A note if the values of a radiograph differ but become one grey value, to less than a step of 16 bits."""
+    # For nearly every radiograph a sample of its pixels is enough to tell.
+    some = image.words.ravel()[:: max(1, image.words.size // _ENOUGH_PIXELS)]
     if _differ(table[some[~is_padding[some]]]):
         return []
     held = values[(_held(image, not is_padding.any()) > 0) & ~is_padding]
@@ -99,8 +101,11 @@ def _differ(shown: Table) -> bool:
 
 
 def _inverted(header: Header, notes: list[str]) -> bool:
-    """Whether low values are bright. Presentation LUT Shape repeats that (C.8.11.3). Where it does not, it is not
-    followed: radiographs are known in which it is wrong."""
+    """Whether low values are bright, by Photometric Interpretation.
+
+    Presentation LUT Shape should say the same (C.8.11.3). Where it does not, it is ignored and noted: there are
+    radiographs in which it is wrong.
+    """
     photometric = header.code(PHOTOMETRIC)
     inverted = photometric == "MONOCHROME1"
     shape = header.first_text(_PRESENTATION_LUT_SHAPE).upper()
@@ -111,7 +116,7 @@ def _inverted(header: Header, notes: list[str]) -> bool:
 
 
 def _is_padding(header: Header, image: Image, values: Values) -> NDArray[np.bool_]:
-    """Pixel Padding Value and its Range Limit (C.7.5.1.1.2), in stored values, signed as these are."""
+    """Which values are padding: Pixel Padding Value, or from it to its Range Limit (C.7.5.1.1.2)."""
     if (first := header.words(_PADDING, 1)) is None:
         return np.zeros(len(values), dtype=bool)
     last = header.words(_PADDING_LIMIT, 1) or first
@@ -120,7 +125,7 @@ def _is_padding(header: Header, image: Image, values: Values) -> NDArray[np.bool
 
 
 def _modality(header: Header, values: Values, notes: list[str]) -> tuple[Transform, bool]:
-    """The Modality LUT, or else Rescale, and whether it keeps order (or turns it round)."""
+    """The Modality LUT, or else Rescale, and whether the transform is monotone."""
     if (item := header.first_item(_MODALITY_LUT)) is not None:
         if any(_SLOPE in place for place in header.places(_VALUE_TRANSFORMATION)):
             notes.append("Rescale Slope ignored beside a Modality LUT")
@@ -135,14 +140,14 @@ def _rescale(header: Header, notes: list[str]) -> tuple[float, float]:
     if any(rescale != rescales[0] for rescale in rescales):
         notes.append("Rescale Slope and Intercept that differ from the functional group's ignored")
     if rescales[0][0] == 0.0:
-        # All values would become one.
+        # All values would become the same.
         notes.append("Rescale Slope 0 ignored")
         return 1.0, 0.0
     return rescales[0]
 
 
 def _both(place: Header, one: int, other: int, notes: list[str]) -> tuple[float, float] | None:
-    """Two numbers that count only together."""
+    """Two numbers that are valid only together; None without both, with a note if one of them is there."""
     first, second = place.decimal(one), place.decimal(other)
     if first is not None and second is not None:
         return first, second
@@ -153,8 +158,10 @@ def _both(place: Header, one: int, other: int, notes: list[str]) -> tuple[float,
 
 
 def _voi(header: Header, measured: Values, notes: list[str]) -> tuple[Transform | None, str | None]:
-    """The radiograph's first VOI transform (C.11.2.1), to [0, 1], and its name; `measured` is all that it may be
-    given."""
+    """The radiograph's first VOI transform (C.11.2.1) to [0, 1], and its description.
+
+    `measured` holds all values that the transform can be applied to.
+    """
     for place in header.places(_FRAME_VOI):
         if (item := place.first_item(_VOI_LUT)) is not None:
             return _look_up(item, "VOI LUT", measured, notes, to_unit=True), "VOI LUT"
@@ -182,8 +189,11 @@ def _window(path: Path, centre: float, width: float, function: str) -> Transform
 
 
 def _look_up(item: Header, name: str, inputs: Values, notes: list[str], *, to_unit: bool) -> Transform:
-    """A Modality or VOI LUT (C.11.1.1, C.11.2.1.1): inputs below the first read the first entry, those past the last
-    the last. `inputs` are all that it may be given."""
+    """A Modality or VOI LUT (C.11.1.1, C.11.2.1.1) as a function.
+
+    Inputs below the first entry map to the first, those above the last entry to the last. `inputs` holds all values
+    that the function can be applied to.
+    """
     descriptor = item.words(_LUT_DESCRIPTOR, 3)
     if descriptor is None or _LUT_DATA not in item:
         raise RadiographError(f"{item.path}: damaged {name}")
@@ -195,7 +205,7 @@ def _look_up(item: Header, name: str, inputs: Values, notes: list[str], *, to_un
     table = np.frombuffer(data, "<u2" if item.little else ">u2", count=len(data) // 2)
     held = len(table)
     if bits <= 8 and held == (entries + 1) // 2 < entries:
-        # Two entries in a word, the first in its low byte.
+        # Two entries are packed into each word, the first in its low byte.
         table = table.astype("<u2").view(np.uint8)[:entries]
     if len(table) != entries:
         raise RadiographError(f"{item.path}: {name} of {entries} entries holds {held}")
@@ -208,8 +218,11 @@ def _look_up(item: Header, name: str, inputs: Values, notes: list[str], *, to_un
 
 
 def _first_input(word: int, entries: int, vr: bytes, inputs: Values, name: str, notes: list[str]) -> int:
-    """The first input, signed as its VR says, or as the inputs are where it has none (implicit files). Where that lays
-    the whole table beside the inputs and the other reading does not, the VR is wrong."""
+    """The first input value that a table maps.
+
+    It is signed if its VR says so or, in implicit files, which have no VR, if the inputs are signed. If the table would
+    then not overlap the inputs while the other reading would, the VR is wrong: the other reading is used and noted.
+    """
     signed = vr == b"SS" or (vr != b"US" and bool(inputs.min() < 0))
     low, high = inputs.min(), inputs.max()
 
@@ -224,7 +237,10 @@ def _first_input(word: int, entries: int, vr: bytes, inputs: Values, name: str, 
 
 
 def _largest(table: NDArray[np.unsignedinteger], bits: int, name: str, notes: list[str]) -> float:
-    """The entry that is white: that of all bits claimed, or the greatest where none needs them or one needs more."""
+    """The entry that is white: the largest value of the declared number of bits.
+
+    If the largest entry needs fewer or more bits than declared, it is white itself, with a note.
+    """
     greatest = int(table.max())
     if greatest.bit_length() == bits:
         return 2.0**bits - 1.0

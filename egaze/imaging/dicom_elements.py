@@ -1,8 +1,8 @@
-"""The few elements of a DICOM file that a radiograph needs, found without trusting a length in it (PS3.5 7).
+"""The few elements of a DICOM file that a radiograph needs, found without trusting the lengths in it (PS3.5 7).
 
-pydicom converts values, warns of odd ones and logs them, each with the text of the header. Here an element is only
-found, and what is taken from it is a number, a code word, or nothing: no name can get into a message, and neither
-nesting nor lengths can cost more than the file's size.
+pydicom converts values, and warns about and logs unusual ones, quoting the text of the header. This module only locates
+elements and reads a number, a code word or nothing from them, so that no name can reach a message, and neither nesting
+nor lengths can cost more than the size of the file.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LARGEST_DECIMAL, _SMALLEST_DECIMAL = 1e30, 1e-30
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """Where an element's value lies; `vr` is b"" in an implicit file."""
+    """The position of an element's value in the file; `vr` is b"" in an implicit file."""
 
     vr: bytes
     begin: int
@@ -49,7 +49,7 @@ class Element:
 
 
 class Header:
-    """Elements of a data set or of one sequence item, by tag; every error names the file and the element."""
+    """The elements of a data set or of one sequence item by tag. Every error names the file and the element."""
 
     def __init__(self, path: Path, content: bytes, little: bool, elements: dict[int, Element]) -> None:
         self.path = path
@@ -64,11 +64,15 @@ class Header:
         return self._elements[tag]
 
     def fail(self, tag: int, why: str) -> RadiographError:
-        """The error to raise; `why` may hold numbers only, no text of the file."""
+        """The error to raise; `why` may contain numbers, but no text from the file."""
         return RadiographError(f"{self.path}: {dictionary_description(tag)} {why}")
 
     def value(self, tag: int) -> bytes:
-        """The element's bytes; empty where there is none. Raises RadiographError when the file ends before it does."""
+        """The element's bytes, empty if it is absent.
+
+        Raises:
+            RadiographError: the file ends before the element does.
+        """
         element = self._elements.get(tag, Element(b"", 0, 0))
         if element.length == UNDEFINED:
             raise self.fail(tag, "has no length")
@@ -78,7 +82,7 @@ class Header:
         return self.content[element.begin : element.begin + element.length]
 
     def words(self, tag: int, count: int) -> tuple[int, ...] | None:
-        """`count` unsigned 16-bit words, or None without a value."""
+        """`count` unsigned 16-bit words, or None if the element has no value."""
         value = self.value(tag)
         if not value:
             return None
@@ -87,13 +91,13 @@ class Header:
         return struct.unpack(f"{'<' if self.little else '>'}{count}H", value)
 
     def word(self, tag: int) -> int:
-        """One unsigned 16-bit word, which the radiograph must have."""
+        """One unsigned 16-bit word, which must be present."""
         if (words := self.words(tag, 1)) is None:
             raise RadiographError(f"{self.path}: lacks {dictionary_description(tag)}")
         return words[0]
 
     def decimal(self, tag: int) -> float | None:
-        """The first of the element's numbers, decimal text unless its VR is a binary one, or None without a value."""
+        """The element's first number, decimal text unless its VR is binary, or None if the element has no value."""
         if tag in self and (kind := _BINARY_VRS.get(self._elements[tag].vr)) is not None:
             return self._binary(tag, kind)
         first = self.first_text(tag)
@@ -121,22 +125,21 @@ class Header:
         return number
 
     def places(self, macro: int) -> Iterator[Header]:
-        """Where the elements of a functional group (C.7.6.16) may lie: in the frame's own, then the shared one, then
-        here."""
+        """The places of the elements of a functional group (C.7.6.16): the frame's own, the shared one, and here."""
         for groups in (_PER_FRAME_GROUPS, _SHARED_GROUPS):
             if (group := self.first_item(groups)) is not None and (item := group.first_item(macro)) is not None:
                 yield item
         yield self
 
     def code(self, tag: int) -> str:
-        """A code word, upper case; "" without a value."""
+        """A code word in upper case, "" if the element has no value."""
         text = self._text(tag).upper()
         if not _CODE.fullmatch(text):
             raise self.fail(tag, "is no code word")
         return text
 
     def first_text(self, tag: int) -> str:
-        """The first of the element's texts, which may say anything: not to be quoted."""
+        """The element's first text. It may contain anything: do not quote it."""
         return self._text(tag).split("\\", 1)[0].strip()
 
     def _text(self, tag: int) -> str:
@@ -146,7 +149,7 @@ class Header:
         return value.decode("latin-1").strip(" \0")
 
     def first_item(self, tag: int) -> Header | None:
-        """The first item of a sequence, or None without one, or with nothing in it."""
+        """The first item of a sequence, or None if there is none or it is empty."""
         if tag not in self:
             return None
         element = self._elements[tag]
@@ -161,7 +164,9 @@ class Header:
 
 
 def read_header(path: Path, content: bytes) -> tuple[str, Header]:
-    """The transfer syntax's UID, and the elements. Behind Pixel Data none should lie, but some writers put them there.
+    """The UID of the transfer syntax, and the elements.
+
+    No element should follow Pixel Data, but some writers put elements there, and they are read too.
 
     Raises:
         RadiographError: a damaged file, or one without pixels.
@@ -180,7 +185,7 @@ def read_header(path: Path, content: bytes) -> tuple[str, Header]:
     if syntax == DeflatedExplicitVRLittleEndian:
         content, begin = _inflated(path, content[begin:]), 0
     little = syntax != ExplicitVRBigEndian
-    # Files are met whose data set is not coded as they say: the first element's VR, or its absence, tells.
+    # Some data sets are not coded as the file says: the VR of the first element, or its absence, tells.
     known = content[begin + 4 : begin + 6] in _LONG_VRS | _SHORT_VRS
     implicit = not known and (syntax == ImplicitVRLittleEndian or not content[begin + 4 : begin + 6].isalpha())
     walker = _Walker(path, content, little, implicit)
@@ -196,11 +201,11 @@ def read_header(path: Path, content: bytes) -> tuple[str, Header]:
 
 
 def fragments(header: Header) -> list[bytes]:
-    """The items of encapsulated Pixel Data (PS3.5 A.4): the offset table, then what the codestream is cut into."""
+    """The items of encapsulated Pixel Data (PS3.5 A.4): the offset table and the fragments of the codestream."""
     content, at = header.content, header[PIXEL_DATA].begin
     found: list[bytes] = []
     for _ in range(_MAX_ELEMENTS):
-        if at + 8 > len(content):  # without its end mark, as some writers leave it
+        if at + 8 > len(content):  # some writers leave out the end mark
             return found
         group, number, length = struct.unpack_from("<HHL", content, at)
         at += 8
@@ -227,7 +232,7 @@ def _inflated(path: Path, deflated: bytes) -> bytes:
 
 
 class _Walker:
-    """Goes from element to element; nesting is counted, not followed."""
+    """Steps from element to element. Nesting is counted, not recursed into."""
 
     def __init__(self, path: Path, content: bytes, little: bool, implicit: bool) -> None:
         order = "<" if little else ">"
@@ -240,7 +245,7 @@ class _Walker:
         self._budget = _MAX_ELEMENTS
 
     def elements(self, at: int, end: int) -> Iterator[tuple[int, Element]]:
-        """Those of one level, up to `end`, the item's end mark, or the last that is whole."""
+        """The elements of one level, up to `end`, the end mark of the item, or the last element that is complete."""
         end = min(end, len(self._content))
         while at + 8 <= end:
             tag, element = self._element(at)
@@ -252,12 +257,12 @@ class _Walker:
                 at = self._end_of_undefined(element.begin)
 
     def add_first_of_each(self, at: int, end: int, found: dict[int, Element]) -> None:
-        """Add those of one level by tag. Of a tag that stands there twice the first counts."""
+        """Add the elements of one level by tag; if a tag occurs twice, the first occurrence counts."""
         for tag, element in self.elements(at, end):
             found.setdefault(tag, element)
 
     def item(self, at: int) -> tuple[int, int, int]:
-        """(tag, length, where its value begins) of an item or an end mark."""
+        """(tag, length, offset of the value) of an item or an end mark."""
         if at + 8 > len(self._content):
             raise RadiographError(f"{self._path}: truncated sequence")
         group, number, length = self._long(self._content, at)
@@ -269,7 +274,7 @@ class _Walker:
             raise RadiographError(f"{self._path}: more than {_MAX_ELEMENTS} elements")
         group, number, vr, length = self._short(self._content, at)
         tag = group << 16 | number
-        # Sequences of an explicit file are met in implicit coding; items and end marks never have a VR.
+        # Explicit files may hold sequences in implicit coding; items and end marks never have a VR.
         if self._implicit or group == 0xFFFE or not (vr in _SHORT_VRS or vr in _LONG_VRS or vr.isalpha()):
             return tag, Element(b"", at + 8, self._long(self._content, at)[2])
         if vr not in _LONG_VRS:
@@ -279,7 +284,7 @@ class _Walker:
         return tag, Element(vr, at + 12, self._length(self._content, at + 8)[0])
 
     def _end_of_undefined(self, at: int) -> int:
-        """Where a value without a length, and all that is nested in it, ends."""
+        """The offset of the end of a value of undefined length, with everything nested in it."""
         depth = 1
         while at + 8 <= len(self._content):
             tag, element = self._element(at)

@@ -1,4 +1,4 @@
-"""DICOM Pixel Data to words, native or through pydicom's decoders, and what the words stand for (PS3.5 8)."""
+"""From DICOM Pixel Data, native or decoded by pydicom's plugins, to words and the values they stand for (PS3.5 8)."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from egaze.errors import RadiographError
 from egaze.imaging.codestream import CodestreamError, jpeg2000_frame, jpeg_end, jpeg_frame, without_metadata
 from egaze.imaging.dicom_elements import PIXEL_DATA, UNDEFINED, Header, fragments
 from egaze.imaging.limits import require_pixel_count
-from egaze.imaging.picture import jpeg_values
+from egaze.imaging.png_jpeg import jpeg_values
 from egaze.imaging.run_length import decode_rle
 
 ROWS, COLUMNS, FRAMES, SAMPLES = 0x00280010, 0x00280011, 0x00280008, 0x00280002
 ALLOCATED, STORED, HIGH_BIT, SIGNED, PHOTOMETRIC = 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280004
 
 _NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian}
-#: pydicom's names of decoders, the preferred first, and what to install where none is there.
+#: pydicom's names of the decoders, the preferred one first, and the package to install if there is none.
 _DECODERS: dict[str, tuple[tuple[str, ...], str]] = {
     JPEGBaseline8Bit: (("pillow", "gdcm"), "pillow"),
     JPEGExtended12Bit: (("pillow", "gdcm"), "pillow"),
@@ -50,7 +50,7 @@ _DECODERS: dict[str, tuple[tuple[str, ...], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How a stored value lies in a word of 8 or 16 bits (C.7.6.3.1)."""
+    """The position of a stored value in a word of 8 or 16 bits (C.7.6.3.1)."""
 
     allocated: int
     stored: int
@@ -58,7 +58,7 @@ class Words:
     signed: bool
 
     def values(self) -> NDArray[np.float64]:
-        """(2^allocated,) the stored value of every word. Bits beside it may hold overlays, and do not count."""
+        """(2^allocated,) the stored value of every word. Other bits, which may hold overlays, are ignored."""
         values = np.arange(1 << self.allocated)
         values = (values >> (self.high_bit + 1 - self.stored)) & ((1 << self.stored) - 1)
         if self.signed:
@@ -66,7 +66,7 @@ class Words:
         return values.astype(np.float64)
 
     def ends(self, words: NDArray[np.unsignedinteger]) -> tuple[int, int] | None:
-        """The words of the radiograph's least and greatest value, or None where only a histogram can tell."""
+        """The words of the smallest and largest value in the radiograph, or None if only a histogram can tell."""
         if self.high_bit + 1 != self.stored:
             return None
         if self.signed:
@@ -81,7 +81,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The radiograph's words, (H, W) uint8 or uint16, how they are to be read, and what of Pixel Data was not."""
+    """The radiograph's words, (H, W) uint8 or uint16, their layout, and notes on what was ignored of Pixel Data."""
 
     words: NDArray[np.unsignedinteger]
     layout: Words
@@ -89,10 +89,11 @@ class Image:
 
 
 def read_image(syntax: str, header: Header) -> Image:
-    """The one grey frame.
+    """Read the one grey frame of a radiograph.
 
     Raises:
-        RadiographError: not one grey frame, over the limits, damaged, truncated, or in a coding without a decoder.
+        RadiographError: more than one frame or sample per pixel, a size over the limits, damaged or truncated data, or
+            a transfer syntax for which no decoder is installed.
     """
     layout = _layout(header)
     height, width = header.word(ROWS), header.word(COLUMNS)
@@ -115,13 +116,13 @@ def read_image(syntax: str, header: Header) -> Image:
     except CodestreamError as error:
         raise RadiographError(f"{header.path}: {error}") from error
     except Exception as error:
-        # Decoders raise whatever they like.
+        # Decoders may raise any exception.
         raise RadiographError(f"{header.path}: cannot decode {name} ({type(error).__name__})") from error
 
 
 def _layout(header: Header) -> Words:
     frames = header.decimal(FRAMES)
-    if frames not in (None, 0.0, 1.0):  # 0 is met in radiographs of one frame; the length of the pixels is checked
+    if frames not in (None, 0.0, 1.0):  # some radiographs of one frame say 0; the length of the pixels is checked
         raise RadiographError(f"{header.path}: {frames:.15g} frames, expected one radiograph")
     if (samples := header.word(SAMPLES)) != 1:
         raise RadiographError(f"{header.path}: {samples} samples a pixel, expected one")
@@ -163,7 +164,7 @@ def _native_words(header: Header, pixels: int, layout: Words) -> NDArray[np.unsi
     if header.little or layout.allocated == 16:
         dtype = f"{'<' if header.little else '>'}u{layout.allocated // 8}"
         words = np.frombuffer(header.content, dtype, pixels, element.begin)
-        # A view of the file where the machine reads its order.
+        # A view of the file if it has the machine's byte order.
         return words.astype(dtype.replace(">", "<"), copy=False)
     if element.vr != b"OW":
         return np.frombuffer(header.content, np.uint8, pixels, element.begin)
@@ -199,7 +200,7 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
     if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit) and coded.bits not in (8, 12):
         raise RadiographError(f"{header.path}: {name} of {coded.bits} bits, expected 8 or 12")
     if lossy_bytes and layout.stored > 8:
-        # Whether the values were scaled down to bytes nobody says.
+        # The file does not say whether the values were scaled down to bytes.
         raise RadiographError(f"{header.path}: {name} of 8 bits, expected the {layout.stored} that are stored")
     if syntax not in JPEG2000TransferSyntaxes:
         frame = without_metadata(frame[: jpeg_end(frame)])
@@ -214,7 +215,7 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
     if lossy_bytes and installed[0] == "pillow":
         _require_whole(header.path, frame)
     failed: list[str] = []
-    # pydicom's annotation takes each of these for all of them.
+    # `Any`, because pydicom annotates all keyword arguments with one type.
     options: Any = {
         "rows": shape[0],
         "columns": shape[1],
@@ -232,17 +233,17 @@ def _decoded(header: Header, syntax: str, frame: bytes, shape: tuple[int, int], 
         except MemoryError:
             raise
         except Exception as error:
-            # Decoders raise whatever they like; their words may quote the file.
+            # Decoders may raise any exception, and their messages may quote the file.
             failed.append(f"{plugin}: {type(error).__name__}")
             continue
-        # Bits above the stored ones may hold an overlay here too; the layout leaves them out of account.
+        # Bits above the stored ones may hold an overlay here too; `Words.values` ignores them.
         words = words.view(np.dtype(f"u{words.dtype.itemsize}"))
         return Image(words.astype(f"u{layout.allocated // 8}", copy=False), layout)
     raise RadiographError(f"{header.path}: cannot decode {name} ({', '.join(failed)})")
 
 
 def _require_whole(path: Path, frame: bytes) -> None:
-    """Refuse JPEG whose data end early, of which no decoder tells; another fault is theirs to tell."""
+    """Refuse JPEG data that end early, which no decoder reports. Other faults are left for the decoder to report."""
     try:
         jpeg_values(path, frame)
     except RadiographError as error:
@@ -251,7 +252,10 @@ def _require_whole(path: Path, frame: bytes) -> None:
 
 
 def _extended_12_bit(frame: bytes, shape: tuple[int, int]) -> NDArray[np.uint16]:
-    """Twelve-bit JPEG by GDCM, which pydicom refuses to ask for; told 12 bits, it takes its 12-bit library at once."""
+    """Decode 12-bit JPEG by GDCM directly, because pydicom refuses to use GDCM for it.
+
+    A pixel format of 12 bits makes GDCM choose its 12-bit library at once.
+    """
     import gdcm
 
     fragment = gdcm.Fragment()
@@ -268,6 +272,6 @@ def _extended_12_bit(frame: bytes, shape: tuple[int, int]) -> NDArray[np.uint16]
     image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(grey))
     image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str(JPEGExtended12Bit))))
     image.SetPixelFormat(gdcm.PixelFormat(1, 12, 12, 11, 0))
-    # GDCM hands bytes over as text.
+    # GDCM returns bytes as text.
     words = np.frombuffer(image.GetBuffer().encode("utf-8", "surrogateescape"), dtype="<u2")
     return words.reshape(shape)

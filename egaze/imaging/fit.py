@@ -1,8 +1,8 @@
-"""Where a radiograph lies on a canvas, and how coordinates follow.
+"""The position of a radiograph on a canvas, and the conversion of coordinates between them.
 
-A pixel's centre is its integer, so an image of N pixels reaches from -0.5 to N - 0.5. Unit coordinates are fractions of
-an image's sides: 0 is its left or top edge, 1 its right or bottom. The functions here are the only place that turns one
-into the other; they keep the type of the numbers that they are given.
+Integer coordinates are pixel centres, so an image of N pixels extends from -0.5 to N - 0.5. Unit coordinates are
+fractions of an image's sides: 0 is the left or top edge, 1 the right or bottom edge. All conversions between the two
+are in this module; they keep the type of the numbers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from egaze import _core
 from egaze.imaging.resize import PixelT
 
-#: "stretch" fills the canvas, "letterbox" keeps the radiograph's shape and pads with black.
+#: "stretch" fills the canvas; "letterbox" keeps the aspect ratio of the radiograph and pads with black.
 FITS = ("stretch", "letterbox")
 
 Number = TypeVar("Number", float, NDArray[np.float32], NDArray[np.float64])
@@ -34,22 +34,22 @@ def px_to_unit(positions_px: Number, side_px: float) -> Number:
 
 
 def rescale_px(positions_px: NDArray[np.float64], scale: float | tuple[float, ...]) -> NDArray[np.float64]:
-    """Pixels of an image to pixels of the same image resized by that factor."""
+    """Pixels of an image to pixels of the same image resized by a factor."""
     return (positions_px + 0.5) * np.asarray(scale, np.float64) - 0.5
 
 
 def is_within(positions_px: NDArray[np.floating], side_px: float) -> NDArray[np.bool_]:
-    """Whether positions lie on a side of that many pixels, whose far edge is no longer part of it."""
+    """Whether positions lie in [-0.5, side_px - 0.5), which are the pixels of a side."""
     return (positions_px >= -0.5) & (positions_px < side_px - 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class FitGeometry:
-    """Where one radiograph lies on a canvas: pixels of the one to pixels of the other.
+    """The position of one radiograph on a canvas, and conversions between the pixels of both.
 
     Attributes:
         radiograph_shape, canvas_shape: (height, width) in pixels.
-        top_px, left_px: rows above the radiograph and columns left of it, which are black.
+        top_px, left_px: the number of black rows above the radiograph and of black columns to its left.
         height_px, width_px: of the radiograph on the canvas.
 
     Example:
@@ -71,19 +71,23 @@ class FitGeometry:
 
     @classmethod
     def of(cls, radiograph_shape: tuple[int, int], canvas_shape: tuple[int, int], fit: str) -> FitGeometry:
-        """Raises ValueError for an unknown fit or a side without pixels."""
+        """Fit a radiograph of one shape onto a canvas of another, both (height, width) in pixels.
+
+        Raises:
+            ValueError: an unknown fit, or a side without pixels.
+        """
         return cls(radiograph_shape, canvas_shape, *_core.fit_rectangle(radiograph_shape, canvas_shape, fit))
 
     @property
     def scale(self) -> NDArray[np.float32]:
-        """(2,) canvas pixels per radiograph pixel, along x and y: what sizes are multiplied with."""
+        """(2,) canvas pixels per radiograph pixel along x and y, the factor for sizes."""
         return np.array(
             [self.width_px / self.radiograph_shape[1], self.height_px / self.radiograph_shape[0]], dtype=np.float32
         )
 
     @property
     def edges_px(self) -> tuple[float, float, float, float]:
-        """The radiograph's left, top, right and bottom edge in pixels of the canvas."""
+        """The left, top, right and bottom edges of the radiograph in pixels of the canvas."""
         left, top = self.left_px - 0.5, self.top_px - 0.5
         return left, top, left + self.width_px, top + self.height_px
 
@@ -123,7 +127,7 @@ class FitGeometry:
         return across & (y >= self.top_px) & (y < self.top_px + self.height_px)
 
     def cut_out(self, canvas: NDArray[PixelT]) -> NDArray[PixelT]:
-        """The part of a canvas of any resolution that the radiograph covers, as a view."""
+        """A view of the part of a canvas, of any resolution, that the radiograph covers."""
         y = canvas.shape[0] / self.canvas_shape[0]
         x = canvas.shape[1] / self.canvas_shape[1]
         top, bottom = round(self.top_px * y), round((self.top_px + self.height_px) * y)
@@ -132,5 +136,5 @@ class FitGeometry:
 
 
 def _corners(xy: XY) -> NDArray[np.float64]:
-    """(N, 2) x and (N, 2) y of two corners to (N, 4) x_min, y_min, x_max, y_max."""
+    """From (N, 2) x and (N, 2) y of two corners to (N, 4) x_min, y_min, x_max, y_max."""
     return np.stack(xy, axis=2).reshape(-1, 4)

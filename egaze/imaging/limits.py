@@ -1,4 +1,4 @@
-"""How large a radiograph may be. What a file says of its own size is not believed until it is checked against this."""
+"""The largest radiograph that is read. The size that a file declares is checked against it before anything is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from egaze.errors import EgazeError, RadiographError
 
-#: The environment variable that moves the limit, for Python and C++ alike.
+#: The environment variable that sets the limit, in Python and C++.
 MAX_RADIOGRAPH_PIXELS = "EGAZE_MAX_RADIOGRAPH_PIXELS"
 
 #: 2^26: eight times a full-size radiograph (3056 x 2544 pixels).
@@ -18,10 +18,10 @@ _HEADER_BYTES = 1 << 24
 
 
 def max_radiograph_pixels() -> int:
-    """The most pixels that a radiograph may have.
+    """The largest number of pixels that a radiograph may have.
 
     Raises:
-        EgazeError: EGAZE_MAX_RADIOGRAPH_PIXELS is no whole number from 1 to 2^32.
+        EgazeError: EGAZE_MAX_RADIOGRAPH_PIXELS is not a whole number from 1 to 2^32.
     """
     if (text := os.environ.get(MAX_RADIOGRAPH_PIXELS)) is None:
         return DEFAULT_MAX_RADIOGRAPH_PIXELS
@@ -31,12 +31,12 @@ def max_radiograph_pixels() -> int:
 
 
 def max_radiograph_bytes() -> int:
-    """The most bytes that a radiograph's file may have, inflated or not: four a pixel, and 16 MiB for headers."""
+    """The largest size of a radiograph's file in bytes, inflated or not: four per pixel, and 16 MiB for headers."""
     return 4 * max_radiograph_pixels() + _HEADER_BYTES
 
 
 def require_pixel_count(path: Path, height: int, width: int) -> None:
-    """Raise RadiographError unless there is a pixel, and no more than the limit."""
+    """Raise RadiographError unless the number of pixels is between 1 and the limit."""
     if height < 1 or width < 1 or height * width > max_radiograph_pixels():
         raise RadiographError(
             f"{path}: {height}x{width} pixels are not between 1 and {max_radiograph_pixels()} "

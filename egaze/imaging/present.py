@@ -1,7 +1,7 @@
-"""Presentation policies on stored values.
+"""The presentation policies, applied to stored values.
 
-A radiograph has at most 65,536 different stored values, so every policy is worked out once per value, in float64, and
-then looked up per pixel.
+A radiograph has at most 65,536 different stored values, so every policy is computed once per value, in float64, and
+then looked up for each pixel.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from egaze.imaging.radiograph import Presentation, StoredRadiograph
 Values = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-#: Pixels that are counted at a time: the work array stays in the processor's cache.
+#: The number of pixels counted at a time, so that the work array stays in the processor's cache.
 _CHUNK_PIXELS = 1 << 16
 
 
 def count_words(stored: NDArray[np.unsignedinteger]) -> Counts:
-    """How many pixels hold each value of the type: (256,) for uint8, (65536,) for uint16."""
+    """The number of pixels that hold each value of the type: (256,) for uint8, (65536,) for uint16."""
     size = 1 << 8 * stored.dtype.itemsize
     counts = np.zeros(size, dtype=np.int64)
     flat = stored.ravel(order="K")
@@ -29,12 +29,12 @@ def count_words(stored: NDArray[np.unsignedinteger]) -> Counts:
 
 
 def to_table(shown: Values) -> NDArray[np.float32]:
-    """What each value becomes, clipped to [0, 1]."""
+    """Grey values as a float32 table, clipped to [0, 1]."""
     return np.clip(shown, 0.0, 1.0).astype(np.float32)
 
 
 def present_integers(stored: NDArray[np.unsignedinteger], policy: str) -> StoredRadiograph:
-    """Pixels of a file that says nothing of how it wants to be shown."""
+    """The radiograph of a file that has no information about its presentation."""
     bits = 8 * stored.dtype.itemsize
     values = np.arange(1 << bits, dtype=np.float64)
     if policy == "voi":
@@ -47,20 +47,19 @@ def present_integers(stored: NDArray[np.unsignedinteger], policy: str) -> Stored
 
 
 def raw_max(values: Values, largest: float) -> Values:
-    """Values over the radiograph's largest, as the EGD-CXR baseline does. A radiograph without a positive value is
-    black."""
+    """Values divided by the radiograph's largest, as the EGD-CXR baseline does; all 0 without a positive value."""
     return values / largest if largest > 0 else np.zeros_like(values)
 
 
 def full_range(values: Values, counts: Counts) -> Values:
-    """The extremes of what pixels hold to 0 and 1; a radiograph of one value is black."""
+    """Values scaled so that the extremes among the pixels become 0 and 1; all 0 if the pixels have one value."""
     present = values[counts > 0]
     low, high = (present.min(), present.max()) if present.size else (0.0, 0.0)
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
 def equalized(values: Values, counts: Counts) -> Values:
-    """MIMIC-CXR-JPG's recipe: 8 bits between the extremes, then OpenCV's equalizeHist."""
+    """Values equalised as in MIMIC-CXR-JPG: 8 bits between the extremes, then OpenCV's equalizeHist."""
     grey = np.clip(np.floor(full_range(values, counts) * 255.0), 0, 255).astype(np.intp)
     histogram = np.bincount(grey, weights=counts, minlength=256)
     cumulated = np.cumsum(histogram)

@@ -1,4 +1,4 @@
-"""A radiograph's pixels and how they came to be what they are."""
+"""A radiograph, and how its stored values became grey values."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: How stored values become [0, 1]:
-#: "voi" as the radiograph asks to be shown, "raw-max" as the EGD-CXR baseline does, "equalize" as MIMIC-CXR-JPG does.
+#: How stored values become grey values in [0, 1]: "voi" as the file asks for, "raw-max" as in the EGD-CXR baseline,
+#: "equalize" as in MIMIC-CXR-JPG.
 PRESENTATIONS = ("voi", "raw-max", "equalize")
 
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """How a radiograph's stored values became its pixels.
+    """How the stored values of a radiograph became its pixels.
 
     Attributes:
         policy: one of PRESENTATIONS.
-        bits_stored: bits of a stored value, 1 to 16.
-        voi: what was applied, such as "window 2047/4096 LINEAR" or "VOI LUT", or None for the radiograph's full range.
+        bits_stored: the bits of a stored value, 1 to 16.
+        voi: the transform applied, such as "window 2047/4096 LINEAR" or "VOI LUT", or None for the full range.
         inverted: whether the radiograph was MONOCHROME1 and has been inverted.
-        notes: what the file says that was not taken at its word, such as "Rescale Slope 0 ignored".
+        notes: what the file says that was not followed, such as "Rescale Slope 0 ignored".
     """
 
     policy: str
@@ -37,7 +37,7 @@ class Radiograph:
 
     Attributes:
         pixels: (H, W) float32 in [0, 1].
-        presentation: how they came to be.
+        presentation: how the stored values became these pixels.
 
     Example:
         >>> import numpy as np
@@ -53,12 +53,14 @@ class Radiograph:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredRadiograph:
-    """A radiograph read but not yet looked up, so that a small image of it never needs a large one of floats.
+    """A radiograph as stored, with the table of its grey values.
+
+    Placing it on a canvas does not need a full-size array of floats.
 
     Attributes:
-        stored: (H, W) what the file holds, read-only: uint8 or uint16 words, or float32 in [0, 1].
-        table: (256,) or (65536,) float32 in [0, 1], what each word becomes; None where `stored` is float32.
-        presentation: how the table came to be.
+        stored: (H, W) read-only content of the file: uint8 or uint16 words, or float32 in [0, 1].
+        table: (256,) or (65536,) float32, the grey value in [0, 1] of each word; None if `stored` is float32.
+        presentation: how the table was made.
 
     Example:
         >>> from egaze.imaging import read_stored
@@ -78,6 +80,6 @@ class StoredRadiograph:
         return height, width
 
     def present(self) -> Radiograph:
-        """The radiograph at its full size."""
+        """The radiograph at full size, as grey values."""
         pixels = np.array(self.stored) if self.table is None else self.table[self.stored]
         return Radiograph(pixels, self.presentation)

@@ -1,4 +1,4 @@
-"""Any radiograph on disk to what it stores, and to a Radiograph."""
+"""Reading radiographs from disk."""
 
 from __future__ import annotations
 
@@ -10,42 +10,44 @@ from egaze.errors import RadiographError
 from egaze.imaging.array_file import read_npy
 from egaze.imaging.dicom import read_dicom
 from egaze.imaging.limits import max_radiograph_bytes
-from egaze.imaging.picture import read_jpeg, read_png
+from egaze.imaging.png_jpeg import read_jpeg, read_png
 from egaze.imaging.radiograph import PRESENTATIONS, Radiograph, StoredRadiograph
 
 
 def read_radiograph(path: str | PathLike[str], *, presentation: str = "voi") -> Radiograph:
-    """Read one radiograph: DICOM, PNG, JPEG or .npy, told apart by content, not by name.
+    """Read one radiograph: DICOM, PNG, JPEG or .npy, recognised by content, not by name.
 
-    DICOM (PS3.3), one monochrome frame of 8 or 16 bits allocated: stored bits anywhere in their words, signed or not
-    (C.7.6.3.1); Modality LUT or Rescale first (C.11.1); then with "voi" the first VOI LUT or else the first window
-    with its VOI LUT Function (C.11.2.1), or the radiograph's full range where it has neither; MONOCHROME1 is inverted
-    once, last (C.7.6.3.1.2), of which Presentation LUT Shape is only a repetition (C.8.11.3). Pixel Padding Value and
-    Range Limit (C.7.5.1.1.2) become black. Rescale, VOI LUT and window may lie in functional groups (C.7.6.16). What a
-    file says that is not taken at its word is in `Presentation.notes`. Transfer syntaxes (PS3.5 A.4): little endian
+    DICOM (PS3.3): one monochrome frame of 8 or 16 bits allocated, with the stored bits at any position in their words,
+    signed or unsigned (C.7.6.3.1). The Modality LUT or Rescale is applied first (C.11.1); then, with "voi", the first
+    VOI LUT, or else the first window with its VOI LUT Function (C.11.2.1), or the full range if the file has neither;
+    MONOCHROME1 is inverted once, last (C.7.6.3.1.2), and Presentation LUT Shape only repeats that (C.8.11.3). Pixel
+    Padding Value and its Range Limit (C.7.5.1.1.2) become black. Rescale, VOI LUT and window may be in functional
+    groups (C.7.6.16). `Presentation.notes` says what was not followed. Transfer syntaxes (PS3.5 A.4): little endian
     explicit, implicit and deflated, big endian, RLE, JPEG baseline, extended and lossless, JPEG-LS, JPEG 2000.
-    PNG and JPEG: grey, or colour as ITU-R 601 luma (16-bit colour and 16-bit grey with alpha at 8 bits); palettes go
-    through their colours; alpha, ICC profile and EXIF orientation are ignored, CMYK is refused; "voi" divides by the
-    largest value of the type. .npy: (H, W) uint8 or uint16 likewise, or float32 in [0, 1].
 
-    A radiograph has at most 2^26 pixels, which the environment variable EGAZE_MAX_RADIOGRAPH_PIXELS changes, and its
-    file at most four bytes for each of these and 16 MiB more. Both are checked before anything of that size is made.
+    PNG and JPEG: grey, or colour converted to ITU-R 601 luma (16-bit colour and 16-bit grey with alpha at 8 bits).
+    Palettes are resolved to colours; alpha, ICC profile and EXIF orientation are ignored; CMYK is refused. "voi"
+    divides by the largest value of the type. .npy: (H, W) uint8 or uint16, treated in the same way, or float32 in [0,
+    1].
+
+    A radiograph has at most 2^26 pixels, a limit that the environment variable EGAZE_MAX_RADIOGRAPH_PIXELS changes, and
+    its file at most four bytes per allowed pixel and 16 MiB more. Both are checked before memory of that size is used.
 
     Args:
         path: the file.
-        presentation: "voi"; "raw-max" divides stored values by the radiograph's largest, without window or inversion;
-            "equalize" scales to 8 bits between the extremes and equalises the histogram.
+        presentation: "voi" follows the file; "raw-max" divides stored values by the largest one, without window or
+            inversion; "equalize" scales to 8 bits between the extremes and equalises the histogram.
 
     Returns:
-        The radiograph with (H, W) float32 pixels in [0, 1], MONOCHROME2 sense (except "raw-max", which keeps the
-        stored sense).
+        The radiograph with (H, W) float32 pixels in [0, 1] in the MONOCHROME2 sense, except with "raw-max", which keeps
+        the stored sense.
 
     Raises:
-        RadiographError: no such file, not a radiograph, damaged, over the limits, several frames or colours, or a
-            coding for which no decoder is installed. The message names the file and the value at fault, and quotes no
-            text of it.
+        RadiographError: the file is missing, is not a radiograph, is damaged or over the limits, has several frames or
+            colours, or needs a decoder that is not installed. The message names the file and the value at fault, and
+            quotes no text of the file.
         ValueError: an unknown presentation.
-        EgazeError: EGAZE_MAX_RADIOGRAPH_PIXELS is no number.
+        EgazeError: EGAZE_MAX_RADIOGRAPH_PIXELS is not a number.
 
     Example:
         >>> from egaze import read_radiograph
@@ -59,10 +61,10 @@ def read_radiograph(path: str | PathLike[str], *, presentation: str = "voi") -> 
 
 
 def read_stored(path: str | PathLike[str], *, presentation: str = "voi") -> StoredRadiograph:
-    """Read one radiograph as `read_radiograph` does, but leave its stored values to be looked up.
+    """Read one radiograph as `read_radiograph` does, but keep its stored values beside the table of grey values.
 
-    A canvas of the radiograph (`Canvas.place`) then costs no full-size image of floats. Arguments and errors are those
-    of `read_radiograph`; an uncompressed radiograph's (H, W) words are a read-only view of the bytes of its file.
+    Placing it on a canvas (`Canvas.place`) then needs no full-size array of floats. Arguments and errors are those of
+    `read_radiograph`. The words of an uncompressed radiograph are a read-only view of the bytes of its file.
 
     Example:
         >>> from egaze.imaging import read_stored
@@ -88,10 +90,10 @@ def read_stored(path: str | PathLike[str], *, presentation: str = "voi") -> Stor
 
 
 def _content(path: Path) -> bytes:
-    """The file's bytes, once it is known to be a file and not too large for a radiograph."""
+    """The bytes of the file, after checking that it is a regular file and not too large for a radiograph."""
     limit = max_radiograph_bytes()
     try:
-        # Asked before it is opened: a pipe would wait for its writer.
+        # Checked before it is opened: opening a pipe would wait for its writer.
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise RadiographError(f"{path}: is not a file")

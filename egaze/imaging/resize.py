@@ -1,4 +1,4 @@
-"""Image resizing by the compiled kernel."""
+"""Image resizing with the compiled kernel."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ def resize(
     table: NDArray[np.float32] | None = None,
     threads: int = 1,
 ) -> NDArray[np.generic]:
-    """Resize a grey image; both images cover the same rectangle.
+    """Resize a grey image. The result covers the same rectangle as the image.
 
     Args:
         image: (H, W) uint8, uint16 or float32, of any strides.
-        shape: (H, W) wanted.
-        filter: "area" takes the mean over what an output pixel covers; "bilinear" a triangle, widened when
-            shrinking so that it does not alias (as torch's `interpolate(antialias=True)`); "nearest" the pixel
-            under the output pixel's centre.
-        out_dtype: uint8, uint16 or float32; the input's when None.
-        scale, shift: the output is value * scale + shift, rounded to nearest and saturated for integer types.
-        table: (K,) float32, K at most 65,536, for integer images: pixel value v stands for table[v], a value beyond the
-            table for its last entry.
+        shape: (H, W) of the result.
+        filter: "area" takes the mean over the area that an output pixel covers; "bilinear" weights by a triangle, which
+            is widened when shrinking to avoid aliasing (as torch's `interpolate(antialias=True)` does); "nearest" takes
+            the pixel under the centre of the output pixel.
+        out_dtype: uint8, uint16 or float32; None for that of the image.
+        scale, shift: the result is value * scale + shift, rounded to nearest and saturated for integer types.
+        table: (K,) float32, K at most 65,536, for integer images: pixel value v stands for table[v], and a value beyond
+            the table for its last entry.
         threads: the result does not depend on it.
 
     Raises:

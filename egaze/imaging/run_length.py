@@ -1,6 +1,6 @@
-"""DICOM's RLE (PS3.5 Annex G), never beyond the bytes that the radiograph needs.
+"""DICOM's run-length encoding (PS3.5 Annex G), decoded only as far as the radiograph needs.
 
-pydicom's decoder keeps all that a segment runs to, 64 times its length, before it looks at how much was due.
+pydicom's decoder expands a whole segment, up to 64 times its length, before it compares the result with what is needed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _HEADER_BYTES = 64
 
 
 def decode_rle(frame: bytes, pixels: int, bytes_per_pixel: int) -> NDArray[np.unsignedinteger]:
-    """One grey frame's words, (pixels,) uint8 or little-endian uint16.
+    """The words of one grey frame, (pixels,) uint8 or little-endian uint16.
 
     Raises:
-        ValueError: a damaged header, another number of segments than bytes a pixel, or too few bytes.
+        ValueError: a damaged header, a number of segments other than the bytes per pixel, or too few bytes.
     """
     if len(frame) < _HEADER_BYTES:
         raise ValueError(f"an RLE frame of {len(frame)} bytes")

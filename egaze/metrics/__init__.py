@@ -1,4 +1,17 @@
-"""How well a model classifies and how well its maps agree with gaze: pure functions on arrays."""
+"""Metrics of classification, calibration and agreement with gaze: pure functions of arrays.
+
+One rule holds for values that are not defined:
+
+- Where the data do not define a metric (cases of one class, no case at all, no fixation on the map, an empty mask), the
+  function returns NaN, in every attribute of an `Estimate` or a `Comparison`, and a `StatisticsWarning` gives the
+  reason. `egaze.metrics.estimate.noting` turns these warnings into the notes of a stored result, in which NaN is null.
+- Where only the interval is not defined, `low`, `high` and `p_value` are NaN, also with a warning.
+- A limit that is defined by convention is an ordinary value: `cc` and `nss` of a constant map are 0, its AUCs are 0.5.
+- `RegionGaze` has several attributes and no warning: the attributes that are NaN are explained by the others.
+- Arguments that no data could make valid (shapes that differ, values that are not finite, options out of range) raise
+  ValueError, as does choosing a setting (a threshold, a temperature) from no cases.
+- No function returns None.
+"""
 
 from egaze.metrics.auc import average_precision_ci, bootstrap_auc, bootstrap_test, delong_test, roc_auc_ci
 from egaze.metrics.calibration import (
@@ -9,10 +22,11 @@ from egaze.metrics.calibration import (
     reliability_curve,
     scale_by_temperature,
 )
+from egaze.metrics.estimate import Comparison, Estimate, StatisticsWarning
+from egaze.metrics.intervals import mean_ci, mean_cis, wilson_ci
 from egaze.metrics.localisation import energy_inside, iou_at_area_match, pointing_game, region_mask
 from egaze.metrics.multiclass_auc import confusion_matrix, macro_auc, macro_auc_ci, multiclass_ci
 from egaze.metrics.operating_point import OperatingPoint, at_threshold, specificity_threshold, youden_threshold
-from egaze.metrics.resampling import Comparison, Estimate, StatisticsWarning, mean_ci, mean_cis, wilson_ci
 from egaze.metrics.roc_curve import RocCurve, roc_curve_band
 from egaze.metrics.saliency import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
 from egaze.metrics.scanpath import RegionGaze, region_gaze

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say."""
+"""Whether predicted probabilities match observed frequencies."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
 
-from egaze.metrics.resampling import Estimate, warn, wilson_ci
+from egaze.metrics.estimate import Estimate, undefined, warn
+from egaze.metrics.intervals import wilson_ci
 
-#: Temperatures that are looked for; a better one outside is not told from the bound.
+#: The range in which a temperature is sought; one that would fit better outside is reported as the bound.
 TEMPERATURES = (0.05, 20.0)
-# Probabilities below float32's range are this.
+# Smaller probabilities, which float32 may round to 0, are taken as this.
 _LEAST_PROB = 1e-38
 
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Cases whose probability lies in (low, high], 0 with the first bin.
+    """The cases whose probability lies in (low, high]; the first bin includes 0.
 
     Attributes:
         low, high: the bin's edges.
-        cases: cases in it, at least one.
+        cases: the number of cases in it, at least one.
         mean_prob: their mean probability.
-        observed: the share of them of which it came true, with a Wilson interval.
+        observed: the share of them with a positive outcome, with a Wilson interval.
     """
 
     low: float
@@ -37,15 +38,20 @@ class ReliabilityBin:
 
 
 def brier_scores(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float64]:
-    """(N,) Brier scores (1950): the sum over classes of (probability - truth) squared, 0 (sure and right) to 2 (sure
-    and wrong). A model's score is their mean. For two classes it is twice the score of one of them.
+    """The Brier score of each case (Brier 1950): the sum over classes of (probability - truth) squared.
+
+    A score is 0 for a prediction that is certain and right, and 2 for one that is certain and wrong. A model's score is
+    the mean over cases. For two classes it is twice the score of either class alone.
 
     Args:
-        labels: (N,) class numbers.
-        class_probs: (N, C), rows of sum 1.
+        labels: (N,) class numbers, 0 to C - 1.
+        class_probs: (N, C), each row summing to 1.
+
+    Returns:
+        (N,) scores in [0, 2].
 
     Raises:
-        ValueError: shapes or class numbers that do not fit, or rows that are not probabilities.
+        ValueError: shapes that do not match, a class number out of range, or rows that are not probabilities.
 
     Example:
         >>> from egaze.metrics import brier_scores
@@ -60,11 +66,14 @@ def brier_scores(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float6
 
 
 def log_losses(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float64]:
-    """(N,) log losses in nats: the negative logarithm of the label's probability, which is taken as at least 1e-38.
+    """The log loss of each case in nats: the negative logarithm of the probability of its label.
 
     Args:
-        labels: (N,) class numbers.
-        class_probs: (N, C), rows of sum 1.
+        labels: (N,) class numbers, 0 to C - 1.
+        class_probs: (N, C), each row summing to 1; probabilities are taken as at least 1e-38.
+
+    Returns:
+        (N,) losses, 0 or more.
 
     Raises:
         ValueError: as `brier_scores`.
@@ -81,16 +90,18 @@ def log_losses(labels: ArrayLike, class_probs: ArrayLike) -> NDArray[np.float64]
 
 
 def reliability_curve(outcomes: ArrayLike, probs: ArrayLike, *, bins: int = 10) -> list[ReliabilityBin]:
-    """How often what was given a probability came true, by bins of equal width; bins without cases are left out.
+    """The observed frequency of an outcome in bins of its predicted probability, all bins being equally wide.
 
     Args:
-        outcomes: (N,) 0 or 1: of one class whether the case is of it, or of the most probable class whether it is
-            right.
+        outcomes: (N,) 0 or 1: whether the case is of one class, or whether the most probable class is right.
         probs: (N,) in [0, 1].
-        bins: at least 1.
+        bins: the number of bins, at least 1.
+
+    Returns:
+        The bins that have cases, in rising order.
 
     Raises:
-        ValueError: shapes that differ, values out of range, or no bin.
+        ValueError: shapes that differ, values out of range, or fewer than one bin.
 
     Example:
         >>> from egaze.metrics import reliability_curve
@@ -105,7 +116,7 @@ def reliability_curve(outcomes: ArrayLike, probs: ArrayLike, *, bins: int = 10) 
     if outcomes.ndim != 1 or outcomes.shape != probs.shape or bins < 1:
         raise ValueError(f"outcomes and probs must both be (N,), got {outcomes.shape}, {probs.shape}, {bins} bins")
     if not np.isin(outcomes, (0, 1)).all() or not ((probs >= 0) & (probs <= 1)).all():
-        raise ValueError("outcomes must be 0 or 1 and probs lie in [0, 1]")
+        raise ValueError("outcomes must be 0 or 1, and probs must lie in [0, 1]")
     place = np.clip(np.ceil(probs * bins).astype(np.int64) - 1, 0, bins - 1)
     curve = []
     for number in np.unique(place).tolist():
@@ -117,14 +128,19 @@ def reliability_curve(outcomes: ArrayLike, probs: ArrayLike, *, bins: int = 10) 
 
 
 def expected_calibration_error(outcomes: ArrayLike, probs: ArrayLike, *, bins: int = 10) -> float:
-    """The mean over cases of |observed - mean probability| of a case's bin in `reliability_curve`, in [0, 1] (Guo et
-    al. 2017, who take the most probable class). It is above 0 by chance alone, the more so the fewer cases.
+    """The expected calibration error (Guo et al. 2017, who take the most probable class), in [0, 1].
+
+    It is the mean over cases of |observed frequency - mean probability| of the case's bin in `reliability_curve`. Even
+    perfect probabilities have an error above 0 by chance, and a larger one the fewer cases there are.
 
     Args:
         outcomes, probs, bins: as for `reliability_curve`.
 
+    Warns:
+        StatisticsWarning: no case, so that the error is NaN.
+
     Raises:
-        ValueError: as `reliability_curve`, or no case.
+        ValueError: as `reliability_curve`.
 
     Example:
         >>> from egaze.metrics import expected_calibration_error
@@ -135,25 +151,25 @@ def expected_calibration_error(outcomes: ArrayLike, probs: ArrayLike, *, bins: i
     """
     curve = reliability_curve(outcomes, probs, bins=bins)
     if not curve:
-        raise ValueError("a calibration error needs cases, got none")
+        return undefined("a calibration error of no cases is not defined")
     return sum(item.cases * abs(item.observed.value - item.mean_prob) for item in curve) / sum(
         item.cases for item in curve
     )
 
 
 def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
-    """The temperature T in [0.05, 20] whose softmax(logits / T) has the least log loss (Guo et al. 2017).
+    """The temperature T in [0.05, 20] for which softmax(logits / T) has the lowest log loss (Guo et al. 2017).
 
     Args:
-        labels: (N,) class numbers, of validation cases.
-        logits: (N, C) finite, up to a constant per row: the logarithms of class probabilities will do.
+        labels: (N,) class numbers of validation cases, 0 to C - 1.
+        logits: (N, C) finite; a constant may be added to a row, so logarithms of class probabilities will do.
 
     Warns:
-        StatisticsWarning: the best is at a bound, as where every case is right, or logits that do not differ, which
-            give 1.
+        StatisticsWarning: the best temperature is at a bound, as it is where every case is right; or the logits do not
+            differ between classes, so that any temperature fits and 1 is returned.
 
     Raises:
-        ValueError: shapes or class numbers that do not fit, logits that are not finite, or no case.
+        ValueError: shapes that do not match, a class number out of range, logits that are not finite, or no case.
 
     Example:
         >>> from egaze.metrics import fit_temperature
@@ -163,21 +179,21 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
         3.64
     """
     labels, logits = np.asarray(labels), np.asarray(logits, dtype=np.float64)
-    _require_fitting(labels, logits)
+    _require_matching(labels, logits)
     if not len(labels) or not np.isfinite(logits).all():
-        raise ValueError(f"logits must be finite and at least one row, got shape {logits.shape}")
+        raise ValueError(f"logits must be finite and have at least one row, got shape {logits.shape}")
     rows = np.arange(len(labels))
 
     def slope(log_temperature: float) -> float:
-        """Of the log loss by 1 / T, in which it is convex."""
+        """The derivative of the log loss with respect to 1 / T, in which the loss is convex."""
         probs = softmax(logits * math.exp(-log_temperature), axis=1)
         return float(((probs * logits).sum(axis=1) - logits[rows, labels]).mean())
 
     low, high = map(math.log, TEMPERATURES)
-    # Hotter is better where the loss rises with 1 / T, so the slope falls from low to high temperatures.
+    # The loss is convex in 1 / T, so its slope falls as T rises: a zero lies between a positive and a negative one.
     coldest, hottest = slope(low), slope(high)
     if coldest == 0 and hottest == 0:
-        warn("the logits do not differ between classes: any temperature fits, 1 is taken")
+        warn("the logits do not differ between classes, so any temperature fits: 1 is used")
         return 1.0
     if coldest <= 0 or hottest >= 0:
         bound = TEMPERATURES[0] if coldest <= 0 else TEMPERATURES[1]
@@ -187,14 +203,16 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
 
 
 def scale_by_temperature(class_probs: ArrayLike, temperature: float) -> NDArray[np.float64]:
-    """Probabilities at another temperature: above 1 they are less sure, below 1 surer, and each row keeps its order.
+    """Class probabilities at another temperature: less confident above 1, more confident below 1.
+
+    The order of the classes in a row does not change.
 
     Args:
-        class_probs: (N, C), rows of sum 1.
-        temperature: above 0, as `fit_temperature` gives it; 1 changes nothing.
+        class_probs: (N, C), each row summing to 1.
+        temperature: above 0, as `fit_temperature` returns it; 1 changes nothing.
 
     Returns:
-        (N, C), rows of sum 1.
+        (N, C), each row summing to 1.
 
     Example:
         >>> from egaze.metrics import scale_by_temperature
@@ -206,7 +224,7 @@ def scale_by_temperature(class_probs: ArrayLike, temperature: float) -> NDArray[
 
 
 def to_logits(class_probs: ArrayLike) -> NDArray[np.float64]:
-    """(N, C) logits, up to a constant per row, of probabilities (at least 1e-38)."""
+    """(N, C) logits of class probabilities, which are taken as at least 1e-38; each row is log-softmax normalised."""
     logits: NDArray[np.float64] = log_softmax(
         np.log(np.maximum(np.asarray(class_probs, dtype=np.float64), _LEAST_PROB)), axis=1
     )
@@ -215,13 +233,13 @@ def to_logits(class_probs: ArrayLike) -> NDArray[np.float64]:
 
 def _checked(labels: ArrayLike, class_probs: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
-    _require_fitting(labels, class_probs)
+    _require_matching(labels, class_probs)
     if not (class_probs >= 0).all() or not np.allclose(class_probs.sum(axis=1), 1.0, atol=1e-4):
-        raise ValueError("class_probs must be probabilities, each row of sum 1")
+        raise ValueError("class_probs must be probabilities, each row summing to 1")
     return labels, class_probs
 
 
-def _require_fitting(labels: NDArray[np.generic], values: NDArray[np.float64]) -> None:
+def _require_matching(labels: NDArray[np.generic], values: NDArray[np.float64]) -> None:
     if labels.ndim != 1 or values.ndim != 2 or len(labels) != len(values):
         raise ValueError(f"expected labels (N,) and values (N, C), got {labels.shape} and {values.shape}")
     if not np.isin(labels, np.arange(values.shape[1])).all():

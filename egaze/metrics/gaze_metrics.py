@@ -1,4 +1,7 @@
-"""The metrics of agreement with gaze: every table of an evaluation, a report and a comparison has a row for each."""
+"""The registry of metrics of agreement with gaze.
+
+Every table of an evaluation, a report and a comparison has a row for each of them.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from egaze.registry import Registry
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gaze:
-    """What a case's map is compared with. Places are in pixels of the map, an integer being a pixel's centre.
+    """What the map of a case is compared with. Positions are in pixels of the map; integers are pixel centres.
 
     Attributes:
-        heatmap: (H, W) float32, the reader's, largest value 1.
-        x_px, y_px: (F,) the reader's fixations on what was shown, at least one of them on the map.
-        centre_bias: (H, W) float64 of sum 1, the mean of the training heatmaps.
-        other_x_px, other_y_px: (G,) fixations on training cases of other patients; there may be none.
+        heatmap: (H, W) float32, the reader's heatmap, with a largest value of 1.
+        x_px, y_px: (F,) the reader's fixations on the part shown, at least one of them on the map.
+        centre_bias: (H, W) float64, the mean of the training heatmaps, summing to 1.
+        other_x_px, other_y_px: (G,) fixations on training cases of other patients, possibly none.
     """
 
     heatmap: NDArray[np.float32]
@@ -34,24 +37,28 @@ class Gaze:
 
 @dataclass(frozen=True, slots=True)
 class GazeMetric:
-    """How well a map agrees with gaze.
+    """A metric of how well a map agrees with gaze.
 
     Attributes:
-        title: what tables call it.
-        function: from a map, (H, W) float64, finite and not negative, and the gaze to a finite number, or None where
-            it is not defined. The map is the predicted one, the centre bias, or that of other readers' gaze.
+        title: its name in tables.
+        function: takes a map, (H, W) float64, finite and nowhere negative, and the gaze, and returns a finite number,
+            or NaN where the metric is not defined. The map is the predicted heatmap, the centre bias, or the heatmap of
+            other readers' gaze.
         unit: empty for a pure number.
-        more_is_better: else less is.
-        against: whether it compares a map with the reader's heatmap, and so depends on its sigma, or with the
-            fixations themselves.
-        remark: what else decides its value, said beside tables of it.
-        digits: that tables show behind the decimal point.
+        more_is_better: whether a larger value is better; otherwise a smaller one is.
+        against: whether the map is compared with the reader's heatmap, so that the value depends on its sigma, or with
+            the fixations themselves.
+        remark: what else the value depends on, shown beside tables.
+        digits: decimals shown in tables, 0 to 10.
         over_centre_bias: whether it is itself a difference from the centre bias, whose own value is 0.
-        undefined: why it is None for some cases: "cases have no ...".
+        undefined: the reason recorded where it is NaN; it follows a count, as in "3 cases have no ...".
+
+    Raises:
+        ValueError: another `against`, or `digits` out of range.
     """
 
     title: str
-    function: Callable[[NDArray[np.float64], Gaze], float | None]
+    function: Callable[[NDArray[np.float64], Gaze], float]
     unit: str = ""
     more_is_better: bool = True
     against: Literal["heatmap", "fixations"] = "fixations"
@@ -67,14 +74,12 @@ class GazeMetric:
             raise ValueError(f"digits must be 0 to 10, got {self.digits}")
 
 
-def _shuffled_auc(prediction: NDArray[np.float64], gaze: Gaze) -> float | None:
-    if not len(gaze.other_x_px):
-        return None
+def _shuffled_auc(prediction: NDArray[np.float64], gaze: Gaze) -> float:
     return shuffled_auc(prediction, gaze.x_px, gaze.y_px, gaze.other_x_px, gaze.other_y_px)
 
 
-#: By the names of metrics.json and predictions.parquet, in the order of tables; other packages add theirs as
-#: `egaze.metrics`.
+#: Metrics by the names they have in metrics.json and predictions.parquet, in the order of tables. Other packages add
+#: metrics by entry points in the group `egaze.metrics`.
 GAZE_METRICS: Registry[GazeMetric] = Registry(
     "egaze.metrics",
     "metric",
@@ -111,7 +116,7 @@ GAZE_METRICS: Registry[GazeMetric] = Registry(
             "shuffled AUC",
             _shuffled_auc,
             remark="against all fixations on training cases of other patients",
-            undefined="cases have no fixations on training cases of others to compare with",
+            undefined="cases have no fixations on training cases of other patients to compare with",
         ),
         "information_gain": GazeMetric(
             "information gain",

@@ -1,21 +1,24 @@
-"""Published figures on EGD-CXR, to print beside one's own."""
+"""Published results on EGD-CXR, to be shown beside those of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from egaze.metrics.resampling import Estimate
+from egaze.metrics.estimate import Estimate
 
 _NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """AUCs that a paper reports on EGD-CXR: by class name, and their mean as "macro".
+    """The AUCs that a paper reports on EGD-CXR.
 
     Attributes:
-        split_seeds: of the data set's published splits (8:1:1 by patient), those that it may have been measured on:
-            one, or both where it does not say.
+        name: of the model.
+        source: the paper and what it says of the split.
+        split_seeds: the seeds of the published splits (8:1:1 by patient) that may have been used: one, or both where
+            the paper does not state it.
+        auc: by class name, and their mean as "macro".
     """
 
     name: str

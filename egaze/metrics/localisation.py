@@ -1,8 +1,9 @@
-"""Whether a map points at a known region of the radiograph: pure functions on a map and a mask.
+"""Whether a map points at a known region of the radiograph: pure functions of a map and a mask.
 
-All three measures take the map as it is, whatever its scale, and none depends on the order of its pixels: where values
-tie, they give what a tie broken by chance would give on average. So a map that is the same everywhere scores the
-mask's share of the radiograph, which is also what chance scores; that share belongs beside every figure.
+The three metrics depend neither on the scale of the map nor on the order of its pixels: where values tie, they return
+the mean over all ways to break the tie. A constant map therefore scores the mask's share of the radiograph by pointing
+game and energy, as chance does; show that share beside the values. An empty mask leaves all three undefined: they
+return NaN and warn.
 """
 
 from __future__ import annotations
@@ -11,19 +12,27 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import distance_transform_edt
 
+from egaze.metrics.estimate import undefined
+
+#: Why a metric of localisation is not defined.
+EMPTY_MASK = "an empty mask has no pixel to point at"
+
 
 def pointing_game(saliency: ArrayLike, mask: ArrayLike, *, tolerance_px: float = 0.0) -> float:
-    """Whether the map's peak lies in the mask: 1 or 0, or of several equal peaks the share that does.
+    """The pointing game: 1 if the peak of the map lies in the mask, 0 if not, and the share of several equal peaks.
 
-    Zhang et al., "Top-down neural attention by excitation backprop", IJCV 2018, section 4.3, whose tolerance is 15 px.
+    Zhang et al., "Top-down neural attention by excitation backprop", IJCV 2018, section 4.3; their tolerance is 15 px.
 
     Args:
         saliency: (H, W), finite.
-        mask: (H, W) bool, somewhere true.
-        tolerance_px: how far from the nearest pixel of the mask a peak still counts, between the pixels' centres.
+        mask: (H, W) bool, true in the region.
+        tolerance_px: the distance between pixel centres up to which a peak outside the mask still counts.
+
+    Warns:
+        StatisticsWarning: an empty mask, which gives NaN.
 
     Raises:
-        ValueError: shapes that differ, a value that is not finite, an empty mask, or a negative tolerance.
+        ValueError: shapes that differ, a value that is not finite, or a negative tolerance.
 
     Example:
         >>> import numpy as np
@@ -36,20 +45,25 @@ def pointing_game(saliency: ArrayLike, mask: ArrayLike, *, tolerance_px: float =
     values, inside = _checked(saliency, mask)
     if not tolerance_px >= 0:
         raise ValueError(f"tolerance_px must be at least 0, got {tolerance_px}")
+    if not inside.any():
+        return undefined(EMPTY_MASK)
     if tolerance_px > 0:
         inside = distance_transform_edt(~inside) <= tolerance_px
     return float(inside[values == values.max()].mean())
 
 
 def iou_at_area_match(saliency: ArrayLike, mask: ArrayLike) -> float:
-    """Intersection over union of the mask and the map's highest pixels, as many as the mask has; in [0, 1].
+    """Intersection over union of the mask and as many of the map's highest pixels as the mask has, in [0, 1].
 
-    The threshold is the map's own, so that neither its scale nor a cut-off chosen by hand has a say. Of pixels that tie
-    at the threshold the share that is needed counts.
+    Matching the area sets the threshold, so that it depends neither on the map's scale nor on a choice. Pixels that tie
+    at the threshold count in equal parts.
 
     Args:
         saliency: (H, W), finite.
-        mask: (H, W) bool, somewhere true.
+        mask: (H, W) bool, true in the region.
+
+    Warns:
+        StatisticsWarning: an empty mask, which gives NaN.
 
     Raises:
         ValueError: as `pointing_game`.
@@ -63,6 +77,8 @@ def iou_at_area_match(saliency: ArrayLike, mask: ArrayLike) -> float:
         0.6
     """
     values, inside = _checked(saliency, mask)
+    if not inside.any():
+        return undefined(EMPTY_MASK)
     area = int(inside.sum())
     threshold = np.partition(values, values.size - area, axis=None)[values.size - area]
     above, level = values > threshold, values == threshold
@@ -72,14 +88,16 @@ def iou_at_area_match(saliency: ArrayLike, mask: ArrayLike) -> float:
 
 
 def energy_inside(saliency: ArrayLike, mask: ArrayLike) -> float:
-    """The share of the map's sum that lies in the mask, in [0, 1]; of a map of zeros, the mask's share of the
-    radiograph.
+    """The share of the map's sum that lies in the mask, in [0, 1]: the energy-based pointing game.
 
-    The energy-based pointing game of Wang et al., "Score-CAM", CVPR workshops 2020, section 4.3.
+    Wang et al., "Score-CAM", CVPR workshops 2020, section 4.3. A map of zeros is taken as uniform.
 
     Args:
         saliency: (H, W), finite, nowhere negative.
-        mask: (H, W) bool, somewhere true.
+        mask: (H, W) bool, true in the region.
+
+    Warns:
+        StatisticsWarning: an empty mask, which gives NaN.
 
     Raises:
         ValueError: as `pointing_game`, or a negative value.
@@ -95,25 +113,27 @@ def energy_inside(saliency: ArrayLike, mask: ArrayLike) -> float:
     values, inside = _checked(saliency, mask)
     if values.min() < 0:
         raise ValueError(f"a map's energy must not be negative, got {values.min()}")
+    if not inside.any():
+        return undefined(EMPTY_MASK)
     total = values.sum()
     return float(values[inside].sum() / total) if total > 0 else float(inside.mean())
 
 
 def region_mask(shape: tuple[int, int], sides_px: ArrayLike, is_ellipse: ArrayLike) -> NDArray[np.bool_]:
-    """The pixels whose centres lie in any of some boxes and ellipses.
+    """The mask of the pixels whose centres lie in at least one of R boxes and ellipses.
 
-    A region too small to hold a centre has the pixel in which its own centre lies.
+    A region that is too small to contain a pixel's centre covers the pixel in which its own centre lies.
 
     Args:
         shape: (H, W) of the mask.
-        sides_px: (R, 4) x_min, y_min, x_max, y_max; an integer is a pixel's centre, and sides may lie outside.
-        is_ellipse: (R,) bool, the ellipse inscribed in the box, or the box.
+        sides_px: (R, 4) x_min, y_min, x_max, y_max; integers are pixel centres, and sides may lie outside the mask.
+        is_ellipse: (R,) bool: the ellipse inscribed in the box rather than the box.
 
     Returns:
-        (H, W) bool, empty where no region reaches the radiograph.
+        (H, W) bool, false everywhere if no region reaches the mask.
 
     Raises:
-        ValueError: another shape, or sides that are not finite or fall.
+        ValueError: a number of shapes other than R, sides that are not finite, or a minimum above its maximum.
 
     Example:
         >>> from egaze.metrics import region_mask
@@ -128,7 +148,7 @@ def region_mask(shape: tuple[int, int], sides_px: ArrayLike, is_ellipse: ArrayLi
     if len(ellipses) != len(sides):
         raise ValueError(f"there must be as many shapes as regions, got {len(ellipses)} and {len(sides)}")
     if not np.isfinite(sides).all() or (sides[:, 2:] < sides[:, :2]).any():
-        raise ValueError("sides must be finite, and x_min, y_min not above x_max, y_max")
+        raise ValueError("sides must be finite, with x_min and y_min not above x_max and y_max")
     y, x = np.arange(shape[0])[:, None], np.arange(shape[1])[None, :]
     mask = np.zeros(shape, dtype=bool)
     for (x_min, y_min, x_max, y_max), is_round in zip(sides, ellipses, strict=True):
@@ -153,6 +173,4 @@ def _checked(saliency: ArrayLike, mask: ArrayLike) -> tuple[NDArray[np.float64],
         )
     if not np.isfinite(values).all():
         raise ValueError("the map must be finite")
-    if not inside.any():
-        raise ValueError("the mask is empty")
     return values, inside

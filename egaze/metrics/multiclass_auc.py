@@ -1,23 +1,31 @@
-"""Areas over several classes, each against the others: macro averages classes, micro pools (case, class) pairs."""
+"""Areas under curves over several classes, each against the others.
+
+The macro average is the mean over classes; the micro average is one curve over all pairs of a case and a class.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egaze.metrics.resampling import Estimate, Statistic, bootstrap_interval, warn
+from egaze.metrics.auc import ONE_CLASS
+from egaze.metrics.estimate import Estimate, undefined, warn
+from egaze.metrics.resampling import Statistic, bootstrap_interval, require_options
 from egaze.metrics.weighted_areas import weighted_auc, weighted_average_precision
 
 MEASURES = {"roc_auc": weighted_auc, "average_precision": weighted_average_precision}
 AVERAGES = ("macro", "micro")
 
 
-def macro_auc(labels: ArrayLike, class_probs: ArrayLike) -> float | None:
-    """The mean one-versus-rest AUC over the classes that have cases both of and against them; None without any.
+def macro_auc(labels: ArrayLike, class_probs: ArrayLike) -> float:
+    """The mean one-versus-rest AUC over the classes that some cases have and some have not, in [0, 1].
 
     Args:
-        labels: (N,) class numbers.
+        labels: (N,) class numbers, 0 to C - 1.
         class_probs: (N, C).
+
+    Warns:
+        StatisticsWarning: all cases are of one class, or there is none, so that the AUC is NaN.
 
     Example:
         >>> from egaze.metrics import macro_auc
@@ -28,7 +36,7 @@ def macro_auc(labels: ArrayLike, class_probs: ArrayLike) -> float | None:
     """
     labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
     area = _macro(labels, class_probs, "roc_auc")
-    return None if area is None else float(area(np.ones((1, len(labels))))[0])
+    return undefined(ONE_CLASS) if area is None else float(area(np.ones((1, len(labels))))[0])
 
 
 def macro_auc_ci(
@@ -44,7 +52,7 @@ def macro_auc_ci(
     """The mean one-versus-rest AUC with a bootstrap interval over groups (patients), stratified by class.
 
     Args:
-        labels: (N,) class numbers.
+        labels: (N,) class numbers, 0 to C - 1.
         class_probs: (N, C) finite.
         groups, method, level, resamples, seed: as for `multiclass_ci`.
 
@@ -78,23 +86,24 @@ def multiclass_ci(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """An area over all classes with a bootstrap interval over groups (patients), stratified by class.
+    """An average area over all classes with a bootstrap interval over groups (patients), stratified by class.
 
     Args:
-        labels: (N,) class numbers.
+        labels: (N,) class numbers, 0 to C - 1.
         class_probs: (N, C) finite.
-        groups: (N,) a patient per sample; every sample its own when None.
+        groups: (N,) the patient of each case; when None, every case is a group of its own.
         measure: "roc_auc" or "average_precision".
-        average: "macro", the mean over the classes that have cases both of and against them, or "micro", one curve of
+        average: "macro", the mean over the classes that some cases have and some have not, or "micro", one curve over
             all N x C pairs of a case and a class, of which N are true.
-        method, level, resamples, seed: see `bootstrap_interval`.
+        method, level, resamples, seed: as for `bootstrap_auc`.
 
     Warns:
-        StatisticsWarning: the macro average leaves classes out, or as `bootstrap_interval`.
+        StatisticsWarning: all cases are of one class, or there is none, so that the area is NaN; the macro average
+            leaves classes out; fewer than 10 patients of a class; or resamples that do not define the area.
 
     Raises:
-        ValueError: no class has cases both of and against it, shapes that do not fit, scores that are not finite, or
-            an unknown measure, average or method.
+        ValueError: shapes that do not match, scores that are not finite, an unknown measure, average or method, or a
+            level or number of resamples out of range.
 
     Example:
         >>> import numpy as np
@@ -107,17 +116,21 @@ def multiclass_ci(
     """
     labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
     if measure not in MEASURES or average not in AVERAGES:
-        raise ValueError(f"no measure {measure!r}, {average!r}; there are {', '.join(MEASURES)} and macro, micro")
+        raise ValueError(
+            f"measure must be one of {', '.join(MEASURES)} and average one of {', '.join(AVERAGES)}, "
+            f"got {measure!r} and {average!r}"
+        )
     if labels.ndim != 1 or class_probs.ndim != 2 or len(labels) != len(class_probs):
         raise ValueError(f"labels must be (N,) and class_probs (N, C), got {labels.shape} and {class_probs.shape}")
     if not np.isfinite(class_probs).all():
         raise ValueError("class_probs must be finite")
+    require_options(method, level, resamples)
     macro = _macro(labels, class_probs, measure)
     if macro is None:
-        raise ValueError(f"{average} {measure.replace('_', ' ')} needs cases of two classes")
+        return Estimate(undefined(ONE_CLASS))
     missing = sum(not (labels == number).any() for number in range(class_probs.shape[1]))
     if average == "macro" and missing:
-        warn(f"the macro average leaves out {missing} of {class_probs.shape[1]} classes, which have no sample")
+        warn(f"the macro average leaves out {missing} of {class_probs.shape[1]} classes, which no case has")
     area = macro if average == "macro" else _micro(labels, class_probs, measure)
     return bootstrap_interval(
         area,
@@ -132,12 +145,15 @@ def multiclass_ci(
 
 
 def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """(classes, classes) counts of cases: rows are their classes, columns the predicted ones.
+    """The number of cases by class (rows) and predicted class (columns).
 
     Args:
         labels: (N,) class numbers.
         predicted: (N,) class numbers.
-        classes: how many classes there are.
+        classes: the number of classes.
+
+    Returns:
+        (classes, classes) int64 counts.
 
     Raises:
         ValueError: shapes that differ, or a class number outside 0 to classes - 1.

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egaze.metrics.auc import checked
-from egaze.metrics.resampling import Estimate, wilson_ci
+from egaze.metrics.auc import checked, has_both
+from egaze.metrics.estimate import Estimate
+from egaze.metrics.intervals import wilson_ci
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """What a threshold does: class 1 is called where the score is at least `threshold`.
+    """A threshold and its results: class 1 is predicted where the score is at least `threshold`.
 
     Attributes:
         threshold: of the score.
         sensitivity, specificity: with Wilson intervals, which take cases as independent.
-        true_positives, false_negatives, true_negatives, false_positives: cases.
+        true_positives, false_negatives, true_negatives, false_positives: numbers of cases.
     """
 
     threshold: float
@@ -31,16 +33,16 @@ class OperatingPoint:
 
 
 def youden_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
-    """The threshold with the largest sensitivity + specificity - 1 (Youden 1950); of equals the most specific.
+    """The threshold with the largest sensitivity + specificity - 1 (Youden 1950); of several, the most specific.
 
-    Thresholds lie midway between neighbouring scores, so that a case scored as one of these is on the same side.
+    Thresholds lie midway between neighbouring scores, so that rounding does not move a case across them.
 
     Args:
         labels: (N,) 0 or 1, both present.
-        scores: (N,) finite.
+        scores: (N,) finite, higher for class 1.
 
     Raises:
-        ValueError: as `roc_auc_ci`.
+        ValueError: shapes that differ, labels other than 0 and 1 or of one class only, or scores that are not finite.
 
     Example:
         >>> from egaze.metrics import youden_threshold
@@ -51,16 +53,22 @@ def youden_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     """
     thresholds, sensitivity, specificity = _curve(labels, scores)
     youden = sensitivity + specificity
-    # Sums of fractions that are equal but for rounding are equal.
+    # Sums that differ only by rounding are equal.
     return float(thresholds[np.flatnonzero(youden >= youden.max() - 1e-12)[-1]])
 
 
 def specificity_threshold(labels: ArrayLike, scores: ArrayLike, specificity: float) -> float:
-    """The threshold with the largest sensitivity among those whose specificity is at least that given; of equals the
-    most specific. Otherwise as `youden_threshold`.
+    """The threshold with the largest sensitivity whose specificity is at least the given one.
+
+    Of several, the most specific is returned. Thresholds lie as those of `youden_threshold`.
+
+    Args:
+        labels: (N,) 0 or 1, both present.
+        scores: (N,) finite, higher for class 1.
+        specificity: required, in [0, 1].
 
     Raises:
-        ValueError: as `roc_auc_ci`, or a specificity outside [0, 1].
+        ValueError: as `youden_threshold`, or a specificity outside [0, 1].
 
     Example:
         >>> from egaze.metrics import specificity_threshold
@@ -78,19 +86,19 @@ def specificity_threshold(labels: ArrayLike, scores: ArrayLike, specificity: flo
 
 
 def at_threshold(labels: ArrayLike, scores: ArrayLike, threshold: float, *, level: float = 0.95) -> OperatingPoint:
-    """Sensitivity and specificity of calling class 1 where the score is at least `threshold`.
+    """The sensitivity and specificity of predicting class 1 where the score is at least `threshold`.
 
     Args:
         labels: (N,) 0 or 1.
-        scores: (N,) finite.
-        threshold: chosen on other cases than these.
-        level: of the Wilson intervals.
+        scores: (N,) finite, higher for class 1.
+        threshold: a number, chosen on other cases than these.
+        level: of the Wilson intervals, in (0, 1).
 
     Warns:
-        StatisticsWarning: no sample of a class, whose proportion is NaN.
+        StatisticsWarning: no case of a class, so that the sensitivity or the specificity is NaN.
 
     Raises:
-        ValueError: shapes that differ, labels that are not 0 and 1, or scores that are not finite.
+        ValueError: shapes that differ, labels other than 0 and 1, scores that are not finite, or a NaN threshold.
 
     Example:
         >>> from egaze.metrics import at_threshold
@@ -100,7 +108,9 @@ def at_threshold(labels: ArrayLike, scores: ArrayLike, threshold: float, *, leve
         >>> point.sensitivity.value, point.specificity.value, point.false_positives
         (0.75, 0.75, 1)
     """
-    labels, scores = checked(labels, scores, both=False)
+    labels, scores = checked(labels, scores)
+    if math.isnan(threshold):
+        raise ValueError("threshold must be a number, got nan")
     called = scores >= threshold
     true_positives = int((called & (labels == 1)).sum())
     true_negatives = int((~called & (labels == 0)).sum())
@@ -119,11 +129,13 @@ def at_threshold(labels: ArrayLike, scores: ArrayLike, threshold: float, *, leve
 def _curve(
     labels: ArrayLike, scores: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Rising thresholds, from all called to none, with the sensitivity and specificity of each."""
+    """Rising thresholds, from all cases predicted positive to none, with the sensitivity and specificity of each."""
     labels, scores = checked(labels, scores)
+    if not has_both(labels):
+        raise ValueError("choosing a threshold needs cases of both classes")
     distinct = np.unique(scores)
     between = distinct[:-1] / 2 + distinct[1:] / 2
-    # The middle of neighbouring floats may round to the lower one.
+    # Halfway between neighbouring floats may round to the lower one.
     between = np.where(between > distinct[:-1], between, distinct[1:])
     thresholds = np.concatenate([distinct[:1], between, [np.nextafter(distinct[-1], np.inf)]])
     positives, negatives = np.sort(scores[labels == 1]), np.sort(scores[labels == 0])

@@ -1,20 +1,23 @@
-"""Two models, or two sets of models from several seeds, compared on the same cases."""
+"""Paired comparisons of two models, or of two sets of models from several seeds, on the same cases."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from egaze.metrics.auc import ONE_CLASS
+from egaze.metrics.estimate import Comparison, undefined
 from egaze.metrics.over_seeds import (
     checked_probs,
     checked_values,
     class_statistic,
+    for_classes,
     mean_statistic,
-    spread_over_classes,
 )
-from egaze.metrics.resampling import Comparison, comparison_of
+from egaze.metrics.resampling import comparison_of, require_options
 from egaze.metrics.seed_bootstrap import draw_over_seeds, of_the_sample
 
 
@@ -23,12 +26,12 @@ class PairedAucs:
     """Differences of one-versus-rest AUCs.
 
     Attributes:
-        macro: of the mean over the classes that have cases both of and against them.
-        classes: one a class, None where it has not both.
+        macro: of the mean over the classes that some cases have and some have not; NaN if there is none.
+        classes: one for each class, NaN for the other classes.
     """
 
     macro: Comparison
-    classes: tuple[Comparison | None, ...]
+    classes: tuple[Comparison, ...]
 
 
 def paired_aucs(
@@ -41,29 +44,45 @@ def paired_aucs(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> PairedAucs:
-    """AUC(a) - AUC(b) of every class and of their mean, on the same cases, each a mean over S seeds.
+    """AUC(a) - AUC(b) of every class and of the mean over classes, on the same cases, each the mean over S seeds.
 
-    A resample of patients, stratified by class, is the same for both and for all seeds. Intervals and p-values are
-    over seeds and patients (`egaze.metrics.seed_bootstrap` says how); with one seed they are over patients alone,
-    and say nothing of other trainings.
+    Both sets and all seeds share each resample of patients, stratified by class. Intervals and p-values are over seeds
+    and patients (see `egaze.metrics.seed_bootstrap`); with one seed they are over patients alone, for these two models
+    and not for others trained in the same way.
 
     Args:
         labels: (N,) class numbers, 0 to C - 1.
         probs_a, probs_b: (S, N, C) finite; seed s of the one is paired with seed s of the other.
-        groups: (N,) a patient per case; every case its own when None.
-        level: of the intervals.
+        groups: (N,) the patient of each case; when None, every case is a group of its own.
+        level: of the intervals, in (0, 1).
         resamples, seed: of the bootstrap; at least 100 resamples.
 
+    Warns:
+        StatisticsWarning: all cases are of one class, or there is none, so that every difference is NaN; or as
+            `bootstrap_interval`.
+
     Raises:
-        ValueError: shapes that do not fit, values out of range, or labels of fewer than two classes.
+        ValueError: shapes that do not match, or values or options out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> labels = np.repeat([0, 1, 2], 10)
+        >>> draws = np.random.default_rng(0).dirichlet([1, 1, 1], (2, 30))
+        >>> better, worse = (np.eye(3)[labels] * share + draws * (1 - share) for share in (0.4, 0.1))
+        >>> found = paired_aucs(labels, better, worse, resamples=200)
+        >>> found.macro.difference > 0, found.macro.p_value < 0.05
+        (True, True)
     """
     labels, (probs_a, probs_b) = checked_probs(labels, probs_a, probs_b)
+    require_options("percentile", level, resamples)
     present, statistic = class_statistic(labels, probs_a, probs_b)
+    if not present:
+        return PairedAucs(Comparison(undefined(ONE_CLASS)), (Comparison(math.nan),) * probs_a.shape[2])
     differences = of_the_sample(statistic, len(labels)).mean(axis=0)
     groups = np.arange(len(labels)) if groups is None else groups
     drawn = draw_over_seeds(statistic, groups, strata=labels, resamples=resamples, seed=seed)
     found = [comparison_of(value, draws, level) for value, draws in zip(differences, drawn.T, strict=True)]
-    return PairedAucs(found[-1], spread_over_classes(found[:-1], present, probs_a.shape[2]))
+    return PairedAucs(found[-1], for_classes(found[:-1], present, probs_a.shape[2], absent=Comparison(math.nan)))
 
 
 def paired_mean(
@@ -75,16 +94,33 @@ def paired_mean(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Comparison:
-    """The mean of a - b over S seeds and N cases, (S, N) finite values such as each map's CC with gaze.
+    """The mean of a - b over S seeds and N cases of a metric such as the CC of each map with gaze.
 
-    As `paired_aucs`, without strata.
+    Intervals and p-values are those of `paired_aucs`, without strata.
+
+    Args:
+        values_a, values_b: (S, N) finite; seed s of the one is paired with seed s of the other.
+        groups, level, resamples, seed: as for `paired_aucs`.
+
+    Warns:
+        StatisticsWarning: no case, so that the difference is NaN; or as `bootstrap_interval`.
 
     Raises:
-        ValueError: shapes that differ, no value, or one that is not finite.
+        ValueError: shapes that differ, a value that is not finite, or an option out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> values = np.arange(40).reshape(2, 20) / 40
+        >>> found = paired_mean(values + 0.25, values**2, resamples=200)
+        >>> round(found.difference, 3), found.p_value < 0.05
+        (0.417, True)
     """
     values_a, values_b = checked_values(values_a), checked_values(values_b)
     if values_a.shape != values_b.shape:
-        raise ValueError(f"values must have one shape (S, N), got {values_a.shape} and {values_b.shape}")
+        raise ValueError(f"values must share a shape (S, N), got {values_a.shape} and {values_b.shape}")
+    require_options("percentile", level, resamples)
+    if not values_a.size:
+        return Comparison(undefined("a mean of no values is not defined"))
     differences = values_a - values_b
     groups = np.arange(differences.shape[1]) if groups is None else groups
     drawn = draw_over_seeds(mean_statistic(differences), groups, resamples=resamples, seed=seed)

@@ -1,7 +1,7 @@
-"""What a reader's scanpath did on a radiograph and in a region of it.
+"""Measures of a reader's scanpath on a radiograph and in a region of it.
 
-Fixations outside the part of the radiograph that was on the screen are no looks at the radiograph: leave them out
-beforehand, by `Fixations.on_shown`.
+Fixations outside the part of the radiograph that was on the screen are not on the radiograph: leave them out first, by
+`Fixations.on_shown`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import distance_transform_edt
 
-from egaze.metrics.places import nearest_pixels
+from egaze.metrics.saliency import nearest_pixels
 
 
 @dataclass(frozen=True, slots=True)
 class RegionGaze:
-    """One reader's gaze on one region.
+    """One reader's gaze in one region.
 
     Attributes:
-        fixations: how many lie in it.
-        dwell_s: the sum of their durations; no seconds where these are relative.
-        dwell_frac: dwell_s over the duration of all fixations, also of those off the radiograph.
-        first_fixation_s: onset of the first one in it; NaN when none is, or without onsets.
-        coverage_frac: see `coverage_frac`.
+        fixations: the number of fixations in it.
+        dwell_s: the sum of their durations, in seconds or, where durations are relative, in their unit.
+        dwell_frac: dwell_s divided by the duration of all fixations, including those off the radiograph; NaN if there
+            is no fixation at all.
+        first_fixation_s: the onset of the first fixation in it; NaN if there is none, or without onsets.
+        coverage_frac: see the function of that name; NaN if the region has no pixel.
     """
 
     fixations: int
@@ -36,8 +37,10 @@ class RegionGaze:
 
 
 def nearest_fixation_px(shape: tuple[int, int], x_px: ArrayLike, y_px: ArrayLike) -> NDArray[np.float64]:
-    """(H, W) distance in pixels of every pixel's centre from the nearest pixel that was fixated; infinite where no
-    fixation lies on the radiograph."""
+    """(H, W) float64, the distance in pixels from each pixel to the nearest fixated one.
+
+    It is infinite everywhere if no fixation lies on the radiograph.
+    """
     y, x, inside = nearest_pixels(shape, x_px, y_px)
     if not inside.any():
         return np.full(shape, np.inf)
@@ -48,12 +51,13 @@ def nearest_fixation_px(shape: tuple[int, int], x_px: ArrayLike, y_px: ArrayLike
 
 
 def coverage_frac(nearest_px: NDArray[np.float64], region: NDArray[np.bool_], radius_px: float) -> float:
-    """The share of a region's pixels within `radius_px` of a fixated pixel: in [0, 1], NaN without pixels.
+    """The share of a region's pixels within `radius_px` of a fixated pixel, in [0, 1]; NaN if the region has no pixel.
 
     Args:
-        nearest_px: (H, W) of `nearest_fixation_px`.
-        region: (H, W), its pixels true.
-        radius_px: what a fixation is taken to cover: a degree of visual angle, or the heatmap's sigma.
+        nearest_px: (H, W), as `nearest_fixation_px` returns it.
+        region: (H, W) bool.
+        radius_px: the distance that a fixation is taken to cover, such as one degree of visual angle or the heatmap's
+            sigma.
     """
     return float((nearest_px[region] <= radius_px).mean()) if region.any() else math.nan
 
@@ -68,20 +72,24 @@ def region_gaze(
     radius_px: float,
     nearest_px: NDArray[np.float64] | None = None,
 ) -> RegionGaze:
-    """Measure one reader's fixations, in time order, in one region of a radiograph.
+    """Measure one reader's fixations in one region of a radiograph.
 
-    A fixation lies in the region when the pixel nearest to it does.
+    A fixation lies in the region if the pixel nearest to it does.
 
     Args:
         region: (H, W) bool.
-        x_px, y_px: (F,) in pixels of the region's grid; may lie outside.
+        x_px, y_px: (F,) fixations in pixels of the region's grid, in time order; they may lie outside.
         duration_s: (F,) above 0.
-        onset_s: (F,) seconds since the radiograph appeared, or None when unknown.
-        radius_px: see `coverage_frac`.
-        nearest_px: (H, W) `nearest_fixation_px` of these fixations, where several regions share it.
+        onset_s: (F,) seconds since the radiograph appeared, or None if unknown.
+        radius_px: the distance that a fixation is taken to cover.
+        nearest_px: (H, W) `nearest_fixation_px` of these fixations, to share it between regions; None to compute it.
+
+    Returns:
+        The measures. Those that are not defined are NaN without a warning: `RegionGaze` says which other attribute
+        tells why.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not match.
 
     Example:
         >>> import numpy as np
@@ -111,7 +119,7 @@ def region_gaze(
     return RegionGaze(
         fixations=int(within.sum()),
         dwell_s=dwell_s,
-        dwell_frac=dwell_s / float(duration.sum()) if len(duration) else 0.0,
+        dwell_frac=dwell_s / float(duration.sum()) if len(duration) else math.nan,
         first_fixation_s=math.nan if onset is None or not within.any() else float(onset[within].min()),
         coverage_frac=coverage_frac(nearest_px, region, radius_px),
     )

@@ -1,14 +1,14 @@
-"""Figures of models that were trained from several seeds and judged on the same cases: how sure is their mean?
+"""The uncertainty of a mean over models that were trained from several seeds and evaluated on the same cases.
 
-Every model sees every case, so seeds and patients cross. A figure of one seed differs from what endless seeds and
-patients would give by a part of the seed's, a part of the patients', which the seeds share, and a part of both.
-Resampling patients, for all seeds at once, draws the patients' part and the mean over the seeds of the part of both.
-The seeds' part is drawn from Student's t with S - 1 degrees of freedom and the seeds' variance less the variance of the
-part of both, which follows from each seed's own resamples.
+Every model predicts every case, so seeds and patients are crossed. The error of one seed's value, relative to the
+expectation over seeds and patients, has three components: one of the seed, one of the patients, which all seeds share,
+and their interaction. Resampling patients for all seeds at once draws the patients' component and the mean of the
+interaction over the seeds. The seeds' component is drawn from Student's t with S - 1 degrees of freedom; its variance
+is the variance between seeds minus that of the interaction, which is estimated from the resamples of each seed.
 
 In simulations with five seeds (tests/metrics/test_paired.py has small ones) 95 % intervals cover 94 to 97 %,
-whichever part is the largest. Resampling the five seeds and the patients independently, the pigeonhole bootstrap (Owen
-2007), covers 87 % where the seeds differ most and 99 % where the part of both is the largest.
+whichever component dominates. The pigeonhole bootstrap (Owen 2007), which resamples seeds and patients independently,
+covers 87 % where the seeds dominate and 99 % where the interaction does.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ def draw_over_seeds(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """(B, K) draws of the figures' means over the seeds, from which intervals follow.
+    """(B, K) draws of K means over the seeds, from which intervals follow.
 
     Args:
-        statistic: gives (B, S, K), K figures of S models in each of B resamples.
-        groups: (N,) a patient per sample; a patient's samples are drawn together.
-        strata: (N,) resampling keeps the number of groups in each stratum (that of a group's first sample).
+        statistic: returns (B, S, K): K values of S models in each of B resamples.
+        groups: (N,) the patient of each sample; a patient's samples are drawn together.
+        strata: (N,) the stratum of each sample; resampling keeps the number of groups in each stratum, a group being
+            in the stratum of its first sample.
         resamples: at least 100.
         seed: of the draws.
 
@@ -45,27 +46,27 @@ def draw_over_seeds(
     grouped = Groups.of(groups, strata)
     drawn = draw(statistic, grouped, resamples=resamples, seed=seed)
     values = of_the_sample(statistic, len(grouped.of_sample))
-    generator = np.random.default_rng((seed, 1))  # apart from the one that draws patients
+    generator = np.random.default_rng((seed, 1))  # independent of the one that draws patients
     return np.stack([_over_seeds(values[:, k], drawn[:, :, k], generator) for k in range(values.shape[1])], axis=1)
 
 
 def of_the_sample(statistic: Statistic, samples: int) -> NDArray[np.float64]:
-    """The figures of the sample itself, without the first axis."""
-    figures: NDArray[np.float64] = statistic(np.ones((1, samples)))[0]
-    return figures
+    """The values of the sample itself, without the axis of resamples."""
+    values: NDArray[np.float64] = statistic(np.ones((1, samples)))[0]
+    return values
 
 
 def _over_seeds(
     values: NDArray[np.float64], drawn: NDArray[np.float64], generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(B,) draws of one figure's mean over seeds, of its (S,) values and the (B, S) draws of each."""
+    """(B,) draws of the mean over seeds of one metric, from its (S,) values and their (B, S) draws."""
     seeds = len(values)
     mean: NDArray[np.float64] = drawn.mean(axis=1)
     if seeds == 1:
         return mean
-    # What differs between seeds by the cases alone: the part of both.
-    of_both = np.nanvar(drawn, axis=0).mean() - np.nanvar(mean)
-    of_both = max(0.0, of_both * seeds / (seeds - 1))
-    of_seeds = max(0.0, values.var(ddof=1) - of_both)
-    drawn_means: NDArray[np.float64] = mean + generator.standard_t(seeds - 1, len(mean)) * np.sqrt(of_seeds / seeds)
+    interaction = np.nanvar(drawn, axis=0).mean() - np.nanvar(mean)
+    interaction = max(0.0, interaction * seeds / (seeds - 1))
+    between_seeds = max(0.0, values.var(ddof=1) - interaction)
+    errors = generator.standard_t(seeds - 1, len(mean)) * np.sqrt(between_seeds / seeds)
+    drawn_means: NDArray[np.float64] = mean + errors
     return drawn_means

@@ -1,4 +1,4 @@
-"""Areas under curves of many weighted samples at once, which makes a bootstrap quick: scores are ranked once."""
+"""Areas under curves for many weightings of the same scores at once: a bootstrap then ranks the scores only once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from egaze.metrics.resampling import Statistic
 def weighted_auc(
     positive: NDArray[np.bool_], scores: NDArray[np.float64], samples: NDArray[np.intp] | None = None
 ) -> Statistic:
-    """A function from (B, N) sample weights to (B,) areas under the ROC curve, ties counted half, NaN where a class
-    has no weight.
+    """A function from (B, N) sample weights to (B,) areas under the ROC curve, ties counted half.
+
+    An area is NaN where all samples of a class have weight 0.
 
     Args:
-        positive, scores: (M,) finite scores.
-        samples: (M,) the sample that each score is of; scores and samples are the same when None.
+        positive: (M,) whether each score belongs to a positive.
+        scores: (M,) finite.
+        samples: (M,) the index of the sample of each score; when None, each score is a sample of its own.
     """
     per_score = _PerScore(positive, scores, samples)
 
@@ -36,12 +38,12 @@ def weighted_auc(
 def weighted_average_precision(
     positive: NDArray[np.bool_], scores: NDArray[np.float64], samples: NDArray[np.intp] | None = None
 ) -> Statistic:
-    """As `weighted_auc` for the average precision, the sum over thresholds of precision times the gain in recall."""
+    """As `weighted_auc`, for the average precision: the sum over thresholds of precision times the gain in recall."""
     per_score = _PerScore(positive, scores, samples)
 
     def area(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         of_positives, of_negatives = per_score(weights)
-        # From the highest score down: what is called positive at each threshold.
+        # From the highest score down: the weight predicted positive at each threshold.
         gained = of_positives[:, ::-1]
         true = np.cumsum(gained, axis=1)
         called = true + np.cumsum(of_negatives[:, ::-1], axis=1)
@@ -56,7 +58,7 @@ def weighted_average_precision(
 
 
 class _PerScore:
-    """The weight of each class at each distinct score, from the lowest up."""
+    """The weight of positives and of negatives at each distinct score, from the lowest score up."""
 
     def __init__(
         self, positive: NDArray[np.bool_], scores: NDArray[np.float64], samples: NDArray[np.intp] | None
@@ -67,7 +69,7 @@ class _PerScore:
         self._starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
 
     def __call__(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Two (B, distinct scores) from (B, N)."""
+        """From (B, N) sample weights to two arrays (B, distinct scores)."""
         ranked = weights[:, self._samples]
         of_positives = ranked * self._positive
         of_negatives = ranked - of_positives

@@ -1,4 +1,4 @@
-"""The files of one case."""
+"""Writing the picture files of one case."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from egaze.pictures.movie import HOLD_S, write_gif, write_mp4
 from egaze.pictures.overlay import draw_heatmap, draw_overlay
 from egaze.pictures.scanpath_plot import draw_scanpath
 
-#: What can be written of a case: the pictures, and the heatmap's values.
+#: The kinds of files of a case: pictures, and the values of the heatmap.
 KINDS = ("heatmap", "overlay", "scanpath", "array")
 
 _DPI = 150
 
 
 def write_case(case_gaze: CaseGaze, folder: Path, kinds: Sequence[str], playback: Playback | None) -> dict[str, str]:
-    """Write one case's files into a folder, which is made.
+    """Write the files of one case into a new folder.
 
     Args:
         case_gaze: the case.
-        folder: its folder.
+        folder: to be created.
         kinds: some of KINDS.
-        playback: how its animation runs, or None for no animation.
+        playback: the settings of the animation, or None for no animation.
 
     Returns:
-        Each kind's file name.
+        The file name of each kind.
 
     Raises:
-        StudyError: a heatmap that cannot be drawn, or an animation that is too long.
+        StudyError: a heatmap that cannot be rasterized, or an animation that is too long.
         EgazeError: ffmpeg fails.
     """
     folder.mkdir(parents=True)
@@ -54,7 +54,8 @@ def write_case(case_gaze: CaseGaze, folder: Path, kinds: Sequence[str], playback
 
 
 def _save(figure: Figure, path: Path) -> str:
-    # Neither date nor versions: the same study gives the same bytes. Level 6 takes twice as long for 8 % less.
+    # Without date and versions, so that the same study gives the same bytes. Level 6 would take twice as long for files
+    # that are 8 % smaller.
     figure.savefig(path, dpi=_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
     return path.name
 

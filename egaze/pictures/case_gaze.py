@@ -1,4 +1,4 @@
-"""What the pictures of one case show: a radiograph, a reader's fixations on it, and their heatmap."""
+"""The content of a case's pictures: a radiograph, a reader's fixations on it, and their heatmap."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from egaze.imaging import FitGeometry
 from egaze.study import Study
 from egaze.targets import KERNEL, WEIGHTS, FixationHeatmap, KernelOptions
 
-#: How wide the Gaussians are where nobody says: as the heatmap head's target has them.
+#: The default width of the Gaussians, that of the heatmap head's target.
 _DEFAULT = FixationHeatmap()
 
 
 class Kernel(KernelOptions, total=False):
-    """The rasterizer's options; there is one of the two sigmas."""
+    """The options of the rasterizer, with exactly one of the two sigmas."""
 
     sigma_px: float
     sigma_deg: float
@@ -28,21 +28,21 @@ class Kernel(KernelOptions, total=False):
 
 @dataclass(frozen=True, slots=True)
 class HeatmapOptions:
-    """How a case's heatmap is made.
+    """The options of a case's heatmap.
 
     Attributes:
-        size_px: side of the square canvas, 16 to 4096; None for the study's.
-        sigma_px: the Gaussian's standard deviation in pixels of the canvas.
-        sigma_deg: the same in degrees of visual angle. With neither, 0.05 of the side.
-        weight: "duration" or "count".
+        size_px: the side of the square canvas, 16 to 4096; None for that of the study.
+        sigma_px: the standard deviation of the Gaussian in pixels of the canvas, 0.01 to 4096.
+        sigma_deg: the same in degrees of visual angle, 0.001 to 90. Without either it is 0.05 of the side.
+        weight: of a fixation, "duration" or "count".
 
     Raises:
-        StudyError: a value out of its range, or both sigmas.
+        StudyError: a value out of range, or both sigmas.
 
     Example:
         >>> from egaze.pictures import HeatmapOptions
-        >>> HeatmapOptions(size_px=512, sigma_px=20, weight="count").said(512)
-        'Gaussians of sigma 20 px of 512, each fixation weighs 1'
+        >>> HeatmapOptions(size_px=512, sigma_px=20, weight="count").describe(512)
+        'Gaussians of sigma 20 px of 512, each fixation weighted by 1'
     """
 
     size_px: int | None = None
@@ -64,12 +64,12 @@ class HeatmapOptions:
 
     @classmethod
     def of(cls, target: FixationHeatmap, size_px: int) -> HeatmapOptions:
-        """A target's heatmap on a canvas of that side."""
+        """The options for the heatmap of a target on a canvas with the given side."""
         weight: Weight = "duration" if target.weight == "duration" else "count"
         return cls(size_px, target.sigma_px(size_px), weight=weight)
 
     def kernel(self, size_px: int) -> Kernel:
-        """The rasterizer's options on a canvas of that side."""
+        """The options of the rasterizer on a canvas with the given side."""
         options = Kernel(
             boundary=KERNEL["boundary"], kernel=KERNEL["kernel"], truncate=KERNEL["truncate"], weight=self.weight
         )
@@ -79,26 +79,25 @@ class HeatmapOptions:
             options["sigma_px"] = self.sigma_px or _DEFAULT.sigma_px(size_px)
         return options
 
-    def said(self, size_px: int) -> str:
-        """The options in words."""
+    def describe(self, size_px: int) -> str:
+        """The options in words, for a caption."""
         if self.sigma_deg is not None:
             sigma = f"{self.sigma_deg:g}°"
         else:
             sigma = f"{self.kernel(size_px)['sigma_px']:.3g} px of {size_px}"
-        return (
-            f"Gaussians of sigma {sigma}, each fixation weighs {'its duration' if self.weight == 'duration' else '1'}"
-        )
+        weight = "its duration" if self.weight == "duration" else "1"
+        return f"Gaussians of sigma {sigma}, each fixation weighted by {weight}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseGaze:
-    """One case as its pictures show it.
+    """One case with everything that its pictures show.
 
     Attributes:
         case_id, label, reader_id: as in the study.
-        synthetic: whether its source is marked as made by a program.
-        radiograph: (h, w) uint16, the radiograph without what surrounds it on the canvas; 65535 is white.
-        geometry: where the radiograph lies on a canvas of the heatmap's size.
+        synthetic: whether its source is marked as synthetic.
+        radiograph: (h, w) uint16, the part of the image that the radiograph covers; 65535 is white.
+        geometry: the position of the radiograph on a canvas of the heatmap's size.
         fixations: in pixels of that canvas, in time order.
         options: of the heatmap.
     """
@@ -114,17 +113,19 @@ class CaseGaze:
 
     @property
     def size_px(self) -> int:
+        """The side of the heatmap's canvas."""
         return self.geometry.canvas_shape[0]
 
     @property
     def kernel(self) -> Kernel:
+        """The options of the rasterizer."""
         return self.options.kernel(self.size_px)
 
     def heatmap(self) -> NDArray[np.float32]:
-        """(size, size) float32 in seconds, relative durations, or fixations, per pixel of the canvas.
+        """(size, size) float32 in seconds, relative durations or fixations per pixel of the canvas.
 
         Raises:
-            StudyError: degrees without the case's pixels per degree, or a sigma that the kernel cannot draw.
+            StudyError: a sigma in degrees for a case without pixels per degree, or one out of the kernel's range.
         """
         try:
             return rasterize_fixations(self.fixations, self.geometry.canvas_shape, **self.kernel)
@@ -133,21 +134,21 @@ class CaseGaze:
 
     @property
     def on_radiograph(self) -> NDArray[np.bool_]:
-        """(F,) whether a fixation lies on the radiograph, and on the part of it that was on the screen."""
+        """(F,) whether each fixation lies on the radiograph and on the part of it that was shown."""
         return self.geometry.is_on_radiograph(self.fixations.x_px, self.fixations.y_px) & self.fixations.on_shown
 
     @property
     def is_paced(self) -> bool:
-        """Whether its gaze can be played only fixation after fixation, with neither onsets nor durations in seconds."""
+        """Whether it has neither onsets nor durations in seconds, so that fixations are played at an even pace."""
         return self.fixations.is_relative and self.fixations.onset_s is None
 
     @property
     def dwell_time_s(self) -> float | None:
-        """Seconds of all its fixations; None where their durations are relative."""
+        """The sum of all durations in seconds; None if durations are relative."""
         return None if self.fixations.is_relative else float(self.fixations.duration_s.sum(dtype=np.float64))
 
     def summary(self) -> str:
-        """Label, reader and what there is of gaze, in one line."""
+        """The label, the reader and a summary of the gaze, in one line."""
         count, outside = len(self.fixations), int((~self.on_radiograph).sum())
         gaze = f"{count} fixation{'' if count == 1 else 's'}"
         if outside:
@@ -159,10 +160,10 @@ class CaseGaze:
 
 
 def read_case(study: Study, case_index: int, options: HeatmapOptions) -> CaseGaze:
-    """One case of a study with what its pictures need.
+    """Read what the pictures of one case need from a study.
 
     Raises:
-        StudyError: fixations that cannot be used, or degrees wanted of a case without pixels per degree.
+        StudyError: invalid fixations, or a sigma in degrees for a case without pixels per degree.
     """
     facts = study.cases.row(case_index, named=True)
     size_px = options.size_px or study.image_size_px

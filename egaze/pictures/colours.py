@@ -1,4 +1,4 @@
-"""The one colour map in which egaze shows heatmaps."""
+"""The colour map of all heatmaps."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from matplotlib import colormaps
 from matplotlib.colors import ListedColormap
 from numpy.typing import NDArray
 
-#: Perceptually even, dark where there is nothing, and its lightness rises all the way, so that readers who tell no
-#: colours apart still read it.
+#: Perceptually uniform and dark at 0. Its lightness rises monotonically, so that it can be read without colour vision.
 COLOUR_MAP = "inferno"
 
-#: Opacity of a heatmap's peak on a radiograph, so that the radiograph stays visible below it.
+#: The opacity of a heatmap's peak on a radiograph, which leaves the radiograph visible.
 PEAK_OPACITY = 0.7
 
 
 @lru_cache(maxsize=8)
 def heatmap_table(peak_opacity: float = 1.0) -> NDArray[np.uint8]:
-    """(256, 4) RGBA of the colour map for laying over a radiograph: the lower the value, the more the radiograph shows
-    through.
+    """(256, 4) RGBA colours for overlaying a heatmap on a radiograph.
 
-    Opacity rises with the square root of the value, from 0 to `peak_opacity` in [0, 1].
+    Opacity rises with the square root of the value, from 0 to `peak_opacity`, which is in [0, 1].
     """
     colours: NDArray[np.uint8] = np.rint(colormaps[COLOUR_MAP](np.arange(256)) * 255).astype(np.uint8)
     colours[:, 3] = np.rint(255 * peak_opacity * np.sqrt(np.arange(256) / 255)).astype(np.uint8)
@@ -36,11 +34,11 @@ def overlay_colours() -> ListedColormap:
 
 
 def blend(radiograph: NDArray[np.uint8], levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay a heatmap over a radiograph as the overlay does.
+    """Blend a heatmap with a radiograph in the colours of the overlay.
 
     Args:
-        radiograph: (H, W) grey.
-        levels: (H, W) the heatmap, 255 its largest value.
+        radiograph: (H, W) grey values.
+        levels: (H, W) the heatmap, with 255 as its largest value.
 
     Returns:
         (H, W, 3) RGB.

@@ -1,20 +1,20 @@
-"""Where the numbers of crowded circles go so that each can be read."""
+"""Placing the numbers of crowded fixations so that they do not cover each other."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: More fixations than this are not all numbered.
+#: If there are more fixations, not all are numbered.
 MOST_NUMBERS = 300
 
-# A number's candidates: its circle's centre, then places on rings around it, ever further away.
+# The candidates for the place of a number: the centre of its circle, then positions on growing rings around it.
 _RINGS = 40
 _PLACES = 16
 
 
 def numbered(count: int) -> NDArray[np.int64]:
-    """Indices of the fixations that get a number: all, or of many every n-th, the first and the last among them."""
+    """The indices of the fixations with a number: all, or, of many, every n-th and the last."""
     if count <= MOST_NUMBERS:
         return np.arange(count)
     return np.unique(np.append(np.arange(0, count, -(-count // MOST_NUMBERS)), count - 1))
@@ -23,15 +23,15 @@ def numbered(count: int) -> NDArray[np.int64]:
 def place_numbers(
     centres: NDArray[np.floating], sizes: NDArray[np.floating], room: tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Put each number on its point, or as near as it can be without covering one that was placed before.
+    """Place each number on its point, or as near to it as possible without covering a number placed before.
 
     Args:
         centres: (F, 2) points x, y.
         sizes: (F, 2) width and height of the numbers, in the same unit.
-        room: width and height within which the numbers stay.
+        room: the width and height of the area for the numbers.
 
     Returns:
-        (F, 2) the numbers' centres. Where there is no room left a number stays on its point.
+        (F, 2) the centres of the numbers. A number without a free place stays on its point.
     """
     places: NDArray[np.float64] = np.asarray(centres, np.float64).copy()
     half = np.asarray(sizes, np.float64) / 2
@@ -47,7 +47,7 @@ def place_numbers(
 
 
 def _candidates(centre: NDArray[np.float64], step: float) -> NDArray[np.float64]:
-    """(1 + rings * places, 2) around a centre, nearest first."""
+    """(1 + rings * places, 2) positions around a centre, the nearest first."""
     angle = np.arange(_PLACES) * (2 * np.pi / _PLACES)
     ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     radius = step * np.arange(1, _RINGS + 1)

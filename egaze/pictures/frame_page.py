@@ -1,4 +1,4 @@
-"""The page that an animation's frames share: drawn once, then the radiograph, the gaze and the clock change on it."""
+"""The page that the frames of an animation share; only the radiograph, the gaze and the clock change on it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _RING_PX = 21
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FramePage:
-    """A page at an animation's resolution.
+    """A page at the resolution of an animation.
 
     Attributes:
         pixels: (H, W, 3) RGB, H and W even.
-        radiograph: (h, w) grey.
-        radiograph_corner, clock_place: left and top of the radiograph, left and middle of the clock, in pixels.
+        radiograph: (h, w) grey values.
+        radiograph_corner, clock_place: left and top of the radiograph, and left and middle of the clock, in pixels.
     """
 
     pixels: NDArray[np.uint8]
@@ -39,6 +39,7 @@ class FramePage:
 
     @classmethod
     def of(cls, case_gaze: CaseGaze, scale: Scale, caption: str) -> FramePage:
+        """Draw the page of a case."""
         sheet = new_sheet(case_gaze, caption, strip_pt=_STRIP_PT)
         assert sheet.strip is not None
         draw_bar(sheet, overlay_colours(), scale.highest, scale.label)
@@ -54,18 +55,18 @@ class FramePage:
             out_dtype=np.uint8,
             scale=255 / 65535,
         )
-        # Video codecs want even sides.
+        # Video codecs need even sides.
         even = [(0, drawn.shape[0] % 2), (0, drawn.shape[1] % 2), (0, 0)]
         pixels = np.pad(drawn, even, constant_values=255)
         return cls(pixels, radiograph, (left, top), (strip_left, (strip_top + strip_bottom) // 2))
 
     def frame(self, heatmap: NDArray[np.float32], clock: str, looked_at: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """One frame.
+        """Draw one frame.
 
         Args:
-            heatmap: (h', w') of the radiograph at any resolution, 1 the largest value of the colour bar.
-            clock: what it says.
-            looked_at: (K, 2) fractions of the radiograph's width and height; each gets a ring.
+            heatmap: (h', w') on the radiograph, at any resolution, with 1 as the largest value of the colour bar.
+            clock: the text of the clock.
+            looked_at: (K, 2) positions to mark by rings, as fractions of the radiograph's width and height.
 
         Returns:
             (H, W, 3) RGB.
@@ -86,13 +87,13 @@ class FramePage:
 
 
 def _edges(axes: Axes, height_px: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of drawn axes in pixels from the top left."""
+    """Left, top, right and bottom of drawn axes, in pixels from the top left corner."""
     left, bottom, right, top = axes.get_window_extent().extents
     return round(left), round(height_px - top), round(right), round(height_px - bottom)
 
 
 def _ring() -> Image.Image:
-    """A white ring in a dark one, smooth."""
+    """An antialiased white ring with a dark outline."""
     fine = Image.new("RGBA", (_RING_PX * 4, _RING_PX * 4))
     draw = ImageDraw.Draw(fine)
     draw.ellipse((2, 2, _RING_PX * 4 - 3, _RING_PX * 4 - 3), outline=(0, 0, 0, 160), width=16)

@@ -1,4 +1,4 @@
-"""Frames to a file: MP4 through ffmpeg, GIF through Pillow."""
+"""Writing frames to a file: MP4 by ffmpeg, GIF by Pillow."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from egaze.errors import EgazeError
 
 Frame = NDArray[np.uint8]
 
-#: The whole heatmap stays on the screen so long before a GIF begins again.
+#: The time for which the last frame of a GIF is shown before it starts again.
 HOLD_S = 2.0
 
-# Of a GIF's 256 colours the last stands for what has not changed since the frame before. The greys, for the radiograph,
-# are a step of 4 apart, as finely as Pillow looks colours up, and end in white.
+# The last of a GIF's 256 colours marks pixels that have not changed since the previous frame. The greys for the
+# radiograph are 4 apart, the resolution at which Pillow looks up colours, and end with white.
 _TRANSPARENT = 255
 _GREYS = (*range(0, 252, 4), 255)
 
 
 def ffmpeg_program() -> str | None:
-    """The ffmpeg that matplotlib is set to use, or the one of the package imageio-ffmpeg; None without either."""
+    """The ffmpeg that matplotlib is configured to use, or that of the package imageio-ffmpeg, or None."""
     if found := shutil.which(str(matplotlib.rcParams["animation.ffmpeg_path"])):
         return found
     if importlib.util.find_spec("imageio_ffmpeg") is None:
@@ -47,12 +47,12 @@ def write_mp4(path: Path, frames: Iterable[Frame], *, shape: tuple[int, int], fp
 
     Args:
         path: a new file.
-        frames: (H, W, 3) RGB, taken one at a time.
+        frames: (H, W, 3) RGB, consumed one at a time.
         shape: (H, W), both even.
-        fps: frames a second.
+        fps: frames per second.
 
     Raises:
-        EgazeError: there is no ffmpeg, or it fails.
+        EgazeError: ffmpeg is not found, or fails.
     """
     if (program := ffmpeg_program()) is None:
         raise EgazeError(f"{path}: MP4 needs ffmpeg, which is not found")
@@ -63,15 +63,15 @@ def write_mp4(path: Path, frames: Iterable[Frame], *, shape: tuple[int, int], fp
         *("-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "20", "-movflags", "+faststart", "-threads", "1"),
         *("-f", "mp4", str(path.absolute())),
     ]
-    # A file and not a pipe takes its complaints: nobody empties a pipe while the frames are fed.
-    with tempfile.TemporaryFile() as complaints:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints)
+    # Errors go to a file rather than a pipe, which would not be read while frames are written.
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors)
         assert process.stdin is not None
         try:
             for frame in frames:
                 process.stdin.write(np.ascontiguousarray(frame).tobytes())
         except BrokenPipeError:
-            pass  # its exit status says why
+            pass  # the exit status gives the reason
         except BaseException:
             process.kill()
             raise
@@ -80,21 +80,21 @@ def write_mp4(path: Path, frames: Iterable[Frame], *, shape: tuple[int, int], fp
                 process.stdin.close()
             status = process.wait()
         if status != 0:
-            complaints.seek(0)
-            said = complaints.read(2000).decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-            raise EgazeError(f"{program}: could not write a video (exit status {status}): {said[0]}")
+            errors.seek(0)
+            lines = errors.read(2000).decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+            raise EgazeError(f"{program}: could not write a video (exit status {status}): {lines[0]}")
 
 
 def write_gif(path: Path, frames: Iterable[Frame], *, samples: Sequence[Frame], seconds: Sequence[float]) -> None:
-    """Write a GIF that runs for ever. All frames share one palette, so what does not change takes little space.
+    """Write a GIF that repeats endlessly. All frames share a palette, so unchanged pixels take little space.
 
-    Pillow holds all frames, a byte a pixel, until it writes them.
+    Pillow holds all frames in memory, with one byte per pixel, until it writes them.
 
     Args:
         path: a new file.
         frames: (H, W, 3) RGB.
-        samples: frames from which the palette's colours are taken.
-        seconds: when each frame begins, rising, and when the last one ends; kept to 1/100 s.
+        samples: the frames from which the colours of the palette are taken.
+        seconds: the times at which each frame begins, rising, and the last one ends; rounded to 1/100 s.
     """
     palette = _palette(np.concatenate([sample.reshape(-1, 3) for sample in samples]))
     pictures = (Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames)
@@ -113,7 +113,7 @@ def write_gif(path: Path, frames: Iterable[Frame], *, samples: Sequence[Frame], 
 
 
 def _palette(pixels: Frame) -> Image.Image:
-    """Greys, and the colours of (N, 3) pixels, each as often as it has shades and not pixels."""
+    """A palette of greys and of the colours of (N, 3) pixels, weighted by their shades rather than their frequency."""
     shades = np.unique(pixels // 4, axis=0) * 4 + 2
     coloured = shades[np.ptp(shades.astype(int), axis=1) > 12]
     table = np.repeat(_GREYS, 3).tolist()
@@ -122,6 +122,6 @@ def _palette(pixels: Frame) -> Image.Image:
         colours = Image.fromarray(coloured[None]).quantize(room, method=Image.Quantize.MEDIANCUT)
         table += (colours.getpalette() or [])[: 3 * room]
     picture = Image.new("P", (1, 1))
-    # A palette is filled to its end: with black, where there are fewer colours.
+    # The rest of the palette is black.
     picture.putpalette(table + [0] * (3 * 256 - len(table)))
     return picture

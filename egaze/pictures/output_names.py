@@ -1,4 +1,4 @@
-"""Names of outputs from case ids and from radiographs' paths, which may hold anything."""
+"""Safe file names from case ids and paths of radiographs, which may contain any character."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 _LONGEST = 64
-# Windows takes these, with any ending, for devices.
+# Windows reserves these names, with any suffix, for devices.
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin|conout|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def safe_names(case_ids: Sequence[str], taken: Collection[str] = ()) -> list[str]:
-    """One file name for each case id, all different, also where the file system ignores case.
+    """A unique file name for each case id, also on file systems that ignore case.
 
-    An id of ASCII letters, digits, `.`, `_` and `-` stays as it is. Another one is cleaned and shortened, and
-    ends in 8 digits of its SHA-256, so that its name does not depend on the other ids.
+    An id of ASCII letters, digits, `.`, `_` and `-` is unchanged. Any other id is cleaned and shortened and ends with 8
+    digits of its SHA-256, so that its name does not depend on the other ids.
 
     Args:
-        case_ids: all different.
-        taken: names that must not be given.
+        case_ids: without repetition.
+        taken: names that must not be used.
     """
     used = {name.casefold() for name in taken}
     names: dict[str, str] = {}
-    # Ids that are names already come first, so that none of them has to give way to a cleaned one.
+    # Ids that are valid names come first, so that cleaned ids cannot take their names.
     for case_id in sorted(case_ids, key=lambda case_id: not _is_safe(case_id)):
         digest = hashlib.sha256(case_id.encode("utf-8", "surrogatepass")).hexdigest()
         name, digits = case_id, 8
@@ -38,17 +38,17 @@ def safe_names(case_ids: Sequence[str], taken: Collection[str] = ()) -> list[str
     return [names[case_id] for case_id in case_ids]
 
 
-# Only these are dropped: what follows the last dot of a UID is a part of it.
+# Only these suffixes are dropped, because the part after the last dot of a UID belongs to it.
 _RADIOGRAPH_EXTENSION = re.compile(r"\.(dcm|dicom|dic|ima|png|jpg|jpeg|npy)\Z", re.IGNORECASE)
 
 
 def radiograph_names(paths: Sequence[str]) -> list[str]:
-    """One name for the outputs of each radiograph, the same as `egaze-run`'s (csrc/runner/output_names.cpp).
+    """A name for the outputs of each radiograph, the same as that of `egaze-run` (csrc/runner/output_names.cpp).
 
-    The name is that of the radiograph's file without the extension of a radiograph, as `safe_names` would have it.
-    Radiographs of other paths that would so get one name, also where the file system ignores case, all end in 8 digits
-    of their path's SHA-256. Names depend on the paths alone, neither on their order nor on what lies in any folder; a
-    path that is given twice has one name.
+    It is the file name without the suffix of a radiograph, made safe as by `safe_names`. If several paths would have
+    the same name, also on file systems that ignore case, all their names end with 8 digits of the SHA-256 of the path.
+    Names depend only on the set of paths, neither on their order nor on the content of a folder; a path that is given
+    twice has one name.
     """
     stems = {path: _RADIOGRAPH_EXTENSION.sub("", path.rpartition("/")[2]) for path in paths}
     plain = {path: stem if _is_safe(stem) else _with_digest(stem, _sha256(stem), 8) for path, stem in stems.items()}

@@ -1,5 +1,4 @@
-"""A reader's fixations in time order on the radiograph: circles as large as they were long, numbered, joined by
-lines."""
+"""Pictures of scanpaths: fixations on the radiograph as numbered circles, joined by lines in time order."""
 
 from __future__ import annotations
 
@@ -21,9 +20,9 @@ from egaze.pictures.fixation_numbers import numbered, place_numbers
 from egaze.pictures.lettering import REGULAR, width_of
 from egaze.pictures.sheet import INK, SOFT_INK, Sheet, draw_bar, new_sheet, radiograph_size_in
 
-#: A circle's area for a second, in square points, unless a radiograph is crowded or one fixation is very long.
+#: The area of a circle per second in square points, unless the radiograph is crowded or a fixation is very long.
 AREA_PT2_PER_S = 500.0
-# Shares of the radiograph that all circles together and the largest one may cover.
+# The largest shares of the radiograph that all circles together, and the largest one, may cover.
 _MOST_COVERED = 0.25
 _LARGEST_COVERED = 0.03
 AreaT = TypeVar("AreaT", float, NDArray[np.floating])
@@ -31,10 +30,10 @@ _STROKE = [withStroke(linewidth=1.8, foreground="white")]
 
 
 def draw_scanpath(case_gaze: CaseGaze) -> Figure:
-    """Circles of an area proportional to duration, numbered and coloured in time order.
+    """Draw fixations as circles with an area proportional to duration, numbered and coloured in time order.
 
-    Fixations outside the radiograph are not drawn, but the lines lead there and the numbers count them. Without onsets
-    the order is the study's and the colour tells the number.
+    Fixations outside the radiograph are not drawn, but lines lead to them and the numbers count them. Without onsets
+    the order is that of the study, and the colour shows the number.
     """
     onset_s, is_relative = case_gaze.fixations.onset_s, case_gaze.fixations.is_relative
     order = np.arange(len(case_gaze.fixations)) if onset_s is None else np.argsort(onset_s, kind="stable")
@@ -45,7 +44,7 @@ def draw_scanpath(case_gaze: CaseGaze) -> Figure:
         time, span = np.arange(1, len(order) + 1), (1.0, max(2.0, float(len(order))))
     else:
         time = onset_s[order].astype(np.float64)
-        # An onset may be so large a number that a duration adds nothing to it.
+        # An onset may be so large that adding a duration does not change it.
         last_s = time if is_relative else time + duration
         end_s = max(float(last_s.max()), np.nextafter(np.float32(time[0]), np.float32(np.inf)))
         span = (float(time[0]), float(end_s))
@@ -57,7 +56,7 @@ def draw_scanpath(case_gaze: CaseGaze) -> Figure:
     colours = _time_colours()
     shade = colours((time - span[0]) / (span[1] - span[0]))
     _draw_lines(sheet.radiograph, _near(points, case_gaze), shade)
-    # Long fixations first: a short one in the middle of a long one is then still seen.
+    # Long fixations first, so that a short one inside a long one remains visible.
     longest_first = np.flatnonzero(on_radiograph)[np.argsort(-duration[on_radiograph], kind="stable")]
     sheet.radiograph.scatter(
         points[longest_first, 0],
@@ -77,8 +76,11 @@ def draw_scanpath(case_gaze: CaseGaze) -> Figure:
 
 
 def area_per_duration(case_gaze: CaseGaze, duration: NDArray[np.floating]) -> float:
-    """Square points of circle for a second of fixation: AREA_PT2_PER_S, or less so that the radiograph is still seen.
-    Of relative durations the mean one is drawn as `PLAYED_S` is."""
+    """The area of a circle per unit of duration, in square points.
+
+    It is AREA_PT2_PER_S, or less if circles would cover too much of the radiograph. Relative durations are scaled so
+    that their mean is drawn as `PLAYED_S` would be.
+    """
     if not len(duration):
         return AREA_PT2_PER_S
     width_in, height_in = radiograph_size_in(case_gaze)
@@ -90,16 +92,15 @@ def area_per_duration(case_gaze: CaseGaze, duration: NDArray[np.floating]) -> fl
 
 
 def marker_size(area_pt2: AreaT) -> AreaT:
-    """matplotlib's size of a round marker of that area: its diameter squared."""
+    """matplotlib's size of a round marker with the given area: its diameter squared."""
     return area_pt2 * (4 / np.pi)
 
 
 def legend_durations(duration: NDArray[np.floating]) -> list[float]:
-    """At most three durations, rising, none shorter than the shortest or longer than the longest; as round as that
-    leaves them."""
+    """At most three rising durations for the legend, as round as possible within the range of the durations."""
     if not len(duration):
         return []
-    # Rounded to float32, as they are, .2 is a little more than .2.
+    # Durations are float32, in which 0.2 is slightly more than 0.2.
     shortest, longest = float(duration.min()) * (1 - 1e-6), float(duration.max()) * (1 + 1e-6)
     decades = range(math.floor(math.log10(shortest)), math.floor(math.log10(longest)) + 1)
     steps = [step for decade in decades for m in (1, 2, 5) if shortest <= (step := float(f"{m}e{decade}")) <= longest]
@@ -107,13 +108,13 @@ def legend_durations(duration: NDArray[np.floating]) -> list[float]:
         middle = float(np.median(duration))
         rounded = (float(f"{middle:.{digits}g}") for digits in range(1, 8))
         steps = [next((value for value in rounded if shortest <= value <= longest), middle)]
-    # Two steps apart, a circle has four or five times the area of the one before.
+    # Two steps apart, so that each circle has four or five times the area of the previous one.
     chosen = np.linspace(max(0, len(steps) - 5), len(steps) - 1, 3).round().astype(int)
     return [steps[index] for index in np.unique(chosen)]
 
 
 def _time_colours() -> ListedColormap:
-    """From blue-green to yellow: light enough below dark numbers, and of even steps."""
+    """From blue-green to yellow: perceptually uniform, and light enough for dark numbers."""
     return ListedColormap(colormaps["viridis"](np.linspace(0.4, 1, 256)), name="time")
 
 
@@ -124,7 +125,7 @@ def _caption(count: int, is_relative: bool) -> str:
 
 
 def _near(points: NDArray[np.float64], case_gaze: CaseGaze) -> NDArray[np.float64]:
-    """Points far off are drawn in to ten sides of the canvas: the renderer's coordinates have an end."""
+    """Points clipped to ten sides of the canvas, because the coordinates of the renderer are limited."""
     reach = 10.0 * case_gaze.size_px
     return points.clip(-reach, reach)
 

@@ -1,8 +1,8 @@
-"""The page of a picture: title, radiograph in its true shape, colour bar, caption.
+"""The page of a picture: title, radiograph with its aspect ratio, colour bar and caption.
 
-Places are worked out here and not by matplotlib's layout engines, so that all pictures of a case are alike, text
-never runs over the radiograph, and where the radiograph lies is known to the pixel. Everything is set explicitly:
-neither the user's matplotlibrc nor another thread changes a picture.
+The layout is computed here rather than by matplotlib's layout engines, so that all pictures of a case are alike, text
+never covers the radiograph, and the position of the radiograph is known to the pixel. All properties are set
+explicitly, so that neither the user's matplotlibrc nor another thread changes a picture.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Sheet:
 
     Attributes:
         figure: with an Agg canvas.
-        radiograph: axes in pixels of the heatmap's canvas, which show the radiograph alone, in its true shape.
-        bar: axes right of the radiograph, for a colour bar.
-        strip: axes below the radiograph in points (1/72 inch), or None.
+        radiograph: axes in pixels of the heatmap's canvas that show only the radiograph, with its aspect ratio.
+        bar: axes to the right of the radiograph, for a colour bar.
+        strip: axes below the radiograph, in points (1/72 inch), or None.
     """
 
     figure: Figure
@@ -53,8 +53,14 @@ class Sheet:
 
 
 def new_sheet(case_gaze: CaseGaze, caption: str, *, strip_pt: float = 0.0, summary: str | None = None) -> Sheet:
-    """A page for one case, titled, with its radiograph drawn; under the title the summary, by default the reading's.
-    The caption goes below it."""
+    """Make a page for one case with its title and radiograph.
+
+    Args:
+        case_gaze: the case.
+        caption: below the radiograph.
+        strip_pt: the height of the strip below the radiograph, 0 for none.
+        summary: below the title; None for that of the case's gaze.
+    """
     width, height = radiograph_size_in(case_gaze)
     room_width, room_height = max(width, _NARROWEST), max(height, _SHORTEST)
     strip = strip_pt / 72
@@ -82,15 +88,15 @@ def new_sheet(case_gaze: CaseGaze, caption: str, *, strip_pt: float = 0.0, summa
 
 
 def radiograph_size_in(case_gaze: CaseGaze, long_side_in: float = _LONG_SIDE) -> tuple[float, float]:
-    """Width and height at which a radiograph is shown, in inches."""
+    """The width and height of the radiograph on the page, in inches."""
     height, width = case_gaze.geometry.radiograph_shape
     scale = long_side_in / max(height, width)
-    # A radiograph of one row is still to be seen.
+    # Even a radiograph of one row must be visible.
     return max(width * scale, 0.05), max(height * scale, 0.05)
 
 
 def radiograph_extent(case_gaze: CaseGaze) -> tuple[float, float, float, float]:
-    """Left, right, bottom and top edge of the radiograph in pixels of the canvas, as `imshow` takes them."""
+    """The left, right, bottom and top edges of the radiograph in pixels of the canvas, in the order of `imshow`."""
     left, top, right, bottom = case_gaze.geometry.edges_px
     return left, right, bottom, top
 
@@ -98,7 +104,7 @@ def radiograph_extent(case_gaze: CaseGaze) -> tuple[float, float, float, float]:
 def draw_bar(
     sheet: Sheet, colours: Colormap, highest: float, label: str, *, lowest: float = 0.0, whole: bool = False
 ) -> None:
-    """Fill the bar beside the radiograph; `whole` for whole numbers. A colour map with opacity is shown on mid grey."""
+    """Draw the colour bar beside the radiograph, on mid grey; `whole` labels it with whole numbers only."""
     axes = sheet.bar
     axes.set_facecolor("#808080")
     extent = (0, 1, lowest, highest)
@@ -116,7 +122,7 @@ def draw_bar(
 
 
 def show_radiograph(axes: Axes, case_gaze: CaseGaze) -> None:
-    """Draw the radiograph alone, in its true shape, on axes in pixels of the heatmap's canvas."""
+    """Draw the radiograph, with its aspect ratio, on axes in pixels of the heatmap's canvas."""
     extent = radiograph_extent(case_gaze)
     axes.set_axis_off()
     axes.imshow(
@@ -135,7 +141,7 @@ def show_radiograph(axes: Axes, case_gaze: CaseGaze) -> None:
 
 
 def write_titles(figure: Figure, case_gaze: CaseGaze, summary: str, caption: str) -> None:
-    """Write the case's id and the summary above a page and the caption below it."""
+    """Write the case id and the summary at the top of a page and the caption at the bottom."""
     width, height = figure.get_size_inches()
     room_pt = (width - 2 * _MARGIN) * 72
     tag = "synthetic" if case_gaze.synthetic else ""

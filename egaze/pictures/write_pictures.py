@@ -1,4 +1,4 @@
-"""`write_pictures`: gaze pictures of a study's cases, a folder for each."""
+"""`write_pictures`: gaze pictures of the cases of a study, with one folder per case."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ FACTS = "heatmaps.json"
 
 @dataclass(frozen=True, slots=True)
 class PicturesSummary:
-    """What was written.
+    """A summary of the pictures written.
 
     Attributes:
         out: the folder.
-        cases: with pictures.
-        without_gaze: cases asked for that have no fixation, and no pictures.
-        without_onsets: cases whose fixations have no onsets and are animated one after the other; 0 when no animation
-            was wanted.
-        paced: of them, those whose durations are relative, so that each fixation is shown as long as any other.
-        relative: cases whose durations are relative.
-        animation: the name of the animations' files, or None.
+        cases: the number of cases with pictures.
+        without_gaze: the number of requested cases without fixations, for which there are no pictures.
+        without_onsets: the number of cases without onsets, whose fixations are animated one after the other; 0 without
+            animations.
+        paced: of these, the number with relative durations, whose fixations are all shown for the same time.
+        relative: the number of cases with relative durations.
+        animation: the file name of the animations, or None.
     """
 
     out: Path
@@ -65,25 +65,28 @@ def write_pictures(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> PicturesSummary:
-    """Write pictures of the readers' gaze, and index.csv, which says where each case's are.
+    """Write pictures of the readers' gaze, and index.csv, which lists the files of each case.
 
-    The folder exists whole or not at all. heatmap.npy is (size, size) float32: seconds of dwell time, relative
-    durations, or fixations, per pixel of the study's canvas. heatmaps.json says how the heatmaps were made.
+    The folder exists as a whole or not at all. heatmap.npy is (size, size) float32 in seconds of dwell time, relative
+    durations or fixations per pixel of the canvas. heatmaps.json records the options of the heatmaps.
 
     Args:
-        study: the study; its radiographs are shown at its resolution, in their true shape.
-        out: a new folder, with a folder for each case.
-        cases: indices of the cases; those without gaze are left out and counted.
-        options: how the heatmaps are made.
-        kinds: what to write of a case, some of "heatmap", "overlay", "scanpath" and "array".
-        playback: how an animation of each case runs, or None for none.
-        workers: processes; 1 works in this one. The result does not depend on it.
+        study: the study; radiographs are shown at its resolution, with their own aspect ratio.
+        out: a new folder, which gets one folder per case.
+        cases: the indices of the cases; those without gaze are left out and counted.
+        options: of the heatmaps; None for the defaults.
+        kinds: the files to write for each case, some of "heatmap", "overlay", "scanpath" and "array".
+        playback: the settings of an animation of each case, or None for no animations.
+        workers: the number of processes; 1 works in this process. The result does not depend on it.
         progress: called with (cases done, cases in all).
 
+    Returns:
+        A summary.
+
     Raises:
-        StudyError: no case with gaze; degrees asked for of a case without pixels per degree; an animation that
-            is too long, or of a window in seconds where gaze has no clock; an option out of its range.
-        EgazeError: `out` is there and not empty, or cannot be written; MP4 asked for without an ffmpeg.
+        StudyError: no case with gaze; a sigma in degrees for a case without pixels per degree; an animation that is too
+            long, or with a window in seconds for gaze without times; an option out of range.
+        EgazeError: `out` exists and is not empty, or is not writable; MP4 without ffmpeg.
 
     Example:
         >>> from egaze import open_study
@@ -134,7 +137,7 @@ class _Job:
 
 def _check(kinds: Sequence[str], playback: Playback | None, workers: int) -> None:
     if not kinds and playback is None:
-        raise StudyError("there is nothing to write: neither pictures nor an animation")
+        raise StudyError("there is nothing to write: choose pictures or an animation")
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise StudyError(f"pictures must be some of {', '.join(KINDS)}, got {unknown[0]!r}")
     if workers < 1:
@@ -142,8 +145,11 @@ def _check(kinds: Sequence[str], playback: Playback | None, workers: int) -> Non
 
 
 def _inspect(study: Study, shown: list[int], options: HeatmapOptions, playback: Playback | None) -> tuple[int, int]:
-    """Refuse what cannot be done before anything is done; returns how many cases to animate have no onsets, and how
-    many of them have no durations in seconds either."""
+    """Check all cases before anything is drawn.
+
+    Returns:
+        The number of cases to animate that have no onsets, and of these the number with relative durations.
+    """
     without_onsets = paced = 0
     for index in shown:
         case_gaze = read_case(study, index, options)
@@ -155,33 +161,33 @@ def _inspect(study: Study, shown: list[int], options: HeatmapOptions, playback: 
 
 
 def _write(job: _Job) -> dict[str, str]:
-    return _write_reading(job, read_case(_study(job.study), job.case_index, job.options))
+    return _write_case_of(job, read_case(_study(job.study), job.case_index, job.options))
 
 
-def _write_reading(job: _Job, case_gaze: CaseGaze) -> dict[str, str]:
+def _write_case_of(job: _Job, case_gaze: CaseGaze) -> dict[str, str]:
     return write_case(case_gaze, job.folder, job.kinds, job.playback)
 
 
 @lru_cache(maxsize=1)
 def _study(path: Path) -> Study:
-    """A worker's own view of the study."""
+    """The study as opened in a worker process."""
     return open_study(path, check_images=False)
 
 
 def _run(jobs: list[_Job], workers: int, study: Study) -> Iterator[dict[str, str]]:
     if min(workers, len(jobs)) == 1:
         for job in jobs:
-            yield _write_reading(job, read_case(study, job.case_index, job.options))
+            yield _write_case_of(job, read_case(study, job.case_index, job.options))
         return
-    # Spawned, not forked: the caller may hold threads and locks.
+    # Spawned, not forked, because the caller may have threads and locks.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
         try:
             yield from pool.map(_write, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
         except BrokenProcessPool as error:
-            raise EgazeError("a worker process died while it drew (out of memory?); try fewer workers") from error
+            raise EgazeError("a worker process died while drawing (out of memory?); try fewer workers") from error
         except BaseException:
-            # Waited for: what they still write would come after the clean-up.
+            # Wait for the workers, which would otherwise write files after the clean-up.
             pool.shutdown(cancel_futures=True)
             raise
 
@@ -220,7 +226,7 @@ def _facts(study: Study, shown: list[int], options: HeatmapOptions, playback: Pl
 
 
 def _unit(study: Study, shown: list[int], options: HeatmapOptions) -> str:
-    """Of the heatmaps' values."""
+    """The unit of the heatmaps' values."""
     if options.weight == "count":
         return "fixations per pixel"
     is_relative = study.is_relative[shown]

@@ -1,4 +1,4 @@
-"""Where cases come from: one module a dataset layout, each a `Source` of `Case`s."""
+"""Sources of cases: one module or package per data set layout, each with a `Source` of `Case`s."""
 
 from egaze.sources.case import Case, Source
 from egaze.sources.egd_cxr import EgdCxr

@@ -1,4 +1,4 @@
-"""One radiograph with what is known of it."""
+"""Cases, and the interface of the sources that provide them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class Case:
 
     Attributes:
         case_id: unique within its source.
-        patient_id: radiographs of one patient never go to two sides of a split.
-        image_path: the radiograph.
+        patient_id: cases of one patient are always in the same split.
+        image_path: the radiograph's file.
         fixations: in pixels of the radiograph, or None without gaze.
         label: one of the source's class names, or None.
-        reader_id: who read it, or None.
-        split: "train", "validation" or "test" where the source says so, else None.
-        regions: boxes and ellipses that came with the radiograph.
+        reader_id: the reader, or None.
+        split: "train", "validation" or "test" if the source assigns it, else None.
+        regions: boxes and ellipses on the radiograph, in its pixels.
         phrases: the reader's dictation, in time order.
-        radiograph_size_px: (width, height) of the radiograph on which gaze and regions were measured, where the source
-            knows it: the study scales them when the radiograph has been resized since.
-        gaze_origin: the table that the gaze is from and the first of its records, for messages.
+        radiograph_size_px: (width, height) of the radiograph on which gaze and regions were measured, or None if the
+            source does not know it. The study scales them if the radiograph has been resized since.
+        gaze_origin: the table that holds the gaze and the first of its records, for messages.
 
     Raises:
-        ValueError: neither gaze nor label, or a size that is not above 0.
+        ValueError: neither gaze nor a label, or a size that is not above 0.
 
     Example:
         >>> from egaze import Case, Fixations
@@ -64,7 +64,7 @@ class Case:
             )
 
 
-#: A file of this name marks its folder, and those right below, as made by a program.
+#: A file of this name marks its folder, and the folders directly in it, as synthetic.
 SYNTHETIC_MARKER = "SYNTHETIC.txt"
 
 
@@ -74,18 +74,18 @@ def is_synthetic(folder: Path) -> bool:
 
 
 class Source(Protocol):
-    """A dataset on disk.
+    """A data set on disk.
 
     Attributes:
-        name: the layout's name, as on the command line.
-        synthetic: whether its folder is marked as made by a program.
-        class_names: the labels its cases may have, in the order of the classes.
-        population: whose patients these are. Sources of one population name the same patient alike; None when its
-            patients are its own.
-        patient_order: every patient of the dataset in its files' order, also those without a usable case: the
-            published splits shuffle this list.
-        options: how it was asked to read, as study.json records it.
-        hygiene: what was left out or looked odd, and how many rows of it.
+        name: of the layout, as on the command line.
+        synthetic: whether its folder is marked as synthetic.
+        class_names: the labels that its cases may have, in the order of the classes.
+        population: the population of its patients, or None for one of its own. Sources of the same population use the
+            same identifier for the same patient.
+        patient_order: all patients of the data set in the order of its files, including those without a usable case;
+            the published splits shuffle this list.
+        options: the options with which it was read, as study.json records them.
+        hygiene: counts of the rows that were left out or are unusual, by reason.
 
     Example:
         >>> from egaze.sources import EgdCxr, Source

@@ -1,4 +1,4 @@
-"""Names in tables: cells that give none, and names that look alike."""
+"""Names in tables: cells that stand for a missing name, and names that look alike."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from egaze.errors import TableError
 from egaze.sources.delimited import PRIVATE, first_true
 from egaze.sources.records import shorten
 
-#: What programs write for a missing value, in any case.
+#: What programs write for a missing value; upper and lower case are equal.
 NO_VALUE = frozenset({"na", "nan", "none", "null", "n/a", "#n/a"})
 
 
 def is_no_value(column: pl.Series) -> pl.Series:
-    """Which cells hold one of `NO_VALUE`; an empty one holds nothing."""
+    """Which cells hold one of `NO_VALUE`; false for empty cells."""
     return column.str.to_lowercase().is_in(list(NO_VALUE)).fill_null(False)
 
 
@@ -31,22 +31,25 @@ def require_names(path: Path, column: pl.Series, remedy: str) -> None:
 
 
 def as_seen(name: str) -> str:
-    """A name without characters that do not show, and with one kind of blank."""
+    """A name as it appears: without invisible characters, and with single spaces only."""
     shown = (character for character in unicodedata.normalize("NFKC", name) if unicodedata.category(character) != "Cf")
     return " ".join("".join(shown).split())
 
 
 def folded(name: str) -> str:
-    """A name as seen, whatever its case and blanks."""
+    """A name as it appears, without spaces and in lower case."""
     return as_seen(name).casefold().replace(" ", "")
 
 
 def require_unlike(path: Path, column: pl.Series, look: Callable[[str], str], differ: str, remedy: str) -> None:
-    """Raise TableError, naming the records, when two names of a column are one by `look` and yet not the same.
+    """Raise TableError, naming the records, if two different names of a column become equal under `look`.
 
     Args:
-        differ: what such names differ in, for the message; of `PRIVATE` columns no name is shown.
-        remedy: what to do.
+        path: the table, for the message.
+        column: the names.
+        look: `as_seen` or `folded`.
+        differ: in what such names differ, for the message; names of `PRIVATE` columns are not shown.
+        remedy: what the user can do.
     """
     if (pair := first_alike(column.drop_nulls().unique(maintain_order=True), look)) is None:
         return
@@ -58,7 +61,7 @@ def require_unlike(path: Path, column: pl.Series, look: Callable[[str], str], di
 
 
 def first_alike(names: Iterable[str], look: Callable[[str], str]) -> tuple[str, str] | None:
-    """The first two of distinct names that look the same."""
+    """The first two of distinct names that become equal under `look`, or None."""
     seen: dict[str, str] = {}
     for name in names:
         if (earlier := seen.setdefault(look(name), name)) != name:

@@ -1,4 +1,4 @@
-"""Reading delimited tables whose columns are known, so that an error can name file, record, column and value."""
+"""Reading CSV tables with known columns; errors name the file, the record, the column and the value."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from egaze.sources.records import Block, column_names, read_blocks, shorten
 Columns = Mapping[str, type[pl.DataType]]
 
 _MEANS = {pl.String: "text of one line", pl.Float64: "a number", pl.Int64: "a whole number"}
-#: Columns whose cells no message may show.
+#: Columns whose cells must not appear in messages.
 PRIVATE = frozenset({"patient_id", "subject_id", "study_id", "stay_id"})
-# A file's name may begin with a blank that is not ASCII's.
+# The name of a file may begin with a space that is not ASCII.
 _PATHS = frozenset({"image", "path"})
 # Whole numbers that a float64 holds exactly.
 _EXACT = 2**53
-# Control characters, separators of lines and paragraphs, and what turns the direction of writing.
+# Control characters, separators of lines and paragraphs, and characters that change the direction of writing.
 _CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}\u{202a}-\u{202e}\u{2066}-\u{2069}]"
 _CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -31,19 +31,19 @@ _CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 def read_table(
     path: Path, columns: Columns, optional: Columns | None = None, *, nullable: frozenset[str] = frozenset()
 ) -> pl.DataFrame:
-    """Read the wanted columns of a CSV file, typed; other columns are left in the file.
+    """Read some columns of a CSV file with their types; other columns are ignored.
 
     Args:
         path: a UTF-8 CSV file with a header; quoted fields may hold line breaks.
-        columns: the columns that must be there and their types (String, Float64 or Int64).
-        optional: columns that may be there, likewise; their cells may be empty.
-        nullable: columns whose cells may be empty.
+        columns: the required columns and their types (String, Float64 or Int64).
+        optional: the optional columns and their types; their cells may be empty.
+        nullable: required columns whose cells may be empty.
 
     Raises:
-        TableError: no such file, not a table (see `read_blocks`), a missing column, a column that is there twice,
-            the header once more among the records, an empty cell where none may be, text with control characters,
-            or a cell that is not of its column's type; the message names the file, the record (counted from 1
-            after the header), the column and the value, unless it is `PRIVATE`.
+        TableError: no such file, not a table (see `read_blocks`), a missing column, a column that occurs twice, the
+            header repeated among the records, an empty cell that must have a value, text with control characters, or a
+            cell that does not have its column's type. The message names the file, the record (counted from 1 after the
+            header), the column, and the value unless the column is `PRIVATE`.
     """
     return pl.concat(scan_table(path, columns, optional, nullable=nullable))
 
@@ -56,10 +56,11 @@ def scan_table(
     nullable: frozenset[str] = frozenset(),
     unread: frozenset[str] = frozenset(),
 ) -> Iterator[pl.DataFrame]:
-    """Like `read_table`, in frames of a few thousand records in the file's order; memory stays bounded.
+    """Like `read_table`, in frames of a few thousand records in the order of the file; memory stays bounded.
 
     Args:
-        unread: columns of whose text nothing is asked: it may hold line breaks.
+        path, columns, optional, nullable: as for `read_table`.
+        unread: text columns that are not checked, so that they may contain line breaks.
     """
     optional = optional or {}
     blocks = read_blocks(path)
@@ -74,28 +75,28 @@ def scan_table(
 
 
 def header_of(path: Path) -> list[str]:
-    """The names in a table's header. Raises TableError: see `read_blocks`."""
+    """The column names in the header of a table. Raises TableError: see `read_blocks`."""
     return column_names(next(read_blocks(path)))
 
 
 def first_true(marks: pl.Series) -> int:
-    """The place of the first true value; there must be one."""
+    """The index of the first true value; there must be one."""
     place = marks.arg_max()
     assert place is not None
     return place
 
 
 def unknown_columns(path: Path, known: Collection[str]) -> list[str]:
-    """Names in the header that are not among the known ones. Raises TableError: see `read_blocks`."""
+    """The column names in the header that are not known. Raises TableError: see `read_blocks`."""
     return [name for name in header_of(path) if name not in known]
 
 
 def require_columns(tables: Mapping[Path, Iterable[str]], instead: Mapping[str, str] | None = None) -> None:
-    """Raise one TableError that names every column that is missing from any of the tables.
+    """Raise one TableError that names all columns missing from the tables.
 
     Args:
-        tables: the columns that each must have.
-        instead: of some of them another one that does as well.
+        tables: the required columns of each table.
+        instead: for some columns, another one that may take their place.
     """
     if missing := [
         said for path, columns in tables.items() if (said := _missing_columns(path, header_of(path), columns, instead))
@@ -106,7 +107,7 @@ def require_columns(tables: Mapping[Path, Iterable[str]], instead: Mapping[str, 
 def _require_columns(path: Path, header: list[str], columns: Iterable[str]) -> None:
     for number, name in enumerate(header):
         if name and header.index(name) < number:
-            raise TableError(f"{path}: column {shorten(name)} is there twice in the header (line 1)")
+            raise TableError(f"{path}: column {shorten(name)} occurs twice in the header (line 1)")
     if missing := _missing_columns(path, header, columns):
         raise TableError(missing)
 
@@ -119,7 +120,7 @@ def _missing_columns(
         return None
     named = ", ".join(f"{name!r} (or {instead[name]!r})" if name in instead else repr(name) for name in missing)
     said = f"column {named} is" if len(missing) == 1 else f"columns {named} are"
-    # A table without a header begins with a record, and of that nothing is shown.
+    # A table without a header begins with a record, which must not be shown.
     known = any(name in columns for name in header)
     found = (
         f"; found {shorten(', '.join(header), 400)[1:-1]}"
@@ -130,7 +131,7 @@ def _missing_columns(
 
 
 def _parse(path: Path, block: Block, header: list[str], wanted: Columns) -> pl.DataFrame:
-    """The wanted columns as they stand. A header of numbers goes before: names may repeat, numbers do not."""
+    """The wanted columns as text. The header is replaced by numbers, because names may repeat."""
     places = [str(header.index(name)) for name in wanted]
     numbered = ",".join(map(str, range(len(header)))).encode()
     try:
@@ -146,7 +147,7 @@ def _refuse_second_header(path: Path, raw: pl.DataFrame, first: int) -> None:
     is_again = pl.all_horizontal(pl.col(name).str.strip_chars() == name for name in raw.columns)
     again = raw.select(is_again.fill_null(False).alias("again"))["again"].to_numpy()
     for record in np.flatnonzero(again)[:1]:
-        raise TableError(f"{path}: record {first + record} is the header once more")
+        raise TableError(f"{path}: record {first + record} repeats the header")
 
 
 def _typed(
@@ -171,16 +172,16 @@ def _stripped(name: str) -> pl.Expr:
 
 
 def _cast(name: str, dtype: type[pl.DataType]) -> pl.Expr:
-    """Null where a cell is not of the type."""
+    """A column cast to a type; null where a cell does not have it."""
     cell = pl.col(name)
     if dtype is pl.String:
         return pl.when(~cell.str.contains(_CONTROL)).then(cell)
-    # Beyond float32 a number is as good as infinite here.
+    # A number that float32 cannot hold is treated as infinite.
     number = cell.cast(pl.Float64, strict=False)
     number = pl.when(number.cast(pl.Float32).is_finite()).then(number)
     if dtype is pl.Float64:
         return number.alias(name)
-    # Pandas writes a column of whole numbers with a gap as 1.0, 2.0.
+    # pandas writes a column of whole numbers with missing values as 1.0, 2.0.
     whole = pl.when((number == number.floor()) & (number.abs() <= _EXACT)).then(number)
     return cell.cast(pl.Int64, strict=False).fill_null(whole.cast(pl.Int64, strict=False)).alias(name)
 
@@ -192,30 +193,31 @@ def _said(name: str, value: str | None) -> str:
 
 
 def require_unique(path: Path, column: pl.Series) -> None:
-    """Raise TableError, naming the record, when a value of the column has been there before."""
+    """Raise TableError, naming the record, if a value of the column occurs twice."""
     repeated = ~column.is_first_distinct()
     if repeated.any():
         record = first_true(repeated)
-        raise TableError(f"{path}: record {record + 1}: {column.name} {shorten(column[record], 80)} is there twice")
+        raise TableError(f"{path}: record {record + 1}: {column.name} {shorten(column[record], 80)} occurs twice")
 
 
 def has_control(text: str) -> bool:
-    """Whether a text holds a character that no table keeps: one that controls, or breaks or turns a line."""
+    """Whether a text contains a control character, a line break, or a change of the direction of writing."""
     return _CONTROL_CHARACTER.search(text) is not None
 
 
 def inside(root: Path, given: str, where: str, remedy: str = "") -> Path:
-    """Join a path that a table gives to its root, refusing one that leads outside.
+    """Join a path from a table to its root folder, refusing a path that leads outside.
 
-    The test is on the words of the path: links inside the root are the user's own and are followed.
+    The test is on the text of the path: links inside the root belong to the user and are followed.
 
     Args:
-        given: a path from the root on, or an absolute one that lies in the root.
-        where: the cell that gave it, for the message.
-        remedy: what to do about one that leads outside.
+        root: the folder.
+        given: a path relative to the root, or an absolute path inside it.
+        where: the cell that holds the path, for the message.
+        remedy: what the user can do about a path that leads outside.
 
     Raises:
-        TableError: an absolute path elsewhere, one that climbs, or one with a control character. Numbers of patients
+        TableError: an absolute path elsewhere, a path with "..", or one with a control character. Numbers of patients
             and studies, as in MIMIC-CXR's tree, are not shown.
     """
     path = PurePosixPath(given.replace("\\", "/"))
@@ -227,5 +229,5 @@ def inside(root: Path, given: str, where: str, remedy: str = "") -> Path:
     if "\0" in given or is_elsewhere or ".." in path.parts or PureWindowsPath(given).drive:
         raise TableError(f"{where}: the path {shown} does not stay inside {root}{remedy}")
     if has_control(given):
-        raise TableError(f"{where}: the path {shown} holds characters that no path has")
+        raise TableError(f"{where}: the path {shown} contains control characters")
     return root / path

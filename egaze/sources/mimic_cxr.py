@@ -1,4 +1,4 @@
-"""MIMIC-CXR's tree of radiographs: DICOM (MIMIC-CXR 2.0.0) or JPEG (MIMIC-CXR-JPG), the same folders and names."""
+"""MIMIC-CXR's tree of radiographs: DICOM (MIMIC-CXR 2.0.0) or JPEG (MIMIC-CXR-JPG) in the same folders."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path, PurePosixPath
 from egaze.errors import TableError
 from egaze.sources.delimited import inside
 
-#: EGD-CXR and REFLACX both have MIMIC-CXR's patients, by the same numbers.
+#: EGD-CXR and REFLACX both have patients of MIMIC-CXR, with the same identifiers.
 POPULATION = "mimic-cxr"
 _TREE = "files"
-_REMEDY = "; --images says in which folder the radiographs lie"
+_REMEDY = "; use --images to name the folder of the radiographs"
 
 
 def radiograph_path(root: Path, relative: str, where: str) -> Path:
-    """Where a radiograph lies whose place a table gives as `.../files/p10/p10000032/s50414267/<dicom_id>.dcm`.
+    """The path of a radiograph that a table names as `.../files/p10/p10000032/s50414267/<dicom_id>.dcm`.
 
-    Nothing is opened. What stands before the last `files/` in the table's path (REFLACX's begin with
-    `physionet.org/files/mimic-cxr/2.0.0/`) is left out; a path without `files/` lies under the root as it is.
+    No file is opened. The part of the table's path before the last `files/` is dropped (REFLACX's paths begin with
+    `physionet.org/files/mimic-cxr/2.0.0/`); a path without `files/` is taken as relative to the root.
 
     Args:
-        root: the folder that holds `files/`, or `files/` itself.
-        relative: the path in the table's cell.
+        root: the folder that contains `files/`, or `files/` itself.
+        relative: the path in the table.
         where: the cell, for the message.
 
     Returns:
-        The .dcm file if it is there, else the .jpg file of that name, else the path of the missing .dcm file.
+        The .dcm file if it exists, else the .jpg file of that name if it exists, else the path of the .dcm file.
 
     Raises:
         TableError: a path that does not stay inside the root.
@@ -36,7 +36,7 @@ def radiograph_path(root: Path, relative: str, where: str) -> Path:
     if is_tree:
         root = root / _TREE if (root / _TREE).is_dir() else root
     radiograph = inside(root, "/".join(parts), where, _REMEDY)
-    # A path that names no .dcm file, such as ".", has no sibling to look for.
+    # A path that does not name a .dcm file, such as ".", has no JPEG beside it.
     if not parts or PurePosixPath(parts[-1]).suffix != ".dcm" or os.path.isfile(radiograph):
         return radiograph
     picture = radiograph.with_suffix(".jpg")
@@ -44,19 +44,23 @@ def radiograph_path(root: Path, relative: str, where: str) -> Path:
 
 
 def tree_path(relative: str, where: str) -> str:
-    """A table's path as MIMIC-CXR's tree has it: `files/p10/p10000032/s50414267/<dicom_id>.dcm`.
+    """A table's path as a path in MIMIC-CXR's tree: `files/p10/p10000032/s50414267/<dicom_id>.dcm`.
+
+    Args:
+        relative: the path in the table.
+        where: the cell, for the message.
 
     Raises:
-        TableError: a path that climbs, or has no `files/`; `where` says which cell gave it.
+        TableError: a path that contains ".." or does not contain `files/`.
     """
     inside(Path(), relative, where)
     parts, is_tree = _below_tree(relative)
     if not is_tree or not parts:
-        raise TableError(f"{where}: the path has no {_TREE}/, as MIMIC-CXR's have")
+        raise TableError(f"{where}: the path does not contain {_TREE}/, as MIMIC-CXR's paths do")
     return "/".join((_TREE, *parts))
 
 
 def _below_tree(relative: str) -> tuple[tuple[str, ...], bool]:
-    """A path's parts below the last `files/`, and whether there is one; all its parts where there is none."""
+    """The parts of a path below the last `files/`, and true; or, if there is none, all parts and false."""
     parts = PurePosixPath(relative.replace("\\", "/")).parts
     return (parts[len(parts) - parts[::-1].index(_TREE) :], True) if _TREE in parts else (parts, False)

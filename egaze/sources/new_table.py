@@ -1,4 +1,4 @@
-"""A cases.csv and a fixations.csv to start a table of one's own from."""
+"""Templates of cases.csv and fixations.csv for the table source."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from egaze.errors import SourceError
 from egaze.sources.cell_names import NO_VALUE, as_seen
 from egaze.sources.delimited import has_control
 
-#: Files that are taken for radiographs; DICOM files, which often have another ending or none, are told by their
-#: beginning.
+#: The suffixes of radiographs. DICOM files, which often have another suffix or none, are recognised by content.
 ENDINGS = frozenset({".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".npy"})
 CASE_HEADER = ("case_id", "image", "patient_id", "label", "split", "reader_id")
 FIXATION_HEADER = ("case_id", "x_px", "y_px", "duration_s", "onset_s")
@@ -31,17 +30,22 @@ _DICOM_MARK = (128, b"DICM")
 
 
 def write_new_table(folder: Path, images: Path | None = None) -> int:
-    """Write cases.csv and fixations.csv into a folder, which may be there already.
+    """Write cases.csv and fixations.csv into a folder, which may exist already.
 
-    Without `images` both hold examples. With it, cases.csv has a row for each radiograph in it, by name, with its path
-    from there on; patient_id and label are left to be filled in, and fixations.csv has its header only.
+    Without `images` both contain examples. With it, cases.csv has one row per radiograph in that folder, sorted by
+    path, with the path relative to the folder; patient_id and label are left empty, and fixations.csv has only its
+    header.
+
+    Args:
+        folder: where to write.
+        images: a folder of radiographs, or None.
 
     Returns:
         The number of radiographs found.
 
     Raises:
-        SourceError: one of the two files is there already, there is no folder of radiographs, or no radiograph in it.
-        EgazeError: the folder cannot be written.
+        SourceError: one of the two files exists already, `images` is not a folder, or it contains no radiograph.
+        EgazeError: the folder is not writable.
     """
     folder = Path(folder)
     require_folder(folder)
@@ -62,15 +66,15 @@ def write_new_table(folder: Path, images: Path | None = None) -> int:
 
 
 def _find_radiographs(images: Path) -> list[str]:
-    """Paths from the folder on, in the order of their names. Linked folders are looked into once each."""
+    """The sorted paths of the radiographs, relative to the folder. Each linked folder is visited once."""
     if not images.is_dir():
         raise SourceError(f"{images}: no such folder of radiographs")
     radiographs = sorted(_walk(images, images, {os.path.realpath(images)}))
     if not radiographs:
-        raise SourceError(f"{images}: holds no radiograph: no DICOM, PNG, JPEG or .npy file")
+        raise SourceError(f"{images}: contains no radiograph (no DICOM, PNG, JPEG or .npy file)")
     for radiograph in radiographs:
         if has_control(radiograph) or not _is_text(radiograph):
-            raise SourceError(f"{images}: the file name {radiograph!r} cannot stand in a table; rename it")
+            raise SourceError(f"{images}: the file name {radiograph!r} cannot be written into a table; rename it")
     return radiographs
 
 
@@ -104,7 +108,7 @@ def _is_text(name: str) -> bool:
 
 
 def _case_ids(radiographs: Sequence[str]) -> list[str]:
-    """The radiographs' names without folder and ending, or as much more of the path as tells them apart."""
+    """The file names of the radiographs without folder and suffix, or more of the path where these are not unique."""
     names: list[str] = []
     seen: set[str] = set()
     for radiograph in radiographs:

@@ -1,4 +1,4 @@
-"""The records of a CSV file, in blocks of bounded size whose structure has been checked."""
+"""The records of a CSV file, in blocks of bounded size with a checked structure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from egaze.sources.text_limits import TableLimits, table_limits
 _READ_BYTES = 1 << 22
 _QUOTE, _COMMA, _LF, _CR = b'",\n\r'
 _BOM = b"\xef\xbb\xbf"
-# What files of other kinds begin with.
+# The first bytes of files of other kinds.
 _FOREIGN = {
     b"\xff\xfe": "UTF-16 or UTF-32 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
@@ -33,12 +33,12 @@ _FOREIGN = {
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole records, each with as many cells as the header and with one line feed at its end.
+    """Complete records, each with as many cells as the header and one line feed at its end.
 
     Attributes:
-        data: valid UTF-8 without NUL bytes; quotes stand only where RFC 4180 has them.
-        first: number of the first record; the header is record 0.
-        records: how many there are.
+        data: valid UTF-8 without NUL bytes, with quotes only where RFC 4180 allows them.
+        first: the number of the first record; the header is record 0.
+        records: the number of records.
     """
 
     data: bytes
@@ -47,14 +47,14 @@ class Block:
 
 
 def read_blocks(path: Path) -> Iterator[Block]:
-    """Read a CSV file (RFC 4180, UTF-8) front to back; the first block is the header alone.
+    """Read a CSV file (RFC 4180, UTF-8) from beginning to end; the first block is the header alone.
 
     Line ends are LF or CRLF. Blank lines are skipped and not counted. Memory is bounded by `TableLimits` and a few
-    MB, whatever the file holds.
+    megabytes, whatever the file contains.
 
     Raises:
-        TableError: no regular file, or a file that is compressed, not UTF-8 text, empty, beyond a limit, or not a
-            table: cells missing or too many, a stray or unclosed quote, a carriage return without a line feed.
+        TableError: not a regular file, or a file that is compressed, not UTF-8 text, empty, over a limit, or not a
+            table: missing or additional cells, a stray or unclosed quote, a carriage return without a line feed.
     """
     limits = table_limits()
     _require_file(path, limits)
@@ -62,7 +62,7 @@ def read_blocks(path: Path) -> Iterator[Block]:
     try:
         with path.open("rb") as file:
             rest = b""
-            # A last record may lack its line feed; one too many is a blank line.
+            # The last record may lack its line feed; an additional one is only a blank line.
             for piece in chain(_pieces(path, file, limits), [b"\n"]):
                 block = rest + piece
                 ends = _record_ends(block)
@@ -81,7 +81,7 @@ def read_blocks(path: Path) -> Iterator[Block]:
 
 
 def column_names(header: Block) -> list[str]:
-    """The header's cells, without quotes and outer blanks."""
+    """The cells of the header, without quotes and surrounding spaces."""
     marks, _ = _marks(np.frombuffer(header.data, np.uint8))
     begins = [0, *(marks[:-1] + 1)]
     cells = [header.data[begin:end].decode(errors="replace") for begin, end in zip(begins, marks, strict=True)]
@@ -89,7 +89,7 @@ def column_names(header: Block) -> list[str]:
 
 
 def shorten(value: str, length: int = 40) -> str:
-    """A value as it may stand in a message: on one line, control characters escaped, cut where it is long."""
+    """A value for a message: on one line, with control characters escaped, and cut off if it is long."""
     return repr(value if len(value) <= length else value[: length - 3] + "...")
 
 
@@ -108,7 +108,7 @@ def _require_file(path: Path, limits: TableLimits) -> None:
 
 
 def _pieces(path: Path, file: BinaryIO, limits: TableLimits) -> Iterator[bytes]:
-    """The file's bytes without a byte order mark."""
+    """The bytes of the file, in pieces, without a byte order mark."""
     head = file.read(_READ_BYTES)
     for magic, kind in _FOREIGN.items():
         if head.startswith(magic):
@@ -117,24 +117,24 @@ def _pieces(path: Path, file: BinaryIO, limits: TableLimits) -> Iterator[bytes]:
     yield head.removeprefix(_BOM)
     while piece := file.read(_READ_BYTES):
         total += len(piece)
-        if total > limits.file_bytes:  # it grows while it is read, or its size was not known
+        if total > limits.file_bytes:  # the file grows while it is read, or its size was unknown
             raise TableError(f"{path}: more than {limits.file_bytes} bytes (EGAZE_TABLE_FILE_BYTES)")
         yield piece
 
 
 def _marks(line: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of the commas and line feeds outside quotes, and of the quotes."""
+    """The positions of the commas and line feeds outside quotes, and of the quotes."""
     quotes = np.flatnonzero(line == _QUOTE)
     return _outside(quotes, np.flatnonzero((line == _COMMA) | (line == _LF))), quotes
 
 
 def _outside(quotes: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The places that an even number of quotes precedes."""
+    """The positions that follow an even number of quotes."""
     return places[np.searchsorted(quotes, places) % 2 == 0] if quotes.size else places
 
 
 def _record_ends(block: bytes) -> NDArray[np.int64]:
-    """Where the records of a block that begins with a record are over: each time one byte behind."""
+    """The end of each record, one past its last byte, in a block that begins with a record."""
     line = np.frombuffer(block, np.uint8)
     return _outside(np.flatnonzero(line == _QUOTE), np.flatnonzero(line == _LF)) + 1
 
@@ -147,7 +147,7 @@ def _too_long(limits: TableLimits) -> str:
 
 
 class _Structure:
-    """Where the cells and records of whole records lie."""
+    """The positions of cells and records in a block of complete records."""
 
     def __init__(self, block: bytes, first: int) -> None:
         self.block = block
@@ -160,19 +160,19 @@ class _Structure:
         self.begins = np.concatenate([[0], self.ends[:-1] + 1])
         self.cells = np.diff(last, prepend=-1)
         length = self.ends - self.begins
-        #: Lines without a character.
+        #: Whether each line is empty.
         self.blank = (length == 0) | ((length == 1) & (self.line[self.begins] == _CR))
-        #: Each line's number among the records.
+        #: The record number of each line.
         self.numbers = first + np.cumsum(~self.blank) - ~self.blank
 
     def place(self, position: int) -> tuple[int, int]:
-        """The record and the column, both from 0, of a byte."""
+        """The record and the column, both counted from 0, of a byte."""
         line = int(np.searchsorted(self.ends, position))
         before = np.searchsorted(self.marks, [self.begins[line], position])
         return int(self.numbers[line]), int(before[1] - before[0])
 
     def stray_quotes(self) -> NDArray[np.int64]:
-        """Quotes that neither open nor close a cell, and are not one of a pair inside one (RFC 4180, rules 5 to 7)."""
+        """Quotes that neither open nor close a cell and are not doubled inside one (RFC 4180, rules 5 to 7)."""
         opening, closing = self.quotes[0::2], self.quotes[1::2]
         before = np.where(opening > 0, self.line[opening - 1], _LF)
         after = self.line[closing + 1]
@@ -183,7 +183,7 @@ class _Structure:
         return np.sort(np.concatenate(wrong))
 
     def without_blanks(self) -> bytes:
-        """The records without carriage returns at their ends and without blank lines."""
+        """The records with LF line ends and without blank lines."""
         if not self.returns.size and not self.blank.any():
             return self.block
         keep = np.ones(len(self.line), dtype=bool)
@@ -193,7 +193,7 @@ class _Structure:
 
 
 class _Checker:
-    """Checks whole records block by block, and keeps count."""
+    """Checks complete records block by block, and counts them."""
 
     def __init__(self, path: Path, limits: TableLimits) -> None:
         self._path = path
@@ -202,7 +202,7 @@ class _Checker:
         self.next = 0
 
     def check(self, block: bytes) -> Iterator[Block]:
-        """Raises TableError at the first fault of its kind; see `read_blocks`."""
+        """Check a block of complete records. Raises TableError for the first fault; see `read_blocks`."""
         found = _Structure(block, self.next)
         records = int((~found.blank).sum())
         if not records:

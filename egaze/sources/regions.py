@@ -1,4 +1,4 @@
-"""What a reader said of a radiograph besides a label: regions and spoken phrases."""
+"""A reader's regions and dictated phrases on a radiograph."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class Region:
     """A named region of a radiograph.
 
     Attributes:
-        name: what it shows, in the source's words.
+        name: what it shows, as the source calls it.
         shape: "box", or "ellipse" for the ellipse inscribed in the box.
-        x_min_px, y_min_px, x_max_px, y_max_px: in pixels of the original image; may reach outside.
-        certainty: the reader's, 1 (unlikely) to 5 (certain), or None where the source has none.
+        x_min_px, y_min_px, x_max_px, y_max_px: in pixels of the radiograph; a region may extend beyond it.
+        certainty: of the reader, from 1 (unlikely) to 5 (certain), or None if the source has none.
 
     Raises:
-        ValueError: an unknown shape, or sides that are not finite or end before they begin.
+        ValueError: an unknown shape, sides that are not finite, or a minimum above its maximum.
 
     Example:
         >>> from egaze.sources import Region
@@ -41,15 +41,21 @@ class Region:
             raise ValueError(f"shape must be one of {', '.join(SHAPES)}, got {self.shape!r}")
         sides = (self.x_min_px, self.y_min_px, self.x_max_px, self.y_max_px)
         if not all(map(math.isfinite, sides)) or self.x_max_px < self.x_min_px or self.y_max_px < self.y_min_px:
-            raise ValueError(f"region {self.name!r}: x_min, y_min, x_max, y_max must be finite and rise, got {sides}")
+            raise ValueError(
+                f"region {self.name!r}: x_min, y_min, x_max, y_max must be finite and ordered, got {sides}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Words of a dictation and when they were spoken, in seconds on the clock of the fixations' onsets.
+    """Dictated words with their time.
+
+    Attributes:
+        text: the words.
+        begin_s, end_s: when they were spoken, in seconds on the clock of the fixations' onsets.
 
     Raises:
-        ValueError: times that are not finite, or that end before they begin.
+        ValueError: times that are not finite, or an end before the beginning.
 
     Example:
         >>> from egaze.sources import Phrase
@@ -64,4 +70,4 @@ class Phrase:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.begin_s) and math.isfinite(self.end_s)) or self.end_s < self.begin_s:
-            raise ValueError(f"a phrase's times must be finite and rise, got {self.begin_s} to {self.end_s} s")
+            raise ValueError(f"a phrase's times must be finite and ordered, got {self.begin_s} to {self.end_s} s")

@@ -1,4 +1,4 @@
-"""A table of one's own: cases.csv, and fixations.csv where there is gaze."""
+"""The table source: cases.csv and, with gaze, fixations.csv."""
 
 from __future__ import annotations
 
@@ -24,31 +24,32 @@ CASE_OPTIONAL = {
     **dict.fromkeys(("radiograph_width_px", "radiograph_height_px"), pl.Float64),
 }
 FIXATION_COLUMNS = {"case_id": pl.String, "x_px": pl.Float64, "y_px": pl.Float64, "duration_s": pl.Float64}
-#: What may stand in the place of `duration_s`: numbers in proportion to durations, in no unit of time.
+#: The column that may take the place of `duration_s`: numbers proportional to durations, without a unit of time.
 RELATIVE = "duration_relative"
 FIXATION_OPTIONAL = {"onset_s": pl.Float64, "pixels_per_degree": pl.Float64}
 
 
 class Table:
-    """Radiographs listed in a CSV file, and fixations in a second one; docs/tables.md has the columns.
+    """Cases listed in a CSV file, with fixations in a second one; docs/tables.md describes the columns.
 
     A case has case_id, image, patient_id and, optionally, label, split (train, validation, test), reader_id, and
-    radiograph_width_px and radiograph_height_px, the size of the radiograph that the gaze was recorded on, where the
+    radiograph_width_px and radiograph_height_px: the size of the radiograph on which the gaze was recorded, if the
     radiograph has been resized since. A fixation has case_id, x_px, y_px, duration_s and, optionally, onset_s and
-    pixels_per_degree; duration_relative in place of duration_s says that the durations are in no unit of time.
+    pixels_per_degree; the column duration_relative in place of duration_s declares durations without a unit of time.
 
-    An empty cell of label, split or reader_id, and one of `egaze.sources.cell_names.NO_VALUE`, gives none.
+    An empty cell of label, split or reader_id, or one of `egaze.sources.cell_names.NO_VALUE`, means that there is none.
 
     Args:
         cases: the table of cases.
-        fixations: the table of fixations, in pixels of the radiographs.
-        class_names: the order of the classes; None sorts the labels found.
-        images: the folder that radiographs' paths are relative to; None is the folder of the table of cases.
+        fixations: the table of fixations, in pixels of the radiographs; None without gaze.
+        class_names: the order of the classes; None sorts the labels in the table.
+        images: the folder to which the paths of radiographs are relative; None for the folder of `cases`.
 
     Raises:
-        TableError: a missing file or column, durations in both columns, a bad value, a case twice, a fixation of no
-            case, a label that is not among class_names, names that differ only in case or blanks, a patient without
-            a name or on two sides, a radiograph outside `images`, or a case with neither gaze nor label.
+        TableError: a missing file or column, durations in both columns, a bad value, a case that occurs twice, a
+            fixation of an unknown case, a label that is not in `class_names`, names that differ only in case or
+            spaces, a patient without a name or in two splits, a radiograph outside `images`, or a case with neither
+            gaze nor a label.
 
     Example:
         >>> import polars as pl
@@ -91,7 +92,7 @@ class Table:
         self._cases = self._make_cases()
 
     def cases(self) -> Sequence[Case]:
-        """One case a record, in the table's order."""
+        """One case per record, in the order of the table."""
         return self._cases
 
     def _make_cases(self) -> list[Case]:
@@ -100,15 +101,14 @@ class Table:
             where = f"{self._path}: record {record}"
             origin, fixations = self._fixations.get(row["case_id"], (None, None))
             if fixations is None and row["label"] is None:
-                read_as = f" (its label {row['given_label']!r} is read as none)" if row["given_label"] else ""
-                raise TableError(
-                    f"{where}: case {shorten(row['case_id'])} has neither a label nor a fixation that lasts{read_as}"
-                )
+                read_as = f" (its label {row['given_label']!r} is read as missing)" if row["given_label"] else ""
+                case = shorten(row["case_id"])
+                raise TableError(f"{where}: case {case} has neither a label nor a fixation with a duration{read_as}")
             radiograph = inside(
                 self._images,
                 row["image"],
                 f"{where}, column 'image'",
-                "; --images says in which folder the radiographs lie",
+                "; use --images to name the folder of the radiographs",
             )
             cases.append(
                 Case(
@@ -126,7 +126,7 @@ class Table:
         return cases
 
     def _read_fixations(self, path: Path) -> dict[str, tuple[str, Fixations]]:
-        """Of each case with gaze where it begins, and its fixations."""
+        """The first record and the fixations of each case with gaze."""
         column = _duration_column(path)
         columns = {column if name == "duration_s" else name: dtype for name, dtype in FIXATION_COLUMNS.items()}
         rows = read_table(path, columns, FIXATION_OPTIONAL).with_row_index("record", 1)
@@ -135,7 +135,7 @@ class Table:
             record = first_true(stray)
             raise TableError(f"{path}: record {record + 1}: no case {shorten(rows['case_id'][record])} in {self._path}")
         _require_scale(path, rows)
-        # As a Fixations holds it: what is too short for a float32 is no time.
+        # In float32, as in `Fixations`, in which the shortest durations become 0.
         without_time = ~(rows[column].cast(pl.Float32) > 0)
         self.hygiene["fixations_dropped_no_duration"] = int(without_time.sum())
         rows = rows.filter(~without_time)
@@ -145,27 +145,29 @@ class Table:
 
 
 def _read_cases(path: Path, hygiene: dict[str, int]) -> pl.DataFrame:
-    """The records, with all optional columns, and `given_label` as it stands."""
+    """The records with all optional columns, and with `given_label`, the label as written."""
     rows = read_table(path, CASE_COLUMNS, CASE_OPTIONAL)
     if rows.is_empty():
-        raise TableError(f"{path}: holds no case")
+        raise TableError(f"{path}: contains no case")
     rows = rows.with_columns(
         pl.lit(None, dtype=dtype).alias(name) for name, dtype in CASE_OPTIONAL.items() if name not in rows.columns
     )
     require_unique(path, rows["case_id"])
     require_names(path, rows["case_id"], "each case needs a name of its own")
     require_names(
-        path, rows["patient_id"], "radiographs of one patient need one patient_id, so that they stay on one side"
+        path,
+        rows["patient_id"],
+        "radiographs of one patient need the same patient_id, so that they are in the same split",
     )
     rows = rows.with_columns(rows["label"].alias("given_label"))
     for name in ("label", "split", "reader_id"):
         if count := int((no_value := is_no_value(rows[name])).sum()):
             rows = rows.with_columns(pl.when(~no_value).then(rows[name]).alias(name))
             hygiene[f"{name}s_such_as_NA_read_as_none"] = count
-    require_unlike(path, rows["case_id"], as_seen, "characters that do not show", "give the cases other names")
+    require_unlike(path, rows["case_id"], as_seen, "invisible characters", "give the cases other names")
     for name in ("label", "patient_id", "reader_id"):
-        require_unlike(path, rows[name], folded, "case, blanks or characters that do not show", "write both alike")
-    _require_sides(path, rows)
+        require_unlike(path, rows[name], folded, "case, spaces or invisible characters", "write both in the same way")
+    _require_splits(path, rows)
     _require_sizes(path, rows)
     return rows
 
@@ -178,16 +180,16 @@ def _class_names(path: Path, column: pl.Series, given: Sequence[str] | None) -> 
     if not names or not all(name.strip() for name in names):
         raise TableError(f"class names must not be empty, got {list(names)}")
     if none := [name for name in names if name.lower() in NO_VALUE]:
-        raise TableError(f"a class cannot be called {none[0]!r}: such a label means that there is none")
+        raise TableError(f"a class cannot be called {none[0]!r}, which stands for a missing label")
     if len(set(names)) < len(names) or first_alike(names, folded):
-        raise TableError(f"class names must differ in more than case and blanks, got {', '.join(names)}")
+        raise TableError(f"class names must differ in more than case and spaces, got {', '.join(names)}")
     if unknown := [label for label in labels if label not in names]:
         record = column.to_list().index(unknown[0]) + 1
         raise TableError(f"{path}: record {record}: label {shorten(unknown[0])} is not among {', '.join(names)}")
     return names
 
 
-def _require_sides(path: Path, rows: pl.DataFrame) -> None:
+def _require_splits(path: Path, rows: pl.DataFrame) -> None:
     wrong = rows["split"].is_not_null() & ~rows["split"].is_in(list(SPLITS))
     if wrong.any():
         record = first_true(wrong)
@@ -197,12 +199,12 @@ def _require_sides(path: Path, rows: pl.DataFrame) -> None:
     first = rows.with_row_index("record").select(pl.col("split", "record").first().over("patient_id"))
     for record in (~rows["split"].eq_missing(first["split"])).arg_true()[:1]:
         pair = [
-            f"record {place + 1} (case {shorten(rows['case_id'][place])}) {rows['split'][place] or 'on none'}"
+            f"record {place + 1} (case {shorten(rows['case_id'][place])}) {rows['split'][place] or 'without a split'}"
             for place in (first["record"][record], record)
         ]
         raise TableError(
-            f"{path}: column 'split' puts one patient on two sides: {' and '.join(pair)}; "
-            "give all of a patient's cases the same side, or none"
+            f"{path}: column 'split' puts one patient into two splits: {' and '.join(pair)}; "
+            "give all cases of a patient the same split, or none"
         )
 
 
@@ -231,8 +233,8 @@ def _duration_column(path: Path) -> str:
         return "duration_s"
     if "duration_s" in header:
         raise TableError(
-            f"{path}: columns 'duration_s' and {RELATIVE!r} are both there; keep duration_s where the durations are "
-            "seconds, the other where they are in no unit of time"
+            f"{path}: has both columns 'duration_s' and {RELATIVE!r}; keep duration_s if the durations are seconds, "
+            "or the other one if they have no unit of time"
         )
     return RELATIVE
 
@@ -252,5 +254,5 @@ def _fixations(rows: pl.DataFrame) -> Fixations:
 
 
 def _is_complete(rows: pl.DataFrame, column: str) -> bool:
-    """Whether an optional column is there and has a value in every row."""
+    """Whether an optional column exists and has a value in every row."""
     return column in rows.columns and not rows[column].has_nulls()

@@ -1,4 +1,4 @@
-"""How much of a table or a transcript is read before it is refused."""
+"""Limits on the size of tables and transcripts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _PREFIX = "EGAZE_TABLE_"
 
 @dataclass(frozen=True, slots=True)
 class TableLimits:
-    """Bounds on input tables. What lies beyond is a TableError and is not loaded.
+    """Limits on input tables. A table beyond them raises TableError and is not loaded.
 
-    An environment variable changes one: `EGAZE_TABLE_CELL_BYTES=1000000 egaze prepare ...`.
+    Each limit can be set by an environment variable: `EGAZE_TABLE_CELL_BYTES=1000000 egaze prepare ...`.
 
     Attributes:
-        file_bytes: of a whole table (EGD-CXR's largest, eye_gaze.csv, has .4e9).
-        record_bytes: of one record; a quote that is never closed ends here.
+        file_bytes: of a whole table (EGD-CXR's largest, eye_gaze.csv, has 0.4e9).
+        record_bytes: of one record; it also bounds a quote that is never closed.
         cell_bytes: of one cell.
         columns: of the header.
         json_bytes: of one transcript.

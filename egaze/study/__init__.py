@@ -1,4 +1,4 @@
-"""The prepared study: a folder that trains anywhere."""
+"""The prepared study: a folder with everything that training needs."""
 
 from egaze.study.prepare import LeftOut, prepare_study
 from egaze.study.splits import Splits, split_study

@@ -1,4 +1,4 @@
-"""Which cases of a study a user means."""
+"""Choosing cases of a study by their ids."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from egaze.study.study import Study
 
 
 def choose_cases(study: Study, wanted: Sequence[str] = (), split: str | None = None) -> NDArray[np.int64]:
-    """Indices of the cases with the given ids, on one split where it is named.
+    """The indices of the cases with the given ids, within one split or in the whole study.
 
     Args:
         study: the study.
-        wanted: case ids, or patterns with `*`, `?` and `[...]`; none means all cases.
+        wanted: case ids, or patterns with `*`, `?` and `[...]`; empty for all cases.
         split: "train", "validation", "test", or None for all.
 
     Returns:
-        (K,) ascending, each case once.
+        (K,) in ascending order, without repetition.
 
     Raises:
-        StudyError: an id or a pattern that fits no case, or none in that split; a split without a case.
+        StudyError: an id or a pattern that matches no case, no match in the split, or an empty split.
     """
     case_ids = study.case_ids
     place = {case_id: index for index, case_id in enumerate(case_ids)}
@@ -47,7 +47,7 @@ def choose_cases(study: Study, wanted: Sequence[str] = (), split: str | None = N
 
 
 def spread(cases: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """At most `count` of the cases, evenly spaced, the first and the last among them where there are two."""
+    """At most `count` of the cases, evenly spaced, including the first and, if there are two or more, the last."""
     places = np.linspace(0, len(cases) - 1, min(count, len(cases))).round().astype(np.int64)
     chosen: NDArray[np.int64] = cases[np.unique(places)]
     return chosen

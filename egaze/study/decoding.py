@@ -1,4 +1,4 @@
-"""Many radiographs read at once, each worker holding one."""
+"""Reading many radiographs in parallel, with at most one in the memory of each worker."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ from egaze.study.placing import Failed, Placed, place_radiograph
 Job = tuple[int, Path]
 Outcome = tuple[int, Path, Placed | Failed]
 
-# One radiograph being read and the next one at hand, so that no worker waits for this process.
+# One radiograph being read and the path of the next one, so that no worker waits for this process.
 _IN_HAND = 2
 
-# A decoder that falls over a damaged radiograph ends its process so. SIGKILL is not among them: it comes from outside,
-# as a rule because memory ran out, and says nothing of the radiograph.
+# The signals by which a decoder that crashes on a damaged radiograph ends its process. SIGKILL is not among them: it is
+# sent from outside, usually because memory ran out, and does not mean that the radiograph is damaged.
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
 
 
 def read_radiographs(radiographs: Iterable[Job], canvas: Canvas, workers: int) -> Generator[Outcome, None, None]:
-    """Yield every radiograph's outcome, in any order; a worker holds one radiograph, and the path of its next.
+    """Yield the outcome of every radiograph, in any order.
 
-    Workers are processes, not threads. The JPEG 2000 decoder holds the interpreter's lock for 470 of the 530 ms of a
-    3056x2544 radiograph, so that two threads were no faster than one; and a decoder that crashes, or whose memory runs
-    out, takes its own process down and not the study. Uncompressed radiographs are as fast either way. One worker works
-    in this process.
+    Workers are processes, not threads: the JPEG 2000 decoder holds the interpreter lock for 470 of the 530 ms that a
+    3056x2544 radiograph takes, so that two threads are no faster than one; and a decoder that crashes or runs out of
+    memory ends only its own process. Uncompressed radiographs are equally fast either way. A single worker runs in this
+    process.
+
+    Args:
+        radiographs: the number and path of each.
+        canvas: where to place them.
+        workers: the number of processes, at least 1.
 
     Raises:
-        StudyError: a worker was killed, or there is no memory for a radiograph; the message names the radiograph.
+        StudyError: a worker was killed, or memory ran out; the message names the radiograph.
     """
     if workers == 1:
         for number, path in radiographs:
@@ -63,7 +68,7 @@ def _read_in_processes(radiographs: deque[Job], canvas: Canvas, workers: int) ->
                     outcome = worker.connection.recv()
                 except (EOFError, OSError):
                     number, path = worker.in_hand.popleft()
-                    outcome = worker.why_it_died(path)
+                    outcome = worker.reason_of_death(path)
                     radiographs.extendleft(worker.in_hand)
                     processes[processes.index(worker)] = worker = _Worker(canvas)
                 else:
@@ -78,7 +83,7 @@ def _read_in_processes(radiographs: deque[Job], canvas: Canvas, workers: int) ->
 
 
 class _Worker:
-    """A worker process and the radiographs that it has been given, the one being read first."""
+    """A worker process and the radiographs it has been given, beginning with the one that it reads."""
 
     def __init__(self, canvas: Canvas) -> None:
         self.in_hand: deque[Job] = deque()
@@ -87,7 +92,7 @@ class _Worker:
         script = (
             f"import sys; sys.path[:] = {sys.path!r}; from egaze.study.decoding import serve; serve({theirs.fileno()})"
         )
-        # Ctrl-C in a terminal reaches a session's processes; what it means is decided in this one alone.
+        # A session of its own, because Ctrl-C reaches all processes of a session and must be handled here alone.
         self._process = subprocess.Popen(
             [sys.executable, "-c", script], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
         )
@@ -102,10 +107,14 @@ class _Worker:
             try:
                 self.connection.send(job[1])
             except OSError:
-                return  # it has died, as the next recv() will tell
+                return  # the worker has ended, and the next recv() will fail
 
-    def why_it_died(self, path: Path) -> Failed:
-        """What a crash says of the radiograph being read. Raises StudyError when it says nothing of the radiograph."""
+    def reason_of_death(self, path: Path) -> Failed:
+        """The outcome of the radiograph on which the decoder crashed.
+
+        Raises:
+            StudyError: the process was ended from outside, which does not mean that the radiograph is damaged.
+        """
         self.connection.close()
         code = self._process.wait()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
@@ -117,7 +126,7 @@ class _Worker:
         )
 
     def stop(self) -> None:
-        # It ends when the connection does, but a radiograph under way is not waited for.
+        # A worker ends when its connection closes, but a radiograph that is being read is not waited for.
         self.connection.close()
         if self.in_hand:
             self._process.kill()
@@ -125,7 +134,7 @@ class _Worker:
 
 
 def serve(descriptor: int) -> None:
-    """A worker's life: a canvas, then radiographs, each answered by what `place_radiograph` makes of it."""
+    """Run a worker: receive a canvas, then paths of radiographs, and send back the result of `place_radiograph`."""
     with Connection(descriptor) as connection:
         try:
             canvas = connection.recv()
@@ -137,7 +146,7 @@ def serve(descriptor: int) -> None:
                     outcome = MemoryError()
                 connection.send(outcome)
         except (EOFError, OSError):
-            return  # the study is done, or its process is
+            return  # the study is finished, or its process has ended
 
 
 def _no_memory(path: Path) -> StudyError:

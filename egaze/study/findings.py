@@ -1,10 +1,10 @@
-"""Where on a radiograph the finding is that its class is told from.
+"""The regions of a radiograph that show the finding behind its class.
 
-Most regions of a study are no findings. EGD-CXR's boxes are of anatomy, on normal radiographs as on others, and nothing
-in it says where an opacity is. REFLACX has a box of the chest, which is anatomy too, and ellipses, which radiologists
-drew round what they found. So a finding is an ellipse, if its reader thought it at least possible (certainty 3, or none
-given) and it is neither a support device nor a flaw of the radiograph. Of these the ones count that speak for the
-class, by the rule that made the class (`egaze.sources.reflacx.labels`):
+Most regions of a study are not findings. EGD-CXR's boxes show anatomy, on normal radiographs as on others, and nothing
+in that data set locates an opacity. REFLACX has a box of the chest, which is anatomy too, and ellipses that
+radiologists drew around abnormalities. A finding is therefore an ellipse that its reader considered at least possible
+(certainty 3 or more, or not given) and that marks neither a support device nor a quality issue. Of these, the ones
+count that support the class by the rule that defines it (`egaze.sources.reflacx.labels`):
 
 | class | findings |
 |---|---|
@@ -13,8 +13,8 @@ class, by the rule that made the class (`egaze.sources.reflacx.labels`):
 | normal | none |
 | any other, or no class | all |
 
-What several readers drew on one radiograph counts together. Where somebody has better masks, they are pictures of the
-radiograph's size named after the case, as the synthetic twin writes in `findings/`.
+Ellipses of several readers on one radiograph count together. Better masks can be given as pictures of the radiograph's
+size, named after the case, as the synthetic twin has them in `findings/`.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ _POSSIBLE = 3
 
 
 def finding_regions(study: Study, case_index: int, class_name: str | None) -> tuple[Region, ...]:
-    """The regions of a case that count as its finding, in pixels of its radiograph; the module has the rule.
+    """The regions of a case that are its finding, by the rule of this module, in pixels of its radiograph.
 
     Args:
         study: the study.
-        case_index: the case's place in it.
-        class_name: the class that the finding speaks for, as a rule the case's label; None for any.
+        case_index: the index of the case.
+        class_name: the class that the finding supports, usually the label of the case; None for any class.
     """
     return tuple(
         region
@@ -71,21 +71,21 @@ def finding_regions(study: Study, case_index: int, class_name: str | None) -> tu
 def finding_mask(
     study: Study, case_index: int, size_px: int, class_name: str | None, *, folder: Path | None = None
 ) -> NDArray[np.bool_] | None:
-    """A case's finding on the canvas.
+    """The mask of a case's finding on the canvas.
 
     Args:
         study: the study.
-        case_index: the case's place in it.
-        size_px: side of the canvas.
-        class_name: as in `finding_regions`.
-        folder: of masks, CASE_ID.png or .npy in the radiograph's size, brighter than half where the finding is; they
-            stand in for the study's regions, whatever the class. A case without a file has no known finding.
+        case_index: the index of the case.
+        size_px: the side of the canvas.
+        class_name: as for `finding_regions`.
+        folder: of masks, CASE_ID.png or .npy in the size of the radiograph, brighter than half in the finding. They
+            replace the regions of the study, whatever the class; a case without a file has no known finding.
 
     Returns:
-        (size, size) bool, or None where the case has no finding or none is known.
+        (size, size) bool, or None if the case has no known finding.
 
     Raises:
-        StudyError: a mask of another size than its radiograph.
+        StudyError: a mask whose size differs from that of its radiograph.
         RadiographError: a mask that cannot be read.
     """
     geometry = study.geometry(case_index, size_px)
@@ -99,7 +99,7 @@ def finding_mask(
 
 
 def _read_mask(folder: Path, case_id: str, geometry: FitGeometry) -> NDArray[np.bool_] | None:
-    # Ids come from tables: one that is no plain file name has no file here.
+    # Case ids come from tables; an id that is not a plain file name has no mask.
     if Path(case_id).name != case_id or "\0" in case_id:
         return None
     path = next((path for ending in ("png", "npy") if (path := folder / f"{case_id}.{ending}").is_file()), None)
@@ -108,7 +108,7 @@ def _read_mask(folder: Path, case_id: str, geometry: FitGeometry) -> NDArray[np.
     stored = read_stored(path)
     if stored.shape != geometry.radiograph_shape:
         raise StudyError(f"{path}: the mask has {stored.shape} pixels, its radiograph {geometry.radiograph_shape}")
-    # Of a canvas's pixel that the finding's edge crosses the covered share counts, unrounded.
+    # A pixel of the canvas at the edge of the finding has the share that the finding covers.
     share = resize(stored.stored, (geometry.height_px, geometry.width_px), out_dtype=np.float32, table=stored.table)
     mask = np.zeros(geometry.canvas_shape, dtype=bool)
     geometry.cut_out(mask)[:] = np.greater(share, 0.5)

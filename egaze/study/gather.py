@@ -1,4 +1,4 @@
-"""Sources to one list of cases and the radiographs they share."""
+"""Gathering the cases of all sources, and the radiographs that they share."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from egaze.study.layout import SourceFacts
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A case and where it came from.
+    """A case and its origin.
 
     Attributes:
-        source: its key; sources are numbered, since two may be of one layout.
-        patient: the patient's number in the study, the same in every source of one population.
-        place: the patient's place in the source's files.
-        radiograph: index into `Gathered.radiographs`.
+        source: the key of its source; sources are numbered, because two may have the same layout.
+        patient: the number of the patient in the study, the same in all sources of one population.
+        place: the index of the patient in `Source.patient_order`.
+        radiograph: the index of its radiograph in `Gathered.radiographs`.
+        case: the case.
     """
 
     source: str
@@ -32,14 +33,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What the sources give.
+    """The cases of all sources.
 
     Attributes:
         entries: all cases, source by source.
-        radiographs: every radiograph once, however many readers it had, in the order of its first case.
-        rows: for each radiograph the cases that show it.
-        facts: of each source, as they go into study.json.
-        class_names: the sources' classes, joined in order.
+        radiographs: the distinct radiographs, in the order of their first cases; several readers share one.
+        rows: for each radiograph, the indices of its cases.
+        facts: about each source, as recorded in study.json.
+        class_names: the distinct class names of the sources, in order.
     """
 
     entries: list[Entry]
@@ -50,7 +51,7 @@ class Gathered:
 
 
 def gather(sources: Sequence[Source]) -> Gathered:
-    """Raises StudyError when there is no case, or the same case id twice."""
+    """Gather the cases of sources. Raises StudyError if there is no case, or if a case id occurs twice."""
     entries: list[Entry] = []
     number_of: dict[Path, int] = {}
     patients: dict[tuple[str, str], int] = {}
@@ -80,7 +81,7 @@ def gather(sources: Sequence[Source]) -> Gathered:
             }
         )
     if not entries:
-        raise StudyError("there is no case to prepare")
+        raise StudyError("the sources have no case to prepare")
     _require_distinct(entries)
     class_names = list(dict.fromkeys(name for source in sources for name in source.class_names))
     return Gathered(entries, list(number_of), rows, facts, class_names)

@@ -1,4 +1,4 @@
-"""The radiographs of a study under way, on disk, and the journal of those that can be trusted."""
+"""The images of an unfinished study on disk, and a journal of those that are complete."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from egaze.study.placing import Placed, RadiographFacts, stamp
 _RADIOGRAPHS = "radiographs.npy"
 _JOURNAL = "journal.jsonl"
 
-#: Radiographs read in this time are lost when the process is killed: the journal names a radiograph only once it is on
-#: disk.
+#: The journal names a radiograph only once it is on disk, so a killed process loses what it has read in this time.
 SYNC_EVERY_S = 1.0
 
 
 class ImageStore:
-    """Canvases in the order of the cases, and one journal line for each radiograph that is surely on disk.
+    """The images in the order of the cases, and a journal with one line for each radiograph that is on disk.
 
-    Pixels are written, not mapped, so that this process's memory does not grow with the radiographs. They are synced in
-    steps, and only then are their lines appended and synced: whatever a kill or a power failure cuts off, a radiograph
-    that the journal names is whole. The journal begins with the settings' digest and holds numbers, no paths.
+    Pixels are written rather than memory-mapped, so that the memory of this process does not grow with the number of
+    radiographs. They are synced at intervals, and only then are their lines appended to the journal and synced: after a
+    kill or a power failure, every radiograph that the journal names is complete. The journal begins with the digest of
+    the settings and contains numbers, but no paths.
 
     Args:
-        folder: the unfinished study's.
-        settings: digest of all that the pixels depend on; an earlier run's radiographs are used under the same one
-            only.
-        radiographs: every radiograph's path. A radiograph whose file has changed since it was read is read again.
-        rows: for each radiograph the rows of the cases that show it.
-        size_px: the canvas's side.
+        folder: of the unfinished study.
+        settings: the digest of everything that the pixels depend on; radiographs of an earlier run are used only if it
+            had the same one.
+        radiographs: the paths of all radiographs. A radiograph whose file has changed is read again.
+        rows: for each radiograph, the rows of its cases.
+        size_px: the side of the canvas.
 
     Attributes:
-        facts: of the radiographs that are there, by number.
-        found: how many of them an earlier run has left.
-        outdated: whether an earlier run's radiographs are thrown away because its settings were others.
+        facts: about the stored radiographs, by number.
+        found: the number of radiographs stored by an earlier run.
+        outdated: whether radiographs of an earlier run are discarded because its settings were different.
 
     Raises:
-        StudyError: there is too little room on the disk.
+        StudyError: the disk has too little space.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ImageStore:
         if offset is None:
             _require_room(folder, self._shape)
         self.facts: dict[int, RadiographFacts] = {}
-        with ExitStack() as files:  # closed where this fails
+        with ExitStack() as files:  # closes the files if this fails
             self._journal = files.enter_context((folder / _JOURNAL).open("ab"))
             offset = self._trusted(radiographs, head, lines, offset)
             self._images = files.enter_context(self._path.open("r+b"))
@@ -73,9 +73,9 @@ class ImageStore:
         self._synced_s = time.monotonic()
 
     def _trusted(self, radiographs: Sequence[Path], head: bytes, lines: Sequence[bytes], offset: int | None) -> int:
-        """Take what an earlier run has left, or begin anew; returns where the pixels begin."""
+        """Take over the radiographs of an earlier run, or start again; returns the offset of the pixels."""
         if offset is None:
-            # Nothing may be trusted while the files do not fit each other, so the journal goes first.
+            # The journal is emptied first, so that it never names pixels of another file.
             self._journal.truncate(0)
             os.fsync(self._journal.fileno())
             offset = open_memmap(self._path, mode="w+", dtype=np.uint16, shape=self._shape).offset
@@ -85,7 +85,7 @@ class ImageStore:
             self._journal.truncate(sum(map(len, lines)))
             self.facts = {number: facts for number, facts in known.items() if _is_unchanged(radiographs[number], facts)}
             if changed := known.keys() - self.facts.keys():
-                # Their rows are about to be written over.
+                # Their rows are about to be overwritten.
                 self._append([_line({"radiograph": number, "stamp": None}) for number in changed])
         return offset
 
@@ -107,7 +107,7 @@ class ImageStore:
             self.sync()
 
     def sync(self) -> None:
-        """Wait until every radiograph is on disk and in the journal."""
+        """Wait until all radiographs are on disk and in the journal."""
         if self._new_lines:
             self._images.flush()
             os.fsync(self._images.fileno())
@@ -116,11 +116,11 @@ class ImageStore:
         self._synced_s = time.monotonic()
 
     def save(self, path: Path) -> None:
-        """Write the rows of all radiographs that are there, in the order of the cases, as one .npy file."""
+        """Write the rows of all stored radiographs, in the order of the cases, as one .npy file."""
         kept = sorted(row for number in self.facts for row in self._rows[number])
         self._images.flush()
         if len(kept) == self._shape[0]:
-            # A second name: this store stays whole until the study is in its place.
+            # A hard link, so that this store stays complete until the study has been published.
             with suppress(OSError):
                 path.hardlink_to(self._path)
                 return
@@ -140,7 +140,7 @@ class ImageStore:
 
 
 def _pixels_offset(path: Path, shape: tuple[int, int, int]) -> int | None:
-    """Where the pixels begin in a file of this shape, or None when it is another or damaged."""
+    """The offset of the pixels in a file of this shape, or None if it has another shape or is damaged."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -153,7 +153,7 @@ def _line(fields: dict[str, object]) -> bytes:
 
 
 def _whole_lines(path: Path) -> list[bytes]:
-    """A journal's lines; the last one is left out when it was cut off."""
+    """The complete lines of a journal."""
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError:
@@ -162,7 +162,7 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 
 def _known_radiographs(lines: Sequence[bytes], radiographs: int) -> dict[int, RadiographFacts]:
-    """The last word on each radiograph; a line without facts takes back what was said before."""
+    """The facts in the last line about each radiograph; a line without facts revokes earlier ones."""
     known: dict[int, RadiographFacts] = {}
     for line in lines:
         try:
@@ -171,7 +171,7 @@ def _known_radiographs(lines: Sequence[bytes], radiographs: int) -> dict[int, Ra
             known.pop(number, None)
             facts = RadiographFacts(**{**fields, "stamp": tuple(fields["stamp"])})
         except (ValueError, TypeError, KeyError, AttributeError):
-            continue  # that radiograph is read again
+            continue  # the radiograph will be read again
         if isinstance(number, int) and 0 <= number < radiographs:
             known[number] = facts
     return known
@@ -187,7 +187,7 @@ def _is_unchanged(path: Path, facts: RadiographFacts) -> bool:
 def _require_room(folder: Path, shape: tuple[int, int, int]) -> None:
     needed, free = 2 * shape[0] * shape[1] * shape[2], shutil.disk_usage(folder).free
     if needed > free:
-        raise StudyError(f"{folder.parent}: the study needs {_size(needed)}, {_size(free)} are free")
+        raise StudyError(f"{folder.parent}: the study needs {_size(needed)}, but only {_size(free)} are free")
 
 
 def _size(count_bytes: int) -> str:

@@ -1,4 +1,4 @@
-"""The files of a study and how their digests are made."""
+"""The files of a study and their digests."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ REGIONS = "regions.parquet"
 PHRASES = "phrases.parquet"
 SPLITS_JSON = "splits.json"
 
-#: The files whose digests the manifest holds.
+#: The files whose digests are in the manifest.
 DIGESTED = (IMAGES, CASES, FIXATIONS, REGIONS, PHRASES)
 
 
 def sha256_file(path: Path, progress: Progress | None = None) -> str:
-    """The file's SHA-256 as hexadecimal digits, read in pieces; progress is called with (bytes, bytes in all)."""
+    """The SHA-256 of a file as hexadecimal digits; `progress` is called with (bytes read, bytes in all)."""
     digest, done = hashlib.sha256(), 0
     with path.open("rb") as file:
         total = os.fstat(file.fileno()).st_size
@@ -42,24 +42,27 @@ def sha256_file(path: Path, progress: Progress | None = None) -> str:
 
 
 def open_images(path: Path) -> NDArray[np.uint16]:
-    """images.npy, memory-mapped. Raises ValueError where the file is no array, or not as long as its header says.
+    """Memory-map images.npy.
 
-    A map of a file that is too short would end the process when it is read.
+    The length of the file is checked, because reading a map of a file that is too short would end the process.
+
+    Raises:
+        ValueError: the file is not an array, or is shorter or longer than its header says.
     """
     images = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(images, np.memmap):
-        raise ValueError(f"{path.name} is no array")
+        raise ValueError(f"{path.name} is not an array")
     if (found := path.stat().st_size) != (expected := images.offset + images.nbytes):
-        raise ValueError(f"{path.name} has {found} bytes and not {expected}")
+        raise ValueError(f"{path.name} has {found} bytes, expected {expected}")
     return images
 
 
-#: What a file of JSON holds, before anything is known of it.
+#: The content of a JSON file before it is checked.
 JsonObject = dict[str, Any]
 
 
 class SourceFacts(TypedDict):
-    """What study.json says of a source; see `egaze.sources.Source`."""
+    """The facts about a source in study.json; see `egaze.sources.Source`."""
 
     key: str
     layout: str
@@ -72,7 +75,7 @@ class SourceFacts(TypedDict):
 
 
 class Counts(TypedDict):
-    """How many of each a study has; `classes` counts cases by label."""
+    """The counts of a study; `classes` counts cases by label."""
 
     cases: int
     left_out: int
@@ -86,7 +89,7 @@ class Counts(TypedDict):
 
 
 class GazeFacts(TypedDict):
-    """Of how many cases gaze was trusted or scaled, and between which factors."""
+    """The number of cases whose gaze was trusted or scaled, and the smallest and largest factor."""
 
     trusted: int
     scaled: int
@@ -94,14 +97,14 @@ class GazeFacts(TypedDict):
 
 
 class LeftOutFacts(TypedDict):
-    """A case left out, and why, without a word of its radiograph's path or its patient."""
+    """A case that was left out and the reason, without any part of a path or a patient's identifier."""
 
     case_id: str
     reason: str
 
 
 class Manifest(TypedDict):
-    """study.json; `files` has each file's SHA-256 by its name."""
+    """The content of study.json; `files` has the SHA-256 of each file by name."""
 
     format_version: int
     egaze_version: str
@@ -117,7 +120,7 @@ class Manifest(TypedDict):
 
 
 def read_json(path: Path) -> JsonObject:
-    """Raises StudyError when the file is missing, not JSON, or of another format version."""
+    """Read a JSON file of a study. Raises StudyError if it is missing, not JSON, or of another format version."""
     try:
         content: JsonObject = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -133,7 +136,7 @@ def read_json(path: Path) -> JsonObject:
 
 
 def version_or_none(package: str) -> str | None:
-    """An installed package's version, None where it is not installed."""
+    """The version of a package, or None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

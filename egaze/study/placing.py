@@ -1,4 +1,4 @@
-"""One radiograph read, presented and placed on the study's canvas."""
+"""Reading one radiograph and placing it on the canvas of a study."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class RadiographFacts:
-    """What is kept of a radiograph besides its pixels.
+    """The facts about a radiograph that are kept besides its pixels.
 
     Attributes:
-        stamp: the file's size in bytes and its time of change in ns, so that a changed radiograph is read again.
+        stamp: the size of the file in bytes and its modification time in ns, to detect a changed file.
         height_px, width_px: of the radiograph.
         bits_stored, inverted: see `Presentation`.
-        voi: its `voi` and its notes, with semicolons between.
+        voi: `Presentation.voi` and `Presentation.notes`, joined by semicolons.
     """
 
     stamp: Stamp
@@ -35,8 +35,7 @@ class RadiographFacts:
     inverted: bool
 
     def as_dict(self) -> dict[str, object]:
-        """What `RadiographFacts(**...)` takes. Of a hundred thousand radiographs, so by hand: `asdict` copies
-        deeply."""
+        """The fields by name. `dataclasses.asdict` copies deeply, which is slow for a hundred thousand radiographs."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @property
@@ -46,7 +45,7 @@ class RadiographFacts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """A radiograph on its canvas: (S, S) uint16, 0 is black and 65535 white."""
+    """A radiograph on the canvas: (S, S) uint16 pixels, 0 is black and 65535 white, and its facts."""
 
     pixels: NDArray[np.uint16]
     facts: RadiographFacts
@@ -54,19 +53,19 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A radiograph that cannot be read, and why: with its path, so for the user's own eyes only."""
+    """A radiograph that cannot be read. The message contains its path and must not be stored or shared."""
 
     message: str
 
 
 def stamp(path: Path) -> Stamp:
-    """Raises OSError when there is no such file."""
+    """The stamp of a file. Raises OSError if it does not exist."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
 def place_radiograph(path: Path, canvas: Canvas) -> Placed | Failed:
-    """Read one radiograph. Whatever is wrong with it is an answer, not an error; only MemoryError is raised."""
+    """Read and place one radiograph. Every error becomes a `Failed`, except MemoryError, which is raised."""
     try:
         taken = stamp(path)
         with warnings.catch_warnings():
@@ -93,16 +92,16 @@ def _place(path: Path, canvas: Canvas, taken: Stamp) -> Placed:
 
 
 def notes_in(voi: str | None) -> list[str]:
-    """The notes in what `RadiographFacts.voi` says."""
+    """The notes in `RadiographFacts.voi`."""
     said = voi.split("; ") if voi else []
     return said[1:] if said and (said[0] == "VOI LUT" or said[0].startswith("window ")) else said
 
 
 def reason_without_identity(message: str, path: Path, patient_id: str) -> str:
-    """Why a radiograph was left out, fit for study.json.
+    """The reason for leaving out a radiograph, without anything that identifies the patient, for study.json.
 
-    Folders and file names of a dataset hold patients' numbers, so the path is cut off, values that a message quotes
-    from the file are left out, and a reason that repeats a part of the path, or the patient's id, is replaced whole.
+    Folders and file names of a data set contain patients' numbers. The path is removed from the message, as are values
+    quoted from the file, and a reason that still repeats a part of the path or the patient's id is replaced as a whole.
     """
     reason = re.sub(r"""b?(['"]).*?\1""", "...", message.removeprefix(f"{path}: "))
     words = {*path.parts, path.stem, str(path), patient_id} - {"", "/"}

@@ -1,4 +1,4 @@
-"""Gaze that does not look like seconds and pixels of its radiograph."""
+"""Detecting gaze that is not in seconds and pixels of its radiograph."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from egaze.imaging.fit import is_within
 from egaze.sources import Case
 from egaze.study.gather import Entry
 
-#: So many of a case's fixations lie within 0 to 1 when they are fractions: trackers give some beside the screen.
+#: Positions look like fractions if at least this share lies in [0, 1]; some may lie off the screen.
 _FRACTIONS = 0.9
-#: A fixation lasts some .1 to 1 s, and the next one follows in less; the same in milliseconds is far beyond these.
+#: Fixations last about 0.1 to 1 s and follow each other within less; milliseconds would exceed these limits by far.
 _LONGEST_MEDIAN_S = 5.0
 _LONGEST_GAP_S = 30.0
 
 
 def strange_units(fixations: Fixations) -> str | None:
-    """What units other than pixels and seconds a case's gaze looks like, and what to do; None when it looks well.
+    """A message if the gaze of a case looks like units other than pixels and seconds, else None.
 
-    At least nine of ten fixations within 0..1 in x and y look like fractions of the radiograph; a median duration above
-    5 s, or onsets that are more than 30 s apart in the median, like milliseconds. Relative durations are in no unit, so
-    they look like none.
+    It looks like fractions of the radiograph if at least 90 % of the fixations lie within 0 to 1 in x and y, and like
+    milliseconds if the median duration is above 5 s or the median interval between onsets above 30 s. Relative
+    durations have no unit and are not checked.
     """
     if not len(fixations):
         return None
@@ -39,7 +39,7 @@ def strange_units(fixations: Fixations) -> str | None:
     if median_s > _LONGEST_MEDIAN_S:
         return (
             f"half of {len(fixations)} fixations last {median_s:.4g} s or more: the durations look like milliseconds, "
-            "not seconds; divide them by 1000, or give them as duration_relative where they are in no unit of time"
+            "not seconds; divide them by 1000, or give them as duration_relative if they have no unit of time"
         )
     if fixations.onset_s is not None and len(fixations) > 1:
         gap_s = float(np.median(np.diff(np.sort(fixations.onset_s))))
@@ -52,37 +52,37 @@ def strange_units(fixations: Fixations) -> str | None:
 
 
 def off_radiograph(fixations: Fixations, radiograph_shape: tuple[int, int]) -> str | None:
-    """What to say when every fixation lies off the radiograph of (height, width); None when one lies on it."""
+    """A message if all fixations lie off the radiograph of shape (height, width), else None."""
     height_px, width_px = radiograph_shape
     if not len(fixations) or (is_within(fixations.x_px, width_px) & is_within(fixations.y_px, height_px)).any():
         return None
     return (
-        f"all of {len(fixations)} fixations lie off the radiograph of {width_px} x {height_px} px "
-        f"({_ranges(fixations)}): is it another radiograph's gaze, or was the radiograph resized after the "
-        "gaze was recorded?"
+        f"all {len(fixations)} fixations lie off the radiograph of {width_px} x {height_px} px "
+        f"({_ranges(fixations)}): does the gaze belong to another radiograph, or was the radiograph resized after "
+        "the gaze was recorded?"
     )
 
 
 def require_plausible(entries: Sequence[Entry], what: Callable[[Entry], str | None], trust_gaze: bool) -> set[str]:
-    """Raise StudyError when `what` has something to say of a case, unless gaze is trusted; returns those cases."""
+    """Raise StudyError for cases for which `what` returns a message; with `trust_gaze`, return their ids instead."""
     strange = [(entry.case, said) for entry in entries if entry.case.fixations is not None and (said := what(entry))]
     if strange and not trust_gaze:
         case, said = strange[0]
         raise StudyError(
-            f"{name_case(case)}: {said}{and_more(len(strange) - 1)}; --trust-gaze takes such gaze as it stands"
+            f"{name_case(case)}: {said}{and_more(len(strange) - 1)}; --trust-gaze uses such gaze unchanged"
         )
     return {case.case_id for case, _ in strange}
 
 
 def name_case(case: Case) -> str:
-    """A case, and where its gaze stands, for a message."""
+    """A case, and the origin of its gaze, for a message."""
     named = f"case {case.case_id!r}"
     return named if case.gaze_origin is None else f"{case.gaze_origin}: {named}"
 
 
 def and_more(count: int) -> str:
-    """How many cases a message is about besides the first."""
-    return f"; so it is in {count} more {'case' if count == 1 else 'cases'}" if count else ""
+    """The number of further cases to which a message applies."""
+    return f"; the same holds for {count} more {'case' if count == 1 else 'cases'}" if count else ""
 
 
 def _ranges(fixations: Fixations) -> str:

@@ -1,4 +1,4 @@
-"""Sources to a study: radiographs read, presented, placed on the canvas and stored, gaze carried along."""
+"""Preparing a study: radiographs are read, placed on the canvas and stored, with the gaze on them."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class LeftOut:
 
     Attributes:
         case_id: the case.
-        message: the radiograph's path and what is wrong with it, for the user's own eyes: a path may name a patient.
-        reason: what is wrong with it, as in study.json, without a word of the path or the patient.
+        message: the path of the radiograph and the error. Paths may identify patients, so do not store or share it.
+        reason: the error as recorded in study.json, without any part of the path or the patient's identifier.
     """
 
     case_id: str
@@ -65,41 +65,45 @@ def prepare_study(
     say: Callable[[str], None] | None = None,
     on_left_out: Callable[[Sequence[LeftOut]], None] | None = None,
 ) -> Study:
-    """Write a study: the folder exists whole or not at all.
+    """Prepare a study. Its folder exists as a whole or not at all.
 
-    Radiographs are stored in the hidden folder `.NAME.partial` beside `out` until all are there. A run that was
-    interrupted or killed leaves it, and the same call goes on from there: the study is byte for byte the one of a
-    run in one go. Radiographs whose files have changed since, and those that could not be read, are read again.
+    Radiographs are stored in the hidden folder `.NAME.partial` beside `out` until all have been read. An interrupted
+    run leaves this folder, and the same call continues from it; the study is then identical, byte for byte, to that of
+    an uninterrupted run. Radiographs whose files have changed, and those that could not be read, are read again.
 
-    A radiograph that cannot be read stops nothing: its cases are left out and listed in study.json. The split by
-    patient does not depend on that. The images are then copied once more without their rows, which takes that much
-    disk.
+    A radiograph that cannot be read does not stop the run: its cases are left out and listed in study.json, and the
+    splits do not depend on them. The images are then copied without the rows of these cases, which needs the space
+    twice.
+
+    If a radiograph was resized after its gaze was recorded and the source knows the original size, gaze and regions are
+    scaled.
 
     Args:
-        sources: where the cases come from; their classes are joined in order.
-        out: the study's folder, which must not exist yet.
-        size_px: the square canvas's side, 16 to 4096.
+        sources: of the cases; their class names are joined in order.
+        out: the folder of the study, which must not exist yet.
+        size_px: the side of the square canvas, 16 to 4096.
         fit: "stretch" or "letterbox".
-        presentation: how stored values become [0, 1]; see `read_radiograph`.
-        workers: processes that read radiographs, each holding one; 1 reads in this process. The result does not depend
-            on it.
-        strict: whether a radiograph that cannot be read is an error, raised when all have been tried.
-        seed: of the split by patient, 8:1:1, 0 or more; see `split_study` for another.
-        trust_gaze: whether gaze is taken as it stands though it lies wholly off its radiograph, or looks like fractions
-            or milliseconds (`egaze.study.plausible`); study.json says of how many cases.
+        presentation: how stored values become grey values in [0, 1]; see `read_radiograph`.
+        workers: the number of processes that read radiographs, each holding one in memory; 1 reads in this process. The
+            result does not depend on it.
+        strict: whether a radiograph that cannot be read is an error, raised after all have been tried.
+        seed: of the splits by patient, 8:1:1, 0 or more; see `split_study` for other ratios.
+        trust_gaze: whether to accept gaze that lies wholly off its radiograph or looks like fractions or milliseconds
+            (`egaze.study.plausible`); study.json records the number of such cases.
         progress: called with (radiographs done, radiographs in all).
-        say: gets a line when an earlier run's radiographs are used or thrown away, and when an interruption leaves
-            some.
-        on_left_out: gets the cases left out, when there are any, before a strict run fails.
+        say: called with one line if radiographs of an earlier run are used or discarded, and if an interruption leaves
+            radiographs for a later run.
+        on_left_out: called with the cases left out, if there are any, before a strict run fails.
 
-    A radiograph that was resized after its gaze was recorded has gaze and regions scaled, where the source knows the
-    size.
+    Returns:
+        The study, opened.
 
     Raises:
-        StudyError: no case, the same case id twice, no radiograph that can be read (or, with strict, any that cannot),
-            too little disk, a worker that was killed, an unknown fit or presentation, a seed below 0, gaze that looks
-            wrong and is not trusted, or a radiograph of another shape than the one that its gaze was recorded on.
-        EgazeError: `out` exists already, is being prepared by another process, or cannot be written.
+        StudyError: no case, a case id that occurs twice, no readable radiograph (or, with `strict`, an unreadable one),
+            too little space on the disk, a worker that was killed, an unknown fit or presentation, a seed below 0,
+            implausible gaze that is not trusted, or a radiograph whose shape differs from that on which its gaze was
+            recorded.
+        EgazeError: `out` exists already, is being prepared by another process, or is not writable.
 
     Example:
         >>> from egaze.sources import EgdCxr
@@ -123,7 +127,7 @@ def prepare_study(
     with unfinished(place) as folder:
         with (
             ImageStore(folder, _settings(gathered, canvas), gathered.radiographs, gathered.rows, size_px) as store,
-            _told_when_interrupted(store, len(gathered.radiographs), say or _nothing),
+            _reported_when_interrupted(store, len(gathered.radiographs), say or _nothing),
         ):
             failed = _store_radiographs(store, gathered, canvas, workers, progress or _nothing, say or _nothing)
             left_out = _left_out(gathered, failed)
@@ -137,7 +141,7 @@ def prepare_study(
             if left_out and strict:
                 raise StudyError(
                     f"{len(failed)} of {len(gathered.radiographs)} radiographs cannot be read; the others are kept: "
-                    "mend these and give the same command, or let them be left out"
+                    "repair these and run the same command again, or leave them out"
                 )
             entries, radiographs, scales = _on_radiographs(gathered, store)
             trusted |= _require_on_radiograph(entries, radiographs, trust_gaze)
@@ -148,23 +152,23 @@ def prepare_study(
         save_splits(study, make_splits(cases, patients, seed=seed, ratio=(8, 1, 1)))
         _write_manifest(study, gathered, cases, canvas, left_out, _gaze_facts(scales, len(trusted)))
         publish(folder, place)
-    return open_study(Path(out), check_images=False)  # it has just been written
+    return open_study(Path(out), check_images=False)  # the images have just been written
 
 
 def study_place(out: Path) -> Path:
-    """Where the study's folder will be put: where a link leads, and nowhere that a folder cannot be renamed to.
+    """The final path of a study's folder: `out`, or its target if it is a link.
 
     Raises:
-        EgazeError: `out` exists and is not an empty folder, leads nowhere, or cannot be written.
+        EgazeError: `out` exists and is not an empty folder, is a link to itself, or is not writable.
     """
     is_link = os.path.islink(out)
     place = Path(os.path.realpath(out)) if is_link else out.absolute()
     if os.path.islink(place):
-        raise EgazeError(f"{out}: a link that leads back to itself; choose another place")
+        raise EgazeError(f"{out}: is a link to itself; choose another place")
     require_free(place if is_link else out)
     try:
         str(place).encode()
-    except UnicodeEncodeError as error:  # polars opens no such file
+    except UnicodeEncodeError as error:  # polars cannot open such a path
         raise EgazeError(f"{str(place)!r}: a study's path must be UTF-8; choose another place") from error
     return place
 
@@ -174,24 +178,24 @@ def _nothing(*_: Any) -> None:
 
 
 @contextmanager
-def _told_when_interrupted(store: ImageStore, radiographs: int, say: Callable[[str], None]) -> Iterator[None]:
+def _reported_when_interrupted(store: ImageStore, radiographs: int, say: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say(f"{len(store.facts)} of {radiographs} radiographs are kept; the same command goes on from there")
+        say(f"{len(store.facts)} of {radiographs} radiographs are kept; the same command continues from there")
         raise
 
 
 def _settings(gathered: Gathered, canvas: Canvas) -> str:
-    """Digest of all that the stored pixels depend on, besides the radiographs themselves.
+    """The digest of everything that the stored pixels depend on, except the radiographs themselves.
 
-    Labels, gaze and the split are not part of it: their tables are made anew when all radiographs are there.
+    Labels, gaze and splits are not part of it: their tables are written after all radiographs have been read.
     """
     settings = {
         "format_version": layout.FORMAT_VERSION,
         "egaze": version("egaze"),
         "decoders": {name: layout.version_or_none(name) for name in _DECODERS},
-        # Instruction sets differ in the last bit of a sum.
+        # Sums differ in the last bit between instruction sets.
         "simd": _core.simd_level(),
         "canvas": asdict(canvas),
         "radiographs": [str(path) for path in gathered.radiographs],
@@ -208,23 +212,21 @@ def _store_radiographs(
     progress: Progress,
     say: Callable[[str], None],
 ) -> dict[int, Failed]:
-    """Read every radiograph that is not there yet; returns those that cannot be read."""
+    """Read all radiographs that are not stored yet; returns those that cannot be read."""
     total = len(gathered.radiographs)
     if store.outdated:
-        say(
-            "the radiographs of an interrupted run were made with other radiographs, options or versions: starting over"
-        )
+        say("an interrupted run had other radiographs, options or versions: starting again")
     if store.found:
-        say(f"going on with {store.found} of {total} radiographs of an interrupted run")
+        say(f"continuing with {store.found} of {total} radiographs of an interrupted run")
         progress(store.found, total)
     missing = [(number, path) for number, path in enumerate(gathered.radiographs) if number not in store.facts]
     failed = {}
-    with closing(read_radiographs(missing, canvas, workers)) as answers:
-        for number, _, answer in answers:
-            if isinstance(answer, Failed):
-                failed[number] = answer
+    with closing(read_radiographs(missing, canvas, workers)) as outcomes:
+        for number, _, outcome in outcomes:
+            if isinstance(outcome, Failed):
+                failed[number] = outcome
             else:
-                store.add(number, answer)
+                store.add(number, outcome)
             progress(len(store.facts) + len(failed), total)
     return failed
 
@@ -245,7 +247,7 @@ def _strange_units(entry: Entry) -> str | None:
 
 
 def _on_radiographs(gathered: Gathered, store: ImageStore) -> tuple[list[Entry], list[RadiographFacts], list[Scale]]:
-    """The cases whose radiographs are there, in pixels of those, and by how much each was scaled."""
+    """The cases with readable radiographs, in pixels of these, their radiographs, and the scale of each."""
     entries = [entry for entry in gathered.entries if entry.radiograph in store.facts]
     radiographs = [store.facts[entry.radiograph] for entry in entries]
     scaled, scales = to_radiograph_pixels(entries, radiographs)

@@ -1,4 +1,4 @@
-"""Whether EGD-CXR's published splits come out as their papers count them."""
+"""Comparing splits of EGD-CXR with the published ones."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from egaze.study.study import Study
 def split_counts(
     patient_order: Sequence[str], patients: Sequence[str], labels: Sequence[str], seed: int
 ) -> dict[str, dict[str, int]]:
-    """Images of each class on each split 8:1:1 by patient.
+    """The number of images by split and class when patients are split 8:1:1.
 
     Args:
-        patient_order: every patient once, in the order of the source's files.
-        patients: (N,) each image's patient.
-        labels: (N,) each image's class.
+        patient_order: the distinct patients in the order of the source's files.
+        patients: (N,) the patient of each image.
+        labels: (N,) the class of each image.
         seed: of the shuffle; see `split_patients`.
     """
-    side_of = dict(zip(patient_order, split_patients(len(patient_order), seed, (8, 1, 1)), strict=True))
+    split_of = dict(zip(patient_order, split_patients(len(patient_order), seed, (8, 1, 1)), strict=True))
     counts = {split: dict.fromkeys(dict.fromkeys(labels), 0) for split in SPLITS}
     for patient, label in zip(patients, labels, strict=True):
-        counts[SPLITS[side_of[patient]]][label] += 1
+        counts[SPLITS[split_of[patient]]][label] += 1
     return counts
 
 
 def published_split_seed(study: Study) -> int | None:
-    """The seed of the published split of EGD-CXR that a study has; None for any other study or split.
+    """The seed of the published splits of EGD-CXR that a study has, or None for any other study or splits.
 
-    The study is of EGD-CXR alone, real and whole, and every case is in the split that the seed puts its patient in.
+    It is not None only if the study consists of the real and complete EGD-CXR, and every case is in the split that the
+    seed assigns to its patient.
     """
     if len(study.manifest["sources"]) != 1 or study.is_synthetic:
         return None
@@ -46,7 +47,7 @@ def published_split_seed(study: Study) -> int | None:
 
 
 def published_split_report(source: EgdCxr) -> list[str]:
-    """A line for each published split, whether its counts agree; none unless the sheet has the published size."""
+    """One line per published split on whether its counts agree; empty unless the sheet has the published size."""
     cases = source.cases()
     if not is_published_sheet(len(cases), len(source.patient_order)):
         return []

@@ -1,5 +1,4 @@
-"""Radiographs that were resized after their gaze was recorded: gaze and regions are brought to the radiograph's own
-pixels."""
+"""Scaling gaze and regions to radiographs that were resized after the gaze was recorded."""
 
 from __future__ import annotations
 
@@ -18,8 +17,8 @@ from egaze.study.plausible import and_more, name_case
 
 Scale = tuple[float, float]
 
-#: Two shapes are one when their sides' ratios differ by less: a radiograph's resized sides are whole pixels, and
-#: EGD-CXR's sides are told by its gaze. A tracker is off by more.
+#: Two shapes count as equal if their aspect ratios differ by less: the sides of a resized radiograph are rounded to
+#: pixels, and EGD-CXR's sides are inferred from gaze. The error of a tracker is larger.
 _SAME_SHAPE = 0.01
 UNSCALED: Scale = (1.0, 1.0)
 
@@ -27,21 +26,21 @@ UNSCALED: Scale = (1.0, 1.0)
 def to_radiograph_pixels(
     entries: Sequence[Entry], radiographs: Sequence[RadiographFacts]
 ) -> tuple[list[Entry], list[Scale]]:
-    """Each case with gaze and regions in pixels of the radiograph as it was read, and the factors along x and y.
+    """The cases with gaze and regions in pixels of the radiographs as read, and the factors along x and y.
 
-    A case whose source does not know the size stays as it is, and so does one with nothing to scale.
+    A case is unchanged if its source does not know the recorded size, or if it has nothing to scale.
 
     Raises:
-        StudyError: a radiograph of another shape than the one that its gaze or regions were measured on.
+        StudyError: a radiograph whose shape differs from that on which its gaze or regions were measured.
     """
     scales = [_scale(entry.case, radiograph) for entry, radiograph in zip(entries, radiographs, strict=True)]
-    if wrong := [number for number, scale in enumerate(scales) if not _is_one_shape(scale, radiographs[number])]:
+    if wrong := [number for number, scale in enumerate(scales) if not _is_same_shape(scale, radiographs[number])]:
         case, radiograph = entries[wrong[0]].case, radiographs[wrong[0]]
         width_px, height_px = case.radiograph_size_px or (0, 0)
         raise StudyError(
-            f"{name_case(case)}: the radiograph has {radiograph.width_px} x {radiograph.height_px} px, its gaze and "
-            f"regions are of one of {width_px:g} x {height_px:g} px, which has another "
-            f"shape{and_more(len(wrong) - 1)}; take radiographs that were neither cropped nor stretched"
+            f"{name_case(case)}: the radiograph has {radiograph.width_px} x {radiograph.height_px} px, but its gaze "
+            f"and regions were measured on {width_px:g} x {height_px:g} px, which is another "
+            f"shape{and_more(len(wrong) - 1)}; use radiographs that were neither cropped nor stretched"
         )
     scaled = [
         entry if scale == UNSCALED else replace(entry, case=_scaled(entry.case, scale))
@@ -57,7 +56,7 @@ def _scale(case: Case, radiograph: RadiographFacts) -> Scale:
     return radiograph.width_px / width_px, radiograph.height_px / height_px
 
 
-def _is_one_shape(scale: Scale, radiograph: RadiographFacts) -> bool:
+def _is_same_shape(scale: Scale, radiograph: RadiographFacts) -> bool:
     x, y = scale
     rounding = 1 / radiograph.width_px + 1 / radiograph.height_px
     return abs(x / y - 1) <= max(_SAME_SHAPE, rounding)

@@ -1,4 +1,4 @@
-"""Which cases of a study train, validate and test, by patient."""
+"""The splits of a study into training, validation and test cases, by patient."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Splits:
-    """Which case is in which split.
+    """The assignment of cases to splits.
 
     Attributes:
         seed: of the shuffle.
-        ratio: shares of train, validation and test among the patients.
+        ratio: the shares of patients in train, validation and test.
         split_index: (N,) int64: 0 train, 1 validation, 2 test.
 
     Example:
@@ -43,7 +43,7 @@ class Splits:
     split_index: NDArray[np.int64]
 
     def indices(self, split: str) -> NDArray[np.int64]:
-        """The cases of one split, ascending. Raises StudyError for a split without a case."""
+        """The indices of the cases in one split, ascending. Raises StudyError for an unknown or empty split."""
         if split not in SPLITS:
             raise StudyError(f"split {split!r} is not one of {', '.join(SPLITS)}")
         found = np.flatnonzero(self.split_index == SPLITS.index(split))
@@ -52,17 +52,20 @@ class Splits:
         return found
 
     def digest(self, case_ids: Sequence[str], split: str = "train") -> str:
-        """SHA-256 over the sorted ids of one split's cases, one a line."""
+        """The SHA-256 of the sorted ids of the cases in one split, one per line."""
         lines = sorted(case_ids[i] for i in np.flatnonzero(self.split_index == SPLITS.index(split)).tolist())
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def split_patients(patients: int, seed: int, ratio: tuple[float, float, float]) -> NDArray[np.int64]:
-    """Deal patients 0..n-1, in the order of the source's files, to splits; returns (n,) int64.
+    """Assign n patients, in the order of the source's files, to splits.
 
-    The rule is the one of EGD-CXR's published code: `random.seed(s); random.shuffle(ids)`, the first round(.8 n)
-    train, the next round(.5 rest) validate, the others test; so seeds 42 and 1 with ratio 8:1:1 give the two
-    published splits.
+    The rule is that of EGD-CXR's published code: `random.seed(s); random.shuffle(ids)`, the first round(0.8 n) are
+    train, the next round(0.5 rest) validation, the others test. Seeds 42 and 1 with the ratio 8:1:1 therefore give the
+    two published splits.
+
+    Returns:
+        (n,) int64: 0 train, 1 validation, 2 test.
     """
     train, validation, test = ratio
     order = list(range(patients))
@@ -79,14 +82,19 @@ def split_patients(patients: int, seed: int, ratio: tuple[float, float, float]) 
 def make_splits(
     cases: pl.DataFrame, patients: dict[str, int], *, seed: int, ratio: tuple[float, float, float]
 ) -> Splits:
-    """Split each source by patient; cases whose source already names a split keep it.
+    """Split each source by patient; a split given by the source is kept.
 
-    A patient of several sources stays in the split that the first of them puts them in, so that the first source is
-    split as it would be alone.
+    A patient of several sources is in the split that the first of these sources assigns, so that the first source is
+    split as if it were alone.
 
     Args:
-        cases: the study's cases, with columns source, patient, patient_place and given_split.
-        patients: how many patients each source has, also those without a case in the study.
+        cases: the cases of the study, with columns source, patient, patient_place and given_split.
+        patients: the number of patients of each source, including those without a case in the study.
+        seed: of the shuffle, 0 or more.
+        ratio: the shares of train, validation and test.
+
+    Raises:
+        StudyError: a seed or ratio out of range, or a source that puts a patient into two splits.
     """
     require_seed(seed)
     _require_ratio(ratio)
@@ -106,10 +114,17 @@ def make_splits(
 
 
 def split_study(path: str | Path, *, seed: int, ratio: tuple[float, float, float] = (8, 1, 1)) -> Splits:
-    """Split a study anew by patient and store it; see `split_patients` for the rule.
+    """Split a study again by patient and store the splits.
+
+    Patients are shuffled with the seed and assigned in this order, as in EGD-CXR's published code.
+
+    Args:
+        path: the folder of the study.
+        seed: of the shuffle, 0 or more.
+        ratio: the shares of train, validation and test among the patients; they need not sum to 1.
 
     Raises:
-        StudyError: not a study, a seed below 0, or a ratio that is not three shares with training above 0.
+        StudyError: not a study, a seed below 0, or a ratio that is not three shares with the first above 0.
 
     Example:
         >>> from egaze.study import split_study
@@ -136,7 +151,7 @@ def save_splits(path: Path, splits: Splits) -> None:
 
 
 def load_splits(path: Path, cases: pl.DataFrame) -> Splits:
-    """Read splits.json. Raises StudyError when it is missing, malformed, or puts a patient in two splits."""
+    """Read splits.json. Raises StudyError if it is missing, malformed, or puts a patient into two splits."""
     content = read_json(path / SPLITS_JSON)
     try:
         split_index = np.asarray(content["split_index"], dtype=np.int64)
@@ -144,13 +159,13 @@ def load_splits(path: Path, cases: pl.DataFrame) -> Splits:
     except (KeyError, TypeError, ValueError) as error:
         raise StudyError(f"{path / SPLITS_JSON}: malformed splits") from error
     if split_index.shape != (len(cases),) or not np.isin(split_index, (0, 1, 2)).all():
-        raise StudyError(f"{path / SPLITS_JSON}: does not fit the study's {len(cases)} cases")
+        raise StudyError(f"{path / SPLITS_JSON}: does not match the {len(cases)} cases of the study")
     _require_no_leak(cases, split_index)
     return splits
 
 
 def require_seed(seed: int) -> None:
-    """Raise StudyError for a seed below 0: random generators take none, or the one without the sign."""
+    """Raise StudyError for a seed below 0, which random generators refuse or take without its sign."""
     if seed < 0:
         raise StudyError(f"seed must be 0 or more, got {seed}")
 
@@ -169,4 +184,4 @@ def _require_no_leak(cases: pl.DataFrame, split_index: NDArray[np.int64]) -> Non
     )
     leaking = per_patient.filter(pl.col("split_index") > 1).height
     if leaking:
-        raise StudyError(f"the split puts {leaking} patients in two splits")
+        raise StudyError(f"{leaking} patients are in two splits")

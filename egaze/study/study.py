@@ -24,28 +24,29 @@ from egaze.study.tables import OPTIONAL, RELATIVE
 
 T = TypeVar("T")
 
-# What this process has compared with its digest: runs of a set open the same study again and again.
+# The files that this process has compared with their digests: the runs of a set open the same study many times.
 _checked: set[tuple[object, ...]] = set()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """A prepared study of N radiographs.
+    """A prepared study of N cases.
 
     Attributes:
         path: its folder.
-        manifest: study.json.
+        manifest: the content of study.json.
         images: (N, S, S) uint16, memory-mapped; 0 is black and 65535 white.
-        cases: one row a case; see `prepare_study`.
-        labels: (N,) int64 index into class_names, -1 without a label.
+        cases: one row per case; docs/study.md describes the columns.
+        labels: (N,) int64, indices into class_names, -1 without a label.
         class_names: in the order of the classes.
-        x_unit, y_unit, duration_s: (F,) float32 of all fixations, by case; 0 and 1 are the canvas's edges, and
-            durations are seconds where `is_relative` does not say otherwise.
-        is_relative: (N,) bool, whether a case's durations are relative, and no seconds.
-        gaze: F rows, all that is known of each fixation; null where it is unknown.
-        region_rows, phrase_rows: the regions and the spoken phrases of all cases, by case; see `regions`, `phrases`.
-        offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1].
-        splits: who trains, validates and tests.
+        x_unit, y_unit, duration_s: (F,) float32 of all fixations, sorted by case. Positions are fractions of the
+            canvas, and durations are seconds unless `is_relative`.
+        is_relative: (N,) bool, whether the durations of a case are relative rather than seconds.
+        gaze: F rows with everything known of each fixation; null where unknown.
+        region_rows, phrase_rows: the regions and dictated phrases of all cases, sorted by case; see `regions` and
+            `phrases`.
+        offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1] - 1.
+        splits: the assignment of cases to splits.
 
     Example:
         >>> from egaze import open_study
@@ -77,39 +78,42 @@ class Study:
 
     @property
     def image_size_px(self) -> int:
+        """The side of the square images."""
         return int(self.images.shape[1])
 
     @property
     def canvas(self) -> Canvas:
-        """What its radiographs are placed on."""
+        """The canvas on which the radiographs are placed."""
         return _canvas(self.manifest)
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether any of its sources is marked as made by a program."""
+        """Whether any of its sources is marked as synthetic."""
         return any(source["synthetic"] for source in self.manifest["sources"])
 
     @property
     def case_ids(self) -> list[str]:
+        """(N,) the id of each case."""
         return self.cases["case_id"].to_list()
 
     @property
     def patients(self) -> NDArray[np.int64]:
-        """(N,) each case's patient, a number; the same patient has the same one in every source of one population."""
+        """(N,) int64, the patient of each case as a number, the same in all sources of one population."""
         return self.cases["patient"].to_numpy()
 
     @property
     def has_gaze(self) -> NDArray[np.bool_]:
+        """(N,) whether each case has a fixation."""
         return np.diff(self.offsets) > 0
 
     def with_splits(self, splits: Splits) -> Study:
-        """The same study, split otherwise."""
+        """The same study with other splits."""
         return replace(self, splits=splits)
 
     def fixations(self, case_index: int, size_px: int) -> Fixations:
-        """One case's fixations in pixels of the canvas at the given size, with what its source knows of them.
+        """The fixations of one case in pixels of the canvas at the given size.
 
-        What may be unknown is given where every fixation of the case has it.
+        Optional properties are None unless they are known of every fixation of the case.
         """
         part = slice(self.offsets[case_index], self.offsets[case_index + 1])
         rows = self.gaze[part]
@@ -129,13 +133,14 @@ class Study:
         )
 
     def shown_px(self, size_px: int) -> NDArray[np.float32]:
-        """(F, 4) x_min, y_min, x_max, y_max of the part shown at each fixation, in pixels of the canvas at that size.
+        """The part shown during each fixation, in pixels of the canvas at the given size.
 
-        Infinite, which is all of it, in cases where it is not known of every fixation.
+        Returns:
+            (F, 4) x_min, y_min, x_max, y_max, infinite in cases where it is not known of every fixation.
         """
         sides = np.empty((len(self.x_unit), 4), dtype=np.float32)
         sides[:] = -np.inf, -np.inf, np.inf, np.inf
-        # Column by column: a forked loader comes here, and a query of polars would wait for threads that it has not.
+        # Column by column, without a polars query: in a forked loader it would wait for threads that do not exist.
         on_radiograph = np.stack([self.gaze[name].to_numpy() for name in OPTIONAL["shown_px"]], axis=1)
         known = np.isfinite(on_radiograph).all(axis=1)
         for case_index in np.flatnonzero(self.has_gaze).tolist() if known.any() else ():
@@ -145,21 +150,21 @@ class Study:
         return sides
 
     def regions(self, case_index: int) -> tuple[Region, ...]:
-        """One case's boxes and ellipses in pixels of its radiograph; `geometry` places them on the canvas."""
+        """The boxes and ellipses of one case in pixels of its radiograph; `geometry` maps them to the canvas."""
         rows = self.region_rows.drop(cs.ends_with("_unit"))
         return self._of_case(rows, case_index, Region, layout.REGIONS)
 
     def phrases(self, case_index: int) -> tuple[Phrase, ...]:
-        """One case's dictation, in time order."""
+        """The dictated phrases of one case, in time order."""
         return self._of_case(self.phrase_rows, case_index, Phrase, layout.PHRASES)
 
     def geometry(self, case_index: int, size_px: int) -> FitGeometry:
-        """Where one case's radiograph lies on the canvas at the given size."""
+        """The position of one case's radiograph on the canvas at the given size."""
         height_px, width_px = (int(self.cases[side][int(case_index)]) for side in ("height_px", "width_px"))
         return self.canvas.resized(size_px).geometry((height_px, width_px))
 
     def _of_case(self, rows: pl.DataFrame, case_index: int, kind: Callable[..., T], name: str) -> tuple[T, ...]:
-        """One case's rows of a table that is sorted by case."""
+        """The rows of one case in a table that is sorted by case."""
         column = rows["case_index"]
         part = slice(column.search_sorted(case_index, "left"), column.search_sorted(case_index, "right"))
         try:
@@ -168,25 +173,24 @@ class Study:
             raise StudyError(f"{self.path / name}: case {self.case_ids[case_index]!r}: {error}") from error
 
     def digest(self) -> str:
-        """SHA-256 of the manifest, which holds the digest of every other file but the splits."""
+        """The SHA-256 of the manifest, which contains the digests of all other files except the splits."""
         return layout.sha256_file(self.path / layout.MANIFEST)
 
 
 def open_study(path: str | Path, *, check_images: bool = True, progress: Progress | None = None) -> Study:
-    """Open a folder that `prepare_study` wrote. Radiographs stay on disk until they are used.
+    """Open a study that `prepare_study` wrote. Images stay on disk until they are used.
 
-    Every file is compared with the digest in study.json, so that no other study's radiographs or gaze are taken for
-    this one's. That reads images.npy once, at a gigabyte a second or two.
+    Every file is compared with its digest in study.json, so that files of another study are not mistaken for those of
+    this one. For images.npy this takes about a second per one or two gigabytes.
 
     Args:
         path: the folder.
-        check_images: False leaves out the digest of images.npy, for whoever does not use the radiographs or has checked
-            them already.
-        progress: called with (bytes, bytes in all) of images.npy while it is checked.
+        check_images: False skips the digest of images.npy, if the images are not used or have been checked already.
+        progress: called with (bytes read, bytes in all) while images.npy is checked.
 
     Raises:
-        StudyError: no study there, a file missing, damaged or changed since the study was prepared, another format
-            version, or files that do not fit each other.
+        StudyError: not a study, another format version, a file that is missing, damaged or changed since the study was
+            prepared, or files that do not match each other.
 
     Example:
         >>> from egaze import open_study
@@ -211,7 +215,7 @@ def open_study(path: str | Path, *, check_images: bool = True, progress: Progres
         raise StudyError(f"{path}: damaged study: {str(error).splitlines()[0]}") from error
     if images.dtype != np.uint16 or images.shape != (len(cases), *canvas.shape):
         raise StudyError(
-            f"{path / layout.IMAGES}: {images.dtype} {images.shape} does not fit {len(cases)} cases of "
+            f"{path / layout.IMAGES}: {images.dtype} {images.shape} does not match {len(cases)} cases of "
             f"{canvas.width_px} px"
         )
     labels = _labels(path, cases, class_names)
@@ -257,7 +261,7 @@ def _require_digest(path: Path, manifest: layout.Manifest, progress: Progress | 
 
 
 def verify_study(path: str | Path) -> list[str]:
-    """Recompute every file's digest; returns the files that differ, none when the study is whole.
+    """Recompute the digest of every file, and return the names of those that are missing or differ.
 
     Raises:
         StudyError: not a study.
@@ -279,7 +283,7 @@ def verify_study(path: str | Path) -> list[str]:
 def _durations(
     path: Path, fixations: pl.DataFrame, offsets: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(F,) durations, in whichever unit, and (N,) whether a case's are relative."""
+    """(F,) durations in whichever unit, and (N,) whether the durations of each case are relative."""
     seconds = fixations["duration_s"]
     if RELATIVE not in fixations.columns:
         return seconds.to_numpy(), np.zeros(len(offsets) - 1, dtype=bool)
@@ -293,7 +297,7 @@ def _durations(
 
 
 def _complete(rows: pl.DataFrame, *columns: str) -> NDArray[np.float32] | None:
-    """(F, columns), or None where a value is missing."""
+    """(F, columns) values, or None if one is missing."""
     values = rows.select(columns)
     return None if sum(values.null_count().row(0)) else values.to_numpy()
 
@@ -303,11 +307,11 @@ def _canvas(manifest: layout.Manifest) -> Canvas:
 
 
 def _read_by_case(path: Path, cases: pl.DataFrame) -> pl.DataFrame:
-    """A table that must be sorted by case, with as many rows a case as the table of cases says."""
+    """A table sorted by case, with as many rows per case as the table of cases says; StudyError if it is not."""
     rows, counts = pl.read_parquet(path), cases[path.stem]
     fits = counts.sum() == len(rows) and (counts >= 0).all()
     if not fits or not np.array_equal(rows["case_index"], np.repeat(np.arange(len(counts)), counts.to_numpy())):
-        raise StudyError(f"{path}: does not fit the study's cases")
+        raise StudyError(f"{path}: does not match the cases of the study")
     return rows
 
 

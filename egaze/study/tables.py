@@ -13,10 +13,9 @@ from egaze.imaging import Canvas
 from egaze.study.gather import Entry
 from egaze.study.placing import RadiographFacts
 
-#: The column that holds relative durations, in place of `duration_s`, which is then null. A study without has no such
-#: column.
+#: The column of relative durations; `duration_s` is null where it has a value. It exists only if a case needs it.
 RELATIVE = "duration_relative"
-#: What a fixation may have besides a place and a duration, by the field of `Fixations` that holds it.
+#: The columns of the optional properties of a fixation, by field of `Fixations`.
 OPTIONAL = {
     "onset_s": ("onset_s",),
     "pixels_per_degree": ("x_pixels_per_degree", "y_pixels_per_degree"),
@@ -28,13 +27,13 @@ _SIDES_UNIT = ("x_min_unit", "y_min_unit", "x_max_unit", "y_max_unit")
 
 
 def case_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts]) -> pl.DataFrame:
-    """One row a case; `radiographs` has the facts of each one's radiograph."""
+    """One row per case; `radiographs` has the facts about the radiograph of each."""
     cases = [entry.case for entry in entries]
     return pl.DataFrame(
         {
             "case_id": [case.case_id for case in cases],
             "source": [entry.source for entry in entries],
-            # Numbers, never the identifier itself.
+            # A number, never the identifier itself.
             "patient": [entry.patient for entry in entries],
             "patient_place": [entry.place for entry in entries],
             "reader_id": pl.Series([case.reader_id for case in cases], dtype=pl.String),
@@ -53,8 +52,10 @@ def case_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts])
 
 
 def fixation_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], canvas: Canvas) -> pl.DataFrame:
-    """One row a fixation, by case: unit coordinates of the canvas, pixels of the radiograph, null for what is
-    unknown."""
+    """One row per fixation, sorted by case, in unit coordinates of the canvas and in pixels of the radiograph.
+
+    What is unknown is null.
+    """
     with_gaze = [
         (index, fixations, canvas.geometry(radiograph.shape))
         for index, (entry, radiograph) in enumerate(zip(entries, radiographs, strict=True))
@@ -75,30 +76,30 @@ def fixation_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFac
         columns |= {name: values[:, place] for place, name in enumerate(names)}
     counts = [len(fixations) for fixations in all_fixations]
     case_index = np.repeat(np.array([index for index, _, _ in with_gaze], dtype=np.int64), counts)
-    # What is known is finite, so NaN is what is not.
+    # Known values are finite, so NaN stands for unknown ones.
     return pl.DataFrame({"case_index": case_index, **columns}).with_columns(pl.col(pl.Float32).fill_nan(None))
 
 
 def _durations(fixations: Fixations, unit: str) -> NDArray[np.floating]:
-    """(F,) in one unit, NaN where they are in the other."""
+    """(F,) durations in one unit, NaN if they are in the other."""
     return fixations.duration_s if fixations.duration_unit == unit else np.full(len(fixations), np.nan)
 
 
 def _known(fixations: Fixations, field: str, width: int) -> NDArray[np.floating]:
-    """(F, width) of one field, NaN where it is unknown."""
+    """(F, width) values of one field, NaN if it is unknown."""
     values = getattr(fixations, field)
     return np.full((len(fixations), width), np.nan) if values is None else values
 
 
 def _joined(parts: Sequence[NDArray[np.floating]], width: int = 1) -> NDArray[np.float32]:
-    """(F, width): the fixations of all cases, one after the other."""
+    """(F, width) values of the fixations of all cases, one case after the other."""
     return np.concatenate([np.empty((0, width), np.float32), *(part.reshape(-1, width) for part in parts)]).astype(
         np.float32
     )
 
 
 def region_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], canvas: Canvas) -> pl.DataFrame:
-    """One row a region, by case: its sides in pixels of the radiograph and in unit coordinates of the canvas."""
+    """One row per region, sorted by case, in pixels of the radiograph and in unit coordinates of the canvas."""
     found = [
         (index, region, canvas.geometry(radiograph.shape))
         for index, (entry, radiograph) in enumerate(zip(entries, radiographs, strict=True))
@@ -127,7 +128,7 @@ def _pair(low: float, high: float) -> NDArray[np.float64]:
 
 
 def phrase_table(entries: Sequence[Entry]) -> pl.DataFrame:
-    """One row a phrase, by case."""
+    """One row per phrase, sorted by case."""
     found = [(index, phrase) for index, entry in enumerate(entries) for phrase in entry.case.phrases]
     return pl.DataFrame(
         {

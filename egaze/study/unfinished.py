@@ -1,4 +1,4 @@
-"""A study under way: a hidden folder beside its place that survives an interruption, one process at a time."""
+"""The hidden folder of an unfinished study, which survives an interruption and belongs to one process at a time."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _LOCK = "lock"
 _HOST = "host"
 _STUDY = "study"
 
-# Locks of other hosts cannot be seen on every network disk. Radiographs are stored every few seconds; the longest pause
-# is the digest of all of them.
+# Not every network disk shows the locks of other hosts. Radiographs are stored every few seconds; the longest pause in
+# writing is the digest of all images.
 _IDLE_S = 600.0
 
 
 @contextmanager
 def unfinished(out: Path) -> Iterator[Path]:
-    """Yield the folder `.NAME.partial` beside `out`, locked; what an earlier run left in it is still there.
+    """Yield the folder `.NAME.partial` beside `out`, locked, with the files that an earlier run left in it.
 
-    It stays when the block ends with an error, so that the same command goes on from there.
+    The folder stays if the block fails, so that the same command can continue.
 
     Raises:
-        EgazeError: `out` exists and is not an empty folder, another process is at work on it, another host was until
-            some minutes ago, or a disk's error.
+        EgazeError: `out` exists and is not an empty folder, another process is preparing it, another host has written
+            to the folder within the last minutes, or an error of the disk.
     """
     out = out.absolute()
     require_free(out)
@@ -41,7 +41,7 @@ def unfinished(out: Path) -> Iterator[Path]:
         try:
             lock = FileLock(folder / _LOCK, timeout=0).acquire()
         except Timeout as error:
-            raise EgazeError(f"{out}: another egaze is preparing this study at the moment") from error
+            raise EgazeError(f"{out}: another egaze process is preparing this study") from error
         with lock:
             _take_from_host(folder, out)
             try:
@@ -54,20 +54,20 @@ def unfinished(out: Path) -> Iterator[Path]:
 
 
 def _take_from_host(folder: Path, out: Path) -> None:
-    """Write this host's name into the folder, unless another's process may be at work in it."""
+    """Write the name of this host into the folder, unless a process of another host may be using it."""
     host = folder / _HOST
     if host.exists() and host.read_text(encoding="utf-8") != this_host():
         idle_s = time.time() - max(path.stat().st_mtime for path in folder.iterdir() if path.name != _LOCK)
         if idle_s < _IDLE_S:
             raise EgazeError(
                 f"{out}: another machine seems to be preparing this study: {folder} was written to "
-                f"{max(idle_s, 0):.0f} s ago; after {_IDLE_S / 60:.0f} minutes without that the same command goes on"
+                f"{max(idle_s, 0):.0f} s ago; try again once nothing has been written for {_IDLE_S / 60:.0f} minutes"
             )
     host.write_text(this_host(), encoding="utf-8")
 
 
 def new_study_folder(folder: Path) -> Path:
-    """An empty folder inside the unfinished one, to become the study."""
+    """Make an empty folder inside the unfinished one that will become the study."""
     study = folder / _STUDY
     shutil.rmtree(study, ignore_errors=True)
     study.mkdir()
@@ -75,7 +75,7 @@ def new_study_folder(folder: Path) -> Path:
 
 
 def publish(folder: Path, out: Path) -> None:
-    """Put the finished study in its place: whole or not at all, also when the power fails."""
+    """Move the finished study to its final path, as a whole or not at all, even if the power fails."""
     study = folder / _STUDY
     for path in (*study.iterdir(), study):
         sync(path)
@@ -85,7 +85,7 @@ def publish(folder: Path, out: Path) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Remove an unfinished study's folder."""
+    """Remove the folder of an unfinished study."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

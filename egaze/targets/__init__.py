@@ -1,4 +1,4 @@
-"""What gaze becomes: the heatmaps that a model learns, that it is measured against and that pictures show."""
+"""Heatmap targets: what gaze becomes for training, evaluation and pictures."""
 
 from egaze.targets.egd import EgdHeatmap, egd_target
 from egaze.targets.fixation_heatmap import KERNEL, WEIGHTS, FixationHeatmap, KernelOptions

@@ -1,4 +1,4 @@
-"""The heatmap that the EGD-CXR baseline's published code trains on, to one grey level."""
+"""The heatmap target of the EGD-CXR baseline's published code, reproduced to one grey level."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ SIGMA_PX = 150.0
 
 @dataclass(frozen=True, slots=True)
 class EgdHeatmap:
-    """The target of `egd_target`'s maps, about .118 to .843 where there is gaze.
+    """The target whose maps `egd_target` makes; with gaze, their values lie between about 0.118 and 0.843.
 
-    They are of whole radiographs stretched to the canvas, so they are made once a case and follow no view that moves
-    it.
+    A map covers the whole radiograph, stretched to the canvas. It is made once per case and does not follow a view that
+    moves the radiograph.
     """
 
     @property
     def follows_views(self) -> bool:
-        """False: a map is of the whole radiograph."""
+        """False, because a map covers the whole radiograph."""
         return False
 
     def require(self, study: Study) -> None:
-        """Raise StudyError where radiographs are letterboxed."""
+        """Raise StudyError if radiographs are letterboxed."""
         if study.canvas.fit != "stretch":
             raise StudyError(
-                f"{study.path}: heatmap_target egd needs radiographs fitted by stretch, these are by {study.canvas.fit}"
+                f"{study.path}: heatmap_target egd needs radiographs fitted by stretch, not by {study.canvas.fit}"
             )
 
     def heatmap(self, study: Study, case_indices: Sequence[int], size_px: int) -> NDArray[np.float32]:
@@ -49,7 +49,7 @@ class EgdHeatmap:
         return grey
 
     def for_batches(self, study: Study, size_px: int, *, threads: int = 1) -> BatchGaze:
-        """See `HeatmapTarget`. A map is made when its case first comes up, and kept, a byte a pixel."""
+        """See `HeatmapTarget`. The map of a case is made when it is first needed and kept with one byte per pixel."""
         self.require(study)
 
         @cache
@@ -62,21 +62,21 @@ class EgdHeatmap:
 def egd_target(
     fixations: Fixations, radiograph_shape: tuple[int, int], size_px: int, *, threads: int = 1
 ) -> NDArray[np.uint8]:
-    """Make the EGD-CXR baseline's target: fixations counted on the radiograph's grid padded to even sides, blurred with
-    sigma 150 px (reflect, truncate 4), stretched from its least to its largest value, coloured with 8-bit viridis,
-    resized as colours (bilinear, antialiased), and turned to luminance.
+    """Make the target of the EGD-CXR baseline.
 
-    Colour mapping and resizing are exchanged for their equivalent on luminance: both are linear, so the result
-    differs from the reference's by its rounding only, one grey level at most.
+    The baseline counts fixations on the radiograph's grid, padded to even sides; blurs them with sigma 150 px (reflect,
+    truncate 4); scales the result to the full range; colours it with 8-bit viridis; resizes the colours (bilinear,
+    antialiased); and converts them to luminance. Here luminance is resized instead of colours: both steps are linear,
+    so the result differs from the reference only by rounding, by at most one grey level.
 
     Args:
         fixations: in pixels of the radiograph; those outside are left out.
         radiograph_shape: (H, W) of the radiograph.
-        size_px: side of the square target.
-        threads: the result does not depend on it.
+        size_px: the side of the square target.
+        threads: the number of threads; the result does not depend on it.
 
     Returns:
-        (size, size) uint8, about 30 to 215; a radiograph without fixations has viridis's darkest grey everywhere.
+        (size, size) uint8, about 30 to 215; without fixations, the darkest grey of viridis everywhere.
 
     Raises:
         ValueError: a shape or size without pixels.
@@ -88,14 +88,14 @@ def egd_target(
     low, high = float(heatmap.min()), float(heatmap.max())
     heatmap -= low
     heatmap *= 256.0 / (high - low) if high > low else 0.0
-    # matplotlib gives the largest value the last of its 256 colours.
+    # matplotlib maps the largest value to the last of its 256 colours.
     levels = np.minimum(heatmap, 255.0, out=heatmap).astype(np.uint8)
     shown = resize(_luminance()[levels], (size_px, size_px), filter="bilinear", out_dtype=np.uint8, threads=threads)
     return np.asarray(shown, np.uint8)
 
 
 def _grey(study: Study, case_indices: Sequence[int], size_px: int, *, threads: int) -> NDArray[np.uint8]:
-    """(size, size): `egd_target` of the fixations of one or more cases that show the same radiograph."""
+    """(size, size) `egd_target` of the fixations of one or more cases with the same radiograph."""
     parts = [slice(study.offsets[case_index], study.offsets[case_index + 1]) for case_index in case_indices]
     x_px, y_px = (np.concatenate([study.gaze[name][part].to_numpy() for part in parts]) for name in ("x_px", "y_px"))
     fixations = Fixations(x_px, y_px, np.concatenate([study.duration_s[part] for part in parts]))
@@ -105,7 +105,7 @@ def _grey(study: Study, case_indices: Sequence[int], size_px: int, *, threads: i
 
 @cache
 def _luminance() -> NDArray[np.float32]:
-    """(256,) grey of 8-bit viridis's colours by ITU-R 601, as Pillow's convert("L") weighs them."""
+    """(256,) the ITU-R 601 luminance of the 8-bit viridis colours, as Pillow's convert("L") computes it."""
     red, green, blue, _ = colormaps["viridis"](np.arange(256), bytes=True).T.astype(np.float64)
     grey: NDArray[np.float64] = (19595 * red + 38470 * green + 7471 * blue) / 65536
     return grey.astype(np.float32)

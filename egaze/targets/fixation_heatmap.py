@@ -1,4 +1,4 @@
-"""The heatmap of a reader's fixations, which recipes, figures and pictures share."""
+"""The heatmap of a reader's fixations, shared by recipes, metrics and pictures."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class KernelOptions(TypedDict):
     truncate: float
 
 
-#: How every heatmap of fixations is rasterized, whatever it is for.
+#: The options with which all heatmaps of fixations are rasterized.
 KERNEL: KernelOptions = {"boundary": "clip", "kernel": "sampled", "truncate": 4.0}
 
 
 @dataclass(frozen=True, slots=True)
 class FixationHeatmap:
-    """A target of Gaussians at the reader's fixations, largest value 1.
+    """The target with Gaussians at the reader's fixations and a largest value of 1.
 
     Attributes:
-        sigma_frac: the Gaussian's standard deviation as a fraction of the canvas's side (0.05 is 11 px of 224),
-            so that it means the same at every input size.
-        weight: "duration" or "count".
+        sigma_frac: the standard deviation of the Gaussian as a fraction of the canvas's side (0.05 is 11 px of 224),
+            which has the same meaning at every input size; in (0, 1].
+        weight: of a fixation, "duration" or "count".
 
     Raises:
         RecipeError: a value of the wrong type or out of range.
@@ -53,18 +53,18 @@ class FixationHeatmap:
 
     @property
     def follows_views(self) -> bool:
-        """True: the kernel takes every fixation through the view."""
+        """True, because the kernel maps every fixation into the view."""
         return True
 
     def require(self, study: Study) -> None:
-        """Every canvas will do."""
+        """Accept every canvas."""
 
     def sigma_px(self, size_px: int) -> float:
-        """The standard deviation in pixels of a canvas of that side."""
+        """The standard deviation in pixels of a canvas with the given side."""
         return self.sigma_frac * size_px
 
     def rasterize(self, fixations: Fixations, size_px: int, *, normalize: Normalize = "max") -> NDArray[np.float32]:
-        """(size, size) float32 of fixations in pixels of a canvas of that side; see `rasterize_fixations`."""
+        """(size, size) float32, the heatmap of fixations in pixels of the canvas; see `rasterize_fixations`."""
         return rasterize_fixations(
             fixations,
             (size_px, size_px),
@@ -91,15 +91,15 @@ class FixationHeatmap:
 
 
 def _together(readings: Sequence[Fixations], size_px: int) -> Fixations:
-    """The fixations of several readings of one radiograph, each on the part that was shown to its own reader."""
+    """The fixations of several readings of one radiograph, each with the part shown to its reader."""
     x_px, y_px, duration_s = (
         np.concatenate([getattr(reading, name) for reading in readings]) for name in ("x_px", "y_px", "duration_s")
     )
-    # What is larger than the canvas leaves all of it.
-    all_of_it = np.array([[-size_px, -size_px, 2 * size_px, 2 * size_px]], np.float32)
+    # A part larger than the canvas cuts off nothing.
+    everything = np.array([[-size_px, -size_px, 2 * size_px, 2 * size_px]], np.float32)
     shown_px = np.concatenate(
         [
-            all_of_it.repeat(len(reading), axis=0) if reading.shown_px is None else reading.shown_px
+            everything.repeat(len(reading), axis=0) if reading.shown_px is None else reading.shown_px
             for reading in readings
         ]
     )

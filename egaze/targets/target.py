@@ -1,4 +1,4 @@
-"""What every heatmap target can do."""
+"""The interface of heatmap targets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from egaze.study import Study
 
 
 class HeatmapTarget(Protocol):
-    """What gaze becomes: a map in [0, 1] of the readers' gaze on one radiograph."""
+    """A rule that turns the gaze on a radiograph into a map in [0, 1]."""
 
     @property
     def follows_views(self) -> bool:
@@ -21,12 +21,19 @@ class HeatmapTarget(Protocol):
         ...
 
     def require(self, study: Study) -> None:
-        """Raise StudyError where the study's canvas is not one that the maps are made for."""
+        """Raise StudyError if the target cannot be used with the canvas of the study."""
         ...
 
     def heatmap(self, study: Study, case_indices: Sequence[int], size_px: int) -> NDArray[np.float32]:
-        """(size, size) float32 in [0, 1], on the study's canvas at that size: the map of one case, or of several that
-        show the same radiograph, whose readers' fixations are then taken together; zeros without gaze.
+        """The map of one case, or of several cases with the same radiograph, whose fixations are then combined.
+
+        Args:
+            study: the study.
+            case_indices: of the cases.
+            size_px: the side of the canvas.
+
+        Returns:
+            (size, size) float32 in [0, 1]; zeros without gaze.
 
         Raises:
             StudyError: as `require`.
@@ -34,7 +41,9 @@ class HeatmapTarget(Protocol):
         ...
 
     def for_batches(self, study: Study, size_px: int, *, threads: int = 1) -> BatchGaze:
-        """All of a study's gaze as a loader of images of that size takes it. The maps do not depend on threads.
+        """The gaze of a whole study for a loader of images with the given size.
+
+        The number of threads does not change the maps.
 
         Raises:
             StudyError: as `require`.
@@ -44,15 +53,15 @@ class HeatmapTarget(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchGaze:
-    """A study's gaze as a loader makes batches of it: rasterized with every view, or taken from finished maps.
+    """The gaze of a study in the form that a loader needs: fixations to rasterize in every view, or finished maps.
 
     Attributes:
-        has_gaze: (N,) bool, the cases that have a map.
-        fixations: (F, 9) float32 on the study's canvas, for the compiled kernel: x_px, y_px, weight, sigma_x_px,
-            sigma_y_px, and the sides of what was shown, x_min, y_min, x_max, y_max, infinite where that is unknown.
-        offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1].
-        finished: gives a case's map, (size, size) uint8 of which 255 is 1, of a target that the kernel does not
-            rasterize; None for one that it does.
+        has_gaze: (N,) bool, whether each case has a map.
+        fixations: (F, 9) float32 on the canvas, for the compiled kernel: x_px, y_px, weight, sigma_x_px, sigma_y_px,
+            and the part shown, x_min, y_min, x_max, y_max, infinite where unknown.
+        offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1] - 1.
+        finished: returns the finished map of a case, (size, size) uint8 with 255 for 1; None if maps are rasterized
+            from the fixations.
     """
 
     has_gaze: NDArray[np.bool_]
@@ -62,10 +71,10 @@ class BatchGaze:
 
 
 def no_gaze(study: Study) -> BatchGaze:
-    """For batches of images alone: no case has a map, and nothing is rasterized."""
+    """The gaze for batches without heatmaps: no case has a map, and nothing is rasterized."""
     return BatchGaze(np.zeros(len(study), dtype=bool), *not_rasterized(study))
 
 
 def not_rasterized(study: Study) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """`BatchGaze.fixations` and `offsets` that leave the kernel nothing to do."""
+    """`BatchGaze.fixations` and `offsets` without fixations, for targets that are not rasterized."""
     return np.empty((0, 9), dtype=np.float32), np.zeros(len(study) + 1, dtype=np.int64)

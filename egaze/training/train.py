@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from egaze.atomic import require_free, write_text
 from egaze.errors import EgazeError
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, gaze_and_label
 from egaze.loading.sampling import Order
-from egaze.metrics.multiclass_auc import macro_auc
+from egaze.metrics import StatisticsWarning, macro_auc
 from egaze.progress import NamedProgress, Progress
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed
@@ -275,4 +276,7 @@ def _macro_auc(study: Study, predictions: Predictions) -> float | None:
     """Macro AUC over the classes that have both positive and negative cases; None if there is no such class."""
     labels = study.labels[predictions.case_index]
     known = labels >= 0
-    return macro_auc(labels[known], predictions.class_probs[known])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StatisticsWarning)  # null in the log says it
+        auc = macro_auc(labels[known], predictions.class_probs[known])
+    return None if math.isnan(auc) else auc

@@ -227,7 +227,7 @@ def test_an_unusable_output_is_refused_before_radiographs_are_read(table, tmp_pa
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "file").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "file")
-    for out, message in (("loop", "leads back to itself"), ("link", "already exists"), ("file/study", "cannot write")):
+    for out, message in (("loop", "is a link to itself"), ("link", "already exists"), ("file/study", "cannot write")):
         assert message in str(table(out=tmp_path / out).exception)
     assert "a disk's top folder" in str(table(out="/").exception)
 

@@ -139,7 +139,7 @@ def test_a_metric_is_a_mean_over_the_radiographs_that_have_it(read_twice, recipe
     found = figures.predicted["shuffled_auc"]
     assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
     assert figures.predicted["nss"] is figures.over_centre_bias["nss"] is None and figures.centre_bias["nss"].is_defined
-    assert "shuffled AUC: 3 cases have no fixations on training cases of others to compare with" in notes
+    assert "shuffled AUC: 3 cases have no fixations on training cases of other patients to compare with" in notes
     assert "NSS: 36 cases lack what it needs" in notes
 
 
@@ -188,7 +188,7 @@ def test_relative_durations_have_shares_and_no_dwell_time(read_twice, recipe, so
         assert changed == {"dwell_s", "cases_relative", *({"regions"} if one is before else ())}
     if not some:
         assert after.dwell_s is after.regions["opacity"].dwell_s is None
-        assert "relative: no dwell time" in "\n".join(_scanpaths(after))
+        assert "relative and not in the dwell times" in "\n".join(_scanpaths(after))
         assert "dwell time, s" not in "\n".join(_scanpaths(after)) and "share of dwell" in "\n".join(_scanpaths(after))
         return
     seconds = [study.fixations(int(index), SIZE_PX).duration_s.sum() for index in test[1::2]]

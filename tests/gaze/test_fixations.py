@@ -25,7 +25,10 @@ def test_no_fixations():
         (([1], [1], [0.1], None, [[30.0, -1.0]]), "pixels_per_degree must be above 0"),
         (([1], [1], [0.1], None, [30.0]), "pixels_per_degree must have shape"),
         (([1], [1], [0.1], None, None, [[0, 0, 9]]), r"shown_px must have shape \(1, 4\), got \(1, 3\)"),
-        (([1], [1], [0.1], None, None, [[9, 0, 3, 9]]), "x_min, y_min not above x_max, y_max, got .* at fixation 0"),
+        (
+            ([1], [1], [0.1], None, None, [[9, 0, 3, 9]]),
+            "x_min and y_min not above x_max and y_max, got .* at fixation 0",
+        ),
         (([1], [1], [0.1], None, None, None, [[np.inf, 1]]), r"window_frac must be finite, got \[inf"),
     ],
 )
@@ -63,7 +66,7 @@ def test_relative_durations_play_without_being_taken_for_seconds():
     assert len(Fixations([], [], [], duration_unit="relative").played().ends_s()) == 0
 
 
-def test_what_lies_outside_its_part_shown_is_kept_and_said():
+def test_fixations_outside_the_part_shown_are_kept_and_reported():
     gaze = Fixations([1, 5, 4.5, -3], [1, 1, 1, 1], [1] * 4, shown_px=[[-0.5, -0.5, 4.5, 4.5]] * 4)
     assert gaze.on_shown.tolist() == [True, False, False, False]
     assert Fixations([99], [99], [1]).on_shown.tolist() == [True]

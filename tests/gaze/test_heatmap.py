@@ -60,7 +60,7 @@ def test_equals_the_definition(spots, height, width, boundary, kernel, truncate,
     level=st.sampled_from(_core.simd_levels()),
 )
 @settings(max_examples=200, deadline=None)
-def test_nothing_lies_where_nothing_was_shown(spots, sides, shape, boundary, kernel, level):
+def test_heatmaps_are_zero_outside_the_part_shown(spots, sides, shape, boundary, kernel, level):
     spots = np.array(spots, dtype=np.float32)
     shown = np.sort(np.array(sides[: len(spots)], np.float32).reshape(-1, 2, 2), axis=1).reshape(-1, 4)
     options = {"boundary": boundary, "kernel": kernel, "truncate": 4.0}

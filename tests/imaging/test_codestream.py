@@ -27,7 +27,7 @@ JPEG = coded(format="JPEG", comment=b"Secret", exif=b"Exif\0\0" + bytes(40))
 FRAME_HEADER = JPEG[JPEG.index(b"\xff\xc0") :][: 2 + 11]
 
 
-def test_what_jpeg_says_of_itself():
+def test_the_declared_frame_of_jpeg():
     assert jpeg_frame(JPEG) == Frame(40, 70, 1, 8)
     assert jpeg_frame(coded(GREY.convert("RGB"), format="JPEG", progressive=True)) == Frame(40, 70, 3, 8)
 
@@ -69,7 +69,7 @@ def jpeg2000(size=(40, 70), tile=None, levels=2, block=4, precincts=b""):
     return b"\xff\x4f" + segments + b"\xff\x90" + bytes(20)
 
 
-def test_what_jpeg2000_says_of_itself():
+def test_the_declared_frame_of_jpeg2000():
     assert jpeg2000_frame(coded(format="JPEG2000", no_jp2=True)) == Frame(40, 70, 1, 8)
     assert jpeg2000_frame(coded(format="JPEG2000")) == Frame(40, 70, 1, 8)  # in its boxes
     assert jpeg2000_frame(jpeg2000()) == Frame(40, 70, 1, 12)

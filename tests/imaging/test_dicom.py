@@ -85,7 +85,7 @@ def test_raw_max_ignores_window_and_sense(tmp_path):
     np.testing.assert_allclose(radiograph.pixels, STORED / 4046.0, atol=1e-6)
 
 
-def test_equalize_turns_monochrome1_round(tmp_path):
+def test_equalize_inverts_monochrome1(tmp_path):
     path = write_dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1", WindowCenter=1, WindowWidth=2)
     pixels = read_radiograph(path, presentation="equalize").pixels
     assert pixels[0, 0] == 1.0 and pixels[-1, -1] == 0.0
@@ -163,7 +163,7 @@ def test_a_modality_lut_goes_before_the_window(tmp_path):
     np.testing.assert_allclose(read_radiograph(plain).pixels, expected, atol=1e-6)
 
 
-def test_slope_alone_is_no_rescale_and_an_empty_window_is_none(tmp_path):
+def test_a_slope_without_intercept_and_an_empty_window_are_ignored(tmp_path):
     radiograph = read_radiograph(write_dicom(tmp_path / "a.dcm", RescaleSlope=-1, WindowCenter=None, WindowWidth=5))
     np.testing.assert_allclose(radiograph.pixels, STORED / 4046.0, atol=1e-6)
     assert radiograph.presentation.voi is None

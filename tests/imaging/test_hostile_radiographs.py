@@ -54,7 +54,7 @@ def hostile(tmp_path_factory):
     return folder, write_all(folder)
 
 
-def test_each_is_refused_by_name_within_bounds(hostile):
+def test_hostile_files_are_refused_with_their_names_within_bounds(hostile):
     folder, expected = hostile
     os.mkfifo(folder / "pipe.dcm")
     environment = {**os.environ, "EGAZE_MAX_RADIOGRAPH_PIXELS": MAX_PIXELS}
@@ -119,7 +119,7 @@ def chain(error):
         error = error.__cause__ or error.__context__
 
 
-def test_no_identity_gets_out(tmp_path, monkeypatch, caplog, hostile):
+def test_no_identity_reaches_messages_or_logs(tmp_path, monkeypatch, caplog, hostile):
     folder, _ = hostile
     monkeypatch.setenv("EGAZE_MAX_RADIOGRAPH_PIXELS", MAX_PIXELS)
     caplog.set_level(logging.DEBUG)

@@ -93,7 +93,7 @@ def test_bad_tables_are_named(image, table, message):
 
 @pytest.mark.parametrize("filter", ["area", "bilinear"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_what_is_not_a_number_stays_where_it_is(filter, dtype):
+def test_nan_does_not_spread(filter, dtype):
     """Weights of zero that fill up a block of taps must not spread it."""
     table = np.linspace(0, 1, 256, dtype=np.float32)
     table[17] = np.nan
@@ -110,7 +110,7 @@ def test_what_is_not_a_number_stays_where_it_is(filter, dtype):
 
 @pytest.mark.parametrize("filter", FILTERS)
 @pytest.mark.parametrize("shape", [(64, 64), (105, 2), (211, 148), (230, 180), (1, 1)])
-def test_threads_share_a_radiograph_without_a_trace(filter, shape):
+def test_the_result_does_not_depend_on_threads(filter, shape):
     """Each part begins with what it shares with the part before, in the order of one thread."""
     radiograph = np.random.default_rng(5).integers(0, 4096, (211, 148)).astype(np.uint16)
     alone = resize(radiograph, shape, filter=filter, out_dtype=np.float32)

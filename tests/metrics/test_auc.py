@@ -145,8 +145,6 @@ def test_a_paired_comparison_sees_what_two_intervals_hide():
     [
         ([0, 1], [0.1], "must both be"),
         ([0, 2], [0.1, 0.2], "labels must be 0 or 1"),
-        ([1, 1], [0.1, 0.2], "both classes"),
-        ([], [], "both classes"),
         ([0, 1], [0.1, np.nan], "scores must be finite"),
     ],
 )
@@ -208,20 +206,20 @@ def test_bca_is_scipy_s_to_its_noise(name):
     assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval), abs=0.012)
 
 
-def test_small_samples_are_warned_of():
-    with pytest.warns(StatisticsWarning, match="fewer than 10 samples of a class"):
+def test_small_samples_give_a_warning():
+    with pytest.warns(StatisticsWarning, match="fewer than 10 cases of a class"):
         few = roc_auc_ci([0, 0, 1, 1], [1.0, 3.0, 2.0, 4.0])
     assert few.low < few.value == 0.75
-    with pytest.warns(StatisticsWarning, match="one sample of a class: DeLong's variance needs two"):
+    with pytest.warns(StatisticsWarning, match="one case of a class: DeLong's variance needs two"):
         one = roc_auc_ci([0, 0, 1], [1.0, 3.0, 2.0])
     assert one.value == 0.5 and np.isnan(one.low) and np.isnan(one.high)
-    with pytest.warns(StatisticsWarning, match="one sample"):
+    with pytest.warns(StatisticsWarning, match="one case"):
         assert np.isnan(delong_test([0, 0, 1], [1.0, 3.0, 2.0], [1.0, 2.0, 3.0]).p_value)
     with pytest.warns(StatisticsWarning, match="fewer than 10 patients in a stratum"):
         bootstrap_auc([0, 0, 1, 1], [1.0, 3.0, 2.0, 4.0], resamples=100)
 
 
-def test_a_perfect_separation_is_warned_of():
+def test_a_perfect_separation_gives_a_warning():
     labels = np.repeat([0, 1], 20)
     with pytest.warns(StatisticsWarning, match="all cases of a class are ranked alike"):
         assert roc_auc_ci(labels, labels).low == 1.0

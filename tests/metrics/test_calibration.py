@@ -89,7 +89,7 @@ def test_probabilities_of_zero_have_logits():
     np.testing.assert_allclose(scaled.sum(axis=1), 1)
 
 
-def test_temperatures_at_the_bounds_are_warned_of():
+def test_temperatures_at_the_bounds_give_a_warning():
     with pytest.warns(StatisticsWarning, match="at the bound 0.05"):
         assert fit_temperature([0, 1], [[2.0, 0.0], [0.0, 2.0]]) == 0.05
     with pytest.warns(StatisticsWarning, match="at the bound 20.0"):
@@ -99,7 +99,7 @@ def test_temperatures_at_the_bounds_are_warned_of():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="each row of sum 1"):
+    with pytest.raises(ValueError, match="each row summing to 1"):
         brier_scores([0], [[0.5, 0.2]])
     with pytest.raises(ValueError, match="class numbers must be 0 to 1"):
         log_losses([2], [[0.5, 0.5]])
@@ -109,7 +109,5 @@ def test_bad_input():
         reliability_curve([0, 1], [0.5, 1.5])
     with pytest.raises(ValueError, match="0 bins"):
         reliability_curve([0, 1], [0.5, 0.5], bins=0)
-    with pytest.raises(ValueError, match="needs cases"):
-        expected_calibration_error([], [])
     with pytest.raises(ValueError, match="logits must be finite"):
         fit_temperature([0], [[np.inf, 0.0]])

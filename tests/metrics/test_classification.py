@@ -20,13 +20,10 @@ def test_macro_auc_is_scikit_learn_s():
     assert macro_auc(labels, probs) == pytest.approx(expected)
     interval = macro_auc_ci(labels, probs, resamples=2000)
     assert interval.value == pytest.approx(expected) and interval.low < expected < interval.high
-    # A class that nobody has is left out; a single class leaves nothing.
-    assert macro_auc(labels[labels < 2], probs[labels < 2]) is not None
-    assert macro_auc(np.zeros(5, int), probs[:5]) is None
+    # A class that no case has is left out.
+    assert 0.5 < macro_auc(labels[labels < 2], probs[labels < 2]) < 1
     with pytest.warns(StatisticsWarning, match="the macro average leaves out 1 of 3 classes"):
         macro_auc_ci(labels[labels < 2], probs[labels < 2], resamples=100)
-    with pytest.raises(ValueError, match="two classes"):
-        macro_auc_ci(np.zeros(5, int), probs[:5])
 
 
 @pytest.mark.parametrize("average", ["macro", "micro"])
@@ -57,7 +54,7 @@ def test_the_confusion_matrix_is_scikit_learn_s():
 
 def test_bad_input():
     labels, probs = draw()
-    with pytest.raises(ValueError, match="no measure 'f1'"):
+    with pytest.raises(ValueError, match="got 'f1' and 'macro'"):
         multiclass_ci(labels, probs, measure="f1")
     with pytest.raises(ValueError, match="must be finite"):
         multiclass_ci(labels, probs * np.nan)

@@ -62,9 +62,11 @@ def test_neighbouring_floats_are_told_apart():
 
 
 def test_cases_of_one_class():
-    with pytest.warns(StatisticsWarning, match="a proportion of no samples"):
+    with pytest.warns(StatisticsWarning, match="a proportion of no cases"):
         point = at_threshold([1, 1], [0.2, 0.8], 0.5)
     assert point.sensitivity.value == 0.5 and np.isnan(point.specificity.value)
+    with pytest.raises(ValueError, match="threshold must be a number, got nan"):
+        at_threshold([0, 1], [0.2, 0.8], float("nan"))
     with pytest.raises(ValueError, match="both classes"):
         youden_threshold([1, 1], [0.2, 0.8])
     with pytest.raises(ValueError, match=r"specificity must be in \[0, 1\], got 90"):

@@ -25,8 +25,6 @@ def test_mean_ci_is_close_to_the_t_interval():
     # The same values in groups of four are worth a quarter.
     grouped = mean_ci(np.repeat(values, 4), np.repeat(np.arange(200), 4))
     assert (grouped.high - grouped.low) == pytest.approx(interval.high - interval.low, rel=0.1)
-    with pytest.raises(ValueError, match="at least one"):
-        mean_ci([])
     with pytest.raises(ValueError, match="finite"):
         mean_ci([1, np.nan])
 
@@ -118,23 +116,23 @@ def test_wilson_s_interval_covers():
 
 
 def test_wilson_without_trials_and_bad_counts():
-    with pytest.warns(StatisticsWarning, match="a proportion of no samples is not defined"):
+    with pytest.warns(StatisticsWarning, match="a proportion of no cases is not defined"):
         assert np.isnan(wilson_ci(0, 0).value)
     with pytest.raises(ValueError, match="successes <= trials"):
         wilson_ci(3, 2)
 
 
-def test_statistics_that_resamples_lack():
+def test_statistics_that_resamples_do_not_define():
     def rarely(weights):
         return np.where(weights[:, 0] > 0, weights[:, 0], np.nan)
 
-    with pytest.warns(StatisticsWarning, match="of 1000 resamples lack what the figure needs"):
+    with pytest.warns(StatisticsWarning, match="of 1000 resamples do not define the statistic"):
         interval = bootstrap_interval(rarely, 1.0, np.arange(20), resamples=1000)
     assert interval.low == 1 and interval.high > 1
     with pytest.warns(StatisticsWarning) as warned:
         bootstrap_interval(rarely, 1.0, np.arange(20), resamples=1000, method="bca")
     assert any("corrected for bias only" in str(warning.message) for warning in warned)
-    with pytest.warns(StatisticsWarning, match="no resample has what the figure needs"):
+    with pytest.warns(StatisticsWarning, match="no resample defines the statistic"):
         never = bootstrap_interval(lambda weights: np.full(len(weights), np.nan), 1.0, np.arange(20), resamples=100)
     assert never.value == 1 and np.isnan(never.low) and np.isnan(never.high)
 

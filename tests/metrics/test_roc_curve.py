@@ -13,7 +13,7 @@ def sample():
     return labels, np.round(rng.normal(labels, 1.0), 1), rng.integers(0, 90, 120)
 
 
-def test_the_curve_is_scikit_learns(sample):
+def test_the_curve_is_scikit_learn_s(sample):
     labels, scores, patients = sample
     curve = roc_curve_band(labels, scores, patients, resamples=100)
     fall_out, sensitivity, _ = roc_curve(labels, scores, drop_intermediate=False)
@@ -49,6 +49,6 @@ def test_the_band_covers_the_sensitivity_it_says():
     assert 0.88 < held / 120 <= 1.0
 
 
-def test_one_class_is_refused():
-    with pytest.raises(ValueError, match="both classes"):
-        roc_curve_band([1, 1, 1], [0.1, 0.2, 0.3])
+def test_bad_options():
+    with pytest.raises(ValueError, match="points must be at least 2, got 1"):
+        roc_curve_band([0, 1], [0.1, 0.2], points=1)

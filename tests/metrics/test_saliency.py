@@ -45,7 +45,7 @@ def test_nss_is_the_standardised_value_at_fixations(maps):
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 1e-300, 1e300, 0.0, np.float32(0.7)])
 @pytest.mark.parametrize("shape", [(1, 1), (3, 7), (224, 224)])
-def test_a_constant_map_says_nothing(value, shape):
+def test_a_constant_map_scores_as_chance(value, shape):
     p, q = np.full(shape, value), np.random.default_rng(0).random(shape)
     assert nss(p, [0], [0]) == 0 and cc(p, q) == cc(q, p) == cc(p, p) == 0
     assert auc_judd(p, [0], [0]) == auc_borji(p, [0], [0]) == shuffled_auc(p, [0], [0], [0], [0]) == 0.5
@@ -55,7 +55,7 @@ def test_a_constant_map_says_nothing(value, shape):
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-8, 1e200])
-def test_no_scale_of_a_map_is_a_constant(maps, scale):
+def test_maps_of_a_tiny_scale_are_not_taken_for_constant(maps, scale):
     p, q = maps
     assert cc(scale * p, q) == pytest.approx(cc(p, q)) and nss(scale * p, [2], [3]) == pytest.approx(nss(p, [2], [3]))
     assert cc(1 + 1e-9 * p, q) == pytest.approx(cc(p, q), abs=1e-5)
@@ -71,8 +71,6 @@ def test_bad_maps(maps):
     for function in (kld, sim):
         with pytest.raises(ValueError, match="must not be negative, got -1"):
             function(np.full((2, 2), -1.0), q[:2, :2])
-    with pytest.raises(ValueError, match="no fixation lies on the map"):
-        nss(p, [-5], [2])
 
 
 FIXATIONS = [(2, 5), (7, 0), (3, 11), (2, 5), (8, 8), (0, 0)]
@@ -129,13 +127,8 @@ def test_equal_values_share_a_threshold_where_the_published_code_jitters():
     assert auc_judd(constant, *at) == 0.5
 
 
-def test_bad_fixations_and_options(maps):
+def test_bad_options(maps):
     p, q = maps
-    for function in (auc_judd, auc_borji):
-        with pytest.raises(ValueError, match="no fixation lies on the map"):
-            function(p, [-5], [2])
-    with pytest.raises(ValueError, match="no fixation lies on the map"):
-        shuffled_auc(p, X, Y, [], [])
     with pytest.raises(ValueError, match="must not be negative"):
         information_gain(p, -q, X, Y)
     with pytest.raises(ValueError, match="splits must be at least 1"):

@@ -20,12 +20,12 @@ def test_measures_are_counted_by_hand():
     assert found.coverage_frac == pytest.approx(4 / 8)
 
 
-def test_what_was_never_seen():
+def test_regions_without_fixations():
     found = region_gaze(region_mask(SHAPE, [15, 12, 19, 15], [False]), X, Y, DURATION_S, ONSET_S, radius_px=1.0)
     assert (found.fixations, found.dwell_s, found.dwell_frac, found.coverage_frac) == (0, 0, 0, 0)
     assert np.isnan(found.first_fixation_s)
     nothing = region_gaze(np.ones(SHAPE, bool), [], [], [], [], radius_px=1.0)
-    assert nothing.fixations == 0 and nothing.dwell_frac == 0 and nothing.coverage_frac == 0
+    assert nothing.fixations == 0 and np.isnan(nothing.dwell_frac) and nothing.coverage_frac == 0
     assert np.isnan(region_gaze(np.ones(SHAPE, bool), X, Y, DURATION_S, radius_px=1.0).first_fixation_s)
     assert np.isnan(region_gaze(np.zeros(SHAPE, bool), X, Y, DURATION_S, radius_px=1.0).coverage_frac)
 

@@ -45,7 +45,7 @@ def test_gaze_builds_up_to_the_whole_heatmap(short):
     np.testing.assert_allclose(frames[5].sum(), 0.5, rtol=1e-3)
 
 
-def test_a_window_forgets(short):
+def test_a_window_drops_earlier_gaze(short):
     frames = list(heatmap_frames(short, frame_times(short, GIF), window_s=0.4))
     total = [float(frame.sum()) for frame in frames]
     assert total[10] == pytest.approx(0.4, rel=1e-3)
@@ -82,7 +82,7 @@ def test_a_frame_shows_radiograph_gaze_ring_and_clock(short):
     assert len(changed) and changed[:, 1].max() < 60
 
 
-def test_too_long_says_so_before_anything_is_made(case_gaze):
+def test_too_long_animations_are_refused_before_anything_is_drawn(case_gaze):
     unix_time = case_gaze([20, 30], [20, 30], [0.2, 0.2], [0, 1e7])
     with pytest.raises(StudyError, match=r"case 'case-1': 1e\+07|10000000\.\d s of gaze make 100000003 frames"):
         frame_times(unix_time, GIF)
@@ -115,7 +115,7 @@ def test_relative_durations_without_onsets_play_at_a_stated_pace(case_gaze):
     assert [animation._clock(paced, time_s) for time_s in (0, 0.5, 1)] == [f"fixation {n} of 3" for n in (1, 2, 3)]
     assert len(animation._looked_at(paced, 0.5)) == 1
     quick = Playback(speed=2, file_format="gif")
-    assert animation._caption(paced, quick).endswith("in order, 6 fixations a second: durations are relative")
+    assert animation._caption(paced, quick).endswith("in order, 6 fixations per second: durations are relative")
     assert len(list(Animation(paced, GIF).frames())) == len(times)
     with pytest.raises(StudyError, match="case 'case-1': its durations are relative and it has no onsets"):
         frame_times(paced, Playback(window_s=2, file_format="gif"))

@@ -87,17 +87,17 @@ def test_the_radiograph_has_its_true_shape_and_gaze_its_place(case_gaze, radiogr
         assert tight.x0 >= 0 and tight.y0 >= 0 and tight.x1 <= page.width and tight.y1 <= page.height
 
 
-def test_the_page_says_whose_gaze_it_is(case_gaze):
+def test_the_page_names_the_reader(case_gaze):
     some = case_gaze([40, 41, 900], [20, 21, 3], [0.4, 0.3, 0.2], case_id="radiograph-7", synthetic=True)
     said = words(draw_overlay(some, some.heatmap()))
     assert "radiograph-7" in said and "synthetic" in said
     assert "chf · reader 2 · 3 fixations (1 outside the radiograph), 0.9 s" in said
-    assert any("sigma 3.2 px of 64, each fixation weighs its duration" in text for text in said)
+    assert any("sigma 3.2 px of 64, each fixation weighted by its duration" in text for text in said)
     real = case_gaze([40], [20], [0.4])
     assert "synthetic" not in words(draw_overlay(real, real.heatmap()))
 
 
-def test_ids_are_text_and_nothing_else(case_gaze):
+def test_ids_are_drawn_as_plain_text(case_gaze):
     """Neither a formula nor a control character, nor so long that it runs off the page."""
     odd = case_gaze([40], [20], [0.4], case_id="$\\frac{1}$ \x00\n患" + "x" * 9000, label="$_$")
     figure = draw_overlay(odd, odd.heatmap())
@@ -107,13 +107,13 @@ def test_ids_are_text_and_nothing_else(case_gaze):
     assert any(text.startswith("$\\frac{1}$ \ufffd\ufffd\ufffd") for text in words(figure))
 
 
-def test_no_gaze_on_the_radiograph_is_dark_and_not_bright(case_gaze):
+def test_a_heatmap_of_zeros_is_dark(case_gaze):
     off = case_gaze([900], [900], [0.4])
     figure = draw_overlay(off, off.heatmap())
     np.testing.assert_allclose(colour_at(figure, pixels(figure), 32, 32), [GREY] * 3, atol=2)
 
 
-def test_the_users_settings_change_nothing(case_gaze):
+def test_the_user_s_matplotlibrc_has_no_effect(case_gaze):
     one = case_gaze([40], [20], [0.4])
     plain = pixels(draw_overlay(one, one.heatmap()))
     loud = {
@@ -136,7 +136,7 @@ def test_the_heatmap_is_the_rasterizers(case_gaze):
     np.testing.assert_array_equal(default.heatmap(), expected)
 
 
-def test_what_is_shown_is_what_is_learnt(case_gaze):
+def test_pictures_show_the_heatmap_that_a_model_learns(case_gaze):
     target = FixationHeatmap(sigma_frac=0.08, weight="count")
     for shown, learnt in ((HeatmapOptions(), FixationHeatmap()), (HeatmapOptions.of(target, 64), target)):
         some = replace(case_gaze([40, 11, 90], [20, 50, 3], [0.4, 0.2, 1]), options=shown)

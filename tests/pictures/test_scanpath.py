@@ -97,7 +97,7 @@ def test_relative_durations_have_no_unit_of_time(case_gaze):
     assert figures[0].axes[1].get_ylim() == pytest.approx((0.5, 3.5))
 
 
-def test_circles_leave_the_radiograph_to_be_seen(case_gaze):
+def test_circles_do_not_cover_the_radiograph(case_gaze):
     few = case_gaze([10, 20], [10, 20], [0.3, 0.3])
     assert area_per_duration(few, few.fixations.duration_s) == AREA_PT2_PER_S
     width, height = radiograph_size_in(few)
@@ -148,7 +148,7 @@ def test_fixations_outside_are_counted_and_not_drawn(case_gaze, outside):
     ("x_px", "onset_s"),
     [([10], [0.2]), ([10], None), ([900], [0.2]), ([900, -70], None), ([10, 10], [5, 5]), ([10, 20], [1e30, 1e30])],
 )
-def test_the_fewest_fixations(case_gaze, x_px, onset_s):
+def test_one_and_two_fixations(case_gaze, x_px, onset_s):
     figure = draw_scanpath(case_gaze(x_px, [20] * len(x_px), [0.3] * len(x_px), onset_s))
     figure.canvas.draw()
     low, high = figure.axes[1].get_ylim()
@@ -182,7 +182,7 @@ def test_numbers_do_not_cover_each_other_even_at_one_place(case_gaze, count):
     assert (boxes[:, 0] >= radiograph.x0 - 1).all() and (boxes[:, 2] <= radiograph.x1 + 1).all()
 
 
-def test_numbers_go_no_further_than_they_must():
+def test_numbers_stay_as_near_as_possible():
     places = place_numbers(np.array([[50.0, 50], [50, 50], [90, 10]]), np.full((3, 2), 6.0), (100, 100))
     assert places[0].tolist() == [50, 50] and places[2].tolist() == [90, 10]
     assert 6 <= np.hypot(*(places[1] - 50)) <= 9

@@ -125,10 +125,10 @@ def test_cases_without_onsets_are_animated_and_counted(table_study, tmp_path):
         ({"kinds": ["photo"]}, "got 'photo'"),
         ({"kinds": []}, "nothing to write"),
         ({"workers": 0}, "got 0"),
-        ({"playback": Playback(50, 0.01, file_format="gif")}, "1500 is the most"),
+        ({"playback": Playback(50, 0.01, file_format="gif")}, "at most 1500 are possible"),
     ],
 )
-def test_what_cannot_be_done_leaves_nothing(table_study, tmp_path, options, message):
+def test_requests_that_are_refused_leave_nothing(table_study, tmp_path, options, message):
     with pytest.raises(StudyError, match=message):
         write_pictures(table_study, tmp_path / "out", **{"cases": [0], **options})
     assert not list(tmp_path.iterdir())

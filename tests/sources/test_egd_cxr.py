@@ -37,7 +37,7 @@ def test_the_twin_reads_whole(twin):
     assert 25 < np.mean(counts) < 60
 
 
-def test_what_is_dropped_is_counted(twin):
+def test_dropped_rows_are_counted(twin):
     """Every row of fixations.csv is kept or dropped for one reason; each trap is there and found."""
     with (twin.tables / "fixations.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -80,7 +80,7 @@ def test_boxes_and_phrases_are_the_twin_s(twin):
         assert begins_s == sorted(begins_s) and all(phrase.text for phrase in case.phrases)
 
 
-def test_samples_and_fixations_tell_the_same(tmp_path):
+def test_samples_and_fixations_give_nearly_the_same_heatmap(tmp_path):
     """Dwell on the radiograph, place by place, from either table; re-calibration shifts all gaze of a session alike."""
     twin = synthesize(tmp_path / "twin", cases=6, seed=11, long_side_px=64, eye_gaze=True)
     fixations = EgdCxr(twin.tables, twin.images)
@@ -131,9 +131,9 @@ def test_a_bad_master_sheet(copy, twin, column, value, error, message):
         EgdCxr(copy, twin.images).cases()
 
 
-def test_a_radiograph_twice(copy, twin):
+def test_a_radiograph_that_occurs_twice_is_refused(copy, twin):
     rewrite(copy / "master_sheet.csv", lambda rows: [*rows, rows[0]])
-    with pytest.raises(TableError, match="record 49: dicom_id .* is there twice"):
+    with pytest.raises(TableError, match="record 49: dicom_id .* occurs twice"):
         EgdCxr(copy, twin.images)
 
 

@@ -41,7 +41,7 @@ def test_a_path_outside_the_tree_s_form_is_taken_as_it_is(root):
 
 
 @pytest.mark.parametrize("cell", [".", "files/", "files", "files/p10", "mine/abc.png", "x" * 5000 + ".dcm"])
-def test_nothing_beside_the_root_is_looked_for(root, cell):
+def test_files_outside_the_root_are_not_looked_for(root, cell):
     root.with_suffix(".jpg").touch()
     (root / "files.jpg").touch()
     (root / "mine").mkdir()

@@ -64,7 +64,7 @@ def test_nothing_is_written_over(tmp_path, name):
 
 
 def test_folders_that_are_none_or_hold_no_radiograph(tmp_path):
-    for images, message in ((tmp_path / "none", "no such folder"), (tmp_path, "holds no radiograph")):
+    for images, message in ((tmp_path / "none", "no such folder"), (tmp_path, "contains no radiograph")):
         with pytest.raises(SourceError, match=message):
             write_new_table(tmp_path / "mine", images)
     assert not (tmp_path / "mine").exists()

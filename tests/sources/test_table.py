@@ -48,7 +48,7 @@ def test_bom_and_windows_line_ends(tmp_path):
         (CASES, FIXATIONS.replace("7.5", "nan"), "record 2, column 'x_px' holds 'nan', expected a number"),
         (CASES, FIXATIONS.replace("7.5", ""), "record 2, column 'x_px' is empty"),
         (CASES, FIXATIONS.replace("a,1", "q,1"), "record 4: no case 'q' in"),
-        (CASES.replace("b,radiographs", "a,radiographs"), FIXATIONS, "record 2: case_id 'a' is there twice"),
+        (CASES.replace("b,radiographs", "a,radiographs"), FIXATIONS, "record 2: case_id 'a' occurs twice"),
         (
             CASES.replace("radiographs/b.png", "../b.png"),
             FIXATIONS,
@@ -57,9 +57,9 @@ def test_bom_and_windows_line_ends(tmp_path):
         (CASES.replace("radiographs/b.png", "/etc/passwd"), FIXATIONS, "does not stay inside"),
         (CASES.replace("radiographs/b.png", "C:\\b.png"), FIXATIONS, "does not stay inside"),
         (CASES.replace(",chf,train", ",chf,exam"), FIXATIONS, "record 2: split 'exam' is not one of train"),
-        (CASES.replace(",chf,train", ",chf,test"), FIXATIONS, "puts one patient on two sides"),
+        (CASES.replace(",chf,train", ",chf,test"), FIXATIONS, "puts one patient into two splits"),
         (CASES, FIXATIONS.replace("c,", "a,"), "record 3: case 'c' has neither a label nor a fixation"),
-        ("case_id,image,patient_id\n", FIXATIONS, "holds no case"),
+        ("case_id,image,patient_id\n", FIXATIONS, "contains no case"),
         ("", FIXATIONS, "cannot read the table"),
     ],
 )
@@ -75,7 +75,7 @@ def table(tmp_path, *rows, columns="case_id,image,patient_id,label,split,reader_
     return path
 
 
-def test_all_missing_columns_of_both_tables_are_told_at_once(tmp_path):
+def test_all_missing_columns_of_both_tables_are_named_at_once(tmp_path):
     with pytest.raises(TableError) as caught:
         Table(*write(tmp_path, "case_id,label\na,x\n", "case_id,x,y\na,1,2\n"))
     said = str(caught.value)
@@ -96,7 +96,7 @@ def test_durations_without_a_unit_have_a_column_of_their_own(tmp_path):
     with pytest.raises(TableError, match="record 2, column 'duration_relative' holds 'long', expected a number"):
         Table(*write(tmp_path, fixations="case_id,x_px,y_px,duration_relative\nc,5,6,3\nc,7,8,long\n"))
     with pytest.raises(
-        TableError, match=r"fixations\.csv: columns 'duration_s' and 'duration_relative' are both"
+        TableError, match=r"fixations\.csv: has both columns 'duration_s' and 'duration_relative'"
     ) as both:
         Table(*write(tmp_path, fixations="case_id,x_px,y_px,duration_relative,duration_s\nc,5,6,3,0.1\n"))
     assert "\n" not in str(both.value)
@@ -131,7 +131,7 @@ def test_a_missing_value_by_any_name_is_none(tmp_path, none):
     "pair", [("CHF", "chf"), ("heart failure", "heart  failure"), ("a b", "a\u202fb"), ("ab", "a\u00adb")]
 )
 @pytest.mark.parametrize("column", ["label", "patient_id", "reader_id"])
-def test_names_that_look_alike_are_told_with_their_records(tmp_path, column, pair):
+def test_names_that_look_alike_are_refused_with_their_records(tmp_path, column, pair):
     rows = []
     for number, name in enumerate((pair[0], "other", pair[1])):
         cells = {"patient_id": f"p{number}", "label": "chf", "reader_id": ""} | {column: name}
@@ -143,21 +143,21 @@ def test_names_that_look_alike_are_told_with_their_records(tmp_path, column, pai
 
 
 @pytest.mark.parametrize("pair", [("a b", "a\u00a0b"), ("ab", "a\u200db"), ("ab", "\u200fab"), ("a b", "a\u3000b")])
-def test_case_ids_that_only_look_alike_are_told(tmp_path, pair):
+def test_case_ids_that_look_alike_are_refused(tmp_path, pair):
     rows = [f"{name},{number}.png,p,chf,," for number, name in enumerate(pair)]
-    with pytest.raises(TableError, match="records 1 and 2: .* differ only in characters that do not show"):
+    with pytest.raises(TableError, match="records 1 and 2: .* differ only in invisible characters"):
         Table(table(tmp_path, *rows))
     assert len(Table(table(tmp_path, "a,a.png,p,chf,,", "A,b.png,p,chf,,")).cases()) == 2
 
 
 @pytest.mark.parametrize("classes", [["chf", "CHF"], ["chf", "chf"], [], ["chf", " "], ["chf", "c hf"]])
-def test_class_names_that_cannot_be_told_apart(tmp_path, classes):
+def test_class_names_that_cannot_be_distinguished(tmp_path, classes):
     with pytest.raises(TableError, match="class names must"):
         Table(table(tmp_path, "a,a.png,p,chf,,"), None, classes)
 
 
 @pytest.mark.parametrize("character", "\u202f\u00a0\u3000\u200d\u200b\u00ad\u200f\u200e")
-def test_file_names_and_ids_with_characters_that_do_not_show(tmp_path, character):
+def test_file_names_and_ids_with_invisible_characters(tmp_path, character):
     name = f"{character}radiograph{character}1"
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / f"{name}.png")
     case = Table(table(tmp_path, f"x{character}y,{name}.png,p,chf,,")).cases()[0]
@@ -171,14 +171,14 @@ def test_characters_that_turn_or_break_a_line_are_refused(tmp_path, character):
     assert character not in str(caught.value)
 
 
-@pytest.mark.parametrize(("sides", "said"), [
-    (("train", "", "test"), "record 1 \\(case 'c0'\\) train and record 2 \\(case 'c1'\\) on none"),
-    (("", "", "test"), "record 1 \\(case 'c0'\\) on none and record 3 \\(case 'c2'\\) test"),
+@pytest.mark.parametrize(("splits", "said"), [
+    (("train", "", "test"), "record 1 \\(case 'c0'\\) train and record 2 \\(case 'c1'\\) without a split"),
+    (("", "", "test"), "record 1 \\(case 'c0'\\) without a split and record 3 \\(case 'c2'\\) test"),
     (("train", "train", "test"), "record 1 \\(case 'c0'\\) train and record 3 \\(case 'c2'\\) test"),
 ])  # fmt: skip
-def test_a_patient_on_two_sides_or_on_one_in_part_is_named_by_case(tmp_path, sides, said):
-    rows = [f"c{number},a.png,secret,chf,{side}," for number, side in enumerate(sides)]
-    with pytest.raises(TableError, match=f"puts one patient on two sides: {said}; give all") as caught:
+def test_a_patient_in_two_splits_or_partly_without_one_is_refused(tmp_path, splits, said):
+    rows = [f"c{number},a.png,secret,chf,{split}," for number, split in enumerate(splits)]
+    with pytest.raises(TableError, match=f"puts one patient into two splits: {said}; give all") as caught:
         Table(table(tmp_path, *rows))
     assert "secret" not in str(caught.value)
 
@@ -192,7 +192,7 @@ def test_radiographs_lie_below_a_root(tmp_path):
         cases = Table(table(tmp_path, *rows), images=images).cases()
         assert [case.image_path for case in cases] == [images / "deep" / "a.png", root / "b.png", root / "c.png"]
     for path in ("/etc/passwd", f"{root}er/a.png", f"{root}/../a.png", "../a.png"):
-        with pytest.raises(TableError, match="does not stay inside .*radiographs; --images says in which folder"):
+        with pytest.raises(TableError, match="does not stay inside .*radiographs; use --images to name the folder"):
             Table(table(tmp_path, f"a,{path},p,chf,,"), images=root)
     with pytest.raises(TableError, match="none: no such folder of radiographs"):
         Table(table(tmp_path, *rows), images=tmp_path / "none")
@@ -207,7 +207,7 @@ def test_the_size_of_the_radiograph_that_gaze_is_of(tmp_path):
             Table(table(tmp_path, f"a,a.png,p,x,{cells}", columns=columns))
 
 
-def test_where_gaze_begins_is_known(tmp_path):
+def test_cases_know_the_origin_of_their_gaze(tmp_path):
     assert [case.gaze_origin for case in Table(*write(tmp_path)).cases()] == [
         f"{tmp_path / 'fixations.csv'}: record 4",
         None,

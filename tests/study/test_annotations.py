@@ -50,7 +50,7 @@ def test_regions_are_on_the_canvas(made):
 
 
 @pytest.mark.parametrize("size_px", [32, 48])
-def test_what_is_known_of_a_fixation_comes_back(made, size_px):
+def test_optional_properties_of_fixations_are_stored(made, size_px):
     found = made.fixations(1, size_px)
     np.testing.assert_array_equal(found.onset_s, np.float32([0.0, 0.4]))
     np.testing.assert_array_equal(found.window_frac, np.float32([[0.5, 0.25], [1, 0]]))
@@ -76,7 +76,7 @@ def test_unknown_is_null(made):
     assert rows["window_level_frac"].to_list() == [None, 0.25, 0.0]
 
 
-def test_damaged_annotations_are_told(made):
+def test_damaged_annotations_are_reported(made):
     for name in ("regions", "phrases"):
         path = made.path / f"{name}.parquet"
         rows = pl.read_parquet(path)

@@ -31,7 +31,7 @@ def test_an_id_is_itself_before_it_is_a_pattern(tmp_path):
     assert choose_cases(study, ["a[1]", "a?"]).tolist() == [0, 1]
 
 
-def test_what_is_not_there(study):
+def test_cases_and_splits_that_do_not_exist(study):
     with pytest.raises(StudyError, match="there is no case 'nobody'"):
         choose_cases(study, [study.case_ids[0], "nobody"])
     trained = study.case_ids[study.splits.indices("train")[0]]

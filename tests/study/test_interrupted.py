@@ -78,19 +78,19 @@ def test_killed_again_and_again(command, tmp_path):
             break
         kills += 1
     assert kills >= 2
-    assert re.search(r"going on with \d+ of 60 radiographs", told)
+    assert re.search(r"continuing with \d+ of 60 radiographs", told)
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
     assert not partial.exists()
     assert [item["case_id"] for item in open_study(tmp_path / "killed").manifest["left_out"]] == ["case7"]
 
 
-def test_ctrl_c_says_that_the_same_command_goes_on(command, tmp_path):
+def test_ctrl_c_says_that_the_same_command_continues(command, tmp_path):
     running = command("out", 2)
     wait_until(lambda: journalled(tmp_path / ".out.partial") >= 5, running)
     os.killpg(running.pid, signal.SIGINT)
     said, told = running.communicate()
     assert running.returncode == 1 and said == ""
-    kept = re.search(r"egaze: (\d+) of 60 radiographs are kept; the same command goes on from there\n", told)
+    kept = re.search(r"egaze: (\d+) of 60 radiographs are kept; the same command continues from there\n", told)
     assert kept and told.endswith("egaze: interrupted\n") and "Traceback" not in told
     # All that were read are kept, not only those of the last step; the signal may come between a radiograph and its
     # count.
@@ -99,7 +99,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(command, tmp_path):
     assert there - int(kept[1]) in (0, 1)
     again = command("out", 1)
     _, told = again.communicate()
-    assert again.returncode == 0 and f"going on with {there} of 60 radiographs" in told
+    assert again.returncode == 0 and f"continuing with {there} of 60 radiographs" in told
 
 
 @pytest.fixture
@@ -145,10 +145,10 @@ def finish(source, tmp_path, **options):
     return told, read
 
 
-def test_only_what_is_missing_is_read(partial, tmp_path):
+def test_a_later_run_reads_only_missing_radiographs(partial, tmp_path):
     told, read = finish(partial, tmp_path)
     assert read == ["radiograph2", "radiograph9"] and told == [
-        "going on with 8 of 10 radiographs of an interrupted run"
+        "continuing with 8 of 10 radiographs of an interrupted run"
     ]
 
 
@@ -161,7 +161,7 @@ def test_labels_gaze_and_seed_may_change(partial, tmp_path):
 @pytest.mark.parametrize("options", [{"size_px": 17}, {"fit": "letterbox"}, {"presentation": "raw-max"}])
 def test_other_options_start_over(partial, tmp_path, options):
     told, read = finish(partial, tmp_path, **options)
-    assert len(read) == 10 and len(told) == 1 and told[0].endswith("starting over")
+    assert len(read) == 10 and len(told) == 1 and told[0].endswith("starting again")
 
 
 def test_other_radiographs_start_over(partial, tmp_path):
@@ -206,7 +206,7 @@ def test_a_radiograph_that_was_about_to_be_read_again_is_not_trusted(partial, tm
         (lambda d: (d / "lock").unlink(), 2),
     ],
 )
-def test_what_is_damaged_is_not_trusted(partial, tmp_path, damage, read):
+def test_damaged_journals_and_pixels_are_not_used(partial, tmp_path, damage, read):
     damage(tmp_path / ".out.partial")
     assert len(finish(partial, tmp_path)[1]) == read
 
@@ -248,10 +248,10 @@ with unfinished(Path(sys.argv[1])):
 """
 
 
-def test_one_at_a_time(partial, tmp_path):
+def test_only_one_process_prepares_a_study(partial, tmp_path):
     with subprocess.Popen([sys.executable, "-c", HOLDING, tmp_path / "out"], stdin=-1, stdout=-1) as other:
         other.stdout.readline()
-        with pytest.raises(EgazeError, match="out: another egaze is preparing this study at the moment"):
+        with pytest.raises(EgazeError, match="out: another egaze process is preparing this study"):
             prepare_study([partial], tmp_path / "out", size_px=16)
         # The lock of a process that is dead holds nobody up.
         other.kill()
@@ -270,8 +270,8 @@ def test_a_kill_while_the_study_is_put_in_its_place(partial, tmp_path, monkeypat
     assert finish(partial, tmp_path)[1] == []
 
 
-def test_a_full_disk_is_told_before_anything_is_read(many_radiographs, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_read(many_radiographs, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(StudyError, match=r"needs 5\.2 MB, 1\.0 MB are free"):
+    with pytest.raises(StudyError, match=r"needs 5\.2 MB, but only 1\.0 MB are free"):
         prepare_study([many_radiographs(40)], tmp_path / "out", size_px=256)

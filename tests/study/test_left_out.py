@@ -25,7 +25,7 @@ def damaged(twin, tmp_path):
     return source
 
 
-def test_they_are_left_out_and_listed(study, damaged, tmp_path):
+def test_unreadable_radiographs_are_left_out_and_listed(study, damaged, tmp_path):
     listed = []
     made = prepare_study([damaged], tmp_path / "out", size_px=64, workers=2, on_left_out=listed.extend)
     cases = damaged.cases()
@@ -47,7 +47,9 @@ def test_they_are_left_out_and_listed(study, damaged, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_strict_fails_when_all_were_tried_and_goes_on_when_they_are_mended(study, twin, damaged, tmp_path, monkeypatch):
+def test_strict_fails_after_all_were_tried_and_continues_once_they_are_repaired(
+    study, twin, damaged, tmp_path, monkeypatch
+):
     listed, told = [], []
     with pytest.raises(StudyError, match="2 of 48 radiographs cannot be read"):
         prepare_study([damaged], tmp_path / "out", size_px=64, strict=True, on_left_out=listed.extend)
@@ -58,7 +60,7 @@ def test_strict_fails_when_all_were_tried_and_goes_on_when_they_are_mended(study
     monkeypatch.setattr("egaze.study.decoding.place_radiograph", counting := Counting())
     prepare_study([damaged], tmp_path / "out", size_px=64, strict=True, say=told.append)
     assert len(counting.paths) == 2
-    assert told == ["going on with 46 of 48 radiographs of an interrupted run"]
+    assert told == ["continuing with 46 of 48 radiographs of an interrupted run"]
     assert files(tmp_path / "out") == files(study.path)
     assert not list(tmp_path.glob(".*"))
 
@@ -74,7 +76,7 @@ class Counting:
         return placing.place_radiograph(path, canvas)
 
 
-def test_when_none_can_be_read_there_is_no_study(many_radiographs, tmp_path):
+def test_without_a_readable_radiograph_there_is_no_study(many_radiographs, tmp_path):
     source = many_radiographs(4)
     for case in source.given:
         case.image_path.unlink()
@@ -100,7 +102,7 @@ def fields(case, **changed):
     return {name: getattr(case, name) for name in case.__slots__} | changed
 
 
-def test_a_reader_s_surprise_is_no_end(many_radiographs, tmp_path, monkeypatch):
+def test_an_unexpected_exception_of_a_decoder_leaves_only_its_case_out(many_radiographs, tmp_path, monkeypatch):
     real = placing._place
 
     def place(path, *arguments):

@@ -35,20 +35,20 @@ WRONG = {
     "onsets": (Fixations(X, Y, LASTS, onset_s=[0, 250, 600]), "begin 300 s or more after.*milliseconds"),
     "off radiograph": (
         Fixations([60, 70], [5, 6], [0.1, 0.1]),
-        r"all of 2 fixations lie off the radiograph of 60 x 40 px \(x_px 60",
+        r"all 2 fixations lie off the radiograph of 60 x 40 px \(x_px 60",
     ),
-    "above": (Fixations([5, 6], [-7, -8], [0.1, 0.1]), "all of 2 fixations lie off the radiograph"),
+    "above": (Fixations([5, 6], [-7, -8], [0.1, 0.1]), "all 2 fixations lie off the radiograph"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_looks_wrong_is_told_in_one_line(prepare, tmp_path, name):
+def test_implausible_gaze_is_refused_in_one_line(prepare, tmp_path, name):
     gaze, message = WRONG[name]
     good = Fixations(X, Y, LASTS, onset_s=[0, 0.3, 0.6])
     with pytest.raises(StudyError, match=f"gaze.csv: record 1: case 'c1': .*{message}") as caught:
         prepare(good, gaze, good, gaze)
     said = str(caught.value)
-    assert "\n" not in said and "so it is in 1 more case;" in said and "--trust-gaze" in said
+    assert "\n" not in said and "the same holds for 1 more case;" in said and "--trust-gaze" in said
     assert not (tmp_path / "study").exists()
     # The same on the radiographs that an interrupted run has left.
     with pytest.raises(StudyError, match=message):
@@ -69,7 +69,7 @@ def test_what_looks_wrong_is_told_in_one_line(prepare, tmp_path, name):
         Fixations(X, Y, [200, 310, 420], duration_unit="relative"),
     ],
 )
-def test_what_is_only_odd_is_taken(prepare, gaze):
+def test_unusual_but_plausible_gaze_is_accepted(prepare, gaze):
     assert strange_units(gaze) is None
     study = prepare(gaze)
     assert study.manifest["gaze"] == {"trusted": 0, "scaled": 0, "scale_factors": None}
@@ -80,7 +80,7 @@ def test_relative_durations_may_have_onsets_in_milliseconds():
     assert "onsets look like milliseconds" in strange_units(gaze)
 
 
-def test_a_few_samples_beside_the_screen_hide_no_fractions():
+def test_fractions_are_detected_despite_a_few_samples_off_the_screen():
     at = np.r_[np.linspace(0.05, 0.95, 38), 1.02, -0.01]
     assert "38 of 40 fixations" in strange_units(Fixations(at, at, np.full(40, 1 / 60)))
 

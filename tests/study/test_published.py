@@ -77,7 +77,7 @@ def test_the_whole_sheet_is_checked(seed):
     assert "instead of" in other and other.endswith("(normal/chf/pneumonia)")
 
 
-def test_a_label_in_another_place_is_seen():
+def test_a_label_in_another_place_is_detected():
     sheet = whole_sheet(42)
     cases = sheet.cases()
     tested = published_splits(sheet.patient_order, 42)["test"]
@@ -88,7 +88,7 @@ def test_a_label_in_another_place_is_seen():
     assert "test 31/41/36 instead of 30/42/36" in line
 
 
-def test_nothing_is_said_of_another_sheet():
+def test_other_sheets_are_not_compared():
     sheet = whole_sheet(42)
     sheet.cases().pop()
     assert published_split_report(sheet) == []

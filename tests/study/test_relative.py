@@ -48,7 +48,7 @@ def test_a_study_knows_which_durations_are_relative(tables, tmp_path):
     assert rows["duration_relative"].to_list() == [None, None, None, 3, 700, 1]
 
 
-def test_a_study_of_seconds_is_as_it_was(tables, tmp_path):
+def test_a_study_with_seconds_has_no_column_of_relative_durations(tables, tmp_path):
     study = prepare(tmp_path / "seconds", tables("a", "duration_s"))
     assert "duration_relative" not in study.gaze.columns and not study.is_relative.any()
     assert "relative" not in (study.path / "study.json").read_text(encoding="utf-8")
@@ -93,7 +93,7 @@ def run(*words):
     return done.output
 
 
-def test_the_commands_say_so(tables, tmp_path):
+def test_the_commands_report_relative_durations(tables, tmp_path):
     cases, gaze = tables("b", "duration_relative")
     assert "duration_relative" in run("prepare", "table", "--help")
     assert "duration_relative" in run("new-table", tmp_path / "new")
@@ -114,7 +114,7 @@ def test_the_commands_say_so(tables, tmp_path):
     refused = CliRunner().invoke(
         cli, ["heatmaps", str(tmp_path / "study"), "--out", str(tmp_path / "none"), "--temporal", "--window-s", "2"]
     )
-    assert refused.exit_code == 1 and "so there are no last 2 s to show" in str(refused.exception)
+    assert refused.exit_code == 1 and "so a window of 2 s has no meaning" in str(refused.exception)
     assert not (tmp_path / "none").exists()
 
 

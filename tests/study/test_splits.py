@@ -35,7 +35,7 @@ def test_patients_stay_together(study):
     assert (np.bincount(study.patients)[1:] > 1).any()
 
 
-def test_splitting_anew(study, tmp_path):
+def test_splitting_again(study, tmp_path):
     shutil.copytree(study.path, tmp_path / "study")
     before = study.splits.digest(study.case_ids)
     made = split_study(tmp_path / "study", seed=7, ratio=(6, 2, 2))
@@ -68,7 +68,7 @@ def test_a_leaking_split_is_refused(study, tmp_path):
     content["split_index"][int(np.flatnonzero(study.patients == repeated)[0])] = 2
     content["split_index"][int(np.flatnonzero(study.patients == repeated)[1])] = 0
     (tmp_path / "study" / "splits.json").write_text(json.dumps(content))
-    with pytest.raises(StudyError, match="puts 1 patients in two splits"):
+    with pytest.raises(StudyError, match="1 patients are in two splits"):
         open_study(tmp_path / "study")
 
 

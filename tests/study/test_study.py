@@ -49,7 +49,7 @@ def test_workers_do_not_matter_and_no_identity_is_stored(study, twin, tmp_path):
     assert not any(patient in stored for patient in source.patient_order)
 
 
-def test_whole_or_damaged(copy):
+def test_verify_study_names_damaged_files(copy):
     assert verify_study(copy) == []
     raw = bytearray((copy / "images.npy").read_bytes())
     raw[-1] ^= 1
@@ -84,7 +84,7 @@ def test_radiographs_that_are_not_used_need_not_be_checked(copy):
         open_study(copy)
 
 
-def test_the_check_tells_how_far_it_is(copy):
+def test_the_check_reports_its_progress(copy):
     told = []
     open_study(copy, progress=lambda done, total: told.append((done, total)))
     size = (copy / "images.npy").stat().st_size
@@ -117,19 +117,19 @@ def test_images_that_were_cut_or_grown_do_not_open(copy, change):
         ),
         (lambda d: (d / "study.json").write_text('{"format_version": 2}'), "format version 2.*: prepare it again"),
         (lambda d: (d / "images.npy").write_bytes(b"junk"), "damaged study"),
-        (lambda d: np.save(d / "images.npy", np.zeros((3, 64, 64), np.uint16)), "does not fit 48 cases"),
+        (lambda d: np.save(d / "images.npy", np.zeros((3, 64, 64), np.uint16)), "does not match 48 cases"),
         (lambda d: np.save(d / "images.npy", np.array([{}]), allow_pickle=True), "damaged study"),
         (lambda d: (d / "cases.parquet").write_bytes(b"PAR1"), "damaged study"),
         (lambda d: (d / "splits.json").unlink(), r"splits\.json is missing"),
         (lambda d: (d / "splits.json").write_text('{"format_version": 3}'), "malformed split"),
         (
             lambda d: pl.read_parquet(d / "fixations.parquet").head(5).write_parquet(d / "fixations.parquet"),
-            r"fixations\.parquet: does not fit",
+            r"fixations\.parquet: does not match",
         ),
         (lambda d: (d / "phrases.parquet").unlink(), "damaged study"),
         (
             lambda d: pl.DataFrame({"case_index": [0], "name": ["heart"]}).write_parquet(d / "regions.parquet"),
-            r"regions\.parquet: does not fit",
+            r"regions\.parquet: does not match",
         ),
         (
             lambda d: pl.read_parquet(d / "cases.parquet").drop("regions").write_parquet(d / "cases.parquet"),

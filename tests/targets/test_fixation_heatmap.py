@@ -37,7 +37,7 @@ def test_a_map_is_the_rasterizer_s(made, weight):
     assert not target.heatmap(made, [2], SIZE_PX).any()
 
 
-def test_readers_together_are_the_sum_of_each_one_s_own(made):
+def test_the_heatmap_of_several_readers_is_the_sum_of_theirs(made):
     target = FixationHeatmap()
     alone = [
         target.rasterize(made.fixations(case_index, SIZE_PX), SIZE_PX, normalize="none").astype(np.float64)
@@ -69,7 +69,7 @@ def test_a_loader_is_given_the_same_gaze(made):
 def test_the_baseline_s_map_of_several_readers(made):
     target = EgdHeatmap()
     if made.canvas.fit == "letterbox":
-        with pytest.raises(StudyError, match="radiographs fitted by stretch, these are by letterbox"):
+        with pytest.raises(StudyError, match="radiographs fitted by stretch, not by letterbox"):
             target.for_batches(made, SIZE_PX)
         return
     for cases in ([0], [1], [0, 1]):

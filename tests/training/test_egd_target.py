@@ -94,6 +94,6 @@ def test_training_towards_them(study, tiny_recipe, tmp_path):
 def test_letterboxed_images_are_refused(study, tiny_recipe, tmp_path):
     letterboxed = replace(study, manifest={**study.manifest, "fit": "letterbox"})
     recipe = replace(tiny_recipe, heatmap_target="egd", augmentation=STILL)
-    with pytest.raises(StudyError, match="needs radiographs fitted by stretch, these are by letterbox"):
+    with pytest.raises(StudyError, match="needs radiographs fitted by stretch, not by letterbox"):
         train(letterboxed, recipe, tmp_path / "run", device="cpu")
     assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""What came with the radiographs besides labels and gaze: anatomical boxes and the dictation."""
+"""Annotations of the radiographs besides labels and gaze: anatomical boxes and dictations."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TRANSCRIPTS = "audio_segmentation_transcripts"
 def read_boxes(path: Path, dicom_ids: Sequence[str], hygiene: dict[str, int]) -> dict[str, tuple[Region, ...]]:
     """The boxes of each radiograph; bounding_boxes.csv may be absent.
 
-    Boxes of unknown radiographs, and such as end before they begin, are dropped and counted.
+    Boxes of unknown radiographs and boxes whose minimum is above their maximum are dropped and counted.
 
     Raises:
-        TableError: a table that lacks a column or holds a bad value.
+        TableError: a missing column or a bad value.
     """
     hygiene["bounding_boxes_file_missing"] = int(not path.exists())
     if not path.exists():
@@ -49,7 +49,7 @@ def read_boxes(path: Path, dicom_ids: Sequence[str], hygiene: dict[str, int]) ->
 def read_transcripts(folder: Path, dicom_ids: Sequence[str], hygiene: dict[str, int]) -> dict[str, tuple[Phrase, ...]]:
     """The phrases of each radiograph in time order; radiographs without a transcript are counted.
 
-    Phrases without a word, and such as end before they begin, are dropped and counted.
+    Phrases without words and phrases that end before they begin are dropped and counted.
 
     Raises:
         TableError: a file that is not a transcript; the message names the file and the field.
@@ -58,7 +58,7 @@ def read_transcripts(folder: Path, dicom_ids: Sequence[str], hygiene: dict[str, 
     read = dropped = 0
     for record, dicom_id in enumerate(dicom_ids, start=1):
         path = inside(folder, dicom_id, f"master_sheet.csv: record {record}, column 'dicom_id'") / "transcript.json"
-        if not os.path.isfile(path):  # pathlib's raises for a name too long
+        if not os.path.isfile(path):  # pathlib raises for a name that is too long
             continue
         phrases = read_transcript(path)
         kept = [Phrase(*phrase) for phrase in phrases if phrase[0] and phrase[1] <= phrase[2]]
@@ -76,7 +76,7 @@ def read_transcript(path: Path) -> list[tuple[str, float, float]]:
     """(words, begin, end in seconds) of each phrase of a transcript.json.
 
     Raises:
-        TableError: not JSON in UTF-8, too long, or a field that is missing or of the wrong type.
+        TableError: not UTF-8 JSON, a file that is too long, or a field that is missing or has the wrong type.
     """
     content = _load(path)
     if not isinstance(content, dict):
@@ -104,7 +104,7 @@ def _load(path: Path) -> Any:
     except json.JSONDecodeError as error:
         raise TableError(f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
     except RecursionError as error:
-        raise TableError(f"{path}: not a transcript: nested too deep") from error
+        raise TableError(f"{path}: not a transcript: nested too deeply") from error
     except ValueError as error:  # a whole number of thousands of digits
         raise TableError(f"{path}: not JSON: a number of too many digits") from error
 
@@ -118,7 +118,7 @@ def _phrase(where: str, item: Any) -> tuple[str, float, float]:
     try:
         words.encode()
     except UnicodeEncodeError as error:
-        raise TableError(f"{where}, field 'phrase' holds half a character") from error
+        raise TableError(f"{where}, field 'phrase' holds an incomplete character") from error
     return " ".join(words.split()), _seconds(where, item, "begin_time"), _seconds(where, item, "end_time")
 
 
@@ -136,6 +136,6 @@ def _seconds(where: str, item: Mapping[str, object], name: str) -> float:
 
 
 def _kind(value: Any) -> str:
-    """What a value is; its words stay in the file."""
+    """The kind of a value, for messages, which must not quote text of the file."""
     kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
     return kinds.get(type(value), f"{value:.6g}" if isinstance(value, float) else "a number")

@@ -1,13 +1,13 @@
-"""Every column of EGD-CXR's tables, with its type."""
+"""The columns of EGD-CXR's tables and their types."""
 
 from __future__ import annotations
 
 import polars as pl
 
-#: Class names and the columns that hold them.
+#: The class names and their columns in the master sheet.
 CLASSES = {"normal": "Normal", "chf": "CHF", "pneumonia": "pneumonia"}
 
-#: Rows and columns that frame the radiograph on the screen, in pixels of the screen.
+#: The padding around the radiograph on the screen, in pixels of the screen.
 PADS = ("image_top_pad", "image_bottom_pad", "image_left_pad", "image_right_pad")
 
 #: Findings of the report.
@@ -24,7 +24,7 @@ FINDINGS = (
     "hyperaeration",
     "vascular_redistribution",
 )
-#: The CheXpert labeller's, whose columns end in `__chx`.
+#: Findings of the CheXpert labeller, whose columns end in `__chx`.
 CHEXPERT = (
     "atelectasis",
     "cardiomegaly",
@@ -52,11 +52,11 @@ MASTER_SHEET: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(PADS, pl.Int64),
     **{f"dx{number}{end}": pl.String for number in range(1, 10) for end in ("", "_icd")},
     **dict.fromkeys(("normal_reports", *CLASSES.values(), *FINDINGS), pl.Int64),
-    # 1, 0, -1 for unsure, or empty.
+    # 1, 0, -1 for uncertain, or empty.
     **dict.fromkeys((f"{name}__chx" for name in CHEXPERT), pl.Int64),
     "cxr_exam_indication": pl.String,
 }
-#: The columns of the master sheet that are needed; their cells may not be empty.
+#: The required columns of the master sheet, whose cells must not be empty.
 REQUIRED = frozenset({"dicom_id", "path", "patient_id", *PADS, *CLASSES.values()})
 
 #: fixations.csv and eye_gaze.csv, 37 columns, as the tracker (Gazepoint GP3 HD, 60 Hz) names them.
@@ -84,14 +84,14 @@ GAZE: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("X_ORIGINAL", "Y_ORIGINAL"), pl.Int64),
 }
 
-#: The columns that the tables of gaze need, besides those that `GAZE_TABLES` take times from: where gaze is, as stored
-#: or as mapped again.
+#: The required columns of the gaze tables besides the times in `GAZE_TABLES`: positions on the radiograph as stored, or
+#: positions on the screen to be mapped again.
 NEEDED = ("DICOM_ID", "FPOGV")
 STORED, MAPPED = ("X_ORIGINAL", "Y_ORIGINAL"), ("SESSION_ID", "FPOGX", "FPOGY")
-#: Where these are missing, a repeated fixation is told by whole rows only, and positions are not compared with the map.
+#: Without these, repeated fixations are recognised by whole rows only, and positions are not compared with the map.
 USED = ("SESSION_ID", "FPOGID", "FPOGX", "FPOGY", "X_ORIGINAL", "Y_ORIGINAL")
 
-#: bounding_boxes.csv; mind the order.
+#: bounding_boxes.csv; note the order x1, x2, y1, y2.
 BOUNDING_BOXES: dict[str, type[pl.DataType]] = {
     "dicom_id": pl.String,
     "bbox_name": pl.String,

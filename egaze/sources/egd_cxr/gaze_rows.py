@@ -1,4 +1,4 @@
-"""fixations.csv and eye_gaze.csv: rows dropped by rule, and where on the radiograph the others are."""
+"""fixations.csv and eye_gaze.csv: which rows are dropped, and the positions of the others on the radiograph."""
 
 from __future__ import annotations
 
@@ -12,27 +12,33 @@ from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
 from egaze.sources.delimited import Columns, scan_table
-from egaze.sources.egd_cxr.calibration_cards import card_ids, last_valid_rows, session_shifts
 from egaze.sources.egd_cxr.columns import GAZE, MAPPED, NEEDED, STORED, USED
-from egaze.sources.egd_cxr.screen import OUTSIDE_PX, SCREEN_PX, screen_to_radiograph
-from egaze.sources.egd_cxr.told_size import told_sizes
+from egaze.sources.egd_cxr.screen import (
+    OUTSIDE_PX,
+    SCREEN_PX,
+    card_ids,
+    last_valid_rows,
+    recorded_sizes,
+    screen_to_radiograph,
+    session_shifts,
+)
 
 SAMPLE_HZ = 60
-#: No DICOM radiograph has a longer side.
+#: The longest side that a DICOM radiograph can have.
 _MAX_SIDE_PX = 65_535
 _NO_SESSION = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, slots=True)
 class GazeTable:
-    """One of the two tables of gaze.
+    """One of the two gaze tables.
 
     Attributes:
         file: its name.
-        unit: what a row is, for the names of counts.
-        onset, duration: polars expressions for seconds.
-        has_ids: whether a row is one fixation, so that its id may not come twice.
-        times: the columns that onset and duration are from.
+        unit: what a row is called in the names of counts.
+        onset, duration: polars expressions in seconds.
+        has_ids: whether a row is one fixation, so that its id must be unique.
+        times: the columns of onset and duration.
     """
 
     file: str
@@ -43,12 +49,12 @@ class GazeTable:
     times: tuple[str, ...]
 
     def needed_columns(self, recalibrate: bool) -> Columns:
-        """The columns that the table has to have."""
+        """The required columns of the table."""
         return {name: GAZE[name] for name in (*NEEDED, *self.times, *(MAPPED if recalibrate else STORED))}
 
 
-#: A row of eye_gaze.csv is one sample of the tracker and lasts as long as the tracker takes for one: time in which the
-#: tracker saw no eye counts nowhere.
+#: A row of eye_gaze.csv is one gaze sample and lasts one sampling interval; time in which the tracker lost the eyes is
+#: not counted.
 GAZE_TABLES: Mapping[str, GazeTable] = {
     "fixations": GazeTable("fixations.csv", "fixations", pl.col("FPOGS"), pl.col("FPOGD"), True, ("FPOGS", "FPOGD")),
     "eye-gaze": GazeTable(
@@ -70,10 +76,10 @@ RULES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Radiographs:
-    """What is asked of N radiographs.
+    """The properties of N radiographs that are needed to read their gaze.
 
     Attributes:
-        dicom_ids: (N,) in the sheet's order.
+        dicom_ids: (N,) in the order of the master sheet.
         pads_px: (N, 4) top, bottom, left, right, in pixels of the screen.
         size_px: (N, 2) width and height, 0 where unknown.
     """
@@ -85,13 +91,13 @@ class Radiographs:
 
 @dataclass(slots=True)
 class _Tally:
-    """Drops rows and counts them under the first rule that they meet."""
+    """Drops rows and counts each under the first rule that applies."""
 
     read: int = 0
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RULES, 0))
 
     def drop(self, rows: pl.DataFrame, **masks: NDArray[np.bool_]) -> pl.DataFrame:
-        """The rows that no mask marks; masks are named as the rules are, and come in their order."""
+        """The rows that no mask marks; masks are named after the rules and given in their order."""
         left = np.ones(len(rows), dtype=bool)
         for rule, mask in masks.items():
             self.dropped[rule] += int((left & mask).sum())
@@ -102,16 +108,18 @@ class _Tally:
 def read_gaze(
     path: Path, table: GazeTable, radiographs: Radiographs, recalibrate: bool, hygiene: dict[str, int]
 ) -> tuple[dict[int, Fixations], Radiographs]:
-    """Each radiograph's gaze, by the radiograph's place in the sheet, and the radiographs with the sizes that positions
-    refer to.
+    """Read the gaze on each radiograph.
 
-    The table is read as a stream: of the rows of known radiographs a dozen numbers are held, and nothing of the others.
+    The table is read as a stream: a dozen numbers are kept of each row of a known radiograph, and nothing of others.
+    Without recalibration the position of a row is X_ORIGINAL, Y_ORIGINAL; with it, FPOGX and FPOGY are shifted for the
+    session and mapped by the published map.
 
-    Without re-calibration a row is where X_ORIGINAL and Y_ORIGINAL say; with it, where the published map puts
-    FPOGX and FPOGY after its session's shift.
+    Returns:
+        The fixations by the radiograph's index in the sheet, and the radiographs with the sizes to which the positions
+        refer.
 
     Raises:
-        TableError: a missing column that is needed, or a cell of the wrong type in any of the 37.
+        TableError: a missing required column, or a cell of the wrong type in any of the 37 columns.
     """
     tally = _Tally()
     rows, cards = _collect(path, table, radiographs, recalibrate, tally)
@@ -138,7 +146,7 @@ def read_gaze(
 def _collect(
     path: Path, table: GazeTable, radiographs: Radiographs, recalibrate: bool, tally: _Tally
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The usable rows of known radiographs, and the last row of each card of each session."""
+    """The usable rows of known radiographs, and the last row of each calibration card of each session."""
     cards = card_ids(radiographs.dicom_ids).implode()
     position = ("x_frac", "y_frac") if recalibrate else ("x_px", "y_px")
     first_rules = {
@@ -166,7 +174,7 @@ def _select(frame: pl.DataFrame, table: GazeTable, radiographs: Radiographs) -> 
     given = frame
     frame = frame.with_columns(pl.lit(None, GAZE[name]).alias(name) for name in USED if name not in frame.columns)
     if "SESSION_ID" not in given.columns:
-        # Ids of fixations begin anew in each session.
+        # Fixation ids restart in each session.
         frame = frame.with_columns(pl.lit(None, pl.Int64).alias("FPOGID"))
     ids, places = radiographs.dicom_ids, pl.int_range(len(radiographs.dicom_ids), dtype=pl.UInt32, eager=True)
     return frame.select(
@@ -185,9 +193,11 @@ def _select(frame: pl.DataFrame, table: GazeTable, radiographs: Radiographs) -> 
 
 
 def _is_duplicate(rows: pl.DataFrame, table: GazeTable) -> NDArray[np.bool_]:
-    """Rows that are there before in all 37 columns or, where a row is a fixation, with the same id in the same
-    radiograph and session. The digest has 64 bits: that two of 1.5 million rows share one by chance has odds of 1 to
-    10^7."""
+    """Rows that equal an earlier one in all columns or, where a row is a fixation, have the id of an earlier one.
+
+    The id counts within the same radiograph and session. Rows are compared by digests of 64 bits: the probability that
+    any two of 1.5 million rows have the same digest by chance is about 1e-7.
+    """
     again = ~pl.col("digest").is_first_distinct()
     if table.has_ids:
         again |= pl.col("fixation").is_not_null() & ~pl.struct("session", "radiograph", "fixation").is_first_distinct()
@@ -195,12 +205,12 @@ def _is_duplicate(rows: pl.DataFrame, table: GazeTable) -> NDArray[np.bool_]:
 
 
 def _as_recorded(rows: pl.DataFrame, radiographs: Radiographs, hygiene: dict[str, int]) -> Radiographs:
-    """The radiographs with the sizes that they had when the gaze was recorded."""
-    sizes = told_sizes(rows, radiographs.pads_px, radiographs.size_px)
+    """The radiographs with the sizes they had when the gaze was recorded."""
+    sizes = recorded_sizes(rows, radiographs.pads_px, radiographs.size_px)
     is_file = (radiographs.size_px > 0).all(axis=1)
-    untold = (sizes == 0).all(axis=1) & is_file
-    hygiene["radiographs_resized"] = int(((sizes != radiographs.size_px).any(axis=1) & ~untold).sum())
-    hygiene["radiographs_of_untold_size"] = int(untold.sum())
+    unknown = (sizes == 0).all(axis=1) & is_file
+    hygiene["radiographs_resized"] = int(((sizes != radiographs.size_px).any(axis=1) & ~unknown).sum())
+    hygiene["radiographs_of_unknown_recorded_size"] = int(unknown.sum())
     return replace(radiographs, size_px=sizes)
 
 
@@ -219,14 +229,14 @@ def _is_outside(rows: pl.DataFrame, radiographs: Radiographs) -> NDArray[np.bool
 def _mapped_px(
     rows: pl.DataFrame, radiographs: Radiographs, shifts_px: NDArray[np.float64] | float = 0.0
 ) -> NDArray[np.int64]:
-    """(R, 2) where the published map puts the rows; outside where they have no place on the screen."""
+    """(R, 2) the positions of the rows by the published map; outside for rows without a position on the screen."""
     screen_px = rows.select(pl.col("x_frac", "y_frac").fill_null(np.inf)).to_numpy() * SCREEN_PX + shifts_px
     radiograph = rows["radiograph"].to_numpy()
     return screen_to_radiograph(screen_px, radiographs.pads_px[radiograph], radiographs.size_px[radiograph])
 
 
 def _agreement(rows: pl.DataFrame, radiographs: Radiographs) -> dict[str, int]:
-    """How many stored positions are those of the published map; a radiograph of unknown size cannot be checked."""
+    """Counts of stored positions that agree with the published map; radiographs of unknown size are not checked."""
     on_screen = rows.select(pl.col("x_frac").is_not_null() & pl.col("y_frac").is_not_null()).to_series().to_numpy()
     checkable = _size_is_known(rows, radiographs) & on_screen
     stored = rows.select(pl.col("x_px", "y_px").fill_null(OUTSIDE_PX)).to_numpy()
@@ -245,7 +255,7 @@ def _agreement(rows: pl.DataFrame, radiographs: Radiographs) -> dict[str, int]:
 
 
 def _shifts(rows: pl.DataFrame, shifts: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(R, 2) each row's shift on the screen; none in a session without a card."""
+    """(R, 2) the shift of each row on the screen; 0 in a session without a calibration card."""
     sessions, place = np.unique(rows["session"].fill_null(_NO_SESSION).to_numpy(), return_inverse=True)
     table = np.array([shifts.get(int(session), (0.0, 0.0)) for session in sessions]).reshape(-1, 2)
     return table[place]

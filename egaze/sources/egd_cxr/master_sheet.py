@@ -1,4 +1,4 @@
-"""master_sheet.csv: one record a radiograph."""
+"""master_sheet.csv, with one record per radiograph, and the published splits of its patients."""
 
 from __future__ import annotations
 
@@ -18,37 +18,61 @@ _KEPT = ("dicom_id", "path", "patient_id", *PADS)
 _NOT_KEPT_TEXT = frozenset(name for name, dtype in MASTER_SHEET.items() if dtype is pl.String) - frozenset(_KEPT)
 
 
-def read_master_sheet(path: Path) -> pl.DataFrame:
-    """The radiographs in the sheet's order: dicom_id, path, patient_id, the four paddings, and `label`.
+#: The number of images by seed, split and class. Seed 42: Karargyris et al., Sci. Data 8:92 (2021), in its code; seed
+#: 1: later papers, which merge train and validation. Both split by patient, 8:1:1; see `egaze.study.split_study`.
+PUBLISHED_SPLITS = {
+    42: {
+        "train": {"normal": 290, "chf": 288, "pneumonia": 290},
+        "validation": {"normal": 40, "chf": 33, "pneumonia": 34},
+        "test": {"normal": 30, "chf": 42, "pneumonia": 36},
+    },
+    1: {
+        "train": {"normal": 284, "chf": 305, "pneumonia": 280},
+        "validation": {"normal": 32, "chf": 26, "pneumonia": 49},
+        "test": {"normal": 44, "chf": 32, "pneumonia": 31},
+    },
+}
+_PUBLISHED_IMAGES, _PUBLISHED_PATIENTS = 1_083, 1_038
 
-    Every cell of the 59 columns, as many of them as are there, is checked against its type; only what is named here
-    is needed and kept.
+
+def is_published_sheet(images: int, patients: int) -> bool:
+    """Whether a master sheet has as many images and patients as the published one."""
+    return (images, patients) == (_PUBLISHED_IMAGES, _PUBLISHED_PATIENTS)
+
+
+def read_master_sheet(path: Path) -> pl.DataFrame:
+    """The radiographs in the order of the sheet: dicom_id, path, patient_id, the four paddings, and `label`.
+
+    The cells of all 59 columns, as far as these exist, are checked against their types; only the columns named here are
+    required and kept.
 
     Raises:
         SourceError: a sheet without a radiograph.
-        TableError: a missing column, a cell of the wrong type, a radiograph twice, a radiograph with no class or
-            several, or paddings that leave no radiograph on the screen.
+        TableError: a missing column, a cell of the wrong type, a radiograph that occurs twice, a radiograph with no
+            class or several, or paddings that leave no room for the radiograph on the screen.
     """
     optional = {name: dtype for name, dtype in MASTER_SHEET.items() if name not in REQUIRED}
     frames = scan_table(path, needed_columns(), optional, unread=_NOT_KEPT_TEXT)
     sheet = pl.concat(frame.select(*_KEPT, *CLASSES.values()) for frame in frames)
     if sheet.is_empty():
-        raise SourceError(f"{path}: holds no radiograph")
+        raise SourceError(f"{path}: contains no radiograph")
     require_unique(path, sheet["dicom_id"])
     require_names(
-        path, sheet["patient_id"], "radiographs of one patient need one patient_id, so that they stay on one side"
+        path,
+        sheet["patient_id"],
+        "radiographs of one patient need the same patient_id, so that they are in the same split",
     )
     _check_pads(path, sheet.select(PADS).to_numpy())
     return sheet.select(*_KEPT, _labels(path, sheet))
 
 
 def needed_columns() -> Columns:
-    """The columns that the sheet has to have."""
+    """The required columns of the sheet."""
     return {name: dtype for name, dtype in MASTER_SHEET.items() if name in REQUIRED}
 
 
 def listed_radiographs(path: Path) -> list[str]:
-    """The radiographs' paths in MIMIC-CXR's tree, in the sheet's order. Raises TableError."""
+    """The paths of the radiographs in MIMIC-CXR's tree, in the order of the sheet. Raises TableError."""
     sheet = read_table(path, {"path": pl.String})
     return [tree_path(cell, f"{path}: record {record}, column 'path'") for record, cell in enumerate(sheet["path"], 1)]
 
@@ -68,4 +92,6 @@ def _check_pads(path: Path, pads: np.ndarray) -> None:
     fits &= (pads[:, 0] + pads[:, 1] < height_px) & (pads[:, 2] + pads[:, 3] < width_px)
     for record in np.flatnonzero(~fits)[:1]:
         found = dict(zip(PADS, pads[record].tolist(), strict=True))
-        raise TableError(f"{path}: record {record + 1}: paddings leave no radiograph on the screen, got {found}")
+        raise TableError(
+            f"{path}: record {record + 1}: paddings leave no room for the radiograph on the screen, got {found}"
+        )

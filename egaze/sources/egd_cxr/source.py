@@ -1,12 +1,16 @@
-"""The untouched EGD-CXR folder beside MIMIC-CXR's radiographs."""
+"""The source of EGD-CXR's unmodified folder with the radiographs of MIMIC-CXR."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pydicom
+from PIL import Image
 
 from egaze.errors import SourceError
 from egaze.sources import mimic_cxr
@@ -16,47 +20,48 @@ from egaze.sources.egd_cxr.annotations import TRANSCRIPTS, read_boxes, read_tran
 from egaze.sources.egd_cxr.columns import CLASSES, GAZE, MASTER_SHEET, PADS, USED
 from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
 from egaze.sources.egd_cxr.master_sheet import listed_radiographs, needed_columns, read_master_sheet
-from egaze.sources.egd_cxr.radiograph_size import read_radiograph_size
 from egaze.sources.records import shorten
 
 _NAMED_COLUMNS = 8
+# Rows and Columns are within the first kilobytes of a DICOM file; nothing beyond is read.
+_HEAD_BYTES = 1 << 17
 
 
 class EgdCxr:
-    """The untouched EGD-CXR folder beside MIMIC-CXR's radiographs.
+    """EGD-CXR's unmodified folder with the radiographs of MIMIC-CXR.
 
-    A row of gaze belongs to a radiograph only when its id matches exactly: calibration cards carry a radiograph's id
-    cut short. Each row read is kept, or dropped for the first of these reasons, and counted in `hygiene`: a calibration
-    card, an unknown radiograph, a flag that marks it invalid, no duration, no time, no position, a duplicate (the same
-    fixation of the same radiograph and session, or a row that equals another), outside the radiograph (there the
-    dataset stores -1 or -2).
+    A row of gaze belongs to a radiograph only if its id matches exactly; calibration cards carry a radiograph's id
+    without its last characters. Every row is either kept or dropped, and `hygiene` counts it under the first reason
+    that applies: a calibration card, an unknown radiograph, a flag that marks it invalid, no duration, no time, no
+    position, a duplicate (the same fixation of the same radiograph and session, or a row that equals another), a
+    position outside the radiograph (where the data set stores -1 or -2).
 
-    X_ORIGINAL and Y_ORIGINAL are compared with the published map of FPOGX and FPOGY, which needs the radiographs'
-    sizes: `hygiene` counts rows that are equal, one pixel apart, further apart, or of a radiograph that cannot be
-        opened. The
-    stored pixels are used, also where they differ; `recalibrate` uses the map's.
+    X_ORIGINAL and Y_ORIGINAL are compared with the published map of FPOGX and FPOGY, which needs the sizes of the
+    radiographs: `hygiene` counts rows that are equal, one pixel apart, further apart, or on a radiograph that cannot be
+    opened. The stored pixels are used even where they differ; with `recalibrate`, those of the map are used.
 
-    Stored pixels and boxes are of the radiographs as MIMIC-CXR publishes them. Radiographs that were resized since are
-    told by their gaze (`egaze.sources.egd_cxr.told_size`), counted, and scaled by the study; of a folder with such
-    radiographs, gaze and boxes of those that too few rows tell the size of are dropped.
+    Stored pixels and boxes refer to the radiographs as published by MIMIC-CXR. Radiographs that have been resized since
+    are detected from their gaze (`egaze.sources.egd_cxr.screen.recorded_sizes`) and counted, and the study scales their
+    gaze and boxes. If a folder has such radiographs, gaze and boxes of radiographs whose recorded size cannot be
+    inferred are dropped.
 
     Args:
-        gaze: the folder that holds master_sheet.csv, the table of gaze and, both optional, bounding_boxes.csv and
+        gaze: the folder that contains master_sheet.csv, the gaze table and, both optional, bounding_boxes.csv and
             audio_segmentation_transcripts/.
-        images: the folder that holds the `files/` tree of MIMIC-CXR or MIMIC-CXR-JPG, or that tree itself.
+        images: the folder that contains the `files/` tree of MIMIC-CXR or MIMIC-CXR-JPG, or that tree itself.
         gaze_table: "fixations": a row of fixations.csv is a fixation, weighted by its duration FPOGD. "eye-gaze": a row
-            of eye_gaze.csv is a gaze sample, at the place FPOGX, FPOGY of the fixation that the tracker's filter saw
-            then, and lasts a sample's 1/60 s; `onset_s` is its time. Samples in saccades and blinks are flagged invalid
-            and dropped. A radiograph's heatmap is nearly the same from both.
-        recalibrate: add to each session's gaze (960, 540) minus the mean of the last valid rows of its calibration
-            cards, in pixels of the screen, and map again. Sessions without a card keep theirs and are counted.
+            of eye_gaze.csv is a gaze sample at FPOGX, FPOGY, the position of the fixation that the tracker's filter
+            detected at that time; it lasts one sampling interval, 1/60 s, and `onset_s` is its time. Samples in
+            saccades and blinks are flagged invalid and dropped. Both tables give nearly the same heatmaps.
+        recalibrate: add to the gaze of each session (960, 540) minus the mean of the last valid rows of its calibration
+            cards, in pixels of the screen, and map it again. Sessions without a card are not shifted, and are counted.
 
     Attributes:
-        options: the arguments that change what is read, for the study's record.
+        options: the arguments that change what is read, for the record of the study.
 
     Raises:
-        SourceError: a folder that lacks these, or an unknown gaze table.
-        TableError: a table that lacks a column that is needed, or holds a cell of the wrong type in any column.
+        SourceError: a folder that lacks these files, or an unknown gaze table.
+        TableError: a table that lacks a required column or has a cell of the wrong type in any column.
 
     Example:
         >>> from egaze.sources import EgdCxr
@@ -101,13 +106,15 @@ class EgdCxr:
         self._sizes = [(float(w), float(h)) if w > 0 and h > 0 else None for w, h in recorded.size_px]
         self.hygiene["radiographs_without_gaze"] = len(ids) - len(self._fixations)
         self._regions = read_boxes(gaze / "bounding_boxes.csv", ids.to_list(), self.hygiene)
-        if self.hygiene["radiographs_of_untold_size"]:
+        if self.hygiene["radiographs_of_unknown_recorded_size"]:
             self._drop_unplaced_boxes(ids.to_list(), radiographs)
         self._phrases = read_transcripts(gaze / TRANSCRIPTS, ids.to_list(), self.hygiene)
 
     def cases(self) -> Sequence[Case]:
-        """One case a radiograph, in the order of the master sheet. Radiographs without a usable fixation keep their
-        label."""
+        """One case per radiograph, in the order of the master sheet.
+
+        Radiographs without a usable fixation are cases with a label and without gaze.
+        """
         return [
             Case(
                 case_id=row["dicom_id"],
@@ -133,13 +140,13 @@ class EgdCxr:
 
 
 def list_radiographs(gaze: str | Path) -> list[str]:
-    """The radiographs that the sheet names, as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
+    """The radiographs of the master sheet as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
 
-    Only master_sheet.csv has to be there.
+    Only master_sheet.csv is needed.
 
     Raises:
-        SourceError: it is not.
-        TableError: it has no column of paths, or a path that is none.
+        SourceError: the sheet is missing.
+        TableError: the sheet has no column of paths, or an invalid path.
     """
     _require_files(Path(gaze), "master_sheet.csv")
     return listed_radiographs(Path(gaze) / "master_sheet.csv")
@@ -158,14 +165,33 @@ def _radiograph_paths(file: Path, sheet: pl.DataFrame, images: Path) -> list[Pat
     ]
 
 
+def read_radiograph_size(path: Path) -> tuple[int, int] | None:
+    """The width and height of a radiograph in pixels, from the header of its file.
+
+    None if the file is missing or damaged; the error is left for the study, which reads the radiograph.
+    """
+    try:
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")
+            if path.suffix.lower() in {".jpg", ".jpeg", ".png"}:
+                with Image.open(file) as picture:
+                    return picture.width, picture.height
+            head = BytesIO(file.read(_HEAD_BYTES))
+            header = pydicom.dcmread(head, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
+            size = int(header.Columns), int(header.Rows)
+    except Exception:  # pydicom raises many kinds of errors for damaged headers
+        return None
+    return size if min(size) > 0 else None
+
+
 def _unknown_columns(path: Path, known: Columns) -> dict[str, int]:
-    """How many columns egaze does not know, and the first of their names."""
+    """The number of columns that egaze does not know, and the names of the first ones, as counts."""
     names = unknown_columns(path, known)
     counts = {f"{path.stem}_unknown_columns": len(names)}
     return counts | {f"{path.stem}_unknown_column_{shorten(name)}": 1 for name in names[:_NAMED_COLUMNS]}
 
 
 def _missing_columns(path: Path) -> dict[str, int]:
-    """The columns that would be used and are not there."""
+    """The optional columns that are missing, as counts."""
     header = header_of(path)
     return {f"{path.stem}_missing_column_{name}": 1 for name in USED if name not in header}

@@ -1,4 +1,4 @@
-"""REFLACX 1.0.0: what radiologists looked at, said, drew and called a radiograph."""
+"""REFLACX 1.0.0: radiologists' gaze, dictations, drawn ellipses and labels on radiographs of MIMIC-CXR."""
 
 from egaze.sources.reflacx.source import PHASES, Reflacx, list_radiographs
 

@@ -1,4 +1,4 @@
-"""What a reading drew and said: ellipses round findings, the chest's box, and the words of the dictation."""
+"""The annotations of a reading: ellipses around findings, the box of the chest, and the dictated words."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ CHEST = "chest"
 
 
 def read_regions(folder: Path, hygiene: Counter[str]) -> tuple[Region, ...]:
-    """A reading's chest box and ellipses; an ellipse that may show several findings is a region for each.
+    """The chest box and the ellipses of a reading; an ellipse with several findings gives one region for each.
 
-    Sides given the wrong way round are turned. A row without its four sides is dropped and counted, as is an ellipse
-    that names no known finding; so are readings without one of the tables.
+    Sides in the wrong order are swapped. Rows without all four sides and ellipses without a known finding are dropped
+    and counted; readings without one of the tables are counted.
 
     Raises:
         TableError: a missing column or a bad value.
@@ -32,9 +32,9 @@ def read_regions(folder: Path, hygiene: Counter[str]) -> tuple[Region, ...]:
 
 
 def read_phrases(folder: Path, hygiene: Counter[str]) -> tuple[Phrase, ...]:
-    """A reading's words in the order of their beginnings, each a phrase; full stops and commas are words too.
+    """The words of a reading in the order of their beginnings, each one phrase; full stops and commas are words too.
 
-    A row without a word or without times that rise is dropped and counted; so are readings without the table.
+    Rows without a word or without ordered times are dropped and counted; readings without the table are counted.
 
     Raises:
         TableError: a missing column or a bad value.
@@ -59,7 +59,7 @@ def _chest_box(path: Path, hygiene: Counter[str]) -> list[Region]:
         return []
     columns = dict.fromkeys(_SIDES, pl.Float64)
     rows = read_table(path, columns, nullable=frozenset(columns)).iter_rows()
-    boxes = [Region(CHEST, "box", *sides) for row in rows if (sides := _rising(row)) is not None]
+    boxes = [Region(CHEST, "box", *sides) for row in rows if (sides := _ordered(row)) is not None]
     if not boxes:
         hygiene["readings_without_chest_box"] += 1
     return boxes
@@ -77,7 +77,7 @@ def _ellipses(folder: Path, hygiene: Counter[str]) -> list[Region]:
         hygiene["readings_without_ellipses_certainty"] += 1
     regions = []
     for record, row in enumerate(rows.iter_rows(named=True), start=1):
-        sides = _rising(tuple(row[side] for side in _SIDES))
+        sides = _ordered(tuple(row[side] for side in _SIDES))
         names = [name for name in _NAMES if (row.get(name) or "").lower() in ("true", "1")]
         if sides is None or not names:
             hygiene["ellipses_dropped_without_" + ("finding" if sides else "sides")] += 1
@@ -87,8 +87,8 @@ def _ellipses(folder: Path, hygiene: Counter[str]) -> list[Region]:
     return regions
 
 
-def _rising(sides: tuple[float | None, ...]) -> tuple[float, float, float, float] | None:
-    """x_min, y_min, x_max, y_max however the row was drawn, or None where one is missing."""
+def _ordered(sides: tuple[float | None, ...]) -> tuple[float, float, float, float] | None:
+    """x_min, y_min, x_max, y_max in the right order, or None if one is missing."""
     given = [side for side in sides if side is not None]
     if len(given) < len(sides):
         return None
@@ -97,7 +97,7 @@ def _rising(sides: tuple[float | None, ...]) -> tuple[float, float, float, float
 
 
 def _certainty(value: float | None, where: str) -> int | None:
-    """1 to 5; an empty cell or 0 is none given."""
+    """The certainty from 1 to 5; None for an empty cell or 0."""
     if value is not None and (not 0 <= value <= MAX_CERTAINTY or value != math.floor(value)):
         raise TableError(f"{where} holds {value:g}, expected a whole number from 0 to {MAX_CERTAINTY}")
     return int(value) if value else None

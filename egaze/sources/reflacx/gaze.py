@@ -1,4 +1,4 @@
-"""A reading's fixations.csv."""
+"""fixations.csv of a reading."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REASONS = ("no_position", "no_duration", "no_resolution", "duplicate")
 
 
 def start_counts(hygiene: Counter[str]) -> None:
-    """Enter what `read_fixations` counts, so that a count of nothing is told too."""
+    """Enter the counts of `read_fixations` as 0, so that counts of 0 are reported too."""
     counted = (
         *(f"fixations_dropped_{reason}" for reason in _REASONS),
         "fixations_kept",
@@ -35,16 +35,19 @@ def start_counts(hygiene: Counter[str]) -> None:
 
 
 def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Counter[str]) -> Fixations | None:
-    """One reading's fixations in time order, or None when none is usable.
+    """The fixations of one reading in time order, or None if none is usable.
 
-    Dropped, and counted under the first reason that fits: a row without a position, without a duration above 0
-    (end minus start), without a resolution above 0 pixels per degree, and an exact copy of an earlier row. Fixations
-    outside the radiograph, and outside the rectangle shown, are kept, for their Gaussian may reach into it. The
-    rectangle shown and the grey window are left out where a kept fixation has none (one whose sides fall is none), as
-    are these and the resolution where a column of theirs is missing: such readings are counted.
+    Rows are dropped, and counted under the first reason that applies: no position, no duration above 0 (end minus
+    start), no resolution above 0 pixels per degree, or an exact copy of an earlier row. Fixations outside the
+    radiograph or outside the part shown are kept, because their Gaussians may reach into it. The parts shown and the
+    grey windows are left out of a reading, and the reading is counted, if one of its kept fixations has none (a part
+    whose minimum is above its maximum counts as none) or if one of their columns is missing; so is the resolution if
+    one of its columns is missing.
 
     Args:
-        size_px: the radiograph's width and height, to count fixations outside it; None where unknown.
+        path: the table.
+        size_px: the width and height of the radiograph, to count fixations outside it; None if unknown.
+        hygiene: gets the counts.
 
     Raises:
         TableError: a missing table or column, or a cell that is neither a number nor empty.
@@ -53,7 +56,7 @@ def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Cou
     has_scale = set(_SCALE) <= set(rows.columns)
     hygiene["readings_without_resolution"] += not has_scale
     start, end = (rows[name].to_numpy() for name in _TIMES)
-    # Values are judged as float32, which is what fixations hold: 1e-50 s is no duration.
+    # Values are checked as float32, as `Fixations` holds them: 1e-50 s becomes a duration of 0.
     position, scale, window, shown = (_columns(rows, names) for names in (_POSITION, _SCALE, _WINDOW, _SHOWN))
     with np.errstate(over="ignore"):
         onset_s, duration_s = _float32(start), _float32(end - start)
@@ -91,10 +94,10 @@ def read_fixations(path: Path, size_px: tuple[float, float] | None, hygiene: Cou
 
 
 def join(parts: Sequence[Fixations]) -> Fixations | None:
-    """The fixations of several readings of one radiograph, one reading after the other, durations unchanged.
+    """The fixations of several readings of one radiograph, one reading after the other, with unchanged durations.
 
-    Each reading has its own clock, so there are no onsets, unless there is one reading only. The rectangle shown and
-    the window are kept where every reading has them.
+    Readings have different clocks, so the result has no onsets unless there is only one reading. The parts shown and
+    the windows are kept if every reading has them.
     """
     if len(parts) < 2:
         return parts[0] if parts else None
@@ -121,19 +124,19 @@ def _complete(values: NDArray[np.float32], name: str, hygiene: Counter[str]) -> 
 
 
 def _sides(shown: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The rectangles' sides where pixels' centres are integers; the tables have those of a slice of an array."""
+    """The sides of the parts shown with integers as pixel centres; the tables have the bounds of array slices."""
     falls = np.any(shown[:, 2:] < shown[:, :2], axis=1, keepdims=True)
     sides: NDArray[np.float32] = shown - np.float32(0.5)
     return np.where(falls, np.float32(np.nan), sides)
 
 
 def _columns(rows: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
-    """(R, C) the columns; NaN where one is missing."""
+    """(R, C) the values of columns; NaN if a column is missing."""
     present = [pl.col(name) if name in rows.columns else pl.lit(None, pl.Float64).alias(name) for name in names]
     return _float32(rows.with_columns(present).select(names).to_numpy())
 
 
 def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """What does not fit becomes infinite, without a warning."""
+    """Values as float32; those out of its range become infinite without a warning."""
     with np.errstate(over="ignore"):
         return values.astype(np.float32)

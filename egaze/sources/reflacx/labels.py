@@ -1,19 +1,19 @@
-"""What a reading calls its radiograph: REFLACX's findings with their certainties, and the class that follows from them.
+"""The labels of a reading: REFLACX's findings with their certainties, and the class that follows from them.
 
-A finding is present when its certainty is at or above a threshold. Columns of either list may be absent; one that is
-counts as not selected. The class is the first row that fits:
+A finding is present if its certainty is at or above a threshold. A missing column counts as not selected. The class is
+that of the first row that applies:
 
 | class | findings present |
 |---|---|
-| none | pulmonary edema and consolidation: both pictures at once |
+| none | pulmonary edema and consolidation |
 | chf | pulmonary edema |
 | pneumonia | consolidation or groundglass opacity |
 | chf | enlarged cardiac silhouette with pleural effusion (phase 1) or pleural abnormality (phases 2 and 3) |
-| normal | none at all, and nothing written under Other |
+| normal | none, and no text under Other |
 | none | anything else |
 
-Support devices and quality issues are no findings of the chest and have no say. The classes are EGD-CXR's, so that both
-datasets make one study; EGD-CXR's come from diagnoses and reports, these from what the radiograph shows alone.
+Support devices and quality issues are ignored. The classes are those of EGD-CXR, so that both data sets can be one
+study; EGD-CXR's labels come from diagnoses and reports, these from the radiograph alone.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _PHASES_2_3 = (
     PLEURA, "Pneumothorax", EDEMA,
 )  # fmt: skip
 
-#: The findings that a phase's readers chose from; the columns of its metadata, each a certainty.
+#: The findings of each phase, which are columns of its metadata and hold certainties.
 FINDINGS = {1: _PHASE_1, 2: _PHASES_2_3, 3: _PHASES_2_3}
-#: Columns beside them: flags, and the text of further labels.
+#: Further columns: flags, and the text of other labels.
 FLAGS = ("Quality issue", "Support devices")
 OTHER = "Other"
 #: 0 not selected, 1 unlikely (below 10 %), 2 less likely (25 %), 3 possible (50 %), 4 probable (75 %), 5 above 90 %.
@@ -47,12 +47,12 @@ MAX_CERTAINTY = 5
 
 
 def label_of(certainty: Mapping[str, int], other: str, threshold: int) -> str | None:
-    """The class of one reading, or None; the module has the rule.
+    """The class of one reading by the rule of this module, or None.
 
     Args:
         certainty: of each finding, 0 to 5.
-        other: what the reader wrote beside the findings; text without a letter counts as none.
-        threshold: a finding is present from this certainty on.
+        other: the text under Other; text without a letter is ignored.
+        threshold: the certainty from which a finding is present.
     """
     present = {name for name, value in certainty.items() if value >= threshold}
     if EDEMA in present:
@@ -65,6 +65,6 @@ def label_of(certainty: Mapping[str, int], other: str, threshold: int) -> str | 
 
 
 def majority(labels: Sequence[str | None]) -> str | None:
-    """The class that more than half of a radiograph's readings give; readings without a class count against it."""
+    """The class that more than half of all readings of a radiograph have, or None."""
     label, votes = Counter(labels).most_common(1)[0]
     return label if 2 * votes > len(labels) else None

@@ -1,4 +1,4 @@
-"""The tables of readings: metadata_phase_{1,2,3}.csv."""
+"""The tables of readings, metadata_phase_{1,2,3}.csv."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _COLUMNS = {
     "dicom_id": pl.String,
     "subject_id": pl.String,
 }
-# Without them radiographs get a split of their own, and gaze cannot be scaled to radiographs that were resized.
+# Without them the study makes its own splits, and gaze cannot be scaled to radiographs that have been resized.
 _USED = {"split": pl.String, "image_size_x": pl.Float64, "image_size_y": pl.Float64}
 _SPLITS = {"train": "train", "validate": "validation", "test": "test"}
 _FLAG = {"true": True, "1": True, "false": False, "0": False}
-# An id names a folder here and files later on.
+# An id becomes the name of folders and files.
 _PLAIN = r"^[A-Za-z0-9_-]{1,100}$"
 _NAMED_COLUMNS = 10
 
@@ -35,8 +35,14 @@ _NAMED_COLUMNS = 10
 class Reading:
     """One radiologist's reading of one radiograph.
 
-    `folder` holds its tables; `size_px` is the radiograph's width and height when it was read; `discarded` readings
-    have no gaze.
+    Attributes:
+        reading_id, dicom_id, patient_id: identifiers of the reading, the radiograph and the patient.
+        folder: of the reading's tables.
+        image_path: the radiograph's file.
+        size_px: width and height of the radiograph when it was read, or None if unknown.
+        split: "train", "validation", "test" or None.
+        discarded: whether the gaze was discarded, so that the reading has none.
+        label: the class, or None.
     """
 
     reading_id: str
@@ -53,26 +59,28 @@ class Reading:
 def read_metadata(
     main_data: Path, images: Path, phases: Sequence[int], threshold: int, hygiene: Counter[str]
 ) -> list[Reading]:
-    """Every reading of the phases, in their tables' order.
+    """All readings of the phases, in the order of their tables.
 
-    Counts in `hygiene` the readings whose table lacks a finding's column or has a column that is not known.
+    `hygiene` counts the readings whose table lacks the column of a finding or has an unknown column.
 
     Raises:
-        SourceError: a table that is not there, or no reading in any.
-        TableError: a bad value, a reading twice, a radiograph of two patients, a patient on two sides.
+        SourceError: a missing table, or no reading in any table.
+        TableError: a bad value, a reading that occurs twice, a radiograph of two patients, a patient in two splits.
     """
     paths = {phase: _table_of(main_data, phase) for phase in phases}
     require_columns(dict.fromkeys(paths.values(), _COLUMNS))
-    # A column that one phase lacks is used for none.
+    # A column is used only if all phases have it.
     used = {name: dtype for name, dtype in _USED.items() if all(name in header_of(path) for path in paths.values())}
     hygiene.update({f"metadata_without_column_{name}": 1 for name in _USED if name not in used})
     rows = pl.concat([_read_phase(path, phase, used, hygiene) for phase, path in paths.items()], how="diagonal")
     if rows.is_empty():
-        raise SourceError(f"{main_data}: the metadata of phases {', '.join(map(str, phases))} hold no reading")
-    _refuse(rows, ~rows["id"].is_first_distinct(), "its id is there twice")
-    _refuse(rows, _differs(rows, "dicom_id", "subject_id"), "its radiograph is another patient's in an earlier record")
+        raise SourceError(f"{main_data}: the metadata of phases {', '.join(map(str, phases))} contain no reading")
+    _refuse(rows, ~rows["id"].is_first_distinct(), "its id occurs twice")
+    _refuse(
+        rows, _differs(rows, "dicom_id", "subject_id"), "its radiograph belongs to another patient in an earlier record"
+    )
     if "split" in rows.columns:
-        _refuse(rows, _differs(rows, "subject_id", "split"), "column 'split' puts one patient on two sides")
+        _refuse(rows, _differs(rows, "subject_id", "split"), "column 'split' puts one patient into two splits")
     if has_size := {"image_size_x", "image_size_y"} <= set(rows.columns):
         sizes = rows.select("image_size_x", "image_size_y")
         _refuse(
@@ -102,7 +110,7 @@ def read_metadata(
 
 
 def listed_radiographs(main_data: Path, phases: Sequence[int]) -> list[str]:
-    """The radiographs of the phases, each once, as paths in MIMIC-CXR's tree. Raises SourceError and TableError."""
+    """The distinct radiographs of the phases as paths in MIMIC-CXR's tree. Raises SourceError and TableError."""
     radiographs: dict[str, None] = {}
     for phase in phases:
         path = _table_of(main_data, phase)
@@ -154,7 +162,7 @@ def _refuse_cells(path: Path, column: pl.Series, wrong: pl.Series, expected: str
 
 
 def _differs(rows: pl.DataFrame, key: str, column: str) -> pl.Series:
-    """Which rows have another value than the first row of the same key."""
+    """Which rows have a value different from that of the first row with the same key."""
     return rows.select(pl.col(column) != pl.col(column).first().over(key)).to_series()
 
 

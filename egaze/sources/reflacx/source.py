@@ -1,4 +1,4 @@
-"""REFLACX 1.0.0 (PhysioNet `reflacx-xray-localization`, doi 10.13026/e0dj-8498) with MIMIC-CXR's radiographs."""
+"""The source of REFLACX 1.0.0 (PhysioNet `reflacx-xray-localization`, doi 10.13026/e0dj-8498)."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ READERS = ("apart", "merged")
 
 
 class Reflacx:
-    """The untouched REFLACX folder beside MIMIC-CXR's radiographs, DICOM or JPG.
+    """REFLACX's unmodified folder with the radiographs of MIMIC-CXR, DICOM or JPEG.
 
-    Five radiologists read 109 radiographs each in phases 1 and 2, and one of them each of 2,507 radiographs in phase 3.
-    The data do not name them, so a case's `reader_id` is its reading's id. 20 readings have labels but no gaze: it was
-    discarded. `egaze.sources.reflacx.labels` has the rule that makes a class of a reading's findings.
+    In phases 1 and 2 five radiologists read 109 radiographs; in phase 3 one of them read each of 2,507 radiographs. The
+    data do not name them, so the `reader_id` of a case is the id of its reading. The gaze of 20 readings was discarded;
+    they have labels only. `egaze.sources.reflacx.labels` has the rule that gives a reading its class.
 
-    `readers="apart"` makes a case of each reading, with the reading's id. `readers="merged"` makes a case of each
-    radiograph, with its dicom_id: the fixations of all readings one reading after the other, durations unchanged; the
-    regions of all readings; the class that more than half of the readings give. Its `reader_id` names the readings
-    with "+" between. Each reading has its own clock, so a case of several has neither onsets nor phrases.
+    `readers="apart"` makes one case per reading, with its id. `readers="merged"` makes one case per radiograph, with
+    its dicom_id: the fixations of all readings, one reading after the other, with unchanged durations; the regions of
+    all readings; and the class that more than half of the readings have. Its `reader_id` joins the ids of the readings
+    by "+". Readings have different clocks, so a case of several readings has neither onsets nor phrases.
 
-    Seconds count from the start of the reading's audio recording, for onsets and words alike, as the dataset has
-    them; a fixation that began before it has a negative onset. `Case.split` is MIMIC-CXR's, and
-    `Case.radiograph_size_px` the radiograph's size when it was read, where the tables of readings have them.
+    Onsets and times of words are in seconds since the start of the reading's audio recording, as in the data set; a
+    fixation that began earlier has a negative onset. `Case.split` is that of MIMIC-CXR, and `Case.radiograph_size_px`
+    the size of the radiograph when it was read, if the tables of readings have them.
 
-    Dropped, and counted in `hygiene`: unusable rows of fixations, ellipses and words (see `read_fixations`,
-    `read_regions` and `read_phrases`), and cases with neither gaze nor label.
+    Unusable rows of fixations, ellipses and words (see `read_fixations`, `read_regions` and `read_phrases`) and cases
+    with neither gaze nor a label are dropped and counted in `hygiene`.
 
-    The columns are those that the dataset's description and its authors' published code give. egaze has not been run
-    on the files themselves. Unverified: whether a certainty's cell may be empty (read as not selected), whether the
-    sides of ellipses always rise, and how many fixations lie outside the radiograph, last no time or lack a value.
+    The columns follow the description of the data set and its authors' published code. egaze has not been run on the
+    original files. It is not verified whether the cell of a certainty may be empty (it is read as not selected),
+    whether the sides of ellipses are always in order, and how many fixations lie outside the radiograph, have no
+    duration or lack a value.
 
     Args:
-        gaze: the folder that holds main_data/, or main_data/ itself.
-        images: the folder that holds the `files/` tree of MIMIC-CXR or MIMIC-CXR-JPG, or that tree itself.
-        phases: which of the phases 1, 2 and 3 to read.
+        gaze: the folder that contains main_data/, or main_data/ itself.
+        images: the folder that contains the `files/` tree of MIMIC-CXR or MIMIC-CXR-JPG, or that tree itself.
+        phases: the phases to read, of 1, 2 and 3.
         readers: "apart" or "merged".
-        certainty: a finding is present from this certainty on, 1 to 5; the dataset's authors take 3, "possible".
+        certainty: the certainty from which a finding is present, 1 to 5; the authors of the data set use 3, "possible".
 
     Attributes:
-        options: the arguments that change what is read, for the study's record.
+        options: the arguments that change what is read, for the record of the study.
 
     Raises:
-        SourceError: an argument out of its range, a folder that lacks a table of readings or the gaze of one.
-        TableError: a table that lacks a column that is needed or holds a bad value, or that puts a patient on two
-            sides.
+        SourceError: an argument out of range, or a folder that lacks a table of readings or the gaze of a reading.
+        TableError: a table that lacks a required column, contains a bad value, or puts a patient into two splits.
 
     Example:
         >>> from egaze.sources import Reflacx
@@ -95,18 +95,18 @@ class Reflacx:
         self.hygiene: dict[str, int] = dict(hygiene)
 
     def cases(self) -> Sequence[Case]:
-        """One case a reading or a radiograph, in the order of the metadata."""
+        """One case per reading or per radiograph, in the order of the metadata."""
         return self._cases
 
 
 def list_radiographs(gaze: Path, phases: Sequence[int] = PHASES) -> list[str]:
-    """The radiographs of the phases, each once, as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
+    """The distinct radiographs of the phases as paths in MIMIC-CXR's tree: files/p10/p.../s.../....dcm.
 
-    Only the tables of readings have to be there.
+    Only the tables of readings are needed.
 
     Raises:
-        SourceError: one is not, or a phase that is none.
-        TableError: one has no column of paths, or a path that is none.
+        SourceError: a table is missing, or an unknown phase.
+        TableError: a table has no column of paths, or an invalid path.
     """
     _check(phases, READERS[0], 1)
     return listed_radiographs(_main_data(Path(gaze)), sorted(set(phases)))
@@ -117,7 +117,7 @@ def _main_data(gaze: Path) -> Path:
 
 
 def _gaze_of(reading: Reading) -> Path:
-    """The table of a reading's fixations."""
+    """The fixations table of a reading."""
     return reading.folder / "fixations.csv"
 
 

@@ -1,4 +1,4 @@
-"""Synthetic twins of EGD-CXR and REFLACX: phantom radiographs, readers' gaze, and where the signs truly are."""
+"""Synthetic twins of EGD-CXR and REFLACX: phantom radiographs, simulated gaze, and true masks of the signs."""
 
 from egaze.sources.synthetic.twin import LAYOUTS, SyntheticSummary, synthesize
 

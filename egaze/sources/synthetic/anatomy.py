@@ -1,4 +1,4 @@
-"""One body: the measures of a phantom's chest and the curves that follow from them.
+"""The body of a phantom: the measures of its chest and the curves that follow from them.
 
 All lengths are centimetres in the body's frame: origin at the carina, x to the viewer's right (the patient's
 left), y down. A side is -1 for the patient's right (the radiograph's left) and +1 for the patient's left.
@@ -27,7 +27,7 @@ _RIGHT_BORDER = np.array(
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A person: what stays the same from one radiograph of a patient to the next."""
+    """A person: the measures that are the same in all radiographs of a patient."""
 
     female: bool
     size: float  # linear scale of the skeleton, about 1
@@ -49,7 +49,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Chest:
-    """A body as it was when one radiograph was taken: breath, rotation, and the heart as that radiograph shows it."""
+    """A body at the time of one radiograph, with breath, rotation, and the size of the heart."""
 
     body: Body
     dome_y_cm: tuple[float, float]  # right, left top of the hemidiaphragm
@@ -85,7 +85,7 @@ class Chest:
         if fluid > 0:
             climb = np.exp(-np.clip(self.body.half_width_cm - out, 0, None) / (0.9 + 0.75 * fluid))
             surface = self.angle_y_cm(side) - 0.9 * fluid - 1.3 * fluid * climb
-            # A soft minimum: the meniscus meets the dome without a corner.
+            # A smooth minimum, so that the meniscus joins the dome without a corner.
             soft = 0.35
             y_cm = -soft * np.logaddexp(-y_cm / soft, -surface / soft)
         return y_cm
@@ -96,7 +96,7 @@ class Chest:
         y_points, reach = points[:, 0].copy(), points[:, 1].copy()
         heart = _ramp(y_points, 0.5, 5.0)
         widen = self.heart_width * self.body.heart_scale
-        # A big heart grows mostly to the patient's left.
+        # An enlarged heart extends mostly to the patient's left.
         gain = 1 + (widen - 1) * (1.0 if side > 0 else 0.75)
         reach *= 1 + heart * (gain - 1)
         reach *= 1 + (1 - _ramp(y_points, -2.5, 0.5)) * (self.upper_width - 1)
@@ -111,7 +111,7 @@ class Chest:
         return border_x_cm.astype(np.float32)
 
     def spine_x_cm(self, y_cm: np.ndarray) -> np.ndarray:
-        """Midline of the spine; rotation moves it the other way than the heart."""
+        """The midline of the spine; rotation moves it in the direction opposite to the heart."""
         return (self.body.spine_bend_cm * np.sin(np.asarray(y_cm) / 9.0) - 0.25 * self.axial_shift_cm).astype(
             np.float32
         )
@@ -129,7 +129,7 @@ class Chest:
 
 
 def draw_body(rng: np.random.Generator) -> Body:
-    """A person at random."""
+    """Draw a person at random."""
     female = bool(rng.random() < 0.5)
     habitus = float(rng.normal())  # slim below zero, stout above
     size = float(np.clip(rng.normal(0.955 if female else 1.0, 0.04), 0.84, 1.1))

@@ -1,4 +1,4 @@
-"""The sheet on which a chest is drawn: a grid in centimetres that adds up attenuation.
+"""The canvas on which a chest is drawn: a grid in centimetres that accumulates attenuation.
 
 Anatomy is drawn upright, in centimetres, on a grid whose axes are those of the body, so most organs are
 products of one function of x and one of y. The radiograph's own tilt, zoom and shift come afterwards, in one
@@ -50,7 +50,7 @@ class Attenuation:
         return height, width
 
     def window(self, x_from_cm: float, x_to_cm: float, y_low_cm: float, y_high_cm: float) -> tuple[slice, slice]:
-        """Rows and columns that cover a box given in centimetres; its two sides in x come in any order."""
+        """The rows and columns that cover a box given in centimetres, with its two sides in x in any order."""
         x_low_cm, x_high_cm = sorted((x_from_cm, x_to_cm))
         height, width = self.shape
         rows = slice(_index(y_low_cm, ORIGIN_Y_CM, height), _index(y_high_cm, ORIGIN_Y_CM, height))
@@ -58,9 +58,9 @@ class Attenuation:
         return rows, columns
 
     def splat(self, x_cm: np.ndarray, y_cm: np.ndarray, mass: np.ndarray) -> np.ndarray:
-        """Points of matter onto a fresh (H, W) layer; `mass` is in cm of water times square centimetre.
+        """Accumulate points of matter in a new (H, W) layer; `mass` is in cm of water times square centimetres.
 
-        A point falls into the one cell that holds it; dense points and the blur that follows make that good.
+        Each point is added to the cell that contains it; dense points and the later blur hide the grid.
         """
         height, width = self.shape
         column = ((np.ravel(x_cm) + ORIGIN_X_CM) * PIXELS_PER_CM).astype(np.float32)
@@ -74,7 +74,7 @@ class Attenuation:
 
 
 def joined(pieces: Sequence[Points]) -> Points:
-    """The points of all pieces."""
+    """The points of all pieces together."""
     x_cm, y_cm, mass = (np.concatenate(part) for part in zip(*pieces, strict=True))
     return x_cm, y_cm, mass
 
@@ -91,19 +91,19 @@ def smoothstep(value: np.ndarray | float, low: np.ndarray | float, high: np.ndar
 
 
 def chord(offset: np.ndarray) -> np.ndarray:
-    """Height of a unit half-disc at `offset` from its centre: what a beam crosses of a round body."""
+    """The height of a unit half-disc at `offset` from its centre: the path of a beam through a round body."""
     height: np.ndarray = np.sqrt(np.maximum(1 - offset * offset, 0))
     return height
 
 
 def resize_field(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(h, w) float field to `shape` with bicubic interpolation."""
+    """Resize a (h, w) float field to `shape` with bicubic interpolation."""
     image = Image.fromarray(np.ascontiguousarray(values, np.float32))
     return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BICUBIC), np.float32)
 
 
 def blur(values: np.ndarray, sigma_px: float) -> np.ndarray:
-    """A wide Gaussian-like blur at the cost of a small one: shrink, blend, grow back."""
+    """A wide, Gaussian-like blur at the cost of a narrow one: shrink, blur and enlarge."""
     height, width = values.shape
     factor = max(1, int(sigma_px / 1.5))
     image = Image.fromarray(np.ascontiguousarray(values, np.float32))
@@ -112,13 +112,13 @@ def blur(values: np.ndarray, sigma_px: float) -> np.ndarray:
 
 
 def convolve_small(values: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Separable Gaussian with edge padding; meant for sigmas of a few pixels."""
+    """A separable Gaussian blur with edge padding, for sigmas of a few pixels."""
     blurred: np.ndarray = gaussian_filter(values, sigma_px, mode="nearest", truncate=3.0)
     return blurred
 
 
 def cloud(rng: np.random.Generator, shape: tuple[int, int], cells: int, octaves: int = 3) -> np.ndarray:
-    """Smooth random field of about zero mean and unit spread, with `cells` lumps across at its coarsest."""
+    """A smooth random field with mean about 0 and standard deviation about 1, `cells` lumps wide at its coarsest."""
     total: np.ndarray = np.zeros(shape, np.float32)
     power = 0.0
     for octave in range(octaves):

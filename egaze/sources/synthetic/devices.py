@@ -1,6 +1,6 @@
-"""Things on a radiograph that are not the patient: side markers, electrodes and wires, pacemakers, sternal wires.
+"""Objects on a radiograph besides the patient: side markers, electrodes and leads, pacemakers, sternal wires.
 
-They come with the same odds in every class: they distract, and say nothing.
+They have the same probability in every class, so that they distract without being informative.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from scipy.interpolate import CubicSpline
 from egaze.sources.synthetic.anatomy import Chest
 from egaze.sources.synthetic.attenuation import Attenuation, convolve_small, smoothstep
 
-_METAL = 14.0  # centimetres of water that a millimetre or two of metal amounts to
+_METAL = 14.0  # the attenuation of one to two millimetres of metal, in centimetres of water
 
 # The letter L as strokes in a unit box, (x, y) with y down.
 _LETTER_L = (((0.15, 0.0), (0.15, 1.0)), ((0.15, 1.0), (0.8, 1.0)))
 
 
 def add_devices(canvas: Attenuation, chest: Chest, rng: np.random.Generator) -> None:
-    """Draw this radiograph's hardware, if it has any, onto the canvas."""
+    """Draw the devices of a radiograph, if it has any, on the canvas."""
     chance = rng.random(3)
     if chance[0] < 0.08:
         _pacemaker(canvas, chest, rng)

@@ -1,4 +1,4 @@
-"""Signs of disease: what each class adds to a chest, how strongly, and where it is.
+"""Signs of disease: what each class adds to a chest, how strongly, and where.
 
 Signs and normal variation overlap on purpose. A normal heart may be wide on a shallow breath, a normal base
 may be dense, an angle may be blunted by an old scar; heart failure may be mild and a pneumonia faint.
@@ -32,7 +32,7 @@ class Opacity:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What is drawn into one radiograph beyond the healthy body."""
+    """What is drawn in one radiograph in addition to the healthy body."""
 
     label: str
     heart_width: float
@@ -43,13 +43,13 @@ class Signs:
     upper_vessels: float
     vessels: float
     septal_lines: float
-    base_density: tuple[float, float]  # crowding of the bases, of no meaning, in any class
-    bands: int  # plate-like atelectasis, of no meaning
+    base_density: tuple[float, float]  # crowding of the bases, independent of the class
+    bands: int  # plate-like atelectasis, independent of the class
     opacity: Opacity | None
 
 
 def draw_signs(rng: np.random.Generator, label: str, difficulty: float) -> Signs:
-    """Signs of one radiograph of class `label`."""
+    """Draw the signs of one radiograph of class `label`."""
     strength = float(np.interp(difficulty, [0, 0.5, 1], [2.3, 1.65, 0.7]))
     spread = float(np.interp(difficulty, [0, 0.5, 1], [0.5, 0.85, 1.3]))
     heart = rng.normal(1.0, 0.06 * spread)
@@ -58,7 +58,7 @@ def draw_signs(rng: np.random.Generator, label: str, difficulty: float) -> Signs
     upper, vessels = rng.normal(1.0, 0.06 * spread), rng.normal(1.0, 0.07 * spread)
     septal = 0.0
     if label == CHF:
-        # One severity drives all signs, each with its own scatter, as in patients.
+        # One severity determines all signs, each with some scatter, as in patients.
         severity = rng.uniform(0.45, 1.35) * strength
         heart += 0.17 * severity + rng.normal(0, 0.05)
         fluid = fluid + np.clip(rng.normal(0.95 * severity - 0.15, 0.65, 2), 0, 2.6)
@@ -101,7 +101,7 @@ def _draw_opacity(rng: np.random.Generator, strength: float) -> Opacity:
 
 
 def settle(opacity: Opacity, chest: Chest) -> Opacity:
-    """The opacity moved, where need be, so that its core lies in this chest's lung."""
+    """The opacity, moved if necessary so that its core lies in the lung of this chest."""
     side = -1 if opacity.x_cm < 0 else 1
     top = chest.body.apex_y_cm + 2.5
     low = float(chest.diaphragm_y_cm(np.array([opacity.x_cm]), side)[0]) - 0.6 * opacity.half_height_cm
@@ -210,9 +210,9 @@ def septal_lines(canvas: Attenuation, chest: Chest, signs: Signs, rng: np.random
 
 
 def finding_mask(canvas: Attenuation, chest: Chest, signs: Signs, extent: np.ndarray, air: np.ndarray) -> np.ndarray:
-    """(H, W) bool: where the class's signs are, for evaluation only.
+    """(H, W) bool, the mask of the signs of the class, for evaluation only.
 
-    `extent` says how far the class's own opacity or haze reaches, `air` is the lungs' air in centimetres. A
+    `extent` is the extent of the opacity or haze of the class, `air` is the lungs' air in centimetres. A
     normal radiograph has none; heart failure has its haze, its fluid and the heart; pneumonia has its opacity.
     """
     mask = np.zeros(canvas.shape, bool)

@@ -1,4 +1,4 @@
-"""The layout of EGD-CXR's tables beside MIMIC-CXR's tree of DICOM files."""
+"""The layout of EGD-CXR's tables with MIMIC-CXR's tree of DICOM files."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from egaze.sources.synthetic.dicom_file import write_dicom
 from egaze.sources.synthetic.dictation import dictate
-from egaze.sources.synthetic.duplicates import with_duplicates
-from egaze.sources.synthetic.eye_gaze import eye_gaze_table
-from egaze.sources.synthetic.gaze_table import fixation_table
+from egaze.sources.synthetic.gaze_table import eye_gaze_table, fixation_table, with_duplicates
+from egaze.sources.synthetic.image_file import write_dicom, write_mask
 from egaze.sources.synthetic.landmarks import anatomical_boxes
 from egaze.sources.synthetic.phantom import Phantom
-from egaze.sources.synthetic.picture_file import write_mask
 from egaze.sources.synthetic.plan import (
     CasePlan,
     dictation_seeds,
@@ -28,7 +25,7 @@ from egaze.sources.synthetic.reader import Scanpath
 from egaze.sources.synthetic.rows import CaseRows
 from egaze.sources.synthetic.sheet_rows import boxes_table, radiograph_path, sheet_row, sheet_table
 
-_WITHOUT_TRANSCRIPT = 20  # one radiograph in so many was read in silence
+_WITHOUT_TRANSCRIPT = 20  # one in this many radiographs has no dictation
 
 
 def places(out: Path) -> tuple[Path, Path]:
@@ -37,7 +34,7 @@ def places(out: Path) -> tuple[Path, Path]:
 
 
 def prepare(folder: Path, plans: Sequence[CasePlan]) -> None:
-    """Make every folder that the radiographs go to."""
+    """Create the folders of the radiographs."""
     for plan in plans:
         (folder / "images" / radiograph_path(plan)).parent.mkdir(parents=True, exist_ok=True)
     for name in ("gaze", "findings"):
@@ -51,7 +48,7 @@ def write_radiograph(folder: Path, plan: CasePlan, radiograph: Phantom) -> None:
 
 
 def reading(plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator) -> CaseRows:
-    """The case's rows."""
+    """Make the rows of the case."""
     row = sheet_row(plan, radiograph.signs, radiograph.chest.body.female, radiograph.chest.heart_ratio(), rng)
     return CaseRows(scanpath, row, anatomical_boxes(radiograph))
 
@@ -71,7 +68,7 @@ def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Cas
 
 
 def write_eye_gaze(folder: Path, plans: Sequence[CasePlan], readings: Sequence[CaseRows], seed: int) -> None:
-    """Write eye_gaze.csv: some 1,400 rows and 400 kB a radiograph."""
+    """Write eye_gaze.csv, which has about 1,400 rows and 400 kB per radiograph."""
     rows = eye_gaze_table(_fixations(plans, readings, seed), np.random.default_rng(sample_seeds(seed)))
     rows = with_duplicates(rows, _duplicates_rng(seed), same_id=False)
     rows.write_csv(folder / "gaze" / "eye_gaze.csv", float_precision=5)

@@ -1,4 +1,4 @@
-"""fixations.csv with the tracker's 37 columns, its sessions and its calibration cards."""
+"""EGD-CXR's fixations.csv and eye_gaze.csv, with the tracker's 37 columns, sessions and calibration cards."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ _WHOLE = {
 _SESSION_RADIOGRAPHS = 30
 _SAMPLE_HZ = 60
 _TICKS_PER_S = 10_000_000
-_CUT = 5  # characters that a calibration card's id lacks
-_CUT_MORE = 9  # and one card's lacks more
+_CUT = 5  # the characters missing from the id of a calibration card
+_CUT_MORE = 9  # and from that of one card
+_DUPLICATE_SHARE = 0.003
 
 
 def fixation_table(plans: Sequence[CasePlan], scanpaths: Sequence[Scanpath], rng: np.random.Generator) -> pl.DataFrame:
-    """Every fixation of every reading, session by session.
+    """The fixations of all readings, session by session.
 
-    A session opens with a calibration card, and a long one has a second: their rows carry the id of the radiograph
-    that follows, cut short. A few rows belong to radiographs that the master sheet does not know.
+    A session begins with a calibration card, and a long one has a second. Their rows carry the id of the radiograph
+    that follows without its last characters. A few rows belong to radiographs that are not in the master sheet.
     """
     order = rng.permutation(len(plans))
     blocks: list[dict[str, np.ndarray]] = []
@@ -57,7 +58,7 @@ def _dtype(name: str) -> type[pl.DataType]:
 
 
 def _card(rng: np.random.Generator) -> Scanpath:
-    """Gaze on a calibration card: a few looks about the middle of the screen."""
+    """Gaze on a calibration card: a few fixations around the middle of the screen."""
     count = int(rng.integers(4, 8))
     duration = np.round(rng.uniform(0.4, 1.2, count), 5)
     onset = np.round(np.cumsum(np.concatenate([[0.05], duration[:-1] + 0.04])), 5)
@@ -99,11 +100,11 @@ class _Tracker:
         step_x = np.diff(path.screen_x * WIDTH_PX, prepend=path.screen_x[0] * WIDTH_PX)
         step_y = np.diff(path.screen_y * HEIGHT_PX, prepend=path.screen_y[0] * HEIGHT_PX)
         if fit is None:
-            # Cards and unknown radiographs were never mapped to a radiograph.
+            # Gaze on cards and unknown radiographs is not mapped to a radiograph.
             x, y = np.full(count, -2), np.full(count, -2)
         else:
             x, y = fit.original(path.screen_x, path.screen_y)
-            # Off the radiograph the dataset has -2 and, now and then, -1.
+            # Off the radiograph the data set has -2 and occasionally -1.
             rare = (x < 0) & (rng.random(count) < 0.1)
             x, y = np.where(rare, -1, x), np.where(rare, -1, y)
         rows = {
@@ -150,3 +151,59 @@ class _Tracker:
         self._blink += int(blinked.sum())
         self._tick += int((time[-1] + rng.uniform(2, 8)) * _TICKS_PER_S)
         return rows
+
+
+def eye_gaze_table(fixations: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """The gaze samples of the same readings at 60 Hz, with the same 37 columns.
+
+    The samples of a fixation have its position, and the last one is its row in fixations.csv. Samples between fixations
+    and before the first one have the position of the next fixation and are flagged invalid.
+    """
+    time_s = fixations["Time (in secs)"].to_numpy()
+    onset_s = fixations["FPOGS"].to_numpy()
+    within = np.maximum(np.rint(fixations["FPOGD"].to_numpy() * _SAMPLE_HZ).astype(np.int64), 1)
+    same_image = (fixations.select(pl.struct("SESSION_ID", "MEDIA_ID").rle_id()).to_series().diff() == 0).fill_null(
+        False
+    )
+    since_s = np.where(same_image.to_numpy(), np.roll(time_s, 1), 0.0)
+    first_s = time_s - (within - 1) / _SAMPLE_HZ
+    before = np.maximum(np.floor((first_s - since_s) * _SAMPLE_HZ - 0.5).astype(np.int64), 0)
+    count = before + within
+    fixation = np.repeat(np.arange(len(count)), count)
+    # The number of samples before each one and after it, within its fixation.
+    place = np.arange(len(fixation)) - np.repeat(np.cumsum(count) - count, count)
+    left = count[fixation] - 1 - place
+    fixated = place >= before[fixation]
+    now_s = np.round(time_s[fixation] - left / _SAMPLE_HZ, 5)
+    ticks = fixations["TIMETICK(f=10000000)"].to_numpy()[fixation]
+    rows = fixations[fixation]
+    noise = rng.normal(0, [0.004, 0.006], (len(rows), 2)) * (left > 0)[:, None]
+    return rows.with_columns(
+        pl.Series("Time (in secs)", now_s),
+        pl.Series("CNT", np.rint(now_s * _SAMPLE_HZ).astype(np.int64)),
+        pl.Series("TIMETICK(f=10000000)", ticks - np.rint(left * (_TICKS_PER_S / _SAMPLE_HZ)).astype(np.int64)),
+        pl.Series("FPOGD", np.where(fixated, np.maximum(now_s - onset_s[fixation], 0), 0.0)),
+        pl.Series("FPOGV", np.where(fixated, rows["FPOGV"].to_numpy(), 0)),
+        pl.Series("BPOGX", rows["BPOGX"].to_numpy() + noise[:, 0]),
+        pl.Series("BPOGY", rows["BPOGY"].to_numpy() + noise[:, 1]),
+        pl.Series("VID_FRAME", np.rint(now_s * 10).astype(np.int64)),
+    )
+
+
+def with_duplicates(rows: pl.DataFrame, rng: np.random.Generator, *, same_id: bool) -> pl.DataFrame:
+    """The table with some rows of valid gaze on radiographs repeated, each after the original row.
+
+    Args:
+        rows: of fixations.csv or eye_gaze.csv.
+        rng: chooses the rows.
+        same_id: also repeat rows with another pupil size, which only the id of the fixation reveals as duplicates.
+    """
+    candidates = np.flatnonzero(((rows["FPOGV"] == 1) & (rows["X_ORIGINAL"] >= 0)).to_numpy())
+    kinds = 2 if same_id else 1
+    count = min(max(1, round(_DUPLICATE_SHARE * len(candidates))), len(candidates) // kinds)
+    chosen = rng.permutation(candidates)[: kinds * count]
+    again = rows[chosen].with_columns(
+        pl.Series("LPMM", rows["LPMM"].to_numpy()[chosen] + 0.25 * (np.arange(len(chosen)) >= count))
+    )
+    behind = np.concatenate([np.arange(len(rows)), chosen + 0.5])
+    return pl.concat([rows, again])[np.argsort(behind, kind="stable")]

@@ -1,4 +1,4 @@
-"""Places a reader looks at, and a radiograph's anatomical boxes, both derived from the chest that was drawn."""
+"""The places that a reader looks at and the anatomical boxes of a radiograph, derived from the chest drawn."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from egaze.sources.synthetic.anatomy import SIDES, Chest
 from egaze.sources.synthetic.disease import CHF, PNEUMONIA, settle
 from egaze.sources.synthetic.phantom import Phantom
 
-#: (x1, x2, y1, y2) in pixels of the radiograph, by an anatomical name.
+#: (x1, x2, y1, y2) in pixels of the radiograph, by anatomical name.
 Boxes = dict[str, tuple[int, int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A spot in the body's frame, in centimetres, and how far around it the eye wanders."""
+    """A point in the body's frame, in centimetres, with the spread of fixations around it."""
 
     name: str
     x_cm: float
@@ -26,7 +26,7 @@ class Place:
 
 
 def checklist(chest: Chest) -> list[Place]:
-    """What a reader goes through on every chest radiograph, in the order of the textbooks."""
+    """The places that a reader checks on every chest radiograph, in the order of textbooks."""
     size, wide = chest.body.size, chest.body.half_width_cm
     apex = chest.body.apex_y_cm
     places = [
@@ -87,7 +87,7 @@ def finding_places(radiograph: Phantom) -> list[Place]:
 
 
 def anatomical_boxes(radiograph: Phantom) -> Boxes:
-    """Name to (x1, x2, y1, y2) in the radiograph's pixels, cut at its edges: the dataset's 17 names."""
+    """The boxes of the data set's 17 anatomical names, clipped to the radiograph."""
     chest = radiograph.chest
     size, wide, apex = chest.body.size, chest.body.half_width_cm, chest.body.apex_y_cm
     heart_y = np.linspace(1.0, max(chest.dome_y_cm) + 1.0, 40)

@@ -1,6 +1,6 @@
 """Soft parts: trunk, neck, arms, breasts, lungs, heart and mediastinum, airways, abdomen.
 
-Every function returns an (H, W) layer in centimetres of water, or of air for the lungs.
+Every function returns a (H, W) layer in centimetres of water, or of air for the lungs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def trunk(canvas: Attenuation, body: Body) -> np.ndarray:
 
 
 def arms(canvas: Attenuation, body: Body, spread_deg: tuple[float, float]) -> np.ndarray:
-    """Upper arms hanging away from the trunk; they lie beside it in the beam, so the thicker one counts."""
+    """The upper arms, which hang beside the trunk; where both are in the beam the thicker one counts."""
     layer = np.zeros(canvas.shape, np.float32)
     radius = 4.3 * body.size + 0.35 * body.fat_cm
     for side, angle in zip(SIDES, np.deg2rad(spread_deg).tolist(), strict=True):
@@ -49,7 +49,7 @@ def arms(canvas: Attenuation, body: Body, spread_deg: tuple[float, float]) -> np
 
 
 def breasts(canvas: Attenuation, body: Body, rng: np.random.Generator) -> np.ndarray:
-    """Breast shadows: fading in from above, with a crisp lower edge."""
+    """Breast shadows, with a gradual upper and a sharp lower edge."""
     layer = np.zeros(canvas.shape, np.float32)
     if body.breast_cm <= 0.5:
         return layer
@@ -78,11 +78,11 @@ def lung_air(canvas: Attenuation, chest: Chest) -> np.ndarray:
         profile = np.sqrt(chord(np.minimum(out / np.maximum(wall, 0.05), 1)))
         dome = chest.diaphragm_y_cm(canvas.x_cm[0, columns], side)[None, :]
         below = canvas.y_cm[rows] - dome
-        # The front of the diaphragm is the edge one sees; behind it the lung reaches deeper and fades out.
+        # The visible edge is the front of the diaphragm; behind it the lung extends further down and fades out.
         above = 0.80 * smoothstep(below, 0.12, -0.12) + 0.20 * np.clip(1 - np.maximum(below, 0) / 3.5, 0, 1)
         apex = smoothstep(canvas.y_cm[rows], chest.body.apex_y_cm - 0.5, chest.body.apex_y_cm + 9)
         tall = 0.55 + 0.45 * apex
-        # Each apex is a dome of its own: towards the midline the lung's top falls away.
+        # Each apex is a dome, which descends towards the midline.
         inward = np.clip(5.6 * chest.body.size - out, 0, None)
         top = chest.body.apex_y_cm + 0.12 * inward**2.1
         above = above * smoothstep(canvas.y_cm[rows] - top, -0.1, 0.35)

@@ -1,4 +1,4 @@
-"""One radiograph: body, breath and signs put together, exposed, and resampled to the radiograph's own grid."""
+"""One phantom radiograph: body, breath and signs combined, exposed, and resampled to the grid of the radiograph."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONG_SIDE_CM = 42.5  # 3056 pixels of 0.139 mm
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """How the patient stood and how the radiograph was exposed; drawn anew for every radiograph."""
+    """The position of the patient and the exposure, drawn for each radiograph."""
 
     dome_y_cm: tuple[float, float]
     axial_shift_cm: float
@@ -39,12 +39,12 @@ class Pose:
     flatten: float
     noise: float
     marker: bool
-    collimation: tuple[float, float, float, float]  # left, top, right, bottom border in shares of the radiograph
+    collimation: tuple[float, float, float, float]  # left, top, right and bottom border as fractions of the radiograph
 
 
 @dataclass(frozen=True, slots=True)
 class Phantom:
-    """A phantom radiograph and how it came about.
+    """A phantom radiograph and its origin.
 
     `pixels` (H, W) uint16 in 0..4095, MONOCHROME2 sense; `finding` (H, W) bool.
     """
@@ -56,14 +56,14 @@ class Phantom:
     to_radiograph: np.ndarray  # (2, 3): x_px, y_px = to_radiograph @ (x_cm, y_cm, 1)
 
     def place(self, x_cm: np.ndarray, y_cm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Body centimetres to this radiograph's pixels."""
+        """Centimetres in the body's frame to pixels of this radiograph."""
         x_cm, y_cm = np.asarray(x_cm, np.float64), np.asarray(y_cm, np.float64)
         a = self.to_radiograph
         return a[0, 0] * x_cm + a[0, 1] * y_cm + a[0, 2], a[1, 0] * x_cm + a[1, 1] * y_cm + a[1, 2]
 
 
 def draw_pose(rng: np.random.Generator, body: Body, portrait: bool) -> Pose:
-    """Posture, breath and exposure of one radiograph."""
+    """Draw the position, breath and exposure of one radiograph."""
     breath = float(np.clip(rng.normal(9.6, 1.15), 6.8, 12.4)) * body.size
     left_lower = float(np.clip(rng.normal(1.1, 0.5), -0.3, 2.6))
     closed = rng.random(4) < 0.12
@@ -90,9 +90,9 @@ def draw_pose(rng: np.random.Generator, body: Body, portrait: bool) -> Pose:
 def make_phantom(
     body: Body, pose: Pose, signs: disease.Signs, shape: tuple[int, int], seeds: np.random.SeedSequence
 ) -> Phantom:
-    """The radiograph of one body with its signs, (H, W) = `shape`.
+    """Make the radiograph of one body with its signs, of shape (H, W) = `shape`.
 
-    `seeds` feeds textures and noise. The picture does not depend on the radiograph's size but for its noise.
+    `seeds` seeds textures and noise. Only the noise depends on the size of the radiograph.
     """
     texture, grain, hardware = (np.random.default_rng(child) for child in seeds.spawn(3))
     chest = stand(body, pose, signs)
@@ -108,7 +108,7 @@ def make_phantom(
 
 def stand(body: Body, pose: Pose, signs: disease.Signs) -> Chest:
     """The chest as this radiograph shows it."""
-    # A shallow breath lays the heart down: it looks wider without being ill.
+    # In a shallow breath the heart lies more horizontally and looks wider without disease.
     shallow = 1 + 0.028 * (9.6 * body.size - pose.dome_y_cm[0])
     return Chest(
         body=body,
@@ -123,7 +123,7 @@ def stand(body: Body, pose: Pose, signs: disease.Signs) -> Chest:
 def _attenuation(
     chest: Chest, pose: Pose, signs: disease.Signs, rng: np.random.Generator
 ) -> tuple[Attenuation, np.ndarray]:
-    """The canvas with everything of the body on it, and the mask of the class's disease."""
+    """The canvas with the whole body, and the mask of the signs."""
     canvas = Attenuation.blank()
     total = canvas.attenuation
     total += organs.trunk(canvas, chest.body)
@@ -136,7 +136,7 @@ def _attenuation(
     if signs.opacity is not None:
         opacity, extent = disease.consolidation(canvas, disease.settle(signs.opacity, chest), rng)
         filled = filled + opacity
-    # Lung is never quite even: lobules, small airways, dependent density.
+    # Lung is never homogeneous: lobules, small airways, dependent density.
     mottle = 0.03 * cloud(rng, canvas.shape, 12, 5)
     depends = 0.05 * np.clip((canvas.y_cm - 2) / 10, -1, 1)
     total -= _LUNG_DENSITY_LOSS * air * np.clip(1 - filled - mottle - depends, 0.02, 1.15)
@@ -144,7 +144,7 @@ def _attenuation(
     in_lung = np.clip(air / 4.0, 0, 1)
     blood = vessels.pulmonary_vessels(canvas, chest, rng, signs.upper_vessels, signs.vessels)
     blood += vessels.hilar_knots(canvas, chest, rng, signs.vessels)
-    # Vessels drown in what surrounds them.
+    # Vessels are not visible inside opacities.
     total += in_lung * (blood * np.clip(1 - 0.9 * filled, 0, 1))
     total += in_lung * (disease.plates(canvas, chest, signs, rng) + disease.septal_lines(canvas, chest, signs, rng))
     total += organs.breasts(canvas, chest.body, rng)
@@ -153,7 +153,7 @@ def _attenuation(
     bones = skeleton.skeleton(canvas, chest, rng, pose.arm_spread_deg)
     total += bones
     np.maximum(total, organs.arms(canvas, chest.body, pose.arm_spread_deg) + bones, out=total)
-    # Muscle and fat have a grain of their own.
+    # Muscle and fat have a texture of their own.
     total += 0.25 * cloud(rng, canvas.shape, 8, 4) * np.clip(total / 8, 0, 1)
     np.maximum(total, 0, out=total)
     return canvas, disease.finding_mask(canvas, chest, signs, extent, air)
@@ -171,9 +171,9 @@ def _placement(pose: Pose, shape: tuple[int, int]) -> np.ndarray:
 def _resample(
     layer: np.ndarray, to_radiograph: np.ndarray, shape: tuple[int, int], how: Image.Resampling
 ) -> np.ndarray:
-    """A canvas layer on the radiograph's grid."""
+    """Resample a layer of the canvas to the grid of the radiograph."""
     inverse = np.linalg.inv(to_radiograph[:, :2])
-    # PIL asks for output-to-input in its corner-based pixel coordinates.
+    # PIL needs the transform from output to input, in its corner-based pixel coordinates.
     start = inverse @ (np.array([-0.5, -0.5]) - to_radiograph[:, 2])
     origin = np.array([ORIGIN_X_CM, ORIGIN_Y_CM])
     step = inverse * PIXELS_PER_CM
@@ -187,8 +187,8 @@ def _resample(
 def _expose(
     attenuation: np.ndarray, pose: Pose, to_radiograph: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """Attenuation to grey in [0, 1]: scatter, the detector's processing, its noise and the collimator."""
-    # A digital system compresses the range between lung and abdomen and keeps the detail.
+    """From attenuation to grey in [0, 1]: scatter, processing, noise and the collimator."""
+    # Digital systems compress the range between lung and abdomen and keep the detail.
     broad = blur(attenuation, 3.6 * PIXELS_PER_CM)
     detail = np.clip(attenuation - blur(attenuation, 0.45 * PIXELS_PER_CM), -0.9, 0.9)
     body = np.clip(attenuation / 6.0, 0, 1)
@@ -197,7 +197,7 @@ def _expose(
     radiograph = radiograph - np.float32(13.0 + pose.exposure)
     radiograph *= np.where(radiograph > 0, np.float32(0.68), np.float32(1)) * np.float32(pose.contrast / 3.5)
     grey = 1 / (1 + np.exp(-radiograph))
-    # Quantum noise grows with attenuation; the detector blurs a part of it.
+    # Quantum noise grows with attenuation; the detector blurs part of it.
     fine = rng.standard_normal(shape, np.float32)
     coarse_shape = (max(2, shape[0] // 2), max(2, shape[1] // 2))
     coarse = resize_field(rng.standard_normal(coarse_shape, np.float32), shape)

@@ -1,4 +1,4 @@
-"""Who is radiographed: patients, made-up ids, classes, radiograph sizes and presentations, all drawn from one seed."""
+"""The plan of a twin: patients, invented ids, classes, sizes and presentations, all drawn from one seed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ FULL_LONG_SIDE_PX = 3056
 # The master sheet lists all heart failure first, then all pneumonia, then all normals.
 FILE_ORDER = (CHF, PNEUMONIA, NORMAL)
 
-# Streams of random numbers; each question has its own, so that one more draw here moves nothing there.
+# Independent streams of random numbers, so that an additional draw in one does not change the others.
 _PLAN, _PATIENT, _CASE, _TRACKER, _READINGS = range(5)
 
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """How grey values are stored: `stored = offset + gain * value`, value 0..4095 in MONOCHROME2 sense.
+    """How grey values are stored: `stored = offset + gain * value`, for values from 0 to 4095 in the MONOCHROME2 sense.
 
     `windows` holds (center, width) pairs for the stored values, before any inversion; none, one or several.
     """
@@ -31,7 +31,7 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True)
 class CasePlan:
-    """One radiograph to make. `patient` counts patients from 0; ids are made up and match no real dataset's."""
+    """One radiograph to make. `patient` counts patients from 0; ids are invented and match no real data set."""
 
     index: int
     patient: int
@@ -45,7 +45,7 @@ class CasePlan:
 
 
 def plan_cases(cases: int, seed: int, long_side_px: int) -> list[CasePlan]:
-    """Every case of a twin in the master sheet's order; classes share the cases evenly."""
+    """All cases of a twin in the order of the master sheet, evenly divided between the classes."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, _PLAN]))
     shares = [cases // 3 + (1 if place < cases % 3 else 0) for place in range(3)]
     labels = [label for label, share in zip(FILE_ORDER, shares, strict=True) for _ in range(share)]
@@ -71,46 +71,46 @@ def plan_cases(cases: int, seed: int, long_side_px: int) -> list[CasePlan]:
 
 
 def patient_seeds(seed: int, patient: int) -> np.random.SeedSequence:
-    """What a patient's body is drawn from: the same in all of the patient's radiographs."""
+    """The seed of a patient's body, which is the same in all radiographs of the patient."""
     return np.random.SeedSequence([seed, _PATIENT, patient])
 
 
 def case_seeds(seed: int, index: int) -> np.random.SeedSequence:
-    """What everything else about one case is drawn from, whatever worker draws it."""
+    """The seed of everything else about one case, whichever worker draws it."""
     return np.random.SeedSequence([seed, _CASE, index])
 
 
 def tracker_seeds(seed: int) -> np.random.SeedSequence:
-    """What the tracker's own columns and the order of the readings are drawn from."""
+    """The seed of the tracker's columns and of the order of the readings."""
     return np.random.SeedSequence([seed, _TRACKER])
 
 
-# What came later has numbers of its own, so that an older seed's radiographs and gaze stay what they are.
+# Later additions have seeds of their own, so that radiographs and gaze of earlier versions do not change.
 _DUPLICATES, _SAMPLES, _DICTATION = 16, 17, 18
 
 
 def duplicate_seeds(seed: int) -> np.random.SeedSequence:
-    """What the choice of repeated rows is drawn from."""
+    """The seed of the choice of repeated rows."""
     return np.random.SeedSequence([seed, _DUPLICATES])
 
 
 def sample_seeds(seed: int) -> np.random.SeedSequence:
-    """What the noise of gaze samples is drawn from."""
+    """The seed of the noise of gaze samples."""
     return np.random.SeedSequence([seed, _SAMPLES])
 
 
 def dictation_seeds(seed: int, index: int) -> np.random.SeedSequence:
-    """What is said over one case."""
+    """The seed of the dictation of one case."""
     return np.random.SeedSequence([seed, _DICTATION, index])
 
 
 def readings_seeds(seed: int) -> np.random.SeedSequence:
-    """What the readings' ids, screens and clocks are drawn from, where every reading has its own tables."""
+    """The seed of the ids, screens and clocks of readings that have tables of their own."""
     return np.random.SeedSequence([seed, _READINGS])
 
 
 def _share_patients(cases: int, rng: np.random.Generator) -> np.ndarray:
-    """(cases,) patient numbers: some 4 % of the patients have two radiographs and one has three."""
+    """(cases,) patient numbers; about 4 % of the patients have two radiographs, and one has three."""
     triples = 1 if cases >= 9 else 0
     pairs = max(1, round(0.04 * cases)) if cases >= 4 else 0
     singles = cases - 3 * triples - 2 * pairs
@@ -124,20 +124,20 @@ def _share_patients(cases: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _numbers(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Distinct eight-digit numbers from 90,000,000 up, where no real patient or study number lies."""
+    """Distinct eight-digit numbers from 90,000,000, a range without real patient or study numbers."""
     chosen = np.unique(rng.integers(90_000_000, 100_000_000, size=2 * count + 16))
     return rng.permutation(chosen)[:count]
 
 
 def _dicom_id(rng: np.random.Generator) -> str:
-    """44 characters in MIMIC-CXR's form, of an unmistakable make: the first group begins with `facade`."""
+    """An id of 44 characters in MIMIC-CXR's form, recognisable as synthetic because it begins with `facade`."""
     words = rng.integers(0, 2**32, size=5, dtype=np.uint64)
     groups = [f"{int(word):08x}" for word in words]
     return "-".join(["facade" + groups[0][:2], *groups[1:]])
 
 
 def _sizes(cases: int, long_side_px: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """(rows, columns): the original's shares of portrait, landscape and other radiographs, shrunk alike."""
+    """(rows, columns) with the original shares of portrait, landscape and other radiographs, scaled down alike."""
     scale = long_side_px / FULL_LONG_SIDE_PX
     others = max(1, round(0.17 * cases)) if cases >= 3 else 0
     landscape = max(1, round(0.25 * cases)) if cases >= 2 else 0
@@ -171,7 +171,7 @@ def _presentation(inverted: bool, count: int, rng: np.random.Generator) -> Prese
     jitter, gain, room = rng.uniform(0.95, 1.05, 2), rng.uniform(0.55, 0.9), rng.uniform(0.1, 0.9)
     if count == 0:
         return Presentation(inverted, 0.0, 1.0, ())
-    # A windowed radiograph uses part of its range only; the window says which.
+    # A windowed radiograph uses only the part of its range that the window selects.
     offset = round(4095 * (1 - gain) * room)
     middle, width = offset + gain * 2047.5, gain * 4095
     if inverted:

@@ -1,4 +1,4 @@
-"""One reading: a scanpath that visits an anatomical checklist and dwells on what looks abnormal."""
+"""The scanpath of one reading, which follows an anatomical checklist and dwells on what looks abnormal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from egaze.sources.synthetic.phantom import Phantom
 from egaze.sources.synthetic.screen_fit import HEIGHT_PX, PIXELS_PER_DEGREE, WIDTH_PX, ScreenFit
 
 _MEAN_FIXATIONS = 45.0
-_ROUTINE_S = 0.31  # median duration of a fixation on the way
-_SCRUTINY_S = 0.47  # and of one on a finding
-_SPREAD = 0.50  # of the logarithm of durations
+_ROUTINE_S = 0.31  # median duration of a fixation on the checklist
+_SCRUTINY_S = 0.47  # median duration of a fixation on a finding
+_SPREAD = 0.50  # standard deviation of the logarithm of durations
 
 
 @dataclass(frozen=True, slots=True)
 class Scanpath:
-    """F fixations in time order, as the tracker gives them.
+    """F fixations in time order, as recorded by the tracker.
 
     `screen_x, screen_y` (F,) float64 are fractions of the screen, rounded to five decimals like the
     tracker's; `onset_s, duration_s` (F,) float64 seconds; `valid` (F,) bool is the tracker's flag.
@@ -35,10 +35,10 @@ class Scanpath:
 
 
 def draw_scanpath(radiograph: Phantom, rng: np.random.Generator) -> Scanpath:
-    """A reader's fixations on `radiograph`.
+    """Draw the fixations of a reader on `radiograph`.
 
-    The reader starts in the middle, works through the checklist in one of a few orders, skips some,
-    returns to findings for longer looks, sometimes misses one, and sometimes stares at nothing.
+    The reader starts in the middle, follows the checklist in one of a few orders, skips some places, returns to
+    findings for longer fixations, sometimes misses one, and sometimes fixates a place without a finding.
     """
     visits = _itinerary(radiograph, rng)
     x_cm, y_cm, scrutiny = [], [], []
@@ -49,17 +49,17 @@ def draw_scanpath(radiograph: Phantom, rng: np.random.Generator) -> Scanpath:
     x_px, y_px = radiograph.place(np.concatenate(x_cm), np.concatenate(y_cm))
     fit = ScreenFit.of(*radiograph.pixels.shape)
     screen_x, screen_y = fit.to_screen(x_px, y_px)
-    # Before anything else the eye rests where the screen's centre is.
+    # The first fixation is at the centre of the screen.
     screen_x = np.concatenate([[WIDTH_PX / 2], screen_x])
     screen_y = np.concatenate([[HEIGHT_PX / 2], screen_y])
     slow = np.concatenate([[False], *scrutiny])
     count = len(slow)
-    # The tracker is off by a constant that drifts from radiograph to radiograph, and by noise on every fixation.
+    # The tracker has an offset that drifts between radiographs, and noise on every fixation.
     drift = rng.normal(0, 0.30 * PIXELS_PER_DEGREE, 2)
     noise = rng.normal(0, 0.50 * PIXELS_PER_DEGREE, (2, count))
     screen_x = screen_x + drift[0] + noise[0]
     screen_y = screen_y + drift[1] + noise[1]
-    # Now and then the reader looks off the radiograph.
+    # Sometimes the reader looks off the radiograph.
     away = rng.random(count) < 0.025
     screen_x = np.where(away, rng.uniform(0.02, 0.98, count) * WIDTH_PX, screen_x)
     screen_y = np.where(away, rng.uniform(0.90, 1.03, count) * HEIGHT_PX, screen_y)
@@ -77,7 +77,7 @@ def draw_scanpath(radiograph: Phantom, rng: np.random.Generator) -> Scanpath:
 
 
 def _itinerary(radiograph: Phantom, rng: np.random.Generator) -> list[tuple[Place, int]]:
-    """Places in the order of the visits, each with its number of fixations."""
+    """The places in the order of the visits, each with its number of fixations."""
     visits = [(place, _looks(rng, 1.5)) for place in _routine(radiograph, rng)]
     visits += _returns(radiograph, rng, visits)
     wanted = int(np.clip(rng.normal(_MEAN_FIXATIONS - 1, 8), 24, 80))
@@ -86,7 +86,7 @@ def _itinerary(radiograph: Phantom, rng: np.random.Generator) -> list[tuple[Plac
         place = routine[int(rng.integers(len(routine)))]
         visits.insert(int(rng.integers(1, len(visits) + 1)), (place, _looks(rng, 1.3)))
     while sum(looks for _, looks in visits) > wanted:
-        # A reader in a hurry leaves out routine, not the finding.
+        # A reader in a hurry skips the routine, not the finding.
         spare = [number for number, (place, _) in enumerate(visits) if place.weight <= 1.0]
         if not spare:
             break
@@ -106,7 +106,7 @@ def _routine(radiograph: Phantom, rng: np.random.Generator) -> list[Place]:
     habit = rng.random()
     if habit < 0.4:
         order = central[:3] + right + left + central[3:]
-    elif habit < 0.75:  # side against side, from the top down
+    elif habit < 0.75:  # comparing both sides, from top to bottom
         pairs = [place for pair in zip(right, left, strict=True) for place in pair]
         order = central[:3] + pairs + central[3:]
     else:
@@ -117,7 +117,7 @@ def _routine(radiograph: Phantom, rng: np.random.Generator) -> list[Place]:
 
 
 def _returns(radiograph: Phantom, rng: np.random.Generator, visits: list[tuple[Place, int]]) -> list[tuple[Place, int]]:
-    """Long looks at findings, inserted into `visits`; the ones returned come at the end, as a last check."""
+    """Insert long fixations of findings into `visits`; returns those that come at the end, as a last check."""
     findings = finding_places(radiograph)
     # A faint opacity is missed more often than a dense one.
     opacity = radiograph.signs.opacity
@@ -127,7 +127,7 @@ def _returns(radiograph: Phantom, rng: np.random.Generator, visits: list[tuple[P
         share = np.array([place.weight for place in findings])
         count = 4 + int(rng.poisson(1.5))
         targets = [findings[place] for place in rng.choice(len(findings), count, p=share / share.sum())]
-    if rng.random() < (0.15 if targets else 0.40):  # a rib crossing, a vessel end on: nothing
+    if rng.random() < (0.15 if targets else 0.40):  # a crossing of ribs or a vessel seen end on
         suspects = checklist(radiograph.chest)
         targets += [suspects[int(rng.integers(len(suspects)))]] * int(rng.integers(1, 3))
     last = []

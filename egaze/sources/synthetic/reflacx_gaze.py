@@ -1,4 +1,4 @@
-"""A reading's fixations.csv with REFLACX's columns: a radiograph that is zoomed and panned on a 3840x2160 screen."""
+"""fixations.csv of a reading in REFLACX, with the radiograph zoomed and panned on a 3840x2160 screen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from egaze.sources.synthetic.plan import CasePlan
 from egaze.sources.synthetic.reader import Scanpath
 from egaze.sources.synthetic.screen_fit import HEIGHT_PX, WIDTH_PX, ScreenFit
 
-_SCREEN = (660, 0, 3840, 2160)  # where radiographs are shown; the buttons are on its left
+_SCREEN = (660, 0, 3840, 2160)  # the area of the radiograph, with buttons on its left
 _PIXELS_PER_DEGREE = 94.0
 _LOOKS_PER_VIEW = 12
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -17,9 +17,9 @@ _SCALE = ("angular_resolution_x_pixels_per_degree", "angular_resolution_y_pixels
 
 
 def fixation_table(plan: CasePlan, path: Scanpath, trap: str | None, rng: np.random.Generator) -> pl.DataFrame:
-    """One reading's fixations; those that the tracker marked invalid are left out.
+    """The fixations of one reading, without those that the tracker marked invalid.
 
-    `trap` adds a row that no reader of the table may take for gaze: "zero_length", "copy", "blank" or
+    `trap` adds a row that must not be read as gaze: "zero_length", "copy", "blank" or
     "no_resolution".
     """
     fit = ScreenFit.of(plan.rows_px, plan.columns_px)
@@ -28,7 +28,7 @@ def fixation_table(plan: CasePlan, path: Scanpath, trap: str | None, rng: np.ran
     shown, zoom, window = _views(plan, x_px, y_px, rng)
     onset_s = path.onset_s[path.valid] - rng.uniform(-0.2, 0.6)  # the audio recording starts a little later
     screen = _placed(plan)
-    # The tracker's degrees depend a little on where on the screen the eye rests.
+    # The resolution in degrees depends slightly on the position on the screen.
     radiograph_px_per_screen_px = plan.columns_px / (screen[2] - screen[0]) / zoom
     scale = _PIXELS_PER_DEGREE * radiograph_px_per_screen_px[:, None] * rng.normal(1.0, 0.02, (count, 2))
     table = pl.DataFrame(
@@ -51,9 +51,9 @@ def fixation_table(plan: CasePlan, path: Scanpath, trap: str | None, rng: np.ran
 def _views(
     plan: CasePlan, x_px: np.ndarray, y_px: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(F, 4) rectangles shown, (F,) zoom and (F, 2) window's width and level: they change every few looks.
+    """(F, 4) parts shown, (F,) zoom, and (F, 2) width and level of the window, which change every few fixations.
 
-    A reading begins on the whole radiograph; the second view is always zoomed, later ones sometimes.
+    A reading begins with the whole radiograph; the second view is always zoomed, later ones sometimes.
     """
     count = len(x_px)
     size = np.array([plan.columns_px, plan.rows_px])
@@ -71,7 +71,7 @@ def _views(
 
 
 def _placed(plan: CasePlan) -> tuple[int, int, int, int]:
-    """Where on the screen the radiograph lies: as large as it fits, in the middle."""
+    """The position of the radiograph on the screen: centred, and as large as possible."""
     left, top, right, bottom = _SCREEN
     scale = min((right - left) / plan.columns_px, (bottom - top) / plan.rows_px)
     width, height = int(scale * plan.columns_px), int(scale * plan.rows_px)

@@ -1,8 +1,8 @@
-"""The layout of REFLACX's main_data, a folder a reading, beside MIMIC-CXR's tree of DICOM files.
+"""The layout of REFLACX's main_data, with one folder per reading, and MIMIC-CXR's tree of DICOM files.
 
-As in the original, every reader reads the radiographs of phases 1 and 2, and one reads each of phase 3's; some gaze of
-the first two was discarded, and phase 1 has other findings than the later ones. The 1000 Hz tables of gaze_data are
-left out.
+As in the original, all readers read the radiographs of phases 1 and 2, and one reader each radiograph of phase 3; some
+gaze of the first two phases was discarded, and the findings of phase 1 differ from those of later phases. The 1000 Hz
+tables of gaze_data are left out.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from egaze.sources.synthetic.egd_layout import (
     places,
     prepare,
     write_radiograph,
-)  # the radiographs lie where EGD-CXR's do
+)  # the radiographs are laid out as for EGD-CXR
 from egaze.sources.synthetic.phantom import Phantom
 from egaze.sources.synthetic.plan import CasePlan, readings_seeds
+from egaze.sources.synthetic.radiologist_report import Report, write_report
 from egaze.sources.synthetic.reader import Scanpath, draw_scanpath
 from egaze.sources.synthetic.reflacx_gaze import fixation_table
-from egaze.sources.synthetic.report import Report, write_report
 from egaze.sources.synthetic.rows import CaseRows
 from egaze.sources.synthetic.sheet_rows import radiograph_path
 
 __all__ = ["places", "prepare", "reading", "write_radiograph", "write_tables"]
 
 _READERS = 5
-_PERIOD = 12  # of twelve radiographs one is of phase 1 and one of phase 2
+_PERIOD = 12  # one in twelve radiographs is in phase 1 and one in phase 2
 _SPLITS = ("train", "train", "train", "validate", "test")
 _TRAPS = ("zero_length", "copy", "blank", "no_resolution")
 _MIMIC = "physionet.org/files/mimic-cxr/2.0.0"
@@ -43,7 +43,7 @@ def phase_of(plan: CasePlan) -> int:
 
 
 def reading(plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator) -> CaseRows:
-    """The reports of all who read the radiograph; the first one's scanpath is the one given."""
+    """The reports of all readers of the radiograph; the first one has the given scanpath."""
     readers = rng.spawn(1 if phase_of(plan) == 3 else _READERS)
     scanpaths = [scanpath, *(draw_scanpath(radiograph, own) for own in readers[1:])]
     reports = [
@@ -61,7 +61,7 @@ def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Cas
     for plan, case in zip(plans, readings, strict=True):
         phase = phase_of(plan)
         for reader, report in enumerate(case.reports):
-            # Seven digits where real ids have six: none of these is a real one.
+            # Seven digits instead of six, so that none of these is a real id.
             trial = 0 if phase == 3 else 1 + plan.index // _PERIOD
             reading_id = f"P{phase}{trial:02}R9{next(numbers):06}"
             discarded = phase < 3 and reader == _READERS - 1 and plan.index // _PERIOD % 2 == 0
@@ -107,7 +107,7 @@ def _record(plan: CasePlan, reading_id: str, phase: int, report: Report, discard
 
 
 def _write_drawings(folder: Path, phase: int, report: Report, turned: bool) -> None:
-    """The chest's box and the ellipses; `turned` gives the first ellipse's sides the wrong way round."""
+    """Write the box of the chest and the ellipses; with `turned`, the sides of the first ellipse are swapped."""
     _write_csv(pl.DataFrame([report.chest], schema=_SIDES, orient="row"), folder / "chest_bounding_box.csv")
     names = _label_columns(phase)
     rows = []

@@ -1,12 +1,12 @@
-"""What is left of a case once its radiograph is on disk: the rows that go into the tables."""
+"""The rows of a case that go into the tables of a twin, once its radiograph has been written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from egaze.sources.synthetic.landmarks import Boxes
+from egaze.sources.synthetic.radiologist_report import Report
 from egaze.sources.synthetic.reader import Scanpath
-from egaze.sources.synthetic.report import Report
 
 #: A record of master_sheet.csv by column.
 SheetRow = dict[str, object]
@@ -14,8 +14,8 @@ SheetRow = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class CaseRows:
-    """One case's gaze and, for layouts that have them, its master sheet record, anatomical boxes, and the reports of
-    all who read it."""
+    """The gaze of one case and, for layouts that have them, its record in the master sheet, its anatomical boxes, and
+    the reports of all its readers."""
 
     scanpath: Scanpath
     sheet_row: SheetRow | None = None

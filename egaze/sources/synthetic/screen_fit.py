@@ -1,4 +1,4 @@
-"""The reading screen: where a radiograph lies on it, and the dataset's published map between the two."""
+"""The position of a radiograph on the reading screen, and the data set's published map between the two."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 WIDTH_PX = 1920
 HEIGHT_PX = 1080
 OUTSIDE = -2
-# A 24-inch screen of this grid, seen from 65 cm.
+# A 24-inch screen of this resolution, viewed from 65 cm.
 PIXELS_PER_DEGREE = 41.0
 _FRAME_PX = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenFit:
-    """Paddings (screen pixels) round a radiograph, and the radiograph's size after odd sides were padded up by one."""
+    """The padding around a radiograph in screen pixels, and its size with odd sides increased by one."""
 
     left: int
     right: int
@@ -29,9 +29,9 @@ class ScreenFit:
     def of(rows_px: int, columns_px: int) -> ScreenFit:
         """The fit of a radiograph of `rows_px` by `columns_px`.
 
-        The dataset does not say its rule. This one gives its paddings: the radiograph is shrunk to a long side of
-        1,024 and centred in a frame 1,920 wide and 1,024 high, while the map to the screen spans 1,080 rows.
-        That is why the two axes have different scales.
+        The data set does not document its rule. This one reproduces its paddings: the radiograph is scaled to a long
+        side of 1,024 px and centred in a frame 1,920 px wide and 1,024 px high, while the map to the screen spans 1,080
+        rows. The two axes therefore have different scales.
         """
         long_side = max(rows_px, columns_px)
         width = columns_px * _FRAME_PX // long_side

@@ -19,7 +19,7 @@ _DIAGNOSIS_SLOTS = 9
 
 
 def radiograph_path(plan: CasePlan) -> str:
-    """A radiograph's place in MIMIC-CXR's tree."""
+    """The path of a radiograph in MIMIC-CXR's tree."""
     patient = f"p{plan.patient_id}"
     return f"files/{patient[:3]}/{patient}/s{plan.study_id}/{plan.dicom_id}.dcm"
 
@@ -27,7 +27,7 @@ def radiograph_path(plan: CasePlan) -> str:
 def sheet_row(plan: CasePlan, signs: Signs, female: bool, heart_ratio: float, rng: np.random.Generator) -> SheetRow:
     """One record of master_sheet.csv, its 59 columns in order."""
     fit = ScreenFit.of(plan.rows_px, plan.columns_px)
-    decade = 20 + 10 * (int(plan.patient_id) % 7)  # one age a patient
+    decade = 20 + 10 * (int(plan.patient_id) % 7)  # one age per patient
     row: SheetRow = {
         "dicom_id": plan.dicom_id,
         "path": radiograph_path(plan),
@@ -58,7 +58,7 @@ def sheet_row(plan: CasePlan, signs: Signs, female: bool, heart_ratio: float, rn
 
 
 def _reported(signs: Signs, heart_ratio: float) -> dict[str, int]:
-    """What the report's reader would have ticked."""
+    """The findings that a radiologist would have reported."""
     return {
         "consolidation": int(signs.opacity is not None),
         "enlarged_cardiac_silhouette": int(heart_ratio > 0.5),
@@ -71,7 +71,7 @@ def _reported(signs: Signs, heart_ratio: float) -> dict[str, int]:
 
 
 def _labelled(name: str, row: SheetRow, rng: np.random.Generator) -> float | None:
-    """A report labeller's view: 1, 0, -1 for unsure, or nothing."""
+    """The labels of a report labeller: 1, 0, -1 for uncertain, or none."""
     positive = {
         "atelectasis": row["linear__patchy_atelectasis"],
         "cardiomegaly": row["enlarged_cardiac_silhouette"],
@@ -89,7 +89,7 @@ def _labelled(name: str, row: SheetRow, rng: np.random.Generator) -> float | Non
 
 
 def sheet_table(rows: Sequence[SheetRow]) -> pl.DataFrame:
-    """Records to a table whose column types do not depend on which cells are empty."""
+    """Convert records to a table whose column types do not depend on which cells are empty."""
     text = {"dicom_id", "path", "gender", "anchor_age", "cxr_exam_indication"}
     text |= {f"dx{slot + 1}{end}" for slot in range(_DIAGNOSIS_SLOTS) for end in ("", "_icd")}
     types = {
@@ -99,7 +99,7 @@ def sheet_table(rows: Sequence[SheetRow]) -> pl.DataFrame:
 
 
 def boxes_table(boxes: Sequence[tuple[str, Boxes]]) -> pl.DataFrame:
-    """(dicom_id, name to (x1, x2, y1, y2)) pairs as bounding_boxes.csv."""
+    """Convert pairs of a dicom_id and its boxes to bounding_boxes.csv."""
     records = [(dicom_id, name, *corners) for dicom_id, named in boxes for name, corners in named.items()]
     types = {"dicom_id": pl.String, "bbox_name": pl.String} | dict.fromkeys(("x1", "x2", "y1", "y2"), pl.Int64)
     return pl.DataFrame(records, schema=types, orient="row")

@@ -1,7 +1,7 @@
 """Bones: ribs as tubes on tilted rings, spine, clavicles, shoulder blades and upper arms.
 
-Tubes are drawn as shells of points, so cortical edges and the bright line where a rib turns round the chest's
-side come out of the projection by themselves.
+Tubes are drawn as shells of points, so that cortical edges, and the bright lines where ribs curve around the side of
+the chest, follow from the projection.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from egaze.sources.synthetic.anatomy import SIDES, Body, Chest
 from egaze.sources.synthetic.attenuation import Attenuation, Points, chord, convolve_small, joined, smoothstep
 
 _RIBS = 10
-_SHELL = 30  # points round a tube
+_SHELL = 30  # points around a tube
 
 
 def skeleton(
@@ -37,11 +37,11 @@ def _tube(
     wall_cm: float,
     length_cm: np.ndarray,
 ) -> Points:
-    """Points of an elliptic tube along a path: a shell for the cortex, a fainter filling for the marrow.
+    """The points of an elliptical tube along a path: a shell for the cortex and a fainter filling for the marrow.
 
     `half_x_cm, half_y_cm` is the projected half-extent, (n, 2) each: two basis vectors of the cross-section.
     """
-    # Turning the sample points from step to step keeps them from drawing lines along the bone.
+    # The sample points are rotated from step to step, so that they do not form lines along the bone.
     turn = (np.arange(x_cm.size) * 0.618034) % 1.0
     angle = ((np.arange(_SHELL)[None, :] + turn[:, None]) * (2 * np.pi / _SHELL)).astype(np.float32)
     x_cm, y_cm, half_x_cm, half_y_cm, length_cm = (
@@ -86,7 +86,7 @@ def _ribs(chest: Chest, rng: np.random.Generator) -> Points:
             # One basis vector points out of the ring, the other along the body's axis, leaning forward.
             half_x = np.stack([side * thin * sine, np.zeros_like(x) + side * 0.12 * tall * cosine], axis=1)
             half_y = np.stack([-thin * tilt * cosine * 0.4, tall * (0.97 - 0.12 * cosine)], axis=1)
-            # Bone ends in cartilage in front: fade out there.
+            # Ribs end in cartilage in front, so they fade out there.
             fade = smoothstep(angle, last, last - np.deg2rad(14)) * smoothstep(angle, 0.05, 0.25)
             mineral = (
                 0.27

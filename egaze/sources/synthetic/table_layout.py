@@ -1,4 +1,4 @@
-"""The layout of plain tables beside 16-bit PNG radiographs."""
+"""The layout of plain tables with 16-bit PNG radiographs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from egaze.sources.synthetic.image_file import write_grey16, write_mask
 from egaze.sources.synthetic.phantom import Phantom
-from egaze.sources.synthetic.picture_file import write_grey16, write_mask
 from egaze.sources.synthetic.plan import CasePlan
 from egaze.sources.synthetic.reader import Scanpath
 from egaze.sources.synthetic.rows import CaseRows
@@ -26,7 +26,7 @@ def case_id(plan: CasePlan) -> str:
 
 
 def prepare(folder: Path, plans: Sequence[CasePlan]) -> None:
-    """Make the folders that the radiographs go to."""
+    """Create the folders of the radiographs."""
     for name in ("images", "findings"):
         (folder / name).mkdir()
 
@@ -38,12 +38,12 @@ def write_radiograph(folder: Path, plan: CasePlan, radiograph: Phantom) -> None:
 
 
 def reading(plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator) -> CaseRows:
-    """The case's rows."""
+    """Make the rows of the case."""
     return CaseRows(scanpath)
 
 
 def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[CaseRows], seed: int) -> None:
-    """Write cases.csv and fixations.csv; fixations that the tracker marked invalid are left out."""
+    """Write cases.csv and fixations.csv, without fixations that the tracker marked invalid."""
     cases = [
         (case_id(plan), f"images/{case_id(plan)}.png", f"patient-{plan.patient:05d}", plan.label) for plan in plans
     ]

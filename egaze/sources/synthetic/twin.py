@@ -1,4 +1,4 @@
-"""The whole twin: radiographs, gaze and findings of many cases, written to one new folder."""
+"""`synthesize`: write a synthetic twin, with radiographs, gaze and masks of findings, to a new folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from egaze.sources.synthetic.rows import CaseRows
 
 
 class Layout(Protocol):
-    """The module of a data set's layout."""
+    """The interface of the modules for data set layouts."""
 
     def places(self, out: Path) -> tuple[Path, Path]: ...
     def prepare(self, folder: Path, plans: Sequence[CasePlan]) -> None: ...
@@ -47,16 +47,16 @@ MIN_LONG_SIDE_PX = 64
 
 @dataclass(frozen=True, slots=True)
 class SyntheticSummary:
-    """Where a twin lies.
+    """A twin on disk.
 
     Attributes:
         out: the folder.
         layout: "egd-cxr", "reflacx" or "table".
         tables: the folder of the tables.
         images: the folder of the radiographs.
-        findings: the folder of the true finding masks, for evaluation only.
-        radiographs: how many radiographs each class has.
-        patients: how many patients there are.
+        findings: the folder of the true masks of findings, for evaluation only.
+        radiographs: the number of radiographs by class.
+        patients: the number of patients.
     """
 
     out: Path
@@ -80,26 +80,26 @@ def synthesize(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> SyntheticSummary:
-    """Write a synthetic twin of EGD-CXR or REFLACX: phantom radiographs with readers' gaze, in a real dataset's layout.
+    """Write a synthetic twin: phantom radiographs with simulated gaze in the layout of a real data set.
 
-    The same arguments give the same bytes (under the same versions of the libraries), whatever `workers` is.
-    The folder exists whole or not at all.
+    The same arguments give the same bytes (with the same versions of the libraries), whatever `workers` is. The folder
+    exists as a whole or not at all.
 
     Args:
         out: a new or empty folder.
-        cases: number of radiographs; the classes Normal, CHF and pneumonia share them evenly.
+        cases: the number of radiographs, evenly divided between the classes Normal, CHF and pneumonia.
         seed: 0 or more.
-        layout: "egd-cxr" for the tables of EGD-CXR beside MIMIC-CXR's tree of DICOM files, "reflacx" for those of
-            REFLACX beside the same tree, "table" for plain tables beside 16-bit PNG files.
+        layout: "egd-cxr" for the tables of EGD-CXR with MIMIC-CXR's tree of DICOM files, "reflacx" for those of REFLACX
+            with the same tree, "table" for plain tables with 16-bit PNG files.
         difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
-        long_side_px: pixels on a radiograph's long side; 3056 is the real radiographs' size.
-        eye_gaze: write the tracker's 60 Hz samples too, eye_gaze.csv; of the layout "egd-cxr" only.
-        workers: processes; 1 works in this one.
+        long_side_px: the long side of a radiograph in pixels; 3056 is that of real radiographs.
+        eye_gaze: also write eye_gaze.csv, the samples of the tracker at 60 Hz; only for the layout "egd-cxr".
+        workers: the number of processes; 1 works in this process.
         progress: called with (radiographs done, radiographs in all) after each radiograph.
 
     Raises:
-        SourceError: an argument out of its range.
-        EgazeError: `out` is there and not empty, or cannot be written.
+        SourceError: an argument out of range.
+        EgazeError: `out` exists and is not empty, or is not writable.
     """
     _check(cases, seed, layout, difficulty, long_side_px, workers)
     if eye_gaze and layout != "egd-cxr":
@@ -134,7 +134,7 @@ class _Job:
 
 
 def _make(job: _Job) -> CaseRows:
-    """Draw, expose, read and write one case, in any process: all is drawn from the seed and the index."""
+    """Make one case, in any process: everything is drawn from the seed and the index."""
     plan = job.plan
     pose_seed, signs_seed, radiograph_seed, gaze_seed, sheet_seed = case_seeds(job.seed, plan.index).spawn(5)
     body = draw_body(np.random.default_rng(patient_seeds(job.seed, plan.patient)))
@@ -151,17 +151,17 @@ def _run(jobs: list[_Job], workers: int) -> Iterator[CaseRows]:
     if min(workers, len(jobs)) == 1:
         yield from map(_make, jobs)
         return
-    # Spawned, not forked: the caller may hold threads and locks.
+    # Spawned, not forked, because the caller may have threads and locks.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
         try:
             yield from pool.map(_make, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
         except BrokenProcessPool as error:
             raise SourceError(
-                "a worker process died while it made radiographs (out of memory?); try fewer workers"
+                "a worker process died while making radiographs (out of memory?); try fewer workers"
             ) from error
         except BaseException:
-            # Waited for: what they still write would come after the clean-up.
+            # Wait for the workers, which would otherwise write files after the clean-up.
             pool.shutdown(cancel_futures=True)
             raise
 

@@ -1,4 +1,4 @@
-"""Pulmonary vessels: two trees that branch out of the hila and thin out towards the pleura."""
+"""Pulmonary vessels: two trees that branch from the hila and become thinner towards the pleura."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy as np
 from egaze.sources.synthetic.anatomy import SIDES, Chest
 from egaze.sources.synthetic.attenuation import Attenuation, Points, convolve_small, joined
 
-# Sample points along a branch, generation by generation: the first are long.
+# The number of sample points along a branch, by generation; the first branches are long.
 _ALONG = (48, 36, 26, 18, 12, 10)
 _ACROSS = np.linspace(-0.9, 0.9, 13)
 
-# How the lobar vessels leave a hilum: degrees from lateral, positive downwards, and their calibre in cm.
+# The directions of the lobar vessels at a hilum, in degrees from lateral, positive downwards, and calibres in cm.
 _LOBAR = np.array([(-78, 0.60), (-50, 0.66), (-20, 0.52), (8, 0.55), (34, 0.74), (56, 0.92), (74, 0.86), (88, 0.6)])
 
 
@@ -25,7 +25,7 @@ def pulmonary_vessels(
 
 
 def hilar_knots(canvas: Attenuation, chest: Chest, rng: np.random.Generator, gain: float) -> np.ndarray:
-    """The hila themselves: clumps of large vessels seen partly end on."""
+    """The hila: clusters of large vessels seen partly end on."""
     layer = np.zeros(canvas.shape, np.float32)
     for side in SIDES:
         hilum_x, hilum_y = chest.hilum_cm(side)
@@ -58,10 +58,10 @@ def _tree(chest: Chest, side: int, rng: np.random.Generator, upper_gain: float, 
         radius = calibre[:, None] * 0.5 * (1 - 0.22 * t)
         px = x[:, :, None] - (side * np.sin(turn) * radius)[:, :, None] * _ACROSS
         py = y[:, :, None] + (np.cos(turn) * radius)[:, :, None] * _ACROSS
-        # A round vessel: the beam crosses a chord of it, sampled at a few offsets from its middle.
+        # The path of the beam through a round vessel, sampled at a few offsets from its middle.
         mass = (radius**2 * step)[:, :, None] * (8 / _ACROSS.size) * np.sqrt(1 - _ACROSS**2)
         pieces.append((px.ravel(), py.ravel(), mass.ravel()))
-        # Every branch splits unevenly: a thick child goes on, a thin one turns off.
+        # Branches split unevenly: a thick child continues and a thin one turns off.
         split = rng.uniform(0.25, 0.6, heading.shape)
         lean = np.where(rng.random(heading.shape) < 0.5, 1, -1)
         end_heading = heading + 0.7 * bend

@@ -1,4 +1,4 @@
-"""The words of a master sheet: indications as they are typed, and coded diagnoses. All invented."""
+"""The text of a master sheet: typed indications and coded diagnoses, all invented."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _QUESTIONS = (
     "rule out infiltrate",
     "eval for edema, effusion",
 )
-# (code, words); the codes are of the ninth or tenth revision, as in the original.
+# (code, words); codes are from the ninth or tenth revision of the ICD, as in the original.
 _DIAGNOSES = {
     NORMAL: (("78650", "CHEST PAIN NOS"), ("R079", "Chest pain, unspecified"), ("7804", "DIZZINESS")),
     CHF: (("4280", "CHF NOS"), ("I509", "Heart failure, unspecified"), ("42823", "AC ON CHR SYST HRT FAIL")),
@@ -57,7 +57,7 @@ _ALONGSIDE = (
 
 
 def indication(rng: np.random.Generator, label: str, female: bool) -> str:
-    """The free text of a request; about a third of them have line breaks inside, and some have quotes."""
+    """The free text of a request; about a third contain line breaks, and some contain quotes."""
     complaints = _COMPLAINTS[label]
     complaint = complaints[int(rng.integers(len(complaints)))]
     question = _QUESTIONS[int(rng.integers(len(_QUESTIONS)))]
@@ -73,7 +73,7 @@ def indication(rng: np.random.Generator, label: str, female: bool) -> str:
 
 
 def diagnoses(rng: np.random.Generator, label: str) -> list[tuple[str, str]]:
-    """One to six (words, code) pairs, the class's own first."""
+    """One to six (words, code) pairs, beginning with that of the class."""
     own = _DIAGNOSES[label]
     first = own[int(rng.integers(len(own)))]
     more = [_ALONGSIDE[place] for place in rng.permutation(len(_ALONGSIDE))[: int(rng.integers(0, 6))]]

@@ -37,7 +37,7 @@ def test_boxes_take_x1_x2_y1_y2(folder, parts):
     assert source.hygiene["bounding_boxes_file_missing"] == 0
 
 
-def test_absence_is_counted(folder):
+def test_missing_annotations_are_counted(folder):
     source = folder.read()
     assert source.hygiene["bounding_boxes_file_missing"] == 1 and source.hygiene["transcripts_missing"] == 3
     assert all(case.regions == () and case.phrases == () for case in source.cases())
@@ -89,7 +89,7 @@ def phrase(**changes):
         (b"{'a': 1}", "line 1, column 2: not JSON"),
         (json.dumps(GOOD).encode("utf-16"), "byte 0 is 0xff: not UTF-8 text"),
         (b'{"full_text": "\xe9"}', "byte 15 is 0xe9: not UTF-8 text"),
-        (b"[" * 100_000, "nested too deep"),
+        (b"[" * 100_000, "nested too deeply"),
         (b" " * 1_000_001, r"longer than 1000000 bytes \(EGAZE_TABLE_JSON_BYTES\)"),
         (b'{"time_stamped_text": ' + b"9" * 5000 + b"}", "a number of too many digits"),
         (b"[]", "holds a list, expected an object"),
@@ -98,7 +98,7 @@ def phrase(**changes):
         (GOOD | {"time_stamped_text": {}}, "field 'time_stamped_text' holds an object, expected a list"),
         (GOOD | {"time_stamped_text": ["a"]}, "field 'time_stamped_text', phrase 1 holds text, expected an object"),
         (phrase(phrase=None), "phrase 2, field 'phrase' holds nothing, expected text"),
-        (phrase(phrase="\ud800"), "phrase 2, field 'phrase' holds half a character"),
+        (phrase(phrase="\ud800"), "phrase 2, field 'phrase' holds an incomplete character"),
         (phrase(begin_time="2"), "phrase 2, field 'begin_time' holds text, expected seconds"),
         (phrase(begin_time=True), "phrase 2, field 'begin_time' holds true or false, expected seconds"),
         (phrase(end_time=None), "phrase 2, field 'end_time' holds nothing, expected seconds"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from egaze.sources.egd_cxr.calibration_cards import card_ids
+from egaze.sources.egd_cxr.screen import card_ids
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def calibrated(folder, parts):
     return folder
 
 
-def test_by_hand(calibrated, parts):
+def test_the_shift_equals_one_computed_by_hand(calibrated, parts):
     source = calibrated.read(recalibrate=True)
     # Mean of (0.51, 0.49) and (0.53, 0.51) is (0.52, 0.50), or (998.4, 540) px: the shift is (-38.4, 0) px.
     first, second, third = (case.fixations for case in source.cases())
@@ -46,7 +46,7 @@ def test_by_hand(calibrated, parts):
     assert source.options == {"gaze_table": "fixations", "recalibrate": True}
 
 
-def test_it_is_off_by_default(calibrated, parts):
+def test_recalibration_is_off_by_default(calibrated, parts):
     source = calibrated.read()
     assert source.cases()[0].fixations.x_px.tolist() == [parts.published_map(parts.IDS[0], 0.5, 0.5)[0]]
     assert source.hygiene["fixations_dropped_radiograph_size_unknown"] == 0 and "sessions" not in source.hygiene
@@ -64,7 +64,7 @@ def test_a_shift_can_bring_gaze_onto_the_radiograph(folder, parts):
     assert moved.x_px.tolist() == [int(2544 / 852 * (1370 - 534))]
 
 
-def test_of_samples_the_last_of_each_card_counts(folder, parts):
+def test_the_last_sample_of_each_card_counts(folder, parts):
     card = parts.IDS[0][:-5]
     folder.samples = [
         *(parts.gaze_row(card, (0.3 + 0.1 * n, 0.5), 1, CNT=n) for n in range(3)),  # ends at 0.5: no shift

@@ -16,7 +16,7 @@ def dropped(source, unit="fixations"):
     return {rule: count for rule, count in counts.items() if count}
 
 
-def test_nothing_wrong(folder, parts):
+def test_usable_rows_are_all_kept(folder, parts):
     source = folder.read()
     assert dropped(source) == {} and source.hygiene["fixations_read"] == 3
     assert source.hygiene["radiographs_without_gaze"] == 0
@@ -80,7 +80,7 @@ def test_each_rule_drops_its_row_and_no_other(folder, parts, rule, changes):
         {"BPOGX": "", "LPV": "", "SACCADE_DIR": "", "VID_FRAME": "", "MEDIA_ID": ""},
     ],
 )
-def test_what_is_kept(folder, parts, changes):
+def test_rows_that_are_kept(folder, parts, changes):
     folder.fixations.insert(1, parts.gaze_row(**{"number": 9} | changes))
     source = folder.read()
     assert dropped(source) == {} and source.hygiene["fixations_kept"] == 4
@@ -92,7 +92,7 @@ def test_a_row_is_counted_once_under_the_first_rule(folder, parts):
     assert dropped(folder.read()) == {"calibration_card": 2, "invalid_flag": 3}
 
 
-def test_a_radiograph_that_cannot_be_opened_has_no_far_side(folder, parts):
+def test_positions_on_a_radiograph_that_cannot_be_opened_have_no_upper_limit(folder, parts):
     """Its gaze is kept by the stored pixels, up to the longest side that a radiograph may have."""
     (folder.images / folder.sheet[0]["path"]).write_bytes(b"no radiograph")
     folder.fixations = [parts.gaze_row(number=n, X_ORIGINAL=x) for n, x in ((1, 60_000), (2, 65_535), (3, -1))]
@@ -121,7 +121,7 @@ def test_samples(folder, parts):
     assert source.hygiene["radiographs_without_gaze"] == 2 and source.options["gaze_table"] == "eye-gaze"
 
 
-def test_names_that_no_file_system_holds(folder):
+def test_ids_that_cannot_be_file_names(folder):
     folder.sheet[0]["dicom_id"] = "x" * 5000
     folder.sheet[1]["path"] = "files/" + "x" * 5000 + ".dcm"
     assert folder.read().hygiene["screen_map_unchecked"] == 1
@@ -152,7 +152,7 @@ def without(columns, *names):
     return tuple(name for name in columns if name not in names)
 
 
-def test_all_missing_columns_of_both_tables_are_told_at_once(folder):
+def test_all_missing_columns_of_both_tables_are_named_at_once(folder):
     assert (len(folder.columns["sheet"]), len(folder.columns["gaze"])) == (59, 37)
     folder.columns["sheet"] = without(folder.columns["sheet"], "dicom_id", "image_left_pad")
     folder.columns["gaze"] = without(folder.columns["gaze"], "FPOGD")
@@ -217,9 +217,9 @@ def test_a_cell_of_the_wrong_type_in_any_column_of_gaze(folder, column, value, e
         ("stay_id", "none", "record 2, column 'stay_id' holds a value that is not shown"),
         ("patient_id", "", "record 2, column 'patient_id' is empty"),
         ("image_left_pad", "", "record 2, column 'image_left_pad' is empty"),
-        ("image_left_pad", "-1", "record 2: paddings leave no radiograph on the screen"),
-        ("image_left_pad", "1472", "record 2: paddings leave no radiograph on the screen"),
-        ("image_top_pad", str(2**62), "record 2: paddings leave no radiograph on the screen"),
+        ("image_left_pad", "-1", "record 2: paddings leave no room for the radiograph on the screen"),
+        ("image_left_pad", "1472", "record 2: paddings leave no room for the radiograph on the screen"),
+        ("image_top_pad", str(2**62), "record 2: paddings leave no room for the radiograph on the screen"),
         ("dicom_id", "a\x07b", r"record 2, column 'dicom_id' holds 'a\\x07b'"),
         ("dicom_id", "../../../etc", "record 2, column 'dicom_id': the path '../../../etc' does not stay inside"),
         ("path", "files/../../x.dcm", "record 2, column 'path': the path"),

@@ -81,7 +81,7 @@ def test_sizes_come_from_pictures_too(folder, parts):
 
 
 @pytest.mark.parametrize("content", [b"", b"DICM" * 50, bytes(128) + b"DICM" + b"\xff" * 64, bytes(128) + b"DICM"])
-def test_a_damaged_header_is_only_uncheckable(folder, content):
+def test_positions_on_a_radiograph_with_a_damaged_header_are_unchecked(folder, content):
     (folder.images / folder.sheet[0]["path"]).write_bytes(content)
     hygiene = folder.read().hygiene
     assert hygiene["screen_map_unchecked"] == 1 and hygiene["fixations_kept"] == 3

@@ -26,7 +26,7 @@ HEART, EFFUSION, PLEURA = "Enlarged cardiac silhouette", "Pleural effusion", "Pl
         ({"Atelectasis": 2, EDEMA: 2, CONSOLIDATION: 1}, "normal"),
     ],
 )
-def test_the_rule(findings, label):
+def test_the_class_follows_from_the_findings(findings, label):
     assert label_of(findings, "", 3) == label
 
 
@@ -36,7 +36,7 @@ def test_the_threshold_decides_what_is_present(threshold, label):
 
 
 @pytest.mark.parametrize(("other", "label"), [("", "normal"), ("0", "normal"), ("|", "normal"), ("granuloma", None)])
-def test_what_is_written_beside_the_findings_forbids_normal(other, label):
+def test_text_under_other_excludes_normal(other, label):
     assert label_of({}, other, 3) == label
     assert label_of({EDEMA: 3}, other, 3) == "chf"
 

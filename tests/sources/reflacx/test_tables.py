@@ -201,14 +201,14 @@ def test_main_data_itself_and_chosen_phases(folder):
         ({"id": "b\nb"}, "record 2, column 'id' holds"),
         ({"id": "b" * 300}, "record 2, column 'id' holds"),
         ({"dicom_id": "b/b"}, "record 2, column 'dicom_id' holds 'b/b'"),
-        ({"id": "a"}, "record 2: its id is there twice"),
+        ({"id": "a"}, "record 2: its id occurs twice"),
         ({"subject_id": ""}, "record 2, column 'subject_id' is empty"),
         ({"image_size_x": "wide"}, "record 2, column 'image_size_x' holds 'wide', expected a number"),
         ({"Consolidation": "6"}, r"record 2, column 'Consolidation' holds 6\.0, expected one of 0, 1, 2, 3, 4, 5"),
         ({"Consolidation": "2.5"}, r"record 2, column 'Consolidation' holds 2\.5"),
         ({"Consolidation": "sure"}, "record 2, column 'Consolidation' holds 'sure', expected a number"),
-        ({"dicom_id": "radiograph"}, "record 2: its radiograph is another patient's in an earlier record"),
-        ({"subject_id": "radiograph", "split": "test"}, "record 2: column 'split' puts one patient on two sides"),
+        ({"dicom_id": "radiograph"}, "record 2: its radiograph belongs to another patient in an earlier record"),
+        ({"subject_id": "radiograph", "split": "test"}, "record 2: column 'split' puts one patient into two splits"),
     ],
 )
 def test_bad_metadata(folder, cells, message):
@@ -219,7 +219,7 @@ def test_bad_metadata(folder, cells, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_patient_on_two_sides_in_two_phases(folder):
+def test_a_patient_in_different_splits_in_two_phases_is_refused(folder):
     folder.add("a", phase=1)
     folder.add("b", phase=2, radiograph="f2", subject_id="radiograph", split="test")
     with pytest.raises(TableError, match=r"metadata_phase_2\.csv: record 1: column 'split'") as caught:
@@ -283,7 +283,7 @@ def test_an_empty_dataset(folder):
     table = folder.main_data / "metadata_phase_3.csv"
     table.write_text(table.read_text().splitlines()[0] + "\n")
     folder.rows[3].clear()
-    with pytest.raises(SourceError, match="hold no reading"):
+    with pytest.raises(SourceError, match="contain no reading"):
         folder.read(phases=(3,))
 
 
@@ -311,7 +311,7 @@ def test_only_what_is_needed_must_be_there(folder):
         assert source.hygiene[f"readings_without_{what}"] == 1
 
 
-def test_all_missing_columns_of_all_phases_are_told_at_once(folder):
+def test_all_missing_columns_of_all_phases_are_named_at_once(folder):
     for phase in (1, 2):
         folder.add(f"a{phase}", phase=phase)
         for name in ("image", "subject_id")[:phase]:

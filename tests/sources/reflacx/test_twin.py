@@ -122,8 +122,8 @@ def test_round_trip_to_a_study_and_a_heatmap_in_degrees(reflacx_twin, tmp_path):
     cases = source.cases()
     assert study.case_ids == [case.case_id for case in cases] and study.class_names == source.class_names
     assert study.manifest["sources"][0]["hygiene"] == source.hygiene
-    sides = {"train": 0, "validation": 1, "test": 2}
-    assert study.splits.split_index.tolist() == [sides[case.split] for case in cases]
+    indices = {"train": 0, "validation": 1, "test": 2}
+    assert study.splits.split_index.tolist() == [indices[case.split] for case in cases]
     index = next(i for i, case in enumerate(cases) if case.fixations is not None)
     gaze = study.fixations(index, 64)
     np.testing.assert_allclose(gaze.onset_s, cases[index].fixations.onset_s)
@@ -137,7 +137,7 @@ def test_round_trip_to_a_study_and_a_heatmap_in_degrees(reflacx_twin, tmp_path):
     assert heatmap.sum() == pytest.approx(gaze.duration_s.sum(), rel=0.2) and heatmap.max() > 0
 
 
-def test_the_command_s_options_reach_the_reader(reflacx_twin, tmp_path):
+def test_the_options_of_the_command_reach_the_source(reflacx_twin, tmp_path):
     places = ["--gaze", str(reflacx_twin.tables), "--images", str(reflacx_twin.images)]
     options = ["--phase", "1", "--phase", "3", "--readers", "merged", "--certainty", "5"]
     out = tmp_path / "study"

@@ -70,7 +70,7 @@ def test_times_and_counters_agree(twin) -> None:
     assert 0 < (table["FPOGV"] == 0).mean() < 0.05
 
 
-def test_some_rows_are_there_twice(twin) -> None:
+def test_some_rows_are_repeated(twin) -> None:
     """Some as they are, some with other pupils; each right behind the row that it repeats."""
     table = twin.fixations
     same_id = ~table.select(pl.struct("SESSION_ID", "DICOM_ID", "FPOGID").is_first_distinct()).to_series()

@@ -48,7 +48,7 @@ def test_quoted_fields_hold_line_breaks_and_quotes(twin) -> None:
     assert any('"' in record["cxr_exam_indication"] for record in records)
 
 
-def test_values_are_of_the_real_kinds(twin) -> None:
+def test_columns_have_values_of_the_real_kinds(twin) -> None:
     sheet = twin.sheet
     labeller = sheet.select(pl.col("^.*__chx$"))
     found = set(labeller.unpivot()["value"].unique())

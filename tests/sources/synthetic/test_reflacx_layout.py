@@ -74,9 +74,9 @@ def test_radiographs_lie_in_mimic_s_tree(reflacx_twin, metadata) -> None:
         header = pydicom.dcmread(reflacx_twin.images / "files" / place, stop_before_pixels=True)
         assert (header.Columns, header.Rows) == (row["image_size_x"], row["image_size_y"])
         assert place.endswith(f"p{row['subject_id']}/s{header.StudyID}/{row['dicom_id']}.dcm")
-    sides = {(row["subject_id"], row["split"]) for row in rows}
-    assert len(sides) == reflacx_twin.patients, "one side a patient"
-    assert {side for _, side in sides} == {"train", "validate", "test"}
+    splits = {(row["subject_id"], row["split"]) for row in rows}
+    assert len(splits) == reflacx_twin.patients, "one split per patient"
+    assert {split for _, split in splits} == {"train", "validate", "test"}
 
 
 def test_certainties_are_the_ellipses_highest(main_data, metadata) -> None:

@@ -109,7 +109,7 @@ def test_the_table_layout(tmp_path: Path) -> None:
         assert on_radiograph.mean() > 0.8
 
 
-def test_it_says_that_it_is_synthetic(twin) -> None:
+def test_the_twin_is_marked_as_synthetic(twin) -> None:
     notice = (twin.summary.out / "SYNTHETIC.txt").read_text()
     assert "synthetic" in notice
     assert "seed: 7" in notice

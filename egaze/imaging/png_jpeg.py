@@ -1,4 +1,4 @@
-"""PNG and JPEG radiographs, through Pillow, which is given only what makes up the image."""
+"""PNG and JPEG radiographs, decoded by Pillow, which gets only the parts of the file that make up the image."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _SIXTEEN_BIT_MODES = {"I;16", "I;16B", "I;16L", "I"}
 
 _PNG_SIGNATURE_BYTES = 8
 _MAX_PNG_CHUNKS = 250_000
-#: The chunks that an image is made of; the others hold text, profiles, animations.
+#: The chunks that make up an image; the others hold text, profiles and animations.
 _PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _PALETTE = 3
-#: Samples a pixel, by colour type.
+#: Samples per pixel, by colour type.
 _PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-#: First column and row, and steps across and down, of each pass of an interlaced picture.
+#: First column, first row, and steps across and down, of each pass of an interlaced picture.
 _ADAM_7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-#: Deflate turns one byte into at most 1,032, and a bit is the least pixel.
+#: Deflate expands one byte to at most 1,032, and a pixel takes at least one bit.
 _MAX_PNG_PIXELS_PER_BYTE = 8 * 1032
-#: A block of 64 pixels takes at least one bit, or less where coded arithmetically.
+#: A block of 64 pixels takes at least one bit, or less with arithmetic coding.
 _MAX_JPEG_PIXELS_PER_BYTE = 4096
 
 
@@ -67,10 +67,10 @@ def read_jpeg(path: Path, content: bytes, policy: str) -> StoredRadiograph:
 
 
 def jpeg_values(path: Path, codestream: bytes) -> NDArray[np.unsignedinteger]:
-    """The grey values of a JPEG codestream of 8 bits, (H, W) uint8.
+    """The grey values of an 8-bit JPEG codestream, (H, W) uint8.
 
     Raises:
-        RadiographError: Pillow cannot decode it, or its data end early, which is told of one scan only.
+        RadiographError: Pillow cannot decode it, or its data end early, which is detected only in a single scan.
     """
     try:
         return _decoded(path, JpegImageFile, without_end(codestream))
@@ -91,7 +91,7 @@ def _critical_chunks(path: Path, content: bytes) -> bytes:
                 f"{path}: truncated PNG: a chunk of {end - at - 12} bytes, {len(content) - at - 12} are left"
             )
         kind = content[at + 4 : at + 8]
-        # A second header could change the size that the first one gave.
+        # A second header could change the size given by the first.
         if kind in _PNG_CRITICAL and (kind != b"IHDR" or number == 0):
             kept.append(content[at:end])
         if kind == b"IEND":
@@ -101,10 +101,10 @@ def _critical_chunks(path: Path, content: bytes) -> bytes:
 
 
 def _require_all_rows(path: Path, png: bytes, values: NDArray[np.unsignedinteger]) -> None:
-    """Refuse a PNG whose compressed data end early: Pillow leaves the rows that lack black, and says nothing."""
+    """Refuse a PNG whose compressed data end early: Pillow leaves missing rows black without an error."""
     width, height, bits, colour, interlaced = struct.unpack_from(">IIBBxxB", png, 16)
     if colour != _PALETTE and values[-2:].any(axis=1).all():
-        return  # the last rows are there; in an interlaced picture the one before the last may come last
+        return  # the last rows are present; in an interlaced picture the last but one may come last
     pixel_bits = bits * _PNG_CHANNELS.get(colour, 1)
     passes = _ADAM_7 if interlaced else ((0, 0, 1, 1),)
     shapes = [(-(-(height - top) // down), -(-(width - left) // across)) for left, top, across, down in passes]
@@ -131,13 +131,13 @@ def _decoded(
     path: Path, kind: type[PngImageFile] | type[JpegImageFile], essential: bytes
 ) -> NDArray[np.unsignedinteger]:
     try:
-        # Not through Image.open: its own limit on pixels warns before it refuses, and is another than ours.
+        # Not through Image.open, which has a limit on pixels of its own and warns before it refuses.
         with kind(BytesIO(essential)) as picture:
             return _grey(path, picture)
     except (RadiographError, MemoryError):
         raise
     except Exception as error:
-        # Decoders raise whatever they like.
+        # Decoders may raise any exception.
         raise RadiographError(f"{path}: cannot read the picture ({type(error).__name__})") from error
 
 
@@ -151,7 +151,7 @@ def _grey(path: Path, picture: Image.Image) -> NDArray[np.unsignedinteger]:
         if picture.mode == "LA":
             return np.asarray(picture.getchannel(0))
         if picture.mode in {"P", "PA", "RGBA"}:
-            # Palettes go through their colours; alpha is dropped, not blended.
+            # Palettes are resolved to colours; alpha is dropped, not blended.
             picture = picture.convert("RGBA").convert("RGB")
         return np.asarray(picture.convert("L"))
     raise RadiographError(f"{path}: colour mode {picture.mode} is not grey, RGB or a palette")

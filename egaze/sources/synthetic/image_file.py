@@ -1,4 +1,7 @@
-"""A radiograph as a DICOM file: 16 bits allocated, 12 stored, and nothing in it that depends on the clock."""
+"""The image files of a twin: radiographs as DICOM or PNG, and masks as PNG.
+
+DICOM files have 16 bits allocated and 12 stored, and contain nothing that depends on the time of writing.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
@@ -15,17 +19,18 @@ from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX, CasePlan, Presentati
 _DX_FOR_PRESENTATION = UID("1.2.840.10008.5.1.4.1.1.1.1")
 _FULL_SPACING_MM = 0.139
 _MAX = 4095
+_TWELVE_TO_SIXTEEN = 16  # scales 12-bit grey to 16 bits, so that it does not look black
 
 
 def stored_values(pixels: np.ndarray, presentation: Presentation) -> np.ndarray:
-    """(H, W) uint16 grey in MONOCHROME2 sense to what the file holds, 0..4095."""
+    """From (H, W) uint16 grey in the MONOCHROME2 sense to the stored values, 0 to 4095."""
     grey = np.rint(presentation.offset + presentation.gain * pixels.astype(np.float32))
     stored: np.ndarray = np.clip(grey, 0, _MAX).astype(np.uint16)
     return np.subtract(_MAX, stored) if presentation.inverted else stored
 
 
 def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) -> None:
-    """Write one radiograph. `pixels` is (H, W) uint16 in 0..4095, MONOCHROME2 sense."""
+    """Write one radiograph of (H, W) uint16 pixels from 0 to 4095 in the MONOCHROME2 sense."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = _DX_FOR_PRESENTATION
     meta.MediaStorageSOPInstanceUID = _uid(plan, 3)
@@ -75,12 +80,22 @@ def write_dicom(path: Path, pixels: np.ndarray, plan: CasePlan, female: bool) ->
         dataset.WindowCenterWidthExplanation = ["NORMAL", "HARDER"][: len(windows)]
     dataset.PixelData = stored_values(pixels, plan.presentation).astype("<u2").tobytes()
     dataset["PixelData"].VR = "OW"
-    content = io.BytesIO()  # pydicom's own errors of writing are pages long
+    content = io.BytesIO()  # pydicom's errors on writing are pages long
     pydicom.dcmwrite(content, dataset, enforce_file_format=True)
     path.write_bytes(content.getbuffer())
 
 
 def _uid(plan: CasePlan, level: int) -> UID:
-    """A UID under 2.25 (a number of up to 128 bits) that follows from the radiograph's made-up id."""
+    """A UID under 2.25 (a number of up to 128 bits) derived from the invented id of the radiograph."""
     digits = plan.dicom_id.replace("-", "")[:30]
     return UID(f"2.25.{int(digits, 16) * 10 + level}")
+
+
+def write_grey16(path: Path, pixels: np.ndarray) -> None:
+    """Write (H, W) uint16 pixels from 0 to 4095 as a 16-bit grey PNG."""
+    Image.fromarray(pixels * np.uint16(_TWELVE_TO_SIXTEEN)).save(path, compress_level=1)
+
+
+def write_mask(path: Path, mask: np.ndarray) -> None:
+    """Write a (H, W) bool mask as an 8-bit PNG of 0 and 255."""
+    Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).save(path, compress_level=3)

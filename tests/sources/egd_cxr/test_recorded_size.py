@@ -54,7 +54,7 @@ def test_recalibrated_gaze_is_of_the_same_size(folder, parts):
         np.testing.assert_allclose(case.fixations.x_px, whole.fixations.x_px, atol=2)
 
 
-def test_what_too_few_rows_tell_is_dropped_among_resized_radiographs(folder, parts):
+def test_gaze_on_radiographs_of_unknown_recorded_size_is_dropped(folder, parts):
     many_rows(folder, parts)
     folder.fixations = folder.fixations[:9]  # of the last radiograph one is left
     folder.write()
@@ -65,13 +65,15 @@ def test_what_too_few_rows_tell_is_dropped_among_resized_radiographs(folder, par
     resize(folder, 0.5)
     source = folder.read()
     assert (
-        source.hygiene["radiographs_of_untold_size"] == source.hygiene["fixations_dropped_radiograph_size_unknown"] == 1
+        source.hygiene["radiographs_of_unknown_recorded_size"]
+        == source.hygiene["fixations_dropped_radiograph_size_unknown"]
+        == 1
     )
     assert source.hygiene["boxes_dropped_radiograph_size_unknown"] == 1 and source.hygiene["boxes_kept"] == 2
     assert source.cases()[2].fixations is None and source.cases()[2].regions == ()
 
 
-def test_rows_that_disagree_tell_nothing(folder, parts):
+def test_rows_that_disagree_give_no_size(folder, parts):
     many_rows(folder, parts)
     for number, row in enumerate(folder.fixations):
         row["X_ORIGINAL"] = 37 * number + 5

@@ -99,7 +99,7 @@ def test_jpeg_colours_need_their_adobe_mark(tmp_path):
     np.testing.assert_allclose(read_radiograph(tmp_path / "a.jpg").pixels, 200 * 0.299 / 255, atol=0.01)
 
 
-def test_jpeg_is_told_by_content_not_by_name(tmp_path):
+def test_jpeg_is_recognised_by_content_not_by_name(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "radiograph.dcm", format="JPEG", quality=100)
     assert np.abs(read_radiograph(tmp_path / "radiograph.dcm").pixels - GREY / 255.0).max() < 0.05
 

@@ -1,4 +1,4 @@
-"""One radiologist's report of a radiograph, as REFLACX has them: ellipses with certainties, flags, and spoken words."""
+"""A radiologist's report on a radiograph, as in REFLACX: ellipses with certainties, flags, and dictated words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Box = tuple[int, int, int, int]  # x_min, y_min, x_max, y_max in pixels of the r
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An ellipse, what it may show, and how sure the reader is, 1 to 5."""
+    """An ellipse, the findings that it may show, and the certainty of the reader, 1 to 5."""
 
     findings: tuple[str, ...]
     certainty: int
@@ -26,7 +26,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one reader looked at, drew and said. `word_s` (W, 2) float64 seconds: each word's beginning and end."""
+    """The scanpath, ellipses and dictation of one reader; `word_s` is (W, 2), the times of each word in seconds."""
 
     scanpath: Scanpath
     marks: tuple[Mark, ...]
@@ -38,12 +38,12 @@ class Report:
     word_s: np.ndarray = field(repr=False)
 
     def certainty(self, finding: str) -> int:
-        """The highest of the finding's ellipses, 0 without one."""
+        """The highest certainty among the ellipses of a finding, 0 without any."""
         return max((mark.certainty for mark in self.marks if finding in mark.findings), default=0)
 
 
 def write_report(radiograph: Phantom, phase: int, scanpath: Scanpath, rng: np.random.Generator) -> Report:
-    """A report in the words of the phase. Readers differ: each is as sure of a sign as it is strong, give or take."""
+    """Write a report with the findings of the phase; the certainty follows the strength of a sign, with noise."""
     marks = tuple(mark for mark in _marks(radiograph, phase, rng) if mark.certainty > 0)
     words = [word for mark in marks for word in (*_hedge(mark.certainty), *mark.findings[0].lower().split(), ".")]
     words = words or ["heart", "size", "is", "normal", ",", "lungs", "are", "clear", "."]
@@ -80,7 +80,7 @@ def _marks(radiograph: Phantom, phase: int, rng: np.random.Generator) -> list[Ma
         mark(2.2 if signs.bands else -2, boxes[f"{wet} lower lung zone"], "Atelectasis"),
     ]
     if signs.opacity is not None:
-        # A reader who cannot tell one from the other ticks both on one ellipse.
+        # A reader who cannot distinguish two findings marks both on one ellipse.
         unsure = ("Atelectasis",) if rng.random() < 0.2 else ()
         name = CONSOLIDATION if signs.opacity.fill > 0.45 else GROUNDGLASS
         marks.append(mark(1.5 + 5 * signs.opacity.fill, _opacity(radiograph), name, *unsure))
@@ -110,7 +110,7 @@ def _chest(radiograph: Phantom) -> Box:
 
 
 def _jittered(box: Box, rng: np.random.Generator) -> Box:
-    """As a hand draws it: a little off, and now and then over the radiograph's edge."""
+    """An ellipse drawn by hand: slightly displaced, and sometimes over the edge of the radiograph."""
     reach = 0.04 * max(box[2] - box[0], box[3] - box[1])
     x_min, y_min, x_max, y_max = (int(value) for value in np.rint(np.array(box) + rng.normal(0, reach, 4)))
     return x_min, y_min, max(x_max, x_min + 1), max(y_max, y_min + 1)

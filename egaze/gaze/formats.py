@@ -1,0 +1,70 @@
+"""The registry of eye tracker exports that can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from egaze.errors import TableError
+from egaze.gaze.bids import BIDS
+from egaze.gaze.recording import GazeFormat, GazeRecording
+from egaze.registry import Registry
+
+#: The number of bytes from the beginning of a file by which its format is recognised.
+HEAD_BYTES = 1 << 16
+
+#: Formats by name. Other packages add formats by entry points in the group `egaze.gaze_formats`.
+GAZE_FORMATS: Registry[GazeFormat] = Registry(
+    "egaze.gaze_formats", "tracker format", {"bids": BIDS}, fits=lambda item: isinstance(item, GazeFormat)
+)
+
+
+def read_recording(path: str | Path, *, format: str | None = None) -> GazeRecording:
+    """Read the export of an eye tracker.
+
+    Args:
+        path: the file; docs/extending.md lists the formats.
+        format: its name in `GAZE_FORMATS`; None recognises it by name and content.
+
+    Returns:
+        The samples, fixations and messages of the export, in pixels of the screen and seconds.
+
+    Raises:
+        TableError: no such file, no format or several that match, an unknown format, or a file that its format cannot
+            read with certainty.
+        EgazeError: the format of another package cannot be imported.
+
+    Example:
+        >>> import gzip, json
+        >>> from pathlib import Path
+        >>> from egaze.gaze import read_recording
+        >>> facts = {"PhysioType": "eyetrack", "SampleCoordinateSystem": "gaze-on-screen", "SamplingFrequency": 500,
+        ...          "Columns": ["timestamp", "x_coordinate", "y_coordinate"], "timestamp": {"Units": "ms"},
+        ...          "x_coordinate": {"Units": "pixel"}, "y_coordinate": {"Units": "pixel"}}
+        >>> _ = Path("sub-1_task-read_physio.json").write_text(json.dumps(facts))
+        >>> rows = b"7196720\\t512.8\\t394.5\\n7196722\\tn/a\\tn/a\\n7196724\\t513.9\\t397.0\\n"
+        >>> _ = Path("sub-1_task-read_physio.tsv.gz").write_bytes(gzip.compress(rows))
+        >>> (samples,) = read_recording("sub-1_task-read_physio.tsv.gz").samples
+        >>> samples.is_valid.tolist(), round(float(samples.time_s[-1] - samples.time_s[0]), 3)
+        ([True, False, True], 0.004)
+    """
+    path = Path(path)
+    if format is not None and format not in GAZE_FORMATS:
+        raise TableError(f"{path}: unknown tracker format {format!r}; known are {', '.join(GAZE_FORMATS)}")
+    try:
+        if not path.is_file():
+            raise TableError(f"{path}: no such file")
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return (GAZE_FORMATS[format] if format is not None else _recognised(path, head)).read(path)
+
+
+def _recognised(path: Path, head: bytes) -> GazeFormat:
+    found = {name: item for name, item in GAZE_FORMATS.items() if item.matches(path, head)}
+    if not found:
+        known = ", ".join(f"{name} ({item.title})" for name, item in GAZE_FORMATS.items())
+        raise TableError(f"{path}: is not an export that egaze knows: {known}")
+    if len(found) > 1:
+        raise TableError(f"{path}: matches the formats {' and '.join(found)}; name one of them")
+    return next(iter(found.values()))
