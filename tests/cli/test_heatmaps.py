@@ -7,7 +7,7 @@ from egaze.pictures import KINDS
 
 
 def run(*arguments):
-    return CliRunner().invoke(cli, ["heatmaps", *map(str, arguments), "--workers", "1"])
+    return CliRunner().invoke(cli, ["heatmaps", "--workers", "1", *map(str, arguments)])
 
 
 def test_the_options_are_the_librarys():

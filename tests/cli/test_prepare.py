@@ -55,7 +55,7 @@ def test_a_few_are_listed_with_their_paths(prepare, tmp_path):
         "left out because their radiographs cannot be read: 2 cases" in shown
         and "case1: cannot open the radiograph" in shown
     )
-    assert "beside them: 0 regions, 0 phrases" in shown
+    assert "annotations: 0 regions, 0 phrases" in shown
     # The terminal is for who mends the radiographs; the study goes to others.
     assert "p10000032" not in shown and "p10000032" not in (tmp_path / "study" / "study.json").read_text()
 
@@ -80,7 +80,7 @@ def test_overridden_header_values_are_counted(tmp_path):
     plain = tmp_path / "plain.csv"
     plain.write_text("case_id,image,patient_id,label\na,2.dcm,a,a\n")
     done = CliRunner().invoke(cli, ["prepare", "table", str(plain), "--out", str(tmp_path / "other"), "--workers", "1"])
-    assert done.exit_code == 0 and "overridden" not in done.stdout
+    assert done.exit_code == 0 and "overridden values" not in done.stdout
 
 
 def test_many_are_listed_in_part(prepare, tmp_path):

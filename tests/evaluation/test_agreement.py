@@ -188,7 +188,7 @@ def test_relative_durations_have_shares_and_no_dwell_time(read_twice, recipe, so
         assert changed == {"dwell_s", "cases_relative", *({"regions"} if one is before else ())}
     if not some:
         assert after.dwell_s is after.regions["opacity"].dwell_s is None
-        assert "relative: no dwell time" in "\n".join(_scanpaths(after))
+        assert "relative and not in the dwell times" in "\n".join(_scanpaths(after))
         assert "dwell time, s" not in "\n".join(_scanpaths(after)) and "share of dwell" in "\n".join(_scanpaths(after))
         return
     seconds = [study.fixations(int(index), SIZE_PX).duration_s.sum() for index in test[1::2]]
