@@ -26,7 +26,7 @@ TEST(Runner, Arguments) {
   EXPECT_TRUE(plain.predictor.tensor_arena);
   EXPECT_EQ(plain.predictor.device, "cpu");
   const Arguments mixed = parsed({"--out", "o", "m.pt", "--threads=3", "--", "--odd-name.png"});
-  EXPECT_EQ(*mixed.out_folder, "o");
+  EXPECT_EQ(mixed.out_folder.value(), "o");
   EXPECT_EQ(mixed.predictor.threads, 3);
   EXPECT_EQ(mixed.images.front(), "--odd-name.png");
   EXPECT_EQ(parsed({"m.pt", "a.png", "--trust", "a.pem", "--trust=b.pem"}).trusted_keys,

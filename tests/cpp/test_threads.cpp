@@ -32,6 +32,7 @@ TEST(Threads, CallersOnManyThreadsShareThePool) {
   std::vector<int> right(6, 0);
   {
     std::vector<std::jthread> callers;
+    callers.reserve(right.size());
     for (std::size_t i = 0; i < right.size(); ++i) {
       callers.emplace_back([&, i] {
         for (int round = 0; round < 50; ++round) right[i] += work(1 + static_cast<int>(i)) == expected;
