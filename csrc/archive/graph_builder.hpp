@@ -24,7 +24,7 @@ class GraphBuilder {
   GraphBuilder(std::int64_t height_px, std::int64_t width_px, const std::vector<TensorType>& constants,
                const ModelLimits& limits);
 
-  Argument image() const { return Tensor{0}; }
+  static Argument image() { return Tensor{0}; }
   Argument constant(std::size_t index);
 
   // What the operator of a name without "torch." gives: a tensor, or several.

@@ -70,7 +70,7 @@ at::Tensor packed_weight(const Convolution& convolution) {
                  convolution.dilation,
                  convolution.groups,
                  convolution.input_shape};
-  find_operator(kReorderWeight)->callBoxed(stack);
+  find_operator(kReorderWeight).value().callBoxed(stack);
   return stack.back().toTensor();
 }
 
@@ -224,7 +224,7 @@ void write_step_up(Graph& graph, Convolution convolution) {
                  ones,
                  std::int64_t{1},
                  convolution.coarse_shape};
-  find_operator(kReorderTransposedWeight)->callBoxed(stack);
+  find_operator(kReorderTransposedWeight).value().callBoxed(stack);
   Value* coarse = insert_operator(
       graph, doubling_test(), {convolution.coarse(), convolution.upsampling->input(1), graph.insertConstant(channels)});
   Value* fused =

@@ -57,7 +57,7 @@ bool fused_operators_take_bf16();
 void write_product(torch::jit::Graph& graph, const Convolution& convolution);
 
 // oneDNN's convolution, its weights in the layout it computes in, with the addition or activation that follows.
-void write_pointwise(torch::jit::Graph& graph, const Convolution& convolution);
+void write_pointwise(torch::jit::Graph& graph, const Convolution& as_found);
 
 // A step up of a U-Net: nearest-neighbour upsampling by two and a convolution of 3x3 as a transposed convolution.
 void write_step_up(torch::jit::Graph& graph, Convolution convolution);

@@ -41,6 +41,7 @@ int load_libtorch_cuda() {
     if (!std::filesystem::exists(path, error)) unavailable("cuda: this libtorch was built without CUDA");
     // Its constructors register the CUDA kernels; it stays loaded.
     library = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc keeps dlerror's text for each thread
     if (library == nullptr) unavailable(std::string("cuda: cannot load libtorch's CUDA half: ") + dlerror());
   }
   const at::CUDAHooksInterface& hooks = at::detail::getCUDAHooks();

@@ -31,6 +31,7 @@ c10::Device checked_device(const std::string& name) {
   try {
     device.emplace(name);
   } catch (const std::exception&) {
+    device.reset();  // refused below
   }
   if (!device || !(device->is_cpu() || device->is_cuda())) {
     throw Error(ErrorCode::invalid_argument, "device must be \"cpu\", \"cuda\" or \"cuda:N\", got \"" + name + "\"");
