@@ -84,7 +84,7 @@ Outcome extreme(const Arguments& arguments) {
   return reduced(arguments.tensor(0), arguments.integers(1), arguments.flag(2));
 }
 
-// x, dimensions, correction, kept
+// x, dimensions, unbiased, kept
 Outcome variance(const Arguments& arguments) {
   require(arguments.has(1), "reduces over no dimension");
   return reduced(arguments.tensor(0), arguments.integers(1), arguments.flag(3));
@@ -156,7 +156,7 @@ constexpr auto kRules = std::to_array<OperatorRule>({
     {"sum", "Tensor self, int[]? dim, bool keepdim=False, *, dtype? dtype=None", sum},
     {"tanh", "Tensor self", same, true},
     {"to", "Tensor self, dtype dtype, bool non_blocking=False, bool copy=False", to},
-    {"var", "Tensor self, int[]? dim=None, *, Scalar? correction=None, bool keepdim=False", variance},
+    {"var", "Tensor self, int[]? dim, bool unbiased=True, bool keepdim=False", variance},
 });
 
 }  // namespace

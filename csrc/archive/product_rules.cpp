@@ -102,9 +102,10 @@ Outcome attention(const Arguments& arguments) {
   require(count == 4 && key.shape.size() == count && value.shape.size() == count,
           "attends to tensors of other dimensions");
   require(arguments.number(4) == 0.0, "drops out by chance");
-  for (const std::size_t i : {0, 1}) {
-    require(query.shape[i] == key.shape[i] && key.shape[i] == value.shape[i], "attends to tensors that do not fit");
-  }
+  // All of a query's heads may share one key.
+  require(query.shape[0] == key.shape[0] && key.shape[0] == value.shape[0] && key.shape[1] == value.shape[1] &&
+              (key.shape[1] == query.shape[1] || key.shape[1] == Extent{}),
+          "attends to tensors that do not fit");
   const std::int64_t keys = fixed(key.shape[2]), depth = fixed(query.shape[3]);
   require(keys == fixed(value.shape[2]) && depth == fixed(key.shape[3]), "attends to tensors that do not fit");
   if (arguments.has(3)) {

