@@ -69,14 +69,21 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """How large a model file's program may be; a larger one is refused before anything of it runs. The defaults are
-    C++'s `egaze::ModelLimits`, and every encoder of `egaze info --encoders` stays below half of them at 512 px.
+    """How large the program of a model file may be; a larger one is refused before anything of it runs.
+
+    The defaults are those of C++'s `egaze::ModelLimits`. They are meant to leave room for each encoder of
+    `egaze info --encoders`; not every one has been tried at every size.
 
     Attributes:
         nodes: operators of the program; one that gives several tensors counts as several.
-        nesting: calls within calls of its text.
-        bytes_at_work: the most that the tensors of one image take at once, beside the weights.
+        nesting: nested calls in its text.
+        bytes_at_work: the most that the tensors of one image take at once, in addition to the weights.
         multiplications: for one image; an element that is only moved counts as one.
+
+    Example:
+        >>> from egaze.deploy import ModelLimits
+        >>> ModelLimits(bytes_at_work=1 << 30).nodes
+        20000
     """
 
     nodes: int = 20_000

@@ -127,11 +127,23 @@ def _write_constant(graph: Any, value: Any, few: Any, more: Any) -> None:
     (answers,) = graph.outputs()
     if value.debugName() in {answer.debugName() for answer in answers.node().inputs()}:
         # An answer has one for each image, and is no constant that its user could write to.
-        spread = graph.insertNode(graph.create("aten::expand_as", [constant, _image_of(graph)], 1)).output()
+        spread = _one_for_each_image(graph, constant, of_one.dim())
         # float32 and copied, whatever the program computes in.
         given = [graph.insertConstant(argument) for argument in (torch.float32, False, True, None)]
         constant = graph.insertNode(graph.create("aten::to", [spread, *given], 1)).output()
     _replace(value, constant)
+
+
+def _one_for_each_image(graph: Any, constant: Any, dimensions: int) -> Any:
+    """The constant of one image, (1, 1, H, W) or (1, C), for as many images as there are."""
+    image = _image_of(graph)
+    if dimensions == 4:
+        return graph.insertNode(graph.create("aten::expand_as", [constant, image], 1)).output()
+    # Images are finite, so that nothing times their means adds nothing.
+    sides, keeps, unset = (graph.insertConstant(argument) for argument in ([2, 3], False, None))
+    mean = graph.insertNode(graph.create("aten::mean", [image, sides, keeps, unset], 1)).output()
+    nothing = graph.insertNode(graph.create("aten::mul", [mean, graph.insertConstant(0.0)], 1)).output()
+    return graph.insertNode(graph.create("aten::add", [constant, nothing, graph.insertConstant(1)], 1)).output()
 
 
 def _write_numbers(graph: Any) -> None:

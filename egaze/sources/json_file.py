@@ -40,7 +40,7 @@ def read_json(path: Path, limit_bytes: int, limit_name: str) -> Any:
     except json.JSONDecodeError as error:
         raise TableError(f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
     except RecursionError as error:
-        raise TableError(f"{path}: nested too deep") from error
+        raise TableError(f"{path}: nested too deeply") from error
     except ValueError as error:  # a whole number of thousands of digits
         raise TableError(f"{path}: not JSON: a number of too many digits") from error
 

@@ -47,7 +47,7 @@ def formats(runner: Path) -> dict[str, str]:
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """By presentation, a model that hands back a radiograph of the shape SHAPE."""
     folder = tmp_path_factory.mktemp("models")
-    model = make_model(PassThrough())
+    model = make_model(PassThrough(), shape=SHAPE)
     return {
         policy: save_model(
             folder / f"{policy}.pt", model, presentation=policy, input_height_px=SHAPE[0], input_width_px=SHAPE[1]
@@ -60,11 +60,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def pass_through(formats, c_library, tmp_path_factory):
     """C's predictor that hands back a radiograph of a shape, made once a shape."""
     requires(formats, "dicom")
-    folder, model, predictors = tmp_path_factory.mktemp("shapes"), make_model(PassThrough()), {}
+    folder, predictors = tmp_path_factory.mktemp("shapes"), {}
 
     def of(shape: tuple[int, int], presentation: str) -> CPredictor:
         if (shape, presentation) not in predictors:
-            path = folder / "model.pt"
+            path, model = folder / "model.pt", make_model(PassThrough(), shape=shape)
             save_model(path, model, presentation=presentation, input_height_px=shape[0], input_width_px=shape[1])
             predictors[shape, presentation] = CPredictor(c_library, path)
         return predictors[shape, presentation]

@@ -139,11 +139,11 @@ def test_what_cannot_be_exported_is_said(run, tmp_path, monkeypatch):
     class Stateful(DualHeadUNet):
         def __init__(self):
             super().__init__("mobilenetv3_small_050", heatmap_head=False)
-            self.seen = 0
+            self.register_buffer("seen", torch.zeros(1, 3))
 
         def forward(self, image: Tensor) -> DualHeadOutput:
-            self.seen += 1
-            return DualHeadOutput(image.mean(dim=(2, 3)), image)
+            self.seen.add_(image.mean())
+            return DualHeadOutput(image.mean(dim=(2, 3)) + self.seen, image)
 
     class Strange(DualHeadUNet):
         def __init__(self):

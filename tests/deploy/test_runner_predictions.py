@@ -50,7 +50,13 @@ def test_heatmap_picture_is_in_the_radiographs_frame(runner, tmp_path):
             ramp = torch.linspace(0.0, 1.0, width).view(1, 1, 1, width).expand(n, 1, height, width)
             return torch.full((n, 3), 1.0 / 3.0), ramp
 
-    path = save_model(tmp_path / "model.pt", make_model(Ramp()), fit="letterbox", input_height_px=64, input_width_px=64)
+    path = save_model(
+        tmp_path / "model.pt",
+        make_model(Ramp(), shape=(64, 64)),
+        fit="letterbox",
+        input_height_px=64,
+        input_width_px=64,
+    )
     for shape, shown in {(300, 150): (300, 150), (4000, 2000): (1024, 512), (2, 1): (2, 1)}.items():
         np.save(tmp_path / "radiograph.npy", np.zeros(shape, np.uint8))
         (radiograph,) = radiographs(run(runner, path, tmp_path / "radiograph.npy", "--out", tmp_path))

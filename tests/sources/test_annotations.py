@@ -12,7 +12,7 @@ def test_regions_and_phrases_keep_what_they_are_given():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Region("a", "circle", 0, 0, 1, 1), "shape must be one of box, ellipse, got 'circle'"),
+        (lambda: Region("a", "circle", 0, 0, 1, 1), "shape must be one of box, ellipse, mask, got 'circle'"),
         (lambda: Region("a", "box", 5, 0, 1, 1), "must be finite and ordered"),
         (lambda: Region("a", "box", 0, 0, float("nan"), 1), "must be finite and ordered"),
         (lambda: Phrase("a", 2.0, 1.0), "times must be finite and ordered, got 2.0 to 1.0 s"),
