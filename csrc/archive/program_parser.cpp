@@ -33,7 +33,7 @@ class Parser {
  public:
   Parser(std::string_view text, GraphBuilder& builder, std::int64_t nesting)
       : lexer_(text), builder_(builder), nesting_(nesting) {
-    values_.emplace("image", builder.image());
+    values_.emplace("image", GraphBuilder::image());
     advance();
   }
 

@@ -110,7 +110,7 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
   --threads N       threads within one forward pass (default: libtorch's choice)
   --device NAME     cpu (default), cuda or cuda:N
   --precision NAME  precision of the computation: exported (that of the model file, default), fp32 or bf16
-  --trust KEY.pem   run the model only if this Ed25519 key signed it; repeat the option to trust several keys
+  --trust KEY.pem   run the model only if this Ed25519 key signed it; repeat it to trust several keys
   --bench N         read and predict the first radiograph N times, and print the times as JSON instead
   --formats         print the formats of image files that this build reads
   --version         print the versions of egaze and libtorch, and the formats

@@ -71,13 +71,13 @@ void require_trusted(const std::string& path, const ModelArchive& archive, std::
   const QuietErrors quiet;
   std::vector<Key> keys;
   for (const std::string& pem : trusted_keys) keys.push_back(public_key(pem));
-  const auto refuse = [&](const std::string& what) { throw Error(ErrorCode::model_signature, path + ": " + what); };
-  if (!archive.signature) refuse("is not signed, so that no trusted key vouches for it");
+  const auto refusal = [&](const std::string& what) { return Error(ErrorCode::model_signature, path + ": " + what); };
+  if (!archive.signature) throw refusal("is not signed, so that no trusted key vouches for it");
   const ModelSignature& signature = *archive.signature;
   const auto key = std::ranges::find_if(keys, [&](const Key& each) { return raw(each) == signature.key; });
-  if (key == keys.end()) refuse("is signed by the key " + fingerprint(signature.key) + ", which is not trusted");
+  if (key == keys.end()) throw refusal("is signed by the key " + fingerprint(signature.key) + ", which is not trusted");
   if (!verifies(*key, signature, signed_message(archive.spec))) {
-    refuse("its signature is damaged, or was made for another model");
+    throw refusal("its signature is damaged, or was made for another model");
   }
 }
 

@@ -83,6 +83,7 @@ TEST(Arena, IsOutlivedByItsTensors) {
 
 TEST(Arena, OfEachOfManyThreads) {
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int number = 0; number < 8; ++number) {
     threads.emplace_back([number] {
       const Arena arena;

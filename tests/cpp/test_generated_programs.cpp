@@ -102,7 +102,8 @@ class Writer {
   void line(const std::string& words) { lines_ += "    " + words + "\n"; }
 
   std::string convolution(const std::string& of, std::int64_t in, const Kernel& kernel) {
-    const double scale = 1.0 / std::sqrt(static_cast<double>(in / kernel.groups * kernel.side * kernel.side));
+    const std::int64_t inputs = in / kernel.groups * kernel.side * kernel.side;
+    const double scale = 1.0 / std::sqrt(static_cast<double>(inputs));
     const std::string weight = parameter({kernel.out, in / kernel.groups, kernel.side, kernel.side}, scale);
     const std::string bias = kernel.bias ? parameter({kernel.out}, 0.3) : "None";
     const auto pair = [](std::int64_t value) { return text({value, value}); };

@@ -46,7 +46,7 @@ TEST(Runner, Arguments) {
 TEST(Runner, UsageNamesEveryOption) {
   const std::string text(usage());
   for (const char* option : {"--json", "--csv", "--out DIR", "--batch N", "--threads N", "--device NAME",
-                             "--precision NAME", "--bench N", "--formats", "--version"}) {
+                             "--precision NAME", "--trust KEY.pem", "--bench N", "--formats", "--version"}) {
     EXPECT_NE(text.find("\n  " + std::string(option) + " "), std::string::npos) << option;
   }
   EXPECT_NE(text.find("\nExample: egaze-run "), std::string::npos);

@@ -37,7 +37,7 @@ torch::jit::Module with_constant(const torch::jit::Module& written) {
   }
   torch::jit::Module module("__torch__.Model");
   graph->inputs()[0]->setType(module.type());
-  const c10::QualifiedName name(*module.type()->name(), "forward");
+  const c10::QualifiedName name("__torch__.Model.forward");
   module.type()->addMethod(module._ivalue()->compilation_unit()->create_function(name, graph));
   return module;
 }
@@ -73,6 +73,7 @@ class Model {
   // Of radiographs of one grey level each.
   std::vector<Prediction> answer(const std::vector<float>& levels) {
     std::vector<RadiographView> radiographs;
+    radiographs.reserve(levels.size());
     for (const float& level : levels) radiographs.push_back({ImageView::dense(&level, PixelType::float32, 1, 1)});
     return predict(*engine_, archive_.spec, "model.pt", radiographs);
   }
@@ -93,7 +94,7 @@ TEST(TorchScriptEngine, AnswersWhatASoundProgramSays) {
 TEST(TorchScriptEngine, RefusesOutputsThatAreNotPromised) {
   const std::pair<std::string, std::string> outputs[] = {
       {"heatmap = torch.to(heatmap, 4, False, False, None)", "heatmap values of type Long"},
-      {"heatmap = torch.gt(heatmap, 0.5)", "heatmap values of type Bool"},
+      {"heatmap = torch.gt(heatmap, 0.5)", "no exported model does"},
       {"heatmap = torch.to(heatmap, 7, False, False, None)", "heatmap values of type Double"},
       {"heatmap = torch.to(heatmap, 15, False, False, None)", "heatmap values of type BFloat16"},
       {"heatmap = torch.to(heatmap, 5, False, False, None)", "heatmap values of type Half"},
@@ -127,12 +128,11 @@ TEST(TorchScriptEngine, RefusesOutputsThatAreNotPromised) {
 TEST(TorchScriptEngine, RefusesProgramsThatRememberOrGuess) {
   const std::pair<std::string, std::string> programs[] = {
       {"heatmap = torch.add(torch.add_(self.constant, image), 0.0)", "changes a constant"},
-      {"heatmap = torch.relu_(torch.view(self.constant, [1, 1, 8, 6]))", "changes a constant"},
+      {"heatmap = torch.relu_(torch.reshape(self.constant, [1, 1, 8, 6]))", "changes a constant"},
       {"heatmap = torch.clamp_(torch.slice(self.constant, 2, 0, 8), 0, 1)", "changes a constant"},
-      {"heatmap = torch.dropout(heatmap, 0.5, True)", "answers by chance"},
+      {"heatmap = torch.dropout(heatmap, 0.5, True)", "does 'aten::dropout'"},
   };
   for (const auto& [line, message] : programs) EXPECT_THROWS(Error, message, Model("        " + line)) << line;
-  EXPECT_NO_THROW(Model("        heatmap = torch.dropout(heatmap, 0.5, False)"));
 }
 
 TEST(TorchScriptEngine, OneRadiographTellsNothingOfAnother) {

@@ -101,7 +101,7 @@ Bytes archive_with(std::uint8_t which, const std::string& content) {
     case 2: members["extra/egaze_spec.json"] = content + "\"model_sha256\": \"" + kZeros + "\"}"; break;
     case 3: members["version"] = content; break;
     case 4: members["signature"] = content; break;
-    case 5: members["constants/0"] = content; break;
+    default: members["constants/0"] = content;
   }
   std::string& spec = members["extra/egaze_spec.json"];
   const std::size_t place = spec.rfind(kZeros);

@@ -15,7 +15,7 @@ void parse(const std::string& text) {
     const egaze::detail::TypedGraph again = egaze::detail::parse_program(
         written, {fuzz::kHeightPx, fuzz::kWidthPx, fuzz::constants(), limits}, fuzz::kClasses, limits.nesting);
     if (egaze::detail::write_program(again) != written) std::abort();
-  } catch (const egaze::detail::ProgramError&) {
+  } catch (const egaze::detail::ProgramError&) {  // NOLINT(bugprone-empty-catch): a refusal is an answer
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -36,11 +37,11 @@ inline const std::vector<TensorType>& constants() {
 class ProgramGrammar {
  public:
   explicit ProgramGrammar(Bytes& bytes) : bytes_(bytes), builder_(kHeightPx, kWidthPx, constants(), limits_) {
-    remember(builder_.image());
+    remember(GraphBuilder::image());
     // Channels, without which little can be done.
     remember(builder_.call(
         "conv2d",
-        {{"", builder_.image()}, {"", builder_.constant(0)}, {"", None{}}, {"", Ints{1, 1}}, {"", Ints{1, 1}}}));
+        {{"", GraphBuilder::image()}, {"", builder_.constant(0)}, {"", None{}}, {"", Ints{1, 1}}, {"", Ints{1, 1}}}));
   }
 
   // Up to `operators` of those that it tried and that were taken, and two answers.
@@ -73,7 +74,7 @@ class ProgramGrammar {
     try {
       remember(builder_.call(name, std::move(call)));
       ++taken_;
-    } catch (const ProgramError&) {
+    } catch (const ProgramError&) {  // NOLINT(bugprone-empty-catch): another operator is tried
     }
   }
 
@@ -104,7 +105,7 @@ class ProgramGrammar {
 
   double real() {
     const double any = bytes_.take<float>();
-    return bytes_.below(4) == 0 && any == any && any - any == 0 ? any : 0.5;
+    return bytes_.below(4) == 0 && std::isfinite(any) ? any : 0.5;
   }
 
   Argument argument(Parameter::Kind kind) {
@@ -144,7 +145,7 @@ class ProgramGrammar {
       case Kind::optional_dtype:
         if (none) return None{};
         [[fallthrough]];
-      case Kind::dtype: return std::int64_t{bytes_.below(8) == 0 ? integer() : bytes_.below(2) == 0 ? 6 : 15};
+      case Kind::dtype: return bytes_.below(8) == 0 ? integer() : std::int64_t{bytes_.below(2) == 0 ? 6 : 15};
     }
     return None{};
   }
@@ -153,10 +154,10 @@ class ProgramGrammar {
     const auto call = [this](const char* name, std::vector<CallArgument> arguments) {
       return builder_.call(name, std::move(arguments));
     };
-    const Argument one = call("mean", {{"", call("clone", {{"", builder_.image()}})}, {"", Ints{2, 3}}});
+    const Argument one = call("mean", {{"", call("clone", {{"", GraphBuilder::image()}})}, {"", Ints{2, 3}}});
     const Argument probs =
         call("softmax", {{"", call("repeat", {{"", one}, {"", Ints{1, kClasses}}})}, {"", std::int64_t{1}}});
-    return builder_.finish(probs, call("sigmoid", {{"", builder_.image()}}), kClasses);
+    return builder_.finish(probs, call("sigmoid", {{"", GraphBuilder::image()}}), kClasses);
   }
 
   Bytes& bytes_;
