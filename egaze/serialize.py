@@ -150,7 +150,7 @@ def _read_fields(kind: Any, data: Any, key: str) -> Any:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, Any]:  # what typing returns
     return get_type_hints(kind)
 
 

@@ -262,7 +262,7 @@ class DeviceLoader:
         bounds = np.array(self._bounds, dtype=np.int64)
         return zlib.crc32(self._epoch_order(epoch).tobytes(), zlib.crc32(bounds.tobytes(), self._seed & 0xFFFFFFFF))
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, Any]:  # the attributes, whatever their types
         own = {"_gaze", "_process", "_buffers"}
         kept = {name: value for name, value in self.__dict__.items() if name not in own}
         return {**kept, "_study": self._study.path}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import TableError
+from egaze.serialize import JsonObject
 from egaze.sources.records import shorten
 
 
@@ -49,7 +50,7 @@ class _Repeated(Exception):
     """A field that an object has twice: which of the two is meant, nobody can tell."""
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_repeats(pairs: list[tuple[str, Any]]) -> JsonObject:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         names = [name for name, _ in pairs]

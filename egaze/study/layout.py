@@ -7,13 +7,14 @@ import json
 import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
 from egaze.progress import Progress
+from egaze.serialize import JsonObject
 
 FORMAT_VERSION = 3
 MANIFEST = "study.json"
@@ -55,10 +56,6 @@ def open_images(path: Path) -> NDArray[np.uint16]:
     if (found := path.stat().st_size) != (expected := images.offset + images.nbytes):
         raise ValueError(f"{path.name} has {found} bytes, expected {expected}")
     return images
-
-
-#: The content of a JSON file before it is checked.
-JsonObject = dict[str, Any]
 
 
 class SourceFacts(TypedDict):

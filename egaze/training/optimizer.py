@@ -20,7 +20,7 @@ def make_optimizer(model: nn.Module, stage: Stage) -> Optimizer:
     return _OPTIMIZERS[stage.optimizer](_decay_groups(model, stage.weight_decay), lr=stage.learning_rate)
 
 
-def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:  # as torch takes groups
     """Group parameters so that matrices and filters have weight decay, and biases and norms have none."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [

@@ -83,7 +83,7 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
     return RECIPES[name].read_text(encoding="utf-8"), f"recipe {name}"
 
 
-def _override(tree: dict[str, Any], override: str) -> None:
+def _override(tree: dict[str, Any], override: str) -> None:  # any TOML, before the recipe checks it
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise RecipeError(f"--set {override}: expected key=value")
