@@ -21,12 +21,12 @@ from egaze.training.run import Run
 
 
 class ExportedModel(nn.Module):
-    """What the file's forward does: logits become answers.
+    """The forward of the exported file: it turns logits into predictions.
 
     Args:
         model: the trained model.
-        class_probs: "softmax" or "sigmoid"; see `DualHeadUNet.answer`.
-        has_heatmap: whether the heatmap head was trained; its answer is zeros when not.
+        class_probs: "softmax" or "sigmoid"; see `DualHeadUNet.predictions`.
+        has_heatmap: whether the heatmap head was trained; otherwise the heatmap is zeros.
     """
 
     def __init__(self, model: DualHeadUNet, class_probs: str = "softmax", *, has_heatmap: bool = True) -> None:
@@ -37,11 +37,11 @@ class ExportedModel(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
-        answer = self.model.predictions(self.model(image), self.class_probs)
-        heatmap = answer.heatmap
+        predictions = self.model.predictions(self.model(image), self.class_probs)
+        heatmap = predictions.heatmap
         if not self.has_heatmap:
             heatmap = image.new_zeros((image.shape[0], 1, image.shape[2], image.shape[3]))
-        return answer.class_probs, heatmap
+        return predictions.class_probs, heatmap
 
 
 def export_torchscript(
@@ -77,7 +77,7 @@ def export_torchscript(
         raise EgazeError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     key = None if sign is None else read_signing_key(sign)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    run.require_classifier("an exported model answers with probabilities of classes")
+    run.require_classifier("an exported model predicts class probabilities")
     class_probs = run.recipe.stages[-1].class_probs
     has_heatmap = run.recipe.model.heatmap_head and run.recipe.trains_heatmap
     exported = ExportedModel(run.load_model(), class_probs, has_heatmap=has_heatmap)

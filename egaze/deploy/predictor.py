@@ -1,4 +1,4 @@
-"""An exported model, ready to answer."""
+"""An exported model, ready to predict."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Predictor:
         self._module = torchscript.load(self._path, content, self._device)
 
     def predict(self, radiograph: NDArray[np.generic] | str | PathLike[str]) -> Prediction:
-        """Answer for one radiograph.
+        """Predict one radiograph.
 
         Args:
             radiograph: a path, read with the model's presentation, or (H, W) pixels in the MONOCHROME2 sense: float32
@@ -113,7 +113,7 @@ class Predictor:
     def predict_files(
         self, radiographs: Sequence[str | PathLike[str]], *, workers: int = 1
     ) -> Iterator[Prediction | FailedRadiograph]:
-        """Answer for many radiographs in their order, reading some ahead; the answers are those of `predict`.
+        """Predict many radiographs in their order, reading some ahead; the predictions are those of `predict`.
 
         Args:
             radiographs: paths, read with the model's presentation.
@@ -135,7 +135,7 @@ class Predictor:
             yield (
                 radiograph
                 if isinstance(radiograph, FailedRadiograph)
-                else self._answer(batch.image, radiograph.geometry, radiograph.notes)
+                else self._prediction(batch.image, radiograph.geometry, radiograph.notes)
             )
 
     def _predict(self, radiograph: NDArray[np.generic] | StoredRadiograph) -> Prediction:
@@ -143,9 +143,9 @@ class Predictor:
         image = to_input(canvas.place(radiograph), self.spec.input_shape)
         geometry = canvas.geometry((radiograph.shape[0], radiograph.shape[1]))
         notes = radiograph.presentation.notes if isinstance(radiograph, StoredRadiograph) else ()
-        return self._answer(torch.from_numpy(image)[None, None].to(self._device), geometry, notes)
+        return self._prediction(torch.from_numpy(image)[None, None].to(self._device), geometry, notes)
 
-    def _answer(self, image: Tensor, geometry: FitGeometry, notes: tuple[str, ...]) -> Prediction:
+    def _prediction(self, image: Tensor, geometry: FitGeometry, notes: tuple[str, ...]) -> Prediction:
         try:
             with torch.inference_mode():
                 class_probs, heatmap = self._module(image)
@@ -156,19 +156,19 @@ class Predictor:
         values = self._checked(heatmap, (1, 1, *self.spec.input_shape), "heatmap values")
         return Prediction(probs[0], values[0, 0], self.spec.class_names, geometry, notes)
 
-    def _checked(self, answer: Any, promised: tuple[int, ...], name: str) -> NDArray[np.float32]:
-        """The values of an answer, which are the caller's: float32 in [0, 1] of the promised shape."""
+    def _checked(self, output: Any, promised: tuple[int, ...], name: str) -> NDArray[np.float32]:
+        """The values of one of the model's outputs, copied for the caller: float32 in [0, 1] of the promised shape."""
 
         def require(fits: object, what: str) -> None:
             if not fits:
                 raise ModelFileError(f"{self._path}: the model gave {name} {what}", "model_failed")
 
-        require(isinstance(answer, Tensor), "that are no tensor")
-        dense, place = answer.layout == torch.strided and not answer.is_neg(), self._device.type
-        require(dense and answer.device.type == place, f"that do not lie densely on the {place}")
-        require(answer.dtype == torch.float32, f"of type {answer.dtype}, promised torch.float32")
-        require(answer.shape == promised, f"of shape {list(answer.shape)}, promised {list(promised)}")
-        values = np.array(answer.cpu().numpy())
+        require(isinstance(output, Tensor), "that are no tensor")
+        dense, place = output.layout == torch.strided and not output.is_neg(), self._device.type
+        require(dense and output.device.type == place, f"that do not lie densely on the {place}")
+        require(output.dtype == torch.float32, f"of type {output.dtype}, promised torch.float32")
+        require(output.shape == promised, f"of shape {list(output.shape)}, promised {list(promised)}")
+        values = np.array(output.cpu().numpy())
         require(np.isfinite(values).all(), "that are not all finite numbers")
         require(((values >= 0) & (values <= 1)).all(), "outside of [0, 1]")
         return values

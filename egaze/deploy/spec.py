@@ -26,8 +26,8 @@ class ModelSpec:
         format_version: of the file; this egaze reads 3.
         egaze_version, torch_version: what exported it.
         recipe: the recipe's name.
-        precision: "fp32" or "bf16": what the model computes most of itself in; radiographs and answers are float32 in
-            both.
+        precision: "fp32" or "bf16": what the model computes most of itself in; radiographs and predictions are float32
+            in both.
         presentation: how radiograph pixels become [0, 1]; see `read_radiograph`.
         fit: "stretch" or "letterbox": how a radiograph is placed on the canvas.
         canvas_height_px, canvas_width_px: the canvas, the study's images: what a radiograph is placed on first.

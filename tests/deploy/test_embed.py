@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy.radiograph_reader import assert_it_reads_radiographs, write_radiograph_reader
+from deploy.imaging_program import assert_it_reads_radiographs, write_imaging_program
 from deploy.scripted_models import CLASS_NAMES, expected, make_model, save_model
 
 PROJECT = Path(__file__).parents[2]
@@ -144,10 +144,10 @@ def test_a_program_of_kernels_alone_needs_no_torch(cmake, sdk, tmp_path):
 
 
 def test_a_program_of_imaging_alone_needs_no_torch(cmake, sdk, tmp_path):
-    write_radiograph_reader(tmp_path)
+    write_imaging_program(tmp_path)
     # The image libraries are of no matter here, and DICOM's takes long to compile.
     build = configure_and_build(cmake, tmp_path, sdk, EGAZE_WITH_DCMTK="OFF")
-    assert_it_reads_radiographs(build / "radiograph_reader", tmp_path)
+    assert_it_reads_radiographs(build / "imaging_program", tmp_path)
 
 
 def test_a_missing_torch_is_named(cmake, sdk, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deploy.radiograph_reader import assert_it_reads_radiographs, write_radiograph_reader
+from deploy.imaging_program import assert_it_reads_radiographs, write_imaging_program
 from deploy.scripted_models import CLASS_NAMES, expected, make_model, save_model
 
 PROJECT = Path(__file__).parents[2]
@@ -125,10 +125,10 @@ def test_programs_by_find_package_static_and_shared(prefix, question, tmp_path):
 
 
 def test_a_program_of_imaging_alone_needs_no_torch(prefix, tmp_path):
-    write_radiograph_reader(tmp_path, compiled=True)
+    write_imaging_program(tmp_path, compiled=True)
     call("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     call("cmake", "--build", tmp_path / "build")
-    assert_it_reads_radiographs(tmp_path / "build" / "radiograph_reader", tmp_path)
+    assert_it_reads_radiographs(tmp_path / "build" / "imaging_program", tmp_path)
 
 
 def test_the_readme_s_viewer(prefix, question, tmp_path):

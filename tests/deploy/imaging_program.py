@@ -10,7 +10,7 @@ import numpy as np
 
 PROJECT = """
 cmake_minimum_required(VERSION 3.22)
-project(radiograph_reader LANGUAGES CXX)
+project(imaging_program LANGUAGES CXX)
 find_package(egaze CONFIG REQUIRED COMPONENTS imaging)
 if(TARGET egaze::runtime OR EGAZE_TORCH_DIR)
   message(FATAL_ERROR "asked for imaging alone")
@@ -19,8 +19,8 @@ get_target_property(compiled egaze::imaging IMPORTED)
 if(NOT "${compiled}" STREQUAL "@COMPILED@")
   message(FATAL_ERROR "imported: ${compiled}")
 endif()
-add_executable(radiograph_reader main.cpp)
-target_link_libraries(radiograph_reader PRIVATE egaze::imaging)
+add_executable(imaging_program main.cpp)
+target_link_libraries(imaging_program PRIVATE egaze::imaging)
 """
 
 PROGRAM = """
@@ -39,7 +39,7 @@ int main(int, char** argv) {
 """
 
 
-def write_radiograph_reader(folder: Path, compiled: bool = False) -> None:
+def write_imaging_program(folder: Path, compiled: bool = False) -> None:
     """The project's files; `compiled` is whether the package must hold a compiled egaze::imaging."""
     (folder / "CMakeLists.txt").write_text(PROJECT.replace("@COMPILED@", str(compiled).upper()))
     (folder / "main.cpp").write_text(PROGRAM)
