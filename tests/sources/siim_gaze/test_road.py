@@ -3,16 +3,20 @@
 import json
 
 import numpy as np
-from test_realdata import compare_with_runner
+import pytest
 
-from egaze.deploy import Predictor, export_torchscript
-from egaze.evaluation import evaluate
 from egaze.sources import SiimGaze
 from egaze.study import prepare_study
-from egaze.training import load_recipe, train
 
 
 def test_the_road(siim_twin, tmp_path):
+    pytest.importorskip("torch")
+    from test_realdata import compare_with_runner
+
+    from egaze.deploy import Predictor, export_torchscript
+    from egaze.evaluation import evaluate
+    from egaze.training import load_recipe, train
+
     source = SiimGaze(siim_twin.tables / "cxr_gaze_data.json", siim_twin.images, siim_twin.tables / "train-rle.csv")
     study = prepare_study([source], tmp_path / "study", size_px=64)
     assert study.class_names == ("normal", "pneumothorax") and study.is_relative.all()
