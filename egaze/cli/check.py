@@ -20,9 +20,10 @@ import click
 def command(model: Path, trust: tuple[Path, ...]) -> None:
     """Check an exported model file without running it, and show its spec.
 
-    The check covers the archive's layout, the format version, the digest of all contents, and that the program is a
-    single forward function of allowed operators, which open no file and no connection. An error message ends in its
-    code, which is the same in C++.
+    The check covers the archive's layout, the format version, the digest of all contents, and the program: one forward
+    function of allowed operators, which open no file and no connection, with a proof of the type and shape of every
+    value and a bound on its work. An error message ends in its code, which is the same in C++. The digest detects
+    damage; only a signature that --trust verifies says who made the file.
 
     \b
     Example:
