@@ -92,4 +92,7 @@ class DetectedFixations:
         A fixation's onset is kept to a float32; on the clock of a tracker it would lose milliseconds.
         """
         since_first_s = self.onset_s - self.onset_s[0] if len(self) else self.onset_s
-        return Fixations(self.x_px, self.y_px, self.duration_s, since_first_s)
+        x_px, y_px, duration_s, onset_s = (
+            values.astype(np.float32) for values in (self.x_px, self.y_px, self.duration_s, since_first_s)
+        )
+        return Fixations(x_px, y_px, duration_s, onset_s)
