@@ -4,7 +4,6 @@ from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
-from gaze.synthetic_samples import known_gaze
 
 from egaze.errors import GazeError, RecipeError
 from egaze.gaze.events import (
@@ -19,15 +18,12 @@ from egaze.gaze.events import (
     detect_fixations,
     measure_candidates,
     settings_sensitivity,
+    simulate_gaze,
 )
 from egaze.metrics import event_agreement
 
 DEGREES = (1.0, 1.0)
 NAN = float("nan")
-
-
-def signal_of(gaze, scale=DEGREES):
-    return GazeSignal(gaze.time_s, gaze.x_deg * scale[0], gaze.y_deg * scale[1], scale)
 
 
 def f1(gaze, found):
@@ -43,13 +39,13 @@ def steps(rate_hz=500, seconds=1.0, places=(0.0, 5.0), clock_s=0.0):
 
 @pytest.mark.parametrize("rate_hz", [60, 90, 120, 250, 300, 500, 1000])
 def test_known_fixations_are_found(rate_hz):
-    still = known_gaze(rate_hz, seed=rate_hz)
+    still = simulate_gaze(rate_hz, seed=rate_hz, fixations=60)
     for method in FIXATION_METHODS:
-        assert f1(still, detect_fixations(signal_of(still), method)) >= 0.98, method
-    noisy = [known_gaze(rate_hz, noise_deg=0.5, seed=seed, fixations=150) for seed in range(3)]
-    assert np.mean([f1(gaze, detect_fixations(signal_of(gaze))) for gaze in noisy]) >= 0.95
+        assert f1(still, detect_fixations(still.signal, method)) >= 0.98, method
+    noisy = [simulate_gaze(rate_hz, noise_deg=0.5, seed=seed, fixations=150) for seed in range(3)]
+    assert np.mean([f1(gaze, detect_fixations(gaze.signal)) for gaze in noisy]) >= 0.95
     # The other two have no chance in such noise, which the page on fixations says.
-    assert max(f1(noisy[0], detect_fixations(signal_of(noisy[0]), method)) for method in ("ivt", "idt")) < 0.5
+    assert max(f1(noisy[0], detect_fixations(noisy[0].signal, method)) for method in ("ivt", "idt")) < 0.5
 
 
 @pytest.mark.parametrize("method", FIXATION_METHODS)
@@ -117,14 +113,16 @@ def test_gaze_that_moved_while_lost_is_two_fixations(method):
 
 @pytest.mark.parametrize("method", FIXATION_METHODS)
 def test_uneven_and_rounded_times(method):
-    gaze = known_gaze(300, noise_deg=0.02, seed=4)
-    jitter_s = np.random.default_rng(0).uniform(-0.4, 0.4, len(gaze.time_s)) / 300
-    kept = np.random.default_rng(1).random(len(gaze.time_s)) < 0.9  # a tenth of the rows is missing
-    signal = GazeSignal(np.sort(gaze.time_s + jitter_s)[kept], gaze.x_deg[kept], gaze.y_deg[kept], DEGREES)
+    gaze = simulate_gaze(300, noise_deg=0.02, seed=4)
+    jitter_s = np.random.default_rng(0).uniform(-0.4, 0.4, len(gaze.signal)) / 300
+    kept = np.random.default_rng(1).random(len(gaze.signal)) < 0.9  # a tenth of the rows is missing
+    signal = GazeSignal(
+        np.sort(gaze.signal.time_s + jitter_s)[kept], gaze.signal.x_px[kept], gaze.signal.y_px[kept], DEGREES
+    )
     assert f1(gaze, detect_fixations(signal, method)) >= 0.97
     # A clock in milliseconds at 2,000 Hz gives two samples each time.
-    fast = known_gaze(2000, noise_deg=0.01, seed=5, fixations=20)
-    signal = GazeSignal(np.floor(fast.time_s * 1000 + 1e-9) / 1000, fast.x_deg, fast.y_deg, DEGREES)
+    fast = simulate_gaze(2000, noise_deg=0.01, seed=5, fixations=20)
+    signal = GazeSignal(np.floor(fast.signal.time_s * 1000 + 1e-9) / 1000, fast.signal.x_px, fast.signal.y_px, DEGREES)
     assert f1(fast, detect_fixations(signal, method)) >= 0.97
 
 
@@ -179,9 +177,9 @@ def test_methods_and_settings_are_checked():
 
 def test_each_setting_changes_what_is_found():
     """What is recorded of a method is all that it depends on, and nothing of it is dead."""
-    gaze = known_gaze(500, noise_deg=0.12, seed=1, fixations=120, least_saccade_deg=0.5, least_fixation_s=0.05)
-    gaze.x_deg[2000:2060] = gaze.x_deg[5000:5020] = NAN
-    signal = signal_of(gaze)
+    gaze = simulate_gaze(500, noise_deg=0.12, seed=1, fixations=120, least_saccade_deg=0.5, least_fixation_s=0.05)
+    signal = gaze.signal
+    signal.x_px[2000:2060] = signal.x_px[5000:5020] = NAN
     for method, item in FIXATION_METHODS.items():
         usual = item.settings(merge_distance_deg=0.6, merge_gap_ms=40, loss_margin_ms=40)
         if method == "adaptive":
@@ -205,9 +203,9 @@ def test_each_setting_changes_what_is_found():
 
 
 def test_threads_change_nothing():
-    gaze = known_gaze(1000, noise_deg=0.2, seed=3)
+    gaze = simulate_gaze(1000, noise_deg=0.2, seed=3)
     for method in FIXATION_METHODS:
-        one, four = (detect_fixations(signal_of(gaze), method, threads=threads) for threads in (1, 4))
+        one, four = (detect_fixations(gaze.signal, method, threads=threads) for threads in (1, 4))
         for name in ("begin", "end", "x_px", "duration_s", "rms_deg"):
             np.testing.assert_array_equal(getattr(one, name), getattr(four, name))
 
@@ -240,7 +238,7 @@ def test_two_eyes():
 
 
 def test_sensitivity():
-    signal = signal_of(known_gaze(250, noise_deg=0.1, fixations=40))
+    signal = simulate_gaze(250, noise_deg=0.1, fixations=40).signal
     rows = settings_sensitivity(signal, "adaptive", AdaptiveSettings(min_duration_ms=150))
     usual, others = rows[0], rows[1:]
     found = detect_fixations(signal, "adaptive", AdaptiveSettings(min_duration_ms=150))

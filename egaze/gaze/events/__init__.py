@@ -12,6 +12,7 @@ from egaze.gaze.events.methods import (
 from egaze.gaze.events.sensitivity import Sensitivity, settings_sensitivity
 from egaze.gaze.events.settings import AdaptiveSettings, CommonSettings, IdtSettings, IvtSettings
 from egaze.gaze.events.signal import GazeSignal
+from egaze.gaze.events.simulated import SimulatedGaze, simulate_gaze
 
 __all__ = [
     "DEFAULT_METHOD",
@@ -26,8 +27,10 @@ __all__ = [
     "IvtSettings",
     "Losses",
     "Sensitivity",
+    "SimulatedGaze",
     "combine_eyes",
     "detect_fixations",
     "measure_candidates",
     "settings_sensitivity",
+    "simulate_gaze",
 ]

@@ -128,13 +128,16 @@ def _rules(settings: CommonSettings) -> dict[str, Any]:
 
 def _losses(signal: GazeSignal, settings: CommonSettings, found: dict[str, Any]) -> Losses:
     onset_s, duration_s = found["onset_s"], found["duration_s"]
-    valid = np.flatnonzero(signal.is_valid[[0, -1]]) if len(signal) else np.zeros(0)
     is_blink = (found["lost_samples"] > 0) & (duration_s <= settings.blink_max_ms / 1000)
     if len(onset_s):
         # Nobody saw the eye close or open beyond the ends of the recording.
-        is_blink[0] &= 0 in valid or onset_s[0] > signal.time_s[0]
-        is_blink[-1] &= 1 in valid or onset_s[-1] + duration_s[-1] < signal.time_s[-1]
+        is_blink[0] &= _has_position(signal, 0) or onset_s[0] > signal.time_s[0]
+        is_blink[-1] &= _has_position(signal, -1) or onset_s[-1] + duration_s[-1] < signal.time_s[-1]
     return Losses(onset_s, duration_s, found["lost_samples"], is_blink)
+
+
+def _has_position(signal: GazeSignal, sample: int) -> bool:
+    return bool(np.isfinite(signal.x_px[sample]) and np.isfinite(signal.y_px[sample]))
 
 
 def _facts(found: dict[str, float]) -> dict[str, float | None]:
