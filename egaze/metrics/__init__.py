@@ -33,6 +33,7 @@ from egaze.metrics.calibration import (
     reliability_curve,
     scale_by_temperature,
 )
+from egaze.metrics.crossed import crossed_mean_ci
 from egaze.metrics.estimate import Comparison, Estimate, StatisticsWarning
 from egaze.metrics.event_agreement import EventAgreement, event_agreement
 from egaze.metrics.intervals import mean_ci, mean_cis, wilson_ci
@@ -78,6 +79,7 @@ __all__ = [
     "brier_scores",
     "cc",
     "confusion_matrix",
+    "crossed_mean_ci",
     "delong_test",
     "edit_similarity",
     "energy_inside",

@@ -87,12 +87,12 @@ def k_coefficient(duration_s: ArrayLike, amplitude: ArrayLike, scale: KScale) ->
     is: the scale must come from all readings that are compared.
 
     Args:
-        duration_s: (F,) of one reading's fixations.
-        amplitude: (F - 1,) of the saccades between them, in the unit of the scale.
+        duration_s: (S,) of the fixations from which one reading's saccades lead: all but the last one.
+        amplitude: (S,) of these saccades, in the unit of the scale.
         scale: of all readings.
 
     Warns:
-        StatisticsWarning: fewer than two fixations, or a scale without spread, so that the result is NaN.
+        StatisticsWarning: no saccade, or a scale without spread, so that the result is NaN.
 
     Raises:
         ValueError: shapes that do not match, or values that are not finite.
@@ -100,18 +100,18 @@ def k_coefficient(duration_s: ArrayLike, amplitude: ArrayLike, scale: KScale) ->
     Example:
         >>> from egaze.metrics import KScale, k_coefficient
         >>> scale = KScale.of([0.1, 0.2, 0.3, 0.4], [1.0, 2.0, 5.0])
-        >>> round(k_coefficient([0.3, 0.4, 0.4], [1.0, 2.0], scale), 2)
+        >>> round(k_coefficient([0.3, 0.4], [1.0, 2.0], scale), 2)
         1.34
     """
     duration, step = np.asarray(duration_s, dtype=np.float64), np.asarray(amplitude, dtype=np.float64)
-    if duration.ndim != 1 or step.shape != (max(0, len(duration) - 1),):
-        raise ValueError(f"expected (F,) durations and (F - 1,) amplitudes, got {duration.shape} and {step.shape}")
+    if duration.ndim != 1 or step.shape != duration.shape:
+        raise ValueError(f"expected (S,) durations and amplitudes, got {duration.shape} and {step.shape}")
     if not (np.isfinite(duration).all() and np.isfinite(step).all()):
         raise ValueError("durations and amplitudes must be finite")
     if not len(step):
-        return undefined("the K coefficient of fewer than two fixations is not defined")
+        return undefined("the K coefficient without a saccade is not defined")
     if not (scale.sd_duration > 0 and scale.sd_amplitude > 0):
         return undefined("the K coefficient is not defined where durations or amplitudes do not vary")
-    focal = (duration[:-1] - scale.mean_duration) / scale.sd_duration
+    focal = (duration - scale.mean_duration) / scale.sd_duration
     ambient = (step - scale.mean_amplitude) / scale.sd_amplitude
     return float((focal - ambient).mean())

@@ -1,4 +1,4 @@
-"""The same fixations as pymovements finds, where both define them alike, and how near to people's on real recordings."""
+"""The same fixations as pymovements finds, where both define them alike, and how near to people's on real ones."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_ivt_is_that_of_pymovements(threshold_deg_s: float) -> None:
 
 
 def test_idt_is_that_of_pymovements_but_for_the_sample_that_ends_a_fixation() -> None:
-    """pymovements counts the sample that breaks the dispersion to the fixation, and looks for the next one behind it."""
+    """pymovements counts the sample that breaks the dispersion to the fixation, and looks for the next behind it."""
     pytest.importorskip("pymovements")
     gaze = simulate_gaze(1000, noise_deg=0.02, fixations=30, seed=2)
     onset, last = their_idt(gaze.signal, 1.0)

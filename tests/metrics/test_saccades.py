@@ -14,11 +14,11 @@ def test_amplitudes_and_directions():
 
 
 def test_k_tells_focal_from_ambient():
-    focal = ([0.5, 0.6, 0.5, 0.4], [1.0, 0.5, 1.5])
-    ambient = ([0.1, 0.2, 0.1, 0.2], [8.0, 9.0, 7.0])
+    focal = ([0.5, 0.6, 0.5], [1.0, 0.5, 1.5])
+    ambient = ([0.1, 0.2, 0.1], [8.0, 9.0, 7.0])
     scale = KScale.of([*focal[0], *ambient[0]], [*focal[1], *ambient[1]])
     assert k_coefficient(*focal, scale) > 1 and k_coefficient(*ambient, scale) < -1
-    d, a = np.array(focal[0])[:-1], np.array(focal[1])
+    d, a = np.array(focal[0]), np.array(focal[1])
     expected = ((d - scale.mean_duration) / scale.sd_duration - (a - scale.mean_amplitude) / scale.sd_amplitude).mean()
     assert k_coefficient(*focal, scale) == pytest.approx(expected)
 
@@ -29,8 +29,8 @@ def test_k_tells_focal_from_ambient():
         (lambda: saccades_between([0, 1], [0]), "positions must be"),
         (lambda: saccades_between([0, np.nan], [0, 1]), "finite"),
         (lambda: saccades_between([0, 1], [0, 1], [0, 1]), "above 0"),
-        (lambda: k_coefficient([0.1, 0.2], [1.0, 2.0], KScale(0, 1, 0, 1)), r"\(F - 1,\)"),
-        (lambda: k_coefficient([0.1, np.inf], [1.0], KScale(0, 1, 0, 1)), "finite"),
+        (lambda: k_coefficient([0.1, 0.2], [1.0], KScale(0, 1, 0, 1)), r"\(S,\)"),
+        (lambda: k_coefficient([np.inf], [1.0], KScale(0, 1, 0, 1)), "finite"),
     ],
 )
 def test_bad_input(call, match):
