@@ -113,7 +113,7 @@ def test_a_fixation_method(my_package):
     found = detect_fixations(gaze.signal, "near")
     agreement = event_agreement(gaze.onset_s, gaze.duration_s, found.onset_s, found.duration_s)
     assert list(FIXATION_METHODS)[-1] == "near" and agreement.f1 > 0.9
-    settings = FIXATION_METHODS["near"].settings(max_step_deg=0.2, min_duration_ms=200)
+    settings = FIXATION_METHODS["near"].settings(max_step_deg=0.2, min_duration_ms=250)
     fewer = detect_fixations(gaze.signal, "near", settings)
     assert 0 < len(fewer) < len(found) and fewer.record()["settings"]["max_step_deg"] == 0.2
 

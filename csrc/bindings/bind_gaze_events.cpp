@@ -45,6 +45,7 @@ py::array_t<Value> column(const std::vector<Item>& items, Value Item::* attribut
 
 py::dict search_dict(const FixationSearch& found) {
   std::vector<SampleRange> ranges;
+  ranges.reserve(found.fixations.size());
   for (const FoundFixation& fixation : found.fixations) ranges.push_back(fixation.range);
   py::dict fixations;
   fixations["begin"] = column(ranges, &SampleRange::begin);
