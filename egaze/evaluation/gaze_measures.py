@@ -125,7 +125,7 @@ def measure_gaze(study: Study, *, rows: int = 4, columns: int = 4, resamples: in
 
     Example:
         >>> from egaze import open_study
-        >>> from egaze.evaluation.gaze_measures import measure_gaze
+        >>> from egaze.evaluation import measure_gaze
         >>> measures = measure_gaze(open_study("study"), resamples=200)
         >>> measures.readings["fixations"].min() > 0, "fixation_s" in measures.means
         (True, True)
@@ -161,15 +161,16 @@ def _reading(study: Study, case_index: int, rows: int, columns: int) -> _Reading
     shown = recorded.on_shown
     fixations = recorded.taken(shown)
     part = slice(study.offsets[case_index], study.offsets[case_index + 1])
-    on_radiograph = study.gaze[part].select("x_px", "y_px").to_numpy()
+    x_px, y_px = (study.gaze[name][part].to_numpy() for name in ("x_px", "y_px"))
     geometry = study.geometry(case_index, size_px)
     follows = shown[:-1] & shown[1:]
-    steps = saccades_between(*on_radiograph.T)
+    steps = saccades_between(x_px, y_px)
     step_deg = None
     if recorded.pixels_per_degree is not None:
         scale = recorded.pixels_per_degree / geometry.scale
-        step_deg = saccades_between(*on_radiograph.T, scale).amplitude[follows]
-    diagonal_px = np.hypot(*(float(study.cases[side][case_index]) for side in ("height_px", "width_px")))
+        step_deg = saccades_between(x_px, y_px, scale).amplitude[follows]
+    height_px, width_px = (float(study.cases[side][case_index]) for side in ("height_px", "width_px"))
+    diagonal_px = float(np.hypot(height_px, width_px))
     grid = np.full((size_px, size_px), -1, dtype=np.int64)
     within = geometry.cut_out(grid)
     within[:] = areas_of_grid(within.shape, rows, columns)
@@ -205,9 +206,7 @@ def _reading_table(study: Study, found: list[_Reading], cells: int, notes: list[
             transitions = transition_entropy(transition_matrix(item.cells, cells))
         duration_s = fixations.duration_s.astype(np.float64)
         is_timed = not fixations.is_relative
-        size_px = study.image_size_px
-        radiograph = np.zeros((size_px, size_px), dtype=bool)
-        study.geometry(item.case_index, size_px).cut_out(radiograph)[:] = True
+        radiograph = _radiograph(study, item)
         nearest_px = nearest_fixation_px(radiograph.shape, fixations.x_px, fixations.y_px)
         rows.append(
             {
@@ -224,7 +223,7 @@ def _reading_table(study: Study, found: list[_Reading], cells: int, notes: list[
                 "saccade_deg": None if item.step_deg is None else _mean(item.step_deg),
                 "saccade_frac": _mean(item.step_frac),
                 "k_coefficient": k,
-                "coverage_frac": coverage_frac(nearest_px, radiograph, COVERED_FRAC * size_px),
+                "coverage_frac": coverage_frac(nearest_px, radiograph, COVERED_FRAC * study.image_size_px),
                 "cells_visited_frac": float((of_cells > 0).sum()) / cells,
                 "stationary_entropy_bits": spread,
                 "transition_entropy_bits": transitions,
@@ -282,9 +281,14 @@ def _transition_table(study: Study, found: list[_Reading]) -> pl.DataFrame:
 
 
 def _masks(study: Study, item: _Reading) -> dict[str, NDArray[np.bool_]]:
+    return region_masks(study, item.case_index, _radiograph(study, item))
+
+
+def _radiograph(study: Study, item: _Reading) -> NDArray[np.bool_]:
+    """Where on the canvas the radiograph is."""
     radiograph = np.zeros((study.image_size_px,) * 2, dtype=bool)
     study.geometry(item.case_index, study.image_size_px).cut_out(radiograph)[:] = True
-    return region_masks(study, item.case_index, radiograph)
+    return radiograph
 
 
 def _pair_table(study: Study, found: list[_Reading]) -> pl.DataFrame:

@@ -54,6 +54,13 @@ def measure_candidates(signal: GazeSignal, settings: CommonSettings, *, begin: A
 
     Raises:
         ValueError: as `detect_fixations` raises GazeError, or ranges that do not rise or leave the signal.
+
+    Example:
+        >>> from egaze.gaze.events import CommonSettings, GazeSignal, measure_candidates
+        >>> signal = GazeSignal([0.0, 0.1, 0.2, 0.3], [4.0, 4.2, 9.0, 9.0], [1.0, 1.0, 1.0, 1.0], (1, 1))
+        >>> found = measure_candidates(signal, CommonSettings(max_gap_ms=150), begin=[0, 2], end=[2, 4])
+        >>> found["fixations"]["x_px"].round(1).tolist()
+        [4.1, 9.0]
     """
     sides = (np.ascontiguousarray(side, dtype=np.int64) for side in (begin, end))
     found: Found = _core.fixations_of_ranges(*_arguments(signal), *sides, **_rules(settings))
