@@ -6,30 +6,20 @@ everything, and no step leads from or to it. Relative durations are in no column
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from egaze.evaluation.agreement import other_readers
-from egaze.evaluation.scanpaths import region_masks
-from egaze.gaze import Fixations
+from egaze.evaluation.gaze_readings import WHO, Reading, names_of, radiograph_of, reading_of
+from egaze.evaluation.gaze_tables import pair_table, region_table, transition_table
 from egaze.metrics import (
     Estimate,
     KScale,
-    StatisticsWarning,
-    area_visits,
-    areas_of_fixations,
-    areas_of_grid,
-    areas_of_masks,
     crossed_mean_ci,
-    edit_similarity,
     k_coefficient,
     mean_ci,
-    multimatch,
-    saccades_between,
     stationary_entropy,
     transition_entropy,
     transition_matrix,
@@ -55,6 +45,18 @@ READING_MEASURES = {
     "cells_visited_frac": "share of the grid's cells with a fixation",
     "stationary_entropy_bits": "how evenly fixations are spread over the grid's cells",
     "transition_entropy_bits": "how little a cell says of the next one",
+}
+
+_SCHEMA = {
+    **WHO,
+    "source": pl.String,
+    "patient": pl.Int64,
+    "label": pl.String,
+    "split": pl.String,
+    "duration_unit": pl.String,
+    "fixations": pl.Int64,
+    "fixations_not_shown": pl.Int64,
+    **dict.fromkeys(list(READING_MEASURES)[1:], pl.Float64),
 }
 
 
@@ -96,19 +98,6 @@ class GazeMeasures:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Reading:
-    """One case's fixations on the part shown, and the steps between those that follow each other."""
-
-    case_index: int
-    fixations: Fixations
-    not_shown: int
-    step_deg: NDArray[np.float64] | None
-    step_frac: NDArray[np.float64]
-    before_step: NDArray[np.float64]  # the durations of the fixations from which the steps lead
-    cells: NDArray[np.int64]
-
-
 def measure_gaze(study: Study, *, rows: int = 4, columns: int = 4, resamples: int = RESAMPLES) -> GazeMeasures:
     """Measure the gaze of all cases of a study.
 
@@ -137,13 +126,13 @@ def measure_gaze(study: Study, *, rows: int = 4, columns: int = 4, resamples: in
             f"{int(merged[study.has_gaze].sum())} cases are the gaze of several readers together, which has no order: "
             "they are left out"
         )
-    found = [_reading(study, index, rows, columns) for index in np.flatnonzero(study.has_gaze & ~merged).tolist()]
+    found = [reading_of(study, index, rows, columns) for index in np.flatnonzero(study.has_gaze & ~merged).tolist()]
     readings = _reading_table(study, found, rows * columns, notes)
     return GazeMeasures(
         readings=readings,
-        regions=_region_table(study, found),
-        transitions=_transition_table(study, found),
-        pairs=_pair_table(study, found),
+        regions=region_table(study, found),
+        transitions=transition_table(study, found),
+        pairs=pair_table(study, found),
         means=_means(study, readings, resamples, notes),
         notes=tuple(notes),
     )
@@ -155,45 +144,10 @@ def _merged(study: Study) -> NDArray[np.bool_]:
     return study.cases["source"].is_in(sorted(keys)).to_numpy()
 
 
-def _reading(study: Study, case_index: int, rows: int, columns: int) -> _Reading:
-    size_px = study.image_size_px
-    recorded = study.fixations(case_index, size_px)
-    shown = recorded.on_shown
-    fixations = recorded.taken(shown)
-    part = slice(study.offsets[case_index], study.offsets[case_index + 1])
-    x_px, y_px = (study.gaze[name][part].to_numpy() for name in ("x_px", "y_px"))
-    geometry = study.geometry(case_index, size_px)
-    follows = shown[:-1] & shown[1:]
-    steps = saccades_between(x_px, y_px)
-    step_deg = None
-    if recorded.pixels_per_degree is not None:
-        scale = recorded.pixels_per_degree / geometry.scale
-        step_deg = saccades_between(x_px, y_px, scale).amplitude[follows]
-    height_px, width_px = (float(study.cases[side][case_index]) for side in ("height_px", "width_px"))
-    diagonal_px = float(np.hypot(height_px, width_px))
-    grid = np.full((size_px, size_px), -1, dtype=np.int64)
-    within = geometry.cut_out(grid)
-    within[:] = areas_of_grid(within.shape, rows, columns)
-    return _Reading(
-        case_index,
-        fixations,
-        not_shown=int((~shown).sum()),
-        step_deg=step_deg,
-        step_frac=steps.amplitude[follows] / diagonal_px,
-        before_step=recorded.duration_s[:-1][follows].astype(np.float64),
-        cells=areas_of_fixations(grid, fixations.x_px, fixations.y_px),
-    )
-
-
-def _names(study: Study, item: _Reading) -> dict[str, object]:
-    case_index = item.case_index
-    return {"case_id": study.case_ids[case_index], "reader_id": study.cases["reader_id"][case_index]}
-
-
-def _reading_table(study: Study, found: list[_Reading], cells: int, notes: list[str]) -> pl.DataFrame:
+def _reading_table(study: Study, found: list[Reading], cells: int, notes: list[str]) -> pl.DataFrame:
     in_degrees = all(item.step_deg is not None for item in found)
     scale = {
-        relative: _k_scale([item for item in found if item.fixations.is_relative == relative], in_degrees)
+        relative: _k_scale([item for item in found if item.recorded.is_relative == relative], in_degrees)
         for relative in (False, True)
     }
     rows = []
@@ -206,18 +160,18 @@ def _reading_table(study: Study, found: list[_Reading], cells: int, notes: list[
             transitions = transition_entropy(transition_matrix(item.cells, cells))
         duration_s = fixations.duration_s.astype(np.float64)
         is_timed = not fixations.is_relative
-        radiograph = _radiograph(study, item)
+        radiograph = radiograph_of(study, item)
         nearest_px = nearest_fixation_px(radiograph.shape, fixations.x_px, fixations.y_px)
         rows.append(
             {
-                **_names(study, item),
+                **names_of(study, item),
                 "source": study.cases["source"][item.case_index],
                 "patient": int(study.patients[item.case_index]),
                 "label": study.cases["label"][item.case_index],
                 "split": SPLITS[study.splits.split_index[item.case_index]],
                 "duration_unit": fixations.duration_unit,
                 "fixations": len(fixations),
-                "fixations_not_shown": item.not_shown,
+                "fixations_not_shown": int((~item.shown).sum()),
                 "dwell_s": float(duration_s.sum()) if is_timed else None,
                 "fixation_s": float(duration_s.mean()) if is_timed and len(fixations) else None,
                 "saccade_deg": None if item.step_deg is None else _mean(item.step_deg),
@@ -229,92 +183,24 @@ def _reading_table(study: Study, found: list[_Reading], cells: int, notes: list[
                 "transition_entropy_bits": transitions,
             }
         )
-    return pl.DataFrame(rows, schema=_READING_SCHEMA).with_columns(pl.col(pl.Float64).fill_nan(None))
+    return pl.DataFrame(rows, schema=_SCHEMA).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _steps(item: _Reading, in_degrees: bool) -> NDArray[np.float64]:
+def _steps(item: Reading, in_degrees: bool) -> NDArray[np.float64]:
     return item.step_deg if in_degrees and item.step_deg is not None else item.step_frac
 
 
-def _k_scale(found: list[_Reading], in_degrees: bool) -> KScale:
+def _k_scale(found: list[Reading], in_degrees: bool) -> KScale:
     """That of all readings whose durations have one unit."""
     nothing = np.zeros(0)
     return KScale.of(
         np.concatenate([nothing, *(item.fixations.duration_s for item in found)]),
         np.concatenate([nothing, *(_steps(item, in_degrees) for item in found)]),
     )
-
-
-def _region_table(study: Study, found: list[_Reading]) -> pl.DataFrame:
-    rows = []
-    for item in found:
-        fixations, masks = item.fixations, _masks(study, item)
-        for name, mask in masks.items():
-            areas = areas_of_fixations(mask.astype(np.int64) - 1, fixations.x_px, fixations.y_px)
-            (visits,) = area_visits(areas, 1, fixations.duration_s, fixations.onset_s)
-            row = {**_names(study, item), "region": name, **asdict(visits)}
-            rows.append(row | ({"dwell_s": None} if fixations.is_relative else {}))
-    return pl.DataFrame(rows, schema=_REGION_SCHEMA).with_columns(pl.col(pl.Float64).fill_nan(None))
-
-
-def _transition_table(study: Study, found: list[_Reading]) -> pl.DataFrame:
-    rows = []
-    for item in found:
-        masks = _masks(study, item)
-        if len(masks) > 1:
-            areas = areas_of_fixations(areas_of_masks(list(masks.values())), item.fixations.x_px, item.fixations.y_px)
-            counts, names = transition_matrix(areas, len(masks)), list(masks)
-            rows += [
-                {
-                    **_names(study, item),
-                    "from_region": names[i],
-                    "to_region": names[j],
-                    "transitions": int(counts[i, j]),
-                }
-                for i, j in np.argwhere(counts)
-            ]
-    return pl.DataFrame(rows, schema=_TRANSITION_SCHEMA)
-
-
-def _masks(study: Study, item: _Reading) -> dict[str, NDArray[np.bool_]]:
-    return region_masks(study, item.case_index, _radiograph(study, item))
-
-
-def _radiograph(study: Study, item: _Reading) -> NDArray[np.bool_]:
-    """Where on the canvas the radiograph is."""
-    radiograph = np.zeros((study.image_size_px,) * 2, dtype=bool)
-    study.geometry(item.case_index, study.image_size_px).cut_out(radiograph)[:] = True
-    return radiograph
-
-
-def _pair_table(study: Study, found: list[_Reading]) -> pl.DataFrame:
-    by_case = {item.case_index: item for item in found}
-    others = other_readers(study, np.array(sorted(by_case), dtype=np.int64))
-    rows = []
-    for first, second in sorted((one, two) for one, many in others.items() for two in many if one < two):
-        one, two = by_case[first], by_case[second]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", StatisticsWarning)  # null says it
-            match = multimatch(_path(one), _path(two), (study.image_size_px,) * 2)
-            areas = edit_similarity(one.cells[one.cells >= 0], two.cells[two.cells >= 0])
-        rows.append(
-            {
-                **_names(study, one),
-                "other_case_id": study.case_ids[second],
-                "other_reader_id": study.cases["reader_id"][second],
-                **{f"multimatch_{name}": value for name, value in asdict(match).items()},
-                "edit_similarity": areas,
-            }
-        )
-    return pl.DataFrame(rows, schema=_PAIR_SCHEMA).with_columns(pl.col(pl.Float64).fill_nan(None))
-
-
-def _path(item: _Reading) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    return item.fixations.x_px, item.fixations.y_px, item.fixations.duration_s
 
 
 def _means(study: Study, readings: pl.DataFrame, resamples: int, notes: list[str]) -> dict[str, MeanMeasure]:
@@ -335,35 +221,3 @@ def _means(study: Study, readings: pl.DataFrame, resamples: int, notes: list[str
                 )
         found[name] = MeanMeasure(len(rows), readers, over_patients, crossed)
     return found
-
-
-_WHO: dict[str, pl.DataType | type[pl.DataType]] = {"case_id": pl.String, "reader_id": pl.String}
-_READING_SCHEMA = {
-    **_WHO,
-    "source": pl.String,
-    "patient": pl.Int64,
-    "label": pl.String,
-    "split": pl.String,
-    "duration_unit": pl.String,
-    "fixations": pl.Int64,
-    "fixations_not_shown": pl.Int64,
-    **dict.fromkeys(list(READING_MEASURES)[1:], pl.Float64),
-}
-_REGION_SCHEMA = {
-    **_WHO,
-    "region": pl.String,
-    "fixations": pl.Int64,
-    "dwell_s": pl.Float64,
-    "dwell_frac": pl.Float64,
-    "entries": pl.Int64,
-    "revisits": pl.Int64,
-    "first_entry_s": pl.Float64,
-}
-_TRANSITION_SCHEMA = {**_WHO, "from_region": pl.String, "to_region": pl.String, "transitions": pl.Int64}
-_PAIR_SCHEMA = {
-    **_WHO,
-    "other_case_id": pl.String,
-    "other_reader_id": pl.String,
-    **{f"multimatch_{name}": pl.Float64 for name in ("shape", "direction", "length", "position", "duration")},
-    "edit_similarity": pl.Float64,
-}

@@ -106,10 +106,12 @@ def test_what_is_not_known_is_null(tmp_path):
     relative = Fixations([5, 30, 20], [5, 30, 9], [1, 4, 2], duration_unit="relative")
     shown = np.array([[-0.5, -0.5, 39.5, 39.5]] * 2 + [[30.0, 30.0, 39.5, 39.5]])
     zoomed = Fixations([5, 30, 20], [5, 30, 9], [0.1, 0.4, 0.2], [0, 1, 2], shown_px=shown)
+    away = np.array([[-0.5, -0.5, 39.5, 39.5], [30.0, 30.0, 39.5, 39.5], [-0.5, -0.5, 39.5, 39.5]])
+    returned = Fixations([5, 6, 7], [5, 6, 7], [0.1, 0.4, 0.2], [0, 1, 2], shown_px=away)
     one = Fixations([5], [5], [0.1], [0])
-    cases = [
-        reading(name, path, "a", gaze) for name, gaze in (("relative", relative), ("zoomed", zoomed), ("one", one))
-    ]
+    made = {"relative": relative, "zoomed": zoomed, "one": one, "returned": returned}
+    regions = (Region("all", "box", -0.5, -0.5, 39.5, 39.5),)
+    cases = [reading(name, path, "a", gaze, regions) for name, gaze in made.items()]
     study = prepare_study([Cases(cases)], tmp_path / "study", size_px=32, workers=1)
     measures = measure_gaze(study, resamples=200)
     (of,) = row(measures.readings, "relative").to_dicts()
@@ -119,6 +121,12 @@ def test_what_is_not_known_is_null(tmp_path):
     (of,) = row(measures.readings, "zoomed").to_dicts()
     assert (of["fixations"], of["fixations_not_shown"]) == (2, 1)
     assert of["saccade_frac"] == pytest.approx(25 * np.sqrt(2) / np.hypot(40, 40))
+    # A fixation off the part shown is no fixation in a region, but the gaze comes back from it.
+    (of,) = row(measures.readings, "returned").to_dicts()
+    assert of["fixations"] == 2 and of["saccade_frac"] is of["transition_entropy_bits"] is None
+    (of,) = row(measures.regions, "returned").to_dicts()
+    assert (of["fixations"], of["entries"], of["revisits"], of["dwell_frac"]) == (2, 2, 1, 1)
+    assert of["dwell_s"] == pytest.approx(0.3)
     (of,) = row(measures.readings, "one").to_dicts()
     assert of["k_coefficient"] is of["saccade_frac"] is of["transition_entropy_bits"] is None
     assert of["stationary_entropy_bits"] == 0
