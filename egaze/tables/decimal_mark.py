@@ -1,0 +1,83 @@
+"""Whether a table's numbers have decimal points or decimal commas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from egaze.errors import TableError
+from egaze.tables.dialect import Decimal, Dialect
+from egaze.tables.records import shorten
+
+#: A number with one comma and no point.
+_COMMA = r"^\s*[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?\s*$|^\s*[+-]?[0-9]+,\s*$"
+#: One that may also be a whole number with commas between thousands.
+_THOUSANDS = r"^\s*[+-]?[1-9][0-9]{0,2},[0-9]{3}\s*$"
+#: One with a point and no comma; "1.0" too is how programs write whole numbers.
+_POINT = r"^\s*[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?\s*$|^\s*[+-]?[0-9]+\.\s*$"
+
+
+class DecimalMark:
+    """Tells the decimal mark from the first block of records that has one, and writes numbers with points.
+
+    Args:
+        path: the table, for messages.
+        dialect: whose `decimal`, if it is not None, is taken as given.
+        numbers: the columns of numbers with fractions.
+
+    Attributes:
+        mark: the decimal mark, or None as long as no cell has shown it.
+    """
+
+    def __init__(self, path: Path, dialect: Dialect, numbers: Sequence[str]) -> None:
+        self._path = path
+        self._numbers = numbers
+        self.mark: Decimal | None = dialect.decimal
+
+    def as_points(self, raw: pl.DataFrame, first: int) -> pl.DataFrame:
+        """The block of text cells, whose first record has the number `first`, with points for decimal commas.
+
+        Raises:
+            TableError: numbers such as 1,234 alone, which can be read in two ways, or a decimal point where the
+                others are commas.
+        """
+        if self.mark == "." or not self._numbers:
+            return raw
+        if self.mark is None:
+            self.mark = self._told(raw, first)
+        if self.mark != ",":
+            return raw
+        for name in self._numbers:
+            for record in raw[name].str.contains(_POINT).fill_null(False).arg_true()[:1]:
+                raise TableError(
+                    f"{self._path}: record {first + record}, column {name!r} holds {shorten(raw[name][record])} with a "
+                    "point, and the numbers of this table have decimal commas; write all in one way"
+                )
+        is_comma = {name: raw[name].str.contains(_COMMA) for name in self._numbers}
+        return raw.with_columns(
+            pl.when(is_comma[name]).then(pl.col(name).str.replace(",", ".", literal=True)).otherwise(pl.col(name))
+            for name in self._numbers
+        )
+
+    def _told(self, raw: pl.DataFrame, first: int) -> Decimal | None:
+        """The mark that the cells of a block show; None if they show none."""
+        doubtful: tuple[str, int] | None = None
+        points = any(raw[name].str.contains(_POINT).any() for name in self._numbers)
+        for name in self._numbers:
+            commas = raw[name].str.contains(_COMMA).fill_null(False)
+            if not commas.any():
+                continue
+            if (commas & ~raw[name].str.contains(_THOUSANDS).fill_null(False)).any():
+                return ","
+            doubtful = doubtful or (name, int(commas.arg_true()[0]))
+        if doubtful is not None and not points:
+            name, record = doubtful
+            cell = raw[name][record].strip()
+            raise TableError(
+                f"{self._path}: record {first + record}, column {name!r} holds {shorten(cell)}, which can be "
+                f"{cell.replace(',', '.')} with a decimal comma or {cell.replace(',', '')} with a comma between "
+                "thousands; write decimal points, or no comma between thousands"
+            )
+        return "." if points else None
