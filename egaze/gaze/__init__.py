@@ -4,6 +4,7 @@ from egaze.gaze.fixations import Fixations
 from egaze.gaze.formats import GAZE_FORMATS, read_recording
 from egaze.gaze.heatmap import rasterize_batch, rasterize_fixations, rasterize_frames
 from egaze.gaze.recording import GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations, Screen
+from egaze.gaze.shown_picture import ShownPicture
 
 __all__ = [
     "GAZE_FORMATS",
@@ -14,6 +15,7 @@ __all__ = [
     "Message",
     "RecordedFixations",
     "Screen",
+    "ShownPicture",
     "rasterize_batch",
     "rasterize_fixations",
     "rasterize_frames",

@@ -62,22 +62,19 @@ class DecimalMark:
         )
 
     def _told(self, raw: pl.DataFrame, first: int) -> Decimal | None:
-        """The mark that the cells of a block show; None if they show none."""
-        doubtful: tuple[str, int] | None = None
-        points = any(raw[name].str.contains(_POINT).any() for name in self._numbers)
-        for name in self._numbers:
-            commas = raw[name].str.contains(_COMMA).fill_null(False)
-            if not commas.any():
-                continue
-            if (commas & ~raw[name].str.contains(_THOUSANDS).fill_null(False)).any():
-                return ","
-            doubtful = doubtful or (name, int(commas.arg_true()[0]))
-        if doubtful is not None and not points:
-            name, record = doubtful
-            cell = raw[name][record].strip()
-            raise TableError(
-                f"{self._path}: record {first + record}, column {name!r} holds {shorten(cell)}, which can be "
-                f"{cell.replace(',', '.')} with a decimal comma or {cell.replace(',', '')} with a comma between "
-                "thousands; write decimal points, or no comma between thousands"
-            )
-        return "." if points else None
+        """The mark that most cells of a block show; None if they show none."""
+        points = sum(int(raw[name].str.contains(_POINT).sum()) for name in self._numbers)
+        commas = {name: raw[name].str.contains(_COMMA).fill_null(False) for name in self._numbers}
+        count = sum(int(marks.sum()) for marks in commas.values())
+        if points or not count:
+            return None if not points else "." if points >= count else ","
+        if any((marks & ~raw[name].str.contains(_THOUSANDS).fill_null(False)).any() for name, marks in commas.items()):
+            return ","
+        name = next(name for name, marks in commas.items() if marks.any())
+        record = int(commas[name].arg_true()[0])
+        cell = raw[name][record].strip()
+        raise TableError(
+            f"{self._path}: record {first + record}, column {name!r} holds {shorten(cell)}, which can be "
+            f"{cell.replace(',', '.')} with a decimal comma or {cell.replace(',', '')} with a comma between "
+            "thousands; write decimal points, or no comma between thousands"
+        )

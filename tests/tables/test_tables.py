@@ -125,7 +125,7 @@ BAD = {
         "record 1, column 'x_px' holds '1,234', which can be 1.234 with a decimal comma or 1234 with a comma between",
     ),
     "both decimal marks": (
-        GOOD.replace("1.5", '"1,5"').replace("2,4", "2.5,4"),
+        GOOD.replace("1.5", '"1,5"').replace("2,4", "2.5,4") + 'c,"3,5",4,y\n',
         r"record 2, column 'x_px' holds '2\.5' with a point, and the numbers of this table have decimal commas",
     ),
     "UTF-32": (GOOD.encode("utf-32"), "it is UTF-32 text; save it as UTF-8"),
