@@ -6,6 +6,15 @@ from pathlib import Path
 
 from egaze.errors import TableError
 from egaze.gaze.bids import BIDS
+from egaze.gaze.exports.eyelink import EYELINK
+from egaze.gaze.exports.gazepoint import GAZEPOINT
+from egaze.gaze.exports.headset import HEADSET
+from egaze.gaze.exports.pupil import PUPIL
+from egaze.gaze.exports.smi import SMI
+from egaze.gaze.exports.tobii_glasses import TOBII_GLASSES
+from egaze.gaze.exports.tobii_pro_lab import TOBII_PRO_LAB
+from egaze.gaze.exports.tobii_sdk import TOBII_SDK
+from egaze.gaze.exports.tobii_studio import TOBII_STUDIO
 from egaze.gaze.recording import GazeFormat, GazeRecording
 from egaze.registry import Registry
 
@@ -14,7 +23,21 @@ HEAD_BYTES = 1 << 16
 
 #: Formats by name. Other packages add formats by entry points in the group `egaze.gaze_formats`.
 GAZE_FORMATS: Registry[GazeFormat] = Registry(
-    "egaze.gaze_formats", "tracker format", {"bids": BIDS}, fits=lambda item: isinstance(item, GazeFormat)
+    "egaze.gaze_formats",
+    "tracker format",
+    {
+        "bids": BIDS,
+        "eyelink-asc": EYELINK,
+        "gazepoint": GAZEPOINT,
+        "pupil-labs": PUPIL,
+        "smi-begaze": SMI,
+        "tobii-glasses": TOBII_GLASSES,
+        "tobii-pro-lab": TOBII_PRO_LAB,
+        "tobii-sdk": TOBII_SDK,
+        "tobii-studio": TOBII_STUDIO,
+        "vr-headset": HEADSET,
+    },
+    fits=lambda item: isinstance(item, GazeFormat),
 )
 
 
@@ -63,8 +86,10 @@ def read_recording(path: str | Path, *, format: str | None = None) -> GazeRecord
 def _recognised(path: Path, head: bytes) -> GazeFormat:
     found = {name: item for name, item in GAZE_FORMATS.items() if item.matches(path, head)}
     if not found:
-        known = ", ".join(f"{name} ({item.title})" for name, item in GAZE_FORMATS.items())
-        raise TableError(f"{path}: is not an export that egaze knows: {known}")
+        raise TableError(
+            f"{path}: is not an export that egaze knows: {', '.join(GAZE_FORMATS)}; a mapping file can describe any "
+            "table (egaze gaze import --mapping)"
+        )
     if len(found) > 1:
         raise TableError(f"{path}: matches the formats {' and '.join(found)}; name one of them")
     return next(iter(found.values()))

@@ -1,8 +1,8 @@
 """What an eye tracker's export holds, and the interface of the formats that read it.
 
-Positions are to the right and down: in pixels of the screen, whose top left pixel has its centre at 0, 0; or, as long as
-nothing says how many pixels the screen has, in fractions of it from its top left corner, or in degrees from its centre.
-Times are in seconds on the clock of the tracker. Mapping a recording to a radiograph is a separate step:
+Positions are to the right and down: in pixels of the screen, whose top left pixel has its centre at 0, 0; or, as long
+as nothing says how many pixels the screen has, in fractions of it from its top left corner, or in degrees from its
+centre. Times are in seconds on the clock of the tracker. Mapping a recording to a radiograph is a separate step:
 `egaze.gaze.shown_picture`.
 """
 
@@ -243,8 +243,8 @@ class GazeRecording:
         """
         if self.plane == "scene camera":
             raise ValueError(
-                "positions are in the video of a scene camera, which moves with the head, and not on a screen; map them "
-                "to the screen with the tracker's own software first"
+                "positions are in the video of a scene camera, which moves with the head, and not on a screen; map "
+                "them to the screen with the tracker's own software first"
             )
         whole = self.screen.completed(screen)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +127,7 @@ def require_apart(pictures: Sequence[ShownPicture]) -> list[ShownPicture]:
         ValueError: two pictures are shown at once; the message names both and when.
     """
     ordered = sorted(pictures, key=lambda picture: picture.begin_s)
-    for one, next_one in zip(ordered, ordered[1:], strict=False):
+    for one, next_one in pairwise(ordered):
         if next_one.begin_s < one.end_s:
             raise ValueError(
                 f"two pictures at once: {one.case_id!r} is shown from {one.begin_s:g} to {one.end_s:g} s, and "

@@ -73,7 +73,7 @@ def scan_table(
     Args:
         path, columns, optional, nullable: as for `read_table`.
         unread: text columns that are not checked, so that they may contain line breaks.
-        missing: cells that count as empty, in lower case.
+        missing: cells that count as empty where a number is expected, in lower case.
         dialect: how the table is written; None tells it from the file.
         on_cut: see `read_blocks`.
         say: takes a sentence about the dialect if it is not `Dialect.is_usual`; by default it is logged.
@@ -99,6 +99,7 @@ def scan_table(
             raw = raw.with_columns(
                 pl.when(~pl.col(name).str.strip_chars().str.to_lowercase().is_in(list(missing))).then(pl.col(name))
                 for name in raw.columns
+                if wanted[name] is not pl.String
             )
         yield _typed(path, raw, wanted, nullable | optional.keys(), unread, block.first)
 

@@ -180,8 +180,9 @@ def _cells(line: NDArray[np.uint8], quotes: NDArray[np.int64], delimiter: str) -
     cells = np.diff(ends, prepend=-1)
     begins = np.concatenate([[0], places[ends[:-1]] + 1])
     length = places[ends] - begins
-    blank = (length == 0) | ((length == 1) & (line[begins] == ord("\r")))
-    return cells[~blank][:_RECORDS]
+    blank = (length == 0) | ((length <= 2) & (line[begins] == ord("\r")) & (cells == 1))
+    filled: NDArray[np.int64] = cells[~blank][:_RECORDS]
+    return filled
 
 
 def _outside(quotes: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:

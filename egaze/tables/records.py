@@ -41,8 +41,8 @@ def read_blocks(
 ) -> Iterator[Block]:
     """Read a table (RFC 4180, in any dialect) from beginning to end; the first block is the header alone.
 
-    Line ends are LF or CRLF. Blank lines are skipped and not counted. Memory is bounded by `TableLimits` and a few
-    megabytes, whatever the file contains.
+    Line ends are LF, CRLF or CRCRLF. Blank lines are skipped and not counted. Memory is bounded by `TableLimits` and a
+    few megabytes, whatever the file contains.
 
     Args:
         path: the table.
@@ -167,9 +167,15 @@ class _Structure:
         self.cells = np.diff(last, prepend=-1)
         length = self.ends - self.begins
         #: Whether each line is empty.
-        self.blank = (length == 0) | ((length == 1) & (self.line[self.begins] == _CR))
+        self.blank = (length == 0) | ((length <= 2) & (self.line[self.begins] == _CR) & (self.cells == 1))
         #: The record number of each line.
         self.numbers = first + np.cumsum(~self.blank) - ~self.blank
+
+    def ends_line(self, returns: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether carriage returns belong to a line end; Python's csv module can write two of them."""
+        one, two = self.line[returns + 1], self.line[np.minimum(returns + 2, len(self.line) - 1)]
+        ends: NDArray[np.bool_] = (one == _LF) | ((one == _CR) & (two == _LF))
+        return ends
 
     def place(self, position: int) -> tuple[int, int]:
         """The record and the column, both counted from 0, of a byte."""
@@ -253,7 +259,7 @@ class _Checker:
                 found.block.decode()
             except UnicodeDecodeError as error:
                 self._fail_at(found, error.start, f"holds the byte 0x{found.block[error.start]:02x}: not UTF-8 text")
-        for position in found.returns[found.line[found.returns + 1] != _LF][:1]:
+        for position in found.returns[~found.ends_line(found.returns)][:1]:
             self._fail_at(found, position, "holds a carriage return without a line feed")
         for position in found.stray_quotes()[:1]:
             self._fail_at(found, position, "holds a quote that neither opens nor closes the cell")

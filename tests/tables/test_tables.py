@@ -35,6 +35,7 @@ def read(tmp_path, content, columns=COLUMNS, **options):
         "\ufeff" + GOOD,
         GOOD.replace("\n", "\r\n"),
         "\ufeff" + GOOD.replace("\n", "\r\n"),
+        GOOD.replace("\n", "\r\r\n") + "\r\r\n",
         GOOD.removesuffix("\n"),
         GOOD.replace("\n", "\r\n").removesuffix("\r\n"),
         GOOD.replace("a,", '"a",').replace("case_id", '"case_id"').replace(",x\n", ',"x\r\n, ""z"""\n'),
