@@ -73,6 +73,20 @@ def read_recording(path: str | Path, *, format: str | None = None) -> GazeRecord
     path = Path(path)
     if format is not None and format not in GAZE_FORMATS:
         raise TableError(f"{path}: unknown tracker format {format!r}; known are {', '.join(GAZE_FORMATS)}")
+    name = recognised_format(path) if format is None else format
+    try:
+        return GAZE_FORMATS[name].read(path)
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def recognised_format(path: str | Path) -> str:
+    """The name of an export's format in `GAZE_FORMATS`, told from its first bytes.
+
+    Raises:
+        TableError: no such file, no format or several that match.
+    """
+    path = Path(path)
     try:
         if not path.is_file():
             raise TableError(f"{path}: no such file")
@@ -80,11 +94,7 @@ def read_recording(path: str | Path, *, format: str | None = None) -> GazeRecord
             head = file.read(HEAD_BYTES)
     except OSError as error:
         raise TableError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return (GAZE_FORMATS[format] if format is not None else _recognised(path, head)).read(path)
-
-
-def _recognised(path: Path, head: bytes) -> GazeFormat:
-    found = {name: item for name, item in GAZE_FORMATS.items() if item.matches(path, head)}
+    found = [name for name, item in GAZE_FORMATS.items() if item.matches(path, head)]
     if not found:
         raise TableError(
             f"{path}: is not an export that egaze knows: {', '.join(GAZE_FORMATS)}; a mapping file can describe any "
@@ -92,4 +102,4 @@ def _recognised(path: Path, head: bytes) -> GazeFormat:
         )
     if len(found) > 1:
         raise TableError(f"{path}: matches the formats {' and '.join(found)}; name one of them")
-    return next(iter(found.values()))
+    return found[0]

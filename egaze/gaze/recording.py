@@ -235,6 +235,13 @@ class GazeRecording:
     blocks_s: tuple[tuple[float, float], ...] = ()
     pictures: tuple[ShownPicture, ...] = ()
 
+    @property
+    def begin_s(self) -> float:
+        """When the first sample or fixation is; 0 without any."""
+        times = [float(item.time_s[0]) for item in self.samples if len(item)]
+        times += [float(item.onset_s[0]) for item in self.fixations if len(item)]
+        return min(times, default=0.0)
+
     def in_pixels(self, screen: Screen) -> GazeRecording:
         """The recording with positions in pixels of a screen that completes what the export says of its own.
 

@@ -55,11 +55,17 @@ class Column:
 
 
 def read_columns(
-    path: Path, columns: Mapping[str, Column], notes: list[str], *, dialect: Dialect | None = None
+    path: Path,
+    columns: Mapping[str, Column],
+    notes: list[str],
+    *,
+    dialect: Dialect | None = None,
+    missing: frozenset[str] = frozenset(),
 ) -> pl.DataFrame:
     """Some columns of an export's table by our own names; empty and missing cells are null, as are missing columns.
 
-    Notes receive the dialect if it is unusual, and a last record that is cut off.
+    Notes receive the dialect if it is unusual, and a last record that is cut off. Cells in `missing` are missing in
+    addition to `MISSING`.
 
     Raises:
         TableError: not such a table; see `egaze.tables.scan_table`.
@@ -78,7 +84,7 @@ def read_columns(
         if not present and column.is_required:
             raise TableError(
                 f"{path}: has no column {' or '.join(map(repr, column.names))}; is it an export of another version? "
-                "A mapping file can name the columns (--mapping)"
+                "A mapping file can name the columns"
             )
         if present:
             found[own] = present[0]
@@ -90,7 +96,7 @@ def read_columns(
         {},
         wanted,
         unread=frozenset(found[own] for own in found if columns[own].type == "text"),
-        missing=MISSING,
+        missing=MISSING | missing,
         dialect=dialect,
         on_cut=notes.append,
         say=lambda text: notes.append(text.removeprefix(f"{path}: ")),

@@ -87,8 +87,8 @@ class _Reading:
         self.is_events = True
         if tuple(line.split(",")[: len(_FIXATION_COLUMNS)]) != _FIXATION_COLUMNS:
             raise TableError(
-                f"{where}: fixations have the columns {line[:80]!r}; expected {', '.join(_FIXATION_COLUMNS)}: an export "
-                "of another version?"
+                f"{where}: fixations have the columns {line[:80]!r}; expected {', '.join(_FIXATION_COLUMNS)}: an "
+                "export of another version?"
             )
 
     def _take_fixation(self, where: str, cells: list[str]) -> None:
