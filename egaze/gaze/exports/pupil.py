@@ -176,7 +176,7 @@ def _core_fixations(path: Path, notes: list[str]) -> RecordedFixations:
 def _nanoseconds(path: Path, column: pl.Series) -> NDArray[np.float64]:
     """Times in seconds since midnight (UTC) of the first one's day; float64 holds too few digits for the epoch's."""
     for place in column.is_null().arg_true()[:1]:
-        raise TableError(f"{path}: record {place + 1}, column {column.name!r} is empty, expected a time")
+        raise TableError(f"{path}: record {place + 1} has no time")
     day_ns = 86_400_000_000_000
     first = int(column[0]) // day_ns * day_ns if len(column) else 0
     time_s: NDArray[np.float64] = (column - first).to_numpy() / 1e9

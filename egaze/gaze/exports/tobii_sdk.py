@@ -53,7 +53,7 @@ def _read(path: Path) -> GazeRecording:
     samples: list[GazeSamples] = []
     for eye in _EYES:
         if is_dictionary:
-            x, y = _points(path, table[f"{eye}_point"])
+            x, y = _points(path, _DICTIONARY[f"{eye}_point"].names[0], table[f"{eye}_point"])
             valid = floats(table, f"{eye}_valid") == 1
         else:
             x, y = floats(table, f"{eye}_x"), floats(table, f"{eye}_y")
@@ -68,7 +68,7 @@ def _read(path: Path) -> GazeRecording:
 TOBII_SDK = GazeFormat("Tobii Pro SDK, gaze data as a table", _matches, _read)
 
 
-def _points(path: Path, texts: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _points(path: Path, name: str, texts: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Texts "(x, y)" as numbers; an empty text and nan are lost."""
     import polars as pl
 
@@ -76,8 +76,6 @@ def _points(path: Path, texts: pl.Series) -> tuple[NDArray[np.float64], NDArray[
     for group in (1, 2):
         numbers = texts.str.extract(_POINT, group).cast(pl.Float64, strict=False)
         for place in (numbers.is_null() & texts.is_not_null()).arg_true()[:1]:
-            raise TableError(
-                f"{path}: record {place + 1}, column {texts.name!r} holds {texts[place]!r}, expected (x, y)"
-            )
+            raise TableError(f"{path}: record {place + 1}, column {name!r} holds {texts[place]!r}, expected (x, y)")
         parts.append(numbers.fill_null(float("nan")).to_numpy())
     return parts[0], parts[1]
