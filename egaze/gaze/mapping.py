@@ -241,7 +241,10 @@ def read_by_mapping(path: str | Path, mapping: Mapping) -> GazeRecording:
                 f"{table['duration'][int(place)]}, expected a duration"
             )
         fixations = RecordedFixations(found.eye, time_s, duration_s, found.x, found.y, found.unit)
-        return GazeRecording((), (fixations,), screen=screen, notes=tuple(notes))
+        pictures = pictures_of(table["picture"], time_s) if mapping.picture.column else ()
+        if pictures:  # the last one lasts until its last fixation ends
+            pictures = (*pictures[:-1], replace(pictures[-1], end_s=float((time_s + duration_s).max())))
+        return GazeRecording((), (fixations,), screen=screen, notes=tuple(notes), pictures=pictures)
     notes += [f"the {item.eye} eye is never there" for item in positions if len(item) and not item.is_valid.any()]
     pictures = pictures_of(table["picture"], time_s) if mapping.picture.column else ()
     rate = time.rate_hz or None
@@ -306,9 +309,8 @@ def _eye(
         texts = table[f"{eye}_valid"].str.strip_chars()
         wanted = {value.strip() for value in part.valid_values}
         numbers = {number for value in wanted if (number := _number(value)) is not None}
-        same = [text in wanted or (_number(text) in numbers and _number(text) is not None) for text in texts.unique()]
-        marks = texts.is_in([text for text, is_same in zip(texts.unique(), same, strict=True) if is_same])
-        valid = marks.fill_null(False).to_numpy()
+        same = [text for text in texts.unique().drop_nulls() if text in wanted or _number(text) in numbers]
+        valid = texts.is_in(same).fill_null(False).to_numpy()
     unit: PositionUnit = mapping.positions.unit  # type: ignore[assignment]  # `Mapping` has checked it
     x, y = _from_top_left(path, x, y, unit, mapping.positions.origin, screen)
     return samples_of(eye, time_s, x, y, unit, valid)
@@ -341,8 +343,8 @@ def _from_top_left(
     return x, y
 
 
-def _number(text: str | None) -> float | None:
+def _number(text: str) -> float | None:
     try:
-        return None if text is None else float(text)
+        return float(text)
     except ValueError:
         return None
