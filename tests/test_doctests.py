@@ -26,6 +26,7 @@ PACKAGES = (
     "egaze.report",
     "egaze.sources",
     "egaze.study",
+    "egaze.tables",
     "egaze.training",
 )
 
@@ -43,6 +44,7 @@ WITHOUT = {
     "FailedRadiograph": "a part of what RadiographLoader yields",
     "Faithfulness": "what faithfulness returns",
     "LeftOut": "what prepare_study tells its on_left_out",
+    "MapCheck": "what check_map returns",
     "Message": "a part of what read_recording returns",
     "ModelSpec": "what check_model returns",
     "OperatingPoint": "what at_threshold returns",
@@ -51,11 +53,13 @@ WITHOUT = {
     "Presentation": "a part of what read_radiograph returns",
     "RadiographBatch": "what RadiographLoader yields",
     "ReadRadiograph": "a part of what RadiographLoader yields",
+    "RecordingSummary": "what summarize_recording returns",
     "RegionGaze": "what region_gaze returns",
     "RocCurve": "what roc_curve_band returns",
     "RunComparison": "what compare returns",
     "RunSet": "what train_set and open_run_set return",
     "StatisticsWarning": "a warning's class",
+    "TableMapping": "what load_mapping returns",
     "WeightsFile": "what read_weights returns",
 }
 

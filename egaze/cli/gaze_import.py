@@ -16,7 +16,7 @@ from egaze.errors import EgazeError, TableError
 if TYPE_CHECKING:
     from egaze.gaze import GazeRecording, Screen, ShownPicture
     from egaze.gaze.importing import ImportedRecording
-    from egaze.gaze.mapping import Mapping
+    from egaze.gaze.mapping import TableMapping
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _SIGNED = r"(-?\d+(?:\.\d+)?)"
@@ -180,7 +180,7 @@ def command(
         click.echo(f"{out}: {', '.join(path.name for path in written)}")
 
 
-def _read(path: Path, format_name: str | None, mapping: Mapping | None) -> tuple[str, GazeRecording]:
+def _read(path: Path, format_name: str | None, mapping: TableMapping | None) -> tuple[str, GazeRecording]:
     from egaze.gaze.formats import read_recording, recognised_format
     from egaze.gaze.mapping import read_by_mapping
 

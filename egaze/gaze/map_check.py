@@ -72,8 +72,7 @@ def check_map(
 
     Example:
         >>> import numpy as np
-        >>> from egaze.gaze import Screen, ShownPicture
-        >>> from egaze.gaze.map_check import check_map
+        >>> from egaze.gaze import Screen, ShownPicture, check_map
         >>> picture = ShownPicture("case-1", left_px=600, top_px=0, width_px=600, height_px=600)
         >>> up = np.linspace(600, 1050, 50)  # y counted upwards on a screen of 1080 pixels
         >>> check_map([picture], Screen(1920, 1080), np.arange(50.0), np.full(50, 900.0), up).warnings()[0][:42]

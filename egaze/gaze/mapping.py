@@ -107,7 +107,7 @@ class ScreenPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class TableMapping:
     """What the columns of a table of gaze mean, as a mapping file says; its docstrings' brackets name the parts.
 
     Attributes:
@@ -183,11 +183,19 @@ def _one_of(name: str, value: str, known: object, why: str = "") -> None:
         raise ValueError(f"{said}; it must be one of {names}")
 
 
-def load_mapping(path: str | Path) -> Mapping:
+def load_mapping(path: str | Path) -> TableMapping:
     """Read a mapping file.
 
     Raises:
         TableError: not a TOML file, an unknown key, or a mapping that leaves a unit open; the message names the key.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from egaze.gaze import load_mapping
+        >>> text = "time = {column = 't', unit = 'ms'}\\nboth = {x = 'gx', y = 'gy'}\\n"
+        >>> _ = Path("own.toml").write_text(text + "positions = {unit = 'px', origin = 'top left'}\\n")
+        >>> load_mapping("own.toml").time.unit
+        'ms'
     """
     path = Path(path)
     try:
@@ -197,13 +205,13 @@ def load_mapping(path: str | Path) -> Mapping:
     except (OSError, ValueError, RecursionError) as error:
         raise TableError(f"{path}: cannot read the mapping: {str(error).splitlines()[0]}") from error
     try:
-        mapping: Mapping = from_table(Mapping, tree, str(path))
+        mapping: TableMapping = from_table(TableMapping, tree, str(path))
     except EgazeError as error:
         raise TableError(str(error)) from error
     return mapping
 
 
-def read_by_mapping(path: str | Path, mapping: Mapping) -> GazeRecording:
+def read_by_mapping(path: str | Path, mapping: TableMapping) -> GazeRecording:
     """Read a table of samples or fixations.
 
     Args:
@@ -215,9 +223,9 @@ def read_by_mapping(path: str | Path, mapping: Mapping) -> GazeRecording:
 
     Example:
         >>> from pathlib import Path
-        >>> from egaze.gaze.mapping import EyePart, Mapping, PositionPart, TimePart, read_by_mapping
+        >>> from egaze.gaze.mapping import EyePart, TableMapping, PositionPart, TimePart, read_by_mapping
         >>> _ = Path("own.csv").write_text("t;gx;gy\\n0;0,25;0,5\\n4;-1;-1\\n")
-        >>> mapping = Mapping(missing=("-1",), time=TimePart("t", "ms"), both=EyePart("gx", "gy"),
+        >>> mapping = TableMapping(missing=("-1",), time=TimePart("t", "ms"), both=EyePart("gx", "gy"),
         ...                   positions=PositionPart("frac", "top left"))
         >>> (samples,) = read_by_mapping("own.csv", mapping).samples
         >>> samples.time_s.tolist(), samples.x.tolist(), samples.unit
@@ -257,7 +265,7 @@ def read_by_mapping(path: str | Path, mapping: Mapping) -> GazeRecording:
     )
 
 
-def _table(path: Path, mapping: Mapping, notes: list[str]) -> pl.DataFrame:
+def _table(path: Path, mapping: TableMapping, notes: list[str]) -> pl.DataFrame:
     """The columns of the mapping, by what they mean, of the rows that are to be read, with the records' numbers."""
     columns = {}
     if mapping.time.column:
@@ -291,11 +299,11 @@ def _dialect(path: Path, part: TablePart) -> Dialect:
 
     given = {name: value for name in ("delimiter", "decimal", "encoding") if (value := getattr(part, name))}
     told = Dialect(header_line=part.header_line) if "delimiter" in given else tell_dialect(path, part.header_line)
-    return replace(told, **given)  # `Mapping` has checked them
+    return replace(told, **given)  # `TableMapping` has checked them
 
 
 def _eye(
-    path: Path, table: pl.DataFrame, mapping: Mapping, eye: Eye, time_s: NDArray[np.float64], screen: Screen
+    path: Path, table: pl.DataFrame, mapping: TableMapping, eye: Eye, time_s: NDArray[np.float64], screen: Screen
 ) -> GazeSamples:
     x, y = floats(table, f"{eye}_x"), floats(table, f"{eye}_y")
     # A missing value may be written -1 here and -1.0000 there.
@@ -311,7 +319,7 @@ def _eye(
         numbers = {number for value in wanted if (number := _number(value)) is not None}
         same = [text for text in texts.unique().drop_nulls() if text in wanted or _number(text) in numbers]
         valid = texts.is_in(same).fill_null(False).to_numpy()
-    unit: PositionUnit = mapping.positions.unit  # type: ignore[assignment]  # `Mapping` has checked it
+    unit: PositionUnit = mapping.positions.unit  # type: ignore[assignment]  # `TableMapping` has checked it
     x, y = _from_top_left(path, x, y, unit, mapping.positions.origin, screen)
     return samples_of(eye, time_s, x, y, unit, valid)
 

@@ -61,8 +61,7 @@ def summarize_recording(recording: GazeRecording, eye: Eye | None = None) -> Rec
         ValueError: the recording has no fixations of that eye, but of others.
 
     Example:
-        >>> from egaze.gaze import GazeRecording, GazeSamples
-        >>> from egaze.gaze.summary import summarize_recording
+        >>> from egaze.gaze import GazeRecording, GazeSamples, summarize_recording
         >>> samples = GazeSamples("left", [0.0, 0.002, 0.004], [1.0, float("nan"), 2.0], [1.0, 2.0, 3.0])
         >>> found = summarize_recording(GazeRecording((samples,)))
         >>> found.samples, found.valid, found.duration_s, found.rate_hz

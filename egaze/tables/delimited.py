@@ -52,6 +52,14 @@ def read_table(
             cell that does not have its column's type. The message names the file, the record (counted from 1 after the
             header), the column, and the value unless the column is `PRIVATE`. So are numbers such as 1,234 where
             nothing tells whether the comma is a decimal mark.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from egaze.tables import read_table
+        >>> _ = Path("gaze.csv").write_text("case_id;x_px\\na;1,5\\nb;2\\n")
+        >>> read_table(Path("gaze.csv"), {"x_px": pl.Float64})["x_px"].to_list()
+        [1.5, 2.0]
     """
     return pl.concat(scan_table(path, columns, optional, nullable=nullable))
 
@@ -77,6 +85,14 @@ def scan_table(
         dialect: how the table is written; None tells it from the file.
         on_cut: see `read_blocks`.
         say: takes a sentence about the dialect if it is not `Dialect.is_usual`; by default it is logged.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from egaze.tables import scan_table
+        >>> _ = Path("gaze.csv").write_text("x_px,note\\n1.5,\\n,\\n")
+        >>> sum(len(rows) for rows in scan_table(Path("gaze.csv"), {"x_px": pl.Float64}, nullable=frozenset({"x_px"})))
+        2
     """
     optional = optional or {}
     dialect = dialect or tell_dialect(path)

@@ -9,7 +9,7 @@ import pytest
 from egaze.errors import TableError
 from egaze.gaze import read_recording
 from egaze.gaze.formats import recognised_format
-from egaze.gaze.mapping import DurationPart, EyePart, Mapping, PositionPart, RowPart, TimePart, read_by_mapping
+from egaze.gaze.mapping import DurationPart, EyePart, PositionPart, RowPart, TableMapping, TimePart, read_by_mapping
 from egaze.gaze.summary import summarize_recording
 
 pytestmark = pytest.mark.realdata
@@ -161,7 +161,7 @@ PARTS = ("samples", "fixations")
 
 def test_real_tables_by_mapping(real_data):
     folder = real_data / "trackers/scanpath_tables"
-    mapping = Mapping(
+    mapping = TableMapping(
         kind="fixations",
         time=TimePart("onset", "s"),
         duration=DurationPart("duration", "s"),
