@@ -69,5 +69,5 @@ def test_every_command_of_the_page_runs(folder):
 
 
 def test_the_page_names_every_format():
-    named = re.findall(r"^\| `([a-z][a-z-]+)` \|", PAGE, flags=re.MULTILINE)
+    named = re.findall(r"^\| `([a-z][a-z0-9-]+)` \|", PAGE, flags=re.MULTILINE)
     assert sorted(named) == sorted(name for name in GAZE_FORMATS if name != "lab_csv")

@@ -15,6 +15,7 @@ from egaze.gaze.exports.tobii_glasses import TOBII_GLASSES
 from egaze.gaze.exports.tobii_pro_lab import TOBII_PRO_LAB
 from egaze.gaze.exports.tobii_sdk import TOBII_SDK
 from egaze.gaze.exports.tobii_studio import TOBII_STUDIO
+from egaze.gaze.exports.tobii_studio3 import TOBII_STUDIO3
 from egaze.gaze.recording import GazeFormat, GazeRecording
 from egaze.registry import Registry
 
@@ -35,6 +36,7 @@ GAZE_FORMATS: Registry[GazeFormat] = Registry(
         "tobii-pro-lab": TOBII_PRO_LAB,
         "tobii-sdk": TOBII_SDK,
         "tobii-studio": TOBII_STUDIO,
+        "tobii-studio3": TOBII_STUDIO3,
         "vr-headset": HEADSET,
     },
     fits=lambda item: isinstance(item, GazeFormat),

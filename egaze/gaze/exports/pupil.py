@@ -22,6 +22,7 @@ from egaze.gaze.exports.reading import (
     header_names,
     read_columns,
     require_clock,
+    require_one,
     runs,
     samples_of,
 )
@@ -87,7 +88,7 @@ def _cloud_gaze(path: Path) -> GazeRecording:
     }
     notes = [_SCENE]
     table = read_columns(path, columns, notes)
-    _require_one(path, table["recording"])
+    require_one(path, table, ("recording",))
     time_s = _nanoseconds(path, table["time_ns"])
     worn = floats(table, "worn")
     samples = samples_of("both", time_s, floats(table, "x"), floats(table, "y"), "px", ~(worn == 0))
@@ -122,7 +123,7 @@ def _cloud_fixations(path: Path, notes: list[str]) -> RecordedFixations:
         "y": Column(("fixation y [px]",), is_required=True),
     }
     table = read_columns(path, columns, notes)
-    _require_one(path, table["recording"])
+    require_one(path, table, ("recording",))
     onset_s = _nanoseconds(path, table["begin_ns"])
     return RecordedFixations(
         "both", onset_s, floats(table, "duration_ms") / 1e3, floats(table, "x"), floats(table, "y")
@@ -182,10 +183,3 @@ def _nanoseconds(path: Path, column: pl.Series) -> NDArray[np.float64]:
     time_s: NDArray[np.float64] = (column - first).to_numpy() / 1e9
     require_clock(path, np.arange(1, len(time_s) + 1), time_s)
     return time_s
-
-
-def _require_one(path: Path, recordings: pl.Series) -> None:
-    if len(recordings) and (other := (recordings.fill_null("") != recordings.fill_null("")[0])).any():
-        raise TableError(
-            f"{path}: record {int(other.arg_true()[0]) + 1} belongs to another recording than the first one"
-        )

@@ -131,6 +131,17 @@ def require_clock(path: Path, records: NDArray[np.int64], time_s: NDArray[np.flo
         )
 
 
+def require_one(path: Path, table: pl.DataFrame, names: Collection[str]) -> None:
+    """Raise TableError, without the names, if rows belong to different recordings or participants."""
+    for name in names:
+        values = table[name].fill_null("")
+        if len(values) and (other := values != values[0]).any():
+            raise TableError(
+                f"{path}: record {int(other.arg_true()[0]) + 1} belongs to another {name} than the first one; "
+                "export one file for each recording"
+            )
+
+
 def samples_of(
     eye: Eye,
     time_s: NDArray[np.float64],
@@ -149,6 +160,22 @@ def samples_of(
 def with_any(samples: Collection[GazeSamples]) -> tuple[GazeSamples, ...]:
     """The samples of the eyes that were there at least once; of all if none was."""
     return tuple(item for item in samples if item.is_valid.any()) or tuple(samples)
+
+
+def mean_positions(
+    samples: GazeSamples, begin_s: NDArray[np.float64], end_s: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(F,) and (F,) the mean position of the valid samples from each beginning to each end; NaN without any."""
+    valid = samples.is_valid
+    time_s = samples.time_s[valid]
+    slack_s = 1e-9 * max(1.0, float(np.abs(samples.time_s).max(initial=0.0)))
+    first, last = np.searchsorted(time_s, begin_s - slack_s), np.searchsorted(time_s, end_s + slack_s, side="right")
+    count = last - first
+    means = []
+    for positions_px in (samples.x_px[valid], samples.y_px[valid]):
+        total = np.concatenate([[0.0], np.cumsum(positions_px)])
+        means.append(np.where(count > 0, (total[last] - total[first]) / np.maximum(count, 1), np.nan))
+    return means[0], means[1]
 
 
 def runs(keys: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

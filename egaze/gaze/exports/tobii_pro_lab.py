@@ -26,6 +26,7 @@ from egaze.gaze.exports.reading import (
     pictures_of,
     read_columns,
     require_clock,
+    require_one,
     runs,
     samples_of,
     with_any,
@@ -40,6 +41,11 @@ _PX = ("", " [DACS px]", " [px]", " (ADCSpx)")
 _MS = ("", " [ms]")
 _US = ("", " [μs]", " [µs]", " [us]")
 _SIZE = ("", " [px]")
+_TIMES = tuple("Recording timestamp" + unit for unit in ("", " [ms]", " [μs]", " [µs]"))
+#: No tracker samples as slowly; later versions write microseconds, too.
+_SLOWEST_S = 0.2
+#: The sensors of glasses, whose gaze is in the video of their scene camera.
+_GLASSES = ("Gyroscope", "Accelerometer", "Magnetometer")
 #: The eye tracker's own clock may be off the recording's by rounding to milliseconds, and by no more.
 _CLOCKS_APART_S = 0.005
 
@@ -50,7 +56,8 @@ def _column(name: str, units: tuple[str, ...] = ("",), type: str = "number", is_
 
 _PREFIXES: tuple[tuple[Eye, str], ...] = (("both", ""), ("left", "left_"), ("right", "right_"))
 _COLUMNS = {
-    "time_ms": _column("Recording timestamp", _MS, is_required=True),
+    "time_ms": _column("Recording timestamp", _MS),
+    "time_us": Column(("Recording timestamp [μs]", "Recording timestamp [µs]")),
     "tracker_us": _column("Eyetracker timestamp", _US),
     "x": _column("Gaze point X", _PX),
     "y": _column("Gaze point Y", _PX),
@@ -88,12 +95,12 @@ _COLUMNS = {
 
 def _matches(path: Path, head: bytes) -> bool:
     names = header_names(head)
-    return (
-        bool({"Recording timestamp", "Recording timestamp [ms]"} & names) or {"TOI", "Interval", "Participant"} <= names
-    )
+    return bool(set(_TIMES) & names) or {"TOI", "Interval", "Participant"} <= names
 
 
 def _read(path: Path) -> GazeRecording:
+    import polars as pl
+
     with path.open("rb") as file:
         head = file.read(1 << 16)
     if not any(name.startswith("Gaze point") or name.startswith("Fixation point") for name in header_names(head)):
@@ -104,7 +111,11 @@ def _read(path: Path) -> GazeRecording:
     _refuse_other_units(path, first_lines(head)[0])
     notes: list[str] = []
     table = read_columns(path, _COLUMNS, notes).with_row_index("record", 1)
-    _require_one_recording(path, table)
+    require_one(path, table, ("recording", "participant"))
+    table = table.with_columns((pl.col("time_ms") / 1e3).fill_null(pl.col("time_us") / 1e6).alias("time_s"))
+    is_glasses = table["sensor"].is_in(_GLASSES).any()
+    if is_glasses:
+        notes.append("a recording of glasses: positions are in the video of the scene camera, which is no screen")
     is_gaze = _is_gaze(table)
     rows = table.filter(is_gaze)
     time_s = _times_s(path, rows, notes)
@@ -119,9 +130,9 @@ def _read(path: Path) -> GazeRecording:
         () if fixations is None else (fixations,),
         _messages(table),
         screen,
-        None,
-        tuple(notes),
-        pictures=_pictures(rows, time_s),
+        notes=tuple(notes),
+        plane="scene camera" if is_glasses else "screen",
+        pictures=() if is_glasses else _pictures(rows, time_s),
     )
 
 
@@ -133,21 +144,11 @@ def _refuse_other_units(path: Path, header: str) -> None:
     """Raise TableError where only positions in another unit are there."""
     for name in ("Gaze point X", "Recording timestamp"):
         units = re.findall(rf"(?:^|\t){name} [\[(]([^\])]*)[\])]", header)
-        accepted = {unit.strip(" []()") for unit in (_PX if name == "Gaze point X" else _MS)}
+        accepted = {unit.strip(" []()") for unit in (_PX if name == "Gaze point X" else (*_MS, *_US))}
         bare = re.search(rf"(?:^|\t)\ufeff?{name}(?:\t|$)", header)
         if units and not bare and not accepted & set(units):
             raise TableError(
                 f"{path}: column {name!r} is in {units[0]}; export it in {' or '.join(sorted(accepted - {''}))}"
-            )
-
-
-def _require_one_recording(path: Path, table: pl.DataFrame) -> None:
-    for name in ("recording", "participant"):
-        values = table[name].fill_null("")
-        if len(values) and (other := values != values[0]).any():
-            raise TableError(
-                f"{path}: record {int(other.arg_true()[0]) + 1} belongs to another {name} than the first one; "
-                "export one file for each recording"
             )
 
 
@@ -161,8 +162,14 @@ def _is_gaze(table: pl.DataFrame) -> pl.Series:
 def _times_s(path: Path, rows: pl.DataFrame, notes: list[str]) -> NDArray[np.float64]:
     """Times on the recording's clock: by the tracker's timestamps, which are in microseconds, where they fit."""
     record = rows["record"].to_numpy().astype(np.int64)
-    time_s = floats(rows, "time_ms") / 1e3
+    time_s = floats(rows, "time_s")
     require_clock(path, record, time_s)
+    step_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
+    if step_s > _SLOWEST_S:
+        raise TableError(
+            f"{path}: samples are {step_s:g} s apart if 'Recording timestamp' is in milliseconds, as it was where the "
+            "column states no unit; export it with its unit, or name the columns in a mapping file"
+        )
     tracker_s = floats(rows, "tracker_us") / 1e6
     if not len(time_s) or not np.isfinite(tracker_s).all():
         return time_s
@@ -221,10 +228,10 @@ def _fixations(rows: pl.DataFrame, time_s: NDArray[np.float64], notes: list[str]
 
 
 def _messages(table: pl.DataFrame) -> tuple[Message, ...]:
-    events = table.filter(table["event"].is_not_null() & table["time_ms"].is_not_null())
+    events = table.filter(table["event"].is_not_null() & table["time_s"].is_not_null())
     return tuple(
-        Message(time_ms / 1e3, event if value is None else f"{event}: {value}")
-        for time_ms, event, value in events.select("time_ms", "event", "event_value").iter_rows()
+        Message(time_s, event if value is None else f"{event}: {value}")
+        for time_s, event, value in events.select("time_s", "event", "event_value").iter_rows()
     )
 
 

@@ -191,3 +191,44 @@ def test_glasses_are_on_no_screen(tmp_path):
     path.write_bytes(gzip.compress(text.replace("[0.5,1.02]", "[0.5]").encode()))
     with pytest.raises(TableError, match="line 1 is no record of Tobii Glasses"):
         read_recording(path)
+
+
+def test_pro_lab_in_microseconds_and_of_glasses(tmp_path):
+    path = tmp_path / "export.tsv"
+    header = "Recording timestamp{}\tSensor\tGaze point X\tGaze point Y\tEye movement type\n"
+    rows = "".join(f"{1_000_000 + 10_000 * n}\tEye Tracker\t{n}\t{n}\t\n" for n in range(4))
+    path.write_text(header.format(" [μs]") + rows + "1045000\tGyroscope\t\t\tFixation\n", encoding="utf-8")
+    recording = read_recording(path)
+    np.testing.assert_allclose(recording.samples[0].time_s, [1, 1.01, 1.02, 1.03])
+    assert recording.plane == "scene camera" and "a recording of glasses" in recording.notes[-1]
+    path.write_text(header.format("") + rows)
+    with pytest.raises(TableError, match="samples are 10 s apart if 'Recording timestamp' is in milliseconds"):
+        read_recording(path)
+
+
+def test_studio_3(tmp_path):
+    path = tmp_path / "export.tsv"
+    header = "ParticipantName\tRecordingName\tRecordingResolution\tMediaName\tRecordingTimestamp\tStudioEvent\t"
+    header += "FixationIndex\tGazeEventType\tGazeEventDuration\tGazePointIndex\tGazePointLeftX (ADCSpx)\t"
+    header += "GazePointLeftY (ADCSpx)\tGazePointX (ADCSpx)\tGazePointY (ADCSpx)\tValidityLeft\n"
+    rows = (
+        "P\tR\t1280 x 1024\tchest.png\t0\tImageStart\t\t\t\t\t\t\t\t\t\n"
+        "P\tR\t1280 x 1024\tchest.png\t3\t\t1\tFixation\t30\t1\t600\t500\t602\t500\t0\n"
+        "P\tR\t1280 x 1024\tchest.png\t20\t\t1\tFixation\t30\t2\t600\t500\t604\t502\t4\n"
+        "P\tR\t1280 x 1024\tchest.png\t36\t\t\tUnclassified\t17\t3\t\t\t\t\t4\n"
+    )
+    path.write_text(header + rows)
+    recording = read_recording(path)
+    both, left = recording.samples
+    assert both.is_valid.tolist() == [True, True, False] and left.is_valid.tolist() == [True, False, False]
+    (fixations,) = recording.fixations
+    assert (fixations.onset_s[0], fixations.duration_s[0]) == (0.003, 0.03)
+    assert (fixations.x_px[0], fixations.y_px[0]) == (603, 501)
+    assert recording.screen.width_px == 1280 and recording.pictures[0].case_id == "chest.png"
+    assert recording.messages[0].text == "ImageStart"
+    path.write_text(header + rows + rows.replace("P\tR", "Q\tR"))
+    with pytest.raises(TableError, match="record 5 belongs to another participant than the first one"):
+        read_recording(path)
+    path.write_text(header.replace("GazePointX (ADCSpx)", "GazePointX (MCSpx)") + rows)
+    with pytest.raises(TableError, match=r"has no column 'GazePointX \(ADCSpx\)'"):
+        read_recording(path)
