@@ -132,7 +132,8 @@ def command(
       egaze prepare table cases.csv --fixations gaze/fixations.csv --out study
     """
     from egaze.atomic import require_folder
-    from egaze.gaze.importing import facts_of, import_recording, write_imported
+    from egaze.gaze.imported_files import facts_of, write_imported
+    from egaze.gaze.importing import import_recording
     from egaze.gaze.mapping import load_mapping
     from egaze.gaze.picture_tables import read_pictures
 
@@ -182,7 +183,7 @@ def command(
 
 def _read(path: Path, format_name: str | None, mapping: TableMapping | None) -> tuple[str, GazeRecording]:
     from egaze.gaze.formats import read_recording, recognised_format
-    from egaze.gaze.mapping import read_by_mapping
+    from egaze.gaze.mapped_table import read_by_mapping
 
     if mapping is not None:
         return "mapping", read_by_mapping(path, mapping)

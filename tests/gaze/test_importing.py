@@ -6,7 +6,8 @@ import pytest
 
 from egaze.errors import TableError
 from egaze.gaze import GazeRecording, GazeSamples, RecordedFixations, Screen, ShownPicture
-from egaze.gaze.importing import facts_of, import_recording, write_imported
+from egaze.gaze.imported_files import facts_of, write_imported
+from egaze.gaze.importing import import_recording
 from egaze.gaze.picture_tables import pictures_from_messages, read_pictures
 from egaze.gaze.summary import summarize_recording
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from egaze.errors import TableError
-from egaze.gaze.mapping import load_mapping, read_by_mapping
+from egaze.gaze import load_mapping, read_by_mapping
 
 MAPPING = """
 missing = ["-1"]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from egaze.errors import TableError
-from egaze.gaze import read_recording
+from egaze.gaze import read_by_mapping, read_recording
 from egaze.gaze.formats import recognised_format
-from egaze.gaze.mapping import DurationPart, EyePart, PositionPart, RowPart, TableMapping, TimePart, read_by_mapping
+from egaze.gaze.mapping import DurationPart, EyePart, PositionPart, RowPart, TableMapping, TimePart
 from egaze.gaze.summary import summarize_recording
 
 pytestmark = pytest.mark.realdata
