@@ -80,6 +80,8 @@ def read_recording(path: str | Path, *, format: str | None = None) -> GazeRecord
         return GAZE_FORMATS[name].read(path)
     except OSError as error:
         raise TableError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # times that fall, or another value that no recording has
+        raise TableError(f"{path}: {error}") from error
 
 
 def recognised_format(path: str | Path) -> str:

@@ -88,6 +88,8 @@ def import_recording(
         rows = _on_pictures(recording, shown, whole, case_name, path, eye, notes) if is_placed else None
     except ValueError as error:
         raise TableError(f"{path}: {error}") from error
+    if recording.samples and not recording.fixations:
+        notes.append("the export has samples and no fixations")
     if check is not None:
         notes += check.warnings()
     elif summary.fixations and recording.plane != "scene camera":
@@ -131,7 +133,6 @@ def _on_pictures(
     schema = {name: pl.String if name == "case_id" else pl.Float64 for name in _ROW}
     fixations = chosen_fixations(recording, eye)
     if fixations is None:
-        notes.append("the export has no fixations, so none is put on a picture")
         none = np.empty(0)
         fixations = RecordedFixations("both", none, none, none, none)
     index = picture_at(shown, fixations.onset_s)
@@ -139,10 +140,13 @@ def _on_pictures(
     for picture in shown:
         first_s.setdefault(picture.case_id, picture.begin_s)
     found = np.isfinite(fixations.x) & np.isfinite(fixations.y)
-    kept = (index >= 0) & found & (fixations.duration_s > 0)
-    kept &= np.array([*(picture.has_place for picture in shown), False])[index]
+    lasts = fixations.duration_s > 0
+    has_place = np.array([*(picture.has_place for picture in shown), False])[index]
+    kept = has_place & found & lasts
     _count(notes, int((index < 0).sum()), "while no picture is shown")
-    _count(notes, int((~found).sum()), "without a position")
+    _count(notes, int(((index >= 0) & ~has_place).sum()), "on a picture whose place is unknown")
+    _count(notes, int((has_place & ~found).sum()), "without a position")
+    _count(notes, int((has_place & found & ~lasts).sum()), "without a duration")
     frames = [pl.DataFrame(schema=schema)]
     cut = 0
     for place, picture in enumerate(shown):
@@ -184,7 +188,8 @@ def _on_pictures(
 
 def _count(notes: list[str], count: int, where: str) -> None:
     if count:
-        notes.append(f"{count} fixation{'s' if count > 1 else ''} {where} {'are' if count > 1 else 'is'} on no picture")
+        many = "s" if count > 1 else ""
+        notes.append(f"{count} fixation{many} {where} {'are' if many else 'is'} left out of fixations.csv")
 
 
 def _case_id(case_name: str, picture: ShownPicture, path: Path) -> str:

@@ -217,6 +217,9 @@ class GazeRecording:
         blocks_s: begin and end of each stretch of continuous recording; empty if the export does not say.
         pictures: what the export says of the pictures that were shown, in time order.
 
+    Raises:
+        ValueError: a sampling rate that is not above 0.
+
     Example:
         >>> from egaze.gaze import GazeRecording, GazeSamples, Screen
         >>> samples = GazeSamples("left", [0.0, 0.002], [512.8, 513.3], [394.5, 395.4])
@@ -234,6 +237,10 @@ class GazeRecording:
     plane: Plane = "screen"
     blocks_s: tuple[tuple[float, float], ...] = ()
     pictures: tuple[ShownPicture, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sampling_hz is not None and not 0 < self.sampling_hz < float("inf"):
+            raise ValueError(f"the stated sampling rate must be above 0 Hz, got {self.sampling_hz}")
 
     @property
     def begin_s(self) -> float:

@@ -132,3 +132,35 @@ def test_a_failure_writes_nothing(asc, tmp_path):
     with pytest.raises(EgazeError, match=r"no\.csv: is not an export that egaze knows"):
         invoke("gaze", "import", asc, tmp_path / "no.csv", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+#: Real exports with fixations on a screen: how many become fixations on a picture, of one eye.
+REAL = {
+    "tobii_prolab/fourblocks_minimal_comma_bom.tsv": 45,
+    "tobii_prolab/fourblocks_minimal_comma_utf16le_DERIVED.tsv": 45,
+    "tobii_prolab/fourblocks_minimal_point_DERIVED.tsv": 45,
+    "tobii_prolab/v24.21_300hz_both_comma.tsv": 17,
+    "tobii_prolab/v24.21_120hz_both_comma.tsv": 28,
+    "tobii_studio/P61-Fixation-Data.tsv": 4664,
+    "gazepoint/all_gaze_27s.csv": 52,
+    "eyelink_asc/cili_mono500.asc": 12,
+    "eyelink_asc/cili_bino1000.asc": 12,
+    "eyelink_asc/pypillometry_002_events_only.asc": 129,
+    "smi/begaze3.5_events_csv_microseconds.txt": 1917,
+    "bids_DERIVED/sub-mono500/beh/sub-mono500_task-saccade_recording-eye1_physio.tsv.gz": 12,
+}
+
+
+@pytest.mark.realdata
+def test_real_exports_become_fixations_on_a_picture(real_data, tmp_path):
+    for place, (name, count) in enumerate(REAL.items()):
+        out = tmp_path / str(place)
+        words = [real_data / "trackers" / name, "--picture", "100,100,1000x800", "--radiograph", "2000x1600"]
+        words += ["--screen", "1920x1080"] if name.startswith("gazepoint") else []
+        found = json.loads(invoke("gaze", "import", *words, "--out", out, "--json").output)
+        # Those that begin while the tracker has another picture's name have no place but the option's, so none is lost.
+        assert found["fixations"] == count and found["fixations_on_pictures"] <= count
+        rows = pl.read_csv(out / "fixations.csv")
+        left_out = sum(int(note.split()[0]) for note in found["notes"] if "left out of fixations.csv" in note)
+        assert len(rows) == found["fixations_on_pictures"] == count - left_out, name
+        assert set(rows.columns) >= {"case_id", "x_px", "y_px", "duration_s", "onset_s"}

@@ -43,7 +43,8 @@ def test_fixations_on_pictures(tmp_path):
     np.testing.assert_allclose(rows["duration_s"], [0.2, 0.2])
     np.testing.assert_allclose(rows["pixels_per_degree"], SCREEN.pixels_per_degree * 2)
     notes = " ".join(item.summary.notes)
-    assert "1 fixation without a position is on no picture" in notes
+    assert "1 fixation without a position is left out of fixations.csv" in notes
+    assert "1 fixation without a duration is left out of fixations.csv" in notes
     assert "1 fixation lasts beyond the picture's end" in notes
     assert item.check.on_picture_frac == 1
     written = {path.name for path in write_imported([item], tmp_path / "out")}

@@ -20,13 +20,14 @@ from egaze.gaze.exports.reading import (
     Column,
     floats,
     header_names,
+    mean_positions,
     read_columns,
     require_clock,
     require_one,
     runs,
     samples_of,
 )
-from egaze.gaze.recording import GazeFormat, GazeRecording, Plane, PositionUnit, RecordedFixations
+from egaze.gaze.recording import GazeFormat, GazeRecording, GazeSamples, Plane, PositionUnit, RecordedFixations
 
 if TYPE_CHECKING:
     import polars as pl
@@ -96,22 +97,17 @@ def _cloud_gaze(path: Path) -> GazeRecording:
         fixations = _cloud_fixations(beside, notes)
         notes.append(f"fixations are those of {beside.name}")
     else:
-        fixations = _of_samples(time_s, floats(table, "fixation"), samples.x, samples.y)
+        fixations = _of_samples(samples, floats(table, "fixation"))
         notes.append("no fixations.csv beside it: a fixation lies at the mean of its samples")
     return GazeRecording((samples,) if len(table) else (), (fixations,), notes=tuple(notes), plane="scene camera")
 
 
-def _of_samples(
-    time_s: NDArray[np.float64], identity: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
-) -> RecordedFixations:
-    during = np.isfinite(identity)
-    begins, ends = runs(identity[during])
-    onset_s, last_s = time_s[during][begins], time_s[during][ends - 1]
-    means = [
-        np.array([np.nanmean(values[during][begin:end]) for begin, end in zip(begins, ends, strict=True)])
-        for values in (x, y)
-    ]
-    return RecordedFixations("both", onset_s, last_s - onset_s, means[0], means[1])
+def _of_samples(samples: GazeSamples, identity: NDArray[np.float64]) -> RecordedFixations:
+    """Fixations by the number that each sample's row has of the one that it is part of."""
+    time_s = samples.time_s[np.isfinite(identity)]
+    begins, ends = runs(identity[np.isfinite(identity)])
+    onset_s, last_s = time_s[begins], time_s[ends - 1]
+    return RecordedFixations("both", onset_s, last_s - onset_s, *mean_positions(samples, onset_s, last_s))
 
 
 def _cloud_fixations(path: Path, notes: list[str]) -> RecordedFixations:

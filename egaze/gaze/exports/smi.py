@@ -94,6 +94,8 @@ class _Reading:
     def _take_fixation(self, where: str, cells: list[str]) -> None:
         if len(cells) < len(_FIXATION_COLUMNS):
             raise TableError(f"{where}: has {len(cells)} cells, a fixation has {len(_FIXATION_COLUMNS)} or more")
+        if cells[0] not in ("Fixation L", "Fixation R"):
+            raise TableError(f"{where}: holds {cells[0][:40]!r}, expected Fixation L or Fixation R")
         start, _, duration, x, y = (_number(where, cell) for cell in cells[3:8])
         self.fixations.setdefault(_EYES[cells[0][-1]], []).append((start / 1e6, duration / 1e6, x, y))
 

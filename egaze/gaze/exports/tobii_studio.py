@@ -143,7 +143,7 @@ def _listed(path: Path, table: pl.DataFrame, notes: list[str]) -> RecordedFixati
     require_clock(path, record, onset_s)
     for place in np.flatnonzero(~(duration_s >= 0))[:1]:
         raise TableError(
-            f"{path}: record {record[place]}, column 'FixationDuration' holds {table['fixation_ms'][place]}"
+            f"{path}: record {record[place]}, column 'FixationDuration' holds {table['fixation_ms'][int(place)]}"
         )
     if count := int((duration_s == 0).sum()):
         notes.append(
