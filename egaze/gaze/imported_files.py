@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,17 +46,24 @@ def write_imported(imported: Sequence[ImportedRecording], out: Path) -> list[Pat
     with new_files(out) as folder:
         for name, item in zip(names, imported, strict=True):
             if item.recording.samples:
-                _samples_table(item).write_parquet(folder / f"{name}.samples.parquet")
+                _write_parquet(folder / f"{name}.samples.parquet", _samples_table(item))
             if item.recording.fixations:
-                _fixations_table(item).write_parquet(folder / f"{name}.fixations.parquet")
+                _write_parquet(folder / f"{name}.fixations.parquet", _fixations_table(item))
         if tables:
-            pl.concat(tables).write_csv(folder / FIXATIONS_CSV, float_precision=6)
+            text = pl.concat(tables, how="diagonal").write_csv(float_precision=6)
+            (folder / FIXATIONS_CSV).write_text(text, encoding="utf-8")
         facts = [{"name": name, **facts_of(item)} for name, item in zip(names, imported, strict=True)]
         (folder / RECORDINGS_JSON).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         written = sorted(path.name for path in folder.iterdir())
     if not tables:
         (out / FIXATIONS_CSV).unlink(missing_ok=True)
     return [out / name for name in written]
+
+
+def _write_parquet(path: Path, table: pl.DataFrame) -> None:
+    content = BytesIO()  # polars itself does not say which error of the disk it met
+    table.write_parquet(content)
+    path.write_bytes(content.getbuffer())
 
 
 def facts_of(item: ImportedRecording) -> dict[str, object]:
