@@ -6,7 +6,8 @@ from egaze.gaze.heatmap import rasterize_batch, rasterize_fixations, rasterize_f
 from egaze.gaze.map_check import MapCheck, check_map
 from egaze.gaze.mapped_table import read_by_mapping
 from egaze.gaze.mapping import TableMapping, load_mapping
-from egaze.gaze.recording import GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations, Screen
+from egaze.gaze.recording import GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
+from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import ShownPicture
 from egaze.gaze.summary import RecordingSummary, summarize_recording
 

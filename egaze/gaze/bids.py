@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from egaze.errors import TableError
 from egaze.gaze.bids_files import Facts, inherited, number, pair, quoted, read_rows, unit
 from egaze.gaze.exports.reading import mean_positions
-from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations, Screen
+from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
+from egaze.gaze.screen import Screen
 
 if TYPE_CHECKING:
     import polars as pl

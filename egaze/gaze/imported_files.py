@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from egaze.atomic import new_files
 from egaze.errors import TableError
 from egaze.gaze.importing import ImportedRecording, stem_of
-from egaze.gaze.recording import Screen
+from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import picture_at
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import numpy as np
 
 from egaze.errors import TableError
 from egaze.gaze.map_check import MapCheck, check_map
-from egaze.gaze.recording import Eye, GazeRecording, RecordedFixations, Screen
+from egaze.gaze.recording import Eye, GazeRecording, RecordedFixations
+from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import ShownPicture, picture_at, require_apart
 from egaze.gaze.summary import RecordingSummary, chosen_fixations, chosen_samples, summarize_recording
 

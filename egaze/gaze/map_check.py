@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.gaze.recording import Screen
+from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import ShownPicture, picture_at
 
 Positions = NDArray[np.float64]

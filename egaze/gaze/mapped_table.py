@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from egaze.errors import TableError
 from egaze.gaze.exports.reading import Column, floats, pictures_of, read_columns, require_clock, samples_of
 from egaze.gaze.mapping import TIME_UNITS, TableMapping, TablePart
-from egaze.gaze.recording import Eye, GazeRecording, GazeSamples, PositionUnit, RecordedFixations, Screen
+from egaze.gaze.recording import Eye, GazeRecording, GazeSamples, RecordedFixations
+from egaze.gaze.screen import PositionUnit, Screen
 
 if TYPE_CHECKING:
     import polars as pl

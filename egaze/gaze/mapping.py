@@ -12,7 +12,8 @@ from typing import get_args
 
 from egaze.errors import EgazeError, TableError
 from egaze.gaze.exports.reading import SECONDS
-from egaze.gaze.recording import Eye, PositionUnit
+from egaze.gaze.recording import Eye
+from egaze.gaze.screen import PositionUnit
 from egaze.settings import from_table
 
 if sys.version_info >= (3, 11):

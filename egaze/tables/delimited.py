@@ -106,7 +106,7 @@ def scan_table(
     for block in blocks:
         raw = _parse(path, block, header, wanted, dialect)
         _refuse_second_header(path, raw, block.first)
-        raw = decimal.as_points(raw, block.first)
+        raw = decimal.as_points(raw, block)
         dialect = replace(dialect, decimal=decimal.mark)
         if not is_said and not dialect.is_usual:
             say(f"{path}: read as {dialect}")

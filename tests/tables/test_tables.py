@@ -74,6 +74,13 @@ def test_the_dialect_is_told_and_said(tmp_path, caplog):
     assert not caplog.records
 
 
+def test_a_column_that_is_not_read_tells_the_decimal_mark(tmp_path):
+    doubtful = GOOD.replace(",", ";").replace("1.5", "1,234")
+    with pytest.raises(TableError, match="which can be 1.234 with a decimal comma or 1234"):
+        read(tmp_path, doubtful)
+    assert read(tmp_path, doubtful.replace(";y", ";3,58"))["x_px"].to_list() == [1.234, 2]
+
+
 def test_lines_above_the_header_and_a_last_record_that_is_cut_off(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("Recorded: 1,2,3\n\n" + GOOD.replace("y\n", "y\nc,3"))

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from egaze.errors import TableError
 from egaze.gaze.exports.reading import first_lines, samples_of
-from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations, Screen
+from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
+from egaze.gaze.screen import Screen
 
 if TYPE_CHECKING:
     import polars as pl

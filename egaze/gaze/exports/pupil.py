@@ -27,7 +27,8 @@ from egaze.gaze.exports.reading import (
     runs,
     samples_of,
 )
-from egaze.gaze.recording import GazeFormat, GazeRecording, GazeSamples, Plane, PositionUnit, RecordedFixations
+from egaze.gaze.recording import GazeFormat, GazeRecording, GazeSamples, Plane, RecordedFixations
+from egaze.gaze.screen import PositionUnit
 
 if TYPE_CHECKING:
     import polars as pl

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import TableError
-from egaze.gaze.recording import Eye, GazeSamples, PositionUnit
+from egaze.gaze.recording import Eye, GazeSamples
+from egaze.gaze.screen import PositionUnit
 from egaze.gaze.shown_picture import ShownPicture
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ import numpy as np
 
 from egaze.errors import TableError
 from egaze.gaze.exports.reading import first_lines, samples_of
-from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations, Screen
+from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
+from egaze.gaze.screen import Screen
 
 _EYES: dict[str, Eye] = {"L": "left", "R": "right"}
 _SIGN = re.compile(r"(## )?\[(BeGaze|iView)\]")

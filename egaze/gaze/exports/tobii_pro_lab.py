@@ -31,7 +31,8 @@ from egaze.gaze.exports.reading import (
     samples_of,
     with_any,
 )
-from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, Message, RecordedFixations, Screen
+from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, Message, RecordedFixations
+from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import ShownPicture
 
 if TYPE_CHECKING:

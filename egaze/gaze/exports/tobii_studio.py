@@ -24,7 +24,8 @@ from egaze.gaze.exports.reading import (
     runs,
     samples_of,
 )
-from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, Message, RecordedFixations, Screen
+from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, Message, RecordedFixations
+from egaze.gaze.screen import Screen
 
 if TYPE_CHECKING:
     import polars as pl

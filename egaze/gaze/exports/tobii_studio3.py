@@ -29,7 +29,8 @@ from egaze.gaze.exports.reading import (
     samples_of,
     with_any,
 )
-from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations, Screen
+from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
+from egaze.gaze.screen import Screen
 
 if TYPE_CHECKING:
     import polars as pl
