@@ -40,6 +40,7 @@ _CORE_GAZE = {"gaze_timestamp", "confidence", "norm_pos_x", "norm_pos_y"}
 _CORE_FIXATIONS = {"start_timestamp", "duration", "dispersion", "norm_pos_x", "norm_pos_y"}
 _SURFACE_GAZE = {"gaze_timestamp", "x_norm", "y_norm", "on_surf"}
 _SCENE = "positions are in the video of the scene camera, which is no screen"
+_CLOCK = "times are seconds since midnight (UTC) of the first one's day"
 #: Below this confidence Pupil Player, too, leaves gaze out by default.
 _CONFIDENT = 0.6
 
@@ -56,7 +57,7 @@ def _read(path: Path) -> GazeRecording:
     if names >= _CLOUD_GAZE:
         return _cloud_gaze(path)
     if names >= _CLOUD_FIXATIONS:
-        notes = [_SCENE]
+        notes = [_SCENE, _CLOCK]
         return GazeRecording((), (_cloud_fixations(path, notes),), notes=tuple(notes), plane="scene camera")
     if names >= _SURFACE_GAZE:
         return _core_gaze(path, "x_norm", "y_norm", "surface", "fixations_on_surface")
@@ -88,7 +89,7 @@ def _cloud_gaze(path: Path) -> GazeRecording:
         "worn": Column(("worn",)),
         "fixation": Column(("fixation id",)),
     }
-    notes = [_SCENE]
+    notes = [_SCENE, _CLOCK]
     table = read_columns(path, columns, notes)
     require_one(path, table, ("recording",))
     time_s = _nanoseconds(path, table["time_ns"])
