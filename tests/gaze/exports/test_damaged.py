@@ -85,7 +85,7 @@ def test_damaged_exports(name, tmp_path):
     )
     rng = random.Random(0)
     refused = 0
-    for _ in range(60):
+    for _ in range(40):
         path.write_bytes(damaged(whole, rng))
         try:
             recording = read_recording(path, format=name)
