@@ -27,6 +27,7 @@ PACKAGES = (
     "egaze.report",
     "egaze.sources",
     "egaze.study",
+    "egaze.tables",
     "egaze.training",
 )
 
@@ -53,6 +54,7 @@ WITHOUT = {
     "KScale": "an argument of k_coefficient",
     "LeftOut": "what prepare_study tells its on_left_out",
     "Losses": "a part of what detect_fixations returns",
+    "MapCheck": "what check_map returns",
     "MeanMeasure": "a part of what measure_gaze returns",
     "Message": "a part of what read_recording returns",
     "ModelSpec": "what check_model returns",
@@ -63,6 +65,7 @@ WITHOUT = {
     "Presentation": "a part of what read_radiograph returns",
     "RadiographBatch": "what RadiographLoader yields",
     "ReadRadiograph": "a part of what RadiographLoader yields",
+    "RecordingSummary": "what summarize_recording returns",
     "RegionGaze": "what region_gaze returns",
     "RocCurve": "what roc_curve_band returns",
     "RunComparison": "what compare returns",
@@ -71,6 +74,7 @@ WITHOUT = {
     "Sensitivity": "what settings_sensitivity returns",
     "SimulatedGaze": "what simulate_gaze returns",
     "StatisticsWarning": "a warning's class",
+    "TableMapping": "what load_mapping returns",
     "WeightsFile": "what read_weights returns",
 }
 

@@ -1,4 +1,4 @@
-"""`egaze gaze`: gaze recorded with one's own tracker."""
+"""`egaze gaze`: gaze recorded with one's own tracker, and measures of a study's gaze."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 #: Subcommands with their help; a subcommand's module is imported only when it is used.
 COMMANDS = {
+    "import": "Read exports of eye trackers: samples and fixations, and fixations on radiographs for `prepare table`.",
     "measure": "Measure a study's gaze: scanpaths, areas, regions, and how alike readers look.",
 }
 
@@ -29,9 +30,11 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup)
 def command() -> None:
-    """Gaze that you have recorded with your own tracker.
+    """Read gaze that your own tracker recorded, and measure a study's gaze.
 
     \b
     Example:
+      egaze gaze import reading.asc
+      egaze gaze import readings/*.tsv --radiograph 2544x3056 --out gaze
       egaze gaze measure study --out measures
     """
