@@ -60,6 +60,30 @@ def curve_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def qualities_table(result: dict[str, Any]) -> str:
+    """Format one row per quality of gaze."""
+    details, best = result["details"], result["details"]["best_recipe_by_validation"]
+    lines = [
+        f"| gaze | `--gaze-quality` | macro AUC of `{best}` | gain over `{_CONTROL}` | gain, pneumonia | CC | "
+        "centre-bias map's CC | peak in finding |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    # Results of before the synthetic reader had a quality have none.
+    for name, row in details.get("gaze_qualities", {}).items():
+        cells = [
+            name,
+            f"{row['gaze_quality']:g}",
+            interval(row["auc"]["macro"]),
+            interval(row["auc_gain"]["macro"], "difference", sign="+"),
+            interval(row["auc_gain"]["pneumonia"], "difference", sign="+"),
+            interval(row["map"]["cc"], digits=2),
+            interval(row["centre_bias"]["cc"], digits=2),
+            interval(row["map_peak_in_finding"]["all"], digits=2),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def draw(result: dict[str, Any], path: Path) -> None:
     """Plot AUCs, agreement with gaze, peaks in findings, and the learning curve."""
     from matplotlib.figure import Figure
