@@ -24,6 +24,7 @@ def read(name: str) -> dict[str, Any]:
 def with_experiments(page: str) -> str:
     """Return docs/experiments.md with updated tables."""
     gaze = read("gaze_helps")
+    page = filled(page, "experiments/render.py: gaze reader", render_gaze.reader_line(gaze))
     page = filled(page, "experiments/render.py: recipes", render_gaze.table(gaze))
     page = filled(page, "experiments/render.py: curve", render_gaze.curve_table(gaze))
     page = filled(page, "experiments/render.py: gains by quality", render_gaze.qualities_table(gaze))

@@ -9,6 +9,14 @@ _CONTROL = "encoder-only"
 _BLUE, _GREY, _ORANGE = "#2b6cb0", "#8a8f98", "#c05621"
 
 
+def reader_line(result: dict[str, Any]) -> str:
+    """Say by which synthetic reader the gaze is; results of before it had a version are of the first."""
+    settings = result["details"]["settings"]
+    version = settings.get("twin_reader_version", 1)
+    quality = settings.get("twin_gaze_quality")
+    return f"Gaze is by readers of version {version}{'' if quality is None else f', of quality {quality:g}'}."
+
+
 def table(result: dict[str, Any]) -> str:
     """Format one row per recipe, every metric with its interval."""
     details = result["details"]
