@@ -11,7 +11,7 @@ from egaze.loading import Augmentation
 from egaze.loading.augment import MOVING
 from egaze.models import POOLINGS
 from egaze.settings import require, settle_types
-from egaze.targets import EgdHeatmap, FixationHeatmap, HeatmapTarget
+from egaze.targets import EgdHeatmap, FixationHeatmap, GazeControl, HeatmapTarget
 from egaze.training.stage import Stage
 
 HEATMAP_TARGETS = ("gaze", "egd")
@@ -79,6 +79,8 @@ class Recipe:
         order: which training cases an epoch contains, and in which order.
         model: see `ModelSettings`.
         heatmap: see `FixationHeatmap`.
+        control: which gaze the targets of the training split are made of, by default the radiograph's own; see
+            `GazeControl`.
         augmentation: see `Augmentation`.
         stages: one or more, carried out in order.
 
@@ -101,6 +103,7 @@ class Recipe:
     order: OrderSettings = field(default_factory=OrderSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     heatmap: FixationHeatmap = field(default_factory=FixationHeatmap)
+    control: GazeControl = field(default_factory=GazeControl)
     augmentation: Augmentation = field(default_factory=Augmentation)
     stages: tuple[Stage, ...] = field(default_factory=lambda: (Stage(),))
 
@@ -110,8 +113,21 @@ class Recipe:
 
     @property
     def target(self) -> HeatmapTarget:
-        """The target that the heatmap head is trained on. Evaluation always compares with `heatmap`."""
+        """The target that the heatmap head is trained on, without the control. Evaluation always compares with
+        `heatmap`."""
         return EgdHeatmap() if self.heatmap_target == "egd" else self.heatmap
+
+    @property
+    def trained_towards(self) -> str:
+        """What the heatmap head is trained on: `heatmap_target`, or what the control puts in its place, in words."""
+        if not self.control.is_on:
+            return self.heatmap_target
+        return self.control.words + (", as the egd target" if self.heatmap_target == "egd" else "")
+
+    @property
+    def learns_from_gaze(self) -> bool:
+        """Whether any stage has a loss that gaze decides."""
+        return any(stage.heatmap_weight > 0 or stage.alignment_weight > 0 for stage in self.stages)
 
     @property
     def trains_classifier(self) -> bool:
@@ -148,3 +164,8 @@ def _check(recipe: Recipe) -> None:
         weight = stage.heatmap_weight
         has_head = recipe.model.heatmap_head or weight == 0
         require(has_head, f"stages[{index}].heatmap_weight", "0 for a model without a heatmap head", weight)
+    if not recipe.learns_from_gaze:
+        why = "for a recipe that does not learn from gaze"
+        require(recipe.control.gaze == "own", "control.gaze", f"own {why}", recipe.control.gaze)
+        fixations_frac = recipe.control.fixations_frac
+        require(fixations_frac == 1, "control.fixations_frac", f"1 {why}", fixations_frac)

@@ -26,6 +26,7 @@ from egaze.metrics import StatisticsWarning, macro_auc
 from egaze.progress import NamedProgress, Progress
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed
+from egaze.targets import BatchTarget
 from egaze.training import run as run_files
 from egaze.training.device import open_fabric, speed_up, usable_precision
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
@@ -35,7 +36,7 @@ from egaze.training.recipe import OrderSettings, Recipe
 from egaze.training.requirements import require_trainable
 from egaze.training.run import Checkpoint, Run, build_model, load_checkpoint, open_run, save_checkpoint
 from egaze.training.stage import Stage
-from egaze.training.start import resume_state, start_run
+from egaze.training.start import control_text, resume_state, start_run
 
 logger = logging.getLogger(__name__)
 
@@ -110,11 +111,13 @@ def train(
             recipe.input_size_px,
             recipe.input_size_px,
         )
-    state = resume_state(out, study, recipe, seed, precision) if resume else None
+    learnt = recipe.control.of(recipe.target, study, seed)
+    control = control_text(study, recipe.control, learnt)
+    state = resume_state(out, study, recipe, seed, precision, control) if resume else None
     model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)
     if not resume:
-        start_run(out, study, splits, recipe, seed, precision, model.weights_sha256)
-    training = _Training(fabric, study, recipe, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
+        start_run(out, study, splits, recipe, seed, precision, model.weights_sha256, control)
+    training = _Training(fabric, study, recipe, learnt, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
     training.carry_out(speed_up(model, fabric.device), state)
     return open_run(out)
 
@@ -135,6 +138,7 @@ class _Training:
         fabric: Fabric,
         study: Study,
         recipe: Recipe,
+        learnt: BatchTarget,
         out: Path,
         seed: int,
         threads: int,
@@ -145,17 +149,19 @@ class _Training:
         self.progress, self.on_epoch = progress, on_epoch
         self.log: list[EpochLog] = []
         order = _order(study, recipe.order)
-        self.train_loader = self._loader("train", threads, order, augmentation=recipe.augmentation, seed=seed)
-        self.choosing_loader = self._loader(recipe.choose_on, threads)
+        self.train_loader = self._loader("train", learnt, threads, order, augmentation=recipe.augmentation, seed=seed)
+        self.choosing_loader = self._loader(recipe.choose_on, recipe.target, threads)
 
-    def _loader(self, split: str, threads: int, order: Order | None = None, **options: Any) -> DeviceLoader:
-        """Load one split with the targets that the recipe asks for."""
+    def _loader(
+        self, split: str, target: BatchTarget, threads: int, order: Order | None = None, **options: Any
+    ) -> DeviceLoader:
+        """Load one split."""
         return DeviceLoader(
             self.study,
             self.study.splits.indices(split) if order is None else order,
             batch_size=self.recipe.batch_size,
             size_px=self.recipe.input_size_px,
-            target=self.recipe.target,
+            target=target,
             device=self.fabric.device,
             threads=threads,
             **options,
