@@ -14,10 +14,10 @@ def centre_bias(study: Study, target: HeatmapTarget, size_px: int) -> NDArray[np
 
     The map is the same for every radiograph. It is uniform if no training case has gaze.
     """
-    return mean_heatmap(study, study.splits.indices("train"), target, size_px)
+    return mean_density(study, study.splits.indices("train"), target, size_px)
 
 
-def mean_heatmap(
+def mean_density(
     study: Study, case_indices: NDArray[np.int64], target: HeatmapTarget, size_px: int
 ) -> NDArray[np.float64]:
     """Return the (size, size) mean of the heatmaps of the cases with gaze, each normalised to a density.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from egaze.settings import require, settle_types
 from egaze.study import Study
-from egaze.targets.centre_bias import mean_heatmap
+from egaze.targets.centre_bias import mean_density
 from egaze.targets.deal import choose_fixations, deal_gaze, require_others
 from egaze.targets.target import BatchGaze, HeatmapTarget, not_rasterized
 
@@ -117,7 +117,7 @@ class ControlledTarget:
             ones = np.full((size_px, size_px), 255, dtype=np.uint8)
             return BatchGaze(study.has_gaze, *not_rasterized(study), finished=lambda _: ones)
         if self.gaze == "centre-bias":
-            centre = mean_heatmap(study, self.case_indices, self.target, size_px)
+            centre = mean_density(study, self.case_indices, self.target, size_px)
             stored = np.rint(centre / centre.max() * 65535).astype(np.uint16)
             return BatchGaze(study.has_gaze, *not_rasterized(study), same_for_all=stored)
         gaze = self.target.for_batches(_with_fixations(study, self.is_used), size_px, threads=threads)
