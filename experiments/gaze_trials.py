@@ -36,6 +36,19 @@ PRECISION = "bf16"
 MEASURES = ("cc", "kld", "nss")
 #: Ablations of recipes: the recipe, and what is changed in it.
 ABLATIONS = {"class-generators-no-gaze": ("class-generators", ("stages.heatmap_weight=0",))}
+CONTROLLED = "class-generators"
+#: Controls of what gaze teaches a recipe, in the same form; see `egaze.targets.GazeControl`.
+CONTROLS = {
+    f"{CONTROLLED}-{name}": (CONTROLLED, (f"control.{change}",))
+    for name, change in {
+        "same-class": "gaze=same-class",
+        "other-class": "gaze=other-class",
+        "uniform": "gaze=uniform",
+        "centre-bias": "gaze=centre-bias",
+        "50-percent": "fixations_frac=0.5",
+        "10-percent": "fixations_frac=0.1",
+    }.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,10 @@ class Trial:
     @property
     def name(self) -> str:
         return f"{self.recipe}-{self.radiographs}-{self.seed}"
+
+    def stored_in(self, folder: Path) -> Path:
+        """The file that keeps the trial's outcome."""
+        return folder / f"{self.name}.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,16 +123,17 @@ def deal(study: Study, radiographs: int, *, validation: int, test: int) -> Study
 
 def resolved(trial: Trial) -> Recipe:
     """Return the trial's recipe with a small encoder without pretrained weights, small images and its epochs."""
-    name, changes = ABLATIONS.get(trial.recipe, (trial.recipe, ()))
+    name, changes = (ABLATIONS | CONTROLS).get(trial.recipe, (trial.recipe, ()))
     shares = (0.4, 0.1, 0.5) if name == "generator-first" else (1.0,)
     epochs = [f"stages.{number}.epochs={max(1, round(share * trial.epochs))}" for number, share in enumerate(shares)]
     common = (f"model.encoder={ENCODER}", "model.weights=none", f"input_size_px={SIZE_PX}", "stages.patience=0")
     return load_recipe(name, [*common, *epochs, *changes])
 
 
-def carry_out(trial: Trial, study: Study, masks: NDArray[np.bool_], folder: Path) -> Outcome:
-    """Train and evaluate the test radiographs once; an outcome that is already in `folder` is returned."""
-    kept = folder / f"{trial.name}.npz"
+def carry_out(trial: Trial, recipe: Recipe, study: Study, masks: NDArray[np.bool_], folder: Path) -> Outcome:
+    """Train the trial's recipe and evaluate the test radiographs once; an outcome that is already in `folder` is
+    returned."""
+    kept = trial.stored_in(folder)
     if kept.exists():
         with np.load(kept, allow_pickle=False) as arrays:
             return Outcome(**{name: arrays[name] if arrays[name].ndim else float(arrays[name]) for name in arrays})
@@ -124,7 +142,7 @@ def carry_out(trial: Trial, study: Study, masks: NDArray[np.bool_], folder: Path
     shutil.rmtree(place, ignore_errors=True)
     run = train(
         study,
-        resolved(trial),
+        recipe,
         place,
         seed=trial.seed,
         device="cpu",

@@ -24,6 +24,7 @@ def with_experiments(page: str) -> str:
     """Return docs/experiments.md with updated tables."""
     gaze = read("gaze_helps")
     page = filled(page, "experiments/render.py: recipes", render_gaze.table(gaze))
+    page = filled(page, "experiments/render.py: controls", render_gaze.controls_table(gaze))
     page = filled(page, "experiments/render.py: curve", render_gaze.curve_table(gaze))
     facts = read("gaze_facts")
     page = filled(page, "experiments/render.py: gaze amounts", render_facts.amounts_table(facts))
