@@ -25,6 +25,8 @@ from egaze.metrics.multiclass_auc import macro_auc
 from egaze.models import grad_cam, to_image_size
 from egaze.sources import Table
 from egaze.sources.synthetic import synthesize
+from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX
+from egaze.sources.synthetic.twin import DEFAULT_LONG_SIDE_PX
 from egaze.study import Study, open_study, prepare_study
 from egaze.study.splits import Splits
 from egaze.training import Recipe, Run, load_recipe, train
@@ -32,6 +34,8 @@ from egaze.training.engine import predict
 
 SIZE_PX = 128
 ENCODER = "resnet10t"
+#: egd-baseline's blur of 150 px on the twin's radiographs, which are smaller than those that it was written for.
+EGD_SIGMA_PX = round(150 * DEFAULT_LONG_SIDE_PX / FULL_LONG_SIDE_PX, 1)
 PRECISION = "bf16"
 MEASURES = ("cc", "kld", "nss")
 #: Ablations of recipes: the recipe, and what is changed in it.
@@ -127,7 +131,8 @@ def resolved(trial: Trial) -> Recipe:
     shares = (0.4, 0.1, 0.5) if name == "generator-first" else (1.0,)
     epochs = [f"stages.{number}.epochs={max(1, round(share * trial.epochs))}" for number, share in enumerate(shares)]
     common = (f"model.encoder={ENCODER}", "model.weights=none", f"input_size_px={SIZE_PX}", "stages.patience=0")
-    return load_recipe(name, [*common, *epochs, *changes])
+    scaled = (f"egd_sigma_px={EGD_SIGMA_PX}",) if name == "egd-baseline" else ()
+    return load_recipe(name, [*common, *epochs, *scaled, *changes])
 
 
 def carry_out(trial: Trial, recipe: Recipe, study: Study, masks: NDArray[np.bool_], folder: Path) -> Outcome:

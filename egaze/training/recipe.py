@@ -12,6 +12,7 @@ from egaze.loading.augment import MOVING
 from egaze.models import POOLINGS
 from egaze.settings import require, settle_types
 from egaze.targets import EgdHeatmap, FixationHeatmap, GazeControl, HeatmapTarget
+from egaze.targets.egd import SIGMA_PX
 from egaze.training.stage import Stage
 
 HEATMAP_TARGETS = ("gaze", "egd")
@@ -74,6 +75,8 @@ class Recipe:
         heatmap_target: what the heatmap head is trained on. "gaze" is the heatmap that `heatmap` describes. "egd" is
             the heatmap of the EGD-CXR baseline's code, which needs radiographs fitted by stretch and an augmentation
             that does not move the image.
+        egd_sigma_px: with heatmap_target "egd", the standard deviation of its Gaussians in pixels of the radiograph, as
+            the code has it; scale it with radiographs that are smaller than EGD-CXR's. Otherwise 150.
         choose_on: the split that chooses the epoch: "validation", or "test" as in the EGD-CXR baseline's code. Metrics
             on the split that chose are optimistic, so use "test" only to reproduce published results.
         order: which training cases an epoch contains, and in which order.
@@ -99,6 +102,7 @@ class Recipe:
     input_size_px: int = 224
     batch_size: int = 16
     heatmap_target: str = "gaze"
+    egd_sigma_px: float = SIGMA_PX
     choose_on: str = "validation"
     order: OrderSettings = field(default_factory=OrderSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -115,7 +119,7 @@ class Recipe:
     def target(self) -> HeatmapTarget:
         """The target that the heatmap head is trained on, without the control. Evaluation always compares with
         `heatmap`."""
-        return EgdHeatmap() if self.heatmap_target == "egd" else self.heatmap
+        return EgdHeatmap(self.egd_sigma_px) if self.heatmap_target == "egd" else self.heatmap
 
     @property
     def trained_towards(self) -> str:
@@ -155,6 +159,9 @@ def _check(recipe: Recipe) -> None:
     target = recipe.heatmap_target
     require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
     require(recipe.choose_on in CHOOSERS, "choose_on", f"one of {', '.join(CHOOSERS)}", recipe.choose_on)
+    if target != "egd":
+        own_px = recipe.egd_sigma_px
+        require(own_px == SIGMA_PX, "egd_sigma_px", f"{SIGMA_PX:g} with heatmap_target {target}", own_px)
     if not recipe.target.follows_views:
         for name in MOVING:
             value = getattr(recipe.augmentation, name)

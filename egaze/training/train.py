@@ -26,7 +26,7 @@ from egaze.metrics import StatisticsWarning, macro_auc
 from egaze.progress import NamedProgress, Progress
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed
-from egaze.targets import BatchTarget
+from egaze.targets import BatchTarget, EgdHeatmap
 from egaze.training import run as run_files
 from egaze.training.device import open_fabric, speed_up, usable_precision
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
@@ -110,6 +110,15 @@ def train(
             study.image_size_px,
             recipe.input_size_px,
             recipe.input_size_px,
+        )
+    if isinstance(recipe.target, EgdHeatmap) and not 0.02 <= (sigma_frac := recipe.target.sigma_frac(study)) <= 0.1:
+        logger.warning(
+            "%s: egd_sigma_px %g is %.3f of the radiographs' long side, where EGD-CXR's code has about 0.05 (150 px of "
+            "3,056): its targets are of another blur; train with --set egd_sigma_px=%.0f",
+            study.path,
+            recipe.egd_sigma_px,
+            sigma_frac,
+            max(1.0, recipe.egd_sigma_px / sigma_frac * 150 / 3056),
         )
     learnt = recipe.control.of(recipe.target, study, seed)
     control = control_text(study, recipe.control, learnt)
