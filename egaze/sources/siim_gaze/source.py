@@ -11,7 +11,7 @@ import numpy as np
 from egaze.errors import SourceError
 from egaze.gaze import Fixations
 from egaze.imaging.fit import is_within, unit_to_px
-from egaze.sources.case import Case, is_synthetic
+from egaze.sources.case import Case, is_synthetic, twin_facts
 from egaze.sources.radiographs_by_name import SUFFIXES, find_radiographs
 from egaze.sources.regions import Mask, Region
 from egaze.sources.siim_gaze.axes import check_axes
@@ -88,6 +88,7 @@ class SiimGaze:
         self.notes = [_found(len(records), len(radiographs)), str(axes)]
         self.synthetic = is_synthetic(path.parent)
         self.options: dict[str, object] = {"patients": "unknown, each radiograph taken for one", "axes": str(axes)}
+        self.options |= twin_facts(path.parent)
         hygiene["radiographs_without_record"] = others
         hygiene["records_without_radiograph"] = len(records) - len(radiographs)
         hygiene["points_dropped_without_radiograph"] = sum(
