@@ -94,7 +94,8 @@ def _with_gaze(study: Study) -> NDArray[np.int64]:
 
 
 def _givers(cases: NDArray[np.int64], labels: NDArray[np.int64], label: int, relation: str) -> NDArray[np.int64]:
-    return cases[labels == label] if relation == "same-class" else cases[labels != label]
+    gives: NDArray[np.bool_] = labels == label if relation == "same-class" else labels != label
+    return cases[gives]
 
 
 def _dealt(
