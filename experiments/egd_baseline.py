@@ -21,6 +21,7 @@ the trials that are there: each variant with the seeds that it has, each differe
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from numpy.typing import NDArray
 from record import finish, rounded
 
 from egaze.settings import from_table
+from egaze.sources.case import SYNTHETIC_MARKER
 from egaze.study import Study
 from egaze.training import Recipe
 
@@ -139,6 +141,12 @@ class Variants:
         return Results(self.study, self.masks, replace(self.plan, seeds=range(seeds)), self.found)
 
 
+def reader_version(twin: Path) -> int:
+    """Return the version of the synthetic reader that a twin was made with, which stays that of its trials."""
+    found = re.search(r"^reader_version: (\d+)$", (twin / SYNTHETIC_MARKER).read_text(encoding="utf-8"), re.MULTILINE)
+    return int(found[1]) if found else 1
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="tiny, under 50 s on two processors; writes nothing")
@@ -183,6 +191,7 @@ def main() -> None:
             "seeds": min(variants.seeds(name) for name in names),
             "seeds_planned": len(plan.seeds),
             "twin_seed": TWIN_SEED,
+            "twin_reader_version": reader_version(folder / "twin"),
         },
         "variants": rows,
         "steps": steps,

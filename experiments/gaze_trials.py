@@ -98,7 +98,7 @@ class Outcome:
 
 
 def make_study(
-    folder: Path, seed: int, *, radiographs: int, gaze_quality: float, workers: int
+    folder: Path, seed: int, *, radiographs: int, gaze_quality: float = 1.0, workers: int
 ) -> tuple[Study, NDArray[np.bool_]]:
     """Prepare the twin once; returns the study and the (N, SIZE_PX, SIZE_PX) masks of the true findings."""
     twin, study = folder / "twin", folder / "study"

@@ -79,3 +79,9 @@ def test_controls_change_the_gaze_and_nothing_else(trials):
         assert recipe.control.is_on and replace(recipe, control=GazeControl()) == own
         controls.append(recipe.control)
     assert len(set(controls)) == 6
+
+
+@pytest.mark.parametrize(("line", "version"), [("reader_version: 3\n", 3), ("difficulty: 0.5\n", 1)])
+def test_a_stored_twin_keeps_its_reader(baseline, tmp_path, line, version):
+    (tmp_path / "SYNTHETIC.txt").write_text(f"made by: egaze\n{line}\nfindings/\n")
+    assert baseline.reader_version(tmp_path) == version
