@@ -177,7 +177,8 @@ def main() -> None:
         raise SystemExit(f"{folder}: no trial of {CONTROL} and {JOINT} is there yet: run this without --stored")
     steps = variants.differences(dict(zip(path[1:], path, strict=False)))
     alone = variants.differences({path[1]: JOINT, **dict.fromkeys(ALONE, JOINT)})
-    whole = variants.differences({path[-1]: JOINT, EGD_WITHOUT_GAZE: path[-1], EGD_WIDE: path[-1]})
+    whole = variants.differences(dict.fromkeys(path[1:], JOINT))
+    beside = variants.differences({EGD_WITHOUT_GAZE: path[-1], EGD_WIDE: path[-1]})
     details = {
         "synthetic": True,
         "settings": {
@@ -197,6 +198,7 @@ def main() -> None:
         "steps": steps,
         "alone": alone,
         "whole": whole,
+        "beside": beside,
     }
     difference = whole.get(path[-1], {})
     headline = {
