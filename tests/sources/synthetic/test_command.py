@@ -14,6 +14,7 @@ from egaze.cli import cli
 from egaze.cli.synthesize import FULL_SIZE_PX, MAX_GAZE_QUALITY, command
 from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX
 from egaze.sources.synthetic.reader import MAX_GAZE_QUALITY as MAX_QUALITY
+from egaze.sources.synthetic.reader import READER_VERSION
 from egaze.sources.synthetic.twin import LAYOUTS
 
 
@@ -39,6 +40,7 @@ def test_the_next_command_it_prints_reads_the_twin(tmp_path: Path, layout: str) 
     read = CliRunner().invoke(cli, [study if word == "STUDY" else word for word in words[1:]])
     assert read.exit_code == 0, read.output
     assert (tmp_path / "study" / "study.json").is_file()
+    assert f"synthetic reader: version {READER_VERSION}, gaze quality 1.0\n" in read.stdout
 
 
 @pytest.mark.parametrize(
