@@ -12,6 +12,10 @@ gradcam_peak_in_finding  the same for Grad-CAM of encoder-only and the true clas
 auc_gain_loose           the gain of best_recipe where gaze tells less of findings than radiologists' gaze does
 auc_gain_tell_all        the same where it tells nearly all
 
+class-generators is also trained on controls of gaze: gaze on other radiographs of the same class and of other classes,
+a uniform map, the centre-bias map, and half and a tenth of the fixations. What it gains over the first four is due to
+where the reader of the radiograph looked, and not to any map or any regulariser.
+
 A learning curve of encoder-only and best_recipe then shows how many radiographs gaze is worth. The radiographs are
 phantoms and the gaze follows rules, so the experiment shows whether the method can work, not that it works on patients.
 
@@ -22,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -31,6 +36,8 @@ from typing import Any
 import numpy as np
 from gaze_trials import (
     ABLATIONS,
+    CONTROLLED,
+    CONTROLS,
     ENCODER,
     MEASURES,
     PRECISION,
@@ -43,6 +50,7 @@ from gaze_trials import (
     make_study,
     one_thread,
     peaks,
+    resolved,
 )
 from numpy.typing import NDArray
 from record import finish, rounded
@@ -52,6 +60,7 @@ from egaze.metrics.over_seeds import aucs_over_seeds, mean_over_seeds
 from egaze.metrics.paired import paired_aucs, paired_mean
 from egaze.sources.synthetic.reader import READER_VERSION
 from egaze.study import Study
+from egaze.training import Recipe
 
 CONTROL = "encoder-only"
 GAZE_RECIPES = ("egd-baseline", "joint", "generator-first", "class-generators")
@@ -99,13 +108,21 @@ QUICK = Plan(60, 20, {"validation": 12, "test": 18}, (10, 20), range(2), {10: 2,
 
 
 def outcomes(
-    wanted: list[Trial], study: Study, masks: NDArray[np.bool_], folder: Path, plan: Plan, workers: int
+    wanted: list[Trial],
+    study: Study,
+    masks: NDArray[np.bool_],
+    folder: Path,
+    plan: Plan,
+    workers: int,
+    recipe_of: Callable[[Trial], Recipe] = resolved,
 ) -> dict[Trial, Outcome]:
     """Carry out all trials, several at a time, and keep each outcome in the folder."""
     found = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as pool:
         jobs = {
-            pool.submit(carry_out, trial, deal(study, trial.radiographs, **plan.splits), masks, folder): trial
+            pool.submit(
+                carry_out, trial, recipe_of(trial), deal(study, trial.radiographs, **plan.splits), masks, folder
+            ): trial
             for trial in wanted
         }
         for number, job in enumerate(as_completed(jobs), start=1):
@@ -149,11 +166,16 @@ class Results:
             "gradcam_peak_in_finding": self._peaks(self.stacked(recipe, radiographs, "gradcam_peak")),
         }
         if recipe != CONTROL:
-            gain = paired_aucs(self.labels, probs, self.stacked(CONTROL, radiographs, "class_probs"), self.groups)
-            content["auc_gain"] = self._by_class(gain.macro, gain.classes)
+            content["auc_gain"] = self.auc_difference(recipe, CONTROL, radiographs)
             content["map"] = self._maps(self.stacked(recipe, radiographs, "maps"))
             content["map_peak_in_finding"] = self._peaks(self.stacked(recipe, radiographs, "map_peak"))
         return content
+
+    def auc_difference(self, recipe: str, reference: str, radiographs: int) -> dict[str, Any]:
+        """Return the paired difference in AUC of a recipe from another: macro, and by class."""
+        probs, others = (self.stacked(name, radiographs, "class_probs") for name in (recipe, reference))
+        difference = paired_aucs(self.labels, probs, others, self.groups)
+        return self._by_class(difference.macro, difference.classes)
 
     def map_gains(
         self, recipe: str, radiographs: int, centre: NDArray[np.float64], centre_peak: NDArray[np.float64]
@@ -266,7 +288,8 @@ def main() -> None:
     )
     dealt = deal(study, plan.radiographs, **plan.splits)
 
-    found = outcomes(plan.trials(RECIPES, (plan.radiographs,)), study, masks, folder, plan, given.workers)
+    wanted = plan.trials((*RECIPES, *CONTROLS), (plan.radiographs,))
+    found = outcomes(wanted, study, masks, folder, plan, given.workers)
     best = max(
         GAZE_RECIPES,
         key=lambda recipe: np.mean(
@@ -299,6 +322,13 @@ def main() -> None:
         },
         "best_recipe_by_validation": best,
         "recipes": recipes,
+        "controls": {
+            name: {
+                **results.recipe(name, plan.radiographs),
+                "auc_less_own_gaze": results.auc_difference(name, CONTROLLED, plan.radiographs),
+            }
+            for name in CONTROLS
+        },
         "centre_bias": {
             **{name: asdict(mean_ci(centre[:, k], results.groups)) for k, name in enumerate(MEASURES)},
             "peak_in_finding": float(np.nanmean(centre_peak)),

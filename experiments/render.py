@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import render_egd
 import render_events
 import render_facts
 import render_gaze
@@ -28,8 +29,10 @@ def with_experiments(page: str) -> str:
     gaze = read("gaze_helps")
     page = filled(page, "experiments/render.py: gaze reader", render_gaze.reader_line(gaze))
     page = filled(page, "experiments/render.py: recipes", render_gaze.table(gaze))
+    page = filled(page, "experiments/render.py: controls", render_gaze.controls_table(gaze))
     page = filled(page, "experiments/render.py: curve", render_gaze.curve_table(gaze))
     page = filled(page, "experiments/render.py: gains by quality", render_gaze.qualities_table(gaze))
+    page = filled(page, "experiments/render.py: egd", render_egd.table(read("egd_baseline")))
     facts = read("gaze_facts")
     page = filled(page, "experiments/render.py: gaze amounts", render_facts.amounts_table(facts))
     page = filled(page, "experiments/render.py: gaze facts", render_facts.facts_table(facts))

@@ -6,6 +6,16 @@ from pathlib import Path
 from typing import Any
 
 _CONTROL = "encoder-only"
+_CONTROLLED = "class-generators"
+_LEARNT = {
+    _CONTROLLED: "own gaze",
+    "same-class": "gaze on other radiographs of the same class",
+    "other-class": "gaze on radiographs of other classes",
+    "uniform": "a uniform map",
+    "centre-bias": "the centre-bias map",
+    "50-percent": "half of the own fixations",
+    "10-percent": "a tenth of the own fixations",
+}
 _BLUE, _GREY, _ORANGE = "#2b6cb0", "#8a8f98", "#c05621"
 
 
@@ -44,6 +54,32 @@ def table(result: dict[str, Any]) -> str:
         f"| centre-bias map | | | | | {interval(centre['cc'], digits=2)} | {interval(centre['nss'], digits=2)} | "
         f"{centre['peak_in_finding']:.2f} | |"
     )
+    return "\n".join(lines)
+
+
+def controls_table(result: dict[str, Any]) -> str:
+    """Format one row per control of gaze, beside the recipe that learns from the radiograph's own."""
+    details = result["details"]
+    lines = [
+        f"| `{_CONTROLLED}` learns from | macro AUC | gain over `encoder-only` | AUC less that with own gaze | CC | "
+        "NSS | peak in finding |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows = {_CONTROLLED: details["recipes"][_CONTROLLED], **details.get("controls", {})}
+    for name, row in rows.items():
+        lost = row.get("auc_less_own_gaze")
+        cells = [
+            _LEARNT.get(name.removeprefix(f"{_CONTROLLED}-"), name),
+            interval(row["auc"]["macro"]),
+            interval(row["auc_gain"]["macro"], "difference", sign="+"),
+            interval(lost["macro"], "difference", sign="+") if lost else "",
+            interval(row["map"]["cc"], digits=2),
+            interval(row["map"]["nss"], digits=2),
+            interval(row["map_peak_in_finding"]["all"], digits=2),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    if len(rows) == 1:
+        lines.append("| the controls have not been run yet | | | | | | |")
     return "\n".join(lines)
 
 
