@@ -1,14 +1,15 @@
 #include "graph_builder.hpp"
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 
 namespace egaze::detail {
 namespace {
 
-std::vector<ValueId> tensors_in(const Argument& argument) {
-  if (const auto* tensor = std::get_if<Tensor>(&argument)) return {tensor->id};
+std::span<const ValueId> tensors_in(const Argument& argument) {
+  if (const auto* tensor = std::get_if<Tensor>(&argument)) return {&tensor->id, 1};
   if (const auto* tensors = std::get_if<Tensors>(&argument)) return tensors->ids;
   return {};
 }
@@ -68,10 +69,23 @@ Argument GraphBuilder::call(std::string_view name, std::vector<CallArgument> arg
   }
 }
 
+void GraphBuilder::count_work(const Outcome& outcome) {
+  const std::int64_t given = given_ + std::ssize(outcome.types);
+  if (given > limits_.nodes) {
+    throw ProgramError("has more than " + std::to_string(limits_.nodes) + " operators");
+  }
+  std::int64_t multiplications = graph_.multiplications + outcome.multiplications;
+  for (const TensorType& type : outcome.types) multiplications += elements_of(type.shape);
+  if (multiplications > limits_.multiplications) {
+    throw ProgramError("takes more than " + std::to_string(limits_.multiplications) + " multiplications an image");
+  }
+  given_ = given;
+  graph_.multiplications = multiplications;
+}
+
 Argument GraphBuilder::add_node(std::string_view name, const Operator& op, std::vector<Argument> arguments,
                                 Outcome outcome) {
-  given_ += std::ssize(outcome.types);
-  if (given_ > limits_.nodes) throw ProgramError("has more than " + std::to_string(limits_.nodes) + " operators");
+  count_work(outcome);
   const bool in_place = name.ends_with('_');
   std::int64_t bytes = 0;
   for (const TensorType& type : outcome.types) bytes += bytes_of(type);
@@ -92,12 +106,6 @@ Argument GraphBuilder::add_node(std::string_view name, const Operator& op, std::
   }
   regions_[region].last_node = graph_.nodes.size();
 
-  std::int64_t work = outcome.multiplications;
-  for (const TensorType& type : outcome.types) work += elements_of(type.shape);
-  graph_.multiplications += work;
-  if (graph_.multiplications > limits_.multiplications) {
-    throw ProgramError("takes more than " + std::to_string(limits_.multiplications) + " multiplications an image");
-  }
   Node node{std::string(name), &op.parameters, std::move(arguments), {}, op.rule->gives_several};
   for (TensorType& type : outcome.types) node.outputs.push_back(add_value(std::move(type), region, overlaps));
   graph_.nodes.push_back(std::move(node));

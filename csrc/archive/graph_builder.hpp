@@ -47,6 +47,7 @@ class GraphBuilder {
   ValueId add_value(TensorType type, std::size_t region, bool overlaps = false);
   void read(const Argument& argument);
   Argument add_node(std::string_view name, const Operator& op, std::vector<Argument> arguments, Outcome outcome);
+  void count_work(const Outcome& outcome);
   std::size_t change_in_place(const std::vector<Argument>& arguments, const TensorType& result);
   ValueId answer(const Argument& argument, const TensorType& promised, const char* name);
   void count_bytes();

@@ -134,9 +134,10 @@ std::vector<Argument> bind(const std::vector<Parameter>& parameters, std::vector
     if (!bound[at]) throw ProgramError("gives '" + parameters[at].name + "' of another kind");
   }
   std::vector<Argument> arguments;
+  arguments.reserve(parameters.size());
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (!bound[i] && !parameters[i].has_default) throw ProgramError("lacks '" + parameters[i].name + "'");
-    arguments.push_back(bound[i].value_or(parameters[i].fallback));
+    arguments.push_back(bound[i] ? std::move(*bound[i]) : parameters[i].fallback);
   }
   return arguments;
 }

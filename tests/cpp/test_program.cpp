@@ -178,6 +178,15 @@ TEST(Program, IsBounded) {
   EXPECT_LT(graph_of(program(many)).bytes_at_work, 4 * 4 * 8 * 6 * 4);
 }
 
+TEST(Program, ARefusedOperatorDoesNotCount) {
+  const ModelLimits limits{.nodes = 2, .multiplications = 10'000};
+  GraphBuilder builder(8, 6, kConstants, limits);
+  const Argument image = GraphBuilder::image();
+  EXPECT_THROWS(ProgramError, "multiplications", builder.call("repeat", {{"", image}, {"", Ints{1, 1000, 1, 1}}}));
+  EXPECT_THROWS(ProgramError, "operators", builder.call("unbind", {{"", image}, {"", std::int64_t{2}}}));
+  EXPECT_NO_THROW(builder.call("relu", {{"", image}}));
+}
+
 TEST(Program, EveryOperatorIsOnTheList) {
   const std::vector<std::string> names = allowed_operators();
   EXPECT_TRUE(std::ranges::is_sorted(names));

@@ -1,5 +1,6 @@
 // Any program: a graph, or ProgramError; and a graph written down means the same again.
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "program_grammar.hpp"
@@ -19,6 +20,15 @@ void parse(const std::string& text) {
   }
 }
 
+// Nothing if the program as a whole exceeds a limit.
+std::optional<egaze::detail::TypedGraph> graph_of(fuzz::Bytes& bytes) {
+  try {
+    return fuzz::ProgramGrammar(bytes).graph(12);
+  } catch (const egaze::detail::ProgramError&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -30,8 +40,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const std::size_t changed = bytes.take<std::uint16_t>();
   const auto by = bytes.take<char>();
-  const egaze::detail::TypedGraph graph = fuzz::ProgramGrammar(bytes).graph(12);
-  std::string text = egaze::detail::write_program(graph);
+  const std::optional<egaze::detail::TypedGraph> graph = graph_of(bytes);
+  if (!graph) return 0;
+  std::string text = egaze::detail::write_program(*graph);
   if (way == 1) {  // a program with one letter changed
     text[changed % text.size()] = by;
     parse(text);
@@ -40,6 +51,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const egaze::ModelLimits limits;
   const egaze::detail::TypedGraph again = egaze::detail::parse_program(
       text, {fuzz::kHeightPx, fuzz::kWidthPx, fuzz::constants(), limits}, fuzz::kClasses, limits.nesting);
-  if (egaze::detail::write_program(again) != text || again.nodes.size() != graph.nodes.size()) std::abort();
+  if (egaze::detail::write_program(again) != text || again.nodes.size() != graph->nodes.size()) std::abort();
   return 0;
 }

@@ -98,7 +98,7 @@ class ProgramGrammar {
                                               {0, 3, 1, 2}, {1, 1, 2, 0}, {-1, 2, 2, 48}, {16, 12}, {-1, 4, 8, 6},
                                               {6},          {4},          {1, 3}};
     if (bytes_.below(4) != 0) return kLikely[bytes_.below(kLikely.size())];
-    Ints list(bytes_.below(6));
+    Ints list(1 + bytes_.below(5));  // no program's text holds an empty list
     for (std::int64_t& each : list) each = integer();
     return list;
   }
@@ -161,7 +161,7 @@ class ProgramGrammar {
   }
 
   Bytes& bytes_;
-  egaze::ModelLimits limits_{.bytes_at_work = std::int64_t{1} << 26, .multiplications = std::int64_t{1} << 28};
+  egaze::ModelLimits limits_{.nodes = 1000, .bytes_at_work = std::int64_t{1} << 26, .multiplications = std::int64_t{1} << 28};
   GraphBuilder builder_;
   std::vector<ValueId> values_;
   std::size_t taken_ = 0;
