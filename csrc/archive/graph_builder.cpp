@@ -72,12 +72,13 @@ Argument GraphBuilder::call(std::string_view name, std::vector<CallArgument> arg
 void GraphBuilder::count_work(const Outcome& outcome) {
   const std::int64_t given = given_ + std::ssize(outcome.types);
   if (given > limits_.nodes) {
-    throw ProgramError("has more than " + std::to_string(limits_.nodes) + " operators");
+    throw ProgramError("has more operators than the limit nodes=" + std::to_string(limits_.nodes));
   }
   std::int64_t multiplications = graph_.multiplications + outcome.multiplications;
   for (const TensorType& type : outcome.types) multiplications += elements_of(type.shape);
   if (multiplications > limits_.multiplications) {
-    throw ProgramError("takes more than " + std::to_string(limits_.multiplications) + " multiplications an image");
+    throw ProgramError("needs more multiplications for one image than the limit multiplications=" +
+                       std::to_string(limits_.multiplications));
   }
   given_ = given;
   graph_.multiplications = multiplications;
@@ -167,7 +168,8 @@ void GraphBuilder::count_bytes() {
     graph_.bytes_at_work = std::max(graph_.bytes_at_work, bytes);
   }
   if (graph_.bytes_at_work > limits_.bytes_at_work) {
-    throw ProgramError("takes " + std::to_string(graph_.bytes_at_work) + " bytes an image at once, more than " +
+    throw ProgramError("needs " + std::to_string(graph_.bytes_at_work) +
+                       " bytes of memory for one image, more than the limit bytes_at_work=" +
                        std::to_string(limits_.bytes_at_work));
   }
 }

@@ -105,6 +105,16 @@ void check_members(const std::string& path, const Members& members) {
   }
 }
 
+void check_limits(const ModelLimits& limits) {
+  for (const ModelLimit& limit : kModelLimits) {
+    const std::int64_t value = limits.*limit.value;
+    if (value < 1 || value > limit.largest) {
+      throw Error(ErrorCode::invalid_argument, std::string("the limit ") + limit.name + " must be from 1 to " +
+                                                   std::to_string(limit.largest) + ", got " + std::to_string(value));
+    }
+  }
+}
+
 std::optional<ModelSignature> signature_of(const std::string& path, const Members& members) {
   const auto member = members.find(kSignatureName);
   if (member == members.end()) return std::nullopt;
@@ -145,10 +155,12 @@ std::string proved_program(const std::string& path, const Members& members, cons
 std::string signed_message(const ModelSpec& spec) { return "egaze model 1\n" + spec.model_sha256; }
 
 ModelArchive read_model_archive(const std::string& path, const ModelLimits& limits) {
+  check_limits(limits);
   return check_model_archive(path, read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign), limits);
 }
 
 ModelArchive check_model_archive(const std::string& path, std::vector<unsigned char> bytes, const ModelLimits& limits) {
+  check_limits(limits);
   ModelArchive archive;
   archive.bytes = std::move(bytes);
   Members members;

@@ -29,7 +29,8 @@ std::string signed_message(const ModelSpec& spec);
 
 // Reads a model file and proves of it, in this order: its layout (read_stored_zip), that its spec is of this format
 // version and possible, its digest, its members, its tensors and its program, which it gives back as it understood it.
-// Throws Error(file_not_found), or Error(model_...), whose message begins with the path.
+// Throws Error(file_not_found), or Error(model_...), whose message begins with the path, and Error(invalid_argument) for
+// a limit that is out of range.
 ModelArchive read_model_archive(const std::string& path, const ModelLimits& limits = {});
 
 // The same of a file's content, at most kMaxModelBytes and one more; the path is for messages.

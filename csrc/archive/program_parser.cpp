@@ -204,7 +204,9 @@ class Parser {
   class Nested {
    public:
     explicit Nested(Parser& parser) : parser_(parser) {
-      if (++parser_.depth_ > parser_.nesting_) fail("nests deeper than " + std::to_string(parser_.nesting_));
+      if (++parser_.depth_ > parser_.nesting_) {
+        fail("nests calls deeper than the limit nesting=" + std::to_string(parser_.nesting_));
+      }
     }
     ~Nested() { --parser_.depth_; }
     Nested(const Nested&) = delete;

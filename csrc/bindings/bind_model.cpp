@@ -54,7 +54,7 @@ py::object signature_of(const detail::ModelArchive& archive) {
   return py::bytes(content);
 }
 
-constexpr ModelLimits kLimits;
+constexpr ModelLimits kDefaults;
 
 }  // namespace
 
@@ -80,8 +80,16 @@ void bind_model(py::module_& module) {
           throw py::error_already_set();
         }
       },
-      py::arg("path"), py::arg("nodes") = kLimits.nodes, py::arg("nesting") = kLimits.nesting,
-      py::arg("bytes_at_work") = kLimits.bytes_at_work, py::arg("multiplications") = kLimits.multiplications);
+      py::arg("path"), py::arg("nodes") = kDefaults.nodes, py::arg("nesting") = kDefaults.nesting,
+      py::arg("bytes_at_work") = kDefaults.bytes_at_work, py::arg("multiplications") = kDefaults.multiplications);
+  // The name of each limit, its default, and the largest value that it can be set to.
+  module.def("model_limits", [] {
+    py::list limits;
+    for (const ModelLimit& limit : kModelLimits) {
+      limits.append(py::make_tuple(limit.name, kDefaults.*limit.value, limit.largest));
+    }
+    return limits;
+  });
   module.def("model_operators", [] {
     py::list names;
     for (const std::string& name : detail::allowed_operators()) names.append(name);

@@ -167,13 +167,13 @@ TEST(Program, AnswersAreWhatTheSpecPromises) {
 TEST(Program, IsBounded) {
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += "torch.relu(";
-  EXPECT_THROWS(ProgramError, "nests deeper than 64", graph_of(program("    x = " + deep + "\n")));
-  EXPECT_THROWS(ProgramError, "nests deeper than 64", graph_of(program("    x = " + std::string(100'000, '[') + "\n")));
+  EXPECT_THROWS(ProgramError, "nests calls deeper than the limit nesting=64", graph_of(program("    x = " + deep + "\n")));
+  EXPECT_THROWS(ProgramError, "nests calls deeper than the limit nesting=64", graph_of(program("    x = " + std::string(100'000, '[') + "\n")));
   std::string many;
   for (int i = 0; i < 100; ++i) many += "    y" + std::to_string(i) + " = torch.relu(f)\n";
-  EXPECT_THROWS(ProgramError, "more than 100 operators", graph_of(program(many), {.nodes = 100}));
-  EXPECT_THROWS(ProgramError, "multiplications", graph_of(program(many), {.multiplications = 10'000}));
-  EXPECT_THROWS(ProgramError, "bytes an image at once", graph_of(program(many), {.bytes_at_work = 1000}));
+  EXPECT_THROWS(ProgramError, "more operators than the limit nodes=100", graph_of(program(many), {.nodes = 100}));
+  EXPECT_THROWS(ProgramError, "the limit multiplications=10000", graph_of(program(many), {.multiplications = 10'000}));
+  EXPECT_THROWS(ProgramError, "more than the limit bytes_at_work=1000", graph_of(program(many), {.bytes_at_work = 1000}));
   // f (4, 8, 6) and what is computed of it; what is not needed any more is let go of.
   EXPECT_LT(graph_of(program(many)).bytes_at_work, 4 * 4 * 8 * 6 * 4);
 }

@@ -12,21 +12,14 @@ import numpy as np
 import pytest
 import torch
 from deploy.c_library import CPredictor, radiograph_of
-from deploy.scripted_models import SPEC_NAME, make_model, members_of, packed
+from deploy.scripted_models import PROGRAM, SPEC_NAME, packed
 
-from egaze import _core
 from egaze.deploy import Predictor, check_model
-from egaze.deploy.spec import ModelLimits, read_model
+from egaze.deploy.spec import read_model
 from egaze.errors import ModelFileError
 from egaze.models import DualHeadUNet
 
 FORGED = Path(__file__).parents[3] / "shared" / "cases" / "models"
-PROGRAM = "code/__torch__/egaze.py"
-
-
-@pytest.fixture(scope="module")
-def members() -> dict[str, bytes]:
-    return members_of(make_model())
 
 
 @pytest.fixture
@@ -81,30 +74,6 @@ def test_what_runs_is_what_was_proved(members, tmp_path):
     # What it wrote it reads as the same.
     path.write_bytes(packed({**members, PROGRAM: program.encode()}))
     assert read_model(path).content == path.read_bytes()
-
-
-def test_limits_are_options(members, tmp_path):
-    path = tmp_path / "model.pt"
-    path.write_bytes(packed(members))
-    for limits, message in [
-        (ModelLimits(nodes=3), "has more than 3 operators"),
-        (ModelLimits(bytes_at_work=1000), "bytes an image at once, more than 1000"),
-        (ModelLimits(multiplications=1000), "more than 1000 multiplications an image"),
-        (ModelLimits(nesting=1), "nests deeper than 1"),
-    ]:
-        for read in (lambda limits: check_model(path, limits=limits), lambda limits: Predictor(path, limits=limits)):
-            with pytest.raises(ModelFileError, match=message) as caught:
-                read(limits)
-            assert caught.value.code == "model_operator"
-
-
-def test_python_has_the_limits_of_cpp(members, tmp_path):
-    path = tmp_path / "model.pt"
-    path.write_bytes(packed(members))
-    signature = _core.read_model.__doc__
-    for name in ("nodes", "nesting", "bytes_at_work", "multiplications"):
-        assert f"{name}: typing.SupportsInt" in signature or f"{name}: int" in signature
-        assert f"= {getattr(ModelLimits(), name)}" in signature
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
