@@ -102,14 +102,14 @@ Argument GraphBuilder::add_node(std::string_view name, const Operator& op, std::
     region = source.region;
     overlaps = source.overlaps || outcome.memory == Memory::overlaps;
   }
-  if (!in_place && (outcome.memory == Memory::own || outcome.memory == Memory::may_share)) {
-    regions_[region].bytes += bytes;
-  }
+  // Operators may copy an expanded tensor to memory where no two of its elements share an address.
+  if (!in_place && outcome.memory != Memory::shares) regions_[region].bytes += bytes;
   regions_[region].last_node = graph_.nodes.size();
 
   Node node{std::string(name), &op.parameters, std::move(arguments), {}, op.rule->gives_several};
   for (TensorType& type : outcome.types) node.outputs.push_back(add_value(std::move(type), region, overlaps));
   graph_.nodes.push_back(std::move(node));
+  scratch_bytes_.push_back(outcome.scratch_bytes);
   const std::vector<ValueId>& outputs = graph_.nodes.back().outputs;
   if (op.rule->gives_several) return Tensors{outputs};
   return Tensor{outputs.front()};
@@ -163,9 +163,10 @@ void GraphBuilder::count_bytes() {
     change[region.last_node + 1] -= region.bytes;
   }
   std::int64_t bytes = 0;
-  for (const std::int64_t each : change) {
-    bytes += each;
-    graph_.bytes_at_work = std::max(graph_.bytes_at_work, bytes);
+  for (std::size_t i = 0; i < change.size(); ++i) {
+    bytes += change[i];
+    const std::int64_t scratch = i < scratch_bytes_.size() ? scratch_bytes_[i] : 0;
+    graph_.bytes_at_work = std::max(graph_.bytes_at_work, bytes + scratch);
   }
   if (graph_.bytes_at_work > limits_.bytes_at_work) {
     throw ProgramError("needs " + std::to_string(graph_.bytes_at_work) +

@@ -56,6 +56,7 @@ class GraphBuilder {
   const ModelLimits& limits_;
   TypedGraph graph_;
   std::vector<Region> regions_;
+  std::vector<std::int64_t> scratch_bytes_;         // of each node
   std::int64_t given_ = 0;                          // values that operators gave
   std::map<std::size_t, ValueId> constant_values_;  // those that the program names
 };

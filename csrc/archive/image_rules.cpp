@@ -50,8 +50,11 @@ Outcome avg_pool2d(const Arguments& arguments) {
 }
 
 Outcome max_pool2d(const Arguments& arguments) {
-  return pooled(arguments.tensor(0), arguments.integers(1), arguments.integers(2), arguments.integers(3),
-                &arguments.integers(4), arguments.flag(5));
+  Outcome outcome = pooled(arguments.tensor(0), arguments.integers(1), arguments.integers(2), arguments.integers(3),
+                           &arguments.integers(4), arguments.flag(5));
+  // torch computes the place of each maximum too.
+  outcome.scratch_bytes = elements_of(outcome.types.front().shape) * element_bytes(DType::int64);
+  return outcome;
 }
 
 TensorType resized(const TensorType& x, const Ints& sides) {

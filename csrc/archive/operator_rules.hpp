@@ -37,7 +37,8 @@ enum class Memory { own, may_share, shares, overlaps };
 struct Outcome {
   std::vector<TensorType> types;
   Memory memory = Memory::own;
-  std::int64_t multiplications = 0;  // for one image, beyond one an element
+  std::int64_t multiplications = 0;  // for one image, in addition to one for each element of the results
+  std::int64_t scratch_bytes = 0;    // for one image, that the operator may need while it computes
 };
 
 struct OperatorRule {

@@ -42,17 +42,20 @@ Outcome convolution(const Arguments& arguments, std::size_t sides) {
       "convolves channels that do not fit");
   require_bias(arguments, 2, weight, outputs);
   Shape shape = {x.shape[0], sized(outputs)};
-  std::int64_t products = inputs;
+  std::int64_t products = inputs, pixels = x.shape[0].count;
   for (std::size_t i = 0; i < sides; ++i) {
     const std::int64_t kernel = fixed(weight.shape[2 + i]), reach = times(step(dilation, i, 1), kernel - 1) + 1;
     const std::int64_t padded = fixed(x.shape[2 + i]) + 2 * step(padding, i, 0);
     require(padded >= reach, "convolves an image that is smaller than its kernel");
     shape.push_back(sized((padded - reach) / step(stride, i, 1) + 1));
+    pixels = times(pixels, shape.back().count);
     products = times(products, kernel);
   }
   TensorType type = checked(x.dtype, std::move(shape));
   const std::int64_t multiplications = times(elements_of(type.shape), products);
-  return {.types = {std::move(type)}, .multiplications = multiplications};
+  // Where torch has no faster way, it unfolds the image: for each pixel of the result, the values under the kernel.
+  const std::int64_t unfolded_bytes = products == inputs ? 0 : times(times(pixels, products), element_bytes(x.dtype));
+  return {.types = {std::move(type)}, .multiplications = multiplications, .scratch_bytes = unfolded_bytes};
 }
 
 Outcome conv1d(const Arguments& arguments) { return convolution(arguments, 1); }
@@ -76,12 +79,19 @@ Outcome product(const TensorType& a, const TensorType& b) {
   require_same_dtype(a, b);
   require(a.shape.size() >= 2 && b.shape.size() >= 2, "multiplies tensors of other dimensions");
   require(fixed(a.shape.back()) == fixed(b.shape[b.shape.size() - 2]), "multiplies matrices that do not fit");
-  Shape shape = broadcast({a.shape.begin(), a.shape.end() - 2}, {b.shape.begin(), b.shape.end() - 2});
+  const Shape batch = broadcast({a.shape.begin(), a.shape.end() - 2}, {b.shape.begin(), b.shape.end() - 2});
+  Shape shape = batch;
   shape.push_back(a.shape[a.shape.size() - 2]);
   shape.push_back(b.shape.back());
   TensorType type = checked(a.dtype, std::move(shape));
   const std::int64_t multiplications = times(elements_of(type.shape), a.shape.back().count);
-  return {.types = {std::move(type)}, .multiplications = multiplications};
+  // torch may copy the operands to the shape of the whole batch.
+  std::int64_t copied = 0;
+  for (const Shape* operand : {&a.shape, &b.shape}) {
+    const Shape matrix(operand->end() - 2, operand->end());
+    copied += times(times(elements_of(batch), elements_of(matrix)), element_bytes(a.dtype));
+  }
+  return {.types = {std::move(type)}, .multiplications = multiplications, .scratch_bytes = copied};
 }
 
 Outcome matmul(const Arguments& arguments) { return product(arguments.tensor(0), arguments.tensor(1)); }
@@ -120,7 +130,9 @@ Outcome attention(const Arguments& arguments) {
       checked(query.dtype, {query.shape[0], query.shape[1], query.shape[2], Extent{fixed(value.shape[3])}});
   const std::int64_t weights = times(times(elements_of({query.shape[0], query.shape[1]}), fixed(query.shape[2])), keys);
   const std::int64_t multiplications = times(weights, depth + value.shape[3].count);
-  return {.types = {std::move(type)}, .multiplications = multiplications};
+  // Where torch has no faster way, it keeps the weights of all pairs, before and after the softmax.
+  const std::int64_t weights_bytes = times(weights, 2 * element_bytes(query.dtype));
+  return {.types = {std::move(type)}, .multiplications = multiplications, .scratch_bytes = weights_bytes};
 }
 
 constexpr auto kRules = std::to_array<OperatorRule>({

@@ -116,8 +116,8 @@ struct TypedGraph {
   std::map<ValueId, std::size_t> constants;  // which of the archive's tensors a value is
   std::vector<Node> nodes;                   // each uses what those before it give
   ValueId class_probs = 0, heatmap = 0;
-  std::int64_t bytes_at_work = 0;    // the most that the tensors of one image take at once, constants aside
-  std::int64_t multiplications = 0;  // for one image; at least one an element
+  std::int64_t bytes_at_work = 0;    // see ModelLimits
+  std::int64_t multiplications = 0;  // see ModelLimits
 };
 
 }  // namespace egaze::detail

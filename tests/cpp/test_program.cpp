@@ -178,6 +178,27 @@ TEST(Program, IsBounded) {
   EXPECT_LT(graph_of(program(many)).bytes_at_work, 4 * 4 * 8 * 6 * 4);
 }
 
+TEST(Program, MemoryThatAnOperatorMayNeedWhileItComputesCounts) {
+  const auto bytes_at_work = [](const std::string& value) {
+    return graph_of(program("    x = " + value + "\n")).bytes_at_work;
+  };
+  // An expanded tensor shares its memory, but some operators copy it.
+  EXPECT_GE(bytes_at_work("torch.amax(torch.expand(image, [-1, 1000, -1, -1]), [1])"), 4 * 1000 * 8 * 6);
+  EXPECT_GE(bytes_at_work("torch.amax(torch.expand_as(CONSTANTS.c7, torch.repeat(image, [1, 99, 1, 1])), [1])"),
+            2 * 4 * 99 * 8 * 6);
+  EXPECT_GE(bytes_at_work("torch.conv2d(torch.upsample_nearest2d(image, [102, 102]), CONSTANTS.c0)"),
+            4 * (102 * 102 + 4 * 100 * 100 + 9 * 100 * 100));
+  EXPECT_GE(bytes_at_work("torch.max_pool2d(torch.upsample_nearest2d(image, [102, 102]), [3, 3], [1, 1])"),
+            4 * (102 * 102 + 100 * 100) + 8 * 100 * 100);
+  const std::string stacks = "torch.repeat(torch.unsqueeze(image, 1), [1, 50, 1, 1, 1])";  // (N, 50, 1, 8, 6)
+  EXPECT_GE(bytes_at_work("torch.matmul(torch.repeat(" + stacks + ", [1, 1, 50, 1, 1]), torch.transpose(" + stacks +
+                          ", 3, 4))"),
+            2 * 4 * 50 * 50 * 8 * 6);
+  const std::string tokens = "torch.reshape(torch.upsample_nearest2d(image, [100, 10]), [-1, 1, 1000, 1])";
+  EXPECT_GE(bytes_at_work("torch.scaled_dot_product_attention(" + tokens + ", " + tokens + ", " + tokens + ")"),
+            2 * 4 * 1000 * 1000);
+}
+
 TEST(Program, ARefusedOperatorDoesNotCount) {
   const ModelLimits limits{.nodes = 2, .multiplications = 10'000};
   GraphBuilder builder(8, 6, kConstants, limits);

@@ -9,8 +9,8 @@ namespace egaze {
 struct ModelLimits {
   std::int64_t nodes = 20'000;                         // operators; one that returns k tensors counts as k
   std::int64_t nesting = 64;                           // nested calls in the program's text
-  std::int64_t bytes_at_work = std::int64_t{4} << 30;  // memory that the tensors of one image need at the same time,
-                                                       // not counting the weights
+  std::int64_t bytes_at_work = std::int64_t{4} << 30;  // memory that one image needs at the same time, for tensors and
+                                                       // for operators while they compute, not counting the weights
   std::int64_t multiplications = 8'000'000'000'000;    // for one image; each element of a result counts as at least one
 };
 
