@@ -10,23 +10,14 @@ import sys
 import zipfile
 
 import pytest
-from deploy.scripted_models import SPEC_NAME, make_model, members_of, model_sha256, packed, zipped
+from deploy.pickled_tensors import TINY, pickled
+from deploy.scripted_models import SPEC_NAME, model_sha256, packed, zipped
 
 from egaze.deploy import check_model
 from egaze.errors import ModelFileError
 
 SPEC = f"extra/{SPEC_NAME}"
 ENTRY, HEADER, END = b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06"
-
-
-@pytest.fixture(scope="module")
-def members() -> dict[str, bytes]:
-    return members_of(make_model())
-
-
-@pytest.fixture(scope="module")
-def good(members) -> bytes:
-    return packed(members)
 
 
 @pytest.fixture
@@ -289,8 +280,6 @@ def test_a_pickle_is_bounded_before_memory_is_spent(members, tmp_path):
 
 
 def test_an_empty_tensor_of_impossible_sizes_is_refused(verdict):
-    from deploy.test_model_check import TINY, pickled
-
     sizes = (0,) + (1 << 31,) * 7
     code, message = verdict(packed({**TINY, "constants.pkl": pickled(sizes=sizes, strides=sizes[::-1])}))
     assert code == "model_archive" and "impossible" in message
