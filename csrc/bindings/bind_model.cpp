@@ -46,6 +46,16 @@ py::dict dict_of(const ModelSpec& spec) {
   return fields;
 }
 
+// The fields of egaze.deploy.spec.ProgramProof.
+py::dict dict_of(const detail::ProgramProof& proof) {
+  py::dict fields;
+  fields["nodes"] = proof.nodes;
+  fields["bytes_at_work"] = proof.bytes_at_work;
+  fields["multiplications"] = proof.multiplications;
+  fields["seconds"] = proof.seconds;
+  return fields;
+}
+
 // The content of the member "signature", or None.
 py::object signature_of(const detail::ModelArchive& archive) {
   if (!archive.signature) return py::none();
@@ -74,7 +84,7 @@ void bind_model(py::module_& module) {
           }
           return py::make_tuple(dict_of(archive.spec),
                                 py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()),
-                                signature_of(archive));
+                                signature_of(archive), dict_of(archive.proof));
         } catch (const Error& error) {
           PyErr_SetObject(model_error.ptr(), py::make_tuple(error_name(error.code()), py::bytes(error.what())).ptr());
           throw py::error_already_set();

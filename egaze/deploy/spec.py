@@ -105,6 +105,20 @@ class ModelLimits:
 DEFAULT_LIMITS = ModelLimits()
 
 
+class ProgramProof(NamedTuple):
+    """What the proof of a model's program found.
+
+    Attributes:
+        nodes, bytes_at_work, multiplications: what the program needs of each limit; see `ModelLimits`.
+        seconds: the time that the proof took.
+    """
+
+    nodes: int
+    bytes_at_work: int
+    multiplications: int
+    seconds: float
+
+
 class CheckedModel(NamedTuple):
     """A model file that has been checked.
 
@@ -112,11 +126,13 @@ class CheckedModel(NamedTuple):
         spec: what it says of itself.
         content: the whole file, its program as the check understood it and wrote it down.
         signature: its member "signature", if it has one; see `egaze.deploy.signature`.
+        proof: what the proof of its program found.
     """
 
     spec: ModelSpec
     content: bytes
     signature: bytes | None
+    proof: ProgramProof
 
 
 def check_model(
@@ -151,10 +167,10 @@ def read_model(
 ) -> CheckedModel:
     """A model file's spec and its whole content, checked as `check_model` does: what is run is what was proved."""
     try:
-        fields, content, signature = _core.read_model(os.fsencode(path), **asdict(limits))
+        fields, content, signature, proof = _core.read_model(os.fsencode(path), **asdict(limits))
     except _core.ModelError as error:
         code, message = error.args
         raise ModelFileError(message.decode(errors="replace"), code) from None
     spec = ModelSpec(**fields)
     require_trusted(path, signature, spec.model_sha256, trust)
-    return CheckedModel(spec, content, signature)
+    return CheckedModel(spec, content, signature, ProgramProof(**proof))

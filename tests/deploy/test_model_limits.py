@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from ctypes import c_char_p, c_void_p
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from deploy.scripted_models import make_model, save_model
 from egaze import _core
 from egaze.cli import cli
 from egaze.deploy import EXPORTS, ModelLimits, Predictor, check_model, export_run, export_torchscript
+from egaze.deploy.spec import read_model
 from egaze.errors import EgazeError, ModelFileError
 
 NAMES = ["nodes", "nesting", "bytes_at_work", "multiplications"]
@@ -67,6 +69,17 @@ def test_a_program_within_the_limits_is_accepted_everywhere(path, image, c_libra
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_check_says_which_limits_a_program_needs(path):
+    needed = read_model(path).proof._asdict()
+    assert 0 < needed.pop("seconds") < 10
+    printed = CliRunner().invoke(cli, ["check", str(path)]).output
+    for name, value in needed.items():
+        assert re.search(rf"\b{value}\b", printed)
+        check_model(path, limits=ModelLimits(**{name: value}))
+        with pytest.raises(ModelFileError, match=name):
+            check_model(path, limits=ModelLimits(**{name: value - 1}))
+
+
 def test_a_limit_out_of_range_is_named(path, image, c_library, runner, name):
     expected = f"{name} must be a whole number from 1 to {LARGEST[name]}, got"
     for value in (0, -1, LARGEST[name] + 1, 1 << 70, 1.5, True, "7", None):
