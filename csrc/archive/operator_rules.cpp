@@ -12,7 +12,7 @@
 namespace egaze::detail {
 namespace {
 
-// What TorchScript makes of a straight line besides operators on tensors.
+// Nodes that TorchScript's parser adds for constants, lists and the pair of results.
 constexpr auto kConstruction = std::to_array<std::string_view>(
     {"prim::Constant", "prim::ListConstruct", "prim::ListUnpack", "prim::TupleConstruct"});
 

@@ -36,8 +36,8 @@ TEST(Runner, Arguments) {
   EXPECT_EQ(limits.nodes, 3);
   EXPECT_EQ(limits.nesting, 7);
   EXPECT_EQ(limits.multiplications, egaze::ModelLimits{}.multiplications);
-  for (const char* limit : {"nodes", "nodes=", "nodes=0", "nodes=-1", "nodes=1000001", "nodes=1.5", "nodes=3 ", "node=3",
-                            "nesting=99999999999999999999", "=3", ""}) {
+  for (const char* limit : {"nodes", "nodes=", "nodes=0", "nodes=-1", "nodes=1000001", "nodes=1.5", "nodes=3 ",
+                            "node=3", "nesting=99999999999999999999", "=3", ""}) {
     EXPECT_THROWS(UsageError, "--model-limit", parsed({"m.pt", "a.png", "--model-limit", limit}));
   }
   EXPECT_THROWS(UsageError, "given twice", parsed({"m.pt", "a.png", "--model-limit=nodes=3", "--model-limit=nodes=3"}));

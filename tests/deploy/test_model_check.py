@@ -15,7 +15,7 @@ from egaze.deploy import check_model
 from egaze.errors import ModelFileError
 
 
-def test_a_sound_file_is_let_pass(good, tmp_path, c_library):
+def test_a_valid_file_is_accepted(good, tmp_path, c_library):
     path = tmp_path / "model.pt"
     path.write_bytes(good)
     assert check_model(path).precision == "fp32"
@@ -41,7 +41,7 @@ FILES = {
     "a hundredth": (lambda good: good[: len(good) // 100], "model_truncated", ""),
     "half": (lambda good: good[: len(good) // 2], "model_truncated", "is truncated"),
     "all but a byte": (lambda good: good[:-1], "model_truncated", ""),
-    "more": (lambda good: good + b"\0", "model_truncated", "something follows its end"),
+    "more": (lambda good: good + b"\0", "model_truncated", "followed by other data"),
     "text": (lambda good: b"hello", "model_foreign", "not exported by egaze"),
     "a picture": (lambda good: b"\x89PNG\r\n\x1a\n" + bytes(500), "model_foreign", ""),
     "weights": (lambda good: torch_saved(), "model_foreign", "egaze_spec.json"),
@@ -78,12 +78,12 @@ SPECS = [
 
 
 @pytest.mark.parametrize(("changes", "code", "message"), SPECS)
-def test_old_new_and_impossible_specs(members, refuse, changes, code, message):
+def test_specs_of_other_versions_and_invalid_specs(members, refuse, changes, code, message):
     refuse(packed(members, **changes), code, message)
 
 
 @pytest.mark.parametrize("member", ["constants/2", PROGRAM, "data.pkl", "constants.pkl", f"extra/{SPEC_NAME}"])
-def test_changed_contents_lack_the_digest(good, refuse, member):
+def test_changed_contents_do_not_match_the_digest(good, refuse, member):
     with zipfile.ZipFile(io.BytesIO(good)) as file:
         contents = {info.filename.partition("/")[2]: file.read(info) for info in file.infolist()}
     if member.endswith(SPEC_NAME):
@@ -93,7 +93,7 @@ def test_changed_contents_lack_the_digest(good, refuse, member):
     refuse(zipped(contents), "model_digest", "damaged or changed")
 
 
-def test_the_command_says_the_code(good, tmp_path):
+def test_the_command_prints_the_code(good, tmp_path):
     (tmp_path / "good.pt").write_bytes(good)
     (tmp_path / "cut.pt").write_bytes(good[:-9])
     done = CliRunner().invoke(cli, ["check", str(tmp_path / "good.pt")])

@@ -11,7 +11,7 @@ from deploy.scripted_models import PROGRAM, packed
 
 
 def with_member(members, name, content=b"x", **info):
-    """A sound archive and one more member."""
+    """A valid archive with one more member."""
     buffer = io.BytesIO(packed(members))
     with zipfile.ZipFile(buffer, "a") as file:
         entry = zipfile.ZipInfo(f"egaze/{name}")
@@ -27,7 +27,7 @@ def duplicated(members):
 
 
 def patched(members, magic, offset, value):
-    """The first header of a kind with some bytes written over."""
+    """A valid archive in which some bytes of the first header of a kind are replaced."""
     content = bytearray(packed(members))
     at = content.index(magic) + offset
     content[at : at + len(value)] = value
@@ -35,7 +35,7 @@ def patched(members, magic, offset, value):
 
 
 def shifted(members):
-    """A byte before the first member, every offset moved: readers that go by the directory do not see it."""
+    """One byte before the first member, with all offsets adjusted: readers that use the directory do not notice it."""
     content = bytearray(b"\0" + packed(members))
     at = -1
     while (at := content.find(b"PK\x01\x02", at + 1)) >= 0:
@@ -45,8 +45,8 @@ def shifted(members):
     return bytes(content)
 
 
-def hole(members):
-    """The directory moved behind a byte that belongs to nothing."""
+def gap(members):
+    """One byte between the members and the directory."""
     content = packed(members)
     directory = content.index(b"PK\x01\x02")
     end = content.rindex(b"PK\x05\x06")
@@ -69,27 +69,33 @@ def many(members):
 
 ARCHIVES = {
     "compressed": (lambda m: with_member(m, "bomb", bytes(1 << 20), compress_type=zipfile.ZIP_DEFLATED), "compressed"),
-    "twice": (duplicated, "two members of the name"),
-    "twice by case": (lambda m: with_member(m, "Data.pkl"), "two members of the name"),
-    "upwards": (lambda m: with_member(m, "../../etc/passwd"), "not named as a model's are"),
-    "absolute": (lambda m: packed(m).replace(b"egaze/byteorder", b"/gaze/byteorder"), "not named as a model's are"),
-    "another folder": (lambda m: packed(m).replace(b"egaze/byteorder", b"ogaze/byteorder"), "not named as"),
-    "strange letters": (lambda m: with_member(m, "na\tme"), "not named as a model's are"),
-    "unknown member": (lambda m: packed({**m, "code/more.py": b""}), "holds a member 'code/more.py'"),
-    "odd key": (lambda m: packed({**m, "constants/007": b""}), "holds a member 'constants/007'"),
+    "twice": (duplicated, "two members named"),
+    "twice by case": (lambda m: with_member(m, "Data.pkl"), "two members named"),
+    "upwards": (lambda m: with_member(m, "../../etc/passwd"), "a name that no exported model uses"),
+    "absolute": (
+        lambda m: packed(m).replace(b"egaze/byteorder", b"/gaze/byteorder"),
+        "a name that no exported model uses",
+    ),
+    "another folder": (
+        lambda m: packed(m).replace(b"egaze/byteorder", b"ogaze/byteorder"),
+        "a name that no exported model uses",
+    ),
+    "strange letters": (lambda m: with_member(m, "na\tme"), "a name that no exported model uses"),
+    "unknown member": (lambda m: packed({**m, "code/more.py": b""}), "unexpected member 'code/more.py'"),
+    "odd key": (lambda m: packed({**m, "constants/007": b""}), "unexpected member 'constants/007'"),
     "a member missing": (lambda m: packed({k: v for k, v in m.items() if k != PROGRAM}), "lacks the member"),
     "big-endian": (lambda m: packed({**m, "byteorder": b"big"}), "little-endian"),
-    "too many": (many, "20"),
+    "too many": (many, "more than 20000"),
     "extra field": (lambda m: with_member(m, "byteordex", extra=b"\xfe\xca\x01\x00x"), "not stored plainly"),
     "comment": (lambda m: with_member(m, "byteordex", comment=b"hello"), "not stored plainly"),
     "encrypted": (lambda m: patched(m, b"PK\x01\x02", 8, b"\x01"), "not stored plainly"),
     "two sizes": (lambda m: patched(m, b"PK\x01\x02", 20, b"\xff"), "not stored plainly"),
     "another offset": (lambda m: patched(m, b"PK\x01\x02", 42, b"\x01"), "does not follow"),
-    "two headers": (lambda m: patched(m, b"PK\x03\x04", 14, b"\xff\xff"), "told of in two ways"),
-    "two names": (two_names, "told of in two ways"),
+    "two headers": (lambda m: patched(m, b"PK\x03\x04", 14, b"\xff\xff"), "described differently"),
+    "two names": (two_names, "described differently"),
     "far offset": (lambda m: patched(m, b"PK\x05\x06", 16, b"\xff\xff\xff\x7f"), "directory is broken"),
-    "several parts": (lambda m: patched(m, b"PK\x05\x06", 4, b"\x01"), "several parts"),
-    "a hole": (hole, "between its members and its directory"),
+    "several parts": (lambda m: patched(m, b"PK\x05\x06", 4, b"\x01"), "several files"),
+    "a gap": (gap, "between its members and its directory"),
 }
 
 

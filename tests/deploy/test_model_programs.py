@@ -14,7 +14,7 @@ from egaze.errors import ModelFileError
 
 
 def programmed(members, statement, **more):
-    """The model with a statement before its first."""
+    """The model with one more statement before its first."""
     text = members[PROGRAM].decode()
     head, arrow, body = text.partition("Tuple[Tensor, Tensor]:\n")
     return packed({**members, PROGRAM: f"{head}{arrow}    {statement}\n{body}".encode(), **more})
@@ -75,7 +75,7 @@ STATEMENTS = [
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_programs_that_do_more_than_a_model(members, refuse, statement):
+def test_statements_that_no_model_needs_are_refused(members, refuse, statement):
     refuse(programmed(members, statement), "model_operator", "its program")
 
 
@@ -92,13 +92,13 @@ def heads(members):
     yield ""
 
 
-def test_programs_of_another_form(members, refuse):
+def test_programs_with_more_than_one_forward_method_are_refused(members, refuse):
     for text in heads(members):
         refuse(packed({**members, PROGRAM: text.encode()}), "model_operator", "its program")
 
 
-def test_what_torch_would_run_while_loading_is_refused_before(members, tmp_path, refuse):
-    """__setstate__ runs when torch.jit.load makes the object: the attack is real, and does not get that far."""
+def test_code_that_torch_would_run_while_loading_is_refused(members, tmp_path, refuse):
+    """torch.jit.load runs __setstate__, as the first part of the test shows; the check refuses the file before that."""
     written, path = tmp_path / "written", tmp_path / "model.pt"
     text = members[PROGRAM].decode() + (
         "  def __getstate__(self: __torch__.egaze.Model) -> int:\n    return 0\n"
@@ -112,11 +112,11 @@ def test_what_torch_would_run_while_loading_is_refused_before(members, tmp_path,
     assert written.exists()
     written.unlink()
     refuse(path, "model_operator", "data.pkl")
-    refuse(packed({**members, PROGRAM: text.encode()}), "model_operator", "goes on after its end")
+    refuse(packed({**members, PROGRAM: text.encode()}), "model_operator", "continues after the return statement")
     assert not written.exists()
 
 
-def test_a_graph_is_checked_besides_its_text(members, tmp_path, monkeypatch, c_library):
+def test_the_operators_of_the_loaded_graph_are_checked_too(members, tmp_path, monkeypatch, c_library):
     allowed = _core.model_operators()
     assert allowed == sorted(allowed) and not {"aten::save", "aten::from_file", "prim::Print"} & set(allowed)
     path = tmp_path / "model.pt"

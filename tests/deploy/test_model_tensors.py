@@ -19,17 +19,17 @@ PICKLES = [
     (pickled(offset=1), "model_archive", "beyond its storage"),
     (pickled(sizes=(5,)), "model_archive", "beyond its storage"),
     (pickled(sizes=(2, 2), strides=(1 << 31, 1)), "model_archive", "beyond its storage"),
-    (pickled(strides=(-1,)), "model_archive", "impossible"),
-    (pickled(sizes=(1 << 62,)), "model_archive", "impossible"),
-    (pickled(sizes=(1 << 20, 1 << 20), strides=(0, 0)), "model_archive", "impossible"),
+    (pickled(strides=(-1,)), "model_archive", "not allowed"),
+    (pickled(sizes=(1 << 62,)), "model_archive", "not allowed"),
+    (pickled(sizes=(1 << 20, 1 << 20), strides=(0, 0)), "model_archive", "not allowed"),
     (pickled(sizes=(1,) * 9, strides=(1,) * 9), "model_archive", "no sizes"),
-    (pickled(end=b"."), "model_archive", "no list of tensors"),
-    (pickled(end=b"\x85.."), "model_archive", "no list of tensors"),
+    (pickled(end=b"."), "model_archive", "other than a tuple of tensors"),
+    (pickled(end=b"\x85.."), "model_archive", "other than a tuple of tensors"),
     (pickled(end=b""), "model_archive", "no end"),
     (pickled(end=b"t."), "model_archive", "too few values"),
-    (DEEP, "model_archive", "too deep"),
-    (MEMORY, "model_archive", "a wrong place"),
-    (b"\x80\x02X\xff\xff\xff\xff.", "model_archive", "too long a text"),
+    (DEEP, "model_archive", "nested too deeply"),
+    (MEMORY, "model_archive", "a wrong key"),
+    (b"\x80\x02X\xff\xff\xff\xff.", "model_archive", "too long"),
     (b"\x80\x04.", "model_operator", "another protocol"),
     (b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00lstR.", "model_operator", "'os system'"),
     (b"\x80\x02c__torch__.egaze\nModel\n)\x81.", "model_operator", "egaze Model"),
@@ -38,7 +38,7 @@ PICKLES = [
 ]
 
 
-def test_a_pickle_of_tensors_is_let_pass(tmp_path, c_library):
+def test_a_pickle_of_tensors_is_accepted(tmp_path, c_library):
     path = tmp_path / "model.pt"
     path.write_bytes(packed({**TINY, "constants.pkl": pickled()}))
     check_model(path)
@@ -47,5 +47,5 @@ def test_a_pickle_of_tensors_is_let_pass(tmp_path, c_library):
 
 
 @pytest.mark.parametrize(("pickle", "code", "message"), PICKLES)
-def test_pickles_of_anything_but_tensors(refuse, pickle, code, message):
+def test_other_pickles_are_refused(refuse, pickle, code, message):
     refuse(packed({**TINY, "constants.pkl": pickle}), code, message)

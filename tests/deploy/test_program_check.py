@@ -1,4 +1,4 @@
-"""A program is proved before it runs, what runs is what was proved, and no radiograph reaches another's answer."""
+"""Only the proved program is run, and no radiograph influences the prediction of another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORGED = Path(__file__).parents[3] / "shared" / "cases" / "models"
 
 @pytest.fixture
 def refused(tmp_path, c_library):
-    """The code that a file is refused with in Python's check and predictor and in C."""
+    """The code with which check_model, Predictor and C refuse a file."""
 
     def of(content: bytes) -> str:
         path = tmp_path / "model.pt"
@@ -44,12 +44,12 @@ def refused(tmp_path, c_library):
 @pytest.mark.realdata
 @pytest.mark.parametrize(
     "path",
-    # Squeeze and excitation of one channel is a sound program, which the engine's own tests hold to its answer.
+    # Squeeze and excitation of one channel is a valid program; the tests of the engine compare its predictions.
     [path for path in sorted(FORGED.glob("*.pt")) if not path.stem.startswith("se_")],
     ids=lambda path: path.stem,
 )
 def test_forged_models_are_refused(refused, path):
-    """Each as it is, and as if it were made today."""
+    """Each file is refused as it is, and when it is written again with the current spec and a correct digest."""
     with zipfile.ZipFile(path) as file:
         contents = {info.filename.partition("/")[2]: file.read(info) for info in file.infolist()}
     spec = json.loads(contents.pop(f"extra/{SPEC_NAME}"))
@@ -59,8 +59,8 @@ def test_forged_models_are_refused(refused, path):
     assert refused(packed(contents, **kept)) == expected.get(path.stem, "model_operator")
 
 
-def test_what_runs_is_what_was_proved(members, tmp_path):
-    """The program comes back as the check wrote it: its own names, nested calls one by one, constants as they were."""
+def test_the_program_that_runs_is_written_from_the_proved_graph(members, tmp_path):
+    """The new program has its own names and one statement for each call, and refers to the same constants."""
     path = tmp_path / "model.pt"
     path.write_bytes(packed(members))
     content = read_model(path).content
@@ -71,14 +71,14 @@ def test_what_runs_is_what_was_proved(members, tmp_path):
     given = members[PROGRAM].decode()
     assert program != given and "input" in given and "input" not in program
     assert "    x0 = torch.mul(image, 4.)\n    x1 = torch.sub(x0, 2.)\n" in program
-    # What it wrote it reads as the same.
+    # Checking the new program changes nothing more.
     path.write_bytes(packed({**members, PROGRAM: program.encode()}))
     assert read_model(path).content == path.read_bytes()
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_no_radiograph_reaches_another_ones_answer(run, tmp_path, monkeypatch, c_library, precision):
-    """The same radiograph after any other gives the same bits, and so it does between others."""
+def test_predictions_do_not_depend_on_other_radiographs(run, tmp_path, monkeypatch, c_library, precision):
+    """A radiograph has bit-identical predictions after any other, and in any batch of the same size."""
     from egaze.deploy import export_torchscript
 
     torch.manual_seed(0)
@@ -103,7 +103,7 @@ def test_no_radiograph_reaches_another_ones_answer(run, tmp_path, monkeypatch, c
         in_c.predict(radiograph_of(other))
         for ours, theirs in zip(in_c.predict(radiograph_of(first)), alone, strict=True):
             np.testing.assert_array_equal(ours, theirs)
-    # In one batch, with other neighbours.
+    # In batches with different other radiographs.
     batches = [in_c.predict(*map(radiograph_of, [first, one, other])) for one, other in itertools.pairwise(others)]
     for probs, heatmaps in batches[1:]:
         np.testing.assert_array_equal(probs[0], batches[0][0][0])
@@ -115,8 +115,8 @@ def test_no_radiograph_reaches_another_ones_answer(run, tmp_path, monkeypatch, c
     "encoder",
     ["resnet10t", "edgenext_xx_small", "swiftformer_xs"],
 )
-def test_encoders_of_every_sort_are_one_straight_line(run, tmp_path, monkeypatch, encoder):
-    """Convolutions, attention, positions computed from sizes, and layers that are summed in place."""
+def test_encoders_of_all_kinds_are_exported_without_control_flow(run, tmp_path, monkeypatch, encoder):
+    """Encoders with convolutions, attention, positions computed from sizes, and sums in place."""
     from egaze.deploy import export_torchscript
 
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-// Any program: a graph, or ProgramError; and a graph written down means the same again.
+// Parsing any text gives a graph or throws ProgramError, and parsing a graph that was written gives the same graph.
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -16,11 +16,11 @@ void parse(const std::string& text) {
     const egaze::detail::TypedGraph again = egaze::detail::parse_program(
         written, {fuzz::kHeightPx, fuzz::kWidthPx, fuzz::constants(), limits}, fuzz::kClasses, limits.nesting);
     if (egaze::detail::write_program(again) != written) std::abort();
-  } catch (const egaze::detail::ProgramError&) {  // NOLINT(bugprone-empty-catch): a refusal is an answer
+  } catch (const egaze::detail::ProgramError&) {  // NOLINT(bugprone-empty-catch): refusing is allowed
   }
 }
 
-// Nothing if the program as a whole exceeds a limit.
+// No graph if the program as a whole exceeds a limit.
 std::optional<egaze::detail::TypedGraph> graph_of(fuzz::Bytes& bytes) {
   try {
     return fuzz::ProgramGrammar(bytes).graph(12);
@@ -34,7 +34,7 @@ std::optional<egaze::detail::TypedGraph> graph_of(fuzz::Bytes& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Bytes bytes(data, size);
   const std::size_t way = bytes.below(4);
-  if (way == 0) {  // any text at all
+  if (way == 0) {  // an arbitrary text
     parse(std::string(egaze::detail::kProgramHead) + std::string(data + std::min<std::size_t>(size, 2), data + size));
     return 0;
   }
@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::optional<egaze::detail::TypedGraph> graph = graph_of(bytes);
   if (!graph) return 0;
   std::string text = egaze::detail::write_program(*graph);
-  if (way == 1) {  // a program with one letter changed
+  if (way == 1) {  // a program with one changed character
     text[changed % text.size()] = by;
     parse(text);
     return 0;

@@ -63,10 +63,12 @@ typedef struct egaze_model_limits {
   int64_t multiplications;
 } egaze_model_limits;
 
-/* The conditions that a model file must meet to be loaded. In a structure of zeros, every sound file is accepted. */
+/* The conditions that a model file must meet to be loaded. A structure of zeros accepts every valid file within the
+ * default limits. Trusted keys are Ed25519 public keys as PEM text, whose private keys `egaze export --sign` takes: if
+ * there are any, one of them must have signed the file. */
 typedef struct egaze_checks {
-  const char* const* trusted_keys; /* Ed25519 public keys as PEM text, whose private keys `egaze export --sign` takes: */
-  size_t trusted_key_count;        /* one of them must have signed the file, unless there are none */
+  const char* const* trusted_keys;
+  size_t trusted_key_count;
   egaze_model_limits limits;
 } egaze_checks;
 

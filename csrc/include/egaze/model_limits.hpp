@@ -17,7 +17,7 @@ struct ModelLimits {
 // The name of a limit in options and messages. A limit can be set to any value from 1 to `largest`.
 struct ModelLimit {
   const char* name;
-  std::int64_t ModelLimits::*value;
+  std::int64_t ModelLimits::* value;
   std::int64_t largest;
 };
 
