@@ -68,7 +68,6 @@ def test_a_program_within_the_limits_is_accepted_everywhere(path, image, c_libra
     assert running.run(runner, path, image, *options).stderr == ""
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_the_check_says_which_limits_a_program_needs(path):
     needed = read_model(path).proof._asdict()
     assert 0 < needed.pop("seconds") < 10
@@ -80,6 +79,7 @@ def test_the_check_says_which_limits_a_program_needs(path):
             check_model(path, limits=ModelLimits(**{name: value - 1}))
 
 
+@pytest.mark.parametrize("name", NAMES)
 def test_a_limit_out_of_range_is_named(path, image, c_library, runner, name):
     expected = f"{name} must be a whole number from 1 to {LARGEST[name]}, got"
     for value in (0, -1, LARGEST[name] + 1, 1 << 70, 1.5, True, "7", None):
