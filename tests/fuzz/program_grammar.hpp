@@ -1,4 +1,4 @@
-// Writes programs from bytes: operators of the list on values there are, with arguments that often fit.
+// Makes graphs of programs from bytes: any operators on existing values, with arguments that are often valid.
 #pragma once
 
 #include <array>
@@ -38,15 +38,15 @@ class ProgramGrammar {
  public:
   explicit ProgramGrammar(Bytes& bytes) : bytes_(bytes), builder_(kHeightPx, kWidthPx, constants(), limits_) {
     remember(GraphBuilder::image());
-    // Channels, without which little can be done.
+    // Several channels, which many operators need.
     remember(builder_.call(
         "conv2d",
         {{"", GraphBuilder::image()}, {"", builder_.constant(0)}, {"", None{}}, {"", Ints{1, 1}}, {"", Ints{1, 1}}}));
   }
 
-  // Up to `operators` of those that it tried and that were taken, and two answers.
+  // Tries operators until `operators` of them were accepted, and adds two results.
   TypedGraph graph(std::size_t operators) {
-    for (std::size_t tried = 0; tried < 4 * operators && taken_ < operators && !bytes_.empty(); ++tried) attempt();
+    for (std::size_t tried = 0; tried < 4 * operators && accepted_ < operators && !bytes_.empty(); ++tried) attempt();
     return finished();
   }
 
@@ -73,14 +73,14 @@ class ProgramGrammar {
     }
     try {
       remember(builder_.call(name, std::move(call)));
-      ++taken_;
-    } catch (const ProgramError&) {  // NOLINT(bugprone-empty-catch): another operator is tried
+      ++accepted_;
+    } catch (const ProgramError&) {  // NOLINT(bugprone-empty-catch): the next operator is tried
     }
   }
 
   Tensor tensor() {
     if (bytes_.below(4) == 0) return std::get<Tensor>(builder_.constant(bytes_.below(constants().size())));
-    // The last ones often: chains find more than many short ways.
+    // Recent values are preferred, because long chains of operators find more than many short ones.
     const std::size_t back =
         bytes_.below(bytes_.below(2) == 0 ? std::min<std::size_t>(3, values_.size()) : values_.size());
     return {values_[values_.size() - 1 - back]};
@@ -98,7 +98,7 @@ class ProgramGrammar {
                                               {0, 3, 1, 2}, {1, 1, 2, 0}, {-1, 2, 2, 48}, {16, 12}, {-1, 4, 8, 6},
                                               {6},          {4},          {1, 3}};
     if (bytes_.below(4) != 0) return kLikely[bytes_.below(kLikely.size())];
-    Ints list(bytes_.below(6));
+    Ints list(1 + bytes_.below(5));  // no program's text holds an empty list
     for (std::int64_t& each : list) each = integer();
     return list;
   }
@@ -161,10 +161,11 @@ class ProgramGrammar {
   }
 
   Bytes& bytes_;
-  egaze::ModelLimits limits_{.bytes_at_work = std::int64_t{1} << 26, .multiplications = std::int64_t{1} << 28};
+  egaze::ModelLimits limits_{
+      .nodes = 1000, .bytes_at_work = std::int64_t{1} << 26, .multiplications = std::int64_t{1} << 28};
   GraphBuilder builder_;
   std::vector<ValueId> values_;
-  std::size_t taken_ = 0;
+  std::size_t accepted_ = 0;
 };
 
 }  // namespace fuzz
