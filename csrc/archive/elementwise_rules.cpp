@@ -144,7 +144,7 @@ constexpr auto kRules = std::to_array<OperatorRule>({
     {"relu", "Tensor self", same, true},
     {"relu6", "Tensor self", same, true},
     {"rsqrt", "Tensor self", same, true},
-    {"rsub", "Tensor self, Tensor|Scalar other, Scalar alpha=1", with_other},
+    {"rsub", "Tensor self, Scalar other, Scalar alpha=1", same},
     {"selu", "Tensor self", same, true},
     {"sigmoid", "Tensor self", same, true},
     {"silu", "Tensor self", same, true},
