@@ -1,4 +1,4 @@
-// Writes programs from bytes: operators of the list on values there are, with arguments that often fit.
+// Makes graphs of programs from bytes: any operators on existing values, with arguments that are often valid.
 #pragma once
 
 #include <array>
