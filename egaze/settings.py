@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 from typing import Any, get_args, get_origin, get_type_hints
 
 from egaze.errors import EgazeError, RecipeError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 def settle_types(part: Any) -> None:
@@ -51,6 +57,21 @@ def from_table(kind: type, table: Any, where: str, *, separator: str = ": ") -> 
         return kind(**values)
     except (EgazeError, ValueError) as error:
         raise RecipeError(f"{where}{separator}{error}") from error
+
+
+def parse_override(override: str) -> tuple[str, Any]:
+    """The key and the value of "key=value", the value as in TOML, in which text needs no quotes.
+
+    Raises:
+        RecipeError: there is no key or no equals sign.
+    """
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {override}: expected key=value")
+    try:
+        return key.strip(), tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), text
 
 
 def _typed(hint: Any, value: Any, where: str) -> Any:

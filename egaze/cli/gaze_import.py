@@ -15,6 +15,7 @@ from egaze.errors import EgazeError, TableError
 
 if TYPE_CHECKING:
     from egaze.gaze import GazeRecording, Screen, ShownPicture
+    from egaze.gaze.events import CommonSettings
     from egaze.gaze.importing import ImportedRecording
     from egaze.gaze.mapping import TableMapping
 
@@ -104,6 +105,8 @@ class _Pattern(click.ParamType):  # type: ignore[type-arg]  # generic in newer v
 @click.option("--end-message", type=_Pattern(), help="Messages by which a picture disappears.")
 @click.option("--case-name", default="{picture}", show_default=True, help="How cases are called, with {file} too.")
 @click.option("--eye", type=click.Choice(["left", "right", "both"]), help="Whose fixations are put on radiographs.")
+@click.option("--detect", metavar="METHOD", help="Find the fixations in the samples: adaptive, ivt or idt.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting of the method, such as ivt's.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the files.  [default: none]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
 def command(
@@ -111,6 +114,8 @@ def command(
     format_name: str | None,
     mapping_path: Path | None,
     screen: Screen | None,
+    detect: str | None,
+    overrides: tuple[str, ...],
     out: Path | None,
     as_json: bool,
     **shown: Any,
@@ -122,12 +127,14 @@ def command(
 
     With --out, DIR gets NAME.samples.parquet and NAME.fixations.parquet for each export, recordings.json, and, if it is
     known where the pictures lay on the screen, fixations.csv with the fixations in pixels of the radiographs. The
-    fixations are those of the export; samples without them are not made into fixations here.
+    fixations are those of the export. With --detect, they are found in the samples instead, by degrees of visual angle,
+    so that the screen's size and distance must be known; docs/fixations.md has the methods and their settings.
 
     \b
     Example:
       egaze gaze import reading.asc
       egaze gaze import reading.csv --screen 1920x1080,527x296mm,650mm --picture 405,108,1110x865 --out gaze
+      egaze gaze import raw.tsv --screen 1920x1080,527x296mm,650mm --detect adaptive --set min_duration_ms=80
       egaze gaze import *.asc --pictures shown.csv --case-name '{file}-{picture}' --out gaze
       egaze prepare table cases.csv --fixations gaze/fixations.csv --out study
     """
@@ -149,6 +156,9 @@ def command(
         )
     if shown["radiograph"] is not None and shown["picture"] is None and shown["pictures_path"] is not None:
         raise click.UsageError("with --pictures, the table has columns radiograph_width_px and radiograph_height_px")
+    if overrides and detect is None:
+        raise click.UsageError("--set needs --detect METHOD, whose settings it changes")
+    settings = None if detect is None else _settings(detect, overrides)
     if out is not None:
         require_folder(out)
     mapping = None if mapping_path is None else load_mapping(mapping_path)
@@ -169,6 +179,8 @@ def command(
                     pictures=pictures,
                     case_name=shown["case_name"],
                     eye=shown["eye"],
+                    detect=detect,
+                    settings=settings,
                 )
             )
     written = [] if out is None else write_imported(imported, out)
@@ -179,6 +191,17 @@ def command(
             _print(item)
     if written and not as_json:
         click.echo(f"{out}: {', '.join(path.name for path in written)}")
+
+
+def _settings(method: str, overrides: tuple[str, ...]) -> CommonSettings:
+    from egaze.gaze.events import FIXATION_METHODS
+    from egaze.settings import from_table, parse_override
+
+    if method not in FIXATION_METHODS:
+        raise click.BadParameter(f"{method!r} is none of {', '.join(FIXATION_METHODS)}", param_hint="'--detect'")
+    table = dict(parse_override(override) for override in overrides)
+    settings: CommonSettings = from_table(FIXATION_METHODS[method].settings, table, f"--set of {method}")
+    return settings
 
 
 def _read(path: Path, format_name: str | None, mapping: TableMapping | None) -> tuple[str, GazeRecording]:
@@ -247,7 +270,8 @@ def _print(item: ImportedRecording) -> None:
         parts.append(f"{count_text(summary.samples, 'sample')}{rate}, {summary.valid:,} valid")
     parts.append(f"{summary.duration_s:.3f} s")
     of = f" of the {summary.eye} eye" if summary.eye in ("left", "right") else ""
-    parts.append(f"{count_text(summary.fixations, 'fixation')}{of}")
+    by = "" if item.detected is None else f", found by {item.detected.method}"
+    parts.append(f"{count_text(summary.fixations, 'fixation')}{of}{by}")
     if item.fixations_on_pictures is not None:
         cases = item.fixations_on_pictures["case_id"].n_unique()
         parts.append(f"{len(item.fixations_on_pictures):,} on {count_text(cases, 'picture')}")

@@ -1,5 +1,6 @@
 """Fixations, heatmaps of them, and the recordings of eye trackers."""
 
+from egaze.gaze.detecting import with_detected_fixations
 from egaze.gaze.fixations import Fixations
 from egaze.gaze.formats import GAZE_FORMATS, read_recording
 from egaze.gaze.heatmap import rasterize_batch, rasterize_fixations, rasterize_frames
@@ -32,4 +33,5 @@ __all__ = [
     "read_by_mapping",
     "read_recording",
     "summarize_recording",
+    "with_detected_fixations",
 ]

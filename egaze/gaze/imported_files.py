@@ -78,6 +78,7 @@ def facts_of(item: ImportedRecording) -> dict[str, object]:
         "screen": {name: getattr(item.recording.screen, name) for name in Screen.__slots__},
         "pictures": len({picture.case_id for picture in item.pictures}),
         "on_picture_frac": item.check.on_picture_frac if item.check and item.check.positions else None,
+        "detected": None if item.detected is None else item.detected.record(),
         "fixations_on_pictures": None if item.fixations_on_pictures is None else len(item.fixations_on_pictures),
         "notes": list(notes),
     }

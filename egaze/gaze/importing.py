@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from egaze.errors import TableError
+from egaze.gaze.detecting import with_detected_fixations
+from egaze.gaze.events import CommonSettings, DetectedFixations
 from egaze.gaze.map_check import MapCheck, check_map
 from egaze.gaze.recording import Eye, GazeRecording, RecordedFixations
 from egaze.gaze.screen import Screen
@@ -36,6 +38,7 @@ class ImportedRecording:
         pictures: apart and in time order.
         check: what gaze says of the map, or None if no picture has a place.
         fixations_on_pictures: rows of fixations.csv; None if no picture with a place is known.
+        detected: the fixations that were found in the samples; None if they are the export's own.
     """
 
     path: Path
@@ -45,6 +48,7 @@ class ImportedRecording:
     pictures: tuple[ShownPicture, ...]
     check: MapCheck | None
     fixations_on_pictures: pl.DataFrame | None = field(repr=False)
+    detected: DetectedFixations | None = field(default=None, repr=False)
 
 
 def import_recording(
@@ -56,6 +60,8 @@ def import_recording(
     pictures: Sequence[ShownPicture] = (),
     case_name: str = "{picture}",
     eye: Eye | None = None,
+    detect: str | None = None,
+    settings: CommonSettings | None = None,
 ) -> ImportedRecording:
     """Put a recording on the pictures that were shown.
 
@@ -67,10 +73,13 @@ def import_recording(
         pictures: which picture was shown when and where; none takes those that the export itself has.
         case_name: how cases are called; {picture} is the picture's name, and {file} the export's, without its ending.
         eye: whose fixations are put on pictures; None chooses as `chosen_fixations` does.
+        detect: the method of `FIXATION_METHODS` that finds the fixations in the samples; None takes the export's own.
+        settings: of the method; None for its defaults.
 
     Raises:
-        TableError: two pictures at once, an eye without fixations, a place on the screen for gaze that is on none, or
-            for fractions of a screen of unknown size; one line that begins with the path.
+        TableError: two pictures at once, an eye without fixations, a place on the screen for gaze that is on none or
+            for fractions of a screen of unknown size, or samples in which no fixations can be looked for; one line that
+            begins with the path.
     """
     screen = screen or Screen()
     whole = recording.screen.completed(screen)
@@ -82,21 +91,24 @@ def import_recording(
                 raise ValueError(f"the export says that {name} of the screen is {own}, not {given}")
         shown = tuple(require_apart(pictures or recording.pictures))
         is_placed = any(picture.has_place for picture in shown)
-        if is_placed or (recording.plane != "scene camera" and _can_be_pixels(recording, whole)):
+        if detect or is_placed or (recording.plane != "scene camera" and _can_be_pixels(recording, whole)):
             recording = recording.in_pixels(screen)
+        detected = None
+        if detect is not None:
+            recording, detected = with_detected_fixations(recording, detect, settings, eye=eye)
         summary = summarize_recording(recording, eye)
         check = _check(recording, shown, whole, eye) if is_placed else None
         rows = _on_pictures(recording, shown, whole, case_name, path, eye, notes) if is_placed else None
     except ValueError as error:
         raise TableError(f"{path}: {error}") from error
     if recording.samples and not recording.fixations:
-        notes.append("the export has samples and no fixations")
+        notes.append("the export has samples and no fixations: --detect finds them")
     if check is not None:
         notes += check.warnings()
     elif summary.fixations and recording.plane != "scene camera":
         notes.append("where the pictures lay on the screen is unknown, so no fixation is put on a picture")
     summary = replace(summary, notes=(*summary.notes, *notes))
-    return ImportedRecording(path, format, summary, recording, shown, check, rows)
+    return ImportedRecording(path, format, summary, recording, shown, check, rows, detected)
 
 
 def _can_be_pixels(recording: GazeRecording, screen: Screen) -> bool:

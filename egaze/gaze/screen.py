@@ -48,6 +48,13 @@ class Screen:
             return None
         return float(self.distance_mm * np.tan(np.radians(1.0)) * self.width_px / self.width_mm)
 
+    @property
+    def pixels_per_degree_down(self) -> float | None:
+        """The same along y; as along x if the height is unknown."""
+        if self.height_px is None or self.height_mm is None or self.distance_mm is None:
+            return self.pixels_per_degree
+        return float(self.distance_mm * np.tan(np.radians(1.0)) * self.height_px / self.height_mm)
+
     def in_pixels(
         self, x: NDArray[np.float64], y: NDArray[np.float64], unit: PositionUnit
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from egaze.errors import RecipeError
 from egaze.registry import Registry
-from egaze.settings import from_table
+from egaze.settings import from_table, parse_override
 from egaze.training.recipe import Recipe
 
 if sys.version_info >= (3, 11):
@@ -84,14 +84,8 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
 
 
 def _override(tree: dict[str, Any], override: str) -> None:  # any TOML, before the recipe checks it
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise RecipeError(f"--set {override}: expected key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *path, last = key.strip().split(".")
+    key, value = parse_override(override)
+    *path, last = key.split(".")
     nodes: list[Any] = [tree]
     for step in path:
         nodes = [child for node in nodes for child in _children(node, step, override)]

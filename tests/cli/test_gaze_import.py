@@ -164,3 +164,28 @@ def test_real_exports_become_fixations_on_a_picture(real_data, tmp_path):
         left_out = sum(int(note.split()[0]) for note in found["notes"] if "left out of fixations.csv" in note)
         assert len(rows) == found["fixations_on_pictures"] == count - left_out, name
         assert set(rows.columns) >= {"case_id", "x_px", "y_px", "duration_s", "onset_s"}
+
+
+def test_fixations_are_found_in_the_samples_on_request(asc, tmp_path):
+    out = tmp_path / "gaze"
+    found = ("--screen", "1000x500,500x250mm,60cm", "--detect", "ivt", "--set", "min_duration_ms=70")
+    said = invoke("gaze", "import", asc, *found, *PLACE, *MESSAGES, "--out", out).output
+    assert "2 fixations of the left eye, found by ivt, 2 on 2 pictures" in said
+    (facts,) = json.loads((out / "recordings.json").read_text())
+    assert facts["detected"]["method"] == "ivt" and facts["detected"]["settings"]["min_duration_ms"] == 70
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--detect", "ivt"], "distance is unknown"),
+        (["--set", "min_duration_ms=70"], "--set needs --detect"),
+        (["--detect", "dispersion"], "none of adaptive, ivt, idt"),
+        (["--detect", "idt", "--set", "threshold_deg_s=30"], "unknown key 'threshold_deg_s'; known are"),
+        (["--detect", "idt", "--set", "min_duration_ms=0"], "min_duration_ms must be above 0"),
+    ],
+)
+def test_what_is_wrong_with_finding_fixations_is_one_line(asc, words, message):
+    with_error = CliRunner().invoke(cli, ["gaze", "import", str(asc), *words])
+    said = with_error.output + str(with_error.exception)
+    assert with_error.exit_code != 0 and message in said
