@@ -1,11 +1,11 @@
-"""Tries model files through every door, each file in a process of its own; what is wrong with the doors is printed.
+"""Loads model files in every interface of egaze, each file in its own process, and prints the interfaces' faults.
 
     python hostile_trial.py PROJECT_TESTS LIBRARY RUNNER EVERY < PATHS
 
-For each path a JSON line: the path, the code that the doors agree on, and a list of faults. A fault is what must not
-be whatever the file: a process that ends by a signal, runs past its time or takes too much memory, an exception that is
-no ModelFileError, doors that say different things, answers that differ between doors or that depend on what was asked
-before. Every EVERY-th file is given to RUNNER, which takes longest to start, as well.
+For each path, it prints a JSON line with the path, the code on which the interfaces agree, and a list of faults. A
+fault is something that must not happen with any file: the process ends by a signal, exceeds its time or uses too much
+memory; an exception is not a ModelFileError; interfaces give different codes or predictions; or a prediction depends on
+earlier ones. Every EVERY-th file is also given to RUNNER, which takes longest to start.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-MAX_MB, MAX_CPU_S, MAX_S = 1000, 10, 120  # a busy machine may take its time, but not the processor's
+MAX_MB, MAX_CPU_S, MAX_S = 1000, 10, 120  # wall time is generous, because the machine may be busy
 AT_ONCE = 2
 
 
@@ -47,11 +47,11 @@ def main() -> None:
         running[process] = path, reading, time.monotonic() + MAX_S
     while running:
         report(running)
-    os._exit(0)  # no need to take torch and the library apart
+    os._exit(0)  # skips the destructors of torch and the library
 
 
 def report(running: dict[int, tuple[str, int, float]]) -> None:
-    """Wait for a process and print what became of its file."""
+    """Wait for a process to end and print the result for its file."""
     while True:
         process, status = os.waitpid(-1, os.WNOHANG)
         if process:
@@ -71,7 +71,7 @@ def report(running: dict[int, tuple[str, int, float]]) -> None:
 
 
 def try_file(doors: Doors, path: Path, writing: int, *, with_runner: bool) -> None:
-    """The forked process: bounded, and gone at the end."""
+    """Run in the forked process, with limits on its resources; never returns."""
     began_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
@@ -90,7 +90,7 @@ def try_file(doors: Doors, path: Path, writing: int, *, with_runner: bool) -> No
 
 @dataclass
 class Outcome:
-    """What a door says of a file: "ok" or a code with a message, and the answers for the radiographs in turn."""
+    """An interface's result for a file: "ok", or a code with a message, and the predictions for the radiographs."""
 
     code: str = "ok"
     message: str = ""
@@ -99,10 +99,10 @@ class Outcome:
 
 
 class Doors:
-    """What takes a model file."""
+    """The interfaces that load model files."""
 
     def __init__(self, library: Path, runner: Path) -> None:
-        # Here, so that no file's process has to import anything.
+        # Imported here, so that the forked processes need not import anything.
         import numpy as np
         from deploy import c_library
 
@@ -111,7 +111,7 @@ class Doors:
         self.np, self.c_library, self.deploy, self.error = np, c_library, deploy, errors.ModelFileError
         self.library, self.runner = c_library.CLibrary(library), runner
         ramp = np.arange(32 * 24, dtype=np.uint16).reshape(32, 24).astype(np.uint8)
-        # The first once more after others: an answer must not depend on what was asked before.
+        # The first one is predicted again at the end: predictions must not depend on earlier ones.
         self.radiographs = [np.zeros_like(ramp), 255 - ramp // 3, ramp, np.zeros_like(ramp)]
 
     def check(self, path: Path) -> Outcome:
@@ -170,7 +170,7 @@ class Doors:
 
 
 def verdict(doors: Doors, path: Path, note: Callable[[str], object], *, with_runner: bool) -> tuple[str, list[str]]:
-    """The code that the doors give, and what is wrong with them."""
+    """Return the code that the interfaces give, and their faults."""
     faults = []
     note("check\n")
     checked = doors.check(path)

@@ -1,4 +1,4 @@
-"""Hundreds of forged model files, each tried in a process of its own: none harms, and all doors say the same of it."""
+"""Hundreds of hostile model files, each loaded in its own process: none does harm, and all interfaces agree."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from deploy import hostile_archives, hostile_programs
 from deploy.scripted_models import make_model, members_of, packed
 
 TESTS = Path(__file__).parents[1]
-# Every other file, and egaze-run, which takes longest to start, with few of them. EGAZE_HOSTILE_MODELS=all tries every
-# file through every door.
+# By default, every second file is tried, and a few of them in egaze-run, which takes longest to start.
+# EGAZE_HOSTILE_MODELS=all tries every file in every interface.
 ALL = os.environ.get("EGAZE_HOSTILE_MODELS") == "all"
 STEP, STEP_OF_RUNNER = (1, 1) if ALL else (2, 50)
 
 
 def files() -> Iterator[tuple[str, bytes, str]]:
-    """Of every file (name, content, the code that is due: any refusal for "", none in particular for "any")."""
+    """Yield (name, content, expected code) of every file; "" expects any refusal, and "any" expects nothing."""
     members = members_of(make_model())
     program = members[hostile_archives.PROGRAM].decode()
     yield "good/0", packed(members), "ok"
@@ -37,7 +37,7 @@ def files() -> Iterator[tuple[str, bytes, str]]:
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory, runner, c_library) -> dict[str, tuple[str, dict[str, object]]]:
-    """By name, the code that is due and what came of the trial."""
+    """Maps each file's name to the expected code and the result of the trial."""
     folder = tmp_path_factory.mktemp("hostile")
     due = {}
     for name, content, code in islice(files(), 0, None, STEP):
@@ -60,7 +60,7 @@ def test_there_are_many_of_every_kind(said):
 
 
 @pytest.mark.parametrize("kind", ["good", *hostile_archives.KINDS, *hostile_programs.KINDS])
-def test_no_file_harms_and_all_doors_say_the_same(said, kind):
+def test_no_file_does_harm_and_all_interfaces_agree(said, kind):
     wrong = []
     for name, (due, tried) in said.items():
         if not name.startswith(f"{kind}/"):
