@@ -166,6 +166,8 @@ constexpr auto kCalls = std::to_array<std::string_view>({
     "x = torch.add(f, 2, alpha=3)",
     "x = torch.add(f, torch.to(g, 15))",
     "x = torch.add(f, torch.reshape(c1, [4, 1, 1]))",
+    "x = torch.addcmul(f, n, g)",
+    "x = torch.addcmul(torch.reshape(c1, [4, 1, 1]), torch.reshape(c1, [4, 1, 1]), f, value=0.5)",
     "x = torch.amax(f, [1])",
     "x = torch.amin(f, [2, -1], True)",
     "x = torch.avg_pool2d(f, [3, 3], [2, 2], [1, 1], True, False)",
