@@ -37,9 +37,9 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
         if not counts.all():
             missing = study.class_names[int(np.argmin(counts))]
             raise StudyError(f"{study.path}: class {missing!r} has no case in the train split")
-    learns_gaze = any(stage.heatmap_weight > 0 or stage.alignment_weight > 0 for stage in recipe.stages)
-    if learns_gaze and not study.has_gaze[train].any():
+    if recipe.learns_from_gaze and not study.has_gaze[train].any():
         raise StudyError(
             f"{study.path}: no case of the train split has gaze, which recipe {recipe.name!r} learns from; "
             "use --recipe encoder-only"
         )
+    recipe.control.require(study)

@@ -1,4 +1,4 @@
-// Writes programs from bytes: operators of the list on values there are, with arguments that often fit.
+// Makes graphs of programs from bytes: any operators on existing values, with arguments that are often valid.
 #pragma once
 
 #include <array>
@@ -59,21 +59,21 @@ class ProgramGrammar {
         constants_(constants_for(height_px, width_px)),
         builder_(height_px, width_px, constants_, limits_) {
     remember(GraphBuilder::image());
-    // Channels, without which little can be done.
+    // Several channels, which many operators need.
     remember(builder_.call(
         "conv2d",
         {{"", GraphBuilder::image()}, {"", builder_.constant(0)}, {"", None{}}, {"", Ints{1, 1}}, {"", Ints{1, 1}}}));
   }
 
-  // Up to `operators` of those that it tried and that were taken, and two answers.
+  // Tries operators until `operators` of them were accepted, and adds two results.
   TypedGraph graph(std::size_t operators) {
-    for (std::size_t tried = 0; tried < 4 * operators && taken_ < operators && !bytes_.empty(); ++tried) {
+    for (std::size_t tried = 0; tried < 4 * operators && accepted_ < operators && !bytes_.empty(); ++tried) {
       attempt(operator_names()[bytes_.below(operator_names().size())]);
     }
     return finished();
   }
 
-  // Tries the operator with arguments by chance, and says whether it was taken.
+  // Tries the operator with random arguments, and returns whether the builder accepted it.
   bool attempt(const std::string& name) {
     const Operator* op = find_operator(name.ends_with('_') ? name.substr(0, name.size() - 1) : name);
     std::vector<CallArgument> call;
@@ -83,7 +83,7 @@ class ProgramGrammar {
     }
     try {
       remember(builder_.call(name, std::move(call)));
-      ++taken_;
+      ++accepted_;
       return true;
     } catch (const ProgramError&) {
       return false;
@@ -100,7 +100,7 @@ class ProgramGrammar {
 
   Tensor tensor() {
     if (bytes_.below(4) == 0) return std::get<Tensor>(builder_.constant(bytes_.below(constants_.size())));
-    // The last ones often: chains find more than many short ways.
+    // Recent values are preferred, because long chains of operators find more than many short ones.
     const std::size_t back =
         bytes_.below(bytes_.below(2) == 0 ? std::min<std::size_t>(3, values_.size()) : values_.size());
     return {values_[values_.size() - 1 - back]};
@@ -133,7 +133,7 @@ class ProgramGrammar {
                                       {4},
                                       {1, 3}};
     if (bytes_.below(4) != 0) return likely[bytes_.below(likely.size())];
-    Ints list(bytes_.below(6));
+    Ints list(1 + bytes_.below(5));  // no program's text holds an empty list
     for (std::int64_t& each : list) each = integer();
     return list;
   }
@@ -198,10 +198,11 @@ class ProgramGrammar {
   Bytes& bytes_;
   std::int64_t height_px_, width_px_;
   std::vector<TensorType> constants_;
-  egaze::ModelLimits limits_{.bytes_at_work = std::int64_t{1} << 26, .multiplications = std::int64_t{1} << 28};
+  egaze::ModelLimits limits_{
+      .nodes = 1000, .bytes_at_work = std::int64_t{1} << 26, .multiplications = std::int64_t{1} << 28};
   GraphBuilder builder_;
   std::vector<ValueId> values_;
-  std::size_t taken_ = 0;
+  std::size_t accepted_ = 0;
 };
 
 }  // namespace fuzz
