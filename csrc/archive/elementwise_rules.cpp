@@ -23,6 +23,14 @@ Outcome with_other(const Arguments& arguments) {
   return {.types = {checked(promoted(a.dtype, b.dtype), broadcast(a.shape, b.shape))}};
 }
 
+// x + value * a * b
+Outcome addcmul(const Arguments& arguments) {
+  const TensorType &x = arguments.tensor(0), &a = arguments.tensor(1), &b = arguments.tensor(2);
+  require_same_dtype(x, a);
+  require_same_dtype(x, b);
+  return {.types = {checked(x.dtype, broadcast(x.shape, broadcast(a.shape, b.shape)))}};
+}
+
 Outcome clamp(const Arguments& arguments) {
   require(arguments.has(1) || arguments.has(2), "clamps without valid bounds");
   return same(arguments);
@@ -113,6 +121,7 @@ Outcome to(const Arguments& arguments) {
 constexpr auto kRules = std::to_array<OperatorRule>({
     {"abs", "Tensor self", same, true},
     {"add", "Tensor self, Tensor|Scalar other, *, Scalar alpha=1", with_other, true},
+    {"addcmul", "Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1", addcmul},
     {"amax", "Tensor self, int[] dim, bool keepdim=False", extreme},
     {"amin", "Tensor self, int[] dim, bool keepdim=False", extreme},
     {"clamp", "Tensor self, Scalar? min=None, Scalar? max=None", clamp, true},

@@ -34,7 +34,7 @@ void place(const RadiographView& radiograph, const ModelSpec& spec, int threads,
   to_input(canvas.data(), height, width, spec.input_height_px, spec.input_width_px, input);
 }
 
-// The values of an output, image by image, once its shape and values have been checked.
+// Checks the shape and the values of an output and returns its values, image by image.
 const float* checked(const EngineOutput& output, const std::vector<std::int64_t>& promised, const std::string& name,
                      const std::string& path) {
   const auto fail = [&](const std::string& what) {
@@ -46,7 +46,7 @@ const float* checked(const EngineOutput& output, const std::vector<std::int64_t>
   const std::span<const float> values(output.values.get(), count);
   if (!all_within_0_1(values)) {
     const bool finite = std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
-    fail(finite ? " outside of [0, 1]" : " that are not all finite numbers");
+    fail(finite ? " outside [0, 1]" : " that are not all finite numbers");
   }
   return output.values.get();
 }

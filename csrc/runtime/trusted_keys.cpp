@@ -25,7 +25,7 @@ namespace {
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using RawKey = decltype(ModelSignature::key);
 
-// Nothing of OpenSSL's queue of errors is left to the host, and nothing asks for a password.
+// Leaves no errors in OpenSSL's queue, which the host program may read.
 struct QuietErrors {
   QuietErrors() { ERR_set_mark(); }
   ~QuietErrors() { ERR_pop_to_mark(); }
@@ -37,7 +37,7 @@ Key public_key(const std::string& pem) {
   const auto no_password = [](char*, int, int, void*) { return -1; };
   Key key(text == nullptr ? nullptr : PEM_read_bio_PUBKEY(text.get(), nullptr, no_password, nullptr), &EVP_PKEY_free);
   if (key == nullptr || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_ED25519) {
-    throw Error(ErrorCode::invalid_argument, "a trusted key is no Ed25519 public key in PEM (BEGIN PUBLIC KEY)");
+    throw Error(ErrorCode::invalid_argument, "a trusted key is not an Ed25519 public key in PEM (BEGIN PUBLIC KEY)");
   }
   return key;
 }
@@ -46,7 +46,7 @@ RawKey raw(const Key& key) {
   RawKey bytes{};
   std::size_t size = bytes.size();
   if (EVP_PKEY_get_raw_public_key(key.get(), bytes.data(), &size) != 1 || size != bytes.size()) {
-    throw Error(ErrorCode::invalid_argument, "a trusted key is no Ed25519 public key");
+    throw Error(ErrorCode::invalid_argument, "a trusted key is not an Ed25519 public key");
   }
   return bytes;
 }
@@ -72,12 +72,12 @@ void require_trusted(const std::string& path, const ModelArchive& archive, std::
   std::vector<Key> keys;
   for (const std::string& pem : trusted_keys) keys.push_back(public_key(pem));
   const auto refusal = [&](const std::string& what) { return Error(ErrorCode::model_signature, path + ": " + what); };
-  if (!archive.signature) throw refusal("is not signed, so that no trusted key vouches for it");
+  if (!archive.signature) throw refusal("not signed, but trusted keys are given");
   const ModelSignature& signature = *archive.signature;
   const auto key = std::ranges::find_if(keys, [&](const Key& each) { return raw(each) == signature.key; });
-  if (key == keys.end()) throw refusal("is signed by the key " + fingerprint(signature.key) + ", which is not trusted");
+  if (key == keys.end()) throw refusal("signed with the key " + fingerprint(signature.key) + ", which is not trusted");
   if (!verifies(*key, signature, signed_message(archive.spec))) {
-    throw refusal("its signature is damaged, or was made for another model");
+    throw refusal("the signature is damaged or belongs to another model");
   }
 }
 

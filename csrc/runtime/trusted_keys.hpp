@@ -1,4 +1,4 @@
-// Who made a model file: the signature in it, and the keys that the caller trusts.
+// Checks the signature of a model file against the caller's trusted keys.
 #pragma once
 
 #include <span>
@@ -8,9 +8,9 @@
 
 namespace egaze::detail {
 
-// Lets pass an archive that one of the keys signed, and any where there are no keys. Keys are Ed25519 public keys as PEM
-// text. Throws Error(model_signature) for an archive that none of them signed, Error(invalid_argument) for a text that
-// is no such key, and for any key in a build without OpenSSL.
+// Keys are Ed25519 public keys as PEM text. Without keys, every archive is accepted. Throws Error(model_signature) if
+// none of the keys signed the archive, and Error(invalid_argument) if a text is not such a key or, with any key, in a
+// build without OpenSSL.
 void require_trusted(const std::string& path, const ModelArchive& archive, std::span<const std::string> trusted_keys);
 
 }  // namespace egaze::detail

@@ -22,14 +22,14 @@ from egaze.loading import FailedRadiograph, RadiographLoader
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What the model says of one radiograph.
+    """The model's prediction for one radiograph.
 
     Attributes:
-        class_probs: (C,) float32, in the order of class_names.
-        heatmap: (H, W) float32 in [0, 1] on the model's input; zeros without a heatmap head.
-        class_names: the classes.
-        geometry: how the radiograph lies on the canvas that is brought to the model's input; see `ModelSpec`.
-        notes: what the radiograph's file says that was not taken at its word; see `Presentation`.
+        class_probs: (C,) float32 probabilities, in the order of `class_names`.
+        heatmap: (H, W) float32 in [0, 1], of the size of the model's input; zeros from a model without a heatmap head.
+        class_names: names of the classes.
+        geometry: how the radiograph is placed on the canvas, which is resized to the model's input; see `ModelSpec`.
+        notes: statements of the radiograph's file that were not followed; see `Presentation`.
     """
 
     class_probs: NDArray[np.float32]
@@ -39,24 +39,24 @@ class Prediction:
     notes: tuple[str, ...] = ()
 
     def radiograph_heatmap(self) -> NDArray[np.float32]:
-        """The heatmap in the radiograph's own frame and size, (H, W) float32."""
+        """Return the heatmap at the radiograph's own size, (H, W) float32."""
         cut = self.geometry.cut_out(self.heatmap)
         return resize(cut, self.geometry.radiograph_shape, filter="bilinear")
 
 
 class Predictor:
-    """Runs a file that `export_torchscript` wrote, to the same numbers as C++'s `egaze::Predictor`.
+    """Predicts with a model file that `export_torchscript` wrote; C++'s `egaze::Predictor` computes the same numbers.
 
     Args:
-        path: the model file; it is checked as `check_model` does before anything of it is loaded.
-        device: "cpu", "cuda", or "auto" for CUDA where there is a device for it.
-        threads: for work inside one prediction, process-wide; 0 leaves torch's own choice.
-        trust: PEM files of Ed25519 public keys. With any, one of them must have signed the model.
+        path: the model file; it is checked by `check_model` before anything in it is loaded.
+        device: "cpu", "cuda", or "auto", which is CUDA if there is a device and otherwise the CPU.
+        threads: number of threads within one prediction, for the whole process; 0 keeps torch's default.
+        trust: PEM files of Ed25519 public keys. If there are any, the model must be signed with one of them.
         limits: how large the model's program may be.
 
     Raises:
-        ModelFileError: no such file, or one that is no sound exported model; its `code` says which.
-        EgazeError: the device is not there, or a key cannot be read.
+        ModelFileError: there is no such file, or it is not a valid exported model; its `code` says what is wrong.
+        EgazeError: the device is not available, or a key cannot be read.
 
     Example:
         >>> from egaze import Predictor
@@ -96,13 +96,13 @@ class Predictor:
         """Predict one radiograph.
 
         Args:
-            radiograph: a path, read with the model's presentation, or (H, W) pixels in the MONOCHROME2 sense: float32
-                in [0, 1], or uint8 or uint16 that are divided by the largest value of their type.
+            radiograph: a path, which is read with the model's presentation, or (H, W) pixels in the MONOCHROME2 sense:
+                float32 in [0, 1], or uint8 or uint16, which are divided by the maximum of their type.
 
         Raises:
-            RadiographError: a file that cannot be read.
-            ModelFileError: the model fails, or gives other than its spec says.
-            TypeError, ValueError: pixels of another dtype or shape, not finite, or outside of [0, 1].
+            RadiographError: the file cannot be read.
+            ModelFileError: the model fails, or its outputs are not what its spec promises.
+            TypeError, ValueError: pixels have another dtype or shape, are not finite, or lie outside [0, 1].
         """
         if isinstance(radiograph, np.ndarray):
             if radiograph.ndim != 2:
@@ -113,14 +113,14 @@ class Predictor:
     def predict_files(
         self, radiographs: Sequence[str | PathLike[str]], *, workers: int = 1
     ) -> Iterator[Prediction | FailedRadiograph]:
-        """Predict many radiographs in their order, reading some ahead; the predictions are those of `predict`.
+        """Predict many radiographs in their order, with the same results as `predict`, while reading ahead.
 
         Args:
-            radiographs: paths, read with the model's presentation.
-            workers: threads that read radiographs, which bound the radiographs in memory too.
+            radiographs: paths, which are read with the model's presentation.
+            workers: number of threads that read radiographs; at most this many radiographs are read ahead.
 
         Yields:
-            A prediction, or in its place why the radiograph cannot be read.
+            For each radiograph the prediction, or the reason why it cannot be read.
         """
         loader = RadiographLoader(
             radiographs,
@@ -130,7 +130,7 @@ class Predictor:
             threads=workers,
         )
         for batch in loader:
-            # One radiograph at a time: a batch may be computed in another order and differ in the last digit.
+            # One radiograph at a time: a batch may be computed in another order, so that the last digits differ.
             (radiograph,) = batch.radiographs
             yield (
                 radiograph
@@ -149,7 +149,7 @@ class Predictor:
         try:
             with torch.inference_mode():
                 class_probs, heatmap = self._module(image)
-        except Exception as error:  # of any class: the file decides which
+        except Exception as error:  # torch raises many classes, depending on the file
             message = f"{self._path}: the model failed: {torchscript.one_line(error)}"
             raise ModelFileError(message, "model_failed") from error
         probs = self._checked(class_probs, (1, len(self.spec.class_names)), "class probabilities")
@@ -157,18 +157,18 @@ class Predictor:
         return Prediction(probs[0], values[0, 0], self.spec.class_names, geometry, notes)
 
     def _checked(self, output: Any, promised: tuple[int, ...], name: str) -> NDArray[np.float32]:
-        """The values of one of the model's outputs, copied for the caller: float32 in [0, 1] of the promised shape."""
+        """Check that an output is float32 in [0, 1] and has the promised shape, and return a copy of its values."""
 
         def require(fits: object, what: str) -> None:
             if not fits:
                 raise ModelFileError(f"{self._path}: the model gave {name} {what}", "model_failed")
 
-        require(isinstance(output, Tensor), "that are no tensor")
+        require(isinstance(output, Tensor), "that are not a tensor")
         dense, place = output.layout == torch.strided and not output.is_neg(), self._device.type
-        require(dense and output.device.type == place, f"that do not lie densely on the {place}")
+        require(dense and output.device.type == place, f"that are not a dense tensor on the {place}")
         require(output.dtype == torch.float32, f"of type {output.dtype}, promised torch.float32")
         require(output.shape == promised, f"of shape {list(output.shape)}, promised {list(promised)}")
         values = np.array(output.cpu().numpy())
         require(np.isfinite(values).all(), "that are not all finite numbers")
-        require(((values >= 0) & (values <= 1)).all(), "outside of [0, 1]")
+        require(((values >= 0) & (values <= 1)).all(), "outside [0, 1]")
         return values

@@ -1,8 +1,8 @@
-"""Who made a model file: Ed25519 signatures by the user's own keys.
+"""Signatures of model files by Ed25519 keys of the user, which prove who made a file.
 
-A signed file has one member more, "signature": the 32 bytes of the public key, then the 64 of the signature over
-"egaze model 1", an end of line and the digest in hexadecimal digits. The digest covers everything else, and leaves the
-signature out, so that a file that loses it is the unsigned one.
+A signed file has an additional member "signature". It consists of the 32 bytes of the public key and the 64 bytes of
+the signature of this message: "egaze model 1", a line feed, and the digest as hexadecimal digits. The digest covers all
+members except the signature, so that removing the signature gives the unsigned file.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _KEY_BYTES = 32
 
 
 def read_signing_key(path: str | PathLike[str]) -> Ed25519PrivateKey:
-    """The private key of a PEM file.
+    """Read an Ed25519 private key from a PEM file.
 
     Raises:
-        EgazeError: no such file, or one that holds no Ed25519 private key, or one under a password.
+        EgazeError: there is no such file, it does not contain such a key, or the key is encrypted.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -36,19 +36,19 @@ def read_signing_key(path: str | PathLike[str]) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(_read(path), password=None)
     except TypeError as error:
-        raise EgazeError(f"{path}: the key is under a password: give one without") from error
+        raise EgazeError(f"{path}: the key is encrypted with a password; use a key without one") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise EgazeError(f"{path}: is no private key in PEM (make one: openssl genpkey -algorithm ed25519)") from error
+        raise EgazeError(f"{path}: not a private key in PEM (make one: openssl genpkey -algorithm ed25519)") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise EgazeError(f"{path}: is no Ed25519 key (make one: openssl genpkey -algorithm ed25519)")
+        raise EgazeError(f"{path}: not an Ed25519 key (make one: openssl genpkey -algorithm ed25519)")
     return key
 
 
 def read_trusted_keys(paths: Iterable[str | PathLike[str]]) -> list[Ed25519PublicKey]:
-    """The public keys of PEM files.
+    """Read Ed25519 public keys from PEM files.
 
     Raises:
-        EgazeError: no such file, or one that holds no Ed25519 public key.
+        EgazeError: a file does not exist, or does not contain such a key.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -58,36 +58,37 @@ def read_trusted_keys(paths: Iterable[str | PathLike[str]]) -> list[Ed25519Publi
     for path in paths:
         content = _read(path)
         if b"PRIVATE KEY" in content:
-            raise EgazeError(f"{path}: holds a private key: trust its public one (openssl pkey -pubout)")
+            raise EgazeError(f"{path}: a private key; trust its public key instead (openssl pkey -pubout)")
         try:
             key = load_pem_public_key(content)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise EgazeError(f"{path}: is no public key in PEM (openssl pkey -pubout writes one)") from error
+            raise EgazeError(f"{path}: not a public key in PEM (openssl pkey -pubout writes one)") from error
         if not isinstance(key, Ed25519PublicKey):
-            raise EgazeError(f"{path}: is no Ed25519 key")
+            raise EgazeError(f"{path}: not an Ed25519 key")
         keys.append(key)
     return keys
 
 
 def sign_digest(key: Ed25519PrivateKey, model_sha256: str) -> bytes:
-    """The content of the member "signature" of a model with this digest."""
+    """Return the content of the member "signature" for a model with this digest."""
     return key.public_key().public_bytes_raw() + key.sign(_message(model_sha256))
 
 
 def require_trusted(
     path: str | PathLike[str], signature: bytes | None, model_sha256: str, trust: Iterable[str | PathLike[str]]
 ) -> None:
-    """Let pass a model that one of the keys signed, and any where no keys are given.
+    """Check that a model was signed with one of the trusted keys; without keys, every model is accepted.
 
     Args:
         path: the model file, for messages.
         signature: the content of its member "signature", if it has one.
-        model_sha256: its digest, checked.
+        model_sha256: its digest, which has been checked.
         trust: PEM files of Ed25519 public keys.
 
     Raises:
-        ModelFileError: it is not signed, is signed by another key, or its signature is wrong: model_signature.
-        EgazeError: as `read_trusted_keys`.
+        ModelFileError: the model is not signed, is signed with another key, or has a wrong signature; its `code` is
+            "model_signature".
+        EgazeError: as for `read_trusted_keys`.
     """
     keys = {key.public_bytes_raw(): key for key in read_trusted_keys(trust)}
     if not keys:
@@ -97,31 +98,31 @@ def require_trusted(
         return ModelFileError(f"{path}: {what}", "model_signature")
 
     if signature is None:
-        raise refuse("is not signed, so that no trusted key vouches for it")
+        raise refuse("not signed, but trusted keys are given")
     named, mark = signature[:_KEY_BYTES], signature[_KEY_BYTES:]
     if named not in keys:
-        raise refuse(f"is signed by the key {fingerprint(signature)}, which is not trusted")
+        raise refuse(f"signed with the key {fingerprint(signature)}, which is not trusted")
     from cryptography.exceptions import InvalidSignature
 
     try:
         keys[named].verify(mark, _message(model_sha256))
     except InvalidSignature:
-        raise refuse("its signature is damaged, or was made for another model") from None
+        raise refuse("the signature is damaged or belongs to another model") from None
 
 
 def require_no_key(path: str | PathLike[str]) -> None:
-    """Refuse a place for an output that holds a key: it could not be had again.
+    """Protect a key from being overwritten by an output.
 
     Raises:
-        EgazeError: the file begins as a PEM file does.
+        EgazeError: the file starts like a PEM file.
     """
     with suppress(OSError), Path(path).open("rb") as file:
         if file.read(11) == b"-----BEGIN ":
-            raise EgazeError(f"{path}: holds a key, which is not written over")
+            raise EgazeError(f"{path}: contains a key, which is not overwritten")
 
 
 def fingerprint(signature: bytes) -> str:
-    """What messages call the key that a signature names: 16 hexadecimal digits of its SHA-256."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of a signature's public key, for messages."""
     return hashlib.sha256(signature[:_KEY_BYTES]).hexdigest()[:16]
 
 

@@ -43,7 +43,7 @@ def script(module: nn.Module, dtype: torch.dtype = torch.float32, *, input_shape
             different steps for different images, or its weights multiply rounding errors.
     """
     module = copy.deepcopy(module).eval().requires_grad_(False)
-    images = torch.rand(3, 1, *input_shape, generator=torch.Generator().manual_seed(0))
+    images = _random_images(3, input_shape)
     _bare_batch_norms(module)
     try:
         with _quiet(), torch.no_grad():
@@ -52,6 +52,18 @@ def script(module: nn.Module, dtype: torch.dtype = torch.float32, *, input_shape
         raise
     except Exception as error:  # torch raises many classes, depending on the model
         raise EgazeError(f"the model cannot be exported: {one_line(error)}") from error
+
+
+def _random_images(count: int, shape: tuple[int, int]) -> Tensor:
+    """Draw (count, 1, H, W) images in [0, 1] with structures of several sizes.
+
+    Images of noise alone look the same to an encoder's last layers, which would then multiply rounding errors.
+    """
+    generator = torch.Generator().manual_seed(0)
+    images = 0.1 * torch.rand(count, 1, *shape, generator=generator)
+    for cells, share in ((2, 0.4), (4, 0.3), (16, 0.2)):
+        images += share * functional.interpolate(torch.rand(count, 1, cells, cells, generator=generator), shape)
+    return images
 
 
 def _trace(module: nn.Module, images: Tensor, dtype: torch.dtype) -> bytes:

@@ -1,4 +1,4 @@
-// Tensors of an arena: their memory is taken again, is whole, and is let go of by whoever has it last.
+// Tensors allocated from an arena: their memory is reused, does not overlap, and is freed with the last tensor.
 #include "arena.hpp"
 
 #include <ATen/ATen.h>
@@ -23,11 +23,11 @@ constexpr std::int64_t kLarge = 1 << 20;
 
 }  // namespace
 
-TEST(Arena, TakesMemoryAgain) {
+TEST(Arena, ReusesMemory) {
   const Arena arena;
   const Arena::Use use(&arena);
   const void* first = bytes(kLarge).data_ptr();
-  // What was let go of in parts is whole again.
+  // Blocks that were freed one by one form a large block again.
   {
     const at::Tensor a = bytes(kLarge / 4), b = bytes(kLarge / 2), c = bytes(kLarge / 8);
   }
@@ -35,7 +35,7 @@ TEST(Arena, TakesMemoryAgain) {
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(bytes(kLarge).data_ptr()) % 64, 0u);
 }
 
-TEST(Arena, IsOfTheThreadAndTheTimeThatUseIt) {
+TEST(Arena, ServesOnlyTheThreadThatUsesIt) {
   const Arena arena;
   const void* place = nullptr;
   {
@@ -64,13 +64,13 @@ TEST(Arena, KeepsTensorsApart) {
     if (kept[which].defined()) {
       ASSERT_TRUE(is_all(kept[which], static_cast<std::uint8_t>(which))) << turn;
     }
-    // Some larger than all that was taken before.
+    // Some are larger than all previous tensors.
     kept[which] = bytes(1 + static_cast<std::int64_t>(random() % (turn % 500 == 499 ? 40u << 20 : 200'000u)));
     kept[which].fill_(static_cast<std::int64_t>(which));
   }
 }
 
-TEST(Arena, IsOutlivedByItsTensors) {
+TEST(Arena, CanBeDestroyedBeforeItsTensors) {
   at::Tensor tensor;
   {
     const auto arena = std::make_unique<Arena>();
@@ -81,7 +81,7 @@ TEST(Arena, IsOutlivedByItsTensors) {
   std::thread([last = std::move(tensor)] { EXPECT_TRUE(is_all(last, 7)); }).join();
 }
 
-TEST(Arena, OfEachOfManyThreads) {
+TEST(Arena, CanBeUsedByManyThreads) {
   std::vector<std::thread> threads;
   threads.reserve(8);
   for (int number = 0; number < 8; ++number) {
@@ -98,7 +98,7 @@ TEST(Arena, OfEachOfManyThreads) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST(Arena, LetsGoOfMemoryAskedForByPointer) {
+TEST(Arena, FreesMemoryThatWasAllocatedByPointer) {
   const Arena arena;
   c10::Allocator& allocator = *c10::GetCPUAllocator();
   void* usual = allocator.raw_allocate(kLarge);

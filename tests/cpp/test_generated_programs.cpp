@@ -1,6 +1,6 @@
-// Rewritten programs against those they were made of: programs of the operators that exports use, put together by
-// chance. Values are read again after others were made of them, changed in place and seen through views, so that a
-// rewriting that takes for granted what it does not test gives other answers here.
+// Compares rewritten programs with the original ones, for random programs of the operators that exports use. The
+// programs use values again after other values were computed from them, change values in place and create views, so that
+// a rewriting that relies on an unverified assumption gives other results.
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -52,7 +52,7 @@ class Writer {
 
   torch::jit::Module frozen() const { return torch::jit::freeze(module()); }
 
-  // As it is written, without the passes of freezing.
+  // The program as written, without the optimisations of freezing.
   torch::jit::Module module() const {
     torch::jit::Module module("Model");
     for (const auto& [name, parameter] : parameters_) module.register_parameter(name, parameter, false);
@@ -61,7 +61,7 @@ class Writer {
     return module;
   }
 
-  // Every value that the program has made is in the answers.
+  // Every value of the program contributes to its outputs.
   std::string source() const {
     std::string lines = "def forward(self, image):\n" + lines_ + "    maps = torch.zeros([1])\n";
     for (const Image& image : images_) {
@@ -69,7 +69,7 @@ class Writer {
       lines += "    maps = maps + torch.upsample_bilinear2d(torch.mean(" + image.name + ", [1], True), " +
                text({kHeight, kWidth}) + ", False)\n";
     }
-    return lines + "    return torch.softmax(torch.mean(maps, [2, 3]), 1), maps\n";
+    return lines + "    maps = maps.float()\n    return torch.softmax(torch.mean(maps, [2, 3]), 1), maps\n";
   }
 
  private:
@@ -91,7 +91,7 @@ class Writer {
     return "self." + name;
   }
 
-  // A line that makes an image; what comes after may read it.
+  // Adds a line that computes an image, which later lines may use.
   Image make(const std::string& expression, std::int64_t channels, std::int64_t height, std::int64_t width) {
     const std::string name = std::string("v") + std::to_string(made_++);
     lines_ += "    " + name + " = " + expression + "\n";
@@ -124,23 +124,23 @@ class Writer {
     const std::string name = kNames[static_cast<std::size_t>(some(0, kNames.size() - 1))];
     const Image made =
         make("torch." + name + (chance(40) ? "_(" : "(") + of.name + ")", of.channels, of.height, of.width);
-    // Without the value before it, it is the convolution's alone.
-    if (chance(80)) std::erase_if(images_, [&](const Image& each) { return each.name == of.name && unread(of); });
+    // Usually nothing else uses the value before the activation, so that it can be merged with the convolution.
+    if (chance(80)) std::erase_if(images_, [&](const Image& each) { return each.name == of.name && removable(of); });
     return made;
   }
 
-  // An image that no answer needs: the names of those after it stay.
-  bool unread(const Image& image) const { return image.name != "image" && image.name != images_.back().name; }
+  // Whether the image can be removed from those that later lines and the outputs use.
+  bool removable(const Image& image) const { return image.name != "image" && image.name != images_.back().name; }
 
   Image padded(const Image& of) {
     const std::int64_t left = some(0, 1), right = left + some(0, 1), top = some(0, 2),
                        bottom = std::max<int>(0, some(-1, 2));
     std::string sides = text({left, right, top, bottom});
-    if (chance(40)) {  // as an encoder that pads by the size writes it
+    if (chance(40)) {  // as encoders write it that compute the padding from the size
       const std::string even = "(" + of.name + ".size(2) % 2)";
       sides = "[" + std::to_string(left) + ", " + std::to_string(right) + ", " + std::to_string(top) + " + " + even +
               " - " + even + ", " + std::to_string(bottom) + "]";
-    } else if (chance(20)) {  // by what the image shows
+    } else if (chance(20)) {  // depending on the image's content
       sides = "[" + std::to_string(left) + " - 1 + int(torch.gt(torch.sum(image), 0.0)), " + std::to_string(right) +
               ", " + std::to_string(top) + ", " + std::to_string(bottom) + "]";
     }
@@ -267,7 +267,7 @@ class Writer {
         }
         break;
       default:
-        if (of.channels > 1) {  // a view, so that a change of either shows in both
+        if (of.channels > 1) {  // a view: a change of either value changes both
           make("torch.slice(" + of.name + ", 1, 0, " + std::to_string(of.channels - 1) + ")", of.channels - 1,
                of.height, of.width);
         }
@@ -275,7 +275,7 @@ class Writer {
   }
 
   std::mt19937 random_;
-  std::vector<Image> images_;  // that later lines and the answers read
+  std::vector<Image> images_;  // those that later lines and the outputs use
   std::vector<std::pair<std::string, at::Tensor>> parameters_;
   std::string lines_;
   int made_ = 0;
@@ -289,7 +289,7 @@ at::Tensor heatmap(torch::jit::Module module, const at::Tensor& images) {
 
 void count_operators(const torch::jit::Module& module, std::map<std::string, int>& counts) {
   visit_nodes(module.get_method("forward").graph()->block(), [&](const torch::jit::Node* node) {
-    const bool joined = node->inputs().size() == 13;  // oneDNN's with a sum
+    const bool joined = node->inputs().size() == 13;  // oneDNN's convolution with a sum
     ++counts[std::string(node->kind().toQualString()) + (joined ? " and sum" : "")];
   });
 }
@@ -305,12 +305,12 @@ class GeneratedPrograms : public testing::Test {
  protected:
   void SetUp() override {
     if (!has_fused_operators()) GTEST_SKIP() << "this libtorch has no oneDNN";
-    at::set_num_threads(1);  // so that small images cost no waiting
+    at::set_num_threads(1);  // small images do not benefit from more
     at::manual_seed(0);
     images_ = at::rand({3, 1, kHeight, kWidth}).contiguous(at::MemoryFormat::ChannelsLast);
   }
 
-  // Of each radiograph alone and of all together, relative to the largest number.
+  // Compares the heatmaps of one image and of several, relative to the largest value.
   void expect_same(const torch::jit::Module& plain, const torch::jit::Module& rewritten, float tolerance,
                    const std::string& source) const {
     for (const at::Tensor& images : {images_, images_.narrow(0, 1, 1)}) {
@@ -325,7 +325,7 @@ class GeneratedPrograms : public testing::Test {
   at::Tensor images_;
 };
 
-TEST_F(GeneratedPrograms, AnswerTheSameInFloat32) {
+TEST_F(GeneratedPrograms, GiveTheSameResultsInFloat32) {
   std::map<std::string, int> counts;
   for (unsigned seed = 0; seed < kPrograms; ++seed) {
     const Writer writer(seed);
@@ -334,7 +334,7 @@ TEST_F(GeneratedPrograms, AnswerTheSameInFloat32) {
     EXPECT_NO_FATAL_FAILURE(expect_same(writer.module(), rewritten, 2e-5f, writer.source())) << "seed " << seed;
     count_operators(rewritten, counts);
   }
-  // That they were rewritten in every way there is.
+  // Every kind of rewriting must have occurred.
   for (const char* name : {"mkldnn::_convolution_pointwise", "mkldnn::_convolution_pointwise and sum",
                            "mkldnn::_convolution_transpose_pointwise", "egaze::depthwise", "egaze::test_padding",
                            "egaze::test_doubling", "aten::addmm", "aten::mm", "aten::mul_"}) {
@@ -342,8 +342,8 @@ TEST_F(GeneratedPrograms, AnswerTheSameInFloat32) {
   }
 }
 
-TEST_F(GeneratedPrograms, AnswerTheSameInBfloat16) {
-  if (!fused_operators_take_bf16()) GTEST_SKIP() << "no bfloat16 here";
+TEST_F(GeneratedPrograms, GiveTheSameResultsInBfloat16) {
+  if (!fused_operators_take_bf16()) GTEST_SKIP() << "this processor does not compute in bfloat16";
   for (unsigned seed = 0; seed < kProgramsInBf16; ++seed) {
     const Writer writer(seed);
     torch::jit::Module plain = writer.frozen();

@@ -51,7 +51,7 @@ class Running {
       std::vector<std::int64_t> sizes;
       for (const Extent& extent : constants[i].shape) sizes.push_back(extent.count);
       const at::Tensor values = at::rand(sizes).to(torch_type(constants[i].dtype));
-      module_.register_attribute("c" + std::to_string(i), c10::TensorType::get(), values);
+      module_.register_attribute(std::string("c") + std::to_string(i), c10::TensorType::get(), values);
     }
     std::string text = write_program(graph);
     text = text.substr(kProgramHead.size(), text.rfind("    return ") - kProgramHead.size());
@@ -66,7 +66,9 @@ class Running {
 
   const std::string& source() const { return source_; }
 
-  at::Tensor constant(std::size_t index) const { return module_.attr("c" + std::to_string(index)).toTensor(); }
+  at::Tensor constant(std::size_t index) const {
+    return module_.attr(std::string("c") + std::to_string(index)).toTensor();
+  }
 
   c10::List<at::Tensor> run(const at::Tensor& image) const {
     torch::jit::Stack stack = {module_._ivalue(), image};
@@ -166,6 +168,8 @@ constexpr auto kCalls = std::to_array<std::string_view>({
     "x = torch.add(f, 2, alpha=3)",
     "x = torch.add(f, torch.to(g, 15))",
     "x = torch.add(f, torch.reshape(c1, [4, 1, 1]))",
+    "x = torch.addcmul(f, n, g)",
+    "x = torch.addcmul(torch.reshape(c1, [4, 1, 1]), torch.reshape(c1, [4, 1, 1]), f, value=0.5)",
     "x = torch.amax(f, [1])",
     "x = torch.amin(f, [2, -1], True)",
     "x = torch.avg_pool2d(f, [3, 3], [2, 2], [1, 1], True, False)",

@@ -1,4 +1,4 @@
-// What the operators that a rewritten program calls do with arguments that it was not rewritten for.
+// Egaze's own operators, with valid arguments and with arguments that they must refuse.
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/runtime/operator.h>
 #include <torch/script.h>
@@ -28,8 +28,8 @@ at::Tensor call(const char* name, const Arguments& arguments) {
 
 constexpr std::int64_t kChannels = 20, kHidden = 3;
 
-// A 3x3 convolution of stride 1 of an image of 6x5, and squeeze and excitation.
-Arguments sound() {
+// A 3x3 convolution of stride 1, with squeeze and excitation, for an image of 6x5 pixels.
+Arguments valid() {
   at::manual_seed(0);
   return {at::rand({2, kChannels, 6, 5}),
           at::randn({9, kChannels}),
@@ -53,10 +53,10 @@ at::Tensor expected(const Arguments& of) {
   return features * at::sigmoid(at::addmm(tensor(8), hidden, tensor(7))).unsqueeze(-1).unsqueeze(-1);
 }
 
-TEST(OwnOperators, ADepthwiseConvolutionIsWhatItSays) {
-  Arguments arguments = sound();
+TEST(OwnOperators, DepthwiseComputesAsTorchDoes) {
+  Arguments arguments = valid();
   EXPECT_LT((call(depthwise_operator(), arguments) - expected(arguments)).abs().max().item<float>(), 1e-5f);
-  // Whatever the layout of its image.
+  // For an image in another layout.
   const at::Tensor wide = at::rand({2, kChannels, 5, 12});
   arguments[0] = wide.transpose(2, 3).slice(2, 0, 12, 2);
   EXPECT_LT((call(depthwise_operator(), arguments) - expected(arguments)).abs().max().item<float>(), 1e-5f);
@@ -66,7 +66,7 @@ TEST(OwnOperators, ADepthwiseConvolutionIsWhatItSays) {
   EXPECT_EQ(call(depthwise_operator(), arguments).sizes(), (Ints{0, kChannels, 6, 5}));
 }
 
-TEST(OwnOperators, ADepthwiseConvolutionRefusesTheRest) {
+TEST(OwnOperators, DepthwiseRefusesInvalidArguments) {
   const auto integer = [](std::int64_t value) { return c10::IValue(value); };
   const std::vector<std::pair<std::size_t, c10::IValue>> changes = {
       // The image.
@@ -99,7 +99,7 @@ TEST(OwnOperators, ADepthwiseConvolutionRefusesTheRest) {
       {3, Ints{}},
       {3, Ints{7, 1, 1, 1, 1, 1}},
       {3, Ints{-3, 1, 1, 1, 1, 1}},
-      {3, Ints{5, 1, 2, 2, 2, 2}},  // of other weights
+      {3, Ints{5, 1, 2, 2, 2, 2}},  // does not fit the weights
       {3, Ints{3, 0, 1, 1, 1, 1}},
       {3, Ints{3, -1, 1, 1, 1, 1}},
       {3, Ints{3, 1, -1, 1, 1, 1}},
@@ -116,7 +116,7 @@ TEST(OwnOperators, ADepthwiseConvolutionRefusesTheRest) {
       {11, integer(255)},
       {11, integer(262)},
       {11, integer(std::int64_t{1} << 31)},
-      // Squeeze and excitation, of one channel, spread or in part.
+      // Squeeze and excitation with one channel, with shapes that would broadcast, or incomplete.
       {5, at::rand({1, kHidden})},
       {5, at::rand({kChannels, 0})},
       {5, at::rand({kChannels})},
@@ -131,17 +131,17 @@ TEST(OwnOperators, ADepthwiseConvolutionRefusesTheRest) {
       {8, c10::IValue()},
   };
   for (const auto& [index, value] : changes) {
-    Arguments arguments = sound();
+    Arguments arguments = valid();
     arguments[index] = value;
     EXPECT_THROW(call(depthwise_operator(), arguments), std::exception) << "argument " << index << ": " << value;
   }
-  Arguments small = sound();
+  Arguments small = valid();
   small[0] = at::rand({1, kChannels, 2, 2});
   small[3] = Ints{3, 1, 0, 0, 0, 0};
   EXPECT_THROW(call(depthwise_operator(), small), std::exception);
 }
 
-TEST(OwnOperators, WhatWasTakenForGrantedIsTested) {
+TEST(OwnOperators, AssumptionsAreChecked) {
   const at::Tensor image = at::rand({2, 4, 6, 5});
   EXPECT_TRUE(call(padding_test(), {image, Ints{0, 1, 0, 1}, Ints{0, 1, 0, 1}}).is_same(image));
   EXPECT_THROW(call(padding_test(), {image, Ints{0, 1, 0, 2}, Ints{0, 1, 0, 1}}), std::exception);

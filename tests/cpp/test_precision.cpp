@@ -1,5 +1,5 @@
-// What a program computes in once it is cast to bfloat16 on loading, by the table that the exporter is held to as well
-// (tests/deploy/test_precision_rule.py).
+// The precisions of a program's steps after it was cast to bfloat16 on loading. The expected ones are in a table with
+// which the exporter is tested as well (tests/deploy/test_precision_rule.py).
 #include "precision.hpp"
 
 #include <gtest/gtest.h>
@@ -47,7 +47,7 @@ torch::jit::Module frozen(const JsonValue& program) {
   return torch::jit::freeze(module);
 }
 
-// Each operator that gives a tensor, casts and constants aside, and the type of what it gives.
+// The operators that return a tensor, except casts and constants, with the types of their results.
 Steps computed_in(const torch::jit::Module& module) {
   const std::set<std::string> aside = {"prim::Constant", "prim::ListConstruct", "prim::TupleConstruct", "aten::to"};
   const auto observed = module.get_method("forward").graph()->copy();

@@ -110,7 +110,7 @@ TEST(Predicting, ChecksTheOutputsOfTheEngine) {
   }
   for (const float value : {-1e-3f, 1.001f, 1e30f}) {
     engine.spoil = [value](EngineOutputs& outputs) { outputs.class_probs = output({1, 2}, {value, 0.0f}); };
-    EXPECT_THROWS(Error, "class probabilities outside of [0, 1]", predict(engine, spec(), "model.pt", of.radiographs));
+    EXPECT_THROWS(Error, "class probabilities outside [0, 1]", predict(engine, spec(), "model.pt", of.radiographs));
   }
   engine.spoil = [](EngineOutputs& outputs) { outputs.class_probs = output({1, 2}, {-0.0f, 1.0f}); };
   EXPECT_NO_THROW(predict(engine, spec(), "model.pt", of.radiographs));

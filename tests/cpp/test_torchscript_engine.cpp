@@ -1,4 +1,4 @@
-// What the engine itself does with programs that the check would not let through: it loads them as if it had.
+// The engine's own checks, tested with programs that csrc/archive would refuse.
 #include "torchscript_engine.hpp"
 
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -22,8 +23,8 @@ namespace {
 
 constexpr std::size_t kHeight = 8, kWidth = 6;
 
-// The program as an exported model's: without attributes, what it is given as `self.constant` a constant. Freezing would
-// not make one of what changes.
+// Turns the attribute `self.constant` into a constant, so that the module has no attributes, as in an exported model.
+// Freezing would not do this for a tensor that the program changes.
 torch::jit::Module with_constant(const torch::jit::Module& written) {
   const auto graph = written.get_method("forward").graph()->copy();
   std::vector<torch::jit::Node*> attributes;
@@ -42,7 +43,7 @@ torch::jit::Module with_constant(const torch::jit::Module& written) {
   return module;
 }
 
-// A model of two classes, whose program has these lines before it answers (probs, heatmap).
+// A model of two classes whose program has these lines before it returns (probs, heatmap).
 ModelArchive archive_of(const std::string& lines) {
   torch::jit::Module written("Written");
   written.register_attribute("constant", c10::TensorType::get(), torch::zeros({1, 1, kHeight, kWidth}));
@@ -70,7 +71,7 @@ class Model {
   explicit Model(const std::string& lines, const PredictorOptions& options = {})
       : archive_(archive_of(lines)), engine_(load_torchscript("model.pt", archive_, options)) {}
 
-  // Of radiographs of one grey level each.
+  // Predicts radiographs that each have a single grey level.
   std::vector<Prediction> answer(const std::vector<float>& levels) {
     std::vector<RadiographView> radiographs;
     radiographs.reserve(levels.size());
@@ -83,7 +84,7 @@ class Model {
   std::unique_ptr<Engine> engine_;
 };
 
-TEST(TorchScriptEngine, AnswersWhatASoundProgramSays) {
+TEST(TorchScriptEngine, ReturnsTheOutputsOfTheProgram) {
   Model model("");
   const Prediction answer = model.answer({0.25f}).front();
   ASSERT_EQ(answer.heatmap.size(), kHeight * kWidth);
@@ -91,7 +92,7 @@ TEST(TorchScriptEngine, AnswersWhatASoundProgramSays) {
   EXPECT_EQ(answer.class_probs, (std::vector<float>{0.5f, 0.5f}));
 }
 
-TEST(TorchScriptEngine, RefusesOutputsThatAreNotPromised) {
+TEST(TorchScriptEngine, RefusesOutputsThatTheSpecDoesNotPromise) {
   const std::pair<std::string, std::string> outputs[] = {
       {"heatmap = torch.to(heatmap, 4, False, False, None)", "heatmap values of type Long"},
       {"heatmap = torch.gt(heatmap, 0.5)", "no exported model does"},
@@ -103,9 +104,9 @@ TEST(TorchScriptEngine, RefusesOutputsThatAreNotPromised) {
       {"probs = torch.to(probs, 7, False, False, None)", "class probabilities of type Double"},
       {"heatmap = torch.quantize_per_tensor(heatmap, 0.1, 0, 13)", "no exported model does"},
       {"heatmap = torch.to_sparse(heatmap)", "no exported model does"},
-      {"heatmap = torch.mul(heatmap, 1e30)", "heatmap values outside of [0, 1]"},
-      {"heatmap = torch.sub(heatmap, 1.0)", "heatmap values outside of [0, 1]"},
-      {"probs = torch.add(probs, 0.6)", "class probabilities outside of [0, 1]"},
+      {"heatmap = torch.mul(heatmap, 1e30)", "heatmap values outside [0, 1]"},
+      {"heatmap = torch.sub(heatmap, 1.0)", "heatmap values outside [0, 1]"},
+      {"probs = torch.add(probs, 0.6)", "class probabilities outside [0, 1]"},
       {"heatmap = torch.div(torch.mul(heatmap, 0.0), 0.0)", "heatmap values that are not all finite"},
       {"heatmap = torch.div(heatmap, 0.0)", "heatmap values that are not all finite"},
       {"heatmap = torch.slice(heatmap, 2, 0, 1)", "heatmap values of shape [1, 1, 1, 6], promised [1, 1, 8, 6]"},
@@ -115,17 +116,36 @@ TEST(TorchScriptEngine, RefusesOutputsThatAreNotPromised) {
     try {
       Model("        " + line).answer({0.25f});
       ADD_FAILURE() << line;
-    } catch (const std::exception& error) {  // Error, or for the predictor to make one
+    } catch (const std::exception& error) {  // an Error, or an exception that the predictor converts to one
       EXPECT_NE(std::string(error.what()).find(message), std::string::npos) << line << ": " << error.what();
       EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << line;
     }
   }
-  // Dense again where it is copied.
+  // An expanded tensor is copied to a dense one.
   EXPECT_NO_THROW(
       Model("        heatmap = torch.expand(torch.slice(heatmap, 3, 0, 1), [-1, -1, -1, 6])").answer({0.25f}));
 }
 
-TEST(TorchScriptEngine, RefusesProgramsThatRememberOrGuess) {
+// Casting a program to bfloat16 on loading must not hide the types of its own outputs.
+TEST(TorchScriptEngine, RefusesTheSameOutputsInBfloat16) {
+  PredictorOptions options;
+  options.precision = Precision::bf16;
+  for (const auto& [line, message] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"heatmap = torch.to(heatmap, 7, False, False, None)", "heatmap values of type Double"},
+           {"heatmap = torch.to(heatmap, 5, False, False, None)", "heatmap values of type Half"},
+           {"heatmap = torch.to(heatmap, 4, False, False, None)", "heatmap values of type Long"},
+           {"probs = torch.to(probs, 7, False, False, None)", "class probabilities of type Double"},
+           {"heatmap = torch.mul(heatmap, 1e30)", "heatmap values outside [0, 1]"}}) {
+    Model model(std::string("        ") + line, options);
+    EXPECT_THROWS(std::exception, message, model.answer({0.25f})) << line;
+  }
+  const Prediction answer = Model("", options).answer({0.25f}).front();
+  ASSERT_EQ(answer.heatmap.size(), kHeight * kWidth);
+  for (const float value : answer.heatmap) EXPECT_NEAR(value, 0.25f, 1e-3f);
+  EXPECT_EQ(answer.class_probs, (std::vector<float>{0.5f, 0.5f}));
+}
+
+TEST(TorchScriptEngine, RefusesProgramsThatChangeConstantsOrAreRandom) {
   const std::pair<std::string, std::string> programs[] = {
       {"heatmap = torch.add(torch.add_(self.constant, image), 0.0)", "changes a constant"},
       {"heatmap = torch.relu_(torch.reshape(self.constant, [1, 1, 8, 6]))", "changes a constant"},
@@ -135,7 +155,7 @@ TEST(TorchScriptEngine, RefusesProgramsThatRememberOrGuess) {
   for (const auto& [line, message] : programs) EXPECT_THROWS(Error, message, Model("        " + line)) << line;
 }
 
-TEST(TorchScriptEngine, OneRadiographTellsNothingOfAnother) {
+TEST(TorchScriptEngine, PredictionsDoNotDependOnEarlierRadiographs) {
   for (const char* line : {"heatmap = torch.add(self.constant, image)", "heatmap = self.constant",
                            "heatmap = torch.mul_(torch.add(self.constant, image), 0.5)"}) {
     Model model(std::string("        ") + line), after(std::string("        ") + line);

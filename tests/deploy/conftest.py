@@ -1,4 +1,4 @@
-"""The built egaze-run, and what it reads."""
+"""The compiled egaze-run and library, and models for their tests."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def c_library(runner: Path) -> CLibrary:
 
 @pytest.fixture(scope="session")
 def formats(runner: Path) -> dict[str, str]:
-    """Kinds of radiograph files to "yes", or to what is missing."""
+    """Maps each kind of radiograph file to "yes", or to what is missing to read it."""
     lines = subprocess.run([runner, "--formats"], capture_output=True, text=True, check=True).stdout.splitlines()
     return dict(line.split(": ", 1) for line in lines)
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """By presentation, a model that hands back a radiograph of the shape SHAPE."""
+    """Maps each presentation to a model that returns a radiograph of the shape SHAPE as its heatmap."""
     folder = tmp_path_factory.mktemp("models")
     model = make_model(PassThrough(), shape=SHAPE)
     return {
@@ -60,7 +60,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def pass_through(formats, c_library, tmp_path_factory):
-    """C's predictor that hands back a radiograph of a shape, made once a shape."""
+    """Returns C's predictor that returns a radiograph of a shape as its heatmap; there is one for each shape."""
     requires(formats, "dicom")
     folder, predictors = tmp_path_factory.mktemp("shapes"), {}
 

@@ -1,4 +1,4 @@
-"""Radiographs of every kind and the engines that answer for them, for comparing the engines."""
+"""Radiographs of every kind, and the engines that predict them, for comparing the engines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EPOCHS, RATE = 5, 2e-3
 
 
 def write_radiographs(folder: Path, count: int, kinds: set[str]) -> tuple[list[Path], np.ndarray]:
-    """Radiographs of mixed sizes, depths and senses, and the place of each one's bright disc as its label."""
+    """Write radiographs of various sizes, depths and polarities. The label is the position of the bright disc."""
     rng = np.random.default_rng(7)
     stored = [each for each in STORED if each[0] in kinds]
     paths, labels = [], rng.integers(0, 3, count)
@@ -56,7 +56,7 @@ def write_radiographs(folder: Path, count: int, kinds: set[str]) -> tuple[list[P
 
 
 def _picture(rng: np.random.Generator, height: int, width: int, label: int) -> np.ndarray:
-    """(H, W) float32 in [0, 1]: a smooth field with noise, and a disc of faint or clear contrast."""
+    """Draw a smooth field with noise and a disc of low or high contrast, (H, W) float32 in [0, 1]."""
     coarse = Image.fromarray(rng.random((5, 5), dtype=np.float32))
     smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)) * 0.5
     y, x = np.mgrid[0:height, 0:width] / np.array([height, width])[:, None, None]
@@ -80,15 +80,17 @@ def _write(stem: Path, picture: np.ndarray, kind: str, bits: int, inverted: bool
 
 
 def place(radiographs: list[Path], fit: str, canvas_shape: tuple[int, int], shape: tuple[int, int]) -> torch.Tensor:
-    """The radiographs as Python reads and places them, (N, 1, H, W)."""
+    """Read and place radiographs in Python, (N, 1, H, W)."""
     canvas = Canvas(*canvas_shape, fit)
     placed = [to_input(canvas.place(read_radiograph(radiograph)), shape) for radiograph in radiographs]
     return torch.from_numpy(np.stack(placed))[:, None]
 
 
 def teach(model: DualHeadUNet, images: torch.Tensor, labels: np.ndarray) -> None:
-    """Train for a few epochs to tell the discs' places and to draw them: answers of random weights would tell little,
-    since they multiply rounding errors as no trained model's do."""
+    """Train for a few epochs to classify and to draw the discs.
+
+    Predictions of random weights would tell little, because those multiply rounding errors more than trained ones.
+    """
     y, x = torch.meshgrid(*(torch.linspace(0, 1, side) for side in images.shape[2:]), indexing="ij")
     discs = [torch.exp(-((y - 0.5) ** 2 + (x - centre) ** 2) / (2 * 0.1**2)) for centre in (0.2, 0.5, 0.8)]
     maps, places = torch.stack(discs)[:, None], torch.from_numpy(labels)
@@ -109,7 +111,7 @@ def teach(model: DualHeadUNet, images: torch.Tensor, labels: np.ndarray) -> None
 
 
 def export(path: Path, model: DualHeadUNet, shape: tuple[int, int], precision: str = "fp32", **spec: object) -> Path:
-    """As `export_torchscript` does for a run."""
+    """Export a model in the way that `export_torchscript` exports a run."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     members = members_of(torchscript.script(ExportedModel(model.eval(), "softmax"), dtype, input_shape=shape))
     path.write_bytes(packed(members, precision=precision, input_height_px=shape[0], input_width_px=shape[1], **spec))
@@ -117,7 +119,7 @@ def export(path: Path, model: DualHeadUNet, shape: tuple[int, int], precision: s
 
 
 def by_module(module: nn.Module, images: torch.Tensor) -> Answers:
-    """An eager or a scripted module, a radiograph at a time."""
+    """Predict with an eager or a scripted module, one radiograph at a time."""
     with torch.inference_mode():
         answers = [module(image[None]) for image in images]
     return np.concatenate([probs for probs, _ in answers]), np.concatenate([heatmap[:, 0] for _, heatmap in answers])
@@ -140,7 +142,7 @@ def by_runner(runner: Path, path: Path, radiographs: list[Path], out: Path, *opt
 
 
 def by_c_files(library: CLibrary, path: Path, radiographs: list[Path]) -> Answers:
-    """C's egaze_predict_file: the C++ predictor and radiograph reader."""
+    """Predict with C's egaze_predict_file, which uses the C++ predictor and the C++ radiograph reader."""
     predictor = CPredictor(library, path)
     answers = []
     for radiograph in radiographs:
@@ -154,7 +156,7 @@ def by_c_files(library: CLibrary, path: Path, radiographs: list[Path]) -> Answer
 
 
 def by_c_arrays(library: CLibrary, path: Path, radiographs: list[Path], batch: int = 1) -> Answers:
-    """C's egaze_predict on Python's pixels: the C++ predictor alone."""
+    """Predict with C's egaze_predict on pixels that Python reads, which uses the C++ predictor only."""
     predictor = CPredictor(library, path)
     answers = []
     for start in range(0, len(radiographs), batch):

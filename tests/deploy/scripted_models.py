@@ -1,4 +1,4 @@
-"""Tiny exported models for the C++ side's tests, made without the package's own exporter."""
+"""Tiny models and model files for tests, made without egaze's exporter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLASS_NAMES = ["normal", "chf", "pneumonia"]
 
 
 class TinyDualHead(nn.Module):
-    """The promised signature: (N,1,H,W) in [0, 1] to class probabilities and a heatmap of the same size."""
+    """Maps (N, 1, H, W) images in [0, 1] to class probabilities and a heatmap of the same size."""
 
     def __init__(self, classes: int = 3) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class TinyDualHead(nn.Module):
 def make_model(
     module: nn.Module | None = None, seed: int = 0, shape: tuple[int, int] = (32, 24)
 ) -> torch.jit.ScriptModule:
-    """A frozen module whose program is one straight line for images of the shape."""
+    """Return a frozen module whose program is a straight line, for images of the shape."""
     torch.manual_seed(seed)
     if module is None:
         module = TinyDualHead()
@@ -72,7 +72,7 @@ def save_model(path: Path, model: torch.jit.ScriptModule, **changes: object) -> 
 
 
 def members_of(model: torch.jit.ScriptModule) -> dict[str, bytes]:
-    """A frozen model's members without the top folder, its class under the name that the format gives it."""
+    """Return a frozen model's members without the top folder, with the class name of the file format."""
     buffer = io.BytesIO()
     with quiet():
         torch.jit.save(model, buffer)
@@ -89,7 +89,7 @@ def members_of(model: torch.jit.ScriptModule) -> dict[str, bytes]:
 
 
 def packed(members: dict[str, bytes], **changes: object) -> bytes:
-    """An archive of the members and a spec that fits them, but for `changes`."""
+    """Return an archive of the members and a matching spec with `changes`."""
     spec: dict[str, object] = {
         "format_version": 3,
         "egaze_version": "0.1.0",
@@ -111,7 +111,7 @@ def packed(members: dict[str, bytes], **changes: object) -> bytes:
     }
     spec = {key: value for key, value in {**spec, **changes}.items() if value is not None}
     for side in ("height", "width"):
-        # Radiographs go straight to the model's input, unless a canvas is asked for.
+        # Unless a canvas is given, it has the size of the model's input.
         if spec.get(f"input_{side}_px") in range(1, 4097):
             spec[f"canvas_{side}_px"] = changes.get(f"canvas_{side}_px", spec[f"input_{side}_px"])
     sha = model_sha256({**members, f"extra/{SPEC_NAME}": json.dumps(spec).encode()})
@@ -129,7 +129,7 @@ def zipped(members: dict[str, bytes]) -> bytes:
 
 
 def model_sha256(members: dict[str, bytes]) -> str:
-    """SHA-256 over every member but the signature, by name: name, NUL, length as 8 bytes little endian, content."""
+    """Return the digest of a model file, written independently of `egaze.deploy.archive.digest`."""
     digest = hashlib.sha256()
     for name in sorted(members.keys() - {"signature"}, key=str.encode):
         digest.update(name.encode() + b"\0" + len(members[name]).to_bytes(8, "little") + members[name])
@@ -143,7 +143,7 @@ def read_spec(path: Path) -> dict[str, object]:
 
 
 def expected(model: torch.jit.ScriptModule, pixels, fit: str = "stretch", canvas: tuple[int, int] = (32, 24)):
-    """The same preprocessing and the same module in Python: (class_probs, heatmap) as numpy arrays."""
+    """Return (class_probs, heatmap) of the same preprocessing and the same module in Python, as numpy arrays."""
     square = Canvas(*canvas, fit).place(pixels)
     image = torch.from_numpy(to_input(square, canvas))[None, None]
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""One model, seven ways to run it, the same answers."""
+"""The same model gives the same predictions in every engine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,14 @@ from deploy.parity_radiographs import Answers
 from deploy.scripted_models import make_model, packed, save_model
 from torch import Tensor, nn
 
-from egaze.deploy import torchscript
+from egaze.deploy import Predictor, export_torchscript, torchscript
 from egaze.deploy.archive import members_of
 from egaze.deploy.export import ExportedModel
 from egaze.metrics import macro_auc
 from egaze.models import DualHeadUNet
+from egaze.training import load_recipe
+from egaze.training.recipe_file import recipe_names
+from egaze.training.run import build_model
 
 RADIOGRAPHS = 200
 CANVAS_SHAPE, SHAPE = (90, 82), (64, 64)
@@ -83,8 +87,8 @@ def answered(radiographs, exported, runner, c_library, tmp_path_factory) -> Call
     return answer
 
 
-def test_the_model_says_something(radiographs, eager):
-    # Else the tests below would compare noise.
+def test_predictions_differ_between_radiographs(radiographs, eager):
+    # Otherwise the tests below would only compare rounding errors.
     probs, heatmaps = eager
     assert 0.8 < macro_auc(radiographs[1], probs) < 0.999
     assert probs.std(axis=0).min() > 0.008
@@ -93,7 +97,7 @@ def test_the_model_says_something(radiographs, eager):
 
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_engine_gives_the_same_answers(radiographs, eager, answered, engine, precision):
+def test_every_engine_gives_the_same_predictions(radiographs, eager, answered, engine, precision):
     probs, heatmaps = answered(engine, precision)
     np.testing.assert_allclose(probs, eager[0], rtol=0, atol=TOLERANCE[precision])
     np.testing.assert_allclose(heatmaps, eager[1], rtol=0, atol=TOLERANCE[precision])
@@ -165,7 +169,7 @@ def test_other_models(c_library, tmp_path, options):
     for precision, tolerance in TOLERANCE.items():
         path = engines.export(tmp_path / f"{precision}.pt", model, shape, precision)
         predictor = CPredictor(c_library, path)
-        # By itself and in a batch.
+        # One by one and in a batch.
         for answers in (
             [predictor.predict(radiograph_of(radiograph)) for radiograph in pixels],
             [predictor.predict(*map(radiograph_of, pixels))],
@@ -175,8 +179,34 @@ def test_other_models(c_library, tmp_path, options):
         predictor.close()
 
 
+@pytest.mark.parametrize("name", recipe_names())
+def test_models_of_every_recipe(run, c_library, tmp_path, monkeypatch, name):
+    torch.manual_seed(1)
+    recipe = load_recipe(name, ("input_size_px=64", "model.encoder=mobilenetv3_small_050"))
+    model = build_model(recipe.model, len(run.class_names), weights="none")
+    images = torch.rand(5, 1, 64, 64)
+    with torch.no_grad():
+        model.train()(images)
+    monkeypatch.setattr(type(run), "load_model", lambda self: model.eval())
+    spec = export_torchscript(replace(run, recipe=recipe), tmp_path / "model.pt")
+    assert spec.recipe == name
+    exported = ExportedModel(model, spec.class_probs, has_heatmap=spec.heatmap_head)
+    probs, heatmaps = engines.by_module(exported, images)
+    in_c, in_python = CPredictor(c_library, tmp_path / "model.pt"), Predictor(tmp_path / "model.pt")
+    c_probs, c_heatmaps = in_c.predict(*[radiograph_of(image[0].numpy()) for image in images])
+    in_c.close()
+    predictions = [in_python.predict(image[0].numpy()) for image in images]
+    for found, expected in (
+        (c_probs, probs),
+        (c_heatmaps, heatmaps),
+        (np.stack([each.class_probs for each in predictions]), probs),
+        (np.stack([each.heatmap for each in predictions]), heatmaps),
+    ):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
 class StepUp(nn.Module):
-    """Almost a step up of a U-Net, with one thing different."""
+    """A decoder step, or one that differs from it in one detail and must not be rewritten like one."""
 
     def __init__(self, change: str) -> None:
         super().__init__()
@@ -208,7 +238,7 @@ class StepUp(nn.Module):
         joined = nn.functional.hardswish(joined) if self.change == "hardswish" else joined.relu()
         if self.change == "used twice":
             joined = joined + self.join(torch.cat([up, skip], dim=1))
-        # A sum in place, of a value that is used again.
+        # The runtime could compute this sum in place, but the value is used again.
         summed = self.shortcut(joined)
         summed = summed + joined
         heatmap = self.out((summed.relu() if self.change == "sum and relu" else summed) - joined * 0.5)
@@ -220,7 +250,7 @@ class StepUp(nn.Module):
     ["nothing", "no skip", "skip first", "along rows", "by three", "kernel of 5", "groups", "hardswish", "used twice",
      "changed between", "wide sum", "sum and relu"],
 )  # fmt: skip
-def test_what_looks_like_a_step_up(c_library, tmp_path, change):
+def test_steps_that_resemble_a_decoder_step(c_library, tmp_path, change):
     torch.manual_seed(0)
     model = StepUp(change).eval()
     images = torch.rand(3, 1, 32, 24)
@@ -233,7 +263,7 @@ def test_what_looks_like_a_step_up(c_library, tmp_path, change):
 
 
 class Depthwise(nn.Module):
-    """Almost a depthwise convolution with squeeze and excitation, with one thing different."""
+    """A depthwise convolution with squeeze and excitation, or something that differs from it in one detail."""
 
     def __init__(self, change: str) -> None:
         super().__init__()
@@ -291,7 +321,7 @@ class Depthwise(nn.Module):
         heatmap = self.project(x)
         if self.halves:
             heatmap = torch.ops.aten.upsample_nearest2d(heatmap, image.shape[-2:])
-        heatmap = heatmap.float()  # answers are float32 whatever the model computes in
+        heatmap = heatmap.float()  # outputs must be float32, even if the model computes in bfloat16
         return torch.softmax(heatmap.mean(dim=(2, 3)).expand(-1, 3) * 1.0, dim=1), heatmap.sigmoid()
 
 
@@ -303,13 +333,13 @@ class Depthwise(nn.Module):
      "squeeze of 3x3", "no activation between", "hardsigmoid", "gate first", "gate is used", "features are used",
      "weighs itself"],
 )  # fmt: skip
-def test_what_looks_like_squeeze_and_excitation(c_library, tmp_path, change, precision):
+def test_steps_that_resemble_squeeze_and_excitation(c_library, tmp_path, change, precision):
     torch.manual_seed(0)
     model = Depthwise(change).eval()
     images = torch.rand(3, 1, 30, 26)
     with torch.no_grad():
         _, expected = model(images)
-    # Exported in that precision, and cast to it on loading.
+    # Exported in the precision, and exported in the other one and cast on loading.
     other = next(each for each in PRECISIONS if each != precision)
     for exported in (precision, other):
         dtype = torch.bfloat16 if exported == "bf16" else torch.float32

@@ -1,5 +1,7 @@
-"""What Python's engine makes of answers and programs that the check would not let through; C++'s does the same
-(tests/cpp/test_torchscript_engine.cpp)."""
+"""The Python engine's own checks, tested with programs and outputs that `check_model` would refuse.
+
+tests/cpp/test_torchscript_engine.cpp tests those of the C++ engine.
+"""
 
 from __future__ import annotations
 
@@ -33,17 +35,17 @@ def predictor(tmp_path) -> Predictor:
         (PROBS, HEATMAP.bfloat16(), "heatmap values of type torch.bfloat16"),
         (PROBS, HEATMAP.cfloat(), "heatmap values of type torch.complex64"),
         (PROBS.double(), HEATMAP, "class probabilities of type torch.float64"),
-        (PROBS, HEATMAP.to_sparse(), "do not lie densely"),
-        (PROBS, HEATMAP.to("meta"), "do not lie densely"),
-        (PROBS, HEATMAP * 1e30, "heatmap values outside of \\[0, 1\\]"),
-        (PROBS, HEATMAP - 1, "heatmap values outside of \\[0, 1\\]"),
-        (PROBS + 0.6, HEATMAP, "class probabilities outside of \\[0, 1\\]"),
+        (PROBS, HEATMAP.to_sparse(), "are not a dense tensor"),
+        (PROBS, HEATMAP.to("meta"), "are not a dense tensor"),
+        (PROBS, HEATMAP * 1e30, "heatmap values outside \\[0, 1\\]"),
+        (PROBS, HEATMAP - 1, "heatmap values outside \\[0, 1\\]"),
+        (PROBS + 0.6, HEATMAP, "class probabilities outside \\[0, 1\\]"),
         (PROBS, HEATMAP * torch.nan, "heatmap values that are not all finite"),
         (PROBS * torch.inf, HEATMAP, "class probabilities that are not all finite"),
         (PROBS, HEATMAP[0], "heatmap values of shape \\[1, 32, 24\\], promised \\[1, 1, 32, 24\\]"),
         (PROBS[:, :2], HEATMAP, "class probabilities of shape \\[1, 2\\], promised \\[1, 3\\]"),
-        (PROBS, 0.5, "heatmap values that are no tensor"),
-        (PROBS, None, "heatmap values that are no tensor"),
+        (PROBS, 0.5, "heatmap values that are not a tensor"),
+        (PROBS, None, "heatmap values that are not a tensor"),
     ],
 )
 def test_outputs_that_are_not_promised(predictor, monkeypatch, probs, heatmap, message):
@@ -65,7 +67,7 @@ def test_errors_of_any_class_are_typed_and_one_line(predictor, monkeypatch, kind
     assert str(caught.value).isprintable() and len(str(caught.value)) < 1500
 
 
-def test_an_answer_is_the_callers(predictor, monkeypatch):
+def test_a_prediction_belongs_to_the_caller(predictor, monkeypatch):
     monkeypatch.setattr(predictor, "_module", lambda image: (PROBS, HEATMAP))
     prediction = predictor.predict(np.zeros(SHAPE, np.uint8))
     prediction.heatmap[:] = 7
@@ -82,7 +84,7 @@ def test_an_answer_is_the_callers(predictor, monkeypatch):
         ("image = torch.dropout(image, 0.5, True)", "does 'aten::dropout'"),
     ],
 )
-def test_programs_that_remember_or_guess_are_refused(statement, does):
+def test_programs_that_change_constants_or_are_random_are_refused(statement, does):
     members = members_of(make_model())
     name = "code/__torch__/egaze.py"
     head, arrow, body = members[name].decode().partition("Tuple[Tensor, Tensor]:\n")

@@ -77,11 +77,11 @@ def in_c(library, path: Path, *keys: Path) -> tuple[str, str]:
 
 FILES = {
     "signed": (lambda signed: signed(), ""),
-    "stripped": (lambda signed: signed(None), "is not signed"),
+    "stripped": (lambda signed: signed(None), "not signed"),
     "a damaged mark": (lambda signed: signed(signed.mark[:-1] + bytes([signed.mark[-1] ^ 1])), "signature is damaged"),
     "a mark of zeros": (lambda signed: signed(signed.mark[:32] + bytes(64)), "signature is damaged"),
     "a damaged key": (lambda signed: signed(bytes([signed.mark[0] ^ 1]) + signed.mark[1:]), "which is not trusted"),
-    "another model's": (lambda signed: signed(recipe="another"), "made for another model"),
+    "another model's": (lambda signed: signed(recipe="another"), "belongs to another model"),
 }
 
 
@@ -143,10 +143,10 @@ def test_keys_that_are_none(signed, keys, tmp_path, c_library):
 def test_signing_keys_that_are_none(keys, tmp_path):
     key, own = tmp_path / "key.pem", read_signing_key(keys / "mine.pem")
     for content, message in (
-        (b"hello", "no private key"),
-        ((keys / "mine.pub.pem").read_bytes(), "no private key"),
-        (private_pem(generate_private_key(65537, 2048)), "no Ed25519 key"),
-        (private_pem(own, BestAvailableEncryption(b"secret")), "under a password"),
+        (b"hello", "not a private key"),
+        ((keys / "mine.pub.pem").read_bytes(), "not a private key"),
+        (private_pem(generate_private_key(65537, 2048)), "not an Ed25519 key"),
+        (private_pem(own, BestAvailableEncryption(b"secret")), "encrypted with a password"),
     ):
         key.write_bytes(content)
         with pytest.raises(EgazeError, match=message):
@@ -176,7 +176,7 @@ def test_export_signs(run, keys, tmp_path, monkeypatch):
     unsigned = export_run(run, plain)
     assert export_run(run, path, sign=keys / "mine.pem") == unsigned
     assert check_model(path, [keys / "mine.pub.pem"]) == check_model(plain) == unsigned
-    with pytest.raises(ModelFileError, match="is not signed"):
+    with pytest.raises(ModelFileError, match="not signed"):
         check_model(plain, [keys / "mine.pub.pem"])
     monkeypatch.setitem(EXPORTS._own, "other", export_torchscript)
     with pytest.raises(EgazeError, match="'other' cannot be signed"):
@@ -186,7 +186,7 @@ def test_export_signs(run, keys, tmp_path, monkeypatch):
 def test_a_key_is_not_written_over(run, keys):
     before = (keys / "mine.pem").read_bytes()
     for sign in (None, keys / "mine.pem"):
-        with pytest.raises(EgazeError, match="holds a key"):
+        with pytest.raises(EgazeError, match="contains a key"):
             export_run(run, keys / "mine.pem", sign=sign)
     assert (keys / "mine.pem").read_bytes() == before
 

@@ -24,9 +24,9 @@ constexpr std::size_t kLargePage = std::size_t{2} << 20, kSlab = std::size_t{32}
 
 std::size_t rounded_up(std::size_t size, std::size_t to) { return (size + to - 1) / to * to; }
 
-// Large pages that blocks are cut from. Free and taken blocks, sizes by offset, cover it.
+// A region of large pages, divided into free and used blocks, whose sizes are stored by offset.
 struct Slab {
-  const Arena* owner;  // null when the arena is gone and a block is still in use
+  const Arena* owner;  // null if the arena has been destroyed while a block was in use
   std::byte* begin;
   std::size_t size;
   std::map<std::size_t, std::size_t> free, taken;
@@ -62,7 +62,7 @@ struct Slab {
   }
 };
 
-// Of all arenas: a block may be let go of by another thread. Never destroyed, since tensors may outlive it.
+// The slabs of all arenas, because another thread may free a block. Never destroyed, because tensors may outlive it.
 struct Slabs {
   std::mutex mutex;
   std::vector<Slab> all;
@@ -77,13 +77,13 @@ struct Slabs {
     const std::size_t length = std::max(kSlab, rounded_up(wanted, kLargePage));
     auto* begin = static_cast<std::byte*>(::operator new(length, std::align_val_t(kLargePage)));
 #ifdef __linux__
-    madvise(begin, length, MADV_HUGEPAGE);  // where the system has none, small ones do
+    madvise(begin, length, MADV_HUGEPAGE);  // without large pages, this does nothing
 #endif
     all.push_back({owner, begin, length, {{0, length}}, {}});
     return all.back().take(wanted);
   }
 
-  // Whether the block was one of a slab.
+  // Frees a block if it belongs to a slab; otherwise returns false.
   bool give_back(void* block) {
     const auto* place = static_cast<const std::byte*>(block);
     const std::lock_guard lock(mutex);
@@ -118,7 +118,7 @@ Slabs& slabs() {
 
 thread_local const Arena* in_use = nullptr;
 
-// libtorch's, but for the tensors of threads that use an arena.
+// Calls libtorch's allocator, except for tensors of threads that use an arena.
 class Allocator final : public c10::Allocator {
  public:
   explicit Allocator(c10::Allocator* usual) : usual_(usual) {}
@@ -129,7 +129,7 @@ class Allocator final : public c10::Allocator {
     return {block, block, &release, c10::Device(c10::kCPU)};
   }
 
-  // libtorch asks for memory by pointer too, oneDNN's weights for one, and lets go of it whatever arena is in use.
+  // libtorch also allocates by raw pointers, for example for oneDNN's weights, and frees these while any arena is used.
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
 
   void copy_data(void* to, const void* from, std::size_t count) const override { std::memcpy(to, from, count); }
@@ -140,7 +140,7 @@ class Allocator final : public c10::Allocator {
   c10::Allocator* usual_;
 };
 
-// Taken back when the program ends or the shared library is unloaded.
+// Removed when the program ends or the shared library is unloaded.
 class Installation {
  public:
   Installation() { c10::SetCPUAllocator(&allocator); }

@@ -1,13 +1,14 @@
-// Memory for what a model computes on the way to its answers on the CPU.
+// Memory for the intermediate tensors of a model on the CPU.
 #pragma once
 
 namespace egaze::detail {
 
-// Keeps the blocks of one radiograph for the next, in large pages: malloc tidies up each time that it gets a large
-// block back, which took a twentieth of an answer's time.
+// Reuses the memory of one radiograph's tensors for the next, in large pages. malloc consolidates memory whenever a
+// large block is freed, which took a twentieth of the time of a prediction.
 //
-// The first arena of the process puts an allocator before libtorch's, which stays there and passes on what no arena is
-// in use for. libtorch does not guard its own record of the allocator, so no other thread may use libtorch meanwhile.
+// The first arena of the process installs an allocator in front of libtorch's, which stays there and forwards all calls
+// for which no arena is in use. libtorch replaces its allocator without a lock, so no other thread may use libtorch
+// during that time.
 class Arena {
  public:
   Arena();
@@ -15,11 +16,10 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // While it lives, this thread's CPU tensors come from the arena, but for the smallest; all others from where they
-  // did.
+  // While this object exists, the thread's CPU tensors are allocated from the arena, except for very small ones.
   class Use {
    public:
-    explicit Use(const Arena* arena);  // none: nothing changes
+    explicit Use(const Arena* arena);  // null has no effect
     ~Use();
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;

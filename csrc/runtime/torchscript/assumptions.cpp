@@ -15,8 +15,7 @@ using torch::jit::Stack;
 void test_padding(Stack& stack) {
   const std::vector<std::int64_t> known = torch::jit::pop(stack).toIntVector();
   const std::vector<std::int64_t> sides = torch::jit::pop(stack).toIntVector();
-  TORCH_CHECK(sides == known, "a padding of ", sides, " is not ", known,
-              ", as for a radiograph alone of one grey value");
+  TORCH_CHECK(sides == known, "a padding of ", sides, " is not ", known, ", for which the program was rewritten");
 }
 
 void test_doubling(Stack& stack) {
@@ -26,7 +25,7 @@ void test_doubling(Stack& stack) {
   TORCH_CHECK(image.dim() == 4 && size.size() == 2 && image.size(1) == channels && size[0] == 2 * image.size(2) &&
                   size[1] == 2 * image.size(3),
               "an image of shape ", image.sizes(), " is not of ", channels, " channels and half the size ", size,
-              ", as for a radiograph alone of one grey value");
+              ", for which the program was rewritten");
 }
 
 }  // namespace

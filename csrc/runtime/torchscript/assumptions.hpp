@@ -1,17 +1,17 @@
-// What a rewritten program takes for granted and cannot know before it runs, tested as it runs.
+// Checks at run time of assumptions that a rewritten program cannot verify before.
 #pragma once
 
 namespace egaze::detail {
 
-// The names of operators that hand on their first input, or throw. A program can call them from the first call of these
-// functions on.
+// Each function registers an operator on its first call and returns the operator's name. The operators return their
+// first argument, or throw if the assumption does not hold.
 
-// Its inputs: an image; the zeros on the left, on the right, at the top and at the bottom that it is to be padded with;
-// those that the program was rewritten for.
+// Arguments: an image; the numbers of zeros to pad on the left, right, top and bottom; the numbers that the program was
+// rewritten for, which must be equal.
 const char* padding_test();
 
-// Its inputs: an image; the size that it is to be brought to, and the channels that the program was rewritten for. The
-// size must be twice the image's.
+// Arguments: an image; the size to upsample it to, which must be twice its own; the number of channels that the program
+// was rewritten for, which must be the image's.
 const char* doubling_test();
 
 }  // namespace egaze::detail

@@ -29,7 +29,7 @@ std::optional<c10::OperatorHandle> find_operator(const char* name) {
   return c10::Dispatcher::singleton().findSchema({name, ""});
 }
 
-// An activation as oneDNN's operators call it; they do not take the others.
+// An activation that oneDNN's operators support, with the name that they use for it.
 struct NamedActivation {
   Node* node = nullptr;
   std::string name = "none";
@@ -46,14 +46,14 @@ NamedActivation named_activation_of(const Value* value) {
   }
 }
 
-// A sum takes no other activation than this.
+// The only activation that can follow a sum within one operator.
 NamedActivation relu_of(const Value* value) {
   const NamedActivation activation = named_activation_of(value);
   return activation.name == "relu" ? activation : NamedActivation{};
 }
 
-// The padding before a convolution of stride 2, more on the right and below, within the convolution: zeros on the left
-// of and above the kernel allow the same padding on all sides.
+// Replaces an asymmetric padding, with more zeros on the right and at the bottom, by padding of the convolution itself.
+// That padding is the same on opposite sides, so the kernel gets zeros on the left and at the top.
 Convolution with_padding_taken_in(Convolution convolution) {
   if (convolution.pad == nullptr) return convolution;
   const std::int64_t left = convolution.pad_sides[0], right = convolution.pad_sides[1];
@@ -74,7 +74,7 @@ at::Tensor packed_weight(const Convolution& convolution) {
   return stack.back().toTensor();
 }
 
-// A weight in oneDNN's own layout has no storage, so that it cannot be an ordinary constant.
+// Inserts a weight in oneDNN's own layout. It has no storage and therefore cannot be an ordinary constant.
 Value* insert_packed(Graph& graph, const at::Tensor& weight) {
   Node* constant = graph.insertNode(graph.create(c10::prim::ConstantMKLDNNTensor));
   constant->t_(c10::attr::value, weight);
@@ -95,7 +95,7 @@ Value* insert_pointwise(Graph& graph, const Convolution& convolution, Value* inp
        graph.insertConstant(activation), insert_scalars(graph), graph.insertConstant(std::string())});
 }
 
-// The same with a value of the output's shape added.
+// Inserts the same operator with the addition of a value that has the output's shape.
 Value* insert_sum(Graph& graph, const Convolution& convolution, Value* input, Value* added,
                   const NamedActivation& activation) {
   return insert_operator(
@@ -119,15 +119,15 @@ bool adds_pixel(const Node* node) {
   return dimension && dimension->isInt() && dimension->toInt() == -1;
 }
 
-// The radiograph's features as rows, (N, C), of a value of shape (N, C, 1, 1).
+// Returns a value of shape (N, C, 1, 1) as (N, C), avoiding a copy where possible.
 Value* insert_rows(Graph& graph, Value* pixels) {
   Node* before = pixels->node();
   if (is_mean_of_pixels(before) && pixels->uses().size() == 1) {
-    // Where the mean is taken: later, what it is of may have changed.
+    // At the position of the mean, because its input may be changed in place after that.
     const torch::jit::WithInsertPoint there(before);
     return graph.insert(c10::aten::mean, {before->input(0), before->input(1), false});
   }
-  // Of an activation of rows that another product wrote as pixels, the rows.
+  // The input is the activation of another product, which was unsqueezed: use the product before it was unsqueezed.
   if (before->inputs().size() == 1 && activation_of(before->input(0)).node == before && pixels->uses().size() == 1) {
     Node* outer = before->input(0)->node();
     if (adds_pixel(outer) && adds_pixel(outer->input(0)->node())) {
@@ -135,11 +135,12 @@ Value* insert_rows(Graph& graph, Value* pixels) {
       return pixels;
     }
   }
-  return graph.insert(c10::aten::squeeze, {pixels, Ints{2, 3}});  // rows, if it is of one pixel
+  return graph.insert(c10::aten::squeeze, {pixels, Ints{2, 3}});
 }
 
-// Of nearest-neighbour upsampling by two and 3x3 weights: the 4x4 weights, (in, out, 4, 4), of a transposed convolution
-// of stride 2, which has 4 products a pixel and channel in place of 9, and no upsampled copy.
+// Nearest-neighbour upsampling by two and a convolution with 3x3 weights equal a transposed convolution of stride 2
+// with these weights of shape (in, out, 4, 4), which needs 4 instead of 9 products per pixel and channel, and no
+// upsampled copy.
 at::Tensor transposed_weight(const at::Tensor& weight) {
   const std::int64_t out = weight.size(0), in = weight.size(1);
   const at::Tensor flipped = weight.to(at::kFloat).flip({2, 3}).reshape({out * in, 1, 3, 3});

@@ -44,14 +44,14 @@ std::optional<Convolution> read_convolution(Node* node) {
                      .groups = groups->toInt()};
 }
 
-// Below, steps must follow one another: then nothing changes in between what they read.
+// The functions below require that steps follow one another directly, so that no value can change between them.
 
 bool is_padded(Node* convolution) {
   const Node* before = convolution->input(0)->node();
   return before->kind() == c10::aten::pad && before->inputs().size() == 4 && step_before(convolution) == before;
 }
 
-// A U-Net's step up: upsample, join the skip, convolve.
+// Finds a decoder step: upsampling, concatenation with the skip, convolution.
 void find_upsampling(Convolution& convolution) {
   Node* before = convolution.node->input(0)->node();
   if (step_before(convolution.node) != before) return;
@@ -67,7 +67,7 @@ void find_upsampling(Convolution& convolution) {
   }
   if (before->kind() != c10::aten::upsample_nearest2d) return;
   for (std::size_t i = 2; i < before->inputs().size(); ++i) {
-    if (!before->input(i)->mustBeNone()) return;  // a scale of its own
+    if (!before->input(i)->mustBeNone()) return;  // an explicit scale
   }
   convolution.upsampling = before;
   convolution.joined = list;
@@ -77,7 +77,7 @@ void find_addition(Convolution& convolution) {
   const Value* output = convolution.node->output();
   Node* next = user_of(output);
   if (next == nullptr || step_before(next) != convolution.node || next->inputs().size() != 3) return;
-  // Of a sum in place, whatever else reads the left side reads the sum.
+  // After an addition in place, other users of the left operand would see the sum.
   const bool in_place = next->kind() == c10::aten::add_;
   if (next->kind() != c10::aten::add && !(in_place && next->input(0) == output)) return;
   const auto scale = torch::jit::toIValue(next->input(2));
@@ -89,8 +89,8 @@ bool holds_tensors(const c10::TypePtr& type) {
   return std::ranges::any_of(type->containedTypes(), holds_tensors);
 }
 
-// Whether a step makes of a tensor's contents what a shape may follow from, or changes a tensor's shape in place. What
-// asks for shapes and types alone does not.
+// Whether a shape may depend on the result of this step, which depends on a tensor's content; or the step changes a
+// tensor's shape in place. Steps that only return shapes or types are not meant.
 bool makes_shapes(const Node* node) {
   constexpr const char* kAsking[] = {"aten::device", "aten::dim",   "aten::is_complex", "aten::is_floating_point",
                                      "aten::keys",   "aten::len",   "aten::numel",      "aten::size",
@@ -105,14 +105,14 @@ bool makes_shapes(const Node* node) {
          std::ranges::none_of(node->outputs(), of_tensors) && std::ranges::none_of(kAsking, is);
 }
 
-// Whether every shape follows from how many radiographs the program sees, and how large they are.
+// Whether every shape depends only on the number and the size of the images.
 bool shapes_follow_from_size(Graph& graph) {
   bool follow = true;
   visit_nodes(graph.block(), [&](const Node* node) { follow = follow && !makes_shapes(node); });
   return follow;
 }
 
-// What the values are when the program sees one radiograph of the model's size.
+// Runs the program on one black image of the model's input size and returns what the values are.
 std::vector<c10::IValue> observe(const torch::jit::Module& module, const ModelSpec& spec,
                                  const std::vector<Value*>& values) {
   const std::shared_ptr<Graph> graph = module.get_method("forward").graph();
@@ -133,7 +133,7 @@ c10::ScalarType type_of(const c10::IValue& value) {
   return value.isTensor() ? value.toTensor().scalar_type() : c10::ScalarType::Undefined;
 }
 
-// Of zeros, no fewer on the right and below: a convolution of stride 2 may have such a step of its own.
+// Merges a padding with zeros, if there are at least as many on the right and at the bottom as on the other sides.
 void find_padding(Convolution& convolution, const Ints& sides, const Ints& unpadded_shape) {
   Node* pad = convolution.node->input(0)->node();
   const auto mode = torch::jit::toIValue(pad->input(2)), value = torch::jit::toIValue(pad->input(3));
@@ -147,7 +147,7 @@ void find_padding(Convolution& convolution, const Ints& sides, const Ints& unpad
   convolution.input_shape = unpadded_shape;
 }
 
-// Only a step up by two, and a convolution of 3x3 that keeps the size, become a transposed convolution.
+// Whether the step upsamples by two and has a 3x3 convolution that keeps the size, as write_step_up requires.
 bool doubles(const Convolution& convolution, const Ints& coarse_shape) {
   const Ints& fine = convolution.input_shape;
   const at::Tensor& weight = convolution.weight;
@@ -159,10 +159,10 @@ bool doubles(const Convolution& convolution, const Ints& coarse_shape) {
          convolution.groups == 1;
 }
 
-// What a frozen program holds that can be rewritten.
+// The steps of a frozen program that can be rewritten.
 struct Found {
-  std::vector<Convolution> convolutions;             // all of the program's own block, with what each can take over
-  std::unordered_set<const Node*> fitting_products;  // of two images, in the left one's shape and type
+  std::vector<Convolution> convolutions;             // those outside nested blocks, with the steps merged with each
+  std::unordered_set<const Node*> fitting_products;  // multiplications with a result of the left operand's type
 };
 
 Found find_steps(const torch::jit::Module& module, const ModelSpec& spec) {
@@ -219,8 +219,7 @@ bool can_compute(const Convolution& convolution, bool bf16) {
          convolution.dilation.size() == 2 && (type == c10::kFloat || (type == c10::kBFloat16 && bf16));
 }
 
-// Squeeze and excitation: channels weighed by a function of their means. Where nothing else reads them any more they
-// are weighed where they are.
+// Multiplies features by their gates (squeeze and excitation) in place if nothing else uses the features afterwards.
 void weigh_in_place(Graph& graph, const std::unordered_set<const Node*>& fitting_products) {
   std::vector<Node*> weighings;
   for (Node* node : graph.block()->nodes()) {
@@ -252,7 +251,7 @@ void fuse_for_cpu(torch::jit::Module& module, const ModelSpec& spec) {
   try {
     found = find_steps(module, spec);
   } catch (const std::exception&) {
-    return;  // it does not run on a black radiograph; what is wrong with it shows when it is asked
+    return;  // the program fails on a black image; the error will be reported by the first prediction
   }
   take_over_depthwise(graph, found.convolutions);
   const bool bf16 = fused_operators_take_bf16();

@@ -1,4 +1,4 @@
-// A frozen program made faster on the CPU, its answers the same to rounding.
+// Makes a frozen program faster on the CPU, without changing its predictions except for rounding.
 #pragma once
 
 #include <torch/script.h>
@@ -7,9 +7,9 @@
 
 namespace egaze::detail {
 
-// Rewrites the program's convolutions for radiographs of the model's size: oneDNN's operators that take weights in the
-// layout they compute in and apply the activation that follows, and plain products where an image is one pixel. What
-// it does not know it leaves as it is, and so the whole program where libtorch lacks these operators.
+// Replaces convolutions by operators for images of the model's input size: oneDNN's, with packed weights and the
+// activation that follows, egaze's own for depthwise convolutions, and matrix products for images of a single pixel.
+// Steps that it does not recognise stay as they are, as does the whole program if libtorch lacks oneDNN's operators.
 void fuse_for_cpu(torch::jit::Module& module, const ModelSpec& spec);
 
 }  // namespace egaze::detail

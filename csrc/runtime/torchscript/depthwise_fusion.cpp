@@ -22,7 +22,7 @@ bool has_kernel(const Convolution& convolution) {
          has_depthwise(static_cast<std::size_t>(weight.size(2)), static_cast<std::size_t>(convolution.stride[0]));
 }
 
-// The convolution that a step is, if that is a product; null for no step.
+// Returns the convolution of a step if it is a product (see is_product), and otherwise null.
 const Convolution* product_at(const Node* step, const std::vector<Convolution>& convolutions) {
   const auto found = std::ranges::find_if(convolutions, [step](const Convolution& each) { return each.node == step; });
   return found != convolutions.end() && is_product(*found) ? &*found : nullptr;
@@ -33,7 +33,7 @@ at::Tensor bias_of(const Convolution& convolution) {
   return convolution.bias.toTensor().to(at::kFloat).contiguous();
 }
 
-// (in, out) of a product, in either case with what varies last in the kernels' loops.
+// The weights of a product as (in, out), the order in which the kernels read them.
 at::Tensor rows_of(const Convolution& product) { return product.weight.to(at::kFloat).flatten(1).t().contiguous(); }
 
 // left, right, top, bottom.
@@ -42,8 +42,8 @@ Ints sides_of(const Convolution& convolution) {
   return {convolution.padding[1], convolution.padding[1], convolution.padding[0], convolution.padding[0]};
 }
 
-// Features that are bfloat16 but for the two casts around, as precision.cpp writes them, need no casts: the operator
-// computes in float32 whatever it is given. The cast behind it, or null.
+// precision.cpp casts the input of a depthwise convolution from bfloat16 to float32 and the output back. The operator
+// needs neither cast, because it always computes in float32. Returns the second cast, or null if there are no casts.
 Node* narrowing_of(const Convolution& convolution, const Node* last) {
   Node* user = convolution.widening != nullptr ? user_of(last->output()) : nullptr;
   return user != nullptr && cast_of(user) == c10::kBFloat16 ? user : nullptr;
@@ -71,7 +71,7 @@ void write_depthwise(Graph& graph, const Convolution& convolution, const Depthwi
        of(bias_of, excite), kind(excitation.activation), kind(excitation.gate),
        constant(static_cast<std::int64_t>(bf16 ? c10::kBFloat16 : c10::kFloat))});
   (narrowing != nullptr ? narrowing : steps.last())->output()->replaceAllUsesWith(output);
-  // Users before what they use.
+  // A node can be destroyed only after the nodes that use it.
   for (Node* node :
        {narrowing, excitation.weighing, excitation.gate.node, excitation.excite, excitation.activation.node,
         excitation.squeeze, excitation.mean, steps.activation.node, convolution.node}) {
@@ -82,14 +82,14 @@ void write_depthwise(Graph& graph, const Convolution& convolution, const Depthwi
 }  // namespace
 
 void take_over_depthwise(Graph& graph, std::vector<Convolution>& convolutions) {
-  std::vector<Node*> taken;  // which are destroyed
+  std::vector<Node*> taken;  // convolutions that have been destroyed
   const auto is_taken = [&](const Convolution& each) { return std::ranges::count(taken, each.node) > 0; };
   for (const Convolution& convolution : convolutions) {
     if (is_taken(convolution) || !has_kernel(convolution)) continue;
     DepthwiseSteps steps = depthwise_steps(convolution.node);
     const Convolution* squeeze = steps.excitation ? product_at(steps.excitation->squeeze, convolutions) : nullptr;
     const Convolution* excite = steps.excitation ? product_at(steps.excitation->excite, convolutions) : nullptr;
-    // With other channels the weighing would spread the features or the gates.
+    // With other numbers of channels, the multiplication would broadcast the features or the gates.
     if (squeeze == nullptr || excite == nullptr || squeeze->weight.size(1) != convolution.groups ||
         excite->weight.size(1) != squeeze->weight.size(0) || excite->weight.size(0) != convolution.groups) {
       steps.excitation.reset();

@@ -1,4 +1,4 @@
-// Depthwise convolutions of a frozen program as an operator of our own.
+// Replaces depthwise convolutions of a frozen program by egaze's own operator.
 #pragma once
 
 #include <torch/csrc/jit/ir/ir.h>
@@ -9,17 +9,20 @@
 
 namespace egaze::detail {
 
-// Puts the operator in the place of every depthwise convolution that there is a kernel for, of the activation that
-// follows it and of the squeeze and excitation that follows that; what it has taken over is no longer among the
-// convolutions.
+// Replaces every depthwise convolution for which there is a kernel, together with its activation and its squeeze and
+// excitation. Convolutions that have been replaced are removed from the list.
 void take_over_depthwise(torch::jit::Graph& graph, std::vector<Convolution>& convolutions);
 
-// The operator's name. A program can call it from the first call of this on.
+// Registers the operator on the first call and returns its name.
 //
-// Its inputs: the image; weights (kernel * kernel, channels) and bias (channels); the integers kernel, stride, and
-// rows and columns of zeros at the top, on the left, at the bottom, on the right; the Activation; then four times
-// nothing, or squeeze (channels, hidden) and its bias, excite (hidden, channels) and its bias; the Activation between
-// those and the one of the gate; the type of the output, float32 or bfloat16. Parameters are float32.
+// Its arguments:
+// - the image;
+// - weights (kernel * kernel, channels) and bias (channels), in float32;
+// - six integers: kernel, stride, and the zeros to pad at the top, left, bottom and right;
+// - the Activation;
+// - squeeze (channels, hidden) and its bias, excite (hidden, channels) and its bias, in float32; or None four times;
+// - the Activation between squeeze and excite, and that of the gate;
+// - the type of the image and of the output, float32 or bfloat16.
 const char* depthwise_operator();
 
 }  // namespace egaze::detail

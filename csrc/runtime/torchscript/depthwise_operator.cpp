@@ -21,7 +21,7 @@ constexpr const char* kSchema =
     "Tensor? squeeze_bias, Tensor? excite, Tensor? excite_bias, int squeeze_activation, int gate, "
     "ScalarType type) -> Tensor";
 
-// Channels that a thread takes together, a multiple of any vector's, and how much work is worth another thread.
+// The number of channels in one unit of work, a multiple of every vector's length; and the least work for a thread.
 constexpr std::int64_t kChannels = 16;
 constexpr std::int64_t kOutputsForThread = 2048 * kChannels, kProductsForThread = 1 << 15;
 
@@ -57,7 +57,7 @@ void weigh(const SqueezeExcitation& layer, std::int64_t images, std::int64_t pix
 std::uint16_t* bits(at::BFloat16* values) { return reinterpret_cast<std::uint16_t*>(values); }
 const std::uint16_t* bits(const at::BFloat16* values) { return reinterpret_cast<const std::uint16_t*>(values); }
 
-// Reads one argument after the other and throws for what the kernels cannot take.
+// Checks the arguments and throws if the kernels cannot process them.
 class Arguments {
  public:
   explicit Arguments(Stack& stack) : values_(torch::jit::pop(stack, 12)) {}
@@ -88,7 +88,7 @@ class Arguments {
     return tensor;
   }
 
-  // Numbers of this shape, one after the other.
+  // Returns contiguous numbers of this shape.
   const float* parameters(std::size_t index, const std::vector<std::int64_t>& shape) const {
     const at::Tensor tensor = this->tensor(index, at::kFloat);
     TORCH_CHECK(tensor.sizes() == c10::IntArrayRef(shape) && tensor.is_contiguous(), "argument ", index, " of shape ",
@@ -100,12 +100,12 @@ class Arguments {
   std::vector<c10::IValue> values_;
 };
 
-// A length that more can be added to.
+// Whether the value is in a range in which sums of a few lengths cannot overflow.
 bool is_length(std::int64_t value, std::int64_t least) {
   return value >= least && value <= std::numeric_limits<std::int32_t>::max();
 }
 
-// For an image of these sizes; its output's size is not set yet.
+// Returns the layer for an image of these sizes.
 DepthwiseLayer checked_layer(const Arguments& arguments, c10::IntArrayRef sizes,
                              const std::vector<std::int64_t>& geometry) {
   TORCH_CHECK(sizes.size() == 4 && is_length(sizes[1], 1) && is_length(sizes[2], 1) && is_length(sizes[3], 1),

@@ -20,7 +20,7 @@ constexpr const char* kCudaHalf = "libtorch_cuda.so";
 
 [[noreturn]] void unavailable(const std::string& why) { throw Error(ErrorCode::device_unavailable, why); }
 
-// The folder that libtorch's CPU half was loaded from.
+// The folder from which the CPU part of libtorch was loaded.
 std::filesystem::path libtorch_folder() {
   Dl_info info{};
   if (dladdr(reinterpret_cast<const void*>(&at::globalContext), &info) == 0 || info.dli_fname == nullptr) {

@@ -23,7 +23,7 @@ namespace {
 
 using torch::jit::Node;
 
-// Whether a step answers by chance: dropout that trains, attention with dropout.
+// Whether a step has random results: dropout in training mode, or attention with dropout.
 bool is_random(const Node* node) {
   const bool dropout = node->kind() == c10::aten::dropout;
   if (!dropout && node->kind() != c10::aten::scaled_dot_product_attention) return false;
@@ -31,7 +31,7 @@ bool is_random(const Node* node) {
   return !chance || !(chance->isBool() ? !chance->toBool() : chance->isDouble() && chance->toDouble() == 0.0);
 }
 
-// The check wrote the text; this is what TorchScript made of it.
+// csrc/archive has written the program's text. This checks the graph that TorchScript made of it.
 void check_graphs(const std::string& path, const torch::jit::Module& module) {
   const auto fail = [&](const std::string& what) {
     throw Error(ErrorCode::model_operator, path + ": its program " + what + ", which no exported model does");
@@ -45,9 +45,9 @@ void check_graphs(const std::string& path, const torch::jit::Module& module) {
     if (!std::ranges::binary_search(allowed, node->kind().toQualString())) {
       fail("does '" + std::string(node->kind().toQualString()) + "'");
     }
-    if (is_random(node)) fail("answers by chance");
+    if (is_random(node)) fail("has random results");
   });
-  // A constant that changes would carry one radiograph into the next one's answers.
+  // A constant that changes would carry one radiograph's content into the next radiograph's prediction.
   const torch::jit::AliasDb aliases(graph);
   visit_nodes(graph->block(), [&](const Node* node) {
     if (node->kind() == c10::prim::Constant && aliases.hasWriters(node->output())) fail("changes a constant");
@@ -59,7 +59,7 @@ void check_graphs(const std::string& path, const torch::jit::Module& module) {
 torch::jit::Module load_program(const std::string& path, const ModelArchive& archive, c10::Device device,
                                 Precision precision) {
   try {
-    // Freezing needs plain tensors and inlined graphs, whatever modes the caller is in.
+    // Freezing needs ordinary tensors and inlined graphs, whichever modes the caller has set.
     const c10::InferenceMode no_inference(false);
     const torch::jit::GraphOptimizerEnabledGuard inlining(true);
     const auto bytes = std::make_shared<caffe2::serialize::MemoryReadAdapter>(archive.bytes.data(),

@@ -1,4 +1,4 @@
-// A checked archive's program: loaded, checked once more as graphs, and cast to the precision it shall run in.
+// Loads the program of a checked archive, checks its graph again, and prepares it for the device and precision.
 #pragma once
 
 #include <torch/script.h>
@@ -10,8 +10,8 @@
 
 namespace egaze::detail {
 
-// Throws Error(model_operator) for a graph that does what no exported model does, Error(model_failed) when libtorch
-// cannot load it.
+// Throws Error(model_operator) if the graph does something that no exported model does, and Error(model_failed) if
+// libtorch cannot load it.
 torch::jit::Module load_program(const std::string& path, const ModelArchive& archive, c10::Device device,
                                 Precision precision);
 

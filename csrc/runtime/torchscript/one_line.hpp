@@ -1,4 +1,4 @@
-// Errors of libtorch to the one line that an egaze::Error holds.
+// Shortens errors of libtorch to one line, as egaze::Error requires.
 #pragma once
 
 #include <c10/util/Exception.h>
@@ -9,8 +9,8 @@
 
 namespace egaze::detail {
 
-// libtorch's messages run over many lines: the first says what was being done, the last what went wrong. Both are
-// kept, without the stack that may follow, and cut where a model's own words make them long.
+// libtorch's messages have many lines: the first says what was being done, the last what went wrong. Returns these two
+// without the stack trace, in at most 1,000 characters, because texts of the model itself may be longer.
 inline std::string one_line(const std::exception& error) {
   const auto* c10_error = dynamic_cast<const c10::Error*>(&error);
   const std::string text = c10_error != nullptr ? c10_error->what_without_backtrace() : error.what();

@@ -1,12 +1,12 @@
-// Operators of our own, which a rewritten program calls. Each checks all that it is given: what a graph was rewritten
-// for may not be what it is run on.
+// Egaze's own operators, which rewritten programs call. Each checks all of its arguments, because a program may run on
+// other inputs than those that it was rewritten for.
 #pragma once
 
 #include <torch/csrc/jit/runtime/operator.h>
 
 namespace egaze::detail {
 
-// An operator that programs can call for as long as it lives: to the end, or until the library is unloaded.
+// An operator that programs can call while this object exists: until the process ends or the library is unloaded.
 class OwnOperator {
  public:
   OwnOperator(const char* schema, void (*run)(torch::jit::Stack&)) : schema_(schema) {

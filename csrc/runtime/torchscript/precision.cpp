@@ -19,27 +19,27 @@ using torch::jit::Graph;
 using torch::jit::Node;
 using torch::jit::Value;
 
-// Steps that compute in float32 in a program of bfloat16.
+// A part of a program that keeps computing in float32 when the rest computes in bfloat16.
 struct Part {
-  Node* entry = nullptr;     // whose input is made float32; none where that is the radiograph, which is
-  std::vector<Node*> steps;  // those with tensors of their own
-  Value* output = nullptr;   // what is cast for the steps that follow
+  Node* entry = nullptr;     // its input is cast to float32; null if that is the image, which is float32
+  std::vector<Node*> steps;  // nodes whose constant tensors stay float32
+  Value* output = nullptr;   // the value that is cast for the nodes after this part
 };
 
-// Whether a step takes no more of a radiograph than its shape.
-bool asks(const Node* node) { return node->kind() == c10::aten::expand_as; }
+// Whether a step uses only the shape of the image that it is given.
+bool uses_shape_only(const Node* node) { return node->kind() == c10::aten::expand_as; }
 
-// What is done to the radiograph up to its first convolution and the activation behind that; the radiograph alone where
-// it goes several ways before.
+// Finds the steps from the image up to the first convolution and the activation that follows it. If several steps use
+// the image, or a value on the way, the part consists of the image alone.
 Part first_part(Graph& graph) {
-  Value* const radiograph = graph.inputs().at(1);
-  Part part{nullptr, {}, radiograph};
+  Value* const image = graph.inputs().at(1);
+  Part part{nullptr, {}, image};
   while (part.steps.empty() || part.steps.back()->kind() != c10::aten::conv2d) {
     std::vector<Node*> users;
     for (const torch::jit::Use& use : part.output->uses()) {
-      if (!asks(use.user)) users.push_back(use.user);
+      if (!uses_shape_only(use.user)) users.push_back(use.user);
     }
-    if (users.size() != 1 || users[0]->outputs().size() != 1) return {nullptr, {}, radiograph};
+    if (users.size() != 1 || users[0]->outputs().size() != 1) return {nullptr, {}, image};
     part.steps.push_back(users[0]);
     part.output = users[0]->output();
   }
@@ -60,7 +60,7 @@ std::vector<Part> depthwise_parts(Graph& graph) {
   return parts;
 }
 
-// Gives a step tensors that no other step has, and adds them to those to keep.
+// Gives a step its own copies of its constant tensors, and adds these to `kept`.
 void own_constants(Graph& graph, Node* step, std::unordered_set<const Node*>& kept) {
   const torch::jit::WithInsertPoint here(step);
   for (std::size_t i = 0; i < step->inputs().size(); ++i) {
@@ -98,19 +98,15 @@ void cast_to_bf16(Graph& graph) {
     if (part.entry != nullptr) {
       part.entry->replaceInput(0, insert_cast(graph, part.entry->input(0), c10::kFloat, part.entry));
     }
-    const bool radiograph = part.output->node()->kind() == c10::prim::Param;
-    Node* following = radiograph ? *graph.block()->nodes().begin() : part.output->node()->next();
+    const bool is_image = part.output->node()->kind() == c10::prim::Param;
+    Node* following = is_image ? *graph.block()->nodes().begin() : part.output->node()->next();
     Value* cast = insert_cast(graph, part.output, c10::kBFloat16, following);
     part.output->replaceAllUsesAfterNodeWith(cast->node(), cast);
   }
-  Node* answers = graph.outputs().at(0)->node();
-  if (answers->kind() != c10::prim::TupleConstruct) return;
-  for (std::size_t i = 0; i < answers->inputs().size(); ++i) {
-    answers->replaceInput(i, insert_cast(graph, answers->inputs()[i], c10::kFloat, answers));
-  }
 }
 
-// The casts whose outcome or operand a later step changes in place. To float32 they would hand on the operand itself.
+// The casts to bfloat16 whose result or operand a later step changes in place. They must become copies: a cast from
+// float32 to float32 returns its operand itself.
 std::unordered_set<const Node*> casts_to_copy(const std::shared_ptr<Graph>& graph) {
   std::vector<Node*> casts, changing;
   visit_nodes(graph->block(), [&](Node* node) {

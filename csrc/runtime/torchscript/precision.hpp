@@ -1,4 +1,4 @@
-// What a frozen program computes in.
+// The precision in which a frozen program computes.
 #pragma once
 
 #include <torch/script.h>
@@ -9,7 +9,7 @@
 
 namespace egaze::detail {
 
-// Calls visit(node) for the nodes of a block, those of nested blocks among them.
+// Calls visit(node) for all nodes of a block, including those of nested blocks.
 template <class Visit>
 void visit_nodes(torch::jit::Block* block, const Visit& visit) {
   for (torch::jit::Node* node : block->nodes()) {
@@ -18,8 +18,8 @@ void visit_nodes(torch::jit::Block* block, const Visit& visit) {
   }
 }
 
-// Casts a program that was exported in one precision, "fp32" or "bf16", to the one wanted, as egaze/deploy/graph.py
-// does when it exports.
+// Casts a program that was exported in the precision "fp32" or "bf16" to the wanted one, by the same rules as
+// egaze/deploy/graph.py.
 void set_precision(torch::jit::Module& module, const std::string& exported, Precision wanted);
 
 }  // namespace egaze::detail

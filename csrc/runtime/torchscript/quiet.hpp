@@ -1,11 +1,11 @@
-// libtorch's warnings are for who writes models, and would be printed.
+// Suppresses libtorch's warnings, which are meant for authors of models and would be printed.
 #pragma once
 
 #include <c10/util/Exception.h>
 
 namespace egaze::detail {
 
-// Drops what libtorch warns of in this thread, for as long as it lives.
+// While this object exists, warnings of this thread are dropped.
 class QuietWarnings {
  private:
   struct Nowhere final : c10::WarningHandler {

@@ -26,7 +26,7 @@ Activating activation_of(const Value* value) {
   Node* user = user_of(value);
   if (user == nullptr || user->inputs().size() != 1) return {};
   std::string kind = user->kind().toUnqualString();
-  if (kind.ends_with('_')) kind.pop_back();  // in place
+  if (kind.ends_with('_')) kind.pop_back();  // the variant in place
   if (kind == "relu") return {user, Activation::relu};
   if (kind == "silu") return {user, Activation::silu};
   if (kind == "sigmoid") return {user, Activation::sigmoid};

@@ -1,4 +1,4 @@
-// Steps of a frozen program that belong together.
+// Recognises groups of steps in a frozen program.
 #pragma once
 
 #include <torch/csrc/jit/ir/ir.h>
@@ -11,13 +11,14 @@
 
 namespace egaze::detail {
 
-// The step that alone uses a value, in the same block: in a loop's, it might be taken many times. Null if there is none.
+// Returns the step that uses a value if it is the only one and in the same block (a step in a loop's block may run many
+// times), and otherwise null.
 torch::jit::Node* user_of(const torch::jit::Value* value);
 
-// The step right before, constants aside. Between two that follow one another nothing changes what they read.
+// Returns the preceding step, skipping constants. No value can change between it and the node.
 torch::jit::Node* step_before(torch::jit::Node* node);
 
-// A step that alone uses a value, if it is an activation.
+// The only step that uses a value, if it is an activation.
 struct Activating {
   torch::jit::Node* node = nullptr;
   Activation kind = Activation::none;
@@ -25,29 +26,29 @@ struct Activating {
 
 Activating activation_of(const torch::jit::Value* value);
 
-// Whether the step takes the mean over an image's pixels, and keeps it as an image of one.
+// Whether the step computes the mean over an image's pixels and keeps both dimensions.
 bool is_mean_of_pixels(const torch::jit::Node* node);
 
-// Squeeze and excitation: channels weighed by a function of their means.
+// Squeeze and excitation: channels are multiplied by gates, which are a function of the channels' means.
 struct Excitation {
   torch::jit::Node* mean = nullptr;
-  torch::jit::Node* squeeze = nullptr;  // convolutions of the means, an image of one pixel
+  torch::jit::Node* squeeze = nullptr;  // this and excite are convolutions of a single pixel
   Activating activation;
   torch::jit::Node* excite = nullptr;
   Activating gate;
   torch::jit::Node* weighing = nullptr;
 };
 
-// What follows features if it is squeeze and excitation, and nothing else uses them. How many channels it gives is not
-// looked at.
+// Returns the squeeze and excitation that follows features, if nothing else uses them. The number of channels of its
+// result is not checked.
 std::optional<Excitation> excitation_of(const torch::jit::Value* features);
 
-// Whether the step is a convolution, its weights known, of each channel by itself.
+// Whether the step is a convolution with known weights that processes each channel separately.
 bool is_depthwise(torch::jit::Node* node);
 
-// A depthwise convolution and what follows it.
+// A depthwise convolution and the steps that belong to it.
 struct DepthwiseSteps {
-  torch::jit::Node* pad = nullptr;  // before it, if nothing else uses that
+  torch::jit::Node* pad = nullptr;  // a padding of its input, which nothing else uses
   torch::jit::Node* convolution = nullptr;
   Activating activation;
   std::optional<Excitation> excitation;
@@ -60,12 +61,12 @@ struct DepthwiseSteps {
 
 DepthwiseSteps depthwise_steps(torch::jit::Node* convolution);
 
-// Whether the step only makes a value of another type, and of which.
+// Returns the type to which the step casts, if it is a cast.
 std::optional<c10::ScalarType> cast_of(const torch::jit::Node* node);
 
 bool is_tensor_constant(const torch::jit::Node* node);
 
-// The integers of a list that the program's text holds.
+// Returns the integers of a constant list.
 std::optional<std::vector<std::int64_t>> constant_ints(torch::jit::Value* value);
 
 }  // namespace egaze::detail

@@ -23,7 +23,7 @@
 namespace egaze::detail {
 namespace {
 
-// More radiographs at once leave a CPU's caches: 32 in eight parts take .55 of the time of all together.
+// More images at once exceed a CPU's caches: 32 in eight parts take .55 of the time of all together.
 constexpr std::size_t kImagesAtOnceOnCpu = 4;
 
 c10::Device checked_device(const std::string& name) {
@@ -31,7 +31,7 @@ c10::Device checked_device(const std::string& name) {
   try {
     device.emplace(name);
   } catch (const std::exception&) {
-    device.reset();  // refused below
+    device.reset();  // an error is thrown below
   }
   if (!device || !(device->is_cpu() || device->is_cuda())) {
     throw Error(ErrorCode::invalid_argument, "device must be \"cpu\", \"cuda\" or \"cuda:N\", got \"" + name + "\"");
@@ -45,18 +45,19 @@ c10::Device checked_device(const std::string& name) {
   return *device;
 }
 
-// Throws for what is no dense float32 tensor on the device.
-EngineOutput output_of(const c10::IValue& value, const char* name, c10::Device device) {
+// The output in float32. Throws if the program did not give a dense float32 tensor on the device, or a bfloat16 one
+// where loading made the program compute in bfloat16.
+EngineOutput output_of(const c10::IValue& value, const char* name, c10::Device device, bool made_bf16) {
   const auto require = [name](bool fits, const std::string& what) {
     if (!fits) throw std::runtime_error("it gave " + std::string(name) + " " + what);
   };
-  require(value.isTensor() && value.toTensor().defined(), "that are no tensor");
+  require(value.isTensor() && value.toTensor().defined(), "that are not a tensor");
   const at::Tensor& given = value.toTensor();
   require(given.layout() == at::kStrided && given.device().type() == device.type() && !given.is_neg(),
-          "that do not lie densely on the " + c10::DeviceTypeName(device.type(), /*lower_case=*/true));
-  require(given.scalar_type() == at::kFloat,
+          "that are not a dense tensor on the " + c10::DeviceTypeName(device.type(), /*lower_case=*/true));
+  require(given.scalar_type() == at::kFloat || (made_bf16 && given.scalar_type() == at::kBFloat16),
           std::string("of type ") + c10::toString(given.scalar_type()) + ", promised Float, which is float32");
-  const at::Tensor tensor = given.to(at::kCPU).contiguous();
+  const at::Tensor tensor = given.to(at::kCPU, at::kFloat).contiguous();
   return {tensor.sizes().vec(), {tensor.const_data_ptr<float>(), [tensor](const float*) {}}};
 }
 
@@ -64,6 +65,7 @@ class TorchScriptEngine final : public Engine {
  public:
   TorchScriptEngine(const std::string& path, const ModelArchive& archive, const PredictorOptions& options)
       : device_(checked_device(options.device)),
+        made_bf16_(options.precision == Precision::bf16 && archive.spec.precision == "fp32"),
         height_px_(static_cast<std::int64_t>(archive.spec.input_height_px)),
         width_px_(static_cast<std::int64_t>(archive.spec.input_width_px)) {
     if (options.threads > 0) at::set_num_threads(options.threads);
@@ -80,18 +82,18 @@ class TorchScriptEngine final : public Engine {
       const QuietWarnings quiet;
       const Arena::Use using_arena(arena_.get());
       const c10::InferenceMode inference;
-      // The frozen graph is final. Without this, the first runs would be spent on profiling it.
+      // Otherwise the first runs would profile the graph, which is not optimized further.
       const torch::jit::GraphOptimizerEnabledGuard no_profiling(false);
-      // With one channel the bytes are the same, but libtorch's convolutions keep the layout that their input names,
-      // and channels last is the CPU's fastest by a sixth.
+      // The bytes of one channel are the same in both layouts, but libtorch's convolutions keep the layout of their
+      // input, and on the CPU channels last is faster by a sixth.
       const auto layout = device_.is_cpu() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
       const at::Tensor images = at::empty({static_cast<std::int64_t>(count), 1, height_px_, width_px_},
                                           at::TensorOptions().dtype(at::kFloat), layout);
       fill(images.mutable_data_ptr<float>());
       const c10::IValue outputs = module_.forward({images.to(device_)});
       const auto& elements = outputs.toTupleRef().elements();
-      return {output_of(elements.at(0), "class probabilities", device_),
-              output_of(elements.at(1), "heatmap values", device_)};
+      return {output_of(elements.at(0), "class probabilities", device_, made_bf16_),
+              output_of(elements.at(1), "heatmap values", device_, made_bf16_)};
     } catch (const Error&) {
       throw;
     } catch (const std::exception& error) {
@@ -101,8 +103,9 @@ class TorchScriptEngine final : public Engine {
 
  private:
   c10::Device device_;
+  bool made_bf16_;  // whether loading casts the program from float32 to bfloat16
   std::int64_t height_px_, width_px_;
-  std::unique_ptr<Arena> arena_;  // if asked for, of what is computed on the way
+  std::unique_ptr<Arena> arena_;  // null unless the options ask for it
   torch::jit::Module module_;
 };
 

@@ -1,4 +1,4 @@
-// Models run by libtorch's TorchScript. No type of torch shows here.
+// The engine that runs models with TorchScript. This header includes none of torch's.
 #pragma once
 
 #include <memory>
@@ -10,12 +10,12 @@
 
 namespace egaze::detail {
 
-// Throws Error(device_unavailable), Error(invalid_argument) for a device of an unknown name, Error(model_operator) and
-// Error(model_failed), as load_program does, and std::exception, whose what() is one line.
+// Throws Error(device_unavailable), Error(invalid_argument) if the device's name is unknown, what load_program throws,
+// and otherwise a std::exception whose what() is one line.
 std::unique_ptr<Engine> load_torchscript(const std::string& path, const ModelArchive& archive,
                                          const PredictorOptions& options);
 
-// The libtorch this was built against.
+// The version of the libtorch that this was built against.
 std::string torchscript_version();
 
 }  // namespace egaze::detail
