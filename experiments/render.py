@@ -1,4 +1,4 @@
-"""Update the tables and the plots of docs/experiments.md from experiments/results/*.json."""
+"""Update the tables and the plots of docs/experiments.md and docs/fixations.md from experiments/results/*.json."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import render_egd
+import render_events
 import render_facts
 import render_gaze
 import render_real
@@ -16,6 +17,7 @@ import render_twin
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 PAGE = ROOT / "docs" / "experiments.md"
+FIXATIONS = ROOT / "docs" / "fixations.md"
 
 
 def read(name: str) -> dict[str, Any]:
@@ -43,6 +45,13 @@ def with_experiments(page: str) -> str:
     return filled(page, "experiments/render.py: real gaze", render_real.gaze_table(real))
 
 
+def with_fixations(page: str) -> str:
+    """Return docs/fixations.md with updated tables."""
+    events = read("events_accuracy")
+    page = filled(page, "experiments/render.py: labelled fixations", render_events.labelled_table(events))
+    return filled(page, "experiments/render.py: simulated fixations", render_events.simulated_table(events))
+
+
 def filled(text: str, mark: str, content: str) -> str:
     """Return the text with the content in the place that the mark names."""
     marked = re.compile(rf"(<!-- {re.escape(mark)} -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -53,6 +62,7 @@ def filled(text: str, mark: str, content: str) -> str:
 
 def main() -> None:
     PAGE.write_text(with_experiments(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    FIXATIONS.write_text(with_fixations(FIXATIONS.read_text(encoding="utf-8")), encoding="utf-8")
     render_gaze.draw(read("gaze_helps"), ROOT / "docs" / "gaze_helps.png")
     render_facts.draw(read("gaze_facts"), ROOT / "docs" / "gaze_facts.png")
     render_twin.draw(read("twin_realism"), read("twin_realism_reader_1"), ROOT / "docs" / "twin_realism.png")

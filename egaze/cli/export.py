@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from egaze.atomic import require_file
-from egaze.cli.options import precision_option
+from egaze.cli.options import model_limit_option, precision_option
+
+if TYPE_CHECKING:
+    from egaze.deploy import ModelLimits
 
 
 @click.command()
@@ -30,8 +34,11 @@ from egaze.cli.options import precision_option
     metavar="KEY.pem",
     help="Sign the file with this Ed25519 private key (PEM).",
 )
-def command(run: Path, model: Path, precision: str, format_name: str, sign: Path | None) -> None:
+@model_limit_option
+def command(run: Path, model: Path, precision: str, format_name: str, sign: Path | None, limits: ModelLimits) -> None:
     """Write a run's best model as one TorchScript file for Python's and C++'s Predictor and egaze-run.
+
+    A model whose program exceeds the default limits is exported, checked and run only with the same --model-limit.
 
     \b
     Example:
@@ -48,7 +55,7 @@ def command(run: Path, model: Path, precision: str, format_name: str, sign: Path
     from egaze.deploy import export_run
     from egaze.training import open_run
 
-    spec = export_run(open_run(run), model, format=format_name, precision=precision, sign=sign)
+    spec = export_run(open_run(run), model, format=format_name, precision=precision, sign=sign, limits=limits)
     if spec is None:
         click.echo(f"{model}: {format_name}")
         return

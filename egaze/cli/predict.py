@@ -7,17 +7,20 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
-from egaze.cli.options import device_option
+from egaze.cli.options import device_option, model_limit_option
 from egaze.cli.radiograph_list import radiograph_list
 from egaze.errors import EgazeError
 from egaze.serialize import JsonObject
+
+if TYPE_CHECKING:
+    from egaze.deploy import ModelLimits
 
 
 @click.command()
@@ -26,13 +29,20 @@ from egaze.serialize import JsonObject
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for heatmaps (.npy and .png).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @device_option
+@model_limit_option
 @click.option(
     "--workers",
     type=click.IntRange(1),
     help="Number of threads that read radiographs. [default: one per processor, at most 4]",
 )
 def command(
-    model: Path, images: tuple[str, ...], out: Path | None, as_json: bool, device: str, workers: int | None
+    model: Path,
+    images: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    device: str,
+    limits: ModelLimits,
+    workers: int | None,
 ) -> None:
     """Predict radiographs (DICOM, PNG, JPEG or .npy) with an exported model.
 
@@ -56,7 +66,7 @@ def command(
     from egaze.loading import FailedRadiograph
     from egaze.pictures.output_names import radiograph_names
 
-    predictor = Predictor(model, device)
+    predictor = Predictor(model, device, limits=limits)
     if out is not None and not predictor.spec.heatmap_head:
         print(f"egaze: {model} makes no heatmaps, so none are written to {out}", file=sys.stderr)
     radiographs = radiograph_list(images)

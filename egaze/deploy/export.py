@@ -14,7 +14,15 @@ from egaze.atomic import write_file
 from egaze.deploy import torchscript
 from egaze.deploy.archive import digest, members_of, write_archive
 from egaze.deploy.signature import SIGNATURE_NAME, read_signing_key, sign_digest
-from egaze.deploy.spec import FORMAT_VERSION, PRECISIONS, SPEC_NAME, ModelSpec, check_model
+from egaze.deploy.spec import (
+    DEFAULT_LIMITS,
+    FORMAT_VERSION,
+    PRECISIONS,
+    SPEC_NAME,
+    ModelLimits,
+    ModelSpec,
+    check_model,
+)
 from egaze.errors import EgazeError, ModelFileError
 from egaze.models import DualHeadUNet
 from egaze.training.run import Run
@@ -45,7 +53,12 @@ class ExportedModel(nn.Module):
 
 
 def export_torchscript(
-    run: Run, path: str | Path, *, precision: str = "fp32", sign: str | Path | None = None
+    run: Run,
+    path: str | Path,
+    *,
+    precision: str = "fp32",
+    sign: str | Path | None = None,
+    limits: ModelLimits = DEFAULT_LIMITS,
 ) -> ModelSpec:
     """Write a run's best model as a TorchScript archive with its spec; the file is replaced whole.
 
@@ -60,6 +73,7 @@ def export_torchscript(
             the file. The radiograph and its first convolution, and depthwise convolutions with their squeeze and
             excitation, stay float32.
         sign: a PEM file of an Ed25519 private key, which signs the file.
+        limits: how large the program may be. Whoever loads a file that exceeds the defaults must raise them too.
 
     Raises:
         RunError: the run has no checkpoint yet, or its recipe trains no classifier.
@@ -111,7 +125,7 @@ def export_torchscript(
     def write(partial: Path) -> None:
         write_archive(partial, members)
         try:
-            check_model(partial)
+            check_model(partial, limits=limits)
         except ModelFileError as error:
             why = str(error).removeprefix(f"{partial}: ")
             raise EgazeError(f"{path}: this model cannot be exported: {why}") from error

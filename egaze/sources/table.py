@@ -13,8 +13,8 @@ from egaze.errors import TableError
 from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic, twin_facts
 from egaze.sources.cell_names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
-from egaze.sources.delimited import first_true, header_of, inside, read_table, require_columns, require_unique
-from egaze.sources.records import shorten
+from egaze.tables.delimited import first_true, header_of, inside, read_table, require_columns, require_unique
+from egaze.tables.records import shorten
 
 SPLITS = ("train", "validation", "test")
 

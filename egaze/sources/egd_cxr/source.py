@@ -11,12 +11,12 @@ import polars as pl
 from egaze.errors import SourceError
 from egaze.sources import mimic_cxr
 from egaze.sources.case import Case, is_synthetic, twin_facts
-from egaze.sources.delimited import Columns, header_of, require_columns, unknown_columns
 from egaze.sources.egd_cxr.annotations import TRANSCRIPTS, read_boxes, read_transcripts
 from egaze.sources.egd_cxr.columns import CLASSES, GAZE, MASTER_SHEET, PADS, USED
 from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
 from egaze.sources.egd_cxr.master_sheet import listed_radiographs, needed_columns, read_master_sheet
-from egaze.sources.records import shorten
+from egaze.tables.delimited import Columns, header_of, require_columns, unknown_columns
+from egaze.tables.records import shorten
 
 _NAMED_COLUMNS = 8
 
