@@ -207,16 +207,16 @@ def main() -> None:
             f"auc_difference{end}": rounded(difference[key]) if difference else None
             for end, key in {"": "difference", "_low": "low", "_high": "high"}.items()
         },
-        "costliest_step": _costliest(steps),
-        "costliest_alone": _costliest(alone),
+        "costliest_step": _costliest(steps, len(path) - 1),
+        "costliest_alone": _costliest(alone, 1 + len(ALONE)),
         "seeds": details["settings"]["seeds"],
     }
     finish("egd_baseline", headline, details, ["torch", "timm"], quick=given.quick)
 
 
-def _costliest(found: Mapping[str, Any]) -> str | None:
-    if not found:
-        return None
+def _costliest(found: Mapping[str, Any], wanted: int) -> str | None:
+    if len(found) < wanted:
+        return None  # another may cost more
     name = min(found, key=lambda variant: found[variant]["difference"])
     return f"{name.rpartition('-')[2]} {found[name]['difference']:+.3f}"
 
