@@ -162,7 +162,7 @@ def map_agreement(
         cases=cases,
         size_px=size_px,
         sigma_px=recipe.heatmap.sigma_px(size_px),
-        target=recipe.heatmap,
+        target=recipe.heatmap.target,
         target_kind="the reader's heatmap at the recipe's sigma",
         trained_towards=recipe.heatmap_target,
         definitions={name: _definition(GAZE_METRICS[name]) for name in names},

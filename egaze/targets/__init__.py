@@ -2,7 +2,7 @@
 
 from egaze.targets.egd import EgdHeatmap, egd_target
 from egaze.targets.fixation_heatmap import KERNEL, WEIGHTS, FixationHeatmap, KernelOptions
-from egaze.targets.target import BatchGaze, HeatmapTarget, no_gaze
+from egaze.targets.target import BatchGaze, HeatmapTarget, mean_heatmap, no_gaze
 
 __all__ = [
     "KERNEL",
@@ -13,5 +13,6 @@ __all__ = [
     "HeatmapTarget",
     "KernelOptions",
     "egd_target",
+    "mean_heatmap",
     "no_gaze",
 ]

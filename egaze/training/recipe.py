@@ -17,6 +17,7 @@ from egaze.training.stage import Stage
 HEATMAP_TARGETS = ("gaze", "egd")
 CHOOSERS = ("validation", "test")
 ORDERS = ("shuffled", "class-balanced", "mixed")
+PRIORS = ("none", "mean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,28 @@ class ModelSettings:
         require(self.pooling in POOLINGS, "pooling", f"one of {', '.join(POOLINGS)}", self.pooling)
         needs_no_maps = self.heatmap_head or self.pooling == "mean"
         require(needs_no_maps, "pooling", "mean for a model without a heatmap head", self.pooling)
+
+
+@dataclass(frozen=True, slots=True)
+class HeatmapSettings(FixationHeatmap):
+    """The heatmap that gaze becomes, and what the model knows of it before it sees a radiograph.
+
+    Attributes:
+        sigma_frac, weight: see `FixationHeatmap`.
+        prior: "none", or "mean": the heatmap head starts from the mean target map of the training split, which is part
+            of the model, and learns how strongly to keep to it; see `egaze.models.heatmap_prior`.
+    """
+
+    prior: str = "none"
+
+    def __post_init__(self) -> None:
+        FixationHeatmap.__post_init__(self)
+        require(self.prior in PRIORS, "prior", f"one of {', '.join(PRIORS)}", self.prior)
+
+    @property
+    def target(self) -> FixationHeatmap:
+        """The heatmap alone."""
+        return FixationHeatmap(self.sigma_frac, self.weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +101,7 @@ class Recipe:
             on the split that chose are optimistic, so use "test" only to reproduce published results.
         order: which training cases an epoch contains, and in which order.
         model: see `ModelSettings`.
-        heatmap: see `FixationHeatmap`.
+        heatmap: see `HeatmapSettings`.
         augmentation: see `Augmentation`.
         stages: one or more, carried out in order.
 
@@ -100,7 +123,7 @@ class Recipe:
     choose_on: str = "validation"
     order: OrderSettings = field(default_factory=OrderSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
-    heatmap: FixationHeatmap = field(default_factory=FixationHeatmap)
+    heatmap: HeatmapSettings = field(default_factory=HeatmapSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
     stages: tuple[Stage, ...] = field(default_factory=lambda: (Stage(),))
 
@@ -111,7 +134,7 @@ class Recipe:
     @property
     def target(self) -> HeatmapTarget:
         """The target that the heatmap head is trained on. Evaluation always compares with `heatmap`."""
-        return EgdHeatmap() if self.heatmap_target == "egd" else self.heatmap
+        return EgdHeatmap() if self.heatmap_target == "egd" else self.heatmap.target
 
     @property
     def trains_classifier(self) -> bool:
@@ -144,6 +167,10 @@ def _check(recipe: Recipe) -> None:
             value = getattr(recipe.augmentation, name)
             require(not value, f"augmentation.{name}", f"0 (false) with heatmap_target {target}", value)
     require(len(recipe.stages) >= 1, "stages", "at least one", [])
+    prior = recipe.heatmap.prior
+    require(
+        prior == "none" or recipe.model.heatmap_head, "heatmap.prior", "none for a model without a heatmap head", prior
+    )
     for index, stage in enumerate(recipe.stages):
         weight = stage.heatmap_weight
         has_head = recipe.model.heatmap_head or weight == 0

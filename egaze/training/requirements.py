@@ -37,6 +37,11 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
         if not counts.all():
             missing = study.class_names[int(np.argmin(counts))]
             raise StudyError(f"{study.path}: class {missing!r} has no case in the train split")
+    if recipe.heatmap.prior == "mean" and not study.has_gaze[train].any():
+        raise StudyError(
+            f"{study.path}: no case of the train split has gaze, of which heatmap.prior mean is the mean; "
+            "use --set heatmap.prior=none"
+        )
     learns_gaze = any(stage.heatmap_weight > 0 or stage.alignment_weight > 0 for stage in recipe.stages)
     if learns_gaze and not study.has_gaze[train].any():
         raise StudyError(

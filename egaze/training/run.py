@@ -175,7 +175,7 @@ class Run:
 
     def load_model(self) -> DualHeadUNet:
         """Load the best epoch's model, on the CPU and in evaluation mode. Raises RunError if no epoch is finished."""
-        model = build_model(self.recipe.model, len(self.class_names), weights="none")
+        model = build_model(self.recipe.model, len(self.class_names), weights="none", prior=self.recipe.heatmap.prior)
         state = load_checkpoint(self.path / BEST)
         try:
             model.load_state_dict(state["model"])
@@ -214,13 +214,19 @@ def open_run(path: str | Path, *, study: str | Path | None = None) -> Run:
     return Run(path, load_recipe(path / RECIPE), cast(RunFacts, facts), None if study is None else Path(study))
 
 
-def build_model(settings: ModelSettings, classes: int, *, weights: str | None = None) -> DualHeadUNet:
-    """Build the recipe's model; `weights` overrides the recipe's source of encoder weights."""
+def build_model(
+    settings: ModelSettings, classes: int, *, weights: str | None = None, prior: str = "none"
+) -> DualHeadUNet:
+    """Build the recipe's model; `weights` overrides the recipe's source of encoder weights.
+
+    `prior` is the recipe's `heatmap.prior`; the mean map itself is part of the model's state.
+    """
     return DualHeadUNet(
         settings.encoder,
         classes,
         weights=settings.weights if weights is None else weights,
         heatmap_head=settings.heatmap_head,
+        heatmap_prior=prior == "mean",
         decoder_stride=settings.decoder_stride,
         decoder_channels=settings.decoder_channels,
         dropout=settings.dropout,

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,9 +23,11 @@ from egaze.errors import EgazeError
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, gaze_and_label
 from egaze.loading.sampling import Order
 from egaze.metrics import StatisticsWarning, macro_auc
+from egaze.models.heatmap_prior import PRIOR_PX, HeatmapPrior
 from egaze.progress import NamedProgress, Progress
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed
+from egaze.targets import mean_heatmap
 from egaze.training import run as run_files
 from egaze.training.device import open_fabric, speed_up, usable_precision
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
@@ -111,7 +113,13 @@ def train(
             recipe.input_size_px,
         )
     state = resume_state(out, study, recipe, seed, precision) if resume else None
-    model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)
+    model = build_model(
+        recipe.model, len(study.class_names), weights="none" if state else None, prior=recipe.heatmap.prior
+    )
+    if state is None and recipe.heatmap.prior == "mean":
+        train_cases = study.splits.indices("train")
+        mean_map = mean_heatmap(study, recipe.target, train_cases, PRIOR_PX)
+        cast(HeatmapPrior, model.decoder.prior).set_mean(torch.from_numpy(mean_map))
     if not resume:
         start_run(out, study, splits, recipe, seed, precision, model.weights_sha256)
     training = _Training(fabric, study, recipe, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
