@@ -15,7 +15,7 @@ from egaze.targets import EgdHeatmap, FixationHeatmap, HeatmapTarget
 from egaze.training.stage import Stage
 
 HEATMAP_TARGETS = ("gaze", "egd")
-CHOOSERS = ("validation", "test")
+CHOOSERS = ("validation", "test", "train")
 ORDERS = ("shuffled", "class-balanced", "mixed")
 PRIORS = ("none", "mean")
 
@@ -98,7 +98,10 @@ class Recipe:
             the heatmap of the EGD-CXR baseline's code, which needs radiographs fitted by stretch and an augmentation
             that does not move the image.
         choose_on: the split that chooses the epoch: "validation", or "test" as in the EGD-CXR baseline's code. Metrics
-            on the split that chose are optimistic, so use "test" only to reproduce published results.
+            on the split that chose are optimistic, so use "test" only to reproduce published results. "train" chooses
+            the number of epochs by cross-fitting within the training split, for studies whose validation split is
+            small; see `egaze.training.cross_fit`.
+        inner_folds: the number of folds of the training split with choose_on "train", 2 to 20; otherwise 0.
         order: which training cases an epoch contains, and in which order.
         model: see `ModelSettings`.
         heatmap: see `HeatmapSettings`.
@@ -121,6 +124,7 @@ class Recipe:
     batch_size: int = 16
     heatmap_target: str = "gaze"
     choose_on: str = "validation"
+    inner_folds: int = 0
     order: OrderSettings = field(default_factory=OrderSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     heatmap: HeatmapSettings = field(default_factory=HeatmapSettings)
@@ -137,6 +141,11 @@ class Recipe:
         return EgdHeatmap() if self.heatmap_target == "egd" else self.heatmap.target
 
     @property
+    def measured_on(self) -> str:
+        """The split on which each epoch is measured for the log; unless `choose_on` is "train" it also chooses."""
+        return "validation" if self.choose_on == "train" else self.choose_on
+
+    @property
     def trains_classifier(self) -> bool:
         """Whether any stage trains the classifier; without one, class probabilities are meaningless."""
         return any(stage.classification_weight > 0 for stage in self.stages)
@@ -145,6 +154,10 @@ class Recipe:
     def trains_heatmap(self) -> bool:
         """Whether any stage trains the heatmap head on gaze."""
         return any(stage.heatmap_weight > 0 for stage in self.stages)
+
+    def has_trained_classifier(self, index: int) -> bool:
+        """Whether the classifier is trained by the stage of that index or by one before."""
+        return any(stage.classification_weight > 0 for stage in self.stages[: index + 1])
 
     def without_paths(self) -> Recipe:
         """Return the recipe in a form fit to publish: a weights file is reduced to its name."""
@@ -162,6 +175,10 @@ def _check(recipe: Recipe) -> None:
     target = recipe.heatmap_target
     require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
     require(recipe.choose_on in CHOOSERS, "choose_on", f"one of {', '.join(CHOOSERS)}", recipe.choose_on)
+    if recipe.choose_on == "train":
+        require(2 <= recipe.inner_folds <= 20, "inner_folds", "2 to 20 with choose_on train", recipe.inner_folds)
+    else:
+        require(recipe.inner_folds == 0, "inner_folds", f"0 with choose_on {recipe.choose_on}", recipe.inner_folds)
     if not recipe.target.follows_views:
         for name in MOVING:
             value = getattr(recipe.augmentation, name)
@@ -175,3 +192,14 @@ def _check(recipe: Recipe) -> None:
         weight = stage.heatmap_weight
         has_head = recipe.model.heatmap_head or weight == 0
         require(has_head, f"stages[{index}].heatmap_weight", "0 for a model without a heatmap head", weight)
+        _check_monitor(recipe, index)
+
+
+def _check_monitor(recipe: Recipe, index: int) -> None:
+    """A stage's monitor is of heads that the recipe trains."""
+    monitor, key = recipe.stages[index].monitor, f"stages[{index}].monitor"
+    heatmap = recipe.trains_heatmap or not recipe.stages[index].monitors_heatmap
+    require(heatmap, key, "without heatmap metrics in a recipe that trains no heatmap", monitor)
+    if isinstance(monitor, dict) and "macro_auc" in monitor:
+        trained = recipe.has_trained_classifier(index)
+        require(trained, key, "without macro_auc before a stage has trained the classifier", monitor)

@@ -4,6 +4,7 @@ recipe.toml   the resolved recipe
 run.json      study, digests, seed, versions
 log.jsonl     one line per epoch; see `EpochLog`
 splits.json   only in a run with splits of its own, which replace the study's
+cross-fit.json  only with choose_on "train": the inner folds' metrics by epoch, and the number of epochs chosen by them
 best.pt       weights of the best epoch
 last.pt       everything that resuming needs
 """
@@ -170,6 +171,8 @@ class Run:
         if len(starts) < len(self.recipe.stages):
             return False
         stage, log = self.recipe.stages[-1], log[starts[-1] :]
+        if self.recipe.choose_on == "train":
+            return log[-1].best
         best = max((entry.epoch for entry in log if entry.best), default=0)
         return len(log) >= stage.epochs or 0 < stage.patience <= len(log) - best
 
