@@ -76,11 +76,13 @@ class Outcome:
     seconds: float
 
 
-def make_study(folder: Path, seed: int, *, radiographs: int, workers: int) -> tuple[Study, NDArray[np.bool_]]:
+def make_study(
+    folder: Path, seed: int, *, radiographs: int, gaze_quality: float, workers: int
+) -> tuple[Study, NDArray[np.bool_]]:
     """Prepare the twin once; returns the study and the (N, SIZE_PX, SIZE_PX) masks of the true findings."""
     twin, study = folder / "twin", folder / "study"
     if not twin.exists():
-        synthesize(twin, cases=radiographs, seed=seed, layout="table", workers=workers)
+        synthesize(twin, cases=radiographs, seed=seed, layout="table", gaze_quality=gaze_quality, workers=workers)
     if not study.exists():
         source = Table(twin / "cases.csv", twin / "fixations.csv")
         prepare_study([source], study, size_px=SIZE_PX, workers=workers)

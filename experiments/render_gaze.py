@@ -9,6 +9,14 @@ _CONTROL = "encoder-only"
 _BLUE, _GREY, _ORANGE = "#2b6cb0", "#8a8f98", "#c05621"
 
 
+def reader_line(result: dict[str, Any]) -> str:
+    """Say by which synthetic reader the gaze is; results of before it had a version are of the first."""
+    settings = result["details"]["settings"]
+    version = settings.get("twin_reader_version", 1)
+    quality = settings.get("twin_gaze_quality")
+    return f"Gaze is by readers of version {version}{'' if quality is None else f', of quality {quality:g}'}."
+
+
 def table(result: dict[str, Any]) -> str:
     """Format one row per recipe, every metric with its interval."""
     details = result["details"]
@@ -55,6 +63,30 @@ def curve_table(result: dict[str, Any]) -> str:
             interval(row[best]["auc"]["macro"]),
             interval(row[best]["auc_gain"]["macro"], "difference", sign="+"),
             f"more than {worth['control_needs_more_than']}" if needs is None else f"{needs:.0f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def qualities_table(result: dict[str, Any]) -> str:
+    """Format one row per quality of gaze."""
+    details, best = result["details"], result["details"]["best_recipe_by_validation"]
+    lines = [
+        f"| gaze | `--gaze-quality` | macro AUC of `{best}` | gain over `{_CONTROL}` | gain, pneumonia | CC | "
+        "centre-bias map's CC | peak in finding |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    # Results of before the synthetic reader had a quality have none.
+    for name, row in details.get("gaze_qualities", {}).items():
+        cells = [
+            name,
+            f"{row['gaze_quality']:g}",
+            interval(row["auc"]["macro"]),
+            interval(row["auc_gain"]["macro"], "difference", sign="+"),
+            interval(row["auc_gain"]["pneumonia"], "difference", sign="+"),
+            interval(row["map"]["cc"], digits=2),
+            interval(row["centre_bias"]["cc"], digits=2),
+            interval(row["map_peak_in_finding"]["all"], digits=2),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ import egaze
 # From the top. Packages of one line do not know each other.
 LAYERS = [
     {"errors", "_core"},
-    {"atomic", "progress", "registry", "serialize", "settings"},
+    {"atomic", "progress", "registry", "serialize", "settings", "tables"},
     {"gaze", "imaging", "metrics"},
     {"sources"},
     {"study"},
@@ -31,6 +31,7 @@ WITHOUT_TORCH = {
     "registry",
     "serialize",
     "settings",
+    "tables",
     "gaze",
     "imaging",
     "metrics",
