@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import fields
+from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from egaze.errors import EgazeError, RecipeError
@@ -75,6 +76,11 @@ def parse_override(override: str) -> tuple[str, Any]:
 
 
 def _typed(hint: Any, value: Any, where: str) -> Any:
+    if get_origin(hint) is UnionType:
+        kinds = get_args(hint)
+        hint = next((kind for kind in kinds if isinstance(value, get_origin(kind) or kind)), kinds[0])
+    if get_origin(hint) is dict:
+        return {key: _typed(get_args(hint)[1], item, f"{where}.{key}") for key, item in value.items()}
     if get_origin(hint) is tuple:
         if not isinstance(value, (list, tuple)):
             raise RecipeError(f"{where} must be a list, got {value!r}")

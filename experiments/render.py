@@ -11,6 +11,7 @@ import render_egd
 import render_events
 import render_facts
 import render_gaze
+import render_pairs
 import render_real
 import render_twin
 
@@ -36,6 +37,10 @@ def with_experiments(page: str) -> str:
     facts = read("gaze_facts")
     page = filled(page, "experiments/render.py: gaze amounts", render_facts.amounts_table(facts))
     page = filled(page, "experiments/render.py: gaze facts", render_facts.facts_table(facts))
+    pairs = read("real_pairs")
+    page = filled(page, "experiments/render.py: pairs gains", render_pairs.gains_table(pairs))
+    page = filled(page, "experiments/render.py: pairs maps", render_pairs.maps_table(pairs))
+    page = filled(page, "experiments/render.py: pairs validation", render_pairs.validation_table(pairs))
     twin, reader_1 = read("twin_realism"), read("twin_realism_reader_1")
     page = filled(page, "experiments/render.py: twin measures", render_twin.measures_table(twin, reader_1))
     page = filled(page, "experiments/render.py: gaze qualities", render_twin.qualities_table(twin))
@@ -65,6 +70,7 @@ def main() -> None:
     FIXATIONS.write_text(with_fixations(FIXATIONS.read_text(encoding="utf-8")), encoding="utf-8")
     render_gaze.draw(read("gaze_helps"), ROOT / "docs" / "gaze_helps.png")
     render_facts.draw(read("gaze_facts"), ROOT / "docs" / "gaze_facts.png")
+    render_pairs.draw(read("real_pairs"), ROOT / "docs" / "real_pairs.png")
     render_twin.draw(read("twin_realism"), read("twin_realism_reader_1"), ROOT / "docs" / "twin_realism.png")
 
 

@@ -61,10 +61,11 @@ def command(
 ) -> None:
     """Train the dual-head U-Net on a study.
 
-    The epoch is chosen on validation; the test split is not used (unless the recipe has choose_on = "test"). Each epoch
-    is printed as a row of a table at a terminal, and as a line of JSON in a pipe; RUN/log.jsonl keeps these lines. With
-    --folds or --seeds, RUN is a set of runs, one folder each. Fold k tests on part k of the patients, validates on the
-    next part and trains on the others.
+    The epoch is chosen on validation; the test split is not used (unless the recipe has choose_on = "test"). With
+    choose_on = "train", trainings on parts of the training split choose the number of epochs. Each epoch is printed as
+    a row of a table at a terminal, and as a line of JSON in a pipe; RUN/log.jsonl keeps these lines. With --folds or
+    --seeds, RUN is a set of runs, one folder each. Fold k tests on part k of the patients, validates on the next part
+    and trains on the others.
 
     \b
     Example:
@@ -176,4 +177,5 @@ def _best(run: Run) -> str:
     chosen = best[-1]
     auc, loss = chosen.macro_auc, chosen.losses["loss"]
     score = f"{chosen.chosen_on} macro AUC {auc:.3f}" if auc is not None else f"{chosen.chosen_on} loss {loss:.4f}"
+    score += "".join(f", {name} {value:.3f}" for name, value in chosen.agreement.items())
     return f"best epoch {chosen.epoch} of stage {chosen.stage}, {score}"

@@ -148,7 +148,7 @@ def map_agreement(
         cases=cases,
         size_px=size_px,
         sigma_px=recipe.heatmap.sigma_px(size_px),
-        target=recipe.heatmap,
+        target=recipe.heatmap.target,
         target_kind="the reader's heatmap at the recipe's sigma",
         trained_towards=recipe.trained_towards,
         definitions={name: _definition(GAZE_METRICS[name]) for name in names},

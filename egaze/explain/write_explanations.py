@@ -106,7 +106,7 @@ def write_explanations(
             method=options.method,
             stride=options.stride,
             size_px=recipe.input_size_px,
-            gaze_target=recipe.heatmap,
+            gaze_target=recipe.heatmap.target,
             finding_from="regions" if options.findings is None else "masks",
             tolerance_px=options.tolerance_px,
             steps=options.steps,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from egaze.models.heatmap_prior import HeatmapPrior
+
 # TorchScript compiles this code; see `egaze.models.dual_head_unet` about the `type: ignore` comments.
 
 
@@ -43,10 +45,18 @@ class Decoder(nn.Module):
         channels: channels of the decoder's steps, from the coarsest to the finest; one fewer than feature maps.
         maps: number of maps of logits.
         logits_kernel: side of the last convolution's kernel, odd.
+        with_prior: whether a `HeatmapPrior` is added to the logits. The last convolution then starts at 0, so that
+            the heatmap starts as the mean map.
     """
 
     def __init__(
-        self, feature_channels: Sequence[int], channels: Sequence[int], *, maps: int = 1, logits_kernel: int = 1
+        self,
+        feature_channels: Sequence[int],
+        channels: Sequence[int],
+        *,
+        maps: int = 1,
+        logits_kernel: int = 1,
+        with_prior: bool = False,
     ) -> None:
         super().__init__()
         coarse = [feature_channels[-1], *channels[:-1]]
@@ -55,10 +65,15 @@ class Decoder(nn.Module):
             UpBlock(before, skip, after) for before, skip, after in zip(coarse, skips, channels, strict=True)
         )
         self.to_logits = nn.Conv2d(channels[-1], maps, logits_kernel, padding=logits_kernel // 2)
+        self.prior: nn.Module = nn.Identity()
+        if with_prior:
+            self.prior = HeatmapPrior(maps)
+            nn.init.zeros_(self.to_logits.weight)
+            nn.init.zeros_(self.to_logits.bias)  # type: ignore[arg-type]  # it has one
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Map feature maps, from the finest to the coarsest, to (N, maps, h, w) logits."""
         x = features[-1]
         for step, block in enumerate(self.blocks):
             x = block(x, features[len(features) - 2 - step])
-        return self.to_logits(x)  # type: ignore[no-any-return]
+        return self.prior(self.to_logits(x))  # type: ignore[no-any-return]

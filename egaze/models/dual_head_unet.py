@@ -61,6 +61,7 @@ class DualHeadUNet(nn.Module):
         weights: weights of the encoder: "none", "imagenet", timm's name of other pretrained weights, or a file that
             `read_weights` reads.
         heatmap_head: whether there is a decoder; the encoder-only control has none.
+        heatmap_prior: whether the heatmap is combined with a mean map, `decoder.prior`; see `HeatmapPrior`.
         decoder_stride: stride at which the decoder stops. A gaze heatmap has no detail finer than a few pixels, so 4 is
             enough; 1 decodes to the full resolution, as `segmentation_models_pytorch.Unet` does.
         decoder_channels: channels of the decoder's steps, the coarsest first: 3 numbers, from stride 16 to 4, or 5,
@@ -101,6 +102,7 @@ class DualHeadUNet(nn.Module):
         *,
         weights: str | Path = "none",
         heatmap_head: bool = True,
+        heatmap_prior: bool = False,
         decoder_stride: int = 4,
         decoder_channels: Sequence[int] | None = None,
         dropout: float = 0.2,
@@ -126,6 +128,8 @@ class DualHeadUNet(nn.Module):
             raise EgazeError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
         if pooling != "mean" and not heatmap_head:
             raise EgazeError(f"pooling {pooling!r} needs a heatmap head")
+        if heatmap_prior and not heatmap_head:
+            raise EgazeError("a heatmap prior needs a heatmap head")
         self.encoder, self.weights_sha256 = make_encoder(encoder, weights, drop_path=drop_path)
         self.mean, self.std = input_statistics(self.encoder)
         if decoder_stride == 1:
@@ -143,6 +147,7 @@ class DualHeadUNet(nn.Module):
                 decoder_channels,
                 maps=classes if pooling == "class-heatmaps" else 1,
                 logits_kernel=1 if decoder_stride == 4 else 3,
+                with_prior=heatmap_prior,
             )
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(maps.channels_of[32], classes))
 

@@ -101,6 +101,7 @@ def write_report(
         "one_auc": result.classification and result.classification.one_auc_title,
         "plots": _plots(evaluated, result),
         "chosen_on": run.recipe.choose_on,
+        "measured_on": run.recipe.measured_on,
         "operating_points": _operating_points(result.classification),
         "confusion": _confusion(result.classification),
         "why_no_classification": words.why_no_classification(run.recipe),

@@ -4,7 +4,7 @@ from egaze.targets.centre_bias import centre_bias
 from egaze.targets.control import ControlledTarget, GazeControl
 from egaze.targets.egd import EgdHeatmap, egd_target
 from egaze.targets.fixation_heatmap import KERNEL, WEIGHTS, FixationHeatmap, KernelOptions
-from egaze.targets.target import BatchGaze, BatchTarget, HeatmapTarget, no_gaze
+from egaze.targets.target import BatchGaze, BatchTarget, HeatmapTarget, mean_heatmap, no_gaze
 
 __all__ = [
     "KERNEL",
@@ -19,5 +19,6 @@ __all__ = [
     "KernelOptions",
     "centre_bias",
     "egd_target",
+    "mean_heatmap",
     "no_gaze",
 ]

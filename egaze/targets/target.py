@@ -78,6 +78,17 @@ class BatchGaze:
     same_for_all: NDArray[np.uint16] | None = None
 
 
+def mean_heatmap(
+    study: Study, target: HeatmapTarget, case_indices: NDArray[np.int64], size_px: int
+) -> NDArray[np.float32]:
+    """The (size, size) float32 mean of the maps of those of the cases that have gaze; zeros if none has."""
+    total = np.zeros((size_px, size_px))
+    with_gaze = case_indices[study.has_gaze[case_indices]]
+    for case_index in with_gaze.tolist():
+        total += target.heatmap(study, [case_index], size_px)
+    return (total / max(len(with_gaze), 1)).astype(np.float32)
+
+
 def no_gaze(study: Study) -> BatchGaze:
     """The gaze for batches without heatmaps: no case has a map, and nothing is rasterized."""
     return BatchGaze(np.zeros(len(study), dtype=bool), *not_rasterized(study))

@@ -120,8 +120,12 @@ def predict(
     *,
     keep_heatmaps: bool,
     progress: Progress | None = None,
+    on_heatmaps: Callable[[NDArray[np.int64], NDArray[np.float32]], None] | None = None,
 ) -> Predictions:
-    """Run the model over a loader, in evaluation mode and without gradients."""
+    """Run the model over a loader, in evaluation mode and without gradients.
+
+    `on_heatmaps` is called with each batch's case indices and (N, H, W) heatmaps.
+    """
     model.eval()
     cases, probabilities, heatmaps = [], [], []
     sums: dict[str, float] = {}
@@ -136,8 +140,12 @@ def predict(
         predicted = bare(model).predictions(output, stage.class_probs)
         cases.append(batch.case_index.cpu().numpy())
         probabilities.append(predicted.class_probs.cpu().numpy())
-        if keep_heatmaps:
-            heatmaps.append(predicted.heatmap[:, 0].float().cpu().numpy())
+        if keep_heatmaps or on_heatmaps:
+            of_batch = predicted.heatmap[:, 0].float().cpu().numpy()
+            if keep_heatmaps:
+                heatmaps.append(of_batch)
+            if on_heatmaps:
+                on_heatmaps(cases[-1], of_batch)
         if progress:
             progress(step + 1, len(loader))
     means = {

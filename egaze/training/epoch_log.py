@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from egaze.serialize import JsonObject
 
-_TRAIN, _AUC = "train_", "_macro_auc"
+_TRAIN, _AUC, _AGREEMENT = "train_", "_macro_auc", "_agreement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,12 @@ class EpochLog:
         epoch: number within the stage, from 1.
         learning_rate: at the epoch's start.
         train_losses: mean of each loss term over the training batches, and their weighted sum as "loss".
-        chosen_on: the split that chooses the epoch, "validation" or "test".
+        chosen_on: the split that the epoch was measured on, "validation" or "test".
         losses: the same terms on that split, means over its samples.
         macro_auc: on that split; None if no class has both positive and negative cases.
-        best: whether this epoch was the stage's best so far.
+        best: whether this epoch was the stage's best so far; with choose_on "train", whether it was the last.
         seconds: how long the epoch took.
+        agreement: the heatmap's agreement with gaze on that split, if the stage monitors it; see `HeatmapAgreement`.
     """
 
     stage: str
@@ -35,6 +36,7 @@ class EpochLog:
     macro_auc: float | None
     best: bool
     seconds: float
+    agreement: dict[str, float] = field(default_factory=dict)
 
     def to_line(self) -> JsonObject:
         """Return the entry as log.jsonl holds it, with keys such as "train_loss" and "validation_macro_auc"."""
@@ -45,6 +47,7 @@ class EpochLog:
             **{f"{_TRAIN}{name}": value for name, value in self.train_losses.items()},
             **{f"{self.chosen_on}_{name}": value for name, value in self.losses.items()},
             f"{self.chosen_on}{_AUC}": self.macro_auc,
+            **({f"{self.chosen_on}{_AGREEMENT}": self.agreement} if self.agreement else {}),
             "best": self.best,
             "seconds": self.seconds,
         }
@@ -64,7 +67,9 @@ class EpochLog:
         for key, kinds in _KINDS.items():
             if not isinstance(line.get(key), kinds):
                 raise ValueError(f"key {key!r} is missing or not of type {kinds[0].__name__}")
-        auc = line[split + _AUC]
+        auc, agreement = line[split + _AUC], line.get(split + _AGREEMENT, {})
+        if not isinstance(agreement, dict):
+            raise ValueError(f"key '{split}{_AGREEMENT}' must be an object, got {agreement!r}")
         return cls(
             stage=line["stage"],
             epoch=line["epoch"],
@@ -75,6 +80,7 @@ class EpochLog:
             macro_auc=None if auc is None else _number(split + _AUC, auc),
             best=line["best"],
             seconds=line["seconds"],
+            agreement={name: _number(name, value) for name, value in agreement.items()},
         )
 
 
@@ -85,7 +91,7 @@ def _terms(line: JsonObject, prefix: str) -> dict[str, float]:
     terms = {
         key.removeprefix(prefix): _number(key, value)
         for key, value in line.items()
-        if key.startswith(prefix) and not key.endswith(_AUC)
+        if key.startswith(prefix) and not key.endswith((_AUC, _AGREEMENT))
     }
     if "loss" not in terms:
         raise ValueError(f"key '{prefix}loss' is missing")

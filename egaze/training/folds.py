@@ -36,16 +36,22 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Splits, ...]
         (5, 48)
     """
     require_seed(seed)
-    patients, patient = np.unique(study.patients, return_inverse=True)
+    patients = np.unique(study.patients)
     if not 3 <= folds <= len(patients):
         raise StudyError(f"{study.path}: folds must be 3 to {len(patients)}, the number of patients, got {folds}")
-    part = _deal(patient, study.labels, folds, seed)[patient]
+    part = deal_parts(study.patients, study.labels, folds, seed)
     # 0 is train, 1 validation, 2 test.
     split_index = np.zeros((folds, len(study)), dtype=np.int64)
     for fold in range(folds):
         split_index[fold, part == (fold + 1) % folds] = 1
         split_index[fold, part == fold] = 2
     return tuple(Splits(seed, (folds - 2, 1, 1), row) for row in split_index)
+
+
+def deal_parts(patients: NDArray[np.int64], labels: NDArray[np.int64], parts: int, seed: int) -> NDArray[np.intp]:
+    """Return the part that each case is dealt to with its patient, by the rule of `deal_folds`."""
+    _, patient = np.unique(patients, return_inverse=True)
+    return _deal(patient, labels, parts, seed)[patient]
 
 
 def _deal(patient: NDArray[np.intp], labels: NDArray[np.int64], parts: int, seed: int) -> NDArray[np.intp]:

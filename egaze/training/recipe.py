@@ -16,8 +16,9 @@ from egaze.targets.egd import SIGMA_PX
 from egaze.training.stage import Stage
 
 HEATMAP_TARGETS = ("gaze", "egd")
-CHOOSERS = ("validation", "test")
+CHOOSERS = ("validation", "test", "train")
 ORDERS = ("shuffled", "class-balanced", "mixed")
+PRIORS = ("none", "mean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,28 @@ class ModelSettings:
         require(self.pooling in POOLINGS, "pooling", f"one of {', '.join(POOLINGS)}", self.pooling)
         needs_no_maps = self.heatmap_head or self.pooling == "mean"
         require(needs_no_maps, "pooling", "mean for a model without a heatmap head", self.pooling)
+
+
+@dataclass(frozen=True, slots=True)
+class HeatmapSettings(FixationHeatmap):
+    """The heatmap that gaze becomes, and what the model knows of it before it sees a radiograph.
+
+    Attributes:
+        sigma_frac, weight: see `FixationHeatmap`.
+        prior: "none", or "mean": the heatmap head starts from the mean target map of the training split, which is part
+            of the model, and learns how strongly to keep to it; see `egaze.models.heatmap_prior`.
+    """
+
+    prior: str = "none"
+
+    def __post_init__(self) -> None:
+        FixationHeatmap.__post_init__(self)
+        require(self.prior in PRIORS, "prior", f"one of {', '.join(PRIORS)}", self.prior)
+
+    @property
+    def target(self) -> FixationHeatmap:
+        """The heatmap alone."""
+        return FixationHeatmap(self.sigma_frac, self.weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +101,13 @@ class Recipe:
         egd_sigma_px: with heatmap_target "egd", the standard deviation of its Gaussians in pixels of the radiograph, as
             the code has it; scale it with radiographs that are smaller than EGD-CXR's. Otherwise 150.
         choose_on: the split that chooses the epoch: "validation", or "test" as in the EGD-CXR baseline's code. Metrics
-            on the split that chose are optimistic, so use "test" only to reproduce published results.
+            on the split that chose are optimistic, so use "test" only to reproduce published results. "train" chooses
+            the number of epochs by cross-fitting within the training split, for studies whose validation split is
+            small; see `egaze.training.cross_fit`.
+        inner_folds: the number of folds of the training split with choose_on "train", 2 to 20; otherwise 0.
         order: which training cases an epoch contains, and in which order.
         model: see `ModelSettings`.
-        heatmap: see `FixationHeatmap`.
+        heatmap: see `HeatmapSettings`.
         control: which gaze the targets of the training split are made of, by default the radiograph's own; see
             `GazeControl`.
         augmentation: see `Augmentation`.
@@ -104,9 +130,10 @@ class Recipe:
     heatmap_target: str = "gaze"
     egd_sigma_px: float = SIGMA_PX
     choose_on: str = "validation"
+    inner_folds: int = 0
     order: OrderSettings = field(default_factory=OrderSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
-    heatmap: FixationHeatmap = field(default_factory=FixationHeatmap)
+    heatmap: HeatmapSettings = field(default_factory=HeatmapSettings)
     control: GazeControl = field(default_factory=GazeControl)
     augmentation: Augmentation = field(default_factory=Augmentation)
     stages: tuple[Stage, ...] = field(default_factory=lambda: (Stage(),))
@@ -119,7 +146,7 @@ class Recipe:
     def target(self) -> HeatmapTarget:
         """The target that the heatmap head is trained on, without the control. Evaluation always compares with
         `heatmap`."""
-        return EgdHeatmap(self.egd_sigma_px) if self.heatmap_target == "egd" else self.heatmap
+        return EgdHeatmap(self.egd_sigma_px) if self.heatmap_target == "egd" else self.heatmap.target
 
     @property
     def trained_towards(self) -> str:
@@ -134,6 +161,11 @@ class Recipe:
         return any(stage.heatmap_weight > 0 or stage.alignment_weight > 0 for stage in self.stages)
 
     @property
+    def measured_on(self) -> str:
+        """The split on which each epoch is measured for the log; unless `choose_on` is "train" it also chooses."""
+        return "validation" if self.choose_on == "train" else self.choose_on
+
+    @property
     def trains_classifier(self) -> bool:
         """Whether any stage trains the classifier; without one, class probabilities are meaningless."""
         return any(stage.classification_weight > 0 for stage in self.stages)
@@ -142,6 +174,10 @@ class Recipe:
     def trains_heatmap(self) -> bool:
         """Whether any stage trains the heatmap head on gaze."""
         return any(stage.heatmap_weight > 0 for stage in self.stages)
+
+    def has_trained_classifier(self, index: int) -> bool:
+        """Whether the classifier is trained by the stage of that index or by one before."""
+        return any(stage.classification_weight > 0 for stage in self.stages[: index + 1])
 
     def without_paths(self) -> Recipe:
         """Return the recipe in a form fit to publish: a weights file is reduced to its name."""
@@ -162,17 +198,40 @@ def _check(recipe: Recipe) -> None:
     if target != "egd":
         own_px = recipe.egd_sigma_px
         require(own_px == SIGMA_PX, "egd_sigma_px", f"{SIGMA_PX:g} with heatmap_target {target}", own_px)
+    if recipe.choose_on == "train":
+        require(2 <= recipe.inner_folds <= 20, "inner_folds", "2 to 20 with choose_on train", recipe.inner_folds)
+    else:
+        require(recipe.inner_folds == 0, "inner_folds", f"0 with choose_on {recipe.choose_on}", recipe.inner_folds)
     if not recipe.target.follows_views:
         for name in MOVING:
             value = getattr(recipe.augmentation, name)
             require(not value, f"augmentation.{name}", f"0 (false) with heatmap_target {target}", value)
     require(len(recipe.stages) >= 1, "stages", "at least one", [])
+    prior = recipe.heatmap.prior
+    require(
+        prior == "none" or recipe.model.heatmap_head, "heatmap.prior", "none for a model without a heatmap head", prior
+    )
     for index, stage in enumerate(recipe.stages):
         weight = stage.heatmap_weight
         has_head = recipe.model.heatmap_head or weight == 0
         require(has_head, f"stages[{index}].heatmap_weight", "0 for a model without a heatmap head", weight)
+        _check_monitor(recipe, index)
     if not recipe.learns_from_gaze:
         why = "for a recipe that does not learn from gaze"
         require(recipe.control.gaze == "own", "control.gaze", f"own {why}", recipe.control.gaze)
         fixations_frac = recipe.control.fixations_frac
         require(fixations_frac == 1, "control.fixations_frac", f"1 {why}", fixations_frac)
+    if recipe.heatmap.prior == "mean":
+        # Dealing gaze among radiographs leaves its mean as it is; these would get gaze back by the prior.
+        allowed = recipe.control.gaze != "uniform" and recipe.control.fixations_frac == 1
+        require(allowed, "heatmap.prior", "none with a control of less gaze or none", recipe.heatmap.prior)
+
+
+def _check_monitor(recipe: Recipe, index: int) -> None:
+    """A stage's monitor is of heads that the recipe trains."""
+    monitor, key = recipe.stages[index].monitor, f"stages[{index}].monitor"
+    heatmap = recipe.trains_heatmap or not recipe.stages[index].monitors_heatmap
+    require(heatmap, key, "without heatmap metrics in a recipe that trains no heatmap", monitor)
+    if isinstance(monitor, dict) and "macro_auc" in monitor:
+        trained = recipe.has_trained_classifier(index)
+        require(trained, key, "without macro_auc before a stage has trained the classifier", monitor)

@@ -6,6 +6,7 @@ import numpy as np
 
 from egaze.errors import StudyError
 from egaze.study import Study
+from egaze.training.cross_fit import inner_recipe, inner_splits
 from egaze.training.recipe import Recipe
 
 
@@ -15,7 +16,7 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
     Raises:
         StudyError: a split is empty, a class has no training case, or the gaze that the recipe needs is missing.
     """
-    for split in ("train", recipe.choose_on):
+    for split in ("train", recipe.measured_on):
         study.splits.indices(split)
     recipe.target.require(study)
     train = study.splits.indices("train")
@@ -37,9 +38,46 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
         if not counts.all():
             missing = study.class_names[int(np.argmin(counts))]
             raise StudyError(f"{study.path}: class {missing!r} has no case in the train split")
+    if recipe.heatmap.prior == "mean" and not study.has_gaze[train].any():
+        raise StudyError(
+            f"{study.path}: no case of the train split has gaze, of which heatmap.prior mean is the mean; "
+            "use --set heatmap.prior=none"
+        )
     if recipe.learns_from_gaze and not study.has_gaze[train].any():
         raise StudyError(
             f"{study.path}: no case of the train split has gaze, which recipe {recipe.name!r} learns from; "
             "use --recipe encoder-only"
         )
     recipe.control.require(study)
+    _require_monitors(study, recipe, recipe.measured_on, falls_back=True)
+    if recipe.choose_on == "train":
+        _require_inner_folds(study, recipe)
+
+
+def _require_monitors(study: Study, recipe: Recipe, split: str, *, falls_back: bool) -> None:
+    """Check that a split has what the stages' monitors are measured on.
+
+    `falls_back` says whether monitor "macro_auc" may be "loss" on a split with one class.
+    """
+    cases = study.splits.indices(split)
+    labels = study.labels[cases]
+    classes = len(np.unique(labels[labels >= 0]))
+    for index, stage in enumerate(recipe.stages):
+        said = f"{study.path}: stage {stage.name!r} cannot be monitored on the {split} split: "
+        if stage.monitors_heatmap and not study.has_gaze[cases].any():
+            raise StudyError(f"{said}no case there has gaze, which its monitor measures")
+        needs_classes = "macro_auc" in stage.monitor_weights and recipe.has_trained_classifier(index)
+        if needs_classes and classes < 2 and not (falls_back and stage.monitor == "macro_auc"):
+            raise StudyError(f"{said}labels there are of fewer than two classes, so that macro_auc is undefined")
+
+
+def _require_inner_folds(study: Study, recipe: Recipe) -> None:
+    inner = inner_recipe(recipe)
+    for fold, splits in enumerate(inner_splits(study, recipe.inner_folds)):
+        of_fold = study.with_splits(splits)
+        try:
+            require_trainable(of_fold, inner)
+            # Epochs are compared by means over the folds, which must be of one metric.
+            _require_monitors(of_fold, inner, "validation", falls_back=False)
+        except StudyError as error:
+            raise StudyError(f"inner fold {fold + 1} of {recipe.inner_folds}: {error}") from error

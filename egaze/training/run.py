@@ -5,6 +5,7 @@ run.json      study, digests, seed, versions
 log.jsonl     one line per epoch; see `EpochLog`
 splits.json   only in a run with splits of its own, which replace the study's
 control.csv   only in a run under a control of gaze: which gaze each training case learns from
+cross-fit.json  only with choose_on "train": the inner folds' metrics by epoch, and the number of epochs chosen by them
 best.pt       weights of the best epoch
 last.pt       everything that resuming needs
 """
@@ -172,12 +173,14 @@ class Run:
         if len(starts) < len(self.recipe.stages):
             return False
         stage, log = self.recipe.stages[-1], log[starts[-1] :]
+        if self.recipe.choose_on == "train":
+            return log[-1].best
         best = max((entry.epoch for entry in log if entry.best), default=0)
         return len(log) >= stage.epochs or 0 < stage.patience <= len(log) - best
 
     def load_model(self) -> DualHeadUNet:
         """Load the best epoch's model, on the CPU and in evaluation mode. Raises RunError if no epoch is finished."""
-        model = build_model(self.recipe.model, len(self.class_names), weights="none")
+        model = build_model(self.recipe.model, len(self.class_names), weights="none", prior=self.recipe.heatmap.prior)
         state = load_checkpoint(self.path / BEST)
         try:
             model.load_state_dict(state["model"])
@@ -216,13 +219,19 @@ def open_run(path: str | Path, *, study: str | Path | None = None) -> Run:
     return Run(path, load_recipe(path / RECIPE), cast(RunFacts, facts), None if study is None else Path(study))
 
 
-def build_model(settings: ModelSettings, classes: int, *, weights: str | None = None) -> DualHeadUNet:
-    """Build the recipe's model; `weights` overrides the recipe's source of encoder weights."""
+def build_model(
+    settings: ModelSettings, classes: int, *, weights: str | None = None, prior: str = "none"
+) -> DualHeadUNet:
+    """Build the recipe's model; `weights` overrides the recipe's source of encoder weights.
+
+    `prior` is the recipe's `heatmap.prior`; the mean map itself is part of the model's state.
+    """
     return DualHeadUNet(
         settings.encoder,
         classes,
         weights=settings.weights if weights is None else weights,
         heatmap_head=settings.heatmap_head,
+        heatmap_prior=prior == "mean",
         decoder_stride=settings.decoder_stride,
         decoder_channels=settings.decoder_channels,
         dropout=settings.dropout,

@@ -11,7 +11,8 @@ from egaze.training.losses import CLASSIFICATION_LOSSES, HEATMAP_LOSSES
 OPTIMIZERS = ("adamw", "adam")
 SCHEDULES = ("cosine", "constant", "egd")
 PARTS = ("encoder", "decoder", "classifier")
-MONITORS = ("macro_auc", "loss")
+HEATMAP_MONITORS = ("heatmap_cc", "heatmap_nss", "heatmap_kl")
+MONITORS = ("macro_auc", "loss", *HEATMAP_MONITORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,11 @@ class Stage:
         clip_value: each gradient is clipped to at most this magnitude; 0 turns this off. Only one of the two may be
             used.
         patience: stop after this many epochs without improvement; 0 never stops early.
-        monitor: what decides which epoch is best: "macro_auc" ("loss" where it is undefined) or "loss".
+        monitor: what decides which epoch is best, on the split that the recipe chooses on. "macro_auc" is the
+            classifier's; where it is undefined, and where no stage has trained the classifier, it is "loss", the
+            stage's. "heatmap_cc", "heatmap_nss" and "heatmap_kl" are the predicted heatmap's agreement with gaze as
+            `egaze evaluate` measures it. A table of weights, such as {"macro_auc": 1, "heatmap_cc": 1}, is their
+            weighted sum, in which "loss" and "heatmap_kl", of which less is better, count as negative.
     """
 
     name: str = "all"
@@ -62,7 +67,7 @@ class Stage:
     clip_norm: float = 1.0
     clip_value: float = 0.0
     patience: int = 15
-    monitor: str = "macro_auc"
+    monitor: str | dict[str, float] = "macro_auc"
 
     def __post_init__(self) -> None:
         settle_types(self)
@@ -72,6 +77,16 @@ class Stage:
     def class_probs(self) -> str:
         """How logits become probabilities, as the classification loss requires: "softmax" or "sigmoid"."""
         return CLASSIFICATION_LOSSES[self.classification_loss].class_probs
+
+    @property
+    def monitor_weights(self) -> dict[str, float]:
+        """The weight of each monitored metric; 1 for one alone."""
+        return {self.monitor: 1.0} if isinstance(self.monitor, str) else self.monitor
+
+    @property
+    def monitors_heatmap(self) -> bool:
+        """Whether agreement with gaze decides which epoch is best, alone or with other metrics."""
+        return any(name in HEATMAP_MONITORS for name in self.monitor_weights)
 
 
 def _check(stage: Stage) -> None:
@@ -106,7 +121,10 @@ def _check(stage: Stage) -> None:
         require(len(stage.heatmap_losses) >= 1, "heatmap_losses", "at least one loss", [])
     _check_optimizer(stage)
     require(stage.patience >= 0, "patience", "not negative", stage.patience)
-    require(stage.monitor in MONITORS, "monitor", f"one of {', '.join(MONITORS)}", stage.monitor)
+    known = all(name in MONITORS for name in stage.monitor_weights)
+    require(known and stage.monitor != {}, "monitor", f"one of {', '.join(MONITORS)}", stage.monitor)
+    sound = all(0 < weight < math.inf for weight in stage.monitor_weights.values())
+    require(sound, "monitor", "a table of weights above 0", stage.monitor)
 
 
 def _check_optimizer(stage: Stage) -> None:

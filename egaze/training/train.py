@@ -8,10 +8,10 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,14 +23,17 @@ from egaze.errors import EgazeError
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, gaze_and_label
 from egaze.loading.sampling import Order
 from egaze.metrics import StatisticsWarning, macro_auc
+from egaze.models.heatmap_prior import PRIOR_PX, HeatmapPrior
 from egaze.progress import NamedProgress, Progress
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed
-from egaze.targets import BatchTarget, EgdHeatmap
+from egaze.targets import BatchTarget, EgdHeatmap, mean_heatmap
 from egaze.training import run as run_files
+from egaze.training.cross_fit import cross_fitted_epochs
 from egaze.training.device import open_fabric, speed_up, usable_precision
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
 from egaze.training.epoch_log import EpochLog
+from egaze.training.monitor import HeatmapAgreement, monitored
 from egaze.training.optimizer import learning_rate, make_optimizer
 from egaze.training.recipe import OrderSettings, Recipe
 from egaze.training.requirements import require_trainable
@@ -57,7 +60,8 @@ def train(
 ) -> Run:
     """Train a model and keep the weights of the epoch that does best on the validation split.
 
-    The test split is not used, unless the recipe chooses the epoch on it (`choose_on`).
+    The test split is not used, unless the recipe chooses the epoch on it (`choose_on`). With choose_on "train",
+    trainings on parts of the training split choose the number of epochs first; see `cross_fitted_epochs`.
 
     Args:
         study: the cases to train on. Each head learns from the cases that have a target for it.
@@ -123,10 +127,36 @@ def train(
     learnt = recipe.control.of(recipe.target, study, seed)
     control = control_text(study, recipe.control, learnt)
     state = resume_state(out, study, recipe, seed, precision, control) if resume else None
-    model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)
+    model = build_model(
+        recipe.model, len(study.class_names), weights="none" if state else None, prior=recipe.heatmap.prior
+    )
+    if state is None and recipe.heatmap.prior == "mean":
+        train_cases = study.splits.indices("train")
+        mean_map = mean_heatmap(study, recipe.target, train_cases, PRIOR_PX)
+        cast(HeatmapPrior, model.decoder.prior).set_mean(torch.from_numpy(mean_map))
     if not resume:
         start_run(out, study, splits, recipe, seed, precision, model.weights_sha256, control)
-    training = _Training(fabric, study, recipe, learnt, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
+    epochs = None
+    if recipe.choose_on == "train":
+
+        def train_inner(inner: Recipe, place: Path, inner_splits: Splits, what: str) -> Run:
+            return train(
+                study,
+                inner,
+                place,
+                splits=inner_splits,
+                seed=seed,
+                device=device,
+                precision=precision,
+                threads=threads,
+                resume=place.exists(),
+                progress=progress and (lambda step, done, total: progress(f"{what}: {step}", done, total)),
+            )
+
+        epochs = cross_fitted_epochs(study, recipe, out, train_inner)
+    training = _Training(
+        fabric, study, recipe, learnt, out, seed, threads or os.cpu_count() or 1, progress, on_epoch, epochs
+    )
     training.carry_out(speed_up(model, fabric.device), state)
     return open_run(out)
 
@@ -153,13 +183,15 @@ class _Training:
         threads: int,
         progress: NamedProgress | None,
         on_epoch: Callable[[EpochLog], None] | None,
+        epochs: Sequence[int] | None,
     ) -> None:
         self.fabric, self.study, self.recipe, self.out, self.seed = fabric, study, recipe, out, seed
         self.progress, self.on_epoch = progress, on_epoch
+        self.epochs = epochs  # of each stage, if they are known before it begins
         self.log: list[EpochLog] = []
         order = _order(study, recipe.order)
         self.train_loader = self._loader("train", learnt, threads, order, augmentation=recipe.augmentation, seed=seed)
-        self.choosing_loader = self._loader(recipe.choose_on, recipe.target, threads)
+        self.measuring_loader = self._loader(recipe.measured_on, recipe.target, threads)
 
     def _loader(
         self, split: str, target: BatchTarget, threads: int, order: Order | None = None, **options: Any
@@ -204,7 +236,7 @@ class _Training:
             # After the set-up, so that the state takes the parameters' device and type.
             optimizer.load_state_dict(state["optimizer"])
             scaler.load_state_dict(state["scaler"])
-        while at.epoch < stage.epochs and not (stage.patience and at.epoch - at.best_epoch > stage.patience):
+        while self._goes_on(stage, at):
             self.log.append(self._epoch(wrapped, optimizer, stage, at))
             write_text(self.out / run_files.LOG, "".join(json.dumps(entry.to_line()) + "\n" for entry in self.log))
             save_checkpoint(
@@ -225,6 +257,11 @@ class _Training:
             if self.on_epoch:
                 self.on_epoch(self.log[-1])
 
+    def _goes_on(self, stage: Stage, at: _Position) -> bool:
+        if self.epochs is not None:
+            return at.epoch < self.epochs[at.stage]
+        return at.epoch < stage.epochs and not (stage.patience and at.epoch - at.best_epoch > stage.patience)
+
     def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, stage: Stage, at: _Position) -> EpochLog:
         started_s = time.perf_counter()
         # The seed and the epoch's number decide all of its randomness, so a resumed run equals an uninterrupted one.
@@ -240,12 +277,25 @@ class _Training:
             lambda fraction: learning_rate(stage, at.epoch + fraction),
             self._reporter("training"),
         )
-        split = self.recipe.choose_on
-        validated = predict(model, self.choosing_loader, stage, keep_heatmaps=False, progress=self._reporter(split))
+        split = self.recipe.measured_on
+        heatmaps = HeatmapAgreement(self.study, self.recipe.heatmap.target, self.recipe.input_size_px)
+        validated = predict(
+            model,
+            self.measuring_loader,
+            stage,
+            keep_heatmaps=False,
+            progress=self._reporter(split),
+            on_heatmaps=heatmaps.add if stage.monitors_heatmap else None,
+        )
         auc = _macro_auc(self.study, validated)
-        monitored = auc if stage.monitor == "macro_auc" and auc is not None else -validated.losses["loss"]
-        score = (monitored, -validated.losses["loss"])
-        is_best = math.isfinite(monitored) and (at.best is None or score > at.best)
+        agreement = heatmaps.means() if stage.monitors_heatmap else {}
+        is_trained = self.recipe.has_trained_classifier(at.stage)
+        value = monitored(stage, auc if is_trained else None, validated.losses, agreement)
+        score = (value, -validated.losses["loss"])
+        if self.epochs is not None:
+            is_best = at.epoch + 1 == self.epochs[at.stage]
+        else:
+            is_best = math.isfinite(value) and (at.best is None or score > at.best)
         entry = EpochLog(
             stage=stage.name,
             epoch=at.epoch + 1,
@@ -256,6 +306,7 @@ class _Training:
             macro_auc=auc,
             best=is_best,
             seconds=round(time.perf_counter() - started_s, 3),
+            agreement=agreement,
         )
         if not math.isfinite(trained["loss"]):
             raise EgazeError(

@@ -23,6 +23,7 @@ from egaze.deploy.archive import members_of
 from egaze.deploy.export import ExportedModel
 from egaze.metrics import macro_auc
 from egaze.models import DualHeadUNet
+from egaze.models.heatmap_prior import PRIOR_PX
 from egaze.training import load_recipe
 from egaze.training.recipe_file import recipe_names
 from egaze.training.run import build_model
@@ -153,6 +154,8 @@ def test_memory_stays_flat_over_ten_thousand_predictions(c_library, tmp_path):
         {"encoder": "mobilenetv3_small_050", "pooling": "class-heatmaps"},
         {"encoder": "resnet18", "pooling": "heatmap"},
         {"encoder": "resnet18", "heatmap_head": False},
+        {"encoder": "mobilenetv3_small_050", "heatmap_prior": True},
+        {"encoder": "mobilenetv3_small_050", "heatmap_prior": True, "pooling": "class-heatmaps", "decoder_stride": 1},
         {"encoder": "regnety_002"},
     ],
     ids=lambda options: "-".join(map(str, options.values())),
@@ -162,6 +165,9 @@ def test_other_models(c_library, tmp_path, options):
     shape = (64, 96)
     model = DualHeadUNet(classes=3, **options)
     images = torch.rand(5, 1, *shape)
+    if options.get("heatmap_prior"):
+        model.decoder.prior.set_mean(torch.rand(PRIOR_PX, PRIOR_PX))
+        nn.init.normal_(model.decoder.to_logits.weight, std=0.1)
     with torch.no_grad():
         model.train()(images)
     expected = engines.by_module(ExportedModel(model.eval()), images)

@@ -17,6 +17,9 @@ _PANELS = (
     ("Heatmap loss", "heatmap"),
     ("Alignment loss", "alignment"),
     ("Macro AUC", "macro_auc"),
+    ("CC with gaze", "agreement_cc"),
+    ("NSS of the heatmap", "agreement_nss"),
+    ("KL divergence of the heatmap", "agreement_kl"),
 )
 _NAN = float("nan")
 
@@ -34,7 +37,7 @@ class _Curve:
     def of(cls, log: Sequence[EpochLog], key: str) -> _Curve:
         chosen = [number for number, entry in enumerate(log, start=1) if entry.best][-1:]
         starts = [number for number in range(2, len(log) + 1) if log[number - 1].stage != log[number - 2].stage]
-        chooser = [entry.macro_auc if key == "macro_auc" else entry.losses.get(key) for entry in log]
+        chooser = [_measured(entry, key) for entry in log]
         return cls(_points([entry.train_losses.get(key) for entry in log]), _points(chooser), chosen, starts)
 
 
@@ -91,6 +94,15 @@ def _described(title: str, curves: Sequence[_Curve]) -> str:
     words = f"It goes from {ends[0][0]:.3f} to {ends[0][1]:.3f} over {epochs} epochs."
     chosen = curves[0].chosen
     return f"{words} Epoch {chosen[0]} was chosen." if chosen else words
+
+
+def _measured(entry: EpochLog, key: str) -> float | None:
+    """A quantity on the split that the epoch was measured on."""
+    if key == "macro_auc":
+        return entry.macro_auc
+    if key.startswith("agreement_"):
+        return entry.agreement.get(key.replace("agreement", "heatmap"))
+    return entry.losses.get(key)
 
 
 def _points(values: Sequence[float | None]) -> list[Point]:
