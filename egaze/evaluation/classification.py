@@ -53,7 +53,7 @@ class Scored:
 
     @classmethod
     def of(cls, study: Study, predictions: Predictions) -> Scored:
-        labels = study.labels[predictions.case_index]
+        labels = study.labels.values[predictions.case_index]
         known = labels >= 0
         class_probs = predictions.class_probs[known].astype(np.float64)
         return cls(labels[known], class_probs, study.patients[predictions.case_index][known])

@@ -87,7 +87,7 @@ def evaluate(
     study = run.open_study()
     indices = study.splits.indices(split)
     # Thresholds and temperature are chosen on the labelled validation radiographs.
-    choosing = np.flatnonzero((study.splits.split_index == SPLITS.index("validation")) & (study.labels >= 0))
+    choosing = np.flatnonzero((study.splits.split_index == SPLITS.index("validation")) & (study.labels.values >= 0))
     parts = [indices] if split == "validation" or not len(choosing) else [indices, choosing]
     predictions, *others = _predict(run, study, parts, batch_size, threads or os.cpu_count() or 1, progress)
     notes: list[str] = []

@@ -176,7 +176,7 @@ def _runs(pooled: Pooled, run_set: RunSet, notes: list[str]) -> tuple[MemberResu
     found = []
     for member in run_set.members:
         rows = pooled.table.filter(seed=member.seed, **({} if member.fold is None else {"fold": member.fold}))
-        labels = pooled.study.labels[rows["case_index"].to_numpy()]
+        labels = pooled.study.labels.values[rows["case_index"].to_numpy()]
         probs = rows.select(f"prob_{name}" for name in pooled.class_names).to_numpy()
         known = labels >= 0
         found.append(

@@ -55,7 +55,7 @@ class Pooled:
     @property
     def labels(self) -> NDArray[np.int64]:
         """(N,) class index of each case; -1 for cases without a label."""
-        return self.study.labels[self.case_index]
+        return self.study.labels.values[self.case_index]
 
     @property
     def patients(self) -> NDArray[np.int64]:

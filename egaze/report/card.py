@@ -109,7 +109,7 @@ def split_rows(study: Study) -> list[SplitRow]:
 
 def split_row(study: Study, case_indices: NDArray[np.intp], name: str) -> SplitRow:
     """Count these cases of the study, under a name."""
-    labels = study.labels[case_indices]
+    labels = study.labels.values[case_indices]
     return SplitRow(
         name=name,
         radiographs=len(case_indices),

@@ -135,7 +135,7 @@ def _shown(evaluated: EvaluatedCases) -> EvaluationResult:
     result = evaluated.result
     if not evaluated.members or result.classification is None:
         return result
-    labelled = (evaluated.study.labels[evaluated.case_index] >= 0).nonzero()[0]
+    labelled = (evaluated.study.labels.values[evaluated.case_index] >= 0).nonzero()[0]
     notes = list(result.warnings)
     together = add_fold_results(
         result.classification,
@@ -154,7 +154,7 @@ def _scored(evaluated: EvaluatedCases) -> Scored:
     labelled = evaluated.table.filter(pl.col("label").is_not_null())
     cases = labelled["case_index"].to_numpy()
     class_probs = labelled.select(f"prob_{name}" for name in study.class_names).to_numpy().astype(np.float64)
-    return Scored(study.labels[cases], class_probs, study.patients[cases])
+    return Scored(study.labels.values[cases], class_probs, study.patients[cases])
 
 
 _CONTENTS = (

@@ -21,7 +21,8 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Splits, ...]
     others. Splits that a source prescribes are ignored.
 
     Args:
-        study: the study to split. Cases without a label are spread evenly, as a class of their own.
+        study: the study to split. Cases without a label are spread evenly, as a class of their own; so are, of
+            independent labels, cases in which no class is present.
         folds: K, from 3 to the number of patients.
         seed: of the shuffle.
 
@@ -39,7 +40,8 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Splits, ...]
     patients, patient = np.unique(study.patients, return_inverse=True)
     if not 3 <= folds <= len(patients):
         raise StudyError(f"{study.path}: folds must be 3 to {len(patients)}, the number of patients, got {folds}")
-    part = _deal(patient, study.labels, folds, seed)[patient]
+    groups = np.column_stack([study.labels.groups, ~study.labels.known])
+    part = _deal(patient, groups, folds, seed)[patient]
     # 0 is train, 1 validation, 2 test.
     split_index = np.zeros((folds, len(study)), dtype=np.int64)
     for fold in range(folds):
@@ -48,18 +50,20 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Splits, ...]
     return tuple(Splits(seed, (folds - 2, 1, 1), row) for row in split_index)
 
 
-def _deal(patient: NDArray[np.intp], labels: NDArray[np.int64], parts: int, seed: int) -> NDArray[np.intp]:
-    """Return the part that each patient is dealt to."""
-    cases = np.zeros((patient.max() + 1, labels.max() + 2))
-    np.add.at(cases, (patient, labels), 1)  # cases without a label have -1: the last column
-    share = cases / np.maximum(cases.sum(axis=0), 1)
+def _deal(patient: NDArray[np.intp], groups: NDArray[np.bool_], parts: int, seed: int) -> NDArray[np.intp]:
+    """Return the part that each patient is dealt to, so that each part has its share of every group of cases."""
+    cases = np.bincount(patient)
+    grouped = np.zeros((len(cases), groups.shape[1]))
+    np.add.at(grouped, patient, groups)
+    share = grouped / np.maximum(grouped.sum(axis=0), 1)
     order = list(range(len(cases)))
     random.Random(seed).shuffle(order)
-    order.sort(key=lambda number: -cases[number].sum())
-    held = np.zeros((parts, cases.shape[1]))
+    order.sort(key=lambda number: -cases[number])
+    held, held_cases = np.zeros((parts, groups.shape[1])), np.zeros(parts, dtype=np.int64)
     dealt = np.empty(len(cases), dtype=np.intp)
     for number in order:
         likeness = (held * share[number]).sum(axis=1)
-        dealt[number] = min(range(parts), key=lambda k: (likeness[k], held[k].sum()))
-        held[dealt[number]] += cases[number]
+        dealt[number] = min(range(parts), key=lambda k: (likeness[k], held_cases[k]))
+        held[dealt[number]] += grouped[number]
+        held_cases[dealt[number]] += cases[number]
     return dealt

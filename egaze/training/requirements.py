@@ -15,11 +15,13 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
     Raises:
         StudyError: a split is empty, a class has no training case, or the gaze that the recipe needs is missing.
     """
+    if study.labels.kind == "independent":
+        raise StudyError(f"{study.path}: its labels are independent, and this egaze trains on exclusive labels alone")
     for split in ("train", recipe.choose_on):
         study.splits.indices(split)
     recipe.target.require(study)
     train = study.splits.indices("train")
-    if recipe.order.kind == "class-balanced" and not (study.labels[train] >= 0).any():
+    if recipe.order.kind == "class-balanced" and not study.labels.of(train).known.any():
         raise StudyError(f"{study.path}: no case of the train split has a label, which order.kind class-balanced needs")
     with_gaze = int(study.has_gaze[train].sum())
     if recipe.order.kind == "mixed" and not 0 < with_gaze < len(train):
@@ -28,15 +30,16 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
             "cases with gaze and cases without"
         )
     if recipe.trains_classifier:
-        if len(study.class_names) < 2:
+        if len(study.class_names) < 2 and study.labels.kind == "exclusive":
             raise StudyError(
                 f"{study.path}: a classifier needs at least two classes; the study has "
                 f"{', '.join(study.class_names) or 'none'}"
             )
-        counts = np.bincount(study.labels[train][study.labels[train] >= 0], minlength=len(study.class_names))
-        if not counts.all():
-            missing = study.class_names[int(np.argmin(counts))]
-            raise StudyError(f"{study.path}: class {missing!r} has no case in the train split")
+        targets = study.labels.of(train).targets
+        for learnt, which in ((targets > 0.5, "case"), (targets < 0.5, "case without it")):
+            if not (has_case := learnt.any(axis=0)).all():
+                missing = study.class_names[int(np.argmin(has_case))]
+                raise StudyError(f"{study.path}: class {missing!r} has no {which} in the train split")
     learns_gaze = any(stage.heatmap_weight > 0 or stage.alignment_weight > 0 for stage in recipe.stages)
     if learns_gaze and not study.has_gaze[train].any():
         raise StudyError(

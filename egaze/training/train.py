@@ -274,7 +274,7 @@ def _as_pair(best: list[float] | None) -> tuple[float, float] | None:
 
 def _macro_auc(study: Study, predictions: Predictions) -> float | None:
     """Macro AUC over the classes that have both positive and negative cases; None if there is no such class."""
-    labels = study.labels[predictions.case_index]
+    labels = study.labels.values[predictions.case_index]
     known = labels >= 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StatisticsWarning)  # the log has null, which says it

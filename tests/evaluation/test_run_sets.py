@@ -61,8 +61,8 @@ def test_out_of_fold_predictions_are_pooled_by_case(joint, study):
         probs = own.select(f"prob_{name}" for name in study.class_names).to_numpy()
         np.testing.assert_array_equal(pooled.class_probs[number % 2, cases], probs)
         np.testing.assert_array_equal(pooled.agreement["cc"][number % 2, cases], own["cc"].to_numpy())
-    known = study.labels >= 0
-    expected = np.mean([macro(study.labels[known], probs[known]) for probs in pooled.class_probs])
+    known = study.labels.values >= 0
+    expected = np.mean([macro(study.labels.values[known], probs[known]) for probs in pooled.class_probs])
     found = metrics.classification.macro_auc
     assert found.value == pytest.approx(expected) and found.low < expected < found.high
     assert metrics.heatmap.predicted["cc"].value == pytest.approx(np.nanmean(pooled.agreement["cc"]))
