@@ -21,6 +21,9 @@ LabelKind = Literal["exclusive", "independent"]
 #: present, or absent (the U-Ones and U-Zeros of CheXpert, Irvin et al. 2019). "soft": the certainty itself.
 UNCERTAIN = ("ignore", "one", "zero", "soft")
 
+#: A class is taken as present where it is more certain than this.
+PRESENT = 0.5
+
 #: The certainty of a label that a source calls uncertain without a number.
 UNSTATED_CERTAINTY = 0.5
 
@@ -200,7 +203,7 @@ class IndependentLabels:
     @property
     def groups(self) -> NDArray[np.bool_]:
         """One group for each class that training learns as present, and one of cases without any."""
-        present = is_present(self.values)
+        present = self.values > PRESENT
         return np.concatenate([present, (self.known & ~present.any(axis=1))[:, None]], axis=1)
 
     def __len__(self) -> int:
@@ -215,12 +218,6 @@ class IndependentLabels:
             return None
         marked = zip(self.class_names, row.tolist(), strict=True)
         return ", ".join(name if value == 1 else f"{name}?" for name, value in marked if value > 0) or "none"
-
-
-def is_present(values: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Where a value of independent labels says that a class is rather present; a certainty of 0.5 says neither."""
-    present: NDArray[np.bool_] = values > 0.5
-    return present
 
 
 def independent_labels(

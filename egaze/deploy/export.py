@@ -78,7 +78,7 @@ def export_torchscript(
     key = None if sign is None else read_signing_key(sign)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     run.require_classifier("an exported model predicts class probabilities")
-    class_probs = run.recipe.stages[-1].class_probs
+    class_probs = run.class_probs
     has_heatmap = run.recipe.model.heatmap_head and run.recipe.trains_heatmap
     exported = ExportedModel(run.load_model(), class_probs, has_heatmap=has_heatmap)
     size_px = run.recipe.input_size_px

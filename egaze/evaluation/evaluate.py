@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.atomic import new_files, require_folder
+from egaze.errors import RunError
 from egaze.evaluation.agreement import agreement_table, mean_agreement
 from egaze.evaluation.classification import Scored, measure_classification
 from egaze.evaluation.means import RESAMPLES
@@ -84,6 +85,8 @@ def evaluate(
     out = Path(out or run.path / "evaluation" / split)
     require_folder(out)
     require_metric_names()
+    if run.label_kind == "independent":
+        raise RunError(f"{run.path}: its labels are independent, which this egaze trains on and does not measure")
     study = run.open_study()
     indices = study.splits.indices(split)
     # Thresholds and temperature are chosen on the labelled validation radiographs.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from egaze.labels import LabelKind
+from egaze.labels import PRESENT, LabelKind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +35,16 @@ class Batch:
     def label_kind(self) -> LabelKind:
         """What the labels are."""
         return "exclusive" if self.label.ndim == 1 else "independent"
+
+    @property
+    def present_classes(self) -> Tensor:
+        """(N, C) bool, of independent labels the classes that are present."""
+        return self.label > PRESENT
+
+    @property
+    def shows_class(self) -> Tensor:
+        """(N,) bool, whether a sample has a class that its gaze may be about: a label, or a present class."""
+        return self.has_label if self.label_kind == "exclusive" else self.present_classes.any(dim=1)
 
     def __len__(self) -> int:
         return len(self.case_index)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from egaze.errors import StudyError
+from egaze.errors import RecipeError, StudyError
 from egaze.study import Study
+from egaze.training.classification_losses import CLASSIFICATION_LOSSES
 from egaze.training.recipe import Recipe
 
 
@@ -14,15 +15,15 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
 
     Raises:
         StudyError: a split is empty, a class has no training case, or the gaze that the recipe needs is missing.
+        RecipeError: the recipe's weights are not those of the study's classes, or a loss cannot learn from its labels.
     """
-    if study.labels.kind == "independent":
-        raise StudyError(f"{study.path}: its labels are independent, and this egaze trains on exclusive labels alone")
     for split in ("train", recipe.choose_on):
         study.splits.indices(split)
     recipe.target.require(study)
     train = study.splits.indices("train")
     if recipe.order.kind == "class-balanced" and not study.labels.of(train).known.any():
         raise StudyError(f"{study.path}: no case of the train split has a label, which order.kind class-balanced needs")
+    _require_weights(study, recipe)
     with_gaze = int(study.has_gaze[train].sum())
     if recipe.order.kind == "mixed" and not 0 < with_gaze < len(train):
         raise StudyError(
@@ -46,3 +47,21 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
             f"{study.path}: no case of the train split has gaze, which recipe {recipe.name!r} learns from; "
             "use --recipe encoder-only"
         )
+
+
+def _require_weights(study: Study, recipe: Recipe) -> None:
+    """Check the recipe's weights of classes and its losses against the study's labels."""
+    labels, listed = study.labels, ", ".join(study.class_names)
+    classes, groups = len(study.class_names), labels.groups.shape[1]
+    if recipe.order.kind == "class-weighted" and (given := len(recipe.order.class_weights)) != groups:
+        without = "" if groups == classes else ", then cases without any"
+        raise RecipeError(f"order.class_weights must be {groups} numbers, for {listed}{without}; got {given}")
+    for index, stage in enumerate(recipe.stages):
+        if (given := len(stage.class_weights)) not in (0, classes):
+            raise RecipeError(f"stages[{index}].class_weights must be {classes} numbers, for {listed}; got {given}")
+        loss = CLASSIFICATION_LOSSES[stage.classification_loss]
+        if labels.kind == "independent" and stage.classification_weight > 0 and loss.of_each is None:
+            raise RecipeError(
+                f"stages[{index}].classification_loss {stage.classification_loss!r} learns from exclusive labels "
+                f"alone, and those of {study.path} are independent"
+            )

@@ -165,16 +165,18 @@ def test_independent_classes_are_printed_with_prevalence_and_unknowns(table, tmp
     (tmp_path / "findings.csv").write_text("case_id,effusion,a rather long finding\na,1,-1\nb,0,1\n")
     done = table("--labels", tmp_path / "findings.csv", "--uncertain", "soft")
     expected = [
-        "  classes: independent, any number per case; uncertain labels teach their certainty",
-        "                              present      absent   uncertain     unknown  prevalence",
-        "    effusion                          1           1           0           0      50.0 %",
-        "    a rather long finding             1           0           1           0     100.0 %",
+        "classes: independent, any number per case; uncertain labels teach their certainty",
+        "present absent uncertain unknown prevalence",
+        "effusion 1 1 0 0 50.0 %",
+        "a rather long finding 1 0 1 0 100.0 %",
     ]
-    assert done.exit_code == 0 and done.stdout.splitlines()[1:5] == expected, done.output
-    shown = CliRunner().invoke(cli, ["study", "show", str(tmp_path / "study")])
-    lines = shown.output.splitlines()
-    assert all(line in lines for line in expected), shown.output
-    assert any(line.split() == ["cases", "gaze", "effusion", *["a", "rather", "long", "finding"]] for line in lines)
+
+    def words(output):
+        return [" ".join(line.split()) for line in output.splitlines()]
+
+    assert done.exit_code == 0 and words(done.stdout)[1:5] == expected, done.output
+    shown = words(CliRunner().invoke(cli, ["study", "show", str(tmp_path / "study")]).output)
+    assert set(expected) <= set(shown) and "cases gaze effusion a rather long finding" in shown
 
 
 def test_classes_and_what_was_read_as_none_are_printed(table):
