@@ -10,6 +10,7 @@ import click
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
+from egaze.cli.independent import class_calibration_lines, independent_lines
 from egaze.cli.options import split_option, study_option, threads_option
 from egaze.cli.set_metrics import set_lines
 from egaze.cli.text import count_text, estimate_text, metric_text
@@ -79,7 +80,7 @@ def _lines(result: EvaluationResult) -> list[str]:
     if (classification := result.classification) is not None:
         lines += _areas(classification, result.published)
         lines += _operating_points(classification)
-        lines += _calibration(classification.calibration)
+        lines += _calibration(classification.calibration) + class_calibration_lines(classification)
         lines += _confusion(classification.confusion)
     if result.heatmap is not None:
         lines += _agreement(result.heatmap)
@@ -90,6 +91,8 @@ def _lines(result: EvaluationResult) -> list[str]:
 
 def _areas(classification: Classification, published: tuple[Published, ...]) -> list[str]:
     classes = classification.classes
+    if classification.label_kind == "independent":
+        return independent_lines(classification)
     if (of := classification.one_auc_class) is not None:
         lines = [_row("AUC", [str(classification.one_auc_title)], width=34)]
         only = classes[of]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from egaze.cli.text import percent_text
 from egaze.labels import class_counts
 
 if TYPE_CHECKING:
@@ -31,6 +32,5 @@ def label_lines(study: Study) -> Iterator[str]:
     columns = ("present", "absent", "uncertain", "unknown", "prevalence")
     yield f"  {'':<{width}}" + "".join(f"{column:>12}" for column in columns)
     for name, count in counts.items():
-        share = "-" if count.prevalence is None else f"{100 * count.prevalence:.1f} %"
-        cells = (count.present, count.absent, count.uncertain, count.unknown, share)
+        cells = (count.present, count.absent, count.uncertain, count.unknown, percent_text(count.prevalence))
         yield f"  {name:<{width}}" + "".join(f"{cell:>12}" for cell in cells)

@@ -10,9 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.atomic import new_files, require_folder
-from egaze.errors import RunError
 from egaze.evaluation.agreement import agreement_table, mean_agreement
-from egaze.evaluation.classification import Scored, measure_classification
+from egaze.evaluation.classification import Scored, is_judged, measure_classification
 from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.results import EvaluationResult, TrainedHeads
 from egaze.evaluation.scanpaths import mean_scanpaths, scanpath_tables
@@ -33,6 +32,7 @@ from egaze.serialize import write_json
 from egaze.study import Study
 from egaze.study.published_splits import published_split_seed
 from egaze.study.splits import SPLITS
+from egaze.study.tables import LABEL_PREFIX
 from egaze.training.engine import Predictions, predict
 from egaze.training.run import Run
 
@@ -85,12 +85,10 @@ def evaluate(
     out = Path(out or run.path / "evaluation" / split)
     require_folder(out)
     require_metric_names()
-    if run.label_kind == "independent":
-        raise RunError(f"{run.path}: its labels are independent, which this egaze trains on and does not measure")
     study = run.open_study()
     indices = study.splits.indices(split)
     # Thresholds and temperature are chosen on the labelled validation radiographs.
-    choosing = np.flatnonzero((study.splits.split_index == SPLITS.index("validation")) & (study.labels.values >= 0))
+    choosing = np.flatnonzero((study.splits.split_index == SPLITS.index("validation")) & is_judged(study.labels))
     parts = [indices] if split == "validation" or not len(choosing) else [indices, choosing]
     predictions, *others = _predict(run, study, parts, batch_size, threads or os.cpu_count() or 1, progress)
     notes: list[str] = []
@@ -194,6 +192,8 @@ def _case_table(study: Study, predictions: Predictions, has_classifier: bool) ->
             "case_index": predictions.case_index,
             "case_id": cases["case_id"],
             "label": cases["label"],
+            # Of independent labels, the certainty of each class.
+            **{name: cases[name] for name in cases.columns if name.startswith(LABEL_PREFIX)},
             **probabilities,
         }
     )

@@ -26,7 +26,9 @@ from egaze.metrics.estimate import Comparison, Estimate, StatisticsWarning
 from egaze.metrics.intervals import mean_ci, mean_cis, wilson_ci
 from egaze.metrics.localisation import energy_inside, iou_at_area_match, pointing_game, region_mask
 from egaze.metrics.multiclass_auc import confusion_matrix, macro_auc, macro_auc_ci, multiclass_ci
+from egaze.metrics.multilabel_auc import enough_cases, multilabel_ci
 from egaze.metrics.operating_point import OperatingPoint, at_threshold, specificity_threshold, youden_threshold
+from egaze.metrics.paired import holm
 from egaze.metrics.roc_curve import RocCurve, roc_curve_band
 from egaze.metrics.saliency import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
 from egaze.metrics.scanpath import RegionGaze, region_gaze
@@ -49,8 +51,10 @@ __all__ = [
     "confusion_matrix",
     "delong_test",
     "energy_inside",
+    "enough_cases",
     "expected_calibration_error",
     "fit_temperature",
+    "holm",
     "information_gain",
     "iou_at_area_match",
     "kld",
@@ -60,6 +64,7 @@ __all__ = [
     "mean_ci",
     "mean_cis",
     "multiclass_ci",
+    "multilabel_ci",
     "nss",
     "pointing_game",
     "region_gaze",

@@ -9,13 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from egaze.atomic import require_file, write_file
 from egaze.errors import RunError
-from egaze.evaluation.classification import Scored
+from egaze.evaluation.classification import Scored, is_judged
 from egaze.evaluation.cross_validation import add_fold_results
 from egaze.evaluation.results import Classification, ClassOperatingPoint, EvaluationResult
 from egaze.explain.cases import evidence_maps
@@ -88,6 +87,8 @@ def write_report(
     require_file(out)
     evaluated = open_evaluated_cases(source, split, seed)
     run, study, result = evaluated.first, evaluated.study, _shown(evaluated)
+    if study.labels.kind == "independent":
+        raise RunError(f"{evaluated.path}: its labels are independent, and the report shows exclusive labels alone")
     pixels = RadiographPixels.of(study, radiograph_px, radiographs_from)
     cards, evidence, missing = _gallery(evaluated, limit, progress)
     values = {
@@ -135,7 +136,7 @@ def _shown(evaluated: EvaluatedCases) -> EvaluationResult:
     result = evaluated.result
     if not evaluated.members or result.classification is None:
         return result
-    labelled = (evaluated.study.labels.values[evaluated.case_index] >= 0).nonzero()[0]
+    labelled = is_judged(evaluated.study.labels.of(evaluated.case_index)).nonzero()[0]
     notes = list(result.warnings)
     together = add_fold_results(
         result.classification,
@@ -151,10 +152,8 @@ def _shown(evaluated: EvaluatedCases) -> EvaluationResult:
 def _scored(evaluated: EvaluatedCases) -> Scored:
     """Return the labelled radiographs."""
     study = evaluated.study
-    labelled = evaluated.table.filter(pl.col("label").is_not_null())
-    cases = labelled["case_index"].to_numpy()
-    class_probs = labelled.select(f"prob_{name}" for name in study.class_names).to_numpy().astype(np.float64)
-    return Scored(study.labels.values[cases], class_probs, study.patients[cases])
+    class_probs = evaluated.table.select(f"prob_{name}" for name in study.class_names).to_numpy()
+    return Scored.of_cases(study, evaluated.table["case_index"].to_numpy(), class_probs)
 
 
 _CONTENTS = (
@@ -292,7 +291,7 @@ def _plots(evaluated: EvaluatedCases, result: EvaluationResult) -> Plots:
     forest, calibration = None, []
     if (classification := result.classification) is not None:
         scored = _scored(evaluated)
-        roc = plots.roc_curves(scored.labels, scored.class_probs, scored.patients, classification)
+        roc = plots.roc_curves(scored, classification)
         ours = "This set" if evaluated.members else "This run"
         forest = plots.forest_plot(classification, result.published, ours)
         if classification.calibration is not None:
