@@ -103,6 +103,7 @@ def evaluate_set(
         classification=classification,
         heatmap=heatmap,
         scanpath=scanpath,
+        readers=None,
         published=() if run_set.folds else published_results(pooled.study, split),
         runs=runs,
     )

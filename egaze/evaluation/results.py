@@ -35,6 +35,7 @@ class EvaluationResult:
         trained: which heads the recipe trained; others are not measured.
         classification: None if the classifier was not trained, or fewer than two classes have a radiograph.
         heatmap: None if there is no trained heatmap head, or no gaze.
+        readers: how well readers agree on the classes, and the model with them; None without their labels.
         scanpath: how readers read the radiographs; None if there is no gaze.
         published: results from papers on EGD-CXR's published splits; empty for any other study or split.
         runs: each run of a set by itself; empty for a single run.
@@ -54,6 +55,7 @@ class EvaluationResult:
     classification: Classification | None
     heatmap: MapAgreement | None
     scanpath: Scanpaths | None
+    readers: ReaderAgreement | None
     published: tuple[Published, ...]
     runs: tuple[MemberResult, ...]
 
@@ -248,6 +250,33 @@ class ClassCalibrationState:
     log_loss: Estimate
     expected_calibration_error: Estimate
     reliability: tuple[ReliabilityBin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderAgreement:
+    """Agreement of several readers who labelled the same radiographs: of how many readers, and of each class."""
+
+    readers: int
+    classes: dict[str, ReaderKappa]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderKappa:
+    """Kappa of one class, on the radiographs that at least two readers labelled with certainty.
+
+    Attributes:
+        cases: number of these radiographs.
+        readings: number of their labels.
+        readers: kappa between readers; see `egaze.metrics.readers_kappa_ci`. None if it is undefined.
+        model: kappa of the model with readers on the same radiographs; None if it is undefined, or without a threshold.
+        model_calls: by which threshold the model calls the class present; None without one.
+    """
+
+    cases: int
+    readings: int
+    readers: Estimate | None
+    model: Estimate | None
+    model_calls: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from egaze.metrics.multiclass_auc import confusion_matrix, macro_auc, macro_auc_
 from egaze.metrics.multilabel_auc import enough_cases, multilabel_ci
 from egaze.metrics.operating_point import OperatingPoint, at_threshold, specificity_threshold, youden_threshold
 from egaze.metrics.paired import holm
+from egaze.metrics.reader_kappa import model_kappa_ci, readers_kappa_ci
 from egaze.metrics.roc_curve import RocCurve, roc_curve_band
 from egaze.metrics.saliency import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
 from egaze.metrics.scanpath import RegionGaze, region_gaze
@@ -63,10 +64,12 @@ __all__ = [
     "macro_auc_ci",
     "mean_ci",
     "mean_cis",
+    "model_kappa_ci",
     "multiclass_ci",
     "multilabel_ci",
     "nss",
     "pointing_game",
+    "readers_kappa_ci",
     "region_gaze",
     "region_mask",
     "reliability_curve",

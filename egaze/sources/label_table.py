@@ -8,6 +8,7 @@ between 0 and 1 is a certainty. What an uncertain label teaches is the study's c
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from egaze.sources.cell_names import is_no_value
 from egaze.sources.delimited import first_true, has_control, header_of, read_table, require_unique
 from egaze.sources.records import shorten
 
-_CASE = "case_id"
+_CASE, _READER = "case_id", "reader_id"
 _UNCERTAIN = -1.0
 
 
@@ -60,6 +61,48 @@ def read_certainties(
         for case_id, row in zip(rows[_CASE], table.iter_rows(named=True), strict=True)
     }
     return names, of_case
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reader's labels of one case: the certainty of each class that the reader says something of."""
+
+    case_id: str
+    reader_id: str
+    certainties: dict[str, float]
+
+
+def read_readings(path: Path, case_ids: Sequence[str], class_names: Sequence[str]) -> list[Reading]:
+    """Read the labels of several readers: a table like that of `read_certainties`, with a column `reader_id` too.
+
+    Args:
+        path: the table, one row per case and reader.
+        case_ids: of all cases; rows of others are an error.
+        class_names: the classes; a table need not have a column for each.
+
+    Raises:
+        TableError: no column of any class, a case that is unknown, a reader who labels a case twice, or a cell that
+            holds no label.
+    """
+    names = [name for name in class_names if name in header_of(path)]
+    if not names:
+        raise TableError(f"{path}: has no column of a class; the classes are {_listed(class_names)}")
+    texts = {_CASE: pl.String, _READER: pl.String, **dict.fromkeys(names, pl.String)}
+    rows = read_table(path, texts, nullable=frozenset(names))
+    stray = ~rows[_CASE].is_in(list(case_ids))
+    if stray.any():
+        record = first_true(stray)
+        raise TableError(f"{path}: record {record + 1}: no case {shorten(rows[_CASE][record])} in the study")
+    again = rows.select(_CASE, _READER).is_duplicated()
+    if again.any():
+        record = first_true(again)
+        who = f"reader {shorten(rows[_READER][record])} labels case {shorten(rows[_CASE][record])}"
+        raise TableError(f"{path}: record {record + 1}: {who} more than once")
+    table = pl.DataFrame({name: _certainties(path, rows[name], {}) for name in names})
+    return [
+        Reading(case_id, reader_id, {name: value for name, value in row.items() if value is not None})
+        for case_id, reader_id, row in zip(rows[_CASE], rows[_READER], table.iter_rows(named=True), strict=True)
+    ]
 
 
 def _class_columns(path: Path, given: Sequence[str] | None, others: Collection[str]) -> tuple[str, ...]:
