@@ -102,5 +102,5 @@ def test_an_evaluation_is_read_as_it_was_made(run, tmp_path):
     ):
         open_evaluation(tmp_path)
     (tmp_path / "metrics.json").write_text(json.dumps({"format_version": 4, **content}))
-    with pytest.raises(RunError, match="format version 3, this egaze reads 4: run `egaze evaluate` again"):
+    with pytest.raises(RunError, match="format version 4, this egaze reads 5: run `egaze evaluate` again"):
         open_evaluation(tmp_path)

@@ -14,7 +14,7 @@ from egaze.atomic import write_file
 from egaze.deploy import torchscript
 from egaze.deploy.archive import digest, members_of, write_archive
 from egaze.deploy.signature import SIGNATURE_NAME, read_signing_key, sign_digest
-from egaze.deploy.spec import FORMAT_VERSION, PRECISIONS, SPEC_NAME, ModelSpec, check_model
+from egaze.deploy.spec import FORMAT_VERSION, PRECISIONS, SPEC_NAME, ModelSpec, Thresholds, check_model
 from egaze.errors import EgazeError, ModelFileError
 from egaze.models import DualHeadUNet
 from egaze.training.run import Run
@@ -45,7 +45,12 @@ class ExportedModel(nn.Module):
 
 
 def export_torchscript(
-    run: Run, path: str | Path, *, precision: str = "fp32", sign: str | Path | None = None
+    run: Run,
+    path: str | Path,
+    *,
+    precision: str = "fp32",
+    sign: str | Path | None = None,
+    thresholds: Thresholds | None = None,
 ) -> ModelSpec:
     """Write a run's best model as a TorchScript archive with its spec; the file is replaced whole.
 
@@ -60,6 +65,7 @@ def export_torchscript(
             the file. The radiograph and its first convolution, and depthwise convolutions with their squeeze and
             excitation, stay float32.
         sign: a PEM file of an Ed25519 private key, which signs the file.
+        thresholds: of the class probabilities, for the file to carry.
 
     Raises:
         RunError: the run has no checkpoint yet, or its recipe trains no classifier.
@@ -96,9 +102,12 @@ def export_torchscript(
         input_height_px=size_px,
         input_width_px=size_px,
         class_names=run.class_names,
+        label_kind=run.label_kind,
         heatmap_head=has_heatmap,
         training_split_sha256=run.facts["training_split_sha256"],
         class_probs=class_probs,
+        threshold_rule="" if thresholds is None else thresholds.rule,
+        thresholds=() if thresholds is None else thresholds.values,
         model_sha256="0" * 64,
     )
     spec_member = f"extra/{SPEC_NAME}"

@@ -17,7 +17,7 @@ import polars as pl
 from egaze.errors import TableError
 from egaze.labels import UNSTATED_CERTAINTY
 from egaze.sources.cell_names import is_no_value
-from egaze.sources.delimited import first_true, has_control, header_of, read_table, require_unique
+from egaze.sources.delimited import PRIVATE, first_true, has_control, header_of, read_table, require_unique
 from egaze.sources.records import shorten
 
 _CASE, _READER = "case_id", "reader_id"
@@ -47,7 +47,7 @@ def read_certainties(
     if stray.any():
         record = first_true(stray)
         raise TableError(f"{path}: record {record + 1}: no case {shorten(rows[_CASE][record])} in the table of cases")
-    columns = {name: _certainties(path, rows[name], hygiene) for name in names}
+    columns = {name: _certainties(path, rows[name], hygiene, is_named=class_names is not None) for name in names}
     if without := len(case_ids) - len(rows):
         hygiene["cases_without_a_row_of_labels"] = without
     if all(column.null_count() == len(rows) for column in columns.values()):
@@ -117,13 +117,18 @@ def _class_columns(path: Path, given: Sequence[str] | None, others: Collection[s
             near = get_close_matches(name, header, n=1)
             meant = f"did you mean {shorten(near[0])}?" if near else f"its columns are {_listed(header)}"
             raise TableError(f"{path}: class {shorten(name)} is no column of the header (line 1); {meant}")
+        if name in PRIVATE:
+            raise TableError(f"{path}: column {shorten(name)} identifies patients; name the classes with --classes")
         if name in others:
             raise TableError(f"{path}: column {shorten(name)} describes the case and cannot be a class")
     return names
 
 
-def _certainties(path: Path, cells: pl.Series, hygiene: dict[str, int]) -> pl.Series:
-    """The certainties of one column, null where nothing is known."""
+def _certainties(path: Path, cells: pl.Series, hygiene: dict[str, int], *, is_named: bool = True) -> pl.Series:
+    """The certainties of one column, null where nothing is known.
+
+    A text in a column that nobody named as a class is not quoted, because it may say who the patient is.
+    """
     if count := int((no_value := is_no_value(cells)).sum()):
         cells = cells.set(no_value, None)
         _count(hygiene, "labels_such_as_NA_read_as_unknown", count)
@@ -132,9 +137,12 @@ def _certainties(path: Path, cells: pl.Series, hygiene: dict[str, int]) -> pl.Se
     wrong = cells.is_not_null() & ~holds_label.fill_null(False)
     if wrong.any():
         record = first_true(wrong)
+        is_quoted = is_named or numbers[record] is not None
+        remedy = "" if is_quoted else "; if the column is no class, name the classes with --classes"
         raise TableError(
-            f"{path}: record {record + 1}, column {shorten(cells.name)} holds {shorten(cells[record])}, expected 1 "
-            "(present), 0 (absent), -1 (uncertain), a certainty between 0 and 1, or nothing (unknown)"
+            f"{path}: record {record + 1}, column {shorten(cells.name)} holds "
+            f"{shorten(cells[record]) if is_quoted else 'a text'}, expected 1 (present), 0 (absent), -1 (uncertain), a "
+            f"certainty between 0 and 1, or nothing (unknown){remedy}"
         )
     if count := int((numbers == _UNCERTAIN).sum()):
         _count(hygiene, "labels_of_-1_read_as_uncertain", count)
