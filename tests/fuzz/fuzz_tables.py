@@ -31,9 +31,12 @@ with atheris.instrument_imports(include=["egaze.sources", "json"]):
     from egaze.sources import EgdCxr, Table, records
     from egaze.sources.egd_cxr.annotations import read_boxes, read_transcript
     from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
+    from egaze.sources.gazesearch import read_scanpaths
     from egaze.sources.reflacx.annotations import read_phrases, read_regions
     from egaze.sources.reflacx.gaze import read_fixations
     from egaze.sources.reflacx.metadata import read_metadata
+    from egaze.sources.siim_gaze.gaze import read_gaze as read_gaze_records
+    from egaze.sources.siim_gaze.masks import read_masks
 
 import polars as pl
 
@@ -71,6 +74,10 @@ WHOLE = {
     "chest_bounding_box.csv": b"xmin,ymin,xmax,ymax\n1,2,30,40\n",
     "timestamps_transcription.csv": b"word,timestamp_start_word,timestamp_end_word\nclear,1,1.5\n.,1.5,1.5\n",
     "transcript.json": b'{"full_text": "a", "time_stamped_text": [{"phrase": "a", "begin_time": 0, "end_time": 1}]}',
+    "cxr_gaze_data.json": b'[{"image_id": "1.2.3", "gaze_x": [0.5, 1.1], "gaze_y": [0.2, 0], "time": [3, 2]}]',
+    "train-rle.csv": b"ImageId,EncodedPixels\n1.2.3,1024 30 994 30\n1.2.3,9000 2\n1.2.4,-1\n",
+    "scanpaths.json": b'[{"name": "' + DICOM_ID.encode() + b'.jpg", "task": "edema", "condition": "present", '
+    b'"split": "train", "subject": 1, "X": [112, 60], "Y": [100, 150], "T": [2, 1]}]',
 }
 NAMES = tuple(WHOLE)
 records._READ_BYTES = 512  # so that records extend across the pieces that are read
@@ -123,6 +130,12 @@ def read(folder: Path, name: str) -> None:
         read_boxes(folder / name, [DICOM_ID], {})
     elif name == "transcript.json":
         read_transcript(folder / name)
+    elif name == "cxr_gaze_data.json":
+        read_gaze_records(folder / name, Counter())
+    elif name == "train-rle.csv":
+        read_masks(folder / name, ["1.2.3"], Counter())
+    elif name == "scanpaths.json":
+        read_scanpaths(folder / name, Counter())
     else:
         table = GAZE_TABLES["fixations" if name == "fixations.csv" else "eye-gaze"]
         read_gaze(folder / name, table, RADIOGRAPHS, name == "eye_gaze.csv", {})
