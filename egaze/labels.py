@@ -95,6 +95,8 @@ class ExclusiveLabels:
         values: (N,) int64, the index of the class, -1 without a label.
 
     Example:
+        >>> import numpy as np
+        >>> from egaze.labels import ExclusiveLabels
         >>> labels = ExclusiveLabels(("normal", "chf"), np.array([1, -1, 0]))
         >>> labels.known.tolist(), labels.text(0), labels.answers.tolist()
         ([True, False, True], 'chf', [[0.0, 1.0], [nan, nan], [1.0, 0.0]])
@@ -152,6 +154,8 @@ class IndependentLabels:
         ValueError: shapes that do not match, a certainty outside [0, 1], or an unknown policy.
 
     Example:
+        >>> import numpy as np
+        >>> from egaze.labels import IndependentLabels
         >>> certainty = np.array([[1, 0.5], [0, np.nan]], dtype=np.float32)
         >>> labels = IndependentLabels(("effusion", "mass"), certainty, "one")
         >>> labels.values.tolist(), labels.answers.tolist()

@@ -24,6 +24,8 @@ def enough_cases(answers: ArrayLike) -> NDArray[np.bool_]:
         answers: (N, C), 1 where a case has a class, 0 where it has not, NaN where that is not known.
 
     Example:
+        >>> import numpy as np
+        >>> from egaze.metrics import enough_cases
         >>> answers = np.repeat([[1.0, 0.0], [0.0, 0.0]], 12, axis=0)
         >>> enough_cases(answers).tolist()
         [True, False]
@@ -73,7 +75,7 @@ def multilabel_ci(
         >>> class_probs = 0.3 * np.nan_to_num(answers) + 0.7 * generator.random((60, 3))
         >>> area = multilabel_ci(answers, class_probs, resamples=500)
         >>> round(area.value, 2), area.low < area.value < area.high
-        (0.86, True)
+        (0.83, True)
     """
     answers, class_probs = np.asarray(answers, dtype=np.float64), np.asarray(class_probs, dtype=np.float64)
     if measure not in MEASURES or average not in AVERAGES:

@@ -87,8 +87,6 @@ def write_report(
     require_file(out)
     evaluated = open_evaluated_cases(source, split, seed)
     run, study, result = evaluated.first, evaluated.study, _shown(evaluated)
-    if study.labels.kind == "independent":
-        raise RunError(f"{evaluated.path}: its labels are independent, and the report shows exclusive labels alone")
     pixels = RadiographPixels.of(study, radiograph_px, radiographs_from)
     cards, evidence, missing = _gallery(evaluated, limit, progress)
     values = {
@@ -98,13 +96,14 @@ def write_report(
         "study": study,
         "result": result,
         "contents": _CONTENTS,
-        "summary": words.summary(run.recipe, result),
+        "summary": words.summary(run.recipe, result, study.labels.kind),
         "one_auc": result.classification and result.classification.one_auc_title,
         "plots": _plots(evaluated, result),
         "chosen_on": run.recipe.choose_on,
         "operating_points": _operating_points(result.classification),
         "confusion": _confusion(result.classification),
-        "why_no_classification": words.why_no_classification(run.recipe),
+        "together": _together(study, evaluated.case_index),
+        "why_no_classification": words.why_no_classification(run.recipe, study.labels.kind),
         "why_no_heatmap": words.why_no_heatmap(run.recipe),
         "epochs": 0 if evaluated.members else len(run.log()),
         "members": members.member_rows(evaluated),
@@ -263,6 +262,7 @@ def _data(study: Study, cards: Sequence[CaseCard]) -> JsonObject:
     strongest = next((key for key in ("predicted", "gaze", "grad_cam") if key in there), None)
     return {
         "classes": study.class_names,
+        "labels": study.labels.kind,
         "radiographs": [item.facts() for item in cards],
         "colours": base64.b64encode(heatmap_table().tobytes()).decode(),
         "overlay": strongest,
@@ -338,3 +338,11 @@ def _confusion(classification: Classification | None) -> list[tuple[str, list[Co
         ]
         rows.append((name, cells))
     return rows
+
+
+def _together(study: Study, cases: NDArray[np.int64]) -> list[tuple[str, list[int]]]:
+    """Return, of independent classes, rows of class and the number of radiographs that also have each class."""
+    if study.labels.kind == "exclusive":
+        return []
+    present = (study.labels.of(cases).answers == 1).astype(np.int64)
+    return list(zip(study.class_names, (present.T @ present).tolist(), strict=True))
