@@ -20,8 +20,7 @@ std::string json_by_class(const ModelSpec& spec, const auto& items, const auto& 
 std::string json_entry(const ModelSpec& spec, const Result& result, bool thresholds) {
   std::string json = "{\"image\": " + json_string(result.image);
   if (!result.error.empty()) return json + ", \"error\": " + json_string(result.error) + "}";
-  json += ", \"class_probs\": " +
-          json_by_class(spec, result.class_probs, [](float prob) { return json_number(prob); });
+  json += ", \"class_probs\": " + json_by_class(spec, result.class_probs, [](float prob) { return json_number(prob); });
   if (thresholds) {
     json += ", \"above_threshold\": " +
             json_by_class(spec, above_thresholds(spec, result.class_probs), [](const std::optional<bool>& is_above) {
@@ -80,13 +79,14 @@ std::string results_json(const std::string& model, const ModelSpec& spec, const 
   }
   json += "], \"label_kind\": " + json_string(spec.label_kind);
   if (thresholds) {
-    json += ", \"threshold_rule\": " + json_string(spec.threshold_rule) + ", \"thresholds\": " +
-            json_by_class(spec, spec.thresholds, [](const std::optional<double>& threshold) {
+    json += ", \"threshold_rule\": " + json_string(spec.threshold_rule) +
+            ", \"thresholds\": " + json_by_class(spec, spec.thresholds, [](const std::optional<double>& threshold) {
               return threshold ? json_number(*threshold) : std::string("null");
             });
   }
   json += ", \"predictions\": [";
-  for (std::size_t i = 0; i < results.size(); ++i) json += (i == 0 ? "\n  " : ",\n  ") + json_entry(spec, results[i], thresholds);
+  for (std::size_t i = 0; i < results.size(); ++i)
+    json += (i == 0 ? "\n  " : ",\n  ") + json_entry(spec, results[i], thresholds);
   return json + "\n]}\n";
 }
 
@@ -105,8 +105,8 @@ std::string results_csv(const ModelSpec& spec, const std::vector<Result>& result
     }
     if (thresholds) {
       const bool failed = !result.error.empty();
-      const auto above =
-          failed ? std::vector<std::optional<bool>>(spec.class_names.size()) : above_thresholds(spec, result.class_probs);
+      const auto above = failed ? std::vector<std::optional<bool>>(spec.class_names.size())
+                                : above_thresholds(spec, result.class_probs);
       for (const std::optional<bool>& is_above : above) add_cell(line, !is_above ? "" : *is_above ? "1" : "0");
     }
     const auto& peak = result.heatmap_peak;
