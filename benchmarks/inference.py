@@ -8,6 +8,8 @@ bf16_vs_fp32        the C++ Predictor's time in float32 divided by that in bfloa
 file_over_model     time of egaze-run from a 3056x2544 DICOM file to the prediction, divided by the time of reading the
                     radiograph and of the model (smaller is better)
 cold_start_s        time from starting egaze-run to the end of its prediction for that file
+proof_ms            time of proving the model's program (parsing, types and shapes, writing it again): under 50
+check_ms            time of checking the model file as a whole: reading, layout, CRC-32, SHA-256 and proof
 cpp_ms, file_ms     time of the C++ Predictor only, and from file to prediction
 peak_mb             peak memory of egaze-run, including the model and the radiograph
 
@@ -44,12 +46,13 @@ from egaze import Predictor
 from egaze.deploy import torchscript
 from egaze.deploy.archive import digest, members_of, write_archive
 from egaze.deploy.export import ExportedModel
-from egaze.deploy.spec import SPEC_NAME, check_model
+from egaze.deploy.spec import SPEC_NAME, check_model, read_model
 from egaze.models import DualHeadUNet
 
 SIZE_PX = 224
 CLASSES = ["normal", "chf", "pneumonia"]
 THREADS, BATCHES = (1, 2), (1, 8, 32)
+PROOF_MS = 50  # that the proof of a program may take
 
 Engine = Callable[[int, int], float]  # threads and batch to seconds
 
@@ -107,6 +110,18 @@ def mean_seconds(call: Callable[[], Any], calls: int) -> float:
     for _ in range(calls):
         call()
     return (time.perf_counter() - started) / calls
+
+
+def measure_check(path: Path) -> dict[str, float]:
+    """Time the check of a model file, and the proof of its program within it."""
+    check_s, proof_s = [], []
+    for _ in range(10):
+        started = time.perf_counter()
+        proof_s.append(read_model(path).proof.seconds)
+        check_s.append(time.perf_counter() - started)
+    milliseconds = {"proof_ms": 1000 * float(np.median(proof_s)), "check_ms": 1000 * float(np.median(check_s))}
+    assert milliseconds["proof_ms"] < PROOF_MS, milliseconds
+    return milliseconds
 
 
 def calls_of(batch: int) -> int:
@@ -256,6 +271,7 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
             turns = take_turns(samplers, (5 if batch == 1 else 1) if quick else 15 if batch == 1 else 3)
             details["model"][f"threads_{threads}_batch_{batch}"] = turns.details()
             first = first or turns
+    details["check"] = measure_check(files["fp32"])
     details["file"] = measure_files(files, radiograph, 3 if quick else 7)
     headline = {
         "cpp_vs_onnxruntime": first.ratio("onnxruntime", "cpp_fp32"),
@@ -264,6 +280,7 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
         **({"bf16_vs_fp32": first.ratio("cpp_fp32", "cpp_bf16")} if computes_bf16() else {}),
         "file_over_model": rounded(details["file"]["over_model"]),
         "cold_start_s": rounded(details["file"]["cold"]["median_s"]),
+        **{name: rounded(value) for name, value in details["check"].items()},
         "cpp_ms": rounded(1000 * first.median("cpp_fp32")),
         "file_ms": rounded(1000 * details["file"]["file"]["median_s"]),
         "peak_mb": rounded(details["file"]["peak_mb"]["egaze_run"]),

@@ -48,6 +48,55 @@ def rasterize_frames(
     threads: int,
     shown_px: ArrayLike | None = None,
 ) -> NDArray[np.float32]: ...
+def fixations_by_dispersion(
+    time_s: NDArray[np.float64],
+    x_px: NDArray[np.float64],
+    y_px: NDArray[np.float64],
+    pixels_per_degree: tuple[float, float],
+    *,
+    gaps: tuple[float, float],
+    rule: tuple[float, float, float],
+    max_dispersion_deg: float,
+) -> dict[str, Any]: ...
+def fixations_by_velocity(
+    time_s: NDArray[np.float64],
+    x_px: NDArray[np.float64],
+    y_px: NDArray[np.float64],
+    pixels_per_degree: tuple[float, float],
+    *,
+    gaps: tuple[float, float],
+    rule: tuple[float, float, float],
+    window_s: float,
+    threshold_deg_s: float,
+    threads: int,
+) -> dict[str, Any]: ...
+def fixations_by_adaptive_velocity(
+    time_s: NDArray[np.float64],
+    x_px: NDArray[np.float64],
+    y_px: NDArray[np.float64],
+    pixels_per_degree: tuple[float, float],
+    *,
+    gaps: tuple[float, float],
+    rule: tuple[float, float, float],
+    window_s: float,
+    max_window_s: float,
+    smallest_saccade_deg: float,
+    peak_sd: float,
+    onset_sd: float,
+    min_peak_deg_s: float,
+    threads: int,
+) -> dict[str, Any]: ...
+def fixations_of_ranges(
+    time_s: NDArray[np.float64],
+    x_px: NDArray[np.float64],
+    y_px: NDArray[np.float64],
+    pixels_per_degree: tuple[float, float],
+    begin: NDArray[np.int64],
+    end: NDArray[np.int64],
+    *,
+    gaps: tuple[float, float],
+    rule: tuple[float, float, float],
+) -> dict[str, Any]: ...
 def resize(
     image: NDArray[np.generic],
     shape: tuple[int, int],
@@ -91,7 +140,8 @@ def sample_batch(
 ) -> None: ...
 def read_model(
     path: bytes, nodes: int = ..., nesting: int = ..., bytes_at_work: int = ..., multiplications: int = ...
-) -> tuple[dict[str, Any], bytes, bytes | None]: ...
+) -> tuple[dict[str, Any], bytes, bytes | None, dict[str, Any]]: ...
+def model_limits() -> list[tuple[str, int, int]]: ...
 def model_operators() -> list[str]: ...
 def simd_levels() -> list[str]: ...
 def simd_level() -> str: ...

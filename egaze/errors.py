@@ -26,6 +26,10 @@ class StudyError(EgazeError):
     """A prepared study that is missing, damaged, or unsuitable for the request."""
 
 
+class GazeError(EgazeError, ValueError):
+    """Gaze samples in which nothing can be looked for: a clock that runs back, a position that cannot be."""
+
+
 class RecipeError(EgazeError, ValueError):
     """A training recipe, or a part of one, with an unknown key, or a value of the wrong type or out of range."""
 

@@ -9,6 +9,12 @@ auc_gain, _low, _high    their paired difference, with its 95 % interval over se
 map_cc, centre_cc        CC with gaze of best_recipe's heatmaps, and of the training radiographs' centre-bias map
 peak_in_finding          fraction of radiographs with a finding on which best_recipe's heatmap has its peak in it
 gradcam_peak_in_finding  the same for Grad-CAM of encoder-only and the true class
+auc_gain_loose           the gain of best_recipe where gaze tells less of findings than radiologists' gaze does
+auc_gain_tell_all        the same where it tells nearly all
+
+class-generators is also trained on controls of gaze: gaze on other radiographs of the same class and of other classes,
+a uniform map, the centre-bias map, and half and a tenth of the fixations. What it gains over the first four is due to
+where the reader of the radiograph looked, and not to any map or any regulariser.
 
 A learning curve of encoder-only and best_recipe then shows how many radiographs gaze is worth. The radiographs are
 phantoms and the gaze follows rules, so the experiment shows whether the method can work, not that it works on patients.
@@ -20,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -29,6 +36,8 @@ from typing import Any
 import numpy as np
 from gaze_trials import (
     ABLATIONS,
+    CONTROLLED,
+    CONTROLS,
     ENCODER,
     MEASURES,
     PRECISION,
@@ -41,6 +50,7 @@ from gaze_trials import (
     make_study,
     one_thread,
     peaks,
+    resolved,
 )
 from numpy.typing import NDArray
 from record import finish, rounded
@@ -48,12 +58,17 @@ from record import finish, rounded
 from egaze.metrics import mean_ci
 from egaze.metrics.over_seeds import aucs_over_seeds, mean_over_seeds
 from egaze.metrics.paired import paired_aucs, paired_mean
+from egaze.sources.synthetic.reader import READER_VERSION
 from egaze.study import Study
+from egaze.training import Recipe
 
 CONTROL = "encoder-only"
 GAZE_RECIPES = ("egd-baseline", "joint", "generator-first", "class-generators")
 RECIPES = (CONTROL, *GAZE_RECIPES, *ABLATIONS)
 TWIN_SEED = 2207
+#: The quality of gaze by its name; recipes are compared on the calibrated one.
+CALIBRATED = "calibrated"
+GAZE_QUALITIES = {"loose": 0.5, CALIBRATED: 1.0, "tell-all": 4.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +108,21 @@ QUICK = Plan(60, 20, {"validation": 12, "test": 18}, (10, 20), range(2), {10: 2,
 
 
 def outcomes(
-    wanted: list[Trial], study: Study, masks: NDArray[np.bool_], folder: Path, plan: Plan, workers: int
+    wanted: list[Trial],
+    study: Study,
+    masks: NDArray[np.bool_],
+    folder: Path,
+    plan: Plan,
+    workers: int,
+    recipe_of: Callable[[Trial], Recipe] = resolved,
 ) -> dict[Trial, Outcome]:
     """Carry out all trials, several at a time, and keep each outcome in the folder."""
     found = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as pool:
         jobs = {
-            pool.submit(carry_out, trial, deal(study, trial.radiographs, **plan.splits), masks, folder): trial
+            pool.submit(
+                carry_out, trial, recipe_of(trial), deal(study, trial.radiographs, **plan.splits), masks, folder
+            ): trial
             for trial in wanted
         }
         for number, job in enumerate(as_completed(jobs), start=1):
@@ -143,11 +166,16 @@ class Results:
             "gradcam_peak_in_finding": self._peaks(self.stacked(recipe, radiographs, "gradcam_peak")),
         }
         if recipe != CONTROL:
-            gain = paired_aucs(self.labels, probs, self.stacked(CONTROL, radiographs, "class_probs"), self.groups)
-            content["auc_gain"] = self._by_class(gain.macro, gain.classes)
+            content["auc_gain"] = self.auc_difference(recipe, CONTROL, radiographs)
             content["map"] = self._maps(self.stacked(recipe, radiographs, "maps"))
             content["map_peak_in_finding"] = self._peaks(self.stacked(recipe, radiographs, "map_peak"))
         return content
+
+    def auc_difference(self, recipe: str, reference: str, radiographs: int) -> dict[str, Any]:
+        """Return the paired difference in AUC of a recipe from another: macro, and by class."""
+        probs, others = (self.stacked(name, radiographs, "class_probs") for name in (recipe, reference))
+        difference = paired_aucs(self.labels, probs, others, self.groups)
+        return self._by_class(difference.macro, difference.classes)
 
     def map_gains(
         self, recipe: str, radiographs: int, centre: NDArray[np.float64], centre_peak: NDArray[np.float64]
@@ -215,6 +243,31 @@ def learning_curve(results: Results, recipes: tuple[str, str], counts: tuple[int
     return {"rows": rows, "worth": worth}
 
 
+def of_quality(name: str, best: str, found: dict[Trial, Outcome], plan: Plan, folder: Path, workers: int) -> Any:
+    """Return the results of the control and the best recipe with gaze of one quality over the same radiographs.
+
+    The control sees no gaze, so that its outcomes are those of the calibrated twin.
+    """
+    place = folder / name
+    place.mkdir(exist_ok=True)
+    study, masks = make_study(
+        place,
+        TWIN_SEED,
+        radiographs=plan.twin_radiographs,
+        gaze_quality=GAZE_QUALITIES[name],
+        workers=workers,
+    )
+    dealt = deal(study, plan.radiographs, **plan.splits)
+    own = outcomes(plan.trials((best,), (plan.radiographs,)), study, masks, place, plan, workers)
+    _, centre = centre_agreement(dealt)
+    results = Results(dealt, masks, plan, found | own)
+    return {
+        "gaze_quality": GAZE_QUALITIES[name],
+        **results.recipe(best, plan.radiographs),
+        "centre_bias": {measure: asdict(mean_ci(centre[:, k], results.groups)) for k, measure in enumerate(MEASURES)},
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="tiny, under 50 s on two processors; writes nothing")
@@ -222,12 +275,21 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/gaze_helps"), help="what is done is kept here")
     given = parser.parse_args()
     plan = QUICK if given.quick else FULL
-    folder = given.folder / ("quick" if given.quick else "full")
+    # Outcomes with gaze of another version of the reader are not to be mixed with these.
+    qualities = given.folder / f"{'quick' if given.quick else 'full'}-reader-{READER_VERSION}"
+    folder = qualities / CALIBRATED
     folder.mkdir(parents=True, exist_ok=True)
-    study, masks = make_study(folder, TWIN_SEED, radiographs=plan.twin_radiographs, workers=given.workers)
+    study, masks = make_study(
+        folder,
+        TWIN_SEED,
+        radiographs=plan.twin_radiographs,
+        gaze_quality=GAZE_QUALITIES[CALIBRATED],
+        workers=given.workers,
+    )
     dealt = deal(study, plan.radiographs, **plan.splits)
 
-    found = outcomes(plan.trials(RECIPES, (plan.radiographs,)), study, masks, folder, plan, given.workers)
+    wanted = plan.trials((*RECIPES, *CONTROLS), (plan.radiographs,))
+    found = outcomes(wanted, study, masks, folder, plan, given.workers)
     best = max(
         GAZE_RECIPES,
         key=lambda recipe: np.mean(
@@ -255,17 +317,30 @@ def main() -> None:
             **plan.splits,
             "seeds": len(plan.seeds),
             "twin_seed": TWIN_SEED,
+            "twin_reader_version": READER_VERSION,
+            "twin_gaze_quality": GAZE_QUALITIES[CALIBRATED],
         },
         "best_recipe_by_validation": best,
         "recipes": recipes,
+        "controls": {
+            name: {
+                **results.recipe(name, plan.radiographs),
+                "auc_less_own_gaze": results.auc_difference(name, CONTROLLED, plan.radiographs),
+            }
+            for name in CONTROLS
+        },
         "centre_bias": {
             **{name: asdict(mean_ci(centre[:, k], results.groups)) for k, name in enumerate(MEASURES)},
             "peak_in_finding": float(np.nanmean(centre_peak)),
         },
         "finding_share_of_radiograph": float(test_masks[results.has_finding].mean()),
         "learning_curve": learning_curve(results, (CONTROL, best), plan.curve),
+        "gaze_qualities": {
+            name: of_quality(name, best, found, plan, qualities, given.workers) for name in GAZE_QUALITIES
+        },
     }
     gain = recipes[best]["auc_gain"]["macro"]
+    gains = {name: row["auc_gain"]["macro"]["difference"] for name, row in details["gaze_qualities"].items()}
     headline = {
         "best_recipe": best,
         "auc_control": recipes[CONTROL]["auc"]["macro"]["value"],
@@ -273,6 +348,8 @@ def main() -> None:
         "auc_gain": gain["difference"],
         "auc_gain_low": gain["low"],
         "auc_gain_high": gain["high"],
+        "auc_gain_loose": gains["loose"],
+        "auc_gain_tell_all": gains["tell-all"],
         "map_cc": recipes[best]["map"]["cc"]["value"],
         "centre_cc": details["centre_bias"]["cc"]["value"],
         "peak_in_finding": recipes[best]["map_peak_in_finding"]["all"]["value"],

@@ -25,6 +25,8 @@ from egaze.metrics.multiclass_auc import macro_auc
 from egaze.models import grad_cam, to_image_size
 from egaze.sources import Table
 from egaze.sources.synthetic import synthesize
+from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX
+from egaze.sources.synthetic.twin import DEFAULT_LONG_SIDE_PX
 from egaze.study import Study, open_study, prepare_study
 from egaze.study.splits import Splits
 from egaze.training import Recipe, Run, load_recipe, train
@@ -32,10 +34,25 @@ from egaze.training.engine import predict
 
 SIZE_PX = 128
 ENCODER = "resnet10t"
+#: egd-baseline's blur of 150 px on the twin's radiographs, which are smaller than those that it was written for.
+EGD_SIGMA_PX = round(150 * DEFAULT_LONG_SIDE_PX / FULL_LONG_SIDE_PX, 1)
 PRECISION = "bf16"
 MEASURES = ("cc", "kld", "nss")
 #: Ablations of recipes: the recipe, and what is changed in it.
 ABLATIONS = {"class-generators-no-gaze": ("class-generators", ("stages.heatmap_weight=0",))}
+CONTROLLED = "class-generators"
+#: Controls of what gaze teaches a recipe, in the same form; see `egaze.targets.GazeControl`.
+CONTROLS = {
+    f"{CONTROLLED}-{name}": (CONTROLLED, (f"control.{change}",))
+    for name, change in {
+        "same-class": "gaze=same-class",
+        "other-class": "gaze=other-class",
+        "uniform": "gaze=uniform",
+        "centre-bias": "gaze=centre-bias",
+        "50-percent": "fixations_frac=0.5",
+        "10-percent": "fixations_frac=0.1",
+    }.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +68,10 @@ class Trial:
     @property
     def name(self) -> str:
         return f"{self.recipe}-{self.radiographs}-{self.seed}"
+
+    def stored_in(self, folder: Path) -> Path:
+        """The file that keeps the trial's outcome."""
+        return folder / f"{self.name}.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,11 +97,13 @@ class Outcome:
     seconds: float
 
 
-def make_study(folder: Path, seed: int, *, radiographs: int, workers: int) -> tuple[Study, NDArray[np.bool_]]:
+def make_study(
+    folder: Path, seed: int, *, radiographs: int, gaze_quality: float = 1.0, workers: int
+) -> tuple[Study, NDArray[np.bool_]]:
     """Prepare the twin once; returns the study and the (N, SIZE_PX, SIZE_PX) masks of the true findings."""
     twin, study = folder / "twin", folder / "study"
     if not twin.exists():
-        synthesize(twin, cases=radiographs, seed=seed, layout="table", workers=workers)
+        synthesize(twin, cases=radiographs, seed=seed, layout="table", gaze_quality=gaze_quality, workers=workers)
     if not study.exists():
         source = Table(twin / "cases.csv", twin / "fixations.csv")
         prepare_study([source], study, size_px=SIZE_PX, workers=workers)
@@ -106,16 +129,18 @@ def deal(study: Study, radiographs: int, *, validation: int, test: int) -> Study
 
 def resolved(trial: Trial) -> Recipe:
     """Return the trial's recipe with a small encoder without pretrained weights, small images and its epochs."""
-    name, changes = ABLATIONS.get(trial.recipe, (trial.recipe, ()))
+    name, changes = (ABLATIONS | CONTROLS).get(trial.recipe, (trial.recipe, ()))
     shares = (0.4, 0.1, 0.5) if name == "generator-first" else (1.0,)
     epochs = [f"stages.{number}.epochs={max(1, round(share * trial.epochs))}" for number, share in enumerate(shares)]
     common = (f"model.encoder={ENCODER}", "model.weights=none", f"input_size_px={SIZE_PX}", "stages.patience=0")
-    return load_recipe(name, [*common, *epochs, *changes])
+    scaled = (f"egd_sigma_px={EGD_SIGMA_PX}",) if name == "egd-baseline" else ()
+    return load_recipe(name, [*common, *epochs, *scaled, *changes])
 
 
-def carry_out(trial: Trial, study: Study, masks: NDArray[np.bool_], folder: Path) -> Outcome:
-    """Train and evaluate the test radiographs once; an outcome that is already in `folder` is returned."""
-    kept = folder / f"{trial.name}.npz"
+def carry_out(trial: Trial, recipe: Recipe, study: Study, masks: NDArray[np.bool_], folder: Path) -> Outcome:
+    """Train the trial's recipe and evaluate the test radiographs once; an outcome that is already in `folder` is
+    returned."""
+    kept = trial.stored_in(folder)
     if kept.exists():
         with np.load(kept, allow_pickle=False) as arrays:
             return Outcome(**{name: arrays[name] if arrays[name].ndim else float(arrays[name]) for name in arrays})
@@ -124,7 +149,7 @@ def carry_out(trial: Trial, study: Study, masks: NDArray[np.bool_], folder: Path
     shutil.rmtree(place, ignore_errors=True)
     run = train(
         study,
-        resolved(trial),
+        recipe,
         place,
         seed=trial.seed,
         device="cpu",

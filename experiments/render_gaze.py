@@ -6,7 +6,25 @@ from pathlib import Path
 from typing import Any
 
 _CONTROL = "encoder-only"
+_CONTROLLED = "class-generators"
+_LEARNT = {
+    _CONTROLLED: "own gaze",
+    "same-class": "gaze on other radiographs of the same class",
+    "other-class": "gaze on radiographs of other classes",
+    "uniform": "a uniform map",
+    "centre-bias": "the centre-bias map",
+    "50-percent": "half of the own fixations",
+    "10-percent": "a tenth of the own fixations",
+}
 _BLUE, _GREY, _ORANGE = "#2b6cb0", "#8a8f98", "#c05621"
+
+
+def reader_line(result: dict[str, Any]) -> str:
+    """Say by which synthetic reader the gaze is; results of before it had a version are of the first."""
+    settings = result["details"]["settings"]
+    version = settings.get("twin_reader_version", 1)
+    quality = settings.get("twin_gaze_quality")
+    return f"Gaze is by readers of version {version}{'' if quality is None else f', of quality {quality:g}'}."
 
 
 def table(result: dict[str, Any]) -> str:
@@ -39,6 +57,32 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def controls_table(result: dict[str, Any]) -> str:
+    """Format one row per control of gaze, beside the recipe that learns from the radiograph's own."""
+    details = result["details"]
+    lines = [
+        f"| `{_CONTROLLED}` learns from | macro AUC | gain over `encoder-only` | AUC less that with own gaze | CC | "
+        "NSS | peak in finding |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows = {_CONTROLLED: details["recipes"][_CONTROLLED], **details.get("controls", {})}
+    for name, row in rows.items():
+        lost = row.get("auc_less_own_gaze")
+        cells = [
+            _LEARNT.get(name.removeprefix(f"{_CONTROLLED}-"), name),
+            interval(row["auc"]["macro"]),
+            interval(row["auc_gain"]["macro"], "difference", sign="+"),
+            interval(lost["macro"], "difference", sign="+") if lost else "",
+            interval(row["map"]["cc"], digits=2),
+            interval(row["map"]["nss"], digits=2),
+            interval(row["map_peak_in_finding"]["all"], digits=2),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    if len(rows) == 1:
+        lines.append("| the controls have not been run yet | | | | | | |")
+    return "\n".join(lines)
+
+
 def curve_table(result: dict[str, Any]) -> str:
     """Format one row per number of training radiographs."""
     curve, best = result["details"]["learning_curve"], result["details"]["best_recipe_by_validation"]
@@ -55,6 +99,30 @@ def curve_table(result: dict[str, Any]) -> str:
             interval(row[best]["auc"]["macro"]),
             interval(row[best]["auc_gain"]["macro"], "difference", sign="+"),
             f"more than {worth['control_needs_more_than']}" if needs is None else f"{needs:.0f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def qualities_table(result: dict[str, Any]) -> str:
+    """Format one row per quality of gaze."""
+    details, best = result["details"], result["details"]["best_recipe_by_validation"]
+    lines = [
+        f"| gaze | `--gaze-quality` | macro AUC of `{best}` | gain over `{_CONTROL}` | gain, pneumonia | CC | "
+        "centre-bias map's CC | peak in finding |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    # Results of before the synthetic reader had a quality have none.
+    for name, row in details.get("gaze_qualities", {}).items():
+        cells = [
+            name,
+            f"{row['gaze_quality']:g}",
+            interval(row["auc"]["macro"]),
+            interval(row["auc_gain"]["macro"], "difference", sign="+"),
+            interval(row["auc_gain"]["pneumonia"], "difference", sign="+"),
+            interval(row["map"]["cc"], digits=2),
+            interval(row["centre_bias"]["cc"], digits=2),
+            interval(row["map_peak_in_finding"]["all"], digits=2),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -38,6 +38,7 @@ def load(name, folder="benchmarks"):
         ("docs/performance.md", "benchmarks", "with_performance"),
         ("docs/experiments.md", "experiments", "with_experiments"),
         ("docs/inference.md", "benchmarks", "with_inference"),
+        ("docs/fixations.md", "experiments", "with_fixations"),
     ],
 )
 def test_the_documents_are_drawn_from_the_results(page, folder, drawn):

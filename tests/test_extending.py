@@ -18,6 +18,8 @@ from egaze.cli import cli
 from egaze.errors import EgazeError
 from egaze.evaluation import evaluate, open_evaluation
 from egaze.gaze import GAZE_FORMATS, read_recording
+from egaze.gaze.events import FIXATION_METHODS, detect_fixations, simulate_gaze
+from egaze.metrics import event_agreement
 from egaze.registry import Registry
 from egaze.training import load_recipe, open_run, train
 
@@ -104,8 +106,18 @@ def test_a_tracker_format(my_package, tmp_path):
     path.write_text("# lab gaze 1\ntime_ms,x,y\nsoon,512.5,394\n")
     with pytest.raises(EgazeError, match=r"reading\.csv: "):
         read_recording(path)
-    with pytest.raises(EgazeError, match=r"reading\.csv: unknown tracker format 'edf'; known are bids, lab_csv"):
+    with pytest.raises(EgazeError, match=r"reading\.csv: unknown tracker format 'edf'; known are bids, .*, lab_csv"):
         read_recording(path, format="edf")
+
+
+def test_a_fixation_method(my_package):
+    gaze = simulate_gaze(500, fixations=20)
+    found = detect_fixations(gaze.signal, "near")
+    agreement = event_agreement(gaze.onset_s, gaze.duration_s, found.onset_s, found.duration_s)
+    assert list(FIXATION_METHODS)[-1] == "near" and agreement.f1 > 0.9
+    settings = FIXATION_METHODS["near"].settings(max_step_deg=0.2, min_duration_ms=250)
+    fewer = detect_fixations(gaze.signal, "near", settings)
+    assert 0 < len(fewer) < len(found) and fewer.record()["settings"]["max_step_deg"] == 0.2
 
 
 def test_a_metric(my_package, run, tmp_path):

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from egaze.sources import records
+from egaze.tables import records
 
 FUZZ = Path(__file__).parent / "fuzz"
 

@@ -10,7 +10,7 @@ import egaze
 # From the top. Packages of one line do not know each other.
 LAYERS = [
     {"errors", "_core"},
-    {"atomic", "labels", "progress", "registry", "serialize", "settings"},
+    {"atomic", "labels", "progress", "registry", "serialize", "settings", "tables"},
     {"gaze", "imaging", "metrics"},
     {"sources"},
     {"study"},
@@ -32,6 +32,7 @@ WITHOUT_TORCH = {
     "registry",
     "serialize",
     "settings",
+    "tables",
     "gaze",
     "imaging",
     "metrics",

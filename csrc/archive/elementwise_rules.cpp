@@ -10,30 +10,31 @@ Outcome same(const Arguments& arguments) {
   return {.types = {arguments.tensor(0)}};
 }
 
-// A tensor with another or with a number.
+// A tensor and another tensor or a number.
 Outcome with_other(const Arguments& arguments) {
   const TensorType& a = arguments.tensor(0);
   require_floats(a);
   if (!arguments.is_tensor(1)) return {.types = {a}};
   const TensorType& b = arguments.tensor(1);
   require_floats(b);
-  // torch takes a tensor without dimensions for a number.
-  require(a.dtype == b.dtype || (!a.shape.empty() && !b.shape.empty()), "joins a tensor and a number of two types");
+  // torch treats a tensor without dimensions as a number when it chooses the type of the result.
+  require(a.dtype == b.dtype || (!a.shape.empty() && !b.shape.empty()),
+          "combines a tensor with a scalar of another type");
   return {.types = {checked(promoted(a.dtype, b.dtype), broadcast(a.shape, b.shape))}};
 }
 
 Outcome clamp(const Arguments& arguments) {
-  require(arguments.has(1) || arguments.has(2), "clamps to no bounds");
+  require(arguments.has(1) || arguments.has(2), "clamps without valid bounds");
   return same(arguments);
 }
 
 Outcome gelu(const Arguments& arguments) {
-  require(arguments.text(1) == "none" || arguments.text(1) == "tanh", "approximates in an unknown way");
+  require(arguments.text(1) == "none" || arguments.text(1) == "tanh", "uses an unknown approximation");
   return same(arguments);
 }
 
 Outcome hardtanh(const Arguments& arguments) {
-  require(arguments.number(1) <= arguments.number(2), "clamps to no bounds");
+  require(arguments.number(1) <= arguments.number(2), "clamps without valid bounds");
   return same(arguments);
 }
 
@@ -41,7 +42,7 @@ Outcome along_dimension(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
   require_floats(x);
   fixed(x.shape[dimension_of(arguments.integer(1), x.shape.size())]);
-  require(!arguments.has(2), "changes the type as it adds up");
+  require(!arguments.has(2), "changes the type while it adds");
   return {.types = {x}};
 }
 
@@ -49,7 +50,7 @@ Outcome glu(const Arguments& arguments) {
   TensorType x = arguments.tensor(0);
   require_floats(x);
   Extent& extent = x.shape[dimension_of(arguments.integer(1), x.shape.size())];
-  require(fixed(extent) % 2 == 0, "halves an odd side");
+  require(fixed(extent) % 2 == 0, "halves a dimension of odd size");
   extent.count /= 2;
   return {.types = {std::move(x)}};
 }
@@ -70,13 +71,13 @@ Shape without(const Shape& shape, const Ints& dimensions, bool kept) {
 
 Outcome reduced(const TensorType& x, const Ints& dimensions, bool kept) {
   require_floats(x);
-  require(!dimensions.empty(), "reduces over no dimension");  // which to torch are all
+  require(!dimensions.empty(), "names no dimension to reduce");  // torch would reduce all of them
   return {.types = {{x.dtype, without(x.shape, dimensions, kept)}}, .multiplications = elements_of(x.shape)};
 }
 
-// x, dimensions, kept, dtype
+// Arguments: x, dimensions, kept, dtype.
 Outcome sum(const Arguments& arguments) {
-  require(arguments.has(1) && !arguments.has(3), "reduces over no dimension, or to another type");
+  require(arguments.has(1) && !arguments.has(3), "names no dimension to reduce, or another type");
   return reduced(arguments.tensor(0), arguments.integers(1), arguments.flag(2));
 }
 
@@ -84,21 +85,21 @@ Outcome extreme(const Arguments& arguments) {
   return reduced(arguments.tensor(0), arguments.integers(1), arguments.flag(2));
 }
 
-// x, dimensions, unbiased, kept
+// Arguments: x, dimensions, unbiased, kept.
 Outcome variance(const Arguments& arguments) {
-  require(arguments.has(1), "reduces over no dimension");
+  require(arguments.has(1), "names no dimension to reduce");
   return reduced(arguments.tensor(0), arguments.integers(1), arguments.flag(3));
 }
 
-// x, order, dimensions, kept, dtype
+// Arguments: x, order, dimensions, kept, dtype.
 Outcome vector_norm(const Arguments& arguments) {
-  require(arguments.has(2) && !arguments.has(4), "reduces over no dimension, or to another type");
+  require(arguments.has(2) && !arguments.has(4), "names no dimension to reduce, or another type");
   return reduced(arguments.tensor(0), arguments.integers(2), arguments.flag(3));
 }
 
 DType dtype_of(std::int64_t number) {
-  require(number == 6 || number == 15, "makes a tensor of a type that is neither float32 nor bfloat16");
-  return number == 6 ? DType::float32 : DType::bfloat16;  // in the order of c10::ScalarType
+  require(number == 6 || number == 15, "converts to a type that is neither float32 nor bfloat16");
+  return number == 6 ? DType::float32 : DType::bfloat16;  // the values of c10::ScalarType
 }
 
 Outcome to(const Arguments& arguments) {
@@ -143,7 +144,7 @@ constexpr auto kRules = std::to_array<OperatorRule>({
     {"relu", "Tensor self", same, true},
     {"relu6", "Tensor self", same, true},
     {"rsqrt", "Tensor self", same, true},
-    {"rsub", "Tensor self, Tensor|Scalar other, Scalar alpha=1", with_other},
+    {"rsub", "Tensor self, Scalar other, Scalar alpha=1", same},
     {"selu", "Tensor self", same, true},
     {"sigmoid", "Tensor self", same, true},
     {"silu", "Tensor self", same, true},

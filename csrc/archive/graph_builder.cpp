@@ -1,14 +1,15 @@
 #include "graph_builder.hpp"
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 
 namespace egaze::detail {
 namespace {
 
-std::vector<ValueId> tensors_in(const Argument& argument) {
-  if (const auto* tensor = std::get_if<Tensor>(&argument)) return {tensor->id};
+std::span<const ValueId> tensors_in(const Argument& argument) {
+  if (const auto* tensor = std::get_if<Tensor>(&argument)) return {&tensor->id, 1};
   if (const auto* tensors = std::get_if<Tensors>(&argument)) return tensors->ids;
   return {};
 }
@@ -32,9 +33,9 @@ ValueId GraphBuilder::add_value(TensorType type, std::size_t region, bool overla
 }
 
 Argument GraphBuilder::constant(std::size_t index) {
-  if (index >= constants_.size()) throw ProgramError("names a tensor that the archive does not hold");
+  if (index >= constants_.size()) throw ProgramError("uses a constant that the archive does not contain");
   if (std::ranges::any_of(constants_[index].shape, [](const Extent& extent) { return extent.count < 1; })) {
-    throw ProgramError("names a tensor without elements");
+    throw ProgramError("uses a constant without elements");
   }
   const auto [entry, added] = constant_values_.try_emplace(index, 0);
   if (added) {
@@ -47,7 +48,7 @@ Argument GraphBuilder::constant(std::size_t index) {
 void GraphBuilder::read(const Argument& argument) {
   for (const ValueId id : tensors_in(argument)) {
     Region& region = regions_[graph_.values[id].region];
-    if (region.changed) throw ProgramError("reads a tensor that was changed in place since");
+    if (region.changed) throw ProgramError("reads a tensor after its memory was changed in place");
     region.last_node = graph_.nodes.size();
   }
 }
@@ -68,10 +69,24 @@ Argument GraphBuilder::call(std::string_view name, std::vector<CallArgument> arg
   }
 }
 
+void GraphBuilder::count_work(const Outcome& outcome) {
+  const std::int64_t results = results_ + std::ssize(outcome.types);
+  if (results > limits_.nodes) {
+    throw ProgramError("has more operators than the limit nodes=" + std::to_string(limits_.nodes));
+  }
+  std::int64_t multiplications = graph_.multiplications + outcome.multiplications;
+  for (const TensorType& type : outcome.types) multiplications += elements_of(type.shape);
+  if (multiplications > limits_.multiplications) {
+    throw ProgramError("needs more multiplications for one image than the limit multiplications=" +
+                       std::to_string(limits_.multiplications));
+  }
+  results_ = results;
+  graph_.multiplications = multiplications;
+}
+
 Argument GraphBuilder::add_node(std::string_view name, const Operator& op, std::vector<Argument> arguments,
                                 Outcome outcome) {
-  given_ += std::ssize(outcome.types);
-  if (given_ > limits_.nodes) throw ProgramError("has more than " + std::to_string(limits_.nodes) + " operators");
+  count_work(outcome);
   const bool in_place = name.ends_with('_');
   std::int64_t bytes = 0;
   for (const TensorType& type : outcome.types) bytes += bytes_of(type);
@@ -87,61 +102,55 @@ Argument GraphBuilder::add_node(std::string_view name, const Operator& op, std::
     region = source.region;
     overlaps = source.overlaps || outcome.memory == Memory::overlaps;
   }
-  if (!in_place && (outcome.memory == Memory::own || outcome.memory == Memory::may_share)) {
-    regions_[region].bytes += bytes;
-  }
+  // Operators may copy an expanded tensor to memory where no two of its elements share an address.
+  if (!in_place && outcome.memory != Memory::shares) regions_[region].bytes += bytes;
   regions_[region].last_node = graph_.nodes.size();
 
-  std::int64_t work = outcome.multiplications;
-  for (const TensorType& type : outcome.types) work += elements_of(type.shape);
-  graph_.multiplications += work;
-  if (graph_.multiplications > limits_.multiplications) {
-    throw ProgramError("takes more than " + std::to_string(limits_.multiplications) + " multiplications an image");
-  }
-  Node node{std::string(name), &op.parameters, std::move(arguments), {}, op.rule->gives_several};
+  Node node{std::string(name), &op.parameters, std::move(arguments), {}, op.rule->returns_list};
   for (TensorType& type : outcome.types) node.outputs.push_back(add_value(std::move(type), region, overlaps));
   graph_.nodes.push_back(std::move(node));
+  scratch_bytes_.push_back(outcome.scratch_bytes);
   const std::vector<ValueId>& outputs = graph_.nodes.back().outputs;
-  if (op.rule->gives_several) return Tensors{outputs};
+  if (op.rule->returns_list) return Tensors{outputs};
   return Tensor{outputs.front()};
 }
 
-// The region that the values lie in from now on.
+// Returns the region of the changed values.
 std::size_t GraphBuilder::change_in_place(const std::vector<Argument>& arguments, const TensorType& result) {
   const Value& target = graph_.values[std::get<Tensor>(arguments.front()).id];
   if (regions_[target.region].outlives_call) throw ProgramError("changes a constant or the image in place");
-  if (target.overlaps || target.type != result) throw ProgramError("changes in place what cannot hold the result");
+  if (target.overlaps || target.type != result)
+    throw ProgramError("changes a tensor in place that cannot hold the result");
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     for (const ValueId id : tensors_in(arguments[i])) {
-      if (graph_.values[id].region == target.region) throw ProgramError("changes in place what it reads");
+      if (graph_.values[id].region == target.region) throw ProgramError("changes a tensor in place that it also reads");
     }
   }
   Region after = regions_[target.region];
   regions_[target.region].changed = true;
-  regions_[target.region].bytes = 0;  // the new region's from now on
+  regions_[target.region].bytes = 0;  // they are counted for the new region
   regions_.push_back(after);
   return regions_.size() - 1;
 }
 
-ValueId GraphBuilder::answer(const Argument& argument, const TensorType& promised, const char* name) {
+ValueId GraphBuilder::result(const Argument& argument, const TensorType& promised, const char* name) {
   const auto* tensor = std::get_if<Tensor>(&argument);
-  if (tensor == nullptr) throw ProgramError(std::string("gives ") + name + " that are no tensor");
+  if (tensor == nullptr) throw ProgramError(std::string("returns ") + name + " that is not a tensor");
   read(argument);
   const auto& [type, region, overlaps] = graph_.values[tensor->id];
-  // Whoever is given it could write to it.
-  const bool of_image = region == graph_.values.front().region;
-  if (regions_[region].outlives_call && !of_image)
-    throw ProgramError(std::string("gives a constant itself as ") + name);
+  // The caller could write to it.
+  const bool is_image = region == graph_.values.front().region;
+  if (regions_[region].outlives_call && !is_image) throw ProgramError(std::string("returns a constant as ") + name);
   if (type != promised) {
-    throw ProgramError(std::string("gives ") + name + " of " + text_of(type) + ", and its spec promises " +
+    throw ProgramError(std::string("returns ") + name + " of type " + text_of(type) + ", but its spec promises " +
                        text_of(promised));
   }
   return tensor->id;
 }
 
 TypedGraph GraphBuilder::finish(const Argument& class_probs, const Argument& heatmap, std::int64_t classes) {
-  graph_.class_probs = answer(class_probs, {DType::float32, {{1, true}, {classes}}}, "class_probs");
-  graph_.heatmap = answer(heatmap, graph_.values.front().type, "heatmap");
+  graph_.class_probs = result(class_probs, {DType::float32, {{1, true}, {classes}}}, "class_probs");
+  graph_.heatmap = result(heatmap, graph_.values.front().type, "heatmap");
   count_bytes();
   return std::move(graph_);
 }
@@ -154,13 +163,15 @@ void GraphBuilder::count_bytes() {
     change[region.last_node + 1] -= region.bytes;
   }
   std::int64_t bytes = 0;
-  for (const std::int64_t each : change) {
-    bytes += each;
-    graph_.bytes_at_work = std::max(graph_.bytes_at_work, bytes);
+  for (std::size_t i = 0; i < change.size(); ++i) {
+    bytes += change[i];
+    const std::int64_t scratch = i < scratch_bytes_.size() ? scratch_bytes_[i] : 0;
+    graph_.bytes_at_work = std::max(graph_.bytes_at_work, bytes + scratch);
   }
   if (graph_.bytes_at_work > limits_.bytes_at_work) {
-    throw ProgramError("takes " + std::to_string(graph_.bytes_at_work) + " bytes an image at once, more than " +
-                       std::to_string(limits_.bytes_at_work));
+    throw ProgramError(
+        "needs " + std::to_string(graph_.bytes_at_work) +
+        " bytes of memory for one image, more than the limit bytes_at_work=" + std::to_string(limits_.bytes_at_work));
   }
 }
 

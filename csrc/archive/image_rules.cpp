@@ -6,20 +6,20 @@
 namespace egaze::detail {
 namespace {
 
-constexpr std::int64_t kMaxWindow = 4096;  // pixels of a window's side, a stride or a padding
+constexpr std::int64_t kMaxWindow = 4096;  // the largest side of a window, stride or padding in pixels
 
 void require_image(const TensorType& x) {
   require_floats(x);
-  require(x.shape.size() == 4, "does to another tensor what is done to images");
+  require(x.shape.size() == 4, "applies an operator for images to a tensor without 4 dimensions");
 }
 
 std::int64_t window(const Ints& sides, std::size_t index, std::int64_t least) {
-  require(sides.size() == 2, "takes a window of other dimensions");
-  require(sides[index] >= least && sides[index] <= kMaxWindow, "takes a window out of range");
+  require(sides.size() == 2, "has a window without 2 dimensions");
+  require(sides[index] >= least && sides[index] <= kMaxWindow, "has a window, stride or padding out of range");
   return sides[index];
 }
 
-// As torch counts the places of a window; `dilation` may be null.
+// Counts the positions of a window as torch does. `dilation` may be null.
 Outcome pooled(const TensorType& x, const Ints& kernel, const Ints& stride, const Ints& padding, const Ints* dilation,
                bool ceil_mode) {
   require_image(x);
@@ -30,7 +30,7 @@ Outcome pooled(const TensorType& x, const Ints& kernel, const Ints& stride, cons
     const std::int64_t side = fixed(x.shape[2 + i]), size = window(kernel, i, 1), pad = window(padding, i, 0);
     const std::int64_t step = window(stride, i, 1);
     const std::int64_t reach = (dilation == nullptr ? 1 : window(*dilation, i, 1)) * (size - 1) + 1;
-    require(pad <= size / 2 && side + 2 * pad >= reach, "takes a window out of range");
+    require(pad <= size / 2 && side + 2 * pad >= reach, "has a window, stride or padding out of range");
     std::int64_t places = (side + 2 * pad - reach + (ceil_mode ? step - 1 : 0)) / step + 1;
     if (ceil_mode && (places - 1) * step >= side + pad) --places;
     shape.push_back(sized(places));
@@ -42,7 +42,7 @@ Outcome pooled(const TensorType& x, const Ints& kernel, const Ints& stride, cons
   return {.types = {std::move(type)}, .multiplications = pixels * per_pixel};
 }
 
-// x, kernel, stride, padding, ceil mode, whether padding counts, divisor
+// Arguments: x, kernel, stride, padding, ceil mode, whether padding counts, divisor.
 Outcome avg_pool2d(const Arguments& arguments) {
   require(!arguments.has(6) || arguments.integer(6) != 0, "divides by zero");
   return pooled(arguments.tensor(0), arguments.integers(1), arguments.integers(2), arguments.integers(3), nullptr,
@@ -50,13 +50,16 @@ Outcome avg_pool2d(const Arguments& arguments) {
 }
 
 Outcome max_pool2d(const Arguments& arguments) {
-  return pooled(arguments.tensor(0), arguments.integers(1), arguments.integers(2), arguments.integers(3),
-                &arguments.integers(4), arguments.flag(5));
+  Outcome outcome = pooled(arguments.tensor(0), arguments.integers(1), arguments.integers(2), arguments.integers(3),
+                           &arguments.integers(4), arguments.flag(5));
+  // torch computes the place of each maximum too.
+  outcome.scratch_bytes = elements_of(outcome.types.front().shape) * element_bytes(DType::int64);
+  return outcome;
 }
 
 TensorType resized(const TensorType& x, const Ints& sides) {
   require_image(x);
-  require(sides.size() == 2, "makes images of other dimensions");
+  require(sides.size() == 2, "resizes images to a size without 2 dimensions");
   fixed(x.shape[1]);
   for (const std::size_t i : {2, 3}) fixed(x.shape[i]);
   return checked(x.dtype, {x.shape[0], x.shape[1], sized(sides[0]), sized(sides[1])});
@@ -72,20 +75,20 @@ Outcome nearest(const Arguments& arguments) { return {.types = {resized(argument
 Outcome interpolated(const Arguments& arguments) {
   TensorType type = resized(arguments.tensor(0), arguments.integers(1));
   const std::int64_t pixels = elements_of(type.shape);
-  return {.types = {std::move(type)}, .multiplications = 16 * pixels};  // of as many taps at most
+  return {.types = {std::move(type)}, .multiplications = 16 * pixels};  // each pixel is a sum of at most 16
 }
 
-// x, sides, mode, value: the last dimension's sides first.
+// `sides` begins with the two sides of the last dimension.
 Outcome padded(const TensorType& x, const Ints& sides, bool of_values, bool reflects) {
   require_floats(x);
-  require(sides.size() % 2 == 0 && sides.size() / 2 <= x.shape.size(), "pads other dimensions");
-  require(of_values || (x.shape.size() == 4 && sides.size() == 4), "pads other dimensions");
+  require(sides.size() % 2 == 0 && sides.size() / 2 <= x.shape.size(), "pads dimensions that the tensor does not have");
+  require(of_values || (x.shape.size() == 4 && sides.size() == 4), "pads dimensions that the tensor does not have");
   TensorType type = x;
   for (std::size_t i = 0; i < sides.size(); ++i) {
     Extent& extent = type.shape[type.shape.size() - 1 - i / 2];
     if (sides[i] == 0) continue;
     const std::int64_t side = x.shape[x.shape.size() - 1 - i / 2].count;
-    require(sides[i] > 0 && sides[i] <= kMaxWindow && (!reflects || sides[i] < side), "pads out of range");
+    require(sides[i] > 0 && sides[i] <= kMaxWindow && (!reflects || sides[i] < side), "has a padding out of range");
     extent = sized(fixed(extent) + sides[i]);
   }
   return {.types = {checked(type.dtype, std::move(type.shape))}};
@@ -93,8 +96,8 @@ Outcome padded(const TensorType& x, const Ints& sides, bool of_values, bool refl
 
 Outcome pad(const Arguments& arguments) {
   const std::string& mode = arguments.text(2);
-  require(mode == "constant" || mode == "reflect" || mode == "replicate", "pads in an unknown way");
-  require(mode == "constant" || !arguments.has(3), "pads with a value and without");
+  require(mode == "constant" || mode == "reflect" || mode == "replicate", "has an unknown mode of padding");
+  require(mode == "constant" || !arguments.has(3), "has a padding value in a mode that does not use it");
   return padded(arguments.tensor(0), arguments.integers(1), mode == "constant", mode == "reflect");
 }
 
@@ -102,52 +105,52 @@ Outcome constant_pad_nd(const Arguments& arguments) {
   return padded(arguments.tensor(0), arguments.integers(1), true, false);
 }
 
-void require_of_channels(const Arguments& arguments, std::size_t index, const TensorType& x, std::int64_t channels) {
+void require_per_channel(const Arguments& arguments, std::size_t index, const TensorType& x, std::int64_t channels) {
   if (!arguments.has(index)) return;
   require_same_dtype(x, arguments.tensor(index));
-  require(arguments.tensor(index).shape == Shape{{channels}}, "scales another number of channels");
+  require(arguments.tensor(index).shape == Shape{{channels}}, "has parameters for another number of channels");
 }
 
 Outcome of_each(const TensorType& x) { return {.types = {x}, .multiplications = 4 * elements_of(x.shape)}; }
 
-// x, weight, bias, mean, variance, training, momentum, epsilon, cudnn
+// Arguments: x, weight, bias, mean, variance, training, momentum, epsilon, cudnn.
 Outcome batch_norm(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
   require_floats(x);
-  require(x.shape.size() >= 2, "takes channels of a tensor that has none");
-  require(!arguments.flag(5) && arguments.has(3) && arguments.has(4), "normalises by what it learns while it runs");
+  require(x.shape.size() >= 2, "normalises channels of a tensor without channels");
+  require(!arguments.flag(5) && arguments.has(3) && arguments.has(4), "normalises with statistics of the batch");
   const std::int64_t channels = fixed(x.shape[1]);
-  for (const std::size_t i : {1, 2, 3, 4}) require_of_channels(arguments, i, x, channels);
+  for (const std::size_t i : {1, 2, 3, 4}) require_per_channel(arguments, i, x, channels);
   return of_each(x);
 }
 
-// x, groups, weight, bias, epsilon, cudnn
+// Arguments: x, groups, weight, bias, epsilon, cudnn.
 Outcome group_norm(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
   require_floats(x);
-  require(x.shape.size() >= 2, "takes channels of a tensor that has none");
+  require(x.shape.size() >= 2, "normalises channels of a tensor without channels");
   const std::int64_t channels = fixed(x.shape[1]), groups = arguments.integer(1);
-  require(groups >= 1 && channels % groups == 0, "groups channels that do not fit");
-  for (const std::size_t i : {2, 3}) require_of_channels(arguments, i, x, channels);
+  require(groups >= 1 && channels % groups == 0, "splits channels into groups of unequal size");
+  for (const std::size_t i : {2, 3}) require_per_channel(arguments, i, x, channels);
   for (std::size_t i = 2; i < x.shape.size(); ++i) fixed(x.shape[i]);
   return of_each(x);
 }
 
-// x, shape, weight, bias, epsilon, cudnn
+// Arguments: x, shape, weight, bias, epsilon, cudnn.
 Outcome layer_norm(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
   const Ints& sizes = arguments.integers(1);
   require_floats(x);
-  require(!sizes.empty() && sizes.size() <= x.shape.size(), "normalises other dimensions");
+  require(!sizes.empty() && sizes.size() <= x.shape.size(), "normalises dimensions that the tensor does not have");
   Shape normalised;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    require(fixed(x.shape[x.shape.size() - sizes.size() + i]) == sizes[i], "normalises sides that do not fit");
+    require(fixed(x.shape[x.shape.size() - sizes.size() + i]) == sizes[i], "normalises dimensions of another size");
     normalised.push_back(sized(sizes[i]));
   }
   for (const std::size_t i : {2, 3}) {
     if (!arguments.has(i)) continue;
     require_same_dtype(x, arguments.tensor(i));
-    require(arguments.tensor(i).shape == normalised, "scales another number of channels");
+    require(arguments.tensor(i).shape == normalised, "has parameters for another number of channels");
   }
   return of_each(x);
 }

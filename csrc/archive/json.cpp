@@ -14,7 +14,7 @@ class Parser {
   JsonValue document() {
     JsonValue value = read_value(0);
     skip_space();
-    if (at_ != text_.size()) fail("nothing more");
+    if (at_ != text_.size()) fail("the end of the text");
     return value;
   }
 
@@ -41,7 +41,7 @@ class Parser {
   }
 
   JsonValue read_value(int depth) {
-    if (depth > kMaxJsonDepth) fail("less nesting");
+    if (depth > kMaxJsonDepth) fail("at most " + std::to_string(kMaxJsonDepth) + " nested values");
     skip_space();
     if (accept('{')) return {read_object(depth)};
     if (accept('[')) return {read_array(depth)};
@@ -58,8 +58,9 @@ class Parser {
     do {
       if (!accept('"')) fail("a key");
       std::string key = read_string();
-      if (object.size() == kMaxJsonKeys) fail("fewer keys");
-      if (std::ranges::any_of(object, [&](const auto& entry) { return entry.key == key; })) fail("a new key");
+      if (object.size() == kMaxJsonKeys) fail("at most " + std::to_string(kMaxJsonKeys) + " keys");
+      if (std::ranges::any_of(object, [&](const auto& entry) { return entry.key == key; }))
+        fail("a key that does not occur twice");
       if (!accept(':')) fail("':'");
       object.push_back({std::move(key), read_value(depth + 1)});
     } while (accept(','));
@@ -101,7 +102,7 @@ class Parser {
     }
     double number = 0.0;
     const auto result = std::from_chars(text_.data() + begin, text_.data() + at_, number);
-    if (result.ec != std::errc()) fail("a number that a double can hold before this,");
+    if (result.ec != std::errc()) fail("a number in the range of a double");
     return {number, is_integer};
   }
 
@@ -134,7 +135,7 @@ class Parser {
   }
 
   void read_escape(std::string& out) {
-    if (at_ >= text_.size()) fail("an escape");
+    if (at_ >= text_.size()) fail("an escape sequence");
     const char kind = text_[at_++];
     constexpr std::string_view kinds = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
     if (const std::size_t which = kinds.find(kind); which != std::string_view::npos) {
@@ -144,18 +145,18 @@ class Parser {
       if (code >= 0xD800 && code < 0xDC00) {
         if (!accept_word("\\u")) fail("the second half of a surrogate pair");
         const std::uint32_t low = read_hex4();
-        if (low < 0xDC00 || low > 0xDFFF) fail("the second half of a surrogate pair before this,");
+        if (low < 0xDC00 || low > 0xDFFF) fail("the second half of a surrogate pair");
         code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
       } else if (code >= 0xDC00 && code <= 0xDFFF) {
-        fail("no lone surrogate before this,");
+        fail("the first half of a surrogate pair");
       }
       append_utf8(out, code);
     } else {
-      fail("an escape before this,");
+      fail("an escape sequence");
     }
   }
 
-  // One character of more than one byte, checked against RFC 3629.
+  // Reads one character of several bytes, which must be valid according to RFC 3629.
   void read_multibyte(std::string& out) {
     const auto byte = [&](std::size_t i) -> std::uint32_t {
       return at_ + i < text_.size() ? static_cast<unsigned char>(text_[at_ + i]) : 0u;
@@ -178,7 +179,7 @@ class Parser {
     while (true) {
       if (at_ >= text_.size()) fail("'\"'");
       const auto c = static_cast<unsigned char>(text_[at_]);
-      if (c < 0x20) fail("no control character");
+      if (c < 0x20) fail("an escape sequence in place of a control character");
       if (c >= 0x80) {
         read_multibyte(out);
         continue;

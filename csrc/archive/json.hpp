@@ -1,4 +1,4 @@
-// A strict parser of small JSON texts (RFC 8259): what a model says of itself.
+// A strict parser of small JSON texts (RFC 8259), for the spec of a model.
 #pragma once
 
 #include <cstddef>
@@ -12,16 +12,16 @@ namespace egaze::detail {
 
 inline constexpr std::size_t kMaxJsonBytes = 1 << 20;
 inline constexpr int kMaxJsonDepth = 32;
-inline constexpr std::size_t kMaxJsonKeys = 1024;  // of one object
+inline constexpr std::size_t kMaxJsonKeys = 1024;  // in one object
 
 struct JsonValue;
 struct JsonMember;
 using JsonArray = std::vector<JsonValue>;
-using JsonObject = std::vector<JsonMember>;  // in the order of the text; keys differ
+using JsonObject = std::vector<JsonMember>;  // in the order of the text; no key occurs twice
 
 struct JsonValue {
   std::variant<std::nullptr_t, bool, double, std::string, JsonArray, JsonObject> value;
-  bool is_integer = false;  // a number that is written without a point and an exponent
+  bool is_integer = false;  // whether it is a number written without a decimal point or an exponent
 
   template <class T>
   const T* as() const {
@@ -34,14 +34,13 @@ struct JsonMember {
   JsonValue value;
 };
 
-// what() says what was expected and at which byte.
+// what() names what was expected, and the position in bytes.
 class JsonError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// Throws JsonError for a text that is not one JSON value in UTF-8, repeats a key, or is larger than the limits
-// above.
+// Throws JsonError for a text that is not a single JSON value in UTF-8, repeats a key, or exceeds the limits above.
 JsonValue parse_json(std::string_view text);
 
 }  // namespace egaze::detail

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -29,7 +30,7 @@ constexpr const char* kProgramName = "code/__torch__/egaze.py";
 constexpr std::size_t kMaxProgramBytes = std::size_t{1} << 22, kMaxTableBytes = std::size_t{1} << 24;
 constexpr std::size_t kMaxVersionBytes = 3;
 
-// An object of the class __torch__.egaze.Model without attributes.
+// A pickled object of the class __torch__.egaze.Model without attributes.
 constexpr std::string_view kObjectPickle =
     "\x80\x02"
     "c__torch__.egaze\nModel\nq\0)\x81}(ubq\x01."sv;
@@ -40,7 +41,7 @@ std::string_view text_of(std::span<const unsigned char> content) {
   return {reinterpret_cast<const char*>(content.data()), content.size()};
 }
 
-// The spec with zeros in the place of the digest that it gives.
+// The spec with its digest replaced by zeros.
 std::string without_digest(std::string_view spec_json, const std::string& digest) {
   std::string text(spec_json);
   const std::size_t key = text.find("\"model_sha256\"");
@@ -49,8 +50,8 @@ std::string without_digest(std::string_view spec_json, const std::string& digest
   return text;
 }
 
-// SHA-256 over the members but the signature in the order of their names: name, 0, length (8 bytes, little endian),
-// content.
+// SHA-256 of all members except the signature, in the order of their names: for each its name, a zero byte, its length
+// (8 bytes, little endian) and its content.
 std::string digest_of(const Members& members, const std::string& spec_json) {
   Sha256 sha;
   for (const auto& [name, content] : members) {
@@ -72,10 +73,11 @@ bool is_storage_key(std::string_view key) {
          (key == "0" || key.front() != '0');
 }
 
-// The member that holds the version of TorchScript's format.
+// Whether a member contains the version of TorchScript's format.
 bool is_version(std::string_view name) { return name == "version" || name == ".data/version"; }
 
-// 3 to 10, with or without an end of line: what torch 2.7 and later write. Older ones would have it change operators.
+// Versions 3 to 10, with or without a line break, are written by torch 2.7 and later. torch replaces operators when it
+// loads an older version.
 bool is_version_number(std::string_view text) {
   if (text.size() > kMaxVersionBytes) return false;
   if (text.ends_with('\n')) text.remove_suffix(1);
@@ -84,24 +86,34 @@ bool is_version_number(std::string_view text) {
 
 void check_members(const std::string& path, const Members& members) {
   const auto fail = [&](const std::string& what) {
-    throw Error(ErrorCode::model_archive, path + ": is no exported model, or damaged: it " + what);
+    throw Error(ErrorCode::model_archive, path + ": is not an exported model, or is damaged: " + what);
   };
   for (const char* name : {kProgramName, "data.pkl", "constants.pkl", "byteorder"}) {
-    if (!members.contains(name)) fail("lacks the member '" + std::string(name) + "'");
+    if (!members.contains(name)) fail("it lacks the member '" + std::string(name) + "'");
   }
   for (const auto& [name, content] : members) {
-    const bool part = name == kProgramName || name == "data.pkl" || name == "constants.pkl" || name == "byteorder" ||
-                      name == kSpecName || name == kSignatureName || is_version(name) ||
-                      (name.starts_with("constants/") && is_storage_key(name.substr(10)));
-    if (!part) fail("holds a member '" + name + "'");
-    if (is_version(name) && !is_version_number(text_of(content))) fail("is of no version that torch writes");
+    const bool known = name == kProgramName || name == "data.pkl" || name == "constants.pkl" || name == "byteorder" ||
+                       name == kSpecName || name == kSignatureName || is_version(name) ||
+                       (name.starts_with("constants/") && is_storage_key(name.substr(10)));
+    if (!known) fail("it has an unexpected member '" + name + "'");
+    if (is_version(name) && !is_version_number(text_of(content))) fail("its version is not one that torch writes");
   }
   if (std::ranges::count_if(members, [](const auto& member) { return is_version(member.first); }) != 1) {
-    fail("does not have one version");
+    fail("it does not have exactly one version");
   }
-  if (text_of(members.at("byteorder")) != "little") fail("is not of little-endian numbers");
+  if (text_of(members.at("byteorder")) != "little") fail("its numbers are not little-endian");
   if (members.at(kProgramName).size() > kMaxProgramBytes || members.at("constants.pkl").size() > kMaxTableBytes) {
-    fail("holds a program or a table that is too large");
+    fail("its program or its table of tensors is too large");
+  }
+}
+
+void check_limits(const ModelLimits& limits) {
+  for (const ModelLimit& limit : kModelLimits) {
+    const std::int64_t value = limits.*limit.value;
+    if (value < 1 || value > limit.largest) {
+      throw Error(ErrorCode::invalid_argument, std::string("the limit ") + limit.name + " must be from 1 to " +
+                                                   std::to_string(limit.largest) + ", got " + std::to_string(value));
+    }
   }
 }
 
@@ -112,18 +124,20 @@ std::optional<ModelSignature> signature_of(const std::string& path, const Member
   ModelSignature signature;
   if (content.size() != signature.key.size() + signature.signature.size()) {
     throw Error(ErrorCode::model_archive,
-                path + ": is no exported model, or damaged: its signature has another length");
+                path + ": is not an exported model, or is damaged: its signature does not have 96 bytes");
   }
   std::ranges::copy(content.first(signature.key.size()), signature.key.begin());
   std::ranges::copy(content.subspan(signature.key.size()), signature.signature.begin());
   return signature;
 }
 
-// The program as the graph that it was understood to be says it.
-std::string proved_program(const std::string& path, const Members& members, const ModelSpec& spec,
-                           const ModelLimits& limits) {
+// Returns the program's text as it is written from the graph that the parser made of it.
+std::string prove_program(const std::string& path, const Members& members, const ModelSpec& spec,
+                          const ModelLimits& limits, ProgramProof& proof) {
+  const auto start = std::chrono::steady_clock::now();
   if (text_of(members.at("data.pkl")) != kObjectPickle) {
-    throw Error(ErrorCode::model_operator, path + ": its data.pkl holds more than the one object of an exported model");
+    throw Error(ErrorCode::model_operator,
+                path + ": its data.pkl contains something other than the object of an exported model");
   }
   const auto storage_bytes = [&](const std::string& key) -> std::optional<std::size_t> {
     const auto member = members.find("constants/" + key);
@@ -133,8 +147,14 @@ std::string proved_program(const std::string& path, const Members& members, cons
   try {
     GraphBuilder builder(static_cast<std::int64_t>(spec.input_height_px),
                          static_cast<std::int64_t>(spec.input_width_px), tensors, limits);
-    return write_program(parse_program(text_of(members.at(kProgramName)), std::move(builder),
-                                       static_cast<std::int64_t>(spec.class_names.size()), limits.nesting));
+    const TypedGraph graph = parse_program(text_of(members.at(kProgramName)), std::move(builder),
+                                           static_cast<std::int64_t>(spec.class_names.size()), limits.nesting);
+    std::string program = write_program(graph);
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+    // The values are the image, the constants and what the operators return.
+    proof = {std::ssize(graph.values) - 1 - std::ssize(graph.constants), graph.bytes_at_work, graph.multiplications,
+             passed.count()};
+    return program;
   } catch (const ProgramError& error) {
     throw Error(ErrorCode::model_operator, path + ": its program " + error.what());
   }
@@ -145,10 +165,12 @@ std::string proved_program(const std::string& path, const Members& members, cons
 std::string signed_message(const ModelSpec& spec) { return "egaze model 1\n" + spec.model_sha256; }
 
 ModelArchive read_model_archive(const std::string& path, const ModelLimits& limits) {
+  check_limits(limits);
   return check_model_archive(path, read_bytes(path, kMaxModelBytes + 1, ErrorCode::model_foreign), limits);
 }
 
 ModelArchive check_model_archive(const std::string& path, std::vector<unsigned char> bytes, const ModelLimits& limits) {
+  check_limits(limits);
   ModelArchive archive;
   archive.bytes = std::move(bytes);
   Members members;
@@ -164,7 +186,7 @@ ModelArchive check_model_archive(const std::string& path, std::vector<unsigned c
   }
   check_members(path, members);
   archive.signature = signature_of(path, members);
-  const std::string program = proved_program(path, members, archive.spec, limits);
+  const std::string program = prove_program(path, members, archive.spec, limits, archive.proof);
   replace_member(archive.bytes, members.at(kProgramName), program);
   return archive;
 }

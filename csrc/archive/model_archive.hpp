@@ -1,7 +1,8 @@
-// An exported model's file, checked before any of it is loaded.
+// Checks the file of an exported model before any of it is loaded.
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,27 +13,38 @@
 
 namespace egaze::detail {
 
-// The member "signature" as the file holds it: checked for its size only.
+// The content of the member "signature", of which only the size has been checked.
 struct ModelSignature {
-  std::array<unsigned char, 32> key;        // the Ed25519 public key that it names
+  std::array<unsigned char, 32> key;        // the Ed25519 public key of the signer
   std::array<unsigned char, 64> signature;  // of signed_message
+};
+
+// What the proof of a program found; ModelLimits documents the first three.
+struct ProgramProof {
+  std::int64_t nodes = 0;
+  std::int64_t bytes_at_work = 0;
+  std::int64_t multiplications = 0;
+  double seconds = 0;  // that the proof took: parsing, types and shapes, and writing the program again
 };
 
 struct ModelArchive {
   ModelSpec spec;
-  std::optional<ModelSignature> signature;  // none in a file that is not signed
-  std::vector<unsigned char> bytes;         // the whole file, its program as the check wrote it: what runs was proved
+  ProgramProof proof;
+  std::optional<ModelSignature> signature;  // absent if the file is not signed
+  std::vector<unsigned char> bytes;         // the whole file, with its program as write_program wrote it
 };
 
-// What a model's signature is made over: the digest, which covers everything else.
+// The text that is signed. It contains the digest, which covers everything else.
 std::string signed_message(const ModelSpec& spec);
 
-// Reads a model file and proves of it, in this order: its layout (read_stored_zip), that its spec is of this format
-// version and possible, its digest, its members, its tensors and its program, which it gives back as it understood it.
-// Throws Error(file_not_found), or Error(model_...), whose message begins with the path.
+// Reads a model file and checks, in this order, its layout (read_stored_zip), its spec, its digest, its members, its
+// tensors and its program. In the archive that it returns, the program's text is written from the graph that was proved,
+// so that nothing else can be run.
+// Throws Error(file_not_found) or Error(model_...), whose messages begin with the path, and Error(invalid_argument) for a
+// limit that is out of range.
 ModelArchive read_model_archive(const std::string& path, const ModelLimits& limits = {});
 
-// The same of a file's content, at most kMaxModelBytes and one more; the path is for messages.
+// The same for the content of a file, at most kMaxModelBytes + 1 bytes. The path is used in messages only.
 ModelArchive check_model_archive(const std::string& path, std::vector<unsigned char> bytes,
                                  const ModelLimits& limits = {});
 

@@ -16,8 +16,8 @@ constexpr std::size_t kMaxClasses = 4096;
 constexpr std::size_t kMaxTextBytes = 256;
 constexpr double kMaxThreshold = 2.0;
 
-// Whether a text of sound UTF-8 stays on its line and changes nothing of a terminal: it holds no control character
-// (C0, DEL, C1), no line or paragraph separator, and no sign that reverses the direction of what is written around it.
+// Whether a valid UTF-8 text can be printed on one line of a terminal without side effects: it has no control character
+// (C0, DEL, C1), no line or paragraph separator, and no character that changes the direction of writing.
 bool is_plain(std::string_view text) {
   constexpr std::string_view kReversing[] = {"\xe2\x80\xa8", "\xe2\x80\xa9",                  // U+2028, U+2029
                                              "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",  // U+202A to U+202E
@@ -33,7 +33,7 @@ bool is_plain(std::string_view text) {
   return true;
 }
 
-// The spec's object, and what to say when it lacks something.
+// The fields of the spec, with errors that name the field.
 class Fields {
  public:
   Fields(const std::string& path, const JsonObject& object) : path_(path), object_(object) {}
@@ -50,23 +50,23 @@ class Fields {
 
   const std::string& text(const std::string& key) const {
     const auto* value = at(key).as<std::string>();
-    if (value == nullptr) fail("holds a \"" + key + "\" that is no text");
+    if (value == nullptr) fail("has a \"" + key + "\" that is not a text");
     require_plain(key, *value);
     return *value;
   }
 
   bool flag(const std::string& key) const {
     const auto* value = at(key).as<bool>();
-    if (value == nullptr) fail("holds a \"" + key + "\" that is neither true nor false");
+    if (value == nullptr) fail("has a \"" + key + "\" that is neither true nor false");
     return *value;
   }
 
-  // A whole number from 1 to largest, written as one: 224, not 224.0 or 2.24e2.
+  // A whole number from 1 to `largest`, written without a decimal point or an exponent: 224, not 224.0 or 2.24e2.
   std::size_t count(const std::string& key, double largest) const {
     const JsonValue& number = at(key);
     const auto* value = number.as<double>();
     if (value == nullptr || !number.is_integer || *value < 1 || *value > largest) {
-      fail("holds a \"" + key + "\" that is no whole number from 1 to " + std::to_string(static_cast<long>(largest)));
+      fail("has a \"" + key + "\" that is not a whole number from 1 to " + std::to_string(static_cast<long>(largest)));
     }
     return static_cast<std::size_t>(*value);
   }
@@ -79,25 +79,26 @@ class Fields {
       known += known.empty() ? "" : ", ";
       known += name;
     }
-    fail("holds a \"" + key + "\" that is none of " + known);
+    fail("has a \"" + key + "\" that is not one of " + known);
   }
 
   std::string digest(const std::string& key) const {
     const std::string& value = text(key);
     if (value.size() != 64 || value.find_first_not_of("0123456789abcdef") != std::string::npos) {
-      fail("holds a \"" + key + "\" that is no SHA-256 in lower-case hexadecimal digits");
+      fail("has a \"" + key + "\" that is not a SHA-256 in lower-case hexadecimal digits");
     }
     return value;
   }
 
   std::vector<std::string> names(const std::string& key) const {
     const auto* array = at(key).as<JsonArray>();
-    if (array == nullptr || array->empty() || array->size() > kMaxClasses) fail("holds no list of \"" + key + "\"");
+    if (array == nullptr || array->empty() || array->size() > kMaxClasses)
+      fail("has a \"" + key + "\" that is not a list of 1 to " + std::to_string(kMaxClasses) + " texts");
     std::vector<std::string> names;
     for (const JsonValue& value : *array) {
       const auto* name = value.as<std::string>();
       if (name == nullptr || name->empty() || std::ranges::find(names, *name) != names.end()) {
-        fail("holds \"" + key + "\" that are not all different, non-empty texts");
+        fail("has \"" + key + "\" that are not texts, or are empty or repeated");
       }
       require_plain(key, *name);
       names.push_back(*name);
@@ -127,11 +128,11 @@ class Fields {
  private:
   void require_plain(const std::string& key, const std::string& text) const {
     if (text.size() > kMaxTextBytes) {
-      fail("holds a text of more than " + std::to_string(kMaxTextBytes) + " bytes in \"" + key + "\"");
+      fail("has a \"" + key + "\" of more than " + std::to_string(kMaxTextBytes) + " bytes");
     }
     if (!is_plain(text)) {
-      fail("holds a control character, a line break or a sign that reverses the direction of writing in \"" + key +
-           "\"");
+      fail("has a \"" + key +
+           "\" with a control character, a line break or a character that changes the direction of writing");
     }
   }
 
@@ -149,11 +150,11 @@ ModelSpec parse_model_spec(const std::string& path, std::string_view json) {
     throw Error(ErrorCode::model_spec, path + ": its egaze_spec.json is damaged: " + error.what());
   }
   const auto* object = root.as<JsonObject>();
-  if (object == nullptr) throw Error(ErrorCode::model_spec, path + ": its egaze_spec.json is no JSON object");
+  if (object == nullptr) throw Error(ErrorCode::model_spec, path + ": its egaze_spec.json is not a JSON object");
   const Fields fields(path, *object);
 
   ModelSpec spec;
-  // The version first: everything else may differ in another one.
+  // The version is checked first, because all other fields may differ between versions.
   spec.format_version = static_cast<int>(fields.count("format_version", 1e6));
   if (spec.format_version != kModelFormatVersion) {
     const bool older = spec.format_version < kModelFormatVersion;

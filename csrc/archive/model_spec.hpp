@@ -1,4 +1,4 @@
-// The text of "egaze_spec.json" to a ModelSpec whose every field has been checked.
+// Reads a ModelSpec from the text of "egaze_spec.json" and checks every field.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace egaze::detail {
 
-// Keys it does not know are ignored, so that later versions may add some.
+// Unknown keys are ignored, so that later versions of egaze can add some.
 // Throws Error(model_version) or Error(model_spec), whose message begins with the path.
 ModelSpec parse_model_spec(const std::string& path, std::string_view json);
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "operator_signature.hpp"
@@ -12,13 +12,13 @@
 namespace egaze::detail {
 namespace {
 
-// What TorchScript makes of a straight line besides operators on tensors.
+// Nodes that TorchScript's parser adds for constants, lists and the pair of results.
 constexpr auto kConstruction = std::to_array<std::string_view>(
     {"prim::Constant", "prim::ListConstruct", "prim::ListUnpack", "prim::TupleConstruct"});
 
-const std::map<std::string_view, Operator>& operators() {
-  static const std::map<std::string_view, Operator> all = [] {
-    std::map<std::string_view, Operator> by_name;
+const std::unordered_map<std::string_view, Operator>& operators() {
+  static const std::unordered_map<std::string_view, Operator> all = [] {
+    std::unordered_map<std::string_view, Operator> by_name;
     for (const auto rules : {elementwise_rules(), image_rules(), product_rules(), shape_rules()}) {
       for (const OperatorRule& rule : rules) by_name[rule.name] = {&rule, parse_signature(rule.signature)};
     }

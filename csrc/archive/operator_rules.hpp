@@ -1,4 +1,4 @@
-// The one list of what an exported model's program may do: every operator with what it takes and what it gives.
+// The operators that the program of an exported model may use, with the rules for their arguments and results.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace egaze::detail {
 
-// An operator's arguments, one a parameter of its signature, whose kinds have been checked.
+// The arguments of an operator, one for each parameter of its signature. Their kinds have been checked.
 class Arguments {
  public:
   Arguments(std::span<const Argument> arguments, const std::vector<Value>& values)
@@ -31,21 +31,23 @@ class Arguments {
   const std::vector<Value>& values_;
 };
 
-// Whether what an operator gives has memory of its own, or that of its first argument: always, or where it can.
+// The memory of an operator's results: their own; possibly or always that of the first argument; or always that of the
+// first argument, with several elements at one address.
 enum class Memory { own, may_share, shares, overlaps };
 
 struct Outcome {
   std::vector<TensorType> types;
   Memory memory = Memory::own;
-  std::int64_t multiplications = 0;  // for one image, beyond one an element
+  std::int64_t multiplications = 0;  // for one image, in addition to one for each element of the results
+  std::int64_t scratch_bytes = 0;    // for one image, that the operator may need while it computes
 };
 
 struct OperatorRule {
   std::string_view name;
-  std::string_view signature;          // as TorchScript writes it: the kinds of Parameter, names, defaults, "*"
-  Outcome (*infer)(const Arguments&);  // throws ProgramError for what the operator would not take
-  bool in_place = false;               // whether there is one of the name with "_" that changes its first argument
-  bool gives_several = false;          // tensors, in a list
+  std::string_view signature;          // in the syntax of TorchScript's schemas
+  Outcome (*infer)(const Arguments&);  // throws ProgramError for arguments that the operator does not accept
+  bool in_place = false;               // whether a variant named with "_" changes its first argument
+  bool returns_list = false;           // whether the result is a list of tensors
 };
 
 struct Operator {
@@ -53,10 +55,11 @@ struct Operator {
   std::vector<Parameter> parameters;
 };
 
-// The operator of a name without "aten::" or "torch.", and without the "_" of one in place; null if there is none.
+// Finds an operator by its name without "aten::" or "torch." and without a final "_". Returns null if there is none.
 const Operator* find_operator(std::string_view name);
 
-// The names of all, such as "aten::conv2d", those in place and what makes constants and lists among them, in order.
+// The names of all operators, such as "aten::conv2d", sorted; with those that change their argument in place and those
+// that make constants and lists.
 std::vector<std::string> allowed_operators();
 
 }  // namespace egaze::detail

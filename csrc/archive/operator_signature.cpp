@@ -68,7 +68,7 @@ Parameter parse_parameter(std::string_view text) {
 
 bool is_none(const Argument& value) { return std::holds_alternative<None>(value); }
 
-// The value as the kind has it; nothing if it is none of the kind.
+// Returns the value if it is of this kind.
 std::optional<Argument> fitted(Kind kind, Argument value) {
   const bool tensor = std::holds_alternative<Tensor>(value), integer = std::holds_alternative<std::int64_t>(value);
   const bool real = std::holds_alternative<double>(value);
@@ -84,7 +84,9 @@ std::optional<Argument> fitted(Kind kind, Argument value) {
     case Kind::optional_dtype: fits = integer || is_none(value); break;
     case Kind::optional_integers: fits = std::holds_alternative<Ints>(value) || is_none(value); break;
     case Kind::integers: fits = std::holds_alternative<Ints>(value); break;
-    case Kind::optional_floats: fits = is_none(value); break;  // scales beside a size; no exported model has them
+    case Kind::optional_floats:
+      fits = is_none(value);
+      break;  // scales in addition to sizes, which no exported model has
     case Kind::real: fits = real; break;
     case Kind::optional_real: fits = real || is_none(value); break;
     case Kind::number: fits = integer || real; break;
@@ -126,17 +128,18 @@ std::vector<Argument> bind(const std::vector<Parameter>& parameters, std::vector
     if (!call[i].name.empty()) {
       at = static_cast<std::size_t>(std::ranges::find(parameters, call[i].name, &Parameter::name) - parameters.begin());
     } else if (i > 0 && !call[i - 1].name.empty()) {
-      throw ProgramError("gives an argument by its place after one by its name");
+      throw ProgramError("has a positional argument after a named one");
     }
     const bool fits = at < parameters.size() && !bound[at] && !(call[i].name.empty() && parameters[at].keyword_only);
-    if (!fits) throw ProgramError("gives an argument that the operator does not take");
+    if (!fits) throw ProgramError("passes an argument that the operator does not have");
     bound[at] = fitted(parameters[at].kind, std::move(call[i].value));
-    if (!bound[at]) throw ProgramError("gives '" + parameters[at].name + "' of another kind");
+    if (!bound[at]) throw ProgramError("passes a '" + parameters[at].name + "' of the wrong kind");
   }
   std::vector<Argument> arguments;
+  arguments.reserve(parameters.size());
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (!bound[i] && !parameters[i].has_default) throw ProgramError("lacks '" + parameters[i].name + "'");
-    arguments.push_back(bound[i].value_or(parameters[i].fallback));
+    if (!bound[i] && !parameters[i].has_default) throw ProgramError("lacks the argument '" + parameters[i].name + "'");
+    arguments.push_back(bound[i] ? std::move(*bound[i]) : parameters[i].fallback);
   }
   return arguments;
 }

@@ -1,4 +1,4 @@
-// Operators' signatures, and calls that fit them.
+// Signatures of operators, and the arguments of calls.
 #pragma once
 
 #include <string>
@@ -10,16 +10,16 @@
 
 namespace egaze::detail {
 
-// "Tensor self, int dim=-1, *, Scalar? correction=None" to parameters.
+// Reads parameters from a text such as "Tensor self, int dim=-1, *, Scalar? correction=None".
 std::vector<Parameter> parse_signature(std::string_view signature);
 
 struct CallArgument {
-  std::string name;  // of the parameter; "" goes by its place
+  std::string name;  // the name of the parameter; "" for a positional argument
   Argument value;
 };
 
-// One argument a parameter, defaults filled in. Throws ProgramError for too many or too few, unknown names and values
-// of another kind.
+// Returns one argument for each parameter, with defaults filled in. Throws ProgramError for too many or too few arguments,
+// unknown names and values of the wrong kind.
 std::vector<Argument> bind(const std::vector<Parameter>& parameters, std::vector<CallArgument> call);
 
 }  // namespace egaze::detail

@@ -14,24 +14,24 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 8, kMaxTextBytes = 256, kMaxDimensions = 8;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 31;
-// A tensor takes about 40 of these; each makes a value of at most some 150 bytes, or recalls one.
+// A tensor needs about 40 instructions. Each makes a value of at most about 150 bytes, or recalls one.
 constexpr std::size_t kMaxInstructions = std::size_t{1} << 19;
 
 struct Value;
-using Reference = std::shared_ptr<const Value>;  // shared, so that a value that is recalled often takes no more memory
+using Reference = std::shared_ptr<const Value>;  // shared, so that recalling a value needs no memory
 
 enum class Kind { mark, number, truth, text, global, tuple, storage, tensor, mapping };
 
 struct Value {
   Kind kind;
-  std::int64_t number = 0;  // of a number; a storage's elements
-  std::string text = {};    // of a text; "module name" of a global
+  std::int64_t number = 0;  // the value of a number, or the number of elements of a storage
+  std::string text = {};    // the content of a text, or "module name" of a global
   std::vector<Reference> items = {};
   std::size_t depth = 0;
-  TensorType type = {};  // of a tensor; a storage has none but its dtype
+  TensorType type = {};  // the type of a tensor; a storage has only a dtype
 };
 
-// What a storage holds, by the name of its class.
+// The type of the elements of a storage, by the name of its class.
 std::optional<DType> storage_dtype(std::string_view storage) {
   constexpr std::pair<std::string_view, DType> kStorages[] = {
       {"torch FloatStorage", DType::float32}, {"torch BFloat16Storage", DType::bfloat16},
@@ -43,7 +43,7 @@ std::optional<DType> storage_dtype(std::string_view storage) {
   return std::nullopt;
 }
 
-// A machine for the part of pickle's protocol 2 that TorchScript writes for tensors.
+// Executes the part of pickle's protocol 2 that TorchScript uses for tensors.
 class Machine {
  public:
   using StorageBytes = std::function<std::optional<std::size_t>(const std::string&)>;
@@ -57,10 +57,11 @@ class Machine {
     while (step(next())) {
       if (++instructions > kMaxInstructions) broken("more than " + std::to_string(kMaxInstructions) + " instructions");
     }
-    if (at_ != pickle_.size() || stack_.size() != 1 || stack_[0]->kind != Kind::tuple) broken("no list of tensors");
+    if (at_ != pickle_.size() || stack_.size() != 1 || stack_[0]->kind != Kind::tuple)
+      broken("something other than a tuple of tensors");
     std::vector<TensorType> types;
     for (const Reference& item : stack_[0]->items) {
-      if (item->kind != Kind::tensor) broken("no list of tensors");
+      if (item->kind != Kind::tensor) broken("something other than a tuple of tensors");
       types.push_back(item->type);
     }
     return types;
@@ -69,12 +70,12 @@ class Machine {
  private:
   [[noreturn]] void broken(const std::string& what) const {
     throw Error(ErrorCode::model_archive,
-                path_ + ": is no exported model, or damaged: its constants.pkl holds " + what);
+                path_ + ": is not an exported model, or is damaged: its constants.pkl has " + what);
   }
 
   [[noreturn]] void foreign(const std::string& what) const {
     throw Error(ErrorCode::model_operator,
-                path_ + ": its constants.pkl holds " + what + ", which no exported model needs");
+                path_ + ": its constants.pkl has " + what + ", which no exported model needs");
   }
 
   unsigned char next() {
@@ -89,7 +90,7 @@ class Machine {
   }
 
   std::string text(std::size_t count) {
-    if (count > kMaxTextBytes || count > pickle_.size() - at_) broken("too long a text");
+    if (count > kMaxTextBytes || count > pickle_.size() - at_) broken("a text that is too long");
     const auto letters = pickle_.subspan(at_, count);
     at_ += count;
     return {letters.begin(), letters.end()};
@@ -98,7 +99,7 @@ class Machine {
   std::string line() {
     std::string letters;
     for (unsigned char c = next(); c != '\n'; c = next()) {
-      if (letters.size() >= kMaxTextBytes) broken("too long a text");
+      if (letters.size() >= kMaxTextBytes) broken("a text that is too long");
       letters += static_cast<char>(c);
     }
     return letters;
@@ -116,8 +117,8 @@ class Machine {
   void push_tuple(std::vector<Reference> items) {
     Value tuple{Kind::tuple};
     for (const Reference& item : items) tuple.depth = std::max(tuple.depth, item->depth + 1);
-    // A deep nest would take as deep a stack to let go of.
-    if (tuple.depth > kMaxDepth) broken("too deep a nest");
+    // Destroying deeply nested tuples needs a deep stack.
+    if (tuple.depth > kMaxDepth) broken("tuples that are nested too deeply");
     tuple.items = std::move(items);
     push(std::move(tuple));
   }
@@ -143,14 +144,14 @@ class Machine {
     name += ' ';
     name += line();
     if (name != "torch._utils _rebuild_tensor_v2" && name != "collections OrderedDict" && !storage_dtype(name)) {
-      // Quoted as far as it is plain: it may hold anything.
+      // The name may contain anything, so only printable ASCII characters are quoted.
       std::erase_if(name, [](char c) { return c < ' ' || c > '~'; });
       foreign("'" + name.substr(0, 80) + "'");
     }
     push({Kind::global, 0, std::move(name)});
   }
 
-  // The class of a storage, its key and its elements, which the archive must hold.
+  // A storage consists of its class, its key and its number of elements. The archive must contain it.
   void push_storage() {
     const Reference id = pop();
     const auto& items = id->items;
@@ -158,21 +159,22 @@ class Machine {
                       items[1]->kind == Kind::global && items[2]->kind == Kind::text && items[3]->text == "cpu" &&
                       items[4]->kind == Kind::number;
     const std::optional<DType> dtype = fits ? storage_dtype(items[1]->text) : std::nullopt;
-    if (!dtype) broken("no storage where one is due");
+    if (!dtype) broken("no storage where one is expected");
     const std::int64_t elements = items[4]->number;
     const std::optional<std::size_t> held = storage_bytes_(items[2]->text);
     if (elements < 0 || elements > kMaxElements || !held ||
         *held != static_cast<std::size_t>(elements * element_bytes(*dtype))) {
-      broken("a storage of another size than the archive's");
+      broken("a storage of another size than in the archive");
     }
     push({.kind = Kind::storage, .number = elements, .type = {*dtype, {}}});
   }
 
   std::vector<std::int64_t> extents(const Reference& tuple) const {
-    if (tuple->kind != Kind::tuple || tuple->items.size() > kMaxDimensions) broken("no sizes where they are due");
+    if (tuple->kind != Kind::tuple || tuple->items.size() > kMaxDimensions) broken("no sizes where they are expected");
     std::vector<std::int64_t> numbers;
     for (const Reference& item : tuple->items) {
-      if (item->kind != Kind::number || item->number < 0 || item->number > kMaxElements) broken("an impossible size");
+      if (item->kind != Kind::number || item->number < 0 || item->number > kMaxElements)
+        broken("a size that is not allowed");
       numbers.push_back(item->number);
     }
     return numbers;
@@ -183,13 +185,13 @@ class Machine {
     const bool fits = arguments.size() == 6 && arguments[0]->kind == Kind::storage &&
                       arguments[1]->kind == Kind::number && arguments[4]->kind == Kind::truth &&
                       arguments[5]->kind == Kind::mapping;
-    if (!fits) broken("no tensor where one is due");
+    if (!fits) broken("no tensor where one is expected");
     const std::vector<std::int64_t> sizes = extents(arguments[2]), strides = extents(arguments[3]);
     std::int64_t last = arguments[1]->number, elements = 1;
-    if (sizes.size() != strides.size() || last < 0 || last > kMaxElements) broken("an impossible size");
+    if (sizes.size() != strides.size() || last < 0 || last > kMaxElements) broken("a size that is not allowed");
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       elements *= std::max<std::int64_t>(sizes[i], 1);
-      if (elements > kMaxElements) broken("an impossible size");
+      if (elements > kMaxElements) broken("a size that is not allowed");
       last += std::max<std::int64_t>(sizes[i] - 1, 0) * strides[i];
     }
     const bool empty = std::ranges::find(sizes, 0) != sizes.end();
@@ -201,7 +203,8 @@ class Machine {
 
   void reduce() {
     const Reference arguments = pop(), function = pop();
-    if (arguments->kind != Kind::tuple || function->kind != Kind::global) broken("a call of no function");
+    if (arguments->kind != Kind::tuple || function->kind != Kind::global)
+      broken("a call of something that is not a function");
     if (function->text == "torch._utils _rebuild_tensor_v2") {
       push_tensor(arguments->items);
     } else if (function->text == "collections OrderedDict" && arguments->items.empty()) {
@@ -211,19 +214,19 @@ class Machine {
     }
   }
 
-  void remember(std::int64_t place) {
-    // Places are given in turn, which bounds the memo.
-    if (stack_.empty() || place < 0 || static_cast<std::size_t>(place) > memo_.size()) broken("a wrong place");
-    if (static_cast<std::size_t>(place) == memo_.size()) memo_.push_back(stack_.back());
-    memo_[static_cast<std::size_t>(place)] = stack_.back();
+  void remember(std::int64_t key) {
+    // Keys are consecutive, which bounds the size of the memo.
+    if (stack_.empty() || key < 0 || static_cast<std::size_t>(key) > memo_.size()) broken("a wrong key of the memo");
+    if (static_cast<std::size_t>(key) == memo_.size()) memo_.push_back(stack_.back());
+    memo_[static_cast<std::size_t>(key)] = stack_.back();
   }
 
-  void recall(std::int64_t place) {
-    if (place < 0 || static_cast<std::size_t>(place) >= memo_.size()) broken("a wrong place");
-    stack_.push_back(memo_[static_cast<std::size_t>(place)]);
+  void recall(std::int64_t key) {
+    if (key < 0 || static_cast<std::size_t>(key) >= memo_.size()) broken("a wrong key of the memo");
+    stack_.push_back(memo_[static_cast<std::size_t>(key)]);
   }
 
-  // False after the last instruction.
+  // Returns false after the last instruction.
   bool step(unsigned char instruction) {
     switch (instruction) {
       case '(': push({Kind::mark}); return true;
@@ -235,8 +238,8 @@ class Machine {
       case 'K': push({Kind::number, little_endian(1)}); return true;
       case 'M': push({Kind::number, little_endian(2)}); return true;
       case 'J': push({Kind::number, static_cast<std::int32_t>(little_endian(4))}); return true;
-      case 0x8a: {  // a long of n bytes; TorchScript writes 8
-        if (next() != 8) broken("too long a number");
+      case 0x8a: {  // an integer of n bytes, of which TorchScript writes 8
+        if (next() != 8) broken("a number that is too long");
         push({Kind::number, little_endian(8)});
         return true;
       }

@@ -34,10 +34,10 @@ Token ProgramLexer::next() {
   if (c == '(' || c == '[') {
     ++depth_;
   } else if (c == ')' || c == ']') {
-    if (depth_ == 0) throw ProgramError("closes a bracket that it did not open");
+    if (depth_ == 0) throw ProgramError("closes a bracket that is not open");
     --depth_;
   } else if (c != ',' && c != '=') {
-    throw ProgramError("holds a sign that no exported one does");
+    throw ProgramError("contains a character that no exported program has there");
   }
   return {.kind = Token::Kind::sign, .text = text_.substr(at_++, 1)};
 }
@@ -46,9 +46,10 @@ Token ProgramLexer::name() {
   const std::size_t begin = at_;
   while (at_ < text_.size() && (is_letter(text_[at_]) || is_digit(text_[at_]) || text_[at_] == '.')) ++at_;
   const std::string_view word = text_.substr(begin, at_ - begin);
-  if (word.size() > kMaxWordBytes) throw ProgramError("holds too long a name");
-  // A name right before a text would make it another sort of text.
-  if (at_ < text_.size() && text_[at_] == '"') throw ProgramError("holds a sign that no exported one does");
+  if (word.size() > kMaxWordBytes) throw ProgramError("contains a name that is too long");
+  // A name directly before a text is a prefix, which changes the meaning of the text.
+  if (at_ < text_.size() && text_[at_] == '"')
+    throw ProgramError("contains a character that no exported program has there");
   return {.kind = Token::Kind::name, .text = word};
 }
 
@@ -66,11 +67,11 @@ Token ProgramLexer::number() {
   const char* const last = first + token.text.size();
   const auto result = real ? std::from_chars(first, last, token.real) : std::from_chars(first, last, token.integer);
   const std::size_t digits = token.text.starts_with('-') ? 1 : 0;
-  // The smallest integer has no positive one to be the negative of, which is how TorchScript reads it.
+  // TorchScript negates a positive integer, which the smallest integer does not have.
   const bool smallest = !real && token.integer == std::numeric_limits<std::int64_t>::min();
   const bool plain = token.text.size() > digits && is_digit(token.text[digits]);  // neither "inf" nor "nan"
   if (!plain || smallest || token.text.size() > kMaxWordBytes || result.ec != std::errc() || result.ptr != last) {
-    throw ProgramError("holds a number that no exported one does");
+    throw ProgramError("contains a number that no exported program has");
   }
   return token;
 }
@@ -80,12 +81,12 @@ Token ProgramLexer::quoted() {
   while (at_ < text_.size() && is_letter(text_[at_])) ++at_;
   const std::string_view word = text_.substr(begin, at_ - begin);
   if (at_ >= text_.size() || text_[at_] != '"' || word.size() > kMaxWordBytes) {
-    throw ProgramError("holds a text that no exported one does");
+    throw ProgramError("contains a text that no exported program has");
   }
   ++at_;
-  // """ would begin a text that goes on where this one seems to end.
+  // """ begins a text of several lines.
   if (at_ < text_.size() && (text_[at_] == '"' || text_[at_] == '.')) {
-    throw ProgramError("holds a sign that no exported one does");
+    throw ProgramError("contains a character that no exported program has there");
   }
   return {.kind = Token::Kind::text, .text = word};
 }

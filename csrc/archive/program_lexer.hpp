@@ -1,4 +1,4 @@
-// A program's text to its words.
+// Splits the text of a program into tokens.
 #pragma once
 
 #include <cstddef>
@@ -12,20 +12,20 @@ struct Token {
   enum class Kind { name, integer, real, text, sign, line, end };
 
   Kind kind = Kind::end;
-  std::string_view text;  // a name with its points, such as "torch.conv2d"; a text without its quotes; a sign's letter
+  std::string_view text;  // names with their dots, such as "torch.conv2d"; texts without their quotes
   std::int64_t integer = 0;
   double real = 0;
 };
 
-// Reads what TorchScript's printer writes for a straight line: names, numbers, plain texts and the signs ()[],=.
-// An end of a line counts only between brackets' pairs. Throws ProgramError for anything else.
+// Reads the tokens that TorchScript's printer uses for a program without control flow: names, numbers, texts of letters,
+// and the signs ()[],=. Line breaks within brackets are ignored. Throws ProgramError for anything else.
 class ProgramLexer {
  public:
   explicit ProgramLexer(std::string_view text) : text_(text) {}
 
   Token next();
 
-  // Where the last token began, from 1.
+  // The line on which the last token begins, counted from 1.
   std::size_t line() const { return line_; }
 
  private:
@@ -37,7 +37,7 @@ class ProgramLexer {
   std::size_t at_ = 0;
   std::size_t line_ = 1;
   std::size_t next_line_ = 1;
-  std::size_t depth_ = 0;  // of open brackets
+  std::size_t depth_ = 0;  // the number of open brackets
 };
 
 }  // namespace egaze::detail

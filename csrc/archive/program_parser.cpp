@@ -39,19 +39,19 @@ class Parser {
 
   std::size_t line() const { return lexer_.line(); }
 
-  // The two values that the program returns.
+  // Reads the whole program and returns its two results.
   std::pair<Argument, Argument> program() {
     for (;;) {
       while (token_.kind == Token::Kind::line) advance();
-      if (token_.kind != Token::Kind::name) fail("holds what is no statement");
+      if (token_.kind != Token::Kind::name) fail("contains something that is not a statement");
       if (token_.text == "return") break;
       assignment();
     }
     advance();
-    std::pair<Argument, Argument> answers = returned();
+    std::pair<Argument, Argument> results = returned();
     while (token_.kind == Token::Kind::line) advance();
-    if (token_.kind != Token::Kind::end) fail("goes on after its end");
-    return answers;
+    if (token_.kind != Token::Kind::end) fail("continues after the return statement");
+    return results;
   }
 
  private:
@@ -66,11 +66,11 @@ class Parser {
   bool at_sign(char sign) const { return token_.kind == Token::Kind::sign && token_.text[0] == sign; }
 
   void expect(char sign) {
-    if (!at_sign(sign)) fail("is not written as an exported one is");
+    if (!at_sign(sign)) fail("has a syntax that no exported program has");
     advance();
   }
 
-  // name = value, or name, name, = value of several
+  // name = value, or name, name, = list
   void assignment() {
     std::vector<std::string> names;
     bool several = false;
@@ -91,17 +91,17 @@ class Parser {
     advance();
     if (!several && at_sign('(')) return define(pairs_, names.front(), pair());
     Argument value = expression();
-    if (token_.kind != Token::Kind::line) fail("is not written as an exported one is");
+    if (token_.kind != Token::Kind::line) fail("has a syntax that no exported program has");
     if (!several) return define(values_, names.front(), std::move(value));
     const auto* tensors = std::get_if<Tensors>(&value);
     if (tensors == nullptr || tensors->ids.size() != names.size())
-      fail("names another number of tensors than there are");
+      fail("assigns a list of tensors to another number of names");
     for (std::size_t i = 0; i < names.size(); ++i) define(values_, names[i], Argument(Tensor{tensors->ids[i]}));
   }
 
   template <class Meaning>
   void define(std::unordered_map<std::string, Meaning>& meanings, const std::string& name, Meaning meaning) {
-    if (values_.contains(name) || pairs_.contains(name)) fail("gives a name twice");
+    if (values_.contains(name) || pairs_.contains(name)) fail("assigns a name twice");
     meanings.emplace(name, std::move(meaning));
   }
 
@@ -135,7 +135,7 @@ class Parser {
         break;
       default: break;
     }
-    fail("is not written as an exported one is");
+    fail("has a syntax that no exported program has");
   }
 
   Argument named(std::string_view name) {
@@ -160,7 +160,7 @@ class Parser {
     while (!at_sign(')')) {
       if (!arguments.empty()) expect(',');
       arguments.push_back(argument());
-      if (arguments.size() > kMaxListLength) fail("gives an operator too much");
+      if (arguments.size() > kMaxListLength) fail("passes too many arguments to an operator");
     }
     advance();
     return builder_.call(name.substr(6), std::move(arguments));
@@ -176,7 +176,7 @@ class Parser {
     return {std::string(name), expression()};
   }
 
-  // Of integers, or of tensors.
+  // A list of integers or of tensors.
   Argument list() {
     Ints integers;
     std::vector<ValueId> tensors;
@@ -189,22 +189,24 @@ class Parser {
       } else if (const auto* tensor = std::get_if<Tensor>(&item)) {
         tensors.push_back(tensor->id);
       } else {
-        fail("makes a list of neither integers nor tensors");
+        fail("has a list of neither integers nor tensors");
       }
-      if (integers.size() + tensors.size() > kMaxListLength) fail("makes too long a list");
+      if (integers.size() + tensors.size() > kMaxListLength) fail("has a list that is too long");
     }
     advance();
-    if (!integers.empty() && !tensors.empty()) fail("makes a list of integers and tensors");
-    if (integers.empty() && tensors.empty()) fail("makes an empty list");
+    if (!integers.empty() && !tensors.empty()) fail("has a list of both integers and tensors");
+    if (integers.empty() && tensors.empty()) fail("has an empty list");
     if (tensors.empty()) return integers;
     return Tensors{std::move(tensors)};
   }
 
-  // One more call within calls, while it lives.
+  // Counts one level of nesting during its lifetime.
   class Nested {
    public:
     explicit Nested(Parser& parser) : parser_(parser) {
-      if (++parser_.depth_ > parser_.nesting_) fail("nests deeper than " + std::to_string(parser_.nesting_));
+      if (++parser_.depth_ > parser_.nesting_) {
+        fail("nests calls deeper than the limit nesting=" + std::to_string(parser_.nesting_));
+      }
     }
     ~Nested() { --parser_.depth_; }
     Nested(const Nested&) = delete;
@@ -227,7 +229,7 @@ class Parser {
 
 TypedGraph parse_program(std::string_view text, GraphBuilder builder, std::int64_t classes, std::int64_t nesting) {
   if (!text.starts_with(kProgramHead)) {
-    throw ProgramError("is not one frozen forward(image: Tensor) -> (Tensor, Tensor) and nothing else");
+    throw ProgramError("is not a single method forward(image: Tensor) -> (Tensor, Tensor)");
   }
   const auto lines_before = std::ranges::count(kProgramHead, '\n');
   std::optional<Parser> parser;

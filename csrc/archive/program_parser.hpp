@@ -1,4 +1,4 @@
-// A program's text to its graph.
+// Reads the graph of a program from its text.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,13 @@
 
 namespace egaze::detail {
 
-// What comes before the first statement of every program.
+// The text before the first statement of every program.
 extern const std::string_view kProgramHead;
 
-// One frozen forward(image: Tensor) -> (Tensor, Tensor): statements that give names to what operators on tensors,
-// constants and lists of them come to, and a return of two tensors at the end. There is no other method, so none that
-// runs on loading (__setstate__); no attribute, branch, loop, import or nested function. Nothing gets a name twice.
-// Throws ProgramError, which gives the line.
+// A program is a single method, forward(image: Tensor) -> (Tensor, Tensor). Its statements assign results of operators to
+// names; arguments are tensors, constants and lists of them; the last statement returns two tensors. There is no other
+// method (such as __setstate__, which would run while a file is loaded) and no attribute, branch, loop, import or nested
+// function, and no name is assigned twice. Throws ProgramError, whose message ends with the line.
 TypedGraph parse_program(std::string_view text, GraphBuilder builder, std::int64_t classes, std::int64_t nesting);
 
 }  // namespace egaze::detail

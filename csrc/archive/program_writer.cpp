@@ -30,16 +30,16 @@ class Writer {
   void statement(const Node& node) {
     for (const ValueId output : node.outputs) numbers_.emplace(output, numbers_.size());
     text_ += "    ";
-    for (const ValueId output : node.outputs) text_ += name(output) + (node.gives_several ? ", " : " ");
+    for (const ValueId output : node.outputs) text_ += name(output) + (node.returns_list ? ", " : " ");
     text_ += "= torch." + node.name + "(";
     const std::vector<Parameter>& parameters = *node.parameters;
-    std::size_t by_place = 0;  // arguments, the last of which is no default
+    std::size_t positional = 0;  // up to the last positional argument that is not its default
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      if (!parameters[i].keyword_only && !is_default(node, i)) by_place = i + 1;
+      if (!parameters[i].keyword_only && !is_default(node, i)) positional = i + 1;
     }
     bool first = true;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      if (parameters[i].keyword_only ? is_default(node, i) : i >= by_place) continue;
+      if (parameters[i].keyword_only ? is_default(node, i) : i >= positional) continue;
       if (!first) text_ += ", ";
       first = false;
       if (parameters[i].keyword_only) text_ += parameters[i].name + "=";
@@ -59,7 +59,7 @@ class Writer {
   void write_value(const std::string& value) { text_ += '"' + value + '"'; }
   void write_value(const Tensor& tensor) { text_ += name(tensor.id); }
 
-  // The shortest digits that give the same number, and a point that makes it a real one.
+  // Writes the shortest decimal number that is read as the same value, with a point or an exponent.
   void write_value(double value) {
     std::array<char, 32> digits{};
     const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), value);
@@ -86,7 +86,7 @@ class Writer {
   }
 
   const TypedGraph& graph_;
-  std::unordered_map<ValueId, std::size_t> numbers_;  // of values, in the order that they come in
+  std::unordered_map<ValueId, std::size_t> numbers_;  // of the values that have names, in order
   std::string text_;
 };
 

@@ -1,4 +1,4 @@
-// A graph back to a program's text.
+// Writes the text of a program from its graph.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace egaze::detail {
 
-// One statement an operator, names of its own, and the archive's tensors under the numbers they had. What it means to
-// `parse_program` is the same graph, and it writes that as the same text.
+// Writes one statement for each operator. Values have the names x0, x1 and so on; the archive's tensors keep their numbers.
+// `parse_program` reads the same graph from this text, and write_program writes the same text from that graph.
 std::string write_program(const TypedGraph& graph);
 
 }  // namespace egaze::detail

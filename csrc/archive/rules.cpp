@@ -12,12 +12,12 @@ void require_floats(const TensorType& type) {
 
 void require_same_dtype(const TensorType& a, const TensorType& b) {
   require_floats(a);
-  require(a.dtype == b.dtype, "multiplies tensors of two types");
+  require(a.dtype == b.dtype, "multiplies tensors of different types");
 }
 
 std::size_t dimension_of(std::int64_t dimension, std::size_t dimensions) {
   const auto count = static_cast<std::int64_t>(dimensions);
-  require(dimension >= -count && dimension < count, "names a dimension that its tensor does not have");
+  require(dimension >= -count && dimension < count, "names a dimension that the tensor does not have");
   return static_cast<std::size_t>(dimension < 0 ? dimension + count : dimension);
 }
 
@@ -37,12 +37,12 @@ std::int64_t fixed(const Extent& extent) {
 }
 
 Extent sized(std::int64_t count) {
-  require(count >= 1 && count <= kMaxSide, "makes a tensor of an impossible size");
+  require(count >= 1 && count <= kMaxSide, "makes a tensor of a size that is not allowed");
   return {count, false};
 }
 
 TensorType checked(DType dtype, Shape shape) {
-  require(shape.size() <= kMaxDimensions, "makes a tensor of too many dimensions");
+  require(shape.size() <= kMaxDimensions, "makes a tensor with too many dimensions");
   require(std::ranges::count_if(shape, &Extent::per_image) <= 1, "computes across images");
   elements_of(shape);
   return {dtype, std::move(shape)};
@@ -56,7 +56,7 @@ Shape broadcast(const Shape& a, const Shape& b) {
   for (std::size_t i = 0; i < shorter.size(); ++i) {
     Extent& extent = shape[ahead + i];
     if (extent == shorter[i] || shorter[i] == Extent{}) continue;
-    require(extent == Extent{}, "joins tensors of shapes that do not fit");
+    require(extent == Extent{}, "combines tensors whose shapes do not match");
     extent = shorter[i];
   }
   return shape;

@@ -12,15 +12,15 @@ Outcome alias(TensorType type) { return {.types = {std::move(type)}, .memory = M
 
 std::ptrdiff_t images_at(const Shape& shape) { return std::ranges::find_if(shape, &Extent::per_image) - shape.begin(); }
 
-// The elements in another shape, in their order. Images stay one after the other: before the extent of images come as
-// many elements as before.
+// The same elements in the same order with another shape. The number of elements before the dimension of images must stay
+// the same, so that each image keeps its own elements.
 TensorType reshaped(const TensorType& x, const Ints& sizes) {
   Shape shape;
   std::int64_t known = 1;
   std::size_t left_open = sizes.size();
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] == -1) {
-      require(left_open == sizes.size(), "leaves two sizes open");
+      require(left_open == sizes.size(), "leaves two sizes to be inferred");
       left_open = i;
       shape.emplace_back();
       continue;
@@ -30,14 +30,14 @@ TensorType reshaped(const TensorType& x, const Ints& sizes) {
   }
   const std::int64_t elements = elements_of(x.shape);
   const bool of_images = std::ranges::any_of(x.shape, &Extent::per_image);
-  require(elements % known == 0 && (elements == known || left_open < sizes.size()), "makes a shape of another size");
-  require(!of_images || left_open < sizes.size(), "makes a shape for one number of images");
+  require(elements % known == 0 && (elements == known || left_open < sizes.size()), "changes the number of elements");
+  require(!of_images || left_open < sizes.size(), "fixes the number of images");
   if (left_open < sizes.size()) shape[left_open] = {elements / known, of_images};
   TensorType type = checked(x.dtype, std::move(shape));
   if (of_images) {
     const Shape before(x.shape.begin(), x.shape.begin() + images_at(x.shape));
     const Shape after(type.shape.begin(), type.shape.begin() + images_at(type.shape));
-    require(elements_of(before) == elements_of(after), "mixes images");
+    require(elements_of(before) == elements_of(after), "mixes elements of several images");
   }
   return type;
 }
@@ -48,14 +48,14 @@ Outcome reshape(const Arguments& arguments) {
 
 Outcome flatten(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
-  require(!x.shape.empty(), "flattens a number");
+  require(!x.shape.empty(), "flattens a tensor without dimensions");
   const std::size_t first = dimension_of(arguments.integer(1), x.shape.size());
   const std::size_t last = dimension_of(arguments.integer(2), x.shape.size());
-  require(first <= last, "flattens no dimensions");
+  require(first <= last, "names no dimensions to flatten");
   Extent flat;
   for (std::size_t i = first; i <= last; ++i) {
     require(!x.shape[i].per_image || i == first || elements_of({x.shape.begin() + first, x.shape.begin() + i}) == 1,
-            "mixes images");
+            "mixes elements of several images");
     flat.count = elements_of({flat, x.shape[i]});
     flat.per_image = flat.per_image || x.shape[i].per_image;
   }
@@ -68,7 +68,7 @@ Outcome flatten(const Arguments& arguments) {
 Outcome permute(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
   const Ints& order = arguments.integers(1);
-  require(order.size() == x.shape.size(), "permutes another number of dimensions");
+  require(order.size() == x.shape.size(), "permutes another number of dimensions than the tensor has");
   dimensions_of(order, x.shape.size());
   Shape shape;
   for (const std::int64_t each : order) shape.push_back(x.shape[dimension_of(each, x.shape.size())]);
@@ -93,7 +93,7 @@ Outcome unsqueeze(const Arguments& arguments) {
 Outcome squeeze(const Arguments& arguments) {
   TensorType x = arguments.tensor(0);
   const std::size_t at = dimension_of(arguments.integer(1), x.shape.size());
-  require(x.shape[at] == Extent{}, "squeezes a side that is not 1");
+  require(x.shape[at] == Extent{}, "removes a dimension whose size is not 1");
   x.shape.erase(x.shape.begin() + static_cast<std::ptrdiff_t>(at));
   return alias(std::move(x));
 }
@@ -102,12 +102,12 @@ Outcome select(const Arguments& arguments) {
   TensorType x = arguments.tensor(0);
   const std::size_t at = dimension_of(arguments.integer(1), x.shape.size());
   const std::int64_t count = fixed(x.shape[at]), index = arguments.integer(2);
-  require(index >= -count && index < count, "selects what its tensor does not have");
+  require(index >= -count && index < count, "selects an index that the tensor does not have");
   x.shape.erase(x.shape.begin() + static_cast<std::ptrdiff_t>(at));
   return alias(std::move(x));
 }
 
-// x, dimension, start, end, step; bounds that lie outside are drawn in, as torch does.
+// Arguments: x, dimension, start, end, step. Bounds outside the tensor are clamped, as torch does.
 Outcome slice(const Arguments& arguments) {
   TensorType x = arguments.tensor(0);
   Extent& extent = x.shape[dimension_of(arguments.integer(1), x.shape.size())];
@@ -115,7 +115,7 @@ Outcome slice(const Arguments& arguments) {
   std::int64_t start = arguments.has(2) ? arguments.integer(2) : 0;
   std::int64_t end = arguments.has(3) ? arguments.integer(3) : kAll;
   const std::int64_t step = arguments.integer(4);
-  require(step >= 1 && step <= kMaxSide, "slices with an impossible step");
+  require(step >= 1 && step <= kMaxSide, "has a step out of range");
   if (start == 0 && end == kAll && step == 1) return alias(std::move(x));
   const std::int64_t count = fixed(extent);
   start = std::clamp<std::int64_t>(start < 0 ? start + count : start, 0, count);
@@ -128,7 +128,7 @@ Outcome expand(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
   const Ints& sizes = arguments.integers(1);
   require(sizes.size() >= x.shape.size() && sizes.size() <= kMaxDimensions && !arguments.flag(2),
-          "expands to fewer dimensions");
+          "expands to fewer dimensions than the tensor has");
   const std::size_t ahead = sizes.size() - x.shape.size();
   Shape shape;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -136,7 +136,7 @@ Outcome expand(const Arguments& arguments) {
     if (i >= ahead && sizes[i] == -1) {
       shape.push_back(extent);
     } else {
-      require(extent == Extent{} || extent == Extent{sizes[i]}, "expands a side that is not 1");
+      require(extent == Extent{} || extent == Extent{sizes[i]}, "expands a dimension whose size is not 1");
       shape.push_back(sized(sizes[i]));
     }
   }
@@ -145,14 +145,15 @@ Outcome expand(const Arguments& arguments) {
 
 Outcome expand_as(const Arguments& arguments) {
   const TensorType &x = arguments.tensor(0), &other = arguments.tensor(1);
-  require(broadcast(x.shape, other.shape) == other.shape, "expands a side that is not 1");
+  require(broadcast(x.shape, other.shape) == other.shape, "expands a dimension whose size is not 1");
   return {.types = {{x.dtype, other.shape}}, .memory = Memory::overlaps};
 }
 
 Outcome repeat(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
   const Ints& times = arguments.integers(1);
-  require(times.size() >= x.shape.size() && times.size() <= kMaxDimensions, "repeats fewer dimensions");
+  require(times.size() >= x.shape.size() && times.size() <= kMaxDimensions,
+          "repeats fewer dimensions than the tensor has");
   const std::size_t ahead = times.size() - x.shape.size();
   Shape shape;
   for (std::size_t i = 0; i < times.size(); ++i) {
@@ -163,12 +164,12 @@ Outcome repeat(const Arguments& arguments) {
   return {.types = {checked(x.dtype, std::move(shape))}};
 }
 
-// x, offset, two dimensions: they make way for one at the end.
+// Arguments: x, offset and two dimensions, in place of which the result has one, at the end.
 Outcome diagonal(const Arguments& arguments) {
   TensorType x = arguments.tensor(0);
   const std::size_t a = dimension_of(arguments.integer(2), x.shape.size());
   const std::size_t b = dimension_of(arguments.integer(3), x.shape.size());
-  require(a != b && arguments.integer(1) == 0, "takes a diagonal beside the main one");
+  require(a != b && arguments.integer(1) == 0, "takes a diagonal other than the main one");
   const Extent length{std::min(fixed(x.shape[a]), fixed(x.shape[b]))};
   x.shape.erase(x.shape.begin() + static_cast<std::ptrdiff_t>(std::max(a, b)));
   x.shape.erase(x.shape.begin() + static_cast<std::ptrdiff_t>(std::min(a, b)));
@@ -183,17 +184,18 @@ Outcome copy(const Arguments& arguments) { return {.types = {arguments.tensor(0)
 
 Outcome cat(const Arguments& arguments) {
   const std::vector<TensorType> parts = arguments.tensors(0);
-  require(!parts.empty(), "joins no tensors");
+  require(!parts.empty(), "joins an empty list of tensors");
   TensorType joined = parts[0];
   const std::size_t at = dimension_of(arguments.integer(1), joined.shape.size());
   std::int64_t count = 0;
   for (const TensorType& part : parts) {
-    require(part.dtype == joined.dtype && part.shape.size() == joined.shape.size(), "joins tensors that do not fit");
+    require(part.dtype == joined.dtype && part.shape.size() == joined.shape.size(),
+            "joins tensors whose types or shapes do not match");
     for (std::size_t i = 0; i < joined.shape.size(); ++i) {
-      require(i == at || part.shape[i] == joined.shape[i], "joins tensors that do not fit");
+      require(i == at || part.shape[i] == joined.shape[i], "joins tensors whose types or shapes do not match");
     }
     count += fixed(part.shape[at]);
-    require(count <= kMaxSide, "joins to too long a side");
+    require(count <= kMaxSide, "makes a tensor of a size that is not allowed");
   }
   joined.shape[at] = sized(count);
   return {.types = {checked(joined.dtype, std::move(joined.shape))}};
@@ -201,9 +203,9 @@ Outcome cat(const Arguments& arguments) {
 
 Outcome stack(const Arguments& arguments) {
   const std::vector<TensorType> parts = arguments.tensors(0);
-  require(!parts.empty(), "joins no tensors");
+  require(!parts.empty(), "joins an empty list of tensors");
   require(std::ranges::all_of(parts, [&](const TensorType& part) { return part == parts[0]; }),
-          "joins tensors that do not fit");
+          "joins tensors whose types or shapes do not match");
   TensorType joined = parts[0];
   const std::size_t at = dimension_of(arguments.integer(1), joined.shape.size() + 1);
   joined.shape.insert(joined.shape.begin() + static_cast<std::ptrdiff_t>(at), Extent{std::ssize(parts)});
@@ -212,23 +214,23 @@ Outcome stack(const Arguments& arguments) {
 
 constexpr std::int64_t kMaxParts = 4096;
 
-Outcome cut(const TensorType& x, std::size_t at, const Ints& sizes) {
-  require(!sizes.empty() && std::ssize(sizes) <= kMaxParts, "cuts into too many parts");
+Outcome split_into(const TensorType& x, std::size_t at, const Ints& sizes) {
+  require(!sizes.empty() && std::ssize(sizes) <= kMaxParts, "splits a tensor into too many parts");
   Outcome outcome{.types = {}, .memory = Memory::shares};
   std::int64_t left = fixed(x.shape[at]);
   for (const std::int64_t size : sizes) {
     TensorType part = x;
     part.shape[at] = sized(size);
     outcome.types.push_back(std::move(part));
-    require(size <= left, "cuts into parts that do not fit");
+    require(size <= left, "splits a tensor into parts of another total size");
     left -= size;
   }
-  require(left == 0, "cuts into parts that do not fit");
+  require(left == 0, "splits a tensor into parts of another total size");
   return outcome;
 }
 
 Ints parts_of(std::int64_t whole, std::int64_t part) {
-  require(part >= 1 && (whole + part - 1) / part <= kMaxParts, "cuts into too many parts");
+  require(part >= 1 && (whole + part - 1) / part <= kMaxParts, "splits a tensor into too many parts");
   Ints sizes;
   for (std::int64_t left = whole; left > 0; left -= part) sizes.push_back(std::min(left, part));
   return sizes;
@@ -237,28 +239,28 @@ Ints parts_of(std::int64_t whole, std::int64_t part) {
 Outcome split(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
   const std::size_t at = dimension_of(arguments.integer(2), x.shape.size());
-  require(arguments.integer(1) <= kMaxSide, "cuts into too large parts");
-  return cut(x, at, parts_of(fixed(x.shape[at]), arguments.integer(1)));
+  require(arguments.integer(1) <= kMaxSide, "splits a tensor into parts that are too large");
+  return split_into(x, at, parts_of(fixed(x.shape[at]), arguments.integer(1)));
 }
 
 Outcome chunk(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
   const std::size_t at = dimension_of(arguments.integer(2), x.shape.size());
   const std::int64_t whole = fixed(x.shape[at]), parts = arguments.integer(1);
-  require(parts >= 1 && parts <= kMaxParts, "cuts into too many parts");
-  return cut(x, at, parts_of(whole, (whole + parts - 1) / parts));
+  require(parts >= 1 && parts <= kMaxParts, "splits a tensor into too many parts");
+  return split_into(x, at, parts_of(whole, (whole + parts - 1) / parts));
 }
 
 Outcome split_with_sizes(const Arguments& arguments) {
   const TensorType& x = arguments.tensor(0);
-  return cut(x, dimension_of(arguments.integer(2), x.shape.size()), arguments.integers(1));
+  return split_into(x, dimension_of(arguments.integer(2), x.shape.size()), arguments.integers(1));
 }
 
 Outcome unbind(const Arguments& arguments) {
   TensorType x = arguments.tensor(0);
   const std::size_t at = dimension_of(arguments.integer(1), x.shape.size());
   const std::int64_t parts = fixed(x.shape[at]);
-  require(parts <= kMaxParts, "cuts into too many parts");
+  require(parts <= kMaxParts, "splits a tensor into too many parts");
   x.shape.erase(x.shape.begin() + static_cast<std::ptrdiff_t>(at));
   return {.types = std::vector(static_cast<std::size_t>(parts), x), .memory = Memory::shares};
 }
@@ -266,9 +268,11 @@ Outcome unbind(const Arguments& arguments) {
 Outcome pixel_unshuffle(const Arguments& arguments) {
   TensorType x = arguments.tensor(0);
   const std::int64_t factor = arguments.integer(1);
-  require(x.shape.size() == 4 && factor >= 1 && factor <= kMaxParts, "shuffles pixels of another shape");
+  require(x.shape.size() == 4 && factor >= 1 && factor <= kMaxParts,
+          "shuffles pixels of a tensor whose sizes are no multiples of the factor");
   const std::int64_t height = fixed(x.shape[2]), width = fixed(x.shape[3]);
-  require(height % factor == 0 && width % factor == 0, "shuffles pixels of another shape");
+  require(height % factor == 0 && width % factor == 0,
+          "shuffles pixels of a tensor whose sizes are no multiples of the factor");
   x.shape[1] = sized(elements_of({Extent{fixed(x.shape[1])}, Extent{factor * factor}}));
   x.shape[2] = sized(height / factor);
   x.shape[3] = sized(width / factor);
@@ -279,7 +283,7 @@ Outcome pixel_shuffle(const Arguments& arguments) {
   TensorType x = arguments.tensor(0);
   const std::int64_t factor = arguments.integer(1);
   require(x.shape.size() == 4 && factor >= 1 && factor <= kMaxParts && fixed(x.shape[1]) % (factor * factor) == 0,
-          "shuffles pixels of another shape");
+          "shuffles pixels of a tensor whose sizes are no multiples of the factor");
   x.shape[1] = sized(x.shape[1].count / (factor * factor));
   for (const std::size_t i : {2, 3}) x.shape[i] = sized(fixed(x.shape[i]) * factor);
   return {.types = {checked(x.dtype, std::move(x.shape))}};

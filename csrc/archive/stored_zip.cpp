@@ -17,23 +17,23 @@ constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22;
 constexpr std::size_t kMaxNameBytes = 255;
 constexpr std::string_view kTop = "egaze/";
 
-// What an entry of the directory holds beside name, content and place: by Unix (3), zip 2.0 (20); 1 January 1980
-// (0x21); a file that its owner may read and write (0600).
+// The constant fields of a directory entry: made by Unix (3) and zip 2.0 (20), dated 1 January 1980 (0x21), readable and
+// writable by the owner (0600).
 constexpr std::size_t kMadeBy = 3 << 8 | 20, kNeeded = 20, kDate = 0x21, kAttributes = 0600u << 16;
 
-// Numbers and texts at an offset, all within the file.
+// Reads numbers and texts at an offset, which must lie within the file.
 class Bytes {
  public:
   Bytes(const std::string& path, std::span<const unsigned char> bytes) : path_(path), bytes_(bytes) {}
 
   [[noreturn]] void fail(const std::string& what) const {
-    throw Error(ErrorCode::model_archive, path_ + ": is no exported model, or damaged: " + what);
+    throw Error(ErrorCode::model_archive, path_ + ": is not an exported model, or is damaged: " + what);
   }
 
   std::size_t size() const { return bytes_.size(); }
 
   std::span<const unsigned char> at(std::size_t offset, std::size_t count) const {
-    if (offset > bytes_.size() || count > bytes_.size() - offset) fail("its parts lie outside the file");
+    if (offset > bytes_.size() || count > bytes_.size() - offset) fail("a part of it lies outside the file");
     return bytes_.subspan(offset, count);
   }
 
@@ -61,10 +61,10 @@ class Bytes {
 
 struct Entry {
   std::string name;
-  std::size_t central_offset;  // of its entry in the directory
+  std::size_t central_offset;  // the offset of its entry in the directory
 };
 
-// No absolute path, no "..", nothing that a file system or a message would take for something else.
+// Excludes absolute paths, "..", and characters with a special meaning to a file system or a terminal.
 bool is_plain_name(std::string_view name) {
   if (name.empty() || name.front() == '/' || name.back() == '/' || name.size() > kMaxNameBytes) return false;
   if (name.find("..") != std::string_view::npos || name.find("//") != std::string_view::npos) return false;
@@ -82,8 +82,9 @@ struct Directory {
 
 Directory read_directory(const Bytes& file, std::size_t end) {
   const std::size_t count = file.number(end + 10, 2);
-  if (file.number(end + 4, 4) != 0 || file.number(end + 8, 2) != count) file.fail("it has several parts");
-  if (count > kMaxMembers) file.fail("it holds " + std::to_string(count) + " members");
+  if (file.number(end + 4, 4) != 0 || file.number(end + 8, 2) != count) file.fail("it is split into several files");
+  if (count > kMaxMembers)
+    file.fail("it has " + std::to_string(count) + " members, more than " + std::to_string(kMaxMembers));
   const std::size_t begin = file.number(end + 16, 4);
   std::size_t at = begin;
   std::vector<Entry> entries;
@@ -96,35 +97,35 @@ Directory read_directory(const Bytes& file, std::size_t end) {
   return {std::move(entries), begin, at};
 }
 
-// The member's content; `at` moves from its local header to its end.
+// Returns the member's content and moves `at` from its local header to its end.
 std::span<const unsigned char> read_member(const Bytes& file, const Entry& entry, std::size_t& at) {
   const std::size_t central = entry.central_offset;
   const std::string quoted = "'" + entry.name + "'";
   if (file.number(central + 10, 2) != 0) file.fail("its member " + quoted + " is compressed");
   const std::size_t size = file.number(central + 24, 4);
-  // Flags say encrypted, or that the sizes follow the content; extra fields and comments could hold anything.
+  // Flags mark encrypted members and sizes that follow the content. Extra fields and comments could contain anything.
   const bool plain = file.number(central + 8, 2) == 0 && file.number(central + 20, 4) == size &&
                      file.number(central + 30, 2) == 0 && file.number(central + 32, 2) == 0 &&
                      file.number(central + 34, 2) == 0;
   if (!plain) file.fail("its member " + quoted + " is not stored plainly");
   if (file.number(central + 42, 4) != at || !file.holds(at, kLocalMagic)) {
-    file.fail("its member " + quoted + " does not follow the one before");
+    file.fail("its member " + quoted + " does not follow the member before it");
   }
-  // Bytes that nothing covers would be room for a second directory, such as zip64's.
+  // Any freedom in these fields would leave room for a second directory, such as that of zip64.
   if (file.number(central + 4, 2) != kMadeBy || file.number(central + 6, 2) != kNeeded ||
       file.number(central + 12, 2) != 0 || file.number(central + 14, 2) != kDate || file.number(central + 36, 2) != 0 ||
       file.number(central + 38, 4) != kAttributes) {
-    file.fail("its member " + quoted + " is marked otherwise than an exported one");
+    file.fail("its member " + quoted + " has other attributes than in an exported model");
   }
-  // The header before the content says the same again: version to extra field's length, 26 bytes, then the name.
+  // The local header repeats 26 bytes of the entry, from the version to the length of the extra field, and the name.
   const std::size_t name_bytes = entry.name.size();
   if (!std::ranges::equal(file.at(at + 4, 26), file.at(central + 6, 26)) ||
       file.text(at + kLocalBytes, name_bytes) != entry.name) {
-    file.fail("its member " + quoted + " is told of in two ways");
+    file.fail("its member " + quoted + " is described differently in its header and in the directory");
   }
   const std::span<const unsigned char> content = file.at(at + kLocalBytes + name_bytes, size);
   if (file.number(central + 16, 4) != crc32(content)) {
-    file.fail("its member " + quoted + " does not have the CRC-32 that is told of it");
+    file.fail("its member " + quoted + " does not match its CRC-32");
   }
   at += kLocalBytes + name_bytes + size;
   return content;
@@ -139,10 +140,11 @@ std::vector<ZipMember> read_stored_zip(const std::string& path, std::span<const 
   const Bytes file(path, bytes);
   if (bytes.size() > kMaxModelBytes) file.fail("it is larger than " + std::to_string(kMaxModelBytes) + " bytes");
   const std::string_view begin(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 4));
-  if (!kLocalMagic.starts_with(begin)) refuse(ErrorCode::model_foreign, "was not exported by egaze: no archive");
+  if (!kLocalMagic.starts_with(begin))
+    refuse(ErrorCode::model_foreign, "was not exported by egaze: it is not a zip archive");
   const std::size_t end = bytes.size() - std::min(bytes.size(), kEndBytes);
   if (!file.holds(end, kEndMagic) || file.number(end + 20, 2) != 0) {
-    refuse(ErrorCode::model_truncated, "is truncated, or something follows its end");
+    refuse(ErrorCode::model_truncated, "is truncated, or followed by other data");
   }
 
   const Directory directory = read_directory(file, end);
@@ -152,7 +154,7 @@ std::vector<ZipMember> read_stored_zip(const std::string& path, std::span<const 
     return slash != std::string::npos && entry.name.substr(slash + 1) == own;
   };
   if (std::ranges::none_of(entries, is_own)) {
-    refuse(ErrorCode::model_foreign, "was not exported by egaze: it holds no " + own.substr(own.find('/') + 1));
+    refuse(ErrorCode::model_foreign, "was not exported by egaze: it contains no " + own.substr(own.find('/') + 1));
   }
   if (directory.end != end || file.number(end + 12, 4) != end - directory.begin) file.fail("its directory is broken");
   std::size_t at = 0;
@@ -160,18 +162,18 @@ std::vector<ZipMember> read_stored_zip(const std::string& path, std::span<const 
   std::vector<ZipMember> members;
   for (const Entry& entry : entries) {
     if (!is_plain_name(entry.name) || !entry.name.starts_with(kTop)) {
-      file.fail("it holds a member that is not named as a model's are");
+      file.fail("it has a member with a name that no exported model uses");
     }
-    // Some file systems and programs do not tell upper from lower case.
+    // Some file systems and programs do not distinguish upper and lower case.
     std::string folded = entry.name;
     std::ranges::transform(folded, folded.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
-    if (!names.insert(folded).second) file.fail("it holds two members of the name '" + entry.name + "'");
+    if (!names.insert(folded).second) file.fail("it has two members named '" + entry.name + "'");
     std::string name = entry.name.substr(kTop.size());
     const std::span<const unsigned char> content = read_member(file, entry, at);
-    if (!members.empty() && members.back().name >= name) file.fail("its members are not in the order of their names");
+    if (!members.empty() && members.back().name >= name) file.fail("its members are not sorted by name");
     members.push_back({std::move(name), content});
   }
-  if (at != directory.begin) file.fail("something lies between its members and its directory");
+  if (at != directory.begin) file.fail("there is other data between its members and its directory");
   return members;
 }
 

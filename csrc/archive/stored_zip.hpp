@@ -1,7 +1,7 @@
-// The members of a zip archive that is laid out in the one way an exported model is (APPNOTE 6.3.3): stored, not
-// compressed; each once, in the order of their names, in the folder "egaze/"; one after the other from the first byte,
-// their directory right after the last, and nothing else. So every program that opens zip files sees the same members,
-// and the members' names and contents determine every byte of the file: nothing can hide in it.
+// Reads a zip archive (APPNOTE 6.3.3) that has the layout of an exported model. All members are in the folder "egaze/",
+// stored without compression, and sorted by name; no name occurs twice. They follow one another from the first byte of the
+// file, the directory follows the last of them, and there is nothing else. Every program that opens zip files therefore
+// sees the same members, and the names and contents of the members determine every byte of the file.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ struct ZipMember {
   std::span<const unsigned char> content;
 };
 
-// The members in the order of the file; they are views of `bytes`.
-// Throws Error: model_truncated for an archive without its end, model_foreign for a file that is no zip archive or
-// holds no member `own`, model_archive for any other layout. The message begins with the path.
+// Returns the members in the order of the file, as views of `bytes`.
+// Throws Error(model_truncated) for an archive without its end, Error(model_foreign) for a file that is not a zip archive
+// or has no member `own`, and Error(model_archive) for any other layout. The message begins with the path.
 std::vector<ZipMember> read_stored_zip(const std::string& path, std::span<const unsigned char> bytes,
                                        const std::string& own);
 

@@ -1,4 +1,4 @@
-// A model's program as a graph: a straight line of operators on tensors of known types and shapes.
+// The graph of a model's program: a sequence of operators on tensors whose types and shapes are known.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace egaze::detail {
 
-// What is wrong with a program, to follow "its program ".
+// what() completes a sentence that begins with "its program".
 class ProgramError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -23,7 +23,8 @@ enum class DType { float32, bfloat16, float16, float64, int64, int32, boolean };
 const char* dtype_name(DType dtype);
 std::int64_t element_bytes(DType dtype);
 
-// A side of a tensor: `count`, or `count` for each image of the batch, image after image.
+// The size of one dimension of a tensor: `count`, or `count` for each image of the batch. In the second case the elements
+// of one image are adjacent, and the images are in order.
 struct Extent {
   std::int64_t count = 1;
   bool per_image = false;
@@ -40,10 +41,10 @@ struct TensorType {
   bool operator==(const TensorType&) const = default;
 };
 
-// Such as "float32 (N, 8, 32, 24)".
+// For example "float32 (N, 8, 32, 24)".
 std::string text_of(const TensorType& type);
 
-// For one image. Throws ProgramError past 2^40.
+// The number of elements and bytes for one image. Throw ProgramError if there are more than 2^40 elements.
 std::int64_t elements_of(const Shape& shape);
 std::int64_t bytes_of(const TensorType& type);
 
@@ -66,13 +67,13 @@ struct Tensors {
   bool operator==(const Tensors&) const = default;
 };
 
-// What an operator is given.
+// The value of one argument of an operator.
 using Argument = std::variant<None, bool, std::int64_t, double, std::string, Ints, Tensor, Tensors>;
 
 struct Value {
   TensorType type;
-  std::size_t region;     // values of one region may share memory
-  bool overlaps = false;  // whether several of its elements may lie at one address
+  std::size_t region;     // values of the same region may share memory
+  bool overlaps = false;  // whether several of its elements may share an address
 };
 
 struct Parameter {
@@ -104,20 +105,20 @@ struct Parameter {
 };
 
 struct Node {
-  std::string name;                          // of the operator, such as "conv2d"
-  const std::vector<Parameter>* parameters;  // what the arguments are
-  std::vector<Argument> arguments;           // one a parameter
+  std::string name;                          // the operator's name, such as "conv2d"
+  const std::vector<Parameter>* parameters;  // of the operator
+  std::vector<Argument> arguments;           // one for each parameter
   std::vector<ValueId> outputs;
-  bool gives_several = false;  // outputs in a list, were it of one
+  bool returns_list = false;  // whether the outputs are a list of tensors, which may have a single element
 };
 
 struct TypedGraph {
-  std::vector<Value> values;                 // the image is the first
-  std::map<ValueId, std::size_t> constants;  // which of the archive's tensors a value is
-  std::vector<Node> nodes;                   // each uses what those before it give
+  std::vector<Value> values;                 // the first is the image
+  std::map<ValueId, std::size_t> constants;  // values that are tensors of the archive, to their index there
+  std::vector<Node> nodes;                   // each uses only outputs of nodes before it
   ValueId class_probs = 0, heatmap = 0;
-  std::int64_t bytes_at_work = 0;    // the most that the tensors of one image take at once, constants aside
-  std::int64_t multiplications = 0;  // for one image; at least one an element
+  std::int64_t bytes_at_work = 0;    // see ModelLimits
+  std::int64_t multiplications = 0;  // see ModelLimits
 };
 
 }  // namespace egaze::detail

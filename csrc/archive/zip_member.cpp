@@ -22,7 +22,7 @@ void set_number(std::vector<unsigned char>& bytes, std::size_t at, std::size_t v
   for (std::size_t i = 0; i < 4; ++i) bytes[at + i] = static_cast<unsigned char>(value >> 8 * i);
 }
 
-// CRC-32 and both sizes, which a header and the directory hold alike.
+// Writes the CRC-32 and both sizes, which are adjacent in a local header and in a directory entry.
 void set_content(std::vector<unsigned char>& bytes, std::size_t at, std::uint32_t crc, std::size_t size) {
   set_number(bytes, at, crc);
   set_number(bytes, at + 4, size);

@@ -1,4 +1,4 @@
-// A member of a stored zip archive with another content in its place.
+// Replaces the content of a member of a stored zip archive.
 #pragma once
 
 #include <span>
@@ -7,8 +7,8 @@
 
 namespace egaze::detail {
 
-// Puts `content` in the place of a member that `read_stored_zip` found in `bytes`, and moves what follows. Spans over
-// what lies behind hold something else then.
+// Replaces a member that `read_stored_zip` found in `bytes`, and moves everything that follows it: other spans of `bytes`
+// are no longer valid.
 void replace_member(std::vector<unsigned char>& bytes, std::span<const unsigned char> member, std::string_view content);
 
 }  // namespace egaze::detail

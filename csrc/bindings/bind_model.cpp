@@ -58,6 +58,16 @@ py::dict dict_of(const ModelSpec& spec) {
   return fields;
 }
 
+// The fields of egaze.deploy.spec.ProgramProof.
+py::dict dict_of(const detail::ProgramProof& proof) {
+  py::dict fields;
+  fields["nodes"] = proof.nodes;
+  fields["bytes_at_work"] = proof.bytes_at_work;
+  fields["multiplications"] = proof.multiplications;
+  fields["seconds"] = proof.seconds;
+  return fields;
+}
+
 // The content of the member "signature", or None.
 py::object signature_of(const detail::ModelArchive& archive) {
   if (!archive.signature) return py::none();
@@ -66,7 +76,7 @@ py::object signature_of(const detail::ModelArchive& archive) {
   return py::bytes(content);
 }
 
-constexpr ModelLimits kLimits;
+constexpr ModelLimits kDefaults;
 
 }  // namespace
 
@@ -86,14 +96,22 @@ void bind_model(py::module_& module) {
           }
           return py::make_tuple(dict_of(archive.spec),
                                 py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()),
-                                signature_of(archive));
+                                signature_of(archive), dict_of(archive.proof));
         } catch (const Error& error) {
           PyErr_SetObject(model_error.ptr(), py::make_tuple(error_name(error.code()), py::bytes(error.what())).ptr());
           throw py::error_already_set();
         }
       },
-      py::arg("path"), py::arg("nodes") = kLimits.nodes, py::arg("nesting") = kLimits.nesting,
-      py::arg("bytes_at_work") = kLimits.bytes_at_work, py::arg("multiplications") = kLimits.multiplications);
+      py::arg("path"), py::arg("nodes") = kDefaults.nodes, py::arg("nesting") = kDefaults.nesting,
+      py::arg("bytes_at_work") = kDefaults.bytes_at_work, py::arg("multiplications") = kDefaults.multiplications);
+  // The name of each limit, its default, and the largest value that it can be set to.
+  module.def("model_limits", [] {
+    py::list limits;
+    for (const ModelLimit& limit : kModelLimits) {
+      limits.append(py::make_tuple(limit.name, kDefaults.*limit.value, limit.largest));
+    }
+    return limits;
+  });
   module.def("model_operators", [] {
     py::list names;
     for (const std::string& name : detail::allowed_operators()) names.append(name);

@@ -1,14 +1,17 @@
 #include "arguments.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cstdint>
 
 namespace egaze::runner {
 namespace {
 
 constexpr int kMaxThreads = 1024, kMaxBatch = 1024, kMaxRepeats = 1'000'000;
 
-int parse_number(std::string_view option, std::string_view text, int highest) {
-  int number = 0;
+template <class Number>
+Number parse_number(std::string_view option, std::string_view text, Number highest) {
+  Number number = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
   if (result.ec != std::errc() || result.ptr != text.data() + text.size() || number < 1 || number > highest) {
     throw UsageError(std::string(option) + " takes a number from 1 to " + std::to_string(highest) + ", got '" +
@@ -24,11 +27,27 @@ Precision parse_precision(std::string_view text) {
   throw UsageError("--precision takes exported, fp32 or bf16, got '" + std::string(text) + "'");
 }
 
+// NAME=VALUE to the limit of that name.
+void parse_limit(std::string_view text, ModelLimits& limits, std::vector<std::string_view>& given) {
+  const std::string_view name = text.substr(0, text.find('='));
+  const auto limit = std::ranges::find(kModelLimits, name, &ModelLimit::name);
+  if (limit == kModelLimits.end() || name == text) {
+    std::string known;
+    for (const ModelLimit& each : kModelLimits) known += (known.empty() ? "" : ", ") + std::string(each.name);
+    throw UsageError("--model-limit takes NAME=VALUE with one of " + known + ", got '" + std::string(text) + "'");
+  }
+  const std::string option = "--model-limit " + std::string(name);
+  if (std::ranges::find(given, name) != given.end()) throw UsageError(option + " is given twice");
+  given.push_back(name);
+  limits.*limit->value = parse_number(option, text.substr(name.size() + 1), limit->largest);
+}
+
 }  // namespace
 
 Arguments parse_arguments(std::span<const char* const> words) {
   Arguments arguments;
   std::vector<std::string> names;
+  std::vector<std::string_view> limits;  // the names of those that were given
   bool options = true;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string_view word = words[i];
@@ -56,6 +75,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
       arguments.predictor.precision = parse_precision(value());
     } else if (name == "--trust") {
       arguments.trusted_keys.emplace_back(value());
+    } else if (name == "--model-limit") {
+      parse_limit(value(), arguments.predictor.limits, limits);
     } else if (name == "--batch") {
       arguments.batch = parse_number(name, value(), kMaxBatch);
     } else if (name == "--bench") {
@@ -90,7 +111,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
 
 std::string_view usage() {
   return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--thresholds] [--out DIR] [--batch N] [--threads N]
-                 [--device NAME] [--precision exported|fp32|bf16] [--trust KEY.pem]... [--bench N]
+                 [--device NAME] [--precision exported|fp32|bf16] [--trust KEY.pem]...
+                 [--model-limit NAME=VALUE]... [--bench N]
        egaze-run --help | --version | --formats
 
 Classifies chest radiographs and predicts where a radiologist would look, with a model file that
@@ -115,6 +137,11 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
   --device NAME     cpu (default), cuda or cuda:N
   --precision NAME  precision of the computation: exported (that of the model file, default), fp32 or bf16
   --trust KEY.pem   run the model only if this Ed25519 key signed it; repeat it to trust several keys
+  --model-limit NAME=VALUE
+                    run the model only if its program stays within this limit instead of the default.
+                    NAME is nodes (operators, 20000), nesting (nested calls, 64), bytes_at_work (memory
+                    for one image without the weights, 4294967296) or multiplications (for one image,
+                    8000000000000). Repeat the option to set several limits
   --bench N         read and predict the first radiograph N times, and print the times as JSON instead
   --formats         print the formats of image files that this build reads
   --version         print the versions of egaze and libtorch, and the formats

@@ -74,6 +74,21 @@ RadiographView radiograph_of(const egaze_radiograph& radiograph) {
           {radiograph.table, radiograph.table_size}};
 }
 
+std::vector<std::string> texts_of(const char* const* keys, std::size_t count) {
+  require(keys != nullptr || count == 0, "trusted_keys is NULL but trusted_key_count is not 0");
+  for (const char* key : std::span(keys, count)) require(key != nullptr, "a trusted key is NULL");
+  return {keys, keys + count};
+}
+
+ModelLimits limits_of(const egaze_model_limits& limits) {
+  ModelLimits chosen;
+  if (limits.nodes != 0) chosen.nodes = limits.nodes;
+  if (limits.nesting != 0) chosen.nesting = limits.nesting;
+  if (limits.bytes_at_work != 0) chosen.bytes_at_work = limits.bytes_at_work;
+  if (limits.multiplications != 0) chosen.multiplications = limits.multiplications;
+  return chosen;
+}
+
 void copy_predictions(const std::vector<Prediction>& predictions, float* class_probs, float* heatmaps) {
   for (const Prediction& prediction : predictions) {
     class_probs = std::ranges::copy(prediction.class_probs, class_probs).out;
@@ -108,22 +123,20 @@ egaze_status egaze_create(const char* model_path, const egaze_options* options, 
 
 egaze_status egaze_create_with_flags(const char* model_path, const egaze_options* options, unsigned flags,
                                      egaze_predictor** predictor) {
-  return egaze_create_trusted(model_path, options, flags, nullptr, 0, predictor);
+  return egaze_create_checked(model_path, options, flags, nullptr, predictor);
 }
 
-egaze_status egaze_create_trusted(const char* model_path, const egaze_options* options, unsigned flags,
-                                  const char* const* trusted_keys, size_t trusted_key_count,
-                                  egaze_predictor** predictor) {
+egaze_status egaze_create_checked(const char* model_path, const egaze_options* options, unsigned flags,
+                                  const egaze_checks* checks, egaze_predictor** predictor) {
   if (predictor != nullptr) *predictor = nullptr;
   return guarded([&] {
     require(model_path != nullptr && predictor != nullptr, "model_path and predictor must not be NULL");
     require((flags & ~unsigned{EGAZE_TENSOR_ARENA}) == 0, "flags has a bit that this version of egaze does not know");
     PredictorOptions chosen;
     chosen.tensor_arena = (flags & EGAZE_TENSOR_ARENA) != 0;
-    require(trusted_keys != nullptr || trusted_key_count == 0, "the trusted keys are NULL");
-    for (const char* key : std::span(trusted_keys, trusted_key_count)) {
-      require(key != nullptr, "a trusted key is NULL");
-      chosen.trusted_keys.emplace_back(key);
+    if (checks != nullptr) {
+      chosen.trusted_keys = texts_of(checks->trusted_keys, checks->trusted_key_count);
+      chosen.limits = limits_of(checks->limits);
     }
     if (options != nullptr) {
       require(options->precision >= EGAZE_PRECISION_EXPORTED && options->precision <= EGAZE_PRECISION_BF16,

@@ -21,6 +21,7 @@ from egaze.errors import EgazeError
 COMMANDS = {
     "synthesize": "Write a synthetic twin of EGD-CXR or REFLACX: phantom radiographs, gaze and tables.",
     "new-table": "Write templates of cases.csv and fixations.csv for your own data.",
+    "gaze": "Read the exports of your own eye tracker, and measure a study's gaze.",
     "prepare": "Read radiographs and gaze once and write a study for training.",
     "study": "Show, verify or split a prepared study.",
     "heatmaps": "Draw a study's gaze: heatmaps, overlays, scanpaths, animations.",

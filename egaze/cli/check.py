@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from egaze.cli.options import model_limit_option
+
+if TYPE_CHECKING:
+    from egaze.deploy import ModelLimits
 
 
 @click.command()
@@ -17,7 +23,8 @@ import click
     metavar="KEY.pem",
     help="An Ed25519 public key (PEM); the file must be signed by one of the keys given.",
 )
-def command(model: Path, trust: tuple[Path, ...]) -> None:
+@model_limit_option
+def command(model: Path, trust: tuple[Path, ...], limits: ModelLimits) -> None:
     """Check an exported model file without running it, and show its spec.
 
     The check covers the archive's layout, the format version, the digest of all contents, and the program: one forward
@@ -29,18 +36,23 @@ def command(model: Path, trust: tuple[Path, ...]) -> None:
     Example:
       egaze check model.pt
       egaze check model.pt --trust key.pub.pem
+      egaze check model.pt --model-limit bytes_at_work=1073741824
     """
     from egaze.deploy.signature import fingerprint
     from egaze.deploy.spec import read_model
     from egaze.errors import ModelFileError
 
     try:
-        spec, _, signature = read_model(model, trust)
+        spec, _, signature, proof = read_model(model, trust, limits)
     except ModelFileError as error:
         raise ModelFileError(f"{error} [{error.code}]", error.code) from error
     for name, value in asdict(spec).items():
         click.echo(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")
     click.echo("the contents have the digest that the spec states, and the program is proved by types and shapes")
+    click.echo(
+        f"the program has {proof.nodes} operators and needs, for one image, {proof.bytes_at_work} bytes at work and "
+        f"{proof.multiplications} multiplications"
+    )
     if signature is None:
         click.echo("it is not signed")
     elif trust:

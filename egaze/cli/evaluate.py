@@ -189,7 +189,8 @@ def _agreement(heatmap: MapAgreement) -> list[str]:
         f"{heatmap.sigma_px:.1f} px ({target.sigma_frac} of the side), weight {target.weight}"
     ]
     if heatmap.trained_towards != "gaze":
-        lines.append(f"  trained on the {heatmap.trained_towards} target; compared with {heatmap.target_kind}")
+        towards = "the egd target" if heatmap.trained_towards == "egd" else heatmap.trained_towards
+        lines.append(f"  trained on {towards}; compared with {heatmap.target_kind}")
     titles = ["predicted", "centre bias", "difference", *([f"other readers ({ceiling.cases})"] if ceiling else [])]
     lines.append(_row("  metric (what is better)", titles, width=44, cell=27) + "  against")
     for name, metric in heatmap.definitions.items():

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from egaze.atomic import require_file
-from egaze.cli.options import precision_option
+from egaze.cli.options import model_limit_option, precision_option
 from egaze.errors import RunError
 
 if TYPE_CHECKING:
+    from egaze.deploy import ModelLimits
     from egaze.deploy.spec import Thresholds
     from egaze.training import Run
 
@@ -43,8 +44,19 @@ if TYPE_CHECKING:
     metavar="KEY.pem",
     help="Sign the file with this Ed25519 private key (PEM).",
 )
-def command(run: Path, model: Path, precision: str, format_name: str, rule: str | None, sign: Path | None) -> None:
+@model_limit_option
+def command(
+    run: Path,
+    model: Path,
+    precision: str,
+    format_name: str,
+    rule: str | None,
+    sign: Path | None,
+    limits: ModelLimits,
+) -> None:
     """Write a run's best model as one TorchScript file for Python's and C++'s Predictor and egaze-run.
+
+    A model whose program exceeds the default limits is exported, checked and run only with the same --model-limit.
 
     \b
     Example:
@@ -64,7 +76,9 @@ def command(run: Path, model: Path, precision: str, format_name: str, rule: str 
 
     opened = open_run(run)
     thresholds = None if rule is None else _thresholds(opened, rule)
-    spec = export_run(opened, model, format=format_name, precision=precision, sign=sign, thresholds=thresholds)
+    spec = export_run(
+        opened, model, format=format_name, precision=precision, sign=sign, thresholds=thresholds, limits=limits
+    )
     if spec is None:
         click.echo(f"{model}: {format_name}")
         return

@@ -16,12 +16,16 @@ SHOWN_NOTES = 5
 
 
 def hygiene_lines(source: SourceFacts) -> Iterator[str]:
-    """Yield one line per count above 0, and the number of counts that are 0; study.json has all of them.
+    """Yield one line per count above 0, and the number of counts that are 0; study.json has all of them. Of a synthetic
+    source, the first says by which reader its gaze is.
 
     Args:
         source: a source's facts in study.json.
     """
     yield f"{source['key']}: {count_text(source['cases'], 'case')}"
+    if (reader := source["options"].get("twin_reader_version")) is not None:
+        quality = source["options"].get("twin_gaze_quality", "unknown")
+        yield f"  synthetic reader: version {reader}, gaze quality {quality}"
     counts = source["hygiene"]
     for reason, count in counts.items():
         if count:

@@ -33,6 +33,7 @@ def command(encoders: str | None) -> None:
     from pydicom.pixels.decoders.base import get_decoder
 
     from egaze import _core
+    from egaze.targets.control import GAZE
     from egaze.training.recipe_file import load_recipe, recipe_names
 
     click.echo(f"egaze {version('egaze')}, Python {platform.python_version()}, {platform.platform()}")
@@ -45,6 +46,9 @@ def command(encoders: str | None) -> None:
     width = max(map(len, recipe_names()))
     for name in recipe_names():
         click.echo(f"  {name:<{width}}  {load_recipe(name).description}")
+    click.echo("controls of gaze, in recipes that learn from it:")
+    click.echo(f"  control.gaze            {', '.join(GAZE)}")
+    click.echo("  control.fixations_frac  above 0, up to 1")
     click.echo("radiographs: PNG and JPEG, .npy, DICOM uncompressed and:")
     for name, syntaxes in {
         "RLE": (uid.RLELossless,),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from egaze.deploy import ModelLimits
 
 _LONGEST_RANGE = 10_000
 
@@ -68,6 +72,37 @@ def limit_option(default: int, what: str) -> Option:
     """Make --limit of a command that shows some of many; `what` says what it limits."""
     count = click.IntRange(0)
     return click.option("--limit", default=default, show_default=True, type=count, help=f"Largest number of {what}.")
+
+
+def _model_limits(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> ModelLimits:
+    from egaze.deploy import ModelLimits
+
+    known = [field.name for field in fields(ModelLimits)]
+    given: dict[str, int | str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or name not in known:
+            raise click.BadParameter(f"expected NAME=VALUE with one of {', '.join(known)}, got {text!r}")
+        if name in given:
+            raise click.BadParameter(f"{name} is given twice")
+        given[name] = int(value) if re.fullmatch("[0-9]{1,19}", value) else value
+    try:
+        return ModelLimits(**given)  # type: ignore[arg-type]  # it refuses what is not a number
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+#: --model-limit of a command that checks a model file.
+model_limit_option = click.option(
+    "--model-limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_model_limits,
+    help="Replace a limit on the model's program. NAME is nodes (operators, default 20000), nesting (nested calls, "
+    "64), bytes_at_work (memory for one image without the weights, 4294967296) or multiplications (for one image, "
+    "8000000000000). Can be repeated.",
+)
 
 
 class SeveralValues(click.Command):

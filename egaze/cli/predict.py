@@ -7,17 +7,20 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
-from egaze.cli.options import device_option
+from egaze.cli.options import device_option, model_limit_option
 from egaze.cli.radiograph_list import radiograph_list
 from egaze.errors import EgazeError
 from egaze.serialize import JsonObject
+
+if TYPE_CHECKING:
+    from egaze.deploy import ModelLimits
 
 
 @click.command()
@@ -32,6 +35,7 @@ from egaze.serialize import JsonObject
     "exported with --thresholds.",
 )
 @device_option
+@model_limit_option
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -44,6 +48,7 @@ def command(
     as_json: bool,
     thresholds: bool,
     device: str,
+    limits: ModelLimits,
     workers: int | None,
 ) -> None:
     """Predict radiographs (DICOM, PNG, JPEG or .npy) with an exported model.
@@ -68,7 +73,7 @@ def command(
     from egaze.loading import FailedRadiograph
     from egaze.pictures.output_names import radiograph_names
 
-    predictor = Predictor(model, device)
+    predictor = Predictor(model, device, limits=limits)
     if out is not None and not predictor.spec.heatmap_head:
         print(f"egaze: {model} makes no heatmaps, so none are written to {out}", file=sys.stderr)
     spec = predictor.spec

@@ -13,6 +13,7 @@ from egaze.cli import progress
 from egaze.cli.options import workers_option
 
 FULL_SIZE_PX = 3056
+MAX_GAZE_QUALITY = 4
 _LAYOUTS = ("egd-cxr", "reflacx", "siim-gaze", "table")
 
 
@@ -29,6 +30,13 @@ _LAYOUTS = ("egd-cxr", "reflacx", "siim-gaze", "table")
     default=0.5,
     show_default=True,
     help="From 0, obvious signs, to 1, faint signs.",
+)
+@click.option(
+    "--gaze-quality",
+    type=click.FloatRange(0, MAX_GAZE_QUALITY),
+    default=1.0,
+    show_default=True,
+    help="How much gaze tells of findings: 0 nothing, 1 as much as radiologists' gaze, 4 nearly all.",
 )
 @click.option(
     "--long-side-px",
@@ -48,6 +56,7 @@ def command(
     seed: int,
     layout: str,
     difficulty: float,
+    gaze_quality: float,
     long_side_px: int,
     full_size: bool,
     eye_gaze: bool,
@@ -57,7 +66,8 @@ def command(
 
     The radiographs are computed and show no person. The tables have the columns and the irregularities of the real data
     sets, so that preparing those can be tested on them. The masks of the true findings are included for evaluation
-    only.
+    only. Readers differ in pace and thoroughness; SYNTHETIC.txt names the version of the reader, and figures of studies
+    made with different versions cannot be compared.
 
     \b
     Example:
@@ -75,6 +85,7 @@ def command(
             seed=seed,
             layout=layout,
             difficulty=difficulty,
+            gaze_quality=gaze_quality,
             long_side_px=FULL_SIZE_PX if full_size else long_side_px,
             eye_gaze=eye_gaze,
             workers=workers or os.cpu_count() or 1,

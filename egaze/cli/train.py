@@ -70,6 +70,7 @@ def command(
     Example:
       egaze train study --out run --recipe joint --set stages.epochs=20 --seed 1
       egaze train study --out control --recipe encoder-only --set model.weights=imagenet
+      egaze train study --out shuffled --recipe joint --set control.gaze=same-class
       egaze train study --out runs --folds 5 --seeds 0,1,2
     """
     if seed is not None and seeds is not None:

@@ -1,4 +1,4 @@
-"""One TorchScript file that Python and C++ run to the same numbers."""
+"""Exporting a model as one TorchScript file, and predicting with it; C++ computes the same numbers from the file."""
 
 from egaze.deploy.export import export_torchscript
 from egaze.deploy.exports import EXPORTS, export_run

@@ -1,6 +1,6 @@
-"""The layout of an exported model's file: a zip archive whose members follow one another, stored as they are.
+"""Writing a model file: a zip archive whose members are not compressed and follow one another without gaps.
 
-`csrc/archive` reads it, for Python and C++ alike, and refuses any other layout.
+`csrc/archive` reads model files for both Python and C++, and refuses any other layout.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from pathlib import Path
 from egaze.errors import EgazeError
 
 _PROGRAM = "code/__torch__/egaze.py"
-# An object of the class __torch__.egaze.Model, without attributes.
+# The pickle of an object of the class __torch__.egaze.Model without attributes.
 _OBJECT = b"\x80\x02c__torch__.egaze\nModel\nq\x00)\x81}(ubq\x01."
-# Debug tables hold the paths of the machine that exported; the serialization's id depends on names left out here.
+# Debug tables contain paths of the exporting machine. The serialization id is a digest of names, some of which are
+# replaced below.
 _LEFT_OUT = (".debug_pkl", "serialization_id")
 _CLASS = re.compile(rb"class (\w+)\(Module\):\n")
 
 
 def members_of(archive: bytes) -> dict[str, bytes]:
-    """The members of a frozen TorchScript archive that running needs, by their names without the top folder.
+    """Read the members of a frozen TorchScript archive that are needed to run it, by name without the top folder.
 
-    The module's class gets one fixed name: torch's depends on what a process exported before.
+    The module's class gets a fixed name, because torch's name depends on what the process exported before.
 
     Raises:
-        EgazeError: the module kept attributes or other methods when it was frozen.
+        EgazeError: the frozen module still has attributes, or methods other than forward.
     """
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         members = {
@@ -37,7 +38,7 @@ def members_of(archive: bytes) -> dict[str, bytes]:
     program = members.pop(programs[0])
     found = _CLASS.match(program)
     if len(programs) > 1 or found is None:
-        raise EgazeError("the model changes its own attributes as it runs, so that it cannot be frozen")
+        raise EgazeError("the model cannot be exported: it changes its own attributes when it runs")
     module = programs[0].removeprefix("code/").removesuffix(".py").replace("/", ".")
     program = program.replace(module.encode() + b"." + found[1], b"__torch__.egaze.Model")
     members[_PROGRAM] = b"class Model(Module):\n" + program[found.end() :]
@@ -46,8 +47,11 @@ def members_of(archive: bytes) -> dict[str, bytes]:
 
 
 def digest(members: dict[str, bytes]) -> str:
-    """SHA-256 of the members in the order of their names: for each the name, a NUL byte, the length as 8 bytes little
-    endian, the content. The spec is a member too, with 64 zeros in the place of the digest."""
+    """Compute the SHA-256 of the members in the order of their names, in hex.
+
+    Each member contributes its name, a NUL byte, its length as 8 bytes in little-endian order, and its content. The
+    spec is one of the members; it contributes with 64 zeros in the place of the digest.
+    """
     sha = hashlib.sha256()
     for name in sorted(members):
         sha.update(name.encode() + b"\0" + len(members[name]).to_bytes(8, "little"))
@@ -56,8 +60,10 @@ def digest(members: dict[str, bytes]) -> str:
 
 
 def write_archive(path: Path, members: dict[str, bytes]) -> None:
-    """Write the members in the order of their names, with a fixed date: the same members give the same bytes, and
-    `csrc/archive` takes no others."""
+    """Write the members in the order of their names and with a fixed date, so that equal members give equal bytes.
+
+    `csrc/archive` refuses archives that were written in any other way.
+    """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(members):
             entry = zipfile.ZipInfo(f"egaze/{name}", date_time=(1980, 1, 1, 0, 0, 0))

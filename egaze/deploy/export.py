@@ -14,7 +14,16 @@ from egaze.atomic import write_file
 from egaze.deploy import torchscript
 from egaze.deploy.archive import digest, members_of, write_archive
 from egaze.deploy.signature import SIGNATURE_NAME, read_signing_key, sign_digest
-from egaze.deploy.spec import FORMAT_VERSION, PRECISIONS, SPEC_NAME, ModelSpec, Thresholds, check_model
+from egaze.deploy.spec import (
+    DEFAULT_LIMITS,
+    FORMAT_VERSION,
+    PRECISIONS,
+    SPEC_NAME,
+    ModelLimits,
+    ModelSpec,
+    Thresholds,
+    check_model,
+)
 from egaze.errors import EgazeError, ModelFileError
 from egaze.models import DualHeadUNet
 from egaze.training.run import Run
@@ -51,6 +60,7 @@ def export_torchscript(
     precision: str = "fp32",
     sign: str | Path | None = None,
     thresholds: Thresholds | None = None,
+    limits: ModelLimits = DEFAULT_LIMITS,
 ) -> ModelSpec:
     """Write a run's best model as a TorchScript archive with its spec; the file is replaced whole.
 
@@ -66,6 +76,7 @@ def export_torchscript(
             excitation, stay float32.
         sign: a PEM file of an Ed25519 private key, which signs the file.
         thresholds: of the class probabilities, for the file to carry.
+        limits: how large the program may be. Whoever loads a file that exceeds the defaults must raise them too.
 
     Raises:
         RunError: the run has no checkpoint yet, or its recipe trains no classifier.
@@ -120,7 +131,7 @@ def export_torchscript(
     def write(partial: Path) -> None:
         write_archive(partial, members)
         try:
-            check_model(partial)
+            check_model(partial, limits=limits)
         except ModelFileError as error:
             why = str(error).removeprefix(f"{partial}: ")
             raise EgazeError(f"{path}: this model cannot be exported: {why}") from error

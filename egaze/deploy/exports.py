@@ -7,7 +7,7 @@ from typing import Protocol
 
 from egaze.deploy.export import export_torchscript
 from egaze.deploy.signature import require_no_key
-from egaze.deploy.spec import ModelSpec, Thresholds
+from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds
 from egaze.errors import EgazeError
 from egaze.registry import Registry
 from egaze.training.run import Run
@@ -38,6 +38,7 @@ def export_run(
     precision: str = "fp32",
     sign: str | Path | None = None,
     thresholds: Thresholds | None = None,
+    limits: ModelLimits = DEFAULT_LIMITS,
 ) -> ModelSpec | None:
     """Write a run's best model in one of the formats of `EXPORTS`.
 
@@ -48,13 +49,14 @@ def export_run(
         precision: "fp32" or "bf16".
         sign: a PEM file of an Ed25519 private key, which signs the file; for egaze's own format only.
         thresholds: of the class probabilities, for the file to carry; for egaze's own format only.
+        limits: how large the program may be; for egaze's own format only. See `export_torchscript`.
 
     Returns:
         What the file says of itself; None from a format without egaze's spec.
 
     Raises:
-        EgazeError: no such format, one that cannot be signed or carry thresholds, a path that holds a key, or as the
-            format's own function.
+        EgazeError: no such format, one that cannot be signed, carry thresholds or have limits, a path that holds a key,
+            or as the format's own function.
 
     Example:
         >>> from egaze.deploy import export_run
@@ -67,7 +69,9 @@ def export_run(
         raise EgazeError(f"no export format {format!r}; there are {', '.join(EXPORTS)}")
     require_no_key(path)
     if format == "torchscript":
-        return export_torchscript(run, path, precision=precision, sign=sign, thresholds=thresholds)
+        return export_torchscript(run, path, precision=precision, sign=sign, thresholds=thresholds, limits=limits)
+    if limits != DEFAULT_LIMITS:
+        raise EgazeError(f"a file of the format {format!r} has no limits; one of 'torchscript' has")
     for asked, cannot in ((sign, "be signed"), (thresholds, "carry thresholds")):
         if asked is not None:
             raise EgazeError(f"a file of the format {format!r} cannot {cannot}; one of 'torchscript' can")

@@ -1,4 +1,4 @@
-"""A frozen program's graph: its nodes, and what they compute in."""
+"""Making a frozen program compute in bfloat16."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 import torch
 
-# This takes no more of a radiograph than its shape.
-_ASKING = {"aten::expand_as"}
+# Operators that use only the shape of the image that they are given.
+_USES_SHAPE_ONLY = {"aten::expand_as"}
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Steps that compute in float32 in a program of another type.
+    """A part of the program that keeps computing in float32.
 
     Attributes:
-        entry: the step whose input is made float32; None where that is the radiograph, which is.
-        steps: those with tensors of their own.
-        output: what is cast for the steps that follow.
+        entry: the node whose input is cast to float32, or None if the input is the image, which is float32 already.
+        steps: the nodes whose constant tensors stay float32.
+        output: the value that is cast for the nodes after this part.
     """
 
     entry: Any
@@ -28,7 +28,7 @@ class Part:
 
 
 def nodes(block: Any) -> Iterator[Any]:
-    """A graph's nodes, those of nested blocks among them."""
+    """Iterate over the nodes of a graph or block, including those of nested blocks."""
     for node in block.nodes():
         yield node
         for inner in node.blocks():
@@ -36,11 +36,12 @@ def nodes(block: Any) -> Iterator[Any]:
 
 
 def compute_in(graph: Any, dtype: torch.dtype) -> None:
-    """Let a float32 program compute in `dtype` where products are many; its weights there become of it.
+    """Make a float32 program compute in `dtype`, except in two kinds of parts; weights outside of them are cast too.
 
-    The radiograph and its first convolution stay float32: grey values near 1 have two digits in bfloat16, and lose most
-    of them as the mean is taken off. So do depthwise convolutions with their squeeze and excitation, which have few
-    products to be quick at. `csrc/runtime/torchscript/precision.cpp` does the same on loading.
+    Two kinds of parts stay in float32. The first is everything up to the first convolution and its activation: in
+    bfloat16, grey values near 1 have only two decimal digits, most of which are lost when the mean is subtracted. The
+    second is every depthwise convolution with its squeeze and excitation, which has too few products to become faster.
+    `csrc/runtime/torchscript/precision.cpp` does the same when a model is loaded.
     """
     parts = [_first_part(graph), *_depthwise_parts(graph)]
     kept = {name for part in parts for step in part.steps for name in _own_constants(graph, step)}
@@ -55,15 +56,17 @@ def compute_in(graph: Any, dtype: torch.dtype) -> None:
 
 
 def _first_part(graph: Any) -> Part:
-    """What is done to the radiograph up to its first convolution and the activation behind that; the radiograph alone
-    where it goes several ways before."""
-    _, radiograph = graph.inputs()
-    value = radiograph
+    """Find the steps from the image up to the first convolution and the activation that follows it.
+
+    If several steps use the image, or a value on the way, the part consists of the image alone.
+    """
+    _, image = graph.inputs()
+    value = image
     steps: list[Any] = []
     while not steps or steps[-1].kind() != "aten::conv2d":
-        users = [use.user for use in value.uses() if use.user.kind() not in _ASKING]
+        users = [use.user for use in value.uses() if use.user.kind() not in _USES_SHAPE_ONLY]
         if len(users) != 1 or users[0].outputsSize() != 1:
-            return Part(None, [], radiograph)
+            return Part(None, [], image)
         steps.append(users[0])
         value = users[0].output()
     return Part(None, steps, _activated(value))
@@ -91,8 +94,10 @@ def _is_depthwise(node: Any) -> bool:
 
 
 def _excited(features: Any) -> tuple[list[Any], Any]:
-    """The two products of squeeze and excitation on the features, and the features weighed; none, and the features,
-    where it is not that which follows."""
+    """Find squeeze and excitation of the features: its two convolutions, and the weighted features.
+
+    Without squeeze and excitation, the result is an empty list and the features themselves.
+    """
     users = [use.user for use in features.uses()]
     means = [user for user in users if user.kind() == "aten::mean"]
     if len(users) != 2 or len(means) != 1 or [value.toIValue() for value in list(means[0].inputs())[1:]] != _OF_PIXELS:
@@ -105,24 +110,24 @@ def _excited(features: Any) -> tuple[list[Any], Any]:
     return [squeeze, excite], weighing.output()
 
 
-# aten::mean's dimensions, whether they are kept, and the type of the result.
+# Arguments of aten::mean: the dimensions, whether they are kept, and the type of the result.
 _OF_PIXELS = [[2, 3], True, None]
 
 
 def _activated(value: Any) -> Any:
-    """What the activation that alone uses a value gives; else the value."""
+    """Return the result of the activation if it is the only user of the value, and otherwise the value."""
     user = _user_of(value)
     return user.output() if user is not None and user.inputsSize() == 1 and user.outputsSize() == 1 else value
 
 
 def _user_of(value: Any) -> Any:
-    """The step that alone uses a value, or None."""
+    """Return the node that uses the value if there is exactly one, and otherwise None."""
     uses = value.uses()
     return uses[0].user if len(uses) == 1 else None
 
 
 def _own_constants(graph: Any, step: Any) -> list[str]:
-    """The names of a step's float32 tensors, once no other step has them."""
+    """Give the node its own copies of its constant float32 tensors, and return their names."""
     names = []
     for place, value in enumerate(list(step.inputs())):
         if _is_float32_constant(value.node()):
@@ -147,7 +152,7 @@ def _cast_before(graph: Any, step: Any, value: Any, dtype: torch.dtype) -> Any:
 
 
 def _cast_after(graph: Any, value: Any, dtype: torch.dtype) -> None:
-    """A cast of the value for all steps that follow."""
+    """Insert a cast of the value, which all nodes after it use instead."""
     step = value.node()
     following = next(graph.nodes()) if step.kind() == "prim::Param" else _next(graph, step)
     cast = _cast_before(graph, following, value, dtype)

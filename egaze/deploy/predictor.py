@@ -92,7 +92,7 @@ class Predictor:
         limits: ModelLimits = DEFAULT_LIMITS,
     ) -> None:
         self._path = Path(path)
-        self.spec, content, _ = read_model(self._path, trust, limits)
+        self.spec, content, *_ = read_model(self._path, trust, limits)
         try:
             self._device = torch.device(
                 ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device

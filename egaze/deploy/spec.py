@@ -90,16 +90,19 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """How large the program of a model file may be; a larger one is refused before anything of it runs.
+    """How large the program of a model file may be; a larger one is refused before any of it runs.
 
-    The defaults are those of C++'s `egaze::ModelLimits`. They are meant to leave room for each encoder of
-    `egaze info --encoders`; not every one has been tried at every size.
+    The names and defaults are those of C++'s `egaze::ModelLimits`, C's `egaze_model_limits` and the command line's
+    `--model-limit`. docs/model-file.md says how much room the defaults leave.
 
     Attributes:
-        nodes: operators of the program; one that gives several tensors counts as several.
-        nesting: nested calls in its text.
-        bytes_at_work: the most that the tensors of one image take at once, in addition to the weights.
-        multiplications: for one image; an element that is only moved counts as one.
+        nodes: operators, 1 to 1,000,000; one that returns k tensors counts as k.
+        nesting: nested calls in the program's text, 1 to 256.
+        bytes_at_work: memory that the tensors of one image need at the same time, not counting the weights, 1 to 2^50.
+        multiplications: for one image, 1 to 10^18; each element of a result counts as at least one.
+
+    Raises:
+        ValueError: a limit that is not a whole number in its range.
 
     Example:
         >>> from egaze.deploy import ModelLimits
@@ -112,9 +115,29 @@ class ModelLimits:
     bytes_at_work: int = 4 << 30
     multiplications: int = 8_000_000_000_000
 
+    def __post_init__(self) -> None:
+        for name, _, largest in _core.model_limits():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= largest:
+                raise ValueError(f"{name} must be a whole number from 1 to {largest}, got {value!r}")
+
 
 #: What `check_model` and `Predictor` hold a file to unless they are told otherwise.
 DEFAULT_LIMITS = ModelLimits()
+
+
+class ProgramProof(NamedTuple):
+    """What the proof of a model's program found.
+
+    Attributes:
+        nodes, bytes_at_work, multiplications: what the program needs of each limit; see `ModelLimits`.
+        seconds: the time that the proof took.
+    """
+
+    nodes: int
+    bytes_at_work: int
+    multiplications: int
+    seconds: float
 
 
 class CheckedModel(NamedTuple):
@@ -124,11 +147,13 @@ class CheckedModel(NamedTuple):
         spec: what it says of itself.
         content: the whole file, its program as the check understood it and wrote it down.
         signature: its member "signature", if it has one; see `egaze.deploy.signature`.
+        proof: what the proof of its program found.
     """
 
     spec: ModelSpec
     content: bytes
     signature: bytes | None
+    proof: ProgramProof
 
 
 def check_model(
@@ -163,10 +188,10 @@ def read_model(
 ) -> CheckedModel:
     """A model file's spec and its whole content, checked as `check_model` does: what is run is what was proved."""
     try:
-        fields, content, signature = _core.read_model(os.fsencode(path), **asdict(limits))
+        fields, content, signature, proof = _core.read_model(os.fsencode(path), **asdict(limits))
     except _core.ModelError as error:
         code, message = error.args
         raise ModelFileError(message.decode(errors="replace"), code) from None
     spec = ModelSpec(**fields)
     require_trusted(path, signature, spec.model_sha256, trust)
-    return CheckedModel(spec, content, signature)
+    return CheckedModel(spec, content, signature, ProgramProof(**proof))

@@ -1,4 +1,4 @@
-"""A traced program as one straight line: operators on tensors whose shapes follow from the number of images alone."""
+"""Turning a traced program into a straight line of operators whose shapes depend on the number of images only."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# What tells of a tensor's shape or type only, or takes no more of it.
-_TELLS_OF_SHAPE = {
+# Operators whose results depend on the shape or type of their tensors, but not on the values.
+_USES_SHAPE_ONLY = {
     "aten::dim",
     "aten::full_like",
     "aten::new_full",
@@ -23,22 +23,22 @@ _TELLS_OF_SHAPE = {
     "prim::shape",
 }
 _RESHAPES = {"aten::flatten", "aten::reshape", "aten::unflatten", "aten::view", "aten::view_as"}
-# The other operand of these may be a number.
+# Operators whose second operand may be a number.
 _ARITHMETIC = {f"aten::{name}{place}" for name in ("add", "div", "mul", "sub") for place in ("", "_")} | {"aten::pow"}
 _RESIZES = {"aten::upsample_bicubic2d", "aten::upsample_bilinear2d", "aten::upsample_nearest2d"}
-# What is equal for 2 and 3 images is for any.
+# A value that is the same for both of these numbers of images is assumed to be the same for any number.
 _COUNTS = (2, 3)
 
 
 def straighten(graph: Any, image: Tensor) -> None:
-    """Write a traced and frozen graph's shapes as constants, the number of images as -1, and what does not depend on
-    the image as the constants it comes to.
+    """Replace everything in a traced and frozen graph that does not depend on the image's content by constants.
 
-    What cannot be written so stays; `check_model` names it.
+    In shapes, the number of images becomes -1. Values that cannot be replaced stay as they are; if they are not allowed
+    in an exported program, `check_model` refuses it and names them.
 
     Args:
-        graph: with the inputs self, which nothing reads, and the image.
-        image: one, (1, 1, H, W), of the size that shapes are for.
+        graph: a graph with two inputs: self, which nothing uses, and the image.
+        image: (1, 1, H, W), an image of the size for which shapes become constants.
     """
     torch._C._jit_pass_dce(graph)
     _name_convolutions(graph)
@@ -57,14 +57,14 @@ def straighten(graph: Any, image: Tensor) -> None:
 
 
 def _sorted(graph: Any) -> tuple[list[Any], list[Any]]:
-    """The nodes that depend on what the image shows, and the values that do not, constants and lists aside."""
+    """Return the nodes that depend on the image's content, and the values that do not, except constants and lists."""
     dependent = {_image_of(graph).debugName()}
     of_image, constants = [], []
     for node in graph.nodes():
-        if node.kind() not in _TELLS_OF_SHAPE and any(value.debugName() in dependent for value in node.inputs()):
+        if node.kind() not in _USES_SHAPE_ONLY and any(value.debugName() in dependent for value in node.inputs()):
             dependent.update(value.debugName() for value in node.outputs())
             of_image.append(node)
-        elif not node.kind().startswith("prim::") or node.kind() in {"prim::NumToTensor", *_TELLS_OF_SHAPE}:
+        elif not node.kind().startswith("prim::") or node.kind() in {"prim::NumToTensor", *_USES_SHAPE_ONLY}:
             constants.extend(node.outputs())
     return of_image, constants
 
@@ -75,7 +75,7 @@ def _image_of(graph: Any) -> Any:
 
 
 def _observe(graph: Any, values: list[Any], images: Tensor) -> list[Any]:
-    """What values are when the program is given the images."""
+    """Run the program on the images and return what the values are."""
     if not values:
         return []
     outputs = len(list(graph.outputs()))
@@ -93,7 +93,7 @@ def _observe(graph: Any, values: list[Any], images: Tensor) -> list[Any]:
 
 
 def _write_shape(graph: Any, node: Any, few: Tensor, more: Tensor) -> None:
-    """Give a node the shape that its output was seen to have."""
+    """Make the observed shape of a node's output a constant argument of the node."""
     sizes = [size if size == other else -1 for size, other in zip(few.shape, more.shape, strict=True)]
     graph.setInsertPoint(node)
     if node.kind() in _RESIZES:
@@ -108,7 +108,7 @@ def _write_shape(graph: Any, node: Any, few: Tensor, more: Tensor) -> None:
 
 
 def _write_constant(graph: Any, value: Any, few: Any, more: Any) -> None:
-    """Put a constant in the place of a value that is the same for any number of images, or for each of them."""
+    """Replace a value by a constant if it is the same for any number of images, or for each of the images."""
     if not isinstance(few, int | float | bool | Tensor):
         return
     graph.setInsertPoint(value.node())
@@ -126,28 +126,29 @@ def _write_constant(graph: Any, value: Any, few: Any, more: Any) -> None:
     constant = graph.insertConstant(of_one.clone())
     (answers,) = graph.outputs()
     if value.debugName() in {answer.debugName() for answer in answers.node().inputs()}:
-        # An answer has one for each image, and is no constant that its user could write to.
+        # An output must have an entry for each image, and memory of its own: whoever receives it may write to it.
         spread = _one_for_each_image(graph, constant, of_one.dim())
-        # float32 and copied, whatever the program computes in.
+        # A copy, in float32 even if the program computes in bfloat16.
         given = [graph.insertConstant(argument) for argument in (torch.float32, False, True, None)]
         constant = graph.insertNode(graph.create("aten::to", [spread, *given], 1)).output()
     _replace(value, constant)
 
 
 def _one_for_each_image(graph: Any, constant: Any, dimensions: int) -> Any:
-    """The constant of one image, (1, 1, H, W) or (1, C), for as many images as there are."""
+    """Repeat a constant of the shape (1, 1, H, W) or (1, C) for each of the images."""
     image = _image_of(graph)
     if dimensions == 4:
         return graph.insertNode(graph.create("aten::expand_as", [constant, image], 1)).output()
-    # Images are finite, so that nothing times their means adds nothing.
-    sides, keeps, unset = (graph.insertConstant(argument) for argument in ([2, 3], False, None))
-    mean = graph.insertNode(graph.create("aten::mean", [image, sides, keeps, unset], 1)).output()
-    nothing = graph.insertNode(graph.create("aten::mul", [mean, graph.insertConstant(0.0)], 1)).output()
-    return graph.insertNode(graph.create("aten::add", [constant, nothing, graph.insertConstant(1)], 1)).output()
+    # The sum of the constant and 0 times the means of the images has the right shape. Images are finite, so the
+    # products are 0.
+    pixels, keepdim, dtype = (graph.insertConstant(argument) for argument in ([2, 3], False, None))
+    mean = graph.insertNode(graph.create("aten::mean", [image, pixels, keepdim, dtype], 1)).output()
+    zeros = graph.insertNode(graph.create("aten::mul", [mean, graph.insertConstant(0.0)], 1)).output()
+    return graph.insertNode(graph.create("aten::add", [constant, zeros, graph.insertConstant(1)], 1)).output()
 
 
 def _write_numbers(graph: Any) -> None:
-    """Tracing makes tensors of the numbers that tensors are added to and multiplied with; make them numbers again."""
+    """Turn constant tensors without dimensions back into the numbers from which tracing made them."""
     for node in graph.nodes():
         if node.kind() not in _ARITHMETIC:
             continue
@@ -158,12 +159,12 @@ def _write_numbers(graph: Any) -> None:
 
 
 def _name_convolutions(graph: Any) -> None:
-    """Tracing calls every convolution by one name."""
+    """Replace aten::_convolution, which tracing writes for every kind of convolution, by the operator of its kind."""
     for node in list(graph.nodes()):
         if node.kind() != "aten::_convolution":
             continue
         image, weight, bias, stride, padding, dilation, transposed, output_padding, groups, *_ = node.inputs()
-        sides = f"{weight.node().t('value').dim() - 2}d"
+        sides = f"{len(stride.toIValue())}d"
         graph.setInsertPoint(node)
         if transposed.toIValue():
             given = [image, weight, bias, stride, padding, output_padding, groups, dilation]

@@ -1,9 +1,13 @@
-"""The one place that calls torch.jit, which torch has deprecated and still carries."""
+"""Tracing and loading TorchScript programs.
+
+All calls of torch.jit, which torch has deprecated but still includes, are in this module.
+"""
 
 from __future__ import annotations
 
 import copy
 import io
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,74 +23,91 @@ from egaze.deploy.graph import compute_in, nodes
 from egaze.deploy.straight_line import straighten
 from egaze.errors import EgazeError, ModelFileError
 
+# Folding batch normalisation changes the order of sums, and so the last digits.
+_TOLERANCE = 1e-4
+
 
 def script(module: nn.Module, dtype: torch.dtype = torch.float32, *, input_shape: tuple[int, int]) -> bytes:
-    """A module in evaluation mode as a frozen TorchScript archive: one straight line of operators for images of one
-    size, any number of them, batch normalisation folded.
+    """Trace a module in evaluation mode and return it as a frozen TorchScript archive.
 
-    It computes in `dtype` behind its first convolution. Weights are cast at last, so that folding has rounded nothing.
+    Its program is a straight line of operators for any number of images of one size, with batch normalisation folded
+    into convolutions. After the first convolution it computes in `dtype`. Weights are cast after they were folded.
 
     Args:
-        module: (N, 1, H, W) float32 to two tensors.
+        module: a module that maps (N, 1, H, W) float32 images to two tensors.
         dtype: float32 or bfloat16.
-        input_shape: (H, W) in pixels of the images.
+        input_shape: height and width of the images, in pixels.
 
     Raises:
-        EgazeError: a module whose steps follow from what the image shows.
+        EgazeError: torch cannot trace the module, or the program's outputs differ from the module's: the module takes
+            different steps for different images, or its weights multiply rounding errors.
     """
     module = copy.deepcopy(module).eval().requires_grad_(False)
     images = torch.rand(3, 1, *input_shape, generator=torch.Generator().manual_seed(0))
     _bare_batch_norms(module)
-    with _quiet(), torch.no_grad():
-        traced = torch.jit.trace(module, images[:2], check_trace=False)  # type: ignore[no-untyped-call]  # torch has no types for it
-        frozen = torch.jit.freeze(traced)
-        straighten(frozen.graph, images[:1])
-        # Tracing takes every branch as these images do; another one, and three, may tell.
-        for given in (images[2:], images):
-            if not all(map(_close, frozen(given), module(given))):
-                raise EgazeError(
-                    "the model's steps follow from what the image shows, so that it cannot be written down"
-                )
-        if dtype != torch.float32:
-            compute_in(frozen.graph, dtype)
-        buffer = io.BytesIO()
-        torch.jit.save(frozen, buffer)
+    try:
+        with _quiet(), torch.no_grad():
+            return _trace(module, images, dtype)
+    except EgazeError:
+        raise
+    except Exception as error:  # torch raises many classes, depending on the model
+        raise EgazeError(f"the model cannot be exported: {one_line(error)}") from error
+
+
+def _trace(module: nn.Module, images: Tensor, dtype: torch.dtype) -> bytes:
+    traced = torch.jit.trace(module, images[:2], check_trace=False)  # type: ignore[no-untyped-call]  # torch has no types for it
+    frozen = torch.jit.freeze(traced)
+    straighten(frozen.graph, images[:1])
+    # The traced program always takes the branches that these two images took. Other images and another number of images
+    # show whether the module would take others.
+    for given in (images[2:], images):
+        _require_same(frozen(given), module(given))
+    if dtype != torch.float32:
+        compute_in(frozen.graph, dtype)
+    buffer = io.BytesIO()
+    torch.jit.save(frozen, buffer)
     return buffer.getvalue()
 
 
-def _close(ours: Tensor, theirs: Tensor) -> bool:
-    # Folding changes the order of sums.
-    return ours.shape == theirs.shape and torch.allclose(ours, theirs, rtol=0, atol=1e-4)
+def _require_same(outputs: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> None:
+    for ours, theirs in zip(outputs, expected, strict=True):
+        difference = (ours - theirs).abs().max().item() if ours.shape == theirs.shape else math.inf
+        if not difference <= _TOLERANCE:
+            raise EgazeError(
+                f"the model cannot be exported: the program's predictions differ from the model's by {difference:.1g}, "
+                f"more than {_TOLERANCE:g}. Either the model takes different steps for different images, or its "
+                "weights multiply rounding errors"
+            )
 
 
 def load(path: Path, content: bytes, device: torch.device) -> torch.jit.ScriptModule:
-    """Load the content of a model file that `read_model` checked.
+    """Load the content of a model file that `read_model` has checked.
 
     Raises:
-        ModelFileError: torch cannot load it, or made of it what no exported model does.
+        ModelFileError: torch cannot load it, or the loaded program does something that no exported model does.
     """
     try:
         with _quiet():
             module: torch.jit.ScriptModule = torch.jit.load(  # type: ignore[no-untyped-call]  # not annotated whole
                 io.BytesIO(content), map_location=device
             )
-    except Exception as error:  # of any class: the file decides which
+    except Exception as error:  # torch raises many classes, depending on the file
         raise ModelFileError(f"{path}: cannot be loaded: {one_line(error)}", "model_failed") from error
-    # The text was checked; this is what TorchScript made of it.
+    # `csrc/archive` has checked the program's text. This checks the graph that TorchScript made of it.
     if foreign := _foreign(module):
         raise ModelFileError(f"{path}: its program {foreign}, which no exported model does", "model_operator")
     return module
 
 
 def one_line(error: BaseException) -> str:
-    """An error of torch on one line without control characters: what was being done, and what went wrong."""
+    """Write an error of torch on one line without control characters: the first and the last line of its message."""
     lines = [line for line in str(error).splitlines() if line.strip(" \t\r~^")] or [type(error).__name__]
     text = lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:1000])
 
 
 def _foreign(module: torch.jit.ScriptModule) -> str:
-    """What a program does that no exported one does; empty for nothing. `model_program.cpp` asks the same."""
+    """Say what the program does that no exported program does, or return "". `model_program.cpp` has the same rules."""
     if module._c._method_names() != ["forward"]:
         return "has methods beside forward"
     allowed = set(_core.model_operators())
@@ -94,22 +115,24 @@ def _foreign(module: torch.jit.ScriptModule) -> str:
         if node.kind() not in allowed:
             return f"does '{node.kind()}'"
         if _is_random(node):
-            return "answers by chance"
-    # A constant that changes would carry one radiograph into the next one's answers.
+            return "has random results"
+    # A constant that changes would carry one radiograph's content into the next radiograph's prediction.
     aliases: Any = module.graph.alias_db()  # torch's own stub lacks has_writers
     constants = (node.output() for node in nodes(module.graph) if node.kind() == "prim::Constant")
     return "changes a constant" if any(map(aliases.has_writers, constants)) else ""
 
 
 def _is_random(node: Any) -> bool:
-    """Whether a step is dropout that trains, or attention with dropout."""
+    """Whether a node is dropout in training mode, or attention with dropout."""
     place = {"aten::dropout": 2, "aten::scaled_dot_product_attention": 4}.get(node.kind())
     return place is not None and list(node.inputs())[place].toIValue() not in (False, 0.0)
 
 
 class _BatchNorm(nn.Module):
-    """torch's in evaluation mode, without the check of its input's shape: between a convolution and its batch
-    normalisation a check keeps the two from being folded."""
+    """Batch normalisation in evaluation mode, without torch's check of the input's shape.
+
+    A traced check between a convolution and its batch normalisation would prevent folding.
+    """
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
         super().__init__()

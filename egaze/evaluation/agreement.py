@@ -19,7 +19,7 @@ from egaze.metrics import Estimate, StatisticsWarning
 from egaze.metrics.estimate import noting
 from egaze.metrics.gaze_metrics import GAZE_METRICS, Gaze, GazeMetric
 from egaze.study import Study
-from egaze.targets import HeatmapTarget
+from egaze.targets import centre_bias
 from egaze.training.engine import Predictions
 from egaze.training.recipe import Recipe
 
@@ -62,20 +62,6 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
         rows.append(row)
     names = [prefix + name for prefix in ("", CENTRE, CEILING) for name in metrics]
     return pl.DataFrame(rows, schema={"case_index": pl.Int64, **dict.fromkeys(names, pl.Float64)})
-
-
-def centre_bias(study: Study, target: HeatmapTarget, size_px: int) -> NDArray[np.float64]:
-    """Return the (size, size) mean of the training split's heatmaps, each normalised to a density.
-
-    The map is the same for every radiograph. It is uniform if no training case has gaze.
-    """
-    total = np.zeros((size_px, size_px))
-    train = study.splits.indices("train")
-    for case_index in train[study.has_gaze[train]]:
-        heatmap = target.heatmap(study, [int(case_index)], size_px).astype(np.float64)
-        if heatmap.sum() > 0:
-            total += heatmap / heatmap.sum()
-    return total / total.sum() if total.sum() > 0 else np.full(total.shape, 1.0 / total.size)
 
 
 def other_readers(study: Study, case_indices: NDArray[np.int64]) -> dict[int, list[int]]:
@@ -164,7 +150,7 @@ def map_agreement(
         sigma_px=recipe.heatmap.sigma_px(size_px),
         target=recipe.heatmap,
         target_kind="the reader's heatmap at the recipe's sigma",
-        trained_towards=recipe.heatmap_target,
+        trained_towards=recipe.trained_towards,
         definitions={name: _definition(GAZE_METRICS[name]) for name in names},
         predicted=predicted,
         centre_bias=centre_bias,

@@ -43,7 +43,7 @@ class MapAgreement:
         sigma_px: standard deviation of the readers' heatmaps that they are compared with.
         target: how these heatmaps are made.
         target_kind: what predicted heatmaps are compared with, in words.
-        trained_towards: the recipe's `heatmap_target`, "gaze" or "egd".
+        trained_towards: the recipe's `heatmap_target`, "gaze" or "egd", or what its control put in its place, in words.
         definitions: the metrics in the order in which they are shown.
         predicted: metrics of the predicted heatmaps.
         centre_bias: metrics of the centre-bias map, the mean of the training heatmaps.

@@ -54,7 +54,7 @@ def scanpath_tables(
                 "fixations_not_shown": len(recorded) - len(fixations),
             }
         )
-        for name, mask in _region_masks(study, case_index, radiograph).items():
+        for name, mask in region_masks(study, case_index, radiograph).items():
             measured = region_gaze(
                 mask,
                 fixations.x_px,
@@ -129,7 +129,7 @@ def mean_scanpaths(
     )
 
 
-def _region_masks(study: Study, case_index: int, radiograph: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+def region_masks(study: Study, case_index: int, radiograph: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
     """Return the union of the regions of each name on the radiograph, without those that cover no pixel of it."""
     geometry = study.geometry(case_index, len(radiograph))
     masks: dict[str, NDArray[np.bool_]] = {}

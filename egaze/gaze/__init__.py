@@ -3,7 +3,13 @@
 from egaze.gaze.fixations import Fixations
 from egaze.gaze.formats import GAZE_FORMATS, read_recording
 from egaze.gaze.heatmap import rasterize_batch, rasterize_fixations, rasterize_frames
-from egaze.gaze.recording import GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations, Screen
+from egaze.gaze.map_check import MapCheck, check_map
+from egaze.gaze.mapped_table import read_by_mapping
+from egaze.gaze.mapping import TableMapping, load_mapping
+from egaze.gaze.recording import GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
+from egaze.gaze.screen import Screen
+from egaze.gaze.shown_picture import ShownPicture
+from egaze.gaze.summary import RecordingSummary, summarize_recording
 
 __all__ = [
     "GAZE_FORMATS",
@@ -11,11 +17,19 @@ __all__ = [
     "GazeFormat",
     "GazeRecording",
     "GazeSamples",
+    "MapCheck",
     "Message",
     "RecordedFixations",
+    "RecordingSummary",
     "Screen",
+    "ShownPicture",
+    "TableMapping",
+    "check_map",
+    "load_mapping",
     "rasterize_batch",
     "rasterize_fixations",
     "rasterize_frames",
+    "read_by_mapping",
     "read_recording",
+    "summarize_recording",
 ]

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from egaze.errors import TableError
 from egaze.gaze.bids_files import Facts, inherited, number, pair, quoted, read_rows, unit
-from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations, Screen
+from egaze.gaze.exports.reading import mean_positions
+from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
+from egaze.gaze.screen import Screen
 
 if TYPE_CHECKING:
     import polars as pl
@@ -126,25 +128,9 @@ def _events(
     if not (np.isfinite(duration_s) & (duration_s >= 0)).all():
         raise TableError(f"{path}: a fixation has no duration, or a negative one")
     onset_s = onset_s[is_fixation]
-    x_px, y_px = _mean_positions(samples, onset_s, onset_s + duration_s)
+    x_px, y_px = mean_positions(samples, onset_s, onset_s + duration_s)
     notes.append("BIDS events have no positions: a fixation lies at the mean of the valid samples during it")
     return (RecordedFixations(samples.eye, onset_s, duration_s, x_px, y_px),), messages
-
-
-def _mean_positions(
-    samples: GazeSamples, begin_s: NDArray[np.float64], end_s: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(F,) and (F,) the mean position of the valid samples from each beginning to each end; NaN without any."""
-    valid = samples.is_valid
-    time_s = samples.time_s[valid]
-    slack_s = 1e-9 * max(1.0, float(np.abs(samples.time_s).max(initial=0.0)))
-    first, last = np.searchsorted(time_s, begin_s - slack_s), np.searchsorted(time_s, end_s + slack_s, side="right")
-    count = last - first
-    means = []
-    for positions_px in (samples.x_px[valid], samples.y_px[valid]):
-        total = np.concatenate([[0.0], np.cumsum(positions_px)])
-        means.append(np.where(count > 0, (total[last] - total[first]) / np.maximum(count, 1), np.nan))
-    return means[0], means[1]
 
 
 def _times(path: Path, facts: Facts, table: pl.DataFrame, name: str) -> NDArray[np.float64]:

@@ -6,6 +6,16 @@ from pathlib import Path
 
 from egaze.errors import TableError
 from egaze.gaze.bids import BIDS
+from egaze.gaze.exports.eyelink import EYELINK
+from egaze.gaze.exports.gazepoint import GAZEPOINT
+from egaze.gaze.exports.headset import HEADSET
+from egaze.gaze.exports.pupil import PUPIL
+from egaze.gaze.exports.smi import SMI
+from egaze.gaze.exports.tobii_glasses import TOBII_GLASSES
+from egaze.gaze.exports.tobii_pro_lab import TOBII_PRO_LAB
+from egaze.gaze.exports.tobii_sdk import TOBII_SDK
+from egaze.gaze.exports.tobii_studio import TOBII_STUDIO
+from egaze.gaze.exports.tobii_studio3 import TOBII_STUDIO3
 from egaze.gaze.recording import GazeFormat, GazeRecording
 from egaze.registry import Registry
 
@@ -14,7 +24,22 @@ HEAD_BYTES = 1 << 16
 
 #: Formats by name. Other packages add formats by entry points in the group `egaze.gaze_formats`.
 GAZE_FORMATS: Registry[GazeFormat] = Registry(
-    "egaze.gaze_formats", "tracker format", {"bids": BIDS}, fits=lambda item: isinstance(item, GazeFormat)
+    "egaze.gaze_formats",
+    "tracker format",
+    {
+        "bids": BIDS,
+        "eyelink-asc": EYELINK,
+        "gazepoint": GAZEPOINT,
+        "pupil-labs": PUPIL,
+        "smi-begaze": SMI,
+        "tobii-glasses": TOBII_GLASSES,
+        "tobii-pro-lab": TOBII_PRO_LAB,
+        "tobii-sdk": TOBII_SDK,
+        "tobii-studio": TOBII_STUDIO,
+        "tobii-studio3": TOBII_STUDIO3,
+        "vr-headset": HEADSET,
+    },
+    fits=lambda item: isinstance(item, GazeFormat),
 )
 
 
@@ -50,6 +75,22 @@ def read_recording(path: str | Path, *, format: str | None = None) -> GazeRecord
     path = Path(path)
     if format is not None and format not in GAZE_FORMATS:
         raise TableError(f"{path}: unknown tracker format {format!r}; known are {', '.join(GAZE_FORMATS)}")
+    name = recognised_format(path) if format is None else format
+    try:
+        return GAZE_FORMATS[name].read(path)
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # times that fall, or another value that no recording has
+        raise TableError(f"{path}: {error}") from error
+
+
+def recognised_format(path: str | Path) -> str:
+    """The name of an export's format in `GAZE_FORMATS`, told from its first bytes.
+
+    Raises:
+        TableError: no such file, no format or several that match.
+    """
+    path = Path(path)
     try:
         if not path.is_file():
             raise TableError(f"{path}: no such file")
@@ -57,14 +98,12 @@ def read_recording(path: str | Path, *, format: str | None = None) -> GazeRecord
             head = file.read(HEAD_BYTES)
     except OSError as error:
         raise TableError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return (GAZE_FORMATS[format] if format is not None else _recognised(path, head)).read(path)
-
-
-def _recognised(path: Path, head: bytes) -> GazeFormat:
-    found = {name: item for name, item in GAZE_FORMATS.items() if item.matches(path, head)}
+    found = [name for name, item in GAZE_FORMATS.items() if item.matches(path, head)]
     if not found:
-        known = ", ".join(f"{name} ({item.title})" for name, item in GAZE_FORMATS.items())
-        raise TableError(f"{path}: is not an export that egaze knows: {known}")
+        raise TableError(
+            f"{path}: is not an export that egaze knows: {', '.join(GAZE_FORMATS)}; a mapping file can describe any "
+            "table (egaze gaze import --mapping)"
+        )
     if len(found) > 1:
         raise TableError(f"{path}: matches the formats {' and '.join(found)}; name one of them")
-    return next(iter(found.values()))
+    return found[0]

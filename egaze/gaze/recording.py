@@ -1,58 +1,27 @@
 """What an eye tracker's export holds, and the interface of the formats that read it.
 
-Positions are in pixels of the screen, to the right and down from the top left pixel. Times are in seconds on the clock
-of the tracker. Mapping a recording to a radiograph is a separate step.
+Positions are to the right and down: in pixels of the screen, whose top left pixel has its centre at 0, 0; or, as long
+as nothing says how many pixels the screen has, in fractions of it from its top left corner, or in degrees from its
+centre. Times are in seconds on the clock of the tracker. Mapping a recording to a radiograph is a separate step:
+`egaze.gaze.shown_picture`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egaze.gaze.screen import PositionUnit, Screen
+from egaze.gaze.shown_picture import ShownPicture
+
 Eye = Literal["left", "right", "both", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """The screen of a recording; what the export does not say is None.
-
-    Attributes:
-        width_px, height_px: its resolution.
-        width_mm, height_mm: its visible area.
-        distance_mm: from the eyes.
-
-    Raises:
-        ValueError: a value that is not above 0.
-
-    Example:
-        >>> from egaze.gaze import Screen
-        >>> round(Screen(1920, 1080, 527.0, 296.0, distance_mm=650.0).pixels_per_degree, 1)
-        41.3
-    """
-
-    width_px: int | None = None
-    height_px: int | None = None
-    width_mm: float | None = None
-    height_mm: float | None = None
-    distance_mm: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"{name} of the screen must be above 0, got {value}")
-
-    @property
-    def pixels_per_degree(self) -> float | None:
-        """Pixels per degree of visual angle at the centre of the screen, along x; None if a measure is unknown."""
-        if self.width_px is None or self.width_mm is None or self.distance_mm is None:
-            return None
-        return float(self.distance_mm * np.tan(np.radians(1.0)) * self.width_px / self.width_mm)
+#: Where the positions lie: on a screen, on a surface that the user has marked, or in the video of a camera on the head.
+Plane = Literal["screen", "surface", "scene camera"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +31,8 @@ class GazeSamples:
     Attributes:
         eye: whose samples they are.
         time_s: (N,) float64, finite and not falling; pauses of the recording are gaps.
-        x_px, y_px: (N,) float64, NaN where the tracker lost the eye; positions may lie off the screen.
+        x, y: (N,) float64, NaN where the tracker lost the eye; positions may lie off the screen.
+        unit: of the positions.
 
     Raises:
         ValueError: arrays of different lengths, or times that are not finite or fall.
@@ -70,18 +40,19 @@ class GazeSamples:
     Example:
         >>> from egaze.gaze import GazeSamples
         >>> x_px, y_px = [512.8, float("nan"), 513.3], [394.5, 0.0, 395.4]
-        >>> samples = GazeSamples("left", time_s=[0.0, 0.002, 0.004], x_px=x_px, y_px=y_px)
-        >>> len(samples), samples.is_valid.tolist()
-        (3, [True, False, True])
+        >>> samples = GazeSamples("left", time_s=[0.0, 0.002, 0.004], x=x_px, y=y_px)
+        >>> len(samples), samples.is_valid.tolist(), float(samples.x_px[0])
+        (3, [True, False, True], 512.8)
     """
 
     eye: Eye
     time_s: NDArray[np.float64]
-    x_px: NDArray[np.float64]
-    y_px: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    unit: PositionUnit = "px"
 
     def __post_init__(self) -> None:
-        _settle(self, "time_s", "x_px", "y_px")
+        _settle(self, "time_s", "x", "y")
         _require_times(self.time_s)
 
     def __len__(self) -> int:
@@ -90,8 +61,18 @@ class GazeSamples:
     @property
     def is_valid(self) -> NDArray[np.bool_]:
         """(N,) whether a sample has a position."""
-        valid: NDArray[np.bool_] = np.isfinite(self.x_px) & np.isfinite(self.y_px)
+        valid: NDArray[np.bool_] = np.isfinite(self.x) & np.isfinite(self.y)
         return valid
+
+    @property
+    def x_px(self) -> NDArray[np.float64]:
+        """(N,) `x` in pixels. Raises ValueError if the unit is another one."""
+        return _pixels(self.x, self.unit)
+
+    @property
+    def y_px(self) -> NDArray[np.float64]:
+        """(N,) `y` in pixels. Raises ValueError if the unit is another one."""
+        return _pixels(self.y, self.unit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,31 +83,46 @@ class RecordedFixations:
         eye: whose fixations they are.
         onset_s: (F,) float64, finite and not falling.
         duration_s: (F,) float64, finite, 0 or more.
-        x_px, y_px: (F,) float64, NaN where unknown; positions may lie off the screen.
+        x, y: (F,) float64, NaN where unknown; positions may lie off the screen.
+        unit: of the positions.
 
     Raises:
         ValueError: arrays of different lengths, times that are not finite or fall, or a negative duration.
 
     Example:
         >>> from egaze.gaze import RecordedFixations
-        >>> len(RecordedFixations("left", onset_s=[0.0, 0.4], duration_s=[0.39, 0.2], x_px=[512, 700], y_px=[394, 120]))
+        >>> len(RecordedFixations("left", onset_s=[0.0, 0.4], duration_s=[0.39, 0.2], x=[512, 700], y=[394, 120]))
         2
     """
 
     eye: Eye
     onset_s: NDArray[np.float64]
     duration_s: NDArray[np.float64]
-    x_px: NDArray[np.float64]
-    y_px: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    unit: PositionUnit = "px"
 
     def __post_init__(self) -> None:
-        _settle(self, "onset_s", "duration_s", "x_px", "y_px")
+        _settle(self, "onset_s", "duration_s", "x", "y")
         _require_times(self.onset_s)
         if not (np.isfinite(self.duration_s) & (self.duration_s >= 0)).all():
             raise ValueError("durations must be finite and 0 or more")
 
     def __len__(self) -> int:
         return len(self.onset_s)
+
+    @property
+    def x_px(self) -> NDArray[np.float64]:
+        """(F,) `x` in pixels. Raises ValueError if the unit is another one."""
+        return _pixels(self.x, self.unit)
+
+    @property
+    def y_px(self) -> NDArray[np.float64]:
+        """(F,) `y` in pixels. Raises ValueError if the unit is another one."""
+        return _pixels(self.y, self.unit)
+
+
+_T = TypeVar("_T", GazeSamples, RecordedFixations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +144,12 @@ class GazeRecording:
         screen: what the export says of it.
         sampling_hz: the sampling rate that the export states, or None.
         notes: what the user must know about how the export was read, one sentence each.
+        plane: where the positions lie. Those in the video of a scene camera are on no screen.
+        blocks_s: begin and end of each stretch of continuous recording; empty if the export does not say.
+        pictures: what the export says of the pictures that were shown, in time order.
+
+    Raises:
+        ValueError: a sampling rate that is not above 0.
 
     Example:
         >>> from egaze.gaze import GazeRecording, GazeSamples, Screen
@@ -163,6 +165,41 @@ class GazeRecording:
     screen: Screen = field(default_factory=Screen)
     sampling_hz: float | None = None
     notes: tuple[str, ...] = ()
+    plane: Plane = "screen"
+    blocks_s: tuple[tuple[float, float], ...] = ()
+    pictures: tuple[ShownPicture, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sampling_hz is not None and not 0 < self.sampling_hz < float("inf"):
+            raise ValueError(f"the stated sampling rate must be above 0 Hz, got {self.sampling_hz}")
+
+    @property
+    def begin_s(self) -> float:
+        """When the first sample or fixation is; 0 without any."""
+        times = [float(item.time_s[0]) for item in self.samples if len(item)]
+        times += [float(item.onset_s[0]) for item in self.fixations if len(item)]
+        return min(times, default=0.0)
+
+    def in_pixels(self, screen: Screen) -> GazeRecording:
+        """The recording with positions in pixels of a screen that completes what the export says of its own.
+
+        Raises:
+            ValueError: positions that are on no screen, or a measure of the screen that is unknown.
+        """
+        if self.plane == "scene camera":
+            raise ValueError(
+                "positions are in the video of a scene camera, which moves with the head, and not on a screen; map "
+                "them to the screen with the tracker's own software first"
+            )
+        whole = self.screen.completed(screen)
+
+        def turned(item: _T) -> _T:
+            x, y = whole.in_pixels(item.x, item.y, item.unit)
+            return replace(item, x=x, y=y, unit="px")
+
+        return replace(
+            self, screen=whole, samples=tuple(map(turned, self.samples)), fixations=tuple(map(turned, self.fixations))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +233,12 @@ def _settle(item: object, *names: str) -> None:
     shapes = {getattr(item, name).shape for name in names}
     if len(shapes) != 1 or len(shapes.pop()) != 1:
         raise ValueError(f"{', '.join(names)} must be (N,) of one length")
+
+
+def _pixels(positions: NDArray[np.float64], unit: PositionUnit) -> NDArray[np.float64]:
+    if unit != "px":
+        raise ValueError(f"positions are in {unit}, not in pixels: use GazeRecording.in_pixels")
+    return positions
 
 
 def _require_times(times_s: NDArray[np.float64]) -> None:

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from egaze import _core
 from egaze.loading.ahead import Ahead
-from egaze.loading.augment import MOVING, Augmentation, identity
+from egaze.loading.augment import MOVING, Augmentation, Views, identity
 from egaze.loading.batch import Batch
 from egaze.loading.buffers import HostBuffers, StagingBuffers
 from egaze.loading.sampling import InOrder, Order, Shuffled, batch_bounds, repeats
 from egaze.study import Study, open_study
-from egaze.targets import KERNEL, HeatmapTarget, no_gaze
+from egaze.targets import KERNEL, BatchTarget, no_gaze
 
 
 class LoaderState(TypedDict):
@@ -83,7 +83,7 @@ class DeviceLoader:
         *,
         batch_size: int,
         size_px: int,
-        target: HeatmapTarget | None,
+        target: BatchTarget | None,
         augmentation: Augmentation | None = None,
         shuffle: bool = False,
         seed: int = 0,
@@ -259,7 +259,29 @@ class DeviceLoader:
         if gaze.finished is not None:
             for place in np.flatnonzero(has_gaze).tolist():
                 np.divide(gaze.finished(int(cases[place])), np.float32(255), out=heatmap[place, 0], dtype=np.float32)
+        if gaze.same_for_all is not None:
+            self._move(gaze.same_for_all, views, heatmap)
+            heatmap[~has_gaze] = 0
         return batch
+
+    def _move(self, map_: NDArray[np.uint16], views: Views, heatmaps: NDArray[np.float32]) -> None:
+        """Move one map into each view, as the kernel moves images."""
+        count, unchanged = len(heatmaps), identity(len(heatmaps))
+        _core.sample_batch(
+            map_[None],
+            np.zeros(count, dtype=np.int64),
+            views.to_image_px(self._size_px, len(map_)),
+            unchanged.intensity,
+            unchanged.noise_key,
+            unchanged.cutouts_px(self._size_px),
+            np.empty((0, 9), dtype=np.float32),
+            np.zeros(2, dtype=np.int64),
+            heatmaps,
+            np.empty_like(heatmaps),
+            normalize="max",
+            threads=self._threads,
+            **KERNEL,
+        )
 
     def _fingerprint(self, epoch: int) -> int:
         bounds = np.array(self._bounds, dtype=np.int64)

@@ -13,8 +13,8 @@ from egaze.registry import Registry
 
 # Building all of timm's models takes minutes, so the catalogue lists families. With timm 1.0.31, every member of these
 # was built as an encoder of one channel and gave NCHW feature maps at strides 4, 8, 16 and 32 with the declared
-# channels for an image of 96 x 64 px; one member of each was exported and gave the same values. Models of other
-# families may work too.
+# channels for an image of 96 x 64 px. tests/deploy/test_every_encoder.py exports them and compares predictions. Models
+# of other families may work too.
 _FAMILIES = (
     "convnext",
     "cpubone",
@@ -54,6 +54,9 @@ _FAMILIES = (
     "vovnet",
 )
 
+# Members of these families that cannot be exported. Conditional convolutions compute weights for each image and then
+# convolve all images as groups of one, so that their programs depend on the number of images.
+_NOT_EXPORTED = ("*efficientnet_cc_*",)
 
 #: Modules that register encoders with `timm.models.register_model` when they are imported; other packages add theirs as
 #: `egaze.encoder_families`. A family's name in timm is the last part of the module's name.
@@ -77,7 +80,11 @@ def encoder_names(pattern: str = "*") -> list[str]:
         EgazeError: no encoder matches.
     """
     names = [name for family in (*_FAMILIES, *bring_families()) for name in timm.list_models(module=family)]
-    matching = sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
+    matching = sorted(
+        name
+        for name in names
+        if fnmatch.fnmatchcase(name, pattern) and not any(fnmatch.fnmatchcase(name, each) for each in _NOT_EXPORTED)
+    )
     if not matching:
         raise EgazeError(f"no encoder is named {pattern!r}")
     return matching

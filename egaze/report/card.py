@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from egaze.report.words import control
 from egaze.study import Study
 from egaze.study.splits import SPLITS
 from egaze.training.run import Run
@@ -35,7 +36,7 @@ def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
     return [
         ("Purpose", f"Research on chest radiographs and readers' gaze. Classes: {', '.join(run.class_names)}."),
         ("Model", f"U-Net on {model.encoder}, heads: {heads}; input {run.recipe.input_size_px} px, grey, in [0, 1]."),
-        ("Recipe", f"{run.recipe.name}: {run.recipe.description}."),
+        ("Recipe", f"{run.recipe.name}: {run.recipe.description}.{control(run.recipe)}"),
         ("Encoder's initial weights", _initial_weights(run)),
         (
             "Data",

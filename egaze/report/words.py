@@ -14,7 +14,14 @@ FEWEST = 20
 
 def summary(recipe: Recipe, result: EvaluationResult, kind: LabelKind = "exclusive") -> list[str]:
     """Say in a few sentences how good the model is, and how certain that is."""
-    return [_classification(recipe, result, kind), _gaze(recipe, result)]
+    return [_classification(recipe, result, kind), _gaze(recipe, result) + control(recipe)]
+
+
+def control(recipe: Recipe) -> str:
+    """Say what a control put in the place of gaze, as a further sentence; empty without one."""
+    if not recipe.control.is_on:
+        return ""
+    return f" As a control it was trained on {recipe.trained_towards}; it is compared with the readers' own gaze."
 
 
 def why_no_classification(recipe: Recipe, kind: LabelKind = "exclusive") -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from egaze.errors import SourceError
 from egaze.gaze import Fixations
 from egaze.sources.regions import Phrase, Region
 
@@ -74,11 +76,42 @@ class Case:
 
 #: A file of this name marks its folder, and the folders directly in it, as synthetic.
 SYNTHETIC_MARKER = "SYNTHETIC.txt"
+_MARKER_FACT = re.compile(r"^(made by|reader_version|gaze_quality): (.*)$", re.MULTILINE)
+_MARKER_CHARACTERS = 4096
 
 
 def is_synthetic(folder: Path) -> bool:
     """Whether a folder of tables, or the one above it, is marked as synthetic."""
-    return any((place / SYNTHETIC_MARKER).exists() for place in (folder, folder.resolve().parent))
+    return _marker(folder) is not None
+
+
+def twin_facts(folder: Path) -> dict[str, object]:
+    """What the marker of a twin says of its gaze, for `Source.options`; nothing where `synthesize` did not write it.
+
+    `twin_reader_version` is the version of the synthetic reader, and `twin_gaze_quality` how much its gaze tells of
+    findings, which version 1 did not have. Figures of studies that differ in either are not comparable.
+
+    Raises:
+        SourceError: the marker's facts cannot be read.
+    """
+    if (marker := _marker(folder)) is None:
+        return {}
+    with marker.open(encoding="utf-8", errors="replace") as file:
+        said = dict(_MARKER_FACT.findall(file.read(_MARKER_CHARACTERS)))
+    if "made by" not in said:
+        return {}
+    try:
+        facts: dict[str, object] = {"twin_reader_version": int(said.get("reader_version", 1))}
+        if (quality := said.get("gaze_quality")) is not None:
+            facts["twin_gaze_quality"] = float(quality)
+    except ValueError as error:
+        raise SourceError(f"{marker}: reader_version and gaze_quality must be numbers: {error}") from error
+    return facts
+
+
+def _marker(folder: Path) -> Path | None:
+    markers = (place / SYNTHETIC_MARKER for place in (folder, folder.resolve().parent))
+    return next((marker for marker in markers if marker.exists()), None)
 
 
 class Source(Protocol):

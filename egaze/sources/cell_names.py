@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from egaze.errors import TableError
-from egaze.sources.delimited import PRIVATE, first_true
-from egaze.sources.records import shorten
+from egaze.tables.delimited import PRIVATE, first_true
+from egaze.tables.records import shorten
 
 #: What programs write for a missing value; upper and lower case are equal.
 NO_VALUE = frozenset({"na", "nan", "none", "null", "n/a", "#n/a"})

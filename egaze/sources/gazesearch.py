@@ -19,8 +19,8 @@ from egaze.sources import mimic_cxr
 from egaze.sources.case import Case, is_synthetic
 from egaze.sources.json_file import kind_of, read_json, read_numbers, refuse_number
 from egaze.sources.radiographs_by_name import find_radiographs
-from egaze.sources.records import shorten
-from egaze.sources.text_limits import table_limits
+from egaze.tables.records import shorten
+from egaze.tables.text_limits import table_limits
 
 #: The square onto which the authors stretched every radiograph, and in whose pixels positions are.
 SIDE_PX = 224

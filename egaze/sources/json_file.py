@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from egaze.errors import TableError
 from egaze.serialize import JsonObject
-from egaze.sources.records import shorten
+from egaze.tables.records import shorten
 
 
 def read_json(path: Path, limit_bytes: int, limit_name: str) -> Any:

@@ -17,8 +17,8 @@ import polars as pl
 from egaze.errors import TableError
 from egaze.labels import UNSTATED_CERTAINTY
 from egaze.sources.cell_names import is_no_value
-from egaze.sources.delimited import PRIVATE, first_true, has_control, header_of, read_table, require_unique
-from egaze.sources.records import shorten
+from egaze.tables.delimited import PRIVATE, first_true, has_control, header_of, read_table, require_unique
+from egaze.tables.records import shorten
 
 _CASE, _READER = "case_id", "reader_id"
 _UNCERTAIN = -1.0

@@ -11,7 +11,7 @@ import pydicom
 from PIL import Image
 
 from egaze.errors import TableError
-from egaze.sources.delimited import inside
+from egaze.tables.delimited import inside
 
 #: EGD-CXR and REFLACX both have patients of MIMIC-CXR, with the same identifiers.
 POPULATION = "mimic-cxr"

@@ -11,7 +11,7 @@ from pathlib import Path
 from egaze.atomic import new_files, require_folder
 from egaze.errors import SourceError
 from egaze.sources.cell_names import NO_VALUE, as_seen
-from egaze.sources.delimited import has_control
+from egaze.tables.delimited import has_control
 
 #: The suffixes of radiographs. DICOM files, which often have another suffix or none, are recognised by content.
 ENDINGS = frozenset({".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".npy"})

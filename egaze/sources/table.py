@@ -11,11 +11,11 @@ import polars as pl
 
 from egaze.errors import TableError
 from egaze.gaze import Fixations
-from egaze.sources.case import Case, is_synthetic
+from egaze.sources.case import Case, is_synthetic, twin_facts
 from egaze.sources.cell_names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
-from egaze.sources.delimited import first_true, header_of, inside, read_table, require_columns, require_unique
 from egaze.sources.label_table import read_certainties
-from egaze.sources.records import shorten
+from egaze.tables.delimited import first_true, header_of, inside, read_table, require_columns, require_unique
+from egaze.tables.records import shorten
 
 SPLITS = ("train", "validation", "test")
 
@@ -91,7 +91,7 @@ class Table:
         self._rows = _read_cases(self._path, self.hygiene)
         self.patient_order: Sequence[str] = self._rows["patient_id"].unique(maintain_order=True).to_list()
         self.synthetic = is_synthetic(self._path.parent)
-        self.options: dict[str, object] = {}
+        self.options: dict[str, object] = twin_facts(self._path.parent)
         self._certainties: list[dict[str, float] | None] = [None] * len(self._rows)
         if labels is None:
             self.class_names = _class_names(self._path, self._rows["label"], class_names)

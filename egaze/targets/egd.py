@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import polars as pl
 from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
 from egaze.gaze import Fixations, rasterize_fixations
 from egaze.imaging import resize
+from egaze.settings import require, settle_types
 from egaze.study import Study
 from egaze.targets.target import BatchGaze, not_rasterized
 
+#: The code's standard deviation, in pixels of a radiograph; those of EGD-CXR have a long side of up to 3,056 px.
 SIGMA_PX = 150.0
 
 
@@ -25,7 +29,25 @@ class EgdHeatmap:
 
     A map covers the whole radiograph, stretched to the canvas. It is made once per case and does not follow a view that
     moves the radiograph.
+
+    Attributes:
+        sigma_px: the standard deviation of the Gaussian in pixels of the radiograph, above 0. The code's 150 px are for
+            radiographs of full size; on smaller copies the same blur needs fewer.
+
+    Raises:
+        RecipeError: a value of the wrong type or out of range.
     """
+
+    sigma_px: float = SIGMA_PX
+
+    def __post_init__(self) -> None:
+        settle_types(self)
+        require(0 < self.sigma_px < math.inf, "egd_sigma_px", "above 0", self.sigma_px)
+
+    def sigma_frac(self, study: Study) -> float:
+        """The standard deviation as a fraction of the radiographs' long side, median over the study."""
+        sides = study.cases.select(pl.max_horizontal("height_px", "width_px")).to_series()
+        return self.sigma_px / float(np.median(sides.to_numpy()))
 
     @property
     def follows_views(self) -> bool:
@@ -44,7 +66,7 @@ class EgdHeatmap:
         self.require(study)
         if not study.has_gaze[list(case_indices)].any():
             return np.zeros((size_px, size_px), dtype=np.float32)
-        grey = _grey(study, case_indices, size_px, threads=1).astype(np.float32)
+        grey = _grey(study, case_indices, size_px, self.sigma_px, threads=1).astype(np.float32)
         grey /= np.float32(255)
         return grey
 
@@ -54,17 +76,22 @@ class EgdHeatmap:
 
         @cache
         def finished(case_index: int) -> NDArray[np.uint8]:
-            return _grey(study, [case_index], size_px, threads=threads)
+            return _grey(study, [case_index], size_px, self.sigma_px, threads=threads)
 
         return BatchGaze(study.has_gaze, *not_rasterized(study), finished)
 
 
 def egd_target(
-    fixations: Fixations, radiograph_shape: tuple[int, int], size_px: int, *, threads: int = 1
+    fixations: Fixations,
+    radiograph_shape: tuple[int, int],
+    size_px: int,
+    *,
+    sigma_px: float = SIGMA_PX,
+    threads: int = 1,
 ) -> NDArray[np.uint8]:
     """Make the target of the EGD-CXR baseline.
 
-    The baseline counts fixations on the radiograph's grid, padded to even sides; blurs them with sigma 150 px (reflect,
+    The baseline counts fixations on the radiograph's grid, padded to even sides; blurs them (sigma 150 px, reflect,
     truncate 4); scales the result to the full range; colours it with 8-bit viridis; resizes the colours (bilinear,
     antialiased); and converts them to luminance. Here luminance is resized instead of colours: both steps are linear,
     so the result differs from the reference only by rounding, by at most one grey level.
@@ -73,6 +100,7 @@ def egd_target(
         fixations: in pixels of the radiograph; those outside are left out.
         radiograph_shape: (H, W) of the radiograph.
         size_px: the side of the square target.
+        sigma_px: the standard deviation of the blur in pixels of the radiograph.
         threads: the number of threads; the result does not depend on it.
 
     Returns:
@@ -83,7 +111,7 @@ def egd_target(
     """
     even = (radiograph_shape[0] + radiograph_shape[0] % 2, radiograph_shape[1] + radiograph_shape[1] % 2)
     heatmap = rasterize_fixations(
-        fixations, even, sigma_px=SIGMA_PX, weight="count", boundary="reflect", kernel="scipy", threads=threads
+        fixations, even, sigma_px=sigma_px, weight="count", boundary="reflect", kernel="scipy", threads=threads
     )
     low, high = float(heatmap.min()), float(heatmap.max())
     heatmap -= low
@@ -94,13 +122,15 @@ def egd_target(
     return np.asarray(shown, np.uint8)
 
 
-def _grey(study: Study, case_indices: Sequence[int], size_px: int, *, threads: int) -> NDArray[np.uint8]:
+def _grey(
+    study: Study, case_indices: Sequence[int], size_px: int, sigma_px: float, *, threads: int
+) -> NDArray[np.uint8]:
     """(size, size) `egd_target` of the fixations of one or more cases with the same radiograph."""
     parts = [slice(study.offsets[case_index], study.offsets[case_index + 1]) for case_index in case_indices]
     x_px, y_px = (np.concatenate([study.gaze[name][part].to_numpy() for part in parts]) for name in ("x_px", "y_px"))
     fixations = Fixations(x_px, y_px, np.concatenate([study.duration_s[part] for part in parts]))
     radiograph_shape = study.geometry(case_indices[0], size_px).radiograph_shape
-    return egd_target(fixations, radiograph_shape, size_px, threads=threads)
+    return egd_target(fixations, radiograph_shape, size_px, sigma_px=sigma_px, threads=threads)
 
 
 @cache

@@ -12,13 +12,27 @@ from numpy.typing import NDArray
 from egaze.study import Study
 
 
-class HeatmapTarget(Protocol):
-    """A rule that turns the gaze on a radiograph into a map in [0, 1]."""
+class BatchTarget(Protocol):
+    """A rule that turns the gaze of a study into maps in [0, 1] for training."""
 
     @property
     def follows_views(self) -> bool:
         """Whether the maps can follow a view that moves the radiograph."""
         ...
+
+    def for_batches(self, study: Study, size_px: int, *, threads: int = 1) -> BatchGaze:
+        """The gaze of a whole study for a loader of images with the given size.
+
+        The number of threads does not change the maps.
+
+        Raises:
+            StudyError: as `HeatmapTarget.require`.
+        """
+        ...
+
+
+class HeatmapTarget(BatchTarget, Protocol):
+    """A rule that turns the gaze on a radiograph into a map in [0, 1]."""
 
     def require(self, study: Study) -> None:
         """Raise StudyError if the target cannot be used with the canvas of the study."""
@@ -40,20 +54,11 @@ class HeatmapTarget(Protocol):
         """
         ...
 
-    def for_batches(self, study: Study, size_px: int, *, threads: int = 1) -> BatchGaze:
-        """The gaze of a whole study for a loader of images with the given size.
-
-        The number of threads does not change the maps.
-
-        Raises:
-            StudyError: as `require`.
-        """
-        ...
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchGaze:
-    """The gaze of a study in the form that a loader needs: fixations to rasterize in every view, or finished maps.
+    """The gaze of a study in the form that a loader needs: fixations to rasterize in every view, finished maps, or one
+    map for all cases.
 
     Attributes:
         has_gaze: (N,) bool, whether each case has a map.
@@ -62,12 +67,15 @@ class BatchGaze:
         offsets: (N + 1,) int64; case i has the fixations offsets[i] to offsets[i + 1] - 1.
         finished: returns the finished map of a case, (size, size) uint8 with 255 for 1; None if maps are rasterized
             from the fixations.
+        same_for_all: (size, size) uint16 with 65535 for 1, the map of every case with gaze, which is moved into every
+            view; None if cases have maps of their own.
     """
 
     has_gaze: NDArray[np.bool_]
     fixations: NDArray[np.float32]
     offsets: NDArray[np.int64]
     finished: Callable[[int], NDArray[np.uint8]] | None = None
+    same_for_all: NDArray[np.uint16] | None = None
 
 
 def no_gaze(study: Study) -> BatchGaze:

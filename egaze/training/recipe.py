@@ -12,7 +12,8 @@ from egaze.loading import Augmentation
 from egaze.loading.augment import MOVING
 from egaze.models import POOLINGS
 from egaze.settings import require, settle_types
-from egaze.targets import EgdHeatmap, FixationHeatmap, HeatmapTarget
+from egaze.targets import EgdHeatmap, FixationHeatmap, GazeControl, HeatmapTarget
+from egaze.targets.egd import SIGMA_PX
 from egaze.training.stage import Stage
 
 HEATMAP_TARGETS = ("gaze", "egd")
@@ -85,11 +86,15 @@ class Recipe:
         heatmap_target: what the heatmap head is trained on. "gaze" is the heatmap that `heatmap` describes. "egd" is
             the heatmap of the EGD-CXR baseline's code, which needs radiographs fitted by stretch and an augmentation
             that does not move the image.
+        egd_sigma_px: with heatmap_target "egd", the standard deviation of its Gaussians in pixels of the radiograph, as
+            the code has it; scale it with radiographs that are smaller than EGD-CXR's. Otherwise 150.
         choose_on: the split that chooses the epoch: "validation", or "test" as in the EGD-CXR baseline's code. Metrics
             on the split that chose are optimistic, so use "test" only to reproduce published results.
         order: which training cases an epoch contains, and in which order.
         model: see `ModelSettings`.
         heatmap: see `FixationHeatmap`.
+        control: which gaze the targets of the training split are made of, by default the radiograph's own; see
+            `GazeControl`.
         augmentation: see `Augmentation`.
         stages: one or more, carried out in order.
 
@@ -108,10 +113,12 @@ class Recipe:
     input_size_px: int = 224
     batch_size: int = 16
     heatmap_target: str = "gaze"
+    egd_sigma_px: float = SIGMA_PX
     choose_on: str = "validation"
     order: OrderSettings = field(default_factory=OrderSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     heatmap: FixationHeatmap = field(default_factory=FixationHeatmap)
+    control: GazeControl = field(default_factory=GazeControl)
     augmentation: Augmentation = field(default_factory=Augmentation)
     stages: tuple[Stage, ...] = field(default_factory=lambda: (Stage(),))
 
@@ -121,8 +128,21 @@ class Recipe:
 
     @property
     def target(self) -> HeatmapTarget:
-        """The target that the heatmap head is trained on. Evaluation always compares with `heatmap`."""
-        return EgdHeatmap() if self.heatmap_target == "egd" else self.heatmap
+        """The target that the heatmap head is trained on, without the control. Evaluation always compares with
+        `heatmap`."""
+        return EgdHeatmap(self.egd_sigma_px) if self.heatmap_target == "egd" else self.heatmap
+
+    @property
+    def trained_towards(self) -> str:
+        """What the heatmap head is trained on: `heatmap_target`, or what the control puts in its place, in words."""
+        if not self.control.is_on:
+            return self.heatmap_target
+        return self.control.words + (", as the egd target" if self.heatmap_target == "egd" else "")
+
+    @property
+    def learns_from_gaze(self) -> bool:
+        """Whether any stage has a loss that gaze decides."""
+        return any(stage.heatmap_weight > 0 or stage.alignment_weight > 0 for stage in self.stages)
 
     @property
     def trains_classifier(self) -> bool:
@@ -150,6 +170,9 @@ def _check(recipe: Recipe) -> None:
     target = recipe.heatmap_target
     require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
     require(recipe.choose_on in CHOOSERS, "choose_on", f"one of {', '.join(CHOOSERS)}", recipe.choose_on)
+    if target != "egd":
+        own_px = recipe.egd_sigma_px
+        require(own_px == SIGMA_PX, "egd_sigma_px", f"{SIGMA_PX:g} with heatmap_target {target}", own_px)
     if not recipe.target.follows_views:
         for name in MOVING:
             value = getattr(recipe.augmentation, name)
@@ -159,3 +182,8 @@ def _check(recipe: Recipe) -> None:
         weight = stage.heatmap_weight
         has_head = recipe.model.heatmap_head or weight == 0
         require(has_head, f"stages[{index}].heatmap_weight", "0 for a model without a heatmap head", weight)
+    if not recipe.learns_from_gaze:
+        why = "for a recipe that does not learn from gaze"
+        require(recipe.control.gaze == "own", "control.gaze", f"own {why}", recipe.control.gaze)
+        fixations_frac = recipe.control.fixations_frac
+        require(fixations_frac == 1, "control.fixations_frac", f"1 {why}", fixations_frac)

@@ -41,12 +41,12 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
             if not (has_case := learnt.any(axis=0)).all():
                 missing = study.class_names[int(np.argmin(has_case))]
                 raise StudyError(f"{study.path}: class {missing!r} has no {which} in the train split")
-    learns_gaze = any(stage.heatmap_weight > 0 or stage.alignment_weight > 0 for stage in recipe.stages)
-    if learns_gaze and not study.has_gaze[train].any():
+    if recipe.learns_from_gaze and not study.has_gaze[train].any():
         raise StudyError(
             f"{study.path}: no case of the train split has gaze, which recipe {recipe.name!r} learns from; "
             "use --recipe encoder-only"
         )
+    recipe.control.require(study)
 
 
 def _require_weights(study: Study, recipe: Recipe) -> None:

@@ -4,6 +4,7 @@ recipe.toml   the resolved recipe
 run.json      study, digests, seed, versions
 log.jsonl     one line per epoch; see `EpochLog`
 splits.json   only in a run with splits of its own, which replace the study's
+control.csv   only in a run under a control of gaze: which gaze each training case learns from
 best.pt       weights of the best epoch
 last.pt       everything that resuming needs
 """
@@ -33,6 +34,7 @@ from egaze.training.recipe_file import load_recipe
 
 FORMAT_VERSION = 2
 RECIPE, FACTS, LOG, BEST, LAST = "recipe.toml", "run.json", "log.jsonl", "best.pt", "last.pt"
+CONTROL = "control.csv"
 #: The file that marks a folder as a set of runs; see `egaze.training.run_set`.
 SET = "runs.json"
 

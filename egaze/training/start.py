@@ -11,19 +11,30 @@ from egaze.atomic import new_directory
 from egaze.errors import RunError
 from egaze.study import Splits, Study
 from egaze.study.splits import save_splits
+from egaze.targets import ControlledTarget, GazeControl
 from egaze.training import run as run_files
 from egaze.training.recipe import Recipe
 from egaze.training.run import Checkpoint, RunFacts, load_checkpoint, open_run
 
 
 def start_run(
-    out: Path, study: Study, splits: Splits | None, recipe: Recipe, seed: int, precision: str, weights_sha256: str
+    out: Path,
+    study: Study,
+    splits: Splits | None,
+    recipe: Recipe,
+    seed: int,
+    precision: str,
+    weights_sha256: str,
+    control: str = "",
 ) -> None:
+    """Make the run's folder; `control` is the text of control.csv, which an empty one leaves out."""
     facts = _facts(out, study, recipe, seed, precision, weights_sha256)
     with new_directory(out) as partial:
         (partial / run_files.RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
         if splits is not None:
             save_splits(partial, splits)
+        if control:
+            (partial / run_files.CONTROL).write_text(control, encoding="utf-8")
         (partial / run_files.FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
@@ -48,7 +59,9 @@ def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, w
     }
 
 
-def resume_state(out: Path, study: Study, recipe: Recipe, seed: int, precision: str) -> Checkpoint | None:
+def resume_state(
+    out: Path, study: Study, recipe: Recipe, seed: int, precision: str, control: str = ""
+) -> Checkpoint | None:
     """Load last.pt after checking that the run asked for is the one that was begun; None if no epoch has finished."""
     run = open_run(out)
     split = study.splits.digest(study.case_ids)
@@ -64,9 +77,31 @@ def resume_state(out: Path, study: Study, recipe: Recipe, seed: int, precision: 
         if value != found[name]:
             both = f": {found[name]} then, {value} now" if name in ("seed", "precision") else ""
             raise RunError(f"{out}: cannot resume: the {name} differs from the one that the run began with{both}")
+    if control != _control(out / run_files.CONTROL):
+        raise RunError(
+            f"{out / run_files.CONTROL}: cannot resume: the gaze that each case learns from would now be dealt in "
+            "another way, as another version of NumPy may; train again"
+        )
     if not (out / run_files.LAST).exists():
         return None
     state = load_checkpoint(out / run_files.LAST)
     if set(state) != {"model", "optimizer", "scaler", "progress", "log_lines"}:
         raise RunError(f"{out / run_files.LAST}: cannot resume: not a checkpoint of this version of egaze; train again")
     return state
+
+
+def control_text(study: Study, control: GazeControl, target: ControlledTarget) -> str:
+    """The content of control.csv, empty where each case learns from all of its own gaze, or all from the same map."""
+    if not control.deals:
+        return ""
+    rows = [("case_index", "gaze_of_case_index", "fixations", "fixations_used"), *target.table(study)]
+    return "".join(",".join(map(str, row)) + "\n" for row in rows)
+
+
+def _control(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: cannot be read: {error}") from error

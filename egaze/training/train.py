@@ -26,6 +26,7 @@ from egaze.metrics import StatisticsWarning, macro_auc
 from egaze.progress import NamedProgress, Progress
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed
+from egaze.targets import BatchTarget, EgdHeatmap
 from egaze.training import run as run_files
 from egaze.training.device import open_fabric, speed_up, usable_precision
 from egaze.training.engine import Predictions, bare, predict, train_one_epoch
@@ -35,7 +36,7 @@ from egaze.training.recipe import OrderSettings, Recipe
 from egaze.training.requirements import require_trainable
 from egaze.training.run import Checkpoint, Run, build_model, load_checkpoint, open_run, save_checkpoint
 from egaze.training.stage import Stage
-from egaze.training.start import resume_state, start_run
+from egaze.training.start import control_text, resume_state, start_run
 
 logger = logging.getLogger(__name__)
 
@@ -110,11 +111,22 @@ def train(
             recipe.input_size_px,
             recipe.input_size_px,
         )
-    state = resume_state(out, study, recipe, seed, precision) if resume else None
+    if isinstance(recipe.target, EgdHeatmap) and not 0.02 <= (sigma_frac := recipe.target.sigma_frac(study)) <= 0.1:
+        logger.warning(
+            "%s: egd_sigma_px %g is %.3f of the radiographs' long side, where EGD-CXR's code has about 0.05 (150 px of "
+            "3,056): its targets are of another blur; train with --set egd_sigma_px=%.0f",
+            study.path,
+            recipe.egd_sigma_px,
+            sigma_frac,
+            max(1.0, recipe.egd_sigma_px / sigma_frac * 150 / 3056),
+        )
+    learnt = recipe.control.of(recipe.target, study, seed)
+    control = control_text(study, recipe.control, learnt)
+    state = resume_state(out, study, recipe, seed, precision, control) if resume else None
     model = build_model(recipe.model, len(study.class_names), weights="none" if state else None)
     if not resume:
-        start_run(out, study, splits, recipe, seed, precision, model.weights_sha256)
-    training = _Training(fabric, study, recipe, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
+        start_run(out, study, splits, recipe, seed, precision, model.weights_sha256, control)
+    training = _Training(fabric, study, recipe, learnt, out, seed, threads or os.cpu_count() or 1, progress, on_epoch)
     training.carry_out(speed_up(model, fabric.device), state)
     return open_run(out)
 
@@ -135,6 +147,7 @@ class _Training:
         fabric: Fabric,
         study: Study,
         recipe: Recipe,
+        learnt: BatchTarget,
         out: Path,
         seed: int,
         threads: int,
@@ -145,17 +158,19 @@ class _Training:
         self.progress, self.on_epoch = progress, on_epoch
         self.log: list[EpochLog] = []
         order = _order(study, recipe.order)
-        self.train_loader = self._loader("train", threads, order, augmentation=recipe.augmentation, seed=seed)
-        self.choosing_loader = self._loader(recipe.choose_on, threads)
+        self.train_loader = self._loader("train", learnt, threads, order, augmentation=recipe.augmentation, seed=seed)
+        self.choosing_loader = self._loader(recipe.choose_on, recipe.target, threads)
 
-    def _loader(self, split: str, threads: int, order: Order | None = None, **options: Any) -> DeviceLoader:
-        """Load one split with the targets that the recipe asks for."""
+    def _loader(
+        self, split: str, target: BatchTarget, threads: int, order: Order | None = None, **options: Any
+    ) -> DeviceLoader:
+        """Load one split."""
         return DeviceLoader(
             self.study,
             self.study.splits.indices(split) if order is None else order,
             batch_size=self.recipe.batch_size,
             size_px=self.recipe.input_size_px,
-            target=self.recipe.target,
+            target=target,
             device=self.fabric.device,
             threads=threads,
             **options,

@@ -17,11 +17,13 @@ from egaze.errors import EgazeError
 OUTPUTS = {
     "synthesize": ("new folder", "OUT --cases 1"),
     "new-table": ("folder", "OUT --images none"),
+    "gaze import": ("folder", "none --out OUT"),
     "prepare egd-cxr": ("new folder", "--gaze none --images none --out OUT"),
     "prepare reflacx": ("new folder", "--gaze none --images none --out OUT"),
     "prepare siim-gaze": ("new folder", "--gaze none --images none --masks none --out OUT"),
     "prepare gazesearch": ("new folder", "--gaze none --images none --out OUT"),
     "prepare table": ("new folder", "none.csv --out OUT"),
+    "gaze measure": ("folder", "none --out OUT"),
     "heatmaps": ("new folder", "none --out OUT"),
     "train": ("new folder", "none --out OUT"),
     "evaluate": ("folder", "none --out OUT"),
@@ -38,7 +40,9 @@ WITHOUT = {"study show", "study verify", "study split", "check", "info", "cmake-
 FULL_DISK = {
     "synthesize": (5_000, "OUT --cases 3 --long-side-px 96 --workers 1"),
     "new-table": (100, "OUT"),
+    "gaze import": (300, "EXPORT --out OUT"),
     "prepare egd-cxr": (20_000, "--gaze TABLES --images IMAGES --out OUT --size 32 --workers 1"),
+    "gaze measure": (300, "STUDY --out OUT"),
     "heatmaps": (5_000, "STUDY --out OUT --workers 1"),
     "heatmaps, by processes": (5_000, "STUDY --out OUT --workers 2"),
     "heatmaps, values": (5_000, "STUDY --out OUT --workers 1 --kinds array"),
@@ -127,10 +131,19 @@ def full_disk(limit_bytes):
 
 
 @pytest.mark.parametrize("name", FULL_DISK)
-def test_a_full_disk_is_one_line_and_nothing_is_left(name, twin, study, run, model_file, tmp_path, monkeypatch):
+def test_a_full_disk_is_one_line_and_nothing_is_left(
+    name, twin, study, run, model_file, tmp_path, tmp_path_factory, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     limit_bytes, words = FULL_DISK[name]
-    read = {"TABLES": twin.tables, "IMAGES": twin.images, "RADIOGRAPH": next(twin.images.rglob("*.dcm"))}
+    export = tmp_path_factory.mktemp("export") / "export.asc"
+    export.write_text("".join(f"{2 * n}\t {n}.5\t {n}.7\t 900.0\t...\n" for n in range(400)))
+    read = {
+        "TABLES": twin.tables,
+        "IMAGES": twin.images,
+        "RADIOGRAPH": next(twin.images.rglob("*.dcm")),
+        "EXPORT": export,
+    }
     with full_disk(limit_bytes):
         done = invoke(name, words, OUT="out", STUDY=study.path, RUN=run.path, MODEL=model_file, **read)
     assert done.exit_code == 1 and isinstance(done.exception, EgazeError), done.output

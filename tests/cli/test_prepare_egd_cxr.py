@@ -8,6 +8,9 @@ from click.testing import CliRunner
 from egaze.cli import cli
 from egaze.sources.egd_cxr import EgdCxr, source
 from egaze.sources.synthetic import synthesize
+from egaze.sources.synthetic.reader import READER_VERSION
+
+TWIN = {"twin_reader_version": READER_VERSION, "twin_gaze_quality": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +27,7 @@ def prepare(small, out, *options):
 
 def test_samples_and_recalibration_are_recorded(small, tmp_path):
     said, facts = prepare(small, tmp_path / "a", "--gaze-table", "eye-gaze", "--recalibrate")
-    assert facts["options"] == {"gaze_table": "eye-gaze", "recalibrate": True}
+    assert facts["options"] == {"gaze_table": "eye-gaze", "recalibrate": True} | TWIN
     expected = EgdCxr(small.tables, small.images, gaze_table="eye-gaze", recalibrate=True).hygiene
     assert facts["hygiene"] == expected and expected["sessions_without_calibration"] == 0
     for reason in ("samples dropped duplicate", "samples kept", "screen map equal", "boxes kept", "phrases kept"):
@@ -32,7 +35,7 @@ def test_samples_and_recalibration_are_recorded(small, tmp_path):
     assert "published split" not in said
 
     said, facts = prepare(small, tmp_path / "b")
-    assert facts["options"] == {"gaze_table": "fixations", "recalibrate": False}
+    assert facts["options"] == {"gaze_table": "fixations", "recalibrate": False} | TWIN
     assert "fixations kept" in said and "samples kept" not in said
 
 

@@ -59,7 +59,7 @@ TEST(ModelSpec, ParsesValidSpecsAndRefusesOthers) {
   EXPECT_THROWS(Error, "format_version", parsed(spec_text("\"format_version\":4", "\"format_version\":\"4\"")));
   EXPECT_THROWS(Error, "fp32, bf16", parsed(spec_text("\"precision\":\"fp32\"", "\"precision\":\"fp8\"")));
   EXPECT_THROWS(Error, "format_version", parsed("{}"));
-  EXPECT_THROWS(Error, "no JSON object", parsed("[]"));
+  EXPECT_THROWS(Error, "not a JSON object", parsed("[]"));
   EXPECT_THROWS(Error, "damaged", parsed("{"));
   for (const char* side : {"0", "-1", "4097", "224.0", "2.24e2", "224e0", "1.5", "1e300", "\"224\"", "null"}) {
     EXPECT_THROWS(Error, "input_height_px", parsed(spec_text(":224", std::string(":") + side)));

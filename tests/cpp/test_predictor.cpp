@@ -53,6 +53,14 @@ TEST(Predictor, ReportsTheFaultOfAFile) {
   PredictorOptions options;
   options.threads = -1;
   EXPECT_EQ(code_of(path.string(), options), ErrorCode::invalid_argument);
+  for (const ModelLimit& limit : kModelLimits) {
+    for (const std::int64_t value : {std::int64_t{0}, std::int64_t{-1}, limit.largest + 1}) {
+      PredictorOptions limited;
+      limited.limits.*limit.value = value;
+      EXPECT_EQ(code_of(path.string(), limited), ErrorCode::invalid_argument) << limit.name;
+      EXPECT_THROWS(Error, limit.name, Predictor(path.string(), limited));
+    }
+  }
   fs::remove(path);
   EXPECT_NE(torch_version().find('.'), std::string::npos);
 }

@@ -31,6 +31,16 @@ TEST(Runner, Arguments) {
   EXPECT_EQ(mixed.images.front(), "--odd-name.png");
   EXPECT_EQ(parsed({"m.pt", "a.png", "--trust", "a.pem", "--trust=b.pem"}).trusted_keys,
             (std::vector<std::string>{"a.pem", "b.pem"}));
+  const egaze::ModelLimits limits =
+      parsed({"m.pt", "a.png", "--model-limit", "nodes=3", "--model-limit=nesting=7"}).predictor.limits;
+  EXPECT_EQ(limits.nodes, 3);
+  EXPECT_EQ(limits.nesting, 7);
+  EXPECT_EQ(limits.multiplications, egaze::ModelLimits{}.multiplications);
+  for (const char* limit : {"nodes", "nodes=", "nodes=0", "nodes=-1", "nodes=1000001", "nodes=1.5", "nodes=3 ",
+                            "node=3", "nesting=99999999999999999999", "=3", ""}) {
+    EXPECT_THROWS(UsageError, "--model-limit", parsed({"m.pt", "a.png", "--model-limit", limit}));
+  }
+  EXPECT_THROWS(UsageError, "given twice", parsed({"m.pt", "a.png", "--model-limit=nodes=3", "--model-limit=nodes=3"}));
   EXPECT_EQ(parsed({"--help", "--nonsense"}).action, Arguments::Action::help);
   EXPECT_EQ(parsed({"--version"}).action, Arguments::Action::version);
   EXPECT_THROWS(UsageError, "MODEL", parsed({}));
@@ -49,6 +59,7 @@ TEST(Runner, UsageNamesEveryOption) {
                              "--precision NAME", "--trust KEY.pem", "--bench N", "--formats", "--version"}) {
     EXPECT_NE(text.find("\n  " + std::string(option) + " "), std::string::npos) << option;
   }
+  EXPECT_NE(text.find("\n  --model-limit NAME=VALUE\n"), std::string::npos);
   EXPECT_NE(text.find("\nExample: egaze-run "), std::string::npos);
   for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
     end = text.find('\n', begin);

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, Structure, c_char_p, c_double, c_float, c_int, c_size_t, c_ssize_t, c_uint, c_void_p
+from collections.abc import Sequence
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int,
+    c_int64,
+    c_size_t,
+    c_ssize_t,
+    c_uint,
+    c_void_p,
+)
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +26,14 @@ _TYPES = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 1, np.dtype(np.float32): 2
 
 class Options(Structure):
     _fields_ = [("device", c_char_p), ("threads", c_int), ("precision", c_int)]
+
+
+class ModelLimits(Structure):
+    _fields_ = [("nodes", c_int64), ("nesting", c_int64), ("bytes_at_work", c_int64), ("multiplications", c_int64)]
+
+
+class Checks(Structure):
+    _fields_ = [("trusted_keys", POINTER(c_char_p)), ("trusted_key_count", c_size_t), ("limits", ModelLimits)]
 
 
 class Radiograph(Structure):
@@ -66,6 +87,13 @@ class CLibrary:
         lib.egaze_free.restype = None
         lib.egaze_create.argtypes = [c_char_p, POINTER(Options), POINTER(c_void_p)]
         lib.egaze_create_with_flags.argtypes = [c_char_p, POINTER(Options), c_uint, POINTER(c_void_p)]
+        lib.egaze_create_checked.argtypes = [
+            c_char_p,
+            POINTER(Options),
+            c_uint,
+            POINTER(Checks),
+            POINTER(c_void_p),
+        ]
         lib.egaze_predict.argtypes = [c_void_p, POINTER(Radiograph), c_size_t, c_void_p, c_void_p]
         lib.egaze_predict_file.argtypes = [c_void_p, c_char_p, c_void_p, c_void_p]
         lib.egaze_presentation_table.argtypes = [c_void_p, POINTER(Radiograph), POINTER(Grayscale), c_void_p]
@@ -73,10 +101,13 @@ class CLibrary:
     def error(self) -> str:
         return self.lib.egaze_last_error().decode()
 
-    def code_of(self, path: Path) -> str:
+    def code_of(self, path: Path, keys: Sequence[bytes] = (), **limits: int) -> str:
         """The name of the status of opening a model file: "ok" when it can be opened."""
         handle = c_void_p()
-        status = self.lib.egaze_create(str(path).encode(), None, ctypes.byref(handle))
+        checks = Checks((c_char_p * len(keys))(*keys), len(keys), ModelLimits(**limits)) if keys or limits else None
+        status = self.lib.egaze_create_checked(
+            str(path).encode(), None, 0, checks and ctypes.byref(checks), ctypes.byref(handle)
+        )
         assert (status == 0) == bool(handle)
         self.lib.egaze_free(handle)
         return self.lib.egaze_status_name(status).decode()

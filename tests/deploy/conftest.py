@@ -10,8 +10,10 @@ import pytest
 import torch
 from deploy.c_library import CLibrary, CPredictor
 from deploy.reading import SHAPE, PassThrough, requires
-from deploy.scripted_models import make_model, save_model
+from deploy.scripted_models import make_model, members_of, packed, save_model
 
+from egaze.deploy import Predictor, check_model
+from egaze.errors import ModelFileError
 from egaze.imaging import PRESENTATIONS
 
 PROJECT = Path(__file__).parents[2]
@@ -72,6 +74,39 @@ def pass_through(formats, c_library, tmp_path_factory):
     yield of
     for predictor in predictors.values():
         predictor.close()
+
+
+@pytest.fixture(scope="session")
+def members() -> dict[str, bytes]:
+    """The members of a sound model file without its spec."""
+    return members_of(make_model())
+
+
+@pytest.fixture(scope="session")
+def good(members: dict[str, bytes]) -> bytes:
+    """A sound model file."""
+    return packed(members)
+
+
+@pytest.fixture
+def refuse(request: pytest.FixtureRequest, tmp_path: Path):
+    """Assert that a model file, given as a path or as its content, is refused with the same code and message in Python
+    and, if it is built, in C++."""
+
+    def assert_refused(file: Path | bytes, code: str, message: str = "") -> None:
+        path = file if isinstance(file, Path) else tmp_path / "model.pt"
+        if isinstance(file, bytes):
+            path.write_bytes(file)
+        for read in (check_model, Predictor):
+            with pytest.raises(ModelFileError, match=message or None) as caught:
+                read(path)
+            assert caught.value.code == code
+            assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+        library: CLibrary = request.getfixturevalue("c_library")
+        assert library.code_of(path) == code, library.error()
+        assert library.error() == str(caught.value)
+
+    return assert_refused
 
 
 @pytest.fixture(scope="module")

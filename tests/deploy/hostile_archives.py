@@ -1,6 +1,6 @@
-"""Model files that are built otherwise than an exported one, by kind, each with the code that every door says.
+"""Model files that differ from exported ones in anything but the program, by kind, each with its expected code.
 
-Digests are right, so far as the kind allows. Programs are the matter of `hostile_programs`.
+Digests are correct where the kind of file allows it. `hostile_programs` has the programs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from deploy.scripted_models import SPEC_NAME, model_sha256, packed, zipped
 Members = dict[str, bytes]
 Forged = Iterator[tuple[bytes, str]]
 
-#: By kind, a function that yields files and what is said of them.
+#: Functions that yield files and their expected codes, by the kind of file.
 KINDS: dict[str, Callable[[Members], Forged]] = {}
 
 SPEC, PROGRAM = f"extra/{SPEC_NAME}", "code/__torch__/egaze.py"
@@ -24,13 +24,13 @@ LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 
 
 def kind(make: Callable[[Members], Forged]) -> Callable[[Members], Forged]:
-    """Note a function under its name."""
+    """Register a function under its name."""
     KINDS[make.__name__] = make
     return make
 
 
 def with_spec(members: Members, change: Callable[[str], str]) -> bytes:
-    """The model with its spec's text changed, and the digest of what came of it."""
+    """The model with the text of its spec changed, and with a correct digest."""
     with zipfile.ZipFile(io.BytesIO(packed(members))) as file:
         spec = json.loads(file.read(f"egaze/{SPEC}"))
     text = change(json.dumps({**spec, "model_sha256": "0" * 64}, ensure_ascii=False))
@@ -57,7 +57,7 @@ def cut_files(members: Members) -> Forged:
 
 @kind
 def changed_headers(members: Members) -> Forged:
-    """Each field of the first and the last entry, of the headers before their contents, and of the end."""
+    """Change each field of the first and the last directory entry, of their local headers, and of the end record."""
     good = packed(members)
     for magic, fields in (
         (LOCAL, (4, 6, 8, 10, 12, 14, 18, 22, 26, 28, 30)),
@@ -77,7 +77,7 @@ def changed_headers(members: Members) -> Forged:
 
 @kind
 def second_directories(members: Members) -> Forged:
-    """A zip64 record or a whole second archive where one reader looks and another does not."""
+    """Hide a zip64 record or a second archive where only some zip readers look."""
     good = packed(members)
     end = good.rindex(END)
     for offset in range(4, 40):
@@ -108,7 +108,7 @@ def member_names(members: Members) -> Forged:
 
 
 def contents(members: Members) -> Members:
-    """The good archive's members, spec included."""
+    """The members of a valid archive, with its spec."""
     with zipfile.ZipFile(io.BytesIO(packed(members))) as file:
         return {name.removeprefix("egaze/"): file.read(name) for name in file.namelist()}
 
@@ -243,7 +243,7 @@ def storages_of_other_sizes(members: Members) -> Forged:
 
 @kind
 def weights_that_are_no_numbers(members: Members) -> Forged:
-    """Let pass by the check, as any weights are; refused, alike in all, by the answers."""
+    """Weights that the check accepts, and whose predictions are refused in the same way everywhere."""
     for value in (float("nan"), float("inf"), -float("inf")):
         yield packed({**members, "constants/1": struct.pack("<f", value) * 8}), "model_failed"
 

@@ -1,32 +1,31 @@
-"""Programs that a model file could carry to harm who runs it, by kind. Their digests are right: only what the program
-does, or is, can give them away."""
+"""Programs in model files that could do harm, by kind. The files are otherwise valid, with correct digests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-#: By kind, a function that yields programs.
+#: Functions that yield programs, by the kind of harm.
 KINDS: dict[str, Callable[[str], Iterator[str]]] = {}
 
 MIN_INT, MAX_INT = "torch.sub(-9223372036854775807, 1)", "9223372036854775807"
-# From what a parser takes to what no process's stack does.
+# From depths that a parser allows to depths that overflow any stack.
 DEPTHS = (20, 300, 5_000, 200_000)
 
 
 def kind(make: Callable[[str], Iterator[str]]) -> Callable[[str], Iterator[str]]:
-    """Note a function under its name."""
+    """Register a function under its name."""
     KINDS[make.__name__] = make
     return make
 
 
 def before(program: str, *lines: str) -> str:
-    """The program with lines before its first."""
+    """The program with lines before its first statement."""
     head, arrow, body = program.partition("Tuple[Tensor, Tensor]:\n")
     return head + arrow + "".join(f"    {line}\n" for line in lines) + body
 
 
 def instead(program: str, probs: str, heatmap: str, *lines: str) -> str:
-    """The program with lines before its return, which gives other values; its own are `probs` and `heat`."""
+    """The program with lines before its return statement, which returns other values than `probs` and `heat`."""
     body, _, last = program.rstrip("\n").rpartition("    return (")
     first, second = last.removesuffix(")").split(", ", 1)
     own = [f"probs = {first}", f"heat = {second}", *lines, f"return ({probs}, {heatmap})"]
@@ -34,7 +33,7 @@ def instead(program: str, probs: str, heatmap: str, *lines: str) -> str:
 
 
 def counted(program: str, number: str) -> str:
-    """The program, whose probabilities depend on a number."""
+    """The program with probabilities that depend on a number."""
     return instead(program, "torch.add(probs, torch.mul(n, 0))", "heat", f"n = {number}")
 
 
@@ -196,7 +195,7 @@ def own_operators(program: str) -> Iterator[str]:
 
 @kind
 def squeeze_and_excitation(program: str) -> Iterator[str]:
-    """What graph rewriting takes for squeeze and excitation, with tensors of shapes that broadcast."""
+    """Squeeze and excitation that graph rewriting recognises, with tensors whose shapes broadcast."""
     for features, weighed in (("input0", "input0"), ("input0", "input1"), ("image", "input0"), ("input0", "image")):
         for keep, dims in (("True", "[2, 3]"), ("False", "[2, 3]"), ("True", "[3]"), ("True", "[1, 2, 3]")):
             yield instead(

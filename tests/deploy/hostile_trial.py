@@ -1,11 +1,11 @@
-"""Tries model files through every door, each file in a process of its own; what is wrong with the doors is printed.
+"""Open model files in every way, each file in its own process, and print what goes wrong.
 
     python hostile_trial.py PROJECT_TESTS LIBRARY RUNNER EVERY < PATHS
 
-For each path a JSON line: the path, the code that the doors agree on, and a list of faults. A fault is what must not
-be whatever the file: a process that ends by a signal, runs past its time or takes too much memory, an exception that is
-no ModelFileError, doors that say different things, answers that differ between doors or that depend on what was asked
-before. Every EVERY-th file is given to RUNNER, which takes longest to start, as well.
+Prints a JSON line for each path: the path, the code, and a list of faults. It is a fault if the process is ended by a
+signal, takes too long or uses too much memory, if an exception is not a ModelFileError, if the check, Python, C and
+egaze-run (the entry points) disagree, or if predictions differ between them or depend on earlier predictions. RUNNER,
+which takes longest to start, is tried with every EVERY-th file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-MAX_MB, MAX_CPU_S, MAX_S = 1000, 10, 120  # a busy machine may take its time, but not the processor's
+MAX_MB, MAX_CPU_S, MAX_S = 1000, 10, 120  # on a busy machine, wall-clock time is long, but not processor time
 AT_ONCE = 2
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)  # before any fork: threads are not inherited
-    doors = Doors(Path(library), Path(runner))
+    entry_points = EntryPoints(Path(library), Path(runner))
     running: dict[int, tuple[str, int, float]] = {}
     for number, path in enumerate(line.rstrip("\n") for line in sys.stdin):
         if len(running) == AT_ONCE:
@@ -42,16 +42,16 @@ def main() -> None:
         process = os.fork()
         if process == 0:
             os.close(reading)
-            try_file(doors, Path(path), writing, with_runner=number % int(every) == 0)
+            try_file(entry_points, Path(path), writing, with_runner=number % int(every) == 0)
         os.close(writing)
         running[process] = path, reading, time.monotonic() + MAX_S
     while running:
         report(running)
-    os._exit(0)  # no need to take torch and the library apart
+    os._exit(0)  # skips the cleanup of torch and the library
 
 
 def report(running: dict[int, tuple[str, int, float]]) -> None:
-    """Wait for a process and print what became of its file."""
+    """Wait for a process and print the result for its file."""
     while True:
         process, status = os.waitpid(-1, os.WNOHANG)
         if process:
@@ -70,8 +70,8 @@ def report(running: dict[int, tuple[str, int, float]]) -> None:
     print(json.dumps({"path": path, **said}), flush=True)
 
 
-def try_file(doors: Doors, path: Path, writing: int, *, with_runner: bool) -> None:
-    """The forked process: bounded, and gone at the end."""
+def try_file(entry_points: EntryPoints, path: Path, writing: int, *, with_runner: bool) -> None:
+    """Try a file in the forked process, with bounded resources, and exit."""
     began_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
@@ -80,7 +80,7 @@ def try_file(doors: Doors, path: Path, writing: int, *, with_runner: bool) -> No
         limit = pages * resource.getpagesize() + (MAX_MB << 20)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     with os.fdopen(writing, "w", buffering=1) as pipe:
-        code, faults = verdict(doors, path, pipe.write, with_runner=with_runner)
+        code, faults = verdict(entry_points, path, pipe.write, with_runner=with_runner)
         took_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began_kb) / 1024
         if took_mb > MAX_MB / 2:
             faults.append(f"took {took_mb:.0f} MB")
@@ -90,7 +90,7 @@ def try_file(doors: Doors, path: Path, writing: int, *, with_runner: bool) -> No
 
 @dataclass
 class Outcome:
-    """What a door says of a file: "ok" or a code with a message, and the answers for the radiographs in turn."""
+    """The result of one entry point: "ok" or a code with a message, and the predictions for the radiographs."""
 
     code: str = "ok"
     message: str = ""
@@ -98,11 +98,11 @@ class Outcome:
     answers: list[Any] = field(default_factory=list)
 
 
-class Doors:
-    """What takes a model file."""
+class EntryPoints:
+    """The ways to open a model file."""
 
     def __init__(self, library: Path, runner: Path) -> None:
-        # Here, so that no file's process has to import anything.
+        # Imported before any fork, so that the processes do not have to.
         import numpy as np
         from deploy import c_library
 
@@ -111,7 +111,7 @@ class Doors:
         self.np, self.c_library, self.deploy, self.error = np, c_library, deploy, errors.ModelFileError
         self.library, self.runner = c_library.CLibrary(library), runner
         ramp = np.arange(32 * 24, dtype=np.uint16).reshape(32, 24).astype(np.uint8)
-        # The first once more after others: an answer must not depend on what was asked before.
+        # The first radiograph again after others: its prediction must not depend on them.
         self.radiographs = [np.zeros_like(ramp), 255 - ramp // 3, ramp, np.zeros_like(ramp)]
 
     def check(self, path: Path) -> Outcome:
@@ -169,20 +169,22 @@ class Doors:
         return outcome
 
 
-def verdict(doors: Doors, path: Path, note: Callable[[str], object], *, with_runner: bool) -> tuple[str, list[str]]:
-    """The code that the doors give, and what is wrong with them."""
+def verdict(
+    entry_points: EntryPoints, path: Path, note: Callable[[str], object], *, with_runner: bool
+) -> tuple[str, list[str]]:
+    """The code of a file, and the faults."""
     faults = []
     note("check\n")
-    checked = doors.check(path)
+    checked = entry_points.check(path)
     note("Python\n")
-    in_python = doors.python(path)
+    in_python = entry_points.python(path)
     note("C\n")
-    in_c = doors.c(path)
+    in_c = entry_points.c(path)
     for name, outcome in (("check", checked), ("Python", in_python), ("C", in_c)):
         if not (outcome.code == "ok" or outcome.code.startswith("model_")):
             faults.append(f"{name} gives {outcome.code}: {outcome.message[:200]!r}")
         if not outcome.message.isprintable() or len(outcome.message) > 1000:
-            faults.append(f"{name} says what is no plain line: {outcome.message[:200]!r}")
+            faults.append(f"{name} has a message that is not one printable line: {outcome.message[:200]!r}")
     if (in_python.code, in_python.opened) != (in_c.code, in_c.opened):
         faults.append(f"Python gives {in_python.code}, C {in_c.code}")
     if checked.code != "ok" and {(each.code, each.message) for each in (checked, in_python, in_c)} != {
@@ -190,11 +192,11 @@ def verdict(doors: Doors, path: Path, note: Callable[[str], object], *, with_run
     }:
         faults.append(f"check refuses with {checked.code}, Python with {in_python.code}, C with {in_c.code}")
     if checked.code == "ok" and not (in_python.opened and in_c.opened):
-        faults.append(f"check lets pass what cannot be opened: {in_python.message or in_c.message}")
+        faults.append(f"check accepts a file that cannot be opened: {in_python.message or in_c.message}")
     faults += different_answers(in_python.answers, in_c.answers)
     if with_runner:
         note("egaze-run\n")
-        ran = doors.run(path)
+        ran = entry_points.run(path)
         if (ran.code, ran.message) != ("ok" if in_c.code == "ok" else "refused", in_c.message):
             faults.append(f"egaze-run gives {ran.code}: {ran.message}; C {in_c.code}: {in_c.message}")
         faults += different_answers(in_c.answers[:1], ran.answers)

@@ -18,6 +18,7 @@ from egaze.deploy.straight_line import straighten
 from egaze.imaging import Canvas, to_input
 
 SPEC_NAME = "egaze_spec.json"
+PROGRAM = "code/__torch__/egaze.py"
 CLASS_NAMES = ["normal", "chf", "pneumonia"]
 
 

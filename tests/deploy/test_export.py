@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from egaze.deploy import Predictor, check_model, export_torchscript
 from egaze.errors import EgazeError, RadiographError
@@ -22,7 +23,7 @@ def radiograph(shape=(90, 70), dtype=np.float32, seed=0):
     return values.astype(dtype) if dtype == np.float32 else (values * np.iinfo(dtype).max).astype(dtype)
 
 
-def test_the_file_answers_as_the_model_does(run, model_file):
+def test_the_file_predicts_what_the_model_predicts(run, model_file):
     predictor, model = Predictor(model_file), run.load_model()
     for seed, dtype in enumerate([np.float32, np.uint8, np.uint16]):
         pixels = radiograph(dtype=dtype, seed=seed)
@@ -47,14 +48,14 @@ def test_any_libtorch_can_load_it(model_file):
     assert heatmap.shape == (3, 1, 64, 64) and heatmap.min() >= 0 and heatmap.max() <= 1
 
 
-def test_the_spec_says_what_the_run_was(run, model_file):
+def test_the_spec_describes_the_run(run, model_file):
     spec = check_model(model_file)
     assert spec.class_names == run.class_names and spec.recipe == "joint" and spec.heatmap_head
     assert (spec.input_height_px, spec.input_width_px, spec.fit, spec.presentation) == (64, 64, "stretch", "voi")
     assert spec.training_split_sha256 == run.facts["training_split_sha256"] and spec.class_probs == "softmax"
 
 
-def test_nothing_of_the_machine_or_the_data_is_inside(run, study, model_file):
+def test_the_file_contains_no_paths_and_no_case_ids(run, study, model_file):
     with zipfile.ZipFile(model_file) as archive:
         content = b"".join(archive.read(name) for name in archive.namelist())
     for text in (str(study.path), str(run.path), "site-packages", ".py\x85", *study.case_ids[:5]):
@@ -83,14 +84,14 @@ def sha256(path):
 def test_exporting_in_two_processes_gives_the_same_bytes(run, tmp_path, precision):
     command = [sys.executable, "-m", "egaze", "export", str(run.path), str(tmp_path / "b.pt")]
     subprocess.run([*command, "--precision", precision], check=True, capture_output=True)
-    # This process has scripted other models; an existing file is replaced.
+    # This process has exported other models before. An existing file is replaced.
     (tmp_path / "a.pt").write_bytes(b"something")
     export_torchscript(run, tmp_path / "a.pt", precision=precision)
     assert sha256(tmp_path / "a.pt") == sha256(tmp_path / "b.pt")
     assert check_model(tmp_path / "a.pt").precision == precision
 
 
-def test_bf16_answers_as_fp32_does_to_its_precision(run, model_file, tmp_path):
+def test_bf16_predictions_are_close_to_those_of_fp32(run, model_file, tmp_path):
     export_torchscript(run, tmp_path / "bf16.pt", precision="bf16")
     half, whole = Predictor(tmp_path / "bf16.pt"), Predictor(model_file)
     for seed in range(5):
@@ -98,7 +99,7 @@ def test_bf16_answers_as_fp32_does_to_its_precision(run, model_file, tmp_path):
         assert ours.class_probs.dtype == ours.heatmap.dtype == np.float32
         np.testing.assert_allclose(ours.class_probs, theirs.class_probs, rtol=0, atol=2e-2)
         np.testing.assert_allclose(ours.heatmap, theirs.heatmap, rtol=0, atol=2e-2)
-    # Squeeze and excitation, which stay float32, have half of this encoder's weights.
+    # Half of this encoder's weights belong to squeeze and excitation, which stays in float32.
     assert (tmp_path / "bf16.pt").stat().st_size < 0.8 * model_file.stat().st_size
 
 
@@ -132,7 +133,7 @@ def test_every_kind_of_model_is_exported(run, tmp_path, monkeypatch, options, pr
     np.testing.assert_allclose(prediction.heatmap, expected.heatmap[0, 0], rtol=0, atol=tolerance)
 
 
-def test_what_cannot_be_exported_is_said(run, tmp_path, monkeypatch):
+def test_models_that_cannot_be_exported(run, tmp_path, monkeypatch):
     with pytest.raises(EgazeError, match="precision must be one of fp32, bf16, got 'fp8'"):
         export_torchscript(run, tmp_path / "model.pt", precision="fp8")
 
@@ -152,7 +153,25 @@ def test_what_cannot_be_exported_is_said(run, tmp_path, monkeypatch):
         def forward(self, image: Tensor) -> DualHeadOutput:
             return DualHeadOutput(torch.rand_like(image).mean(dim=(2, 3)), image)
 
-    for model, message in [(Stateful(), "cannot be frozen"), (Strange(), r"uses 'torch\.rand_like'")]:
+    class Conditional(Strange):
+        """Convolves each image with its own weight, as timm's CondConv2d does."""
+
+        def forward(self, image: Tensor) -> DualHeadOutput:
+            weight = image.mean(dim=(1, 2, 3)).reshape(-1, 1, 1, 1)
+            count, _, height, width = image.shape
+            features = functional.conv2d(image.reshape(1, count, height, width), weight, groups=count)
+            return DualHeadOutput(features.reshape(count, 1, height, width).mean(dim=(2, 3)), image)
+
+    class Branching(Strange):
+        def forward(self, image: Tensor) -> DualHeadOutput:
+            return DualHeadOutput(image.mean(dim=(2, 3)), image if image.shape[0] == 2 else 1 - image)
+
+    for model, message in [
+        (Stateful(), "changes its own attributes"),
+        (Strange(), r"uses 'torch\.rand_like'"),
+        (Conditional(), "the model cannot be exported: .* Given groups=2"),
+        (Branching(), "the program's predictions differ from the model's by"),
+    ]:
         monkeypatch.setattr(type(run), "load_model", lambda self, model=model: model)
         with pytest.raises(EgazeError, match=message) as caught:
             export_torchscript(run, tmp_path / "model.pt")
@@ -160,7 +179,7 @@ def test_what_cannot_be_exported_is_said(run, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_many_files_get_the_answers_of_each(model_file, tmp_path):
+def test_predict_files_gives_the_predictions_of_predict(model_file, tmp_path):
     paths = [tmp_path / f"{number}.npy" for number in range(5)]
     for number, path in enumerate(paths):
         np.save(path, radiograph(seed=number))

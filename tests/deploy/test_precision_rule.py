@@ -1,5 +1,7 @@
-"""What a program of bfloat16 computes in: the exporter, and the C++ loader, which casts a model on loading, are held to
-one table (tests/cpp/test_precision.cpp)."""
+"""The precisions of the steps of a program that computes in bfloat16, for the exporter.
+
+The C++ loader, which can cast a model on loading, is tested with the same table (tests/cpp/test_precision.cpp).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ PROGRAMS = json.loads((Path(__file__).parent / "precision_rule.json").read_text(
 def frozen(program: dict) -> torch.jit.ScriptModule:
     torch.manual_seed(0)
     with torchscript._quiet():
-        # torch.jit keeps one program a class.
+        # A new class for each program, because torch.jit keeps one program per class.
         holder = type("Program", (torch.nn.Module,), {})()
         for name, shape in program["parameters"].items():
             holder.register_parameter(name, torch.nn.Parameter(torch.randn(shape), requires_grad=False))
@@ -28,7 +30,7 @@ def frozen(program: dict) -> torch.jit.ScriptModule:
 
 
 def computed_in(graph: torch.Graph) -> list[list[str]]:
-    """Each operator that gives a tensor, casts and constants aside, and the type of what it gives."""
+    """Return the operators that return a tensor, except casts and constants, with the types of their results."""
     observed = graph.copy()
     for _ in list(observed.outputs()):
         observed.eraseOutput(0)
@@ -38,7 +40,7 @@ def computed_in(graph: torch.Graph) -> list[list[str]]:
             kinds.append(node.kind())
             observed.registerOutput(node.output())
     observed.makeMultiOutputIntoTuple()
-    observed.eraseInput(0)  # the module, which a frozen program does not read
+    observed.eraseInput(0)  # the module, which a frozen program does not use
     outputs = torch._C._create_function_from_graph("observed", observed)(torch.rand(2, 1, 12, 10))
     return [[kind, str(value.dtype).removeprefix("torch.")] for kind, value in zip(kinds, outputs, strict=True)]
 

@@ -1,4 +1,4 @@
-"""A program is proved before it runs, what runs is what was proved, and no radiograph reaches another's answer."""
+"""Only the proved program is run, and no radiograph influences the prediction of another."""
 
 from __future__ import annotations
 
@@ -12,26 +12,19 @@ import numpy as np
 import pytest
 import torch
 from deploy.c_library import CPredictor, radiograph_of
-from deploy.scripted_models import SPEC_NAME, make_model, members_of, packed
+from deploy.scripted_models import PROGRAM, SPEC_NAME, packed
 
-from egaze import _core
 from egaze.deploy import Predictor, check_model
-from egaze.deploy.spec import ModelLimits, read_model
+from egaze.deploy.spec import read_model
 from egaze.errors import ModelFileError
 from egaze.models import DualHeadUNet
 
 FORGED = Path(__file__).parents[3] / "shared" / "cases" / "models"
-PROGRAM = "code/__torch__/egaze.py"
-
-
-@pytest.fixture(scope="module")
-def members() -> dict[str, bytes]:
-    return members_of(make_model())
 
 
 @pytest.fixture
 def refused(tmp_path, c_library):
-    """The code that a file is refused with in Python's check and predictor and in C."""
+    """The code with which check_model, Predictor and C refuse a file."""
 
     def of(content: bytes) -> str:
         path = tmp_path / "model.pt"
@@ -51,12 +44,12 @@ def refused(tmp_path, c_library):
 @pytest.mark.realdata
 @pytest.mark.parametrize(
     "path",
-    # Squeeze and excitation of one channel is a sound program, which the engine's own tests hold to its answer.
+    # Squeeze and excitation of one channel is a valid program; the tests of the engine compare its predictions.
     [path for path in sorted(FORGED.glob("*.pt")) if not path.stem.startswith("se_")],
     ids=lambda path: path.stem,
 )
 def test_forged_models_are_refused(refused, path):
-    """Each as it is, and as if it were made today."""
+    """Each file is refused as it is, and when it is written again with the current spec and a correct digest."""
     with zipfile.ZipFile(path) as file:
         contents = {info.filename.partition("/")[2]: file.read(info) for info in file.infolist()}
     spec = json.loads(contents.pop(f"extra/{SPEC_NAME}"))
@@ -66,8 +59,8 @@ def test_forged_models_are_refused(refused, path):
     assert refused(packed(contents, **kept)) == expected.get(path.stem, "model_operator")
 
 
-def test_what_runs_is_what_was_proved(members, tmp_path):
-    """The program comes back as the check wrote it: its own names, nested calls one by one, constants as they were."""
+def test_the_program_that_runs_is_written_from_the_proved_graph(members, tmp_path):
+    """The new program has its own names and one statement for each call, and refers to the same constants."""
     path = tmp_path / "model.pt"
     path.write_bytes(packed(members))
     content = read_model(path).content
@@ -78,38 +71,14 @@ def test_what_runs_is_what_was_proved(members, tmp_path):
     given = members[PROGRAM].decode()
     assert program != given and "input" in given and "input" not in program
     assert "    x0 = torch.mul(image, 4.)\n    x1 = torch.sub(x0, 2.)\n" in program
-    # What it wrote it reads as the same.
+    # Checking the new program changes nothing more.
     path.write_bytes(packed({**members, PROGRAM: program.encode()}))
     assert read_model(path).content == path.read_bytes()
 
 
-def test_limits_are_options(members, tmp_path):
-    path = tmp_path / "model.pt"
-    path.write_bytes(packed(members))
-    for limits, message in [
-        (ModelLimits(nodes=3), "has more than 3 operators"),
-        (ModelLimits(bytes_at_work=1000), "bytes an image at once, more than 1000"),
-        (ModelLimits(multiplications=1000), "more than 1000 multiplications an image"),
-        (ModelLimits(nesting=1), "nests deeper than 1"),
-    ]:
-        for read in (lambda limits: check_model(path, limits=limits), lambda limits: Predictor(path, limits=limits)):
-            with pytest.raises(ModelFileError, match=message) as caught:
-                read(limits)
-            assert caught.value.code == "model_operator"
-
-
-def test_python_has_the_limits_of_cpp(members, tmp_path):
-    path = tmp_path / "model.pt"
-    path.write_bytes(packed(members))
-    signature = _core.read_model.__doc__
-    for name in ("nodes", "nesting", "bytes_at_work", "multiplications"):
-        assert f"{name}: typing.SupportsInt" in signature or f"{name}: int" in signature
-        assert f"= {getattr(ModelLimits(), name)}" in signature
-
-
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_no_radiograph_reaches_another_ones_answer(run, tmp_path, monkeypatch, c_library, precision):
-    """The same radiograph after any other gives the same bits, and so it does between others."""
+def test_predictions_do_not_depend_on_other_radiographs(run, tmp_path, monkeypatch, c_library, precision):
+    """A radiograph has bit-identical predictions after any other, and in any batch of the same size."""
     from egaze.deploy import export_torchscript
 
     torch.manual_seed(0)
@@ -134,7 +103,7 @@ def test_no_radiograph_reaches_another_ones_answer(run, tmp_path, monkeypatch, c
         in_c.predict(radiograph_of(other))
         for ours, theirs in zip(in_c.predict(radiograph_of(first)), alone, strict=True):
             np.testing.assert_array_equal(ours, theirs)
-    # In one batch, with other neighbours.
+    # In batches with different other radiographs.
     batches = [in_c.predict(*map(radiograph_of, [first, one, other])) for one, other in itertools.pairwise(others)]
     for probs, heatmaps in batches[1:]:
         np.testing.assert_array_equal(probs[0], batches[0][0][0])
@@ -146,8 +115,8 @@ def test_no_radiograph_reaches_another_ones_answer(run, tmp_path, monkeypatch, c
     "encoder",
     ["resnet10t", "edgenext_xx_small", "swiftformer_xs"],
 )
-def test_encoders_of_every_sort_are_one_straight_line(run, tmp_path, monkeypatch, encoder):
-    """Convolutions, attention, positions computed from sizes, and layers that are summed in place."""
+def test_encoders_of_all_kinds_are_exported_without_control_flow(run, tmp_path, monkeypatch, encoder):
+    """Encoders with convolutions, attention, positions computed from sizes, and sums in place."""
     from egaze.deploy import export_torchscript
 
     torch.manual_seed(0)

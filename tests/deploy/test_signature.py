@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import subprocess
-from ctypes import c_char_p, c_void_p
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from deploy.scripted_models import make_model, members_of, packed, read_spec
+from deploy.scripted_models import packed, read_spec
 
 from egaze.cli import cli
 from egaze.deploy import EXPORTS, Predictor, check_model, export_run, export_torchscript
@@ -44,11 +42,6 @@ def keys(tmp_path_factory) -> Path:
         (folder / f"{name}.pem").write_bytes(private_pem(key))
         (folder / f"{name}.pub.pem").write_bytes(public_pem(key))
     return folder
-
-
-@pytest.fixture(scope="module")
-def members() -> dict[str, bytes]:
-    return members_of(make_model())
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +71,8 @@ def verifies(c_library, signed, keys, tmp_path) -> bool:
 
 
 def in_c(library, path: Path, *keys: Path) -> tuple[str, str]:
-    handle = c_void_p()
-    texts = (c_char_p * len(keys))(*(key.read_bytes() for key in keys))
-    create = library.lib.egaze_create_trusted
-    create.argtypes = [c_char_p, c_void_p, ctypes.c_uint, c_void_p, ctypes.c_size_t, c_void_p]
-    status = create(str(path).encode(), None, 0, texts, len(keys), ctypes.byref(handle))
-    assert (status == 0) == bool(handle)
-    library.lib.egaze_free(handle)
-    return library.lib.egaze_status_name(status).decode(), library.error() if status else ""
+    code = library.code_of(path, [key.read_bytes() for key in keys])
+    return code, "" if code == "ok" else library.error()
 
 
 FILES = {

@@ -24,7 +24,7 @@ class Bytes {
   }
 
   // A number in [0, limit).
-  std::size_t below(std::size_t limit) { return take<std::uint16_t>() % limit; }
+  std::size_t below(std::size_t limit) { return (limit <= 256 ? take<std::uint8_t>() : take<std::uint16_t>()) % limit; }
 
   bool empty() const { return size_ == 0; }
 

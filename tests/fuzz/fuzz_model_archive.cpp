@@ -1,8 +1,8 @@
-// Any model file: checked, or an Error of a model's code whose message is one plain line.
+// Checking any model file succeeds or throws an Error with a code for models and a message of one printable line.
 //
-// Bytes at random get no further than the archive's layout or its digest, so the first byte chooses how deep the others
-// go: the whole file; one of its parts, straight to its reader; or the members of an archive that is laid out rightly,
-// with the checksums and the digest that they need.
+// Random bytes fail the checks of the layout or of the digest. The first byte therefore chooses what the others are: the
+// whole file, one of its parts, which is given to its reader, or a member of an archive with a valid layout, checksums
+// and digest.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -38,7 +38,7 @@ Bytes zipped(const std::map<std::string, std::string>& members) {
   for (const auto& [name, content] : members) {
     const std::string path = "egaze/" + name;
     const auto place = out.size();
-    Bytes shared;  // by both headers
+    Bytes shared;  // fields of the local header and of the directory entry
     append(shared, 20, 2), append(shared, 0, 6), append(shared, 0x21, 2);
     append(shared, detail::crc32({reinterpret_cast<const unsigned char*>(content.data()), content.size()}), 4);
     append(shared, content.size(), 4), append(shared, content.size(), 4), append(shared, path.size(), 2);
@@ -84,7 +84,7 @@ const std::string kProgram =
     "class Model(Module):\n  __parameters__ = []\n  __buffers__ = []\n  def forward(self: __torch__.egaze.Model,\n"
     "    image: Tensor) -> Tuple[Tensor, Tensor]:\n";
 
-// An archive of whose members one is the fuzzer's, with the digest that it should have.
+// A valid archive, except that one member contains the fuzzer's bytes.
 Bytes archive_with(std::uint8_t which, const std::string& content) {
   std::map<std::string, std::string> members = {
       {"byteorder", "little"},

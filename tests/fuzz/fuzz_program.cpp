@@ -1,5 +1,6 @@
-// Any program: a graph, or ProgramError; and a graph written down means the same again.
+// Parsing any text gives a graph or throws ProgramError, and parsing a graph that was written gives the same graph.
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "program_grammar.hpp"
@@ -15,7 +16,16 @@ void parse(const std::string& text) {
     const egaze::detail::TypedGraph again = egaze::detail::parse_program(
         written, {fuzz::kHeightPx, fuzz::kWidthPx, fuzz::constants(), limits}, fuzz::kClasses, limits.nesting);
     if (egaze::detail::write_program(again) != written) std::abort();
-  } catch (const egaze::detail::ProgramError&) {  // NOLINT(bugprone-empty-catch): a refusal is an answer
+  } catch (const egaze::detail::ProgramError&) {  // NOLINT(bugprone-empty-catch): refusing is allowed
+  }
+}
+
+// No graph if the program as a whole exceeds a limit.
+std::optional<egaze::detail::TypedGraph> graph_of(fuzz::Bytes& bytes) {
+  try {
+    return fuzz::ProgramGrammar(bytes).graph(12);
+  } catch (const egaze::detail::ProgramError&) {
+    return std::nullopt;
   }
 }
 
@@ -24,15 +34,16 @@ void parse(const std::string& text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Bytes bytes(data, size);
   const std::size_t way = bytes.below(4);
-  if (way == 0) {  // any text at all
+  if (way == 0) {  // an arbitrary text
     parse(std::string(egaze::detail::kProgramHead) + std::string(data + std::min<std::size_t>(size, 2), data + size));
     return 0;
   }
   const std::size_t changed = bytes.take<std::uint16_t>();
   const auto by = bytes.take<char>();
-  const egaze::detail::TypedGraph graph = fuzz::ProgramGrammar(bytes).graph(12);
-  std::string text = egaze::detail::write_program(graph);
-  if (way == 1) {  // a program with one letter changed
+  const std::optional<egaze::detail::TypedGraph> graph = graph_of(bytes);
+  if (!graph) return 0;
+  std::string text = egaze::detail::write_program(*graph);
+  if (way == 1) {  // a program with one changed character
     text[changed % text.size()] = by;
     parse(text);
     return 0;
@@ -40,6 +51,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const egaze::ModelLimits limits;
   const egaze::detail::TypedGraph again = egaze::detail::parse_program(
       text, {fuzz::kHeightPx, fuzz::kWidthPx, fuzz::constants(), limits}, fuzz::kClasses, limits.nesting);
-  if (egaze::detail::write_program(again) != text || again.nodes.size() != graph.nodes.size()) std::abort();
+  if (egaze::detail::write_program(again) != text || again.nodes.size() != graph->nodes.size()) std::abort();
   return 0;
 }

@@ -26,9 +26,9 @@ from installation import require_ordinary_installation
 
 os.environ["POLARS_MAX_THREADS"] = "1"  # the tables are tiny
 
-with atheris.instrument_imports(include=["egaze.sources", "json"]):
+with atheris.instrument_imports(include=["egaze.sources", "egaze.tables", "json"]):
     from egaze.errors import EgazeError
-    from egaze.sources import EgdCxr, Table, records
+    from egaze.sources import EgdCxr, Table
     from egaze.sources.egd_cxr.annotations import read_boxes, read_transcript
     from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
     from egaze.sources.gazesearch import read_scanpaths
@@ -37,6 +37,7 @@ with atheris.instrument_imports(include=["egaze.sources", "json"]):
     from egaze.sources.reflacx.metadata import read_metadata
     from egaze.sources.siim_gaze.gaze import read_gaze as read_gaze_records
     from egaze.sources.siim_gaze.masks import read_masks
+    from egaze.tables import records
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-// Writes programs from bytes: operators of the list on values there are, with arguments that often fit.
+// Makes graphs of programs from bytes: any operators on existing values, with arguments that are often valid.
 #pragma once
 
 #include <array>
@@ -19,35 +19,75 @@ using namespace egaze::detail;
 
 inline constexpr std::int64_t kHeightPx = 8, kWidthPx = 6, kClasses = 3;
 
+inline std::vector<TensorType> constants_for(std::int64_t height_px, std::int64_t width_px) {
+  return {{DType::float32, {{4}, {1}, {3}, {3}}},
+          {DType::float32, {{4}}},
+          {DType::float32, {{4}, {4}, {1}, {1}}},
+          {DType::float32, {{4}, {1}, {1}, {3}}},
+          {DType::float32, {{width_px}, {width_px}}},
+          {DType::float32, {{width_px}}},
+          {DType::float32, {{1}, {4}, {height_px}, {width_px}}},
+          {DType::bfloat16, {{4}, {4}, {3}, {3}}},
+          {DType::bfloat16, {{4}}},
+          {DType::float32, {{2}, {1}, {3}}},
+          {DType::float32, {{1}}}};
+}
+
 inline const std::vector<TensorType>& constants() {
-  static const std::vector<TensorType> all = {{DType::float32, {{4}, {1}, {3}, {3}}},
-                                              {DType::float32, {{4}}},
-                                              {DType::float32, {{4}, {4}, {1}, {1}}},
-                                              {DType::float32, {{4}, {1}, {1}, {3}}},
-                                              {DType::float32, {{6}, {6}}},
-                                              {DType::float32, {{6}}},
-                                              {DType::float32, {{1}, {4}, {8}, {6}}},
-                                              {DType::bfloat16, {{4}, {4}, {3}, {3}}},
-                                              {DType::bfloat16, {{4}}},
-                                              {DType::float32, {{2}, {1}, {3}}},
-                                              {DType::float32, {{1}}}};
+  static const std::vector<TensorType> all = constants_for(kHeightPx, kWidthPx);
+  return all;
+}
+
+// The operators that programs call, without "aten::".
+inline const std::vector<std::string>& operator_names() {
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> names;
+    for (const std::string& name : allowed_operators()) {
+      if (!name.starts_with("prim::")) names.push_back(name.substr(6));
+    }
+    return names;
+  }();
   return all;
 }
 
 class ProgramGrammar {
  public:
-  explicit ProgramGrammar(Bytes& bytes) : bytes_(bytes), builder_(kHeightPx, kWidthPx, constants(), limits_) {
+  explicit ProgramGrammar(Bytes& bytes, std::int64_t height_px = kHeightPx, std::int64_t width_px = kWidthPx)
+      : bytes_(bytes),
+        height_px_(height_px),
+        width_px_(width_px),
+        constants_(constants_for(height_px, width_px)),
+        builder_(height_px, width_px, constants_, limits_) {
     remember(GraphBuilder::image());
-    // Channels, without which little can be done.
+    // Several channels, which many operators need.
     remember(builder_.call(
         "conv2d",
         {{"", GraphBuilder::image()}, {"", builder_.constant(0)}, {"", None{}}, {"", Ints{1, 1}}, {"", Ints{1, 1}}}));
   }
 
-  // Up to `operators` of those that it tried and that were taken, and two answers.
+  // Tries operators until `operators` of them were accepted, and adds two results.
   TypedGraph graph(std::size_t operators) {
-    for (std::size_t tried = 0; tried < 4 * operators && taken_ < operators && !bytes_.empty(); ++tried) attempt();
+    for (std::size_t tried = 0; tried < 4 * operators && accepted_ < operators && !bytes_.empty(); ++tried) {
+      attempt(operator_names()[bytes_.below(operator_names().size())]);
+    }
     return finished();
+  }
+
+  // Tries the operator with random arguments, and returns whether the builder accepted it.
+  bool attempt(const std::string& name) {
+    const Operator* op = find_operator(name.ends_with('_') ? name.substr(0, name.size() - 1) : name);
+    std::vector<CallArgument> call;
+    for (const Parameter& parameter : op->parameters) {
+      if (parameter.has_default && bytes_.below(3) == 0) break;
+      call.push_back({parameter.keyword_only ? parameter.name : "", argument(parameter.kind)});
+    }
+    try {
+      remember(builder_.call(name, std::move(call)));
+      ++accepted_;
+      return true;
+    } catch (const ProgramError&) {
+      return false;
+    }
   }
 
  private:
@@ -58,29 +98,9 @@ class ProgramGrammar {
     }
   }
 
-  void attempt() {
-    static const std::vector<std::string> names = [] {
-      std::vector<std::string> all = allowed_operators();
-      std::erase_if(all, [](const std::string& name) { return name.starts_with("prim::"); });
-      return all;
-    }();
-    const std::string name = names[bytes_.below(names.size())].substr(6);
-    const Operator* op = find_operator(name.ends_with('_') ? name.substr(0, name.size() - 1) : name);
-    std::vector<CallArgument> call;
-    for (const Parameter& parameter : op->parameters) {
-      if (parameter.has_default && bytes_.below(3) == 0) break;
-      call.push_back({parameter.keyword_only ? parameter.name : "", argument(parameter.kind)});
-    }
-    try {
-      remember(builder_.call(name, std::move(call)));
-      ++taken_;
-    } catch (const ProgramError&) {  // NOLINT(bugprone-empty-catch): another operator is tried
-    }
-  }
-
   Tensor tensor() {
-    if (bytes_.below(4) == 0) return std::get<Tensor>(builder_.constant(bytes_.below(constants().size())));
-    // The last ones often: chains find more than many short ways.
+    if (bytes_.below(4) == 0) return std::get<Tensor>(builder_.constant(bytes_.below(constants_.size())));
+    // Recent values are preferred, because long chains of operators find more than many short ones.
     const std::size_t back =
         bytes_.below(bytes_.below(2) == 0 ? std::min<std::size_t>(3, values_.size()) : values_.size());
     return {values_[values_.size() - 1 - back]};
@@ -93,12 +113,27 @@ class ProgramGrammar {
   }
 
   Ints integers() {
-    static const std::vector<Ints> kLikely = {{1, 1},       {0, 0},       {2, 2},         {3, 3},   {8, 6},
-                                              {2, 3},       {-1, 4, 48},  {-1, 192},      {-1, 48}, {0, 2, 3, 1},
-                                              {0, 3, 1, 2}, {1, 1, 2, 0}, {-1, 2, 2, 48}, {16, 12}, {-1, 4, 8, 6},
-                                              {6},          {4},          {1, 3}};
-    if (bytes_.below(4) != 0) return kLikely[bytes_.below(kLikely.size())];
-    Ints list(bytes_.below(6));
+    const std::int64_t height = height_px_, width = width_px_, pixels = height * width;
+    const std::vector<Ints> likely = {{1, 1},
+                                      {0, 0},
+                                      {2, 2},
+                                      {3, 3},
+                                      {height, width},
+                                      {2, 3},
+                                      {-1, 4, pixels},
+                                      {-1, 4 * pixels},
+                                      {-1, pixels},
+                                      {0, 2, 3, 1},
+                                      {0, 3, 1, 2},
+                                      {1, 1, 2, 0},
+                                      {-1, 2, 2, pixels},
+                                      {2 * height, 2 * width},
+                                      {-1, 4, height, width},
+                                      {width},
+                                      {4},
+                                      {1, 3}};
+    if (bytes_.below(4) != 0) return likely[bytes_.below(likely.size())];
+    Ints list(1 + bytes_.below(5));  // no program's text holds an empty list
     for (std::int64_t& each : list) each = integer();
     return list;
   }
@@ -161,10 +196,13 @@ class ProgramGrammar {
   }
 
   Bytes& bytes_;
-  egaze::ModelLimits limits_{.bytes_at_work = std::int64_t{1} << 26, .multiplications = std::int64_t{1} << 28};
+  std::int64_t height_px_, width_px_;
+  std::vector<TensorType> constants_;
+  egaze::ModelLimits limits_{
+      .nodes = 1000, .bytes_at_work = std::int64_t{1} << 26, .multiplications = std::int64_t{1} << 28};
   GraphBuilder builder_;
   std::vector<ValueId> values_;
-  std::size_t taken_ = 0;
+  std::size_t accepted_ = 0;
 };
 
 }  // namespace fuzz

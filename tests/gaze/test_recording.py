@@ -191,7 +191,9 @@ def test_hostile_files(tmp_path, monkeypatch):
 def test_formats_are_recognised_once(tmp_path, monkeypatch):
     path = tmp_path / "gaze.csv"
     path.write_text("time,x,y\n")
-    with pytest.raises(TableError, match=r"is not an export that egaze knows: bids \(BIDS eye tracking"):
+    with pytest.raises(
+        TableError, match=r"is not an export that egaze knows: bids, eyelink-asc, .*; a mapping file can describe"
+    ):
         read_recording(path)
     anything = GazeFormat("anything", lambda path, head: True, lambda path: GazeRecording())
     monkeypatch.setattr(formats, "GAZE_FORMATS", {"one": anything, "two": anything})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from egaze import metrics
-from egaze.metrics import StatisticsWarning
+from egaze.metrics import KScale, StatisticsWarning
 from egaze.metrics.gaze_metrics import GAZE_METRICS, Gaze
 from egaze.metrics.over_seeds import aucs_over_seeds, mean_over_seeds
 from egaze.metrics.paired import paired_aucs, paired_mean
@@ -26,21 +26,29 @@ UNDEFINED = {
     "average_precision_ci": [ONE_CLASS, NO_CASE],
     "bootstrap_auc": [ONE_CLASS, NO_CASE],
     "bootstrap_test": [(*ONE_CLASS, ONE_CLASS[1])],
+    "crossed_mean_ci": [([], [], [])],
     "delong_test": [(*ONE_CLASS, ONE_CLASS[1])],
+    "edit_similarity": [([], [])],
     "energy_inside": [(MAP, NO_MASK)],
+    "event_agreement": [([], [], [], [])],
     "expected_calibration_error": [NO_CASE],
     "information_gain": [(MAP, MAP, *OFF_THE_MAP)],
     "iou_at_area_match": [(MAP, NO_MASK)],
+    "k_coefficient": [([], [], KScale(0.2, 0.1, 3.0, 1.0)), ([0.2], [1.0], KScale.of([0.2], [1.0]))],
     "macro_auc": [(ONE_CLASS[0], CLASS_PROBS), ([], CLASS_PROBS[:0])],
     "macro_auc_ci": [(ONE_CLASS[0], CLASS_PROBS), ([], CLASS_PROBS[:0])],
     "mean_ci": [([],)],
     "mean_cis": [(np.zeros((0, 2)),)],
+    "multimatch": [(([1, 2], [1, 2], [0.1, 0.2]), ([1, 2, 3], [1, 2, 3], [0.1, 0.2, 0.3]), (4, 4))],
     "multiclass_ci": [(ONE_CLASS[0], CLASS_PROBS), ([], CLASS_PROBS[:0])],
     "nss": [(MAP, *OFF_THE_MAP), (MAP, [], [])],
     "pointing_game": [(MAP, NO_MASK)],
     "roc_auc_ci": [ONE_CLASS, NO_CASE],
     "roc_curve_band": [ONE_CLASS],
+    "scanmatch": [([], [], [[1.0]])],
     "shuffled_auc": [(MAP, *OFF_THE_MAP, [1], [1]), (MAP, [1], [1], [], [])],
+    "stationary_entropy": [([0, 0],), ([],)],
+    "transition_entropy": [(np.zeros((2, 2)),)],
     "wilson_ci": [(0, 0)],
 }
 OVER_SEEDS = [
@@ -51,18 +59,26 @@ OVER_SEEDS = [
     (paired_mean, (np.zeros((2, 0)), np.zeros((2, 0)))),
 ]
 ALWAYS_DEFINED = {
+    "area_visits": "its attributes explain each other",
+    "areas_in_time": "areas",
+    "areas_of_fixations": "areas",
+    "areas_of_grid": "areas",
+    "areas_of_masks": "areas",
     "brier_scores": "one value per case",
     "cc": "0 for a constant map",
     "confusion_matrix": "counts",
     "fit_temperature": "chooses a setting",
+    "grid_substitution": "scores of a grid",
     "kld": "a map of zeros is taken as uniform",
     "log_losses": "one value per case",
     "region_gaze": "its attributes explain each other",
     "region_mask": "a mask",
     "reliability_curve": "bins without cases are left out",
     "scale_by_temperature": "probabilities",
+    "saccades_between": "one value per step, a step of 0 has no direction",
     "sim": "a map of zeros is taken as uniform",
     "specificity_threshold": "chooses a setting",
+    "transition_matrix": "counts",
     "youden_threshold": "chooses a setting",
 }
 

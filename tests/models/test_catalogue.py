@@ -1,6 +1,8 @@
+import pytest
 import timm
 import torch
 
+from egaze.errors import EgazeError
 from egaze.models.catalogue import _FAMILIES, encoder_names, parameter_count
 from egaze.models.encoder import feature_maps
 
@@ -19,6 +21,12 @@ def test_every_family_gives_the_maps_that_the_decoder_joins():
         for stride in (4, 8, 16, 32):
             found = maps[used.index_of[stride]].shape
             assert found == (1, used.channels_of[stride], 96 // stride, 64 // stride)
+
+
+def test_encoders_that_cannot_be_exported_are_not_listed():
+    assert timm.is_model("efficientnet_cc_b0_4e")
+    with pytest.raises(EgazeError, match="no encoder is named"):
+        encoder_names("*efficientnet_cc_*")
 
 
 def test_parameters_are_the_encoders():

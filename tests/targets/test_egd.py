@@ -34,3 +34,12 @@ def test_equals_the_reference_within_one_grey_level(shape, count):
 
 def test_without_fixations_it_is_viridis_darkest_grey():
     assert set(np.unique(egd_target(Fixations([], [], []), (300, 200), 64))) == {30}
+
+
+def test_the_blur_is_that_of_full_size_on_a_smaller_copy():
+    """A third of the sides and of the sigma give the same map, up to the rounding of positions to whole pixels."""
+    full, small = Fixations([601, 1501], [901, 1201], [1, 1]), Fixations([200, 500], [300, 400], [1, 1])
+    of_full = egd_target(full, (2400, 2100), 64).astype(int)
+    of_small = egd_target(small, (800, 700), 64, sigma_px=50)
+    assert np.abs(of_full - of_small).max() <= 4
+    assert np.abs(of_full - egd_target(small, (800, 700), 64)).max() > 40

@@ -69,9 +69,9 @@ def test_a_map_is_made_once(study, monkeypatch):
     asked = []
     grey = egd._grey
 
-    def counted(study, case_indices, size_px, *, threads):
+    def counted(study, case_indices, size_px, sigma_px, *, threads):
         asked.append(case_indices)
-        return grey(study, case_indices, size_px, threads=threads)
+        return grey(study, case_indices, size_px, sigma_px, threads=threads)
 
     monkeypatch.setattr(egd, "_grey", counted)
     loader = load(study, np.arange(7))
@@ -89,6 +89,20 @@ def test_training_towards_them(study, tiny_recipe, tmp_path):
     usual = train(study, replace(recipe, heatmap_target="gaze"), tmp_path / "usual", device="cpu").log()[0]
     assert np.isfinite(entry.losses["heatmap"])
     assert entry.train_losses["heatmap"] != usual.train_losses["heatmap"]
+
+
+def test_a_blur_for_other_sizes_is_said(study, tiny_recipe, tmp_path, caplog):
+    stage = replace(tiny_recipe.stages[0], epochs=1)
+    recipe = replace(tiny_recipe, heatmap_target="egd", augmentation=STILL, stages=(stage,))
+    train(study, recipe, tmp_path / "wide", device="cpu")
+    assert "egd_sigma_px 150 is 1.562 of the radiographs' long side" in caplog.text
+    assert "--set egd_sigma_px=5\n" in caplog.text
+    caplog.clear()
+    train(study, replace(recipe, egd_sigma_px=5.0), tmp_path / "scaled", device="cpu")
+    assert "egd_sigma_px" not in caplog.text
+    assert EgdHeatmap(5.0).sigma_frac(study) == pytest.approx(5 / 96)
+    narrow, wide = (EgdHeatmap(sigma_px).heatmap(study, [0], SIZE_PX) for sigma_px in (5.0, 150.0))
+    assert np.mean(narrow > 0.5) < np.mean(wide > 0.5)
 
 
 def test_letterboxed_images_are_refused(study, tiny_recipe, tmp_path):

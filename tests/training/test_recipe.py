@@ -68,6 +68,7 @@ def test_overrides(tmp_path):
         ),
         ("choose_on=train", "recipe joint: choose_on must be one of validation, test, got 'train'"),
         ("heatmap_target=mask", "recipe joint: heatmap_target must be one of gaze, egd, got 'mask'"),
+        ("egd_sigma_px=50", "egd_sigma_px must be 150 with heatmap_target gaze, got 50.0"),
         ("heatmap_target=egd", r"augmentation\.rotation_deg must be 0 \(false\) with heatmap_target egd, got 10"),
         ("stages.alignment_weight=-1", "alignment_weight must be not negative, got -1"),
         ("stages.optimizer=sgd", r"stages\[0\]\.optimizer must be one of adamw, adam, got 'sgd'"),
@@ -114,6 +115,7 @@ def test_errors_name_the_key(override, message):
     ("override", "message"),
     [
         ("stages.half_cycle_epochs=0", r"stages\[0\]\.half_cycle_epochs must be at least 1 with schedule egd, got 0"),
+        ("egd_sigma_px=0", "egd_sigma_px must be above 0, got 0"),
         ("stages.learning_rate=2", r"stages\[0\]\.learning_rate must be at most 1 with schedule egd, got 2"),
         ("stages.schedule=cosine", r"stages\[0\]\.half_cycle_epochs must be 0 with schedule cosine, got 2"),
     ],

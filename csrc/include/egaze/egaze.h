@@ -9,6 +9,7 @@
 #define EGAZE_EGAZE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(__GNUC__) || defined(__clang__)
 #define EGAZE_C_API __attribute__((visibility("default")))
@@ -52,6 +53,24 @@ typedef struct egaze_options {
   int threads;        /* threads within one prediction, for the whole process; 0 keeps libtorch's default */
   int precision;      /* EGAZE_PRECISION_... */
 } egaze_options;
+
+/* How large the program of a model file may be; egaze::ModelLimits documents the limits and their defaults. In a
+ * structure of zeros, every limit has its default. */
+typedef struct egaze_model_limits {
+  int64_t nodes;
+  int64_t nesting;
+  int64_t bytes_at_work;
+  int64_t multiplications;
+} egaze_model_limits;
+
+/* The conditions that a model file must meet to be loaded. A structure of zeros accepts every valid file within the
+ * default limits. Trusted keys are Ed25519 public keys as PEM text, whose private keys `egaze export --sign` takes: if
+ * there are any, one of them must have signed the file. */
+typedef struct egaze_checks {
+  const char* const* trusted_keys;
+  size_t trusted_key_count;
+  egaze_model_limits limits;
+} egaze_checks;
 
 /* A greyscale radiograph with any memory layout, in the MONOCHROME2 sense. The caller keeps ownership of the memory. */
 typedef struct egaze_radiograph {
@@ -99,13 +118,12 @@ enum {
 EGAZE_C_API egaze_status egaze_create_with_flags(const char* model_path, const egaze_options* options, unsigned flags,
                                                  egaze_predictor** predictor);
 
-/* The same for a model file that one of the keys must have signed: Ed25519 public keys as PEM text, whose private keys
- * `egaze export --sign` takes. Returns EGAZE_MODEL_SIGNATURE for a file that none of them signed, and
- * EGAZE_INVALID_ARGUMENT for a text that is not a key, and for any key in a build without OpenSSL. Without keys, any
- * file is accepted. */
-EGAZE_C_API egaze_status egaze_create_trusted(const char* model_path, const egaze_options* options, unsigned flags,
-                                              const char* const* trusted_keys, size_t trusted_key_count,
-                                              egaze_predictor** predictor);
+/* Like egaze_create_with_flags, with conditions for the model file; checks may be NULL for the defaults. Returns
+ * EGAZE_MODEL_SIGNATURE for a file that none of the keys signed, EGAZE_MODEL_OPERATOR for a program that exceeds a limit,
+ * and EGAZE_INVALID_ARGUMENT for a text that is not a key, for any key in a build without OpenSSL, and for a limit that
+ * is out of range. */
+EGAZE_C_API egaze_status egaze_create_checked(const char* model_path, const egaze_options* options, unsigned flags,
+                                              const egaze_checks* checks, egaze_predictor** predictor);
 
 /* Destroys a predictor; does nothing if it is NULL. */
 EGAZE_C_API void egaze_free(egaze_predictor* predictor);

@@ -33,7 +33,8 @@ struct PredictorOptions {
   // refused. A build without OpenSSL refuses every file then: Error(invalid_argument).
   std::vector<std::string> trusted_keys = {};
 
-  // How large the model's program may be; a larger one is refused: Error(model_operator).
+  // How large the model's program may be; a larger one is refused: Error(model_operator). A limit that is not from 1 to
+  // its largest value (kModelLimits) is an Error(invalid_argument).
   ModelLimits limits = {};
 
   // On a CPU, reuse the memory of intermediate tensors from one radiograph to the next, in large pages. One radiograph

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from egaze.errors import TableError
-from egaze.sources.delimited import inside, read_table
 from egaze.sources.egd_cxr.columns import BOUNDING_BOXES
 from egaze.sources.json_file import kind_of, read_json
 from egaze.sources.regions import Phrase, Region
-from egaze.sources.text_limits import table_limits
+from egaze.tables.delimited import inside, read_table
+from egaze.tables.text_limits import table_limits
 
 TRANSCRIPTS = "audio_segmentation_transcripts"
 

@@ -11,7 +11,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
-from egaze.sources.delimited import Columns, scan_table
 from egaze.sources.egd_cxr.columns import GAZE, MAPPED, NEEDED, STORED, USED
 from egaze.sources.egd_cxr.screen import (
     OUTSIDE_PX,
@@ -22,6 +21,7 @@ from egaze.sources.egd_cxr.screen import (
     screen_to_radiograph,
     session_shifts,
 )
+from egaze.tables.delimited import Columns, scan_table
 
 SAMPLE_HZ = 60
 #: The longest side that a DICOM radiograph can have.

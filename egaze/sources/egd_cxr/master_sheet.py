@@ -9,10 +9,10 @@ import polars as pl
 
 from egaze.errors import SourceError, TableError
 from egaze.sources.cell_names import require_names
-from egaze.sources.delimited import Columns, read_table, require_unique, scan_table
 from egaze.sources.egd_cxr.columns import CLASSES, MASTER_SHEET, PADS, REQUIRED
 from egaze.sources.egd_cxr.screen import SCREEN_PX
 from egaze.sources.mimic_cxr import tree_path
+from egaze.tables.delimited import Columns, read_table, require_unique, scan_table
 
 _KEPT = ("dicom_id", "path", "patient_id", *PADS)
 _NOT_KEPT_TEXT = frozenset(name for name, dtype in MASTER_SHEET.items() if dtype is pl.String) - frozenset(_KEPT)

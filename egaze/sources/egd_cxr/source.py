@@ -10,13 +10,13 @@ import polars as pl
 
 from egaze.errors import SourceError
 from egaze.sources import mimic_cxr
-from egaze.sources.case import Case, is_synthetic
-from egaze.sources.delimited import Columns, header_of, require_columns, unknown_columns
+from egaze.sources.case import Case, is_synthetic, twin_facts
 from egaze.sources.egd_cxr.annotations import TRANSCRIPTS, read_boxes, read_transcripts
 from egaze.sources.egd_cxr.columns import CLASSES, GAZE, MASTER_SHEET, PADS, USED
 from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
 from egaze.sources.egd_cxr.master_sheet import listed_radiographs, needed_columns, read_master_sheet
-from egaze.sources.records import shorten
+from egaze.tables.delimited import Columns, header_of, require_columns, unknown_columns
+from egaze.tables.records import shorten
 
 _NAMED_COLUMNS = 8
 
@@ -51,7 +51,7 @@ class EgdCxr:
             cards, in pixels of the screen, and map it again. Sessions without a card are not shifted, and are counted.
 
     Attributes:
-        options: the arguments that change what is read, for the record of the study.
+        options: the arguments that change what is read, and the facts of a twin, for the record of the study.
 
     Raises:
         SourceError: a folder that lacks these files, or an unknown gaze table.
@@ -81,7 +81,7 @@ class EgdCxr:
         if not images.is_dir():
             raise SourceError(f"{images}: no such folder of radiographs")
         self.synthetic = is_synthetic(gaze)
-        self.options: dict[str, object] = {"gaze_table": gaze_table, "recalibrate": recalibrate}
+        self.options: dict[str, object] = {"gaze_table": gaze_table, "recalibrate": recalibrate} | twin_facts(gaze)
         self.hygiene: dict[str, int] = {}
         require_columns(
             {gaze / "master_sheet.csv": needed_columns(), gaze / table.file: table.needed_columns(recalibrate)}

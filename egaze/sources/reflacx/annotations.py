@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 
 from egaze.errors import TableError
-from egaze.sources.delimited import read_table
 from egaze.sources.reflacx.labels import FINDINGS, FLAGS, MAX_CERTAINTY, OTHER
 from egaze.sources.regions import Phrase, Region
+from egaze.tables.delimited import read_table
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _NAMES = tuple(dict.fromkeys((*sum(FINDINGS.values(), ()), *FLAGS, OTHER)))

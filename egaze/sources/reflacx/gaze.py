@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
 from egaze.imaging.fit import is_within
-from egaze.sources.delimited import read_table
+from egaze.tables.delimited import read_table
 
 _TIMES = ("timestamp_start_fixation", "timestamp_end_fixation")
 _POSITION = ("x_position", "y_position")

@@ -11,9 +11,9 @@ import polars as pl
 
 from egaze.errors import SourceError, TableError
 from egaze.sources.cell_names import require_names
-from egaze.sources.delimited import Columns, first_true, header_of, read_table, require_columns, unknown_columns
 from egaze.sources.mimic_cxr import radiograph_path, tree_path
 from egaze.sources.reflacx.labels import FINDINGS, FLAGS, MAX_CERTAINTY, OTHER, label_of
+from egaze.tables.delimited import Columns, first_true, header_of, read_table, require_columns, unknown_columns
 
 _COLUMNS = {
     "id": pl.String,

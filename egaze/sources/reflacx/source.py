@@ -9,7 +9,7 @@ from pathlib import Path
 from egaze.errors import SourceError
 from egaze.gaze import Fixations
 from egaze.sources import mimic_cxr
-from egaze.sources.case import Case, is_synthetic
+from egaze.sources.case import Case, is_synthetic, twin_facts
 from egaze.sources.reflacx import gaze as gaze_table
 from egaze.sources.reflacx.annotations import read_phrases, read_regions
 from egaze.sources.reflacx.labels import CLASS_NAMES, FINDINGS, MAX_CERTAINTY, majority
@@ -51,7 +51,7 @@ class Reflacx:
         certainty: the certainty from which a finding is present, 1 to 5; the authors of the data set use 3, "possible".
 
     Attributes:
-        options: the arguments that change what is read, for the record of the study.
+        options: the arguments that change what is read, and the facts of a twin, for the record of the study.
 
     Raises:
         SourceError: an argument out of range, or a folder that lacks a table of readings or the gaze of a reading.
@@ -84,6 +84,7 @@ class Reflacx:
         if not Path(images).is_dir():
             raise SourceError(f"{images}: no such folder of radiographs")
         self.options: dict[str, object] = {"phases": sorted(set(phases)), "readers": readers, "certainty": certainty}
+        self.options |= twin_facts(Path(gaze)) or twin_facts(main_data.resolve().parent)
         self.synthetic = is_synthetic(Path(gaze)) or is_synthetic(main_data.resolve().parent)
         hygiene: Counter[str] = Counter()
         readings = read_metadata(main_data, Path(images), sorted(set(phases)), certainty, hygiene)

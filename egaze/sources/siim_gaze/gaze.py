@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from egaze.errors import TableError
 from egaze.sources.json_file import kind_of, read_json, read_numbers, refuse_number
-from egaze.sources.records import shorten
-from egaze.sources.text_limits import table_limits
+from egaze.tables.records import shorten
+from egaze.tables.text_limits import table_limits
 
 _ACROSS, _DOWN, _TIME = "gaze_y", "gaze_x", "time"
 _LISTS = (_DOWN, _ACROSS, _TIME)

@@ -14,9 +14,9 @@ from pathlib import Path
 import polars as pl
 
 from egaze.errors import TableError
-from egaze.sources.delimited import read_table
-from egaze.sources.records import shorten
 from egaze.sources.regions import Mask
+from egaze.tables.delimited import read_table
+from egaze.tables.records import shorten
 
 SIDE_PX = 1024
 _COLUMNS = {"ImageId": pl.String, "EncodedPixels": pl.String}

@@ -11,7 +11,7 @@ import numpy as np
 from egaze.errors import SourceError
 from egaze.gaze import Fixations
 from egaze.imaging.fit import is_within, unit_to_px
-from egaze.sources.case import Case, is_synthetic
+from egaze.sources.case import Case, is_synthetic, twin_facts
 from egaze.sources.radiographs_by_name import SUFFIXES, find_radiographs
 from egaze.sources.regions import Mask, Region
 from egaze.sources.siim_gaze.axes import check_axes
@@ -78,7 +78,8 @@ class SiimGaze:
         records = read_gaze(path, hygiene)
         image_ids = [record.image_id for record in records]
         outlined = read_masks(Path(masks), image_ids, hygiene)
-        axes = check_axes(str(path), records, outlined)
+        self.synthetic = is_synthetic(path.parent)
+        axes = check_axes(str(path), records, outlined, must_tell=not self.synthetic)
         radiographs, others = find_radiographs(Path(images), image_ids)
         if not radiographs:
             raise SourceError(
@@ -86,8 +87,8 @@ class SiimGaze:
                 f"by SOPInstanceUID, such as {image_ids[0]}.dcm ({', '.join(SUFFIXES)})"
             )
         self.notes = [_found(len(records), len(radiographs)), str(axes)]
-        self.synthetic = is_synthetic(path.parent)
         self.options: dict[str, object] = {"patients": "unknown, each radiograph taken for one", "axes": str(axes)}
+        self.options |= twin_facts(path.parent)
         hygiene["radiographs_without_record"] = others
         hygiene["records_without_radiograph"] = len(records) - len(radiographs)
         hygiene["points_dropped_without_radiograph"] = sum(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from egaze.sources.synthetic.reader import Scanpath
 from egaze.sources.synthetic.rows import SheetRow
+from egaze.sources.synthetic.scanpath import Scanpath
 
 # The phrases for columns of the master sheet that are 1.
 _PHRASES = {

@@ -21,8 +21,9 @@ from egaze.sources.synthetic.plan import (
     sample_seeds,
     tracker_seeds,
 )
-from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.reader import Reader
 from egaze.sources.synthetic.rows import CaseRows
+from egaze.sources.synthetic.scanpath import Scanpath
 from egaze.sources.synthetic.sheet_rows import boxes_table, radiograph_path, sheet_row, sheet_table
 
 _WITHOUT_TRANSCRIPT = 20  # one in this many radiographs has no dictation
@@ -47,7 +48,9 @@ def write_radiograph(folder: Path, plan: CasePlan, radiograph: Phantom) -> None:
     write_mask(folder / "findings" / f"{plan.dicom_id}.png", radiograph.finding)
 
 
-def reading(plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator) -> CaseRows:
+def reading(
+    plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, others: Sequence[Reader], rng: np.random.Generator
+) -> CaseRows:
     """Make the rows of the case."""
     row = sheet_row(plan, radiograph.signs, radiograph.chest.body.female, radiograph.chest.heart_ratio(), rng)
     return CaseRows(scanpath, row, anatomical_boxes(radiograph))

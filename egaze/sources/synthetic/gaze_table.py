@@ -9,7 +9,7 @@ import polars as pl
 
 from egaze.sources.egd_cxr.columns import GAZE
 from egaze.sources.synthetic.plan import CasePlan
-from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.scanpath import Scanpath
 from egaze.sources.synthetic.screen_fit import HEIGHT_PX, WIDTH_PX, ScreenFit
 
 COLUMNS = tuple(GAZE)

@@ -85,8 +85,8 @@ def tracker_seeds(seed: int) -> np.random.SeedSequence:
     return np.random.SeedSequence([seed, _TRACKER])
 
 
-# Later additions have seeds of their own, so that radiographs and gaze of earlier versions do not change.
-_DUPLICATES, _SAMPLES, _DICTATION = 16, 17, 18
+# Later additions have seeds of their own, so that radiographs of earlier versions do not change.
+_DUPLICATES, _SAMPLES, _DICTATION, _READERS = 16, 17, 18, 19
 
 
 def duplicate_seeds(seed: int) -> np.random.SeedSequence:
@@ -102,6 +102,11 @@ def sample_seeds(seed: int) -> np.random.SeedSequence:
 def dictation_seeds(seed: int, index: int) -> np.random.SeedSequence:
     """The seed of the dictation of one case."""
     return np.random.SeedSequence([seed, _DICTATION, index])
+
+
+def reader_seeds(seed: int) -> np.random.SeedSequence:
+    """The seed of the readers' habits, which are the same in all readings of a twin."""
+    return np.random.SeedSequence([seed, _READERS])
 
 
 def readings_seeds(seed: int) -> np.random.SeedSequence:

@@ -10,7 +10,7 @@ from egaze.sources.reflacx.labels import CONSOLIDATION, EDEMA, EFFUSION, GROUNDG
 from egaze.sources.synthetic.disease import settle
 from egaze.sources.synthetic.landmarks import anatomical_boxes
 from egaze.sources.synthetic.phantom import Phantom
-from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.scanpath import Scanpath
 
 Box = tuple[int, int, int, int]  # x_min, y_min, x_max, y_max in pixels of the radiograph
 

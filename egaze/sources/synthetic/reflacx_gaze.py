@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from egaze.sources.synthetic.plan import CasePlan
-from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.scanpath import Scanpath
 from egaze.sources.synthetic.screen_fit import HEIGHT_PX, WIDTH_PX, ScreenFit
 
 _SCREEN = (660, 0, 3840, 2160)  # the area of the radiograph, with buttons on its left

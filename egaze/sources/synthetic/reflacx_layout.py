@@ -22,14 +22,14 @@ from egaze.sources.synthetic.egd_layout import (
 from egaze.sources.synthetic.phantom import Phantom
 from egaze.sources.synthetic.plan import CasePlan, readings_seeds
 from egaze.sources.synthetic.radiologist_report import Report, write_report
-from egaze.sources.synthetic.reader import Scanpath, draw_scanpath
+from egaze.sources.synthetic.reader import READERS, Reader
 from egaze.sources.synthetic.reflacx_gaze import fixation_table
 from egaze.sources.synthetic.rows import CaseRows
+from egaze.sources.synthetic.scanpath import Scanpath, draw_scanpath
 from egaze.sources.synthetic.sheet_rows import radiograph_path
 
 __all__ = ["places", "prepare", "reading", "write_radiograph", "write_tables"]
 
-_READERS = 5
 _PERIOD = 12  # one in twelve radiographs is in phase 1 and one in phase 2
 _SPLITS = ("train", "train", "train", "validate", "test")
 _TRAPS = ("zero_length", "copy", "blank", "no_resolution")
@@ -42,13 +42,14 @@ def phase_of(plan: CasePlan) -> int:
     return {0: 1, 1: 2}.get(plan.index % _PERIOD, 3)
 
 
-def reading(plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator) -> CaseRows:
-    """The reports of all readers of the radiograph; the first one has the given scanpath."""
-    readers = rng.spawn(1 if phase_of(plan) == 3 else _READERS)
-    scanpaths = [scanpath, *(draw_scanpath(radiograph, own) for own in readers[1:])]
-    reports = [
-        write_report(radiograph, phase_of(plan), path, own) for path, own in zip(scanpaths, readers, strict=True)
-    ]
+def reading(
+    plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, others: Sequence[Reader], rng: np.random.Generator
+) -> CaseRows:
+    """The reports of all readers of the radiograph; the first one has the given scanpath, and `others` are the rest."""
+    others = () if phase_of(plan) == 3 else others
+    rngs = rng.spawn(1 + len(others))
+    scanpaths = [scanpath, *(draw_scanpath(radiograph, *drawn) for drawn in zip(others, rngs[1:], strict=True))]
+    reports = [write_report(radiograph, phase_of(plan), path, own) for path, own in zip(scanpaths, rngs, strict=True)]
     return CaseRows(scanpath, reports=tuple(reports))
 
 
@@ -64,7 +65,7 @@ def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[Cas
             # Seven digits instead of six, so that none of these is a real id.
             trial = 0 if phase == 3 else 1 + plan.index // _PERIOD
             reading_id = f"P{phase}{trial:02}R9{next(numbers):06}"
-            discarded = phase < 3 and reader == _READERS - 1 and plan.index // _PERIOD % 2 == 0
+            discarded = phase < 3 and reader == READERS - 1 and plan.index // _PERIOD % 2 == 0
             records[phase].append(_record(plan, reading_id, phase, report, discarded))
             (main_data / reading_id).mkdir(parents=True)
             _write_drawings(main_data / reading_id, phase, report, turned=plan.index % 5 == 0 and reader == 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from egaze.sources.synthetic.landmarks import Boxes
 from egaze.sources.synthetic.radiologist_report import Report
-from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.scanpath import Scanpath
 
 #: A record of master_sheet.csv by column.
 SheetRow = dict[str, object]

@@ -23,8 +23,9 @@ from egaze.sources.siim_gaze.masks import SIDE_PX, encode
 from egaze.sources.synthetic.image_file import radiograph_uid, write_dicom, write_mask
 from egaze.sources.synthetic.phantom import Phantom
 from egaze.sources.synthetic.plan import CasePlan
-from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.reader import Reader
 from egaze.sources.synthetic.rows import CaseRows
+from egaze.sources.synthetic.scanpath import Scanpath
 from egaze.sources.synthetic.screen_fit import HEIGHT_PX, WIDTH_PX, ScreenFit
 
 _IMAGES = "dicom-images-train"
@@ -56,7 +57,9 @@ def write_radiograph(folder: Path, plan: CasePlan, radiograph: Phantom) -> None:
     write_mask(folder / "findings" / f"{_image_id(plan)}.png", _square(radiograph.finding, side_px))
 
 
-def reading(plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator) -> CaseRows:
+def reading(
+    plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, others: Sequence[Reader], rng: np.random.Generator
+) -> CaseRows:
     """The case's rows."""
     return CaseRows(scanpath, run_lengths=_run_lengths(_square(radiograph.finding, SIDE_PX), plan))
 

@@ -11,8 +11,9 @@ import polars as pl
 from egaze.sources.synthetic.image_file import write_grey16, write_mask
 from egaze.sources.synthetic.phantom import Phantom
 from egaze.sources.synthetic.plan import CasePlan
-from egaze.sources.synthetic.reader import Scanpath
+from egaze.sources.synthetic.reader import Reader
 from egaze.sources.synthetic.rows import CaseRows
+from egaze.sources.synthetic.scanpath import Scanpath
 from egaze.sources.synthetic.screen_fit import HEIGHT_PX, WIDTH_PX, ScreenFit
 
 
@@ -37,7 +38,9 @@ def write_radiograph(folder: Path, plan: CasePlan, radiograph: Phantom) -> None:
     write_mask(folder / "findings" / f"{case_id(plan)}.png", radiograph.finding)
 
 
-def reading(plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator) -> CaseRows:
+def reading(
+    plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, others: Sequence[Reader], rng: np.random.Generator
+) -> CaseRows:
     """Make the rows of the case."""
     return CaseRows(scanpath)
 

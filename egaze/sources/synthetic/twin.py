@@ -22,8 +22,9 @@ from egaze.sources.synthetic.anatomy import draw_body
 from egaze.sources.synthetic.disease import CLASSES, draw_signs
 from egaze.sources.synthetic.phantom import Phantom, draw_pose, make_phantom
 from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX, CasePlan, case_seeds, patient_seeds, plan_cases
-from egaze.sources.synthetic.reader import Scanpath, draw_scanpath
+from egaze.sources.synthetic.reader import MAX_GAZE_QUALITY, READER_VERSION, READERS, Reader, draw_readers
 from egaze.sources.synthetic.rows import CaseRows
+from egaze.sources.synthetic.scanpath import Scanpath, draw_scanpath
 
 
 class Layout(Protocol):
@@ -33,7 +34,12 @@ class Layout(Protocol):
     def prepare(self, folder: Path, plans: Sequence[CasePlan]) -> None: ...
     def write_radiograph(self, folder: Path, plan: CasePlan, radiograph: Phantom) -> None: ...
     def reading(
-        self, plan: CasePlan, radiograph: Phantom, scanpath: Scanpath, rng: np.random.Generator
+        self,
+        plan: CasePlan,
+        radiograph: Phantom,
+        scanpath: Scanpath,
+        others: Sequence[Reader],
+        rng: np.random.Generator,
     ) -> CaseRows: ...
     def write_tables(
         self, folder: Path, plans: Sequence[CasePlan], readings: Sequence[CaseRows], seed: int
@@ -80,6 +86,7 @@ def synthesize(
     seed: int = 0,
     layout: str = "egd-cxr",
     difficulty: float = 0.5,
+    gaze_quality: float = 1.0,
     long_side_px: int = DEFAULT_LONG_SIDE_PX,
     eye_gaze: bool = False,
     workers: int = 1,
@@ -98,6 +105,9 @@ def synthesize(
             with the same tree, "siim-gaze" for the JSON of gaze on SIIM-ACR's radiographs with Kaggle's tree, "table"
             for plain tables with 16-bit PNG files.
         difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
+        gaze_quality: how often readers notice a finding, how often they return to it and for how long. 1 is set against
+            the gaze of radiologists (docs/experiments.md); below it gaze tells less, and nothing at 0; up to 4 it tells
+            more, about as much there as the readers of version 1. Radiographs do not depend on it.
         long_side_px: the long side of a radiograph in pixels; 3056 is that of real radiographs.
         eye_gaze: also write eye_gaze.csv, the samples of the tracker at 60 Hz; only for the layout "egd-cxr".
         workers: the number of processes; 1 works in this process.
@@ -107,14 +117,14 @@ def synthesize(
         SourceError: an argument out of range.
         EgazeError: `out` exists and is not empty, or is not writable.
     """
-    _check(cases, seed, layout, difficulty, long_side_px, workers)
+    _check(cases, seed, layout, difficulty, gaze_quality, long_side_px, workers)
     if eye_gaze and layout != "egd-cxr":
         raise SourceError(f"eye_gaze must be False with the layout {layout!r}: only egd-cxr has eye_gaze.csv")
     out = Path(out)
     plans = plan_cases(cases, seed, long_side_px)
     with new_directory(out) as folder:
         LAYOUTS[layout].prepare(folder, plans)
-        jobs = [_Job(plan, seed, difficulty, layout, folder) for plan in plans]
+        jobs = [_Job(plan, seed, difficulty, gaze_quality, layout, folder) for plan in plans]
         readings = []
         for done, reading in enumerate(_run(jobs, workers), start=1):
             readings.append(reading)
@@ -123,7 +133,8 @@ def synthesize(
         LAYOUTS[layout].write_tables(folder, plans, readings, seed)
         if eye_gaze:
             egd_layout.write_eye_gaze(folder, plans, readings, seed)
-        (folder / SYNTHETIC_MARKER).write_text(_notice(cases, seed, difficulty, long_side_px), encoding="utf-8")
+        notice = _notice(cases, seed, difficulty, gaze_quality, long_side_px)
+        (folder / SYNTHETIC_MARKER).write_text(notice, encoding="utf-8")
     tables, images = LAYOUTS[layout].places(out)
     radiographs = {label: sum(plan.label == label for plan in plans) for label in CLASSES}
     patients = len({plan.patient_id for plan in plans})
@@ -135,22 +146,39 @@ class _Job:
     plan: CasePlan
     seed: int
     difficulty: float
+    gaze_quality: float
     layout: str
     folder: Path
 
 
-def _make(job: _Job) -> CaseRows:
-    """Make one case, in any process: everything is drawn from the seed and the index."""
-    plan = job.plan
-    pose_seed, signs_seed, radiograph_seed, gaze_seed, sheet_seed = case_seeds(job.seed, plan.index).spawn(5)
-    body = draw_body(np.random.default_rng(patient_seeds(job.seed, plan.patient)))
+def draw_radiograph(plan: CasePlan, seed: int, difficulty: float) -> Phantom:
+    """The radiograph of one case, drawn from the seed and the case's index."""
+    pose_seed, signs_seed, radiograph_seed, *_ = case_seeds(seed, plan.index).spawn(5)
+    body = draw_body(np.random.default_rng(patient_seeds(seed, plan.patient)))
     pose = draw_pose(np.random.default_rng(pose_seed), body, plan.rows_px >= plan.columns_px)
-    signs = draw_signs(np.random.default_rng(signs_seed), plan.label, job.difficulty)
-    radiograph = make_phantom(body, pose, signs, (plan.rows_px, plan.columns_px), radiograph_seed)
-    scanpath = draw_scanpath(radiograph, np.random.default_rng(gaze_seed))
-    layout = LAYOUTS[job.layout]
+    signs = draw_signs(np.random.default_rng(signs_seed), plan.label, difficulty)
+    return make_phantom(body, pose, signs, (plan.rows_px, plan.columns_px), radiograph_seed)
+
+
+def draw_reading(
+    plan: CasePlan, radiograph: Phantom, seed: int, gaze_quality: float
+) -> tuple[Scanpath, Sequence[Reader]]:
+    """The gaze of the first reader of a case, and the other readers; the readers take turns to be the first."""
+    readers = draw_readers(seed, gaze_quality)
+    first = plan.index % READERS
+    gaze_seed = case_seeds(seed, plan.index).spawn(5)[3]
+    scanpath = draw_scanpath(radiograph, readers[first], np.random.default_rng(gaze_seed))
+    return scanpath, readers[:first] + readers[first + 1 :]
+
+
+def _make(job: _Job) -> CaseRows:
+    """Make one case, in any process."""
+    plan, layout = job.plan, LAYOUTS[job.layout]
+    radiograph = draw_radiograph(plan, job.seed, job.difficulty)
+    scanpath, others = draw_reading(plan, radiograph, job.seed, job.gaze_quality)
     layout.write_radiograph(job.folder, plan, radiograph)
-    return layout.reading(plan, radiograph, scanpath, np.random.default_rng(sheet_seed))
+    sheet_seed = case_seeds(job.seed, plan.index).spawn(5)[4]
+    return layout.reading(plan, radiograph, scanpath, others, np.random.default_rng(sheet_seed))
 
 
 def _run(jobs: list[_Job], workers: int) -> Iterator[CaseRows]:
@@ -172,7 +200,9 @@ def _run(jobs: list[_Job], workers: int) -> Iterator[CaseRows]:
             raise
 
 
-def _check(cases: int, seed: int, layout: str, difficulty: float, long_side_px: int, workers: int) -> None:
+def _check(
+    cases: int, seed: int, layout: str, difficulty: float, gaze_quality: float, long_side_px: int, workers: int
+) -> None:
     if cases < 1:
         raise SourceError(f"cases must be 1 or more, got {cases}")
     if seed < 0:
@@ -181,13 +211,15 @@ def _check(cases: int, seed: int, layout: str, difficulty: float, long_side_px: 
         raise SourceError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
     if not 0 <= difficulty <= 1:
         raise SourceError(f"difficulty must lie in 0..1, got {difficulty}")
+    if not 0 <= gaze_quality <= MAX_GAZE_QUALITY:
+        raise SourceError(f"gaze_quality must lie in 0..{MAX_GAZE_QUALITY:g}, got {gaze_quality}")
     if not MIN_LONG_SIDE_PX <= long_side_px <= FULL_LONG_SIDE_PX:
         raise SourceError(f"long_side_px must lie in {MIN_LONG_SIDE_PX}..{FULL_LONG_SIDE_PX}, got {long_side_px}")
     if workers < 1:
         raise SourceError(f"workers must be 1 or more, got {workers}")
 
 
-def _notice(cases: int, seed: int, difficulty: float, long_side_px: int) -> str:
+def _notice(cases: int, seed: int, difficulty: float, gaze_quality: float, long_side_px: int) -> str:
     try:
         made_by = f"egaze {version('egaze')}"
     except PackageNotFoundError:
@@ -196,6 +228,7 @@ def _notice(cases: int, seed: int, difficulty: float, long_side_px: int) -> str:
         "Everything in this folder is synthetic: phantom radiographs, invented readers, made-up ids. It shows no\n"
         "person, says nothing about any patient, and cannot tell how a model does on real radiographs.\n\n"
         f"made by: {made_by}\ncases: {cases}\nseed: {seed}\n"
-        f"difficulty: {difficulty}\nlong_side_px: {long_side_px}\n\n"
+        f"difficulty: {difficulty}\nlong_side_px: {long_side_px}\n"
+        f"reader_version: {READER_VERSION}\ngaze_quality: {gaze_quality}\n\n"
         "findings/ holds the true finding masks (255 where the signs are), for evaluation only.\n"
     )

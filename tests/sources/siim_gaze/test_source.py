@@ -196,6 +196,9 @@ def test_gaze_that_does_not_dwell_in_findings_stops_where_it_is_much(folder):
         folder.add(f"2.{number}", [(0.1, 0.1, 1)], [box_mask(700, 300, 900, 500)], suffix=None)
     with pytest.raises(SourceError, match="does not dwell in masks either way round"):
         folder.read()
+    (folder.gaze.parent / "SYNTHETIC.txt").touch()
+    twin = folder.read()
+    assert twin.synthetic and twin.notes[1].startswith("axes not checked: gaze does not tell of findings")
 
 
 def test_a_radiograph_of_another_shape_is_refused(folder, tmp_path):

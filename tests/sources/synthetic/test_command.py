@@ -11,8 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from egaze.cli import cli
-from egaze.cli.synthesize import FULL_SIZE_PX, command
+from egaze.cli.synthesize import FULL_SIZE_PX, MAX_GAZE_QUALITY, command
 from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX
+from egaze.sources.synthetic.reader import MAX_GAZE_QUALITY as MAX_QUALITY
+from egaze.sources.synthetic.reader import READER_VERSION
 from egaze.sources.synthetic.twin import LAYOUTS
 
 
@@ -38,11 +40,18 @@ def test_the_next_command_it_prints_reads_the_twin(tmp_path: Path, layout: str) 
     read = CliRunner().invoke(cli, [study if word == "STUDY" else word for word in words[1:]])
     assert read.exit_code == 0, read.output
     assert (tmp_path / "study" / "study.json").is_file()
+    assert f"synthetic reader: version {READER_VERSION}, gaze quality 1.0\n" in read.stdout
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--cases", "0"], [], ["--cases", "3", "--difficulty", "2"], ["--cases", "3", "--layout", "png"]],
+    [
+        ["--cases", "0"],
+        [],
+        ["--cases", "3", "--difficulty", "2"],
+        ["--cases", "3", "--gaze-quality", "5"],
+        ["--cases", "3", "--layout", "png"],
+    ],
 )
 def test_wrong_usage_exits_with_2(tmp_path: Path, wrong: list[str]) -> None:
     result = CliRunner().invoke(cli, ["synthesize", str(tmp_path / "out"), *wrong])
@@ -77,5 +86,6 @@ def test_help_shows_an_example_and_the_constants_agree() -> None:
     result = CliRunner().invoke(cli, ["synthesize", "--help"])
     assert "Example:" in result.stdout
     assert FULL_SIZE_PX == FULL_LONG_SIDE_PX
+    assert MAX_GAZE_QUALITY == MAX_QUALITY
     layout = next(option for option in command.params if option.name == "layout")
     assert set(layout.type.choices) == set(LAYOUTS)

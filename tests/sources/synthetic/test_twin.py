@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 
 from egaze.errors import EgazeError, SourceError
+from egaze.sources import EgdCxr
+from egaze.sources.case import is_synthetic, twin_facts
 from egaze.sources.synthetic import synthesize, twin
+from egaze.sources.synthetic.reader import READER_VERSION
 
 
 def picture(path: Path) -> np.ndarray:
@@ -116,6 +119,35 @@ def test_the_twin_is_marked_as_synthetic(twin) -> None:
     assert "difficulty: 0.5" in notice
 
 
+@pytest.mark.parametrize("layout", ["egd-cxr", "reflacx", "siim-gaze", "table"])
+def test_only_gaze_depends_on_its_quality(tmp_path: Path, layout: str) -> None:
+    for quality in (0, 4):
+        synthesize(
+            tmp_path / str(quality), cases=3, seed=5, layout=layout, long_side_px=64, gaze_quality=quality, workers=1
+        )
+    one, two = digests(tmp_path / "0"), digests(tmp_path / "4")
+    changed = {Path(name).name for name in one if one[name] != two.get(name)}
+    assert one.keys() == two.keys()
+    assert "SYNTHETIC.txt" in changed and len(changed) > 1
+    assert not [name for name in changed if name.endswith((".png", ".dcm"))]
+
+
+def test_what_is_read_from_a_twin_says_the_readers_version(twin, tmp_path: Path) -> None:
+    notice = (twin.summary.out / "SYNTHETIC.txt").read_text()
+    assert f"reader_version: {READER_VERSION}" in notice and "gaze_quality: 1.0" in notice
+    assert twin_facts(twin.summary.tables) == {"twin_reader_version": READER_VERSION, "twin_gaze_quality": 1.0}
+    source = EgdCxr(twin.summary.tables, twin.summary.images)
+    assert source.options["twin_reader_version"] == READER_VERSION and source.options["twin_gaze_quality"] == 1.0
+    (tmp_path / "SYNTHETIC.txt").write_text("made by: egaze 0.1.0\ncases: 3\n")
+    assert twin_facts(tmp_path) == {"twin_reader_version": 1}
+    (tmp_path / "SYNTHETIC.txt").write_text("made by: egaze 0.2.0\nreader_version: two\n")
+    with pytest.raises(SourceError, match=r"SYNTHETIC\.txt: reader_version and gaze_quality must be numbers: .*'two'"):
+        twin_facts(tmp_path)
+    (tmp_path / "SYNTHETIC.txt").write_text("my own phantoms")
+    assert twin_facts(tmp_path) == {} and is_synthetic(tmp_path)
+    assert twin_facts(tmp_path / "other" / "folder") == {}
+
+
 def test_progress_counts_up_to_all(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     synthesize(tmp_path / "out", cases=2, long_side_px=64, progress=lambda done, total: seen.append((done, total)))
@@ -146,6 +178,9 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
         {"seed": -1},
         {"layout": "dicomdir"},
         {"difficulty": 1.5},
+        {"gaze_quality": -0.1},
+        {"gaze_quality": 4.5},
+        {"gaze_quality": float("nan")},
         {"long_side_px": 9000},
         {"workers": 0},
     ],

@@ -21,6 +21,7 @@ class TableLimits:
         record_bytes: of one record; it also bounds a quote that is never closed.
         cell_bytes: of one cell.
         columns: of the header.
+        samples: of one recording of an eye tracker; reading takes some 100 bytes of memory for each.
         json_bytes: of one transcript.
         gaze_json_bytes: of one file of all readings' gaze (the gaze on SIIM-ACR's radiographs has 4e6).
     """
@@ -29,6 +30,7 @@ class TableLimits:
     record_bytes: int = 1_000_000
     cell_bytes: int = 100_000
     columns: int = 2_000
+    samples: int = 50_000_000
     json_bytes: int = 1_000_000
     gaze_json_bytes: int = 100_000_000
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from egaze.errors import TableError
-from egaze.sources import records
-from egaze.sources.delimited import inside, read_table, unknown_columns
+from egaze.tables import read_table, records, scan_table, tell_dialect
+from egaze.tables.delimited import inside, unknown_columns
 
 COLUMNS = {"case_id": pl.String, "x_px": pl.Float64, "count": pl.Int64}
 HEADER = "case_id,x_px,count,note\n"
@@ -35,6 +35,7 @@ def read(tmp_path, content, columns=COLUMNS, **options):
         "\ufeff" + GOOD,
         GOOD.replace("\n", "\r\n"),
         "\ufeff" + GOOD.replace("\n", "\r\n"),
+        GOOD.replace("\n", "\r\r\n") + "\r\r\n",
         GOOD.removesuffix("\n"),
         GOOD.replace("\n", "\r\n").removesuffix("\r\n"),
         GOOD.replace("a,", '"a",').replace("case_id", '"case_id"').replace(",x\n", ',"x\r\n, ""z"""\n'),
@@ -51,14 +52,54 @@ def test_valid_tables_are_read(tmp_path, content):
     assert rows.rows() == [("a", 1.5, 3), ("b", 2.0, 4)]
 
 
+def test_the_dialect_is_told_and_said(tmp_path, caplog):
+    semicolons = GOOD.replace(",", ";").replace("1.5", "1,5")
+    tabs = 'case_id\tx_px\tcount\tnote\na\t1,5\t3\t5" wide\nb\t2\t4\ty\n'
+    dialects = {
+        semicolons.encode(): "UTF-8, semicolons, decimal commas",
+        semicolons.encode("utf-8-sig"): "UTF-8 with a byte order mark, semicolons, decimal commas",
+        semicolons.encode("utf-16"): "UTF-16 LE with a byte order mark, semicolons, decimal commas",
+        b"\xfe\xff" + tabs.encode("utf-16-be"): "UTF-16 BE with a byte order mark, tabs, decimal commas",
+        GOOD.encode("utf-16-le"): "UTF-16 LE, commas, decimal points",
+        GOOD.replace(",", "|").encode(): "UTF-8, bars, decimal points",
+        # A tab in each of the cells of a column, and semicolons in a note, do not cut it.
+        GOOD.replace("x\n", "x;y;z\n").replace("1.5", '"1,5"').encode(): "UTF-8, commas, decimal commas",
+    }
+    for content, said in dialects.items():
+        caplog.clear()
+        assert read(tmp_path, content).rows() == [("a", 1.5, 3), ("b", 2.0, 4)], said
+        assert [record.getMessage() for record in caplog.records] == [f"{tmp_path / 't.csv'}: read as {said}"]
+    caplog.clear()
+    read(tmp_path, "\ufeff" + GOOD)
+    assert not caplog.records
+
+
+def test_a_column_that_is_not_read_tells_the_decimal_mark(tmp_path):
+    doubtful = GOOD.replace(",", ";").replace("1.5", "1,234")
+    with pytest.raises(TableError, match="which can be 1.234 with a decimal comma or 1234"):
+        read(tmp_path, doubtful)
+    assert read(tmp_path, doubtful.replace(";y", ";3,58"))["x_px"].to_list() == [1.234, 2]
+
+
+def test_lines_above_the_header_and_a_last_record_that_is_cut_off(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("Recorded: 1,2,3\n\n" + GOOD.replace("y\n", "y\nc,3"))
+    dialect = tell_dialect(path, header_line=3)
+    with pytest.raises(TableError, match="record 3 has 2 cells, the header has 4"):
+        pl.concat(scan_table(path, COLUMNS, dialect=dialect))
+    said = []
+    assert len(pl.concat(scan_table(path, COLUMNS, dialect=dialect, on_cut=said.append))) == 2
+    assert said == ["record 3, the last one, is cut off after 2 of 4 cells and left out"]
+    path.write_text("Recorded: 1,2,3\n\n" + GOOD.replace("count", "number"))
+    with pytest.raises(TableError, match=r"column 'count' is missing from the header \(line 3\)"):
+        pl.concat(scan_table(path, COLUMNS, dialect=dialect))
+
+
 BAD = {
     "empty file": ("", "t.csv: cannot read the table: it is empty"),
     "blank lines only": ("\n\r\n\n", "it is empty"),
     "NUL in a cell": (GOOD.replace("b,", "b\0,"), "t.csv: record 2, column 'case_id' holds a NUL byte"),
     "NUL in the header": ("\0" + GOOD, r"the header \(line 1\), column 1 holds a NUL byte"),
-    "UTF-16 with a mark": (GOOD.encode("utf-16"), "it is UTF-16 or UTF-32 text; save it as UTF-8"),
-    "UTF-16, big end first": (b"\xfe\xff" + GOOD.encode("utf-16-be"), "it is UTF-16 text"),
-    "UTF-16 without a mark": (GOOD.encode("utf-16-le"), "header .*, column 1 holds a NUL byte: not UTF-8 text"),
     "Latin-1 in one record": (
         GOOD.encode().replace(b",y", b",\xe4\xf6y"),
         "record 2, column 'note' holds the byte 0xe4: not UTF-8 text",
@@ -79,7 +120,6 @@ BAD = {
         "a,1.5,3,x\nb,2,4,y\n",
         r"columns 'case_id', 'x_px', 'count' are missing from the header \(line 1\): is line 1",
     ),
-    "semicolons": (GOOD.replace(",", ";"), "columns 'case_id', 'x_px', 'count' are missing"),
     "gzip": (gzip.compress(GOOD.encode()), "it is a gzip file; unpack it first"),
     "Parquet": (b"PAR1\x15\x04", "it is a Parquet file"),
     "too large": (GOOD.replace("1.5", "1e400"), "record 1, column 'x_px' holds '1e400', expected a number"),
@@ -87,10 +127,23 @@ BAD = {
     "nan": (GOOD.replace("1.5", "nan"), "record 1, column 'x_px' holds 'nan', expected a number"),
     "infinity": (GOOD.replace("1.5", "-inf"), "holds '-inf', expected a number"),
     "hexadecimal": (GOOD.replace("1.5", "0x10"), "record 1, column 'x_px' holds '0x10', expected a number"),
-    "thousands": (GOOD.replace("1.5", '"1,234"'), "record 1, column 'x_px' holds '1,234', expected a number"),
+    "a comma between thousands": (GOOD.replace("1.5", '"1,234"').replace("2,4", "2.5,4"), "'1,234', expected a number"),
+    "a decimal comma or thousands": (
+        GOOD.replace("1.5", '"1,234"'),
+        "record 1, column 'x_px' holds '1,234', which can be 1.234 with a decimal comma or 1234 with a comma between",
+    ),
+    "both decimal marks": (
+        GOOD.replace("1.5", '"1,5"').replace("2,4", "2.5,4") + 'c,"3,5",4,y\n',
+        r"record 2, column 'x_px' holds '2\.5' with a point, and the numbers of this table have decimal commas",
+    ),
+    "UTF-32": (GOOD.encode("utf-32"), "it is UTF-32 text; save it as UTF-8"),
+    "half a character of UTF-16": (GOOD.encode("utf-16") + b"a", "it ends within a character"),
+    "two delimiters": (
+        GOOD.replace(",", ";").replace("\n", ",\n").replace("x_px;", "x_px,").replace("5;", "5,").replace("2;", "2,"),
+        "t.csv: can be read in two ways, as 3 columns between commas or 3 columns between semicolons",
+    ),
     "thousands in Python": (GOOD.replace("1.5", "1_000"), "holds '1_000', expected a number"),
     "other digits": (GOOD.replace("1.5", "٣"), "holds '٣', expected a number"),
-    "decimal comma": (GOOD.replace("1.5", '"1,5"'), "holds '1,5', expected a number"),
     "not whole": (GOOD.replace("2,4", "2,4.5"), "record 2, column 'count' holds '4.5', expected a whole number"),
     "not exact": (GOOD.replace("2,4", "2,1e17"), "record 2, column 'count' holds '1e17', expected a whole number"),
     "beyond 64 bits": (GOOD.replace("2,4", "2,9" + 19 * "9"), "record 2, column 'count' holds '9999"),
@@ -172,7 +225,7 @@ def test_a_cell_of_a_billion_characters_is_not_loaded(tmp_path, cell):
         "import sys, polars as pl\n"
         "from pathlib import Path\n"
         "from egaze.errors import TableError\n"
-        "from egaze.sources.delimited import read_table\n"
+        "from egaze.tables.delimited import read_table\n"
         "peak = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) // 1024\n"
         "before = peak()\n"
         "try:\n"

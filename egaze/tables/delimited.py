@@ -1,10 +1,12 @@
-"""Reading CSV tables with known columns; errors name the file, the record, the column and the value."""
+"""Reading tables of text with known columns; errors name the file, the record, the column and the value."""
 
 from __future__ import annotations
 
+import logging
 import os.path
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -12,7 +14,11 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from egaze.errors import TableError
-from egaze.sources.records import Block, column_names, read_blocks, shorten
+from egaze.tables.decimal_mark import DecimalMark
+from egaze.tables.dialect import Dialect, tell_dialect
+from egaze.tables.records import Block, column_names, read_blocks, shorten
+
+_logger = logging.getLogger(__name__)
 
 Columns = Mapping[str, type[pl.DataType]]
 
@@ -31,10 +37,11 @@ _CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 def read_table(
     path: Path, columns: Columns, optional: Columns | None = None, *, nullable: frozenset[str] = frozenset()
 ) -> pl.DataFrame:
-    """Read some columns of a CSV file with their types; other columns are ignored.
+    """Read some columns of a table with their types; other columns are ignored.
 
     Args:
-        path: a UTF-8 CSV file with a header; quoted fields may hold line breaks.
+        path: a table of text with a header, in any dialect that `tell_dialect` knows; quoted fields may hold line
+            breaks.
         columns: the required columns and their types (String, Float64 or Int64).
         optional: the optional columns and their types; their cells may be empty.
         nullable: required columns whose cells may be empty.
@@ -43,7 +50,16 @@ def read_table(
         TableError: no such file, not a table (see `read_blocks`), a missing column, a column that occurs twice, the
             header repeated among the records, an empty cell that must have a value, text with control characters, or a
             cell that does not have its column's type. The message names the file, the record (counted from 1 after the
-            header), the column, and the value unless the column is `PRIVATE`.
+            header), the column, and the value unless the column is `PRIVATE`. So are numbers such as 1,234 where
+            nothing tells whether the comma is a decimal mark.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from egaze.tables import read_table
+        >>> _ = Path("gaze.csv").write_text("case_id;x_px\\na;1,5\\nb;2\\n")
+        >>> read_table(Path("gaze.csv"), {"x_px": pl.Float64})["x_px"].to_list()
+        [1.5, 2.0]
     """
     return pl.concat(scan_table(path, columns, optional, nullable=nullable))
 
@@ -55,28 +71,59 @@ def scan_table(
     *,
     nullable: frozenset[str] = frozenset(),
     unread: frozenset[str] = frozenset(),
+    missing: frozenset[str] = frozenset(),
+    dialect: Dialect | None = None,
+    on_cut: Callable[[str], None] | None = None,
+    say: Callable[[str], None] = _logger.warning,
 ) -> Iterator[pl.DataFrame]:
     """Like `read_table`, in frames of a few thousand records in the order of the file; memory stays bounded.
 
     Args:
         path, columns, optional, nullable: as for `read_table`.
         unread: text columns that are not checked, so that they may contain line breaks.
+        missing: cells that count as empty where a number is expected, in lower case.
+        dialect: how the table is written; None tells it from the file.
+        on_cut: see `read_blocks`.
+        say: takes a sentence about the dialect if it is not `Dialect.is_usual`; by default it is logged.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from egaze.tables import scan_table
+        >>> _ = Path("gaze.csv").write_text("x_px,note\\n1.5,\\n,\\n")
+        >>> sum(len(rows) for rows in scan_table(Path("gaze.csv"), {"x_px": pl.Float64}, nullable=frozenset({"x_px"})))
+        2
     """
     optional = optional or {}
-    blocks = read_blocks(path)
-    header = column_names(next(blocks))
-    _require_columns(path, header, columns)
+    dialect = dialect or tell_dialect(path)
+    blocks = read_blocks(path, dialect, on_cut=on_cut)
+    header = column_names(next(blocks), dialect)
+    _require_columns(path, header, columns, dialect.header_line)
     wanted = {**columns, **{name: dtype for name, dtype in optional.items() if name in header}}
+    decimal = DecimalMark(path, dialect, [name for name, dtype in wanted.items() if dtype is pl.Float64])
     yield pl.DataFrame(schema=wanted)
+    is_said = False
     for block in blocks:
-        raw = _parse(path, block, header, wanted)
+        raw = _parse(path, block, header, wanted, dialect)
         _refuse_second_header(path, raw, block.first)
+        raw = decimal.as_points(raw, block)
+        dialect = replace(dialect, decimal=decimal.mark)
+        if not is_said and not dialect.is_usual:
+            say(f"{path}: read as {dialect}")
+            is_said = True
+        if missing:
+            raw = raw.with_columns(
+                pl.when(~pl.col(name).str.strip_chars().str.to_lowercase().is_in(list(missing))).then(pl.col(name))
+                for name in raw.columns
+                if wanted[name] is not pl.String
+            )
         yield _typed(path, raw, wanted, nullable | optional.keys(), unread, block.first)
 
 
-def header_of(path: Path) -> list[str]:
+def header_of(path: Path, dialect: Dialect | None = None) -> list[str]:
     """The column names in the header of a table. Raises TableError: see `read_blocks`."""
-    return column_names(next(read_blocks(path)))
+    dialect = dialect or tell_dialect(path)
+    return column_names(next(read_blocks(path, dialect)), dialect)
 
 
 def first_true(marks: pl.Series) -> int:
@@ -104,16 +151,16 @@ def require_columns(tables: Mapping[Path, Iterable[str]], instead: Mapping[str, 
         raise TableError("; ".join(missing))
 
 
-def _require_columns(path: Path, header: list[str], columns: Iterable[str]) -> None:
+def _require_columns(path: Path, header: list[str], columns: Iterable[str], line: int) -> None:
     for number, name in enumerate(header):
         if name and header.index(name) < number:
-            raise TableError(f"{path}: column {shorten(name)} occurs twice in the header (line 1)")
-    if missing := _missing_columns(path, header, columns):
+            raise TableError(f"{path}: column {shorten(name)} occurs twice in the header (line {line})")
+    if missing := _missing_columns(path, header, columns, line=line):
         raise TableError(missing)
 
 
 def _missing_columns(
-    path: Path, header: list[str], columns: Iterable[str], instead: Mapping[str, str] | None = None
+    path: Path, header: list[str], columns: Iterable[str], instead: Mapping[str, str] | None = None, line: int = 1
 ) -> str | None:
     columns, instead = list(columns), instead or {}
     if not (missing := [name for name in columns if name not in header and instead.get(name) not in header]):
@@ -125,17 +172,24 @@ def _missing_columns(
     found = (
         f"; found {shorten(', '.join(header), 400)[1:-1]}"
         if known
-        else ": is line 1 a header, with commas between its names?"
+        else f": is line {line} a header, with commas, semicolons or tabs between its names?"
     )
-    return f"{path}: {said} missing from the header (line 1){found}"
+    return f"{path}: {said} missing from the header (line {line}){found}"
 
 
-def _parse(path: Path, block: Block, header: list[str], wanted: Columns) -> pl.DataFrame:
+def _parse(path: Path, block: Block, header: list[str], wanted: Columns, dialect: Dialect) -> pl.DataFrame:
     """The wanted columns as text. The header is replaced by numbers, because names may repeat."""
     places = [str(header.index(name)) for name in wanted]
-    numbered = ",".join(map(str, range(len(header)))).encode()
+    numbered = dialect.delimiter.join(map(str, range(len(header)))).encode()
     try:
-        raw = pl.read_csv(numbered + b"\n" + block.data, columns=places, infer_schema=False, null_values=[""])
+        raw = pl.read_csv(
+            numbered + b"\n" + block.data,
+            columns=places,
+            separator=dialect.delimiter,
+            quote_char='"' if dialect.quoted else None,
+            infer_schema=False,
+            null_values=[""],
+        )
     except PolarsError as error:
         raise TableError(f"{path}: cannot read the table: {str(error).splitlines()[0]}") from error
     if len(raw) != block.records:

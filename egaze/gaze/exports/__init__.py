@@ -1,0 +1,1 @@
+"""The exports of trackers' software: one module for each format."""
