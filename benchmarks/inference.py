@@ -62,11 +62,12 @@ def export(model: DualHeadUNet, path: Path, precision: str) -> Path:
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     members = members_of(torchscript.script(ExportedModel(model, "softmax"), dtype, input_shape=(SIZE_PX, SIZE_PX)))
     spec = {
-        "format_version": 3, "egaze_version": "0", "torch_version": torch.__version__.partition("+")[0],
+        "format_version": 4, "egaze_version": "0", "torch_version": torch.__version__.partition("+")[0],
         "recipe": "joint", "precision": precision, "presentation": "voi", "fit": "stretch",
         "canvas_height_px": SIZE_PX, "canvas_width_px": SIZE_PX, "input_height_px": SIZE_PX,
         "input_width_px": SIZE_PX, "class_names": CLASSES, "heatmap_head": True,
         "training_split_sha256": "0" * 64, "class_probs": "softmax", "model_sha256": "0" * 64,
+        "label_kind": "exclusive", "threshold_rule": "", "thresholds": [],
     }  # fmt: skip
     member = f"extra/{SPEC_NAME}"
     members[member] = json.dumps(spec).encode()

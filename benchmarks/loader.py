@@ -101,7 +101,7 @@ class InMemory(Dataset):
             normalize="max",
         )
         self.pairs = torch.from_numpy(np.stack([radiographs, heatmaps], axis=1))
-        self.labels = torch.from_numpy(study.labels)
+        self.labels = torch.from_numpy(study.labels.values)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -192,7 +192,7 @@ def check(study: Study, rival: InMemory) -> dict[str, float]:
             their_image, their_heatmap, label = rival[case]
             image_error = max(image_error, float((image - their_image).abs().max()))
             heatmap_error = max(heatmap_error, float((heatmap - their_heatmap).abs().max()))
-            assert label == study.labels[case]
+            assert label == study.labels.values[case]
     assert image_error < 1e-5 and heatmap_error < 1e-4, (image_error, heatmap_error)
     still = replace(EVERYTHING, gain=0.0, bias=0.0, gamma=0.0, noise=0.0, cutouts=0)
     batch = next(iter(ours(study, augmentation=still, shuffle=False)))

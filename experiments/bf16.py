@@ -75,8 +75,8 @@ def differences(recipe: str, encoder: str, plan: Plan, study: Study, folder: Pat
     expected = by_python(files["fp32"], exact)
     found = {"python": by_python(files["bf16"], exact), "egaze_run": by_runner(files["bf16"], exact)}
     np.testing.assert_allclose(by_runner(files["fp32"], exact)[0], expected[0], atol=1e-5)
-    aucs = {engine: macro_auc(study.labels[test], answers[0]) for engine, answers in found.items()}
-    auc = macro_auc(study.labels[test], expected[0])
+    aucs = {engine: macro_auc(study.labels.values[test], answers[0]) for engine, answers in found.items()}
+    auc = macro_auc(study.labels.values[test], expected[0])
     return {
         "recipe": recipe,
         "encoder": encoder,

@@ -144,7 +144,7 @@ class Results:
 
     def __init__(self, study: Study, masks: NDArray[np.bool_], plan: Plan, found: dict[Trial, Outcome]) -> None:
         test = study.splits.indices("test")
-        self.labels, self.groups = study.labels[test], study.patients[test]
+        self.labels, self.groups = study.labels.values[test], study.patients[test]
         self.has_finding = masks[test].any(axis=(1, 2))
         self.class_names = study.class_names
         self._plan, self._found = plan, found

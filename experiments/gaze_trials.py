@@ -181,7 +181,7 @@ def _outcome(run: Run, study: Study, masks: NDArray[np.bool_]) -> Outcome:
     )
     none = np.full((len(test), len(MEASURES)), np.nan)
     maps = none if predicted.heatmap is None else predicted.heatmap.astype(np.float64)
-    labels = study.labels[validation.case_index]
+    labels = study.labels.values[validation.case_index]
     return Outcome(
         validation_auc=macro_auc(labels, validation.class_probs),
         class_probs=predicted.class_probs,

@@ -82,11 +82,11 @@ class _Results:
 
     def __init__(self, study: Study, plan: Plan, found: dict[Trial, Outcome]) -> None:
         self.study, self.plan, self.found = study, plan, found
-        self._labelled = study.labels >= 0
+        self._labelled = study.labels.known
 
     def of_way(self, way: Way, radiographs: int | None = None) -> dict[str, Any]:
         probs = self._stacked(way, "class_probs", radiographs)[:, self._labelled]
-        labels, patients = self.study.labels[self._labelled], self.study.patients[self._labelled]
+        labels, patients = self.study.labels.values[self._labelled], self.study.patients[self._labelled]
         options = {"resamples": self.plan.resamples}
         outcomes = [self.found[trial] for trial in self._trials(way, radiographs)]
         content: dict[str, Any] = {

@@ -137,7 +137,7 @@ def _outcome(run: Run, study: Study) -> Outcome:
         )
         for split in ("test", "validation")
     )
-    labels = study.labels[validated.case_index]
+    labels = study.labels.values[validated.case_index]
     has_both = len(np.unique(labels)) > 1
     maps, centre = _agreement(study, recipe, predicted)
     validation, validation_centre = _agreement(study, recipe, validated)

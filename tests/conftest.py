@@ -64,6 +64,47 @@ SPLIT_SEED = 42
 
 
 @pytest.fixture(scope="session")
+def findings_tables(twin, tmp_path_factory):
+    """The twin as tables of one's own: cases.csv, fixations.csv, and findings.csv of three independent classes."""
+    from egaze.sources import EgdCxr
+
+    folder = tmp_path_factory.mktemp("findings")
+    cases, gaze, findings = ["case_id,image,patient_id"], ["case_id,x_px,y_px,duration_s"], ["case_id,chf,opacity,odd"]
+    for number, case in enumerate(EgdCxr(twin.tables, twin.images).cases()):
+        name = f"case-{number}"
+        cases.append(f"{name},{case.image_path.relative_to(twin.images)},{case.patient_id}")
+        fixations = zip(case.fixations.x_px, case.fixations.y_px, case.fixations.duration_s, strict=True)
+        gaze += [f"{name},{x},{y},{duration}" for x, y, duration in fixations if duration > 0]
+        # Some are unknown, some uncertain, and some radiographs have several.
+        opacity = "" if number % 7 == 3 else "-1" if number % 11 == 5 else int(case.label == "pneumonia")
+        findings.append(f"{name},{int(case.label == 'chf')},{opacity},{number % 2}")
+    for name, lines in (("cases", cases), ("fixations", gaze), ("findings", findings)):
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def findings_study(twin, findings_tables, tmp_path_factory):
+    """The twin's radiographs with independent labels, prepared at 64 px."""
+    from egaze.sources import Table
+    from egaze.study import prepare_study
+
+    tables = (findings_tables / name for name in ("cases.csv", "fixations.csv"))
+    source = Table(*tables, labels=findings_tables / "findings.csv", images=twin.images)
+    out = tmp_path_factory.mktemp("findings_study") / "study"
+    return prepare_study([source], out, size_px=64, workers=2, seed=SPLIT_SEED)
+
+
+@pytest.fixture(scope="session")
+def findings_run(findings_study, tmp_path_factory):
+    """A tiny finished run on independent labels, with a map for each class."""
+    from egaze.training import load_recipe, train
+
+    recipe = load_recipe("class-generators", (*TINY, "stages.epochs=1"))
+    return train(findings_study, recipe, tmp_path_factory.mktemp("findings_run") / "run", device="cpu", threads=2)
+
+
+@pytest.fixture(scope="session")
 def tiny_recipe():
     """The recipe `joint` made small enough for a test."""
     from egaze.training import load_recipe

@@ -88,7 +88,9 @@ def test_a_data_set(my_package, tmp_path):
         pixels = generator.integers(0, 255, (40, 40), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"p{number}_a.png")
     said = invoke("prepare", "folders", tmp_path / "root", "--out", tmp_path / "study", "--size", "32")
-    assert "20 cases of 20 patients" in said and "20 radiographs found" in said and "10 ill, 10 well" in said
+    assert "20 cases of 20 patients" in said and "20 radiographs found" in said
+    rows = [line.split() for line in said.splitlines()]
+    assert all([name, "10", "10", "0", "0", "50.0", "%"] in rows for name in ("ill", "well"))
     assert "folders" in invoke("prepare", "--help")
     assert "Radiographs in a folder" in invoke("prepare", "folders", "--help")
 
@@ -183,7 +185,7 @@ def test_losses_an_encoder_an_export_and_a_recipe(my_package, study, tmp_path):
     recipe = load_recipe("small")
     run = train(study, recipe, tmp_path / "run", seed=0, threads=2)
     (entry,) = run.log()
-    assert 0 < entry.train_losses["heatmap"] < 0.3 and 0 < entry.train_losses["classification"] < 1
+    assert 0 < entry.train_losses["heatmap"] < 0.3 and 0 < entry.train_losses["classification"] < 1.5
     invoke("export", run.path, tmp_path / "weights.npz", "--format", "npz")
     weights = open_run(run.path).load_model().state_dict()
     with np.load(tmp_path / "weights.npz") as arrays:

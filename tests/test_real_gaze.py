@@ -86,7 +86,7 @@ def test_the_study_says_what_it_is(road):
     assert study.manifest["counts"]["classes"] == {"normal": 21, "pneumothorax": 9}
     assert study.is_relative.all() and study.manifest["counts"]["regions"] == 11
     inside = []
-    for case_index in np.flatnonzero(study.labels == 1).tolist():
+    for case_index in np.flatnonzero(study.labels.values == 1).tolist():
         mask = finding_mask(study, case_index, 64, "pneumothorax")
         gaze = study.fixations(case_index, 64)
         x, y = np.rint(gaze.x_px).astype(int).clip(0, 63), np.rint(gaze.y_px).astype(int).clip(0, 63)

@@ -96,11 +96,11 @@ def test_an_evaluation_is_read_as_it_was_made(run, tmp_path):
     for name in ("metrics.json", "predictions.parquet"):
         (tmp_path / name).write_bytes((run.path / "evaluation" / "test" / name).read_bytes())
     del content["heatmap"]["predicted"]["cc"]["low"]
-    (tmp_path / "metrics.json").write_text(json.dumps({"format_version": 4, **content}))
+    (tmp_path / "metrics.json").write_text(json.dumps({"format_version": 5, **content}))
     with pytest.raises(
         RunError, match=r"metrics.json: key 'heatmap.predicted.cc.low' is missing; run `egaze evaluate`"
     ):
         open_evaluation(tmp_path)
-    (tmp_path / "metrics.json").write_text(json.dumps({"format_version": 3, **content}))
-    with pytest.raises(RunError, match="format version 3, this egaze reads 4: run `egaze evaluate` again"):
+    (tmp_path / "metrics.json").write_text(json.dumps({"format_version": 4, **content}))
+    with pytest.raises(RunError, match="format version 4, this egaze reads 5: run `egaze evaluate` again"):
         open_evaluation(tmp_path)

@@ -14,6 +14,7 @@ namespace {
 constexpr double kMaxSidePx = 4096;
 constexpr std::size_t kMaxClasses = 4096;
 constexpr std::size_t kMaxTextBytes = 256;
+constexpr double kMaxThreshold = 2.0;
 
 // Whether a valid UTF-8 text can be printed on one line of a terminal without side effects: it has no control character
 // (C0, DEL, C1), no line or paragraph separator, and no character that changes the direction of writing.
@@ -105,6 +106,25 @@ class Fields {
     return names;
   }
 
+  // Nothing, or a number or null for each class.
+  std::vector<std::optional<double>> thresholds(const std::string& key, std::size_t classes) const {
+    const auto* array = at(key).as<JsonArray>();
+    if (array == nullptr || (!array->empty() && array->size() != classes)) {
+      fail("holds no list of \"" + key + "\", empty or with one item for each class");
+    }
+    std::vector<std::optional<double>> found;
+    for (const JsonValue& value : *array) {
+      const auto* number = value.as<double>();
+      const bool is_none = value.as<std::nullptr_t>() != nullptr;
+      // One just above 1 is that of a class which validation never calls present.
+      if (!is_none && (number == nullptr || !(*number >= 0.0 && *number <= kMaxThreshold))) {
+        fail("holds \"" + key + "\" that are neither null nor numbers from 0 to 2");
+      }
+      found.push_back(is_none ? std::nullopt : std::optional(*number));
+    }
+    return found;
+  }
+
  private:
   void require_plain(const std::string& key, const std::string& text) const {
     if (text.size() > kMaxTextBytes) {
@@ -156,9 +176,19 @@ ModelSpec parse_model_spec(const std::string& path, std::string_view json) {
   spec.input_height_px = fields.count("input_height_px", kMaxSidePx);
   spec.input_width_px = fields.count("input_width_px", kMaxSidePx);
   spec.class_names = fields.names("class_names");
+  spec.label_kind =
+      fields.choice<std::string>("label_kind", {{"exclusive", "exclusive"}, {"independent", "independent"}});
   spec.heatmap_head = fields.flag("heatmap_head");
   spec.training_split_sha256 = fields.text("training_split_sha256");
   spec.class_probs = fields.choice<std::string>("class_probs", {{"softmax", "softmax"}, {"sigmoid", "sigmoid"}});
+  if (spec.label_kind == "independent" && spec.class_probs != "sigmoid") {
+    fields.fail("holds a \"class_probs\" that independent classes cannot have: " + spec.class_probs);
+  }
+  spec.thresholds = fields.thresholds("thresholds", spec.class_names.size());
+  spec.threshold_rule = fields.text("threshold_rule");
+  if (spec.threshold_rule.empty() != spec.thresholds.empty()) {
+    fields.fail("holds \"thresholds\" without a \"threshold_rule\", or the rule without them");
+  }
   spec.model_sha256 = fields.digest("model_sha256");
   return spec;
 }

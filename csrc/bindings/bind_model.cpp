@@ -1,5 +1,6 @@
 #include <pybind11/pybind11.h>
 
+#include <optional>
 #include <string>
 
 #include "bind.hpp"
@@ -39,9 +40,20 @@ py::dict dict_of(const ModelSpec& spec) {
   py::list names;
   for (const std::string& name : spec.class_names) names.append(name);
   fields["class_names"] = py::tuple(names);
+  fields["label_kind"] = spec.label_kind;
   fields["heatmap_head"] = spec.heatmap_head;
   fields["training_split_sha256"] = spec.training_split_sha256;
   fields["class_probs"] = spec.class_probs;
+  fields["threshold_rule"] = spec.threshold_rule;
+  py::list thresholds;
+  for (const std::optional<double>& threshold : spec.thresholds) {
+    if (threshold) {
+      thresholds.append(*threshold);
+    } else {
+      thresholds.append(py::none());
+    }
+  }
+  fields["thresholds"] = py::tuple(thresholds);
   fields["model_sha256"] = spec.model_sha256;
   return fields;
 }

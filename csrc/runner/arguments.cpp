@@ -90,6 +90,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
     } else if (flag == "--formats") {
       arguments.action = Arguments::Action::formats;
       return arguments;
+    } else if (flag == "--thresholds") {
+      arguments.thresholds = true;
     } else if (flag == "--json") {
       arguments.output = Arguments::Output::json;
     } else if (flag == "--csv") {
@@ -108,8 +110,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
 }
 
 std::string_view usage() {
-  return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--out DIR] [--batch N] [--threads N] [--device NAME]
-                 [--precision exported|fp32|bf16] [--trust KEY.pem]...
+  return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--thresholds] [--out DIR] [--batch N] [--threads N]
+                 [--device NAME] [--precision exported|fp32|bf16] [--trust KEY.pem]...
                  [--model-limit NAME=VALUE]... [--bench N]
        egaze-run --help | --version | --formats
 
@@ -122,6 +124,8 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
                     are followed and hidden files skipped
   --json            print one JSON object (default)
   --csv             print a table with one line per radiograph
+  --thresholds      also say whether each probability is at least the class's threshold, which the model
+                    file carries if it was exported with --thresholds; the output names their rule
   --out DIR         also write the heatmap of each radiograph to DIR: NAME_heatmap.npy (float32, on the
                     model's canvas), NAME_heatmap.png (8 bits, cut to the radiograph) and
                     NAME_overlay.png (in colours over the radiograph). NAME is the name of the image

@@ -136,6 +136,11 @@ int predict(const Arguments& arguments) {
     print_error(arguments.model + " makes no heatmaps, so none are written to " + *arguments.out_folder);
   }
 
+  if (arguments.thresholds && predictor.spec().thresholds.empty()) {
+    print_error(arguments.model + " carries no thresholds; export it with --thresholds, or predict without it");
+    return kFailed;
+  }
+
   std::vector<Result> results(radiographs.size());
   const std::vector<std::string> names = output_names(radiographs);
   for (std::size_t i = 0; i < radiographs.size(); ++i) {
@@ -168,8 +173,8 @@ int predict(const Arguments& arguments) {
     failed = true;
   }
   const bool csv = arguments.output == Arguments::Output::csv;
-  if (!print_result(csv ? results_csv(predictor.spec(), results)
-                        : results_json(arguments.model, predictor.spec(), results))) {
+  if (!print_result(csv ? results_csv(predictor.spec(), results, arguments.thresholds)
+                        : results_json(arguments.model, predictor.spec(), results, arguments.thresholds))) {
     print_error("cannot write to standard output");
     return kFailed;
   }

@@ -8,14 +8,26 @@
 namespace egaze::runner {
 namespace {
 
-std::string json_entry(const ModelSpec& spec, const Result& result) {
+// An object with one item per class.
+std::string json_by_class(const ModelSpec& spec, const auto& items, const auto& text_of) {
+  std::string json = "{";
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    json += (i == 0 ? "" : ", ") + json_string(spec.class_names[i]) + ": " + text_of(items[i]);
+  }
+  return json + "}";
+}
+
+std::string json_entry(const ModelSpec& spec, const Result& result, bool thresholds) {
   std::string json = "{\"image\": " + json_string(result.image);
   if (!result.error.empty()) return json + ", \"error\": " + json_string(result.error) + "}";
-  json += ", \"class_probs\": {";
-  for (std::size_t i = 0; i < spec.class_names.size(); ++i) {
-    json += (i == 0 ? "" : ", ") + json_string(spec.class_names[i]) + ": " + json_number(result.class_probs[i]);
+  json += ", \"class_probs\": " + json_by_class(spec, result.class_probs, [](float prob) { return json_number(prob); });
+  if (thresholds) {
+    json += ", \"above_threshold\": " +
+            json_by_class(spec, above_thresholds(spec, result.class_probs), [](const std::optional<bool>& is_above) {
+              return is_above ? std::string(*is_above ? "true" : "false") : std::string("null");
+            });
   }
-  json += "}, \"notes\": [";
+  json += ", \"notes\": [";
   for (std::size_t i = 0; i < result.notes.size(); ++i) json += (i == 0 ? "" : ", ") + json_string(result.notes[i]);
   json += ']';
   if (result.heatmap_peak) {
@@ -58,26 +70,44 @@ std::string joined(const std::vector<std::string>& notes) {
   return text;
 }
 
-std::string results_json(const std::string& model, const ModelSpec& spec, const std::vector<Result>& results) {
+std::string results_json(const std::string& model, const ModelSpec& spec, const std::vector<Result>& results,
+                         bool thresholds) {
   std::string json = "{\"model\": " + json_string(model) + ", \"egaze_version\": " + json_string(EGAZE_VERSION) +
                      ", \"class_names\": [";
   for (std::size_t i = 0; i < spec.class_names.size(); ++i) {
     json += (i == 0 ? "" : ", ") + json_string(spec.class_names[i]);
   }
-  json += "], \"predictions\": [";
-  for (std::size_t i = 0; i < results.size(); ++i) json += (i == 0 ? "\n  " : ",\n  ") + json_entry(spec, results[i]);
+  json += "], \"label_kind\": " + json_string(spec.label_kind);
+  if (thresholds) {
+    json += ", \"threshold_rule\": " + json_string(spec.threshold_rule) +
+            ", \"thresholds\": " + json_by_class(spec, spec.thresholds, [](const std::optional<double>& threshold) {
+              return threshold ? json_number(*threshold) : std::string("null");
+            });
+  }
+  json += ", \"predictions\": [";
+  for (std::size_t i = 0; i < results.size(); ++i)
+    json += (i == 0 ? "\n  " : ",\n  ") + json_entry(spec, results[i], thresholds);
   return json + "\n]}\n";
 }
 
-std::string results_csv(const ModelSpec& spec, const std::vector<Result>& results) {
+std::string results_csv(const ModelSpec& spec, const std::vector<Result>& results, bool thresholds) {
   std::string csv = "image";
   for (const std::string& name : spec.class_names) add_cell(csv, "prob_" + name);
+  if (thresholds) {
+    for (const std::string& name : spec.class_names) add_cell(csv, "above_threshold_" + name);
+  }
   csv += ",peak_x,peak_y,heatmap_npy,heatmap_png,overlay_png,error,notes\r\n";
   for (const Result& result : results) {
     std::string line;
     add_cell(line, result.image);
     for (std::size_t i = 0; i < spec.class_names.size(); ++i) {
       add_cell(line, result.error.empty() ? json_number(result.class_probs[i]) : "");
+    }
+    if (thresholds) {
+      const bool failed = !result.error.empty();
+      const auto above = failed ? std::vector<std::optional<bool>>(spec.class_names.size())
+                                : above_thresholds(spec, result.class_probs);
+      for (const std::optional<bool>& is_above : above) add_cell(line, !is_above ? "" : *is_above ? "1" : "0");
     }
     const auto& peak = result.heatmap_peak;
     add_cell(line, peak ? json_number(peak->x) : "");

@@ -33,11 +33,14 @@ Peak heatmap_peak(const Prediction& prediction);
 // The notes in one line.
 std::string joined(const std::vector<std::string>& notes);
 
-// One JSON object with one entry per radiograph.
-std::string results_json(const std::string& model, const ModelSpec& spec, const std::vector<Result>& results);
+// One JSON object with one entry per radiograph; with the thresholds, their rule, and which probabilities reach them if
+// `thresholds`.
+std::string results_json(const std::string& model, const ModelSpec& spec, const std::vector<Result>& results,
+                         bool thresholds);
 
-// A table in the format of RFC 4180 with a header: image, prob_CLASS..., peak_x, peak_y, heatmap_npy, heatmap_png,
+// A table in the format of RFC 4180 with a header: image, prob_CLASS..., above_threshold_CLASS... (1, 0, or empty for
+// a class without a threshold) if `thresholds`, peak_x, peak_y, heatmap_npy, heatmap_png,
 // overlay_png, error, notes.
-std::string results_csv(const ModelSpec& spec, const std::vector<Result>& results);
+std::string results_csv(const ModelSpec& spec, const std::vector<Result>& results, bool thresholds);
 
 }  // namespace egaze::runner

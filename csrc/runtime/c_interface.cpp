@@ -1,6 +1,7 @@
 // The C interface: converts values and errors between C++ and C, and lets no exception escape.
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <new>
 #include <span>
 #include <string>
@@ -156,6 +157,20 @@ size_t egaze_class_count(const egaze_predictor* predictor) {
 
 const char* egaze_class_name(const egaze_predictor* predictor, size_t index) {
   return index < egaze_class_count(predictor) ? predictor->predictor.spec().class_names[index].c_str() : nullptr;
+}
+
+const char* egaze_label_kind(const egaze_predictor* predictor) {
+  return predictor == nullptr ? "" : predictor->predictor.spec().label_kind.c_str();
+}
+
+double egaze_class_threshold(const egaze_predictor* predictor, size_t index) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  if (predictor == nullptr || index >= predictor->predictor.spec().thresholds.size()) return kNone;
+  return predictor->predictor.spec().thresholds[index].value_or(kNone);
+}
+
+const char* egaze_threshold_rule(const egaze_predictor* predictor) {
+  return predictor == nullptr ? "" : predictor->predictor.spec().threshold_rule.c_str();
 }
 
 size_t egaze_heatmap_height(const egaze_predictor* predictor) {

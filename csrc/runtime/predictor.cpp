@@ -1,5 +1,6 @@
 #include "egaze/predictor.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "predicting.hpp"
@@ -64,6 +65,15 @@ std::vector<Prediction> Predictor::predict(std::span<const RadiographView> radio
   } catch (...) {
     throw Error(ErrorCode::model_failed, self.path + ": the model failed: an error of an unknown kind");
   }
+}
+
+std::vector<std::optional<bool>> above_thresholds(const ModelSpec& spec, std::span<const float> class_probs) {
+  std::vector<std::optional<bool>> above;
+  for (std::size_t i = 0; i < std::min(spec.thresholds.size(), class_probs.size()); ++i) {
+    const std::optional<double>& threshold = spec.thresholds[i];
+    above.push_back(threshold ? std::optional(static_cast<double>(class_probs[i]) >= *threshold) : std::nullopt);
+  }
+  return above;
 }
 
 std::string torch_version() { return detail::torchscript_version(); }

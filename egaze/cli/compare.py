@@ -75,16 +75,16 @@ def _lines(found: RunComparison, limit: int) -> list[str]:
     if result.synthetic:
         lines.append("synthetic data: these results say nothing about patients")
     lines += [f"note: {line}" for line in result.warnings]
-    if (classification := result.classification) is None:
-        if result.predictions is not None:
-            lines.append("classification: fewer than two classes have a case in this split")
-    else:
+    if (classification := result.classification) is not None:
         lines.append(_header("AUC"))
         if (one_auc := classification.one_auc) is not None:
             lines.append(_row(" against ".join(classification.classes), one_auc))
         else:
             rows = {"macro": classification.macro_auc, **classification.classes}
-            lines += [_row(name, compared) for name, compared in rows.items()]
+            lines += [
+                _row(name, compared) + _holm(classification.holm_p_values.get(name)) for name, compared in rows.items()
+            ]
+            lines[-len(rows) - 1] += f"{'p (Holm)':>11}"
         lines.append(f"  (p: two-sided, for no difference; classes by {classification.classes_by})")
     if (heatmap := result.heatmap) is None:
         lines.append(f"heatmap against gaze: {result.heatmap_remark}")
@@ -117,6 +117,12 @@ def _row(name: str, compared: Compared | None, digits: int = 3) -> str:
         difference += f" ({compared.low:+.{digits}f} to {compared.high:+.{digits}f})"
     p_value = f"{compared.p_value:.2g}" if isfinite(compared.p_value) else "-"
     return f"  {name:<42}{compared.a:>8.{digits}f}{compared.b:>8.{digits}f}{difference:>32}{p_value:>9}"
+
+
+def _holm(p_value: float | None) -> str:
+    if p_value is None:
+        return ""
+    return f"{p_value:>11.2g}" if isfinite(p_value) else f"{'-':>11}"
 
 
 def _radiographs(compared: PredictionsCompared, disagreements: pl.DataFrame, limit: int) -> list[str]:

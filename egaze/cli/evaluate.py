@@ -10,13 +10,14 @@ import click
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
+from egaze.cli.independent import class_calibration_lines, independent_lines
 from egaze.cli.options import split_option, study_option, threads_option
 from egaze.cli.set_metrics import set_lines
 from egaze.cli.text import count_text, estimate_text, metric_text
 
 if TYPE_CHECKING:
     from egaze.evaluation.gaze_results import MapAgreement, Scanpaths
-    from egaze.evaluation.results import Calibration, Classification, Confusion, EvaluationResult
+    from egaze.evaluation.results import Calibration, Classification, Confusion, EvaluationResult, ReaderAgreement
     from egaze.metrics import Estimate
     from egaze.metrics.literature import Published
 
@@ -25,9 +26,18 @@ if TYPE_CHECKING:
 @click.argument("run", type=click.Path(path_type=Path))
 @split_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results. [default: RUN/evaluation/SPLIT]")
+@click.option(
+    "--readers",
+    type=click.Path(path_type=Path),
+    metavar="READERS.csv",
+    help="Table of several readers' labels (case_id, reader_id and a column for each class: 1, 0 or empty), to measure "
+    "how well they agree with each other, and the model with them.",
+)
 @study_option
 @threads_option
-def command(run: Path, split: str, out: Path | None, study_path: Path | None, threads: int | None) -> None:
+def command(
+    run: Path, split: str, out: Path | None, readers: Path | None, study_path: Path | None, threads: int | None
+) -> None:
     """Measure a run, or a set of runs, on one split of its study.
 
     \b
@@ -43,6 +53,7 @@ def command(run: Path, split: str, out: Path | None, study_path: Path | None, th
     Example:
       egaze evaluate run
       egaze evaluate run --split validation
+      egaze evaluate run --readers readers.csv
       egaze evaluate runs
     """
     require_folder(out or run / "evaluation" / split)
@@ -50,6 +61,8 @@ def command(run: Path, split: str, out: Path | None, study_path: Path | None, th
     from egaze.training import is_run_set, open_run, open_run_set
 
     if is_run_set(run):
+        if readers is not None:
+            raise click.UsageError("--readers is for a single run: name one of the set's folders")
         with progress.bars() as update:
             evaluation = evaluate_set(
                 open_run_set(run, study=study_path), split=split, out=out, threads=threads, progress=update
@@ -59,7 +72,8 @@ def command(run: Path, split: str, out: Path | None, study_path: Path | None, th
         click.echo(f"written to {evaluation.path} and to each run's own folder")
         return
     with progress.bar("predicting") as update:
-        evaluation = evaluate(open_run(run, study=study_path), split=split, out=out, threads=threads, progress=update)
+        opened = open_run(run, study=study_path)
+        evaluation = evaluate(opened, split=split, out=out, readers=readers, threads=threads, progress=update)
     for line in _lines(evaluation.metrics):
         click.echo(line)
     click.echo(f"written to {evaluation.path}")
@@ -79,8 +93,10 @@ def _lines(result: EvaluationResult) -> list[str]:
     if (classification := result.classification) is not None:
         lines += _areas(classification, result.published)
         lines += _operating_points(classification)
-        lines += _calibration(classification.calibration)
+        lines += _calibration(classification.calibration) + class_calibration_lines(classification)
         lines += _confusion(classification.confusion)
+    if result.readers is not None:
+        lines += _readers(result.readers)
     if result.heatmap is not None:
         lines += _agreement(result.heatmap)
     if result.scanpath is not None:
@@ -90,6 +106,8 @@ def _lines(result: EvaluationResult) -> list[str]:
 
 def _areas(classification: Classification, published: tuple[Published, ...]) -> list[str]:
     classes = classification.classes
+    if classification.label_kind == "independent":
+        return independent_lines(classification)
     if (of := classification.one_auc_class) is not None:
         lines = [_row("AUC", [str(classification.one_auc_title)], width=34)]
         only = classes[of]
@@ -143,6 +161,15 @@ def _calibration(calibration: Calibration | None) -> list[str]:
         (f"ECE, {calibration.bins} bins (less)", [state.expected_calibration_error for state in states]),
     ):
         lines.append(_row(f"  {title}", map(estimate_text, estimates), width=34))
+    return lines
+
+
+def _readers(agreement: ReaderAgreement) -> list[str]:
+    title = f"kappa of {count_text(agreement.readers, 'reader')}"
+    lines = [_row(title, ["between readers", "model with readers"], width=34) + "  the model's calls"]
+    for name, item in agreement.classes.items():
+        cells = [estimate_text(item.readers), estimate_text(item.model)]
+        lines.append(_row(f"  {name} ({item.cases})", cells, width=34) + f"  {item.model_calls or '-'}")
     return lines
 
 

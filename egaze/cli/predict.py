@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for heatmaps (.npy and .png).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@click.option(
+    "--thresholds",
+    is_flag=True,
+    help="Also say whether each probability is at least the class's threshold, which the model file carries if it was "
+    "exported with --thresholds.",
+)
 @device_option
 @model_limit_option
 @click.option(
@@ -40,6 +46,7 @@ def command(
     images: tuple[str, ...],
     out: Path | None,
     as_json: bool,
+    thresholds: bool,
     device: str,
     limits: ModelLimits,
     workers: int | None,
@@ -69,6 +76,9 @@ def command(
     predictor = Predictor(model, device, limits=limits)
     if out is not None and not predictor.spec.heatmap_head:
         print(f"egaze: {model} makes no heatmaps, so none are written to {out}", file=sys.stderr)
+    spec = predictor.spec
+    if thresholds and not spec.thresholds:
+        raise EgazeError(f"{model} carries no thresholds; export it with --thresholds, or predict without it")
     radiographs = radiograph_list(images)
     predictions = predictor.predict_files(radiographs, workers=workers or min(os.cpu_count() or 1, 4))
     entries, failed, unwritten = [], 0, []
@@ -81,7 +91,7 @@ def command(
             try:
                 if isinstance(prediction, FailedRadiograph):
                     raise prediction.error
-                entries.append(_entry(prediction, image, heatmap_head=predictor.spec.heatmap_head))
+                entries.append(_entry(prediction, image, heatmap_head=spec.heatmap_head, thresholds=thresholds))
             except EgazeError as error:
                 failed += 1
                 entries.append({"image": _utf8(image), "error": _utf8(str(error))})
@@ -95,12 +105,24 @@ def command(
                         unwritten.append(error)
             update(number, len(radiographs))
     if as_json:
-        content = {"model": _utf8(str(model)), "class_names": list(predictor.spec.class_names), "predictions": entries}
+        content: JsonObject = {
+            "model": _utf8(str(model)),
+            "class_names": list(spec.class_names),
+            "label_kind": spec.label_kind,
+        }
+        if thresholds:
+            by_class = dict(zip(spec.class_names, spec.thresholds, strict=True))
+            content |= {"threshold_rule": spec.threshold_rule, "thresholds": by_class}
+        content["predictions"] = entries
         click.echo(json.dumps(content, indent=2))
     else:
+        if thresholds:
+            click.echo(f"+ at least the threshold, - below it ({spec.threshold_rule})")
         for entry in entries:
             if "error" not in entry:
-                said = "  ".join(f"{name} {value:.4f}" for name, value in entry["class_probs"].items())
+                above = entry.get("above_threshold", {})
+                marks = {name: {True: " +", False: " -"}.get(above.get(name), "") for name in spec.class_names}
+                said = "  ".join(f"{name} {value:.4f}{marks[name]}" for name, value in entry["class_probs"].items())
                 click.echo(f"{entry['image']}: {said}")
     if unwritten:
         print(f"egaze: error: {unwritten[0]}", file=sys.stderr)
@@ -119,12 +141,14 @@ def _utf8(text: str) -> str:
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
-def _entry(prediction: Any, image: str, *, heatmap_head: bool) -> JsonObject:
+def _entry(prediction: Any, image: str, *, heatmap_head: bool, thresholds: bool) -> JsonObject:
     entry: JsonObject = {
         "image": _utf8(image),
         "class_probs": dict(zip(prediction.class_names, map(float, prediction.class_probs), strict=True)),
         "notes": list(prediction.notes),
     }
+    if thresholds:
+        entry["above_threshold"] = dict(zip(prediction.class_names, prediction.above_thresholds(), strict=True))
     if heatmap_head:
         heatmap = prediction.heatmap
         y, x = np.unravel_index(int(heatmap.argmax()), heatmap.shape)

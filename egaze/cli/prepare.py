@@ -15,9 +15,11 @@ import click
 
 from egaze.cli import progress
 from egaze.cli.hygiene import hygiene_lines, note_lines, relative_line
+from egaze.cli.labels import label_lines
 from egaze.cli.options import workers_option
 from egaze.cli.sources import OWN, SOURCES
 from egaze.cli.text import count_text
+from egaze.labels import UNCERTAIN
 from egaze.sources import Source
 
 if TYPE_CHECKING:
@@ -132,6 +134,14 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
 @click.option("--strict", is_flag=True, help="Fail if a radiograph cannot be read, after all have been tried.")
 @click.option("--seed", default=42, show_default=True, type=click.IntRange(0), help="Seed of the 8:1:1 splits.")
 @click.option(
+    "--uncertain",
+    default="ignore",
+    show_default=True,
+    type=click.Choice(UNCERTAIN),
+    help="What an uncertain label teaches, where labels are independent: nothing, that the class is present (one), "
+    "that it is absent (zero), or its certainty. The study keeps the certainties.",
+)
+@click.option(
     "--trust-gaze",
     is_flag=True,
     help="Accept gaze that lies off its radiograph, or that looks like fractions or milliseconds.",
@@ -147,6 +157,7 @@ def command(out: Path | None, **_: Any) -> None:
     Example:
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
       egaze prepare table cases.csv --fixations fixations.csv --out study
+      egaze prepare table cases.csv --labels findings.csv --uncertain soft --out study
       egaze prepare table radiographs/cases.csv table scenes/cases.csv --fixations scenes/fixations.csv --out mixed
     """
     if out is not None:
@@ -200,10 +211,8 @@ def prepare(
         click.echo(f"  gaze that looks wrong was accepted (--trust-gaze): {count_text(gaze['trusted'], 'case')}")
     if progress.is_quiet():
         return
-    if classes := counts["classes"]:
-        unlabelled = counts["cases"] - counts["with_label"]
-        without = f"; {unlabelled} without a label" if unlabelled else ""
-        click.echo(f"  classes: {', '.join(f'{count} {name}' for name, count in classes.items())}{without}")
+    for line in label_lines(study):
+        click.echo(f"  {line}")
     for line in note_lines(study.cases["voi"]):
         click.echo(f"  {line}")
     for source in study.manifest["sources"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from egaze.cli.independent import independent_lines
 from egaze.cli.text import count_text, estimate_text, metric_text
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def set_lines(result: EvaluationResult) -> list[str]:
 
 
 def _classes(classification: Classification, published: tuple[Published, ...]) -> list[str]:
+    if classification.label_kind == "independent":
+        return independent_lines(classification, title="mean over seeds")
     lines = [f"AUC{'':<19}{'mean over seeds':>25}"]
     macro = estimate_text(classification.macro_auc)
     if classification.one_auc_title is not None:

@@ -163,8 +163,17 @@ def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Sourc
     metavar="ROOT",
     help="Folder that radiographs' paths start from. [default: the folder of CASES.csv]",
 )
-@click.option("--classes", help="The classes in order, separated by commas. [default: the labels found, sorted]")
-def table(cases: Path, fixations: Path | None, images: Path | None, classes: str | None) -> Source:
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="LABELS.csv",
+    help="Table of independent labels: any number of classes for each case, a column for each class.",
+)
+@click.option(
+    "--classes",
+    help="The classes in order, separated by commas. [default: the labels found, sorted, or all columns of LABELS.csv]",
+)
+def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path | None, classes: str | None) -> Source:
     """Your own data in a table; `egaze new-table` writes a template.
 
     \b
@@ -190,14 +199,21 @@ def table(cases: Path, fixations: Path | None, images: Path | None, classes: str
                   optional: pixels of the radiograph per degree of visual angle
 
     \b
+    LABELS.csv, in place of the column label, has one row per case:
+      case_id     of CASES.csv
+      CLASS       one column for each class: 1 present, 0 absent, empty unknown, -1
+                  uncertain, or a certainty between 0 and 1
+
+    \b
     Example:
       case_id,image,patient_id,label             case_id,x_px,y_px,duration_s
       case-1,images/1.dcm,patient-1,normal       case-1,812.5,1034,0.25
       egaze prepare table cases.csv --fixations fixations.csv --classes normal,chf --out study
       egaze prepare table cases.csv --images /data/radiographs --out study
+      egaze prepare table cases.csv --labels findings.csv --uncertain soft --out study
     """
     names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
-    return Table(cases, fixations, names, images=images)
+    return Table(cases, fixations, names, labels=labels, images=images)
 
 
 def _required(value: Path | None, option: str) -> Path:

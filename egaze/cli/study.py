@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from egaze.cli.hygiene import hygiene_lines, note_lines, relative_line
+from egaze.cli.labels import label_lines
 from egaze.cli.text import count_text
 from egaze.errors import StudyError
 
@@ -46,14 +47,16 @@ def show(study: Path) -> None:
         click.echo(f"  {relative}")
     click.echo(f"  annotations: {count_text(counts['regions'], 'region')}, {count_text(counts['phrases'], 'phrase')}")
     click.echo(f"  split by patient: seed {opened.splits.seed}, ratio {':'.join(map(str, opened.splits.ratio))}")
-    header = "  ".join(f"{name:>12}" for name in opened.class_names)
+    widths = [max(12, len(name)) for name in opened.class_names]
+    header = "  ".join(f"{name:>{width}}" for name, width in zip(opened.class_names, widths, strict=True))
     click.echo(f"  {'':<12}{'cases':>8}{'gaze':>8}  {header}")
     for number, split in enumerate(SPLITS):
         in_split = opened.splits.split_index == number
-        per_class = "  ".join(
-            f"{int((in_split & (opened.labels == label)).sum()):>12}" for label in range(len(opened.class_names))
-        )
+        present = (opened.labels.of(in_split).answers == 1).sum(axis=0).tolist()
+        per_class = "  ".join(f"{count:>{width}}" for count, width in zip(present, widths, strict=True))
         click.echo(f"  {split:<12}{int(in_split.sum()):>8}{int((in_split & opened.has_gaze).sum()):>8}  {per_class}")
+    for line in label_lines(opened):
+        click.echo(f"  {line}")
     for line in note_lines(opened.cases["voi"]):
         click.echo(f"  {line}")
     for source in manifest["sources"]:

@@ -19,6 +19,11 @@ def estimate_text(estimate: Estimate | None, digits: int = 3) -> str:
     return f"{value} ({estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
 
 
+def percent_text(share: float | None) -> str:
+    """Format a share as a percentage; "-" if it is undefined."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
 def metric_text(metric: MetricDefinition) -> str:
     """Format a metric's title with its unit and direction."""
     unit = f", {metric.unit}" if metric.unit else ""

@@ -21,6 +21,7 @@ from egaze.deploy.spec import (
     SPEC_NAME,
     ModelLimits,
     ModelSpec,
+    Thresholds,
     check_model,
 )
 from egaze.errors import EgazeError, ModelFileError
@@ -58,6 +59,7 @@ def export_torchscript(
     *,
     precision: str = "fp32",
     sign: str | Path | None = None,
+    thresholds: Thresholds | None = None,
     limits: ModelLimits = DEFAULT_LIMITS,
 ) -> ModelSpec:
     """Write a run's best model as a TorchScript archive with its spec; the file is replaced whole.
@@ -73,6 +75,7 @@ def export_torchscript(
             the file. The radiograph and its first convolution, and depthwise convolutions with their squeeze and
             excitation, stay float32.
         sign: a PEM file of an Ed25519 private key, which signs the file.
+        thresholds: of the class probabilities, for the file to carry.
         limits: how large the program may be. Whoever loads a file that exceeds the defaults must raise them too.
 
     Raises:
@@ -92,7 +95,7 @@ def export_torchscript(
     key = None if sign is None else read_signing_key(sign)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     run.require_classifier("an exported model predicts class probabilities")
-    class_probs = run.recipe.stages[-1].class_probs
+    class_probs = run.class_probs
     has_heatmap = run.recipe.model.heatmap_head and run.recipe.trains_heatmap
     exported = ExportedModel(run.load_model(), class_probs, has_heatmap=has_heatmap)
     size_px = run.recipe.input_size_px
@@ -110,9 +113,12 @@ def export_torchscript(
         input_height_px=size_px,
         input_width_px=size_px,
         class_names=run.class_names,
+        label_kind=run.label_kind,
         heatmap_head=has_heatmap,
         training_split_sha256=run.facts["training_split_sha256"],
         class_probs=class_probs,
+        threshold_rule="" if thresholds is None else thresholds.rule,
+        thresholds=() if thresholds is None else thresholds.values,
         model_sha256="0" * 64,
     )
     spec_member = f"extra/{SPEC_NAME}"

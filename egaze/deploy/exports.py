@@ -7,7 +7,7 @@ from typing import Protocol
 
 from egaze.deploy.export import export_torchscript
 from egaze.deploy.signature import require_no_key
-from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec
+from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds
 from egaze.errors import EgazeError
 from egaze.registry import Registry
 from egaze.training.run import Run
@@ -37,6 +37,7 @@ def export_run(
     format: str = "torchscript",
     precision: str = "fp32",
     sign: str | Path | None = None,
+    thresholds: Thresholds | None = None,
     limits: ModelLimits = DEFAULT_LIMITS,
 ) -> ModelSpec | None:
     """Write a run's best model in one of the formats of `EXPORTS`.
@@ -47,14 +48,15 @@ def export_run(
         format: one of `EXPORTS`; see `export_torchscript` for egaze's own.
         precision: "fp32" or "bf16".
         sign: a PEM file of an Ed25519 private key, which signs the file; for egaze's own format only.
+        thresholds: of the class probabilities, for the file to carry; for egaze's own format only.
         limits: how large the program may be; for egaze's own format only. See `export_torchscript`.
 
     Returns:
         What the file says of itself; None from a format without egaze's spec.
 
     Raises:
-        EgazeError: no such format, one that cannot be signed or has no limits, a path that holds a key, or
-            as the format's own function.
+        EgazeError: no such format, one that cannot be signed, carry thresholds or have limits, a path that holds a key,
+            or as the format's own function.
 
     Example:
         >>> from egaze.deploy import export_run
@@ -66,10 +68,11 @@ def export_run(
     if format not in EXPORTS:
         raise EgazeError(f"no export format {format!r}; there are {', '.join(EXPORTS)}")
     require_no_key(path)
-    if sign is None and limits == DEFAULT_LIMITS:
-        return EXPORTS[format](run, Path(path), precision=precision)
-    if format != "torchscript":
-        if sign is None:
-            raise EgazeError(f"a file of the format {format!r} has no limits; one of 'torchscript' has")
-        raise EgazeError(f"a file of the format {format!r} cannot be signed; one of 'torchscript' can")
-    return export_torchscript(run, path, precision=precision, sign=sign, limits=limits)
+    if format == "torchscript":
+        return export_torchscript(run, path, precision=precision, sign=sign, thresholds=thresholds, limits=limits)
+    if limits != DEFAULT_LIMITS:
+        raise EgazeError(f"a file of the format {format!r} has no limits; one of 'torchscript' has")
+    for asked, cannot in ((sign, "be signed"), (thresholds, "carry thresholds")):
+        if asked is not None:
+            raise EgazeError(f"a file of the format {format!r} cannot {cannot}; one of 'torchscript' can")
+    return EXPORTS[format](run, Path(path), precision=precision)

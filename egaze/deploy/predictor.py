@@ -29,6 +29,7 @@ class Prediction:
         heatmap: (H, W) float32 in [0, 1], of the size of the model's input; zeros from a model without a heatmap head.
         class_names: names of the classes.
         geometry: how the radiograph is placed on the canvas, which is resized to the model's input; see `ModelSpec`.
+        thresholds: those that the model file carries; see `ModelSpec`.
         notes: statements of the radiograph's file that were not followed; see `Presentation`.
     """
 
@@ -37,6 +38,18 @@ class Prediction:
     class_names: tuple[str, ...]
     geometry: FitGeometry
     notes: tuple[str, ...] = ()
+    thresholds: tuple[float | None, ...] = ()
+
+    def above_thresholds(self) -> tuple[bool | None, ...]:
+        """Whether each class's probability is at least its threshold; None for a class without one.
+
+        Raises:
+            EgazeError: the model file carries no thresholds.
+        """
+        if not self.thresholds:
+            raise EgazeError("the model file carries no thresholds; export it with thresholds")
+        pairs = zip(self.class_probs.tolist(), self.thresholds, strict=True)
+        return tuple(None if threshold is None else prob >= threshold for prob, threshold in pairs)
 
     def radiograph_heatmap(self) -> NDArray[np.float32]:
         """Return the heatmap at the radiograph's own size, (H, W) float32."""
@@ -154,7 +167,7 @@ class Predictor:
             raise ModelFileError(message, "model_failed") from error
         probs = self._checked(class_probs, (1, len(self.spec.class_names)), "class probabilities")
         values = self._checked(heatmap, (1, 1, *self.spec.input_shape), "heatmap values")
-        return Prediction(probs[0], values[0, 0], self.spec.class_names, geometry, notes)
+        return Prediction(probs[0], values[0, 0], self.spec.class_names, geometry, notes, self.spec.thresholds)
 
     def _checked(self, output: Any, promised: tuple[int, ...], name: str) -> NDArray[np.float32]:
         """Check that an output is float32 in [0, 1] and has the promised shape, and return a copy of its values."""

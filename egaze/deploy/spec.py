@@ -12,8 +12,9 @@ from egaze import _core
 from egaze.deploy.signature import require_trusted
 from egaze.errors import ModelFileError
 from egaze.imaging import Canvas
+from egaze.labels import LabelKind
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 SPEC_NAME = "egaze_spec.json"
 PRECISIONS = ("fp32", "bf16")
 
@@ -23,7 +24,7 @@ class ModelSpec:
     """The extra file "egaze_spec.json" of an exported model.
 
     Attributes:
-        format_version: of the file; this egaze reads 3.
+        format_version: of the file; this egaze reads 4.
         egaze_version, torch_version: what exported it.
         recipe: the recipe's name.
         precision: "fp32" or "bf16": what the model computes most of itself in; radiographs and predictions are float32
@@ -33,9 +34,13 @@ class ModelSpec:
         canvas_height_px, canvas_width_px: the canvas, the study's images: what a radiograph is placed on first.
         input_height_px, input_width_px: the model's input, which the canvas is brought to.
         class_names: in the order of the probabilities.
+        label_kind: "exclusive": a radiograph has one of the classes; "independent": any number of them.
         heatmap_head: whether the heatmap is a prediction; it is zeros when not.
         training_split_sha256: of the ids of the radiographs it was trained on.
         class_probs: "softmax": the probabilities sum to 1; "sigmoid": each class was learnt on its own.
+        threshold_rule: how `thresholds` were chosen, such as "Youden, chosen on validation"; empty without any.
+        thresholds: one for each class, None where it could not be chosen; empty if the file has none. Probabilities do
+            not depend on them: they are for `Prediction.above_thresholds`.
         model_sha256: of everything in the archive; see `egaze.deploy.archive.digest`.
     """
 
@@ -51,9 +56,12 @@ class ModelSpec:
     input_height_px: int
     input_width_px: int
     class_names: tuple[str, ...]
+    label_kind: LabelKind
     heatmap_head: bool
     training_split_sha256: str
     class_probs: str
+    threshold_rule: str
+    thresholds: tuple[float | None, ...]
     model_sha256: str
 
     @property
@@ -65,6 +73,19 @@ class ModelSpec:
     def input_shape(self) -> tuple[int, int]:
         """(height, width) in pixels of what the model takes."""
         return self.input_height_px, self.input_width_px
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Thresholds of class probabilities that a model file carries.
+
+    Attributes:
+        rule: how they were chosen, and on what, such as "Youden, chosen on validation".
+        values: one for each class, None where it could not be chosen.
+    """
+
+    rule: str
+    values: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from egaze.atomic import new_files
 from egaze.errors import EgazeError, RunError
+from egaze.evaluation.classification import is_judged, to_judge, why_not_measured
 from egaze.evaluation.compare_results import (
     ClassesCompared,
     Compared,
@@ -21,7 +23,7 @@ from egaze.evaluation.compare_results import (
 )
 from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.pooled import Pooled, pool
-from egaze.metrics import Comparison, delong_test
+from egaze.metrics import Comparison, delong_test, holm
 from egaze.metrics.estimate import noting
 from egaze.metrics.over_seeds import class_statistic
 from egaze.metrics.paired import paired_aucs, paired_mean
@@ -29,7 +31,7 @@ from egaze.metrics.seed_bootstrap import of_the_sample
 from egaze.serialize import JsonObject, to_json, write_json
 from egaze.training import Run, RunSet
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,10 +62,11 @@ def compare(
 ) -> RunComparison:
     """Compare two evaluated runs, or two evaluated sets of runs with the same folds and seeds.
 
-    The AUC of each class is compared by DeLong's test, which takes radiographs to be independent, and the macro AUC by
-    a paired bootstrap over patients. For sets with several seeds, both are compared by a bootstrap over seeds and
-    patients; see `egaze.metrics.paired`. Agreement with gaze is compared in the same way for each metric that both
-    were measured by. A head that one of the two has not trained is left out, which `warnings` and `heatmap_remark` say.
+    The AUC of each class is compared by DeLong's test, which takes radiographs to be independent, with p-values also
+    adjusted for the number of classes by Holm's procedure, and the macro AUC by a paired bootstrap over patients. For
+    sets with several seeds, both are compared by a bootstrap over seeds and patients; see `egaze.metrics.paired`.
+    Agreement with gaze is compared in the same way for each metric that both were measured by. A head that one of the
+    two has not trained is left out, which `warnings` and `heatmap_remark` say.
 
     Args:
         a, b: two runs, or two sets.
@@ -98,8 +101,9 @@ def compare(
         notes.append(f"classification: {pooled.source.path} has no trained classifier, so classifiers are not compared")
     if not untrained:
         with noting(notes, "AUC"):
-            classification = _classification(one, other, resamples, seed)
-        predictions, disagreements = _predictions(one, other)
+            classification = _classification(one, other, notes, resamples, seed)
+        if one.labels.kind == "exclusive":
+            predictions, disagreements = _predictions(one, other)
     with noting(notes, "maps"):
         maps = _maps(one, other, notes, resamples, seed)
     result = ComparisonResult(
@@ -167,12 +171,13 @@ def _described(pooled: Pooled, split: str) -> ComparedRun:
     )
 
 
-def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> ClassesCompared | None:
-    known = one.labels >= 0
-    labels, groups = one.labels[known], one.patients[known]
-    if len(np.unique(labels)) < 2:
+def _classification(one: Pooled, other: Pooled, notes: list[str], resamples: int, seed: int) -> ClassesCompared | None:
+    judged = is_judged(one.labels)
+    labels, groups = to_judge(one.labels.of(judged)), one.patients[judged]
+    if why := why_not_measured(one.labels.of(judged)):
+        notes.append(f"classification: {why}, so classifiers are not compared")
         return None
-    probs_a, probs_b = one.class_probs[:, known], other.class_probs[:, known]
+    probs_a, probs_b = one.class_probs[:, judged], other.class_probs[:, judged]
     present, areas_a = class_statistic(labels, probs_a)
     _, areas_b = class_statistic(labels, probs_b)
     values = [of_the_sample(statistic, len(labels)).mean(axis=0) for statistic in (areas_a, areas_b)]
@@ -180,16 +185,21 @@ def _classification(one: Pooled, other: Pooled, resamples: int, seed: int) -> Cl
     by_class = list(found.classes)
     if len(one.seeds) == 1:
         for number in present:
-            is_class = (labels == number).astype(np.int64)
-            by_class[number] = delong_test(is_class, probs_a[0, :, number], probs_b[0, :, number])
+            answers = one.labels.answers[judged, number]
+            known = ~np.isnan(answers)
+            is_class = (answers[known] == 1).astype(np.int64)
+            by_class[number] = delong_test(is_class, probs_a[0, known, number], probs_b[0, known, number])
     classes: dict[str, Compared | None] = dict.fromkeys(one.class_names)
     for place, number in enumerate(present):
         classes[one.class_names[number]] = _compared(values[0][place], values[1][place], by_class[number])
+    adjusted = holm([math.nan if found is None else found.p_value for found in classes.values()])
     return ClassesCompared(
         cases=len(labels),
+        label_kind=one.labels.kind,
         classes_by="DeLong's test, radiographs independent" if len(one.seeds) == 1 else "the paired bootstrap",
         macro_auc=_compared(values[0][-1], values[1][-1], found.macro),
         classes=classes,
+        holm_p_values=dict(zip(classes, adjusted, strict=True)),
     )
 
 
@@ -232,7 +242,7 @@ def _predictions(one: Pooled, other: Pooled) -> tuple[PredictionsCompared, pl.Da
     """Count how often the two predict the same class, and list the cases on which they do not."""
     probs_a, probs_b = one.class_probs.mean(axis=0), other.class_probs.mean(axis=0)
     prediction_a, prediction_b = probs_a.argmax(axis=1), probs_b.argmax(axis=1)
-    differ, labels = prediction_a != prediction_b, one.labels
+    differ, labels = prediction_a != prediction_b, one.labels.values
     counts = PredictionsCompared(
         agree=int((~differ).sum()),
         disagree=int(differ.sum()),

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from egaze.evaluation.gaze_results import MetricDefinition
+from egaze.labels import LabelKind
 from egaze.targets import FixationHeatmap
 
 
@@ -23,7 +24,8 @@ class ComparisonResult:
         classification: None if one of the classifiers was not trained, or fewer than two classes have a radiograph.
         heatmap: None if heatmaps cannot be compared.
         heatmap_remark: why heatmaps cannot be compared, else None.
-        predictions: how often the two predict the same class; None if one of the classifiers was not trained.
+        predictions: how often the two predict the same class; None if one of the classifiers was not trained, or if
+            classes are independent.
     """
 
     split: str
@@ -90,19 +92,24 @@ class ClassesCompared:
     Attributes:
         cases: number of labelled radiographs.
         classes_by: how single classes were compared, in words.
-        macro_auc: mean over the classes that have an AUC.
+        label_kind: whether the classes are exclusive or independent.
+        macro_auc: mean over the classes that have an AUC; of independent classes, over those of
+            `egaze.metrics.enough_cases`.
         classes: AUC of each class against all others; None if undefined.
+        holm_p_values: the p-values of the classes adjusted for their number by Holm's procedure; NaN if undefined.
     """
 
     cases: int
+    label_kind: LabelKind
     classes_by: str
     macro_auc: Compared
     classes: dict[str, Compared | None]
+    holm_p_values: dict[str, float]
 
     @property
     def one_auc(self) -> Compared | None:
         """The AUC of both classes if there are two whose AUCs are equal, as softmax makes them; else None."""
-        if len(self.classes) != 2:
+        if len(self.classes) != 2 or self.label_kind == "independent":
             return None
         one, other = self.classes.values()
         if one is None or other is None or abs(one.a - other.a) >= 1e-9 or abs(one.b - other.b) >= 1e-9:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.evaluation.classification import BINS, Scored, calibration_state, confusion
+from egaze.evaluation.class_calibration import BINS
+from egaze.evaluation.classification import Scored, calibration_state, confusion
 from egaze.evaluation.results import Calibration, Classification, ClassOperatingPoint
 from egaze.metrics import scale_by_temperature, wilson_ci
 from egaze.metrics.estimate import noting
@@ -22,7 +23,8 @@ def add_fold_results(
     runs: Sequence[Classification | None],
     notes: list[str],
 ) -> Classification:
-    """Add confusion, calibration and operating points to a set's classification, for the runs of one seed.
+    """Add operating points and, of exclusive classes, confusion and calibration to a set's classification, for the runs
+    of one seed.
 
     Each radiograph is predicted by one run, and judged with the thresholds and the temperature that this run chose on
     its own validation radiographs. Counts are summed over the runs, so an operating point has one threshold per run.
@@ -35,11 +37,13 @@ def add_fold_results(
         runs: the classification in each run's own evaluation.
         notes: receives what cannot be pooled, and why.
     """
-    calibration = _calibration(class_names, scored, run_of, runs, notes)
     classes = {
         name: replace(of_set.classes[name], operating_points=_operating_points(name, runs, notes))
         for name in class_names
     }
+    if of_set.label_kind == "independent":
+        return replace(of_set, classes=classes)
+    calibration = _calibration(class_names, scored, run_of, runs, notes)
     return replace(of_set, classes=classes, confusion=confusion(class_names, scored), calibration=calibration)
 
 

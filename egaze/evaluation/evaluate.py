@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from egaze.atomic import new_files, require_folder
 from egaze.evaluation.agreement import agreement_table, mean_agreement
-from egaze.evaluation.classification import Scored, measure_classification
+from egaze.evaluation.classification import Scored, is_judged, measure_classification
 from egaze.evaluation.means import RESAMPLES
+from egaze.evaluation.reader_agreement import reader_agreement
 from egaze.evaluation.results import EvaluationResult, TrainedHeads
 from egaze.evaluation.scanpaths import mean_scanpaths, scanpath_tables
 from egaze.evaluation.stored import (
@@ -32,6 +33,7 @@ from egaze.serialize import write_json
 from egaze.study import Study
 from egaze.study.published_splits import published_split_seed
 from egaze.study.splits import SPLITS
+from egaze.study.tables import LABEL_PREFIX
 from egaze.training.engine import Predictions, predict
 from egaze.training.run import Run
 
@@ -41,6 +43,7 @@ def evaluate(
     *,
     split: str = "test",
     out: Path | None = None,
+    readers: Path | None = None,
     batch_size: int = 32,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -62,6 +65,8 @@ def evaluate(
         run: a run with at least one finished epoch.
         split: "train", "validation" or "test".
         out: folder for the results; RUN/evaluation/SPLIT if None. Files there are replaced.
+        readers: a table of several readers' labels of the cases, to measure how well they agree with each other and
+            the model with them; see `egaze.sources.label_table.read_readings`.
         batch_size, threads: of the prediction; the results do not depend on them.
         progress: called with the batches done and the number of batches.
 
@@ -71,6 +76,7 @@ def evaluate(
     Raises:
         StudyError: the study is missing, or the split is empty.
         RunError: the study is not the one that the run was trained on, or no epoch is finished yet.
+        TableError: `readers` cannot be used.
         EgazeError: `out` cannot be written, or another package's metric cannot be used.
 
     Example:
@@ -87,7 +93,7 @@ def evaluate(
     study = run.open_study()
     indices = study.splits.indices(split)
     # Thresholds and temperature are chosen on the labelled validation radiographs.
-    choosing = np.flatnonzero((study.splits.split_index == SPLITS.index("validation")) & (study.labels >= 0))
+    choosing = np.flatnonzero((study.splits.split_index == SPLITS.index("validation")) & is_judged(study.labels))
     parts = [indices] if split == "validation" or not len(choosing) else [indices, choosing]
     predictions, *others = _predict(run, study, parts, batch_size, threads or os.cpu_count() or 1, progress)
     notes: list[str] = []
@@ -110,6 +116,10 @@ def evaluate(
         classification = measure_classification(study.class_names, scored, chosen_on, notes)
     else:
         notes.append("classification: no stage of the recipe trained the classifier, so it is not measured")
+    agreement_of_readers = None
+    if readers is not None:
+        classes = {} if classification is None else classification.classes
+        agreement_of_readers = reader_agreement(study, indices, predictions.class_probs, classes, readers, notes)
     if run.recipe.model.heatmap_head and not run.recipe.trains_heatmap:
         notes.append("heatmaps: no stage of the recipe trained the heatmap head, so it is not measured")
     if predictions.heatmap is not None:
@@ -131,6 +141,7 @@ def evaluate(
         classification=classification,
         heatmap=heatmap,
         scanpath=scanpath,
+        readers=agreement_of_readers,
         published=published_results(study, split),
         runs=(),
     )
@@ -191,6 +202,8 @@ def _case_table(study: Study, predictions: Predictions, has_classifier: bool) ->
             "case_index": predictions.case_index,
             "case_id": cases["case_id"],
             "label": cases["label"],
+            # Of independent labels, the certainty of each class.
+            **{name: cases[name] for name in cases.columns if name.startswith(LABEL_PREFIX)},
             **probabilities,
         }
     )

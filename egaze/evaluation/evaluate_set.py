@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from egaze.atomic import new_files, require_folder
 from egaze.errors import RunError
 from egaze.evaluation.agreement import CENTRE, map_agreement, note_undefined
+from egaze.evaluation.classification import is_judged, note_few, to_judge, why_not_measured
 from egaze.evaluation.evaluate import evaluate, published_results
 from egaze.evaluation.gaze_results import MapAgreement, Scanpaths
 from egaze.evaluation.means import RESAMPLES
@@ -25,6 +26,7 @@ from egaze.evaluation.pooled import Pooled, pool
 from egaze.evaluation.results import Classification, ClassResult, EvaluationResult, MemberResult, TrainedHeads
 from egaze.evaluation.scanpaths import mean_scanpaths, scanpath_tables
 from egaze.evaluation.stored import FORMAT_VERSION, METRICS, PREDICTIONS, Evaluation, open_evaluation, write_table
+from egaze.labels import class_counts
 from egaze.metrics import Estimate, macro_auc
 from egaze.metrics.estimate import noting
 from egaze.metrics.gaze_metrics import GAZE_METRICS
@@ -101,6 +103,7 @@ def evaluate_set(
         classification=classification,
         heatmap=heatmap,
         scanpath=scanpath,
+        readers=None,
         published=() if run_set.folds else published_results(pooled.study, split),
         runs=runs,
     )
@@ -114,22 +117,28 @@ def _classification(pooled: Pooled, notes: list[str]) -> Classification | None:
     if not pooled.recipe.trains_classifier:
         notes.append("classification: no stage of the recipe trained the classifier, so it is not judged")
         return None
-    known = pooled.labels >= 0
-    labels, probs, groups = pooled.labels[known], pooled.class_probs[:, known], pooled.patients[known]
-    if len(np.unique(labels)) < 2:
-        notes.append("classification: fewer than two classes have a radiograph in this split, so nothing is measured")
+    judged = is_judged(pooled.labels)
+    labels, probs, groups = pooled.labels.of(judged), pooled.class_probs[:, judged], pooled.patients[judged]
+    if why := why_not_measured(labels):
+        notes.append(f"classification: {why}, so nothing is measured")
         return None
-    right = (probs.argmax(axis=2) == labels).astype(np.float64)
+    accuracy = None
     with noting(notes, "classes"):
-        aucs = aucs_over_seeds(labels, probs, groups, resamples=RESAMPLES)
-        accuracy = within_unit(mean_over_seeds(right, groups, resamples=RESAMPLES))
+        aucs = aucs_over_seeds(to_judge(labels), probs, groups, resamples=RESAMPLES)
+        if labels.kind == "exclusive":
+            right = (probs.argmax(axis=2) == labels.values).astype(np.float64)
+            accuracy = within_unit(mean_over_seeds(right, groups, resamples=RESAMPLES))
     classes = {}
-    for number, (name, auc) in enumerate(zip(pooled.class_names, aucs.classes, strict=True)):
-        radiographs = int((labels == number).sum())
-        classes[name] = ClassResult(radiographs, auc if auc.is_defined else None)
+    for (name, counts), auc in zip(class_counts(labels).items(), aucs.classes, strict=True):
+        in_all = counts.present + counts.absent
+        classes[name] = ClassResult(counts.present, in_all, auc if auc.is_defined else None)
         if not auc.is_defined:
-            notes.append(f"{name}: {radiographs} of {len(labels)} radiographs, so it has no ROC curve")
-    return Classification(cases=len(labels), macro_auc=aucs.macro, accuracy=accuracy, classes=classes)
+            notes.append(f"{name}: {counts.present} of {in_all} radiographs, so it has no ROC curve")
+    if labels.kind == "independent":
+        note_few(labels, classes, notes)
+    return Classification(
+        cases=len(labels), label_kind=labels.kind, macro_auc=aucs.macro, accuracy=accuracy, classes=classes
+    )
 
 
 def _heatmap(pooled: Pooled, notes: list[str]) -> MapAgreement | None:
@@ -176,27 +185,24 @@ def _runs(pooled: Pooled, run_set: RunSet, notes: list[str]) -> tuple[MemberResu
     found = []
     for member in run_set.members:
         rows = pooled.table.filter(seed=member.seed, **({} if member.fold is None else {"fold": member.fold}))
-        labels = pooled.study.labels[rows["case_index"].to_numpy()]
+        answers = pooled.study.labels.answers[rows["case_index"].to_numpy()]
         probs = rows.select(f"prob_{name}" for name in pooled.class_names).to_numpy()
-        known = labels >= 0
         found.append(
             MemberResult(
                 run=member.name,
                 fold=member.fold,
                 seed=member.seed,
                 cases=len(rows),
-                macro_auc=_macro_auc(labels[known], probs[known], member.name, notes)
-                if pooled.recipe.trains_classifier
-                else None,
+                macro_auc=_macro_auc(answers, probs, member.name, notes) if pooled.recipe.trains_classifier else None,
                 cc=_mean(rows["cc"]) if pooled.agreement else None,
             )
         )
     return tuple(found)
 
 
-def _macro_auc(labels: NDArray[np.int64], probs: NDArray[np.float64], name: str, notes: list[str]) -> float | None:
+def _macro_auc(answers: NDArray[np.float32], probs: NDArray[np.float64], name: str, notes: list[str]) -> float | None:
     with noting(notes, name):
-        auc = macro_auc(labels, probs)
+        auc = macro_auc(answers, probs)
     return None if math.isnan(auc) else auc
 
 

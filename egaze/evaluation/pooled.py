@@ -14,6 +14,7 @@ from egaze.errors import RunError
 from egaze.evaluation.agreement import CENTRE
 from egaze.evaluation.gaze_results import MapAgreement
 from egaze.evaluation.stored import PREDICTIONS, Evaluation, open_evaluation
+from egaze.labels import Labels
 from egaze.study import Study
 from egaze.training import Recipe, Run, RunSet
 
@@ -53,9 +54,9 @@ class Pooled:
     table: pl.DataFrame
 
     @property
-    def labels(self) -> NDArray[np.int64]:
-        """(N,) class index of each case; -1 for cases without a label."""
-        return self.study.labels[self.case_index]
+    def labels(self) -> Labels:
+        """The labels of the N cases."""
+        return self.study.labels.of(self.case_index)
 
     @property
     def patients(self) -> NDArray[np.int64]:

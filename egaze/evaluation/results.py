@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from egaze.evaluation.gaze_results import MapAgreement, Scanpaths
+from egaze.labels import LabelKind
 from egaze.metrics import Estimate
 from egaze.metrics.calibration import ReliabilityBin
 from egaze.metrics.literature import Published
@@ -34,6 +35,7 @@ class EvaluationResult:
         trained: which heads the recipe trained; others are not measured.
         classification: None if the classifier was not trained, or fewer than two classes have a radiograph.
         heatmap: None if there is no trained heatmap head, or no gaze.
+        readers: how well readers agree on the classes, and the model with them; None without their labels.
         scanpath: how readers read the radiographs; None if there is no gaze.
         published: results from papers on EGD-CXR's published splits; empty for any other study or split.
         runs: each run of a set by itself; empty for a single run.
@@ -53,6 +55,7 @@ class EvaluationResult:
     classification: Classification | None
     heatmap: MapAgreement | None
     scanpath: Scanpaths | None
+    readers: ReaderAgreement | None
     published: tuple[Published, ...]
     runs: tuple[MemberResult, ...]
 
@@ -71,8 +74,11 @@ class Classification:
 
     Attributes:
         cases: number of labelled radiographs.
-        macro_auc, macro_average_precision: mean over the classes for which it is defined.
-        micro_auc, micro_average_precision: over all pairs of a radiograph and a class.
+        label_kind: whether the classes are exclusive or independent. Of independent classes, accuracy, confusion and
+            calibration are None: each class is measured by itself.
+        macro_auc, macro_average_precision: mean over the classes for which it is defined; of independent classes, over
+            those of `egaze.metrics.enough_cases`, and NaN if there is none.
+        micro_auc, micro_average_precision: over all pairs of a radiograph and such a class.
         macro_auc_bca: the macro AUC with a BCa interval; all other intervals are percentile intervals.
         accuracy: fraction of radiographs whose most probable class is their label.
         classes: results of each class.
@@ -81,8 +87,9 @@ class Classification:
     """
 
     cases: int
+    label_kind: LabelKind
     macro_auc: Estimate
-    accuracy: Estimate
+    accuracy: Estimate | None
     classes: dict[str, ClassResult]
     micro_auc: Estimate | None = None
     macro_average_precision: Estimate | None = None
@@ -94,6 +101,8 @@ class Classification:
     @property
     def one_auc_class(self) -> str | None:
         """The second class if there are two whose AUCs are equal, as softmax makes them; else None."""
+        if self.label_kind == "independent":
+            return None
         areas = [item.auc for item in self.classes.values()]
         if len(areas) != 2 or areas[0] is None or areas[1] is None:
             return None
@@ -111,18 +120,27 @@ class ClassResult:
 
     Attributes:
         cases: number of radiographs of the class.
+        judged: number of radiographs of which the class is known, which all metrics are of.
         auc, auc_bca, auc_delong: AUC with percentile, BCa and DeLong intervals; DeLong's takes radiographs to be
             independent. None if all radiographs are of the class, or none is.
         average_precision: with a percentile interval.
         operating_points: None if no threshold could be chosen.
+        calibration: of an independent class, how well its probability matches its frequency.
     """
 
     cases: int
+    judged: int
     auc: Estimate | None
     auc_bca: Estimate | None = None
     auc_delong: Estimate | None = None
     average_precision: Estimate | None = None
     operating_points: tuple[ClassOperatingPoint, ...] | None = None
+    calibration: ClassCalibration | None = None
+
+    @property
+    def prevalence(self) -> float | None:
+        """The share of the radiographs that have the class, among those of which that is known."""
+        return self.cases / self.judged if self.judged else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +214,69 @@ class CalibrationState:
     expected_calibration_error: Estimate
     reliability: tuple[ReliabilityBin, ...]
     classes: dict[str, tuple[ReliabilityBin, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCalibration:
+    """Calibration of the probability of one independent class, before and after temperature scaling.
+
+    Attributes:
+        temperature: by which the class's logit is divided; None if it could not be fitted.
+        fitted_on: the split that it was fitted on.
+        bins: number of bins of the reliability curves and the expected calibration error.
+        before: without temperature scaling.
+        after: with it; None if the temperature is.
+    """
+
+    temperature: float | None
+    fitted_on: str
+    bins: int
+    before: ClassCalibrationState
+    after: ClassCalibrationState | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCalibrationState:
+    """Calibration metrics of one class at one temperature.
+
+    Attributes:
+        brier: mean squared difference of the probability and 1 or 0; lower is better.
+        log_loss: mean log loss in nats; lower is better.
+        expected_calibration_error: without an interval, because resampling increases it.
+        reliability: the observed frequency by predicted probability; empty bins are left out.
+    """
+
+    brier: Estimate
+    log_loss: Estimate
+    expected_calibration_error: Estimate
+    reliability: tuple[ReliabilityBin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderAgreement:
+    """Agreement of several readers who labelled the same radiographs: of how many readers, and of each class."""
+
+    readers: int
+    classes: dict[str, ReaderKappa]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderKappa:
+    """Kappa of one class, on the radiographs that at least two readers labelled with certainty.
+
+    Attributes:
+        cases: number of these radiographs.
+        readings: number of their labels.
+        readers: kappa between readers; see `egaze.metrics.readers_kappa_ci`. None if it is undefined.
+        model: kappa of the model with readers on the same radiographs; None if it is undefined, or without a threshold.
+        model_calls: by which threshold the model calls the class present; None without one.
+    """
+
+    cases: int
+    readings: int
+    readers: Estimate | None
+    model: Estimate | None
+    model_calls: str | None
 
 
 @dataclass(frozen=True, slots=True)

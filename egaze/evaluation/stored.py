@@ -7,7 +7,8 @@ heatmaps.npy         (N, H, W) predicted heatmaps for drawing, in the order of t
 
 metrics.json has the fields of `egaze.evaluation.results.EvaluationResult` as keys, and format_version.
 
-predictions.parquet has the columns case_index, case_id, label, prob_CLASS; fixations, dwell_s, coverage_frac,
+predictions.parquet has the columns case_index, case_id, label, label_CLASS where labels are independent, prob_CLASS;
+fixations, dwell_s, coverage_frac,
 fixations_not_shown; and for each metric M of agreement with gaze M, centre_M and ceiling_M. A value is null if the case
 lacks what it needs; dwell_s is null if durations are relative, and prob_CLASS if the classifier was not trained. A
 set's table has one row per seed and case, with a column seed and, in a set with folds, a column fold.
@@ -29,7 +30,7 @@ from egaze.evaluation.results import EvaluationResult
 from egaze.metrics.gaze_metrics import GAZE_METRICS
 from egaze.serialize import read_json
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 METRICS, PREDICTIONS, HEATMAPS = "metrics.json", "predictions.parquet", "heatmaps.npy"
 
 #: The other columns of predictions.parquet, and prefixes of further ones; no metric may have such a name.
@@ -44,7 +45,7 @@ COLUMNS = (
     "coverage_frac",
     "fixations_not_shown",
 )
-PREFIXES = ("prob_", "centre_", "ceiling_")
+PREFIXES = ("label_", "prob_", "centre_", "ceiling_")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

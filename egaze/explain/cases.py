@@ -22,7 +22,8 @@ from egaze.study import Study
 from egaze.study.findings import finding_mask
 from egaze.training import Run
 
-#: Choices besides a class: the most probable class, and the case's label (or the most probable class if it has none).
+#: Choices besides a class: the most probable class, and the case's label (of several present classes the most probable
+#: of them; the most probable class if it has none).
 PREDICTED, LABEL = "predicted", "label"
 
 _BATCH_SIZE = 16
@@ -118,7 +119,7 @@ def explain_cases(run: Run, study: Study, cases: NDArray[np.int64], options: Exp
         RadiographError: a finding mask cannot be read.
     """
     model, recipe = run.load_model(), run.recipe
-    target, size_px, class_probs = recipe.heatmap, recipe.input_size_px, recipe.stages[-1].class_probs
+    target, size_px, class_probs = recipe.heatmap, recipe.input_size_px, run.class_probs
     always = options.class_index(study.class_names)
     shown = HeatmapOptions.of(target, size_px)
     loader = DeviceLoader(
@@ -205,7 +206,13 @@ def _chosen(name: str, always: int | None, probs: Tensor, batch: Batch) -> Tenso
     predicted = probs.argmax(dim=1)
     if always is not None:
         return torch.full_like(predicted, always)
-    return torch.where(batch.has_label, batch.label, predicted) if name == LABEL else predicted
+    if name != LABEL:
+        return predicted
+    if batch.label_kind == "exclusive":
+        own = batch.label
+    else:
+        own = torch.where(batch.present_classes, probs, -1).argmax(dim=1)
+    return torch.where(batch.shows_class, own, predicted)
 
 
 def _metrics(

@@ -4,7 +4,15 @@ from egaze.loading.augment import Augmentation
 from egaze.loading.batch import Batch
 from egaze.loading.device_loader import DeviceLoader
 from egaze.loading.radiograph_loader import FailedRadiograph, RadiographBatch, RadiographLoader, ReadRadiograph
-from egaze.loading.sampling import InOrder, Mixed, Shuffled, Weighted, class_balanced, gaze_and_label
+from egaze.loading.sampling import (
+    InOrder,
+    Mixed,
+    Shuffled,
+    Weighted,
+    class_balanced,
+    class_weighted,
+    gaze_and_label,
+)
 
 __all__ = [
     "Augmentation",
@@ -19,5 +27,6 @@ __all__ = [
     "Shuffled",
     "Weighted",
     "class_balanced",
+    "class_weighted",
     "gaze_and_label",
 ]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from egaze.labels import PRESENT, LabelKind
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
@@ -16,8 +18,9 @@ class Batch:
         image: (N, 1, H, W) float32 in [0, 1].
         heatmap: (N, 1, H, W) float32 in [0, 1]; zeros for samples without gaze.
         has_gaze: (N,) bool, whether the heatmap shows gaze; all false if the loader has no target.
-        label: (N,) int64 class index; -1 for samples without a label.
-        has_label: (N,) bool.
+        label: of exclusive labels (N,) int64 class index, -1 for samples without a label; of independent ones (N, C)
+            float32, from 0 (absent) to 1 (present), NaN where a class is not known.
+        has_label: (N,) bool, whether any class is known.
         case_index: (N,) int64 index of the sample in the study.
     """
 
@@ -27,6 +30,21 @@ class Batch:
     label: Tensor
     has_label: Tensor
     case_index: Tensor
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What the labels are."""
+        return "exclusive" if self.label.ndim == 1 else "independent"
+
+    @property
+    def present_classes(self) -> Tensor:
+        """(N, C) bool, of independent labels the classes that are present."""
+        return self.label > PRESENT
+
+    @property
+    def shows_class(self) -> Tensor:
+        """(N,) bool, whether a sample has a class that its gaze may be about: a label, or a present class."""
+        return self.has_label if self.label_kind == "exclusive" else self.present_classes.any(dim=1)
 
     def __len__(self) -> int:
         return len(self.case_index)

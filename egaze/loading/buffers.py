@@ -23,12 +23,14 @@ class HostBuffers:
     Args:
         batch_size: number of samples of the largest batch.
         size_px: side of its images and heatmaps.
+        label: an empty batch's label, of the shape (0, ...) and type of every batch's.
         keep: number of planes that are allocated at the start and kept while unused. They are used in turn, so that
             memory does not grow later when more batches are in use than before; untouched planes take no memory.
     """
 
-    def __init__(self, batch_size: int, size_px: int, keep: int) -> None:
+    def __init__(self, batch_size: int, size_px: int, label: torch.Tensor, keep: int) -> None:
         self._shape = (batch_size, 1, size_px, size_px)
+        self._label = label
         self._keep = keep
         self._free: queue.SimpleQueue[NDArray[np.float32]] = queue.SimpleQueue()
         self._lent: dict[int, weakref.ref[NDArray[np.float32]]] = {}
@@ -37,7 +39,7 @@ class HostBuffers:
 
     def lend(self, count: int) -> Batch:
         """Return a batch of `count` samples to be filled in."""
-        return _batch(torch.from_numpy(self._plane(count)), torch.from_numpy(self._plane(count)))
+        return _batch(torch.from_numpy(self._plane(count)), torch.from_numpy(self._plane(count)), self._label)
 
     def _plane(self, count: int) -> NDArray[np.float32]:
         try:
@@ -60,13 +62,14 @@ class StagingBuffers:
     """A fixed number of batches, in pinned memory if asked for, that are copied to a device.
 
     Args:
-        batch_size, size_px: see `HostBuffers`.
+        batch_size, size_px, label: see `HostBuffers`.
         count: number of batches.
         pinned: whether their memory is pinned, which makes asynchronous copies possible.
     """
 
-    def __init__(self, batch_size: int, size_px: int, count: int, *, pinned: bool) -> None:
+    def __init__(self, batch_size: int, size_px: int, label: torch.Tensor, count: int, *, pinned: bool) -> None:
         self._shape = (batch_size, 1, size_px, size_px)
+        self._label = label
         self._to_make = count
         self._pinned = pinned
         self._copied: queue.SimpleQueue[tuple[Batch, Any] | None] = queue.SimpleQueue()
@@ -81,7 +84,7 @@ class StagingBuffers:
         if self._to_make:
             self._to_make -= 1
             image, heatmap = (torch.empty(self._shape, pin_memory=self._pinned) for _ in range(2))
-            whole = _batch(image, heatmap, self._pinned)
+            whole = _batch(image, heatmap, self._label, self._pinned)
         elif (returned := self._copied.get()) is None:
             raise RuntimeError("the buffers are closed")
         else:
@@ -100,8 +103,9 @@ class StagingBuffers:
         self._copied.put(None)
 
 
-def _batch(image: torch.Tensor, heatmap: torch.Tensor, pinned: bool = False) -> Batch:
+def _batch(image: torch.Tensor, heatmap: torch.Tensor, like: torch.Tensor, pinned: bool = False) -> Batch:
     count = len(image)
     has_gaze, has_label = (torch.empty(count, dtype=torch.bool, pin_memory=pinned) for _ in range(2))
-    label, case_index = (torch.empty(count, dtype=torch.int64, pin_memory=pinned) for _ in range(2))
+    label = torch.empty((count, *like.shape[1:]), dtype=like.dtype, pin_memory=pinned)
+    case_index = torch.empty(count, dtype=torch.int64, pin_memory=pinned)
     return Batch(image, heatmap, has_gaze, label, has_label, case_index)

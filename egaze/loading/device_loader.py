@@ -128,7 +128,9 @@ class DeviceLoader:
         self._process = os.getpid()
         # Two planes for each batch that waits, is being made, is in use, or is about to be used.
         planes = 0 if _is_copied_to(self._device) else 2 * (self._prefetch + 3)
-        self._buffers = HostBuffers(self._batch_size, self._size_px, keep=planes)
+        self._values, self._known = self._study.labels.values, self._study.labels.known
+        self._label = torch.from_numpy(self._values[:0])
+        self._buffers = HostBuffers(self._batch_size, self._size_px, self._label, keep=planes)
 
     def __len__(self) -> int:
         return len(self._bounds)
@@ -184,7 +186,8 @@ class DeviceLoader:
         module = torch.get_device_module(self._device)
         with module.device(self._device) if hasattr(module, "device") else nullcontext():
             side_stream = module.Stream()
-        staging = StagingBuffers(self._batch_size, self._size_px, self._prefetch + 2, pinned=self._device.type != "cpu")
+        pinned, batches = self._device.type != "cpu", self._prefetch + 2
+        staging = StagingBuffers(self._batch_size, self._size_px, self._label, batches, pinned=pinned)
         current: tuple[Batch, Any] | None = None
         with closing(Ahead(self._samples(first, staging), self._prefetch, wake=staging.close)) as ahead:
             try:
@@ -235,8 +238,8 @@ class DeviceLoader:
         batch = buffers.lend(count)
         image, heatmap, has_gaze, label, has_label, case_index = (tensor.numpy() for tensor in batch.tensors())
         np.take(gaze.has_gaze, cases, out=has_gaze)
-        np.take(study.labels, cases, out=label)
-        np.greater_equal(label, 0, out=has_label)
+        np.take(self._values, cases, axis=0, out=label)
+        np.take(self._known, cases, out=has_label)
         case_index[:] = cases
         _core.sample_batch(
             study.images,
@@ -285,7 +288,7 @@ class DeviceLoader:
         return zlib.crc32(self._epoch_order(epoch).tobytes(), zlib.crc32(bounds.tobytes(), self._seed & 0xFFFFFFFF))
 
     def __getstate__(self) -> dict[str, Any]:  # the attributes, whatever their types
-        own = {"_gaze", "_process", "_buffers"}
+        own = {"_gaze", "_process", "_values", "_known", "_label", "_buffers"}
         kept = {name: value for name, value in self.__dict__.items() if name not in own}
         return {**kept, "_study": self._study.path}
 

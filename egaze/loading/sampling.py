@@ -107,6 +107,9 @@ class Weighted:
 def class_balanced(study: Study, cases: Cases) -> Weighted:
     """Draw each class that occurs in the cases equally often; cases without a label keep their share.
 
+    Of independent labels, cases in which no class is present are a class of their own, and a case with several classes
+    is drawn for each of them.
+
     Example:
         >>> from egaze import open_study
         >>> from egaze.loading import class_balanced
@@ -114,13 +117,45 @@ def class_balanced(study: Study, cases: Cases) -> Weighted:
         >>> len(class_balanced(study, study.splits.indices("train")).draw(seed=0, epoch=0))
         37
     """
-    labels = study.labels[cases]
-    known = labels >= 0
+    labels = study.labels.of(cases)
+    groups, known = labels.groups, labels.known
     weights = np.ones(len(labels))
     if known.any():
-        counts = np.bincount(labels[known])
-        weights[known] = known.sum() / np.count_nonzero(counts) / counts[labels[known]]
+        counts = groups.sum(axis=0)
+        share = known.sum() / np.count_nonzero(counts) / np.maximum(counts, 1)
+        weights[known] = groups[known] @ share
     return Weighted(cases, weights)
+
+
+def class_weighted(study: Study, cases: Cases, weights: Sequence[float]) -> Weighted:
+    """Draw cases in proportion to the weight of their class.
+
+    Of independent labels, a case has the largest weight of its present classes, and one without any has the last.
+
+    Args:
+        study: the study.
+        cases: (N,) indices into the study.
+        weights: one for each class in order and, for independent labels, one for cases in which none is present. Cases
+            without a label have their mean weight.
+
+    Raises:
+        ValueError: another number of weights.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.loading import class_weighted
+        >>> study = open_study("study")
+        >>> order = class_weighted(study, study.splits.indices("train"), [1, 2, 2])
+        >>> sorted(set(order.weights.tolist()))
+        [1.0, 2.0]
+    """
+    groups = study.labels.of(cases).groups
+    if len(weights) != groups.shape[1]:
+        raise ValueError(f"expected {groups.shape[1]} weights of classes, got {len(weights)}")
+    of_case = np.where(groups, np.asarray(weights, dtype=np.float64), 0.0).max(axis=1)
+    known = groups.any(axis=1)
+    of_case[~known] = of_case[known].mean() if known.any() else 1.0
+    return Weighted(cases, of_case)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

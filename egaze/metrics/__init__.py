@@ -39,7 +39,10 @@ from egaze.metrics.event_agreement import EventAgreement, event_agreement
 from egaze.metrics.intervals import mean_ci, mean_cis, wilson_ci
 from egaze.metrics.localisation import energy_inside, iou_at_area_match, pointing_game, region_mask
 from egaze.metrics.multiclass_auc import confusion_matrix, macro_auc, macro_auc_ci, multiclass_ci
+from egaze.metrics.multilabel_auc import enough_cases, multilabel_ci
 from egaze.metrics.operating_point import OperatingPoint, at_threshold, specificity_threshold, youden_threshold
+from egaze.metrics.paired import holm
+from egaze.metrics.reader_kappa import model_kappa_ci, readers_kappa_ci
 from egaze.metrics.roc_curve import RocCurve, roc_curve_band
 from egaze.metrics.saccades import KScale, Saccades, k_coefficient, saccades_between
 from egaze.metrics.saliency import auc_borji, auc_judd, cc, information_gain, kld, nss, shuffled_auc, sim
@@ -83,10 +86,12 @@ __all__ = [
     "delong_test",
     "edit_similarity",
     "energy_inside",
+    "enough_cases",
     "event_agreement",
     "expected_calibration_error",
     "fit_temperature",
     "grid_substitution",
+    "holm",
     "information_gain",
     "iou_at_area_match",
     "k_coefficient",
@@ -96,10 +101,13 @@ __all__ = [
     "macro_auc_ci",
     "mean_ci",
     "mean_cis",
+    "model_kappa_ci",
     "multiclass_ci",
+    "multilabel_ci",
     "multimatch",
     "nss",
     "pointing_game",
+    "readers_kappa_ci",
     "region_gaze",
     "region_mask",
     "reliability_curve",

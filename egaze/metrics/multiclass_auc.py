@@ -21,7 +21,8 @@ def macro_auc(labels: ArrayLike, class_probs: ArrayLike) -> float:
     """The mean one-versus-rest AUC over the classes that some cases have and some have not, in [0, 1].
 
     Args:
-        labels: (N,) class numbers, 0 to C - 1.
+        labels: (N,) class numbers, 0 to C - 1; or (N, C), 1 where a case has a class, 0 where it has not, and NaN where
+            that is not known. An AUC is that of the cases of which its class is known.
         class_probs: (N, C).
 
     Warns:
@@ -34,9 +35,16 @@ def macro_auc(labels: ArrayLike, class_probs: ArrayLike) -> float:
         >>> round(macro_auc(labels, class_probs), 3)
         0.806
     """
-    labels, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
-    area = _macro(labels, class_probs, "roc_auc")
-    return undefined(ONE_CLASS) if area is None else float(area(np.ones((1, len(labels))))[0])
+    answers, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
+    if answers.ndim == 1:
+        answers = np.eye(class_probs.shape[1])[answers]
+    areas = []
+    for of_class, probs in zip(answers.T, class_probs.T, strict=True):
+        known = ~np.isnan(of_class)
+        is_class = of_class[known] == 1
+        if 0 < is_class.sum() < len(is_class):
+            areas.append(weighted_auc(is_class, probs[known])(np.ones((1, len(is_class)))))
+    return float(np.mean(areas, axis=0)[0]) if areas else undefined(ONE_CLASS)
 
 
 def macro_auc_ci(

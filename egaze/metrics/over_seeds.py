@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from egaze.metrics.auc import ONE_CLASS
 from egaze.metrics.estimate import Estimate, undefined
+from egaze.metrics.multilabel_auc import area_of_class, enough_cases
 from egaze.metrics.resampling import Statistic, estimate_of, require_options
 from egaze.metrics.seed_bootstrap import draw_over_seeds, of_the_sample
-from egaze.metrics.weighted_areas import weighted_auc
 
 T = TypeVar("T")
 
@@ -43,11 +43,12 @@ def aucs_over_seeds(
 ) -> Aucs:
     """One-versus-rest AUCs, each the mean over S trainings of a model from different seeds.
 
-    Intervals are over seeds and groups (patients), stratified by class; see `egaze.metrics.seed_bootstrap`. With one
-    seed they are over patients alone, for this one model.
+    Intervals are over seeds and groups (patients), stratified by class if classes are exclusive; see
+    `egaze.metrics.seed_bootstrap`. With one seed they are over patients alone, for this one model.
 
     Args:
-        labels: (N,) class numbers, 0 to C - 1.
+        labels: (N,) class numbers, 0 to C - 1; or (N, C) of independent classes, 1 where a case has a class, 0 where it
+            has not, and NaN where that is not known. The mean is then over the classes of `enough_cases`.
         class_probs: (S, N, C) finite, the probabilities of each seed for the same cases.
         groups: (N,) the patient of each case; when None, every case is a group of its own.
         level: of the intervals, in (0, 1).
@@ -75,7 +76,7 @@ def aucs_over_seeds(
         return Aucs(Estimate(undefined(ONE_CLASS)), (Estimate(math.nan),) * probs.shape[2])
     values = of_the_sample(statistic, len(labels)).mean(axis=0)
     groups = np.arange(len(labels)) if groups is None else groups
-    drawn = draw_over_seeds(statistic, groups, strata=labels, resamples=resamples, seed=seed)
+    drawn = draw_over_seeds(statistic, groups, strata=strata_of(labels), resamples=resamples, seed=seed)
     found = [within_unit(estimate_of(value, draws, level)) for value, draws in zip(values, drawn.T, strict=True)]
     return Aucs(found[-1], for_classes(found[:-1], present, probs.shape[2], absent=Estimate(math.nan)))
 
@@ -121,21 +122,26 @@ def mean_over_seeds(
     return estimate_of(values.mean(), drawn[:, 0], level)
 
 
-def class_statistic(labels: NDArray[np.int64], *probs: NDArray[np.float64]) -> tuple[list[int], Statistic]:
+def class_statistic(labels: NDArray[Any], *probs: NDArray[np.float64]) -> tuple[list[int], Statistic]:
     """The statistic of one-versus-rest AUCs, and the numbers of the classes that have one.
 
     Args:
-        labels: (N,) class numbers.
+        labels: (N,) class numbers, or (N, C) answers; see `aucs_over_seeds`.
         probs: one or two arrays (S, N, C).
 
     Returns:
         The K classes that some cases have and some have not, and a statistic that returns (B, S, K + 1): their AUCs
-        and, last, the mean of these; of two arrays, the first's values minus the second's. Without any such class there
-        is nothing for the statistic to return.
+        and, last, the mean of these, NaN if none counts in it; of two arrays, the first's values minus the second's.
+        Without any such class there is nothing for the statistic to return.
     """
-    present = [number for number in range(probs[0].shape[2]) if 0 < np.count_nonzero(labels == number) < len(labels)]
+    classes = probs[0].shape[2]
+    answers = np.eye(classes)[labels] if labels.ndim == 1 else labels
+    present = [
+        number for number in range(classes) if (answers[:, number] == 1).any() and (answers[:, number] == 0).any()
+    ]
+    counted = np.ones(len(present), dtype=bool) if labels.ndim == 1 else enough_cases(answers)[present]
     areas = [
-        [[weighted_auc(labels == number, of_seed[:, number]) for number in present] for of_seed in part]
+        [[area_of_class(answers[:, number], of_seed[:, number]) for number in present] for of_seed in part]
         for part in probs
     ]
 
@@ -145,9 +151,18 @@ def class_statistic(labels: NDArray[np.int64], *probs: NDArray[np.float64]) -> t
             for part in areas
         )
         found = first - others[0] if others else first
-        return np.concatenate([found, found.mean(axis=2, keepdims=True)], axis=2)
+        if not counted.any():
+            mean = np.full((*found.shape[:2], 1), np.nan)
+        else:
+            mean = (found if counted.all() else found[:, :, counted]).mean(axis=2, keepdims=True)
+        return np.concatenate([found, mean], axis=2)
 
     return present, statistic
+
+
+def strata_of(labels: NDArray[Any]) -> NDArray[Any] | None:
+    """The strata that resampling keeps: exclusive classes, of which each case has one; else None."""
+    return labels if labels.ndim == 1 else None
 
 
 def mean_statistic(values: NDArray[np.float64]) -> Statistic:
@@ -161,18 +176,22 @@ def for_classes(found: Sequence[T], present: list[int], classes: int, *, absent:
     return tuple(by_class.get(number, absent) for number in range(classes))
 
 
-def checked_probs(labels: ArrayLike, *probs: ArrayLike) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
-    """Labels (N,) and probabilities (S, N, C) as arrays. Raises ValueError where they do not match."""
+def checked_probs(labels: ArrayLike, *probs: ArrayLike) -> tuple[NDArray[Any], list[NDArray[np.float64]]]:
+    """Labels (N,) or answers (N, C), and probabilities (S, N, C). Raises ValueError where they do not match."""
     labels, arrays = np.asarray(labels), [np.asarray(part, dtype=np.float64) for part in probs]
     shapes = ", ".join(str(part.shape) for part in arrays)
     if any(part.ndim != 3 or part.shape != arrays[0].shape or 0 in (len(part), part.shape[2]) for part in arrays):
         raise ValueError(f"probabilities must share a shape (S, N, C), got {shapes}")
+    if not all(np.isfinite(part).all() for part in arrays):
+        raise ValueError("probabilities must be finite")
+    if labels.ndim == 2:
+        if labels.shape != arrays[0].shape[1:] or not np.isin(labels[~np.isnan(labels)], (0, 1)).all():
+            raise ValueError(f"answers must be (N, C) of 0, 1 and NaN, got shape {labels.shape} for {shapes}")
+        return labels.astype(np.float64), arrays
     if labels.shape != arrays[0].shape[1:2] or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"labels must be (N,) integers, got {labels.dtype} {labels.shape} for {shapes}")
     if labels.size and (labels.min() < 0 or labels.max() >= arrays[0].shape[2]):
         raise ValueError(f"labels must be 0 to {arrays[0].shape[2] - 1}, got {labels.min()} to {labels.max()}")
-    if not all(np.isfinite(part).all() for part in arrays):
-        raise ValueError("probabilities must be finite")
     return labels.astype(np.int64), arrays
 
 

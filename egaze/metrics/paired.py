@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from egaze.metrics.over_seeds import (
     class_statistic,
     for_classes,
     mean_statistic,
+    strata_of,
 )
 from egaze.metrics.resampling import comparison_of, require_options
 from egaze.metrics.seed_bootstrap import draw_over_seeds, of_the_sample
@@ -46,12 +48,12 @@ def paired_aucs(
 ) -> PairedAucs:
     """AUC(a) - AUC(b) of every class and of the mean over classes, on the same cases, each the mean over S seeds.
 
-    Both sets and all seeds share each resample of patients, stratified by class. Intervals and p-values are over seeds
-    and patients (see `egaze.metrics.seed_bootstrap`); with one seed they are over patients alone, for these two models
-    and not for others trained in the same way.
+    Both sets and all seeds share each resample of patients, stratified by class if classes are exclusive. Intervals and
+    p-values are over seeds and patients (see `egaze.metrics.seed_bootstrap`); with one seed they are over patients
+    alone, for these two models and not for others trained in the same way.
 
     Args:
-        labels: (N,) class numbers, 0 to C - 1.
+        labels: (N,) class numbers, or (N, C) answers of independent classes; see `aucs_over_seeds`.
         probs_a, probs_b: (S, N, C) finite; seed s of the one is paired with seed s of the other.
         groups: (N,) the patient of each case; when None, every case is a group of its own.
         level: of the intervals, in (0, 1).
@@ -80,7 +82,7 @@ def paired_aucs(
         return PairedAucs(Comparison(undefined(ONE_CLASS)), (Comparison(math.nan),) * probs_a.shape[2])
     differences = of_the_sample(statistic, len(labels)).mean(axis=0)
     groups = np.arange(len(labels)) if groups is None else groups
-    drawn = draw_over_seeds(statistic, groups, strata=labels, resamples=resamples, seed=seed)
+    drawn = draw_over_seeds(statistic, groups, strata=strata_of(labels), resamples=resamples, seed=seed)
     found = [comparison_of(value, draws, level) for value, draws in zip(differences, drawn.T, strict=True)]
     return PairedAucs(found[-1], for_classes(found[:-1], present, probs_a.shape[2], absent=Comparison(math.nan)))
 
@@ -125,3 +127,25 @@ def paired_mean(
     groups = np.arange(differences.shape[1]) if groups is None else groups
     drawn = draw_over_seeds(mean_statistic(differences), groups, resamples=resamples, seed=seed)
     return comparison_of(differences.mean(), drawn[:, 0], level)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for their number by Holm's step-down procedure (Holm 1979).
+
+    The chance that any hypothesis which holds has an adjusted p-value of at most 0.05 is then at most 5 %, however the
+    p-values depend on each other.
+
+    Args:
+        p_values: in [0, 1]; NaN where one is undefined, which stays NaN and does not count.
+
+    Example:
+        >>> from egaze.metrics import holm
+        >>> [round(p_value, 3) for p_value in holm([0.01, 0.04, 0.03])]
+        [0.03, 0.06, 0.06]
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values)[: np.count_nonzero(~np.isnan(values))]  # NaN is sorted last
+    factors = np.arange(len(order), 0, -1)
+    adjusted = np.full(len(values), np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
+    return [float(value) for value in adjusted]

@@ -104,7 +104,7 @@ def class_map(
     Args:
         features: (N, K, h, w) feature maps.
         class_logits: (N, C) logits computed from the features.
-        class_index: (N,) int64, the class of each image.
+        class_index: (N,) int64, the class of each image; or (N, C) bool, several classes, whose logits are summed.
         method: one of METHODS.
         differentiable: whether the result can be differentiated.
 
@@ -124,7 +124,10 @@ def class_map(
     """
     if method not in METHODS:
         raise EgazeError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    score = class_logits.gather(1, class_index.unsqueeze(1)).sum()
+    if class_index.ndim == 1:
+        score = class_logits.gather(1, class_index.unsqueeze(1)).sum()
+    else:
+        score = torch.where(class_index, class_logits, 0).sum()
     (slope,) = torch.autograd.grad(score, features, create_graph=differentiable, allow_unused=True)
     if slope is None:
         raise EgazeError(f"the classes do not depend on this feature map of shape {tuple(features.shape)}")

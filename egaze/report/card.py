@@ -110,13 +110,13 @@ def split_rows(study: Study) -> list[SplitRow]:
 
 def split_row(study: Study, case_indices: NDArray[np.intp], name: str) -> SplitRow:
     """Count these cases of the study, under a name."""
-    labels = study.labels[case_indices]
+    present = (study.labels.of(case_indices).answers == 1).sum(axis=0)
     return SplitRow(
         name=name,
         radiographs=len(case_indices),
         patients=len(np.unique(study.patients[case_indices])),
         with_gaze=int(study.has_gaze[case_indices].sum()),
-        classes=[int((labels == number).sum()) for number in range(len(study.class_names))],
+        classes=present.tolist(),
     )
 
 

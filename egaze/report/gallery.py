@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,8 @@ class CaseCard:
 
     Attributes:
         case_id, label, reader_id: as in the study.
-        predicted: the most probable class; None if the classifier was not trained.
+        answers: each class of which it is certain whether the radiograph has it, with 1 or 0.
+        predicted: the most probable class; None if the classifier was not trained, or classes are independent.
         probs: each class with its probability; empty if the classifier was not trained.
         agreement: CC of the predicted heatmap with the reader's; None if one of them is missing.
         centre_agreement: CC of the centre-bias map with the reader's heatmap.
@@ -43,6 +45,7 @@ class CaseCard:
 
     case_id: str
     label: str | None
+    answers: tuple[tuple[str, float], ...]
     reader_id: str | None
     predicted: str | None
     probs: tuple[tuple[str, float], ...]
@@ -63,14 +66,21 @@ class CaseCard:
 
     @property
     def error(self) -> float | None:
-        """1 minus the probability of the label; None without a label."""
-        return None if self.label is None or not self.probs else 1.0 - dict(self.probs)[self.label]
+        """The largest difference of a probability from 1 or 0: of exclusive classes, 1 minus the probability of the
+        label. None without a certain label."""
+        if not self.answers or not self.probs:
+            return None
+        probs = dict(self.probs)
+        if self.predicted is not None:
+            return 1.0 - probs[next(name for name, answer in self.answers if answer == 1)]
+        return max(abs(answer - probs[name]) for name, answer in self.answers)
 
     def facts(self) -> JsonObject:
         """Return what the page's script filters and sorts by, and shows beside the radiograph."""
         return {
             "id": self.case_id,
             "label": self.label,
+            "present": [name for name, answer in self.answers if answer == 1],
             "reader": self.reader_id,
             "predicted": self.predicted,
             "right": self.is_right,
@@ -92,7 +102,8 @@ def choose_rows(evaluated: EvaluatedCases, limit: int) -> NDArray[np.int64]:
 
 
 def make_cards(evaluated: EvaluatedCases, rows: NDArray[np.int64], *, has_grad_cams: bool) -> list[CaseCard]:
-    """Make the cards of these rows, wrong predictions first, then by confidence from the lowest.
+    """Make the cards of these rows: wrong predictions first, then by confidence from the lowest; where classes are
+    independent, the largest error first.
 
     Args:
         evaluated: the evaluated cases of the run or set.
@@ -100,6 +111,7 @@ def make_cards(evaluated: EvaluatedCases, rows: NDArray[np.int64], *, has_grad_c
         has_grad_cams: whether there are class maps.
     """
     study, size_px = evaluated.study, evaluated.study.image_size_px
+    all_answers, is_exclusive = study.labels.answers, study.labels.kind == "exclusive"
     is_trained = evaluated.first.recipe.trains_classifier
     has_predicted = evaluated.has_heatmaps and evaluated.first.recipe.trains_heatmap
     cards = []
@@ -115,13 +127,15 @@ def make_cards(evaluated: EvaluatedCases, rows: NDArray[np.int64], *, has_grad_c
             "fixations": bool(fixations.on_shown.any()),
         }
         probs = tuple((name, float(facts[f"prob_{name}"])) for name in study.class_names) if is_trained else ()
+        answers = zip(study.class_names, all_answers[case_index].tolist(), strict=True)
         height_px, width_px = study.geometry(case_index, size_px).radiograph_shape
         cards.append(
             CaseCard(
                 case_id=facts["case_id"],
                 label=facts["label"],
+                answers=tuple((name, answer) for name, answer in answers if not math.isnan(answer)),
                 reader_id=study.cases["reader_id"][case_index],
-                predicted=max(probs, key=lambda item: item[1])[0] if probs else None,
+                predicted=max(probs, key=lambda item: item[1])[0] if probs and is_exclusive else None,
                 probs=probs,
                 agreement=facts.get("cc") if has_predicted else None,
                 centre_agreement=facts.get("centre_cc") if has_predicted else None,
@@ -131,6 +145,8 @@ def make_cards(evaluated: EvaluatedCases, rows: NDArray[np.int64], *, has_grad_c
                 row=row,
             )
         )
+    if not is_exclusive:
+        return sorted(cards, key=lambda card: -1.0 if card.error is None else card.error, reverse=True)
     return sorted(cards, key=lambda card: (card.is_right is not False, card.confidence))
 
 

@@ -9,13 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from egaze.atomic import require_file, write_file
 from egaze.errors import RunError
-from egaze.evaluation.classification import Scored
+from egaze.evaluation.classification import Scored, is_judged
 from egaze.evaluation.cross_validation import add_fold_results
 from egaze.evaluation.results import Classification, ClassOperatingPoint, EvaluationResult
 from egaze.explain.cases import evidence_maps
@@ -97,14 +96,15 @@ def write_report(
         "study": study,
         "result": result,
         "contents": _CONTENTS,
-        "summary": words.summary(run.recipe, result),
+        "summary": words.summary(run.recipe, result, study.labels.kind),
         "one_auc": result.classification and result.classification.one_auc_title,
         "plots": _plots(evaluated, result),
         "chosen_on": run.recipe.choose_on,
         "measured_on": run.recipe.measured_on,
         "operating_points": _operating_points(result.classification),
         "confusion": _confusion(result.classification),
-        "why_no_classification": words.why_no_classification(run.recipe),
+        "together": _together(study, evaluated.case_index),
+        "why_no_classification": words.why_no_classification(run.recipe, study.labels.kind),
         "why_no_heatmap": words.why_no_heatmap(run.recipe),
         "epochs": 0 if evaluated.members else len(run.log()),
         "members": members.member_rows(evaluated),
@@ -136,7 +136,7 @@ def _shown(evaluated: EvaluatedCases) -> EvaluationResult:
     result = evaluated.result
     if not evaluated.members or result.classification is None:
         return result
-    labelled = (evaluated.study.labels[evaluated.case_index] >= 0).nonzero()[0]
+    labelled = is_judged(evaluated.study.labels.of(evaluated.case_index)).nonzero()[0]
     notes = list(result.warnings)
     together = add_fold_results(
         result.classification,
@@ -152,10 +152,8 @@ def _shown(evaluated: EvaluatedCases) -> EvaluationResult:
 def _scored(evaluated: EvaluatedCases) -> Scored:
     """Return the labelled radiographs."""
     study = evaluated.study
-    labelled = evaluated.table.filter(pl.col("label").is_not_null())
-    cases = labelled["case_index"].to_numpy()
-    class_probs = labelled.select(f"prob_{name}" for name in study.class_names).to_numpy().astype(np.float64)
-    return Scored(study.labels[cases], class_probs, study.patients[cases])
+    class_probs = evaluated.table.select(f"prob_{name}" for name in study.class_names).to_numpy()
+    return Scored.of_cases(study, evaluated.table["case_index"].to_numpy(), class_probs)
 
 
 _CONTENTS = (
@@ -265,6 +263,7 @@ def _data(study: Study, cards: Sequence[CaseCard]) -> JsonObject:
     strongest = next((key for key in ("predicted", "gaze", "grad_cam") if key in there), None)
     return {
         "classes": study.class_names,
+        "labels": study.labels.kind,
         "radiographs": [item.facts() for item in cards],
         "colours": base64.b64encode(heatmap_table().tobytes()).decode(),
         "overlay": strongest,
@@ -293,7 +292,7 @@ def _plots(evaluated: EvaluatedCases, result: EvaluationResult) -> Plots:
     forest, calibration = None, []
     if (classification := result.classification) is not None:
         scored = _scored(evaluated)
-        roc = plots.roc_curves(scored.labels, scored.class_probs, scored.patients, classification)
+        roc = plots.roc_curves(scored, classification)
         ours = "This set" if evaluated.members else "This run"
         forest = plots.forest_plot(classification, result.published, ours)
         if classification.calibration is not None:
@@ -340,3 +339,11 @@ def _confusion(classification: Classification | None) -> list[tuple[str, list[Co
         ]
         rows.append((name, cells))
     return rows
+
+
+def _together(study: Study, cases: NDArray[np.int64]) -> list[tuple[str, list[int]]]:
+    """Return, of independent classes, rows of class and the number of radiographs that also have each class."""
+    if study.labels.kind == "exclusive":
+        return []
+    present = (study.labels.of(cases).answers == 1).astype(np.int64)
+    return list(zip(study.class_names, (present.T @ present).tolist(), strict=True))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from egaze.evaluation.gaze_results import MapAgreement
-from egaze.evaluation.results import EvaluationResult
+from egaze.evaluation.results import Classification, EvaluationResult
+from egaze.labels import LabelKind
 from egaze.metrics import Estimate
 from egaze.training.recipe import Recipe
 
@@ -11,9 +12,9 @@ from egaze.training.recipe import Recipe
 FEWEST = 20
 
 
-def summary(recipe: Recipe, result: EvaluationResult) -> list[str]:
+def summary(recipe: Recipe, result: EvaluationResult, kind: LabelKind = "exclusive") -> list[str]:
     """Say in a few sentences how good the model is, and how certain that is."""
-    return [_classification(recipe, result), _gaze(recipe, result) + control(recipe)]
+    return [_classification(recipe, result, kind), _gaze(recipe, result) + control(recipe)]
 
 
 def control(recipe: Recipe) -> str:
@@ -23,10 +24,12 @@ def control(recipe: Recipe) -> str:
     return f" As a control it was trained on {recipe.trained_towards}; it is compared with the readers' own gaze."
 
 
-def why_no_classification(recipe: Recipe) -> str:
+def why_no_classification(recipe: Recipe, kind: LabelKind = "exclusive") -> str:
     """Say why there are no classification results."""
     if not recipe.trains_classifier:
         return "No stage of the recipe trained the classifier, so its predictions are not measured."
+    if kind == "independent":
+        return "No class has both radiographs with it and without it in this split, so classification is not measured."
     return "Fewer than two classes have a labelled radiograph in this split, so classification is not measured."
 
 
@@ -39,9 +42,11 @@ def why_no_heatmap(recipe: Recipe) -> str:
     return "No radiograph of this split has gaze on it, so predicted heatmaps cannot be compared with gaze."
 
 
-def _classification(recipe: Recipe, result: EvaluationResult) -> str:
+def _classification(recipe: Recipe, result: EvaluationResult, kind: LabelKind) -> str:
     if (classification := result.classification) is None or not recipe.trains_classifier:
-        return why_no_classification(recipe)
+        return why_no_classification(recipe, kind)
+    if classification.label_kind == "independent":
+        return _independent(classification, result)
     auc, names = classification.macro_auc, list(classification.classes)
     known = {name: item.auc for name, item in classification.classes.items() if item.auc is not None}
     radiographs = f"On {classification.cases} labelled radiographs of the {result.split} split"
@@ -59,6 +64,18 @@ def _classification(recipe: Recipe, result: EvaluationResult) -> str:
     if len(known) > 2:
         said.append(_best_and_worst(known))
     return " ".join(said)
+
+
+def _independent(classification: Classification, result: EvaluationResult) -> str:
+    auc, known = classification.macro_auc, {n: c.auc for n, c in classification.classes.items() if c.auc is not None}
+    radiographs = f"On {classification.cases} labelled radiographs of the {result.split} split"
+    classes = f"{len(known)} of {len(classification.classes)} classes have an AUC"
+    if not auc.is_defined:
+        return f"{radiographs} {classes}; none has enough radiographs with it and without it for a mean over classes."
+    said = [f"{radiographs} {classes}; the mean over those with enough radiographs is {_estimate(auc)}."]
+    if few := _few(classification.cases, result.patients):
+        return " ".join([*said, few])
+    return " ".join([*said, _against_chance(auc), *([_best_and_worst(known)] if len(known) > 2 else [])])
 
 
 def _against_chance(auc: Estimate) -> str:

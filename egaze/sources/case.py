@@ -22,7 +22,9 @@ class Case:
         patient_id: cases of one patient are always in the same split.
         image_path: the radiograph's file.
         fixations: in pixels of the radiograph, or None without gaze.
-        label: one of the source's class names, or None.
+        label: one of the source's class names, or None; None in a source of independent labels.
+        certainties: in a source of independent labels, the certainty of each class that is known to be present (1),
+            absent (0) or uncertain (between); None in a source of exclusive labels.
         reader_id: the reader, or None.
         split: "train", "validation" or "test" if the source assigns it, else None.
         regions: boxes, ellipses and masks on the radiograph, in its pixels.
@@ -32,7 +34,8 @@ class Case:
         gaze_origin: the table that holds the gaze and the first of its records, for messages.
 
     Raises:
-        ValueError: neither gaze nor a label, or a size that is not above 0.
+        ValueError: neither gaze nor a label, labels of both kinds, a certainty outside [0, 1], or a size that is not
+            above 0.
 
     Example:
         >>> from egaze import Case, Fixations
@@ -54,10 +57,15 @@ class Case:
     phrases: tuple[Phrase, ...] = ()
     radiograph_size_px: tuple[float, float] | None = None
     gaze_origin: str | None = None
+    certainties: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
-        if self.fixations is None and self.label is None:
+        if self.fixations is None and self.label is None and not self.certainties:
             raise ValueError(f"case {self.case_id!r} has neither gaze nor a label")
+        if self.label is not None and self.certainties is not None:
+            raise ValueError(f"case {self.case_id!r} has both a label and certainties")
+        if wrong := [name for name, value in (self.certainties or {}).items() if not 0 <= value <= 1]:
+            raise ValueError(f"case {self.case_id!r}: the certainty of {wrong[0]!r} must lie in [0, 1]")
         if self.radiograph_size_px is not None and not all(
             0 < side_px < float("inf") for side_px in self.radiograph_size_px
         ):

@@ -13,6 +13,7 @@ from egaze.errors import TableError
 from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic, twin_facts
 from egaze.sources.cell_names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
+from egaze.sources.label_table import read_certainties
 from egaze.tables.delimited import first_true, header_of, inside, read_table, require_columns, require_unique
 from egaze.tables.records import shorten
 
@@ -37,12 +38,17 @@ class Table:
     radiograph has been resized since. A fixation has case_id, x_px, y_px, duration_s and, optionally, onset_s and
     pixels_per_degree; the column duration_relative in place of duration_s declares durations without a unit of time.
 
+    With `labels`, labels are independent: a case has any number of the classes, each of which is a column of that
+    table (`egaze.sources.label_table`), and the table of cases has no label.
+
     An empty cell of label, split or reader_id, or one of `egaze.sources.cell_names.NO_VALUE`, means that there is none.
 
     Args:
         cases: the table of cases.
         fixations: the table of fixations, in pixels of the radiographs; None without gaze.
-        class_names: the order of the classes; None sorts the labels in the table.
+        class_names: the order of the classes; None sorts the labels in the table. With `labels`, the columns that are
+            classes; None takes all.
+        labels: the table of independent labels; None where the table of cases has the labels.
         images: the folder to which the paths of radiographs are relative; None for the folder of `cases`.
 
     Raises:
@@ -72,6 +78,7 @@ class Table:
         fixations: str | Path | None = None,
         class_names: Sequence[str] | None = None,
         *,
+        labels: str | Path | None = None,
         images: str | Path | None = None,
     ) -> None:
         self._path = Path(cases)
@@ -83,9 +90,14 @@ class Table:
         self.hygiene: dict[str, int] = {}
         self._rows = _read_cases(self._path, self.hygiene)
         self.patient_order: Sequence[str] = self._rows["patient_id"].unique(maintain_order=True).to_list()
-        self.class_names = _class_names(self._path, self._rows["label"], class_names)
         self.synthetic = is_synthetic(self._path.parent)
         self.options: dict[str, object] = twin_facts(self._path.parent)
+        self._certainties: list[dict[str, float] | None] = [None] * len(self._rows)
+        if labels is None:
+            self.class_names = _class_names(self._path, self._rows["label"], class_names)
+        else:
+            self.options["labels"] = "independent"
+            self.class_names, self._certainties = self._read_certainties(Path(labels), class_names)
         self._fixations = self._read_fixations(Path(fixations)) if fixations is not None else {}
         if any(gaze.is_relative for _, gaze in self._fixations.values()):
             self.options["durations"] = "relative"
@@ -95,12 +107,29 @@ class Table:
         """One case per record, in the order of the table."""
         return self._cases
 
+    def _read_certainties(
+        self, path: Path, given: Sequence[str] | None
+    ) -> tuple[tuple[str, ...], list[dict[str, float] | None]]:
+        """The classes that are columns of a table of labels, and the certainties of each case."""
+        for record in self._rows["label"].is_not_null().arg_true()[:1]:
+            raise TableError(
+                f"{self._path}: record {record + 1}, column 'label' holds {shorten(self._rows['label'][record])}, but "
+                f"{path} has the labels; remove the column, or leave out the table of labels"
+            )
+        if given is not None:
+            require_class_names(given)
+        others = {*CASE_COLUMNS, *CASE_OPTIONAL}
+        names, of_case = read_certainties(path, self._rows["case_id"], given, others, self.hygiene)
+        require_class_names(names)
+        return names, [of_case.get(case_id, {}) for case_id in self._rows["case_id"]]
+
     def _make_cases(self) -> list[Case]:
         cases = []
         for record, row in enumerate(self._rows.iter_rows(named=True), start=1):
             where = f"{self._path}: record {record}"
             origin, fixations = self._fixations.get(row["case_id"], (None, None))
-            if fixations is None and row["label"] is None:
+            certainties = self._certainties[record - 1]
+            if fixations is None and row["label"] is None and not certainties:
                 read_as = f" (its label {row['given_label']!r} is read as missing)" if row["given_label"] else ""
                 case = shorten(row["case_id"])
                 raise TableError(f"{where}: case {case} has neither a label nor a fixation with a duration{read_as}")
@@ -121,6 +150,7 @@ class Table:
                     split=row["split"],
                     radiograph_size_px=_size(row),
                     gaze_origin=origin,
+                    certainties=certainties,
                 )
             )
         return cases
@@ -177,16 +207,23 @@ def _class_names(path: Path, column: pl.Series, given: Sequence[str] | None) -> 
     if given is None:
         return tuple(labels)
     names = tuple(given)
-    if not names or not all(name.strip() for name in names):
-        raise TableError(f"class names must not be empty, got {list(names)}")
-    if none := [name for name in names if name.lower() in NO_VALUE]:
-        raise TableError(f"a class cannot be called {none[0]!r}, which stands for a missing label")
-    if len(set(names)) < len(names) or first_alike(names, folded):
-        raise TableError(f"class names must differ in more than case and spaces, got {', '.join(names)}")
+    require_class_names(names)
     if unknown := [label for label in labels if label not in names]:
         record = column.to_list().index(unknown[0]) + 1
         raise TableError(f"{path}: record {record}: label {shorten(unknown[0])} is not among {', '.join(names)}")
     return names
+
+
+def require_class_names(names: Sequence[str]) -> None:
+    """Raise TableError for no class, or for classes without a name or whose names look alike."""
+    if not names or not all(name.strip() for name in names):
+        raise TableError(f"class names must not be empty, got {list(names)}")
+    if none := [name for name in names if name.lower() in NO_VALUE]:
+        raise TableError(f"a class cannot be called {none[0]!r}, which stands for a missing label")
+    if twice := [name for name in names if list(names).count(name) > 1]:
+        raise TableError(f"class names must differ, and {twice[0]!r} is given twice")
+    if alike := first_alike(names, folded):
+        raise TableError(f"class names must differ in more than case and spaces, got {alike[0]!r} and {alike[1]!r}")
 
 
 def _require_splits(path: Path, rows: pl.DataFrame) -> None:

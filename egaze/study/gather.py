@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from egaze.errors import StudyError
+from egaze.labels import LabelKind
 from egaze.sources import Case, Source
 from egaze.study.layout import SourceFacts
 
@@ -41,6 +42,7 @@ class Gathered:
         rows: for each radiograph, the indices of its cases.
         facts: about each source, as recorded in study.json.
         class_names: the distinct class names of the sources, in order.
+        kind: of the labels.
     """
 
     entries: list[Entry]
@@ -48,10 +50,15 @@ class Gathered:
     rows: list[list[int]]
     facts: list[SourceFacts]
     class_names: list[str]
+    kind: LabelKind
 
 
 def gather(sources: Sequence[Source]) -> Gathered:
-    """Gather the cases of sources. Raises StudyError if there is no case, or if a case id occurs twice."""
+    """Gather the cases of sources.
+
+    Raises:
+        StudyError: no case, a case id that occurs twice, or sources whose labels are of different kinds.
+    """
     entries: list[Entry] = []
     number_of: dict[Path, int] = {}
     patients: dict[tuple[str, str], int] = {}
@@ -84,7 +91,18 @@ def gather(sources: Sequence[Source]) -> Gathered:
         raise StudyError("the sources have no case to prepare")
     _require_distinct(entries)
     class_names = list(dict.fromkeys(name for source in sources for name in source.class_names))
-    return Gathered(entries, list(number_of), rows, facts, class_names)
+    return Gathered(entries, list(number_of), rows, facts, class_names, _kind(entries))
+
+
+def _kind(entries: Sequence[Entry]) -> LabelKind:
+    exclusive = next((entry for entry in entries if entry.case.label is not None), None)
+    independent = next((entry for entry in entries if entry.case.certainties is not None), None)
+    if exclusive is not None and independent is not None:
+        raise StudyError(
+            f"the labels of {exclusive.source} are exclusive (one class per case), those of {independent.source} are "
+            "independent (several classes per case), and a study has labels of one kind; prepare two studies"
+        )
+    return "exclusive" if independent is None else "independent"
 
 
 def _require_distinct(entries: Sequence[Entry]) -> None:

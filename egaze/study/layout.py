@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
@@ -13,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
+from egaze.labels import LabelKind
 from egaze.progress import Progress
 from egaze.serialize import JsonObject
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST = "study.json"
 IMAGES = "images.npy"
 CASES = "cases.parquet"
@@ -71,8 +73,16 @@ class SourceFacts(TypedDict):
     hygiene: dict[str, int]
 
 
+class LabelFacts(TypedDict):
+    """What the labels of a study are, and of independent ones what an uncertain label teaches, one of
+    `egaze.labels.UNCERTAIN`; None of exclusive ones, which are never uncertain."""
+
+    kind: LabelKind
+    uncertain: str | None
+
+
 class Counts(TypedDict):
-    """The counts of a study; `classes` counts cases by label."""
+    """The counts of a study; `classes` counts the cases that certainly have a class."""
 
     cases: int
     left_out: int
@@ -110,6 +120,7 @@ class Manifest(TypedDict):
     fit: str
     image_size_px: int
     class_names: list[str]
+    labels: LabelFacts
     counts: Counts
     gaze: GazeFacts
     left_out: list[LeftOutFacts]
@@ -125,11 +136,24 @@ def read_json(path: Path) -> JsonObject:
     except (OSError, ValueError) as error:
         raise StudyError(f"{path}: cannot be read: {error}") from error
     found = content.get("format_version") if isinstance(content, dict) else None
-    if found in (1, 2):
-        raise StudyError(f"{path}: made by an older egaze (format version {found}): prepare it again")
+    if isinstance(found, int) and 1 <= found < FORMAT_VERSION:
+        raise StudyError(
+            f"{path}: made by an older egaze (format version {found}): prepare it again{_command(content)}"
+        )
     if found != FORMAT_VERSION:
         raise StudyError(f"{path}: format version {found!r}, this egaze reads {FORMAT_VERSION}")
     return content
+
+
+def _command(manifest: JsonObject) -> str:
+    """The command that prepares an older study again, as far as its manifest tells: paths are never stored."""
+    try:
+        words = [str(source["layout"]) for source in manifest["sources"]]
+        options = (("size", "image_size_px"), ("fit", "fit"), ("presentation", "presentation"))
+        words += [word for option, key in options for word in (f"--{option}", str(manifest[key]))]
+    except (KeyError, TypeError):
+        return ""
+    return f" with `egaze prepare {shlex.join(words)} --out NEW` and the options that name the sources' files"
 
 
 def version_or_none(package: str) -> str | None:

@@ -18,6 +18,7 @@ from egaze import _core
 from egaze.atomic import require_free
 from egaze.errors import EgazeError, StudyError
 from egaze.imaging import Canvas
+from egaze.labels import UNCERTAIN, Labels, class_counts
 from egaze.progress import Progress
 from egaze.sources import Source
 from egaze.study import layout
@@ -29,7 +30,7 @@ from egaze.study.plausible import off_radiograph, require_plausible, strange_uni
 from egaze.study.resized import UNSCALED, Scale, to_radiograph_pixels
 from egaze.study.splits import make_splits, require_seed, save_splits
 from egaze.study.study import Study, open_study
-from egaze.study.tables import case_table, fixation_table, phrase_table, region_table
+from egaze.study.tables import case_table, fixation_table, labels_of, phrase_table, region_table
 from egaze.study.unfinished import discard, new_study_folder, publish, unfinished
 
 _DECODERS = ("numpy", "pillow", "pydicom", "pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm")
@@ -61,6 +62,7 @@ def prepare_study(
     strict: bool = False,
     seed: int = 42,
     trust_gaze: bool = False,
+    uncertain: str = "ignore",
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
     on_left_out: Callable[[Sequence[LeftOut]], None] | None = None,
@@ -90,6 +92,8 @@ def prepare_study(
         seed: of the splits by patient, 8:1:1, 0 or more; see `split_study` for other ratios.
         trust_gaze: whether to accept gaze that lies wholly off its radiograph or looks like fractions or milliseconds
             (`egaze.study.plausible`); study.json records the number of such cases.
+        uncertain: what an uncertain label teaches, in a study of independent labels: one of `egaze.labels.UNCERTAIN`.
+            The study keeps the certainties, and study.json records this choice.
         progress: called with (radiographs done, radiographs in all).
         say: called with one line if radiographs of an earlier run are used or discarded, and if an interruption leaves
             radiographs for a later run.
@@ -101,8 +105,8 @@ def prepare_study(
     Raises:
         StudyError: no case, a case id that occurs twice, no readable radiograph (or, with `strict`, an unreadable one),
             too little space on the disk, a worker that was killed, an unknown fit or presentation, a seed below 0,
-            implausible gaze that is not trusted, or a radiograph whose shape differs from that on which its gaze was
-            recorded.
+            labels of different kinds, an unknown policy for uncertain labels, implausible gaze that is not trusted, or
+            a radiograph whose shape differs from that on which its gaze was recorded.
         EgazeError: `out` exists already, is being prepared by another process, or is not writable.
 
     Example:
@@ -113,6 +117,8 @@ def prepare_study(
         (48, (32, 32))
     """
     require_seed(seed)
+    if uncertain not in UNCERTAIN:
+        raise StudyError(f"uncertain must be one of {', '.join(UNCERTAIN)}, got {uncertain!r}")
     if not 16 <= size_px <= 4096:
         raise StudyError(f"size must be 16 to 4096 px, got {size_px}")
     if workers < 1:
@@ -145,12 +151,19 @@ def prepare_study(
                 )
             entries, radiographs, scales = _on_radiographs(gathered, store)
             trusted |= _require_on_radiograph(entries, radiographs, trust_gaze)
+            label_facts: layout.LabelFacts = {
+                "kind": gathered.kind,
+                "uncertain": uncertain if gathered.kind == "independent" else None,
+            }
+            labels = labels_of(entries, gathered.class_names, label_facts)
             study = new_study_folder(folder)
-            cases = _write_tables(study, entries, radiographs, canvas)
+            cases = _write_tables(study, entries, radiographs, labels, canvas)
             store.save(study / layout.IMAGES)
         patients = {facts["key"]: facts["patients"] for facts in gathered.facts}
         save_splits(study, make_splits(cases, patients, seed=seed, ratio=(8, 1, 1)))
-        _write_manifest(study, gathered, cases, canvas, left_out, _gaze_facts(scales, len(trusted)))
+        _write_manifest(
+            study, gathered, cases, (label_facts, labels), canvas, left_out, _gaze_facts(scales, len(trusted))
+        )
         publish(folder, place)
     return open_study(Path(out), check_images=False)  # the images have just been written
 
@@ -275,9 +288,9 @@ def _gaze_facts(scales: Sequence[Scale], trusted: int) -> layout.GazeFacts:
 
 
 def _write_tables(
-    study: Path, entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], canvas: Canvas
+    study: Path, entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], labels: Labels, canvas: Canvas
 ) -> pl.DataFrame:
-    cases = case_table(entries, radiographs)
+    cases = case_table(entries, radiographs, labels)
     cases.write_parquet(study / layout.CASES)
     fixation_table(entries, radiographs, canvas).write_parquet(study / layout.FIXATIONS)
     region_table(entries, radiographs, canvas).write_parquet(study / layout.REGIONS)
@@ -289,10 +302,12 @@ def _write_manifest(
     study: Path,
     gathered: Gathered,
     cases: pl.DataFrame,
+    labelled: tuple[layout.LabelFacts, Labels],
     canvas: Canvas,
     left_out: Sequence[LeftOut],
     gaze: layout.GazeFacts,
 ) -> None:
+    label_facts, labels = labelled
     manifest: layout.Manifest = {
         "format_version": layout.FORMAT_VERSION,
         "egaze_version": version("egaze"),
@@ -301,6 +316,7 @@ def _write_manifest(
         "fit": canvas.fit,
         "image_size_px": canvas.width_px,
         "class_names": gathered.class_names,
+        "labels": label_facts,
         "counts": {
             "cases": len(cases),
             "left_out": len(left_out),
@@ -310,7 +326,7 @@ def _write_manifest(
             "fixations": int(cases["fixations"].sum()),
             "regions": int(cases["regions"].sum()),
             "phrases": int(cases["phrases"].sum()),
-            "classes": {name: int((cases["label"] == name).sum()) for name in gathered.class_names},
+            "classes": {name: counts.present for name, counts in class_counts(labels).items()},
         },
         "gaze": gaze,
         "left_out": [{"case_id": item.case_id, "reason": item.reason} for item in left_out],

@@ -16,11 +16,12 @@ from polars.exceptions import PolarsError
 from egaze.errors import StudyError
 from egaze.gaze import Fixations
 from egaze.imaging import Canvas, FitGeometry
+from egaze.labels import Labels
 from egaze.progress import Progress
 from egaze.sources import Phrase, Region
 from egaze.study import layout
 from egaze.study.splits import Splits, load_splits
-from egaze.study.tables import OPTIONAL, RELATIVE, region_of
+from egaze.study.tables import OPTIONAL, RELATIVE, read_labels, region_of
 
 T = TypeVar("T")
 
@@ -37,8 +38,7 @@ class Study:
         manifest: the content of study.json.
         images: (N, S, S) uint16, memory-mapped; 0 is black and 65535 white.
         cases: one row per case; docs/study.md describes the columns.
-        labels: (N,) int64, indices into class_names, -1 without a label.
-        class_names: in the order of the classes.
+        labels: the label of each case: of exclusive classes, or of independent ones.
         x_unit, y_unit, duration_s: (F,) float32 of all fixations, sorted by case. Positions are fractions of the
             canvas, and durations are seconds unless `is_relative`.
         is_relative: (N,) bool, whether the durations of a case are relative rather than seconds.
@@ -61,8 +61,7 @@ class Study:
     manifest: layout.Manifest
     images: NDArray[np.uint16]
     cases: pl.DataFrame
-    labels: NDArray[np.int64]
-    class_names: tuple[str, ...]
+    labels: Labels
     x_unit: NDArray[np.float32]
     y_unit: NDArray[np.float32]
     duration_s: NDArray[np.float32]
@@ -75,6 +74,11 @@ class Study:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in order."""
+        return self.labels.class_names
 
     @property
     def image_size_px(self) -> int:
@@ -209,7 +213,7 @@ def open_study(path: str | Path, *, check_images: bool = True, progress: Progres
         fixations = _read_by_case(path / layout.FIXATIONS, cases)
         regions = _read_by_case(path / layout.REGIONS, cases)
         phrases = _read_by_case(path / layout.PHRASES, cases)
-        class_names = tuple(manifest["class_names"])
+        labels = read_labels(cases, manifest)
         canvas = _canvas(manifest)
     except (OSError, ValueError, KeyError, TypeError, EOFError, PolarsError) as error:
         raise StudyError(f"{path}: damaged study: {str(error).splitlines()[0]}") from error
@@ -218,7 +222,6 @@ def open_study(path: str | Path, *, check_images: bool = True, progress: Progres
             f"{path / layout.IMAGES}: {images.dtype} {images.shape} does not match {len(cases)} cases of "
             f"{canvas.width_px} px"
         )
-    labels = _labels(path, cases, class_names)
     for name in layout.DIGESTED:
         if name != layout.IMAGES:
             _require_digest(path / name, manifest)
@@ -232,7 +235,6 @@ def open_study(path: str | Path, *, check_images: bool = True, progress: Progres
         images=images,
         cases=cases,
         labels=labels,
-        class_names=class_names,
         x_unit=fixations["x_unit"].to_numpy(),
         y_unit=fixations["y_unit"].to_numpy(),
         duration_s=duration_s,
@@ -313,11 +315,3 @@ def _read_by_case(path: Path, cases: pl.DataFrame) -> pl.DataFrame:
     if not fits or not np.array_equal(rows["case_index"], np.repeat(np.arange(len(counts)), counts.to_numpy())):
         raise StudyError(f"{path}: does not match the cases of the study")
     return rows
-
-
-def _labels(path: Path, cases: pl.DataFrame, class_names: tuple[str, ...]) -> NDArray[np.int64]:
-    number = {name: index for index, name in enumerate(class_names)}
-    try:
-        return np.array([-1 if label is None else number[label] for label in cases["label"]], dtype=np.int64)
-    except KeyError as error:
-        raise StudyError(f"{path / layout.CASES}: label {error.args[0]!r} is not a class of the study") from error

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
 from egaze.imaging import Canvas
+from egaze.labels import ExclusiveLabels, IndependentLabels, Labels, independent_labels
 from egaze.sources import Mask, Region
 from egaze.study.gather import Entry
+from egaze.study.layout import LabelFacts, Manifest
 from egaze.study.placing import RadiographFacts
 
 #: The column of relative durations; `duration_s` is null where it has a value. It exists only if a case needs it.
@@ -24,11 +26,51 @@ OPTIONAL = {
     "shown_px": ("x_min_shown_px", "y_min_shown_px", "x_max_shown_px", "y_max_shown_px"),
     "window_frac": ("window_width_frac", "window_level_frac"),
 }
+#: Before the name of a class: the column of its certainties, in a study of independent labels.
+LABEL_PREFIX = "label_"
 _SIDES_PX = ("x_min_px", "y_min_px", "x_max_px", "y_max_px")
 _SIDES_UNIT = ("x_min_unit", "y_min_unit", "x_max_unit", "y_max_unit")
 
 
-def case_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts]) -> pl.DataFrame:
+def labels_of(entries: Sequence[Entry], class_names: Sequence[str], facts: LabelFacts) -> Labels:
+    """The labels of the cases."""
+    if facts["kind"] == "exclusive":
+        return _exclusive([entry.case.label for entry in entries], class_names)
+    certainties = [entry.case.certainties for entry in entries]
+    return independent_labels(class_names, certainties, str(facts["uncertain"]))
+
+
+def read_labels(cases: pl.DataFrame, manifest: Manifest) -> Labels:
+    """The labels in a table of `case_table`.
+
+    Raises:
+        ValueError, TypeError, KeyError, PolarsError: they do not match what the manifest says.
+    """
+    class_names, facts = tuple(manifest["class_names"]), manifest["labels"]
+    if facts["kind"] == "exclusive":
+        if unknown := set(cases["label"].drop_nulls()) - set(class_names):
+            raise ValueError(f"label {min(unknown)!r} is not a class of the study")
+        return _exclusive(cases["label"].to_list(), class_names)
+    columns = [cases[LABEL_PREFIX + name].cast(pl.Float32).fill_null(np.nan).to_numpy() for name in class_names]
+    return IndependentLabels(class_names, np.stack(columns, axis=1), str(facts["uncertain"]))
+
+
+def _exclusive(labels: Sequence[str | None], class_names: Sequence[str]) -> ExclusiveLabels:
+    number = {name: index for index, name in enumerate(class_names)}
+    indices = np.array([-1 if label is None else number[label] for label in labels], dtype=np.int64)
+    return ExclusiveLabels(tuple(class_names), indices)
+
+
+def _label_columns(labels: Labels) -> dict[str, pl.Series]:
+    """The text of each label and, of independent ones, each certainty."""
+    columns = {"label": pl.Series([labels.text(case_index) for case_index in range(len(labels))], dtype=pl.String)}
+    if isinstance(labels, IndependentLabels):
+        for name, certainty in zip(labels.class_names, labels.certainty.T, strict=True):
+            columns[LABEL_PREFIX + name] = pl.Series(certainty, dtype=pl.Float32).fill_nan(None)
+    return columns
+
+
+def case_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], labels: Labels) -> pl.DataFrame:
     """One row per case; `radiographs` has the facts about the radiograph of each."""
     cases = [entry.case for entry in entries]
     return pl.DataFrame(
@@ -39,7 +81,7 @@ def case_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts])
             "patient": [entry.patient for entry in entries],
             "patient_place": [entry.place for entry in entries],
             "reader_id": pl.Series([case.reader_id for case in cases], dtype=pl.String),
-            "label": pl.Series([case.label for case in cases], dtype=pl.String),
+            **_label_columns(labels),
             "given_split": pl.Series([case.split for case in cases], dtype=pl.String),
             "fixations": [0 if case.fixations is None else len(case.fixations) for case in cases],
             "regions": [len(case.regions) for case in cases],

@@ -20,10 +20,13 @@ def require_others(study: Study, relation: str) -> None:
         relation: "same-class" or "other-class"; see `GazeControl`.
 
     Raises:
-        StudyError: a case has no label, or no other patient of the wanted classes has gaze.
+        StudyError: labels are independent, a case has no label, or no other patient of the wanted classes has gaze.
     """
     cases = _with_gaze(study)
-    labels, where = study.labels[cases], f"{study.path}: control.gaze {relation}"
+    where = f"{study.path}: control.gaze {relation}"
+    if study.labels.kind == "independent":
+        raise StudyError(f"{where} needs one class for each case, and the study's labels are independent")
+    labels = study.labels.values[cases]
     if (unlabelled := int((labels < 0).sum())) > 0:
         raise StudyError(
             f"{where} needs a label for every case with gaze: {unlabelled} of {len(cases)} in the train split have none"
@@ -58,7 +61,7 @@ def deal_gaze(study: Study, relation: str, seed: int) -> NDArray[np.int64]:
     require_others(study, relation)
     generator = np.random.default_rng((seed, _GAZE))
     gaze_of, cases = np.arange(len(study), dtype=np.int64), _with_gaze(study)
-    labels = study.labels[cases]
+    labels = study.labels.values[cases]
     for label in np.unique(labels):
         takers, givers = cases[labels == label], _givers(cases, labels, label, relation)
         gaze_of[takers] = _dealt(takers, givers, study.patients, generator)

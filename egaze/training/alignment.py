@@ -28,11 +28,13 @@ class GradCamAlignment:
         """Compute 1 - Pearson's correlation of the label's Grad-CAM and the gaze heatmap, at the features' resolution.
 
         The loss is the mean over the samples that have both gaze and a label, in [0, 2], and 0 if there are none. A
-        Grad-CAM that is constant or nowhere positive has loss 1.
+        Grad-CAM that is constant or nowhere positive has loss 1. Of independent labels it is the Grad-CAM of all
+        present classes together, over the samples that have one.
         """
-        supervised = batch.has_gaze & batch.has_label
-        label = or_zero(batch.label, batch.has_label)
-        maps = class_map(self.features, self.class_logits, label, differentiable=True).unsqueeze(1)
+        supervised = batch.has_gaze & batch.shows_class
+        exclusive = batch.label_kind == "exclusive"
+        classes = or_zero(batch.label, batch.has_label) if exclusive else batch.present_classes
+        maps = class_map(self.features, self.class_logits, classes, differentiable=True).unsqueeze(1)
         # Scaled by the number of pixels, so that the correlation's epsilon weighs the same for maps of any size.
         maps = or_zero(maps * maps[0, 0].numel(), supervised)
         height, width = maps.shape[-2:]

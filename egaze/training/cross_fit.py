@@ -50,7 +50,7 @@ def inner_splits(study: Study, folds: int) -> tuple[Splits, ...]:
         raise StudyError(
             f"{study.path}: inner_folds must be at most {patients}, the train split's patients, got {folds}"
         )
-    part = deal_parts(study.patients[train], study.labels[train], folds, 0)
+    part = deal_parts(study.patients[train], study.labels.of(train), folds, 0)
     split_index = np.full((folds, len(study)), 2, dtype=np.int64)
     for fold in range(folds):
         split_index[fold, train] = part == fold

@@ -82,6 +82,7 @@ def stage_losses(output: DualHeadOutput, batch: Batch, stage: Stage) -> dict[str
         heatmap_losses=stage.heatmap_losses if stage.heatmap_weight > 0 else (),
         heatmap_loss_weights=stage.heatmap_loss_weights,
         classification_loss=stage.classification_loss,
+        class_weights=stage.class_weights,
     )
 
 
@@ -137,7 +138,7 @@ def predict(
             count = labelled if name == "classification" else gazed
             sums[name] = sums.get(name, 0.0) + float(term) * count
             sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + count
-        predicted = bare(model).predictions(output, stage.class_probs)
+        predicted = bare(model).predictions(output, stage.class_probs(batch.label_kind))
         cases.append(batch.case_index.cpu().numpy())
         probabilities.append(predicted.class_probs.cpu().numpy())
         if keep_heatmaps or on_heatmaps:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
+from egaze.labels import Labels
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed
 
@@ -21,7 +22,8 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Splits, ...]
     others. Splits that a source prescribes are ignored.
 
     Args:
-        study: the study to split. Cases without a label are spread evenly, as a class of their own.
+        study: the study to split. Cases without a label are spread evenly, as a class of their own; so are, of
+            independent labels, cases in which no class is present.
         folds: K, from 3 to the number of patients.
         seed: of the shuffle.
 
@@ -48,24 +50,27 @@ def deal_folds(study: Study, folds: int, *, seed: int = 0) -> tuple[Splits, ...]
     return tuple(Splits(seed, (folds - 2, 1, 1), row) for row in split_index)
 
 
-def deal_parts(patients: NDArray[np.int64], labels: NDArray[np.int64], parts: int, seed: int) -> NDArray[np.intp]:
+def deal_parts(patients: NDArray[np.int64], labels: Labels, parts: int, seed: int) -> NDArray[np.intp]:
     """Return the part that each case is dealt to with its patient, by the rule of `deal_folds`."""
     _, patient = np.unique(patients, return_inverse=True)
-    return _deal(patient, labels, parts, seed)[patient]
+    groups = np.column_stack([labels.groups, ~labels.known])
+    return _deal(patient, groups, parts, seed)[patient]
 
 
-def _deal(patient: NDArray[np.intp], labels: NDArray[np.int64], parts: int, seed: int) -> NDArray[np.intp]:
-    """Return the part that each patient is dealt to."""
-    cases = np.zeros((patient.max() + 1, labels.max() + 2))
-    np.add.at(cases, (patient, labels), 1)  # cases without a label have -1: the last column
-    share = cases / np.maximum(cases.sum(axis=0), 1)
+def _deal(patient: NDArray[np.intp], groups: NDArray[np.bool_], parts: int, seed: int) -> NDArray[np.intp]:
+    """Return the part that each patient is dealt to, so that each part has its share of every group of cases."""
+    cases = np.bincount(patient)
+    grouped = np.zeros((len(cases), groups.shape[1]))
+    np.add.at(grouped, patient, groups)
+    share = grouped / np.maximum(grouped.sum(axis=0), 1)
     order = list(range(len(cases)))
     random.Random(seed).shuffle(order)
-    order.sort(key=lambda number: -cases[number].sum())
-    held = np.zeros((parts, cases.shape[1]))
+    order.sort(key=lambda number: -cases[number])
+    held, held_cases = np.zeros((parts, groups.shape[1])), np.zeros(parts, dtype=np.int64)
     dealt = np.empty(len(cases), dtype=np.intp)
     for number in order:
         likeness = (held * share[number]).sum(axis=1)
-        dealt[number] = min(range(parts), key=lambda k: (likeness[k], held[k].sum()))
-        held[dealt[number]] += cases[number]
+        dealt[number] = min(range(parts), key=lambda k: (likeness[k], held_cases[k]))
+        held[dealt[number]] += grouped[number]
+        held_cases[dealt[number]] += cases[number]
     return dealt

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,6 +11,9 @@ from torch.nn import functional
 from egaze.loading import Batch
 from egaze.models import DualHeadOutput
 from egaze.registry import Registry
+from egaze.training.classification_losses import CLASSIFICATION_LOSSES, ClassificationLoss, LossFunction
+
+__all__ = ["CLASSIFICATION_LOSSES", "HEATMAP_LOSSES", "ClassificationLoss", "LossFunction", "training_losses"]
 
 _EPS = 1e-6
 
@@ -23,16 +25,18 @@ def training_losses(
     heatmap_losses: Sequence[str],
     heatmap_loss_weights: Sequence[float] = (),
     classification_loss: str = "cross-entropy",
+    class_weights: Sequence[float] = (),
 ) -> dict[str, Tensor]:
     """Compute the terms of the loss, each a scalar, by name; a term is zero if no sample of the batch has its target.
 
-    "classification" is the mean over the samples with a label. "heatmap" is the weighted sum of the heatmap losses,
+    "classification" is the mean over the samples with a label; of independent labels, a sample's loss is the mean over
+    the classes that are known of it. "heatmap" is the weighted sum of the heatmap losses,
     each a mean over the samples with gaze; if there are several, each is also returned by itself, unweighted, such as
     "heatmap_kl". A sample without a target changes neither the term nor its gradient, whatever its values are, NaN
     included.
 
-    In a model with one map per class, gaze trains the map of the image's label. The other maps, and images without a
-    label, are not trained by it.
+    In a model with one map per class, gaze trains the map of the image's label or, of independent labels, the union of
+    the maps of the present classes. The other maps, and images without such a class, are not trained by it.
 
     Args:
         output: the model's output.
@@ -40,15 +44,22 @@ def training_losses(
         heatmap_losses: keys of `HEATMAP_LOSSES`; if empty, there is no heatmap term.
         heatmap_loss_weights: one weight for each of them; all 1 if empty.
         classification_loss: a key of `CLASSIFICATION_LOSSES`.
+        class_weights: a factor of each class's loss: of exclusive labels, of the samples with that label; all 1 if
+            empty.
 
     Raises:
-        ValueError: the number of weights differs from the number of losses.
+        ValueError: the number of weights differs from the number of losses, or the loss cannot learn from independent
+            labels.
     """
-    has_label, has_gaze = batch.has_label, batch.has_gaze
+    has_label = batch.has_label
     # Masked before the loss as well as after it, because a gradient of 0 times NaN would be NaN. Masking keeps shapes
     # fixed, so that nothing waits for the device to count samples.
     logits = or_zero(at_least_float32(output.class_logits), has_label)
-    per_sample = CLASSIFICATION_LOSSES[classification_loss].function(logits, or_zero(batch.label, has_label))
+    loss = CLASSIFICATION_LOSSES[classification_loss]
+    if batch.label_kind == "exclusive":
+        per_sample = _of_label(loss, logits, or_zero(batch.label, has_label), class_weights)
+    else:
+        per_sample = _of_known_classes(loss, logits, batch.label, class_weights)
     terms = {"classification": mean_where(has_label, per_sample)}
     if heatmap_losses:
         maps, has_gaze = _supervised_maps(output, batch), has_heatmap_target(output, batch)
@@ -63,18 +74,52 @@ def training_losses(
     return terms
 
 
+def _of_label(loss: ClassificationLoss, logits: Tensor, label: Tensor, class_weights: Sequence[float]) -> Tensor:
+    per_sample = loss.function(logits, label)
+    return per_sample * logits.new_tensor(class_weights)[label] if class_weights else per_sample
+
+
+def _of_known_classes(
+    loss: ClassificationLoss, logits: Tensor, target: Tensor, class_weights: Sequence[float]
+) -> Tensor:
+    if loss.of_each is None:
+        raise ValueError("this classification loss learns from exclusive labels alone")
+    known = ~target.isnan()
+    per_class = loss.of_each(torch.where(known, logits, 0), torch.where(known, target, 0).to(logits.dtype))
+    if class_weights:
+        per_class = per_class * logits.new_tensor(class_weights)
+    return torch.where(known, per_class, 0).sum(dim=1) / known.sum(dim=1).clamp(min=1)
+
+
 def has_heatmap_target(output: DualHeadOutput, batch: Batch) -> Tensor:
-    """Return an (N,) mask of the samples with gaze and, for a model with one map per class, with a label too."""
-    return batch.has_gaze if output.heatmap_logits.shape[1] == 1 else batch.has_gaze & batch.has_label
+    """Return an (N,) mask of the samples with gaze and, for a model with one map per class, with a class for it."""
+    return batch.has_gaze if output.heatmap_logits.shape[1] == 1 else batch.has_gaze & batch.shows_class
 
 
 def _supervised_maps(output: DualHeadOutput, batch: Batch) -> Tensor:
-    """Return the (N, 1, H, W) map of each sample that its gaze trains."""
+    """Return the (N, 1, H, W) logits of the map of each sample that its gaze trains."""
     maps = output.heatmap_logits
     if maps.shape[1] == 1:
         return maps
-    label = or_zero(batch.label, batch.has_label)
-    return maps.take_along_dim(label.view(-1, 1, 1, 1), dim=1)
+    if batch.label_kind == "exclusive":
+        label = or_zero(batch.label, batch.has_label)
+        return maps.take_along_dim(label.view(-1, 1, 1, 1), dim=1)
+    return union_logits(at_least_float32(maps), batch.present_classes)
+
+
+def union_logits(logits: Tensor, included: Tensor) -> Tensor:
+    """The logits of the union of some maps: 1 - the product of 1 - sigmoid(logits), as if maps were independent.
+
+    Args:
+        logits: (N, C, H, W) float32 or wider.
+        included: (N, C) bool.
+
+    Returns:
+        (N, 1, H, W), of a single map its own logits. Below about -69, and where no map is included, the logits are -69.
+    """
+    # The odds of the union are the product of the maps' odds plus 1, minus 1: softplus is log(1 + odds).
+    total = (functional.softplus(logits) * included[:, :, None, None]).sum(dim=1, keepdim=True).clamp(min=1e-30)
+    return total + torch.log(-torch.expm1(-total))
 
 
 def at_least_float32(logits: Tensor) -> Tensor:
@@ -90,20 +135,6 @@ def or_zero(values: Tensor, mask: Tensor) -> Tensor:
 def mean_where(mask: Tensor, per_sample: Tensor) -> Tensor:
     """Return the mean of (N,) values over an (N,) mask; 0 if the mask is empty."""
     return or_zero(per_sample, mask).sum() / mask.sum().clamp(min=1)
-
-
-def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """Cross-entropy in nats between softmax(logits) and the label, from (N, C) and (N,) int64 to (N,)."""
-    return functional.cross_entropy(logits, label, reduction="none")
-
-
-def bce_one_hot(logits: Tensor, label: Tensor) -> Tensor:
-    """Binary cross-entropy between sigmoid(logits) and the one-hot label, averaged over the classes.
-
-    This is the EGD-CXR baseline's loss; shapes are those of `cross_entropy`.
-    """
-    one_hot = label.unsqueeze(1) == torch.arange(logits.shape[1], device=label.device)
-    return functional.binary_cross_entropy_with_logits(logits, one_hot.to(logits.dtype), reduction="none").mean(dim=1)
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:
@@ -144,42 +175,6 @@ def one_minus_correlation(prediction: Tensor, target: Tensor) -> Tensor:
     norm = (prediction.square().sum(dim=1) * truth.square().sum(dim=1) + _EPS).sqrt()
     return 1.0 - (prediction * truth).sum(dim=1) / norm
 
-
-#: A function from (N, ...) logits and their targets to (N,) losses.
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class ClassificationLoss:
-    """A loss of the classification head.
-
-    Attributes:
-        function: from (N, C) float32 logits and (N,) int64 labels, 0 to C - 1, to (N,) losses.
-        class_probs: how logits trained with this loss become probabilities: "softmax", or "sigmoid" if each class is
-            trained against all others.
-
-    Raises:
-        ValueError: `class_probs` is neither.
-    """
-
-    function: LossFunction
-    class_probs: str = "softmax"
-
-    def __post_init__(self) -> None:
-        if self.class_probs not in ("softmax", "sigmoid"):
-            raise ValueError(f"class_probs must be softmax or sigmoid, got {self.class_probs!r}")
-
-
-#: Classification losses by the names that recipes use; other packages add theirs as `egaze.classification_losses`.
-CLASSIFICATION_LOSSES: Registry[ClassificationLoss] = Registry(
-    "egaze.classification_losses",
-    "classification loss",
-    {
-        "cross-entropy": ClassificationLoss(cross_entropy),
-        "bce-one-hot": ClassificationLoss(bce_one_hot, class_probs="sigmoid"),
-    },
-    fits=lambda item: isinstance(item, ClassificationLoss),
-)
 
 #: Heatmap losses by the names that recipes use: functions from (N, 1, H, W) logits and (N, 1, H, W) heatmaps in [0, 1]
 #: to (N,) losses. Other packages add theirs as `egaze.heatmap_losses`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from egaze.training.stage import Stage
 
 HEATMAP_TARGETS = ("gaze", "egd")
 CHOOSERS = ("validation", "test", "train")
-ORDERS = ("shuffled", "class-balanced", "mixed")
+ORDERS = ("shuffled", "class-balanced", "class-weighted", "mixed")
 PRIORS = ("none", "mean")
 
 
@@ -69,13 +70,17 @@ class OrderSettings:
 
     Attributes:
         kind: "shuffled": each case once. "class-balanced": cases drawn with replacement, each class equally often;
-            cases without a label keep their share. "mixed": cases with and without gaze in a fixed ratio in every
+            cases without a label keep their share. "class-weighted": cases drawn with replacement, in proportion to the
+            weight of their class. "mixed": cases with and without gaze in a fixed ratio in every
             batch.
         gaze_share: the fraction of cases with gaze if `kind` is "mixed", between 0 and 1; otherwise 0.
+        class_weights: if `kind` is "class-weighted", one weight for each class in the order of the study's and, of
+            independent labels, a last one for cases without any; see `egaze.loading.class_weighted`. Otherwise empty.
     """
 
     kind: str = "shuffled"
     gaze_share: float = 0.0
+    class_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         settle_types(self)
@@ -84,6 +89,12 @@ class OrderSettings:
             require(0 < self.gaze_share < 1, "gaze_share", "between 0 and 1 with kind mixed", self.gaze_share)
         else:
             require(self.gaze_share == 0, "gaze_share", f"0 with kind {self.kind}", self.gaze_share)
+        weights = self.class_weights
+        if self.kind == "class-weighted":
+            sound = all(0 <= weight < math.inf for weight in weights) and max(weights, default=0) > 0
+            require(sound, "class_weights", "one number per class, not negative and not all 0", list(weights))
+        else:
+            require(not weights, "class_weights", f"empty with kind {self.kind}", list(weights))
 
 
 @dataclass(frozen=True, slots=True)

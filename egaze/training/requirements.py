@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from egaze.errors import StudyError
+from egaze.errors import RecipeError, StudyError
 from egaze.study import Study
+from egaze.training.classification_losses import CLASSIFICATION_LOSSES
 from egaze.training.cross_fit import inner_recipe, inner_splits
 from egaze.training.recipe import Recipe
 
@@ -15,13 +16,15 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
 
     Raises:
         StudyError: a split is empty, a class has no training case, or the gaze that the recipe needs is missing.
+        RecipeError: the recipe's weights are not those of the study's classes, or a loss cannot learn from its labels.
     """
     for split in ("train", recipe.measured_on):
         study.splits.indices(split)
     recipe.target.require(study)
     train = study.splits.indices("train")
-    if recipe.order.kind == "class-balanced" and not (study.labels[train] >= 0).any():
+    if recipe.order.kind == "class-balanced" and not study.labels.of(train).known.any():
         raise StudyError(f"{study.path}: no case of the train split has a label, which order.kind class-balanced needs")
+    _require_weights(study, recipe)
     with_gaze = int(study.has_gaze[train].sum())
     if recipe.order.kind == "mixed" and not 0 < with_gaze < len(train):
         raise StudyError(
@@ -29,15 +32,16 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
             "cases with gaze and cases without"
         )
     if recipe.trains_classifier:
-        if len(study.class_names) < 2:
+        if len(study.class_names) < 2 and study.labels.kind == "exclusive":
             raise StudyError(
                 f"{study.path}: a classifier needs at least two classes; the study has "
                 f"{', '.join(study.class_names) or 'none'}"
             )
-        counts = np.bincount(study.labels[train][study.labels[train] >= 0], minlength=len(study.class_names))
-        if not counts.all():
-            missing = study.class_names[int(np.argmin(counts))]
-            raise StudyError(f"{study.path}: class {missing!r} has no case in the train split")
+        targets = study.labels.of(train).targets
+        for learnt, which in ((targets > 0.5, "case"), (targets < 0.5, "case without it")):
+            if not (has_case := learnt.any(axis=0)).all():
+                missing = study.class_names[int(np.argmin(has_case))]
+                raise StudyError(f"{study.path}: class {missing!r} has no {which} in the train split")
     if recipe.heatmap.prior == "mean" and not study.has_gaze[train].any():
         raise StudyError(
             f"{study.path}: no case of the train split has gaze, of which heatmap.prior mean is the mean; "
@@ -57,18 +61,18 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
 def _require_monitors(study: Study, recipe: Recipe, split: str, *, falls_back: bool) -> None:
     """Check that a split has what the stages' monitors are measured on.
 
-    `falls_back` says whether monitor "macro_auc" may be "loss" on a split with one class.
+    `falls_back` says whether monitor "macro_auc" may be "loss" on a split on which it is undefined.
     """
     cases = study.splits.indices(split)
-    labels = study.labels[cases]
-    classes = len(np.unique(labels[labels >= 0]))
+    answers = study.labels.of(cases).answers
+    has_auc = bool(((answers == 1).any(axis=0) & (answers == 0).any(axis=0)).any())
     for index, stage in enumerate(recipe.stages):
         said = f"{study.path}: stage {stage.name!r} cannot be monitored on the {split} split: "
         if stage.monitors_heatmap and not study.has_gaze[cases].any():
             raise StudyError(f"{said}no case there has gaze, which its monitor measures")
         needs_classes = "macro_auc" in stage.monitor_weights and recipe.has_trained_classifier(index)
-        if needs_classes and classes < 2 and not (falls_back and stage.monitor == "macro_auc"):
-            raise StudyError(f"{said}labels there are of fewer than two classes, so that macro_auc is undefined")
+        if needs_classes and not has_auc and not (falls_back and stage.monitor == "macro_auc"):
+            raise StudyError(f"{said}no class there has cases with and without it, so that macro_auc is undefined")
 
 
 def _require_inner_folds(study: Study, recipe: Recipe) -> None:
@@ -81,3 +85,21 @@ def _require_inner_folds(study: Study, recipe: Recipe) -> None:
             _require_monitors(of_fold, inner, "validation", falls_back=False)
         except StudyError as error:
             raise StudyError(f"inner fold {fold + 1} of {recipe.inner_folds}: {error}") from error
+
+
+def _require_weights(study: Study, recipe: Recipe) -> None:
+    """Check the recipe's weights of classes and its losses against the study's labels."""
+    labels, listed = study.labels, ", ".join(study.class_names)
+    classes, groups = len(study.class_names), labels.groups.shape[1]
+    if recipe.order.kind == "class-weighted" and (given := len(recipe.order.class_weights)) != groups:
+        without = "" if groups == classes else ", then cases without any"
+        raise RecipeError(f"order.class_weights must be {groups} numbers, for {listed}{without}; got {given}")
+    for index, stage in enumerate(recipe.stages):
+        if (given := len(stage.class_weights)) not in (0, classes):
+            raise RecipeError(f"stages[{index}].class_weights must be {classes} numbers, for {listed}; got {given}")
+        loss = CLASSIFICATION_LOSSES[stage.classification_loss]
+        if labels.kind == "independent" and stage.classification_weight > 0 and loss.of_each is None:
+            raise RecipeError(
+                f"stages[{index}].classification_loss {stage.classification_loss!r} learns from exclusive labels "
+                f"alone, and those of {study.path} are independent"
+            )

@@ -24,9 +24,10 @@ from torch import Tensor
 
 from egaze.atomic import write_file
 from egaze.errors import RunError, StudyError
+from egaze.labels import LabelKind
 from egaze.models import DualHeadUNet
 from egaze.study import Study, open_study
-from egaze.study.layout import MANIFEST, SPLITS_JSON, Counts, sha256_file
+from egaze.study.layout import MANIFEST, SPLITS_JSON, Counts, LabelFacts, sha256_file
 from egaze.study.splits import load_splits
 from egaze.training.epoch_log import EpochLog
 from egaze.training.recipe import ModelSettings, Recipe
@@ -42,8 +43,12 @@ SET = "runs.json"
 StateDict = dict[str, Any]
 
 
-class RunFacts(TypedDict):
-    """run.json."""
+class _SinceLabels(TypedDict, total=False):
+    labels: LabelFacts
+
+
+class RunFacts(_SinceLabels):
+    """run.json; runs from before egaze knew independent labels lack `labels`."""
 
     format_version: int
     study: str
@@ -109,6 +114,17 @@ class Run:
     @property
     def class_names(self) -> tuple[str, ...]:
         return tuple(self.facts["class_names"])
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What the labels are that it learnt from; before egaze recorded it, all were exclusive."""
+        labels = self.facts.get("labels")
+        return "exclusive" if labels is None else labels["kind"]
+
+    @property
+    def class_probs(self) -> str:
+        """How the model's logits become probabilities: "softmax" or "sigmoid"."""
+        return self.recipe.stages[-1].class_probs(self.label_kind)
 
     def open_study(self) -> Study:
         """Open the study that the run was trained on, with the splits that it was trained with.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from egaze.labels import LabelKind
 from egaze.settings import require, settle_types
 from egaze.training.losses import CLASSIFICATION_LOSSES, HEATMAP_LOSSES
 
@@ -26,7 +27,9 @@ class Stage:
         classification_weight, heatmap_weight: weights of the two losses.
         alignment_weight: weight of 1 - the correlation of the label's Grad-CAM and the gaze heatmap, over the samples
             that have both. The term is added in training only; the loss on validation does not include it.
-        classification_loss: "cross-entropy", or "bce-one-hot" as in the EGD-CXR baseline's code.
+        classification_loss: "cross-entropy", "bce-one-hot" as in the EGD-CXR baseline's code, "focal" or "asymmetric".
+            Of independent labels, "cross-entropy" and "bce-one-hot" are the binary cross-entropy of each class.
+        class_weights: a factor of each class's loss, in the order of the study's classes; all 1 if empty.
         heatmap_losses: the terms whose weighted sum is the heatmap loss, each at most once.
         heatmap_loss_weights: one weight for each of these terms; all 1 if empty.
         optimizer: "adamw", or "adam", in which weight decay is part of the gradient.
@@ -56,6 +59,7 @@ class Stage:
     heatmap_weight: float = 1.0
     alignment_weight: float = 0.0
     classification_loss: str = "cross-entropy"
+    class_weights: tuple[float, ...] = ()
     heatmap_losses: tuple[str, ...] = ("bce",)
     heatmap_loss_weights: tuple[float, ...] = ()
     optimizer: str = "adamw"
@@ -73,10 +77,9 @@ class Stage:
         settle_types(self)
         _check(self)
 
-    @property
-    def class_probs(self) -> str:
-        """How logits become probabilities, as the classification loss requires: "softmax" or "sigmoid"."""
-        return CLASSIFICATION_LOSSES[self.classification_loss].class_probs
+    def class_probs(self, kind: LabelKind) -> str:
+        """How logits become probabilities, as labels and loss require: "softmax" or "sigmoid"."""
+        return CLASSIFICATION_LOSSES[self.classification_loss].class_probs_of(kind)
 
     @property
     def monitor_weights(self) -> dict[str, float]:
@@ -110,6 +113,9 @@ def _check(stage: Stage) -> None:
         f"one of {', '.join(CLASSIFICATION_LOSSES)}",
         stage.classification_loss,
     )
+    class_weights = stage.class_weights
+    sound = all(0 <= weight < math.inf for weight in class_weights) and (not class_weights or max(class_weights) > 0)
+    require(sound, "class_weights", "not negative and not all 0", list(class_weights))
     weights = stage.classification_weight, stage.heatmap_weight
     sound = min(weights) >= 0 and 0 < sum(weights) < math.inf
     require(sound, "classification_weight and heatmap_weight", "not negative and not all 0", weights)

@@ -46,6 +46,7 @@ def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, w
         "study_sha256": study.digest(),
         "training_split_sha256": study.splits.digest(study.case_ids),
         "class_names": list(study.class_names),
+        "labels": study.manifest["labels"],
         "presentation": study.manifest["presentation"],
         "fit": study.manifest["fit"],
         "image_size_px": study.image_size_px,

@@ -20,7 +20,7 @@ from torch import nn
 
 from egaze.atomic import require_free, write_text
 from egaze.errors import EgazeError
-from egaze.loading import DeviceLoader, Shuffled, class_balanced, gaze_and_label
+from egaze.loading import DeviceLoader, Shuffled, class_balanced, class_weighted, gaze_and_label
 from egaze.loading.sampling import Order
 from egaze.metrics import StatisticsWarning, macro_auc
 from egaze.models.heatmap_prior import PRIOR_PX, HeatmapPrior
@@ -331,6 +331,8 @@ def _order(study: Study, settings: OrderSettings) -> Order:
     cases = study.splits.indices("train")
     if settings.kind == "class-balanced":
         return class_balanced(study, cases)
+    if settings.kind == "class-weighted":
+        return class_weighted(study, cases, settings.class_weights)
     return gaze_and_label(study, cases, gaze_share=settings.gaze_share) if settings.kind == "mixed" else Shuffled(cases)
 
 
@@ -340,9 +342,8 @@ def _as_pair(best: list[float] | None) -> tuple[float, float] | None:
 
 def _macro_auc(study: Study, predictions: Predictions) -> float | None:
     """Macro AUC over the classes that have both positive and negative cases; None if there is no such class."""
-    labels = study.labels[predictions.case_index]
-    known = labels >= 0
+    answers = study.labels.answers[predictions.case_index]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StatisticsWarning)  # the log has null, which says it
-        auc = macro_auc(labels[known], predictions.class_probs[known])
+        auc = macro_auc(answers, predictions.class_probs)
     return None if math.isnan(auc) else auc

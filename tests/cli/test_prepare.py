@@ -160,12 +160,34 @@ def table(tmp_path):
     return run
 
 
+def test_independent_classes_are_printed_with_prevalence_and_unknowns(table, tmp_path):
+    (tmp_path / "cases.csv").write_text("case_id,image,patient_id\na,a.npy,p\nb,b.npy,q\n")
+    (tmp_path / "findings.csv").write_text("case_id,effusion,a rather long finding\na,1,-1\nb,0,1\n")
+    done = table("--labels", tmp_path / "findings.csv", "--uncertain", "soft")
+    expected = [
+        "classes: independent, any number per case; uncertain labels teach their certainty",
+        "present absent uncertain unknown prevalence",
+        "effusion 1 1 0 0 50.0 %",
+        "a rather long finding 1 0 1 0 100.0 %",
+    ]
+
+    def words(output):
+        return [" ".join(line.split()) for line in output.splitlines()]
+
+    assert done.exit_code == 0 and words(done.stdout)[1:5] == expected, done.output
+    shown = words(CliRunner().invoke(cli, ["study", "show", str(tmp_path / "study")]).output)
+    assert set(expected) <= set(shown) and "cases gaze effusion a rather long finding" in shown
+
+
 def test_classes_and_what_was_read_as_none_are_printed(table):
     done = table("--classes", "x,y")
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert lines[1:] == [
-        "  classes: 1 x, 0 y; 1 without a label",
+        "  classes: exclusive, one per case",
+        "                     present      absent   uncertain     unknown  prevalence",
+        "    x                      1           0           0           1     100.0 %",
+        "    y                      0           1           0           1       0.0 %",
         "  1-table: 2 cases",
         "            1 labels such as NA read as none",
         "            2 fixations kept",

@@ -84,9 +84,9 @@ def test_an_untrained_heatmap_is_left_out_of_an_explanation(untrained, tmp_path)
 def two_classes(value, other):
     classes = {}
     for name, area in (("none", Estimate(value, NAN, NAN)), ("some", Estimate(other, NAN, NAN))):
-        classes[name] = ClassResult(1, area, auc_bca=area, auc_delong=area, average_precision=area)
+        classes[name] = ClassResult(1, 9, area, auc_bca=area, auc_delong=area, average_precision=area)
     figure = Estimate(value, NAN, NAN)
-    return Classification(cases=1, macro_auc=figure, accuracy=figure, classes=classes)
+    return Classification(cases=1, label_kind="exclusive", macro_auc=figure, accuracy=figure, classes=classes)
 
 
 def test_two_classes_have_one_auc():
@@ -107,6 +107,7 @@ def test_two_classes_have_one_auc():
         classification=one,
         heatmap=None,
         scanpath=None,
+        readers=None,
         published=(),
         runs=(),
     )
@@ -131,7 +132,9 @@ def test_two_classes_are_compared_by_one_auc():
         patients=9,
         intervals="none",
         warnings=(),
-        classification=ClassesCompared(9, "DeLong's test", figure, {"none": figure, "some": figure}),
+        classification=ClassesCompared(
+            9, "exclusive", "DeLong's test", figure, {"none": figure, "some": figure}, {"none": 1.0, "some": 1.0}
+        ),
         heatmap=None,
         heatmap_remark="none",
         predictions=None,

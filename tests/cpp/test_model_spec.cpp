@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 
 #include "egaze/error.hpp"
@@ -16,9 +17,10 @@ const std::string kDigest(64, 'a');
 // A valid spec in which one part of the text is replaced.
 std::string spec_text(const std::string& part = "", const std::string& by = "") {
   std::string text =
-      R"({"format_version":3,"egaze_version":"0.1.0","torch_version":"2.14.1","recipe":"joint","precision":"fp32",)"
+      R"({"format_version":4,"egaze_version":"0.1.0","torch_version":"2.14.1","recipe":"joint","precision":"fp32",)"
       R"("presentation":"raw-max","fit":"letterbox","canvas_height_px":512,"canvas_width_px":300,"input_height_px":224,"input_width_px":160,)"
       R"("class_names":["normal","chf"],"heatmap_head":false,)"
+      R"("label_kind":"independent","threshold_rule":"Youden","thresholds":[0.25,null],)"
       R"("class_probs":"sigmoid","training_split_sha256":"x","later":[{}],"model_sha256":")" +
       kDigest + "\"}";
   if (const std::size_t at = text.find(part); !part.empty() && at != std::string::npos) {
@@ -33,10 +35,13 @@ ModelSpec parsed(const std::string& text) { return detail::parse_model_spec("m.p
 
 TEST(ModelSpec, ParsesValidSpecsAndRefusesOthers) {
   const ModelSpec spec = parsed(spec_text());
-  EXPECT_EQ(spec.format_version, 3);
+  EXPECT_EQ(spec.format_version, 4);
   EXPECT_EQ(spec.recipe, "joint");
   EXPECT_EQ(spec.precision, "fp32");
   EXPECT_EQ(spec.class_probs, "sigmoid");
+  EXPECT_EQ(spec.label_kind, "independent");
+  EXPECT_EQ(spec.threshold_rule, "Youden");
+  EXPECT_EQ(spec.thresholds, (std::vector<std::optional<double>>{0.25, std::nullopt}));
   EXPECT_EQ(spec.presentation, Presentation::raw_max);
   EXPECT_EQ(spec.fit, Fit::letterbox);
   EXPECT_EQ(spec.canvas_height_px, 512);
@@ -49,9 +54,9 @@ TEST(ModelSpec, ParsesValidSpecsAndRefusesOthers) {
   EXPECT_EQ(spec.egaze_version, "0.1.0");
   EXPECT_EQ(spec.torch_version, "2.14.1");
 
-  EXPECT_THROWS(Error, "m.pt: format version 1", parsed(spec_text("\"format_version\":3", "\"format_version\":1")));
-  EXPECT_THROWS(Error, "m.pt: format version 4", parsed(spec_text("\"format_version\":3", "\"format_version\":4")));
-  EXPECT_THROWS(Error, "format_version", parsed(spec_text("\"format_version\":3", "\"format_version\":\"3\"")));
+  EXPECT_THROWS(Error, "m.pt: format version 1", parsed(spec_text("\"format_version\":4", "\"format_version\":1")));
+  EXPECT_THROWS(Error, "m.pt: format version 5", parsed(spec_text("\"format_version\":4", "\"format_version\":5")));
+  EXPECT_THROWS(Error, "format_version", parsed(spec_text("\"format_version\":4", "\"format_version\":\"4\"")));
   EXPECT_THROWS(Error, "fp32, bf16", parsed(spec_text("\"precision\":\"fp32\"", "\"precision\":\"fp8\"")));
   EXPECT_THROWS(Error, "format_version", parsed("{}"));
   EXPECT_THROWS(Error, "not a JSON object", parsed("[]"));
@@ -73,6 +78,13 @@ TEST(ModelSpec, ParsesValidSpecsAndRefusesOthers) {
   EXPECT_THROWS(Error, "256 bytes", parsed(spec_text("joint", std::string(257, 'a'))));
   EXPECT_THROWS(Error, "voi, raw-max, equalize", parsed(spec_text("raw-max", "raw")));
   EXPECT_THROWS(Error, "heatmap_head", parsed(spec_text("false", "0")));
+  EXPECT_THROWS(Error, "exclusive, independent", parsed(spec_text("independent", "several")));
+  EXPECT_THROWS(Error, "independent classes cannot have: softmax", parsed(spec_text("sigmoid", "softmax")));
+  for (const char* wrong : {"[0.25]", "[0.25,-0.1]", "[0.25,2.5]", "[0.25,\"a\"]", "[0.25,1e300]", "0.25", "null"}) {
+    EXPECT_THROWS(Error, "thresholds", parsed(spec_text("[0.25,null]", wrong)));
+  }
+  EXPECT_THROWS(Error, "\"threshold_rule\"", parsed(spec_text("[0.25,null]", "[]")));
+  EXPECT_THROWS(Error, "\"threshold_rule\"", parsed(spec_text("\"Youden\"", "\"\"")));
   EXPECT_THROWS(Error, "\"fit\"", parsed(spec_text("letterbox", "crop")));
   EXPECT_THROWS(Error, "lacks \"recipe\"", parsed(spec_text("\"recipe\"", "\"receipt\"")));
   EXPECT_THROWS(Error, "model_sha256", parsed(spec_text(kDigest, kDigest + "a")));

@@ -70,8 +70,13 @@ class CLibrary:
     def __init__(self, path: Path) -> None:
         self.path = path
         lib = self.lib = ctypes.CDLL(str(path))
-        for name in ("version", "torch_version", "last_error", "status_name", "class_name", "radiograph_notes"):
+        texts = ("version", "torch_version", "last_error", "status_name", "class_name", "radiograph_notes")
+        for name in (*texts, "label_kind", "threshold_rule"):
             getattr(lib, f"egaze_{name}").restype = c_char_p
+        lib.egaze_class_threshold.restype = c_double
+        lib.egaze_class_threshold.argtypes = [c_void_p, c_size_t]
+        for name in ("label_kind", "threshold_rule"):
+            getattr(lib, f"egaze_{name}").argtypes = [c_void_p]
         for name in ("class_count", "heatmap_height", "heatmap_width"):
             getattr(lib, f"egaze_{name}").restype = c_size_t
             getattr(lib, f"egaze_{name}").argtypes = [c_void_p]

@@ -91,7 +91,7 @@ def members_of(model: torch.jit.ScriptModule) -> dict[str, bytes]:
 def packed(members: dict[str, bytes], **changes: object) -> bytes:
     """Return an archive of the members and a matching spec with `changes`."""
     spec: dict[str, object] = {
-        "format_version": 3,
+        "format_version": 4,
         "egaze_version": "0.1.0",
         "torch_version": torch.__version__.split("+")[0],
         "recipe": "joint",
@@ -105,7 +105,10 @@ def packed(members: dict[str, bytes], **changes: object) -> bytes:
         "class_names": CLASS_NAMES,
         "heatmap_head": True,
         "training_split_sha256": "0" * 64,
+        "label_kind": "exclusive",
         "class_probs": "softmax",
+        "threshold_rule": "",
+        "thresholds": [],
         "a_later_versions_key": {"is": ["ignored"]},
         "model_sha256": "0" * 64,
     }

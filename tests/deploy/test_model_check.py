@@ -61,9 +61,9 @@ def test_no_file(tmp_path, refuse):
 
 
 SPECS = [
-    ({"format_version": 1}, "model_version", "format version 1, this egaze reads version 3: export the run again"),
-    ({"format_version": 4}, "model_version", "exported by a newer egaze"),
-    ({"format_version": "3"}, "model_spec", "format_version"),
+    ({"format_version": 1}, "model_version", "format version 1, this egaze reads version 4: export the run again"),
+    ({"format_version": 5}, "model_version", "exported by a newer egaze"),
+    ({"format_version": "4"}, "model_spec", "format_version"),
     ({"format_version": None}, "model_spec", "format_version"),
     ({"class_names": []}, "model_spec", "class_names"),
     ({"class_names": ["a", "a"]}, "model_spec", "class_names"),
@@ -71,6 +71,12 @@ SPECS = [
     ({"fit": "crop"}, "model_spec", "stretch, letterbox"),
     ({"precision": "fp8"}, "model_spec", "fp32, bf16"),
     ({"class_probs": "argmax"}, "model_spec", "softmax, sigmoid"),
+    ({"label_kind": "several"}, "model_spec", "exclusive, independent"),
+    ({"label_kind": "independent"}, "model_spec", "independent classes cannot have: softmax"),
+    ({"thresholds": [0.5]}, "model_spec", "thresholds"),
+    ({"thresholds": [0.5, None, 3]}, "model_spec", "neither null nor numbers from 0 to 2"),
+    ({"thresholds": [0.5, None, 0.1]}, "model_spec", 'without a "threshold_rule"'),
+    ({"threshold_rule": "Youden"}, "model_spec", "or the rule without them"),
     ({"recipe": 3}, "model_spec", "recipe"),
     ({"model_sha256": "a" * 64}, "model_digest", "SHA-256"),
     ({"model_sha256": "A" * 64}, "model_spec", "model_sha256"),
@@ -97,7 +103,7 @@ def test_the_command_prints_the_code(good, tmp_path):
     (tmp_path / "good.pt").write_bytes(good)
     (tmp_path / "cut.pt").write_bytes(good[:-9])
     done = CliRunner().invoke(cli, ["check", str(tmp_path / "good.pt")])
-    assert done.exit_code == 0 and "proved by types and shapes" in done.output and "format_version: 3" in done.output
+    assert done.exit_code == 0 and "proved by types and shapes" in done.output and "format_version: 4" in done.output
     done = CliRunner().invoke(cli, ["check", str(tmp_path / "cut.pt")])
     assert done.exit_code == 1 and done.output == "" and isinstance(done.exception, ModelFileError)
     assert str(done.exception).endswith("[model_truncated]") and "\n" not in str(done.exception)

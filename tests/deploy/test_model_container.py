@@ -71,7 +71,7 @@ NUMBERS = [
 @pytest.mark.parametrize("key", ["input_height_px", "input_width_px", "canvas_height_px", "format_version"])
 @pytest.mark.parametrize("number", [*NUMBERS, '"32"', "[32]", "null", "1" * 400, "9223372036854775808"])
 def test_sizes_are_written_as_whole_numbers(members, verdict, key, number):
-    size = {"input_height_px": "32", "input_width_px": "24", "canvas_height_px": "32", "format_version": "3"}[key]
+    size = {"input_height_px": "32", "input_width_px": "24", "canvas_height_px": "32", "format_version": "4"}[key]
     code, message = verdict(with_spec(members, lambda text: text.replace(f'"{key}": {size}', f'"{key}": {number}')))
     assert code in ("model_spec", "model_version") and (code == "model_spec" or key == "format_version"), message
 

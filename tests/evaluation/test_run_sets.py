@@ -61,8 +61,8 @@ def test_out_of_fold_predictions_are_pooled_by_case(joint, study):
         probs = own.select(f"prob_{name}" for name in study.class_names).to_numpy()
         np.testing.assert_array_equal(pooled.class_probs[number % 2, cases], probs)
         np.testing.assert_array_equal(pooled.agreement["cc"][number % 2, cases], own["cc"].to_numpy())
-    known = study.labels >= 0
-    expected = np.mean([macro(study.labels[known], probs[known]) for probs in pooled.class_probs])
+    known = study.labels.values >= 0
+    expected = np.mean([macro(study.labels.values[known], probs[known]) for probs in pooled.class_probs])
     found = metrics.classification.macro_auc
     assert found.value == pytest.approx(expected) and found.low < expected < found.high
     assert metrics.heatmap.predicted["cc"].value == pytest.approx(np.nanmean(pooled.agreement["cc"]))
@@ -76,9 +76,10 @@ def test_out_of_fold_predictions_are_pooled_by_case(joint, study):
 def test_two_sets_differ_as_their_pooled_predictions_do(joint, other):
     found = compare(joint, other, resamples=200)
     a, b = pool(joint, "test"), pool(other, "test")
-    known = a.labels >= 0
+    labels = a.labels.values
+    known = labels >= 0
     probs_a, probs_b = a.class_probs[:, known], b.class_probs[:, known]
-    expected = paired_aucs(a.labels[known], probs_a, probs_b, a.patients[known], resamples=200)
+    expected = paired_aucs(labels[known], probs_a, probs_b, a.patients[known], resamples=200)
     macro_auc = found.result.classification.macro_auc
     assert macro_auc.difference == expected.macro.difference == pytest.approx(macro_auc.a - macro_auc.b)
     assert (macro_auc.low, macro_auc.p_value) == (expected.macro.low, expected.macro.p_value)
@@ -125,8 +126,9 @@ def test_two_runs_are_compared_by_delong(study, run, folder, monkeypatch):
     evaluate(control, threads=1)
     found = compare(run, control, resamples=100)
     a, b = pool(run, "test"), pool(control, "test")
-    known = a.labels >= 0
-    is_chf = (a.labels[known] == 1).astype(int)
+    labels = a.labels.values
+    known = labels >= 0
+    is_chf = (labels[known] == 1).astype(int)
     exact = delong_test(is_chf, a.class_probs[0, known, 1], b.class_probs[0, known, 1])
     chf = found.result.classification.classes["chf"]
     assert (chf.difference, chf.low, chf.p_value) == (exact.difference, exact.low, exact.p_value)

@@ -74,7 +74,7 @@ def test_an_explanation_has_the_values_of_its_parts(model, study, run, masks, il
 
 
 def test_the_class_that_is_explained(run, study, ill):
-    labelled = study.labels[ill]
+    labelled = study.labels.values[ill]
     by_label, by_name = (
         explained(run, study, [ill], class_name=name)[0] for name in ("label", study.class_names[labelled])
     )

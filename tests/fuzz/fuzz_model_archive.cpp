@@ -73,9 +73,10 @@ std::string digest_of(const std::map<std::string, std::string>& members) {
 const std::string kZeros(64, '0');
 
 const std::string kSpec =
-    R"({"format_version": 3, "egaze_version": "0.1.0", "torch_version": "2.14.1", "recipe": "joint", )"
+    R"({"format_version": 4, "egaze_version": "0.1.0", "torch_version": "2.14.1", "recipe": "joint", )"
     R"("precision": "fp32", "presentation": "voi", "fit": "stretch", "canvas_height_px": 32, "canvas_width_px": 24, )"
     R"("input_height_px": 32, "input_width_px": 24, "class_names": ["a", "b"], "heatmap_head": true, )"
+    R"("label_kind": "exclusive", "threshold_rule": "", "thresholds": [], )"
     R"("training_split_sha256": "x", "class_probs": "softmax", "model_sha256": ")" +
     kZeros + "\"}";
 

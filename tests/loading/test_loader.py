@@ -35,7 +35,7 @@ def test_without_augmentation_images_and_heatmaps_are_those_of_the_study(study):
             np.testing.assert_allclose(batch.image[i, 0], study.images[case] / 65535.0, atol=1e-6)
             expected = rasterize_fixations(study.fixations(case, 64), (64, 64), sigma_px=0.06 * 64, normalize="max")
             np.testing.assert_allclose(batch.heatmap[i, 0], expected, atol=1e-5)
-            assert batch.label[i] == study.labels[case] and batch.has_gaze[i] == study.has_gaze[case]
+            assert batch.label[i] == study.labels.values[case] and batch.has_gaze[i] == study.has_gaze[case]
         seen += batch.case_index.tolist()
     assert seen == list(range(len(study)))
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from egaze.labels import ExclusiveLabels, IndependentLabels
 from egaze.loading.sampling import (
     InOrder,
     Mixed,
@@ -11,6 +12,7 @@ from egaze.loading.sampling import (
     Weighted,
     batch_bounds,
     class_balanced,
+    class_weighted,
     gaze_and_label,
     repeats,
 )
@@ -49,13 +51,40 @@ def test_weights_are_kept():
     np.testing.assert_allclose(np.bincount(drawn - 100, minlength=50) / 200_000, weights / weights.sum(), atol=0.002)
 
 
+def labelled(indices):
+    return SimpleNamespace(labels=ExclusiveLabels(("a", "b", "c"), indices))
+
+
 def test_classes_are_balanced_and_the_unlabelled_keep_their_share():
     labels = np.repeat([0, 2, -1], [60, 20, 20])
-    order = class_balanced(SimpleNamespace(labels=labels), np.arange(100))
+    order = class_balanced(labelled(labels), np.arange(100))
     drawn = labels[np.concatenate([order.draw(0, epoch) for epoch in range(500)])]
     np.testing.assert_allclose([(drawn == label).mean() for label in (0, 2, -1)], [0.4, 0.4, 0.2], atol=0.01)
-    without = class_balanced(SimpleNamespace(labels=np.full(5, -1)), np.arange(5))
+    without = class_balanced(labelled(np.full(5, -1)), np.arange(5))
     np.testing.assert_array_equal(without.weights, 1)
+
+
+def test_independent_classes_are_balanced_with_cases_that_have_none():
+    certainty = np.repeat(np.array([[1, 0], [1, 1], [0, 0], [np.nan, np.nan]], np.float32), [40, 10, 30, 20], axis=0)
+    study = SimpleNamespace(labels=IndependentLabels(("effusion", "mass"), certainty, "ignore"))
+    order = class_balanced(study, np.arange(100))
+    drawn = certainty[np.concatenate([order.draw(0, epoch) for epoch in range(500)])]
+    unknown = np.isnan(drawn[:, 0])
+    assert unknown.mean() == pytest.approx(0.2, abs=0.01)
+    # Of 80 labelled draws, each of effusion, mass and none is worth a third: effusion's is spread over 50 cases, mass's
+    # over 10, which have effusion too.
+    assert (drawn[:, 1] == 1).mean() == pytest.approx((80 / 3 + 80 / 3 * 10 / 50) / 100, abs=0.01)
+    assert (drawn[~unknown] == 0).all(axis=1).sum() / len(drawn) == pytest.approx(80 / 3 / 100, abs=0.01)
+
+
+def test_cases_are_weighted_by_class():
+    order = class_weighted(labelled(np.array([0, 1, -1, 2])), np.arange(4), [1, 3, 0])
+    np.testing.assert_allclose(order.weights, [1, 3, 4 / 3, 0])
+    certainty = np.array([[1, 1], [0, 1], [0, 0], [np.nan, np.nan]], np.float32)
+    study = SimpleNamespace(labels=IndependentLabels(("a", "b"), certainty, "ignore"))
+    np.testing.assert_allclose(class_weighted(study, np.arange(4), [5, 2, 1]).weights, [5, 2, 1, 8 / 3])
+    with pytest.raises(ValueError, match="expected 3 weights of classes, got 2"):
+        class_weighted(study, np.arange(4), [5, 2])
 
 
 def test_a_mixture_keeps_its_ratio_in_every_batch():

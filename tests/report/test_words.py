@@ -13,7 +13,7 @@ from egaze.training import load_recipe
 JOINT = load_recipe("joint")
 
 
-def metrics(aucs, macro, *, radiographs=100, patients=90, gain=None):
+def metrics(aucs, macro, *, radiographs=100, patients=90, gain=None, kind="exclusive"):
     heatmap = gain and MapAgreement(
         cases=radiographs,
         size_px=224,
@@ -40,10 +40,11 @@ def metrics(aucs, macro, *, radiographs=100, patients=90, gain=None):
         warnings=(),
         trained=TrainedHeads(True, True),
         classification=Classification(
-            radiographs, macro, macro, {name: ClassResult(10, auc) for name, auc in aucs.items()}
+            radiographs, kind, macro, macro, {name: ClassResult(10, radiographs, auc) for name, auc in aucs.items()}
         ),
         heatmap=heatmap,
         scanpath=None,
+        readers=None,
         published=(),
         runs=(),
     )
@@ -120,3 +121,11 @@ def test_heads_that_no_stage_trained_are_not_summarised():
     assert classes == "No stage of the recipe trained the classifier, so its predictions are not measured."
     _, gaze = summary(load_recipe("joint", ["stages.heatmap_weight=0"]), found)
     assert gaze == "No stage of the recipe trained the heatmap head, so its heatmaps are not measured."
+
+
+def test_independent_classes_are_said_to_have_an_auc_each():
+    aucs = {"a": Estimate(0.9, 0.85, 0.95), "b": Estimate(0.7, 0.6, 0.8), "c": None}
+    said = summary(JOINT, metrics(aucs, Estimate(0.8, 0.75, 0.85), kind="independent"), "independent")[0]
+    assert "2 of 3 classes have an AUC; the mean over those with enough radiographs is 0.800" in said
+    said = summary(JOINT, metrics(aucs, Estimate(float("nan")), kind="independent"), "independent")[0]
+    assert "none has enough radiographs with it and without it for a mean over classes" in said

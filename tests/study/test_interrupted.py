@@ -155,7 +155,7 @@ def test_a_later_run_reads_only_missing_radiographs(partial, tmp_path):
 def test_labels_gaze_and_seed_may_change(partial, tmp_path):
     object.__setattr__(partial.given[0], "label", None)
     assert len(finish(partial, tmp_path, seed=7)[1]) == 2
-    assert open_study(tmp_path / "out").labels[0] == -1
+    assert open_study(tmp_path / "out").labels.values[0] == -1
 
 
 @pytest.mark.parametrize("options", [{"size_px": 17}, {"fit": "letterbox"}, {"presentation": "raw-max"}])

@@ -106,7 +106,7 @@ def test_images_that_were_cut_or_grown_do_not_open(copy, change):
     [
         (lambda d: (d / "study.json").unlink(), r"not a prepared study: study\.json is missing"),
         (lambda d: (d / "study.json").write_text("{"), r"study\.json: cannot be read"),
-        (lambda d: (d / "study.json").write_text('{"format_version": 9}'), "format version 9, this egaze reads 3"),
+        (lambda d: (d / "study.json").write_text('{"format_version": 9}'), "format version 9, this egaze reads 4"),
         (
             lambda d: (d / "study.json").write_text('{"format_version": 1}'),
             r"older egaze \(format version 1\): prepare it",
@@ -121,7 +121,7 @@ def test_images_that_were_cut_or_grown_do_not_open(copy, change):
         (lambda d: np.save(d / "images.npy", np.array([{}]), allow_pickle=True), "damaged study"),
         (lambda d: (d / "cases.parquet").write_bytes(b"PAR1"), "damaged study"),
         (lambda d: (d / "splits.json").unlink(), r"splits\.json is missing"),
-        (lambda d: (d / "splits.json").write_text('{"format_version": 3}'), "malformed split"),
+        (lambda d: (d / "splits.json").write_text('{"format_version": 4}'), "malformed split"),
         (
             lambda d: pl.read_parquet(d / "fixations.parquet").head(5).write_parquet(d / "fixations.parquet"),
             r"fixations\.parquet: does not match",
@@ -158,7 +158,7 @@ def test_two_sources_make_one_study(tmp_path):
     (tmp_path / "gaze.csv").write_text("case_id,x_px,y_px,duration_s\nb,2,3,0.2\n")
     sources = [Table(tmp_path / "radiographs.csv"), Table(tmp_path / "scenes.csv", tmp_path / "gaze.csv")]
     study = prepare_study(sources, tmp_path / "study", size_px=16)
-    assert study.labels.tolist() == [0, -1] and study.has_gaze.tolist() == [False, True]
+    assert study.labels.values.tolist() == [0, -1] and study.has_gaze.tolist() == [False, True]
     # The same name in two sources is two patients.
     assert len(set(study.patients.tolist())) == 2
     again = Table(tmp_path / "radiographs.csv")

@@ -45,7 +45,8 @@ def test_gaze_is_another_patient_s_and_of_the_training_split(made, seed):
     for dealt in (same, other):
         assert (made.patients[dealt[:16]] != made.patients[:16]).all() and dealt[:16].max() < 16
         np.testing.assert_array_equal(dealt[16:], np.arange(16, len(made)))
-    assert (made.labels[same[:16]] == made.labels[:16]).all() and (made.labels[other[:16]] != made.labels[:16]).all()
+    labels = made.labels.values
+    assert (labels[same[:16]] == labels[:16]).all() and (labels[other[:16]] != labels[:16]).all()
     # Each is dealt once in its class; twelve of a take that of four of b, as evenly as patients allow.
     np.testing.assert_array_equal(np.sort(same[:16]), taking)
     assert np.bincount(other[:12], minlength=16)[12:].tolist() == [3, 3, 3, 3]

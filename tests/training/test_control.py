@@ -42,7 +42,7 @@ def test_the_map_is_that_of_another_radiograph_s_gaze(study, target, gaze):
     for at, case_index in enumerate(own.case_index.tolist()):
         of = int(learnt.gaze_of[case_index])
         assert study.patients[of] != study.patients[case_index]
-        assert (study.labels[of] == study.labels[case_index]) == (gaze == "same-class")
+        assert (study.labels.values[of] == study.labels.values[case_index]) == (gaze == "same-class")
         assert torch.equal(other.heatmap[at], own.heatmap[place[of]])
 
 

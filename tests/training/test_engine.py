@@ -6,6 +6,7 @@ import torch
 from lightning_fabric import Fabric
 from training.tiny_runs import without_gaze
 
+from egaze.labels import ExclusiveLabels
 from egaze.loading import DeviceLoader
 from egaze.training import load_recipe
 from egaze.training.engine import clip_gradients, predict
@@ -33,8 +34,10 @@ def test_validation_does_not_depend_on_the_batch_size(name, study):
     recipe = load_recipe(name, small)
     torch.manual_seed(0)
     model = build_model(recipe.model, 3)
-    labels = np.where(np.arange(len(study)) % 3 == 0, -1, study.labels)
-    mixed = replace(without_gaze(study, np.arange(len(study)) % 4 == 1), labels=labels)
+    labels = np.where(np.arange(len(study)) % 3 == 0, -1, study.labels.values)
+    mixed = replace(
+        without_gaze(study, np.arange(len(study)) % 4 == 1), labels=ExclusiveLabels(study.class_names, labels)
+    )
     cases = np.arange(23)
 
     def losses(batch_size):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from egaze.errors import StudyError
+from egaze.labels import ExclusiveLabels, IndependentLabels
 from egaze.training import deal_folds
 
 
@@ -14,7 +15,7 @@ class Cases(SimpleNamespace):
 
 
 def cases(labels, patients=None):
-    labels = np.asarray(labels)
+    labels = ExclusiveLabels(("a", "b", "c"), np.asarray(labels))
     return Cases(labels=labels, patients=np.arange(len(labels)) if patients is None else patients, path="study")
 
 
@@ -39,6 +40,18 @@ def test_classes_are_spread_evenly():
         assert tested.sum() in (29, 30)
         for label in (-1, 0, 1, 2):
             assert abs((labels[tested] == label).sum() - (labels == label).sum() / 7) < 1
+
+
+def test_independent_classes_are_spread_evenly():
+    generator = np.random.default_rng(0)
+    certainty = (generator.random((300, 3)) < [0.5, 0.2, 0.07]).astype(np.float32)
+    certainty[generator.random(300) < 0.1] = np.nan
+    labels = IndependentLabels(("a", "b", "c"), certainty, "ignore")
+    groups = np.column_stack([labels.groups, ~labels.known])
+    for split in deal_folds(Cases(labels=labels, patients=np.arange(300), path="study"), 5):
+        tested = split.split_index == 2
+        assert 55 <= tested.sum() <= 65
+        assert (abs(groups[tested].sum(axis=0) - groups.sum(axis=0) / 5) < 2.5).all()
 
 
 def test_patients_with_many_cases_are_spread_too():

@@ -158,7 +158,8 @@ def test_classification_losses_are_finite_in_edge_cases(name):
     loss = CLASSIFICATION_LOSSES[name].function(logits, torch.tensor([0, 0, 2]))
     loss.sum().backward()
     assert torch.isfinite(loss).all() and torch.isfinite(logits.grad).all()
-    assert loss[0] == 0 and loss[1] > 1e4 - 1
+    # The asymmetric loss of absent classes is bounded.
+    assert loss[0] == 0 and loss[1] > (3e3 if name == "asymmetric" else 1e4 - 1)
 
 
 @pytest.mark.parametrize("name", HEATMAP_LOSSES)

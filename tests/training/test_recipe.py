@@ -62,7 +62,10 @@ def test_overrides(tmp_path):
         ("stages.heatmap_loss_weights=[0]", r"heatmap_loss_weights must be empty, or 2 numbers above 0, got \[0"),
         ("stages.heatmap_loss_weights=[inf]", r"heatmap_loss_weights must be empty, or 2 numbers above 0"),
         ("stages.heatmap_loss_weights=1", r"heatmap_loss_weights must be a list, got 1"),
-        ("stages.classification_loss=focal", "classification_loss must be one of cross-entropy, bce-one-hot, got"),
+        (
+            "stages.classification_loss=hinge",
+            "classification_loss must be one of cross-entropy, bce-one-hot, focal,",
+        ),
         ("choose_on=fold", "recipe joint: choose_on must be one of validation, test, train, got 'fold'"),
         ("choose_on=train", "recipe joint: inner_folds must be 2 to 20 with choose_on train, got 0"),
         ("inner_folds=5", "recipe joint: inner_folds must be 0 with choose_on validation, got 5"),
@@ -98,8 +101,14 @@ def test_overrides(tmp_path):
         ("stages=[]", "stages must be at least one"),
         (
             "order.kind=sorted",
-            r"recipe joint: order\.kind must be one of shuffled, class-balanced, mixed, got 'sorted'",
+            r"recipe joint: order\.kind must be one of shuffled, class-balanced, class-weighted, mixed, got 'sorted'",
         ),
+        (
+            "order.kind=class-weighted",
+            r"order\.class_weights must be one number per class, not negative and not all 0, got",
+        ),
+        ("order.class_weights=[1]", r"order\.class_weights must be empty with kind shuffled, got \[1.0\]"),
+        ("stages.class_weights=[0, 0]", r"class_weights must be not negative and not all 0, got \[0.0, 0.0\]"),
         ("order.kind=mixed", r"order\.gaze_share must be between 0 and 1 with kind mixed, got 0.0"),
         ("order.gaze_share=0.5", r"order\.gaze_share must be 0 with kind shuffled, got 0.5"),
     ],
@@ -142,8 +151,9 @@ def test_the_baseline_s_training():
 
 
 def test_probabilities_are_what_the_loss_fits():
-    assert load_recipe("joint").stages[0].class_probs == "softmax"
-    assert load_recipe("egd-baseline").stages[0].class_probs == "sigmoid"
+    assert load_recipe("joint").stages[0].class_probs("exclusive") == "softmax"
+    assert load_recipe("egd-baseline").stages[0].class_probs("exclusive") == "sigmoid"
+    assert all(load_recipe(name).stages[-1].class_probs("independent") == "sigmoid" for name in recipe_names())
 
 
 def test_files(tmp_path):

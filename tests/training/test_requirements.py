@@ -24,7 +24,7 @@ def change_split(study, tmp_path, split_index):
 
 
 def test_a_study_without_what_the_recipe_needs_is_refused_early(study, tiny_recipe, tmp_path):
-    without_chf = np.where(study.labels == 1, 2, 0)
+    without_chf = np.where(study.labels.values == 1, 2, 0)
     patients_with_chf = np.isin(study.patients, study.patients[without_chf == 2])
     without_chf = np.where(patients_with_chf, 2, 0)
     without_chf[np.flatnonzero(without_chf == 0)[0]] = 1

@@ -133,6 +133,16 @@ EGAZE_C_API void egaze_free(egaze_predictor* predictor);
 EGAZE_C_API size_t egaze_class_count(const egaze_predictor* predictor);
 EGAZE_C_API const char* egaze_class_name(const egaze_predictor* predictor, size_t index);
 
+/* What the classes are: "exclusive" if a radiograph has one of them, "independent" if it has any number. The predictor
+ * owns the text. */
+EGAZE_C_API const char* egaze_label_kind(const egaze_predictor* predictor);
+
+/* The threshold of a class's probability that the model file carries, NaN if it has none or the index is out of range;
+ * and how the thresholds were chosen, such as "Youden, chosen on validation", "" without any. Probabilities do not
+ * depend on them. The predictor owns the text. */
+EGAZE_C_API double egaze_class_threshold(const egaze_predictor* predictor, size_t index);
+EGAZE_C_API const char* egaze_threshold_rule(const egaze_predictor* predictor);
+
 /* The heatmap's height and width, and whether the model predicts one (1); if it does not (0), heatmaps are zeros. */
 EGAZE_C_API size_t egaze_heatmap_height(const egaze_predictor* predictor);
 EGAZE_C_API size_t egaze_heatmap_width(const egaze_predictor* predictor);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@
 
 namespace egaze {
 
-inline constexpr int kModelFormatVersion = 3;
+inline constexpr int kModelFormatVersion = 4;
 
 struct ModelSpec {
   int format_version = 0;
@@ -25,9 +26,14 @@ struct ModelSpec {
   std::size_t input_height_px = 0;                // 1 to 4096
   std::size_t input_width_px = 0;                 // 1 to 4096
   std::vector<std::string> class_names;           // at least one, all different
+  std::string label_kind;                         // "exclusive": a radiograph has one class; "independent": any number
   bool heatmap_head = true;                       // whether the model predicts a heatmap; if not, heatmaps are zeros
   std::string training_split_sha256;              // a digest of the training split's cases
-  std::string class_probs;                        // "softmax": they sum to 1; "sigmoid": the classes are independent
+  std::string class_probs;                        // "softmax": they sum to 1; "sigmoid": each class by itself
+  std::string threshold_rule;                     // how the thresholds were chosen, such as "Youden, chosen on
+                                                  // validation"; empty if the file has none
+  std::vector<std::optional<double>> thresholds;  // one per class, none where it could not be chosen; or no item. They
+                                                  // do not change probabilities: see above_thresholds
   std::string model_sha256;                       // a digest of the whole archive, checked on loading
 };
 

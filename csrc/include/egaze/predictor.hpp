@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -95,6 +96,10 @@ class EGAZE_API Predictor {
   struct EGAZE_LOCAL Implementation;
   std::unique_ptr<Implementation> implementation_;
 };
+
+// Whether each class's probability is at least its threshold, in the order of the classes; none for a class without a
+// threshold. Empty if the model file has no thresholds.
+EGAZE_API std::vector<std::optional<bool>> above_thresholds(const ModelSpec& spec, std::span<const float> class_probs);
 
 // The version of the libtorch that this library was built against, such as "2.14.1".
 EGAZE_API std::string torch_version();

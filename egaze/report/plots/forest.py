@@ -75,10 +75,18 @@ def _groups(
             if key in paper.auc
         ]
         if rows:
-            groups.append(("Mean over the classes" if key == "macro" else key, rows))
+            groups.append(("Mean over the classes" if key == "macro" else _titled(key, classification), rows))
     if (only := classification.one_auc_title) and not published:
         return [(only, rows) for _, rows in groups[:1]]
     return groups
+
+
+def _titled(name: str, classification: Classification) -> str:
+    """The class's name, of independent classes with its prevalence."""
+    result = classification.classes[name]
+    if classification.label_kind == "exclusive" or result.prevalence is None:
+        return name
+    return f"{name}, {result.cases} of {result.judged} ({100 * result.prevalence:.0f} %)"
 
 
 def _text(area: Estimate) -> str:

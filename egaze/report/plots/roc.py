@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
+from egaze.evaluation.classification import Scored
 from egaze.evaluation.results import Classification, ClassResult
 from egaze.metrics import Estimate, RocCurve, roc_curve_band
 from egaze.report.plots.plot import SERIES, Plot, unit_axis
 
 
-def roc_curves(
-    labels: NDArray[np.int64],
-    class_probs: NDArray[np.float64],
-    patients: NDArray[np.int64],
-    classification: Classification,
-) -> list[Markup]:
+def roc_curves(scored: Scored, classification: Classification) -> list[Markup]:
     """Plot the ROC curve of each class, with its confidence band over patients and the operating points.
 
     Classes without a curve are left out. Two classes that share one AUC have one plot, with the second's points.
 
     Args:
-        labels: (N,) class index of each labelled radiograph.
-        class_probs: (N, C) class probabilities.
-        patients: (N,) patient of each radiograph.
+        scored: the labelled radiographs.
         classification: the evaluation's classification results.
     """
     plots, only = [], classification.one_auc_class
     for number, (name, result) in enumerate(classification.classes.items()):
         if result.auc is None or only not in (None, name):
             continue
-        curve = roc_curve_band((labels == number).astype(np.int64), class_probs[:, number], patients)
+        of_class = scored.of_class(number)
+        curve = roc_curve_band(of_class.is_class, of_class.probs, of_class.patients)
         plots.append(_plot(number, classification.one_auc_title or name, name, result, result.auc, curve))
     return plots
 

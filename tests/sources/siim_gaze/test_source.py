@@ -224,9 +224,9 @@ def test_the_twin_has_every_trap(siim_twin):
 def test_a_finding_is_where_the_phantom_drew_it(siim_twin, tmp_path):
     source = SiimGaze(siim_twin.tables / "cxr_gaze_data.json", siim_twin.images, siim_twin.tables / "train-rle.csv")
     study = prepare_study([source], tmp_path / "study", size_px=64)
-    for case_index in np.flatnonzero(study.labels == 1)[:6].tolist():
+    for case_index in np.flatnonzero(study.labels.values == 1)[:6].tolist():
         found = finding_mask(study, case_index, 64, "pneumothorax")
         drawn = finding_mask(study, case_index, 64, "pneumothorax", folder=siim_twin.findings)
         assert (found & drawn).sum() / (found | drawn).sum() > 0.9
-    normal = int(np.flatnonzero(study.labels == 0)[0])
+    normal = int(np.flatnonzero(study.labels.values == 0)[0])
     assert finding_mask(study, normal, 64, "normal") is None

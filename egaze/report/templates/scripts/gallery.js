@@ -13,7 +13,7 @@ const orders = {
   unsure: (f) => [f.confidence],
   disagree: (f) => [f.agreement ?? Infinity],
   agree: (f) => [f.agreement === null ? Infinity : -f.agreement],
-  class: (f) => [report.classes.indexOf(f.label) < 0 ? Infinity : report.classes.indexOf(f.label), -f.confidence],
+  class: (f) => [f.present.length ? report.classes.indexOf(f.present[0]) : Infinity, -f.confidence],
 };
 
 const bands = {
@@ -28,7 +28,8 @@ const bands = {
 
 function passes(facts) {
   const wanted = Object.fromEntries(new FormData(filters));
-  if (wanted.label && report.classes[Number(wanted.label)] !== facts.label) return false;
+  if (wanted.label && !facts.present.includes(report.classes[Number(wanted.label)])) return false;
+  if (wanted.probable && !(facts.probs.length && facts.probs[Number(wanted.probable)][1] >= 0.5)) return false;
   if (wanted.predicted && report.classes[Number(wanted.predicted)] !== facts.predicted) return false;
   return Object.entries(bands).every(([name, choices]) => !wanted[name] || choices[wanted[name]](facts));
 }

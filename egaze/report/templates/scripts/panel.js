@@ -66,7 +66,9 @@ function showFacts() {
   document.getElementById("stage-id").textContent = facts.id;
   const verdict = document.getElementById("verdict");
   verdict.textContent =
-    facts.predicted === null
+    report.labels === "independent"
+      ? `Label: ${facts.label ?? "not known"}`
+      : facts.predicted === null
       ? "The classifier was not trained"
       : facts.right === null
       ? `Predicted ${facts.predicted}, no label`
@@ -84,7 +86,7 @@ function showFacts() {
     const term = document.createElement("dt");
     term.textContent = name;
     term.title = name;
-    if (name === facts.label) term.className = "label";
+    if (facts.present.includes(name)) term.className = "label";
     const meter = document.createElement("meter");
     meter.value = probability;
     meter.setAttribute("aria-hidden", "true");
