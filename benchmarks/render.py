@@ -112,11 +112,14 @@ def tables() -> str:
 def results_table() -> str:
     """Format the README's table."""
     gaze = read("gaze_helps")["runs"][-1]["headline"]
+    reader = read("gaze_helps")["details"]["settings"].get("twin_reader_version", 1)
     gain = f"{gaze['auc_gain']:.3f} ({gaze['auc_gain_low']:.3f} to {gaze['auc_gain_high']:.3f})"
     real = read("real_radiographs")["runs"][-1]["headline"]
+    pairs = read("real_pairs")["runs"][-1]["headline"]
+    events = read("events_accuracy")["runs"][-1]["headline"]
     rows = [
         (
-            "Does gaze help? Synthetic radiographs and gaze",
+            f"Does gaze help? Synthetic radiographs and gaze, of readers of version {reader}",
             f"macro AUC {gaze['auc_control']:.3f} without gaze, {gaze['auc_best']:.3f} with it: gain {gain}",
             "gaze_helps",
         ),
@@ -124,6 +127,18 @@ def results_table() -> str:
             "Maps against gaze, the same",
             f"CC {gaze['map_cc']:.2f}, of the centre-bias map {gaze['centre_cc']:.2f}",
             "gaze_helps",
+        ),
+        (
+            "Real gaze of radiologists on 30 radiographs, five folds",
+            f"CC {pairs['cc_gain']:.3f} ({pairs['cc_gain_low']:.3f} and more) over the training radiographs' mean map, "
+            f"NSS {pairs['nss_gain']:.3f} ({pairs['nss_gain_low']:.3f} and more); classes at chance",
+            "real_pairs",
+        ),
+        (
+            "Fixations in samples, against three recordings labelled by hand",
+            f"F1 {events['labelled_f1']:.3f}, of pymovements' I-VT {events['labelled_pymovements']:.3f}, "
+            f"of REMoDNaV {events['labelled_remodnav']:.3f}",
+            "events_accuracy",
         ),
         (
             "Real gaze of people on 80 photographs",

@@ -87,7 +87,7 @@ def test_what_the_split_cannot_give_is_refused(study, tiny_recipe, tmp_path):
     one_class = study.with_splits(replace(study.splits, split_index=split_index))
     summed = of_stage(tiny_recipe, monitor={"macro_auc": 1, "heatmap_cc": 1})
     with pytest.raises(
-        StudyError, match="no class there has cases with and without it, so that macro_auc is undefined"
+        StudyError, match="no class there has cases with and without it, so that macro_auc is"
     ):
         train(one_class, summed, tmp_path / "run")
     assert not (tmp_path / "run").exists()
