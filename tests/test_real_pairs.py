@@ -61,7 +61,7 @@ def small(part, study):
         centre = np.repeat(0.5 + difficulty[cases, None], len(trials.MEASURES), axis=1)
         gain = 0.1 if trial.way.name == "good" else -0.1
         maps = centre + gain + 0.1 * difficulty[cases, None]
-        probs = np.eye(3)[study.labels[cases]] if trial.way.name == "good" else np.full((len(cases), 3), 1 / 3)
+        probs = np.eye(3)[study.labels.values[cases]] if trial.way.name == "good" else np.full((len(cases), 3), 1 / 3)
         # On validation it is the other way round, which is what must decide.
         validation = np.full(len(trials.MEASURES), 0.5 - gain)
         none = np.array([])

@@ -53,7 +53,9 @@ def with_detected_fixations(
         raise GazeError("has no samples to find fixations in")
     if eye in (None, "both") and {"left", "right"} <= signals.keys():
         signals.setdefault("both", combine_eyes(signals["left"], signals["right"]))
-    used: Eye = eye or ("both" if "both" in signals else next(iter(signals)))
+    used: Eye = "both" if "both" in signals else next(iter(signals))
+    if eye is not None:
+        used = eye
     found = detect_fixations(signals[used], method, settings)
     fixations = RecordedFixations(used, found.onset_s, found.duration_s, found.x_px, found.y_px)
     return replace(recording, fixations=(fixations,)), found

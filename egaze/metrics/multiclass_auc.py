@@ -37,7 +37,7 @@ def macro_auc(labels: ArrayLike, class_probs: ArrayLike) -> float:
     """
     answers, class_probs = np.asarray(labels), np.asarray(class_probs, dtype=np.float64)
     if answers.ndim == 1:
-        answers = np.eye(class_probs.shape[1])[answers]
+        answers = (answers[:, None] == np.arange(class_probs.shape[1])).astype(np.float64)
     areas = []
     for of_class, probs in zip(answers.T, class_probs.T, strict=True):
         known = ~np.isnan(of_class)

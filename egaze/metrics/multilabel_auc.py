@@ -14,7 +14,7 @@ from egaze.metrics.multiclass_auc import AVERAGES, MEASURES
 from egaze.metrics.resampling import FEW, Statistic, bootstrap_interval, require_options
 
 #: Why an average over classes is not defined.
-TOO_FEW = f"no class has {FEW} cases with it and {FEW} without it, so there is no average over classes"
+TOO_FEW = f"an average over classes is not defined: no class has {FEW} cases with it and {FEW} without it"
 
 
 def enough_cases(answers: ArrayLike) -> NDArray[np.bool_]:

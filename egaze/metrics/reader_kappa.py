@@ -16,7 +16,7 @@ from egaze.metrics.resampling import Statistic, bootstrap_interval, require_opti
 
 #: Why a kappa is not defined.
 NO_CHANCE = "all say the same of every case, so that agreement beyond chance is not defined"
-NO_PAIRS = "no case has two readings"
+NO_PAIRS = "kappa needs cases with two readings, and there are none"
 
 
 def readers_kappa_ci(

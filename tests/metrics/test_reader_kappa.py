@@ -51,7 +51,7 @@ def test_fleiss_s_example():
 
 
 def test_undefined_and_impossible():
-    with pytest.warns(StatisticsWarning, match="no case has two readings"):
+    with pytest.warns(StatisticsWarning, match="needs cases with two readings"):
         assert np.isnan(readers_kappa_ci([[1, NAN], [NAN, 0]]).value)
     with pytest.warns(StatisticsWarning, match="all say the same of every case"):
         assert np.isnan(readers_kappa_ci([[1, 1], [1, 1]]).value)

@@ -153,7 +153,7 @@ def test_the_run_without_gaze_is_what_the_recipe_s_comment_says():
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_no_recipe_chooses_on_test_by_default(name):
-    assert load_recipe(name).choose_on == "validation"
+    assert load_recipe(name).choose_on != "test"
 
 
 TINY = (

@@ -83,11 +83,9 @@ def test_what_the_split_cannot_give_is_refused(study, tiny_recipe, tmp_path):
     ):
         train(without_gaze(study, validation), of_stage(tiny_recipe, monitor="heatmap_nss"), tmp_path / "run")
     split_index = np.where(validation, 0, study.splits.split_index)
-    split_index[np.flatnonzero(study.labels == 0)[:2]] = SPLITS.index("validation")
+    split_index[np.flatnonzero(study.labels.values == 0)[:2]] = SPLITS.index("validation")
     one_class = study.with_splits(replace(study.splits, split_index=split_index))
     summed = of_stage(tiny_recipe, monitor={"macro_auc": 1, "heatmap_cc": 1})
-    with pytest.raises(
-        StudyError, match="no class there has cases with and without it, so that macro_auc is"
-    ):
+    with pytest.raises(StudyError, match="no class there has cases with and without it, so that macro_auc is"):
         train(one_class, summed, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -7,6 +7,7 @@ import pytest
 from training.tiny_runs import Stop, same, stop, weights
 
 from egaze.errors import EgazeError, RunError, StudyError
+from egaze.labels import ExclusiveLabels
 from egaze.study import open_study, split_study
 from egaze.training import Run, deal_folds, open_run, open_run_set, train, train_set
 from egaze.training.epoch_log import EpochLog
@@ -157,7 +158,7 @@ def test_seeds_and_folds_are_checked_before_anything_is_written(study, control, 
         train_set(study, control, tmp_path / "set", folds=3, seeds=range(10_000))
     with pytest.raises(StudyError, match="folds must be 3 to"):
         train_set(study, control, tmp_path / "set", folds=1000)
-    rare = replace(study, labels=np.where(np.arange(len(study)) == 5, 1, 0))
+    rare = replace(study, labels=ExclusiveLabels(study.class_names, np.where(np.arange(len(study)) == 5, 1, 0)))
     with pytest.raises(StudyError, match="class 'chf' has no case in the train split"):
         train_set(rare, control, tmp_path / "set", folds=3)
     assert not list(tmp_path.iterdir())
