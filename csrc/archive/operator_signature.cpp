@@ -139,7 +139,7 @@ std::vector<Argument> bind(const std::vector<Parameter>& parameters, std::vector
   arguments.reserve(parameters.size());
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (!bound[i] && !parameters[i].has_default) throw ProgramError("lacks the argument '" + parameters[i].name + "'");
-    arguments.push_back(bound[i] ? std::move(*bound[i]) : parameters[i].fallback);
+    arguments.push_back(std::move(bound[i]).value_or(parameters[i].fallback));
   }
   return arguments;
 }

@@ -79,6 +79,7 @@ void Sha256::update_portably(State& state, const unsigned char* blocks, std::siz
 
 #if EGAZE_SHA_INSTRUCTIONS
 
+// NOLINTBEGIN(portability-simd-intrinsics): it is written for one processor's instructions
 // The instructions keep the state as (a, b, e, f) and (c, d, g, h), and the words of the message in fours.
 __attribute__((target("sha,sse4.1"))) void Sha256::update_by_instructions(State& state, const unsigned char* blocks,
                                                                           std::size_t count) {
@@ -111,6 +112,7 @@ __attribute__((target("sha,sse4.1"))) void Sha256::update_by_instructions(State&
   _mm_storeu_si128(low, _mm_blend_epi16(feba, dchg, 0xF0));
   _mm_storeu_si128(high, _mm_alignr_epi8(dchg, feba, 8));
 }
+// NOLINTEND(portability-simd-intrinsics)
 
 #else
 

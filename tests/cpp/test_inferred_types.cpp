@@ -117,7 +117,7 @@ void expect_as_inferred(const TypedGraph& graph, const std::vector<TensorType>& 
     }
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const auto& [type, region, overlaps] = graph.values[ids[i]];
-      const at::Tensor tensor = given.get(i);
+      const at::Tensor& tensor = given.get(i);
       std::vector<std::int64_t> shape;
       for (const auto& [count, per_image] : type.shape) shape.push_back(per_image ? count * images : count);
       ASSERT_EQ(tensor.scalar_type(), torch_type(type.dtype)) << "x" << i << " of\n" << running.source();
@@ -280,7 +280,7 @@ constexpr auto kCalls = std::to_array<std::string_view>({
     "w, x, y, z, = torch.unbind(f, 1)",
 });
 
-TypedGraph graph_of(std::string statement, Size size, DType dtype) {
+TypedGraph graph_of(const std::string& statement, Size size, DType dtype) {
   std::string text = std::string(kGiven) + "    " + statement + "\n" + std::string(kAnswers);
   replace_all(text, "DTYPE", dtype == DType::bfloat16 ? "15" : "6");
   replace_all(text, "HEIGHT", std::to_string(size.height));

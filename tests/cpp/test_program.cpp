@@ -146,14 +146,16 @@ TEST(Program, ChangesInPlaceThatCouldBeSeenLaterAreRefused) {
   refused("    x = torch.mul_(CONSTANTS.c1, 0)\n", "a constant or the image in place");
   refused("    x = torch.mul_(torch.reshape(CONSTANTS.c1, [2, 2]), 0)\n", "a constant or the image in place");
   refused("    x = torch.relu_(f)\n    y = torch.add(x, f)\n", "reads a tensor after its memory was changed");
-  refused("    v = torch.select(f, 1, 0)\n    x = torch.relu_(f)\n    y = torch.add(x, v)\n", "reads a tensor after its memory was changed");
+  refused("    v = torch.select(f, 1, 0)\n    x = torch.relu_(f)\n    y = torch.add(x, v)\n",
+          "reads a tensor after its memory was changed");
   refused("    x = torch.add_(f, torch.transpose(f, 2, 2))\n", "that it also reads");
   refused("    x = torch.relu_(torch.expand(torch.mean(f, [2, 3], True), [-1, 4, 8, 6]))\n", "cannot hold the result");
   refused("    x = torch.add_(torch.mean(f, [2, 3], True), f)\n", "cannot hold the result");
   refused("    x = torch.conv2d_(image, CONSTANTS.c0)\n", "uses 'torch.conv2d_'");
   // p and h were computed before the change.
   EXPECT_NO_THROW(graph_of(program("    x = torch.relu_(f)\n    y = torch.relu_(x)\n")));
-  EXPECT_THROWS(ProgramError, "reads a tensor after its memory was changed", graph_of(program("    x = torch.relu_(p)\n")));
+  EXPECT_THROWS(ProgramError, "reads a tensor after its memory was changed",
+                graph_of(program("    x = torch.relu_(p)\n")));
 }
 
 TEST(Program, ResultsHaveTheTypesThatTheSpecPromises) {
@@ -161,7 +163,8 @@ TEST(Program, ResultsHaveTheTypesThatTheSpecPromises) {
                 graph_of(program("", "h")));
   EXPECT_THROWS(ProgramError, "promises float32 (N, 1, 8, 6)", graph_of(program("", "p", "torch.to(h, 15)")));
   EXPECT_THROWS(ProgramError, "not a tensor", graph_of(program("", "1")));
-  EXPECT_THROWS(ProgramError, "returns a constant as heatmap", graph_of(program("", "p", "torch.expand_as(CONSTANTS.c7, image)")));
+  EXPECT_THROWS(ProgramError, "returns a constant as heatmap",
+                graph_of(program("", "p", "torch.expand_as(CONSTANTS.c7, image)")));
 }
 
 TEST(Program, ExceedsNoLimit) {
