@@ -30,7 +30,7 @@ from egaze.training.run import Run
 
 
 class ExportedModel(nn.Module):
-    """The forward of the exported file: it turns logits into predictions.
+    """The module that is exported; it turns the model's logits into predictions.
 
     Args:
         model: the trained model.
@@ -45,7 +45,7 @@ class ExportedModel(nn.Module):
         self.has_heatmap = has_heatmap
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
+        """Map (N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
         predictions = self.model.predictions(self.model(image), self.class_probs)
         heatmap = predictions.heatmap
         if not self.has_heatmap:
@@ -71,11 +71,11 @@ def export_torchscript(
     Args:
         run: a run with a checkpoint.
         path: the file to write.
-        precision: "fp32", or "bf16": weights and activations of bfloat16's 8 bits' precision, half to three quarters of
-            the file. The radiograph and its first convolution, and depthwise convolutions with their squeeze and
-            excitation, stay float32.
-        sign: a PEM file of an Ed25519 private key, which signs the file.
-        thresholds: of the class probabilities, for the file to carry.
+        precision: "fp32", or "bf16": weights and activations have bfloat16's 8 bits of precision, and the file has half
+            to three quarters of the size. The image and its first convolution stay float32, and so do depthwise
+            convolutions with their squeeze and excitation.
+        sign: a PEM file with an Ed25519 private key, by which the file is signed.
+        thresholds: thresholds of the class probabilities that the file is to carry.
         limits: how large the program may be. Whoever loads a file that exceeds the defaults must raise them too.
 
     Raises:

@@ -17,16 +17,16 @@ class Exporter(Protocol):
     """Writes a run's best model to a file, whole or not at all (`egaze.atomic.write_file`).
 
     Returns:
-        What the file says of itself, where it has egaze's spec.
+        The file's spec; None from a format without egaze's spec.
 
     Raises:
-        EgazeError: a run or a precision that the format cannot hold.
+        EgazeError: the format cannot hold the run or the precision.
     """
 
     def __call__(self, run: Run, path: Path, *, precision: str) -> ModelSpec | None: ...
 
 
-#: By the names that `egaze export --format` takes; other packages add theirs as `egaze.exports`.
+#: Exporters by the names that `egaze export --format` takes; other packages add theirs as `egaze.exports`.
 EXPORTS: Registry[Exporter] = Registry("egaze.exports", "export", {"torchscript": export_torchscript}, fits=callable)
 
 
@@ -47,16 +47,16 @@ def export_run(
         path: the file to write, which is replaced whole.
         format: one of `EXPORTS`; see `export_torchscript` for egaze's own.
         precision: "fp32" or "bf16".
-        sign: a PEM file of an Ed25519 private key, which signs the file; for egaze's own format only.
-        thresholds: of the class probabilities, for the file to carry; for egaze's own format only.
+        sign: a PEM file with an Ed25519 private key, by which the file is signed; for egaze's own format only.
+        thresholds: thresholds of the class probabilities that the file is to carry; for egaze's own format only.
         limits: how large the program may be; for egaze's own format only. See `export_torchscript`.
 
     Returns:
-        What the file says of itself; None from a format without egaze's spec.
+        The file's spec; None from a format without egaze's spec.
 
     Raises:
-        EgazeError: no such format, one that cannot be signed, carry thresholds or have limits, a path that holds a key,
-            or as the format's own function.
+        EgazeError: the format is unknown, or cannot be signed, carry thresholds or have limits; the path holds a key;
+            or as the format's own function raises it.
 
     Example:
         >>> from egaze.deploy import export_run

@@ -1,4 +1,4 @@
-"""What an exported model says of itself, read from a file that has been checked."""
+"""The spec of an exported model, read from a file that has been checked."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ PRECISIONS = ("fp32", "bf16")
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """The extra file "egaze_spec.json" of an exported model.
+    """The contents of "egaze_spec.json" in an exported model file.
 
     Attributes:
-        format_version: of the file; this egaze reads 4.
-        egaze_version, torch_version: what exported it.
+        format_version: version of the file's format; this egaze reads 4.
+        egaze_version, torch_version: the versions that exported the model.
         recipe: the recipe's name.
-        precision: "fp32" or "bf16": what the model computes most of itself in; radiographs and predictions are float32
-            in both.
+        precision: "fp32" or "bf16", the type in which most layers compute; images and predictions are float32 in both.
         presentation: how radiograph pixels become [0, 1]; see `read_radiograph`.
         fit: "stretch" or "letterbox": how a radiograph is placed on the canvas.
-        canvas_height_px, canvas_width_px: the canvas, the study's images: what a radiograph is placed on first.
-        input_height_px, input_width_px: the model's input, which the canvas is brought to.
-        class_names: in the order of the probabilities.
+        canvas_height_px, canvas_width_px: size of the canvas on which a radiograph is placed first, that of the study's
+            images.
+        input_height_px, input_width_px: size of the model's input, to which the canvas is resized.
+        class_names: names of the classes, in the order of the probabilities.
         label_kind: "exclusive": a radiograph has one of the classes; "independent": any number of them.
-        heatmap_head: whether the heatmap is a prediction; it is zeros when not.
-        training_split_sha256: of the ids of the radiographs it was trained on.
-        class_probs: "softmax": the probabilities sum to 1; "sigmoid": each class was learnt on its own.
+        heatmap_head: whether the model predicts heatmaps; otherwise they are zeros.
+        training_split_sha256: digest of the ids of the cases on which the model was trained.
+        class_probs: "softmax": the probabilities sum to 1; "sigmoid": each class has a probability of its own.
         threshold_rule: how `thresholds` were chosen, such as "Youden, chosen on validation"; empty without any.
         thresholds: one for each class, None where it could not be chosen; empty if the file has none. Probabilities do
             not depend on them: they are for `Prediction.above_thresholds`.
-        model_sha256: of everything in the archive; see `egaze.deploy.archive.digest`.
+        model_sha256: digest of the archive's contents; see `egaze.deploy.archive.digest`.
     """
 
     format_version: int
@@ -66,12 +66,12 @@ class ModelSpec:
 
     @property
     def canvas(self) -> Canvas:
-        """What a radiograph is placed on."""
+        """The canvas on which a radiograph is placed."""
         return Canvas(self.canvas_height_px, self.canvas_width_px, self.fit, self.presentation)
 
     @property
     def input_shape(self) -> tuple[int, int]:
-        """(height, width) in pixels of what the model takes."""
+        """(height, width) of the model's input in pixels."""
         return self.input_height_px, self.input_width_px
 
 
@@ -122,15 +122,15 @@ class ModelLimits:
                 raise ValueError(f"{name} must be a whole number from 1 to {largest}, got {value!r}")
 
 
-#: What `check_model` and `Predictor` hold a file to unless they are told otherwise.
+#: The limits of `check_model` and `Predictor` unless others are given.
 DEFAULT_LIMITS = ModelLimits()
 
 
 class ProgramProof(NamedTuple):
-    """What the proof of a model's program found.
+    """The results of proving a model's program.
 
     Attributes:
-        nodes, bytes_at_work, multiplications: what the program needs of each limit; see `ModelLimits`.
+        nodes, bytes_at_work, multiplications: how much the program needs of each limit; see `ModelLimits`.
         seconds: the time that the proof took.
     """
 
@@ -144,10 +144,10 @@ class CheckedModel(NamedTuple):
     """A model file that has been checked.
 
     Attributes:
-        spec: what it says of itself.
-        content: the whole file, its program as the check understood it and wrote it down.
-        signature: its member "signature", if it has one; see `egaze.deploy.signature`.
-        proof: what the proof of its program found.
+        spec: the model's spec.
+        content: the whole file, in which the program is the text that the check wrote from its own graph.
+        signature: the member "signature", if there is one; see `egaze.deploy.signature`.
+        proof: the results of proving the program.
     """
 
     spec: ModelSpec
@@ -159,7 +159,7 @@ class CheckedModel(NamedTuple):
 def check_model(
     path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = DEFAULT_LIMITS
 ) -> ModelSpec:
-    """Prove an exported model file sound without loading anything of it.
+    """Check that an exported model file is sound, without loading any part of it.
 
     Checks the archive's layout, the spec's format version and values, the digest over all contents, that tensors lie
     within their storages, and that the program is a straight line of allowed operators whose every value has a type and
@@ -171,7 +171,7 @@ def check_model(
         limits: how large its program may be.
 
     Raises:
-        ModelFileError: no such file, or any of these fails; its `code` says which.
+        ModelFileError: the file does not exist or fails a check; its `code` says which.
         EgazeError: a key that cannot be read.
 
     Example:
@@ -186,7 +186,7 @@ def check_model(
 def read_model(
     path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = DEFAULT_LIMITS
 ) -> CheckedModel:
-    """A model file's spec and its whole content, checked as `check_model` does: what is run is what was proved."""
+    """Check a model file as `check_model` does; return its spec and contents, with the program that was proved."""
     try:
         fields, content, signature, proof = _core.read_model(os.fsencode(path), **asdict(limits))
     except _core.ModelError as error:

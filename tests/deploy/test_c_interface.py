@@ -45,7 +45,7 @@ def assert_same(answer, expected) -> None:
     np.testing.assert_allclose(answer[1], expected.heatmap, rtol=0, atol=TOLERANCE)
 
 
-def test_it_says_what_it_is(c_library, predictor):
+def test_the_model_is_described(c_library, predictor):
     lib = c_library.lib
     assert lib.egaze_version().decode() == egaze.__version__
     assert lib.egaze_torch_version().decode() == torch.__version__.split("+")[0]
@@ -297,7 +297,7 @@ def test_nothing_is_printed_where_torch_would_warn(c_library, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_library_shows_nothing_of_torch(c_library):
+def test_the_library_exports_no_symbol_of_torch(c_library):
     listed = subprocess.run(["nm", "-D", "--defined-only", c_library.lib._name], capture_output=True, text=True)
     if listed.returncode != 0:
         pytest.skip("nm is missing")

@@ -86,7 +86,7 @@ def test_evaluate_predictor_and_the_runner_agree(sharp_twin, runner, tmp_path, s
     np.testing.assert_allclose(in_cpp, heatmaps, rtol=0, atol=1e-5)
 
 
-def test_every_door_gives_a_model_the_same_image(sharp_twin, tmp_path):
+def test_every_interface_gives_a_model_the_same_image(sharp_twin, tmp_path):
     study = prepare_study([EgdCxr(sharp_twin.tables, sharp_twin.images)], tmp_path / "study", size_px=200)
     radiographs = {path.stem: path for path in sharp_twin.images.rglob("*.dcm")}
     cases = np.arange(8)

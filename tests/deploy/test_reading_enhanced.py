@@ -147,7 +147,7 @@ def test_radiographs(answers, radiographs, name, presentation):
     assert_same(answers[presentation][name], radiographs[name], presentation)
 
 
-def test_what_is_not_taken_at_its_word_is_said(answers):
+def test_header_values_that_are_not_followed_are_reported(answers):
     assert {name: answer["notes"] for name, answer in answers["voi"].items() if answer.get("notes")} == NOTED
 
 

@@ -145,23 +145,23 @@ def test_radiographs(answers, radiographs, name, presentation):
     ["no_frames", "one_frame_and_blank", "empty_frames", "one_frame_padded_with_zeros", "one_frame_and_nul",
      "slope_0", "slope_0_before_another", "first_of_two_slopes", "window_of_unknown_vr"],
 )  # fmt: skip
-def test_what_is_met_in_the_field_is_read(answers, name):
+def test_irregular_headers_of_real_devices_are_read(answers, name):
     assert np.load(answers["voi"][name]["heatmap_npy"]).max() > 0.99
 
 
-def test_what_is_not_taken_at_its_word_is_said(answers):
+def test_header_values_that_are_not_followed_are_reported(answers):
     assert {name: answer["notes"] for name, answer in answers["voi"].items() if answer.get("notes")} == NOTED
 
 
 @pytest.mark.parametrize("presentation", ["equalize", "raw-max"])
-def test_other_presentations_say_what_concerns_them(answers, presentation):
+def test_other_presentations_report_what_concerns_them(answers, presentation):
     said = {name: answer["notes"] for name, answer in answers[presentation].items() if answer.get("notes")}
     beyond = ("Rescale", "Presentation", "all pixels") if presentation == "raw-max" else ()
     expected = {name: notes for name, notes in NOTED.items() if not name.startswith(("window", "centre", "width"))}
     assert said == {name: notes for name, notes in expected.items() if not notes[0].startswith(beyond)}
 
 
-def test_words_of_the_file_are_not_quoted(answers):
+def test_texts_of_the_file_are_not_quoted(answers):
     assert "is no code word" in answers["voi"]["photometric_that_is_no_code"]["error"]
     assert "Secret" not in json.dumps(answers)
 

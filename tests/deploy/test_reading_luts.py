@@ -107,7 +107,7 @@ def test_luts_that_make_all_pixels_the_same(answers, radiographs, name, said):
         read_radiograph(radiographs[name])
 
 
-def test_what_is_not_taken_at_its_word_is_said(answers):
+def test_header_values_that_are_not_followed_are_reported(answers):
     assert {name: answer["notes"] for name, answer in answers["voi"].items() if answer.get("notes")} == NOTED
 
 

@@ -110,7 +110,7 @@ def test_a_png_that_ends_in_black_rows_is_whole(tmp_path):
     np.testing.assert_array_equal(read_stored(tmp_path / "radiograph.png").stored, values)
 
 
-def test_jpeg_markers_that_are_none(runner, formats, models, tmp_path):
+def test_invalid_jpeg_markers(runner, formats, models, tmp_path):
     requires(formats, "jpeg")
     Image.fromarray(np.full(SHAPE, 9, np.uint8)).save(tmp_path / "radiograph.jpg")
     whole = (tmp_path / "radiograph.jpg").read_bytes()

@@ -72,7 +72,7 @@ def test_usage(runner, model_path, tmp_path):
 
 
 @pytest.mark.parametrize("place", places.REFUSED["folder"])
-def test_out_is_looked_at_first(runner, tmp_path, permissions, place):
+def test_out_is_checked_first(runner, tmp_path, permissions, place):
     """As `egaze`'s commands do: see tests/cli/test_out.py."""
     out, before = places.made(place, tmp_path)
     done = run(runner, tmp_path / "none.pt", tmp_path / "none.npy", "--out", out, code=1)
@@ -81,7 +81,7 @@ def test_out_is_looked_at_first(runner, tmp_path, permissions, place):
     assert places.content(tmp_path) == before
 
 
-def test_a_full_disk_is_told_once_and_answers_are_given(runner, model_path, tmp_path):
+def test_a_full_disk_is_reported_once_and_predictions_are_printed(runner, model_path, tmp_path):
     """The largest file that may be written stands for the room that is left."""
     resource = pytest.importorskip("resource")
     for name in ("a", "b", "c"):
@@ -102,7 +102,7 @@ def test_a_full_disk_is_told_once_and_answers_are_given(runner, model_path, tmp_
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_no_folder_is_left_by_a_model_that_is_not_there(runner, tmp_path):
+def test_a_missing_model_leaves_no_folder(runner, tmp_path):
     assert (
         "none.pt" in run(runner, tmp_path / "none.pt", tmp_path / "none.npy", "--out", tmp_path / "out", code=1).stderr
     )
@@ -139,7 +139,7 @@ def test_folders_and_patterns(runner, model_path, tmp_path):
     assert [str(tmp_path / "empty") in done.stderr, "z*.npy" in done.stderr] == [True, True]
 
 
-def test_a_table_says_what_the_json_says(runner, model_path, tmp_path):
+def test_the_table_equals_the_json(runner, model_path, tmp_path):
     root = tmp_path / "radiographs"
     root.mkdir()
     for i, name in enumerate(["plain.npy", 'comma, "quote".npy', "bad.npy"]):
@@ -168,7 +168,7 @@ def test_a_table_says_what_the_json_says(runner, model_path, tmp_path):
             assert [float(row["peak_x"]), float(row["peak_y"])] == list(radiograph["heatmap_peak"].values())
 
 
-def test_it_times_itself(runner, model_path, tmp_path):
+def test_bench_measures_time(runner, model_path, tmp_path):
     np.save(tmp_path / "radiograph.npy", random_radiograph((400, 400), np.uint16))
     (radiograph,) = radiographs(run(runner, model_path, tmp_path / "radiograph.npy"))
     times = json.loads(run(runner, model_path, tmp_path / "radiograph.npy", "--bench", 5, "--batch", 2).stdout)
@@ -183,7 +183,7 @@ def test_it_times_itself(runner, model_path, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no pseudo-terminals")
-def test_progress_is_shown_to_people_alone(runner, model_path, tmp_path):
+def test_progress_is_shown_only_at_a_terminal(runner, model_path, tmp_path):
     root = tmp_path / "radiographs"
     root.mkdir()
     for i in range(3):

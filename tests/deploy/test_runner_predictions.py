@@ -161,7 +161,7 @@ def test_pythons_predictor_reads_the_same_file_to_the_same_numbers(runner, model
     np.testing.assert_allclose(np.load(radiograph["heatmap_npy"]), prediction.heatmap, rtol=0, atol=TOLERANCE)
 
 
-def test_batches_answer_as_radiographs_do(runner, model_path, tmp_path):
+def test_batches_give_the_predictions_of_single_radiographs(runner, model_path, tmp_path):
     root = tmp_path / "radiographs"
     root.mkdir()
     for i in range(7):
