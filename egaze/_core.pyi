@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+_Fields = dict[str, Any]  # values of many types by their names
+
 def rasterize_fixations(
     x_px: ArrayLike,
     y_px: ArrayLike,
@@ -57,7 +59,7 @@ def fixations_by_dispersion(
     gaps: tuple[float, float],
     rule: tuple[float, float, float],
     max_dispersion_deg: float,
-) -> dict[str, Any]: ...
+) -> _Fields: ...
 def fixations_by_velocity(
     time_s: NDArray[np.float64],
     x_px: NDArray[np.float64],
@@ -69,7 +71,7 @@ def fixations_by_velocity(
     window_s: float,
     threshold_deg_s: float,
     threads: int,
-) -> dict[str, Any]: ...
+) -> _Fields: ...
 def fixations_by_adaptive_velocity(
     time_s: NDArray[np.float64],
     x_px: NDArray[np.float64],
@@ -85,7 +87,7 @@ def fixations_by_adaptive_velocity(
     onset_sd: float,
     min_peak_deg_s: float,
     threads: int,
-) -> dict[str, Any]: ...
+) -> _Fields: ...
 def fixations_of_ranges(
     time_s: NDArray[np.float64],
     x_px: NDArray[np.float64],
@@ -96,7 +98,7 @@ def fixations_of_ranges(
     *,
     gaps: tuple[float, float],
     rule: tuple[float, float, float],
-) -> dict[str, Any]: ...
+) -> _Fields: ...
 def resize(
     image: NDArray[np.generic],
     shape: tuple[int, int],
@@ -140,7 +142,7 @@ def sample_batch(
 ) -> None: ...
 def read_model(
     path: bytes, nodes: int = ..., nesting: int = ..., bytes_at_work: int = ..., multiplications: int = ...
-) -> tuple[dict[str, Any], bytes, bytes | None, dict[str, Any]]: ...
+) -> tuple[_Fields, bytes, bytes | None, _Fields]: ...
 def model_limits() -> list[tuple[str, int, int]]: ...
 def model_operators() -> list[str]: ...
 def simd_levels() -> list[str]: ...

@@ -10,33 +10,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
-from egaze.metrics import StatisticsWarning, cc, kld, nss
+from egaze.metrics import StatisticsWarning, cc, kld, macro_auc, nss
 from egaze.study import Study
 from egaze.targets import FixationHeatmap
+from egaze.training.engine import Predictions
 from egaze.training.stage import HEATMAP_MONITORS, Stage
 
 #: Of these, less is better.
 _COSTS = ("loss", "heatmap_kl")
 
 
-def monitored(
-    stage: Stage, macro_auc: float | None, losses: Mapping[str, float], agreement: Mapping[str, float]
-) -> float:
+def monitored(stage: Stage, auc: float | None, losses: Mapping[str, float], agreement: Mapping[str, float]) -> float:
     """The value by which the stage's epochs are compared; more is better.
 
     Args:
         stage: with its monitor.
-        macro_auc: None if undefined, or if it is of a classifier that was not trained. The monitor "macro_auc" is then
-            the loss.
+        auc: the macro AUC; None if it is undefined, or if no stage has trained the classifier yet. The monitor
+            "macro_auc" is then the loss.
         losses: with "loss".
         agreement: `HeatmapAgreement.means`, if the monitor needs them.
     """
-    if stage.monitor == "macro_auc" and macro_auc is None:
+    if stage.monitor == "macro_auc" and auc is None:
         return -losses["loss"]
-    values = {"macro_auc": math.nan if macro_auc is None else macro_auc, "loss": losses["loss"], **agreement}
+    values = {"macro_auc": math.nan if auc is None else auc, "loss": losses["loss"], **agreement}
     return sum(
         weight * (-values[name] if name in _COSTS else values[name]) for name, weight in stage.monitor_weights.items()
     )
+
+
+def defined_macro_auc(study: Study, predictions: Predictions) -> float | None:
+    """Macro AUC over the classes that have both positive and negative cases; None if there is no such class."""
+    answers = study.labels.answers[predictions.case_index]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StatisticsWarning)  # the log has null, which says it
+        auc = macro_auc(answers, predictions.class_probs)
+    return None if math.isnan(auc) else auc
 
 
 class HeatmapAgreement:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.gaze.fixations import Fixations
+from egaze.serialize import JsonObject
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +83,7 @@ class DetectedFixations:
         """The sum of all durations."""
         return float(self.duration_s.sum())
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JsonObject:
         """Method, settings and facts as a table for JSON, to be kept with the fixations."""
         return {"method": self.method, "settings": dict(self.settings), "facts": dict(self.facts)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -126,14 +126,19 @@ def _arguments(signal: GazeSignal) -> tuple[Any, ...]:
     return signal.time_s, signal.x_px, signal.y_px, signal.pixels_per_degree
 
 
-def _rules(settings: CommonSettings) -> dict[str, Any]:
+class _Rules(TypedDict):
+    gaps: tuple[float, float]
+    rule: tuple[float, float, float]
+
+
+def _rules(settings: CommonSettings) -> _Rules:
     return {
         "gaps": (settings.max_gap_ms / 1000, settings.loss_margin_ms / 1000),
         "rule": (settings.min_duration_ms / 1000, settings.merge_gap_ms / 1000, settings.merge_distance_deg),
     }
 
 
-def _losses(signal: GazeSignal, settings: CommonSettings, found: dict[str, Any]) -> Losses:
+def _losses(signal: GazeSignal, settings: CommonSettings, found: Found) -> Losses:
     onset_s, duration_s = found["onset_s"], found["duration_s"]
     is_blink = (found["lost_samples"] > 0) & (duration_s <= settings.blink_max_ms / 1000)
     if len(onset_s):
