@@ -135,7 +135,7 @@ def results_table() -> str:
             "real_pairs",
         ),
         (
-            "Fixations in samples, against three recordings labelled by hand",
+            "Fixations in samples, against three recordings labelled by hand, in whose sight settings were chosen",
             f"F1 {events['labelled_f1']:.3f}, of pymovements' I-VT {events['labelled_pymovements']:.3f}, "
             f"of REMoDNaV {events['labelled_remodnav']:.3f}",
             "events_accuracy",
