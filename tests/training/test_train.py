@@ -8,7 +8,7 @@ from training.tiny_runs import same, weights, without_gaze
 from egaze.errors import EgazeError, StudyError
 from egaze.evaluation import evaluate
 from egaze.study.layout import sha256_file
-from egaze.training import load_recipe, train
+from egaze.training import load_recipe, loop, train
 from egaze.training.recipe import OrderSettings
 from egaze.training.run import build_model
 
@@ -124,13 +124,13 @@ def test_the_recipe_decides_which_cases_an_epoch_contains(order, kind, study, ti
     half = without_gaze(study, np.arange(len(study)) % 2 == 1)
     settings = OrderSettings(order, 0.25 if order == "mixed" else 0.0)
     seen = []
-    loader = train.__globals__["DeviceLoader"]
+    loader = loop.DeviceLoader
 
     def spy(study, cases, **options):
         seen.append(cases)
         return loader(study, cases, **options)
 
-    monkeypatch.setitem(train.__globals__, "DeviceLoader", spy)
+    monkeypatch.setattr(loop, "DeviceLoader", spy)
     recipe = replace(tiny_recipe, order=settings, stages=(replace(tiny_recipe.stages[0], epochs=1),))
     run = train(half, recipe, tmp_path / "run", device="cpu")
     assert run.recipe.order == settings and type(seen[0]).__name__ == kind
