@@ -1,9 +1,11 @@
 // Makes graphs of programs from bytes: any operators on existing values, with arguments that are often valid.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -108,7 +110,8 @@ class ProgramGrammar {
 
   std::int64_t integer() {
     constexpr auto kLikely = std::to_array<std::int64_t>({-1, 0, 1, 2, 3, 4, 6, 8, 12, 24, 48, 192});
-    if (bytes_.below(64) == 0) return bytes_.take<std::int64_t>();
+    // No program's text holds the smallest integer.
+    if (bytes_.below(64) == 0) return std::max(bytes_.take<std::int64_t>(), -std::numeric_limits<std::int64_t>::max());
     return kLikely[bytes_.below(kLikely.size())];
   }
 
