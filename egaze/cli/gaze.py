@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from egaze.cli.lazy_group import LazyGroup
 
 #: Subcommands with their help; a subcommand's module is imported only when it is used.
 COMMANDS = {
@@ -13,22 +13,12 @@ COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"egaze.cli.gaze_{name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+class _Commands(LazyGroup):
+    module_prefix = "egaze.cli.gaze_"
+    commands_help = COMMANDS
 
 
-@click.group(cls=_LazyGroup)
+@click.group(cls=_Commands)
 def command() -> None:
     """Read gaze that your own tracker recorded, and measure a study's gaze.
 
