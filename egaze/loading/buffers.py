@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import weakref
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -32,30 +33,30 @@ class HostBuffers:
         self._shape = (batch_size, 1, size_px, size_px)
         self._label = label
         self._keep = keep
-        self._free: queue.SimpleQueue[NDArray[np.float32]] = queue.SimpleQueue()
-        self._lent: dict[int, weakref.ref[NDArray[np.float32]]] = {}
-        for _ in range(keep):
-            self._free.put(np.empty(self._shape, dtype=np.float32))
+        self._free = deque(np.empty(self._shape, dtype=np.float32) for _ in range(keep))
+        self._lent: dict[int, tuple[weakref.ref[NDArray[np.float32]], NDArray[np.float32]]] = {}
+        self._released: deque[weakref.ref[NDArray[np.float32]]] = deque()
 
     def lend(self, count: int) -> Batch:
         """Return a batch of `count` samples to be filled in."""
         return _batch(torch.from_numpy(self._plane(count)), torch.from_numpy(self._plane(count)), self._label)
 
     def _plane(self, count: int) -> NDArray[np.float32]:
-        try:
-            plane = self._free.get_nowait()
-        except queue.Empty:
-            plane = np.empty(self._shape, dtype=np.float32)
+        self._take_back()
+        plane = self._free.popleft() if self._free else np.empty(self._shape, dtype=np.float32)
         # A tensor's storage holds the array that it was made from, and all views of the tensor share the storage.
+        # The callback runs wherever the last of them is released. Python reports an exception in a callback and drops
+        # it, Ctrl-C's KeyboardInterrupt as well, so that the callback must be one that runs no Python code.
         lent = plane[:count]
-        key = id(lent)
-        self._lent[key] = weakref.ref(lent, lambda _: self._returned(key, plane))
+        reference = weakref.ref(lent, self._released.append)
+        self._lent[id(reference)] = reference, plane
         return lent
 
-    def _returned(self, key: int, plane: NDArray[np.float32]) -> None:
-        del self._lent[key]
-        if self._free.qsize() < self._keep:
-            self._free.put(plane)
+    def _take_back(self) -> None:
+        while self._released:
+            _, plane = self._lent.pop(id(self._released.popleft()))
+            if len(self._free) < self._keep:
+                self._free.append(plane)
 
 
 class StagingBuffers:

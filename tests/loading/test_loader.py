@@ -14,6 +14,7 @@ import torch
 
 from egaze import rasterize_fixations
 from egaze.loading import Augmentation, DeviceLoader, device_loader
+from egaze.loading.buffers import HostBuffers
 from egaze.loading.sampling import Shuffled, Weighted
 from egaze.targets import FixationHeatmap
 
@@ -314,6 +315,20 @@ def test_ctrl_c_ends_the_loop(study):
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=120)
     assert (process.returncode, out, error) == (0, "interrupted\n", "")
+
+
+def test_the_release_of_a_batch_runs_no_python_code():
+    """A KeyboardInterrupt that is raised in Python code called by a release would be reported and dropped."""
+    buffers = HostBuffers(4, 64, torch.empty(0, dtype=torch.int64), keep=2)
+    batch = buffers.lend(4)
+    places = {batch.image.data_ptr(), batch.heatmap.data_ptr()}
+    called = []
+    sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_name) if event == "call" else None)
+    del batch
+    sys.setprofile(None)
+    assert called == []
+    batch = buffers.lend(4)
+    assert {batch.image.data_ptr(), batch.heatmap.data_ptr()} == places
 
 
 def test_the_interpreter_can_exit_during_an_epoch(study):
