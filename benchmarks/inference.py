@@ -4,6 +4,7 @@ prediction.
 cpp_vs_onnxruntime  ONNX Runtime's time divided by the C++ Predictor's: float32, batch 1, one thread, the model only
 cpp_vs_baseline     time of the EGD-CXR baseline's eager model divided by the C++ Predictor's, likewise
 cpp_vs_torchscript  time of TorchScript in Python divided by the C++ Predictor's, likewise
+arena_vs_libtorch   time of the C++ Predictor with libtorch's own memory for tensors divided by that with the arena
 bf16_vs_fp32        the C++ Predictor's time in float32 divided by that in bfloat16, if the processor supports it
 file_over_model     time of egaze-run from a 3056x2544 DICOM file to the prediction, divided by the time of reading the
                     radiograph and of the model (smaller is better)
@@ -154,12 +155,14 @@ def onnx_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def by_runner(model: Path, radiograph: Path) -> Engine:
-    return lambda threads, batch: bench(model, radiograph, threads, batch, calls_of(batch))["model_s"]["median_s"]
+def by_runner(model: Path, radiograph: Path, *options: str) -> Engine:
+    return lambda threads, batch: bench(model, radiograph, threads, batch, calls_of(batch), *options)["model_s"][
+        "median_s"
+    ]
 
 
-def bench(model: Path, radiograph: Path, threads: int, batch: int, repeats: int) -> dict[str, Any]:
-    options = ["--threads", str(threads), "--batch", str(batch), "--bench", str(repeats)]
+def bench(model: Path, radiograph: Path, threads: int, batch: int, repeats: int, *more: str) -> dict[str, Any]:
+    options = ["--threads", str(threads), "--batch", str(batch), "--bench", str(repeats), *more]
     return json.loads(run_runner(model, radiograph, *options))
 
 
@@ -262,6 +265,7 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
         **{name: by_torch(module) for name, module in modules.items()},
         "onnxruntime": by_onnxruntime(files["onnx"]),
         "cpp_fp32": by_runner(files["fp32"], small),
+        "cpp_without_arena": by_runner(files["fp32"], small, "--no-tensor-arena"),
         "cpp_bf16": by_runner(files["bf16"], small),
     }
     first = None
@@ -277,6 +281,7 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
         "cpp_vs_onnxruntime": first.ratio("onnxruntime", "cpp_fp32"),
         "cpp_vs_baseline": first.ratio("baseline_eager", "cpp_fp32"),
         "cpp_vs_torchscript": first.ratio("torchscript", "cpp_fp32"),
+        "arena_vs_libtorch": first.ratio("cpp_without_arena", "cpp_fp32"),
         **({"bf16_vs_fp32": first.ratio("cpp_fp32", "cpp_bf16")} if computes_bf16() else {}),
         "file_over_model": rounded(details["file"]["over_model"]),
         "cold_start_s": rounded(details["file"]["cold"]["median_s"]),

@@ -59,6 +59,7 @@ TABLES = {
             "cpp_vs_baseline": "the EGD-CXR baseline's model, `segmentation_models_pytorch.Unet`, in PyTorch",
             "cpp_vs_torchscript": "our model as TorchScript in Python",
             "cpp_vs_onnxruntime": "our model in ONNX Runtime",
+            "arena_vs_libtorch": "itself without `tensor_arena`",
             "bf16_vs_fp32": "itself, now in bfloat16",
         },
     },
@@ -206,8 +207,11 @@ def _runs() -> str:
 
 
 def _digits(ratio: float) -> str:
-    """Round a ratio down, to an integer from 10 on, else to one decimal."""
-    return f"{math.floor(ratio):,}" if ratio >= 10 else f"{math.floor(10 * ratio + 1e-9) / 10:.1f}"
+    """Round a ratio down: to an integer from 10 on, to one decimal from 2 on, else to two."""
+    if ratio >= 10:
+        return f"{math.floor(ratio):,}"
+    decimals = 1 if ratio >= 2 else 2
+    return f"{math.floor(10**decimals * ratio + 1e-9) / 10**decimals:.{decimals}f}"
 
 
 def with_results(readme: str) -> str:

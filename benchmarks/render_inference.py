@@ -10,6 +10,7 @@ _ENGINES = {
     "torchscript": "TorchScript in Python",
     "aotinductor": "AOTInductor",
     "onnxruntime": "ONNX Runtime",
+    "cpp_without_arena": "C++ `Predictor`, libtorch's own memory",
     "cpp_fp32": "C++ `Predictor`",
     "cpp_bf16": "C++ `Predictor`, bfloat16",
 }

@@ -90,6 +90,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
     } else if (flag == "--formats") {
       arguments.action = Arguments::Action::formats;
       return arguments;
+    } else if (flag == "--no-tensor-arena") {
+      arguments.predictor.tensor_arena = false;
     } else if (flag == "--thresholds") {
       arguments.thresholds = true;
     } else if (flag == "--json") {
@@ -112,7 +114,7 @@ Arguments parse_arguments(std::span<const char* const> words) {
 std::string_view usage() {
   return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--thresholds] [--out DIR] [--batch N] [--threads N]
                  [--device NAME] [--precision exported|fp32|bf16] [--trust KEY.pem]...
-                 [--model-limit NAME=VALUE]... [--bench N]
+                 [--model-limit NAME=VALUE]... [--no-tensor-arena] [--bench N]
        egaze-run --help | --version | --formats
 
 Classifies chest radiographs and predicts where a radiologist would look, with a model file that
@@ -142,6 +144,8 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
                     NAME is nodes (operators, 20000), nesting (nested calls, 64), bytes_at_work (memory
                     for one image without the weights, 4294967296) or multiplications (for one image,
                     8000000000000). Repeat the option to set several limits
+  --no-tensor-arena leave the memory of tensors to libtorch, as a program does that embeds a model without
+                    asking for PredictorOptions::tensor_arena; predictions are the same
   --bench N         read and predict the first radiograph N times, and print the times as JSON instead
   --formats         print the formats of image files that this build reads
   --version         print the versions of egaze and libtorch, and the formats

@@ -24,6 +24,7 @@ TEST(Runner, Arguments) {
   EXPECT_FALSE(plain.out_folder);
   EXPECT_EQ(plain.predictor.threads, 0);
   EXPECT_TRUE(plain.predictor.tensor_arena);
+  EXPECT_FALSE(parsed({"m.pt", "a.png", "--no-tensor-arena"}).predictor.tensor_arena);
   EXPECT_EQ(plain.predictor.device, "cpu");
   const Arguments mixed = parsed({"--out", "o", "m.pt", "--threads=3", "--", "--odd-name.png"});
   EXPECT_EQ(mixed.out_folder.value(), "o");
