@@ -26,6 +26,7 @@ GAZE = ("whole", "named", "none")
 REGIONS = ("none", "filled", "blurred")
 #: How much memory the maps of regions may take that a loader keeps.
 _KEPT_BYTES = 256 * 1024**2
+_NO_FIXATIONS = np.empty((0, 9), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,15 @@ class NamedGaze:
     seconds: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _ClassHeatmap:
+    """One heatmap of a case: of (F, 9) fixations as in `BatchGaze`, or of regions."""
+
+    class_index: int
+    fixations: NDArray[np.float32]
+    regions: tuple[Region, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ClassHeatmapTarget:
     """The target whose maps teach single classes.
@@ -158,15 +168,24 @@ class ClassHeatmapTarget:
     def regions(self, study: Study, case_index: int) -> dict[int, tuple[Region, ...]]:
         """The regions of a case that teach a class, by the class's index.
 
-        A region counts if its reader considered it at least possible. It teaches the class that has its name or, if
-        the study has none, the classes that its name names by their terms; of these, those that are present.
+        A region counts if it reaches the radiograph and its reader considered it at least possible. It teaches the
+        class that has its name or, if the study has none, the classes that its name names by their terms; of these,
+        those that are present.
         """
         if self.settings.regions == "none" or not study.cases["regions"][case_index]:
             return {}
         classes = {plain(name): name for name in study.class_names}
         terms = self._terms(study, case_index)
         found: dict[int, list[Region]] = {}
+        height_px, width_px = study.geometry(case_index, study.image_size_px).radiograph_shape
         for region in filter(is_possible, study.regions(case_index)):
+            if (
+                region.x_max_px < 0
+                or region.y_max_px < 0
+                or region.x_min_px >= width_px
+                or region.y_min_px >= height_px
+            ):
+                continue
             if (own := classes.get(plain(region.name))) is not None:
                 names = {own} & set(terms)
             else:
@@ -178,37 +197,19 @@ class ClassHeatmapTarget:
     def for_batches(self, study: Study, size_px: int, *, threads: int = 1) -> BatchGaze:
         """See `BatchTarget`."""
         whole = self.target.for_batches(study, size_px, threads=threads)
-        rows: list[NDArray[np.float32]] = []
-        maps: list[list[tuple[int, tuple[Region, ...]]]] = []
-        counts: list[list[int]] = []
-        for case_index in range(len(study)):
-            fixations = whole.fixations[study.offsets[case_index] : study.offsets[case_index + 1]]
-            of_case: list[tuple[int, tuple[Region, ...]]] = []
-            counts.append([])
-            for number, gaze in self.named(study, case_index).items():
-                within = fixations[gaze.seconds > 0]  # a copy
-                if self.target.weight == "duration":
-                    within[:, 2] = gaze.seconds[gaze.seconds > 0]
-                rows.append(within)
-                of_case.append((number, ()))
-                counts[-1].append(len(within))
-            for number, regions in self.regions(study, case_index).items():
-                of_case.append((number, regions))
-                counts[-1].append(0)
-            maps.append(of_case)
-        most = max(map(len, maps), default=0)
-        class_index = np.full((len(study), most), -1, dtype=np.int64)
-        of_region = np.zeros((len(study), most), dtype=bool)
-        lengths = np.zeros((len(study), most), dtype=np.int64)
-        for case_index, of_case in enumerate(maps):
-            class_index[case_index, : len(of_case)] = [number for number, _ in of_case]
-            of_region[case_index, : len(of_case)] = [bool(regions) for _, regions in of_case]
-            lengths[case_index, : len(of_case)] = counts[case_index]
-        kept = max(1, _KEPT_BYTES // (2 * study.image_size_px**2))
+        of_cases = [self._of_case(study, case_index, whole) for case_index in range(len(study))]
+        shape = (len(study), max(map(len, of_cases)))
+        class_index, lengths = np.full(shape, -1, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        of_region = np.zeros(shape, dtype=bool)
+        for case_index, heatmaps in enumerate(of_cases):
+            for place, heatmap in enumerate(heatmaps):
+                class_index[case_index, place] = heatmap.class_index
+                lengths[case_index, place] = len(heatmap.fixations)
+                of_region[case_index, place] = bool(heatmap.regions)
 
-        @lru_cache(maxsize=kept)
+        @lru_cache(maxsize=max(1, _KEPT_BYTES // (2 * study.image_size_px**2)))
         def region_map(case_index: int, place: int) -> NDArray[np.uint16]:
-            return self._region_map(study, case_index, maps[case_index][place][1])
+            return self._region_map(study, case_index, of_cases[case_index][place].regions)
 
         union = no_gaze(study) if self.settings.gaze == "none" else whole
         return BatchGaze(
@@ -217,13 +218,27 @@ class ClassHeatmapTarget:
             union.offsets,
             class_heatmaps=BatchClassHeatmaps(
                 class_index,
-                np.concatenate([np.empty((0, 9), np.float32), *rows]),
+                np.concatenate([_NO_FIXATIONS, *(heatmap.fixations for of_case in of_cases for heatmap in of_case)]),
                 np.concatenate([[0], np.cumsum(lengths.ravel())]),
                 of_region,
                 np.any(lengths > 0, axis=1),
                 region_map,
             ),
         )
+
+    def _of_case(self, study: Study, case_index: int, whole: BatchGaze) -> list[_ClassHeatmap]:
+        """What teaches the single classes of a case; `whole` has its fixations."""
+        fixations = whole.fixations[study.offsets[case_index] : study.offsets[case_index + 1]]
+        found = []
+        for number, gaze in self.named(study, case_index).items():
+            is_within = gaze.seconds > 0
+            within = fixations[is_within]  # a copy
+            if self.target.weight == "duration":
+                within[:, 2] = gaze.seconds[is_within]
+            found.append(_ClassHeatmap(number, within, ()))
+        for number, regions in self.regions(study, case_index).items():
+            found.append(_ClassHeatmap(number, _NO_FIXATIONS, regions))
+        return found
 
     def taught_by_whole_gaze(self, study: Study) -> tuple[int, int]:
         """Of the training cases with gaze and a class, the number on which no class is named, and the number of all."""

@@ -31,6 +31,7 @@ REGIONS = [
     (2, "Pleural effusion", "ellipse", 4, 20.0, 30.0, 60.0, 50.0),
     (2, "Cardiomegaly", "box", None, 10.0, 10.0, 40.0, 30.0),
     (2, "Cardiomegaly", "box", 2, 0.0, 0.0, 90.0, 90.0),  # its reader thought it unlikely
+    (2, "Effusion", "box", None, -90.0, 0.0, -10.0, 90.0),  # off the radiograph
     (2, "right lung", "box", None, 0.0, 0.0, 50.0, 90.0),
     (3, "Nodule", "box", None, 0.0, 0.0, 50.0, 90.0),
 ]
