@@ -21,6 +21,7 @@ from egaze.imaging import Canvas
 from egaze.labels import UNCERTAIN, Labels, class_counts
 from egaze.progress import Progress
 from egaze.sources import Source
+from egaze.sources.cell_names import first_alike, folded
 from egaze.study import layout
 from egaze.study.decoding import read_radiographs
 from egaze.study.gather import Entry, Gathered, gather
@@ -95,8 +96,8 @@ def prepare_study(
         uncertain: what an uncertain label teaches, in a study of independent labels: one of `egaze.labels.UNCERTAIN`.
             The study keeps the certainties, and study.json records this choice.
         progress: called with (radiographs done, radiographs in all).
-        say: called with one line if radiographs of an earlier run are used or discarded, and if an interruption leaves
-            radiographs for a later run.
+        say: called with one line if classes of several sources look alike, if radiographs of an earlier run are used or
+            discarded, and if an interruption leaves radiographs for a later run.
         on_left_out: called with the cases left out, if there are any, before a strict run fails.
 
     Returns:
@@ -125,6 +126,8 @@ def prepare_study(
     except ValueError as error:
         raise StudyError(str(error)) from error
     gathered = gather(sources)
+    if alike := first_alike(gathered.class_names, lambda name: folded(name.replace("_", " "))):
+        (say or _nothing)(f"classes {alike[0]!r} and {alike[1]!r} look alike, but stay two classes")
     trusted = require_plausible(gathered.entries, _strange_units, trust_gaze)
     with unfinished(place) as folder:
         with (
