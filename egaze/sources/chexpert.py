@@ -153,7 +153,7 @@ class CheXpert:
             )
         self.patient_order: Sequence[str] = list(table_of)
         self.hygiene: dict[str, int] = dict(hygiene)
-        self.notes = list(_notes(folder, len(self._cases), self.hygiene, lateral))
+        self.notes = list(_notes(folder, len(self._cases), self.hygiene))
 
     def cases(self) -> Sequence[Case]:
         """One case a record that is not left out, table by table in their order."""
@@ -250,7 +250,7 @@ def _radiograph(images: Path, roots: Sequence[Path], record: Record) -> Path | N
     return next((path for path in (whole, *(root / below for root in roots)) if os.path.isfile(path)), None)
 
 
-def _notes(folder: Path, cases: int, hygiene: dict[str, int], lateral: bool) -> Iterator[str]:
+def _notes(folder: Path, cases: int, hygiene: dict[str, int]) -> Iterator[str]:
     there = _there(folder)
     records = sum(hygiene[f"records_of_{name}"] for name in there)
     yield f"{cases:,} of {records:,} records of {', '.join(there)} are taken"
