@@ -28,11 +28,12 @@ from egaze.study.gather import Entry, Gathered, gather
 from egaze.study.image_store import ImageStore
 from egaze.study.placing import Failed, RadiographFacts, reason_without_identity
 from egaze.study.plausible import off_radiograph, require_plausible, strange_units
+from egaze.study.publish import new_study_folder, publish
 from egaze.study.resized import UNSCALED, Scale, to_radiograph_pixels
 from egaze.study.splits import make_splits, require_seed, save_splits
 from egaze.study.study import Study, open_study
 from egaze.study.tables import case_table, fixation_table, labels_of, phrase_table, region_table
-from egaze.study.unfinished import discard, new_study_folder, publish, unfinished
+from egaze.unfinished import discard, unfinished
 
 _DECODERS = ("numpy", "pillow", "pydicom", "pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm")
 
@@ -129,7 +130,7 @@ def prepare_study(
     if alike := first_alike(gathered.class_names, lambda name: folded(name.replace("_", " "))):
         (say or _nothing)(f"classes {alike[0]!r} and {alike[1]!r} look alike, but stay two classes")
     trusted = require_plausible(gathered.entries, _strange_units, trust_gaze)
-    with unfinished(place) as folder:
+    with unfinished(place, "preparing this study") as folder:
         with (
             ImageStore(folder, _settings(gathered, canvas), gathered.radiographs, gathered.rows, size_px) as store,
             _reported_when_interrupted(store, len(gathered.radiographs), say or _nothing),
