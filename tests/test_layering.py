@@ -10,8 +10,8 @@ import egaze
 # From the top. Packages of one line do not know each other.
 LAYERS = [
     {"errors", "_core"},
-    {"atomic", "labels", "progress", "registry", "serialize", "settings", "tables", "unfinished"},
-    {"gaze", "imaging", "metrics"},
+    {"atomic", "labels", "progress", "registry", "serialize", "settings", "tables"},
+    {"gaze", "imaging", "metrics", "unfinished"},
     {"sources"},
     {"study"},
     {"targets"},
