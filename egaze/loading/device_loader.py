@@ -120,18 +120,21 @@ class DeviceLoader:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Make what each process needs for itself."""
+        """Make what does not depend on the process, so that a forked one asks polars for nothing; then what does."""
         if self._target is None:
             self._gaze = no_gaze(self._study)
         else:
             self._gaze = self._target.for_batches(self._study, self._size_px, threads=self._threads)
-        self._process = os.getpid()
-        # Two planes for each batch that waits, is being made, is in use, or is about to be used.
-        planes = 0 if _is_copied_to(self._device) else 2 * (self._prefetch + 3)
         self._values, self._known = self._study.labels.values, self._study.labels.known
         self._label = torch.from_numpy(self._values[:0])
         class_heatmaps = self._gaze.class_heatmaps
         self._class_heatmaps = None if class_heatmaps is None else class_heatmaps.class_index.shape[1]
+        self._prepare_process()
+
+    def _prepare_process(self) -> None:
+        self._process = os.getpid()
+        # Two planes for each batch that waits, is being made, is in use, or is about to be used.
+        planes = 0 if _is_copied_to(self._device) else 2 * (self._prefetch + 3)
         self._buffers = HostBuffers(self._batch_size, self._size_px, self._label, planes, self._class_heatmaps)
 
     def __len__(self) -> int:
@@ -166,7 +169,7 @@ class DeviceLoader:
     def __iter__(self) -> Iterator[Batch]:
         """Yield one epoch of batches, or the rest of one after `load_state_dict`. Leaving the loop stops the thread."""
         if self._process != os.getpid():
-            self._prepare()  # after a fork: another thread may have held a lock of the parent's buffers
+            self._prepare_process()  # after a fork: another thread may have held a lock of the parent's buffers
         first, self._begin_at = self._begin_at, 0
         self._done = first
         batches = self._copies(first) if _is_copied_to(self._device) else self._on_host(first)

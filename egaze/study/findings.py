@@ -72,9 +72,7 @@ def finding_regions(study: Study, case_index: int, class_name: str | None) -> tu
     return tuple(
         region
         for region in study.regions(case_index)
-        if region.name not in FLAGS
-        and is_possible(region)
-        and _supports(study, region, class_name)
+        if region.name not in FLAGS and is_possible(region) and _supports(study, region, class_name)
     )
 
 

@@ -1,5 +1,7 @@
 """The heatmaps of single classes: by the gaze while a class is named, and by regions."""
 
+import multiprocessing
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,7 @@ from egaze import rasterize_fixations
 from egaze.errors import RecipeError, StudyError
 from egaze.gaze import Fixations
 from egaze.labels import IndependentLabels
-from egaze.loading import Augmentation, DeviceLoader, device_loader
+from egaze.loading import Augmentation, DeviceLoader, StudyDataset, device_loader
 from egaze.targets import KERNEL, ClassHeatmaps, ClassHeatmapTarget, FixationHeatmap
 
 SIZE_PX = 64
@@ -171,6 +173,30 @@ def test_batches_do_not_depend_on_their_road(dictated, monkeypatch):
         assert torch.equal(getattr(whole, name), torch.cat([getattr(part, name) for part in parts]))
         assert torch.equal(getattr(whole, name), getattr(copied, name))
     assert whole.first(1).class_heatmap.shape == (1, 2, SIZE_PX, SIZE_PX)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_loader_makes_the_same_batches(dictated):
+    target = ClassHeatmapTarget(HEATMAP, ClassHeatmaps(gaze="named", regions="filled"))
+    loader = DeviceLoader(dictated, np.arange(4), batch_size=4, size_px=SIZE_PX, target=target)
+    (own,) = loader
+
+    def compare():
+        (batch,) = loader
+        raise SystemExit(0 if torch.equal(batch.class_heatmap, own.class_heatmap) else 3)
+
+    process = multiprocessing.get_context("fork").Process(target=compare)
+    process.start()
+    process.join(60)
+    process.kill()
+    assert process.exitcode == 0
+
+
+def test_a_data_set_of_one_heatmap_a_case_refuses_them(dictated):
+    target = ClassHeatmapTarget(HEATMAP, ClassHeatmaps(gaze="named"))
+    with pytest.raises(ValueError, match="heatmaps of single classes need a DeviceLoader"):
+        StudyDataset(dictated, target=target)
 
 
 def test_the_kernel_makes_the_same_heatmaps_as_that_of_batches():
