@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from egaze.errors import RecipeError, RunError, StudyError
+from egaze.report.words import control as said_in_report
 from egaze.training import Recipe, load_recipe, train
 from egaze.training.run import CLASS_HEATMAPS
 
@@ -45,6 +46,7 @@ def test_named_classes_teach_through_the_whole_road(study, tmp_path, caplog):
     assert losses[0] != losses[1] and np.isfinite(losses).all()
     assert not (usual.path / CLASS_HEATMAPS).exists()
     assert run.recipe.trained_towards == "gaze while a class is named"
+    assert said_in_report(run.recipe).startswith(" It was trained on gaze while a class is named; it is compared with")
     with pytest.raises(RunError, match="the recipe differs"):
         train(study, small(NAMED), run.path, device="cpu", resume=True)
 
