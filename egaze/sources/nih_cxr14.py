@@ -80,7 +80,7 @@ class NihCxr14:
         >>> twin = synthesize("nih", layout="nih-cxr14", cases=6, long_side_px=64)
         >>> source = NihCxr14(twin.tables, twin.images)
         >>> sorted(name for name, certainty in source.cases()[0].certainties.items() if certainty)
-        ['Cardiomegaly', 'Edema', 'Effusion', 'Nodule']
+        ['Cardiomegaly', 'Edema', 'Effusion', 'Mass', 'Pneumothorax']
     """
 
     name = "nih-cxr14"

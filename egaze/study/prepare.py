@@ -116,11 +116,7 @@ def prepare_study(
         >>> len(study), study.images.shape[1:]
         (48, (32, 32))
     """
-    require_seed(seed)
-    if uncertain not in UNCERTAIN:
-        raise StudyError(f"uncertain must be one of {', '.join(UNCERTAIN)}, got {uncertain!r}")
-    if not 16 <= size_px <= 4096:
-        raise StudyError(f"size must be 16 to 4096 px, got {size_px}")
+    require_settings(size_px=size_px, seed=seed, uncertain=uncertain)
     if workers < 1:
         raise StudyError(f"workers must be 1 or more, got {workers}")
     place = study_place(Path(out))
@@ -166,6 +162,15 @@ def prepare_study(
         )
         publish(folder, place)
     return open_study(Path(out), check_images=False)  # the images have just been written
+
+
+def require_settings(*, size_px: int, seed: int, uncertain: str) -> None:
+    """Raise StudyError for a setting of a study that is out of range."""
+    require_seed(seed)
+    if uncertain not in UNCERTAIN:
+        raise StudyError(f"uncertain must be one of {', '.join(UNCERTAIN)}, got {uncertain!r}")
+    if not 16 <= size_px <= 4096:
+        raise StudyError(f"size must be 16 to 4096 px, got {size_px}")
 
 
 def study_place(out: Path) -> Path:

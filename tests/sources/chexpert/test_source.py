@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from egaze.cli import cli
 from egaze.errors import SourceError, TableError
 from egaze.sources import CheXpert
 from egaze.sources.case import TRAIN_OR_VALIDATION
 from egaze.sources.chexpert import list_radiographs
 from egaze.sources.report_labels import FINDINGS
-from egaze.study import prepare_study
+from egaze.study import open_study, prepare_study
 
 A, A_LATERAL = "patient00001/study1/view1_frontal.jpg", "patient00001/study1/view2_lateral.jpg"
 B, C, D = (f"patient{number}/study2/view1_frontal.jpg" for number in ("00002", "64541", "64741"))
@@ -158,3 +160,28 @@ def test_the_twin_has_every_trap(chexpert_twin):
     certainties = [value for case in source.cases() for value in case.certainties.values()]
     assert 0.5 in certainties
     assert (chexpert_twin.tables / "test.csv").read_text().splitlines()[1].startswith("test/patient")
+
+
+def test_the_command_says_what_it_leaves_out(folder, tmp_path):
+    folder.add(A, Edema="1.0", Fracture="-1.0").add(A_LATERAL, Edema="1.0").add(C, "valid", Edema="0.0").write()
+    words = ["prepare", "chexpert", "--tables", str(folder.tables)]
+    images = ["--images", str(folder.images), "--size", "16", "--workers", "1"]
+    listed = CliRunner().invoke(cli, [*words, "--list-radiographs", "--lateral"])
+    assert listed.stdout.splitlines() == [
+        f"CheXpert-v1.0-small/{at}" for at in (f"train/{A}", f"train/{A_LATERAL}", f"valid/{C}")
+    ]
+    done = CliRunner().invoke(cli, [*words, *images, "--uncertain", "one", "--out", str(tmp_path / "study")])
+    assert done.exit_code == 0, done.output
+    for line in (
+        "2 of 3 records of train.csv, valid.csv are taken",
+        "1 lateral radiographs are left out; --lateral takes them too",
+        "without test.csv the study has no test split; --valid-as test makes one of valid.csv",
+        "classes: independent, any number per case; uncertain labels teach that the class is present",
+    ):
+        assert line in done.stdout
+    both = CliRunner().invoke(
+        cli, [*words, *images, "--lateral", "--valid-as", "test", "--out", str(tmp_path / "both")]
+    )
+    assert both.exit_code == 0, both.output
+    study = open_study(tmp_path / "both")
+    assert len(study) == 3 and study.splits.split_index[-1] == 2

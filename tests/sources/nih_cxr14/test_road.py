@@ -54,3 +54,38 @@ def test_labels_of_the_published_table_are_those_of_torchxrayvision(tmp_path):
     assert entries["Image Index"].to_list() == theirs.csv["Image Index"].to_list() and len(entries) == 112_120
     present = [[name in labels.split("|") for name in theirs.pathologies] for labels in entries["Finding Labels"]]
     np.testing.assert_array_equal(np.array(present), theirs.labels == 1)
+
+
+@pytest.mark.realdata
+def test_real_radiographs_get_the_labels_and_boxes_of_the_published_tables(real_data, tmp_path):
+    import polars as pl
+
+    from egaze.study import prepare_study
+
+    xrv = pytest.importorskip("torchxrayvision")
+    for name in ("Data_Entry_2017_v2020.csv", "BBox_List_2017.csv"):
+        packed = Path(xrv.datasets.datapath) / f"{name}.gz"
+        (tmp_path / name).write_bytes(gzip.decompress(packed.read_bytes()))
+    source = NihCxr14(tmp_path, real_data / "nih_cxr" / "png512")
+    known = {row["image"]: row for row in pl.read_csv(real_data / "nih_cxr" / "labels.csv").iter_rows(named=True)}
+    boxes = pl.read_csv(real_data / "nih_cxr" / "bboxes_1024px.csv")
+    assert len(source.cases()) == len(list((real_data / "nih_cxr" / "png512").iterdir())) > 300
+    found = []
+    for case in source.cases():
+        row = known[f"{case.case_id}.png"]
+        present = {name for name, certainty in case.certainties.items() if certainty}
+        assert present == set(row["finding_labels"].split("|")) - {"No Finding"}
+        assert case.patient_id == str(row["patient_id"])
+        found += [(f"{case.case_id}.png", region.name, region) for region in case.regions]
+    names = boxes["label"].replace("Infiltrate", "Infiltration")
+    by_image = dict(zip(zip(boxes["image"], names, strict=True), boxes.iter_rows(named=True), strict=True))
+    assert found and {(image, name) for image, name, _ in found} <= by_image.keys()
+    for image, name, region in found:
+        row = by_image[image, name]
+        assert (region.x_min_px, region.y_max_px) == pytest.approx((row["x"] - 0.5, row["y"] + row["h"] - 0.5))
+    boxed = {image for image, _, _ in found}
+    (tmp_path / "boxed").mkdir()
+    for image in boxed:
+        (tmp_path / "boxed" / image).symlink_to(real_data / "nih_cxr" / "png512" / image)
+    study = prepare_study([NihCxr14(tmp_path, tmp_path / "boxed")], tmp_path / "study", size_px=64)
+    assert study.manifest["gaze"]["scale_factors"] == [0.5, 0.5] and len(study) == len(boxed)

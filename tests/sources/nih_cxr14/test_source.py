@@ -1,12 +1,14 @@
 """What the source makes of the tables of NIH ChestX-ray14."""
 
 import pytest
+from click.testing import CliRunner
 from sources.nih_cxr14.conftest import HEADER
 
+from egaze.cli import cli
 from egaze.errors import SourceError, StudyError, TableError
 from egaze.sources import NihCxr14, Region
 from egaze.sources.nih_cxr14 import FINDINGS, list_radiographs
-from egaze.study import prepare_study
+from egaze.study import open_study, prepare_study
 from egaze.study.findings import finding_mask, finding_regions
 
 A, B, C, D = "00000001_000.png", "00000001_003.png", "00000002_000.png", "00000015_001.png"
@@ -184,3 +186,14 @@ def test_the_twin_has_every_trap(nih_twin):
     assert len({case.image_path.parent for case in source.cases()}) == 2
     older = (nih_twin.tables / "Data_Entry_2017.csv").read_text().splitlines()
     assert all(line.endswith(",") for line in older) and "Y," in older[1]
+
+
+def test_the_command(nih_twin, tmp_path):
+    words = ["prepare", "nih-cxr14", "--tables", str(nih_twin.tables)]
+    listed = CliRunner().invoke(cli, [*words, "--list-radiographs"])
+    assert listed.stdout.splitlines() == list_radiographs(nih_twin.tables) and len(listed.stdout.splitlines()) == 24
+    words += ["--images", str(nih_twin.images), "--size", "16", "--workers", "1", "--out", str(tmp_path / "study")]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    assert "22 of 24 records of Data_Entry_2017_v2020.csv found their radiograph" in done.stdout
+    assert "Pleural_Thickening" in done.stdout and open_study(tmp_path / "study").labels.kind == "independent"
