@@ -144,7 +144,7 @@ def mimic_cxr(
 )
 @list_radiographs_option
 @click.option(
-    "--agreement",
+    "--votes",
     default="majority",
     show_default=True,
     type=click.Choice(["majority", "share", "any"]),
@@ -157,19 +157,19 @@ def vindr_cxr(
     tables: Path,
     images: Path | None,
     list_radiographs: bool,
-    agreement: str,
+    votes: str,
     classes: str | None,
     readers_table: Path | None,
 ) -> Source | list[str]:
     """VinDr-CXR 1.0.0 from PhysioNet: 28 classes and boxes of three radiologists, and of five in the test.
 
-    With --agreement share, what uncertain labels teach is chosen by --uncertain: by default, only what all readers
+    With --votes share, what uncertain labels teach is chosen by --uncertain: by default, only what all readers
     agree on is learnt. Patients are unknown: each radiograph stands as one. The test is the data set's.
 
     \b
     Example:
       egaze prepare vindr-cxr --tables vindr-cxr-1.0.0 --images vindr-cxr-1.0.0 --out study
-      egaze prepare vindr-cxr --tables vindr-cxr-1.0.0 --images vindr-cxr-1.0.0 --agreement share --uncertain soft \\
+      egaze prepare vindr-cxr --tables vindr-cxr-1.0.0 --images vindr-cxr-1.0.0 --votes share --uncertain soft \\
         --classes Cardiomegaly,"Pleural effusion" --readers-table readers.csv --out study
     """
     from egaze.sources import vindr_cxr
@@ -178,7 +178,7 @@ def vindr_cxr(
         return vindr_cxr.list_radiographs(tables)
     images = required(images, "--images")
     require_writable(readers_table)
-    source = VindrCxr(tables, images, agreement=agreement, class_names=names_of(classes))
+    source = VindrCxr(tables, images, votes=votes, class_names=names_of(classes))
     write_readers(source, readers_table)
     say(source.notes)
     return source

@@ -1,8 +1,9 @@
 """Labels that a program read from radiology reports: CheXpert's labeller and NegBio, with the same 14 columns.
 
 A cell holds 1 where the report affirms a finding, 0 where it denies it, -1 where it leaves it open, and nothing where
-it does not mention it, which says nothing of the finding. "No Finding" is 1 where the report neither affirms nor leaves
-open any of the others but "Support Devices", and else empty; it is no finding itself, but tells that these are absent.
+it does not mention it, which says nothing of the finding. "No Finding" is 1 only where the report neither affirms nor
+leaves open any of the others but "Support Devices", and else empty; it is no finding itself, but tells that these are
+absent.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -24,9 +23,9 @@ CLASSES = (
     "Other lesion", "COPD", "Lung tumor", "Pneumonia", "Tuberculosis", "Other diseases", "No finding",
 )  # fmt: skip
 NO_FINDING = CLASSES[-1]
-#: What readers who disagree make of a class: that of more than half of them, the share of them that see it, as its
-#: certainty, or that it is present where one of them sees it.
-AGREEMENTS = ("majority", "share", "any")
+#: What the votes of readers who disagree make of a class: what more than half of them say; the share of them that see
+#: it, as its certainty; or that it is present where any of them sees it.
+VOTES = ("majority", "share", "any")
 _SAME = {"other disease": "Other diseases"}  # so called in the table of the test
 _IDS = {"image_id": pl.String, "rad_id": pl.String}
 # Ids are names of files and of readers.
@@ -61,35 +60,28 @@ def read_consensus(path: Path, hygiene: Counter[str]) -> dict[str, dict[str, flo
     return {row.pop("image_id"): _known(row) for row in rows.iter_rows(named=True)}
 
 
-@dataclass(slots=True)
-class _Votes:
-    given: int = 0
-    present: float = 0
-
-
-def agreed(readings: Iterable[Reading], agreement: str) -> dict[str, dict[str, float]]:
+def by_votes(readings: Iterable[Reading], votes: str) -> dict[str, dict[str, float]]:
     """The certainty of each class, by radiograph, that follows from its readers' labels.
 
     Args:
         readings: of any number of readers of each radiograph.
-        agreement: one of `AGREEMENTS`. Of two readers who disagree there is no majority: the class is uncertain.
+        votes: one of `VOTES`. Of two readers who disagree there is no majority: the class is uncertain.
     """
-    votes: dict[str, dict[str, _Votes]] = {}
+    said: dict[str, dict[str, list[float]]] = {}
     for reading in readings:
-        own = votes.setdefault(reading.case_id, {})
+        of_class = said.setdefault(reading.case_id, {})
         for name, present in reading.certainties.items():
-            vote = own.setdefault(name, _Votes())
-            vote.given, vote.present = vote.given + 1, vote.present + present
+            of_class.setdefault(name, []).append(present)
     return {
-        image_id: {name: _certainty(vote.present / vote.given, agreement) for name, vote in of_class.items()}
-        for image_id, of_class in votes.items()
+        image_id: {name: _certainty(sum(given) / len(given), votes) for name, given in of_class.items()}
+        for image_id, of_class in said.items()
     }
 
 
-def _certainty(share: float, agreement: str) -> float:
-    if agreement == "share":
+def _certainty(share: float, votes: str) -> float:
+    if votes == "share":
         return share
-    if agreement == "any":
+    if votes == "any":
         return float(share > 0)
     return UNSTATED_CERTAINTY if share == 0.5 else float(share > 0.5)
 

@@ -15,10 +15,10 @@ from egaze.sources.label_table import Reading
 from egaze.sources.radiographs_by_name import find_radiographs
 from egaze.sources.regions import Region
 from egaze.sources.vindr_cxr.labels import (
-    AGREEMENTS,
     CLASSES,
     NO_FINDING,
-    agreed,
+    VOTES,
+    by_votes,
     class_of,
     read_consensus,
     read_readings,
@@ -34,8 +34,8 @@ _TABLES = ("image_labels_train.csv", "image_labels_test.csv", "annotations_train
 class VindrCxr:
     """VinDr-CXR's radiographs with the labels and boxes of its radiologists.
 
-    In training, three of 17 radiologists labelled each radiograph, each for himself, and `agreement` says what follows
-    where they disagree. `readings` keeps what each of them said. In the test the labels are the consensus of five.
+    In training, three of 17 radiologists labelled each radiograph on their own, and `votes` says what follows where
+    they disagree. `readings` keeps what each of them said. In the test the labels are the consensus of five.
     Boxes are regions named by their finding; those of all readers are kept, whether the others agree or not.
 
     The tables do not name patients, so each radiograph stands as a patient of its own, and two of one patient may be in
@@ -48,7 +48,7 @@ class VindrCxr:
         tables: the folder with image_labels_train.csv, image_labels_test.csv, annotations_train.csv and
             annotations_test.csv, or the folder above it, in which it is called annotations.
         images: the folder of the radiographs, each named by its image_id, at any depth.
-        agreement: one of `AGREEMENTS`.
+        votes: one of `VOTES`.
         class_names: some of the 28 classes, in order; None takes all.
 
     Attributes:
@@ -62,7 +62,7 @@ class VindrCxr:
         >>> from egaze.sources import VindrCxr
         >>> from egaze.sources.synthetic import synthesize
         >>> twin = synthesize("vindr", layout="vindr-cxr", cases=12, long_side_px=64)
-        >>> source = VindrCxr(twin.tables, twin.images, agreement="share", class_names=["Cardiomegaly"])
+        >>> source = VindrCxr(twin.tables, twin.images, votes="share", class_names=["Cardiomegaly"])
         >>> {case.certainties["Cardiomegaly"] for case in source.cases()} <= {0, 1 / 3, 2 / 3, 1}
         True
     """
@@ -75,18 +75,18 @@ class VindrCxr:
         tables: str | Path,
         images: str | Path,
         *,
-        agreement: str = "majority",
+        votes: str = "majority",
         class_names: Sequence[str] | None = None,
     ) -> None:
-        if agreement not in AGREEMENTS:
-            raise SourceError(f"agreement must be one of {', '.join(AGREEMENTS)}, got {agreement!r}")
+        if votes not in VOTES:
+            raise SourceError(f"votes must be one of {', '.join(VOTES)}, got {votes!r}")
         tables = _tables(Path(tables))
         self.class_names = chosen_classes(CLASSES, class_names)
         self.synthetic = is_synthetic(tables)
-        self.options: dict[str, object] = {"labels": "independent", "agreement": agreement} | twin_facts(tables)
+        self.options: dict[str, object] = {"labels": "independent", "votes": votes} | twin_facts(tables)
         hygiene: Counter[str] = Counter()
         readings = read_readings(tables / _TABLES[0], hygiene)
-        train, test = agreed(readings, agreement), read_consensus(tables / _TABLES[1], hygiene)
+        train, test = by_votes(readings, votes), read_consensus(tables / _TABLES[1], hygiene)
         if both := train.keys() & test.keys():
             raise TableError(f"{tables}: radiograph {min(both)} is both in {_TABLES[0]} and in {_TABLES[1]}")
         readers = Counter(reading.case_id for reading in readings)

@@ -14,7 +14,7 @@ A, B, C = (letter * 32 for letter in "abc")
 
 
 class Folder:
-    """`read_by` is a reader's row of a training radiograph, `agreed` that of a test radiograph, of what is present."""
+    """`read_by` adds a reader's row of a training radiograph, `consensus` that of a test radiograph."""
 
     def __init__(self, root):
         self.tables, self.images = root / "annotations", root / "images"
@@ -34,7 +34,7 @@ class Folder:
         self.labels["train"].append({"image_id": image_id, "rad_id": reader, **row})
         return self
 
-    def agreed(self, *present, image_id=B):
+    def consensus(self, *present, image_id=B):
         row = {name.replace("diseases", "disease"): str(int(name in present)) for name in CLASSES}
         self.labels["test"].append({"image_id": image_id, **row})
         return self
@@ -70,7 +70,7 @@ def folder(tmp_path):
     one.read_by("R8", "Cardiomegaly", "Edema").read_by("R9", "Cardiomegaly", "ILD").read_by(
         "R17", "Cardiomegaly", "ILD"
     )
-    return one.agreed("Other diseases")
+    return one.consensus("Other diseases")
 
 
 @pytest.fixture(scope="session")

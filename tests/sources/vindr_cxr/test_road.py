@@ -28,7 +28,7 @@ def test_the_road(vindr_twin, tmp_path):
 
 def test_labels_equal_torchxrayvision_s(vindr_twin):
     xrv = pytest.importorskip("torchxrayvision")
-    source = VindrCxr(vindr_twin.tables, vindr_twin.images, agreement="any")
+    source = VindrCxr(vindr_twin.tables, vindr_twin.images, votes="any")
     cases = {case.case_id: case for case in source.cases()}
     compared = 0
     for part in ("train", "test"):

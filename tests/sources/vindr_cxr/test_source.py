@@ -12,7 +12,7 @@ from egaze.sources import Region, VindrCxr
 from egaze.sources.case import TRAIN_OR_VALIDATION
 from egaze.sources.label_table import Reading, read_readings
 from egaze.sources.vindr_cxr import list_radiographs
-from egaze.sources.vindr_cxr.labels import CLASSES, agreed
+from egaze.sources.vindr_cxr.labels import CLASSES, by_votes
 from egaze.study import open_study, prepare_study
 from egaze.study.findings import finding_mask, finding_regions
 
@@ -21,10 +21,10 @@ from .conftest import A, B, C
 
 def test_readers_are_brought_together_as_asked(folder):
     seen = {}
-    for agreement in ("majority", "share", "any"):
-        case, test = folder.read(agreement=agreement).cases()
+    for votes in ("majority", "share", "any"):
+        case, test = folder.read(votes=votes).cases()
         assert (case.case_id, case.split, test.case_id, test.split) == (A, TRAIN_OR_VALIDATION, B, "test")
-        seen[agreement] = [case.certainties[name] for name in ("Cardiomegaly", "ILD", "Edema", "COPD")]
+        seen[votes] = [case.certainties[name] for name in ("Cardiomegaly", "ILD", "Edema", "COPD")]
         assert list(case.certainties) == list(CLASSES) and {case.label, case.reader_id, case.fixations} == {None}
         assert [name for name, value in test.certainties.items() if value] == ["Other diseases"]
     assert seen == {
@@ -32,14 +32,14 @@ def test_readers_are_brought_together_as_asked(folder):
         "share": [1, pytest.approx(2 / 3), pytest.approx(1 / 3), 0],
         "any": [1, 1, 1, 0],
     }
-    with pytest.raises(SourceError, match="agreement must be one of majority, share, any, got 'all'"):
-        folder.read(agreement="all")
+    with pytest.raises(SourceError, match="votes must be one of majority, share, any, got 'all'"):
+        folder.read(votes="all")
 
 
 def test_two_readers_who_disagree_leave_a_class_open():
     readings = [Reading("a", "R1", {"Edema": 1, "ILD": 1}), Reading("a", "R2", {"Edema": 0})]
-    assert agreed(readings, "majority") == {"a": {"Edema": 0.5, "ILD": 1}}
-    assert agreed(readings, "any") == {"a": {"Edema": 1, "ILD": 1}}
+    assert by_votes(readings, "majority") == {"a": {"Edema": 0.5, "ILD": 1}}
+    assert by_votes(readings, "any") == {"a": {"Edema": 1, "ILD": 1}}
 
 
 def test_what_each_reader_said_is_kept(folder):
@@ -94,8 +94,8 @@ def test_boxes_are_regions_of_dicom_files_alone(folder):
 MISTAKES = {
     "a label of 2": (lambda f: f.read_by("R1", image_id=C, Edema="2"), "record 4, column 'Edema' holds 2, expected 1"),
     "a reader twice": (lambda f: f.read_by("R8"), f"record 1: reader 'R8' labels radiograph '{A}' more than once"),
-    "in training and test": (lambda f: f.agreed(image_id=A), f"radiograph {A} is both in image_labels_train.csv"),
-    "a test radiograph twice": (lambda f: f.agreed(), f"record 2: radiograph '{B}' occurs twice"),
+    "in training and test": (lambda f: f.consensus(image_id=A), f"radiograph {A} is both in image_labels_train.csv"),
+    "a test radiograph twice": (lambda f: f.consensus(), f"record 2: radiograph '{B}' occurs twice"),
     "an id that is a path": (lambda f: f.read_by("R1", image_id="../a"), "column 'image_id' holds '../a', expected l"),
     "a class without a column": (
         lambda f: [row.pop("ILD") for row in f.labels["train"]],
@@ -131,7 +131,7 @@ def test_what_is_not_there_is_named(folder):
 
 
 def test_the_study_keeps_the_test_and_divides_the_others(vindr_twin, tmp_path):
-    source = VindrCxr(vindr_twin.tables, vindr_twin.images, agreement="share")
+    source = VindrCxr(vindr_twin.tables, vindr_twin.images, votes="share")
     study = prepare_study([source], tmp_path / "study", size_px=64)
     given = np.array([case.split == "test" for case in source.cases()])
     assert np.array_equal(study.splits.split_index == 2, given) and (study.splits.split_index == 1).any()
@@ -148,12 +148,12 @@ def test_the_study_keeps_the_test_and_divides_the_others(vindr_twin, tmp_path):
 def test_the_command_writes_the_table_that_evaluate_takes(vindr_twin, tmp_path):
     places = ["--tables", str(vindr_twin.tables), "--images", str(vindr_twin.images), "--size", "16"]
     table = tmp_path / "readers.csv"
-    options = ["--agreement", "any", "--classes", "Cardiomegaly,nodule/mass", "--readers-table", str(table)]
+    options = ["--votes", "any", "--classes", "Cardiomegaly,nodule/mass", "--readers-table", str(table)]
     done = CliRunner().invoke(cli, ["prepare", "vindr-cxr", *places, *options, "--out", str(tmp_path / "study")])
     assert done.exit_code == 0, done.output
     study = open_study(tmp_path / "study")
     assert study.class_names == ("Cardiomegaly", "Nodule/Mass")
-    source = VindrCxr(vindr_twin.tables, vindr_twin.images, agreement="any", class_names=study.class_names)
+    source = VindrCxr(vindr_twin.tables, vindr_twin.images, votes="any", class_names=study.class_names)
     assert read_readings(table, study.case_ids, study.class_names) == source.readings
     listed = CliRunner().invoke(cli, ["prepare", "vindr-cxr", *places[:2], "--list-radiographs"])
     assert listed.stdout.splitlines() == list_radiographs(vindr_twin.tables)
