@@ -11,7 +11,7 @@ import egaze
 LAYERS = [
     {"errors", "_core"},
     {"atomic", "labels", "progress", "registry", "serialize", "settings", "tables"},
-    {"gaze", "imaging", "metrics"},
+    {"gaze", "imaging", "metrics", "unfinished"},
     {"sources"},
     {"study"},
     {"targets"},
@@ -33,6 +33,7 @@ WITHOUT_TORCH = {
     "serialize",
     "settings",
     "tables",
+    "unfinished",
     "gaze",
     "imaging",
     "metrics",

@@ -139,7 +139,7 @@ class CheXpert:
             )
         self.patient_order: Sequence[str] = list(table_of)
         self.hygiene: dict[str, int] = dict(hygiene)
-        self.notes = list(_notes(folder, len(self._cases), self.hygiene, lateral))
+        self.notes = list(_notes(folder, len(self._cases), self.hygiene))
 
     def cases(self) -> Sequence[Case]:
         """One case a record that is not left out, table by table in their order."""
@@ -222,16 +222,16 @@ def _radiograph(images: Path, roots: Sequence[Path], record: Record) -> Path | N
     return next((path for path in (whole, *(root / below for root in roots)) if os.path.isfile(path)), None)
 
 
-def _notes(folder: Path, cases: int, hygiene: dict[str, int], lateral: bool) -> Iterator[str]:
+def _notes(folder: Path, cases: int, hygiene: dict[str, int]) -> Iterator[str]:
     there = _there(folder)
     records = sum(hygiene[f"records_of_{name}"] for name in there)
     yield f"{cases:,} of {records:,} records of {', '.join(there)} are taken"
     if count := hygiene["records_left_out_lateral"]:
-        yield f"{count:,} lateral radiographs are left out; --lateral takes them too"
+        yield f"lateral radiographs that are left out: {count:,}; --lateral takes them too"
     if count := hygiene["records_without_radiograph"]:
-        yield f"{count:,} records have no radiograph in the folder of images and are left out"
+        yield f"records left out because their radiograph is not in the folder of images: {count:,}"
     if count := hygiene["records_with_No_Finding_beside_a_finding"]:
-        yield f"{count:,} records have No Finding beside a finding, which is kept"
+        yield f"records with No Finding beside a finding, which is kept: {count:,}"
     if missing := [name for name in TABLES if name not in there]:
         splits = " and ".join(TABLES[name] for name in missing)
         yield f"without {' and '.join(missing)} the study has no {splits} split{_remedy(missing)}"

@@ -134,10 +134,14 @@ def test_a_real_data_set_gives_the_study_that_its_source_does(tmp_path):
     theirs = xrv.datasets.NIH_Dataset(
         imgpath=str(flat), csvpath=str(twin.tables / "Data_Entry_2017_v2020.csv"), views=["*"], unique_patients=False
     )
-    study = from_torchxrayvision(theirs, tmp_path / "theirs", size_px=32)
+    # With pathologies of other data sets, cut into two parts and merged again.
+    xrv.datasets.relabel_dataset([*xrv.datasets.default_pathologies], theirs, silent=True)
+    parts = [xrv.datasets.SubsetDataset(theirs, rows) for rows in ([0, 1], [2])]
+    study = from_torchxrayvision(xrv.datasets.MergeDataset(parts), tmp_path / "theirs", size_px=32)
     ours = prepare_study([source], tmp_path / "ours", size_px=32)
     assert study.is_synthetic and study.manifest["counts"]["patients"] == ours.manifest["counts"]["patients"]
     np.testing.assert_allclose(study.images, ours.images, atol=1)
     places = [ours.class_names.index(name) for name in study.class_names]
     np.testing.assert_array_equal(study.labels.values, ours.labels.values[:, places])
-    assert len(places) == 14
+    left_out = {name for name in study.manifest["sources"][0]["hygiene"] if name.startswith("pathology_of_no_")}
+    assert len(places) == 14 and len(left_out) == 4

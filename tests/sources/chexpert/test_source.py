@@ -40,14 +40,14 @@ def test_no_finding_beside_a_finding_is_told(folder):
     source = folder.add(A, No_Finding="1.0", Edema="-1.0").read()
     (case,) = source.cases()
     assert case.certainties["Edema"] == 0.5 and case.certainties["Fracture"] == 0
-    assert "1 records have No Finding beside a finding, which is kept" in source.notes
+    assert "records with No Finding beside a finding, which is kept: 1" in source.notes
 
 
 def test_lateral_radiographs_are_left_out_unless_asked_for(folder):
     folder.add(A, Edema="1.0").add(A_LATERAL, Edema="1.0")
     source = folder.read()
     assert len(source.cases()) == 1 and source.hygiene["records_left_out_lateral"] == 1
-    assert "1 lateral radiographs are left out; --lateral takes them too" in source.notes
+    assert "lateral radiographs that are left out: 1; --lateral takes them too" in source.notes
     assert [case.case_id for case in folder.read(lateral=True).cases()] == [
         "patient00001-study1-view1_frontal",
         "patient00001-study1-view2_lateral",
@@ -174,7 +174,7 @@ def test_the_command_says_what_it_leaves_out(folder, tmp_path):
     assert done.exit_code == 0, done.output
     for line in (
         "2 of 3 records of train.csv, valid.csv are taken",
-        "1 lateral radiographs are left out; --lateral takes them too",
+        "lateral radiographs that are left out: 1; --lateral takes them too",
         "without test.csv the study has no test split; --valid-as test makes one of valid.csv",
         "classes: independent, any number per case; uncertain labels teach that the class is present",
     ):

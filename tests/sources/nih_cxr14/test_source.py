@@ -196,4 +196,5 @@ def test_the_command(nih_twin, tmp_path):
     done = CliRunner().invoke(cli, words)
     assert done.exit_code == 0, done.output
     assert "22 of 24 records of Data_Entry_2017_v2020.csv found their radiograph" in done.stdout
+    assert "radiographs were resized since regions were drawn: those of 8 cases are scaled by 0.06" in done.stdout
     assert "Pleural_Thickening" in done.stdout and open_study(tmp_path / "study").labels.kind == "independent"
