@@ -95,6 +95,8 @@ class MimicCxr:
             "lateral": lateral,
             "gaze": [source.name for source in gaze],
         } | twin_facts(tables)
+        if any(source.options.get("readers") == "merged" for source in gaze):
+            self.options["readers"] = "merged"  # by which measures of scanpaths know gaze without an order
         hygiene: Counter[str] = Counter()
         rows = read_radiographs(tables)
         reports = read_report_labels(label_path, rows)

@@ -14,7 +14,8 @@ def test_the_road(mimic_twin, tmp_path):
     gaze = [EgdCxr(mimic_twin.out / "gaze", mimic_twin.images)]
     some = ["Pleural Effusion", "Cardiomegaly", "Edema"]
     source = MimicCxr(mimic_twin.tables, mimic_twin.images, labels="chexpert", class_names=some, gaze=gaze)
-    study, metrics = take_the_road(source, tmp_path)
+    study, metrics = take_the_road(source, tmp_path, "joint")
+    assert 0 < study.has_gaze[study.splits.indices("train")].sum() < len(study.splits.indices("train"))
     assert study.labels.kind == "independent" and study.class_names == source.class_names
     assert list(metrics["classification"]["classes"]) == list(source.class_names)
     indices = {"train": 0, "validation": 1, "test": 2}

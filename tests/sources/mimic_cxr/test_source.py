@@ -180,6 +180,8 @@ def test_readings_of_reflacx_keep_their_ids_and_share_their_radiographs_labels(r
     assert {case.case_id for case in source.cases()} == {case.case_id for case in reflacx.cases()}
     assert all(case.certainties == {"Edema": 1} and case.label is None for case in source.cases())
     assert {(case.split == "test") == bool(int(case.patient_id) % 2) for case in source.cases()} == {True}
+    merged = folder.read(gaze=[Reflacx(reflacx_twin.tables, reflacx_twin.images, readers="merged")])
+    assert "readers" not in source.options and merged.options["readers"] == "merged"
 
 
 def test_gaze_on_other_radiographs_is_refused_or_counted(folder, mimic_twin, tmp_path):
