@@ -49,7 +49,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_every_command_of_the_page_runs(folder):
     commands = [shlex.split(command.replace("\\\n", " "))[1:] for command in COMMAND.findall(PAGE)]
-    assert len(commands) == 6
+    assert len(commands) == 7
     outputs = []
     for words in commands:
         result = CliRunner().invoke(cli, words)

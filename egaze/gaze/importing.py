@@ -13,7 +13,9 @@ from egaze.errors import TableError
 from egaze.gaze.detecting import with_detected_fixations
 from egaze.gaze.events import CommonSettings, DetectedFixations
 from egaze.gaze.map_check import MapCheck, check_map
-from egaze.gaze.recording import Eye, GazeRecording, RecordedFixations
+from egaze.gaze.quality import GazeQuality, measure_quality
+from egaze.gaze.quality_limits import QualityLimits, quality_marks
+from egaze.gaze.recording import Eye, GazeRecording, GazeSamples, RecordedFixations
 from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import ShownPicture, picture_at, require_apart
 from egaze.gaze.summary import RecordingSummary, chosen_fixations, chosen_samples, summarize_recording
@@ -39,6 +41,8 @@ class ImportedRecording:
         check: what gaze says of the map, or None if no picture has a place.
         fixations_on_pictures: rows of fixations.csv; None if no picture with a place is known.
         detected: the fixations that were found in the samples; None if they are the export's own.
+        quality: of the samples; None without any.
+        marks: the limits of quality that it passes, one sentence each.
     """
 
     path: Path
@@ -49,6 +53,8 @@ class ImportedRecording:
     check: MapCheck | None
     fixations_on_pictures: pl.DataFrame | None = field(repr=False)
     detected: DetectedFixations | None = field(default=None, repr=False)
+    quality: GazeQuality | None = field(default=None, repr=False)
+    marks: tuple[str, ...] = ()
 
 
 def import_recording(
@@ -62,6 +68,7 @@ def import_recording(
     eye: Eye | None = None,
     detect: str | None = None,
     settings: CommonSettings | None = None,
+    limits: QualityLimits | None = None,
 ) -> ImportedRecording:
     """Put a recording on the pictures that were shown.
 
@@ -75,6 +82,7 @@ def import_recording(
         eye: whose fixations are put on pictures; None chooses as `chosen_fixations` does.
         detect: the method of `FIXATION_METHODS` that finds the fixations in the samples; None takes the export's own.
         settings: of the method; None for its defaults.
+        limits: that mark a recording's quality; None for the defaults.
 
     Raises:
         TableError: two pictures at once, an eye without fixations, a place on the screen for gaze that is on none or
@@ -88,7 +96,7 @@ def import_recording(
         for name in ("width_px", "height_px"):
             own, given = getattr(recording.screen, name), getattr(screen, name)
             if own is not None and given is not None and own != given:
-                raise ValueError(f"the export says that {name} of the screen is {own}, not {given}")
+                raise ValueError(f"the export says that {name} of the screen is {own}, not {given} (--screen)")
         shown = tuple(require_apart(pictures or recording.pictures))
         is_placed = any(picture.has_place for picture in shown)
         if detect or is_placed or (recording.plane != "scene camera" and _can_be_pixels(recording, whole)):
@@ -99,6 +107,7 @@ def import_recording(
         summary = summarize_recording(recording, eye)
         check = _check(recording, shown, whole, eye) if is_placed else None
         rows = _on_pictures(recording, shown, whole, case_name, path, eye, notes) if is_placed else None
+        quality = measure_quality(recording, shown, check, eye=eye)
     except ValueError as error:
         raise TableError(f"{path}: {error}") from error
     if recording.samples and not recording.fixations:
@@ -106,9 +115,18 @@ def import_recording(
     if check is not None:
         notes += check.warnings()
     elif summary.fixations and recording.plane != "scene camera":
-        notes.append("where the pictures lay on the screen is unknown, so no fixation is put on a picture")
+        notes.append(
+            "where the pictures lay on the screen is unknown, so no fixation is put on a picture: give the place "
+            "(--picture or --pictures)"
+        )
     summary = replace(summary, notes=(*summary.notes, *notes))
-    return ImportedRecording(path, format, summary, recording, shown, check, rows, detected)
+    marks = () if quality is None else tuple(quality_marks(quality, limits))
+    return ImportedRecording(path, format, summary, recording, shown, check, rows, detected, quality, marks)
+
+
+def samples_measured(item: ImportedRecording) -> GazeSamples | None:
+    """The samples that an import's quality is of; None without any."""
+    return next((each for each in item.recording.samples if item.quality and each.eye == item.quality.eye), None)
 
 
 def _can_be_pixels(recording: GazeRecording, screen: Screen) -> bool:

@@ -127,6 +127,35 @@ def test_what_fails(asc, words, message):
         invoke("gaze", "import", asc, *words)
 
 
+def test_messages_say_when_and_a_table_where(asc, tmp_path):
+    table = tmp_path / "places.csv"
+    table.write_text("case_id,left_px,top_px,width_px,height_px\none,300,100,400,300\ntwo,500,100,400,300\n")
+    invoke("gaze", "import", asc, "--pictures", table, *MESSAGES, "--out", tmp_path / "gaze")
+    rows = pl.read_csv(tmp_path / "gaze" / "fixations.csv")
+    assert rows["x_px"].to_list() == [100, 100] and rows["case_id"].to_list() == ["one", "two"]
+    with pytest.raises(EgazeError, match=r"reading\.asc: the table of pictures has no begin_s and end_s"):
+        invoke("gaze", "import", asc, "--pictures", table)
+    table.write_text("case_id,begin_s,left_px,top_px,width_px,height_px\none,0,300,100,400,300\n")
+    with pytest.raises(EgazeError, match="--picture-message and begin_s of --pictures both say when"):
+        invoke("gaze", "import", asc, "--pictures", table, *MESSAGES)
+
+
+def test_what_is_missing_names_its_option(tmp_path):
+    """Each message that something of the screen is unknown names the option that gives it."""
+    head = "FPOGX,FPOGY,FPOGS,FPOGD,FPOGID,FPOGV,BPOGX,BPOGY,BPOGV,TIME(2025/04/04 11:57:50.638)\n"
+    rows = "".join(f"0.4,0.5,0.01,{n / 60:.4f},1,1,0.4,0.5,1,{n / 60:.4f}\n" for n in range(60))
+    path = tmp_path / "r.csv"
+    path.write_text(head + rows)
+    for words, option in (
+        (("--detect", "ivt"), r"\(--screen WxH\)"),
+        (("--detect", "ivt", "--screen", "1920x1080"), r"\(--screen WxH,WxHmm,Dmm\)"),
+        (("--picture", "0,0,100x100"), r"\(--screen WxH\)"),
+    ):
+        with pytest.raises(EgazeError, match=rf"r\.csv: .* unknown.*{option}"):
+            invoke("gaze", "import", path, *words)
+    assert "(--picture or --pictures)" in invoke("gaze", "import", path).output
+
+
 def test_a_failure_writes_nothing(asc, tmp_path):
     (tmp_path / "no.csv").write_text("a,b\n1,2\n")
     with pytest.raises(EgazeError, match=r"no\.csv: is not an export that egaze knows"):

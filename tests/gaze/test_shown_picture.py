@@ -3,6 +3,7 @@ import pytest
 
 from egaze.gaze import Screen, ShownPicture
 from egaze.gaze.map_check import check_map
+from egaze.gaze.picture_tables import placed_by_name
 from egaze.gaze.shown_picture import picture_at, require_apart
 
 
@@ -102,3 +103,22 @@ def test_degrees_and_fractions_as_pixels():
     ):
         SCREEN.in_pixels(x_px, y_px, "deg")
     assert Screen(width_px=800).completed(screen) == Screen(800, 1080, 533, 301, 565)
+
+
+def test_places_are_found_by_name():
+    shown = [ShownPicture("one.png", 0, 1), ShownPicture("instructions", 1, 2), ShownPicture("two", 2, 3)]
+    places = [
+        ShownPicture(name, left_px=left, top_px=0, width_px=10, height_px=10) for name, left in (("one", 1), ("two", 2))
+    ]
+    found = placed_by_name(shown, places)
+    assert [(item.case_id, item.begin_s, item.left_px) for item in found] == [
+        ("one", 0, 1),
+        ("instructions", 1, None),
+        ("two", 2, 2),
+    ]
+    with pytest.raises(
+        ValueError, match=r"none of the pictures .* such as 'instructions', is in the table .* has 'one'"
+    ):
+        placed_by_name(shown[1:2], places)
+    with pytest.raises(ValueError, match="two places of 'one'"):
+        placed_by_name(shown, [places[0], *places])

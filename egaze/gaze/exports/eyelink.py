@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import TableError
+from egaze.gaze.exports.eyelink_validation import eyelink_validations
 from egaze.gaze.exports.reading import first_lines, samples_of
 from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
 from egaze.gaze.screen import Screen
@@ -190,7 +191,14 @@ class _Reading:
         if len(self.rates_hz) > 1:
             self.notes.append(f"the rate changes: {', '.join(f'{hz:g}' for hz in sorted(self.rates_hz))} Hz")
         return GazeRecording(
-            samples, fixations, tuple(self.messages), screen, rate, tuple(self.notes), blocks_s=tuple(self.blocks_s)
+            samples,
+            fixations,
+            tuple(self.messages),
+            screen,
+            rate,
+            tuple(self.notes),
+            blocks_s=tuple(self.blocks_s),
+            validations=eyelink_validations(self.messages),
         )
 
     def _screen(self) -> tuple[tuple[float, float], Screen]:
