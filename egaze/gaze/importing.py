@@ -203,9 +203,8 @@ def _on_pictures(
             )
         )
     if cut:
-        notes.append(
-            f"{cut} fixation{'s last' if cut > 1 else ' lasts'} beyond the picture's end, where they are cut off"
-        )
+        lasts_on = f"{cut} fixations last" if cut > 1 else "1 fixation lasts"
+        notes.append(f"{lasts_on} beyond the picture's end, where {'they are' if cut > 1 else 'it is'} cut off")
     if any(picture.radiograph_width_px is None for picture in shown if picture.has_place):
         width_px, height_px = next(picture.size_px for picture in shown if picture.has_place)
         notes.append(

@@ -59,6 +59,12 @@ class GazeQuality:
         on_picture_s: time with gaze on them.
         on_picture_frac: the share of gaze on them, of the gaze while they were shown.
         unknown: why a measure is None, by its name.
+
+    Example:
+        >>> from egaze.gaze import GazeRecording, GazeSamples, measure_quality
+        >>> found = measure_quality(GazeRecording((GazeSamples("left", [0.0, 0.5], [1.0, 1.0], [2.0, 2.0]),)))
+        >>> found.accuracy_deg, found.unknown["accuracy_deg"]
+        (None, 'the export has no validation of this eye')
     """
 
     eye: Eye
@@ -115,7 +121,7 @@ def measure_quality(
         >>> samples = GazeSamples("left", time_s, x_px, np.full(500, 540.0))
         >>> screen = Screen(1920, 1080, 527.0, 296.0, distance_mm=650.0)
         >>> found = measure_quality(GazeRecording((samples,), screen=screen))
-        >>> round(found.measured_hz), found.lost_frac, found.blinks, found.precision_rms_px
+        >>> round(found.measured_hz), round(found.lost_frac, 6), found.blinks, found.precision_rms_px
         (500, 0.1, 1, 4.0)
     """
     samples = chosen_samples(recording, eye)

@@ -28,6 +28,11 @@ class QualityLimits:
 
     Raises:
         RecipeError: a value of another type or out of range.
+
+    Example:
+        >>> from egaze.gaze import QualityLimits
+        >>> QualityLimits(max_lost_frac=0.1).max_accuracy_deg
+        1.0
     """
 
     max_lost_frac: float = 0.25

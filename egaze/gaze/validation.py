@@ -17,7 +17,13 @@ _LEAST_DEG = 0.1
 
 @dataclass(frozen=True, slots=True)
 class TargetOffset:
-    """The gaze at one target: where the target was on the screen, and how far off the gaze, in pixels and degrees."""
+    """The gaze at one target: where the target was on the screen, and how far off the gaze, in pixels and degrees.
+
+    Example:
+        >>> from egaze.gaze import TargetOffset
+        >>> TargetOffset(512, 65, 1.4, -1.2, offset_deg=0.05).offset_x_px
+        1.4
+    """
 
     x_px: float
     y_px: float

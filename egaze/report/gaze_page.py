@@ -43,6 +43,16 @@ def write_gaze_page(
 
     Raises:
         EgazeError: `out` cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from egaze.gaze import GazeRecording, GazeSamples, QualityLimits
+        >>> from egaze.gaze.importing import import_recording
+        >>> from egaze.report import write_gaze_page
+        >>> samples = GazeSamples("left", [0.0, 0.5], [1.0, 1.0], [2.0, 2.0])
+        >>> item = import_recording(Path("r1.csv"), "lab", GazeRecording((samples,)))
+        >>> write_gaze_page([item], Path("quality.html"), readers={}, limits=QualityLimits()).name
+        'quality.html'
     """
     require_file(out)
     rows = [_row(item, readers.get(item.path, ""), number) for number, item in enumerate(recordings)]

@@ -107,18 +107,15 @@ def test_degrees_and_fractions_as_pixels():
 
 def test_places_are_found_by_name():
     shown = [ShownPicture("one.png", 0, 1), ShownPicture("instructions", 1, 2), ShownPicture("two", 2, 3)]
-    places = [
-        ShownPicture(name, left_px=left, top_px=0, width_px=10, height_px=10) for name, left in (("one", 1), ("two", 2))
-    ]
+    size = {"top_px": 0, "width_px": 10, "height_px": 10}
+    places = [ShownPicture("one", left_px=1, **size), ShownPicture("two", left_px=2, **size)]
     found = placed_by_name(shown, places)
     assert [(item.case_id, item.begin_s, item.left_px) for item in found] == [
         ("one", 0, 1),
         ("instructions", 1, None),
         ("two", 2, 2),
     ]
-    with pytest.raises(
-        ValueError, match=r"none of the pictures .* such as 'instructions', is in the table .* has 'one'"
-    ):
+    with pytest.raises(ValueError, match=r"none of .* such as 'instructions', is in the table .* has 'one'"):
         placed_by_name(shown[1:2], places)
     with pytest.raises(ValueError, match="two places of 'one'"):
-        placed_by_name(shown, [places[0], *places])
+        placed_by_name(shown, [ShownPicture("one", left_px=3, **size), *places])

@@ -25,6 +25,7 @@ from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX, CasePlan, case_seeds
 from egaze.sources.synthetic.reader import MAX_GAZE_QUALITY, READER_VERSION, READERS, Reader, draw_readers
 from egaze.sources.synthetic.rows import CaseRows
 from egaze.sources.synthetic.scanpath import Scanpath, draw_scanpath
+from egaze.sources.synthetic.trackers import TRACKER_LAYOUTS
 
 
 class Layout(Protocol):
@@ -51,6 +52,7 @@ LAYOUTS: dict[str, Layout] = {
     "reflacx": reflacx_layout,
     "siim-gaze": siim_layout,
     "table": table_layout,
+    **TRACKER_LAYOUTS,
 }
 DEFAULT_LONG_SIDE_PX = 1024
 MIN_LONG_SIDE_PX = 64
@@ -62,7 +64,7 @@ class SyntheticSummary:
 
     Attributes:
         out: the folder.
-        layout: "egd-cxr", "reflacx", "siim-gaze" or "table".
+        layout: its name.
         tables: the folder of the tables.
         images: the folder of the radiographs.
         findings: the folder of the true masks of findings, for evaluation only.
@@ -103,7 +105,8 @@ def synthesize(
         seed: 0 or more.
         layout: "egd-cxr" for the tables of EGD-CXR with MIMIC-CXR's tree of DICOM files, "reflacx" for those of REFLACX
             with the same tree, "siim-gaze" for the JSON of gaze on SIIM-ACR's radiographs with Kaggle's tree, "table"
-            for plain tables with 16-bit PNG files.
+            for plain tables with 16-bit PNG files, or a tracker, "tobii", "gazepoint", "eyelink", "bids" or "pupil",
+            for the samples of a laboratory's sessions in the files of that tracker's software, with 16-bit PNG files.
         difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
         gaze_quality: how often readers notice a finding, how often they return to it and for how long. 1 is set against
             the gaze of radiologists (docs/experiments.md); below it gaze tells less, and nothing at 0; up to 4 it tells
