@@ -76,8 +76,8 @@ class _Pattern(click.ParamType):  # type: ignore[type-arg]  # generic in newer v
             self.fail(f"{value!r} is no regular expression: {error}", param, ctx)
 
 
-#: The type of options that are regular expressions.
-REGEX = _Pattern()
+#: The types of options that are regular expressions or a screen.
+REGEX, SCREEN = _Pattern(), _Screen()
 
 _OPTIONS = (
     click.option(
@@ -86,9 +86,7 @@ _OPTIONS = (
     click.option(
         "--mapping", "mapping_path", type=click.Path(path_type=Path), metavar="M.toml", help="A mapping file."
     ),
-    click.option(
-        "--screen", type=_Screen(), metavar="WxH[,WxHmm[,Dmm]]", help="Pixels, size and distance of the screen."
-    ),
+    click.option("--screen", type=SCREEN, metavar="WxH[,WxHmm[,Dmm]]", help="Pixels, size and distance of the screen."),
     click.option(
         "--picture",
         type=_Numbers(rf"{_SIGNED},{_SIGNED},{_NUMBER}x{_NUMBER}", "LEFT,TOP,WIDTHxHEIGHT such as 405,108,1110x865"),
@@ -178,6 +176,18 @@ def import_exports(
                 )
             )
     return imported
+
+
+def method_settings(method: str, overrides: tuple[str, ...]) -> CommonSettings:
+    """The settings of a method of `FIXATION_METHODS`, changed by KEY=VALUE."""
+    from egaze.gaze.events import FIXATION_METHODS
+    from egaze.settings import from_table, parse_override
+
+    if method not in FIXATION_METHODS:
+        raise click.BadParameter(f"{method!r} is none of {', '.join(FIXATION_METHODS)}", param_hint="'--detect'")
+    table = dict(parse_override(override) for override in overrides)
+    settings: CommonSettings = from_table(FIXATION_METHODS[method].settings, table, f"--set of {method}")
+    return settings
 
 
 def _read(path: Path, format_name: str | None, mapping: TableMapping | None) -> tuple[str, GazeRecording]:

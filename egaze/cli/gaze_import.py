@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
-from egaze.cli.gaze_exports import export_options, import_exports
+from egaze.cli.gaze_exports import export_options, import_exports, method_settings
 from egaze.cli.text import count_text
 
 if TYPE_CHECKING:
-    from egaze.gaze.events import CommonSettings
     from egaze.gaze.importing import ImportedRecording
 
 
@@ -54,7 +53,7 @@ def command(
 
     if overrides and detect is None:
         raise click.UsageError("--set needs --detect METHOD, whose settings it changes")
-    settings = None if detect is None else _settings(detect, overrides)
+    settings = None if detect is None else method_settings(detect, overrides)
     if out is not None:
         require_folder(out)
     imported = import_exports(exports, detect=detect, settings=settings, **reading)
@@ -66,17 +65,6 @@ def command(
             _print(item)
     if written and not as_json:
         click.echo(f"{out}: {', '.join(path.name for path in written)}")
-
-
-def _settings(method: str, overrides: tuple[str, ...]) -> CommonSettings:
-    from egaze.gaze.events import FIXATION_METHODS
-    from egaze.settings import from_table, parse_override
-
-    if method not in FIXATION_METHODS:
-        raise click.BadParameter(f"{method!r} is none of {', '.join(FIXATION_METHODS)}", param_hint="'--detect'")
-    table = dict(parse_override(override) for override in overrides)
-    settings: CommonSettings = from_table(FIXATION_METHODS[method].settings, table, f"--set of {method}")
-    return settings
 
 
 def _print(item: ImportedRecording) -> None:
