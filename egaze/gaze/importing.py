@@ -23,7 +23,9 @@ from egaze.gaze.summary import RecordingSummary, chosen_fixations, chosen_sample
 if TYPE_CHECKING:
     import polars as pl
 
-_ROW = ("case_id", "x_px", "y_px", "duration_s", "onset_s", "pixels_per_degree")
+#: The columns of the part of the picture that was shown, in the order of `ShownPicture.part_px`.
+_PART = ("x_min_shown_px", "y_min_shown_px", "x_max_shown_px", "y_max_shown_px")
+_ROW = ("case_id", "x_px", "y_px", "duration_s", "onset_s", "pixels_per_degree", *_PART)
 #: Pixels per degree along x and y that differ by more than this share are noted: the table has one column for both.
 _SQUARE = 0.02
 
@@ -198,6 +200,7 @@ def _on_pictures(
                     "duration_s": lasts_s,
                     "onset_s": onset_s - begin_s,
                     "pixels_per_degree": [_pixels_per_degree(picture, screen, notes)] * len(chosen),
+                    **{name: [side] * len(chosen) for name, side in zip(_PART, picture.part_px, strict=True)},
                 },
                 schema=schema,
             )
@@ -213,6 +216,8 @@ def _on_pictures(
             "(--radiograph)"
         )
     rows = pl.concat(frames)
+    if not any(picture.is_cut for picture in shown if picture.has_place):
+        rows = rows.drop(_PART)
     return rows.drop("pixels_per_degree") if rows["pixels_per_degree"].has_nulls() or rows.is_empty() else rows
 
 

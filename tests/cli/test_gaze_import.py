@@ -140,6 +140,28 @@ def test_messages_say_when_and_a_table_where(asc, tmp_path):
         invoke("gaze", "import", asc, "--pictures", table, *MESSAGES)
 
 
+def test_the_part_shown_goes_into_the_study(asc, tmp_path):
+    """Zoomed twice about its centre, the picture shows its middle half; gaze beyond it counts for no target."""
+    table = tmp_path / "shown.csv"
+    table.write_text(
+        "case_id,begin_s,end_s,left_px,top_px,width_px,height_px,zoom\none,0,0.5,300,100,400,300,2\n"
+        "two,0.5,9,300,100,400,300,1\n"
+    )
+    invoke("gaze", "import", asc, "--pictures", table, "--out", tmp_path / "gaze")
+    rows = pl.read_csv(tmp_path / "gaze" / "fixations.csv")
+    assert rows.select("x_min_shown_px", "y_max_shown_px").rows() == [(99.5, 224.5), (-0.5, 299.5)]
+    for name in ("one", "two"):
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 400), dtype=np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
+    (tmp_path / "cases.csv").write_text("case_id,image,patient_id\none,one.png,p1\ntwo,two.png,p2\n")
+    fixations = ("--fixations", tmp_path / "gaze" / "fixations.csv")
+    invoke("prepare", "table", tmp_path / "cases.csv", *fixations, "--size", "64", "--out", tmp_path / "study")
+    one, two = (open_study(tmp_path / "study").fixations(case, 64) for case in range(2))
+    assert one.shown_px[0].tolist() == pytest.approx([15.5, 15.5, 47.5, 47.5], abs=1e-3)
+    assert two.shown_px[0][2] == pytest.approx(63.5)
+
+
 def test_what_is_missing_names_its_option(tmp_path):
     """Each message that something of the screen is unknown names the option that gives it."""
     head = "FPOGX,FPOGY,FPOGS,FPOGD,FPOGID,FPOGV,BPOGX,BPOGY,BPOGV,TIME(2025/04/04 11:57:50.638)\n"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,15 @@ def test_places_are_found_by_name():
         placed_by_name(shown[1:2], places)
     with pytest.raises(ValueError, match="two places of 'one'"):
         placed_by_name(shown, [ShownPicture("one", left_px=3, **size), *places])
+
+
+def test_the_part_shown_is_what_the_rectangle_leaves():
+    whole = ShownPicture("a", left_px=100, top_px=0, width_px=400, height_px=200)
+    assert whole.part_px == (-0.5, -0.5, 399.5, 199.5) and not whole.is_cut
+    zoomed = replace(whole, zoom=2.0, radiograph_width_px=800, radiograph_height_px=400)
+    assert zoomed.part_px == (199.5, 99.5, 599.5, 299.5) and zoomed.is_cut
+    assert replace(zoomed, pan_x_px=100, pan_y_px=-400).part_px == (99.5, 399.5, 499.5, 399.5)
+    # What is just within lies on it, what is just beyond does not.
+    x_px, y_px = np.array([100.0, 499.0]), np.array([0.0, 199.0])
+    across, down = zoomed.on_picture(x_px, y_px)
+    assert zoomed.shows(x_px, y_px).all() and (across > 199.5).all() and (down < 299.5).all()

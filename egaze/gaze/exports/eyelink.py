@@ -131,13 +131,13 @@ class _Reading:
         """Samples of one block: columns of time in s, then x and y for each eye."""
         import polars as pl
 
-        from egaze.tables.text_limits import table_limits
+        from egaze.tables.text_limits import table_limits, too_many_samples
 
         if not lines:
             return
         self.samples += len(lines)
         if self.samples > (limit := table_limits().samples):
-            raise TableError(f"{self.path}: holds more than {limit} samples (EGAZE_TABLE_SAMPLES)")
+            raise too_many_samples(self.path, limit)
         cells = pl.Series(lines).str.split("\t")
         eyes = self.eyes or self._eyes_of(lines[0])
         needed = max(max(pair) for pair in _CELLS[len(eyes)]) + 2

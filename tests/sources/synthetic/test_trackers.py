@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from egaze.cli import cli
+from egaze.errors import TableError
 from egaze.gaze import measure_quality, read_recording
 from egaze.gaze.formats import recognised_format
 from egaze.metrics import event_agreement
@@ -133,6 +134,14 @@ def test_the_traps_are_there(lab):
         assert len(list(exports(layout, folder)[0].parent.glob("*_physio.tsv.gz"))) == 2
     else:
         assert recording.plane == "surface" and "count as lost" in said
+
+
+def test_more_samples_than_the_limit_are_refused_with_the_option(lab, monkeypatch):
+    layout, folder, _, _ = lab
+    monkeypatch.setenv("EGAZE_TABLE_SAMPLES", "1000")
+    path = exports(layout, folder)[0]
+    with pytest.raises(TableError, match=r"holds more than 1000 samples, the limit; .* EGAZE_TABLE_SAMPLES=NUMBER"):
+        read_recording(path)
 
 
 @pytest.mark.parametrize("lab", ["tobii"], indirect=True)
