@@ -204,7 +204,19 @@ def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Sourc
     "--classes",
     help="The classes in order, separated by commas. [default: the labels found, sorted, or all columns of LABELS.csv]",
 )
-def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path | None, classes: str | None) -> Source:
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path),
+    help="recordings.json of `egaze gaze import`: the samples' quality.",
+)
+def table(
+    cases: Path,
+    fixations: Path | None,
+    images: Path | None,
+    labels: Path | None,
+    classes: str | None,
+    recordings: Path | None,
+) -> Source:
     """Your own data in a table; `egaze new-table` writes a template.
 
     \b
@@ -228,6 +240,8 @@ def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path
       onset_s     optional: seconds since the radiograph appeared
       pixels_per_degree
                   optional: pixels of the radiograph per degree of visual angle
+      x_min_shown_px, y_min_shown_px, x_max_shown_px, y_max_shown_px
+                  optional: the part of the radiograph that was on the screen
 
     \b
     LABELS.csv, in place of the column label, has one row per case:
@@ -244,7 +258,7 @@ def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path
       egaze prepare table cases.csv --labels findings.csv --uncertain soft --out study
     """
     names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
-    return Table(cases, fixations, names, labels=labels, images=images)
+    return Table(cases, fixations, names, labels=labels, images=images, recordings=recordings)
 
 
 def _required(value: Path | None, option: str) -> Path:

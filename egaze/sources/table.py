@@ -14,6 +14,7 @@ from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic, twin_facts
 from egaze.sources.cell_names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
 from egaze.sources.label_table import read_certainties
+from egaze.sources.recordings import read_recordings
 from egaze.tables.delimited import first_true, header_of, inside, read_table, require_columns, require_unique
 from egaze.tables.records import shorten
 
@@ -54,6 +55,7 @@ class Table:
             classes; None takes all.
         labels: the table of independent labels; None where the table of cases has the labels.
         images: the folder to which the paths of radiographs are relative; None for the folder of `cases`.
+        recordings: recordings.json of `egaze gaze import`, whose quality is kept with the study.
 
     Raises:
         TableError: a missing file or column, durations in both columns, a bad value, a case that occurs twice, a
@@ -84,6 +86,7 @@ class Table:
         *,
         labels: str | Path | None = None,
         images: str | Path | None = None,
+        recordings: str | Path | None = None,
     ) -> None:
         self._path = Path(cases)
         self._images = self._path.parent if images is None else Path(images)
@@ -102,6 +105,8 @@ class Table:
         else:
             self.options["labels"] = "independent"
             self.class_names, self._certainties = self._read_certainties(Path(labels), class_names)
+        if recordings is not None:
+            self.options["recordings"] = read_recordings(Path(recordings))
         self._fixations = self._read_fixations(Path(fixations)) if fixations is not None else {}
         if any(gaze.is_relative for _, gaze in self._fixations.values()):
             self.options["durations"] = "relative"
