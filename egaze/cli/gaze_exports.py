@@ -200,7 +200,7 @@ def _read(path: Path, format_name: str | None, mapping: TableMapping | None) -> 
     return name, read_recording(path, format=name)
 
 
-def _require_files(by_file: dict[str | None, Any], exports: tuple[Path, ...], table: Path | None) -> None:
+def _require_files(by_file: dict[str | None, Any], exports: Sequence[Path], table: Path | None) -> None:
     names = {path.name for path in exports}
     for name in by_file:
         if name is not None and name not in names:

@@ -35,10 +35,11 @@ def command(
     Formats are told from the content: Tobii Pro Lab, Studio, SDK and Glasses, Gazepoint, EyeLink ASC, SMI BeGaze, Pupil
     Labs, and BIDS; a mapping file describes any other table. docs/own-tracker.md shows the way to a study.
 
-    With --out, DIR gets NAME.samples.parquet and NAME.fixations.parquet for each export, recordings.json, and, if it is
-    known where the pictures lay on the screen, fixations.csv with the fixations in pixels of the radiographs. The
-    fixations are those of the export. With --detect, they are found in the samples instead, by degrees of visual angle,
-    so that the screen's size and distance must be known; docs/fixations.md has the methods and their settings.
+    With --out, DIR gets NAME.samples.parquet and NAME.fixations.parquet for each export, recordings.json, the page
+    quality.html of `egaze gaze check` and, if it is known where the pictures lay on the screen, fixations.csv with the
+    fixations in pixels of the radiographs. The fixations are those of the export. With --detect, they are found in the
+    samples instead, by degrees of visual angle, so that the screen's size and distance must be known; docs/fixations.md
+    has the methods and their settings.
 
     \b
     Example:
@@ -49,6 +50,7 @@ def command(
       egaze prepare table cases.csv --fixations gaze/fixations.csv --out study
     """
     from egaze.atomic import require_folder
+    from egaze.gaze import QualityLimits
     from egaze.gaze.imported_files import facts_of, write_imported
 
     if overrides and detect is None:
@@ -57,7 +59,12 @@ def command(
     if out is not None:
         require_folder(out)
     imported = import_exports(exports, detect=detect, settings=settings, **reading)
-    written = [] if out is None else write_imported(imported, out)
+    written = []
+    if out is not None:
+        from egaze.report import write_gaze_page
+
+        written = write_imported(imported, out)
+        written.append(write_gaze_page(imported, out / "quality.html", readers={}, limits=QualityLimits()))
     for item in imported:
         if as_json:
             click.echo(json.dumps(facts_of(item), ensure_ascii=False))

@@ -132,7 +132,7 @@ def measure_quality(
     steps_s = np.delete(np.diff(samples.time_s), begins[1:] - 1)
     usual_s, longest_step_s = _usual_s(steps_s, recording.sampling_hz, unknown)
     expected = len(samples) + _missing(steps_s, usual_s, longest_step_s)
-    lost_by_eye = {item.eye: 1 - int(item.is_valid.sum()) / expected for item in recording.samples}
+    lost_by_eye: dict[str, float] = {item.eye: 1 - int(item.is_valid.sum()) / expected for item in recording.samples}
     recorded_s = float((samples.time_s[ends - 1] - samples.time_s[begins]).sum())
     blinks, longest_s = _losses(samples, begins, ends, usual_s)
     fixations = fixations_for_precision(recording, samples.eye, unknown)

@@ -8,7 +8,7 @@ import os
 import shlex
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,12 +126,13 @@ class GazeQualityFacts(TypedDict):
 
 
 class GazeFacts(TypedDict):
-    """The number of cases whose gaze was trusted or scaled, the smallest and largest factor, and the gaze's quality."""
+    """The number of cases whose gaze was trusted or scaled, the smallest and largest factor, and the gaze's quality,
+    which studies of earlier versions lack."""
 
     trusted: int
     scaled: int
     scale_factors: list[float] | None
-    quality: NotRequired[GazeQualityFacts]
+    quality: GazeQualityFacts
 
 
 class LeftOutFacts(TypedDict):

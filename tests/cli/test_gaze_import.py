@@ -58,6 +58,7 @@ def test_from_an_export_to_a_study(asc, tmp_path):
         *("prepare", "table", tmp_path / "cases.csv", "--fixations", out / "fixations.csv", "--size", "32"),
         *("--out", tmp_path / "study"),
     ).output
+    assert "<svg" in (out / "quality.html").read_text(encoding="utf-8")
     assert "2 cases of 2 patients" in said and "2 fixations" in said
     gaze = open_study(tmp_path / "study").fixations(0, 32)
     assert gaze.x_px[0] == pytest.approx((400.5 - 300) * 2 / 800 * 32 - 0.5, abs=1e-3)

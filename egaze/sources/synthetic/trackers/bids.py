@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def write(folder: Path, session: Session) -> Path:
     return place / f"{subject}_{_TASK}_recording-eye1_physio.tsv.gz"
 
 
-def _write_json(path: Path, facts: dict[str, object]) -> None:
+def _write_json(path: Path, facts: Mapping[str, object]) -> None:
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 

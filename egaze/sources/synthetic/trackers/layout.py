@@ -112,8 +112,8 @@ def _reader(plan: CasePlan) -> str:
 
 
 def _pictures(session: Session, file: str) -> pl.DataFrame:
-    names = ("begin_s", "end_s", "left_px", "top_px", "width_px", "height_px")
-    names = (*names, "radiograph_width_px", "radiograph_height_px")
+    place = ("left_px", "top_px", "width_px", "height_px", "radiograph_width_px", "radiograph_height_px")
+    names = ("begin_s", "end_s", *place)
     rows = [
         {
             "file": file,

@@ -96,7 +96,7 @@ def _events(table: pl.DataFrame, session: Session) -> pl.DataFrame:
                     pl.lit("").alias("Sensor"),
                 )
             )
-    return pl.concat([frame.cast(dict(table.schema)) for frame in frames])
+    return pl.concat([frame.cast(table.schema) for frame in frames])
 
 
 def _empty(rows: pl.DataFrame) -> pl.DataFrame:
