@@ -12,6 +12,8 @@ from egaze.gaze.exports.reading import Column, read_columns
 from egaze.gaze.recording import GazeRecording, Message
 from egaze.gaze.shown_picture import ShownPicture
 
+#: What follows the name of a picture in that of its file.
+_FILE_ENDING = re.compile(r"\.(png|jpe?g|bmp|tiff?|dcm|dicom|npy)$", flags=re.IGNORECASE)
 _NUMBERS = (
     "begin_s",
     "end_s",
@@ -135,7 +137,7 @@ def placed_by_name(pictures: Sequence[ShownPicture], places: Sequence[ShownPictu
             raise ValueError(f"the table of pictures has two places of {place.case_id!r}")
     found, count = [], 0
     for picture in pictures:
-        named = by_name.get(picture.case_id) or by_name.get(Path(picture.case_id).stem)
+        named = by_name.get(picture.case_id) or by_name.get(_FILE_ENDING.sub("", picture.case_id))
         count += named is not None
         found.append(picture if named is None else replace(named, begin_s=picture.begin_s, end_s=picture.end_s))
     if not count and pictures:

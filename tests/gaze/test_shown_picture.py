@@ -119,6 +119,8 @@ def test_places_are_found_by_name():
     ]
     with pytest.raises(ValueError, match=r"none of .* such as 'instructions', is in the table .* has 'one'"):
         placed_by_name(shown[1:2], places)
+    # Only the ending of a picture's file is left out.
+    assert not placed_by_name([ShownPicture("one.2", 0, 1), shown[2]], places)[0].has_place
     with pytest.raises(ValueError, match="two places of 'one'"):
         placed_by_name(shown, [ShownPicture("one", left_px=3, **size), *places])
 
