@@ -118,6 +118,7 @@ def write_report(
         "data": _data(study, cards),
         "drawings": _drawings(evaluated, cards, maps, pixels, progress),
         "hygiene": card.hygiene(study),
+        "gaze_quality": study.manifest["gaze"].get("quality"),
         "splits": members.split_rows(evaluated) if result.folds else card.split_rows(study),
         "model_card": card.model_card(run, study),
         "limits": card.limits(study),
