@@ -16,6 +16,12 @@ _list_radiographs = click.option(
     help="Only print the paths of the radiographs that the tables need, one per line, to download them.",
 )
 
+_no_images = click.option(
+    "--no-images",
+    is_flag=True,
+    help="Only gaze, labels and regions, without radiographs: to measure and draw gaze. Nothing can be trained on it.",
+)
+
 
 @click.command("egd-cxr")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder with master_sheet.csv.")
@@ -99,13 +105,17 @@ def reflacx(
 @click.option(
     "--images",
     type=click.Path(path_type=Path),
-    help="Folder of the radiographs, DICOM, PNG or JPEG, each named by its SOPInstanceUID, at any depth.  [required]",
+    help="Folder of the radiographs, DICOM, PNG or JPEG, each named by its SOPInstanceUID, at any depth.  [required, "
+    "or --no-images]",
 )
 @click.option(
     "--masks", type=click.Path(path_type=Path), help="train-rle.csv, with the outlines of pneumothoraces.  [required]"
 )
+@_no_images
 @_list_radiographs
-def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiographs: bool) -> Source | list[str]:
+def siim_gaze(
+    gaze: Path, images: Path | None, masks: Path | None, no_images: bool, list_radiographs: bool
+) -> Source | list[str]:
     """Radiologists' gaze on radiographs of SIIM-ACR Pneumothorax, which need no credential.
 
     The classes are normal (no pneumothorax is outlined) and pneumothorax, whose outlines come as regions. Durations are
@@ -116,12 +126,13 @@ def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiogra
       egaze prepare siim-gaze --gaze cxr_gaze_data.json --list-radiographs > radiographs.txt
       egaze prepare siim-gaze --gaze cxr_gaze_data.json --images dicom-images-train \\
         --masks train-rle.csv --out study
+      egaze prepare siim-gaze --gaze cxr_gaze_data.json --no-images --masks train-rle.csv --out gaze
     """
     from egaze.sources import siim_gaze
 
     if list_radiographs:
         return siim_gaze.list_radiographs(gaze)
-    source = SiimGaze(gaze, _required(images, "--images"), _required(masks, "--masks"))
+    source = SiimGaze(gaze, _images_or_none(images, no_images), _required(masks, "--masks"))
     if not progress.is_quiet():
         for line in source.notes:
             click.echo(line)
@@ -130,24 +141,31 @@ def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiogra
 
 @click.command("gazesearch")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="The JSON of scanpaths.")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.  [required]")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    help="Folder of MIMIC-CXR's files/.  [required, or --no-images]",
+)
+@_no_images
 @_list_radiographs
-def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Source | list[str]:
+def gazesearch(gaze: Path, images: Path | None, no_images: bool, list_radiographs: bool) -> Source | list[str]:
     """GazeSearch: radiologists' scanpaths for a finding each, with MIMIC-CXR's radiographs, DICOM or JPG.
 
     A case is a scanpath, its class the finding that was sought and found. Durations are relative: their unit is nowhere
-    said. The layout is that of the authors' code; egaze has not been run on the file itself.
+    said. The layout is that of the authors' code; egaze has not been run on the file itself. With --no-images the
+    shapes of the radiographs are unknown, and they are taken for squares.
 
     \b
     Example:
       egaze prepare gazesearch --gaze scanpaths.json --list-radiographs > radiographs.txt
       egaze prepare gazesearch --gaze scanpaths.json --images mimic-cxr-jpg-2.1.0 --out study
+      egaze prepare gazesearch --gaze scanpaths.json --no-images --out gaze
     """
     from egaze.sources import gazesearch
 
     if list_radiographs:
         return gazesearch.list_radiographs(gaze)
-    source = GazeSearch(gaze, _required(images, "--images"))
+    source = GazeSearch(gaze, _images_or_none(images, no_images))
     if not progress.is_quiet():
         for line in source.notes:
             click.echo(line)
@@ -163,6 +181,7 @@ def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Sourc
     metavar="ROOT",
     help="Folder that radiographs' paths start from. [default: the folder of CASES.csv]",
 )
+@_no_images
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
@@ -173,20 +192,28 @@ def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Sourc
     "--classes",
     help="The classes in order, separated by commas. [default: the labels found, sorted, or all columns of LABELS.csv]",
 )
-def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path | None, classes: str | None) -> Source:
+def table(
+    cases: Path,
+    fixations: Path | None,
+    images: Path | None,
+    no_images: bool,
+    labels: Path | None,
+    classes: str | None,
+) -> Source:
     """Your own data in a table; `egaze new-table` writes a template.
 
     \b
     CASES.csv has one row per radiograph, or per reading of it:
       case_id     a unique name
-      image       the radiograph's path, relative to ROOT or absolute
+      image       the radiograph's path, relative to ROOT or absolute; with
+                  --no-images, a name that all readings of it have
       patient_id  the patient; no patient is in two splits
       label       optional: the class; empty or NA for none
       split       optional: train, validation or test
       reader_id   optional: the reader
       radiograph_width_px, radiograph_height_px
                   optional: the radiograph's size when gaze was recorded, if it was
-                  resized since
+                  resized since; required with --no-images
 
     \b
     FIXATIONS.csv has one row per fixation:
@@ -211,16 +238,31 @@ def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path
       egaze prepare table cases.csv --fixations fixations.csv --classes normal,chf --out study
       egaze prepare table cases.csv --images /data/radiographs --out study
       egaze prepare table cases.csv --labels findings.csv --uncertain soft --out study
+      egaze prepare table cases.csv --fixations fixations.csv --no-images --out gaze
     """
     names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
-    return Table(cases, fixations, names, labels=labels, images=images)
+    _require_one(images, no_images)
+    return Table(cases, fixations, names, labels=labels, images=images, has_images=not no_images)
 
 
-def _required(value: Path | None, option: str) -> Path:
-    """Raise click's usage error if an option is missing that only --list-radiographs does not need."""
+def _required(value: Path | None, *options: str) -> Path:
+    """Raise click's usage error if an option, or one of several, is missing that only --list-radiographs does not
+    need."""
     if value is None:
-        raise click.UsageError(f"Missing option '{option}'.", ctx=click.get_current_context())
+        missing = " or ".join(f"'{option}'" for option in options)
+        raise click.UsageError(f"Missing option {missing}.", ctx=click.get_current_context())
     return value
+
+
+def _images_or_none(images: Path | None, no_images: bool) -> Path | None:
+    """The folder of radiographs, None with --no-images. Raises click's usage error for both, or neither."""
+    _require_one(images, no_images)
+    return None if no_images else _required(images, "--images", "--no-images")
+
+
+def _require_one(images: Path | None, no_images: bool) -> None:
+    if no_images and images is not None:
+        raise click.UsageError("Give one of --images and --no-images.", ctx=click.get_current_context())
 
 
 #: egaze's own sources.
