@@ -28,15 +28,13 @@ os.environ["POLARS_MAX_THREADS"] = "1"  # the tables are tiny
 
 with atheris.instrument_imports(include=["egaze.sources", "egaze.tables", "json"]):
     from egaze.errors import EgazeError
-    from egaze.sources import EgdCxr, Table
+    from egaze.sources import EgdCxr, GazeSearch, SiimGaze, Table
+    from egaze.sources.case import twin_facts
     from egaze.sources.egd_cxr.annotations import read_boxes, read_transcript
     from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
-    from egaze.sources.gazesearch import read_scanpaths
     from egaze.sources.reflacx.annotations import read_phrases, read_regions
     from egaze.sources.reflacx.gaze import read_fixations
     from egaze.sources.reflacx.metadata import read_metadata
-    from egaze.sources.siim_gaze.gaze import read_gaze as read_gaze_records
-    from egaze.sources.siim_gaze.masks import read_masks
     from egaze.tables import records
 
 import polars as pl
@@ -65,6 +63,10 @@ def csv_of(columns, *rows) -> bytes:
 WHOLE = {
     "cases.csv": b'case_id,image,patient_id,label,split\na,a.png,1,chf,train\n"b",b.png,2,,\n',
     "case_fixations.csv": b"case_id,x_px,y_px,duration_s,onset_s,pixels_per_degree\na,1,2,.3,.1,30\nb,4,5.5,.6,1,30\n",
+    "unlabelled.csv": b"case_id,image,patient_id,radiograph_width_px,radiograph_height_px\n"
+    b"a,a.png,1,9,8\nb,a.png,1,9,8\n",
+    "labels.csv": b"case_id,chf,opacity\na,1,0.5\nb,-1,\n",
+    "SYNTHETIC.txt": b"made by: egaze\nreader_version: 2\ngaze_quality: 1.5\n",
     "master_sheet.csv": csv_of(MASTER_SHEET, SHEET),
     "fixations.csv": csv_of(GAZE, ROW | {"DICOM_ID": DICOM_ID[:-5]}, ROW, ROW | {"FPOGID": "2"}),
     "eye_gaze.csv": csv_of(GAZE, ROW | {"DICOM_ID": DICOM_ID[:-5]}, ROW, ROW | {"CNT": "2"}),
@@ -131,12 +133,15 @@ def read(folder: Path, name: str) -> None:
         read_boxes(folder / name, [DICOM_ID], {})
     elif name == "transcript.json":
         read_transcript(folder / name)
-    elif name == "cxr_gaze_data.json":
-        read_gaze_records(folder / name, Counter())
-    elif name == "train-rle.csv":
-        read_masks(folder / name, ["1.2.3"], Counter())
+    elif name in {"unlabelled.csv", "labels.csv"}:
+        tables = folder / "unlabelled.csv", folder / "case_fixations.csv"
+        Table(*tables, labels=folder / "labels.csv", has_images=False).cases()
+    elif name in {"cxr_gaze_data.json", "train-rle.csv"}:
+        SiimGaze(folder / "cxr_gaze_data.json", None, folder / "train-rle.csv").cases()
     elif name == "scanpaths.json":
-        read_scanpaths(folder / name, Counter())
+        GazeSearch(folder / name, None).cases()
+    elif name == "SYNTHETIC.txt":
+        twin_facts(folder)
     else:
         table = GAZE_TABLES["fixations" if name == "fixations.csv" else "eye-gaze"]
         read_gaze(folder / name, table, RADIOGRAPHS, name == "eye_gaze.csv", {})
