@@ -114,7 +114,7 @@ def test_a_pickled_loader_keeps_the_control(study, gaze):
         (
             "joint",
             "control.gaze=mirrored",
-            r"control\.gaze must be one of own, same-class, other-class, uniform, centre",
+            r"control\.gaze must be one of own, any-class, same-class, other-class, uniform, centre",
         ),
         ("joint", "control.fixations_frac=0", r"control\.fixations_frac must be in \(0, 1\], got 0"),
         ("joint", "control.fixations_frac=50", r"control\.fixations_frac must be in \(0, 1\], got 50"),
