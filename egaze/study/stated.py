@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from egaze.errors import StudyError
 from egaze.imaging import Canvas
+from egaze.imaging.limits import MAX_RADIOGRAPH_PIXELS, max_radiograph_pixels
 from egaze.study.gather import Entry
 from egaze.study.placing import RadiographFacts
 from egaze.study.plausible import name_case
@@ -18,8 +19,8 @@ def stated_facts(entries: Sequence[Entry], canvas: Canvas) -> dict[int, Radiogra
     """The size of each radiograph by its number, as the first of its cases states it.
 
     Raises:
-        StudyError: a size that is not of whole pixels, a letterbox for a radiograph whose shape is not known, or a
-            presentation other than the default, since there is nothing to present.
+        StudyError: a size that is not of whole pixels or above `max_radiograph_pixels`, a letterbox for a radiograph
+            whose shape is not known, or a presentation other than the default, since there is nothing to present.
     """
     if canvas.presentation != _UNUSED:
         raise StudyError(f"presentation {canvas.presentation} says how radiographs are shown, and there are no images")
@@ -36,6 +37,11 @@ def stated_facts(entries: Sequence[Entry], canvas: Canvas) -> dict[int, Radiogra
             raise StudyError(
                 f"{name_case(case)}: without images the size of its radiograph must be whole pixels, got "
                 f"{width_px:g} x {height_px:g}"
+            )
+        if width_px * height_px > max_radiograph_pixels():
+            raise StudyError(
+                f"{name_case(case)}: its radiograph would have {width_px:g} x {height_px:g} px, more than the limit of "
+                f"{max_radiograph_pixels()} pixels (raise {MAX_RADIOGRAPH_PIXELS} for larger radiographs)"
             )
         facts.setdefault(
             entry.radiograph, RadiographFacts(stamp=None, height_px=int(height_px), width_px=int(width_px))

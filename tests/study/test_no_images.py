@@ -189,6 +189,7 @@ def test_a_table_without_images_must_state_sizes(tables):
     [
         ("400,200", {"presentation": "equalize"}, "presentation equalize says how radiographs are shown"),
         ("400.5,200", {}, "the size of its radiograph must be whole pixels, got 400.5 x 200"),
+        ("1e19,200", {}, "1e\\+19 x 200 px, more than the limit of 67108864 pixels"),
         ("400,400", {}, "case 'two': the radiograph has 200 x 100 px, but its gaze"),
     ],
 )
