@@ -10,7 +10,7 @@ import egaze
 # From the top. Packages of one line do not know each other.
 LAYERS = [
     {"errors", "_core"},
-    {"atomic", "labels", "progress", "registry", "serialize", "settings", "tables"},
+    {"atomic", "labels", "progress", "registry", "serialize", "settings", "tables", "unfinished"},
     {"gaze", "imaging", "metrics"},
     {"sources"},
     {"study"},
@@ -33,6 +33,7 @@ WITHOUT_TORCH = {
     "serialize",
     "settings",
     "tables",
+    "unfinished",
     "gaze",
     "imaging",
     "metrics",

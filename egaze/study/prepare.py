@@ -27,12 +27,13 @@ from egaze.study.gather import Entry, Gathered, gather
 from egaze.study.image_store import ImageStore
 from egaze.study.placing import Failed, RadiographFacts, reason_without_identity
 from egaze.study.plausible import off_radiograph, require_plausible, strange_units
+from egaze.study.publish import new_study_folder, publish
 from egaze.study.resized import UNSCALED, Scale, to_radiograph_pixels
 from egaze.study.splits import make_splits, require_seed, save_splits
 from egaze.study.stated import stated_facts
 from egaze.study.study import Study, open_study
 from egaze.study.tables import case_table, fixation_table, labels_of, phrase_table, region_table
-from egaze.study.unfinished import discard, new_study_folder, publish, unfinished
+from egaze.unfinished import discard, unfinished
 
 _DECODERS = ("numpy", "pillow", "pydicom", "pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm")
 
@@ -140,7 +141,7 @@ def prepare_study(
         "kind": gathered.kind,
         "uncertain": uncertain if gathered.kind == "independent" else None,
     }
-    with unfinished(place) as folder:
+    with unfinished(place, "preparing this study") as folder:
         with _radiographs(
             gathered, folder, canvas, workers, strict, progress or _nothing, say or _nothing, on_left_out or _nothing
         ) as (facts, left_out, store):

@@ -30,7 +30,7 @@ OUTPUTS = {
     "compare": ("folder", "none none --out OUT"),
     "explain": ("new folder", "none --all --out OUT"),
     "report": ("file", "none --out OUT"),
-    "export": ("file", "none OUT"),
+    "export": ("file", "none OUT --format torchscript"),
     "predict": ("folder", "none.pt none.png --out OUT"),
     "demo": ("new folder", "--out OUT"),
 }
@@ -53,7 +53,7 @@ FULL_DISK = {
     "compare": (300, "RUN RUN --out OUT"),
     "explain": (5_000, "RUN --limit 1 --steps 0 --out OUT"),
     "report": (20_000, "RUN --out OUT"),
-    "export": (20_000, "RUN OUT"),
+    "export": (20_000, "RUN OUT --format torchscript"),
     "predict": (5_000, "MODEL RADIOGRAPH --out OUT --workers 1"),
 }
 # The reading of other sources writes as egd-cxr's does, and the demo is made of the others.
