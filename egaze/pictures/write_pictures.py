@@ -132,7 +132,14 @@ def write_pictures(
 
 
 def possible_kinds(study: Study) -> tuple[str, ...]:
-    """The kinds of files that a study allows: without images, those that show no radiograph."""
+    """The kinds of files that a study allows: without images, those that show no radiograph.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.pictures import possible_kinds
+        >>> possible_kinds(open_study("study"))
+        ('heatmap', 'overlay', 'scanpath', 'array')
+    """
     return tuple(kind for kind in KINDS if study.has_images or kind != "overlay")
 
 
