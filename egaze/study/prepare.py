@@ -21,6 +21,7 @@ from egaze.imaging import Canvas
 from egaze.labels import UNCERTAIN, Labels, class_counts
 from egaze.progress import Progress
 from egaze.sources import Source
+from egaze.sources.cell_names import first_alike, folded
 from egaze.study import layout
 from egaze.study.decoding import read_radiographs
 from egaze.study.gather import Entry, Gathered, gather
@@ -100,8 +101,8 @@ def prepare_study(
         uncertain: what an uncertain label teaches, in a study of independent labels: one of `egaze.labels.UNCERTAIN`.
             The study keeps the certainties, and study.json records this choice.
         progress: called with (radiographs done, radiographs in all).
-        say: called with one line if radiographs of an earlier run are used or discarded, and if an interruption leaves
-            radiographs for a later run.
+        say: called with one line if classes of several sources look alike, if radiographs of an earlier run are used or
+            discarded, and if an interruption leaves radiographs for a later run.
         on_left_out: called with the cases left out, if there are any, before a strict run fails.
 
     Returns:
@@ -123,11 +124,7 @@ def prepare_study(
         >>> len(study), study.images.shape[1:]
         (48, (32, 32))
     """
-    require_seed(seed)
-    if uncertain not in UNCERTAIN:
-        raise StudyError(f"uncertain must be one of {', '.join(UNCERTAIN)}, got {uncertain!r}")
-    if not 16 <= size_px <= 4096:
-        raise StudyError(f"size must be 16 to 4096 px, got {size_px}")
+    require_settings(size_px=size_px, seed=seed, uncertain=uncertain)
     if workers < 1:
         raise StudyError(f"workers must be 1 or more, got {workers}")
     place = study_place(Path(out))
@@ -136,6 +133,8 @@ def prepare_study(
     except ValueError as error:
         raise StudyError(str(error)) from error
     gathered = gather(sources)
+    if alike := first_alike(gathered.class_names, lambda name: folded(name.replace("_", " "))):
+        (say or _nothing)(f"classes {alike[0]!r} and {alike[1]!r} look alike, but stay two classes")
     trusted = require_plausible(gathered.entries, _strange_units, trust_gaze)
     label_facts: layout.LabelFacts = {
         "kind": gathered.kind,
@@ -159,6 +158,15 @@ def prepare_study(
         )
         publish(folder, place)
     return open_study(Path(out), check_images=False)  # the images have just been written
+
+
+def require_settings(*, size_px: int, seed: int, uncertain: str) -> None:
+    """Raise StudyError for a setting of a study that is out of range."""
+    require_seed(seed)
+    if uncertain not in UNCERTAIN:
+        raise StudyError(f"uncertain must be one of {', '.join(UNCERTAIN)}, got {uncertain!r}")
+    if not 16 <= size_px <= 4096:
+        raise StudyError(f"size must be 16 to 4096 px, got {size_px}")
 
 
 def study_place(out: Path) -> Path:

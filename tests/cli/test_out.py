@@ -22,6 +22,8 @@ OUTPUTS = {
     "prepare reflacx": ("new folder", "--gaze none --images none --out OUT"),
     "prepare siim-gaze": ("new folder", "--gaze none --images none --masks none --out OUT"),
     "prepare gazesearch": ("new folder", "--gaze none --images none --out OUT"),
+    "prepare nih-cxr14": ("new folder", "--tables none --images none --out OUT"),
+    "prepare chexpert": ("new folder", "--tables none --images none --out OUT"),
     "prepare table": ("new folder", "none.csv --out OUT"),
     "gaze measure": ("folder", "none --out OUT"),
     "heatmaps": ("new folder", "none --out OUT"),
@@ -57,7 +59,8 @@ FULL_DISK = {
     "predict": (5_000, "MODEL RADIOGRAPH --out OUT --workers 1"),
 }
 # The reading of other sources writes as egd-cxr's does, and the demo is made of the others.
-AS_OTHERS = {"prepare reflacx", "prepare siim-gaze", "prepare gazesearch", "prepare table", "demo"}
+AS_OTHERS = {"prepare reflacx", "prepare siim-gaze", "prepare gazesearch", "prepare nih-cxr14", "prepare chexpert"}
+AS_OTHERS |= {"prepare table", "demo"}
 
 
 def every_command():

@@ -154,6 +154,7 @@ def test_so_does_python(gaze_alone, tiny_recipe, run, tmp_path):
         lambda: train(gaze_alone, tiny_recipe, tmp_path / "out", device="cpu"),
         lambda: train_set(gaze_alone, tiny_recipe, tmp_path / "out", seeds=(0, 1), device="cpu"),
         lambda: DeviceLoader(gaze_alone, np.arange(4), batch_size=2, size_px=64, target=None),
+        lambda: gaze_alone.as_dataset(),
         lambda: evaluate(its_run, out=tmp_path / "out"),
         lambda: explain(its_run, tmp_path / "out"),
     ):
