@@ -15,7 +15,7 @@ from egaze.models.heatmap_prior import PRIOR_PX, HeatmapPrior
 from egaze.progress import NamedProgress
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed
-from egaze.targets import EgdHeatmap, mean_heatmap
+from egaze.targets import ClassHeatmapTarget, EgdHeatmap, mean_heatmap
 from egaze.training.cross_fit import cross_fitted_epochs
 from egaze.training.device import open_fabric, speed_up, usable_precision
 from egaze.training.epoch_log import EpochLog
@@ -23,7 +23,7 @@ from egaze.training.loop import TrainingLoop
 from egaze.training.recipe import Recipe
 from egaze.training.requirements import require_trainable
 from egaze.training.run import Run, build_model, open_run
-from egaze.training.start import control_text, resume_state, start_run
+from egaze.training.start import class_heatmaps_text, control_text, resume_state, start_run
 
 logger = logging.getLogger(__name__)
 
@@ -108,8 +108,20 @@ def train(
             sigma_frac,
             max(1.0, recipe.egd_sigma_px / sigma_frac * 150 / 3056),
         )
-    learnt = recipe.control.of(recipe.target, study, seed)
-    control = control_text(study, recipe.control, learnt)
+    controlled = recipe.control.of(recipe.target, study, seed)
+    control = control_text(study, recipe.control, controlled)
+    learnt = recipe.batch_target if recipe.class_heatmaps.is_on else controlled
+    class_heatmaps = class_heatmaps_text(study, recipe)
+    if isinstance(learnt, ClassHeatmapTarget) and recipe.class_heatmaps.gaze == "named":
+        left, gazed = learnt.taught_by_whole_gaze(study)
+        if left:
+            logger.warning(
+                "%s: on %d of %d training cases with gaze and a class, no class is named in words with times: their "
+                "whole gaze teaches the maps of all their classes together",
+                study.path,
+                left,
+                gazed,
+            )
     state = resume_state(out, study, recipe, seed, precision, control) if resume else None
     model = build_model(
         recipe.model, len(study.class_names), weights="none" if state else None, prior=recipe.heatmap.prior
@@ -119,7 +131,7 @@ def train(
         mean_map = mean_heatmap(study, recipe.target, train_cases, PRIOR_PX)
         cast(HeatmapPrior, model.decoder.prior).set_mean(torch.from_numpy(mean_map))
     if not resume:
-        start_run(out, study, splits, recipe, seed, precision, model.weights_sha256, control)
+        start_run(out, study, splits, recipe, seed, precision, model.weights_sha256, control, class_heatmaps)
     epochs = None
     if recipe.choose_on == "train":
 
