@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -82,24 +82,12 @@ def dealt(study: Study, trial: Trial, folds: int) -> Study:
     return study.with_splits(Splits(splits.seed, splits.ratio, split_index))
 
 
-def with_shuffled_gaze(study: Study, seed: int) -> Study:
-    """The study as if each training radiograph had been read with the gaze on another of them, of any class."""
-    cases = study.splits.indices("train")
-    cases = np.random.default_rng(seed).permutation(cases[study.has_gaze[cases]])
-    donor = np.arange(len(study))
-    donor[cases] = np.roll(cases, 1)
-    parts = [np.arange(study.offsets[case], study.offsets[case + 1]) for case in donor]
-    taken = np.concatenate(parts)
-    columns = {name: getattr(study, name)[taken] for name in ("x_unit", "y_unit", "duration_s")}
-    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
-    return replace(study, gaze=study.gaze[taken], offsets=offsets, **columns)
-
-
 def resolved(trial: Trial, plan: Plan, weights: str) -> Recipe:
     """The trial's recipe on the plan's encoder and images."""
     common = (f"model.encoder={ENCODER}", f"model.weights={weights}")
     sizes = (f"input_size_px={plan.size_px}", *plan.common)
-    return load_recipe(trial.way.recipe, [*common, *sizes, *trial.way.changes])
+    control = ("control.gaze=any-class",) if trial.way.shuffled else ()
+    return load_recipe(trial.way.recipe, [*common, *sizes, *trial.way.changes, *control])
 
 
 def carry_out(trial: Trial, study: Study, plan: Plan, folder: Path) -> Outcome:
@@ -113,8 +101,7 @@ def carry_out(trial: Trial, study: Study, plan: Plan, folder: Path) -> Outcome:
     of_fold = dealt(study, trial, plan.folds)
     place = folder / f"{trial.name}.run"
     shutil.rmtree(place, ignore_errors=True)
-    taught = with_shuffled_gaze(of_fold, trial.seed) if trial.way.shuffled else of_fold
-    run = train(taught, recipe, place, seed=trial.seed, device="cpu", threads=1)
+    run = train(of_fold, recipe, place, seed=trial.seed, device="cpu", threads=1)
     outcome = _outcome(run, of_fold)
     write_file(kept, lambda partial: _save(partial, outcome))
     shutil.rmtree(place)

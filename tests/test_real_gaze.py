@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from click.testing import CliRunner
 from test_realdata import compare_with_runner
@@ -20,13 +21,16 @@ from egaze.study.findings import finding_mask
 
 pytestmark = pytest.mark.realdata
 
-PAGE = (Path(__file__).parent.parent / "docs" / "real-gaze.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "real-gaze.md").read_text(encoding="utf-8")
 TINY_MODEL = "--set model.encoder=mobilenetv3_small_050 --set input_size_px=64 --set stages.epochs=1"
 SMALLER = {
     "--recipe joint": f"--recipe joint {TINY_MODEL}",
     "--folds 5": "--folds 3",
     "--cases 60": "--cases 13 --long-side-px 64",
     "--out study": "--out study --size 64 --seed 3 --workers 1",
+    "--masks train-rle.csv --out gaze": "--masks train-rle.csv --out gaze --size 64",
+    "--out gaze-pictures": "--out gaze-pictures --cases *.291189 --workers 1",
     "--out pictures": "--out pictures --split test --size 128 --workers 1",
     "--limit 6": "--limit 2 --steps 2",
     "--out answers": "--out answers --workers 1",
@@ -93,6 +97,28 @@ def test_the_study_says_what_it_is(road):
         inside.append([gaze.duration_s[mask[y, x]].sum() / gaze.duration_s.sum(), mask.mean()])
     dwell_frac, area_frac = np.mean(inside, axis=0)
     assert dwell_frac > 2 * area_frac
+
+
+def test_gaze_alone_has_the_figures_of_the_facts(road):
+    """Those of experiments/gaze_facts.py, which reads the files itself; 1024 px is the grid of the outlines."""
+    folder, said = road
+    assert "1,000 records, without radiographs" in said and (folder / "gaze-pictures" / "index.csv").is_file()
+    study = open_study(folder / "gaze")
+    assert not study.has_images and len(study) == 1000
+    record = json.loads((ROOT / "experiments" / "results" / "gaze_facts.json").read_text(encoding="utf-8"))
+    amount, findings = record["details"]["amount"], record["details"]["findings"]
+    assert np.median(np.diff(study.offsets)) == amount["points"]["all"]["value"]
+    dwell = np.add.reduceat(study.duration_s, study.offsets[:-1])
+    assert np.median(dwell) == amount["dwell_relative"]["all"]["value"]
+    inside = []
+    for case_index in np.flatnonzero(study.labels.values == 1).tolist():
+        mask, gaze = finding_mask(study, case_index, 1024, "pneumothorax"), study.fixations(case_index, 1024)
+        x, y = np.rint(gaze.x_px).astype(int), np.rint(gaze.y_px).astype(int)
+        within = (x >= 0) & (x < 1024) & (y >= 0) & (y < 1024)
+        inside.append(gaze.duration_s[within][mask[y[within], x[within]]].sum() / gaze.duration_s.sum())
+    assert np.mean(inside) == pytest.approx(findings["dwell_in_own"]["value"], abs=1e-6)
+    readings = pl.read_csv(folder / "measures" / "readings.csv")
+    assert len(readings) == 1000 and readings["dwell_s"].null_count() == 1000
 
 
 def test_gaze_in_findings_is_measured(road):

@@ -30,21 +30,14 @@ def test_fewer_training_radiographs_lie_within_more(part, study):
         np.testing.assert_array_equal(few.indices(split), whole.splits.indices(split))
 
 
-def test_shuffled_gaze_is_of_other_training_radiographs(part, study):
-    shuffled = part("_trials").with_shuffled_gaze(study, seed=1)
-    train = study.splits.indices("train")
-
-    def gaze(of, case):
-        return tuple(of.fixations(int(case), 64).x_px.tolist())
-
-    own = {case: gaze(study, case) for case in range(len(study))}
-    for case in range(len(study)):
-        found = gaze(shuffled, case)
-        if case not in train or not study.has_gaze[case]:
-            assert found == own[case]
-        else:
-            assert found != own[case] and found in [own[other] for other in train]
-    assert sorted(gaze(shuffled, case) for case in train) == sorted(own[case] for case in train)
+def test_shuffled_gaze_is_a_control_of_the_recipe(part):
+    plans, trials = part("_plans"), part("_trials")
+    way = plans.Way("one", "small-gaze", "none")
+    own, shuffled = (
+        trials.resolved(plans.Trial(of, 0, 0), plans.QUICK, "none") for of in (way, replace(way, shuffled=True))
+    )
+    assert not own.control.is_on and shuffled.control.gaze == "any-class"
+    assert replace(shuffled, control=own.control) == own
 
 
 @pytest.fixture

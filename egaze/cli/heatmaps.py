@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from egaze.atomic import require_free
 from egaze.cli import progress
+from egaze.cli.hygiene import no_images_line
 from egaze.cli.options import SeveralValues, workers_option
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str) -> lis
     default=",".join(_KINDS),
     show_default=True,
     callback=_kinds,
-    help="What to write for each case: pictures (PNG) and the heatmap's values (float32 .npy).",
+    help="What to write for each case: pictures (PNG) and the heatmap's values (float32 .npy). A study without images "
+    "has no overlay.",
 )
 @click.option(
     "--size", "size_px", type=click.IntRange(16, 4096), help="Side of the heatmap in px. [default: the study's]"
@@ -107,7 +109,7 @@ def command(
       egaze heatmaps study --out pictures --split test
       egaze heatmaps study --out movies --cases 'p10*' --kinds overlay --temporal --speed 2
     """
-    from egaze.pictures import HeatmapOptions, Playback, write_pictures
+    from egaze.pictures import HeatmapOptions, Playback, possible_kinds, write_pictures
     from egaze.study import open_study
     from egaze.study.choose import choose_cases
 
@@ -119,6 +121,8 @@ def command(
     require_free(out)
     with progress.bar("checking images.npy, bytes") as checked:
         opened = open_study(study, progress=checked)
+    if context.get_parameter_source("kinds") is not ParameterSource.COMMANDLINE:
+        kinds = list(possible_kinds(opened))
     with progress.bar("drawing") as update:
         summary = write_pictures(
             opened,
@@ -134,6 +138,8 @@ def command(
     click.echo(
         f"{out}: {summary.cases} case{'' if summary.cases == 1 else 's'} ({written}), listed in {out / 'index.csv'}"
     )
+    if not opened.has_images:
+        click.echo(f"  {no_images_line(opened)}; pictures show gaze on plain grey, and there is no overlay")
     if summary.without_gaze:
         click.echo(f"  cases without gaze left out: {summary.without_gaze}")
     if summary.without_onsets:

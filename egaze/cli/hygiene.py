@@ -66,6 +66,14 @@ def relative_line(study: Study) -> str | None:
     return f"durations of {count_text(count, 'case')} are relative, and not shown as time" if count else None
 
 
+def no_images_line(study: Study) -> str:
+    """Say what a study without images is for, and where its radiographs' shapes are not known."""
+    said = "no images (--no-images): for measuring and drawing gaze, not for training"
+    if unknown := int((~study.shape_is_known).sum()):
+        said += f"; radiographs of unknown shape are taken for squares in {count_text(unknown, 'case')}"
+    return said
+
+
 def note_lines(vois: Iterable[str | None]) -> Iterator[str]:
     """Yield the notes on values of radiographs' headers that were overridden, the most frequent first.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
-from egaze.cli.hygiene import hygiene_lines, note_lines, quality_lines, relative_line
+from egaze.cli.hygiene import hygiene_lines, no_images_line, note_lines, quality_lines, relative_line
 from egaze.cli.labels import label_lines
 from egaze.cli.options import workers_option
 from egaze.cli.sources import OWN, SOURCES
@@ -151,7 +151,8 @@ def command(out: Path | None, **_: Any) -> None:
 
     Several sources can be combined in one study; each head then learns from the cases that have a target for it. A
     radiograph that cannot be read is left out and listed at the end. If the command is interrupted, the same command
-    continues where it stopped.
+    continues where it stopped. Where a source has --no-images, gaze can be prepared without its radiographs, to be
+    measured and drawn.
 
     \b
     Example:
@@ -198,6 +199,8 @@ def prepare(
         f"({count_text(counts['fixations'], 'fixation')}), {count_text(counts['regions'], 'region')}, "
         f"{count_text(counts['phrases'], 'phrase')}"
     )
+    if not study.has_images:
+        click.echo(f"  {no_images_line(study)}")
     if relative := relative_line(study):
         click.echo(f"  {relative}")
     if factors := gaze["scale_factors"]:

@@ -17,6 +17,11 @@ list_radiographs_option = click.option(
     is_flag=True,
     help="Only print the paths of the radiographs that the tables need, one per line, to download them.",
 )
+no_images_option = click.option(
+    "--no-images",
+    is_flag=True,
+    help="Only gaze, labels and regions, without radiographs: to measure and draw gaze. Nothing can be trained on it.",
+)
 classes_option = click.option("--classes", help="Some of the findings, in order, separated by commas. [default: all]")
 readers_table_option = click.option(
     "--readers-table",
@@ -50,8 +55,22 @@ def say(notes: Sequence[str]) -> None:
             click.echo(note)
 
 
-def required(value: Path | None, option: str) -> Path:
-    """Raise click's usage error if an option is missing that only --list-radiographs does not need."""
+def images_or_none(images: Path | None, no_images: bool) -> Path | None:
+    """The folder of radiographs, None with --no-images. Raises click's usage error for both, or neither."""
+    require_one(images, no_images)
+    return None if no_images else required(images, "--images", "--no-images")
+
+
+def require_one(images: Path | None, no_images: bool) -> None:
+    """Raise click's usage error for a folder of radiographs together with --no-images."""
+    if no_images and images is not None:
+        raise click.UsageError("Give one of --images and --no-images.", ctx=click.get_current_context())
+
+
+def required(value: Path | None, *options: str) -> Path:
+    """Raise click's usage error if an option, or one of several, is missing that only --list-radiographs does not
+    need."""
     if value is None:
-        raise click.UsageError(f"Missing option '{option}'.", ctx=click.get_current_context())
+        missing = " or ".join(f"'{option}'" for option in options)
+        raise click.UsageError(f"Missing option {missing}.", ctx=click.get_current_context())
     return value

@@ -11,9 +11,12 @@ from egaze.cli.gaze_exports import SCREEN, method_settings
 from egaze.cli.label_sources import chexpert, mimic_cxr, nih_cxr14, vindr_cxr
 from egaze.cli.source_options import (
     classes_option,
+    images_or_none,
     list_radiographs_option,
     names_of,
+    no_images_option,
     readers_table_option,
+    require_one,
     require_writable,
     required,
     say,
@@ -162,13 +165,17 @@ def reflacx(
 @click.option(
     "--images",
     type=click.Path(path_type=Path),
-    help="Folder of the radiographs, DICOM, PNG or JPEG, each named by its SOPInstanceUID, at any depth.  [required]",
+    help="Folder of the radiographs, DICOM, PNG or JPEG, each named by its SOPInstanceUID, at any depth.  [required, "
+    "or --no-images]",
 )
 @click.option(
     "--masks", type=click.Path(path_type=Path), help="train-rle.csv, with the outlines of pneumothoraces.  [required]"
 )
+@no_images_option
 @list_radiographs_option
-def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiographs: bool) -> Source | list[str]:
+def siim_gaze(
+    gaze: Path, images: Path | None, masks: Path | None, no_images: bool, list_radiographs: bool
+) -> Source | list[str]:
     """Radiologists' gaze on radiographs of SIIM-ACR Pneumothorax, which need no credential.
 
     The classes are normal (no pneumothorax is outlined) and pneumothorax, whose outlines come as regions. Durations are
@@ -179,36 +186,44 @@ def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiogra
       egaze prepare siim-gaze --gaze cxr_gaze_data.json --list-radiographs > radiographs.txt
       egaze prepare siim-gaze --gaze cxr_gaze_data.json --images dicom-images-train \\
         --masks train-rle.csv --out study
+      egaze prepare siim-gaze --gaze cxr_gaze_data.json --no-images --masks train-rle.csv --out gaze
     """
     from egaze.sources import siim_gaze
 
     if list_radiographs:
         return siim_gaze.list_radiographs(gaze)
-    source = SiimGaze(gaze, required(images, "--images"), required(masks, "--masks"))
+    source = SiimGaze(gaze, images_or_none(images, no_images), required(masks, "--masks"))
     say(source.notes)
     return source
 
 
 @click.command("gazesearch")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="The JSON of scanpaths.")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.  [required]")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    help="Folder of MIMIC-CXR's files/.  [required, or --no-images]",
+)
+@no_images_option
 @list_radiographs_option
-def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Source | list[str]:
+def gazesearch(gaze: Path, images: Path | None, no_images: bool, list_radiographs: bool) -> Source | list[str]:
     """GazeSearch: radiologists' scanpaths for a finding each, with MIMIC-CXR's radiographs, DICOM or JPG.
 
     A case is a scanpath, its class the finding that was sought and found. Durations are relative: their unit is nowhere
-    said. The layout is that of the authors' code; egaze has not been run on the file itself.
+    said. The layout is that of the authors' code; egaze has not been run on the file itself. With --no-images the
+    shapes of the radiographs are unknown, and they are taken for squares.
 
     \b
     Example:
       egaze prepare gazesearch --gaze scanpaths.json --list-radiographs > radiographs.txt
       egaze prepare gazesearch --gaze scanpaths.json --images mimic-cxr-jpg-2.1.0 --out study
+      egaze prepare gazesearch --gaze scanpaths.json --no-images --out gaze
     """
     from egaze.sources import gazesearch
 
     if list_radiographs:
         return gazesearch.list_radiographs(gaze)
-    source = GazeSearch(gaze, required(images, "--images"))
+    source = GazeSearch(gaze, images_or_none(images, no_images))
     say(source.notes)
     return source
 
@@ -222,6 +237,7 @@ def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Sourc
     metavar="ROOT",
     help="Folder that radiographs' paths start from. [default: the folder of CASES.csv]",
 )
+@no_images_option
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
@@ -241,6 +257,7 @@ def table(
     cases: Path,
     fixations: Path | None,
     images: Path | None,
+    no_images: bool,
     labels: Path | None,
     classes: str | None,
     recordings: Path | None,
@@ -250,14 +267,15 @@ def table(
     \b
     CASES.csv has one row per radiograph, or per reading of it:
       case_id     a unique name
-      image       the radiograph's path, relative to ROOT or absolute
+      image       the radiograph's path, relative to ROOT or absolute; with
+                  --no-images, a name that all readings of it have
       patient_id  the patient; no patient is in two splits
       label       optional: the class; empty or NA for none
       split       optional: train, validation or test
       reader_id   optional: the reader
       radiograph_width_px, radiograph_height_px
                   optional: the radiograph's size when gaze was recorded, if it was
-                  resized since
+                  resized since; required with --no-images
 
     \b
     FIXATIONS.csv has one row per fixation:
@@ -284,8 +302,18 @@ def table(
       egaze prepare table cases.csv --fixations fixations.csv --classes normal,chf --out study
       egaze prepare table cases.csv --images /data/radiographs --out study
       egaze prepare table cases.csv --labels findings.csv --uncertain soft --out study
+      egaze prepare table cases.csv --fixations fixations.csv --no-images --out gaze
     """
-    return Table(cases, fixations, names_of(classes), labels=labels, images=images, recordings=recordings)
+    require_one(images, no_images)
+    return Table(
+        cases,
+        fixations,
+        names_of(classes),
+        labels=labels,
+        images=images,
+        has_images=not no_images,
+        recordings=recordings,
+    )
 
 
 #: egaze's own sources.

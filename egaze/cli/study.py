@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from egaze.cli.hygiene import hygiene_lines, note_lines, relative_line
+from egaze.cli.hygiene import hygiene_lines, no_images_line, note_lines, relative_line
 from egaze.cli.labels import label_lines
 from egaze.cli.text import count_text
 from egaze.errors import StudyError
@@ -41,7 +41,12 @@ def show(study: Path) -> None:
     opened = open_study(study, check_images=False)
     manifest, counts = opened.manifest, opened.manifest["counts"]
     click.echo(f"{study}: {count_text(len(opened), 'case')} of {count_text(counts['patients'], 'patient')}")
-    click.echo(f"  images: {opened.image_size_px} px, fit {manifest['fit']}, presentation {manifest['presentation']}")
+    if opened.has_images:
+        click.echo(
+            f"  images: {opened.image_size_px} px, fit {manifest['fit']}, presentation {manifest['presentation']}"
+        )
+    else:
+        click.echo(f"  {no_images_line(opened)}; canvas {opened.image_size_px} px, fit {manifest['fit']}")
     click.echo(f"  gaze: {count_text(counts['with_gaze'], 'case')}, {count_text(counts['fixations'], 'fixation')}")
     if relative := relative_line(opened):
         click.echo(f"  {relative}")

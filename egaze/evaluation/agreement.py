@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import warnings
 from collections import defaultdict
@@ -67,9 +66,9 @@ def agreement_table(study: Study, recipe: Recipe, predictions: Predictions, size
 def other_readers(study: Study, case_indices: NDArray[np.int64]) -> dict[int, list[int]]:
     """Find, for each case with gaze, the other cases with gaze on the same radiograph; cases without any are left out.
 
-    Two cases show the same radiograph if they have the same patient and their radiographs agree in shape and in every
-    pixel of the canvas. Durations in seconds and relative durations have no common scale, so readers with one kind are
-    not compared with readers with the other.
+    Two cases show the same radiograph if they have the same patient and the same `Study.radiograph_key`. Durations in
+    seconds and relative durations have no common scale, so readers with one kind are not compared with readers with the
+    other.
     """
     of_patient = defaultdict(list)
     for case_index in case_indices[study.has_gaze[case_indices]].tolist():
@@ -77,9 +76,8 @@ def other_readers(study: Study, case_indices: NDArray[np.int64]) -> dict[int, li
     of_radiograph = defaultdict(list)
     for patient, cases in of_patient.items():
         for case_index in cases if len(cases) > 1 else ():
-            shape = tuple(study.cases[side][case_index] for side in ("height_px", "width_px"))
-            pixels = hashlib.sha256(study.images[case_index].tobytes()).digest()
-            of_radiograph[patient, shape, pixels, bool(study.is_relative[case_index])].append(case_index)
+            key = patient, study.radiograph_key(case_index), bool(study.is_relative[case_index])
+            of_radiograph[key].append(case_index)
     return {
         case_index: [other for other in cases if other != case_index]
         for cases in of_radiograph.values()

@@ -126,6 +126,11 @@ def measure_gaze(study: Study, *, rows: int = 4, columns: int = 4, resamples: in
             f"{int(merged[study.has_gaze].sum())} cases are the gaze of several readers together, which has no order: "
             "they are left out"
         )
+    if unknown := int((study.has_gaze & ~study.shape_is_known).sum()):
+        notes.append(
+            f"the shapes of the radiographs of {unknown} cases are not known: lengths, areas and K are those on a "
+            "picture onto which their source stretched them"
+        )
     found = [reading_of(study, index, rows, columns) for index in np.flatnonzero(study.has_gaze & ~merged).tolist()]
     readings = _reading_table(study, found, rows * columns, notes)
     return GazeMeasures(

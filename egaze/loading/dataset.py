@@ -51,8 +51,8 @@ class StudyDataset(Dataset[StudySample]):
 
     Raises:
         ValueError: a size below 1.
-        StudyError: an unknown or empty split, a target that cannot be made from this study, or, when the data set is
-            unpickled in a spawned worker, a study that has changed.
+        StudyError: a study without images, an unknown or empty split, a target that cannot be made from this study, or,
+            when the data set is unpickled in a spawned worker, a study that has changed.
 
     Example:
         >>> from torch.utils.data import DataLoader
@@ -69,6 +69,7 @@ class StudyDataset(Dataset[StudySample]):
     def __init__(
         self, study: Study, split: str | None = None, *, size_px: int | None = None, target: BatchTarget | None = None
     ) -> None:
+        study.require_images("a data set of images")
         self._cases = np.arange(len(study)) if split is None else study.splits.indices(split)
         self._size_px = study.image_size_px if size_px is None else size_px
         if self._size_px < 1:

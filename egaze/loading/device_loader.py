@@ -63,7 +63,7 @@ class DeviceLoader:
     Raises:
         ValueError: batch size, size, prefetch, threads or ranks is below 1, `rank` is out of range, there are no
             cases, or the augmentation moves images under a target that cannot follow them.
-        StudyError: the target's heatmaps cannot be made from this study.
+        StudyError: the study has no images, or the target's heatmaps cannot be made from it.
 
     Example:
         >>> from egaze import DeviceLoader, open_study
@@ -101,6 +101,7 @@ class DeviceLoader:
             raise ValueError(f"rank must be 0 to {ranks - 1}, got {rank}")
         if augmentation is not None and augmentation.moves and target is not None and not target.follows_views:
             raise ValueError(f"{type(target).__name__} cannot follow a view that moves the image: {', '.join(MOVING)}")
+        study.require_images("a loader of batches")
         self._study = study
         self._order = _as_order(cases, shuffle)
         self._batch_size = batch_size

@@ -16,6 +16,8 @@ from egaze.targets import KERNEL, WEIGHTS, FixationHeatmap, KernelOptions
 
 #: The default width of the Gaussians, that of the heatmap head's target.
 _DEFAULT = FixationHeatmap()
+#: Of what stands for a radiograph that is not there.
+_GREY = 20000
 
 
 class Kernel(KernelOptions, total=False):
@@ -96,7 +98,9 @@ class CaseGaze:
     Attributes:
         case_id, label, reader_id: as in the study.
         synthetic: whether its source is marked as synthetic.
-        radiograph: (h, w) uint16, the part of the image that the radiograph covers; 65535 is white.
+        radiograph: (h, w) uint16, the part of the image that the radiograph covers; 65535 is white. Evenly grey in a
+            study without images.
+        has_radiograph: whether the study has images.
         geometry: the position of the radiograph on a canvas of the heatmap's size.
         fixations: in pixels of that canvas, in time order.
         options: of the heatmap.
@@ -110,6 +114,7 @@ class CaseGaze:
     geometry: FitGeometry
     fixations: Fixations
     options: HeatmapOptions
+    has_radiograph: bool = True
 
     @property
     def size_px(self) -> int:
@@ -148,7 +153,7 @@ class CaseGaze:
         return None if self.fixations.is_relative else float(self.fixations.duration_s.sum(dtype=np.float64))
 
     def summary(self) -> str:
-        """The label, the reader and a summary of the gaze, in one line."""
+        """The label, the reader and a summary of the gaze, in one line, and whether the radiograph is missing."""
         count, outside = len(self.fixations), int((~self.on_radiograph).sum())
         gaze = f"{count} fixation{'' if count == 1 else 's'}"
         if outside:
@@ -156,7 +161,8 @@ class CaseGaze:
         lasts = "relative durations" if self.dwell_time_s is None else f"{self.dwell_time_s:.1f} s"
         gaze = f"{gaze}, {lasts}" if count else "no gaze"
         reader = None if self.reader_id is None else f"reader {self.reader_id}"
-        return " · ".join(part for part in (self.label, reader, gaze) if part)
+        missing = None if self.has_radiograph else "without radiograph"
+        return " · ".join(part for part in (self.label, reader, gaze, missing) if part)
 
 
 def read_case(study: Study, case_index: int, options: HeatmapOptions) -> CaseGaze:
@@ -175,16 +181,18 @@ def read_case(study: Study, case_index: int, options: HeatmapOptions) -> CaseGaz
         raise StudyError(
             f"{study.path}: case {facts['case_id']!r} has no pixels per degree; give sigma in pixels instead"
         )
-    image = np.asarray(study.images[case_index])
+    within = study.geometry(case_index, study.image_size_px)
+    image = np.full(within.canvas_shape, _GREY, np.uint16) if study.stored_images is None else study.images[case_index]
     return CaseGaze(
         case_id=facts["case_id"],
         label=facts["label"],
         reader_id=facts["reader_id"],
         synthetic=_is_synthetic(study, facts["source"]),
-        radiograph=study.geometry(case_index, study.image_size_px).cut_out(image),
+        radiograph=within.cut_out(np.asarray(image)),
         geometry=study.geometry(case_index, size_px),
         fixations=fixations,
         options=options,
+        has_radiograph=study.has_images,
     )
 
 

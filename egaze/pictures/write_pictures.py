@@ -60,7 +60,7 @@ def write_pictures(
     cases: Sequence[int] | NDArray[np.int64],
     *,
     options: HeatmapOptions | None = None,
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[str] | None = None,
     playback: Playback | None = None,
     workers: int = 1,
     progress: Progress | None = None,
@@ -75,7 +75,9 @@ def write_pictures(
         out: a new folder, which gets one folder per case.
         cases: the indices of the cases; those without gaze are left out and counted.
         options: of the heatmaps; None for the defaults.
-        kinds: the files to write for each case, some of "heatmap", "overlay", "scanpath" and "array".
+        kinds: the files to write for each case, some of "heatmap", "overlay", "scanpath" and "array"; None for all
+            that the study allows. Without images it has no overlay, and scanpaths and animations are drawn on plain
+            grey.
         playback: the settings of an animation of each case, or None for no animations.
         workers: the number of processes; 1 works in this process. The result does not depend on it.
         progress: called with (cases done, cases in all).
@@ -84,8 +86,9 @@ def write_pictures(
         A summary.
 
     Raises:
-        StudyError: no case with gaze; a sigma in degrees for a case without pixels per degree; an animation that is too
-            long, or with a window in seconds for gaze without times; an option out of range.
+        StudyError: no case with gaze; an overlay of a study without images; a sigma in degrees for a case without
+            pixels per degree; an animation that is too long, or with a window in seconds for gaze without times; an
+            option out of range.
         EgazeError: `out` exists and is not empty, or is not writable; MP4 without ffmpeg.
 
     Example:
@@ -96,6 +99,9 @@ def write_pictures(
         (1, True)
     """
     options = options or HeatmapOptions()
+    kinds = possible_kinds(study) if kinds is None else kinds
+    if "overlay" in kinds:
+        study.require_images("an overlay")
     _check(kinds, playback, workers)
     out = Path(out)
     require_free(out)
@@ -123,6 +129,18 @@ def write_pictures(
     animation = None if playback is None else f"gaze.{playback.file_format}"
     relative = int(study.is_relative[shown].sum())
     return PicturesSummary(out, len(shown), len(cases) - len(shown), without_onsets, paced, relative, animation)
+
+
+def possible_kinds(study: Study) -> tuple[str, ...]:
+    """The kinds of files that a study allows: without images, those that show no radiograph.
+
+    Example:
+        >>> from egaze import open_study
+        >>> from egaze.pictures import possible_kinds
+        >>> possible_kinds(open_study("study"))
+        ('heatmap', 'overlay', 'scanpath', 'array')
+    """
+    return tuple(kind for kind in KINDS if study.has_images or kind != "overlay")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ class Case:
     Attributes:
         case_id: unique within its source.
         patient_id: cases of one patient are always in the same split.
-        image_path: the radiograph's file.
+        image_path: the radiograph's file, or None where only its gaze is at hand (and what else a source's tables
+            have). Such a case states `radiograph_size_px` and `radiograph_id`.
         fixations: in pixels of the radiograph, or None without gaze.
         label: one of the source's class names, or None; None in a source of independent labels.
         certainties: in a source of independent labels, the certainty of each class that is known to be present (1),
@@ -34,11 +35,14 @@ class Case:
         phrases: the reader's dictation, in time order.
         radiograph_size_px: (width, height) of the radiograph on which gaze and regions were measured, or None if the
             source does not know it. The study scales them if the radiograph has been resized since.
+        radiograph_id: without `image_path`, the radiograph's name in its source, the same in all readings of it.
+        shape_is_known: whether `radiograph_size_px` has the radiograph's own shape. False where the source knows
+            fractions of the radiograph only: the size is then that of a picture onto which it was stretched.
         gaze_origin: the table that holds the gaze and the first of its records, for messages.
 
     Raises:
-        ValueError: neither gaze nor a label, labels of both kinds, a certainty outside [0, 1], or a size that is not
-            above 0.
+        ValueError: neither gaze nor a label, labels of both kinds, a certainty outside [0, 1], a size that is not
+            above 0, or neither a file nor a size and a name of the radiograph.
 
     Example:
         >>> from egaze import Case, Fixations
@@ -51,7 +55,7 @@ class Case:
 
     case_id: str
     patient_id: str
-    image_path: Path
+    image_path: Path | None
     fixations: Fixations | None = None
     label: str | None = None
     reader_id: str | None = None
@@ -61,6 +65,8 @@ class Case:
     radiograph_size_px: tuple[float, float] | None = None
     gaze_origin: str | None = None
     certainties: Mapping[str, float] | None = None
+    radiograph_id: str | None = None
+    shape_is_known: bool = True
 
     def __post_init__(self) -> None:
         if self.fixations is None and self.label is None and not self.certainties:
@@ -74,6 +80,11 @@ class Case:
         ):
             raise ValueError(
                 f"case {self.case_id!r}: radiograph_size_px must be above 0, got {self.radiograph_size_px}"
+            )
+        if self.image_path is None and (self.radiograph_size_px is None or self.radiograph_id is None):
+            raise ValueError(
+                f"case {self.case_id!r} without image_path needs radiograph_size_px and radiograph_id: without them "
+                "nothing says where on the radiograph its gaze lies, or which other readings are of the same one"
             )
 
 

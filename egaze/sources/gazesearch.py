@@ -63,11 +63,15 @@ class GazeSearch:
     folder's name in MIMIC-CXR's tree. The authors' split is kept where no patient is on two of its sides, and else
     dropped for all, and counted.
 
+    Without radiographs, nothing says of which patients and of which shapes they are: each stands as a patient of its
+    own, in no population, and gaze lies on the square, of which fractions alone are right. The authors' split is then
+    kept where no radiograph is on two of its sides.
+
     Layout and units are those of the authors' published code. egaze has not been run on the file itself.
 
     Args:
         gaze: the JSON, such as finding_visual_search_coco_format_train_test_filtered_max_6_...json.
-        images: the folder of MIMIC-CXR's files/, or of MIMIC-CXR-JPG's.
+        images: the folder of MIMIC-CXR's files/, or of MIMIC-CXR-JPG's; None for all scanpaths without radiographs.
 
     Raises:
         SourceError: a folder that is not there, no scanpath that finds its radiograph, two files of one radiograph, one
@@ -88,13 +92,31 @@ class GazeSearch:
     """
 
     name = "gazesearch"
-    population = mimic_cxr.POPULATION
 
-    def __init__(self, gaze: str | Path, images: str | Path) -> None:
+    def __init__(self, gaze: str | Path, images: str | Path | None) -> None:
         hygiene: Counter[str] = Counter()
         path = Path(gaze)
         scanpaths = read_scanpaths(path, hygiene)
-        radiographs, _ = find_radiographs(Path(images), [scanpath.dicom_id for scanpath in scanpaths])
+        self.class_names = tuple(sorted({scanpath.finding for scanpath in scanpaths}))
+        self.synthetic = is_synthetic(path.parent)
+        self.options: dict[str, object] = {"durations": "relative", "label": "the finding that was sought"}
+        self.population = None if images is None else mimic_cxr.POPULATION
+        if images is None:
+            self.options["patients"] = "unknown, each radiograph taken for one"
+            self.options["shapes"] = "unknown, each radiograph taken for a square"
+            self.notes = [f"{len(scanpaths):,} scanpaths, without radiographs"]
+            self._cases = _cases(path, scanpaths, None, hygiene)
+        else:
+            found, radiographs = self._found(path, Path(images), scanpaths, hygiene)
+            self._cases = _cases(path, found, radiographs, hygiene)
+        self.patient_order: Sequence[str] = list(dict.fromkeys(case.patient_id for case in self._cases))
+        self.hygiene: dict[str, int] = dict(hygiene)
+
+    def _found(
+        self, path: Path, images: Path, scanpaths: Sequence[Scanpath], hygiene: Counter[str]
+    ) -> tuple[list[Scanpath], Mapping[str, Path]]:
+        """The scanpaths whose radiographs are there, and the files of these."""
+        radiographs, _ = find_radiographs(images, [scanpath.dicom_id for scanpath in scanpaths])
         if not radiographs:
             raise SourceError(
                 f"{images}: holds the radiograph of none of {len(scanpaths)} scanpaths of {path.name}; files must be "
@@ -103,15 +125,10 @@ class GazeSearch:
         found = [scanpath for scanpath in scanpaths if scanpath.dicom_id in radiographs]
         hygiene["scanpaths_without_radiograph"] = len(scanpaths) - len(found)
         self.notes = [f"{len(found):,} of {len(scanpaths):,} scanpaths found their radiograph"]
-        self.class_names = tuple(sorted({scanpath.finding for scanpath in scanpaths}))
-        self.synthetic = is_synthetic(path.parent)
-        self.options: dict[str, object] = {"durations": "relative", "label": "the finding that was sought"}
-        self._cases = _cases(path, found, radiographs, hygiene)
-        self.patient_order: Sequence[str] = list(dict.fromkeys(case.patient_id for case in self._cases))
-        self.hygiene: dict[str, int] = dict(hygiene)
+        return found, radiographs
 
     def cases(self) -> Sequence[Case]:
-        """One case a scanpath whose radiograph is there, in the file's order."""
+        """One case a scanpath whose radiograph is there, or each scanpath without images, in the file's order."""
         return self._cases
 
 
@@ -182,10 +199,15 @@ def _scanpath(where: str, number: int, item: Any, hygiene: Counter[str]) -> Scan
 
 
 def _cases(
-    path: Path, scanpaths: Sequence[Scanpath], radiographs: Mapping[str, Path], hygiene: Counter[str]
+    path: Path, scanpaths: Sequence[Scanpath], radiographs: Mapping[str, Path] | None, hygiene: Counter[str]
 ) -> list[Case]:
-    patients = {dicom_id: _patient(file) for dicom_id, file in radiographs.items()}
-    sizes = {dicom_id: _size(file) for dicom_id, file in radiographs.items()}
+    """The cases of these scanpaths; without the files of radiographs, on the square."""
+    dicom_ids = [scanpath.dicom_id for scanpath in scanpaths]
+    if radiographs is None:
+        patients, sizes = dict(zip(dicom_ids, dicom_ids, strict=True)), dict.fromkeys(dicom_ids, (SIDE_PX, SIDE_PX))
+    else:
+        patients = {dicom_id: _patient(file) for dicom_id, file in radiographs.items()}
+        sizes = {dicom_id: _size(file) for dicom_id, file in radiographs.items()}
     findings: dict[str, set[str]] = {}
     sides: dict[str, set[str]] = {}
     for scanpath in scanpaths:
@@ -205,13 +227,15 @@ def _cases(
             Case(
                 case_id=name if seen[name] == 1 else f"{name}-{seen[name]}",
                 patient_id=patients[scanpath.dicom_id],
-                image_path=radiographs[scanpath.dicom_id],
+                image_path=None if radiographs is None else radiographs[scanpath.dicom_id],
                 fixations=_fixations(scanpath, sizes[scanpath.dicom_id], hygiene),
                 label=scanpath.finding,
                 reader_id=scanpath.reader_id,
                 split=None if torn else scanpath.split,
                 radiograph_size_px=sizes[scanpath.dicom_id],
                 gaze_origin=f"{path}: record {scanpath.number}",
+                radiograph_id=scanpath.dicom_id,
+                shape_is_known=radiographs is not None,
             )
         )
     return cases
@@ -227,7 +251,7 @@ def _patient(radiograph: Path) -> str:
     return named[1]
 
 
-def _size(radiograph: Path) -> tuple[float, float]:
+def _size(radiograph: Path) -> tuple[int, int]:
     if (size := mimic_cxr.read_radiograph_size(radiograph)) is None:
         raise SourceError(f"{radiograph.name}: its size cannot be read, without which its gaze has no place on it")
     return size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,13 +56,15 @@ class Table:
             classes; None takes all.
         labels: the table of independent labels; None where the table of cases has the labels.
         images: the folder to which the paths of radiographs are relative; None for the folder of `cases`.
+        has_images: False where the radiographs are not at hand: the column image then names each radiograph, the same
+            for all readings of it, and both columns of its size are required.
         recordings: recordings.json of `egaze gaze import`, whose quality is kept with the study.
 
     Raises:
         TableError: a missing file or column, durations in both columns, a bad value, a case that occurs twice, a
             fixation of an unknown case, a label that is not in `class_names`, names that differ only in case or
             spaces, a patient without a name or in two splits, a radiograph outside `images`, or a case with neither
-            gaze nor a label.
+            gaze nor a label; or, without images, a case without a size.
 
     Example:
         >>> import polars as pl
@@ -86,10 +89,14 @@ class Table:
         *,
         labels: str | Path | None = None,
         images: str | Path | None = None,
+        has_images: bool = True,
         recordings: str | Path | None = None,
     ) -> None:
+        if images is not None and not has_images:
+            raise TableError(f"{images}: a folder of radiographs was given, and has_images is False")
         self._path = Path(cases)
         self._images = self._path.parent if images is None else Path(images)
+        self._has_images = has_images
         if images is not None and not self._images.is_dir():
             raise TableError(f"{images}: no such folder of radiographs")
         if fixations is not None:
@@ -142,12 +149,19 @@ class Table:
                 read_as = f" (its label {row['given_label']!r} is read as missing)" if row["given_label"] else ""
                 case = shorten(row["case_id"])
                 raise TableError(f"{where}: case {case} has neither a label nor a fixation with a duration{read_as}")
-            radiograph = inside(
-                self._images,
-                row["image"],
-                f"{where}, column 'image'",
-                "; use --images to name the folder of the radiographs",
-            )
+            radiograph = None
+            if self._has_images:
+                radiograph = inside(
+                    self._images,
+                    row["image"],
+                    f"{where}, column 'image'",
+                    "; use --images to name the folder of the radiographs",
+                )
+            elif row["radiograph_width_px"] is None:
+                raise TableError(
+                    f"{where}: without images, radiograph_width_px and radiograph_height_px must say on how large a "
+                    "radiograph x_px and y_px lie"
+                )
             cases.append(
                 Case(
                     case_id=row["case_id"],
@@ -160,6 +174,7 @@ class Table:
                     radiograph_size_px=_size(row),
                     gaze_origin=origin,
                     certainties=certainties,
+                    radiograph_id=os.path.normpath(row["image"]),
                 )
             )
         return cases

@@ -21,7 +21,7 @@ class Entry:
         source: the key of its source; sources are numbered, because two may have the same layout.
         patient: the number of the patient in the study, the same in all sources of one population.
         place: the index of the patient in `Source.patient_order`.
-        radiograph: the index of its radiograph in `Gathered.radiographs`.
+        radiograph: the number of its radiograph: the index in `Gathered.radiographs`, if there are images.
         case: the case.
     """
 
@@ -38,7 +38,8 @@ class Gathered:
 
     Attributes:
         entries: all cases, source by source.
-        radiographs: the distinct radiographs, in the order of their first cases; several readers share one.
+        radiographs: the files of the distinct radiographs, in the order of their first cases; several readers share
+            one. None if the cases have no files.
         rows: for each radiograph, the indices of its cases.
         facts: about each source, as recorded in study.json.
         class_names: the distinct class names of the sources, in order.
@@ -46,7 +47,7 @@ class Gathered:
     """
 
     entries: list[Entry]
-    radiographs: list[Path]
+    radiographs: list[Path] | None
     rows: list[list[int]]
     facts: list[SourceFacts]
     class_names: list[str]
@@ -57,10 +58,11 @@ def gather(sources: Sequence[Source]) -> Gathered:
     """Gather the cases of sources.
 
     Raises:
-        StudyError: no case, a case id that occurs twice, or sources whose labels are of different kinds.
+        StudyError: no case, a case id that occurs twice, sources whose labels are of different kinds, or cases with and
+            without images.
     """
     entries: list[Entry] = []
-    number_of: dict[Path, int] = {}
+    number_of: dict[Path | tuple[str, str], int] = {}
     patients: dict[tuple[str, str], int] = {}
     rows: list[list[int]] = []
     facts: list[SourceFacts] = []
@@ -69,7 +71,7 @@ def gather(sources: Sequence[Source]) -> Gathered:
         position = {patient: index for index, patient in enumerate(source.patient_order)}
         cases = source.cases()
         for case in cases:
-            radiograph = number_of.setdefault(Path(os.path.abspath(case.image_path)), len(rows))
+            radiograph = number_of.setdefault(_radiograph_of(case, source.population or key), len(rows))
             if radiograph == len(rows):
                 rows.append([])
             rows[radiograph].append(len(entries))
@@ -90,8 +92,18 @@ def gather(sources: Sequence[Source]) -> Gathered:
     if not entries:
         raise StudyError("the sources have no case to prepare")
     _require_distinct(entries)
+    files = [path for path in number_of if isinstance(path, Path)]
+    if files and len(files) < len(number_of):
+        raise StudyError("some cases have images and others none; prepare two studies, or all sources with --no-images")
     class_names = list(dict.fromkeys(name for source in sources for name in source.class_names))
-    return Gathered(entries, list(number_of), rows, facts, class_names, _kind(entries))
+    return Gathered(entries, files or None, rows, facts, class_names, _kind(entries))
+
+
+def _radiograph_of(case: Case, owner: str) -> Path | tuple[str, str]:
+    """The file of a case's radiograph or, without one, its name among those of its owner."""
+    if case.image_path is None:
+        return owner, str(case.radiograph_id)
+    return Path(os.path.abspath(case.image_path))
 
 
 def _kind(entries: Sequence[Entry]) -> LabelKind:

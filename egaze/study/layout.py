@@ -27,8 +27,7 @@ REGIONS = "regions.parquet"
 PHRASES = "phrases.parquet"
 SPLITS_JSON = "splits.json"
 
-#: The files whose digests are in the manifest.
-DIGESTED = (IMAGES, CASES, FIXATIONS, REGIONS, PHRASES)
+_TABLES = (CASES, FIXATIONS, REGIONS, PHRASES)
 
 
 def sha256_file(path: Path, progress: Progress | None = None) -> str:
@@ -142,8 +141,13 @@ class LeftOutFacts(TypedDict):
     reason: str
 
 
-class Manifest(TypedDict):
-    """The content of study.json; `files` has the SHA-256 of each file by name."""
+class _OfGazeAlone(TypedDict, total=False):
+    images: bool
+
+
+class Manifest(_OfGazeAlone):
+    """The content of study.json; `files` has the SHA-256 of each file by name. Only a study without images.npy has
+    `images`, which is then false."""
 
     format_version: int
     egaze_version: str
@@ -157,6 +161,18 @@ class Manifest(TypedDict):
     gaze: GazeFacts
     left_out: list[LeftOutFacts]
     files: dict[str, str]
+
+
+def has_images(manifest: Manifest) -> bool:
+    """Whether a study has images.npy. Raises TypeError if its manifest has no answer."""
+    if not isinstance(answer := manifest.get("images", True), bool):
+        raise TypeError(f"images must be true or false, got {answer!r}")
+    return answer
+
+
+def digested(manifest: Manifest) -> tuple[str, ...]:
+    """The files whose digests are in the manifest."""
+    return (IMAGES, *_TABLES) if has_images(manifest) else _TABLES
 
 
 def read_json(path: Path) -> JsonObject:
@@ -175,6 +191,13 @@ def read_json(path: Path) -> JsonObject:
     if found != FORMAT_VERSION:
         raise StudyError(f"{path}: format version {found!r}, this egaze reads {FORMAT_VERSION}")
     return content
+
+
+def command_with_images(manifest: Manifest) -> str:
+    """The command that prepares a study without images again, with them."""
+    words = [word for source in manifest["sources"] for word in (source["layout"], "--images", "DIR")]
+    words += ["--size", str(manifest["image_size_px"]), "--fit", manifest["fit"]]
+    return f"`egaze prepare {shlex.join(words)} --out NEW` and the options that name the sources' tables"
 
 
 def _command(manifest: JsonObject) -> str:

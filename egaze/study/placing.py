@@ -18,7 +18,7 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class RadiographFacts:
-    """The facts about a radiograph that are kept besides its pixels.
+    """The facts about a radiograph that are kept besides its pixels; without a file, its size alone.
 
     Attributes:
         stamp: the size of the file in bytes and its modification time in ns, to detect a changed file.
@@ -27,12 +27,12 @@ class RadiographFacts:
         voi: `Presentation.voi` and `Presentation.notes`, joined by semicolons.
     """
 
-    stamp: Stamp
+    stamp: Stamp | None
     height_px: int
     width_px: int
-    bits_stored: int
-    voi: str | None
-    inverted: bool
+    bits_stored: int | None = None
+    voi: str | None = None
+    inverted: bool | None = None
 
     def as_dict(self) -> dict[str, object]:
         """The fields by name. `dataclasses.asdict` copies deeply, which is slow for a hundred thousand radiographs."""

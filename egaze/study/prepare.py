@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -32,6 +32,7 @@ from egaze.study.plausible import off_radiograph, require_plausible, strange_uni
 from egaze.study.publish import new_study_folder, publish
 from egaze.study.resized import UNSCALED, Scale, to_radiograph_pixels
 from egaze.study.splits import make_splits, require_seed, save_splits
+from egaze.study.stated import stated_facts
 from egaze.study.study import Study, open_study
 from egaze.study.tables import case_table, fixation_table, labels_of, phrase_table, region_table
 from egaze.unfinished import discard, unfinished
@@ -72,6 +73,9 @@ def prepare_study(
 ) -> Study:
     """Prepare a study. Its folder exists as a whole or not at all.
 
+    Cases without files of radiographs make a study without images, whose gaze can be measured and drawn, and on which
+    nothing can be trained. Its canvas is laid over radiographs of the sizes that the cases state.
+
     Radiographs are stored in the hidden folder `.NAME.partial` beside `out` until all have been read. An interrupted
     run leaves this folder, and the same call continues from it; the study is then identical, byte for byte, to that of
     an uninterrupted run. Radiographs whose files have changed, and those that could not be read, are read again.
@@ -108,8 +112,10 @@ def prepare_study(
     Raises:
         StudyError: no case, a case id that occurs twice, no readable radiograph (or, with `strict`, an unreadable one),
             too little space on the disk, a worker that was killed, an unknown fit or presentation, a seed below 0,
-            labels of different kinds, an unknown policy for uncertain labels, implausible gaze that is not trusted, or
-            a radiograph whose shape differs from that on which its gaze was recorded.
+            labels of different kinds, an unknown policy for uncertain labels, implausible gaze that is not trusted,
+            a radiograph whose shape differs from that on which its gaze was recorded, cases with and without images,
+            or, without images, a size that is not whole, a fit that needs a shape that is not known, or a presentation
+            of what is not there.
         EgazeError: `out` exists already, is being prepared by another process, or is not writable.
 
     Example:
@@ -131,36 +137,22 @@ def prepare_study(
     if alike := first_alike(gathered.class_names, lambda name: folded(name.replace("_", " "))):
         (say or _nothing)(f"classes {alike[0]!r} and {alike[1]!r} look alike, but stay two classes")
     trusted = require_plausible(gathered.entries, _strange_units, trust_gaze)
+    label_facts: layout.LabelFacts = {
+        "kind": gathered.kind,
+        "uncertain": uncertain if gathered.kind == "independent" else None,
+    }
     with unfinished(place, "preparing this study") as folder:
-        with (
-            ImageStore(folder, _settings(gathered, canvas), gathered.radiographs, gathered.rows, size_px) as store,
-            _reported_when_interrupted(store, len(gathered.radiographs), say or _nothing),
-        ):
-            failed = _store_radiographs(store, gathered, canvas, workers, progress or _nothing, say or _nothing)
-            left_out = _left_out(gathered, failed)
-            if not store.facts:
-                discard(folder)
-                raise StudyError(
-                    f"none of the {len(gathered.radiographs)} radiographs can be read; {left_out[0].message}"
-                )
-            if left_out and on_left_out:
-                on_left_out(left_out)
-            if left_out and strict:
-                raise StudyError(
-                    f"{len(failed)} of {len(gathered.radiographs)} radiographs cannot be read; the others are kept: "
-                    "repair these and run the same command again, or leave them out"
-                )
-            entries, radiographs, scales = _on_radiographs(gathered, store)
+        with _radiographs(
+            gathered, folder, canvas, workers, strict, progress or _nothing, say or _nothing, on_left_out or _nothing
+        ) as (facts, left_out, store):
+            entries, radiographs, scales = _on_radiographs(gathered.entries, facts)
             trusted |= _require_on_radiograph(entries, radiographs, trust_gaze)
-            label_facts: layout.LabelFacts = {
-                "kind": gathered.kind,
-                "uncertain": uncertain if gathered.kind == "independent" else None,
-            }
             labels = labels_of(entries, gathered.class_names, label_facts)
             study = new_study_folder(folder)
-            cases = _write_tables(study, entries, radiographs, labels, canvas)
-            store.save(study / layout.IMAGES)
-        patients = {facts["key"]: facts["patients"] for facts in gathered.facts}
+            cases = _write_tables(study, entries, radiographs, labels, canvas, has_images=store is not None)
+            if store is not None:
+                store.save(study / layout.IMAGES)
+        patients = {source["key"]: source["patients"] for source in gathered.facts}
         save_splits(study, make_splits(cases, patients, seed=seed, ratio=(8, 1, 1)))
         gaze = _gaze_facts(scales, len(trusted), gaze_quality(entries, radiographs))
         _write_manifest(study, gathered, cases, (label_facts, labels), canvas, left_out, gaze)
@@ -208,7 +200,44 @@ def _reported_when_interrupted(store: ImageStore, radiographs: int, say: Callabl
         raise
 
 
-def _settings(gathered: Gathered, canvas: Canvas) -> str:
+@contextmanager
+def _radiographs(
+    gathered: Gathered,
+    folder: Path,
+    canvas: Canvas,
+    workers: int,
+    strict: bool,
+    progress: Progress,
+    say: Callable[[str], None],
+    on_left_out: Callable[[Sequence[LeftOut]], None],
+) -> Iterator[tuple[Mapping[int, RadiographFacts], list[LeftOut], ImageStore | None]]:
+    """Yield the facts about each radiograph by number, the cases left out, and the store of the images, if there are
+    any."""
+    if gathered.radiographs is None:
+        yield stated_facts(gathered.entries, canvas), [], None
+        return
+    total = len(gathered.radiographs)
+    settings = _settings(gathered.radiographs, gathered.rows, canvas)
+    with (
+        ImageStore(folder, settings, gathered.radiographs, gathered.rows, canvas.width_px) as store,
+        _reported_when_interrupted(store, total, say),
+    ):
+        failed = _store_radiographs(store, gathered.radiographs, canvas, workers, progress, say)
+        left_out = _left_out(gathered.entries, gathered.radiographs, failed)
+        if not store.facts:
+            discard(folder)
+            raise StudyError(f"none of the {total} radiographs can be read; {left_out[0].message}")
+        if left_out:
+            on_left_out(left_out)
+        if left_out and strict:
+            raise StudyError(
+                f"{len(failed)} of {total} radiographs cannot be read; the others are kept: "
+                "repair these and run the same command again, or leave them out"
+            )
+        yield store.facts, left_out, store
+
+
+def _settings(radiographs: Sequence[Path], rows: Sequence[Sequence[int]], canvas: Canvas) -> str:
     """The digest of everything that the stored pixels depend on, except the radiographs themselves.
 
     Labels, gaze and splits are not part of it: their tables are written after all radiographs have been read.
@@ -220,28 +249,28 @@ def _settings(gathered: Gathered, canvas: Canvas) -> str:
         # Sums differ in the last bit between instruction sets.
         "simd": _core.simd_level(),
         "canvas": asdict(canvas),
-        "radiographs": [str(path) for path in gathered.radiographs],
-        "rows": gathered.rows,
+        "radiographs": [str(path) for path in radiographs],
+        "rows": rows,
     }
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 
 def _store_radiographs(
     store: ImageStore,
-    gathered: Gathered,
+    radiographs: Sequence[Path],
     canvas: Canvas,
     workers: int,
     progress: Progress,
     say: Callable[[str], None],
 ) -> dict[int, Failed]:
     """Read all radiographs that are not stored yet; returns those that cannot be read."""
-    total = len(gathered.radiographs)
+    total = len(radiographs)
     if store.outdated:
         say("an interrupted run had other radiographs, options or versions: starting again")
     if store.found:
         say(f"continuing with {store.found} of {total} radiographs of an interrupted run")
         progress(store.found, total)
-    missing = [(number, path) for number, path in enumerate(gathered.radiographs) if number not in store.facts]
+    missing = [(number, path) for number, path in enumerate(radiographs) if number not in store.facts]
     failed = {}
     with closing(read_radiographs(missing, canvas, workers)) as outcomes:
         for number, _, outcome in outcomes:
@@ -253,13 +282,12 @@ def _store_radiographs(
     return failed
 
 
-def _left_out(gathered: Gathered, failed: dict[int, Failed]) -> list[LeftOut]:
+def _left_out(entries: Sequence[Entry], radiographs: Sequence[Path], failed: dict[int, Failed]) -> list[LeftOut]:
     left_out = []
-    for entry in gathered.entries:
+    for entry in entries:
         if (failure := failed.get(entry.radiograph)) is not None:
-            reason = reason_without_identity(
-                failure.message, gathered.radiographs[entry.radiograph], entry.case.patient_id
-            )
+            path = radiographs[entry.radiograph]
+            reason = reason_without_identity(failure.message, path, entry.case.patient_id)
             left_out.append(LeftOut(entry.case.case_id, failure.message, reason))
     return left_out
 
@@ -268,10 +296,12 @@ def _strange_units(entry: Entry) -> str | None:
     return None if entry.case.fixations is None else strange_units(entry.case.fixations)
 
 
-def _on_radiographs(gathered: Gathered, store: ImageStore) -> tuple[list[Entry], list[RadiographFacts], list[Scale]]:
-    """The cases with readable radiographs, in pixels of these, their radiographs, and the scale of each."""
-    entries = [entry for entry in gathered.entries if entry.radiograph in store.facts]
-    radiographs = [store.facts[entry.radiograph] for entry in entries]
+def _on_radiographs(
+    gathered: Sequence[Entry], facts: Mapping[int, RadiographFacts]
+) -> tuple[list[Entry], list[RadiographFacts], list[Scale]]:
+    """The cases with known radiographs, in pixels of these, their radiographs, and the scale of each."""
+    entries = [entry for entry in gathered if entry.radiograph in facts]
+    radiographs = [facts[entry.radiograph] for entry in entries]
     scaled, scales = to_radiograph_pixels(entries, radiographs)
     return scaled, radiographs, scales
 
@@ -298,9 +328,15 @@ def _gaze_facts(scales: Sequence[Scale], trusted: int, quality: layout.GazeQuali
 
 
 def _write_tables(
-    study: Path, entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], labels: Labels, canvas: Canvas
+    study: Path,
+    entries: Sequence[Entry],
+    radiographs: Sequence[RadiographFacts],
+    labels: Labels,
+    canvas: Canvas,
+    *,
+    has_images: bool,
 ) -> pl.DataFrame:
-    cases = case_table(entries, radiographs, labels)
+    cases = case_table(entries, radiographs, labels, has_images=has_images)
     cases.write_parquet(study / layout.CASES)
     fixation_table(entries, radiographs, canvas).write_parquet(study / layout.FIXATIONS)
     region_table(entries, radiographs, canvas).write_parquet(study / layout.REGIONS)
@@ -340,6 +376,9 @@ def _write_manifest(
         },
         "gaze": gaze,
         "left_out": [{"case_id": item.case_id, "reason": item.reason} for item in left_out],
-        "files": {name: layout.sha256_file(study / name) for name in layout.DIGESTED},
+        "files": {},
     }
+    if gathered.radiographs is None:
+        manifest["images"] = False
+    manifest["files"] = {name: layout.sha256_file(study / name) for name in layout.digested(manifest)}
     (study / layout.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -34,7 +34,11 @@ def to_radiograph_pixels(
         StudyError: a radiograph whose shape differs from that on which its gaze or regions were measured.
     """
     scales = [_scale(entry.case, radiograph) for entry, radiograph in zip(entries, radiographs, strict=True)]
-    if wrong := [number for number, scale in enumerate(scales) if not _is_same_shape(scale, radiographs[number])]:
+    if wrong := [
+        number
+        for number, scale in enumerate(scales)
+        if entries[number].case.shape_is_known and not _is_same_shape(scale, radiographs[number])
+    ]:
         case, radiograph = entries[wrong[0]].case, radiographs[wrong[0]]
         width_px, height_px = case.radiograph_size_px or (0, 0)
         raise StudyError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -21,7 +22,7 @@ from egaze.progress import Progress
 from egaze.sources import Phrase, Region
 from egaze.study import layout
 from egaze.study.splits import Splits, load_splits
-from egaze.study.tables import OPTIONAL, RELATIVE, read_labels, region_of
+from egaze.study.tables import OPTIONAL, RADIOGRAPH, RELATIVE, SHAPE_IS_KNOWN, read_labels, region_of
 
 if TYPE_CHECKING:
     from egaze.loading.dataset import StudyDataset
@@ -40,7 +41,7 @@ class Study:
     Attributes:
         path: its folder.
         manifest: the content of study.json.
-        images: (N, S, S) uint16, memory-mapped; 0 is black and 65535 white.
+        stored_images: (N, S, S) uint16, memory-mapped, or None in a study without images; see `images`.
         cases: one row per case; docs/study.md describes the columns.
         labels: the label of each case: of exclusive classes, or of independent ones.
         x_unit, y_unit, duration_s: (F,) float32 of all fixations, sorted by case. Positions are fractions of the
@@ -63,7 +64,7 @@ class Study:
 
     path: Path
     manifest: layout.Manifest
-    images: NDArray[np.uint16]
+    stored_images: NDArray[np.uint16] | None
     cases: pl.DataFrame
     labels: Labels
     x_unit: NDArray[np.float32]
@@ -77,7 +78,30 @@ class Study:
     splits: Splits
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.cases)
+
+    @property
+    def images(self) -> NDArray[np.uint16]:
+        """(N, S, S) uint16, memory-mapped; 0 is black and 65535 white.
+
+        Raises:
+            StudyError: the study was prepared without images.
+        """
+        return self.require_images("this")
+
+    @property
+    def has_images(self) -> bool:
+        """Whether it was prepared with the radiographs; without them gaze can be measured, and nothing trained."""
+        return self.stored_images is not None
+
+    def require_images(self, what: str) -> NDArray[np.uint16]:
+        """The images, for work that says what it is; StudyError if the study was prepared without."""
+        if self.stored_images is None:
+            raise StudyError(
+                f"{self.path}: was prepared without images, which {what} needs; prepare it with the radiographs: "
+                f"{layout.command_with_images(self.manifest)}"
+            )
+        return self.stored_images
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -86,8 +110,8 @@ class Study:
 
     @property
     def image_size_px(self) -> int:
-        """The side of the square images."""
-        return int(self.images.shape[1])
+        """The side of the square canvas, and of the images."""
+        return self.canvas.width_px
 
     @property
     def canvas(self) -> Canvas:
@@ -113,6 +137,14 @@ class Study:
     def has_gaze(self) -> NDArray[np.bool_]:
         """(N,) whether each case has a fixation."""
         return np.diff(self.offsets) > 0
+
+    @property
+    def shape_is_known(self) -> NDArray[np.bool_]:
+        """(N,) whether the shape of each radiograph is known; if not, it is taken as that of a picture onto which the
+        source stretched it, so that only fractions of its sides are right."""
+        if self.has_images:
+            return np.ones(len(self), dtype=bool)
+        return self.cases[SHAPE_IS_KNOWN].to_numpy()
 
     def with_splits(self, splits: Splits) -> Study:
         """The same study with other splits."""
@@ -184,6 +216,16 @@ class Study:
         height_px, width_px = (int(self.cases[side][int(case_index)]) for side in ("height_px", "width_px"))
         return self.canvas.resized(size_px).geometry((height_px, width_px))
 
+    def radiograph_key(self, case_index: int) -> Hashable:
+        """What those cases of a patient have in common, and no others, that show the same radiograph.
+
+        That is the radiograph's shape and every pixel on the canvas or, without images, the name in its source.
+        """
+        if self.stored_images is None:
+            return int(self.cases[RADIOGRAPH][case_index])
+        shape = tuple(self.cases[side][case_index] for side in ("height_px", "width_px"))
+        return shape, hashlib.sha256(self.stored_images[case_index].tobytes()).digest()
+
     def _of_case(self, rows: pl.DataFrame, case_index: int, kind: Callable[..., T], name: str) -> tuple[T, ...]:
         """The rows of one case in a table that is sorted by case."""
         column = rows["case_index"]
@@ -225,8 +267,10 @@ def open_study(path: str | Path, *, check_images: bool = True, progress: Progres
     path = Path(path)
     manifest = cast(layout.Manifest, layout.read_json(path / layout.MANIFEST))
     try:
-        images = layout.open_images(path / layout.IMAGES)
+        images = layout.open_images(path / layout.IMAGES) if layout.has_images(manifest) else None
         cases = pl.read_parquet(path / layout.CASES)
+        if images is None:
+            _require_stated(cases)
         fixations = _read_by_case(path / layout.FIXATIONS, cases)
         regions = _read_by_case(path / layout.REGIONS, cases)
         phrases = _read_by_case(path / layout.PHRASES, cases)
@@ -234,22 +278,22 @@ def open_study(path: str | Path, *, check_images: bool = True, progress: Progres
         canvas = _canvas(manifest)
     except (OSError, ValueError, KeyError, TypeError, EOFError, PolarsError) as error:
         raise StudyError(f"{path}: damaged study: {str(error).splitlines()[0]}") from error
-    if images.dtype != np.uint16 or images.shape != (len(cases), *canvas.shape):
+    if images is not None and (images.dtype != np.uint16 or images.shape != (len(cases), *canvas.shape)):
         raise StudyError(
             f"{path / layout.IMAGES}: {images.dtype} {images.shape} does not match {len(cases)} cases of "
             f"{canvas.width_px} px"
         )
-    for name in layout.DIGESTED:
+    for name in layout.digested(manifest):
         if name != layout.IMAGES:
             _require_digest(path / name, manifest)
-    if check_images:
+    if check_images and images is not None:
         _require_digest(path / layout.IMAGES, manifest, progress)
     offsets = np.concatenate([[0], np.cumsum(cases["fixations"].to_numpy())]).astype(np.int64)
     duration_s, is_relative = _durations(path, fixations, offsets)
     return Study(
         path=path,
         manifest=manifest,
-        images=images,
+        stored_images=images,
         cases=cases,
         labels=labels,
         x_unit=fixations["x_unit"].to_numpy(),
@@ -262,6 +306,13 @@ def open_study(path: str | Path, *, check_images: bool = True, progress: Progres
         offsets=offsets,
         splits=load_splits(path, cases),
     )
+
+
+def _require_stated(cases: pl.DataFrame) -> None:
+    """Check the columns that stand for images; TypeError or PolarsError if they do not."""
+    for name, dtype in ((RADIOGRAPH, pl.Int64), (SHAPE_IS_KNOWN, pl.Boolean)):
+        if cases[name].dtype != dtype or cases[name].has_nulls():
+            raise TypeError(f"{layout.CASES}: column {name!r} must hold {dtype} without gaps")
 
 
 def _require_digest(path: Path, manifest: layout.Manifest, progress: Progress | None = None) -> None:
@@ -291,12 +342,13 @@ def verify_study(path: str | Path) -> list[str]:
         []
     """
     path = Path(path)
-    files = layout.read_json(path / layout.MANIFEST).get("files", {})
-    return [
-        name
-        for name in layout.DIGESTED
-        if not (path / name).is_file() or layout.sha256_file(path / name) != files.get(name)
-    ]
+    manifest = cast(layout.Manifest, layout.read_json(path / layout.MANIFEST))
+    files = manifest.get("files", {})
+    try:
+        names = layout.digested(manifest)
+    except TypeError as error:
+        raise StudyError(f"{path / layout.MANIFEST}: {error}") from error
+    return [name for name in names if not (path / name).is_file() or layout.sha256_file(path / name) != files.get(name)]
 
 
 def _durations(

@@ -19,6 +19,8 @@ from egaze.study.placing import RadiographFacts
 
 #: The column of relative durations; `duration_s` is null where it has a value. It exists only if a case needs it.
 RELATIVE = "duration_relative"
+#: The columns of cases that only a study without images has.
+RADIOGRAPH, SHAPE_IS_KNOWN = "radiograph", "shape_is_known"
 #: The columns of the optional properties of a fixation, by field of `Fixations`.
 OPTIONAL = {
     "onset_s": ("onset_s",),
@@ -70,7 +72,9 @@ def _label_columns(labels: Labels) -> dict[str, pl.Series]:
     return columns
 
 
-def case_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], labels: Labels) -> pl.DataFrame:
+def case_table(
+    entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], labels: Labels, *, has_images: bool
+) -> pl.DataFrame:
     """One row per case; `radiographs` has the facts about the radiograph of each."""
     cases = [entry.case for entry in entries]
     return pl.DataFrame(
@@ -88,11 +92,20 @@ def case_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts],
             "phrases": [len(case.phrases) for case in cases],
             "height_px": [radiograph.height_px for radiograph in radiographs],
             "width_px": [radiograph.width_px for radiograph in radiographs],
-            "bits_stored": [radiograph.bits_stored for radiograph in radiographs],
+            "bits_stored": pl.Series([radiograph.bits_stored for radiograph in radiographs], dtype=pl.Int64),
             "voi": pl.Series([radiograph.voi for radiograph in radiographs], dtype=pl.String),
-            "inverted": [radiograph.inverted for radiograph in radiographs],
+            "inverted": pl.Series([radiograph.inverted for radiograph in radiographs], dtype=pl.Boolean),
+            **({} if has_images else _without_images(entries)),
         }
     )
+
+
+def _without_images(entries: Sequence[Entry]) -> dict[str, list[int] | list[bool]]:
+    """What pixels would tell: which cases are of one radiograph, and whether its shape is known."""
+    return {
+        RADIOGRAPH: [entry.radiograph for entry in entries],
+        SHAPE_IS_KNOWN: [entry.case.shape_is_known for entry in entries],
+    }
 
 
 def fixation_table(entries: Sequence[Entry], radiographs: Sequence[RadiographFacts], canvas: Canvas) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from egaze.targets.deal import choose_fixations, deal_gaze, require_others
 from egaze.targets.target import BatchGaze, HeatmapTarget, not_rasterized
 
 OTHERS = {
+    "any-class": "gaze on other radiographs",
     "same-class": "gaze on other radiographs of the same class",
     "other-class": "gaze on radiographs of other classes",
 }
@@ -29,8 +30,9 @@ class GazeControl:
     A gain that is due to gaze vanishes under these controls; one that is due to any map, or to any regulariser, stays.
 
     Attributes:
-        gaze: "own" is the radiograph's own gaze. "same-class" and "other-class" are the gaze on another radiograph of
-            the training split, of another patient, dealt at random by the run's seed and kept for all epochs.
+        gaze: "own" is the radiograph's own gaze. "any-class", "same-class" and "other-class" are the gaze on another
+            radiograph of the training split, of another patient, dealt at random by the run's seed and kept for all
+            epochs. Dealt among all classes, gaze tells nothing of the class, and needs no labels.
             "uniform" is 1 everywhere. "centre-bias" is the mean of the training split's heatmaps, scaled to a largest
             value of 1, and moves with the radiograph.
         fixations_frac: the fraction of each radiograph's fixations that is used, chosen at random by the run's seed and

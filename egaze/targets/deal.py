@@ -17,13 +17,18 @@ def require_others(study: Study, relation: str) -> None:
 
     Args:
         study: the study with its splits.
-        relation: "same-class" or "other-class"; see `GazeControl`.
+        relation: "any-class", "same-class" or "other-class"; see `GazeControl`.
 
     Raises:
-        StudyError: labels are independent, a case has no label, or no other patient of the wanted classes has gaze.
+        StudyError: no other patient of the wanted classes has gaze or, unless any class is wanted, labels are
+            independent or a case has none.
     """
     cases = _with_gaze(study)
     where = f"{study.path}: control.gaze {relation}"
+    if relation == "any-class":
+        if len(np.unique(study.patients[cases])) < 2:
+            raise StudyError(f"{where}: no two patients have gaze in the train split")
+        return
     if study.labels.kind == "independent":
         raise StudyError(f"{where} needs one class for each case, and the study's labels are independent")
     labels = study.labels.values[cases]
@@ -45,11 +50,11 @@ def require_others(study: Study, relation: str) -> None:
 def deal_gaze(study: Study, relation: str, seed: int) -> NDArray[np.int64]:
     """Deal the gaze of the training split to its cases at random, none to a case of the patient that it is of.
 
-    The gaze of each case is dealt as equally often as patients allow; within a class, once.
+    The gaze of each case is dealt as equally often as patients allow; within a class, or among all classes, once.
 
     Args:
         study: the study with its splits.
-        relation: "same-class" or "other-class"; see `GazeControl`.
+        relation: "any-class", "same-class" or "other-class"; see `GazeControl`.
         seed: any integer from 0; the same seed and study give the same result.
 
     Returns:
@@ -61,6 +66,9 @@ def deal_gaze(study: Study, relation: str, seed: int) -> NDArray[np.int64]:
     require_others(study, relation)
     generator = np.random.default_rng((seed, _GAZE))
     gaze_of, cases = np.arange(len(study), dtype=np.int64), _with_gaze(study)
+    if relation == "any-class":
+        gaze_of[cases] = _dealt(cases, cases, study.patients, generator)
+        return gaze_of
     labels = study.labels.values[cases]
     for label in np.unique(labels):
         takers, givers = cases[labels == label], _givers(cases, labels, label, relation)

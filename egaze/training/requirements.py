@@ -15,9 +15,11 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
     """Check that a study has the cases, labels and gaze that a recipe learns from.
 
     Raises:
-        StudyError: a split is empty, a class has no training case, or the gaze that the recipe needs is missing.
+        StudyError: the study has no images, a split is empty, a class has no training case, or the gaze that the recipe
+            needs is missing.
         RecipeError: the recipe's weights are not those of the study's classes, or a loss cannot learn from its labels.
     """
+    study.require_images("training")
     for split in ("train", recipe.measured_on):
         study.splits.indices(split)
     recipe.target.require(study)

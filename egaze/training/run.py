@@ -135,10 +135,11 @@ class Run:
         by its absolute path, then relative to the run's folder, so that the two can be moved together.
 
         Raises:
-            StudyError: the study is not there, or does not fit the run's own splits.
+            StudyError: the study is not there, has no images, or does not fit the run's own splits.
             RunError: the study or its splits have changed since training.
         """
         study = self._find_study()
+        study.require_images(f"the run {self.path}")
         if study.digest() != self.facts["study_sha256"]:
             raise RunError(
                 f"{self.path}: the study {study.path} is no longer the one that this run was trained on; if that one "

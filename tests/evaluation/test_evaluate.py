@@ -109,7 +109,7 @@ def test_published_results_are_shown_for_their_own_split_only(study):
         manifest = {**study.manifest, "sources": [{**sources[0], **facts}]}
         images = np.zeros((len(places), 1, 1), np.uint16)
         whole = replace(
-            study, manifest=manifest, cases=cases, images=images, splits=Splits(seed, (8.0, 1.0, 1.0), index)
+            study, manifest=manifest, cases=cases, stored_images=images, splits=Splits(seed, (8.0, 1.0, 1.0), index)
         )
         return {paper.source.split(",")[0] for paper in published_results(whole, split)}
 

@@ -28,17 +28,15 @@ os.environ["POLARS_MAX_THREADS"] = "1"  # the tables are tiny
 
 with atheris.instrument_imports(include=["egaze.sources", "egaze.tables", "json"]):
     from egaze.errors import EgazeError
-    from egaze.sources import EgdCxr, Table, chexpert, nih_cxr14
+    from egaze.sources import EgdCxr, GazeSearch, SiimGaze, Table, chexpert, nih_cxr14
+    from egaze.sources.case import twin_facts
     from egaze.sources.egd_cxr.annotations import read_boxes, read_transcript
     from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
-    from egaze.sources.gazesearch import read_scanpaths
     from egaze.sources.mimic_cxr.tables import read_metadata as read_mimic_metadata
     from egaze.sources.mimic_cxr.tables import read_report_labels
     from egaze.sources.reflacx.annotations import read_phrases, read_regions
     from egaze.sources.reflacx.gaze import read_fixations
     from egaze.sources.reflacx.metadata import read_metadata
-    from egaze.sources.siim_gaze.gaze import read_gaze as read_gaze_records
-    from egaze.sources.siim_gaze.masks import read_masks
     from egaze.sources.vindr_cxr.labels import read_consensus, read_readings
     from egaze.tables import records
 
@@ -78,6 +76,10 @@ def csv_of(columns, *rows) -> bytes:
 WHOLE = {
     "cases.csv": b'case_id,image,patient_id,label,split\na,a.png,1,chf,train\n"b",b.png,2,,\n',
     "case_fixations.csv": b"case_id,x_px,y_px,duration_s,onset_s,pixels_per_degree\na,1,2,.3,.1,30\nb,4,5.5,.6,1,30\n",
+    "unlabelled.csv": b"case_id,image,patient_id,radiograph_width_px,radiograph_height_px\n"
+    b"a,a.png,1,9,8\nb,a.png,1,9,8\n",
+    "labels.csv": b"case_id,chf,opacity\na,1,0.5\nb,-1,\n",
+    "SYNTHETIC.txt": b"made by: egaze\nreader_version: 2\ngaze_quality: 1.5\n",
     "master_sheet.csv": csv_of(MASTER_SHEET, SHEET),
     "fixations.csv": csv_of(GAZE, ROW | {"DICOM_ID": DICOM_ID[:-5]}, ROW, ROW | {"FPOGID": "2"}),
     "eye_gaze.csv": csv_of(GAZE, ROW | {"DICOM_ID": DICOM_ID[:-5]}, ROW, ROW | {"CNT": "2"}),
@@ -154,12 +156,15 @@ def read(folder: Path, name: str) -> None:
         read_boxes(folder / name, [DICOM_ID], {})
     elif name == "transcript.json":
         read_transcript(folder / name)
-    elif name == "cxr_gaze_data.json":
-        read_gaze_records(folder / name, Counter())
-    elif name == "train-rle.csv":
-        read_masks(folder / name, ["1.2.3"], Counter())
+    elif name in {"unlabelled.csv", "labels.csv"}:
+        tables = folder / "unlabelled.csv", folder / "case_fixations.csv"
+        Table(*tables, labels=folder / "labels.csv", has_images=False).cases()
+    elif name in {"cxr_gaze_data.json", "train-rle.csv"}:
+        SiimGaze(folder / "cxr_gaze_data.json", None, folder / "train-rle.csv").cases()
     elif name == "scanpaths.json":
-        read_scanpaths(folder / name, Counter())
+        GazeSearch(folder / name, None).cases()
+    elif name == "SYNTHETIC.txt":
+        twin_facts(folder)
     elif name == "BBox_List_2017.csv":
         nih_cxr14.read_boxes(folder / name, Counter())
     elif name in {"Data_Entry_2017.csv", "test_list.txt"}:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from egaze.errors import SourceError, TableError
+from egaze.errors import SourceError, StudyError, TableError
+from egaze.evaluation import measure_gaze
 from egaze.sources import GazeSearch
 from egaze.sources.gazesearch import list_radiographs
 from egaze.study import prepare_study
@@ -152,3 +153,24 @@ def test_a_field_that_is_missing_is_named(folder):
 def test_radiographs_are_listed_once(folder):
     read(folder, scanpath(), scanpath(task="edema"))
     assert list_radiographs(folder / "scanpaths.json") == [f"{A}.dcm"]
+
+
+def test_without_radiographs_gaze_lies_on_the_square(folder):
+    given = [scanpath(), scanpath(task="edema", split="test"), scanpath(B, split="test")]
+    (folder / "scanpaths.json").write_text(json.dumps(given))
+    source = GazeSearch(folder / "scanpaths.json", None)
+    assert source.population is None and source.options["patients"].startswith("unknown")
+    assert source.notes == ["3 scanpaths, without radiographs"]
+    case = source.cases()[0]
+    assert (case.patient_id, case.radiograph_size_px, case.shape_is_known) == (A, (224, 224), False)
+    assert case.split is None  # a radiograph is on two sides of it
+    np.testing.assert_allclose(case.fixations.x_px, [112, 0, 230], atol=1e-4)
+    study = prepare_study([source], folder / "gaze", size_px=32)
+    whole = prepare_study([read(folder, *given)], folder / "study", size_px=32)
+    np.testing.assert_allclose(study.x_unit, whole.x_unit, atol=1e-6)
+    np.testing.assert_allclose(study.y_unit, whole.y_unit, atol=1e-6)
+    assert not study.shape_is_known.any()
+    (note,) = [note for note in measure_gaze(study, resamples=100).notes if "shapes of the radiographs" in note]
+    assert "of 3 cases are not known" in note
+    with pytest.raises(StudyError, match="knows fractions of the radiograph and not its shape.*--fit stretch"):
+        prepare_study([source], folder / "boxed", size_px=32, fit="letterbox")

@@ -6,6 +6,7 @@ from study.ready_made import Cases
 
 from egaze.errors import StudyError
 from egaze.gaze import Fixations
+from egaze.labels import IndependentLabels
 from egaze.sources import Case
 from egaze.study import Splits, prepare_study
 from egaze.targets.deal import choose_fixations, deal_gaze
@@ -40,13 +41,15 @@ def made(tmp_path_factory):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_gaze_is_another_patient_s_and_of_the_training_split(made, seed):
-    same, other = (deal_gaze(made, relation, seed) for relation in ("same-class", "other-class"))
+    any_class, same, other = (deal_gaze(made, of, seed) for of in ("any-class", "same-class", "other-class"))
     taking = np.arange(16)
-    for dealt in (same, other):
+    for dealt in (any_class, same, other):
         assert (made.patients[dealt[:16]] != made.patients[:16]).all() and dealt[:16].max() < 16
         np.testing.assert_array_equal(dealt[16:], np.arange(16, len(made)))
     labels = made.labels.values
     assert (labels[same[:16]] == labels[:16]).all() and (labels[other[:16]] != labels[:16]).all()
+    np.testing.assert_array_equal(np.sort(any_class[:16]), taking)
+    assert 0 < (labels[any_class[:16]] == labels[:16]).sum() < 16
     # Each is dealt once in its class; twelve of a take that of four of b, as evenly as patients allow.
     np.testing.assert_array_equal(np.sort(same[:16]), taking)
     assert np.bincount(other[:12], minlength=16)[12:].tolist() == [3, 3, 3, 3]
@@ -54,10 +57,17 @@ def test_gaze_is_another_patient_s_and_of_the_training_split(made, seed):
 
 
 def test_the_seed_decides(made):
-    for relation in ("same-class", "other-class"):
+    for relation in ("any-class", "same-class", "other-class"):
         first, again, next_ = (deal_gaze(made, relation, seed) for seed in (0, 0, 1))
         np.testing.assert_array_equal(first, again)
         assert (first != next_).any()
+
+
+def test_any_class_needs_no_labels(made):
+    unlabelled = replace(made, labels=IndependentLabels(("a",), np.full((len(made), 1), np.nan, np.float32), "ignore"))
+    np.testing.assert_array_equal(deal_gaze(unlabelled, "any-class", 3), deal_gaze(made, "any-class", 3))
+    with pytest.raises(StudyError, match="the study's labels are independent"):
+        deal_gaze(unlabelled, "same-class", 3)
 
 
 def test_gaze_is_dealt_more_than_once_where_one_patient_has_most(tmp_path):
@@ -72,6 +82,8 @@ def test_gaze_is_dealt_more_than_once_where_one_patient_has_most(tmp_path):
         ([("p", "a", 0), ("p", "a", 0), ("q", "b", 0), ("r", "b", 0)], "same-class", "no other patient of class 'a'"),
         ([("p", "a", 0), ("q", "a", 0)], "other-class", "'a', no other patient of a class other than 'a' has gaze"),
         ([("p", "a", 0), ("p", "b", 0), ("q", "b", 0)], "other-class", "class 'b', no other patient of a class other"),
+        ([("p", "a", 0), ("p", "b", 0), ("q", "b", 1)], "any-class", "no two patients have gaze in the train split"),
+        ([("p", "a", None), ("q", "b", 1)], "any-class", "no two patients have gaze in the train split"),
         ([("p", "a", 0), ("q", "a", 0), ("r", None, 0)], "same-class", "1 of 3 in the train split have none"),
     ],
 )

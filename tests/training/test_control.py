@@ -84,7 +84,7 @@ def test_maps_that_know_no_radiograph(study, target):
 def test_the_centre_bias_moves_with_the_radiograph(study):
     shown = only_batch(study, GazeControl("centre-bias").of(OWN, study, 0)).heatmap[0, 0].numpy()
     stored = np.rint(shown * 65535).astype(np.uint16)
-    like_it = replace(study, images=np.broadcast_to(stored, study.images.shape).copy())
+    like_it = replace(study, stored_images=np.broadcast_to(stored, study.images.shape).copy())
     moves = Augmentation(rotation_deg=20, zoom=0.3, shift_frac=0.2, gain=0, bias=0, gamma=0, noise=0)
     batch = only_batch(like_it, GazeControl("centre-bias").of(OWN, study, 0), augmentation=moves, threads=2)
     torch.testing.assert_close(batch.heatmap, batch.image, atol=2e-5, rtol=0)
@@ -114,7 +114,7 @@ def test_a_pickled_loader_keeps_the_control(study, gaze):
         (
             "joint",
             "control.gaze=mirrored",
-            r"control\.gaze must be one of own, same-class, other-class, uniform, centre",
+            r"control\.gaze must be one of own, any-class, same-class, other-class, uniform, centre",
         ),
         ("joint", "control.fixations_frac=0", r"control\.fixations_frac must be in \(0, 1\], got 0"),
         ("joint", "control.fixations_frac=50", r"control\.fixations_frac must be in \(0, 1\], got 50"),

@@ -67,7 +67,7 @@ def test_the_model_is_that_of_as_many_epochs_on_the_whole_training_split(fitted,
 def test_neither_validation_nor_test_has_a_part_in_it(fitted, study, recipe, tmp_path):
     others = study.splits.split_index != SPLITS.index("train")
     images = np.where(others[:, None, None], 1 - study.images[:], study.images[:]).astype(study.images.dtype)
-    run = train(replace(study, images=images), recipe, tmp_path / "run", seed=1, device="cpu", threads=1)
+    run = train(replace(study, stored_images=images), recipe, tmp_path / "run", seed=1, device="cpu", threads=1)
     assert same(weights(run), weights(fitted))
     assert (run.path / CROSS_FIT).read_text() == (fitted.path / CROSS_FIT).read_text()
 

@@ -186,6 +186,8 @@ def _by_radiograph(gaze: Sequence[Source], rows: pl.DataFrame, hygiene: Counter[
     readings: dict[str, list[Case]] = {}
     for source in gaze:
         for case in source.cases():
+            if case.image_path is None:
+                raise SourceError(f"{source.name}: was read without radiographs, whose file names tell which they are")
             dicom_id = case.image_path.stem
             if dicom_id not in patient:
                 hygiene["readings_dropped_radiograph_not_in_metadata"] += 1

@@ -44,9 +44,12 @@ class SiimGaze:
     Dropped, and counted in `hygiene`: records without a radiograph, radiographs without a record, rows of masks of
     radiographs without gaze or that are there twice, and points without time.
 
+    All radiographs of the data set have the size of the masks' grid, so gaze and masks have their places without them.
+
     Args:
         gaze: cxr_gaze_data.json.
-        images: the folder of radiographs, each file named by its SOPInstanceUID, at any depth.
+        images: the folder of radiographs, each file named by its SOPInstanceUID, at any depth; None for all records
+            without radiographs.
         masks: train-rle.csv.
 
     Attributes:
@@ -72,7 +75,7 @@ class SiimGaze:
     population = None
     class_names = CLASS_NAMES
 
-    def __init__(self, gaze: str | Path, images: str | Path, masks: str | Path) -> None:
+    def __init__(self, gaze: str | Path, images: str | Path | None, masks: str | Path) -> None:
         hygiene: Counter[str] = Counter()
         path = Path(gaze)
         records = read_gaze(path, hygiene)
@@ -80,26 +83,28 @@ class SiimGaze:
         outlined = read_masks(Path(masks), image_ids, hygiene)
         self.synthetic = is_synthetic(path.parent)
         axes = check_axes(str(path), records, outlined, must_tell=not self.synthetic)
-        radiographs, others = find_radiographs(Path(images), image_ids)
-        if not radiographs:
+        radiographs, others = ({}, 0) if images is None else find_radiographs(Path(images), image_ids)
+        if images is not None and not radiographs:
             raise SourceError(
                 f"{images}: holds the radiograph of none of {len(records)} records of {path.name}; files must be named "
                 f"by SOPInstanceUID, such as {image_ids[0]}.dcm ({', '.join(SUFFIXES)})"
             )
-        self.notes = [_found(len(records), len(radiographs)), str(axes)]
+        self.notes = [_found(len(records), None if images is None else len(radiographs)), str(axes)]
         self.options: dict[str, object] = {"patients": "unknown, each radiograph taken for one", "axes": str(axes)}
         self.options |= twin_facts(path.parent)
-        hygiene["radiographs_without_record"] = others
-        hygiene["records_without_radiograph"] = len(records) - len(radiographs)
-        hygiene["points_dropped_without_radiograph"] = sum(
-            len(record) for record in records if record.image_id not in radiographs
-        )
+        if images is not None:
+            hygiene["radiographs_without_record"] = others
+            hygiene["records_without_radiograph"] = len(records) - len(radiographs)
+            hygiene["points_dropped_without_radiograph"] = sum(
+                len(record) for record in records if record.image_id not in radiographs
+            )
         hygiene.update(
             dict.fromkeys(("records_dropped_without_gaze_or_label", "records_without_gaze", "records_without_label"), 0)
         )
         self._cases: list[Case] = []
         for record in records:
-            if (radiograph := radiographs.get(record.image_id)) is None:
+            radiograph = radiographs.get(record.image_id)
+            if radiograph is None and images is not None:
                 continue
             label, regions = _finding(outlined, record.image_id)
             hygiene["records_without_gaze"] += not len(record)
@@ -117,6 +122,7 @@ class SiimGaze:
                     regions=regions,
                     radiograph_size_px=(SIDE_PX, SIDE_PX),
                     gaze_origin=f"{path}: record {record.number}",
+                    radiograph_id=record.image_id,
                 )
             )
         hygiene["radiographs_of_unknown_patient"] = len(self._cases)
@@ -124,7 +130,7 @@ class SiimGaze:
         self.hygiene: dict[str, int] = dict(hygiene)
 
     def cases(self) -> Sequence[Case]:
-        """One case a record whose radiograph is there, in the file's order."""
+        """One case a record whose radiograph is there, or each record without images, in the file's order."""
         return self._cases
 
 
@@ -133,8 +139,11 @@ def list_radiographs(gaze: Path) -> list[str]:
     return [f"{record.image_id}.dcm" for record in read_gaze(gaze, Counter())]
 
 
-def _found(records: int, radiographs: int) -> str:
-    said = f"{radiographs:,} of {records:,} records found their radiograph"
+def _found(records: int, radiographs: int | None) -> str:
+    if radiographs is None:
+        said = f"{records:,} records, without radiographs"
+    else:
+        said = f"{radiographs:,} of {records:,} records found their radiograph"
     if records == SHORTENED:
         said += f"; this is the shortened file, the published one has {PUBLISHED:,}"
     return said

@@ -1,13 +1,14 @@
 """Labels of reports on radiographs, alone and beside gaze."""
 
 import gzip
+import json
 
 import pytest
 from click.testing import CliRunner
 
 from egaze.cli import cli
 from egaze.errors import SourceError, TableError
-from egaze.sources import EgdCxr, MimicCxr, Reflacx, SiimGaze
+from egaze.sources import EgdCxr, GazeSearch, MimicCxr, Reflacx, SiimGaze
 from egaze.sources.mimic_cxr import list_radiographs
 from egaze.sources.report_labels import DEVICES, FINDINGS, report_certainties
 from egaze.study import open_study
@@ -212,3 +213,15 @@ def test_the_command_makes_one_study(mimic_twin, tmp_path):
     assert listed.stdout.splitlines() == list_radiographs(mimic_twin.tables)
     both = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / "other")])
     assert isinstance(both.exception, SourceError)
+
+
+def test_gaze_without_radiographs_cannot_be_joined(folder, tmp_path):
+    scanpath = {"name": "a.jpg", "task": "edema", "condition": "present", "split": "train", "subject": 1}
+    (tmp_path / "scanpaths.json").write_text(json.dumps([{**scanpath, "X": [9], "Y": [9], "T": [1]}]))
+    gaze = GazeSearch(tmp_path / "scanpaths.json", None)
+    folder.add("a").label(Edema=1)
+    with pytest.raises(SourceError, match="the gaze of gazesearch is not on MIMIC-CXR's radiographs"):
+        folder.read(gaze=[gaze])
+    gaze.population = "mimic-cxr"
+    with pytest.raises(SourceError, match="gazesearch: was read without radiographs"):
+        folder.read(gaze=[gaze])
