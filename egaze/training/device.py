@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Literal
 
@@ -42,6 +43,25 @@ def usable_precision(device: str, precision: str) -> str:
         logger.warning("precision fp16 is not available on the CPU: bf16 is used and recorded instead")
         return "bf16"
     return precision
+
+
+def default_compute_threads() -> int:
+    """The number of threads that torch would take, but two at least: one adds up in another order than two."""
+    return max(2, torch.get_num_threads())
+
+
+@contextmanager
+def computing_with(threads: int) -> Iterator[None]:
+    """Let torch compute on the CPU with that many threads, which decide the order of its sums and so their last bits.
+
+    More threads than processors give the same numbers, in more time.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _accelerator(device: str) -> str:

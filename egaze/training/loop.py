@@ -7,28 +7,28 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from egaze.atomic import write_text
-from egaze.errors import EgazeError
+from egaze.errors import EgazeError, RunError
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, class_weighted, gaze_and_label
 from egaze.loading.sampling import Order
 from egaze.progress import NamedProgress, Progress
 from egaze.study import Study
 from egaze.targets import BatchTarget
 from egaze.training import run as run_files
-from egaze.training.engine import bare, predict, train_one_epoch
+from egaze.training.checkpoint import BestModel, Checkpoint, StateDict, save_checkpoint
+from egaze.training.engine import predict, train_one_epoch
 from egaze.training.epoch_log import EpochLog
 from egaze.training.monitor import HeatmapAgreement, defined_macro_auc, monitored
 from egaze.training.optimizer import learning_rate, make_optimizer
 from egaze.training.recipe import OrderSettings, Recipe
-from egaze.training.run import Checkpoint, load_checkpoint, open_run, save_checkpoint
+from egaze.training.run import Run
 from egaze.training.stage import Stage
 
 
@@ -40,6 +40,7 @@ class _Position:
     epoch: int = 0  # within the stage
     best: tuple[float, float] | None = None  # within the stage: the monitored value, then minus the loss
     best_epoch: int = -1
+    best_model: BestModel | None = None  # of the stage or, before it has one, of the stage before
 
 
 class TrainingLoop:
@@ -50,7 +51,7 @@ class TrainingLoop:
         study: the cases, with the splits of the run.
         recipe: what to carry out.
         learnt: the target of the training split.
-        out: the run's folder.
+        run: the run's folder, with what it has begun with.
         seed: decides order, views and dropout.
         threads: number of threads of the loader's kernel.
         progress: called with what is being done and how far it is.
@@ -64,14 +65,14 @@ class TrainingLoop:
         study: Study,
         recipe: Recipe,
         learnt: BatchTarget,
-        out: Path,
+        run: Run,
         seed: int,
         threads: int,
         progress: NamedProgress | None,
         on_epoch: Callable[[EpochLog], None] | None,
         epochs: Sequence[int] | None,
     ) -> None:
-        self.fabric, self.study, self.recipe, self.out, self.seed = fabric, study, recipe, out, seed
+        self.fabric, self.study, self.recipe, self.run, self.seed = fabric, study, recipe, run, seed
         self.progress, self.on_epoch = progress, on_epoch
         self.epochs = epochs
         self.log: list[EpochLog] = []
@@ -99,15 +100,20 @@ class TrainingLoop:
         at = _Position()
         if state is not None:
             then = state["progress"]
-            at = _Position(then["stage"], then["epoch"], _as_pair(then["best"]), then["best_epoch"])
+            at = _Position(then["stage"], then["epoch"], _as_pair(then["best"]), then["best_epoch"], state["best"])
             model.load_state_dict(state["model"])
-            self.log = open_run(self.out).log()[: state["log_lines"]]
+            self.log = [EpochLog.from_line(line) for line in state["log"]]
+            # A kill may have fallen before these were made from last.pt.
+            self._write_best(at)
+            self._write_log()
         for number in range(at.stage, len(self.recipe.stages)):
             if number != at.stage:
-                at = _Position(stage=number)
-                model.load_state_dict(load_checkpoint(self.out / run_files.BEST)["model"])
+                at = _Position(stage=number, best_model=at.best_model)
+                model.load_state_dict(_chosen(at, self.recipe.stages[number - 1])["model"])
             self._carry_out_stage(model, at, state)
             state = None
+        _chosen(at, self.recipe.stages[-1])
+        (self.run.path / run_files.PREVIOUS).unlink(missing_ok=True)
 
     def _carry_out_stage(self, model: nn.Module, at: _Position, state: Checkpoint | None) -> None:
         stage = self.recipe.stages[at.stage]
@@ -125,24 +131,42 @@ class TrainingLoop:
             scaler.load_state_dict(state["scaler"])
         while self._goes_on(stage, at):
             self.log.append(self._epoch(wrapped, optimizer, stage, at))
-            write_text(self.out / run_files.LOG, "".join(json.dumps(entry.to_line()) + "\n" for entry in self.log))
-            save_checkpoint(
-                self.out / run_files.LAST,
-                {
-                    "model": model.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "scaler": scaler.state_dict(),
-                    "progress": {
-                        "stage": at.stage,
-                        "epoch": at.epoch,
-                        "best": None if at.best is None else list(at.best),
-                        "best_epoch": at.best_epoch,
-                    },
-                    "log_lines": len(self.log),
-                },
-            )
+            weights = _on_host(model)
+            is_best = self.log[-1].best
+            if is_best:
+                at.best_model = {"model": weights, "stage": stage.name, "epoch": at.epoch}
+            self._save(at, weights, optimizer.state_dict(), scaler.state_dict())
+            if is_best:
+                self._write_best(at)
+            self._write_log()  # comes last, because a run counts as finished by it
             if self.on_epoch:
                 self.on_epoch(self.log[-1])
+
+    def _save(self, at: _Position, weights: dict[str, Tensor], optimizer: StateDict, scaler: StateDict) -> None:
+        """Write last.pt: with it the epoch counts, and best.pt and log.jsonl can be made from it."""
+        checkpoint: Checkpoint = {
+            "run": self.run.digest,
+            "model": weights,
+            "best": at.best_model,
+            "optimizer": optimizer,
+            "scaler": scaler,
+            "progress": {
+                "stage": at.stage,
+                "epoch": at.epoch,
+                "best": None if at.best is None else list(at.best),
+                "best_epoch": at.best_epoch,
+            },
+            "log": [entry.to_line() for entry in self.log],
+        }
+        save_checkpoint(self.run.path / run_files.LAST, checkpoint, previous=self.run.path / run_files.PREVIOUS)
+
+    def _write_best(self, at: _Position) -> None:
+        if at.best_model is not None:
+            save_checkpoint(self.run.path / run_files.BEST, {"run": self.run.digest, **at.best_model})
+
+    def _write_log(self) -> None:
+        lines = (json.dumps(entry.to_line()) + "\n" for entry in self.log)
+        write_text(self.run.path / run_files.LOG, "".join(lines))
 
     def _goes_on(self, stage: Stage, at: _Position) -> bool:
         if self.epochs is not None:
@@ -202,7 +226,6 @@ class TrainingLoop:
             )
         if is_best:
             at.best, at.best_epoch = score, at.epoch
-            save_checkpoint(self.out / run_files.BEST, {"model": bare(model).state_dict(), "epoch": at.epoch + 1})
         at.epoch += 1
         return entry
 
@@ -221,6 +244,18 @@ def _order(study: Study, settings: OrderSettings) -> Order:
     if settings.kind == "class-weighted":
         return class_weighted(study, cases, settings.class_weights)
     return gaze_and_label(study, cases, gaze_share=settings.gaze_share) if settings.kind == "mixed" else Shuffled(cases)
+
+
+def _chosen(at: _Position, stage: Stage) -> BestModel:
+    """The best model so far, from which the next stage begins."""
+    if at.best_model is None:
+        raise RunError(f"stage {stage.name!r}: no epoch could be chosen: its monitor was undefined in each of them")
+    return at.best_model
+
+
+def _on_host(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of the model's weights, which further training leaves unchanged."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
 
 
 def _as_pair(best: list[float] | None) -> tuple[float, float] | None:

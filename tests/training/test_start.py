@@ -15,7 +15,7 @@ from egaze.errors import EgazeError, RunError
 from egaze.evaluation import evaluate, write_comparison
 from egaze.evaluation.compare import RunComparison
 from egaze.training import train
-from egaze.training.run import load_checkpoint
+from egaze.training.checkpoint import load_checkpoint
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(run, study, tiny_recipe, tmp_path):
@@ -28,6 +28,33 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, study, tiny_recipe, tmp_
     resumed = train(study, tiny_recipe, tmp_path / "run", seed=1, device="cpu", resume=True)
     assert same(weights(resumed), weights(run))
     assert [replace(entry, seconds=0) for entry in resumed.log()] == [replace(entry, seconds=0) for entry in run.log()]
+
+
+@pytest.mark.parametrize("harm", ["torn", "foreign"])
+def test_a_torn_or_foreign_checkpoint_is_refused_and_the_previous_one_named(harm, run, study, tiny_recipe, tmp_path):
+    out, how = tmp_path / "run", {"seed": 1, "device": "cpu"}
+    recipe = replace(tiny_recipe, stages=(replace(tiny_recipe.stages[0], epochs=3),))
+
+    def stop_after_two(entry):
+        if entry.epoch == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(study, recipe, out, **how, on_epoch=stop_after_two)
+    shutil.copytree(out, tmp_path / "whole")
+    if harm == "torn":
+        (out / "last.pt").write_bytes((out / "last.pt").read_bytes()[:-1000])
+    else:
+        shutil.copy(run.path / "last.pt", out / "last.pt")
+    with pytest.raises(RunError, match=r"last\.pt: .*previous\.pt is whole: to go on after epoch 1 of stage 'joint'"):
+        train(study, recipe, out, **how, resume=True)
+    (out / "last.pt").unlink()
+    resumed = train(study, recipe, out, **how, resume=True)
+    expected = train(study, recipe, tmp_path / "whole", **how, resume=True)
+    assert (resumed.path / "best.pt").read_bytes() == (expected.path / "best.pt").read_bytes()
+    (out / "last.pt").write_bytes(b"")
+    with pytest.raises(RunError, match=r"last\.pt: damaged checkpoint.*; there is no earlier checkpoint: train again"):
+        train(study, recipe, out, **how, resume=True)
 
 
 def test_an_existing_folder_is_left_alone(run, study, tiny_recipe):

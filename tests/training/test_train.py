@@ -1,14 +1,16 @@
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from training.tiny_runs import same, weights, without_gaze
+from training.tiny_runs import Stop, same, stop, weights, without_gaze
 
-from egaze.errors import EgazeError, StudyError
+from egaze.errors import EgazeError, RunError, StudyError
 from egaze.evaluation import evaluate
 from egaze.study.layout import sha256_file
 from egaze.training import load_recipe, loop, train
+from egaze.training.checkpoint import load_checkpoint
 from egaze.training.recipe import OrderSettings
 from egaze.training.run import build_model
 
@@ -32,6 +34,48 @@ def test_the_same_seed_gives_the_same_run(run, study, tiny_recipe, tmp_path):
     again = train(study, tiny_recipe, tmp_path / "again", seed=1, device="cpu", threads=1)
     other = train(study, tiny_recipe, tmp_path / "other", seed=2, device="cpu")
     assert same(weights(again), weights(run)) and not same(weights(other), weights(run))
+
+
+def test_two_runs_are_the_same_files(run, study, tiny_recipe, tmp_path):
+    again = train(study, tiny_recipe, tmp_path / "again", seed=1, device="cpu")
+    for name in ("best.pt", "recipe.toml"):
+        assert (again.path / name).read_bytes() == (run.path / name).read_bytes(), name
+    one, other = (load_checkpoint(path / "last.pt") for path in (again.path, run.path))
+    assert [{**line, "seconds": 0} for line in one["log"]] == [{**line, "seconds": 0} for line in other["log"]]
+    assert same(one["model"], other["model"])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
+def test_one_processor_gives_the_same_run_as_two(run, study, tiny_recipe, tmp_path):
+    all_of_them, threads = os.sched_getaffinity(0), torch.get_num_threads()
+    try:
+        os.sched_setaffinity(0, {min(all_of_them)})
+        torch.set_num_threads(1)  # what torch takes where there is one processor
+        again = train(study, tiny_recipe, tmp_path / "again", seed=1, device="cpu", threads=1)
+        assert torch.get_num_threads() == 1
+    finally:
+        os.sched_setaffinity(0, all_of_them)
+        torch.set_num_threads(threads)
+    if run.facts["compute_threads"] == 2:
+        assert (again.path / "best.pt").read_bytes() == (run.path / "best.pt").read_bytes()
+    assert again.facts["compute_threads"] == 2
+
+
+def test_the_number_of_compute_threads_is_kept(study, tiny_recipe, tmp_path):
+    seen = []
+
+    def look(entry):
+        seen.append(torch.get_num_threads())
+        stop(entry)
+
+    how = {"seed": 1, "device": "cpu", "on_epoch": look}
+    with pytest.raises(Stop):
+        train(study, tiny_recipe, tmp_path / "run", compute_threads=3, **how)
+    with pytest.raises(RunError, match="the number of compute threads differs .*: 3 then, 2 now"):
+        train(study, tiny_recipe, tmp_path / "run", compute_threads=2, resume=True, **how)
+    with pytest.raises(Stop):
+        train(study, tiny_recipe, tmp_path / "run", resume=True, **how)
+    assert seen == [3, 3]
 
 
 def test_training_learns(study, tmp_path):
