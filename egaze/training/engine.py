@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from egaze.models import DualHeadOutput, DualHeadUNet
 from egaze.progress import Progress
 from egaze.training.alignment import watch
 from egaze.training.losses import has_heatmap_target, training_losses
+from egaze.training.one_late import OneLate
 from egaze.training.stage import Stage
+from egaze.training.step_losses import StepLosses
 
 
 def train_one_epoch(
@@ -30,18 +33,24 @@ def train_one_epoch(
     stage: Stage,
     rate_at: Callable[[float], float],
     progress: Progress | None = None,
+    *,
+    lowest_loss: float = math.inf,
 ) -> dict[str, float]:
     """Train on every batch once, and return the mean of each loss term over the batches.
 
-    `rate_at` gives the learning rate at a fraction of the epoch; it is set before every step. Losses are summed on the
-    device, so that the loop never waits for it.
+    `rate_at` gives the learning rate at a fraction of the epoch; it is set before every step. `lowest_loss` is that of
+    the epochs before; a warning is given if the loss rises far above it. Losses are summed on the device, so that the
+    loop waits for it at log steps only.
+
+    Raises:
+        LossError: a loss is not finite.
     """
     model.train()
     for name, part in bare(model).named_children():
         # A part that is not trained keeps its batch norms' statistics and applies no dropout.
         part.train(name in stage.parts)
     sums: dict[str, torch.Tensor] = {}
-    steps = len(loader)
+    steps, step_losses = len(loader), StepLosses(loader, lowest_loss)
     with watch(model) if stage.alignment_weight > 0 else nullcontext() as alignment:
         for step, batch in enumerate(loader):
             for group in optimizer.param_groups:
@@ -56,6 +65,7 @@ def train_one_epoch(
             optimizer.step()
             for name, term in terms.items():
                 sums[name] = sums.get(name, torch.zeros((), device=term.device)) + term.detach()
+            step_losses.add(step, terms["loss"])
             if progress:
                 progress(step + 1, steps)
     return {name: float(total) / steps for name, total in sums.items()}
@@ -125,37 +135,44 @@ def predict(
 ) -> Predictions:
     """Run the model over a loader, in evaluation mode and without gradients.
 
-    `on_heatmaps` is called with each batch's case indices and (N, H, W) heatmaps.
+    `on_heatmaps` is called with each batch's case indices and (N, H, W) heatmaps. Nothing waits for the device but
+    the reading of heatmaps, which is one batch late.
+
+    Raises:
+        LossError: a loss is not finite.
     """
     model.eval()
     cases, probabilities, heatmaps = [], [], []
-    sums: dict[str, float] = {}
-    for step, batch in enumerate(loader):
-        output = model(batch.image)
-        labelled, gazed = int(batch.has_label.sum()), int(has_heatmap_target(output, batch).sum())
-        for name, term in stage_losses(output, batch, stage).items():
-            # Weighted by the number of samples that each term is a mean over, so that batch sizes do not matter.
-            count = labelled if name == "classification" else gazed
-            sums[name] = sums.get(name, 0.0) + float(term) * count
-            sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + count
-        predicted = bare(model).predictions(output, stage.class_probs(batch.label_kind))
-        cases.append(batch.case_index.cpu().numpy())
-        probabilities.append(predicted.class_probs.cpu().numpy())
-        if keep_heatmaps or on_heatmaps:
-            of_batch = predicted.heatmap[:, 0].float().cpu().numpy()
-            if keep_heatmaps:
-                heatmaps.append(of_batch)
-            if on_heatmaps:
-                on_heatmaps(cases[-1], of_batch)
-        if progress:
-            progress(step + 1, len(loader))
-    means = {
-        name: torch.tensor(sums[name] / max(sums[f"{name}_count"], 1.0)) for name in sums if not name.endswith("_count")
-    }
+    sums: dict[str, torch.Tensor] = {}  # of each term: times the samples that it is a mean over, and these
+    step_losses = StepLosses(loader)
+
+    def take(case_index: NDArray[np.int64], of_batch: NDArray[np.float32]) -> None:
+        if keep_heatmaps:
+            heatmaps.append(of_batch)
+        if on_heatmaps:
+            on_heatmaps(case_index, of_batch)
+
+    with OneLate(take) as read:
+        for step, batch in enumerate(loader):
+            output = model(batch.image)
+            terms = stage_losses(output, batch, stage)
+            labelled, gazed = batch.has_label.sum(), has_heatmap_target(output, batch).sum()
+            for name, term in terms.items():
+                count = (labelled if name == "classification" else gazed).double()
+                sums[name] = sums.get(name, 0.0) + torch.stack([term.double() * count, count])
+            step_losses.add(step, weighted(terms, stage))
+            predicted = bare(model).predictions(output, stage.class_probs(batch.label_kind))
+            cases.append(batch.case_index)
+            probabilities.append(predicted.class_probs)
+            if keep_heatmaps or on_heatmaps:
+                read(batch.case_index, predicted.heatmap[:, 0].float())
+            if progress:
+                progress(step + 1, len(loader))
+    means = {name: (total / count.clamp(min=1.0)).float().cpu() for name, (total, count) in sums.items()}
     losses = {**{name: float(mean) for name, mean in means.items()}, "loss": float(weighted(means, stage))}
     return Predictions(
-        np.concatenate(cases),
-        np.concatenate(probabilities),
+        torch.cat(cases).cpu().numpy(),
+        torch.cat(probabilities).cpu().numpy(),
         np.concatenate(heatmaps) if keep_heatmaps else None,
         losses,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from egaze.atomic import write_text
-from egaze.errors import EgazeError, RunError
+from egaze.errors import EgazeError, LossError, RunError
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, class_weighted, gaze_and_label
 from egaze.loading.sampling import Order
 from egaze.progress import NamedProgress, Progress
@@ -179,25 +180,29 @@ class TrainingLoop:
         numbered = 10_000 * at.stage + at.epoch
         torch.manual_seed(int(np.random.SeedSequence((self.seed, numbered)).generate_state(1)[0]))
         self.train_loader.set_epoch(numbered)
-        trained = train_one_epoch(
-            self.fabric,
-            model,
-            optimizer,
-            self.train_loader,
-            stage,
-            lambda fraction: learning_rate(stage, at.epoch + fraction),
-            self._reporter("training"),
-        )
         split = self.recipe.measured_on
         heatmaps = HeatmapAgreement(self.study, self.recipe.heatmap.target, self.recipe.input_size_px)
-        validated = predict(
-            model,
-            self.measuring_loader,
-            stage,
-            keep_heatmaps=False,
-            progress=self._reporter(split),
-            on_heatmaps=heatmaps.add if stage.monitors_heatmap else None,
-        )
+        before = self.log[len(self.log) - at.epoch :]  # the epochs of this stage
+        with self._told_where(stage, at, "training"):
+            trained = train_one_epoch(
+                self.fabric,
+                model,
+                optimizer,
+                self.train_loader,
+                stage,
+                lambda fraction: learning_rate(stage, at.epoch + fraction),
+                self._reporter("training"),
+                lowest_loss=min((entry.train_losses["loss"] for entry in before), default=math.inf),
+            )
+        with self._told_where(stage, at, split):
+            validated = predict(
+                model,
+                self.measuring_loader,
+                stage,
+                keep_heatmaps=False,
+                progress=self._reporter(split),
+                on_heatmaps=heatmaps.add if stage.monitors_heatmap else None,
+            )
         auc = defined_macro_auc(self.study, validated)
         agreement = heatmaps.means() if stage.monitors_heatmap else {}
         is_trained = self.recipe.has_trained_classifier(at.stage)
@@ -219,15 +224,23 @@ class TrainingLoop:
             seconds=round(time.perf_counter() - started_s, 3),
             agreement=agreement,
         )
-        if not math.isfinite(trained["loss"]):
-            raise EgazeError(
-                f"stage {stage.name!r}, epoch {at.epoch + 1}: the loss is {trained['loss']}; "
-                "lower the learning rate (--set stages.learning_rate=...)"
-            )
         if is_best:
             at.best, at.best_epoch = score, at.epoch
         at.epoch += 1
         return entry
+
+    @contextmanager
+    def _told_where(self, stage: Stage, at: _Position, what: str) -> Iterator[None]:
+        """Say of a loss that is not finite in which epoch it is, and what to do."""
+        try:
+            yield
+        except LossError as error:
+            kept = f"{self.run.path / run_files.LAST} keeps all epochs before" if self.log else "no epoch had finished"
+            error.args = (
+                f"stage {stage.name!r}, epoch {at.epoch + 1}, {what}: {error}; lower the learning rate "
+                f"(--set stages.learning_rate=...), or look at these cases; {kept}",
+            )
+            raise
 
     def _reporter(self, what: str) -> Progress | None:
         if self.progress is None:

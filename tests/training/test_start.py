@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
+from places import content
 from training.tiny_runs import Stop, same, stop, weights
 
 from egaze import atomic
@@ -134,3 +135,33 @@ def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(run, study, tiny_rec
     monkeypatch.setattr(atomic, "_cleared", {})
     resumed = train(study, tiny_recipe, tmp_path / "run", resume=True, **how)
     assert same(weights(resumed), weights(run)) and not list((tmp_path / "run").glob(".*"))
+
+
+@pytest.mark.parametrize("why", ["full", "read-only"])
+def test_a_disk_that_takes_no_more_loses_nothing(why, run, study, tiny_recipe, tmp_path, permissions):
+    """In the midst of a run: the epochs before stay, and the resumed run is the same."""
+    out, how = tmp_path / "run", {"seed": 1, "device": "cpu", "threads": 2}
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = {}
+
+    def spoil(entry):
+        before.update(content(out))
+        if why == "full":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        else:
+            out.chmod(0o555)
+
+    try:
+        with pytest.raises(EgazeError, match=r"last\.pt: cannot write: (File too large|Permission denied)$"):
+            train(study, tiny_recipe, out, **how, on_epoch=spoil)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    left = content(out)
+    assert {name for name in before if before[name] != left.get(name)} <= {".training.lock", ".training.json"}
+    if why == "read-only":
+        with pytest.raises(EgazeError, match=r"run: cannot write: Permission denied"):
+            train(study, tiny_recipe, out, **how, resume=True)
+        out.chmod(0o755)
+    resumed = train(study, tiny_recipe, out, **how, resume=True)
+    assert (resumed.path / "best.pt").read_bytes() == (run.path / "best.pt").read_bytes()
+    assert content(out).keys() == {path.name for path in run.path.iterdir() if path.is_file()}

@@ -1,0 +1,76 @@
+"""The losses of an epoch's steps: kept on the device, and looked at only at log steps, so that no step waits for it."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import torch
+from torch import Tensor
+
+from egaze.errors import LossError
+from egaze.loading import DeviceLoader
+
+logger = logging.getLogger(__name__)
+
+#: Steps from one look at the losses to the next.
+LOG_STEPS = 50
+
+# Above it, sums of losses may no longer be finite.
+_LARGEST = 1e30
+_EXPLODES = 10.0
+_CASES_SHOWN = 16
+
+
+class StepLosses:
+    """Watches the losses of one epoch.
+
+    Args:
+        loader: whose batches the steps are.
+        lowest: the lowest mean loss of the epochs before.
+    """
+
+    def __init__(self, loader: DeviceLoader, lowest: float = math.inf) -> None:
+        self._loader, self._steps = loader, len(loader)
+        self._losses = torch.empty(0)
+        self._seen, self._lowest = 0, lowest
+        self._has_warned = False
+
+    def add(self, step: int, loss: Tensor) -> None:
+        """Keep the loss of a step, from 0.
+
+        Raises:
+            LossError: at a log step, the loss of this step or of one since the last log step is not finite.
+        """
+        if len(self._losses) == 0:
+            self._losses = torch.empty(self._steps, device=loss.device)
+        self._losses[step] = loss.detach()
+        if step + 1 == self._steps or (step + 1) % LOG_STEPS == 0:
+            self._look(step + 1)
+
+    def _look(self, end: int) -> None:
+        losses = self._losses[self._seen : end].tolist()
+        for step, loss in enumerate(losses, start=self._seen):
+            if not abs(loss) < _LARGEST:
+                raise self._error(step, loss)
+        if self._seen == 0:
+            self._lowest = min(self._lowest, losses[0])
+        self._seen = end
+        self._warn_of_a_rise(sum(losses) / len(losses))
+
+    def _error(self, step: int, loss: float) -> LossError:
+        case_ids = self._loader.case_ids(step)
+        more = f" and {len(case_ids) - _CASES_SHOWN} more" if len(case_ids) > _CASES_SHOWN else ""
+        shown = ", ".join(case_ids[:_CASES_SHOWN])
+        return LossError(f"batch {step + 1} of {self._steps}: the loss is {loss:.3g}, on cases {shown}{more}", case_ids)
+
+    def _warn_of_a_rise(self, mean: float) -> None:
+        if mean > _EXPLODES * self._lowest and not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "the loss has risen from %.3g to %.3g: the learning rate is too high; "
+                "lower it (--set stages.learning_rate=...)",
+                self._lowest,
+                mean,
+            )
+        self._lowest = min(self._lowest, mean)
