@@ -18,6 +18,7 @@ from torch import Tensor
 
 from egaze.atomic import write_file
 from egaze.errors import RunError
+from egaze.loading.device_loader import LoaderState
 from egaze.serialize import JsonObject
 
 #: The state of an optimizer or a scaler: torch decides what it holds.
@@ -45,18 +46,34 @@ class BestModel(TypedDict):
     epoch: int
 
 
-class Checkpoint(TypedDict, total=False):
+class WithinEpoch(TypedDict):
+    """Where within an epoch a checkpoint was written: after so many steps, with these sums of loss terms."""
+
+    step: int
+    sums: dict[str, Tensor]
+    loader: LoaderState
+    random: list[Tensor]
+
+
+class TrainedState(TypedDict):
+    """What a stage trains; `average` is of the weights, None in a recipe without one."""
+
+    model: dict[str, Tensor]
+    optimizer: StateDict
+    scaler: StateDict
+    average: dict[str, Tensor] | None
+
+
+class Checkpoint(TrainedState):
     """The content of last.pt, which is all that a run has come to: its other files are made from it.
 
     The digest `run` says which run it belongs to; best.pt holds it together with a `BestModel`.
     """
 
     run: str
-    model: dict[str, Tensor]
     best: BestModel | None
-    optimizer: StateDict
-    scaler: StateDict
     progress: ProgressState
+    within_epoch: WithinEpoch | None
     log: list[JsonObject]
 
 

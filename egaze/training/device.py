@@ -6,13 +6,16 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from egaze.errors import EgazeError
+
+#: A module of any class, which `speed_up` changes in place.
+Model = TypeVar("Model", bound=nn.Module)
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +71,7 @@ def _accelerator(device: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
-def speed_up(model: nn.Module, device: torch.device) -> nn.Module:
+def speed_up(model: Model, device: torch.device) -> Model:
     """Change a model in place so that it trains faster; its outputs stay the same up to rounding.
 
     - Activations whose gradients need their inputs do not work in place: they would copy their inputs first.

@@ -13,24 +13,25 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
 
 from egaze.atomic import write_text
 from egaze.errors import EgazeError, LossError, RunError
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, class_weighted, gaze_and_label
 from egaze.loading.sampling import Order
+from egaze.models import DualHeadUNet
 from egaze.progress import NamedProgress, Progress
 from egaze.study import Study
 from egaze.targets import BatchTarget
 from egaze.training import run as run_files
-from egaze.training.checkpoint import BestModel, Checkpoint, StateDict, save_checkpoint
-from egaze.training.engine import predict, train_one_epoch
+from egaze.training.checkpoint import BestModel, Checkpoint, TrainedState, WithinEpoch, save_checkpoint
+from egaze.training.engine import EpochProgress, predict, train_one_epoch
 from egaze.training.epoch_log import EpochLog
 from egaze.training.monitor import HeatmapAgreement, defined_macro_auc, monitored
-from egaze.training.optimizer import learning_rate, make_optimizer
+from egaze.training.optimizer import learning_rate
 from egaze.training.recipe import OrderSettings, Recipe
 from egaze.training.run import Run
 from egaze.training.stage import Stage
+from egaze.training.trained import Trained, random_state, set_random_state
 
 
 @dataclass(slots=True)
@@ -96,13 +97,12 @@ class TrainingLoop:
             **options,
         )
 
-    def carry_out(self, model: nn.Module, state: Checkpoint | None) -> None:
+    def carry_out(self, model: DualHeadUNet, state: Checkpoint | None) -> None:
         """Train the model from its beginning or, given a checkpoint, from there."""
         at = _Position()
         if state is not None:
             then = state["progress"]
             at = _Position(then["stage"], then["epoch"], _as_pair(then["best"]), then["best_epoch"], state["best"])
-            model.load_state_dict(state["model"])
             self.log = [EpochLog.from_line(line) for line in state["log"]]
             # A kill may have fallen before these were made from last.pt.
             self._write_best(at)
@@ -116,47 +116,44 @@ class TrainingLoop:
         _chosen(at, self.recipe.stages[-1])
         (self.run.path / run_files.PREVIOUS).unlink(missing_ok=True)
 
-    def _carry_out_stage(self, model: nn.Module, at: _Position, state: Checkpoint | None) -> None:
+    def _carry_out_stage(self, model: DualHeadUNet, at: _Position, state: Checkpoint | None) -> None:
         stage = self.recipe.stages[at.stage]
-        for name, part in model.named_children():
-            part.requires_grad_(name in stage.parts)
-        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = make_optimizer(model, stage)
-        if not trained:
-            raise EgazeError(f"stage {stage.name!r} trains no part of this model")
-        wrapped, optimizer = self.fabric.setup(model, optimizer)
-        scaler = self.fabric.strategy.precision  # with fp16 it holds the loss's scale, otherwise nothing
+        trained = Trained(self.fabric, model, self.recipe, stage)
+        within = None
         if state is not None:
-            # After the set-up, so that the state takes the parameters' device and type.
-            optimizer.load_state_dict(state["optimizer"])
-            scaler.load_state_dict(state["scaler"])
+            trained.load_state(state)
+            within = state["within_epoch"]
         while self._goes_on(stage, at):
-            self.log.append(self._epoch(wrapped, optimizer, stage, at))
-            weights = _on_host(model)
-            is_best = self.log[-1].best
-            if is_best:
-                at.best_model = {"model": weights, "stage": stage.name, "epoch": at.epoch}
-            self._save(at, weights, optimizer.state_dict(), scaler.state_dict())
-            if is_best:
+            entry = self._epoch(trained, stage, at, within)
+            within = None
+            self.log.append(entry)
+            so_far = trained.state()
+            if entry.best:
+                at.best_model = {
+                    "model": so_far["average"] or so_far["model"],
+                    "stage": stage.name,
+                    "epoch": entry.epoch,
+                }
+            self._save(at, so_far)
+            if entry.best:
                 self._write_best(at)
             self._write_log()  # comes last, because a run counts as finished by it
             if self.on_epoch:
-                self.on_epoch(self.log[-1])
+                self.on_epoch(entry)
 
-    def _save(self, at: _Position, weights: dict[str, Tensor], optimizer: StateDict, scaler: StateDict) -> None:
-        """Write last.pt: with it the epoch counts, and best.pt and log.jsonl can be made from it."""
+    def _save(self, at: _Position, trained: TrainedState, within: WithinEpoch | None = None) -> None:
+        """Write last.pt: with it an epoch counts, and best.pt and log.jsonl can be made from it."""
         checkpoint: Checkpoint = {
+            **trained,
             "run": self.run.digest,
-            "model": weights,
             "best": at.best_model,
-            "optimizer": optimizer,
-            "scaler": scaler,
             "progress": {
                 "stage": at.stage,
                 "epoch": at.epoch,
                 "best": None if at.best is None else list(at.best),
                 "best_epoch": at.best_epoch,
             },
+            "within_epoch": within,
             "log": [entry.to_line() for entry in self.log],
         }
         save_checkpoint(self.run.path / run_files.LAST, checkpoint, previous=self.run.path / run_files.PREVIOUS)
@@ -174,29 +171,39 @@ class TrainingLoop:
             return at.epoch < self.epochs[at.stage]
         return at.epoch < stage.epochs and not (stage.patience and at.epoch - at.best_epoch > stage.patience)
 
-    def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, stage: Stage, at: _Position) -> EpochLog:
+    def _epoch(self, trained: Trained, stage: Stage, at: _Position, within: WithinEpoch | None) -> EpochLog:
+        """Train and measure one epoch, or the rest of one."""
         started_s = time.perf_counter()
         # The seed and the epoch's number decide all of its randomness, so a resumed run equals an uninterrupted one.
         numbered = 10_000 * at.stage + at.epoch
         torch.manual_seed(int(np.random.SeedSequence((self.seed, numbered)).generate_state(1)[0]))
         self.train_loader.set_epoch(numbered)
+        begun = EpochProgress()
+        if within is not None:
+            self.train_loader.load_state_dict(within["loader"])
+            set_random_state(within["random"], self.fabric.device)
+            sums = {name: total.to(self.fabric.device) for name, total in within["sums"].items()}
+            begun = EpochProgress(within["step"], sums)
         split = self.recipe.measured_on
         heatmaps = HeatmapAgreement(self.study, self.recipe.heatmap.target, self.recipe.input_size_px)
         before = self.log[len(self.log) - at.epoch :]  # the epochs of this stage
         with self._told_where(stage, at, "training"):
-            trained = train_one_epoch(
+            train_losses = train_one_epoch(
                 self.fabric,
-                model,
-                optimizer,
+                trained.model,
+                trained.optimizer,
                 self.train_loader,
                 stage,
                 lambda fraction: learning_rate(stage, at.epoch + fraction),
                 self._reporter("training"),
+                batches_per_step=self.recipe.batches_per_step,
+                begun=begun,
+                after_step=lambda done: self._after_step(trained, at, done),
                 lowest_loss=min((entry.train_losses["loss"] for entry in before), default=math.inf),
             )
         with self._told_where(stage, at, split):
             validated = predict(
-                model,
+                trained.measured,
                 self.measuring_loader,
                 stage,
                 keep_heatmaps=False,
@@ -216,7 +223,7 @@ class TrainingLoop:
             stage=stage.name,
             epoch=at.epoch + 1,
             learning_rate=learning_rate(stage, at.epoch),
-            train_losses=trained,
+            train_losses=train_losses,
             chosen_on=split,
             losses=validated.losses,
             macro_auc=auc,
@@ -229,9 +236,22 @@ class TrainingLoop:
         at.epoch += 1
         return entry
 
+    def _after_step(self, trained: Trained, at: _Position, done: EpochProgress) -> None:
+        in_epoch = -(-len(self.train_loader) // self.recipe.batches_per_step)
+        trained.after_step(at.epoch * in_epoch + done.step)
+        every = self.recipe.checkpoint_steps
+        if every and done.step % every == 0 and done.step < in_epoch:
+            within: WithinEpoch = {
+                "step": done.step,
+                "sums": {name: total.cpu() for name, total in done.sums.items()},
+                "loader": self.train_loader.state_dict(),
+                "random": random_state(self.fabric.device),
+            }
+            self._save(at, trained.state(), within)
+
     @contextmanager
     def _told_where(self, stage: Stage, at: _Position, what: str) -> Iterator[None]:
-        """Say of a loss that is not finite in which epoch it is, and what to do."""
+        """Say of a loss that is not finite in which epoch it is, and what to do; and of a compiler that fails."""
         try:
             yield
         except LossError as error:
@@ -240,6 +260,12 @@ class TrainingLoop:
                 f"stage {stage.name!r}, epoch {at.epoch + 1}, {what}: {error}; lower the learning rate "
                 f"(--set stages.learning_rate=...), or look at these cases; {kept}",
             )
+            raise
+        except Exception as error:
+            if self.recipe.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                # The first line may name the compiler, and the second what it said.
+                why = " ".join(str(error).split("\n")[:2]) or type(error).__name__
+                raise EgazeError(f"torch.compile: {why}; train with --set compile=false") from error
             raise
 
     def _reporter(self, what: str) -> Progress | None:
@@ -264,11 +290,6 @@ def _chosen(at: _Position, stage: Stage) -> BestModel:
     if at.best_model is None:
         raise RunError(f"stage {stage.name!r}: no epoch could be chosen: its monitor was undefined in each of them")
     return at.best_model
-
-
-def _on_host(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of the model's weights, which further training leaves unchanged."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
 
 
 def _as_pair(best: list[float] | None) -> tuple[float, float] | None:

@@ -6,6 +6,7 @@ import json
 import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_type_hints
 
 from egaze.atomic import new_directory
 from egaze.errors import RunError
@@ -120,7 +121,7 @@ def _newest_checkpoint(run: Run) -> Checkpoint | None:
 
 def _whole_checkpoint(run: Run, name: str) -> Checkpoint:
     state: Checkpoint = run.load_checkpoint(name)
-    if set(state) != set(Checkpoint.__annotations__):
+    if set(state) != set(get_type_hints(Checkpoint)):
         raise RunError(f"{run.path / name}: cannot resume: not a checkpoint of this version of egaze")
     return state
 

@@ -26,7 +26,7 @@ def test_the_first_bad_batch_is_named_at_the_next_log_step(bad, step):
     at = LOG_STEPS - 1 if step < LOG_STEPS else LOG_STEPS + 9
 
     def add(number):
-        losses.add(number, torch.tensor(bad if number >= step else 1.0))
+        losses.add(torch.tensor(bad if number >= step else 1.0))
 
     for number in range(at):
         add(number)
@@ -47,9 +47,9 @@ def test_the_first_bad_batch_is_named_at_the_next_log_step(bad, step):
     ],
 )
 def test_a_rise_is_said_once(values, lowest, warns, caplog):
-    losses = StepLosses(Loader(len(values)), lowest)
-    for step, value in enumerate(values):
-        losses.add(step, torch.tensor(value))
+    losses = StepLosses(Loader(len(values)), lowest=lowest)
+    for value in values:
+        losses.add(torch.tensor(value))
     assert len(caplog.records) == warns
 
 
