@@ -74,6 +74,7 @@ WITHOUT = {
     "Sensitivity": "what settings_sensitivity returns",
     "SimulatedGaze": "what simulate_gaze returns",
     "StatisticsWarning": "a warning's class",
+    "StudySample": "what StudyDataset gives",
     "TableMapping": "what load_mapping returns",
     "WeightsFile": "what read_weights returns",
 }

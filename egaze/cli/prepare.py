@@ -203,9 +203,9 @@ def prepare(
     if factors := gaze["scale_factors"]:
         low, high = factors
         by = f"{low:.3g}" if high - low < 0.005 * high else f"{low:.3g} to {high:.3g}"
+        what = "gaze was recorded: gaze and regions" if counts["with_gaze"] else "regions were drawn: those"
         click.echo(
-            f"  radiographs were resized since gaze was recorded: gaze and regions of "
-            f"{count_text(gaze['scaled'], 'case')} are scaled by {by}"
+            f"  radiographs were resized since {what} of {count_text(gaze['scaled'], 'case')} are scaled by {by}"
         )
     if gaze["trusted"]:
         click.echo(f"  gaze that looks wrong was accepted (--trust-gaze): {count_text(gaze['trusted'], 'case')}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from egaze.cli import progress
 from egaze.registry import Registry
-from egaze.sources import EgdCxr, GazeSearch, Reflacx, SiimGaze, Source, Table
+from egaze.sources import CheXpert, EgdCxr, GazeSearch, NihCxr14, Reflacx, SiimGaze, Source, Table
 
 _list_radiographs = click.option(
     "--list-radiographs",
@@ -122,9 +123,7 @@ def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiogra
     if list_radiographs:
         return siim_gaze.list_radiographs(gaze)
     source = SiimGaze(gaze, _required(images, "--images"), _required(masks, "--masks"))
-    if not progress.is_quiet():
-        for line in source.notes:
-            click.echo(line)
+    _say(source.notes)
     return source
 
 
@@ -148,9 +147,67 @@ def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Sourc
     if list_radiographs:
         return gazesearch.list_radiographs(gaze)
     source = GazeSearch(gaze, _required(images, "--images"))
-    if not progress.is_quiet():
-        for line in source.notes:
-            click.echo(line)
+    _say(source.notes)
+    return source
+
+
+@click.command("nih-cxr14")
+@click.option("--tables", required=True, type=click.Path(path_type=Path), help="Folder with Data_Entry_2017_v2020.csv.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of the radiographs, at any depth.  [required]")
+@_list_radiographs
+def nih_cxr14(tables: Path, images: Path | None, list_radiographs: bool) -> Source | list[str]:
+    """NIH ChestX-ray14: 14 findings mined from reports, any number on a radiograph, and no gaze.
+
+    Data_Entry_2017.csv will do too. BBox_List_2017.csv, if it is there, gives radiologists' boxes of findings;
+    train_val_list.txt and test_list.txt give the published split by patient. docs/tables.md says what labels mean.
+
+    
+    Example:
+      egaze prepare nih-cxr14 --tables nih --images nih/images --out study
+      egaze train study --recipe encoder-only --out run
+    """
+    from egaze.sources import nih_cxr14
+
+    if list_radiographs:
+        return nih_cxr14.list_radiographs(tables)
+    source = NihCxr14(tables, _required(images, "--images"))
+    _say(source.notes)
+    return source
+
+
+@click.command("chexpert")
+@click.option("--tables", required=True, type=click.Path(path_type=Path), help="Folder with train.csv and valid.csv.")
+@click.option(
+    "--images", type=click.Path(path_type=Path), help="Folder with CheXpert-v1.0-small/, or with train/.  [required]"
+)
+@_list_radiographs
+@click.option("--lateral", is_flag=True, help="Take lateral radiographs too; without it only frontal ones.")
+@click.option(
+    "--valid-as",
+    default="validation",
+    show_default=True,
+    type=click.Choice(["validation", "test"]),
+    help="The split of valid.csv. test, where there is no test.csv, divides train.csv's patients for validation.",
+)
+def chexpert(
+    tables: Path, images: Path | None, list_radiographs: bool, lateral: bool, valid_as: str
+) -> Source | list[str]:
+    """CheXpert: 13 findings of reports, each present, absent, uncertain or not mentioned, and no gaze.
+
+    What an uncertain label teaches is chosen by --uncertain. Findings that are not mentioned are unknown, but absent
+    where "No Finding" is 1. docs/tables.md says what labels mean.
+
+    
+    Example:
+      egaze prepare chexpert --tables CheXpert-v1.0-small --images . --uncertain one --out study
+      egaze prepare chexpert --tables CheXpert-v1.0-small --images . --valid-as test --out study
+    """
+    from egaze.sources import chexpert
+
+    if list_radiographs:
+        return chexpert.list_radiographs(tables, lateral=lateral)
+    source = CheXpert(tables, _required(images, "--images"), lateral=lateral, valid_as=valid_as)
+    _say(source.notes)
     return source
 
 
@@ -216,6 +273,13 @@ def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path
     return Table(cases, fixations, names, labels=labels, images=images)
 
 
+def _say(notes: Sequence[str]) -> None:
+    """Print what a source tells whoever prepares it."""
+    if not progress.is_quiet():
+        for note in notes:
+            click.echo(note)
+
+
 def _required(value: Path | None, option: str) -> Path:
     """Raise click's usage error if an option is missing that only --list-radiographs does not need."""
     if value is None:
@@ -224,7 +288,7 @@ def _required(value: Path | None, option: str) -> Path:
 
 
 #: egaze's own sources.
-OWN = (egd_cxr, reflacx, siim_gaze, gazesearch, table)
+OWN = (egd_cxr, reflacx, siim_gaze, gazesearch, nih_cxr14, chexpert, table)
 
 #: Commands that return a `Source`; other packages add theirs as `egaze.sources`.
 SOURCES: Registry[click.Command] = Registry(

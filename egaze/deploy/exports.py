@@ -26,6 +26,9 @@ class Exporter(Protocol):
     def __call__(self, run: Run, path: Path, *, precision: str) -> ModelSpec | None: ...
 
 
+#: The format of a file whose suffix says what it holds.
+SUFFIXES = {".pt": "torchscript"}
+
 #: Exporters by the names that `egaze export --format` takes; other packages add theirs as `egaze.exports`.
 EXPORTS: Registry[Exporter] = Registry("egaze.exports", "export", {"torchscript": export_torchscript}, fits=callable)
 
@@ -34,7 +37,7 @@ def export_run(
     run: Run,
     path: str | Path,
     *,
-    format: str = "torchscript",
+    format: str | None = None,
     precision: str = "fp32",
     sign: str | Path | None = None,
     thresholds: Thresholds | None = None,
@@ -45,7 +48,7 @@ def export_run(
     Args:
         run: a run with a checkpoint.
         path: the file to write, which is replaced whole.
-        format: one of `EXPORTS`; see `export_torchscript` for egaze's own.
+        format: one of `EXPORTS`; see `export_torchscript` for egaze's own. None for that of the path's suffix.
         precision: "fp32" or "bf16".
         sign: a PEM file with an Ed25519 private key, by which the file is signed; for egaze's own format only.
         thresholds: thresholds of the class probabilities that the file is to carry; for egaze's own format only.
@@ -55,8 +58,8 @@ def export_run(
         The file's spec; None from a format without egaze's spec.
 
     Raises:
-        EgazeError: the format is unknown, or cannot be signed, carry thresholds or have limits; the path holds a key;
-            or as the format's own function raises it.
+        EgazeError: the format is unknown or not told by the suffix, or cannot be signed, carry thresholds or have
+            limits; the path holds a key; or as the format's own function raises it.
 
     Example:
         >>> from egaze.deploy import export_run
@@ -65,6 +68,8 @@ def export_run(
         >>> spec.precision
         'bf16'
     """
+    if format is None:
+        format = format_of(path)
     if format not in EXPORTS:
         raise EgazeError(f"no export format {format!r}; there are {', '.join(EXPORTS)}")
     require_no_key(path)
@@ -76,3 +81,17 @@ def export_run(
         if asked is not None:
             raise EgazeError(f"a file of the format {format!r} cannot {cannot}; one of 'torchscript' can")
     return EXPORTS[format](run, Path(path), precision=precision)
+
+
+def format_of(path: str | Path) -> str:
+    """Return the format that a path's suffix stands for.
+
+    Raises:
+        EgazeError: no format has this suffix.
+    """
+    suffix = Path(path).suffix
+    if (found := SUFFIXES.get(suffix.lower())) is None:
+        known = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
+        said = f"suffix {suffix!r} stands for no export format" if suffix else "a suffix has to say the export format"
+        raise EgazeError(f"{path}: {said}: {known}; rename it, or choose one by --format ({', '.join(EXPORTS)})")
+    return found

@@ -24,7 +24,6 @@ from egaze.evaluation.stored import (
     Evaluation,
     open_evaluation,
     require_metric_names,
-    write_table,
 )
 from egaze.loading import DeviceLoader
 from egaze.metrics.literature import PUBLISHED, Published
@@ -34,6 +33,7 @@ from egaze.study import Study
 from egaze.study.published_splits import published_split_seed
 from egaze.study.splits import SPLITS
 from egaze.study.tables import LABEL_PREFIX
+from egaze.tables.parquet import write_parquet
 from egaze.training.engine import Predictions, predict
 from egaze.training.run import Run
 
@@ -213,7 +213,7 @@ def _write(
     out: Path, result: EvaluationResult, table: pl.DataFrame, heatmaps: NDArray[np.float32] | None
 ) -> Evaluation:
     with new_files(out) as new:
-        write_table(new / PREDICTIONS, table)
+        write_parquet(new / PREDICTIONS, table)
         if heatmaps is not None:
             np.save(new / HEATMAPS, heatmaps.astype(np.float16))
         write_json(new / METRICS, FORMAT_VERSION, result)

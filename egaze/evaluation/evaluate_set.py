@@ -25,7 +25,7 @@ from egaze.evaluation.means import RESAMPLES
 from egaze.evaluation.pooled import Pooled, pool
 from egaze.evaluation.results import Classification, ClassResult, EvaluationResult, MemberResult, TrainedHeads
 from egaze.evaluation.scanpaths import mean_scanpaths, scanpath_tables
-from egaze.evaluation.stored import FORMAT_VERSION, METRICS, PREDICTIONS, Evaluation, open_evaluation, write_table
+from egaze.evaluation.stored import FORMAT_VERSION, METRICS, PREDICTIONS, Evaluation, open_evaluation
 from egaze.labels import class_counts
 from egaze.metrics import Estimate, macro_auc
 from egaze.metrics.estimate import noting
@@ -33,6 +33,7 @@ from egaze.metrics.gaze_metrics import GAZE_METRICS
 from egaze.metrics.over_seeds import aucs_over_seeds, mean_over_seeds, within_unit
 from egaze.progress import NamedProgress
 from egaze.serialize import write_json
+from egaze.tables.parquet import write_parquet
 from egaze.training import RunSet
 
 
@@ -108,7 +109,7 @@ def evaluate_set(
         runs=runs,
     )
     with new_files(out) as new:
-        write_table(new / PREDICTIONS, pooled.table)
+        write_parquet(new / PREDICTIONS, pooled.table)
         write_json(new / METRICS, FORMAT_VERSION, result)
     return open_evaluation(out)
 

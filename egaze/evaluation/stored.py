@@ -16,7 +16,6 @@ set's table has one row per seed and case, with a column seed and, in a set with
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,13 +69,6 @@ class Evaluation:
     metrics: EvaluationResult
     predictions: pl.DataFrame
     heatmaps: NDArray[np.float16] | None
-
-
-def write_table(path: Path, table: pl.DataFrame) -> None:
-    """Write a Parquet file. Raises OSError if it cannot be written."""
-    content = io.BytesIO()  # written here rather than by polars, whose write errors do not name the cause
-    table.write_parquet(content)
-    path.write_bytes(content.getbuffer())
 
 
 def require_metric_names() -> None:

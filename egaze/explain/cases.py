@@ -151,7 +151,10 @@ def explain_cases(run: Run, study: Study, cases: NDArray[np.int64], options: Exp
                     for name, values in orders.items()
                 }
             case_gaze = read_case(study, case_index, shown)
-            finding = finding_mask(study, case_index, size_px, case_gaze.label, folder=options.findings)
+            # Of several findings, the one whose evidence is shown.
+            shown_class = study.class_names[int(class_index[place])]
+            of_class = case_gaze.label if batch.label_kind == "exclusive" else shown_class
+            finding = finding_mask(study, case_index, size_px, of_class, folder=options.findings)
             own = {name: values[place].numpy() for name, values in maps.items()}
             gaze = case_gaze.heatmap() if case_gaze.on_radiograph.any() else None
             yield Explanation(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from egaze.errors import TableError
 from egaze.gaze.importing import ImportedRecording, stem_of
 from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import picture_at
+from egaze.tables.parquet import write_parquet
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,9 +46,9 @@ def write_imported(imported: Sequence[ImportedRecording], out: Path) -> list[Pat
     with new_files(out) as folder:
         for name, item in zip(names, imported, strict=True):
             if item.recording.samples:
-                _write_parquet(folder / f"{name}.samples.parquet", _samples_table(item))
+                write_parquet(folder / f"{name}.samples.parquet", _samples_table(item))
             if item.recording.fixations:
-                _write_parquet(folder / f"{name}.fixations.parquet", _fixations_table(item))
+                write_parquet(folder / f"{name}.fixations.parquet", _fixations_table(item))
         if tables:
             text = pl.concat(tables, how="diagonal").write_csv(float_precision=6)
             (folder / FIXATIONS_CSV).write_text(text, encoding="utf-8")
@@ -58,12 +58,6 @@ def write_imported(imported: Sequence[ImportedRecording], out: Path) -> list[Pat
     if not tables:
         (out / FIXATIONS_CSV).unlink(missing_ok=True)
     return [out / name for name in written]
-
-
-def _write_parquet(path: Path, table: pl.DataFrame) -> None:
-    content = BytesIO()  # polars itself does not say which error of the disk it met
-    table.write_parquet(content)
-    path.write_bytes(content.getbuffer())
 
 
 def facts_of(item: ImportedRecording) -> dict[str, object]:

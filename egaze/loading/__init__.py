@@ -2,6 +2,7 @@
 
 from egaze.loading.augment import Augmentation
 from egaze.loading.batch import Batch
+from egaze.loading.dataset import StudyDataset, StudySample
 from egaze.loading.device_loader import DeviceLoader
 from egaze.loading.radiograph_loader import FailedRadiograph, RadiographBatch, RadiographLoader, ReadRadiograph
 from egaze.loading.sampling import (
@@ -25,6 +26,8 @@ __all__ = [
     "RadiographLoader",
     "ReadRadiograph",
     "Shuffled",
+    "StudyDataset",
+    "StudySample",
     "Weighted",
     "class_balanced",
     "class_weighted",

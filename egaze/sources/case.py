@@ -12,6 +12,9 @@ from egaze.errors import SourceError
 from egaze.gaze import Fixations
 from egaze.sources.regions import Phrase, Region
 
+#: A case's split where a data set has one list for both: the study divides the patients.
+TRAIN_OR_VALIDATION = "train or validation"
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -26,7 +29,7 @@ class Case:
         certainties: in a source of independent labels, the certainty of each class that is known to be present (1),
             absent (0) or uncertain (between); None in a source of exclusive labels.
         reader_id: the reader, or None.
-        split: "train", "validation" or "test" if the source assigns it, else None.
+        split: "train", "validation", "test" or `TRAIN_OR_VALIDATION` if the source assigns it, else None.
         regions: boxes, ellipses and masks on the radiograph, in its pixels.
         phrases: the reader's dictation, in time order.
         radiograph_size_px: (width, height) of the radiograph on which gaze and regions were measured, or None if the

@@ -14,6 +14,9 @@ device nor a quality issue. Of these, the ones count that support the class by t
 | normal | none |
 | any other, or no class | all |
 
+Where labels are independent, the finding of a class is what has its name, boxes too, beside what the table says of the
+class: NIH ChestX-ray14's boxes are named by finding.
+
 Ellipses of several readers on one radiograph count together. Better masks can be given as pictures of the radiograph's
 size, named after the case, as the synthetic twin has them in `findings/`.
 """
@@ -28,6 +31,7 @@ from numpy.typing import NDArray
 from egaze.errors import StudyError
 from egaze.imaging import FitGeometry, read_stored
 from egaze.sources import Region
+from egaze.sources.cell_names import folded
 from egaze.sources.reflacx.labels import (
     CHF,
     CONSOLIDATION,
@@ -63,11 +67,20 @@ def finding_regions(study: Study, case_index: int, class_name: str | None) -> tu
     return tuple(
         region
         for region in study.regions(case_index)
-        if region.shape in _FOUND
-        and region.name not in FLAGS
+        if region.name not in FLAGS
         and (region.certainty is None or region.certainty >= _POSSIBLE)
-        and (class_name not in _SIGNS or region.name in _SIGNS[class_name])
+        and _supports(study, region, class_name)
     )
+
+
+def _supports(study: Study, region: Region, class_name: str | None) -> bool:
+    is_drawn = region.shape in _FOUND
+    if study.labels.kind == "exclusive":
+        return is_drawn and (class_name not in _SIGNS or region.name in _SIGNS[class_name])
+    named_as = study.class_names if class_name is None else (class_name,)
+    if folded(region.name) in map(folded, named_as):
+        return True
+    return is_drawn and (class_name is None or region.name in _SIGNS.get(class_name, ()))
 
 
 def finding_mask(

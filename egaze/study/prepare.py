@@ -21,17 +21,19 @@ from egaze.imaging import Canvas
 from egaze.labels import UNCERTAIN, Labels, class_counts
 from egaze.progress import Progress
 from egaze.sources import Source
+from egaze.sources.cell_names import first_alike, folded
 from egaze.study import layout
 from egaze.study.decoding import read_radiographs
 from egaze.study.gather import Entry, Gathered, gather
 from egaze.study.image_store import ImageStore
 from egaze.study.placing import Failed, RadiographFacts, reason_without_identity
 from egaze.study.plausible import off_radiograph, require_plausible, strange_units
+from egaze.study.publish import new_study_folder, publish
 from egaze.study.resized import UNSCALED, Scale, to_radiograph_pixels
 from egaze.study.splits import make_splits, require_seed, save_splits
 from egaze.study.study import Study, open_study
 from egaze.study.tables import case_table, fixation_table, labels_of, phrase_table, region_table
-from egaze.study.unfinished import discard, new_study_folder, publish, unfinished
+from egaze.unfinished import discard, unfinished
 
 _DECODERS = ("numpy", "pillow", "pydicom", "pylibjpeg", "pylibjpeg-openjpeg", "python-gdcm")
 
@@ -95,8 +97,8 @@ def prepare_study(
         uncertain: what an uncertain label teaches, in a study of independent labels: one of `egaze.labels.UNCERTAIN`.
             The study keeps the certainties, and study.json records this choice.
         progress: called with (radiographs done, radiographs in all).
-        say: called with one line if radiographs of an earlier run are used or discarded, and if an interruption leaves
-            radiographs for a later run.
+        say: called with one line if classes of several sources look alike, if radiographs of an earlier run are used or
+            discarded, and if an interruption leaves radiographs for a later run.
         on_left_out: called with the cases left out, if there are any, before a strict run fails.
 
     Returns:
@@ -116,11 +118,7 @@ def prepare_study(
         >>> len(study), study.images.shape[1:]
         (48, (32, 32))
     """
-    require_seed(seed)
-    if uncertain not in UNCERTAIN:
-        raise StudyError(f"uncertain must be one of {', '.join(UNCERTAIN)}, got {uncertain!r}")
-    if not 16 <= size_px <= 4096:
-        raise StudyError(f"size must be 16 to 4096 px, got {size_px}")
+    require_settings(size_px=size_px, seed=seed, uncertain=uncertain)
     if workers < 1:
         raise StudyError(f"workers must be 1 or more, got {workers}")
     place = study_place(Path(out))
@@ -129,8 +127,10 @@ def prepare_study(
     except ValueError as error:
         raise StudyError(str(error)) from error
     gathered = gather(sources)
+    if alike := first_alike(gathered.class_names, lambda name: folded(name.replace("_", " "))):
+        (say or _nothing)(f"classes {alike[0]!r} and {alike[1]!r} look alike, but stay two classes")
     trusted = require_plausible(gathered.entries, _strange_units, trust_gaze)
-    with unfinished(place) as folder:
+    with unfinished(place, "preparing this study") as folder:
         with (
             ImageStore(folder, _settings(gathered, canvas), gathered.radiographs, gathered.rows, size_px) as store,
             _reported_when_interrupted(store, len(gathered.radiographs), say or _nothing),
@@ -166,6 +166,15 @@ def prepare_study(
         )
         publish(folder, place)
     return open_study(Path(out), check_images=False)  # the images have just been written
+
+
+def require_settings(*, size_px: int, seed: int, uncertain: str) -> None:
+    """Raise StudyError for a setting of a study that is out of range."""
+    require_seed(seed)
+    if uncertain not in UNCERTAIN:
+        raise StudyError(f"uncertain must be one of {', '.join(UNCERTAIN)}, got {uncertain!r}")
+    if not 16 <= size_px <= 4096:
+        raise StudyError(f"size must be 16 to 4096 px, got {size_px}")
 
 
 def study_place(out: Path) -> Path:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from egaze.atomic import write_text
 from egaze.errors import StudyError
+from egaze.sources.case import TRAIN_OR_VALIDATION
 from egaze.study.layout import CASES, FORMAT_VERSION, MANIFEST, SPLITS_JSON, read_json
 
 SPLITS = ("train", "validation", "test")
@@ -82,7 +83,8 @@ def split_patients(patients: int, seed: int, ratio: tuple[float, float, float]) 
 def make_splits(
     cases: pl.DataFrame, patients: dict[str, int], *, seed: int, ratio: tuple[float, float, float]
 ) -> Splits:
-    """Split each source by patient; a split given by the source is kept.
+    """Split each source by patient; a split given by the source is kept. Patients that it gives to train or validation
+    are divided between them in the ratio of the two.
 
     A patient of several sources is in the split that the first of these sources assigns, so that the first source is
     split as if it were alone.
@@ -103,7 +105,10 @@ def make_splits(
     for source, count in patients.items():
         rows = np.flatnonzero((cases["source"] == source).to_numpy())
         own = cases[rows]
-        found = split_patients(count, seed, ratio)[own["patient_place"].to_numpy()]
+        places = own["patient_place"].to_numpy()
+        found = split_patients(count, seed, ratio)[places]
+        undivided = (own["given_split"] == TRAIN_OR_VALIDATION).fill_null(False).to_numpy()
+        found[undivided] = split_patients(count, seed, (*ratio[:2], 0))[places[undivided]]
         for number, split in enumerate(SPLITS):
             found[(own["given_split"] == split).fill_null(False).to_numpy()] = number
         earlier = index_of_patient[own["patient"].to_numpy()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,10 @@ from egaze.sources import Phrase, Region
 from egaze.study import layout
 from egaze.study.splits import Splits, load_splits
 from egaze.study.tables import OPTIONAL, RELATIVE, read_labels, region_of
+
+if TYPE_CHECKING:
+    from egaze.loading.dataset import StudyDataset
+    from egaze.targets import BatchTarget
 
 T = TypeVar("T")
 
@@ -113,6 +117,19 @@ class Study:
     def with_splits(self, splits: Splits) -> Study:
         """The same study with other splits."""
         return replace(self, splits=splits)
+
+    def as_dataset(
+        self, split: str | None = None, *, size_px: int | None = None, target: BatchTarget | None = None
+    ) -> StudyDataset:
+        """The study, or one of its splits, as a map-style data set of torch: see `egaze.loading.StudyDataset`.
+
+        Raises:
+            ImportError: torch is not installed.
+        """
+        # The one place that looks to a higher floor: a convenience, imported when it is called.
+        from egaze.loading.dataset import StudyDataset
+
+        return StudyDataset(self, split, size_px=size_px, target=target)
 
     def fixations(self, case_index: int, size_px: int) -> Fixations:
         """The fixations of one case in pixels of the canvas at the given size.
@@ -300,8 +317,10 @@ def _durations(
 
 def _complete(rows: pl.DataFrame, *columns: str) -> NDArray[np.float32] | None:
     """(F, columns) values, or None if one is missing."""
-    values = rows.select(columns)
-    return None if sum(values.null_count().row(0)) else values.to_numpy()
+    # Column by column, without a polars query: a forked worker of a `StudyDataset` would wait for ever.
+    values = [rows[name] for name in columns]
+    missing = any(column.null_count() for column in values)
+    return None if missing else np.stack([column.to_numpy() for column in values], axis=1)
 
 
 def _canvas(manifest: layout.Manifest) -> Canvas:

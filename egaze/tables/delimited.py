@@ -24,7 +24,7 @@ Columns = Mapping[str, type[pl.DataType]]
 
 _MEANS = {pl.String: "text of one line", pl.Float64: "a number", pl.Int64: "a whole number"}
 #: Columns whose cells must not appear in messages.
-PRIVATE = frozenset({"patient_id", "subject_id", "study_id", "stay_id"})
+PRIVATE = frozenset({"patient_id", "Patient ID", "subject_id", "study_id", "stay_id"})
 # The name of a file may begin with a space that is not ASCII.
 _PATHS = frozenset({"image", "path"})
 # Whole numbers that a float64 holds exactly.

@@ -23,7 +23,7 @@ _BOM = "\ufeff".encode()
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Complete records, each with as many cells as the header and one line feed at its end.
+    """Complete records, each with a cell for every name in the header and one line feed at its end.
 
     Attributes:
         data: valid UTF-8 without NUL bytes; if the dialect has quotes, only where RFC 4180 allows them.
@@ -41,8 +41,9 @@ def read_blocks(
 ) -> Iterator[Block]:
     """Read a table (RFC 4180, in any dialect) from beginning to end; the first block is the header alone.
 
-    Line ends are LF, CRLF or CRCRLF. Blank lines are skipped and not counted. Memory is bounded by `TableLimits` and a
-    few megabytes, whatever the file contains.
+    Line ends are LF, CRLF or CRCRLF. Blank lines are skipped and not counted. Cells without a name at the end of the
+    header may all be missing from a record, as in `BBox_List_2017.csv`. Memory is bounded by `TableLimits` and a few
+    megabytes, whatever the file contains.
 
     Args:
         path: the table.
@@ -213,6 +214,7 @@ class _Checker:
         self._dialect = dialect
         self._on_cut = on_cut
         self.names: list[str] = []
+        self._fewest = 0
         self.next = 0
 
     def check(self, block: bytes, *, is_last: bool) -> Iterator[Block]:
@@ -221,7 +223,7 @@ class _Checker:
         if not (~found.blank).any():
             return
         columns = self._columns(found)
-        if is_last and self._on_cut is not None and found.cells[-1] < columns and found.numbers[-1] > 0:
+        if is_last and self._on_cut is not None and found.cells[-1] < self._fewest and found.numbers[-1] > 0:
             cells = f"{found.cells[-1]} of {columns} cells"
             self._on_cut(f"record {found.numbers[-1]}, the last one, is cut off after {cells} and left out")
             if len(found.ends) == 1:
@@ -249,6 +251,8 @@ class _Checker:
                 self.fail(0, f"has {columns} columns, more than {self._limits.columns} (EGAZE_TABLE_COLUMNS)")
             line = found.block[found.begins[header] : found.ends[header] + 1]
             self.names = column_names(Block(line, 0, 1), self._dialect)
+            # A record must have the cells up to the last one with a name.
+            self._fewest = max((place for place, name in enumerate(self.names, 1) if name), default=columns)
         return len(self.names)
 
     def _check_text(self, found: _Structure) -> None:
@@ -266,7 +270,8 @@ class _Checker:
 
     def _check_shape(self, found: _Structure, columns: int) -> None:
         limit = self._limits.cell_bytes
-        for line in np.flatnonzero(~found.blank & (found.cells != columns))[:1]:
+        is_wrong = (found.cells != columns) & (found.cells != self._fewest)
+        for line in np.flatnonzero(~found.blank & is_wrong)[:1]:
             self.fail(found.numbers[line], f"has {found.cells[line]} cells, the header has {columns}")
         lengths = np.diff(found.marks, prepend=-1) - 1
         for mark in np.flatnonzero(lengths > limit)[:1]:

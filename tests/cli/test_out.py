@@ -22,6 +22,8 @@ OUTPUTS = {
     "prepare reflacx": ("new folder", "--gaze none --images none --out OUT"),
     "prepare siim-gaze": ("new folder", "--gaze none --images none --masks none --out OUT"),
     "prepare gazesearch": ("new folder", "--gaze none --images none --out OUT"),
+    "prepare nih-cxr14": ("new folder", "--tables none --images none --out OUT"),
+    "prepare chexpert": ("new folder", "--tables none --images none --out OUT"),
     "prepare table": ("new folder", "none.csv --out OUT"),
     "gaze measure": ("folder", "none --out OUT"),
     "heatmaps": ("new folder", "none --out OUT"),
@@ -30,7 +32,7 @@ OUTPUTS = {
     "compare": ("folder", "none none --out OUT"),
     "explain": ("new folder", "none --all --out OUT"),
     "report": ("file", "none --out OUT"),
-    "export": ("file", "none OUT"),
+    "export": ("file", "none OUT --format torchscript"),
     "predict": ("folder", "none.pt none.png --out OUT"),
     "demo": ("new folder", "--out OUT"),
 }
@@ -53,11 +55,12 @@ FULL_DISK = {
     "compare": (300, "RUN RUN --out OUT"),
     "explain": (5_000, "RUN --limit 1 --steps 0 --out OUT"),
     "report": (20_000, "RUN --out OUT"),
-    "export": (20_000, "RUN OUT"),
+    "export": (20_000, "RUN OUT --format torchscript"),
     "predict": (5_000, "MODEL RADIOGRAPH --out OUT --workers 1"),
 }
 # The reading of other sources writes as egd-cxr's does, and the demo is made of the others.
-AS_OTHERS = {"prepare reflacx", "prepare siim-gaze", "prepare gazesearch", "prepare table", "demo"}
+AS_OTHERS = {"prepare reflacx", "prepare siim-gaze", "prepare gazesearch", "prepare nih-cxr14", "prepare chexpert"}
+AS_OTHERS |= {"prepare table", "demo"}
 
 
 def every_command():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from deploy.c_library import CPredictor
+from deploy.reading import requires
 from deploy.running import run
 
 from egaze.cli import cli
@@ -27,7 +28,7 @@ def invoke(*words, code=0):
     return done
 
 
-def test_from_tables_to_the_runner(twin, findings_tables, runner, c_library, tmp_path):
+def test_from_tables_to_the_runner(twin, findings_tables, runner, formats, c_library, tmp_path):
     study, trained, model = (tmp_path / name for name in ("study", "run", "model.pt"))
     tables = ("table", findings_tables / "cases.csv", "--labels", findings_tables / "findings.csv")
     gaze = ("--fixations", findings_tables / "fixations.csv", "--images", twin.images)
@@ -46,6 +47,7 @@ def test_from_tables_to_the_runner(twin, findings_tables, runner, c_library, tmp
     assert spec.threshold_rule == "Youden, chosen on validation" and list(spec.thresholds) == chosen
     assert any(threshold is not None for threshold in chosen)
 
+    requires(formats, "dicom")
     # Files as the runner reads them, in the order of the evaluated cases.
     opened, evaluated = open_study(study), open_evaluation(trained / "evaluation" / "test").predictions
     rows = csv.reader((findings_tables / "cases.csv").read_text().splitlines())

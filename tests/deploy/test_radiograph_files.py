@@ -145,6 +145,24 @@ def test_lists_are_in_order(tmp_path):
     ]
 
 
+def test_a_list_names_radiographs(runner, model_path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.npy", "a b.npy", "folder/c.npy", "[1].npy"):
+        radiograph(tmp_path / name)
+    Path("list.txt").write_bytes(b"\xef\xbb\xbfb.npy\r\n\r\na b.npy\nfolder\n[1].npy\ngone.npy\nb.npy")
+    Path("empty.TXT").write_bytes(b"\n")
+    answers = both(runner, model_path, "list.txt", "empty.TXT", "*.txt", code=1)
+    listed = ["b.npy", "a b.npy", "folder/c.npy", "[1].npy", "gone.npy", "b.npy"]
+    assert [answer["image"] for answer in answers] == [*listed, "empty.TXT", *listed]
+    assert [answer["image"] for answer in answers if "error" in answer] == ["gone.npy", "empty.TXT", "gone.npy"]
+    # A list in a folder of radiographs is a file that cannot be read, like any other.
+    Path("list.txt").rename("folder/list.txt")
+    assert [answer["image"] for answer in both(runner, model_path, "folder", code=1)] == [
+        "folder/c.npy",
+        "folder/list.txt",
+    ]
+
+
 def test_paths_that_are_not_utf8(runner, model_path, tmp_path):
     good, missing = os.fsencode(tmp_path) + b"/f\xff\xe2\x82.npy", os.fsencode(tmp_path) + b"/gone\xff.npy"
     radiograph(good)

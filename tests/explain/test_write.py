@@ -19,7 +19,7 @@ from egaze.explain.write_explanations import FACTS, FORMAT_VERSION
 from egaze.metrics import cc, energy_inside, iou_at_area_match, pointing_game
 from egaze.models import grad_cam, to_image_size
 from egaze.serialize import read_json, to_json
-from egaze.sources import Case
+from egaze.sources import Case, Region
 from egaze.study import prepare_study
 from egaze.study.findings import finding_mask
 from egaze.training import load_recipe, train
@@ -80,6 +80,20 @@ def test_the_class_that_is_explained(run, study, ill):
     )
     assert by_label.class_index == by_name.class_index == labelled
     np.testing.assert_array_equal(by_label.maps["grad_cam"], by_name.maps["grad_cam"])
+
+
+def test_of_several_findings_that_of_the_class_explained_counts(findings_run, tmp_path):
+    np.save(tmp_path / "radiograph.npy", np.full((64, 64), 90, np.uint8))
+    regions = (Region("odd", "box", -0.5, -0.5, 31.5, 31.5), Region("opacity", "ellipse", 40, 40, 60, 60))
+    certainties = {"chf": 0.0, "opacity": 1.0, "odd": 1.0}
+    case = Case("a", "p", tmp_path / "radiograph.npy", certainties=certainties, regions=regions)
+    both = prepare_study([Cases([case], class_names=tuple(certainties))], tmp_path / "study", size_px=64)
+    found = {}
+    for name in certainties:
+        (explanation,) = explained(findings_run, both, [0], class_name=name)
+        found[name] = explanation.finding
+    assert found["chf"] is None and found["odd"].sum() == 32 * 32 and found["odd"][:32, :32].all()
+    assert found["opacity"].sum() == pytest.approx(np.pi * 100, rel=0.1) and not (found["opacity"] & found["odd"]).any()
 
 
 def test_pictures_show_units_and_outlines(study, run, masks, ill):

@@ -28,7 +28,7 @@ os.environ["POLARS_MAX_THREADS"] = "1"  # the tables are tiny
 
 with atheris.instrument_imports(include=["egaze.sources", "egaze.tables", "json"]):
     from egaze.errors import EgazeError
-    from egaze.sources import EgdCxr, Table
+    from egaze.sources import EgdCxr, Table, chexpert, nih_cxr14
     from egaze.sources.egd_cxr.annotations import read_boxes, read_transcript
     from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
     from egaze.sources.gazesearch import read_scanpaths
@@ -41,6 +41,7 @@ with atheris.instrument_imports(include=["egaze.sources", "egaze.tables", "json"
 
 import polars as pl
 
+from egaze.sources.chexpert import FINDINGS as CHEXPERT_FINDINGS
 from egaze.sources.egd_cxr.columns import GAZE, MASTER_SHEET
 from egaze.sources.reflacx.gaze import _COLUMNS as REFLACX_GAZE
 from egaze.sources.reflacx.labels import FINDINGS
@@ -54,6 +55,11 @@ READING = dict.fromkeys(REFLACX, "1") | {"id": "P300R000001", "split": "train", 
 READING |= {"eye_tracking_data_discarded": "False", "image": "files/a.dcm"}
 LOOK = dict.fromkeys(REFLACX_GAZE, "1") | {"timestamp_end_fixation": "1.5", "x_position": "700", "y_position": "900"}
 ELLIPSE = {"xmin": "1", "ymin": "2", "xmax": "30", "ymax": "40", "certainty": "3", "Consolidation": "True"}
+
+
+CHEXPERT = ("Path", "Frontal/Lateral", "No Finding", *CHEXPERT_FINDINGS)
+CHEXPERT_ROW = {"Path": "CheXpert-v1.0-small/train/patient00001/study1/view1_frontal.jpg", "No Finding": "1.0"}
+CHEXPERT_ROW |= {"Frontal/Lateral": "Frontal", "Edema": "-1.0", "Fracture": "0.0"}
 
 
 def csv_of(columns, *rows) -> bytes:
@@ -79,6 +85,11 @@ WHOLE = {
     "train-rle.csv": b"ImageId,EncodedPixels\n1.2.3,1024 30 994 30\n1.2.3,9000 2\n1.2.4,-1\n",
     "scanpaths.json": b'[{"name": "' + DICOM_ID.encode() + b'.jpg", "task": "edema", "condition": "present", '
     b'"split": "train", "subject": 1, "X": [112, 60], "Y": [100, 150], "T": [2, 1]}]',
+    "Data_Entry_2017.csv": b"Image Index,Finding Labels,Patient ID,Patient Age,\n00000001_000.png,Mass|Edema,1,058Y,\n"
+    b"00000002_003.png,No Finding,2,061Y,\n",
+    "BBox_List_2017.csv": b"Image Index,Finding Label,Bbox [x,y,w,h],,,\n00000001_000.png,Infiltrate,225.8,5,86.7,9\n",
+    "test_list.txt": b"00000001_000.png\r\n00000002_003.png",
+    "train.csv": csv_of(CHEXPERT, CHEXPERT_ROW, CHEXPERT_ROW | {"Path": "test/patient2/study2/view1_frontal.jpg"}),
 }
 NAMES = tuple(WHOLE)
 records._READ_BYTES = 512  # so that records extend across the pieces that are read
@@ -137,6 +148,14 @@ def read(folder: Path, name: str) -> None:
         read_masks(folder / name, ["1.2.3"], Counter())
     elif name == "scanpaths.json":
         read_scanpaths(folder / name, Counter())
+    elif name == "BBox_List_2017.csv":
+        nih_cxr14.read_boxes(folder / name, Counter())
+    elif name in {"Data_Entry_2017.csv", "test_list.txt"}:
+        (folder / "train_val_list.txt").touch()
+        path = folder / "Data_Entry_2017.csv"
+        nih_cxr14.read_lists(folder, path, nih_cxr14.read_entries(path))
+    elif name == "train.csv":
+        chexpert.read_records(folder / name, Counter())
     else:
         table = GAZE_TABLES["fixations" if name == "fixations.csv" else "eye-gaze"]
         read_gaze(folder / name, table, RADIOGRAPHS, name == "eye_gaze.csv", {})

@@ -114,3 +114,15 @@ def test_bad_masks(made, tmp_path):
     # A case id that leads out of the folder is not followed.
     (tmp_path / "up.png").write_bytes(b"junk")
     assert finding_mask(made, 1, 64, "chf", folder=folder) is None
+
+
+def test_an_independent_class_has_the_regions_of_its_name_boxes_too(tmp_path):
+    Image.fromarray(np.full((50, 100), 90, np.uint8)).save(tmp_path / "radiograph.png")
+    certainties = {"Fracture": 1.0, "cardiac  Silhouette": 0.0, "chf": 0.0, "Mass": 1.0}
+    case = Case("a", "p", tmp_path / "radiograph.png", certainties=certainties, regions=REGIONS)
+    study = prepare_study([Cases([case], class_names=tuple(certainties))], tmp_path / "study", size_px=64)
+    assert finding_regions(study, 0, "Fracture") == (FRACTURE,)
+    assert finding_regions(study, 0, "cardiac  Silhouette") == (BOX,)
+    assert finding_regions(study, 0, "chf") == (EDEMA,)
+    assert finding_regions(study, 0, "Mass") == () and finding_mask(study, 0, 64, "Mass") is None
+    assert finding_regions(study, 0, None) == (BOX, EDEMA, OPACITY, FRACTURE)

@@ -15,7 +15,7 @@ import pytest
 from study.ready_made import files
 
 from egaze.errors import EgazeError, StudyError
-from egaze.study import image_store, open_study, placing, prepare_study, unfinished
+from egaze.study import image_store, open_study, placing, prepare_study, publish
 
 # The program, with a journal that is synced often enough for short runs.
 PROGRAM = """
@@ -241,8 +241,8 @@ def test_the_journal_names_no_one_and_only_radiographs_on_disk(partial, tmp_path
 HOLDING = """
 import sys
 from pathlib import Path
-from egaze.study.unfinished import unfinished
-with unfinished(Path(sys.argv[1])):
+from egaze.unfinished import unfinished
+with unfinished(Path(sys.argv[1]), "preparing this study"):
     print(flush=True)
     sys.stdin.read()
 """
@@ -263,7 +263,7 @@ def test_a_kill_while_the_study_is_put_in_its_place(partial, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(unfinished.Path, "replace", killed)
+        patch.setattr(publish.Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             prepare_study([partial], tmp_path / "out", size_px=16)
     assert not (tmp_path / "out").exists()

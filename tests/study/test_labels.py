@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from study.ready_made import Cases
 
 from egaze.errors import StudyError
-from egaze.sources import Table
+from egaze.sources import Case, Table
 from egaze.study import open_study, prepare_study
 
 NAN = np.nan
@@ -35,6 +36,18 @@ def test_the_study_keeps_certainties_and_records_the_policy(sources, tmp_path, u
     np.testing.assert_array_equal(study.labels.certainty, np.float32([[1, 0.5], [0, 0.75], [NAN, 1]]))
     np.testing.assert_array_equal(study.labels.values[1], np.float32([0, taught]))
     assert study.cases["label"].to_list() == ["effusion, nodule?", "nodule?", "nodule"]
+
+
+def test_classes_of_two_sources_that_look_alike_are_told(tmp_path):
+    Image.fromarray(np.full((8, 6), 100, np.uint8)).save(tmp_path / "a.png")
+    sources = []
+    for name in ("Pleural_Thickening", "Pleural thickening"):
+        case = Case(name, "p", tmp_path / "a.png", certainties={name: 1.0})
+        sources.append(Cases([case], class_names=("Mass", name)))
+    said = []
+    study = prepare_study(sources, tmp_path / "study", size_px=16, say=said.append)
+    assert study.class_names == ("Mass", "Pleural_Thickening", "Pleural thickening")
+    assert said == ["classes 'Pleural_Thickening' and 'Pleural thickening' look alike, but stay two classes"]
 
 
 def test_the_labels_of_a_study_are_of_one_kind(sources, tmp_path):

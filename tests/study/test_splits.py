@@ -8,6 +8,7 @@ from study.ready_made import Cases
 
 from egaze.errors import StudyError
 from egaze.sources import Case
+from egaze.sources.case import TRAIN_OR_VALIDATION
 from egaze.study import open_study, prepare_study, split_study
 from egaze.study.splits import split_patients
 
@@ -104,3 +105,26 @@ def test_a_patient_of_two_sources_is_in_one_split(tmp_path, population):
         assert len(np.unique(both.patients)) == 100
     again = split_study(tmp_path / "both", seed=42)
     assert again.split_index.tolist() == both.splits.split_index.tolist()
+
+
+def test_patients_of_one_list_for_both_are_divided_between_train_and_validation(tmp_path):
+    radiograph = tmp_path / "radiograph.npy"
+    np.save(radiograph, np.zeros((9, 9), np.uint8))
+    cases = [
+        Case(
+            f"{patient}-{number}",
+            f"p{patient}",
+            radiograph,
+            label="normal",
+            split="test" if patient % 5 == 0 else TRAIN_OR_VALIDATION,
+        )
+        for patient in range(50)
+        for number in range(2)
+    ]
+    study = prepare_study([Cases(cases)], tmp_path / "study", size_px=16)
+    for splits, ratio in ((study.splits, (8, 1)), (split_study(study.path, seed=3, ratio=(1, 1, 8)), (1, 1))):
+        is_test = np.array([case.split == "test" for case in cases])
+        assert ((splits.split_index == 2) == is_test).all()
+        validation = (splits.split_index[~is_test] == 1).mean()
+        assert validation == pytest.approx(ratio[1] / sum(ratio), abs=0.12)
+        assert len({(patient, split) for patient, split in zip(study.patients, splits.split_index, strict=True)}) == 50

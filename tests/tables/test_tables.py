@@ -95,6 +95,16 @@ def test_lines_above_the_header_and_a_last_record_that_is_cut_off(tmp_path):
         pl.concat(scan_table(path, COLUMNS, dialect=dialect))
 
 
+def test_cells_under_no_name_may_be_missing_at_the_end(tmp_path):
+    """The header of NIH's list of boxes ends in three commas that no record has."""
+    trailing = GOOD.replace("note\n", "note,,\n")
+    assert read(tmp_path, trailing).rows() == read(tmp_path, GOOD).rows()
+    assert read(tmp_path, trailing.replace("y\n", "y,,\n")).rows() == read(tmp_path, GOOD).rows()
+    for record, cells in (("b,2,y", 3), ("b,2,4,y,", 5), ("b,2,4,y,,,", 7)):
+        with pytest.raises(TableError, match=f"record 2 has {cells} cells, the header has 6"):
+            read(tmp_path, trailing.replace("b,2,4,y", record))
+
+
 BAD = {
     "empty file": ("", "t.csv: cannot read the table: it is empty"),
     "blank lines only": ("\n\r\n\n", "it is empty"),

@@ -1,4 +1,4 @@
-"""Synthetic twins of EGD-CXR and REFLACX: phantom radiographs, simulated gaze, and true masks of the signs."""
+"""Synthetic twins of data sets: phantom radiographs, simulated gaze, and true masks of the signs."""
 
 from egaze.sources.synthetic.twin import LAYOUTS, SyntheticSummary, synthesize
 

@@ -15,10 +15,11 @@ SheetRow = dict[str, object]
 @dataclass(frozen=True, slots=True)
 class CaseRows:
     """The gaze of one case and, for layouts that have them, its record in the master sheet, its anatomical boxes, the
-    reports of all its readers, and the run lengths of its mask."""
+    reports of all its readers, the run lengths of its mask, and the box around it: x, y, width, height in pixels."""
 
     scanpath: Scanpath
     sheet_row: SheetRow | None = None
     boxes: Boxes | None = None
     reports: tuple[Report, ...] = ()
     run_lengths: tuple[str, ...] = ()
+    finding_box: tuple[float, float, float, float] | None = None

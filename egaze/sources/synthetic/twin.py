@@ -17,7 +17,7 @@ from egaze.atomic import new_directory
 from egaze.errors import SourceError
 from egaze.progress import Progress
 from egaze.sources.case import SYNTHETIC_MARKER
-from egaze.sources.synthetic import egd_layout, reflacx_layout, siim_layout, table_layout
+from egaze.sources.synthetic import chexpert_layout, egd_layout, nih_layout, reflacx_layout, siim_layout, table_layout
 from egaze.sources.synthetic.anatomy import draw_body
 from egaze.sources.synthetic.disease import CLASSES, draw_signs
 from egaze.sources.synthetic.phantom import Phantom, draw_pose, make_phantom
@@ -47,7 +47,9 @@ class Layout(Protocol):
 
 
 LAYOUTS: dict[str, Layout] = {
+    "chexpert": chexpert_layout,
     "egd-cxr": egd_layout,
+    "nih-cxr14": nih_layout,
     "reflacx": reflacx_layout,
     "siim-gaze": siim_layout,
     "table": table_layout,
@@ -62,7 +64,7 @@ class SyntheticSummary:
 
     Attributes:
         out: the folder.
-        layout: "egd-cxr", "reflacx", "siim-gaze" or "table".
+        layout: one of `LAYOUTS`.
         tables: the folder of the tables.
         images: the folder of the radiographs.
         findings: the folder of the true masks of findings, for evaluation only.
@@ -102,8 +104,9 @@ def synthesize(
         cases: the number of radiographs, evenly divided between the classes Normal, CHF and pneumonia.
         seed: 0 or more.
         layout: "egd-cxr" for the tables of EGD-CXR with MIMIC-CXR's tree of DICOM files, "reflacx" for those of REFLACX
-            with the same tree, "siim-gaze" for the JSON of gaze on SIIM-ACR's radiographs with Kaggle's tree, "table"
-            for plain tables with 16-bit PNG files.
+            with the same tree, "siim-gaze" for the JSON of gaze on SIIM-ACR's radiographs with Kaggle's tree,
+            "nih-cxr14" and "chexpert" for the tables of these data sets, which have labels and no gaze, "table" for
+            plain tables with 16-bit PNG files.
         difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
         gaze_quality: how often readers notice a finding, how often they return to it and for how long. 1 is set against
             the gaze of radiologists (docs/experiments.md); below it gaze tells less, and nothing at 0; up to 4 it tells
