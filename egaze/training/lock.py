@@ -42,8 +42,7 @@ def only_process_in(folder: Path) -> Iterator[None]:
     require_folder(folder)
     lock = _acquired(folder)
     try:
-        holder = {"process": os.getpid(), "computer": socket.gethostname()}
-        (folder / HOLDER).write_text(json.dumps(holder) + "\n", encoding="utf-8")
+        _write_holder(folder)
         yield
     finally:
         with suppress(OSError):
@@ -70,6 +69,12 @@ def _acquired(folder: Path) -> FileLock | None:
             raise EgazeError(f"{folder / LOCK}: cannot write: {error.strerror or error}") from error
         logger.warning("%s: its file system has no locks: do not train here with two processes at once", folder)
         return None
+
+
+def _write_holder(folder: Path) -> None:
+    holder = {"process": os.getpid(), "computer": socket.gethostname()}
+    with suppress(OSError):  # the lock holds without it
+        (folder / HOLDER).write_text(json.dumps(holder) + "\n", encoding="utf-8")
 
 
 def _holder(folder: Path) -> str:
