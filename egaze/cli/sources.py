@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from egaze.cli import progress
-from egaze.registry import Registry
-from egaze.sources import CheXpert, EgdCxr, GazeSearch, NihCxr14, Reflacx, SiimGaze, Source, Table
-
-_list_radiographs = click.option(
-    "--list-radiographs",
-    is_flag=True,
-    help="Only print the paths of the radiographs that the tables need, one per line, to download them.",
+from egaze.cli.label_sources import chexpert, mimic_cxr, nih_cxr14, vindr_cxr
+from egaze.cli.source_options import (
+    classes_option,
+    list_radiographs_option,
+    names_of,
+    readers_table_option,
+    require_writable,
+    required,
+    say,
+    write_readers,
 )
+from egaze.registry import Registry
+from egaze.sources import EgdCxr, GazeSearch, Reflacx, SiimGaze, Source, Table
 
 
 @click.command("egd-cxr")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder with master_sheet.csv.")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder with MIMIC-CXR's files/.  [required]")
-@_list_radiographs
+@list_radiographs_option
 @click.option(
     "--gaze-table",
     default="fixations",
@@ -47,7 +51,7 @@ def egd_cxr(
 
     if list_radiographs:
         return egd_cxr.list_radiographs(gaze)
-    source = EgdCxr(gaze, _required(images, "--images"), gaze_table=gaze_table, recalibrate=recalibrate)
+    source = EgdCxr(gaze, required(images, "--images"), gaze_table=gaze_table, recalibrate=recalibrate)
     if not progress.is_quiet():
         for line in published_split_report(source):
             click.echo(line)
@@ -57,7 +61,7 @@ def egd_cxr(
 @click.command("reflacx")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="Folder with main_data/.")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder with MIMIC-CXR's files/.  [required]")
-@_list_radiographs
+@list_radiographs_option
 @click.option(
     "--phase", "phases", multiple=True, type=click.IntRange(1, 3), help="A phase; may be repeated.  [default: all]"
 )
@@ -70,29 +74,56 @@ def egd_cxr(
 )
 @click.option(
     "--certainty",
-    default=3,
-    show_default=True,
     type=click.IntRange(1, 5),
-    help="Lowest certainty of a finding that counts: 1 unlikely, 2 less likely, 3 possible, 4 probable, 5 above 90 %.",
+    help="Lowest certainty of a finding that counts: 1 unlikely, 2 less likely, 3 possible, 4 probable, 5 above 90 %. "
+    "[default: 3 for classes; findings keep their certainties]",
 )
+@click.option(
+    "--labels",
+    default="classes",
+    show_default=True,
+    type=click.Choice(["classes", "findings"]),
+    help="classes: normal, chf, pneumonia or none; findings: all findings, any number per case.",
+)
+@classes_option
+@readers_table_option
 def reflacx(
-    gaze: Path, images: Path | None, list_radiographs: bool, phases: tuple[int, ...], readers: str, certainty: int
+    gaze: Path,
+    images: Path | None,
+    list_radiographs: bool,
+    phases: tuple[int, ...],
+    readers: str,
+    certainty: int | None,
+    labels: str,
+    classes: str | None,
+    readers_table: Path | None,
 ) -> Source | list[str]:
     """REFLACX 1.0.0 from PhysioNet, with MIMIC-CXR's radiographs, DICOM or JPG.
 
-    Findings are mapped to the classes normal, chf and pneumonia, or to none of them.
+    Findings are mapped to the classes normal, chf and pneumonia, or to none of them; or, with --labels findings, all of
+    them are kept with their certainties. --uncertain then says what certainties between 0 and 1 teach.
 
     \b
     Example:
       egaze prepare reflacx --gaze reflacx-1.0.0 --list-radiographs > radiographs.txt
       egaze prepare reflacx --gaze reflacx-1.0.0 --images mimic-cxr-2.0.0 --phase 3 --out study
+      egaze prepare reflacx --gaze reflacx-1.0.0 --images mimic-cxr-2.0.0 --labels findings --uncertain soft --out study
     """
     from egaze.sources import reflacx
 
     phases = phases or reflacx.PHASES
     if list_radiographs:
         return reflacx.list_radiographs(gaze, phases)
-    return Reflacx(gaze, _required(images, "--images"), phases=phases, readers=readers, certainty=certainty)
+    if readers_table is not None and (labels, readers) != ("findings", "merged"):
+        raise click.UsageError("--readers-table needs --labels findings and --readers merged: cases of several readers")
+    images = required(images, "--images")
+    require_writable(readers_table)
+    names = names_of(classes)
+    source = Reflacx(
+        gaze, images, phases=phases, readers=readers, certainty=certainty, labels=labels, class_names=names
+    )
+    write_readers(source, readers_table)
+    return source
 
 
 @click.command("siim-gaze")
@@ -105,7 +136,7 @@ def reflacx(
 @click.option(
     "--masks", type=click.Path(path_type=Path), help="train-rle.csv, with the outlines of pneumothoraces.  [required]"
 )
-@_list_radiographs
+@list_radiographs_option
 def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiographs: bool) -> Source | list[str]:
     """Radiologists' gaze on radiographs of SIIM-ACR Pneumothorax, which need no credential.
 
@@ -122,15 +153,15 @@ def siim_gaze(gaze: Path, images: Path | None, masks: Path | None, list_radiogra
 
     if list_radiographs:
         return siim_gaze.list_radiographs(gaze)
-    source = SiimGaze(gaze, _required(images, "--images"), _required(masks, "--masks"))
-    _say(source.notes)
+    source = SiimGaze(gaze, required(images, "--images"), required(masks, "--masks"))
+    say(source.notes)
     return source
 
 
 @click.command("gazesearch")
 @click.option("--gaze", required=True, type=click.Path(path_type=Path), help="The JSON of scanpaths.")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of MIMIC-CXR's files/.  [required]")
-@_list_radiographs
+@list_radiographs_option
 def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Source | list[str]:
     """GazeSearch: radiologists' scanpaths for a finding each, with MIMIC-CXR's radiographs, DICOM or JPG.
 
@@ -146,68 +177,8 @@ def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Sourc
 
     if list_radiographs:
         return gazesearch.list_radiographs(gaze)
-    source = GazeSearch(gaze, _required(images, "--images"))
-    _say(source.notes)
-    return source
-
-
-@click.command("nih-cxr14")
-@click.option("--tables", required=True, type=click.Path(path_type=Path), help="Folder with Data_Entry_2017_v2020.csv.")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of the radiographs, at any depth.  [required]")
-@_list_radiographs
-def nih_cxr14(tables: Path, images: Path | None, list_radiographs: bool) -> Source | list[str]:
-    """NIH ChestX-ray14: 14 findings mined from reports, any number on a radiograph, and no gaze.
-
-    Data_Entry_2017.csv will do too. BBox_List_2017.csv, if it is there, gives radiologists' boxes of findings;
-    train_val_list.txt and test_list.txt give the published split by patient. docs/tables.md says what labels mean.
-
-    
-    Example:
-      egaze prepare nih-cxr14 --tables nih --images nih/images --out study
-      egaze train study --recipe encoder-only --out run
-    """
-    from egaze.sources import nih_cxr14
-
-    if list_radiographs:
-        return nih_cxr14.list_radiographs(tables)
-    source = NihCxr14(tables, _required(images, "--images"))
-    _say(source.notes)
-    return source
-
-
-@click.command("chexpert")
-@click.option("--tables", required=True, type=click.Path(path_type=Path), help="Folder with train.csv and valid.csv.")
-@click.option(
-    "--images", type=click.Path(path_type=Path), help="Folder with CheXpert-v1.0-small/, or with train/.  [required]"
-)
-@_list_radiographs
-@click.option("--lateral", is_flag=True, help="Take lateral radiographs too; without it only frontal ones.")
-@click.option(
-    "--valid-as",
-    default="validation",
-    show_default=True,
-    type=click.Choice(["validation", "test"]),
-    help="The split of valid.csv. test, where there is no test.csv, divides train.csv's patients for validation.",
-)
-def chexpert(
-    tables: Path, images: Path | None, list_radiographs: bool, lateral: bool, valid_as: str
-) -> Source | list[str]:
-    """CheXpert: 13 findings of reports, each present, absent, uncertain or not mentioned, and no gaze.
-
-    What an uncertain label teaches is chosen by --uncertain. Findings that are not mentioned are unknown, but absent
-    where "No Finding" is 1. docs/tables.md says what labels mean.
-
-    
-    Example:
-      egaze prepare chexpert --tables CheXpert-v1.0-small --images . --uncertain one --out study
-      egaze prepare chexpert --tables CheXpert-v1.0-small --images . --valid-as test --out study
-    """
-    from egaze.sources import chexpert
-
-    if list_radiographs:
-        return chexpert.list_radiographs(tables, lateral=lateral)
-    source = CheXpert(tables, _required(images, "--images"), lateral=lateral, valid_as=valid_as)
-    _say(source.notes)
+    source = GazeSearch(gaze, required(images, "--images"))
+    say(source.notes)
     return source
 
 
@@ -269,26 +240,11 @@ def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path
       egaze prepare table cases.csv --images /data/radiographs --out study
       egaze prepare table cases.csv --labels findings.csv --uncertain soft --out study
     """
-    names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
-    return Table(cases, fixations, names, labels=labels, images=images)
-
-
-def _say(notes: Sequence[str]) -> None:
-    """Print what a source tells whoever prepares it."""
-    if not progress.is_quiet():
-        for note in notes:
-            click.echo(note)
-
-
-def _required(value: Path | None, option: str) -> Path:
-    """Raise click's usage error if an option is missing that only --list-radiographs does not need."""
-    if value is None:
-        raise click.UsageError(f"Missing option '{option}'.", ctx=click.get_current_context())
-    return value
+    return Table(cases, fixations, names_of(classes), labels=labels, images=images)
 
 
 #: egaze's own sources.
-OWN = (egd_cxr, reflacx, siim_gaze, gazesearch, nih_cxr14, chexpert, table)
+OWN = (egd_cxr, reflacx, siim_gaze, gazesearch, nih_cxr14, chexpert, mimic_cxr, vindr_cxr, table)
 
 #: Commands that return a `Source`; other packages add theirs as `egaze.sources`.
 SOURCES: Registry[click.Command] = Registry(

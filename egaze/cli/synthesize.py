@@ -14,7 +14,7 @@ from egaze.cli.options import workers_option
 
 FULL_SIZE_PX = 3056
 MAX_GAZE_QUALITY = 4
-_LAYOUTS = ("egd-cxr", "reflacx", "siim-gaze", "nih-cxr14", "chexpert", "table")
+_LAYOUTS = ("egd-cxr", "reflacx", "siim-gaze", "nih-cxr14", "chexpert", "mimic-cxr", "vindr-cxr", "table")
 
 
 @click.command()
@@ -103,7 +103,10 @@ def command(
     elif layout == "siim-gaze":
         words = ["prepare", layout, "--gaze", f"{summary.tables / 'cxr_gaze_data.json'}"]
         words += ["--images", f"{summary.images}", "--masks", f"{summary.tables / 'train-rle.csv'}"]
-    elif layout in ("nih-cxr14", "chexpert"):
+    elif layout == "mimic-cxr":
+        words = ["prepare", layout, "--tables", f"{summary.tables}", "--images", f"{summary.images}"]
+        words += ["--labels", "chexpert", "--egd-cxr", f"{summary.out / 'gaze'}"]
+    elif layout in ("nih-cxr14", "chexpert", "vindr-cxr"):
         words = ["prepare", layout, "--tables", f"{summary.tables}", "--images", f"{summary.images}"]
     else:
         words = ["prepare", layout, "--gaze", f"{summary.tables}", "--images", f"{summary.images}"]

@@ -40,7 +40,8 @@ def reader_agreement(
         TableError: as `read_readings`.
     """
     ids = study.case_ids
-    readings = read_readings(path, ids, study.class_names)
+    left_out = [item["case_id"] for item in study.manifest["left_out"]]
+    readings = read_readings(path, [*ids, *left_out], study.class_names)
     place = {ids[case]: row for row, case in enumerate(cases.tolist())}
     here = [reading for reading in readings if reading.case_id in place]
     column = {reader: number for number, reader in enumerate(sorted({reading.reader_id for reading in here}))}

@@ -12,30 +12,17 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from egaze.errors import SourceError, TableError
-from egaze.labels import UNSTATED_CERTAINTY
 from egaze.sources.case import TRAIN_OR_VALIDATION, Case, is_synthetic, twin_facts
-from egaze.tables.delimited import first_true, inside, read_table, require_unique
+from egaze.sources.report_labels import (
+    FINDINGS,
+    NO_FINDING,
+    contradicts_itself,
+    report_certainties,
+    require_report_labels,
+)
+from egaze.tables.delimited import inside, read_table, require_unique
 from egaze.tables.records import shorten
 
-#: The observations in the table's order, but "No Finding", which says of the others that they are absent.
-FINDINGS = (
-    "Enlarged Cardiomediastinum",
-    "Cardiomegaly",
-    "Lung Opacity",
-    "Lung Lesion",
-    "Edema",
-    "Consolidation",
-    "Pneumonia",
-    "Atelectasis",
-    "Pneumothorax",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Fracture",
-    "Support Devices",
-)
-NO_FINDING = "No Finding"
-#: What "No Finding" says nothing of: a device is no disease.
-_APART = "Support Devices"
 #: The tables and the split of each; the first must be there.
 TABLES = {"train.csv": "train", "valid.csv": "validation", "test.csv": "test"}
 VALID_AS = ("validation", "test")
@@ -50,7 +37,6 @@ _COUNTED = (
     "records_dropped_without_label",
     "records_with_No_Finding_beside_a_finding",
 )
-_CERTAINTY = {1.0: 1.0, 0.0: 0.0, -1.0: UNSTATED_CERTAINTY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +190,7 @@ def read_records(path: Path, hygiene: Counter[str]) -> list[Record]:
     require_unique(path, rows[_PATH])
     for name in (*FINDINGS, NO_FINDING):
         if name in rows.columns:
-            _require_labels(path, rows[name])
+            require_report_labels(path, rows[name])
     records = []
     for number, row in enumerate(rows.iter_rows(named=True), start=1):
         where = f"{path}: record {number}"
@@ -216,25 +202,11 @@ def read_records(path: Path, hygiene: Counter[str]) -> list[Record]:
         patient_id, study, image, view = named.groups()
         if (said := row.get(_VIEW)) is not None and _VIEWS.get(said) != view:
             raise TableError(f"{where}, column {_VIEW!r} holds {shorten(said)}, but the file is {named[3]}")
-        certainties = {name: _CERTAINTY[row[name]] for name in FINDINGS if row[name] is not None}
-        if row.get(NO_FINDING) == 1:
-            hygiene["records_with_No_Finding_beside_a_finding"] += any(
-                certainty > 0 and name != _APART for name, certainty in certainties.items()
-            )
-            certainties = {name: 0.0 for name in FINDINGS if name != _APART} | certainties
+        cells = {name: row.get(name) for name in (*FINDINGS, NO_FINDING)}
+        hygiene["records_with_No_Finding_beside_a_finding"] += contradicts_itself(cells)
         case_id = f"{patient_id}-{study}-{image}"
-        records.append(Record(where, row[_PATH], case_id, patient_id, view == "lateral", certainties))
+        records.append(Record(where, row[_PATH], case_id, patient_id, view == "lateral", report_certainties(cells)))
     return records
-
-
-def _require_labels(path: Path, column: pl.Series) -> None:
-    wrong = column.is_not_null() & ~column.is_in(list(_CERTAINTY))
-    if wrong.any():
-        record = first_true(wrong)
-        raise TableError(
-            f"{path}: record {record + 1}, column {column.name!r} holds {column[record]:g}, expected 1 (present), "
-            "0 (absent), -1 (uncertain), or nothing (not mentioned)"
-        )
 
 
 def _roots(images: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from egaze.atomic import write_file
 from egaze.errors import TableError
 from egaze.labels import UNSTATED_CERTAINTY
 from egaze.sources.cell_names import is_no_value
@@ -103,6 +104,17 @@ def read_readings(path: Path, case_ids: Sequence[str], class_names: Sequence[str
         Reading(case_id, reader_id, {name: value for name, value in row.items() if value is not None})
         for case_id, reader_id, row in zip(rows[_CASE], rows[_READER], table.iter_rows(named=True), strict=True)
     ]
+
+
+def write_readings(path: Path, readings: Sequence[Reading], class_names: Sequence[str]) -> None:
+    """Write the labels of several readers as a table that `read_readings` takes. Raises EgazeError."""
+    schema = {_CASE: pl.String, _READER: pl.String, **dict.fromkeys(class_names, pl.Float64)}
+    columns = {
+        _CASE: [reading.case_id for reading in readings],
+        _READER: [reading.reader_id for reading in readings],
+        **{name: [reading.certainties.get(name) for reading in readings] for name in class_names},
+    }
+    write_file(path, pl.DataFrame(columns, schema=schema).write_csv)
 
 
 def _class_columns(path: Path, given: Sequence[str] | None, others: Collection[str]) -> tuple[str, ...]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +32,7 @@ _QUOTE, _LF = b'"\n'
 _FOREIGN = {
     b"\xff\xfe\x00\x00": "UTF-32 text; save it as UTF-8",
     b"\x00\x00\xfe\xff": "UTF-32 text; save it as UTF-8",
-    b"\x1f\x8b": "a gzip file; unpack it first",
+    b"\x1f\x8b": "a gzip file; unpack it first, or let its name end in .gz",
     b"PK\x03\x04": "a zip or spreadsheet file; unpack it or save it as CSV",
     b"BZh": "a bzip2 file; unpack it first",
     b"\xfd7zXZ": "an xz file; unpack it first",
@@ -91,11 +95,8 @@ def tell_dialect(path: Path, header_line: int = 1) -> Dialect:
         UTF-16 LE with a byte order mark, semicolons
     """
     require_file(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise TableError(f"{path}: cannot read the table: {error.strerror or error}") from error
+    with opened(path) as file:
+        head = file.read(HEAD_BYTES)
     for magic, kind in _FOREIGN.items():
         if head.startswith(magic):
             raise TableError(f"{path}: cannot read the table: it is {kind}")
@@ -145,6 +146,22 @@ def require_file(path: Path, limits: TableLimits | None = None) -> None:
         raise TableError(f"{path}: cannot read the table: it is {kind}")
     if status.st_size > limits.file_bytes:
         raise TableError(f"{path}: {status.st_size} bytes: more than {limits.file_bytes} (EGAZE_TABLE_FILE_BYTES)")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a table to read its bytes, unpacked where the name ends in .gz.
+
+    Raises:
+        TableError: the file cannot be opened or, while the block lasts, read or unpacked.
+    """
+    try:
+        with path.open("rb") if path.suffix.lower() != ".gz" else gzip.open(path) as file:
+            yield file  # type: ignore[misc]  # gzip.open's type depends on a mode that is the default
+    except EOFError as error:
+        raise TableError(f"{path}: cannot read the table: the gzip file is cut off") from error
+    except (OSError, zlib.error) as error:
+        raise TableError(f"{path}: cannot read the table: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _cut(text: bytes, told: Dialect, where: str) -> Dialect:

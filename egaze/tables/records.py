@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import TableError
-from egaze.tables.dialect import Dialect, require_file, tell_dialect
+from egaze.tables.dialect import Dialect, opened, require_file, tell_dialect
 from egaze.tables.text_limits import TableLimits, table_limits
 
 _READ_BYTES = 1 << 22
@@ -52,28 +52,26 @@ def read_blocks(
             out. None makes that an error.
 
     Raises:
-        TableError: not a regular file, or a file that is compressed, not text, empty, over a limit, or not a table:
-            missing or additional cells, a stray or unclosed quote, a carriage return without a line feed.
+        TableError: not a regular file, or a file that is compressed (but by gzip, with a name that ends in .gz), not
+            text, empty, over a limit, or not a table: missing or additional cells, a stray or unclosed quote, a
+            carriage return without a line feed.
     """
     limits = table_limits()
     require_file(path, limits)
     dialect = dialect or tell_dialect(path)
     checker = _Checker(path, limits, dialect, on_cut)
-    try:
-        with path.open("rb") as file:
-            rest = b""
-            # The last record may lack its line feed; an additional one is only a blank line.
-            for piece in chain(_pieces(path, file, limits, dialect), [None]):
-                block = rest + (b"\n" if piece is None else piece)
-                ends = _record_ends(block, dialect)
-                size = int(ends[-1]) if ends.size else 0
-                if size:
-                    yield from checker.check(block[:size], is_last=piece is None)
-                rest = block[size:]
-                if len(rest) > limits.record_bytes:
-                    checker.fail(checker.next, _too_long(limits))
-    except OSError as error:
-        raise TableError(f"{path}: cannot read the table: {error.strerror or error}") from error
+    with opened(path) as file:
+        rest = b""
+        # The last record may lack its line feed; an additional one is only a blank line.
+        for piece in chain(_pieces(path, file, limits, dialect), [None]):
+            block = rest + (b"\n" if piece is None else piece)
+            ends = _record_ends(block, dialect)
+            size = int(ends[-1]) if ends.size else 0
+            if size:
+                yield from checker.check(block[:size], is_last=piece is None)
+            rest = block[size:]
+            if len(rest) > limits.record_bytes:
+                checker.fail(checker.next, _too_long(limits))
     if rest:
         checker.fail(checker.next, "has a quote that is never closed")
     if not checker.names:

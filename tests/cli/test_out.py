@@ -24,6 +24,8 @@ OUTPUTS = {
     "prepare gazesearch": ("new folder", "--gaze none --images none --out OUT"),
     "prepare nih-cxr14": ("new folder", "--tables none --images none --out OUT"),
     "prepare chexpert": ("new folder", "--tables none --images none --out OUT"),
+    "prepare mimic-cxr": ("new folder", "--tables none --images none --out OUT"),
+    "prepare vindr-cxr": ("new folder", "--tables none --images none --out OUT"),
     "prepare table": ("new folder", "none.csv --out OUT"),
     "gaze measure": ("folder", "none --out OUT"),
     "heatmaps": ("new folder", "none --out OUT"),
@@ -60,7 +62,7 @@ FULL_DISK = {
 }
 # The reading of other sources writes as egd-cxr's does, and the demo is made of the others.
 AS_OTHERS = {"prepare reflacx", "prepare siim-gaze", "prepare gazesearch", "prepare nih-cxr14", "prepare chexpert"}
-AS_OTHERS |= {"prepare table", "demo"}
+AS_OTHERS |= {"prepare mimic-cxr", "prepare vindr-cxr", "prepare table", "demo"}
 
 
 def every_command():

@@ -32,20 +32,25 @@ with atheris.instrument_imports(include=["egaze.sources", "egaze.tables", "json"
     from egaze.sources.egd_cxr.annotations import read_boxes, read_transcript
     from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
     from egaze.sources.gazesearch import read_scanpaths
+    from egaze.sources.mimic_cxr.tables import read_metadata as read_mimic_metadata
+    from egaze.sources.mimic_cxr.tables import read_report_labels
     from egaze.sources.reflacx.annotations import read_phrases, read_regions
     from egaze.sources.reflacx.gaze import read_fixations
     from egaze.sources.reflacx.metadata import read_metadata
     from egaze.sources.siim_gaze.gaze import read_gaze as read_gaze_records
     from egaze.sources.siim_gaze.masks import read_masks
+    from egaze.sources.vindr_cxr.labels import read_consensus, read_readings
     from egaze.tables import records
 
 import polars as pl
 
-from egaze.sources.chexpert import FINDINGS as CHEXPERT_FINDINGS
 from egaze.sources.egd_cxr.columns import GAZE, MASTER_SHEET
 from egaze.sources.reflacx.gaze import _COLUMNS as REFLACX_GAZE
 from egaze.sources.reflacx.labels import FINDINGS
 from egaze.sources.reflacx.metadata import _COLUMNS as REFLACX
+from egaze.sources.report_labels import FINDINGS as CHEXPERT_FINDINGS
+from egaze.sources.report_labels import NO_FINDING
+from egaze.sources.vindr_cxr.labels import CLASSES as VINDR
 
 DICOM_ID = "facade00-00000000-11111111-22222222-33333333"
 SHEET = {"dicom_id": DICOM_ID, "path": "files/a.dcm", "patient_id": "1", "Normal": "1", "CHF": "0", "pneumonia": "0"}
@@ -60,6 +65,8 @@ ELLIPSE = {"xmin": "1", "ymin": "2", "xmax": "30", "ymax": "40", "certainty": "3
 CHEXPERT = ("Path", "Frontal/Lateral", "No Finding", *CHEXPERT_FINDINGS)
 CHEXPERT_ROW = {"Path": "CheXpert-v1.0-small/train/patient00001/study1/view1_frontal.jpg", "No Finding": "1.0"}
 CHEXPERT_ROW |= {"Frontal/Lateral": "Frontal", "Edema": "-1.0", "Fracture": "0.0"}
+MIMIC = {"dicom_id": DICOM_ID, "subject_id": "90000001", "study_id": "90000002", "ViewPosition": "PA", "Rows": "3056"}
+VINDR_ROW = dict.fromkeys(VINDR, "0") | {"image_id": "0a" * 16, "rad_id": "R8", "ILD": "1", "COPD": ""}
 
 
 def csv_of(columns, *rows) -> bytes:
@@ -90,9 +97,14 @@ WHOLE = {
     "BBox_List_2017.csv": b"Image Index,Finding Label,Bbox [x,y,w,h],,,\n00000001_000.png,Infiltrate,225.8,5,86.7,9\n",
     "test_list.txt": b"00000001_000.png\r\n00000002_003.png",
     "train.csv": csv_of(CHEXPERT, CHEXPERT_ROW, CHEXPERT_ROW | {"Path": "test/patient2/study2/view1_frontal.jpg"}),
+    "metadata.csv": csv_of(MIMIC, MIMIC, MIMIC | {"dicom_id": "b", "ViewPosition": "", "Rows": ""}),
+    "negbio.csv": csv_of([*MIMIC, *CHEXPERT_FINDINGS, NO_FINDING], MIMIC | {"Edema": "-1.0", NO_FINDING: ""}),
+    "image_labels_train.csv": csv_of(VINDR_ROW, VINDR_ROW, VINDR_ROW | {"rad_id": "R17"}),
+    "image_labels_test.csv": csv_of(["image_id", *VINDR], VINDR_ROW).replace(b"diseases", b"disease"),
 }
 NAMES = tuple(WHOLE)
 records._READ_BYTES = 512  # so that records extend across the pieces that are read
+MIMIC_RADIOGRAPHS = pl.DataFrame({"study_id": ["90000002"], "subject_id": ["90000001"]})
 RADIOGRAPHS = Radiographs(pl.Series([DICOM_ID]), np.array([[0, 0, 534, 534]]), np.array([[2544, 3056]]))
 # The words that the mutator inserts.
 WORDS = (
@@ -154,6 +166,14 @@ def read(folder: Path, name: str) -> None:
         (folder / "train_val_list.txt").touch()
         path = folder / "Data_Entry_2017.csv"
         nih_cxr14.read_lists(folder, path, nih_cxr14.read_entries(path))
+    elif name == "metadata.csv":
+        read_mimic_metadata(folder / name)
+    elif name == "negbio.csv":
+        read_report_labels(folder / name, MIMIC_RADIOGRAPHS)
+    elif name == "image_labels_train.csv":
+        read_readings(folder / name, Counter())
+    elif name == "image_labels_test.csv":
+        read_consensus(folder / name, Counter())
     elif name == "train.csv":
         chexpert.read_records(folder / name, Counter())
     else:

@@ -1,4 +1,4 @@
-"""The road from a source of labels without gaze to the C++ runner, which the tests of several layouts take."""
+"""The road from a source of independent labels to the C++ runner, which the tests of several layouts take."""
 
 import json
 
@@ -7,7 +7,7 @@ from conftest import TINY
 from egaze.study import prepare_study
 
 
-def take_the_road(source, folder):
+def take_the_road(source, folder, recipe="encoder-only"):
     """Prepare, train, evaluate, export and predict; returns the study and the metrics of its test split."""
     from test_realdata import compare_with_runner
 
@@ -16,8 +16,8 @@ def take_the_road(source, folder):
     from egaze.training import load_recipe, train
 
     study = prepare_study([source], folder / "study", size_px=64)
-    recipe = load_recipe("encoder-only", (*(set_ for set_ in TINY if "decoder" not in set_), "stages.epochs=1"))
-    run = train(study, recipe, folder / "run", device="cpu", threads=1)
+    tiny = [set_ for set_ in TINY if recipe != "encoder-only" or "decoder" not in set_]
+    run = train(study, load_recipe(recipe, (*tiny, "stages.epochs=1")), folder / "run", device="cpu", threads=1)
     evaluate(run, threads=1)
     export_torchscript(run, folder / "model.pt")
     predictor = Predictor(folder / "model.pt")

@@ -175,6 +175,26 @@ def test_files_that_are_not_tables_are_refused_in_one_line(tmp_path, name):
     assert said.startswith(str(tmp_path / "t.csv")) and said.isprintable() and len(said) < len(str(tmp_path)) + 300
 
 
+def test_a_gzip_file_is_read_where_its_name_says_so(tmp_path, monkeypatch):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(GOOD.replace(",", ";").encode("utf-16")))
+    assert read_table(path, COLUMNS)["case_id"].to_list() == ["a", "b"]
+    packed = gzip.compress(GOOD.encode())
+    for content, said in (
+        (GOOD.encode(), "Not a gzipped file"),
+        (packed[:-9], "the gzip file is cut off"),
+        (packed[:15] + b"\0" * 9 + packed[24:], "cannot read the table"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(TableError, match=said) as refused:
+            read_table(path, COLUMNS)
+        assert str(path) in str(refused.value) and "\n" not in str(refused.value)
+    path.write_bytes(gzip.compress(HEADER.encode() + b"a,1.5,3,x\n" * 100_000))
+    monkeypatch.setenv("EGAZE_TABLE_FILE_BYTES", "100000")
+    with pytest.raises(TableError, match="more than 100000 bytes"):
+        read_table(path, COLUMNS)
+
+
 def test_blank_lines_and_line_breaks_do_not_move_the_record_s_number(tmp_path):
     content = HEADER + '\na,1,1,"x\n\ny"\n\r\n\nb,2,2,z\nc,three,3,z\n'
     with pytest.raises(TableError, match="record 3, column 'x_px' holds 'three'"):

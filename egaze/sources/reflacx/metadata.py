@@ -43,6 +43,7 @@ class Reading:
         split: "train", "validation", "test" or None.
         discarded: whether the gaze was discarded, so that the reading has none.
         label: the class, or None.
+        findings: the certainty, 0 to 5, of each finding that its table asks for.
     """
 
     reading_id: str
@@ -54,6 +55,7 @@ class Reading:
     split: str | None
     discarded: bool
     label: str | None
+    findings: dict[str, int]
 
 
 def read_metadata(
@@ -88,11 +90,11 @@ def read_metadata(
         )
         for name in sizes.columns:
             _refuse(rows, _differs(rows, "dicom_id", name), "its radiograph has another size in an earlier record")
-    findings = [name for name in dict.fromkeys(sum(FINDINGS.values(), ())) if name in rows.columns]
+    asked = {str(path): [name for name in FINDINGS[phase] if name in header_of(path)] for phase, path in paths.items()}
     readings = []
     for row in rows.iter_rows(named=True):
         where = f"{row['table']}: record {row['record']}, column 'image'"
-        certainty = {name: int(row[name] or 0) for name in findings}
+        findings = {name: int(row[name] or 0) for name in asked[row["table"]]}
         readings.append(
             Reading(
                 reading_id=row["id"],
@@ -103,7 +105,8 @@ def read_metadata(
                 size_px=(row["image_size_x"], row["image_size_y"]) if has_size else None,
                 split=_SPLITS[row["split"]] if "split" in row else None,
                 discarded=_FLAG[row["eye_tracking_data_discarded"]],
-                label=label_of(certainty, row.get(OTHER) or "", threshold),
+                label=label_of(findings, row.get(OTHER) or "", threshold),
+                findings=findings,
             )
         )
     return readings

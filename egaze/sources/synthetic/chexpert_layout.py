@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from egaze.imaging import resize
-from egaze.sources.chexpert import FINDINGS, NO_FINDING
+from egaze.sources.report_labels import FINDINGS, NO_FINDING
 from egaze.sources.synthetic.disease import CHF, NORMAL
 from egaze.sources.synthetic.image_file import write_mask
 from egaze.sources.synthetic.phantom import Phantom

@@ -17,7 +17,16 @@ from egaze.atomic import new_directory
 from egaze.errors import SourceError
 from egaze.progress import Progress
 from egaze.sources.case import SYNTHETIC_MARKER
-from egaze.sources.synthetic import chexpert_layout, egd_layout, nih_layout, reflacx_layout, siim_layout, table_layout
+from egaze.sources.synthetic import (
+    chexpert_layout,
+    egd_layout,
+    mimic_layout,
+    nih_layout,
+    reflacx_layout,
+    siim_layout,
+    table_layout,
+    vindr_layout,
+)
 from egaze.sources.synthetic.anatomy import draw_body
 from egaze.sources.synthetic.disease import CLASSES, draw_signs
 from egaze.sources.synthetic.phantom import Phantom, draw_pose, make_phantom
@@ -49,10 +58,12 @@ class Layout(Protocol):
 LAYOUTS: dict[str, Layout] = {
     "chexpert": chexpert_layout,
     "egd-cxr": egd_layout,
+    "mimic-cxr": mimic_layout,
     "nih-cxr14": nih_layout,
     "reflacx": reflacx_layout,
     "siim-gaze": siim_layout,
     "table": table_layout,
+    "vindr-cxr": vindr_layout,
 }
 DEFAULT_LONG_SIDE_PX = 1024
 MIN_LONG_SIDE_PX = 64
@@ -105,8 +116,9 @@ def synthesize(
         seed: 0 or more.
         layout: "egd-cxr" for the tables of EGD-CXR with MIMIC-CXR's tree of DICOM files, "reflacx" for those of REFLACX
             with the same tree, "siim-gaze" for the JSON of gaze on SIIM-ACR's radiographs with Kaggle's tree,
-            "nih-cxr14" and "chexpert" for the tables of these data sets, which have labels and no gaze, "table" for
-            plain tables with 16-bit PNG files.
+            "nih-cxr14", "chexpert", "mimic-cxr" and "vindr-cxr" for the tables of these data sets, which have labels
+            and no gaze, and beside MIMIC-CXR's EGD-CXR's gaze on some radiographs, "table" for plain tables with 16-bit
+            PNG files.
         difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
         gaze_quality: how often readers notice a finding, how often they return to it and for how long. 1 is set against
             the gaze of radiologists (docs/experiments.md); below it gaze tells less, and nothing at 0; up to 4 it tells

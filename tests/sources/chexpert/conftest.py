@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from egaze.sources import CheXpert
-from egaze.sources.chexpert import FINDINGS, NO_FINDING
+from egaze.sources.report_labels import FINDINGS, NO_FINDING
 
 VERSION = "CheXpert-v1.0-small"
 

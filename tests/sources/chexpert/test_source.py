@@ -8,7 +8,8 @@ from egaze.cli import cli
 from egaze.errors import SourceError, TableError
 from egaze.sources import CheXpert
 from egaze.sources.case import TRAIN_OR_VALIDATION
-from egaze.sources.chexpert import FINDINGS, list_radiographs
+from egaze.sources.chexpert import list_radiographs
+from egaze.sources.report_labels import FINDINGS
 from egaze.study import open_study, prepare_study
 
 A, A_LATERAL = "patient00001/study1/view1_frontal.jpg", "patient00001/study1/view2_lateral.jpg"

@@ -28,7 +28,7 @@ def test_it_writes_a_twin_and_says_what_to_do_next(tmp_path: Path) -> None:
     assert len(list((out / "images").rglob("*.dcm"))) == 3
 
 
-@pytest.mark.parametrize("layout", ["egd-cxr", "reflacx", "table"])
+@pytest.mark.parametrize("layout", ["egd-cxr", "reflacx", "mimic-cxr", "vindr-cxr", "table"])
 def test_the_next_command_it_prints_reads_the_twin(tmp_path: Path, layout: str) -> None:
     out = tmp_path / "twin"
     common = ["--cases", "3", "--long-side-px", "64", "--workers", "1"]
