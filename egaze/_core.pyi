@@ -140,6 +140,19 @@ def sample_batch(
     truncate: float,
     threads: int,
 ) -> None: ...
+def sample_heatmaps(
+    sets: NDArray[np.int64],
+    to_image: NDArray[np.float32],
+    fixations: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    heatmaps: NDArray[np.float32],
+    *,
+    boundary: str,
+    kernel: str,
+    normalize: str,
+    truncate: float,
+    threads: int,
+) -> None: ...
 def read_model(
     path: bytes, nodes: int = ..., nesting: int = ..., bytes_at_work: int = ..., multiplications: int = ...
 ) -> tuple[_Fields, bytes, bytes | None, _Fields]: ...

@@ -80,6 +80,8 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
         kinds = get_args(hint)
         hint = next((kind for kind in kinds if isinstance(value, get_origin(kind) or kind)), kinds[0])
     if get_origin(hint) is dict:
+        if not isinstance(value, dict):
+            raise RecipeError(f"{where} must be a table, got {value!r}")
         return {key: _typed(get_args(hint)[1], item, f"{where}.{key}") for key, item in value.items()}
     if get_origin(hint) is tuple:
         if not isinstance(value, (list, tuple)):

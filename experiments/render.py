@@ -11,6 +11,7 @@ import render_egd
 import render_events
 import render_facts
 import render_gaze
+import render_labels
 import render_pairs
 import render_real
 import render_twin
@@ -47,7 +48,10 @@ def with_experiments(page: str) -> str:
     real = read("real_radiographs")
     page = filled(page, "experiments/render.py: chest", render_real.chest_table(real))
     page = filled(page, "experiments/render.py: chest differences", render_real.differences_table(real))
-    return filled(page, "experiments/render.py: real gaze", render_real.gaze_table(real))
+    page = filled(page, "experiments/render.py: real gaze", render_real.gaze_table(real))
+    if not (RESULTS / "real_labels.json").exists():
+        return page
+    return filled(page, "experiments/render.py: findings", render_labels.findings_table(read("real_labels")))
 
 
 def with_fixations(page: str) -> str:

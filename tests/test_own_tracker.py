@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from glob import glob
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from egaze.study import open_study
 
 PAGE = (Path(__file__).parent.parent / "docs" / "own-tracker.md").read_text(encoding="utf-8")
 FILE = re.compile(r"^`(\S+)`:\n\n```\w+\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
-COMMAND = re.compile(r"^```\n(egaze .*?)^```", flags=re.DOTALL | re.MULTILINE)
+BLOCK_OF_COMMANDS = re.compile(r"^```\n(egaze .*?)^```", flags=re.DOTALL | re.MULTILINE)
 
 BLOCK = (
     "START\t{0} \tLEFT\tSAMPLES\tEVENTS\nSAMPLES\tGAZE\tLEFT\tRATE\t 500.00\n{1}"
@@ -48,15 +49,18 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_every_command_of_the_page_runs(folder):
-    commands = [shlex.split(command.replace("\\\n", " "))[1:] for command in COMMAND.findall(PAGE)]
-    assert len(commands) == 6
+    lines = "".join(BLOCK_OF_COMMANDS.findall(PAGE)).replace("\\\n", " ").splitlines()
+    assert len(lines) == 11 and all(line.startswith("egaze ") for line in lines)
     outputs = []
-    for words in commands:
+    for line in lines:
+        # As the shell does, but only now that earlier commands have written the files.
+        words = [word for part in shlex.split(line)[1:] for word in sorted(glob(part)) or [part]]
+        words += ["--workers", "1"] if words[0] == "synthesize" else []
         result = CliRunner().invoke(cli, words)
         assert result.exit_code == 0, (words, result.output, result.exception)
         outputs.append(result.output)
     shown = re.search(r"how it was read:\n\n```\n(.*?)```", PAGE, flags=re.DOTALL)[1]
-    assert outputs[0] == shown
+    assert outputs[4] == shown
     gaze = pl.read_csv(folder / "gaze" / "fixations.csv")
     assert gaze["case_id"].to_list() == ["one", "two"] and "pixels_per_degree" in gaze.columns
     # The picture's 1000 px on the screen, from 460, are the radiograph's 2000.
@@ -66,6 +70,8 @@ def test_every_command_of_the_page_runs(folder):
     (own,) = json.loads((folder / "own" / "recordings.json").read_text())
     assert (own["samples"], own["valid"], own["on_picture_frac"]) == (3, 2, 1.0)
     assert len(open_study(folder / "study").fixations(1, 64)) == 1
+    assert "accuracy 0." in outputs[1] and outputs[1].endswith("0 of 5 recordings marked; none is left out\n")
+    assert all(len(open_study(folder / "lab-study").fixations(case, 64)) > 5 for case in range(6))
 
 
 def test_the_page_names_every_format():

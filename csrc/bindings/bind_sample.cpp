@@ -34,15 +34,31 @@ void check_offsets(const Dense<std::int64_t>& offsets, py::ssize_t images, std::
   }
 }
 
+void check_maps(const Dense<float>& to_image, py::ssize_t count) {
+  if (to_image.ndim() != 3 || to_image.shape(0) != count || to_image.shape(1) != 2 || to_image.shape(2) != 3) {
+    bad_shape("to_image", "(N, 2, 3)", to_image);
+  }
+}
+
+Affine affine(const Dense<float>& to_image, py::ssize_t i) {
+  const float* map = to_image.data(i, 0, 0);
+  return {map[0], map[1], map[2], map[3], map[4], map[5]};
+}
+
+// The fixations of a set: [offsets[set], offsets[set + 1]).
+std::span<const Fixation> of_set(std::span<const Fixation> fixations, const Dense<std::int64_t>& offsets,
+                                 py::ssize_t set) {
+  const auto begin = static_cast<std::size_t>(offsets.at(set));
+  return fixations.subspan(begin, static_cast<std::size_t>(offsets.at(set + 1)) - begin);
+}
+
 std::vector<Sample> make_samples(const Dense<std::int64_t>& image_index, py::ssize_t images,
                                  const Dense<float>& to_image, const Dense<float>& intensity,
                                  const Dense<std::uint64_t>& noise_key, const Dense<std::int32_t>& cutouts,
                                  std::span<const Fixation> fixations, const Dense<std::int64_t>& offsets) {
   const py::ssize_t count = image_index.size();
   if (image_index.ndim() != 1) bad_shape("image_index", "(N,)", image_index);
-  if (to_image.ndim() != 3 || to_image.shape(0) != count || to_image.shape(1) != 2 || to_image.shape(2) != 3) {
-    bad_shape("to_image", "(N, 2, 3)", to_image);
-  }
+  check_maps(to_image, count);
   if (intensity.ndim() != 2 || intensity.shape(0) != count || intensity.shape(1) != 4) {
     bad_shape("intensity", "(N, 4)", intensity);
   }
@@ -58,16 +74,29 @@ std::vector<Sample> make_samples(const Dense<std::int64_t>& image_index, py::ssi
   for (py::ssize_t i = 0; i < count; ++i) {
     Sample& sample = samples[static_cast<std::size_t>(i)];
     sample.image = image_index.at(i);
-    const float* map = to_image.data(i, 0, 0);
-    sample.to_image = {map[0], map[1], map[2], map[3], map[4], map[5]};
+    sample.to_image = affine(to_image, i);
     const float* of_view = intensity.data(i, 0);
     sample.intensity = {of_view[0], of_view[1], of_view[2], of_view[3], noise_key.at(i)};
     sample.cutouts = holes.subspan(static_cast<std::size_t>(i) * holes_each, holes_each);
     if (sample.image < 0 || sample.image >= images) continue;  // the kernel refuses it
-    const auto begin = static_cast<std::size_t>(offsets.at(sample.image));
-    sample.fixations = fixations.subspan(begin, static_cast<std::size_t>(offsets.at(sample.image + 1)) - begin);
+    sample.fixations = of_set(fixations, offsets, sample.image);
   }
   return samples;
+}
+
+std::vector<HeatmapView> make_views(const Dense<std::int64_t>& sets, const Dense<float>& to_image,
+                                    std::span<const Fixation> fixations, const Dense<std::int64_t>& offsets) {
+  if (sets.ndim() != 1) bad_shape("sets", "(N,)", sets);
+  check_maps(to_image, sets.size());
+  std::vector<HeatmapView> views(static_cast<std::size_t>(sets.size()));
+  for (py::ssize_t i = 0; i < sets.size(); ++i) {
+    const std::int64_t set = sets.at(i);
+    if (set < 0 || set >= offsets.size() - 1) {
+      throw py::index_error("set " + std::to_string(set) + " of " + std::to_string(offsets.size() - 1));
+    }
+    views[static_cast<std::size_t>(i)] = {affine(to_image, i), of_set(fixations, offsets, set)};
+  }
+  return views;
 }
 
 float* batch_planes(Dense<float>& planes, const char* name, py::ssize_t count, std::size_t height, std::size_t width) {
@@ -109,6 +138,24 @@ void bind_sample(py::module_& module) {
       py::arg("fixations"), py::arg("offsets").noconvert(), py::arg("images").noconvert(),
       py::arg("heatmaps").noconvert(), py::kw_only(), py::arg("boundary"), py::arg("kernel"), py::arg("normalize"),
       py::arg("truncate"), py::arg("threads"));
+  module.def(
+      "sample_heatmaps",
+      [](const Dense<std::int64_t>& sets, const Dense<float>& to_image, const FixationArray& fixations,
+         const Dense<std::int64_t>& offsets, Dense<float> heatmaps, const std::string& boundary,
+         const std::string& kernel, const std::string& normalize, double truncate, int threads) {
+        const auto rows = fixation_rows(fixations);
+        check_offsets(offsets, std::max<py::ssize_t>(offsets.size() - 1, 0), rows.size());
+        const auto views = make_views(sets, to_image, rows, offsets);
+        if (heatmaps.ndim() != 4) bad_shape("heatmaps", "(N, 1, H, W)", heatmaps);
+        const auto [height, width] = checked_shape({heatmaps.shape(2), heatmaps.shape(3)});
+        float* data = batch_planes(heatmaps, "heatmaps", sets.size(), height, width);
+        const SampleOptions options{heatmap_options(boundary, kernel, normalize, truncate, 1), threads};
+        py::gil_scoped_release release;
+        sample_heatmaps(views, height, width, options, data);
+      },
+      py::arg("sets").noconvert(), py::arg("to_image").noconvert(), py::arg("fixations"),
+      py::arg("offsets").noconvert(), py::arg("heatmaps").noconvert(), py::kw_only(), py::arg("boundary"),
+      py::arg("kernel"), py::arg("normalize"), py::arg("truncate"), py::arg("threads"));
 }
 
 }  // namespace egaze::bindings

@@ -22,8 +22,16 @@ double determinant(const Affine& map) {
   return static_cast<double>(map.xx) * map.yy - static_cast<double>(map.xy) * map.yx;
 }
 
+[[noreturn]] void fail(const std::string& what) { throw Error(ErrorCode::invalid_argument, what); }
+
+void check(const Affine& map, std::size_t number) {
+  const double area = determinant(map);
+  if (!std::isfinite(area + map.x0 + map.y0) || std::abs(area) < 1e-12) {
+    fail("sample " + std::to_string(number) + ": the map to the image is not invertible or a number is not finite");
+  }
+}
+
 void check(const ImageStack& stack, std::span<const Sample> samples) {
-  const auto fail = [](const std::string& what) { throw Error(ErrorCode::invalid_argument, what); };
   if (std::min(stack.height, stack.width) < 2 || std::max(stack.height, stack.width) > kMaxSidePx) {
     fail("images must have sides of 2 to 32768 pixels, got " + std::to_string(stack.height) + "x" +
          std::to_string(stack.width));
@@ -34,11 +42,7 @@ void check(const ImageStack& stack, std::span<const Sample> samples) {
     if (sample.image < 0 || static_cast<std::size_t>(sample.image) >= stack.count) {
       fail(name() + ": image " + std::to_string(sample.image) + " of " + std::to_string(stack.count));
     }
-    const Affine& map = sample.to_image;
-    const double area = determinant(map);
-    if (!std::isfinite(area + map.x0 + map.y0) || std::abs(area) < 1e-12) {
-      fail(name() + ": the map to the image is not invertible or a number is not finite");
-    }
+    check(sample.to_image, i);
     const auto& [gain, bias, gamma, noise, key] = sample.intensity;
     if (!std::isfinite(gain) || !std::isfinite(bias) || !(gamma > 0.0f && gamma < 100.0f) ||
         !(noise >= 0.0f && noise < 100.0f)) {
@@ -86,27 +90,27 @@ ShownPart moved(const ShownPart& on_image, const Affine& map) {
   return {std::min(x_a, x_b), std::min(y_a, y_b), std::max(x_a, x_b), std::max(y_a, y_b)};
 }
 
-void rasterize(const Sample& sample, std::size_t height, std::size_t width, const HeatmapOptions& options,
+void rasterize(const HeatmapView& view, std::size_t height, std::size_t width, const HeatmapOptions& options,
                float* heatmap) {
   std::vector<detail::TiltedFixation> tilted;
   std::vector<Fixation> upright;
-  tilted.reserve(sample.fixations.size());
-  upright.reserve(sample.fixations.size());
+  tilted.reserve(view.fixations.size());
+  upright.reserve(view.fixations.size());
   bool is_upright = true;
-  const bool axes_kept = keeps_axes(sample.to_image, height, width);
-  for (const Fixation& fixation : sample.fixations) {
-    tilted.push_back(moved(fixation, sample.to_image));
+  const bool axes_kept = keeps_axes(view.to_image, height, width);
+  for (const Fixation& fixation : view.fixations) {
+    tilted.push_back(moved(fixation, view.to_image));
     upright.push_back(tilted.back().fixation);
     is_upright = is_upright && std::abs(tilted.back().correlation) < kNegligibleCorrelation;
     if (fixation.shown == ShownPart{}) continue;
     tilted.back().shown_on_image = fixation.shown;
     is_upright = is_upright && axes_kept;
-    if (axes_kept) upright.back().shown = moved(fixation.shown, sample.to_image);
+    if (axes_kept) upright.back().shown = moved(fixation.shown, view.to_image);
   }
   if (is_upright) {
     rasterize_fixations(upright, height, width, options, heatmap);
   } else {
-    detail::rasterize_tilted(tilted, sample.to_image, height, width, options, heatmap);
+    detail::rasterize_tilted(tilted, view.to_image, height, width, options, heatmap);
   }
 }
 
@@ -123,8 +127,19 @@ void sample_batch(const ImageStack& stack, std::span<const Sample> samples, std:
       const std::uint16_t* stored =
           stack.pixels + static_cast<std::size_t>(samples[i].image) * stack.height * stack.width;
       detail::warp_image(stored, stack, samples[i], height, width, views + i * pixels);
-      rasterize(samples[i], height, width, heatmap, heatmaps + i * pixels);
+      rasterize({samples[i].to_image, samples[i].fixations}, height, width, heatmap, heatmaps + i * pixels);
     }
+  });
+}
+
+void sample_heatmaps(std::span<const HeatmapView> views, std::size_t height, std::size_t width,
+                     const SampleOptions& options, float* heatmaps) {
+  for (std::size_t i = 0; i < views.size(); ++i) check(views[i].to_image, i);
+  HeatmapOptions heatmap = options.heatmap;
+  heatmap.threads = 1;
+  const std::size_t pixels = height * width;
+  detail::parallel_for(views.size(), options.threads, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) rasterize(views[i], height, width, heatmap, heatmaps + i * pixels);
   });
 }
 

@@ -8,6 +8,7 @@ from egaze.cli.lazy_group import LazyGroup
 
 #: Subcommands with their help; a subcommand's module is imported only when it is used.
 COMMANDS = {
+    "check": "Check the quality of recordings: lost samples, precision, accuracy, drift, blinks, gaze on the pictures.",
     "import": "Read exports of eye trackers: samples and fixations, and fixations on radiographs for `prepare table`.",
     "measure": "Measure a study's gaze: scanpaths, areas, regions, and how alike readers look.",
 }
@@ -26,5 +27,6 @@ def command() -> None:
     Example:
       egaze gaze import reading.asc
       egaze gaze import readings/*.tsv --radiograph 2544x3056 --out gaze
+      egaze gaze check readings/*.tsv --out quality.html
       egaze gaze measure study --out measures
     """

@@ -34,6 +34,32 @@ def hygiene_lines(source: SourceFacts) -> Iterator[str]:
         yield f"  {count_text(zeros, 'other count')} {'is' if zeros == 1 else 'are'} 0"
 
 
+def quality_lines(study: Study) -> Iterator[str]:
+    """Yield what is known of the gaze's quality: a line for each reader, and for marks of readings and recordings."""
+    facts = study.manifest["gaze"].get("quality")
+    if facts is None or not facts["readers"]:
+        return
+    yield "gaze, medians by reader (study.json has the limits that mark a reading; none is left out):"
+    for reader in facts["readers"]:
+        parts = [count_text(reader["readings"], "reading"), f"{reader['fixations']:g} fixations"]
+        if reader["fixation_s"] is not None:
+            parts.append(f"{reader['fixation_s']:.2f} s each")
+        if reader["fixated_frac"] is not None:
+            parts.append(f"{100 * reader['fixated_frac']:.0f} % of the time in fixations")
+        if reader["on_radiograph_frac"] is not None:
+            parts.append(f"{100 * reader['on_radiograph_frac']:.0f} % of them on the part shown")
+        yield f"  {reader['reader_id'] or 'no reader named'}: {', '.join(parts)}"
+    marked = [(item["case_id"], item["marks"]) for item in facts["marked"]]
+    for source in study.manifest["sources"]:
+        recordings = source["options"].get("recordings")
+        if isinstance(recordings, list):
+            marked += [(item["name"], item["marks"]) for item in recordings if item["marks"]]
+    for name, marks in marked[:SHOWN_NOTES]:
+        yield f"  marked: {name}: {'; '.join(marks)}"
+    if (more := len(marked) - SHOWN_NOTES) > 0:
+        yield f"  and {more} more marked; study.json has all"
+
+
 def relative_line(study: Study) -> str | None:
     """Say how many of a study's cases have relative durations; None if all durations are in seconds."""
     count = int(study.is_relative.sum())

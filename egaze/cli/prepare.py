@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
-from egaze.cli.hygiene import hygiene_lines, note_lines, relative_line
+from egaze.cli.hygiene import hygiene_lines, note_lines, quality_lines, relative_line
 from egaze.cli.labels import label_lines
 from egaze.cli.options import workers_option
 from egaze.cli.sources import OWN, SOURCES
@@ -218,6 +218,8 @@ def prepare(
     for source in study.manifest["sources"]:
         for line in hygiene_lines(source):
             click.echo(f"  {line}")
+    for line in quality_lines(study):
+        click.echo(f"  {line}")
 
 
 def _say(text: str) -> None:

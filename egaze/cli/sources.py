@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from egaze.cli import progress
+from egaze.cli.gaze_exports import SCREEN, method_settings
 from egaze.cli.label_sources import chexpert, mimic_cxr, nih_cxr14, vindr_cxr
 from egaze.cli.source_options import (
     classes_option,
@@ -18,8 +19,10 @@ from egaze.cli.source_options import (
     say,
     write_readers,
 )
+from egaze.gaze import Screen
 from egaze.registry import Registry
 from egaze.sources import EgdCxr, GazeSearch, Reflacx, SiimGaze, Source, Table
+from egaze.sources.egd_cxr.detected import Detection
 
 
 @click.command("egd-cxr")
@@ -34,8 +37,18 @@ from egaze.sources import EgdCxr, GazeSearch, Reflacx, SiimGaze, Source, Table
     help="fixations: fixations.csv, weighted by duration; eye-gaze: the 60 Hz samples in eye_gaze.csv.",
 )
 @click.option("--recalibrate", is_flag=True, help="Shift each session's gaze by its calibration cards' offset.")
+@click.option("--detect", metavar="METHOD", help="Find fixations in eye_gaze.csv: adaptive, ivt or idt.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting of the method, such as ivt's.")
+@click.option("--screen", type=SCREEN, metavar="1920x1080,WxHmm,Dmm", help="The screen, for --detect.")
 def egd_cxr(
-    gaze: Path, images: Path | None, list_radiographs: bool, gaze_table: str, recalibrate: bool
+    gaze: Path,
+    images: Path | None,
+    list_radiographs: bool,
+    gaze_table: str,
+    recalibrate: bool,
+    detect: str | None,
+    overrides: tuple[str, ...],
+    screen: Screen | None,
 ) -> Source | list[str]:
     """EGD-CXR 1.0.0 from PhysioNet, with MIMIC-CXR's DICOM radiographs.
 
@@ -45,17 +58,35 @@ def egd_cxr(
     Example:
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --list-radiographs > radiographs.txt
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
+      egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --gaze-table eye-gaze --detect adaptive \\
+        --screen 1920x1080,527x296mm,650mm --out study
     """
     from egaze.sources import egd_cxr
     from egaze.study.published_splits import published_split_report
 
     if list_radiographs:
         return egd_cxr.list_radiographs(gaze)
-    source = EgdCxr(gaze, required(images, "--images"), gaze_table=gaze_table, recalibrate=recalibrate)
+    source = EgdCxr(
+        gaze,
+        required(images, "--images"),
+        gaze_table=gaze_table,
+        recalibrate=recalibrate,
+        detection=_detection(detect, overrides, screen),
+    )
     if not progress.is_quiet():
         for line in published_split_report(source):
             click.echo(line)
     return source
+
+
+def _detection(detect: str | None, overrides: tuple[str, ...], screen: Screen | None) -> Detection | None:
+    if detect is None:
+        if overrides or screen is not None:
+            raise click.UsageError("--set and --screen need --detect METHOD")
+        return None
+    if screen is None:
+        raise click.UsageError("--detect needs --screen 1920x1080,WxHmm,Dmm, the screen's visible size and distance")
+    return Detection(detect, screen, method_settings(detect, overrides))
 
 
 @click.command("reflacx")
@@ -201,7 +232,19 @@ def gazesearch(gaze: Path, images: Path | None, list_radiographs: bool) -> Sourc
     "--classes",
     help="The classes in order, separated by commas. [default: the labels found, sorted, or all columns of LABELS.csv]",
 )
-def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path | None, classes: str | None) -> Source:
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path),
+    help="recordings.json of `egaze gaze import`: the samples' quality.",
+)
+def table(
+    cases: Path,
+    fixations: Path | None,
+    images: Path | None,
+    labels: Path | None,
+    classes: str | None,
+    recordings: Path | None,
+) -> Source:
     """Your own data in a table; `egaze new-table` writes a template.
 
     \b
@@ -225,6 +268,8 @@ def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path
       onset_s     optional: seconds since the radiograph appeared
       pixels_per_degree
                   optional: pixels of the radiograph per degree of visual angle
+      x_min_shown_px, y_min_shown_px, x_max_shown_px, y_max_shown_px
+                  optional: the part of the radiograph that was on the screen
 
     \b
     LABELS.csv, in place of the column label, has one row per case:
@@ -240,7 +285,7 @@ def table(cases: Path, fixations: Path | None, images: Path | None, labels: Path
       egaze prepare table cases.csv --images /data/radiographs --out study
       egaze prepare table cases.csv --labels findings.csv --uncertain soft --out study
     """
-    return Table(cases, fixations, names_of(classes), labels=labels, images=images)
+    return Table(cases, fixations, names_of(classes), labels=labels, images=images, recordings=recordings)
 
 
 #: egaze's own sources.

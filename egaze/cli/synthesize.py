@@ -14,7 +14,9 @@ from egaze.cli.options import workers_option
 
 FULL_SIZE_PX = 3056
 MAX_GAZE_QUALITY = 4
-_LAYOUTS = ("egd-cxr", "reflacx", "siim-gaze", "nih-cxr14", "chexpert", "mimic-cxr", "vindr-cxr", "table")
+_TRACKERS = ("tobii", "gazepoint", "eyelink", "bids", "pupil")
+_TWINS = ("egd-cxr", "reflacx", "siim-gaze", "nih-cxr14", "chexpert", "mimic-cxr", "vindr-cxr", "table")
+_LAYOUTS = (*_TWINS, *_TRACKERS)
 
 
 @click.command()
@@ -66,13 +68,16 @@ def command(
 
     The radiographs are computed and show no person. The tables have the columns and the irregularities of the real data
     sets, so that preparing those can be tested on them. The masks of the true findings are included for evaluation
-    only. Readers differ in pace and thoroughness; SYNTHETIC.txt names the version of the reader, and figures of studies
+    only. The last five layouts are exports of eye trackers as a laboratory has them: samples of both eyes with blinks,
+    losses and the format's own traps, for `egaze gaze import`; true_fixations.csv has the fixations in them. Readers
+    differ in pace and thoroughness; SYNTHETIC.txt names the version of the reader, and figures of studies
     made with different versions cannot be compared.
 
     \b
     Example:
       egaze synthesize twin --cases 300 --seed 1
       egaze prepare egd-cxr --gaze twin/gaze --images twin/images --out study
+      egaze synthesize lab --cases 20 --layout eyelink
       egaze synthesize several --cases 300 --layout reflacx
     """
     require_free(out)
@@ -96,6 +101,9 @@ def command(
     click.echo(f"tables:   {summary.tables}")
     click.echo(f"images:   {summary.images}")
     click.echo(f"findings: {summary.findings} (for evaluation only)")
+    if layout in _TRACKERS:
+        _say_import(layout, summary.out)
+        return
     if layout == "table":
         # Options come first, because a chained command takes none after its argument.
         words = ["prepare", "table", "--fixations", f"{summary.tables / 'fixations.csv'}"]
@@ -111,3 +119,15 @@ def command(
     else:
         words = ["prepare", layout, "--gaze", f"{summary.tables}", "--images", f"{summary.images}"]
     click.echo(f"next:     {shlex.join(['egaze', *words, '--out', 'STUDY'])}")
+
+
+def _say_import(layout: str, out: Path) -> None:
+    """The commands from exports to a study; the shell, not a quote, completes the exports' names."""
+    from egaze.sources.synthetic.trackers import TRACKER_LAYOUTS, import_words
+
+    *options, exports = import_words(TRACKER_LAYOUTS[layout], out)
+    folder, pattern = shlex.quote(f"{out / 'exports'}"), exports.removeprefix(f"{out / 'exports'}/")
+    click.echo(f"exports:  {out / 'exports'}")
+    click.echo(f"next:     egaze gaze import {folder}/{pattern} {shlex.join([*options, '--out', 'GAZE'])}")
+    table = shlex.join(["egaze", "prepare", "table", "--fixations", "GAZE/fixations.csv", f"{out / 'cases.csv'}"])
+    click.echo(f"then:     {table} --out STUDY")

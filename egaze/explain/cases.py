@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from egaze.errors import EgazeError, StudyError
 from egaze.explain.faithfulness import Faithfulness, class_probabilities, faithfulness, random_order
@@ -200,6 +201,40 @@ def evidence_maps(
     found: list[NDArray[np.float32]] = []
     for batch in loader:
         found.extend(grad_cam(model, batch.image).numpy())
+        if progress:
+            progress(len(found))
+    return np.stack(found)
+
+
+@torch.inference_mode()
+def predicted_class_heatmaps(
+    run: Run, study: Study, cases: NDArray[np.int64], size_px: int, progress: Callable[[int], None] | None = None
+) -> NDArray[np.float16]:
+    """Predict the heatmap of each class, by the best model of a run whose model has one per class.
+
+    Args:
+        run, study, cases, progress: as for `evidence_maps`.
+        size_px: side of the heatmaps, to which they are averaged.
+
+    Returns:
+        (K, C, size, size) float16 in [0, 1].
+
+    Raises:
+        RunError: as `evidence_maps`.
+    """
+    model = run.load_model()
+    loader = DeviceLoader(
+        study,
+        cases,
+        batch_size=_BATCH_SIZE,
+        size_px=run.recipe.input_size_px,
+        target=None,
+        threads=os.cpu_count() or 1,
+    )
+    found: list[NDArray[np.float16]] = []
+    for batch in loader:
+        heatmaps = model(batch.image).heatmap_logits.float().sigmoid()
+        found.extend(functional.adaptive_avg_pool2d(heatmaps, size_px).half().numpy())
         if progress:
             progress(len(found))
     return np.stack(found)

@@ -7,26 +7,35 @@ from egaze.gaze.heatmap import rasterize_batch, rasterize_fixations, rasterize_f
 from egaze.gaze.map_check import MapCheck, check_map
 from egaze.gaze.mapped_table import read_by_mapping
 from egaze.gaze.mapping import TableMapping, load_mapping
+from egaze.gaze.quality import GazeQuality, measure_quality
+from egaze.gaze.quality_limits import QualityLimits, quality_marks
 from egaze.gaze.recording import GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
 from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import ShownPicture
 from egaze.gaze.summary import RecordingSummary, summarize_recording
+from egaze.gaze.validation import TargetOffset, TrackerValidation
 
 __all__ = [
     "GAZE_FORMATS",
     "Fixations",
     "GazeFormat",
+    "GazeQuality",
     "GazeRecording",
     "GazeSamples",
     "MapCheck",
     "Message",
+    "QualityLimits",
     "RecordedFixations",
     "RecordingSummary",
     "Screen",
     "ShownPicture",
     "TableMapping",
+    "TargetOffset",
+    "TrackerValidation",
     "check_map",
     "load_mapping",
+    "measure_quality",
+    "quality_marks",
     "rasterize_batch",
     "rasterize_fixations",
     "rasterize_frames",

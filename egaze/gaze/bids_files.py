@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from egaze.errors import TableError
+from egaze.tables.text_limits import table_limits, too_many_samples
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 #: A JSON object of facts; BIDS leaves their types open, so every use checks them.
 Facts = dict[str, Any]
 
-_MAX_BYTES = 1 << 30
 _MAX_JSON_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 22
 
 
 def read_rows(path: Path, facts: Facts, *, required: tuple[str, ...], numbers: set[str]) -> pl.DataFrame:
@@ -49,7 +50,7 @@ def read_rows(path: Path, facts: Facts, *, required: tuple[str, ...], numbers: s
     content = _inflated(path).rstrip(b"\n")
     if not content:
         return pl.DataFrame(schema={name: pl.Float64 if name in numbers else pl.String for name in columns})
-    for record, line in enumerate(content.split(b"\n"), start=1):
+    for record, line in enumerate(BytesIO(content), start=1):
         if line.count(b"\t") != len(columns) - 1:
             raise TableError(
                 f"{path}: record {record} has {line.count(9) + 1} columns, its JSON file names {len(columns)}"
@@ -76,17 +77,24 @@ def read_rows(path: Path, facts: Facts, *, required: tuple[str, ...], numbers: s
 
 
 def _inflated(path: Path) -> bytes:
-    """The content of a gzip file without a byte order mark."""
+    """The content of a gzip file without a byte order mark; it is unpacked no further than the limits."""
+    limits, pieces, size, samples = table_limits(), [], 0, 0
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        content = inflater.decompress(path.read_bytes(), _MAX_BYTES + 1)
+        packed = path.read_bytes()
+        while packed and not inflater.eof:
+            pieces.append(inflater.decompress(packed, _PIECE_BYTES))
+            packed = inflater.unconsumed_tail
+            size, samples = size + len(pieces[-1]), samples + pieces[-1].count(b"\n")
+            if samples > limits.samples:
+                raise too_many_samples(path, limits.samples)
+            if size > limits.file_bytes:
+                raise TableError(f"{path}: unpacks to more than {limits.file_bytes} bytes (EGAZE_TABLE_FILE_BYTES)")
     except (OSError, zlib.error) as error:
         raise TableError(f"{path}: cannot be unpacked: {error}") from error
-    if len(content) > _MAX_BYTES:
-        raise TableError(f"{path}: unpacks to more than {_MAX_BYTES} bytes")
     if not inflater.eof or inflater.unused_data:
         raise TableError(f"{path}: is not one complete gzip stream")
-    return content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    return b"".join(pieces).removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
 
 
 def inherited(path: Path, suffix: str, *, required: bool = True) -> Facts:

@@ -50,7 +50,7 @@ def with_detected_fixations(
     if eye is not None and eye not in signals and not (eye == "both" and {"left", "right"} <= signals.keys()):
         raise GazeError(f"has no samples of eye {eye!r}" + (f", but of {', '.join(signals)}" if signals else ""))
     if not signals:
-        raise GazeError("has no samples to find fixations in")
+        raise GazeError("has no samples to find fixations in: export samples, or leave --detect out")
     if eye in (None, "both") and {"left", "right"} <= signals.keys():
         signals.setdefault("both", combine_eyes(signals["left"], signals["right"]))
     used: Eye = "both" if "both" in signals else next(iter(signals))

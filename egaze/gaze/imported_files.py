@@ -74,8 +74,17 @@ def facts_of(item: ImportedRecording) -> dict[str, object]:
         "on_picture_frac": item.check.on_picture_frac if item.check and item.check.positions else None,
         "detected": None if item.detected is None else item.detected.record(),
         "fixations_on_pictures": None if item.fixations_on_pictures is None else len(item.fixations_on_pictures),
+        **quality_facts(item),
         "notes": list(notes),
     }
+
+
+def quality_facts(item: ImportedRecording) -> dict[str, object]:
+    """The quality of a recording's samples, null without any, and the limits that it passes."""
+    measures = None if item.quality is None else asdict(item.quality)
+    if measures is not None:
+        measures |= {name: round(value, 6) for name, value in measures.items() if isinstance(value, float)}
+    return {"quality": measures, "marks": list(item.marks)}
 
 
 def _names(imported: Sequence[ImportedRecording]) -> list[str]:

@@ -13,7 +13,9 @@ from egaze.errors import TableError
 from egaze.gaze.detecting import with_detected_fixations
 from egaze.gaze.events import CommonSettings, DetectedFixations
 from egaze.gaze.map_check import MapCheck, check_map
-from egaze.gaze.recording import Eye, GazeRecording, RecordedFixations
+from egaze.gaze.quality import GazeQuality, measure_quality
+from egaze.gaze.quality_limits import QualityLimits, quality_marks
+from egaze.gaze.recording import Eye, GazeRecording, GazeSamples, RecordedFixations
 from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import ShownPicture, picture_at, require_apart
 from egaze.gaze.summary import RecordingSummary, chosen_fixations, chosen_samples, summarize_recording
@@ -21,7 +23,9 @@ from egaze.gaze.summary import RecordingSummary, chosen_fixations, chosen_sample
 if TYPE_CHECKING:
     import polars as pl
 
-_ROW = ("case_id", "x_px", "y_px", "duration_s", "onset_s", "pixels_per_degree")
+#: The columns of the part of the picture that was shown, in the order of `ShownPicture.part_px`.
+_PART = ("x_min_shown_px", "y_min_shown_px", "x_max_shown_px", "y_max_shown_px")
+_ROW = ("case_id", "x_px", "y_px", "duration_s", "onset_s", "pixels_per_degree", *_PART)
 #: Pixels per degree along x and y that differ by more than this share are noted: the table has one column for both.
 _SQUARE = 0.02
 
@@ -39,6 +43,8 @@ class ImportedRecording:
         check: what gaze says of the map, or None if no picture has a place.
         fixations_on_pictures: rows of fixations.csv; None if no picture with a place is known.
         detected: the fixations that were found in the samples; None if they are the export's own.
+        quality: of the samples; None without any.
+        marks: the limits of quality that it passes, one sentence each.
     """
 
     path: Path
@@ -49,6 +55,8 @@ class ImportedRecording:
     check: MapCheck | None
     fixations_on_pictures: pl.DataFrame | None = field(repr=False)
     detected: DetectedFixations | None = field(default=None, repr=False)
+    quality: GazeQuality | None = field(default=None, repr=False)
+    marks: tuple[str, ...] = ()
 
 
 def import_recording(
@@ -62,6 +70,7 @@ def import_recording(
     eye: Eye | None = None,
     detect: str | None = None,
     settings: CommonSettings | None = None,
+    limits: QualityLimits | None = None,
 ) -> ImportedRecording:
     """Put a recording on the pictures that were shown.
 
@@ -75,6 +84,7 @@ def import_recording(
         eye: whose fixations are put on pictures; None chooses as `chosen_fixations` does.
         detect: the method of `FIXATION_METHODS` that finds the fixations in the samples; None takes the export's own.
         settings: of the method; None for its defaults.
+        limits: that mark a recording's quality; None for the defaults.
 
     Raises:
         TableError: two pictures at once, an eye without fixations, a place on the screen for gaze that is on none or
@@ -88,7 +98,7 @@ def import_recording(
         for name in ("width_px", "height_px"):
             own, given = getattr(recording.screen, name), getattr(screen, name)
             if own is not None and given is not None and own != given:
-                raise ValueError(f"the export says that {name} of the screen is {own}, not {given}")
+                raise ValueError(f"the export says that {name} of the screen is {own}, not {given} (--screen)")
         shown = tuple(require_apart(pictures or recording.pictures))
         is_placed = any(picture.has_place for picture in shown)
         if detect or is_placed or (recording.plane != "scene camera" and _can_be_pixels(recording, whole)):
@@ -99,6 +109,7 @@ def import_recording(
         summary = summarize_recording(recording, eye)
         check = _check(recording, shown, whole, eye) if is_placed else None
         rows = _on_pictures(recording, shown, whole, case_name, path, eye, notes) if is_placed else None
+        quality = measure_quality(recording, shown, check, eye=eye)
     except ValueError as error:
         raise TableError(f"{path}: {error}") from error
     if recording.samples and not recording.fixations:
@@ -106,9 +117,18 @@ def import_recording(
     if check is not None:
         notes += check.warnings()
     elif summary.fixations and recording.plane != "scene camera":
-        notes.append("where the pictures lay on the screen is unknown, so no fixation is put on a picture")
+        notes.append(
+            "where the pictures lay on the screen is unknown, so no fixation is put on a picture: give the place "
+            "(--picture or --pictures)"
+        )
     summary = replace(summary, notes=(*summary.notes, *notes))
-    return ImportedRecording(path, format, summary, recording, shown, check, rows, detected)
+    marks = () if quality is None else tuple(quality_marks(quality, limits))
+    return ImportedRecording(path, format, summary, recording, shown, check, rows, detected, quality, marks)
+
+
+def samples_measured(item: ImportedRecording) -> GazeSamples | None:
+    """The samples that an import's quality is of; None without any."""
+    return next((each for each in item.recording.samples if item.quality and each.eye == item.quality.eye), None)
 
 
 def _can_be_pixels(recording: GazeRecording, screen: Screen) -> bool:
@@ -180,14 +200,14 @@ def _on_pictures(
                     "duration_s": lasts_s,
                     "onset_s": onset_s - begin_s,
                     "pixels_per_degree": [_pixels_per_degree(picture, screen, notes)] * len(chosen),
+                    **{name: [side] * len(chosen) for name, side in zip(_PART, picture.part_px, strict=True)},
                 },
                 schema=schema,
             )
         )
     if cut:
-        notes.append(
-            f"{cut} fixation{'s last' if cut > 1 else ' lasts'} beyond the picture's end, where they are cut off"
-        )
+        lasts_on = f"{cut} fixations last" if cut > 1 else "1 fixation lasts"
+        notes.append(f"{lasts_on} beyond the picture's end, where {'they are' if cut > 1 else 'it is'} cut off")
     if any(picture.radiograph_width_px is None for picture in shown if picture.has_place):
         width_px, height_px = next(picture.size_px for picture in shown if picture.has_place)
         notes.append(
@@ -196,6 +216,8 @@ def _on_pictures(
             "(--radiograph)"
         )
     rows = pl.concat(frames)
+    if not any(picture.is_cut for picture in shown if picture.has_place):
+        rows = rows.drop(_PART)
     return rows.drop("pixels_per_degree") if rows["pixels_per_degree"].has_nulls() or rows.is_empty() else rows
 
 

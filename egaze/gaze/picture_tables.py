@@ -12,6 +12,8 @@ from egaze.gaze.exports.reading import Column, read_columns
 from egaze.gaze.recording import GazeRecording, Message
 from egaze.gaze.shown_picture import ShownPicture
 
+#: What follows the name of a picture in that of its file.
+_FILE_ENDING = re.compile(r"\.(png|jpe?g|bmp|tiff?|dcm|dicom|npy)$", flags=re.IGNORECASE)
 _NUMBERS = (
     "begin_s",
     "end_s",
@@ -36,7 +38,8 @@ def read_pictures(path: str | Path) -> dict[str | None, list[ShownPicture]]:
     """Read a table of intervals: which picture was shown when and where, one row each.
 
     Its columns are `case_id`, those of `ShownPicture`'s attributes that are known, and `file`, the name of the export
-    to which a row belongs; without it the rows belong to every export. An empty cell has the attribute's default.
+    to which a row belongs; without it the rows belong to every export. An empty cell has the attribute's default. A row
+    without `begin_s` and `end_s` says where a picture lies; when it was shown is then in the export.
 
     Returns:
         The pictures by the name of the export, None for every export.
@@ -113,6 +116,36 @@ def placed(pictures: Sequence[ShownPicture], place: ShownPicture) -> list[ShownP
         else picture
         for picture in pictures
     ]
+
+
+def is_place(picture: ShownPicture) -> bool:
+    """Whether a row of a table says where a picture lies, and not when."""
+    return picture.begin_s == -float("inf") and picture.end_s == float("inf")
+
+
+def placed_by_name(pictures: Sequence[ShownPicture], places: Sequence[ShownPicture]) -> list[ShownPicture]:
+    """Pictures with the places of those of the same name, with or without the ending of a file's name.
+
+    Pictures without a place by their name, such as one of instructions, keep their own, if they have one.
+
+    Raises:
+        ValueError: two places of one name, or no picture has one.
+    """
+    by_name: dict[str, ShownPicture] = {}
+    for place in places:
+        if by_name.setdefault(place.case_id, place) is not place:
+            raise ValueError(f"the table of pictures has two places of {place.case_id!r}")
+    found, count = [], 0
+    for picture in pictures:
+        named = by_name.get(picture.case_id) or by_name.get(_FILE_ENDING.sub("", picture.case_id))
+        count += named is not None
+        found.append(picture if named is None else replace(named, begin_s=picture.begin_s, end_s=picture.end_s))
+    if not count and pictures:
+        raise ValueError(
+            f"none of the pictures that were shown, such as {pictures[0].case_id!r}, is in the table of pictures, "
+            f"which has {places[0].case_id!r}"
+        )
+    return found
 
 
 def whole_recording(recording: GazeRecording, case_id: str) -> ShownPicture:

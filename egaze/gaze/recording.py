@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from egaze.gaze.screen import PositionUnit, Screen
 from egaze.gaze.shown_picture import ShownPicture
+from egaze.gaze.validation import TrackerValidation
 
 Eye = Literal["left", "right", "both", "unknown"]
 #: Where the positions lie: on a screen, on a surface that the user has marked, or in the video of a camera on the head.
@@ -147,6 +148,7 @@ class GazeRecording:
         plane: where the positions lie. Those in the video of a scene camera are on no screen.
         blocks_s: begin and end of each stretch of continuous recording; empty if the export does not say.
         pictures: what the export says of the pictures that were shown, in time order.
+        validations: what the tracker's software measured at targets, in time order.
 
     Raises:
         ValueError: a sampling rate that is not above 0.
@@ -168,6 +170,7 @@ class GazeRecording:
     plane: Plane = "screen"
     blocks_s: tuple[tuple[float, float], ...] = ()
     pictures: tuple[ShownPicture, ...] = ()
+    validations: tuple[TrackerValidation, ...] = ()
 
     def __post_init__(self) -> None:
         if self.sampling_hz is not None and not 0 < self.sampling_hz < float("inf"):

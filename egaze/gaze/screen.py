@@ -63,14 +63,18 @@ class Screen:
         Degrees are angles at the eye: the position is tan(x) times the distance from the screen's centre.
 
         Raises:
-            ValueError: a measure that the conversion needs is unknown; the message names it.
+            ValueError: a measure that the conversion needs is unknown; the message names it and the option for it.
         """
         if unit == "px":
             return x, y
         needed = ("width_px", "height_px") + (("width_mm", "height_mm", "distance_mm") if unit == "deg" else ())
         if unknown := [name for name in needed if getattr(self, name) is None]:
             what = {"frac": "fractions of the screen", "deg": "degrees from the screen's centre"}[unit]
-            raise ValueError(f"positions are {what}, and {', '.join(unknown)} of the screen is unknown")
+            options = "WxH,WxHmm,Dmm" if unit == "deg" else "WxH"
+            raise ValueError(
+                f"positions are {what}, and {', '.join(unknown)} of the screen is unknown: give the screen "
+                f"(--screen {options})"
+            )
         assert self.width_px is not None and self.height_px is not None
         if unit == "frac":
             return x * self.width_px - 0.5, y * self.height_px - 0.5

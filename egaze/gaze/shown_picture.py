@@ -102,6 +102,24 @@ class ShownPicture:
         edge_y = top_px + height_px / 2 * (1 - self.zoom) + self.pan_y_px
         return (x_px + 0.5 - edge_x) * scale_x - 0.5, (y_px + 0.5 - edge_y) * scale_y - 0.5
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether a part of the picture is not shown."""
+        x_min, y_min, x_max, y_max = self.part_px
+        return (x_min, y_min, x_max, y_max) != (-0.5, -0.5, self.size_px[0] - 0.5, self.size_px[1] - 0.5)
+
+    @property
+    def part_px(self) -> tuple[float, float, float, float]:
+        """The part of the picture that is shown: x_min, y_min, x_max, y_max in its pixels, as `Fixations.shown_px`."""
+        left_px, top_px, width_px, height_px = self._rectangle()
+        x = np.array([left_px, left_px + width_px]) - 0.5
+        y = np.array([top_px, top_px + height_px]) - 0.5
+        across, down = self.on_picture(x, y)
+        size_px = self.size_px
+        x_min, x_max = np.clip(across, -0.5, size_px[0] - 0.5).tolist()
+        y_min, y_max = np.clip(down, -0.5, size_px[1] - 0.5).tolist()
+        return x_min, y_min, x_max, y_max
+
     def shows(self, x_px: NDArray[np.float64], y_px: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether positions on the screen lie on the picture, and on the part of it that is shown; NaN does not."""
         left_px, top_px, width_px, height_px = self._rectangle()

@@ -75,7 +75,7 @@ def summarize_recording(recording: GazeRecording, eye: Eye | None = None) -> Rec
         time_s = recording.samples[0].time_s
         count = len(time_s)
         valid = int(np.logical_or.reduce([item.is_valid for item in recording.samples]).sum())
-        begins, ends = _blocks(recording, time_s, notes)
+        begins, ends = continuous_blocks(recording, time_s, notes)
         duration_s = float((time_s[ends - 1] - time_s[begins]).sum())
         span_s = float(time_s[-1] - time_s[0])
         measured_hz = float((count - len(begins)) / duration_s) if duration_s > 0 else None
@@ -128,7 +128,7 @@ def chosen_samples(recording: GazeRecording, eye: Eye | None = None) -> GazeSamp
     return by_eye.get("both") or max(recording.samples, key=lambda item: int(item.is_valid.sum()), default=None)
 
 
-def _blocks(
+def continuous_blocks(
     recording: GazeRecording, time_s: NDArray[np.float64], notes: list[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The first sample of each block of continuous recording, and one past its last one."""

@@ -22,6 +22,10 @@ class Batch:
             float32, from 0 (absent) to 1 (present), NaN where a class is not known.
         has_label: (N,) bool, whether any class is known.
         case_index: (N,) int64 index of the sample in the study.
+        class_heatmap: (N, M, H, W) float32 in [0, 1], heatmaps that each teach one class; None, as the next two are, if
+            the loader's target has none.
+        class_heatmap_index: (N, M) int64, the class of each of them; -1 for one that teaches nothing.
+        gaze_is_named: (N,) bool, whether gaze teaches by some of them, and not as a whole.
     """
 
     image: Tensor
@@ -30,6 +34,9 @@ class Batch:
     label: Tensor
     has_label: Tensor
     case_index: Tensor
+    class_heatmap: Tensor | None = None
+    class_heatmap_index: Tensor | None = None
+    gaze_is_named: Tensor | None = None
 
     @property
     def label_kind(self) -> LabelKind:
@@ -63,5 +70,5 @@ class Batch:
             tensor.copy_(other, non_blocking=True)
 
     def tensors(self) -> list[Tensor]:
-        """Return the tensors in the order of the attributes."""
-        return [getattr(self, field.name) for field in fields(self)]
+        """Return the tensors that there are, in the order of the attributes."""
+        return [tensor for field in fields(self) if (tensor := getattr(self, field.name)) is not None]

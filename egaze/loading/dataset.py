@@ -80,6 +80,8 @@ class StudyDataset(Dataset[StudySample]):
         """Make what each process needs for itself, so that a forked worker asks polars for nothing."""
         self._study, self._digest = study, study.digest()
         self._gaze = self._target.for_batches(study, self._size_px)
+        if self._gaze.class_heatmaps is not None:
+            raise ValueError("a data set has one heatmap a case: heatmaps of single classes need a DeviceLoader")
         self._values, self._case_ids = study.labels.values, study.case_ids
 
     def __len__(self) -> int:

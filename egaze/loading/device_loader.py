@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from egaze import _core
 from egaze.loading.ahead import Ahead
-from egaze.loading.augment import MOVING, Augmentation, Views, identity
+from egaze.loading.augment import MOVING, Augmentation, identity
 from egaze.loading.batch import Batch
 from egaze.loading.buffers import HostBuffers, StagingBuffers
 from egaze.loading.sampling import InOrder, Order, Shuffled, batch_bounds, repeats
 from egaze.study import Study, open_study
-from egaze.targets import KERNEL, BatchTarget, no_gaze
+from egaze.targets import KERNEL, BatchClassHeatmaps, BatchTarget, no_gaze
 
 
 class LoaderState(TypedDict):
@@ -120,17 +120,22 @@ class DeviceLoader:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Make what each process needs for itself."""
+        """Make what does not depend on the process, so that a forked one asks polars for nothing; then what does."""
         if self._target is None:
             self._gaze = no_gaze(self._study)
         else:
             self._gaze = self._target.for_batches(self._study, self._size_px, threads=self._threads)
+        self._values, self._known = self._study.labels.values, self._study.labels.known
+        self._label = torch.from_numpy(self._values[:0])
+        class_heatmaps = self._gaze.class_heatmaps
+        self._class_heatmaps = None if class_heatmaps is None else class_heatmaps.class_index.shape[1]
+        self._prepare_process()
+
+    def _prepare_process(self) -> None:
         self._process = os.getpid()
         # Two planes for each batch that waits, is being made, is in use, or is about to be used.
         planes = 0 if _is_copied_to(self._device) else 2 * (self._prefetch + 3)
-        self._values, self._known = self._study.labels.values, self._study.labels.known
-        self._label = torch.from_numpy(self._values[:0])
-        self._buffers = HostBuffers(self._batch_size, self._size_px, self._label, keep=planes)
+        self._buffers = HostBuffers(self._batch_size, self._size_px, self._label, planes, self._class_heatmaps)
 
     def __len__(self) -> int:
         return len(self._bounds)
@@ -169,7 +174,7 @@ class DeviceLoader:
     def __iter__(self) -> Iterator[Batch]:
         """Yield one epoch of batches, or the rest of one after `load_state_dict`. Leaving the loop stops the thread."""
         if self._process != os.getpid():
-            self._prepare()  # after a fork: another thread may have held a lock of the parent's buffers
+            self._prepare_process()  # after a fork: another thread may have held a lock of the parent's buffers
         first, self._begin_at = self._begin_at, 0
         self._done = first
         batches = self._copies(first) if _is_copied_to(self._device) else self._on_host(first)
@@ -192,7 +197,9 @@ class DeviceLoader:
         with module.device(self._device) if hasattr(module, "device") else nullcontext():
             side_stream = module.Stream()
         pinned, batches = self._device.type != "cpu", self._prefetch + 2
-        staging = StagingBuffers(self._batch_size, self._size_px, self._label, batches, pinned=pinned)
+        staging = StagingBuffers(
+            self._batch_size, self._size_px, self._label, batches, pinned=pinned, class_heatmaps=self._class_heatmaps
+        )
         current: tuple[Batch, Any] | None = None
         with closing(Ahead(self._samples(first, staging), self._prefetch, wake=staging.close)) as ahead:
             try:
@@ -241,7 +248,7 @@ class DeviceLoader:
         else:
             views = self._augmentation.draw(self._seed, epoch, cases, seen_before)
         batch = buffers.lend(count)
-        image, heatmap, has_gaze, label, has_label, case_index = (tensor.numpy() for tensor in batch.tensors())
+        image, heatmap, has_gaze, label, has_label, case_index = (tensor.numpy() for tensor in batch.tensors()[:6])
         np.take(gaze.has_gaze, cases, out=has_gaze)
         np.take(self._values, cases, axis=0, out=label)
         np.take(self._known, cases, out=has_label)
@@ -265,22 +272,63 @@ class DeviceLoader:
             for place in np.flatnonzero(has_gaze).tolist():
                 np.divide(gaze.finished(int(cases[place])), np.float32(255), out=heatmap[place, 0], dtype=np.float32)
         if gaze.same_for_all is not None:
-            self._move(gaze.same_for_all, views, heatmap)
+            which, to_map_px = np.zeros(count, dtype=np.int64), views.to_image_px(self._size_px, len(gaze.same_for_all))
+            self._move(gaze.same_for_all[None], which, to_map_px, heatmap)
             heatmap[~has_gaze] = 0
+        if gaze.class_heatmaps is not None:
+            class_heatmap, class_index, gaze_is_named = (tensor.numpy() for tensor in batch.tensors()[6:])
+            np.take(gaze.class_heatmaps.class_index, cases, axis=0, out=class_index)
+            np.take(gaze.class_heatmaps.gaze_is_named, cases, out=gaze_is_named)
+            to_image_px = views.to_image_px(self._size_px, study.image_size_px)
+            self._sample_class_heatmaps(gaze.class_heatmaps, cases, to_image_px, class_heatmap)
         return batch
 
-    def _move(self, map_: NDArray[np.uint16], views: Views, heatmaps: NDArray[np.float32]) -> None:
-        """Move one map into each view, as the kernel moves images."""
-        count, unchanged = len(heatmaps), identity(len(heatmaps))
+    def _sample_class_heatmaps(
+        self,
+        maps: BatchClassHeatmaps,
+        cases: NDArray[np.int64],
+        to_image_px: NDArray[np.float32],
+        heatmaps: NDArray[np.float32],
+    ) -> None:
+        """Rasterize the heatmaps of single classes, and move those of regions, into each view."""
+        most = heatmaps.shape[1]
+        if not most:
+            return
+        _core.sample_heatmaps(
+            (cases[:, None] * most + np.arange(most)).ravel(),
+            np.repeat(to_image_px, most, axis=0),
+            maps.fixations,
+            maps.offsets,
+            heatmaps.reshape(-1, 1, *heatmaps.shape[2:]),
+            normalize="max",
+            threads=self._threads,
+            **KERNEL,
+        )
+        places = np.argwhere(maps.of_region[cases])
+        if len(places):
+            stack = np.stack([maps.regions(int(cases[sample]), int(place)) for sample, place in places])
+            moved = np.empty((len(places), 1, *heatmaps.shape[2:]), dtype=np.float32)
+            self._move(stack, np.arange(len(places)), to_image_px[places[:, 0]], moved)
+            heatmaps[places[:, 0], places[:, 1]] = moved[:, 0]
+
+    def _move(
+        self,
+        maps: NDArray[np.uint16],
+        which: NDArray[np.int64],
+        to_map_px: NDArray[np.float32],
+        heatmaps: NDArray[np.float32],
+    ) -> None:
+        """Move a map into each view, as the kernel moves images."""
+        unchanged = identity(len(heatmaps))
         _core.sample_batch(
-            map_[None],
-            np.zeros(count, dtype=np.int64),
-            views.to_image_px(self._size_px, len(map_)),
+            maps,
+            which,
+            to_map_px,
             unchanged.intensity,
             unchanged.noise_key,
             unchanged.cutouts_px(self._size_px),
             np.empty((0, 9), dtype=np.float32),
-            np.zeros(2, dtype=np.int64),
+            np.zeros(len(maps) + 1, dtype=np.int64),
             heatmaps,
             np.empty_like(heatmaps),
             normalize="max",
@@ -293,7 +341,7 @@ class DeviceLoader:
         return zlib.crc32(self._epoch_order(epoch).tobytes(), zlib.crc32(bounds.tobytes(), self._seed & 0xFFFFFFFF))
 
     def __getstate__(self) -> dict[str, Any]:  # the attributes, whatever their types
-        own = {"_gaze", "_process", "_values", "_known", "_label", "_buffers"}
+        own = {"_gaze", "_process", "_values", "_known", "_label", "_class_heatmaps", "_buffers"}
         kept = {name: value for name, value in self.__dict__.items() if name not in own}
         return {**kept, "_study": self._study.path}
 

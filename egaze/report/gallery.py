@@ -24,6 +24,27 @@ from egaze.targets import FixationHeatmap
 
 #: The most of each that are drawn on one radiograph, so that the page stays small.
 MOST_FIXATIONS, MOST_REGIONS, MOST_PHRASES, MOST_LETTERS = 1600, 64, 200, 300
+MOST_CLASS_HEATMAPS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelMaps:
+    """What the models show of K radiographs, in the order of their cards; None where a map cannot be had.
+
+    Attributes:
+        evidence: (K, h, w) Grad-CAMs.
+        class_heatmaps: (K, C, HEATMAP_PX, HEATMAP_PX) predicted heatmaps of the classes.
+    """
+
+    evidence: NDArray[np.float32] | None = None
+    class_heatmaps: NDArray[np.float16] | None = None
+
+    def of(self, order: NDArray[np.intp]) -> ModelMaps:
+        """The same of radiographs in another order."""
+        return ModelMaps(
+            None if self.evidence is None else self.evidence[order],
+            None if self.class_heatmaps is None else self.class_heatmaps[order],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +96,15 @@ class CaseCard:
             return 1.0 - probs[next(name for name, answer in self.answers if answer == 1)]
         return max(abs(answer - probs[name]) for name, answer in self.answers)
 
+    @property
+    def classes_shown(self) -> list[str]:
+        """The classes whose heatmaps are drawn: those that the radiograph has first, then the most probable, up to
+        `MOST_CLASS_HEATMAPS` and in the order of the study."""
+        present = {name for name, answer in self.answers if answer == 1}
+        ranked = sorted(self.probs, key=lambda item: (item[0] not in present, -item[1]))
+        shown = {name for name, _ in ranked[:MOST_CLASS_HEATMAPS]}
+        return [name for name, _ in self.probs if name in shown]
+
     def facts(self) -> JsonObject:
         """Return what the page's script filters and sorts by, and shows beside the radiograph."""
         return {
@@ -101,14 +131,14 @@ def choose_rows(evaluated: EvaluatedCases, limit: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64))
 
 
-def make_cards(evaluated: EvaluatedCases, rows: NDArray[np.int64], *, has_grad_cams: bool) -> list[CaseCard]:
+def make_cards(evaluated: EvaluatedCases, rows: NDArray[np.int64], maps: ModelMaps) -> list[CaseCard]:
     """Make the cards of these rows: wrong predictions first, then by confidence from the lowest; where classes are
     independent, the largest error first.
 
     Args:
         evaluated: the evaluated cases of the run or set.
         rows: (K,) rows of them.
-        has_grad_cams: whether there are class maps.
+        maps: what the models show of these rows.
     """
     study, size_px = evaluated.study, evaluated.study.image_size_px
     all_answers, is_exclusive = study.labels.answers, study.labels.kind == "exclusive"
@@ -122,7 +152,8 @@ def make_cards(evaluated: EvaluatedCases, rows: NDArray[np.int64], *, has_grad_c
         there = {
             "gaze": len(fixations) > 0,
             "predicted": has_predicted,
-            "grad_cam": has_grad_cams,
+            "class_heatmap": maps.class_heatmaps is not None,
+            "grad_cam": maps.evidence is not None,
             "regions": len(study.regions(case_index)) > 0,
             "fixations": bool(fixations.on_shown.any()),
         }
@@ -153,14 +184,15 @@ def make_cards(evaluated: EvaluatedCases, rows: NDArray[np.int64], *, has_grad_c
 def draw_radiograph(
     evaluated: EvaluatedCases,
     card: CaseCard,
-    grad_cam: NDArray[np.floating] | None,
+    maps_of_cards: ModelMaps,
+    number: int,
     pixels: RadiographPixels,
 ) -> JsonObject:
     """Return a radiograph's pictures in base64, and its gaze, regions and dictation as numbers.
 
-    Positions are fractions of the radiograph's sides, times are in seconds. A fixation has x, y, onset and duration.
-    If durations are relative, it also has the duration in seconds that its circle is drawn for, with a mean of
-    `PLAYED_S`.
+    `number` is the place of the card among those that the maps are of. Positions are fractions of the radiograph's
+    sides, times are in seconds. A fixation has x, y, onset and duration. If durations are relative, it also has the
+    duration in seconds that its circle is drawn for, with a mean of `PLAYED_S`.
     """
     study, target = evaluated.study, evaluated.first.recipe.heatmap
     case_index = int(evaluated.case_index[card.row])
@@ -177,9 +209,18 @@ def draw_radiograph(
         maps["gaze"] = _map(geometry, heatmap) | {"side": gaze_px, "unit": _unit(recorded, target)}
     if predicted is not None:
         maps["predicted"] = _map(geometry, predicted)
-    if grad_cam is not None:
-        evidence = to_image_size(torch.from_numpy(grad_cam)[None], (HEATMAP_PX, HEATMAP_PX))[0].numpy()
-        maps["grad_cam"] = _map(geometry, evidence)
+    if (evidence := maps_of_cards.evidence) is not None:
+        grad_cam = to_image_size(torch.from_numpy(evidence[number])[None], (HEATMAP_PX, HEATMAP_PX))[0].numpy()
+        maps["grad_cam"] = _map(geometry, grad_cam)
+    of_classes = {}
+    if (class_heatmaps := maps_of_cards.class_heatmaps) is not None:
+        names = evaluated.study.class_names
+        of_classes = {
+            "class_heatmaps": [
+                [name, _map(geometry, class_heatmaps[number, names.index(name)].astype(np.float32))]
+                for name in card.classes_shown
+            ]
+        }
     radiograph, shown_px = pixels.jpeg(study, case_index)
     onset_s = recorded.onset_s
     drawn = slice(MOST_FIXATIONS)
@@ -190,6 +231,7 @@ def draw_radiograph(
         "shown_px": shown_px,
         "radiograph_px": [width_px, height_px],
         "maps": maps,
+        **of_classes,
         "timed": onset_s is not None,
         "relative": recorded.is_relative,
         "fixations": np.round(np.stack(_played(geometry, recorded), axis=1)[on_shown][drawn], 4).tolist(),

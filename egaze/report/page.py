@@ -16,8 +16,8 @@ _ALWAYS = ("page",)
 _GALLERY = ("radiographs", "view", "scanpath", "panel", "hands", "gallery", "start")
 
 
-def render(values: dict[str, object], *, gallery: bool) -> Iterator[str]:
-    """Yield the file's text part by part, so that what `values` yields lazily is never in memory at once.
+def render(values: dict[str, object], *, gallery: bool, template: str = "report.html") -> Iterator[str]:
+    """Yield the text of a page part by part, so that what `values` yields lazily is never in memory at once.
 
     The page's content security policy lets a browser run only the script and use only the style sheet whose digests it
     names, show embedded pictures, and make no connections. Text such as a case id can never be run.
@@ -35,9 +35,7 @@ def render(values: dict[str, object], *, gallery: bool) -> Iterator[str]:
         )
     )
     return (
-        _templates()
-        .get_template("report.html")
-        .generate(values, style=Markup(style), script=Markup(script), policy=policy)
+        _templates().get_template(template).generate(values, style=Markup(style), script=Markup(script), policy=policy)
     )
 
 

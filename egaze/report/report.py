@@ -17,13 +17,13 @@ from egaze.errors import RunError
 from egaze.evaluation.classification import Scored, is_judged
 from egaze.evaluation.cross_validation import add_fold_results
 from egaze.evaluation.results import Classification, ClassOperatingPoint, EvaluationResult
-from egaze.explain.cases import evidence_maps
+from egaze.explain.cases import evidence_maps, predicted_class_heatmaps
 from egaze.pictures.colours import heatmap_table
 from egaze.progress import Progress
 from egaze.report import card, members, plots, words
-from egaze.report.encode import RADIOGRAPH_PX
+from egaze.report.encode import HEATMAP_PX, RADIOGRAPH_PX
 from egaze.report.evaluated_cases import EvaluatedCases, open_evaluated_cases
-from egaze.report.gallery import CaseCard, choose_rows, draw_radiograph, make_cards
+from egaze.report.gallery import CaseCard, ModelMaps, choose_rows, draw_radiograph, make_cards
 from egaze.report.page import render
 from egaze.report.pixels import RadiographPixels
 from egaze.serialize import JsonObject
@@ -34,6 +34,7 @@ from egaze.training import Run, RunSet
 LAYERS = (
     ("gaze", "Reader's gaze"),
     ("predicted", "Predicted gaze"),
+    ("class_heatmap", "Predicted heatmap of a class"),
     ("grad_cam", "Grad-CAM of the prediction"),
     ("regions", "Marked regions"),
     ("fixations", "Scanpath"),
@@ -65,8 +66,8 @@ def write_report(
         radiographs_from: a folder of original radiographs named after case ids. Cases without a file there are shown
             from the study.
         seed: for a set, the seed whose runs predict the radiographs; its first if None.
-        progress: called with the steps done and the number of steps: two for each radiograph, its Grad-CAM and its
-            drawing.
+        progress: called with the steps done and the number of steps: two or three for each radiograph, its
+            maps and its drawing.
 
     Returns:
         `out`.
@@ -88,7 +89,7 @@ def write_report(
     evaluated = open_evaluated_cases(source, split, seed)
     run, study, result = evaluated.first, evaluated.study, _shown(evaluated)
     pixels = RadiographPixels.of(study, radiograph_px, radiographs_from)
-    cards, evidence, missing = _gallery(evaluated, limit, progress)
+    cards, maps, missing = _gallery(evaluated, limit, progress)
     values = {
         "title": _title(run, evaluated.path),
         "version": version("egaze"),
@@ -115,8 +116,9 @@ def write_report(
         "layers": [{"key": key, "name": name} for key, name in LAYERS if any(key in c.has for c in cards)],
         "has_agreement": any(c.agreement is not None for c in cards),
         "data": _data(study, cards),
-        "drawings": _drawings(evaluated, cards, evidence, pixels, progress),
+        "drawings": _drawings(evaluated, cards, maps, pixels, progress),
         "hygiene": card.hygiene(study),
+        "gaze_quality": study.manifest["gaze"].get("quality"),
         "splits": members.split_rows(evaluated) if result.folds else card.split_rows(study),
         "model_card": card.model_card(run, study),
         "limits": card.limits(study),
@@ -173,26 +175,26 @@ def _title(run: Run, path: Path) -> str:
 
 def _gallery(
     evaluated: EvaluatedCases, limit: int, progress: Progress | None
-) -> tuple[list[CaseCard], NDArray[np.float32] | None, list[str]]:
-    """Return the cards, their Grad-CAMs in the same order, and a sentence for each layer that no card has."""
+) -> tuple[list[CaseCard], ModelMaps, list[str]]:
+    """Return the cards, what the models show of them in the same order, and a sentence for each layer that no card
+    has."""
     rows = choose_rows(evaluated, limit)
     if not len(rows):
-        return [], None, []
-    missing, evidence = [], None
-    if evaluated.first.recipe.trains_classifier:
+        return [], ModelMaps(), []
+    recipe, missing, maps = evaluated.first.recipe, [], ModelMaps()
+    if recipe.trains_classifier:
         try:
-            evidence = _evidence(evaluated, rows, progress)
+            maps = _model_maps(evaluated, rows, progress)
         except RunError:
             missing.append("Grad-CAM is left out because the run's weights are missing or do not fit.")
     else:
         missing.append("Grad-CAM is left out because no stage of the recipe trained the classifier.")
-    cards = make_cards(evaluated, rows, has_grad_cams=evidence is not None)
-    if evidence is not None:
-        evidence = evidence[np.searchsorted(rows, [card.row for card in cards])]
+    cards = make_cards(evaluated, rows, maps)
+    maps = maps.of(np.searchsorted(rows, [card.row for card in cards]))
     there = {key for item in cards for key in item.has}
     if "gaze" not in there:
         missing.append("None of these radiographs has gaze.")
-    if not evaluated.first.recipe.model.heatmap_head:
+    if not recipe.model.heatmap_head:
         missing.append("The model has no heatmap head, so there are no predicted heatmaps.")
     elif "predicted" not in there:
         missing.append(
@@ -200,26 +202,44 @@ def _gallery(
         )
     if "regions" not in there:
         missing.append("The study has no regions on these radiographs.")
-    return cards, evidence, missing
+    return cards, maps, missing
 
 
-def _evidence(evaluated: EvaluatedCases, rows: NDArray[np.int64], progress: Progress | None) -> NDArray[np.float32]:
-    """Return (K, h, w) Grad-CAMs of the most probable class of each radiograph, by the run that predicts it."""
+def _steps(evaluated: EvaluatedCases) -> int:
+    """How many steps each radiograph of the gallery takes: its maps, one kind after the other, and its drawing."""
+    return 3 if _has_class_heatmaps(evaluated) else 2
+
+
+def _has_class_heatmaps(evaluated: EvaluatedCases) -> bool:
+    recipe = evaluated.first.recipe
+    return recipe.model.pooling == "class-heatmaps" and recipe.trains_heatmap
+
+
+def _model_maps(evaluated: EvaluatedCases, rows: NDArray[np.int64], progress: Progress | None) -> ModelMaps:
+    """Return what the runs that predict these radiographs show: Grad-CAMs of the most probable class and, of a model
+    with one heatmap per class, these."""
     places: list[NDArray[np.intp]] = []
-    maps: list[NDArray[np.float32]] = []
+    evidence: list[NDArray[np.float32]] = []
+    heatmaps: list[NDArray[np.float16]] = []
     done = 0
 
     def tell(of_run: int) -> None:
         if progress:
-            progress(done + of_run, 2 * len(rows))
+            progress(done + of_run, _steps(evaluated) * len(rows))
 
     for number, run in enumerate(evaluated.runs):
         own = np.flatnonzero(evaluated.run_of[rows] == number)
-        if len(own):
-            places.append(own)
-            maps.append(evidence_maps(run, evaluated.study, evaluated.case_index[rows[own]], tell))
+        if not len(own):
+            continue
+        places.append(own)
+        cases = evaluated.case_index[rows[own]]
+        evidence.append(evidence_maps(run, evaluated.study, cases, tell))
+        done += len(own)
+        if _has_class_heatmaps(evaluated):
+            heatmaps.append(predicted_class_heatmaps(run, evaluated.study, cases, HEATMAP_PX, tell))
             done += len(own)
-    return np.concatenate(maps)[np.argsort(np.concatenate(places))]
+    found = ModelMaps(np.concatenate(evidence), np.concatenate(heatmaps) if heatmaps else None)
+    return found.of(np.argsort(np.concatenate(places)))
 
 
 def _resolution(evaluated: EvaluatedCases, cards: Sequence[CaseCard], pixels: RadiographPixels) -> list[str]:
@@ -246,15 +266,16 @@ def _resolution(evaluated: EvaluatedCases, cards: Sequence[CaseCard], pixels: Ra
 def _drawings(
     evaluated: EvaluatedCases,
     cards: Sequence[CaseCard],
-    evidence: NDArray[np.float32] | None,
+    maps: ModelMaps,
     pixels: RadiographPixels,
     progress: Progress | None,
 ) -> Iterator[JsonObject]:
     """Yield what the page's script draws of each radiograph."""
+    steps = _steps(evaluated)
     for number, item in enumerate(cards):
-        yield draw_radiograph(evaluated, item, None if evidence is None else evidence[number], pixels)
+        yield draw_radiograph(evaluated, item, maps, number, pixels)
         if progress:
-            progress(len(cards) + number + 1, 2 * len(cards))
+            progress((steps - 1) * len(cards) + number + 1, steps * len(cards))
 
 
 def _data(study: Study, cards: Sequence[CaseCard]) -> JsonObject:
@@ -271,6 +292,11 @@ def _data(study: Study, cards: Sequence[CaseCard]) -> JsonObject:
             "gaze": "Reader's gaze: {unit} per pixel of {side} × {side}.",
             "predicted": "Predicted gaze: fraction of the peak that the head was trained towards.",
             "grad_cam": "Grad-CAM: evidence for the predicted class, in logits.",
+            **(
+                {"class_heatmap": "Predicted heatmap of the class: its own sigmoid."}
+                if "class_heatmap" in there
+                else {}
+            ),
         },
     }
 

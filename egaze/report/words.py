@@ -18,7 +18,10 @@ def summary(recipe: Recipe, result: EvaluationResult, kind: LabelKind = "exclusi
 
 
 def control(recipe: Recipe) -> str:
-    """Say what a control put in the place of gaze, as a further sentence; empty without one."""
+    """Say what a control, or what teaches single classes, put in the place of gaze, as a further sentence; empty
+    without either."""
+    if recipe.class_heatmaps.is_on:
+        return f" It was trained on {recipe.trained_towards}; it is compared with all of the readers' gaze."
     if not recipe.control.is_on:
         return ""
     return f" As a control it was trained on {recipe.trained_towards}; it is compared with the readers' own gaze."

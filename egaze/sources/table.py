@@ -14,6 +14,7 @@ from egaze.gaze import Fixations
 from egaze.sources.case import Case, is_synthetic, twin_facts
 from egaze.sources.cell_names import NO_VALUE, as_seen, first_alike, folded, is_no_value, require_names, require_unlike
 from egaze.sources.label_table import read_certainties
+from egaze.sources.recordings import read_recordings
 from egaze.tables.delimited import first_true, header_of, inside, read_table, require_columns, require_unique
 from egaze.tables.records import shorten
 
@@ -27,7 +28,9 @@ CASE_OPTIONAL = {
 FIXATION_COLUMNS = {"case_id": pl.String, "x_px": pl.Float64, "y_px": pl.Float64, "duration_s": pl.Float64}
 #: The column that may take the place of `duration_s`: numbers proportional to durations, without a unit of time.
 RELATIVE = "duration_relative"
-FIXATION_OPTIONAL = {"onset_s": pl.Float64, "pixels_per_degree": pl.Float64}
+#: The columns of the part of the radiograph that was on the screen.
+SHOWN = ("x_min_shown_px", "y_min_shown_px", "x_max_shown_px", "y_max_shown_px")
+FIXATION_OPTIONAL = {"onset_s": pl.Float64, "pixels_per_degree": pl.Float64, **dict.fromkeys(SHOWN, pl.Float64)}
 
 
 class Table:
@@ -35,8 +38,10 @@ class Table:
 
     A case has case_id, image, patient_id and, optionally, label, split (train, validation, test), reader_id, and
     radiograph_width_px and radiograph_height_px: the size of the radiograph on which the gaze was recorded, if the
-    radiograph has been resized since. A fixation has case_id, x_px, y_px, duration_s and, optionally, onset_s and
-    pixels_per_degree; the column duration_relative in place of duration_s declares durations without a unit of time.
+    radiograph has been resized since. A fixation has case_id, x_px, y_px, duration_s and, optionally, onset_s,
+    pixels_per_degree, and x_min_shown_px, y_min_shown_px, x_max_shown_px and y_max_shown_px, the part of the radiograph
+    that was on the screen; the column duration_relative in place of duration_s declares durations without a unit of
+    time.
 
     With `labels`, labels are independent: a case has any number of the classes, each of which is a column of that
     table (`egaze.sources.label_table`), and the table of cases has no label.
@@ -50,6 +55,7 @@ class Table:
             classes; None takes all.
         labels: the table of independent labels; None where the table of cases has the labels.
         images: the folder to which the paths of radiographs are relative; None for the folder of `cases`.
+        recordings: recordings.json of `egaze gaze import`, whose quality is kept with the study.
 
     Raises:
         TableError: a missing file or column, durations in both columns, a bad value, a case that occurs twice, a
@@ -80,6 +86,7 @@ class Table:
         *,
         labels: str | Path | None = None,
         images: str | Path | None = None,
+        recordings: str | Path | None = None,
     ) -> None:
         self._path = Path(cases)
         self._images = self._path.parent if images is None else Path(images)
@@ -98,6 +105,8 @@ class Table:
         else:
             self.options["labels"] = "independent"
             self.class_names, self._certainties = self._read_certainties(Path(labels), class_names)
+        if recordings is not None:
+            self.options["recordings"] = read_recordings(Path(recordings))
         self._fixations = self._read_fixations(Path(fixations)) if fixations is not None else {}
         if any(gaze.is_relative for _, gaze in self._fixations.values()):
             self.options["durations"] = "relative"
@@ -165,6 +174,7 @@ class Table:
             record = first_true(stray)
             raise TableError(f"{path}: record {record + 1}: no case {shorten(rows['case_id'][record])} in {self._path}")
         _require_scale(path, rows)
+        _require_parts(path, rows)
         # In float32, as in `Fixations`, in which the shortest durations become 0.
         without_time = ~(rows[column].cast(pl.Float32) > 0)
         self.hygiene["fixations_dropped_no_duration"] = int(without_time.sum())
@@ -264,6 +274,26 @@ def _require_scale(path: Path, rows: pl.DataFrame) -> None:
             raise TableError(f"{path}: record {record + 1}, column {name!r} holds {rows[name][record]}, not above 0")
 
 
+def _require_parts(path: Path, rows: pl.DataFrame) -> None:
+    """Raise TableError for a part shown of which a side is missing or which is turned over."""
+    present = [name for name in SHOWN if name in rows.columns]
+    if not present:
+        return
+    if missing := [name for name in SHOWN if name not in present]:
+        raise TableError(f"{path}: has column {present[0]!r} and no {missing[0]!r}; a part shown has four sides")
+    known = pl.concat_list(pl.col(SHOWN).is_not_null())
+    some = known.list.any() & ~known.list.all()
+    mixed = known.list.all() != known.list.all().first().over("case_id")
+    turned = (pl.col(SHOWN[2]) < pl.col(SHOWN[0])) | (pl.col(SHOWN[3]) < pl.col(SHOWN[1]))
+    for mask, said in (
+        (some, "has some sides of the part shown, and not all four"),
+        (mixed, "has a part shown where the case's first fixation has none, or the reverse; give it for all or none"),
+        (turned, "has a part shown whose minimum lies above its maximum"),
+    ):
+        for record in rows.select(mask.fill_null(False).alias("mask"))["mask"].arg_true()[:1]:
+            raise TableError(f"{path}: record {record + 1} {said}")
+
+
 def _duration_column(path: Path) -> str:
     header = header_of(path)
     if RELATIVE not in header:
@@ -286,6 +316,7 @@ def _fixations(rows: pl.DataFrame) -> Fixations:
         duration_s=rows[RELATIVE if RELATIVE in rows.columns else "duration_s"].to_numpy(),
         onset_s=rows["onset_s"].to_numpy() if _is_complete(rows, "onset_s") else None,
         pixels_per_degree=None if scale is None else np.stack([scale, scale], axis=1),
+        shown_px=rows.select(SHOWN).to_numpy() if all(_is_complete(rows, name) for name in SHOWN) else None,
         duration_unit="relative" if RELATIVE in rows.columns else "s",
     )
 

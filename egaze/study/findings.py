@@ -56,6 +56,11 @@ _FOUND = ("ellipse", "mask")
 _POSSIBLE = 3
 
 
+def is_possible(region: Region) -> bool:
+    """Whether a region's reader considered it at least possible, or gave no certainty."""
+    return region.certainty is None or region.certainty >= _POSSIBLE
+
+
 def finding_regions(study: Study, case_index: int, class_name: str | None) -> tuple[Region, ...]:
     """The regions of a case that are its finding, by the rule of this module, in pixels of its radiograph.
 
@@ -67,9 +72,7 @@ def finding_regions(study: Study, case_index: int, class_name: str | None) -> tu
     return tuple(
         region
         for region in study.regions(case_index)
-        if region.name not in FLAGS
-        and (region.certainty is None or region.certainty >= _POSSIBLE)
-        and _supports(study, region, class_name)
+        if region.name not in FLAGS and is_possible(region) and _supports(study, region, class_name)
     )
 
 

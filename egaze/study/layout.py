@@ -95,12 +95,44 @@ class Counts(TypedDict):
     classes: dict[str, int]
 
 
+class ReaderQuality(TypedDict):
+    """Medians over the readings of one reader; None where no reading tells.
+
+    `fixated_frac` is the share of the time, from the first onset to the last end, that is in fixations, and
+    `on_radiograph_frac` the share of fixations on the part of the radiograph that was shown.
+    """
+
+    reader_id: str | None
+    readings: int
+    fixations: float | None
+    fixation_s: float | None
+    fixated_frac: float | None
+    on_radiograph_frac: float | None
+
+
+class MarkedReading(TypedDict):
+    """A case whose gaze passes limits of quality, and which it passes; the case is kept."""
+
+    case_id: str
+    marks: list[str]
+
+
+class GazeQualityFacts(TypedDict):
+    """What fixations tell of the quality of gaze."""
+
+    limits: dict[str, float]
+    readers: list[ReaderQuality]
+    marked: list[MarkedReading]
+
+
 class GazeFacts(TypedDict):
-    """The number of cases whose gaze was trusted or scaled, and the smallest and largest factor."""
+    """The number of cases whose gaze was trusted or scaled, the smallest and largest factor, and the gaze's quality,
+    which studies of earlier versions lack."""
 
     trusted: int
     scaled: int
     scale_factors: list[float] | None
+    quality: GazeQualityFacts
 
 
 class LeftOutFacts(TypedDict):

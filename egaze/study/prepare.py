@@ -25,6 +25,7 @@ from egaze.sources.cell_names import first_alike, folded
 from egaze.study import layout
 from egaze.study.decoding import read_radiographs
 from egaze.study.gather import Entry, Gathered, gather
+from egaze.study.gaze_quality import gaze_quality
 from egaze.study.image_store import ImageStore
 from egaze.study.placing import Failed, RadiographFacts, reason_without_identity
 from egaze.study.plausible import off_radiograph, require_plausible, strange_units
@@ -161,9 +162,8 @@ def prepare_study(
             store.save(study / layout.IMAGES)
         patients = {facts["key"]: facts["patients"] for facts in gathered.facts}
         save_splits(study, make_splits(cases, patients, seed=seed, ratio=(8, 1, 1)))
-        _write_manifest(
-            study, gathered, cases, (label_facts, labels), canvas, left_out, _gaze_facts(scales, len(trusted))
-        )
+        gaze = _gaze_facts(scales, len(trusted), gaze_quality(entries, radiographs))
+        _write_manifest(study, gathered, cases, (label_facts, labels), canvas, left_out, gaze)
         publish(folder, place)
     return open_study(Path(out), check_images=False)  # the images have just been written
 
@@ -287,12 +287,13 @@ def _require_on_radiograph(
     return require_plausible(entries, said, trust_gaze)
 
 
-def _gaze_facts(scales: Sequence[Scale], trusted: int) -> layout.GazeFacts:
+def _gaze_facts(scales: Sequence[Scale], trusted: int, quality: layout.GazeQualityFacts) -> layout.GazeFacts:
     factors = [factor for scale in scales if scale != UNSCALED for factor in scale]
     return {
         "trusted": trusted,
         "scaled": sum(scale != UNSCALED for scale in scales),
         "scale_factors": [min(factors), max(factors)] if factors else None,
+        "quality": quality,
     }
 
 

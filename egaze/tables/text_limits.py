@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from egaze.errors import TableError
 
@@ -48,6 +49,14 @@ def table_limits() -> TableLimits:
                 raise TableError(f"{_PREFIX}{field.name.upper()} must be a whole number of {_unit(field.name)} above 0")
             changed[field.name] = int(text)
     return TableLimits(**changed)
+
+
+def too_many_samples(path: Path, limit: int) -> TableError:
+    """The error for a recording of more samples than the limit: it says the limit, and how to raise it."""
+    return TableError(
+        f"{path}: holds more than {limit} samples, the limit; each takes some 100 bytes of memory: raise it with "
+        "EGAZE_TABLE_SAMPLES=NUMBER, or export the recording in parts"
+    )
 
 
 def _unit(name: str) -> str:

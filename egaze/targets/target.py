@@ -69,6 +69,7 @@ class BatchGaze:
             from the fixations.
         same_for_all: (size, size) uint16 with 65535 for 1, the map of every case with gaze, which is moved into every
             view; None if cases have maps of their own.
+        class_heatmaps: the heatmaps of single classes; None if gaze is about all classes of a case.
     """
 
     has_gaze: NDArray[np.bool_]
@@ -76,6 +77,28 @@ class BatchGaze:
     offsets: NDArray[np.int64]
     finished: Callable[[int], NDArray[np.uint8]] | None = None
     same_for_all: NDArray[np.uint16] | None = None
+    class_heatmaps: BatchClassHeatmaps | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchClassHeatmaps:
+    """Heatmaps that each teach one class, up to M of each of N cases, in the form that a loader needs.
+
+    Attributes:
+        class_index: (N, M) int64, the class of each map; -1 where a case has fewer maps.
+        fixations: (F, 9) float32, as `BatchGaze.fixations`.
+        offsets: (N * M + 1,) int64; map m of case i has the fixations from offsets[i * M + m] on.
+        of_region: (N, M) bool, whether a map is made of regions, not of fixations.
+        gaze_is_named: (N,) bool, whether some map of a case is made of fixations.
+        regions: returns map m of case i, (size, size) uint16 with 65535 for 1, which is moved into every view.
+    """
+
+    class_index: NDArray[np.int64]
+    fixations: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+    of_region: NDArray[np.bool_]
+    gaze_is_named: NDArray[np.bool_]
+    regions: Callable[[int, int], NDArray[np.uint16]]
 
 
 def mean_heatmap(

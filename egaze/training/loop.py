@@ -80,7 +80,7 @@ class TrainingLoop:
         self.log: list[EpochLog] = []
         order = _order(study, recipe.order)
         self.train_loader = self._loader("train", learnt, threads, order, augmentation=recipe.augmentation, seed=seed)
-        self.measuring_loader = self._loader(recipe.measured_on, recipe.target, threads)
+        self.measuring_loader = self._loader(recipe.measured_on, recipe.batch_target, threads)
 
     def _loader(
         self, split: str, target: BatchTarget, threads: int, order: Order | None = None, **options: Any

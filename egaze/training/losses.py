@@ -36,7 +36,9 @@ def training_losses(
     included.
 
     In a model with one map per class, gaze trains the map of the image's label or, of independent labels, the union of
-    the maps of the present classes. The other maps, and images without such a class, are not trained by it.
+    the maps of the present classes. The other maps, and images without such a class, are not trained by it. Where the
+    batch has heatmaps of single classes for an image, each trains the map of its class, and the whole gaze trains
+    nothing if some of them are made of gaze; the image's loss is the mean over what trains it.
 
     Args:
         output: the model's output.
@@ -62,11 +64,15 @@ def training_losses(
         per_sample = _of_known_classes(loss, logits, batch.label, class_weights)
     terms = {"classification": mean_where(has_label, per_sample)}
     if heatmap_losses:
-        maps, has_gaze = _supervised_maps(output, batch), has_heatmap_target(output, batch)
-        maps = or_zero(at_least_float32(maps), has_gaze)
-        target = or_zero(batch.heatmap, has_gaze)
+        by_gaze = _by_whole_gaze(output, batch)
+        maps = or_zero(at_least_float32(_supervised_maps(output, batch)), by_gaze)
+        target = or_zero(batch.heatmap, by_gaze)
         weights = heatmap_loss_weights or [1.0] * len(heatmap_losses)
-        parts = {name: mean_where(has_gaze, HEATMAP_LOSSES[name](maps, target)) for name in heatmap_losses}
+        losses = {name: HEATMAP_LOSSES[name](maps, target) for name in heatmap_losses}
+        if batch.class_heatmap is not None:
+            losses = _with_single_classes(output, batch, losses)
+        has_target = has_heatmap_target(output, batch)
+        parts = {name: mean_where(has_target, of_image) for name, of_image in losses.items()}
         weighted = (weight * parts[name] for name, weight in zip(heatmap_losses, weights, strict=True))
         terms["heatmap"] = sum(weighted, start=logits.new_zeros(()))
         if len(parts) > 1:
@@ -92,8 +98,34 @@ def _of_known_classes(
 
 
 def has_heatmap_target(output: DualHeadOutput, batch: Batch) -> Tensor:
+    """Return an (N,) mask of the samples whose heatmaps are trained, by their whole gaze or by single classes."""
+    by_gaze = _by_whole_gaze(output, batch)
+    return by_gaze if batch.class_heatmap_index is None else by_gaze | (batch.class_heatmap_index >= 0).any(dim=1)
+
+
+def _by_whole_gaze(output: DualHeadOutput, batch: Batch) -> Tensor:
     """Return an (N,) mask of the samples with gaze and, for a model with one map per class, with a class for it."""
-    return batch.has_gaze if output.heatmap_logits.shape[1] == 1 else batch.has_gaze & batch.shows_class
+    by_gaze = batch.has_gaze if output.heatmap_logits.shape[1] == 1 else batch.has_gaze & batch.shows_class
+    return by_gaze if batch.gaze_is_named is None else by_gaze & ~batch.gaze_is_named
+
+
+def _with_single_classes(output: DualHeadOutput, batch: Batch, of_gaze: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The mean loss of each image over its whole gaze, whose (N,) losses are given, and its single classes."""
+    assert batch.class_heatmap is not None and batch.class_heatmap_index is not None
+    taught = batch.class_heatmap_index >= 0
+    numbers = batch.class_heatmap_index.clamp(min=0)[:, :, None, None]
+    maps = at_least_float32(output.heatmap_logits).take_along_dim(numbers, dim=1)
+    # Each map as an image of its own.
+    of_map = taught.flatten()
+    maps = or_zero(maps.flatten(0, 1)[:, None], of_map)
+    target = or_zero(batch.class_heatmap.flatten(0, 1)[:, None], of_map)
+    by_gaze = _by_whole_gaze(output, batch)
+    count = (taught.sum(dim=1) + by_gaze).clamp(min=1)
+    losses = {}
+    for name, of_image in of_gaze.items():
+        each = or_zero(HEATMAP_LOSSES[name](maps, target), of_map).view_as(taught)
+        losses[name] = (each.sum(dim=1) + or_zero(of_image, by_gaze)) / count
+    return losses
 
 
 def _supervised_maps(output: DualHeadOutput, batch: Batch) -> Tensor:

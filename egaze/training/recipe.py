@@ -12,7 +12,15 @@ from egaze.loading import Augmentation
 from egaze.loading.augment import MOVING
 from egaze.models import POOLINGS
 from egaze.settings import require, settle_types
-from egaze.targets import EgdHeatmap, FixationHeatmap, GazeControl, HeatmapTarget
+from egaze.targets import (
+    BatchTarget,
+    ClassHeatmaps,
+    ClassHeatmapTarget,
+    EgdHeatmap,
+    FixationHeatmap,
+    GazeControl,
+    HeatmapTarget,
+)
 from egaze.targets.egd import SIGMA_PX
 from egaze.training.stage import Stage
 
@@ -129,6 +137,7 @@ class Recipe:
         heatmap: see `HeatmapSettings`.
         control: which gaze the targets of the training split are made of, by default the radiograph's own; see
             `GazeControl`.
+        class_heatmaps: in a model with one map per class, what teaches the maps; see `ClassHeatmaps`.
         augmentation: see `Augmentation`.
         stages: one or more, carried out in order.
 
@@ -158,6 +167,7 @@ class Recipe:
     model: ModelSettings = field(default_factory=ModelSettings)
     heatmap: HeatmapSettings = field(default_factory=HeatmapSettings)
     control: GazeControl = field(default_factory=GazeControl)
+    class_heatmaps: ClassHeatmaps = field(default_factory=ClassHeatmaps)
     augmentation: Augmentation = field(default_factory=Augmentation)
     stages: tuple[Stage, ...] = field(default_factory=lambda: (Stage(),))
 
@@ -172,8 +182,18 @@ class Recipe:
         return EgdHeatmap(self.egd_sigma_px) if self.heatmap_target == "egd" else self.heatmap.target
 
     @property
+    def batch_target(self) -> BatchTarget:
+        """What batches hold for the heatmap head, without the control: `target`, and the heatmaps of single classes."""
+        return (
+            ClassHeatmapTarget(self.heatmap.target, self.class_heatmaps) if self.class_heatmaps.is_on else self.target
+        )
+
+    @property
     def trained_towards(self) -> str:
-        """What the heatmap head is trained on: `heatmap_target`, or what the control puts in its place, in words."""
+        """What the heatmap head is trained on: `heatmap_target`, or what `class_heatmaps` or the control puts in its
+        place, in words."""
+        if self.class_heatmaps.is_on:
+            return self.class_heatmaps.words
         if not self.control.is_on:
             return self.heatmap_target
         return self.control.words + (", as the egd target" if self.heatmap_target == "egd" else "")
@@ -181,7 +201,8 @@ class Recipe:
     @property
     def learns_from_gaze(self) -> bool:
         """Whether any stage has a loss that gaze decides."""
-        return any(stage.heatmap_weight > 0 or stage.alignment_weight > 0 for stage in self.stages)
+        by_maps = self.class_heatmaps.gaze != "none"
+        return any((by_maps and stage.heatmap_weight > 0) or stage.alignment_weight > 0 for stage in self.stages)
 
     @property
     def measured_on(self) -> str:
@@ -250,10 +271,33 @@ def _check(recipe: Recipe) -> None:
         require(recipe.control.gaze == "own", "control.gaze", f"own {why}", recipe.control.gaze)
         fixations_frac = recipe.control.fixations_frac
         require(fixations_frac == 1, "control.fixations_frac", f"1 {why}", fixations_frac)
+    if recipe.class_heatmaps.is_on:
+        _check_class_heatmaps(recipe)
     if recipe.heatmap.prior == "mean":
         # Dealing gaze among radiographs leaves its mean as it is; these would get gaze back by the prior.
         allowed = recipe.control.gaze != "uniform" and recipe.control.fixations_frac == 1
         require(allowed, "heatmap.prior", "none with a control of less gaze or none", recipe.heatmap.prior)
+
+
+def _check_class_heatmaps(recipe: Recipe) -> None:
+    """Settings with which the heatmaps of single classes can be taught, and are."""
+    with_maps = f"with class_heatmaps that are taught by {recipe.class_heatmaps.words}"
+    pooling, target = recipe.model.pooling, recipe.heatmap_target
+    require(pooling == "class-heatmaps", "model.pooling", f"class-heatmaps {with_maps}", pooling)
+    require(target == "gaze", "heatmap_target", f"gaze {with_maps}", target)
+    require(
+        recipe.trains_heatmap,
+        "class_heatmaps",
+        "left out in a recipe that trains no heatmap",
+        recipe.class_heatmaps.words,
+    )
+    # A control says which gaze teaches, and what else teaches would hide what it shows.
+    require(not recipe.control.is_on, "control", f"left out {with_maps}", recipe.control.words)
+    if recipe.class_heatmaps.gaze == "none":
+        require(recipe.heatmap.prior == "none", "heatmap.prior", f"none {with_maps}", recipe.heatmap.prior)
+        for index, stage in enumerate(recipe.stages):
+            weight = stage.alignment_weight
+            require(weight == 0, f"stages[{index}].alignment_weight", f"0 {with_maps}", weight)
 
 
 def _check_monitor(recipe: Recipe, index: int) -> None:

@@ -53,6 +53,8 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
             "use --recipe encoder-only"
         )
     recipe.control.require(study)
+    if recipe.class_heatmaps.is_on:
+        recipe.class_heatmaps.require(study)
     _require_monitors(study, recipe, recipe.measured_on, falls_back=True)
     if recipe.choose_on == "train":
         _require_inner_folds(study, recipe)

@@ -5,6 +5,7 @@ run.json      study, digests, seed, versions
 log.jsonl     one line per epoch; see `EpochLog`
 splits.json   only in a run with splits of its own, which replace the study's
 control.csv   only in a run under a control of gaze: which gaze each training case learns from
+class-heatmaps.csv  only in a run with class_heatmaps: which training cases teach a single class, and by what
 cross-fit.json  only with choose_on "train": the inner folds' metrics by epoch, and the number of epochs chosen by them
 best.pt       weights of the best epoch
 last.pt       everything that resuming needs; best.pt and log.jsonl are made from it
@@ -35,6 +36,7 @@ FORMAT_VERSION = 2
 RECIPE, FACTS, LOG = "recipe.toml", "run.json", "log.jsonl"
 BEST, LAST, PREVIOUS = "best.pt", "last.pt", "previous.pt"
 CONTROL = "control.csv"
+CLASS_HEATMAPS = "class-heatmaps.csv"
 #: The file that marks a folder as a set of runs; see `egaze.training.run_set`.
 SET = "runs.json"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 from importlib.metadata import version
@@ -12,7 +14,7 @@ from egaze.atomic import new_directory
 from egaze.errors import RunError
 from egaze.study import Splits, Study
 from egaze.study.splits import save_splits
-from egaze.targets import ControlledTarget, GazeControl
+from egaze.targets import ClassHeatmapTarget, ControlledTarget, GazeControl
 from egaze.training import run as run_files
 from egaze.training.checkpoint import Checkpoint
 from egaze.training.recipe import Recipe
@@ -29,8 +31,10 @@ def start_run(
     compute_threads: int,
     weights_sha256: str,
     control: str = "",
+    class_heatmaps: str = "",
 ) -> Run:
-    """Make the run's folder; `control` is the text of control.csv, which an empty one leaves out."""
+    """Make the run's folder; `control` and `class_heatmaps` are the texts of control.csv and class-heatmaps.csv, of
+    which an empty one is left out."""
     facts = _facts(out, study, recipe, seed, precision, compute_threads, weights_sha256)
     with new_directory(out) as partial:
         (partial / run_files.RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
@@ -38,6 +42,8 @@ def start_run(
             save_splits(partial, splits)
         if control:
             (partial / run_files.CONTROL).write_text(control, encoding="utf-8")
+        if class_heatmaps:
+            (partial / run_files.CLASS_HEATMAPS).write_text(class_heatmaps, encoding="utf-8")
         (partial / run_files.FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return open_run(out)
 
@@ -132,6 +138,17 @@ def control_text(study: Study, control: GazeControl, target: ControlledTarget) -
         return ""
     rows = [("case_index", "gaze_of_case_index", "fixations", "fixations_used"), *target.table(study)]
     return "".join(",".join(map(str, row)) + "\n" for row in rows)
+
+
+def class_heatmaps_text(study: Study, recipe: Recipe) -> str:
+    """The content of class-heatmaps.csv, empty where no map teaches a single class."""
+    if not recipe.class_heatmaps.is_on:
+        return ""
+    header = ("case_index", "class", "taught_by", "mentions_or_regions", "fixations", "within_mentions_s")
+    text = io.StringIO()
+    target = ClassHeatmapTarget(recipe.heatmap.target, recipe.class_heatmaps)
+    csv.writer(text, lineterminator="\n").writerows([header, *target.table(study)])
+    return text.getvalue()
 
 
 def _control(path: Path) -> str:

@@ -16,7 +16,7 @@ from egaze.models.heatmap_prior import PRIOR_PX, HeatmapPrior
 from egaze.progress import NamedProgress
 from egaze.study import Splits, Study
 from egaze.study.splits import require_seed
-from egaze.targets import EgdHeatmap, mean_heatmap
+from egaze.targets import ClassHeatmapTarget, EgdHeatmap, mean_heatmap
 from egaze.training.cross_fit import cross_fitted_epochs
 from egaze.training.device import computing_with, default_compute_threads, open_fabric, speed_up, usable_precision
 from egaze.training.epoch_log import EpochLog
@@ -25,7 +25,7 @@ from egaze.training.loop import TrainingLoop
 from egaze.training.recipe import Recipe
 from egaze.training.requirements import require_trainable
 from egaze.training.run import Run, build_model, open_run
-from egaze.training.start import control_text, resume_state, start_run
+from egaze.training.start import class_heatmaps_text, control_text, resume_state, start_run
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +98,10 @@ def train(
     require_trainable(study, recipe)
     precision = usable_precision(device, precision)
     _warn_of_oddities(study, recipe)
-    learnt = recipe.control.of(recipe.target, study, seed)
-    control = control_text(study, recipe.control, learnt)
+    controlled = recipe.control.of(recipe.target, study, seed)
+    control = control_text(study, recipe.control, controlled)
+    learnt = recipe.batch_target if recipe.class_heatmaps.is_on else controlled
+    class_heatmaps = class_heatmaps_text(study, recipe)
     with computing_with(compute_threads), ExitStack() as until_the_end:
         fabric = open_fabric(device, precision)
         torch.manual_seed(seed)
@@ -115,8 +117,10 @@ def train(
             mean_map = mean_heatmap(study, recipe.target, train_cases, PRIOR_PX)
             cast(HeatmapPrior, model.decoder.prior).set_mean(torch.from_numpy(mean_map))
         if run is None:
-            weights_sha256 = model.weights_sha256
-            run = start_run(out, study, splits, recipe, seed, precision, compute_threads, weights_sha256, control)
+            run = start_run(
+                *(out, study, splits, recipe, seed, precision, compute_threads),
+                *(model.weights_sha256, control, class_heatmaps),
+            )
             until_the_end.enter_context(only_process_in(out))
         epochs = None
         if recipe.choose_on == "train":
@@ -166,3 +170,13 @@ def _warn_of_oddities(study: Study, recipe: Recipe) -> None:
             sigma_frac,
             max(1.0, recipe.egd_sigma_px / sigma_frac * 150 / 3056),
         )
+    if isinstance(target := recipe.batch_target, ClassHeatmapTarget) and recipe.class_heatmaps.gaze == "named":
+        left, gazed = target.taught_by_whole_gaze(study)
+        if left:
+            logger.warning(
+                "%s: on %d of %d training cases with gaze and a class, no class is named in words with times: their "
+                "whole gaze teaches the maps of all their classes together",
+                study.path,
+                left,
+                gazed,
+            )

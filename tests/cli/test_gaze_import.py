@@ -58,6 +58,7 @@ def test_from_an_export_to_a_study(asc, tmp_path):
         *("prepare", "table", tmp_path / "cases.csv", "--fixations", out / "fixations.csv", "--size", "32"),
         *("--out", tmp_path / "study"),
     ).output
+    assert "<svg" in (out / "quality.html").read_text(encoding="utf-8")
     assert "2 cases of 2 patients" in said and "2 fixations" in said
     gaze = open_study(tmp_path / "study").fixations(0, 32)
     assert gaze.x_px[0] == pytest.approx((400.5 - 300) * 2 / 800 * 32 - 0.5, abs=1e-3)
@@ -125,6 +126,57 @@ def test_wrong_usage(asc, words, message):
 def test_what_fails(asc, words, message):
     with pytest.raises(EgazeError, match=message):
         invoke("gaze", "import", asc, *words)
+
+
+def test_messages_say_when_and_a_table_where(asc, tmp_path):
+    table = tmp_path / "places.csv"
+    table.write_text("case_id,left_px,top_px,width_px,height_px\none,300,100,400,300\ntwo,500,100,400,300\n")
+    invoke("gaze", "import", asc, "--pictures", table, *MESSAGES, "--out", tmp_path / "gaze")
+    rows = pl.read_csv(tmp_path / "gaze" / "fixations.csv")
+    assert rows["x_px"].to_list() == [100, 100] and rows["case_id"].to_list() == ["one", "two"]
+    with pytest.raises(EgazeError, match=r"reading\.asc: the table of pictures has no begin_s and end_s"):
+        invoke("gaze", "import", asc, "--pictures", table)
+    table.write_text("case_id,begin_s,left_px,top_px,width_px,height_px\none,0,300,100,400,300\n")
+    with pytest.raises(EgazeError, match="--picture-message and begin_s of --pictures both say when"):
+        invoke("gaze", "import", asc, "--pictures", table, *MESSAGES)
+
+
+def test_the_part_shown_goes_into_the_study(asc, tmp_path):
+    """Zoomed twice about its centre, the picture shows its middle half; gaze beyond it counts for no target."""
+    table = tmp_path / "shown.csv"
+    table.write_text(
+        "case_id,begin_s,end_s,left_px,top_px,width_px,height_px,zoom\none,0,0.5,300,100,400,300,2\n"
+        "two,0.5,9,300,100,400,300,1\n"
+    )
+    invoke("gaze", "import", asc, "--pictures", table, "--out", tmp_path / "gaze")
+    rows = pl.read_csv(tmp_path / "gaze" / "fixations.csv")
+    assert rows.select("x_min_shown_px", "y_max_shown_px").rows() == [(99.5, 224.5), (-0.5, 299.5)]
+    for name in ("one", "two"):
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 400), dtype=np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
+    (tmp_path / "cases.csv").write_text("case_id,image,patient_id\none,one.png,p1\ntwo,two.png,p2\n")
+    fixations = ("--fixations", tmp_path / "gaze" / "fixations.csv")
+    invoke("prepare", "table", tmp_path / "cases.csv", *fixations, "--size", "64", "--out", tmp_path / "study")
+    one, two = (open_study(tmp_path / "study").fixations(case, 64) for case in range(2))
+    assert one.shown_px[0].tolist() == pytest.approx([15.5, 15.5, 47.5, 47.5], abs=1e-3)
+    assert two.shown_px[0][2] == pytest.approx(63.5)
+
+
+def test_what_is_missing_names_its_option(tmp_path):
+    """Each message that something of the screen is unknown names the option that gives it."""
+    head = "FPOGX,FPOGY,FPOGS,FPOGD,FPOGID,FPOGV,BPOGX,BPOGY,BPOGV,TIME(2025/04/04 11:57:50.638)\n"
+    rows = "".join(f"0.4,0.5,0.01,{n / 60:.4f},1,1,0.4,0.5,1,{n / 60:.4f}\n" for n in range(60))
+    path = tmp_path / "r.csv"
+    path.write_text(head + rows)
+    for words, option in (
+        (("--detect", "ivt"), r"\(--screen WxH\)"),
+        (("--detect", "ivt", "--screen", "1920x1080"), r"\(--screen WxH,WxHmm,Dmm\)"),
+        (("--picture", "0,0,100x100"), r"\(--screen WxH\)"),
+    ):
+        with pytest.raises(EgazeError, match=rf"r\.csv: .* unknown.*{option}"):
+            invoke("gaze", "import", path, *words)
+    assert "(--picture or --pictures)" in invoke("gaze", "import", path).output
 
 
 def test_a_failure_writes_nothing(asc, tmp_path):

@@ -192,6 +192,8 @@ def test_classes_and_what_was_read_as_none_are_printed(table):
         "            1 labels such as NA read as none",
         "            2 fixations kept",
         "    1 other count is 0",
+        "  gaze, medians by reader (study.json has the limits that mark a reading; none is left out):",
+        "    no reader named: 2 readings, 1 fixations, 0.50 s each, 100 % of them on the part shown",
     ]
 
 

@@ -64,6 +64,24 @@ TEST(Sample, ThreadsDoNotMatter) {
   EXPECT_EQ(found[0], found[2]);
 }
 
+TEST(Sample, HeatmapsAloneAreThoseOfTheBatch) {
+  const auto pixels = images();
+  const egaze::Fixation fixations[] = {{11, 7, 1, 3, 3}, {3, 20, 2, 3, 4}};
+  const egaze::Affine moved{1, 0.1f, -1, -0.1f, 1, 2};
+  std::vector<egaze::Sample> samples(2);
+  std::vector<egaze::HeatmapView> views(2);
+  samples[1].to_image = views[1].to_image = moved;
+  samples[1].fixations = views[1].fixations = fixations;
+  std::vector<float> planes(2 * kSide * kSide), expected(planes.size()), found(planes.size(), -1.0f);
+  egaze::sample_batch({pixels.data(), 2, kSide, kSide}, samples, kSide, kSide, {}, planes.data(), expected.data());
+  egaze::sample_heatmaps(views, kSide, kSide, {}, found.data());
+  EXPECT_EQ(found, expected);
+  EXPECT_EQ(found[0], 0.0f);  // without fixations
+  views[1].to_image.xx = views[1].to_image.yx = 0;
+  EXPECT_THROWS(egaze::Error, "sample 1: the map to the image is not invertible",
+                egaze::sample_heatmaps(views, kSide, kSide, {}, found.data()));
+}
+
 TEST(Sample, RefusesBadArguments) {
   const auto pixels = images();
   const egaze::ImageStack stack{pixels.data(), 2, kSide, kSide};

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
+from egaze.gaze import GazeSamples, Screen, read_recording
 from egaze.gaze.events import (
     FIXATION_METHODS,
     DetectedFixations,
@@ -17,6 +19,7 @@ from egaze.gaze.events import (
     detect_fixations,
     simulate_gaze,
 )
+from egaze.gaze.summary import chosen_samples
 from egaze.metrics import event_agreement
 
 #: Neither bridges nor merges anything, as pymovements does not.
@@ -106,3 +109,71 @@ def test_fixations_that_people_labelled(real_data, number: int, method: str) -> 
     agreement = event_agreement(onset_s, end_s - onset_s, found.onset_s, found.duration_s)
     assert agreement.f1 >= LEAST_F1[method](number)
     assert agreement.onset_error_s <= 0.03
+
+
+USUAL = Screen(1920, 1080, 527.0, 296.0, distance_mm=650.0)
+#: Real exports with samples on a screen, whose size and distance are taken to be usual ones where they do not say.
+EXPORTS = (
+    "bids_DERIVED/sub-bino250/beh/sub-bino250_task-saccade_recording-eye1_physio.tsv.gz",
+    *(f"eyelink_asc/cili_{name}.asc" for name in ("bino1000", "bino250", "binoRemote250", "mono1000")),
+    *(f"eyelink_asc/cili_{name}.asc" for name in ("mono250", "mono500", "monoRemote250")),
+    "eyelink_asc/pymovements_eyelink_monocular_no_dummy_example.asc",
+    "eyelink_asc/pypillometry_002_samples_only_noheader.asc",
+    "gazepoint/all_gaze_27s.csv",
+    "tobii_prolab/fourblocks_minimal_comma_bom.tsv",
+    "tobii_prolab/lund_full_v1.102_60hz_comma_bom.tsv",
+    "tobii_prolab/v24.21_120hz_both_comma.tsv",
+    "tobii_prolab/v24.21_300hz_both_comma.tsv",
+    "tobii_sdk/4C_sdk_tuples_semicolon.csv",
+    "tobii_sdk/TX300_300hz_p1_trial1.tsv",
+)
+
+
+def seen_parts(samples: GazeSamples, rate_hz: float) -> Iterator[GazeSignal]:
+    """The parts of at least a quarter of a second without a loss, in degrees and at a constant rate."""
+    valid = samples.is_valid
+    breaks = (np.diff(samples.time_s) > 1.5 / rate_hz) | (valid[1:] != valid[:-1])
+    edges = np.concatenate([[0], np.flatnonzero(breaks) + 1, [len(samples)]])
+    across, down = USUAL.pixels_per_degree, USUAL.pixels_per_degree_down
+    for begin, end in pairwise(edges):
+        if valid[begin] and end - begin >= max(21, 0.25 * rate_hz):
+            time_s = np.arange(end - begin) / rate_hz
+            yield GazeSignal(time_s, samples.x[begin:end] / across, samples.y[begin:end] / down, (1, 1))
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", EXPORTS)
+def test_real_samples_have_the_fixations_that_pymovements_finds(real_data, name: str) -> None:
+    pytest.importorskip("pymovements")
+    from pymovements.events import idt, ivt
+    from pymovements.transforms.numpy import pos2vel
+
+    recording = read_recording(real_data / "trackers" / name).in_pixels(USUAL)
+    samples = chosen_samples(recording)
+    assert samples is not None
+    rate_hz = float(recording.sampling_hz or round(1 / np.diff(samples.time_s).mean()))
+    rate_hz = min((60.0, 90.0, 120.0, 250.0, 300.0, 500.0, 1000.0), key=lambda known: abs(known - rate_hz))
+    # As many samples as lie within 20 ms, and three at least.
+    window, shortest = max(3, 2 * int(0.01 * rate_hz) + 1), int(0.1 * rate_hz)
+    alone = ALONE | {"min_duration_ms": 1e3 * shortest / rate_hz, "max_gap_ms": 1.5e3 / rate_hz}
+    matched, events = {"ivt": 0, "idt": 0}, {"ivt": 0, "idt": 0}
+    for signal in seen_parts(samples, rate_hz):
+        steps, positions = np.arange(len(signal)), np.stack([signal.x_px, signal.y_px], axis=1)
+        options = {"window_length": window, "polyorder": min(2, window - 1)}
+        velocities = pos2vel(positions, sampling_rate=rate_hz, method="savitzky_golay", **options)
+        theirs = {
+            "ivt": ivt(velocities, steps, minimum_duration=shortest - 1, velocity_threshold=30.0),
+            "idt": idt(positions, steps, minimum_duration=shortest, dispersion_threshold=1.0),
+        }
+        ours = {"ivt": IvtSettings(**alone), "idt": IdtSettings(**alone)}
+        for method, settings in ours.items():
+            onset, last = (theirs[method].frame[column].to_numpy().astype(float) for column in ("onset", "offset"))
+            # Their I-DT counts the first sample of the next fixation to the one before.
+            end = np.minimum(last + 1, np.append(onset[1:], np.inf)) if len(onset) else last
+            found = detect_fixations(signal, method, settings)
+            if len(onset) or len(found):
+                agreement = event_agreement(onset, end - onset, found.begin, found.end - found.begin)
+                matched[method] += agreement.matched
+                events[method] += agreement.known + agreement.found
+    for method, least in (("ivt", 0.99), ("idt", 0.94)):
+        assert 2 * matched[method] >= least * events[method], (method, matched, events)

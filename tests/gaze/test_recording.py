@@ -178,7 +178,7 @@ def test_hostile_files(tmp_path, monkeypatch):
             read_recording(path)
     path.write_bytes(gzip.compress(b"\xef\xbb\xbf" + ROWS.replace("\n", "\r\n").encode()))
     assert len(read_recording(path).samples[0]) == 4
-    monkeypatch.setattr("egaze.gaze.bids_files._MAX_BYTES", 50)
+    monkeypatch.setenv("EGAZE_TABLE_FILE_BYTES", "50")
     with pytest.raises(TableError, match="unpacks to more than 50 bytes"):
         read_recording(path)
     (tmp_path / f"{NAME}_physio.json").unlink()

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from egaze.gaze import Screen, ShownPicture
 from egaze.gaze.map_check import check_map
+from egaze.gaze.picture_tables import placed_by_name
 from egaze.gaze.shown_picture import picture_at, require_apart
 
 
@@ -102,3 +105,33 @@ def test_degrees_and_fractions_as_pixels():
     ):
         SCREEN.in_pixels(x_px, y_px, "deg")
     assert Screen(width_px=800).completed(screen) == Screen(800, 1080, 533, 301, 565)
+
+
+def test_places_are_found_by_name():
+    shown = [ShownPicture("one.png", 0, 1), ShownPicture("instructions", 1, 2), ShownPicture("two", 2, 3)]
+    size = {"top_px": 0, "width_px": 10, "height_px": 10}
+    places = [ShownPicture("one", left_px=1, **size), ShownPicture("two", left_px=2, **size)]
+    found = placed_by_name(shown, places)
+    assert [(item.case_id, item.begin_s, item.left_px) for item in found] == [
+        ("one", 0, 1),
+        ("instructions", 1, None),
+        ("two", 2, 2),
+    ]
+    with pytest.raises(ValueError, match=r"none of .* such as 'instructions', is in the table .* has 'one'"):
+        placed_by_name(shown[1:2], places)
+    # Only the ending of a picture's file is left out.
+    assert not placed_by_name([ShownPicture("one.2", 0, 1), shown[2]], places)[0].has_place
+    with pytest.raises(ValueError, match="two places of 'one'"):
+        placed_by_name(shown, [ShownPicture("one", left_px=3, **size), *places])
+
+
+def test_the_part_shown_is_what_the_rectangle_leaves():
+    whole = ShownPicture("a", left_px=100, top_px=0, width_px=400, height_px=200)
+    assert whole.part_px == (-0.5, -0.5, 399.5, 199.5) and not whole.is_cut
+    zoomed = replace(whole, zoom=2.0, radiograph_width_px=800, radiograph_height_px=400)
+    assert zoomed.part_px == (199.5, 99.5, 599.5, 299.5) and zoomed.is_cut
+    assert replace(zoomed, pan_x_px=100, pan_y_px=-400).part_px == (99.5, 399.5, 499.5, 399.5)
+    # What is just within lies on it, what is just beyond does not.
+    x_px, y_px = np.array([100.0, 499.0]), np.array([0.0, 199.0])
+    across, down = zoomed.on_picture(x_px, y_px)
+    assert zoomed.shows(x_px, y_px).all() and (across > 199.5).all() and (down < 299.5).all()

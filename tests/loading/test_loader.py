@@ -176,7 +176,7 @@ def test_memory_is_reused(study):
             places.add(batch.image.data_ptr())
             del batch
     # Images and heatmaps share planes: two batches in the queue, one being made, one held, one about to be.
-    assert len(places) <= 10 and len(loader._buffers._lent) <= 10
+    assert len(places) <= 10 and len(loader._buffers._planes._lent) <= 10
 
 
 def test_a_loader_frees_its_memory(study):

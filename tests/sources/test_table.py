@@ -30,6 +30,30 @@ def test_cases_and_fixations(tmp_path):
     assert source.hygiene == {"fixations_dropped_no_duration": 1, "fixations_kept": 3}
 
 
+PARTS = "case_id,x_px,y_px,duration_s,x_min_shown_px,y_min_shown_px,x_max_shown_px,y_max_shown_px\n"
+
+
+def test_the_part_shown(tmp_path):
+    rows = "a,1,2,0.1,,,,\nc,5,6,0.2,-0.5,1.5,9.5,8\nc,7,8,0.3,0,0,4,4\n"
+    a, _, c = Table(*write(tmp_path, fixations=PARTS + rows)).cases()
+    assert a.fixations.shown_px is None and c.fixations.shown_px.tolist() == [[-0.5, 1.5, 9.5, 8], [0, 0, 4, 4]]
+    assert c.fixations.on_shown.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("fixations", "message"),
+    [
+        ("case_id,x_px,y_px,duration_s,x_max_shown_px\na,1,2,0.1,3\n", "has column 'x_max_shown_px' and no 'x_min_sh"),
+        (PARTS + "a,1,2,0.1,0,0,,3\n", r"record 1 has some sides of the part shown, and not all four"),
+        (PARTS + "a,1,2,0.1,0,0,3,3\na,1,2,0.1,,,,\n", r"record 2 has a part shown where the case's first"),
+        (PARTS + "a,1,2,0.1,3,0,0,3\n", r"record 1 has a part shown whose minimum lies above its maximum"),
+    ],
+)
+def test_parts_shown_that_cannot_be(tmp_path, fixations, message):
+    with pytest.raises(TableError, match=message):
+        Table(*write(tmp_path, fixations=fixations))
+
+
 def test_class_order_can_be_given(tmp_path):
     assert Table(*write(tmp_path), ["normal", "chf", "pneumonia"]).class_names == ("normal", "chf", "pneumonia")
 

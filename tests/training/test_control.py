@@ -178,3 +178,28 @@ def test_training_learns_from_it_and_validation_does_not(study, tiny_recipe, tmp
         _lines(evaluate(run, split="validation", out=tmp_path / "validation").metrics)
     )
     assert words in said_in_report(run.recipe) and said_in_report(runs["own"].recipe) == ""
+
+
+@pytest.mark.parametrize("gaze", ["same-class", "other-class"])
+def test_gaze_cannot_be_dealt_by_class_where_labels_are_independent(findings_study, gaze, tmp_path):
+    """A radiograph with two findings has no class of its own."""
+    recipe = load_recipe("class-generators", [f"control.gaze={gaze}", "stages.epochs=1"])
+    with pytest.raises(
+        StudyError, match=f"control.gaze {gaze} needs one class for each case, and the study's labels are"
+    ):
+        train(findings_study, recipe, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("control", ["gaze=uniform", "gaze=centre-bias", "fixations_frac=0.3"])
+def test_controls_that_need_no_class_train_independent_labels(findings_study, control, tmp_path):
+    """The map of the control teaches the union of the present findings' maps; labels and images are the same."""
+    small = ["input_size_px=64", "model.encoder=mobilenetv3_small_050", "stages.epochs=1", f"control.{control}"]
+    recipe = load_recipe("class-generators", small)
+    learnt = recipe.control.of(recipe.target, findings_study, seed=0)
+    own, controlled = only_batch(findings_study, OWN), only_batch(findings_study, learnt)
+    assert torch.equal(own.image, controlled.image) and torch.equal(own.has_gaze, controlled.has_gaze)
+    np.testing.assert_array_equal(own.label, controlled.label)
+    assert torch.equal(own.shows_class, controlled.shows_class) and not torch.equal(own.heatmap, controlled.heatmap)
+    run = train(findings_study, recipe, tmp_path / "run", device="cpu", threads=1)
+    assert run.log()[0].train_losses["heatmap"] > 0

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,42 @@ def test_gaze_trains_the_heatmap_of_the_image_s_class(name):
     assert torch.equal(taught, torch.nn.functional.one_hot(torch.arange(6) % 3).bool() & has_label[:, None])
     own = class_maps.detach()[torch.arange(6), torch.arange(6) % 3][:, None]
     torch.testing.assert_close(found, HEATMAP_LOSSES[name](own, batch.heatmap)[has_label].mean())
+
+
+@pytest.mark.parametrize("name", HEATMAP_LOSSES)
+def test_heatmaps_of_single_classes_train_their_classes(name):
+    output, batch = make()
+    class_maps = torch.randn(6, 3, 8, 8, requires_grad=True)
+    numbers = torch.tensor([[1, 2], [-1, -1], [0, 0], [2, -1], [0, -1], [-1, -1]])
+    targets = torch.rand(6, 2, 8, 8)
+    targets[numbers < 0] = torch.nan
+    batch = replace(
+        batch,
+        has_gaze=torch.tensor([True, True, False, True, True, False]),
+        class_heatmap=targets,
+        class_heatmap_index=numbers,
+        gaze_is_named=torch.tensor([True, False, False, True, False, False]),
+    )
+    output = DualHeadOutput(output.class_logits, class_maps)
+    found = training_losses(output, batch, heatmap_losses=(name,))["heatmap"]
+    found.backward()
+    taught = class_maps.grad.flatten(2).any(dim=2)
+    # 0: two classes are named; 1: the label's map, by the whole gaze; 2: two regions of one class; 3: one class is
+    # named; 4: the label's map by the whole gaze, and another class by a region; 5: nothing.
+    expected = [[0, 1, 1], [0, 1, 0], [1, 0, 0], [0, 0, 1], [1, 1, 0], [0, 0, 0]]
+    assert taught.int().tolist() == expected and class_maps.grad.isfinite().all()
+
+    def loss(image, class_index, target):
+        return HEATMAP_LOSSES[name](class_maps[image, class_index][None, None], target[None, None])
+
+    means = [
+        (loss(0, 1, targets[0, 0]) + loss(0, 2, targets[0, 1])) / 2,
+        loss(1, 1, batch.heatmap[1, 0]),
+        (loss(2, 0, targets[2, 0]) + loss(2, 0, targets[2, 1])) / 2,
+        loss(3, 2, targets[3, 0]),
+        (loss(4, 1, batch.heatmap[4, 0]) + loss(4, 0, targets[4, 0])) / 2,
+    ]
+    torch.testing.assert_close(found, torch.cat(means).mean())
 
 
 @pytest.mark.parametrize("name", HEATMAP_LOSSES)

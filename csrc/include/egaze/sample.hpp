@@ -72,4 +72,16 @@ struct SampleOptions {
 void sample_batch(const ImageStack& stack, std::span<const Sample> samples, std::size_t height, std::size_t width,
                   const SampleOptions& options, float* views, float* heatmaps);
 
+// One heatmap of a view.
+struct HeatmapView {
+  Affine to_image{1, 0, 0, 0, 1, 0};
+  std::span<const Fixation> fixations;  // in image pixels
+};
+
+// Writes views.size() heatmaps of height x width floats, as sample_batch does of the fixations of its samples.
+//
+// Throws Error(invalid_argument) if a map is not invertible, or as sample_batch for fixations and options.
+void sample_heatmaps(std::span<const HeatmapView> views, std::size_t height, std::size_t width,
+                     const SampleOptions& options, float* heatmaps);
+
 }  // namespace egaze

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egaze.errors import TableError
+from egaze.gaze.exports.eyelink_validation import eyelink_validations
 from egaze.gaze.exports.reading import first_lines, samples_of
 from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
 from egaze.gaze.screen import Screen
@@ -130,13 +131,13 @@ class _Reading:
         """Samples of one block: columns of time in s, then x and y for each eye."""
         import polars as pl
 
-        from egaze.tables.text_limits import table_limits
+        from egaze.tables.text_limits import table_limits, too_many_samples
 
         if not lines:
             return
         self.samples += len(lines)
         if self.samples > (limit := table_limits().samples):
-            raise TableError(f"{self.path}: holds more than {limit} samples (EGAZE_TABLE_SAMPLES)")
+            raise too_many_samples(self.path, limit)
         cells = pl.Series(lines).str.split("\t")
         eyes = self.eyes or self._eyes_of(lines[0])
         needed = max(max(pair) for pair in _CELLS[len(eyes)]) + 2
@@ -190,7 +191,14 @@ class _Reading:
         if len(self.rates_hz) > 1:
             self.notes.append(f"the rate changes: {', '.join(f'{hz:g}' for hz in sorted(self.rates_hz))} Hz")
         return GazeRecording(
-            samples, fixations, tuple(self.messages), screen, rate, tuple(self.notes), blocks_s=tuple(self.blocks_s)
+            samples,
+            fixations,
+            tuple(self.messages),
+            screen,
+            rate,
+            tuple(self.notes),
+            blocks_s=tuple(self.blocks_s),
+            validations=eyelink_validations(self.messages),
         )
 
     def _screen(self) -> tuple[tuple[float, float], Screen]:

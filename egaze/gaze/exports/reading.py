@@ -75,7 +75,7 @@ def read_columns(
 
     from egaze.tables import scan_table
     from egaze.tables.delimited import header_of
-    from egaze.tables.text_limits import table_limits
+    from egaze.tables.text_limits import table_limits, too_many_samples
 
     types = {"number": pl.Float64, "count": pl.Int64, "text": pl.String}
     header = header_of(path, dialect)
@@ -104,7 +104,7 @@ def read_columns(
     ):
         rows += len(frame)
         if rows > limit:
-            raise TableError(f"{path}: holds more than {limit} rows (EGAZE_TABLE_SAMPLES)")
+            raise too_many_samples(path, limit)
         frames.append(frame)
     table = pl.concat(frames)
     return table.select(

@@ -19,6 +19,7 @@ from egaze.errors import TableError
 from egaze.gaze.exports.reading import first_lines, samples_of
 from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, GazeSamples, Message, RecordedFixations
 from egaze.gaze.screen import Screen
+from egaze.tables.text_limits import table_limits, too_many_samples
 
 _EYES: dict[str, Eye] = {"L": "left", "R": "right"}
 _SIGN = re.compile(r"(## )?\[(BeGaze|iView)\]")
@@ -32,7 +33,6 @@ def _matches(path: Path, head: bytes) -> bool:
 
 def _read(path: Path) -> GazeRecording:
     from egaze.tables.lines import read_lines
-    from egaze.tables.text_limits import table_limits
 
     reading = _Reading(path, table_limits().samples)
     for first, lines in read_lines(path):
@@ -120,7 +120,7 @@ class _Reading:
         if self.times_s and time_s < self.times_s[-1]:
             raise TableError(f"{where}: is at {time_s:.6f} s, before the sample above: the clock runs back")
         if len(self.times_s) >= self.limit:
-            raise TableError(f"{self.path}: holds more than {self.limit} samples (EGAZE_TABLE_SAMPLES)")
+            raise too_many_samples(self.path, self.limit)
         self.times_s.append(time_s)
         for eye, (x, y) in self.columns.items():
             self.positions[eye].append((_number(where, cells[x]), _number(where, cells[y])))

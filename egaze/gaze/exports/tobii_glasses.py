@@ -37,7 +37,7 @@ def _matches(path: Path, head: bytes) -> bool:
 
 
 def _read(path: Path) -> GazeRecording:
-    from egaze.tables.text_limits import table_limits
+    from egaze.tables.text_limits import table_limits, too_many_samples
 
     limit = table_limits().samples
     rows: list[tuple[int, float, float, float]] = []
@@ -54,7 +54,7 @@ def _read(path: Path) -> GazeRecording:
         if sample is not None:
             rows.append((number, *sample))
         if len(rows) > limit:
-            raise TableError(f"{path}: holds more than {limit} samples (EGAZE_TABLE_SAMPLES)")
+            raise too_many_samples(path, limit)
     if not rows:
         raise TableError(f"{path}: holds no gaze record")
     records, time_s, x, y = np.array(rows).T

@@ -34,6 +34,7 @@ from egaze.gaze.exports.reading import (
 from egaze.gaze.recording import Eye, GazeFormat, GazeRecording, Message, RecordedFixations
 from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import ShownPicture
+from egaze.gaze.validation import TrackerValidation, ValidationKind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -89,6 +90,8 @@ _COLUMNS = {
     "media_top": _column("Presented Media position Y", ("", " (RCSpx)", " [DACS px]", " [px]")),
     "original_width": _column("Original Media width", _SIZE),
     "original_height": _column("Original Media height", _SIZE),
+    "validation_deg": Column(("Average validation accuracy [°]", "Average validation accuracy (degrees)")),
+    "calibration_deg": Column(("Average calibration accuracy [°]", "Average calibration accuracy (degrees)")),
     "screen_width": _column("Recording resolution width", _SIZE),
     "screen_height": _column("Recording resolution height", _SIZE),
 }
@@ -134,6 +137,7 @@ def _read(path: Path) -> GazeRecording:
         notes=tuple(notes),
         plane="scene camera" if is_glasses else "screen",
         pictures=() if is_glasses else _pictures(rows, time_s),
+        validations=_validations(table),
     )
 
 
@@ -261,6 +265,16 @@ def _pictures(rows: pl.DataFrame, time_s: NDArray[np.float64]) -> tuple[ShownPic
             )
         found.append(picture)
     return tuple(found)
+
+
+def _validations(table: pl.DataFrame) -> tuple[TrackerValidation, ...]:
+    """The mean errors, which the export repeats on every row."""
+    kinds: tuple[ValidationKind, ...] = ("validation", "calibration")
+    return tuple(
+        TrackerValidation(None, "both", kind, value)
+        for kind in kinds
+        for value in table[f"{kind}_deg"].drop_nulls().unique(maintain_order=True)
+    )
 
 
 def _first_size(table: pl.DataFrame, name: str) -> int | None:

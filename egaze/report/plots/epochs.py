@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from egaze.report.plots.plot import Axis, Plot, Point
-from egaze.training.epoch_log import EpochLog
+
+if TYPE_CHECKING:
+    from egaze.training.epoch_log import EpochLog
 
 # Title, and the log's name of the quantity.
 _PANELS = (

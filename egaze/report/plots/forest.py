@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from math import floor
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from egaze.evaluation.results import Classification
 from egaze.metrics import Estimate
 from egaze.metrics.literature import Published
 from egaze.report.plots.plot import Axis, Plot
+
+if TYPE_CHECKING:
+    from egaze.evaluation.results import Classification
 
 _ROW, _GAP = 23, 17
 _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 150, 12, 44

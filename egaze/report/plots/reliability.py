@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from markupsafe import Markup
 
-from egaze.evaluation.results import Calibration, CalibrationState
 from egaze.report.plots.plot import Plot, unit_axis
+
+if TYPE_CHECKING:
+    from egaze.evaluation.results import Calibration, CalibrationState
 
 
 def reliability_diagrams(calibration: Calibration) -> list[Markup]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from markupsafe import Markup
 
-from egaze.evaluation.classification import Scored
-from egaze.evaluation.results import Classification, ClassResult
 from egaze.metrics import Estimate, RocCurve, roc_curve_band
 from egaze.report.plots.plot import SERIES, Plot, unit_axis
+
+if TYPE_CHECKING:
+    from egaze.evaluation.classification import Scored
+    from egaze.evaluation.results import Classification, ClassResult
 
 
 def roc_curves(scored: Scored, classification: Classification) -> list[Markup]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
 from egaze.sources.egd_cxr.columns import GAZE, MAPPED, NEEDED, STORED, USED
+from egaze.sources.egd_cxr.detected import Detection, collect_samples, detected_fixations
 from egaze.sources.egd_cxr.screen import (
     OUTSIDE_PX,
     SCREEN_PX,
@@ -106,13 +107,18 @@ class _Tally:
 
 
 def read_gaze(
-    path: Path, table: GazeTable, radiographs: Radiographs, recalibrate: bool, hygiene: dict[str, int]
+    path: Path,
+    table: GazeTable,
+    radiographs: Radiographs,
+    recalibrate: bool,
+    hygiene: dict[str, int],
+    detection: Detection | None = None,
 ) -> tuple[dict[int, Fixations], Radiographs]:
     """Read the gaze on each radiograph.
 
     The table is read as a stream: a dozen numbers are kept of each row of a known radiograph, and nothing of others.
     Without recalibration the position of a row is X_ORIGINAL, Y_ORIGINAL; with it, FPOGX and FPOGY are shifted for the
-    session and mapped by the published map.
+    session and mapped by the published map. With `detection`, fixations are found in the samples, and mapped likewise.
 
     Returns:
         The fixations by the radiograph's index in the sheet, and the radiographs with the sizes to which the positions
@@ -121,6 +127,8 @@ def read_gaze(
     Raises:
         TableError: a missing required column, or a cell of the wrong type in any of the 37 columns.
     """
+    if detection is not None:
+        return _read_detected(path, radiographs, recalibrate, hygiene, detection)
     tally = _Tally()
     rows, cards = _collect(path, table, radiographs, recalibrate, tally)
     rows = tally.drop(rows, duplicate=_is_duplicate(rows, table)).drop("digest", "fixation")
@@ -129,18 +137,50 @@ def read_gaze(
     if hygiene["radiographs_resized"]:
         rows = tally.drop(rows, radiograph_size_unknown=~_size_is_known(rows, radiographs))
     if recalibrate:
-        shifts = session_shifts(cards)
-        sessions = rows["session"].unique().drop_nulls().to_list()
-        hygiene["sessions"] = len(sessions)
-        hygiene["sessions_without_calibration"] = sum(session not in shifts for session in sessions)
-        rows = tally.drop(rows, radiograph_size_unknown=~_size_is_known(rows, radiographs))
-        x_px, y_px = _mapped_px(rows, radiographs, _shifts(rows, shifts)).T
-        rows = rows.with_columns(pl.Series("x_px", x_px), pl.Series("y_px", y_px))
+        rows = _mapped(rows, radiographs, cards, tally, hygiene)
     rows = tally.drop(rows.drop("session", "x_frac", "y_frac"), outside_radiograph=_is_outside(rows, radiographs))
     hygiene[f"{table.unit}_read"] = tally.read
     hygiene |= {f"{table.unit}_dropped_{rule}": count for rule, count in tally.dropped.items()}
     hygiene[f"{table.unit}_kept"] = len(rows)
     return dict(_by_radiograph(rows)), radiographs
+
+
+def _read_detected(
+    path: Path, radiographs: Radiographs, recalibrate: bool, hygiene: dict[str, int], detection: Detection
+) -> tuple[dict[int, Fixations], Radiographs]:
+    """As `read_gaze`, with the fixations that are found in the samples of eye_gaze.csv."""
+    tally = _Tally()
+    samples, cards = collect_samples(path, radiographs.dicom_ids, card_ids(radiographs.dicom_ids), hygiene)
+    stored = samples.drop_nulls(["x_px", "y_px"])
+    radiographs = _as_recorded(stored, radiographs, hygiene)
+    hygiene |= _agreement(stored, radiographs)
+    rows = detected_fixations(path, samples, detection, radiographs.dicom_ids)
+    hygiene["fixations_found"] = len(rows)
+    rows = _mapped(rows, radiographs, cards if recalibrate else None, tally, hygiene)
+    rows = tally.drop(rows.drop("session", "x_frac", "y_frac"), outside_radiograph=_is_outside(rows, radiographs))
+    rules = ("radiograph_size_unknown", "outside_radiograph")
+    hygiene |= {f"fixations_dropped_{rule}": tally.dropped[rule] for rule in rules}
+    hygiene["fixations_kept"] = len(rows)
+    return dict(_by_radiograph(rows)), radiographs
+
+
+def _mapped(
+    rows: pl.DataFrame,
+    radiographs: Radiographs,
+    cards: pl.DataFrame | None,
+    tally: _Tally,
+    hygiene: dict[str, int],
+) -> pl.DataFrame:
+    """The rows with positions by the published map, shifted for each session by its calibration cards, if any."""
+    shifts: dict[int, NDArray[np.float64]] = {}
+    if cards is not None:
+        shifts = session_shifts(cards)
+        sessions = rows["session"].unique().drop_nulls().to_list()
+        hygiene["sessions"] = len(sessions)
+        hygiene["sessions_without_calibration"] = sum(session not in shifts for session in sessions)
+    rows = tally.drop(rows, radiograph_size_unknown=~_size_is_known(rows, radiographs))
+    x_px, y_px = _mapped_px(rows, radiographs, _shifts(rows, shifts)).T
+    return rows.with_columns(pl.Series("x_px", x_px), pl.Series("y_px", y_px))
 
 
 def _collect(

@@ -13,6 +13,7 @@ from egaze.sources import mimic_cxr
 from egaze.sources.case import Case, is_synthetic, twin_facts
 from egaze.sources.egd_cxr.annotations import TRANSCRIPTS, read_boxes, read_transcripts
 from egaze.sources.egd_cxr.columns import CLASSES, GAZE, MASTER_SHEET, PADS, USED
+from egaze.sources.egd_cxr.detected import Detection, needed_to_detect
 from egaze.sources.egd_cxr.gaze_rows import GAZE_TABLES, Radiographs, read_gaze
 from egaze.sources.egd_cxr.master_sheet import listed_radiographs, needed_columns, read_master_sheet
 from egaze.tables.delimited import Columns, header_of, require_columns, unknown_columns
@@ -49,6 +50,8 @@ class EgdCxr:
             saccades and blinks are flagged invalid and dropped. Both tables give nearly the same heatmaps.
         recalibrate: add to the gaze of each session (960, 540) minus the mean of the last valid rows of its calibration
             cards, in pixels of the screen, and map it again. Sessions without a card are not shifted, and are counted.
+        detection: find the fixations anew in the samples of eye_gaze.csv, which needs `gaze_table` "eye-gaze", and map
+            them by the published map.
 
     Attributes:
         options: the arguments that change what is read, and the facts of a twin, for the record of the study.
@@ -72,19 +75,31 @@ class EgdCxr:
     class_names = tuple(CLASSES)
 
     def __init__(
-        self, gaze: str | Path, images: str | Path, *, gaze_table: str = "fixations", recalibrate: bool = False
+        self,
+        gaze: str | Path,
+        images: str | Path,
+        *,
+        gaze_table: str = "fixations",
+        recalibrate: bool = False,
+        detection: Detection | None = None,
     ) -> None:
         if gaze_table not in GAZE_TABLES:
             raise SourceError(f"gaze_table must be one of {', '.join(GAZE_TABLES)}, got {gaze_table!r}")
+        if detection is not None and gaze_table != "eye-gaze":
+            raise SourceError("fixations are found in samples: gaze_table must be 'eye-gaze' (--gaze-table eye-gaze)")
         gaze, images, table = Path(gaze), Path(images), GAZE_TABLES[gaze_table]
         _require_files(gaze, "master_sheet.csv", table.file)
         if not images.is_dir():
             raise SourceError(f"{images}: no such folder of radiographs")
         self.synthetic = is_synthetic(gaze)
         self.options: dict[str, object] = {"gaze_table": gaze_table, "recalibrate": recalibrate} | twin_facts(gaze)
+        if detection is not None:
+            self.options["detection"] = detection.record()
         self.hygiene: dict[str, int] = {}
         require_columns(
             {gaze / "master_sheet.csv": needed_columns(), gaze / table.file: table.needed_columns(recalibrate)}
+            if detection is None
+            else {gaze / "master_sheet.csv": needed_columns(), gaze / table.file: needed_to_detect()}
         )
         self._sheet = read_master_sheet(gaze / "master_sheet.csv")
         self.patient_order: Sequence[str] = self._sheet["patient_id"].unique(maintain_order=True).to_list()
@@ -96,7 +111,7 @@ class EgdCxr:
         sizes = [mimic_cxr.read_radiograph_size(path) or (0, 0) for path in self._paths]
         radiographs = Radiographs(ids, self._sheet.select(PADS).to_numpy(), np.array(sizes, dtype=np.int64))
         self._gaze = gaze / table.file
-        self._fixations, recorded = read_gaze(self._gaze, table, radiographs, recalibrate, self.hygiene)
+        self._fixations, recorded = read_gaze(self._gaze, table, radiographs, recalibrate, self.hygiene, detection)
         self._sizes = [(float(w), float(h)) if w > 0 and h > 0 else None for w, h in recorded.size_px]
         self.hygiene["radiographs_without_gaze"] = len(ids) - len(self._fixations)
         self._regions = read_boxes(gaze / "bounding_boxes.csv", ids.to_list(), self.hygiene)

@@ -86,7 +86,7 @@ def tracker_seeds(seed: int) -> np.random.SeedSequence:
 
 
 # Later additions have seeds of their own, so that radiographs of earlier versions do not change.
-_DUPLICATES, _SAMPLES, _DICTATION, _READERS = 16, 17, 18, 19
+_DUPLICATES, _SAMPLES, _DICTATION, _READERS, _EXPORTS = 16, 17, 18, 19, 20
 
 
 def duplicate_seeds(seed: int) -> np.random.SeedSequence:
@@ -107,6 +107,11 @@ def dictation_seeds(seed: int, index: int) -> np.random.SeedSequence:
 def reader_seeds(seed: int) -> np.random.SeedSequence:
     """The seed of the readers' habits, which are the same in all readings of a twin."""
     return np.random.SeedSequence([seed, _READERS])
+
+
+def exports_seeds(seed: int) -> tuple[int, int]:
+    """The seed of the noise and losses of trackers' exports; the number of the reader follows."""
+    return seed, _EXPORTS
 
 
 def readings_seeds(seed: int) -> np.random.SeedSequence:

@@ -45,11 +45,14 @@ def reading(
     return CaseRows(scanpath)
 
 
+def case_row(plan: CasePlan) -> tuple[str, str, str, str]:
+    """The case's id, image, patient and label, for cases.csv."""
+    return case_id(plan), f"images/{case_id(plan)}.png", f"patient-{plan.patient:05d}", plan.label
+
+
 def write_tables(folder: Path, plans: Sequence[CasePlan], readings: Sequence[CaseRows], seed: int) -> None:
     """Write cases.csv and fixations.csv, without fixations that the tracker marked invalid."""
-    cases = [
-        (case_id(plan), f"images/{case_id(plan)}.png", f"patient-{plan.patient:05d}", plan.label) for plan in plans
-    ]
+    cases = [case_row(plan) for plan in plans]
     names = dict.fromkeys(("case_id", "image", "patient_id", "label"), pl.String)
     pl.DataFrame(cases, schema=names, orient="row").write_csv(folder / "cases.csv")
     parts = []

@@ -34,6 +34,7 @@ from egaze.sources.synthetic.plan import FULL_LONG_SIDE_PX, CasePlan, case_seeds
 from egaze.sources.synthetic.reader import MAX_GAZE_QUALITY, READER_VERSION, READERS, Reader, draw_readers
 from egaze.sources.synthetic.rows import CaseRows
 from egaze.sources.synthetic.scanpath import Scanpath, draw_scanpath
+from egaze.sources.synthetic.trackers import TRACKER_LAYOUTS
 
 
 class Layout(Protocol):
@@ -64,6 +65,7 @@ LAYOUTS: dict[str, Layout] = {
     "siim-gaze": siim_layout,
     "table": table_layout,
     "vindr-cxr": vindr_layout,
+    **TRACKER_LAYOUTS,
 }
 DEFAULT_LONG_SIDE_PX = 1024
 MIN_LONG_SIDE_PX = 64
@@ -118,7 +120,8 @@ def synthesize(
             with the same tree, "siim-gaze" for the JSON of gaze on SIIM-ACR's radiographs with Kaggle's tree,
             "nih-cxr14", "chexpert", "mimic-cxr" and "vindr-cxr" for the tables of these data sets, which have labels
             and no gaze, and beside MIMIC-CXR's EGD-CXR's gaze on some radiographs, "table" for plain tables with 16-bit
-            PNG files.
+            PNG files, or a tracker, "tobii", "gazepoint", "eyelink", "bids" or "pupil", for the samples of a
+            laboratory's sessions in the files of that tracker's software, with 16-bit PNG files.
         difficulty: 0 (plain signs) to 1 (signs within the range of normal variation).
         gaze_quality: how often readers notice a finding, how often they return to it and for how long. 1 is set against
             the gaze of radiologists (docs/experiments.md); below it gaze tells less, and nothing at 0; up to 4 it tells

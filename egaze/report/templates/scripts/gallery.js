@@ -70,6 +70,7 @@ async function choose(number) {
   applyWindow();
   zoomTo(1);
   showScale();
+  await showClassHeatmap();
   const numbers = shownNumbers();
   document.getElementById("stage-where").textContent = `${numbers.indexOf(number) + 1} / ${numbers.length}`;
 }

@@ -1,6 +1,7 @@
 // The panel beside the radiograph: its facts, the layers, the grey window.
 
-const LAYERS = ["gaze", "predicted", "grad_cam", "regions", "fixations"];
+const LAYERS = ["gaze", "predicted", "class_heatmap", "grad_cam", "regions", "fixations"];
+const classInput = document.getElementById("class-shown");
 const layerInputs = Object.fromEntries(LAYERS.map((name) => [name, document.getElementById(`opacity-${name}`)]));
 
 function setOpacity(name, value) {
@@ -131,6 +132,27 @@ function showMinis() {
   }
 }
 
+// One class's heatmap at a time: the one that was chosen last, if it is drawn of this radiograph.
+async function showClassHeatmap() {
+  const { radiograph } = view;
+  if (!classInput || !radiograph?.drawing.class_heatmaps) return;
+  const found = new Map(radiograph.drawing.class_heatmaps);
+  const name = found.has(view.className) ? view.className : mostLikely(radiograph.facts, found);
+  classInput.replaceChildren(...[...found.keys()].map((each) => new Option(each, each, false, each === name)));
+  const image = await decoded("png", found.get(name).png);
+  if (view.radiograph !== radiograph || classInput.value !== name) return;
+  radiograph.drawing.maps.class_heatmap = found.get(name);
+  radiograph.maps.class_heatmap = coloured(image);
+  showMinis();
+  showScale();
+  requestDraw();
+}
+
+function mostLikely(facts, among) {
+  const own = facts.probs.filter(([name]) => among.has(name));
+  return own.reduce((best, each) => (each[1] > best[1] ? each : best))[0];
+}
+
 function miniRegions(pen, [left, top, width, height]) {
   pen.strokeStyle = "#f5c04a";
   pen.lineWidth = 1.5;
@@ -173,6 +195,10 @@ function preparePanel() {
     setOpacity(name, 0);
   }
   document.getElementById("overlay").addEventListener("click", toggleOverlay);
+  classInput?.addEventListener("change", () => {
+    view.className = classInput.value;
+    showClassHeatmap();
+  });
   const level = document.getElementById("window-level");
   const width = document.getElementById("window-width");
   for (const input of [level, width]) {

@@ -2,7 +2,7 @@
 
 const report = JSON.parse(document.getElementById("report-data").textContent);
 const radiographs = report.radiographs;
-const MAPS = ["gaze", "predicted", "grad_cam"];
+const MAPS = ["gaze", "predicted", "class_heatmap", "grad_cam"];
 // Number of decoded radiographs that are kept, because users go back and forth among a few.
 const KEPT = 16;
 

@@ -13,7 +13,8 @@ const view = {
   level: 0.5,
   width: 1,
   inverted: false,
-  opacity: { gaze: 0, predicted: 0, grad_cam: 0, regions: 0, fixations: 0 },
+  opacity: { gaze: 0, predicted: 0, class_heatmap: 0, grad_cam: 0, regions: 0, fixations: 0 },
+  className: null,
   time_s: 0,
   end_s: 0,
 };
