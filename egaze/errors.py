@@ -5,6 +5,8 @@ A message names the file, the row or field, and the value that was found.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class EgazeError(Exception):
     """The base class of all exceptions that egaze defines."""
@@ -36,6 +38,18 @@ class RecipeError(EgazeError, ValueError):
 
 class RunError(EgazeError):
     """The folder of a training run that is missing, damaged, or already exists."""
+
+
+class LossError(EgazeError):
+    """A loss that is not finite, or too large to be added up.
+
+    Attributes:
+        case_ids: the cases of the batch.
+    """
+
+    def __init__(self, message: str, case_ids: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.case_ids = tuple(case_ids)
 
 
 class ModelFileError(EgazeError):

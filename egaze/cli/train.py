@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 @precision_option(("fp32", "bf16", "fp16"), "layers (weights stay fp32)")
 @threads_option
 @click.option(
+    "--compute-threads",
+    type=click.IntRange(1),
+    help="Number of threads that torch computes with on the CPU. The same number gives the same model, on any number "
+    "of processors. [default: one per processor, but two at least; with --resume, as before]",
+)
+@click.option(
     "--resume", is_flag=True, help="Continue RUN after its last finished epoch, or a set with its first unfinished run."
 )
 def command(
@@ -57,6 +63,7 @@ def command(
     device: str,
     precision: str,
     threads: int | None,
+    compute_threads: int | None,
     resume: bool,
 ) -> None:
     """Train the dual-head U-Net on a study.
@@ -96,6 +103,7 @@ def command(
                 device=device,
                 precision=precision,
                 threads=threads,
+                compute_threads=compute_threads,
                 resume=resume,
                 progress=update,
                 on_epoch=print_epoch,
@@ -112,6 +120,7 @@ def command(
                 device=device,
                 precision=precision,
                 threads=threads,
+                compute_threads=compute_threads,
                 resume=resume,
                 progress=update,
                 on_epoch=lambda member, entry: print_epoch(entry, member.name),

@@ -149,6 +149,11 @@ class DeviceLoader:
         if epoch != self._epoch:
             self._epoch, self._done, self._begin_at = epoch, 0, 0
 
+    def case_ids(self, batch: int) -> list[str]:
+        """Return the ids of the cases in a batch of the epoch, by its number from 0."""
+        begin, end = self._bounds[batch]
+        return [self._study.case_ids[case] for case in self._epoch_order(self._epoch)[begin:end].tolist()]
+
     def state_dict(self) -> LoaderState:
         """Return the iteration's position."""
         return {"epoch": self._epoch, "batches": self._done, "order": self._fingerprint(self._epoch)}

@@ -76,6 +76,7 @@ def cross_fitted_epochs(study: Study, recipe: Recipe, out: Path, train: InnerTra
         RunError: cross-fit.json is damaged.
     """
     if (out / CROSS_FIT).exists():
+        shutil.rmtree(out / _FOLDER, ignore_errors=True)  # a kill may have left it
         return _read(out / CROSS_FIT, recipe)
     curves: list[list[list[float]]] = [[] for _ in recipe.stages]
     inner = inner_recipe(recipe)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from egaze.errors import EgazeError
+
+#: A module of any class, which `speed_up` changes in place.
+Model = TypeVar("Model", bound=nn.Module)
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +48,30 @@ def usable_precision(device: str, precision: str) -> str:
     return precision
 
 
+def default_compute_threads() -> int:
+    """The number of threads that torch would take, but two at least: one adds up in another order than two."""
+    return max(2, torch.get_num_threads())
+
+
+@contextmanager
+def computing_with(threads: int) -> Iterator[None]:
+    """Let torch compute on the CPU with that many threads, which decide the order of its sums and so their last bits.
+
+    More threads than processors give the same numbers, in more time.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _accelerator(device: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
-def speed_up(model: nn.Module, device: torch.device) -> nn.Module:
+def speed_up(model: Model, device: torch.device) -> Model:
     """Change a model in place so that it trains faster; its outputs stay the same up to rounding.
 
     - Activations whose gradients need their inputs do not work in place: they would copy their inputs first.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -19,7 +21,17 @@ from egaze.models import DualHeadOutput, DualHeadUNet
 from egaze.progress import Progress
 from egaze.training.alignment import watch
 from egaze.training.losses import has_heatmap_target, training_losses
+from egaze.training.one_late import OneLate
 from egaze.training.stage import Stage
+from egaze.training.step_losses import StepLosses
+
+
+@dataclass(slots=True)
+class EpochProgress:
+    """How far an epoch has come: the steps that are done, and the sums of their loss terms, on the device."""
+
+    step: int = 0
+    sums: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 def train_one_epoch(
@@ -30,35 +42,89 @@ def train_one_epoch(
     stage: Stage,
     rate_at: Callable[[float], float],
     progress: Progress | None = None,
+    *,
+    batches_per_step: int = 1,
+    begun: EpochProgress | None = None,
+    after_step: Callable[[EpochProgress], None] | None = None,
+    lowest_loss: float = math.inf,
 ) -> dict[str, float]:
-    """Train on every batch once, and return the mean of each loss term over the batches.
+    """Train on every batch once, and return the mean of each loss term over the steps.
 
-    `rate_at` gives the learning rate at a fraction of the epoch; it is set before every step. Losses are summed on the
-    device, so that the loop never waits for it.
+    Losses are summed on the device, so that the loop waits for it at log steps only.
+
+    Args:
+        fabric, model, optimizer, loader, stage: what is trained, and how; the loader begins where `begun` ended.
+        rate_at: gives the learning rate at a fraction of the epoch; it is set before every step.
+        progress: called with the number of steps that are done, and of all.
+        batches_per_step: the batches whose gradients are accumulated, as if they were one.
+        begun: how far the epoch had come before.
+        after_step: called after each step with how far the epoch has come.
+        lowest_loss: of the epochs before; a warning is given if the loss rises far above it.
+
+    Raises:
+        LossError: a loss is not finite.
     """
     model.train()
     for name, part in bare(model).named_children():
         # A part that is not trained keeps its batch norms' statistics and applies no dropout.
         part.train(name in stage.parts)
-    sums: dict[str, torch.Tensor] = {}
-    steps = len(loader)
+    at = begun or EpochProgress()
+    steps = -(-len(loader) // batches_per_step)
+    step_losses = StepLosses(loader, at.step * batches_per_step, lowest_loss)
     with watch(model) if stage.alignment_weight > 0 else nullcontext() as alignment:
-        for step, batch in enumerate(loader):
+        for batches in in_groups(loader, batches_per_step):
             for group in optimizer.param_groups:
-                group["lr"] = rate_at(step / steps)
-            terms = stage_losses(model(batch.image), batch, stage)
-            if alignment:
-                terms["alignment"] = alignment.loss(batch)
-            terms["loss"] = weighted(terms, stage)
+                group["lr"] = rate_at(at.step / steps)
             optimizer.zero_grad(set_to_none=True)
-            fabric.backward(terms["loss"])
+            for batch in batches:
+                output = model(batch.image)
+                terms = stage_losses(output, batch, stage)
+                if alignment:
+                    terms["alignment"] = alignment.loss(batch)
+                terms = shares(terms, output, batch, batches)
+                terms["loss"] = weighted(terms, stage)
+                fabric.backward(terms["loss"])
+                for name, term in terms.items():
+                    at.sums[name] = at.sums.get(name, torch.zeros((), device=term.device)) + term.detach()
+                step_losses.add(terms["loss"])
             clip_gradients(fabric, model, optimizer, stage)
             optimizer.step()
-            for name, term in terms.items():
-                sums[name] = sums.get(name, torch.zeros((), device=term.device)) + term.detach()
+            at.step += 1
+            if after_step:
+                after_step(at)
             if progress:
-                progress(step + 1, steps)
-    return {name: float(total) / steps for name, total in sums.items()}
+                progress(at.step, steps)
+    return {name: float(total) / steps for name, total in at.sums.items()}
+
+
+def in_groups(loader: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Yield lists of `size` batches; the last may be shorter."""
+    batches = iter(loader)
+    while group := list(islice(batches, size)):
+        yield group
+
+
+def shares(
+    terms: dict[str, torch.Tensor], output: DualHeadOutput, batch: Batch, batches: Sequence[Batch]
+) -> dict[str, torch.Tensor]:
+    """Return the shares of a batch's terms in the terms of several batches together, by the samples of each term."""
+    if len(batches) == 1:
+        return terms
+    own, of_all = samples(output, batch), [samples(output, each) for each in batches]
+
+    def share(kind: str) -> torch.Tensor:
+        return own[kind] / torch.stack([each[kind] for each in of_all]).sum().clamp(min=1)
+
+    return {name: term * share(name if name in own else "heatmap") for name, term in terms.items()}
+
+
+def samples(output: DualHeadOutput, batch: Batch) -> dict[str, torch.Tensor]:
+    """Count the samples of a batch that each kind of term is a mean over; `output` may be that of another batch."""
+    return {
+        "classification": batch.has_label.sum(),
+        "heatmap": has_heatmap_target(output, batch).sum(),
+        "alignment": (batch.has_gaze & batch.shows_class).sum(),
+    }
 
 
 def bare(model: nn.Module) -> DualHeadUNet:
@@ -125,37 +191,44 @@ def predict(
 ) -> Predictions:
     """Run the model over a loader, in evaluation mode and without gradients.
 
-    `on_heatmaps` is called with each batch's case indices and (N, H, W) heatmaps.
+    `on_heatmaps` is called with each batch's case indices and (N, H, W) heatmaps. Nothing waits for the device but
+    the reading of heatmaps, which is one batch late.
+
+    Raises:
+        LossError: a loss is not finite.
     """
     model.eval()
     cases, probabilities, heatmaps = [], [], []
-    sums: dict[str, float] = {}
-    for step, batch in enumerate(loader):
-        output = model(batch.image)
-        labelled, gazed = int(batch.has_label.sum()), int(has_heatmap_target(output, batch).sum())
-        for name, term in stage_losses(output, batch, stage).items():
-            # Weighted by the number of samples that each term is a mean over, so that batch sizes do not matter.
-            count = labelled if name == "classification" else gazed
-            sums[name] = sums.get(name, 0.0) + float(term) * count
-            sums[f"{name}_count"] = sums.get(f"{name}_count", 0.0) + count
-        predicted = bare(model).predictions(output, stage.class_probs(batch.label_kind))
-        cases.append(batch.case_index.cpu().numpy())
-        probabilities.append(predicted.class_probs.cpu().numpy())
-        if keep_heatmaps or on_heatmaps:
-            of_batch = predicted.heatmap[:, 0].float().cpu().numpy()
-            if keep_heatmaps:
-                heatmaps.append(of_batch)
-            if on_heatmaps:
-                on_heatmaps(cases[-1], of_batch)
-        if progress:
-            progress(step + 1, len(loader))
-    means = {
-        name: torch.tensor(sums[name] / max(sums[f"{name}_count"], 1.0)) for name in sums if not name.endswith("_count")
-    }
+    sums: dict[str, torch.Tensor] = {}  # of each term: times the samples that it is a mean over, and these
+    step_losses = StepLosses(loader)
+
+    def take(case_index: NDArray[np.int64], of_batch: NDArray[np.float32]) -> None:
+        if keep_heatmaps:
+            heatmaps.append(of_batch)
+        if on_heatmaps:
+            on_heatmaps(case_index, of_batch)
+
+    with OneLate(take) as read:
+        for step, batch in enumerate(loader):
+            output = model(batch.image)
+            terms = stage_losses(output, batch, stage)
+            counts = samples(output, batch)
+            for name, term in terms.items():
+                count = counts["classification" if name == "classification" else "heatmap"].double()
+                sums[name] = sums.get(name, 0.0) + torch.stack([term.double() * count, count])
+            step_losses.add(weighted(terms, stage))
+            predicted = bare(model).predictions(output, stage.class_probs(batch.label_kind))
+            cases.append(batch.case_index)
+            probabilities.append(predicted.class_probs)
+            if keep_heatmaps or on_heatmaps:
+                read(batch.case_index, predicted.heatmap[:, 0].float())
+            if progress:
+                progress(step + 1, len(loader))
+    means = {name: (total / count.clamp(min=1.0)).float().cpu() for name, (total, count) in sums.items()}
     losses = {**{name: float(mean) for name, mean in means.items()}, "loss": float(weighted(means, stage))}
     return Predictions(
-        np.concatenate(cases),
-        np.concatenate(probabilities),
+        torch.cat(cases).cpu().numpy(),
+        torch.cat(probabilities).cpu().numpy(),
         np.concatenate(heatmaps) if keep_heatmaps else None,
         losses,
     )

@@ -5,31 +5,33 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 
 from egaze.atomic import write_text
-from egaze.errors import EgazeError
+from egaze.errors import EgazeError, LossError, RunError
 from egaze.loading import DeviceLoader, Shuffled, class_balanced, class_weighted, gaze_and_label
 from egaze.loading.sampling import Order
+from egaze.models import DualHeadUNet
 from egaze.progress import NamedProgress, Progress
 from egaze.study import Study
 from egaze.targets import BatchTarget
 from egaze.training import run as run_files
-from egaze.training.engine import bare, predict, train_one_epoch
+from egaze.training.checkpoint import BestModel, Checkpoint, TrainedState, WithinEpoch, save_checkpoint
+from egaze.training.engine import EpochProgress, predict, train_one_epoch
 from egaze.training.epoch_log import EpochLog
 from egaze.training.monitor import HeatmapAgreement, defined_macro_auc, monitored
-from egaze.training.optimizer import learning_rate, make_optimizer
+from egaze.training.optimizer import learning_rate
 from egaze.training.recipe import OrderSettings, Recipe
-from egaze.training.run import Checkpoint, load_checkpoint, open_run, save_checkpoint
+from egaze.training.run import Run
 from egaze.training.stage import Stage
+from egaze.training.trained import Trained, random_state, set_random_state
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class _Position:
     epoch: int = 0  # within the stage
     best: tuple[float, float] | None = None  # within the stage: the monitored value, then minus the loss
     best_epoch: int = -1
+    best_model: BestModel | None = None  # of the stage or, before it has one, of the stage before
 
 
 class TrainingLoop:
@@ -50,7 +53,7 @@ class TrainingLoop:
         study: the cases, with the splits of the run.
         recipe: what to carry out.
         learnt: the target of the training split.
-        out: the run's folder.
+        run: the run's folder, with what it has begun with.
         seed: decides order, views and dropout.
         threads: number of threads of the loader's kernel.
         progress: called with what is being done and how far it is.
@@ -64,14 +67,14 @@ class TrainingLoop:
         study: Study,
         recipe: Recipe,
         learnt: BatchTarget,
-        out: Path,
+        run: Run,
         seed: int,
         threads: int,
         progress: NamedProgress | None,
         on_epoch: Callable[[EpochLog], None] | None,
         epochs: Sequence[int] | None,
     ) -> None:
-        self.fabric, self.study, self.recipe, self.out, self.seed = fabric, study, recipe, out, seed
+        self.fabric, self.study, self.recipe, self.run, self.seed = fabric, study, recipe, run, seed
         self.progress, self.on_epoch = progress, on_epoch
         self.epochs = epochs
         self.log: list[EpochLog] = []
@@ -94,86 +97,119 @@ class TrainingLoop:
             **options,
         )
 
-    def carry_out(self, model: nn.Module, state: Checkpoint | None) -> None:
+    def carry_out(self, model: DualHeadUNet, state: Checkpoint | None) -> None:
         """Train the model from its beginning or, given a checkpoint, from there."""
         at = _Position()
         if state is not None:
             then = state["progress"]
-            at = _Position(then["stage"], then["epoch"], _as_pair(then["best"]), then["best_epoch"])
-            model.load_state_dict(state["model"])
-            self.log = open_run(self.out).log()[: state["log_lines"]]
+            at = _Position(then["stage"], then["epoch"], _as_pair(then["best"]), then["best_epoch"], state["best"])
+            self.log = [EpochLog.from_line(line) for line in state["log"]]
+            # A kill may have fallen before these were made from last.pt.
+            self._write_best(at)
+            self._write_log()
         for number in range(at.stage, len(self.recipe.stages)):
             if number != at.stage:
-                at = _Position(stage=number)
-                model.load_state_dict(load_checkpoint(self.out / run_files.BEST)["model"])
+                at = _Position(stage=number, best_model=at.best_model)
+                model.load_state_dict(_chosen(at, self.recipe.stages[number - 1])["model"])
             self._carry_out_stage(model, at, state)
             state = None
+        _chosen(at, self.recipe.stages[-1])
+        (self.run.path / run_files.PREVIOUS).unlink(missing_ok=True)
 
-    def _carry_out_stage(self, model: nn.Module, at: _Position, state: Checkpoint | None) -> None:
+    def _carry_out_stage(self, model: DualHeadUNet, at: _Position, state: Checkpoint | None) -> None:
         stage = self.recipe.stages[at.stage]
-        for name, part in model.named_children():
-            part.requires_grad_(name in stage.parts)
-        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = make_optimizer(model, stage)
-        if not trained:
-            raise EgazeError(f"stage {stage.name!r} trains no part of this model")
-        wrapped, optimizer = self.fabric.setup(model, optimizer)
-        scaler = self.fabric.strategy.precision  # with fp16 it holds the loss's scale, otherwise nothing
+        trained = Trained(self.fabric, model, self.recipe, stage)
+        within = None
         if state is not None:
-            # After the set-up, so that the state takes the parameters' device and type.
-            optimizer.load_state_dict(state["optimizer"])
-            scaler.load_state_dict(state["scaler"])
+            trained.load_state(state)
+            within = state["within_epoch"]
         while self._goes_on(stage, at):
-            self.log.append(self._epoch(wrapped, optimizer, stage, at))
-            write_text(self.out / run_files.LOG, "".join(json.dumps(entry.to_line()) + "\n" for entry in self.log))
-            save_checkpoint(
-                self.out / run_files.LAST,
-                {
-                    "model": model.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "scaler": scaler.state_dict(),
-                    "progress": {
-                        "stage": at.stage,
-                        "epoch": at.epoch,
-                        "best": None if at.best is None else list(at.best),
-                        "best_epoch": at.best_epoch,
-                    },
-                    "log_lines": len(self.log),
-                },
-            )
+            entry = self._epoch(trained, stage, at, within)
+            within = None
+            self.log.append(entry)
+            so_far = trained.state()
+            if entry.best:
+                at.best_model = {
+                    "model": so_far["average"] or so_far["model"],
+                    "stage": stage.name,
+                    "epoch": entry.epoch,
+                }
+            self._save(at, so_far)
+            if entry.best:
+                self._write_best(at)
+            self._write_log()  # comes last, because a run counts as finished by it
             if self.on_epoch:
-                self.on_epoch(self.log[-1])
+                self.on_epoch(entry)
+
+    def _save(self, at: _Position, trained: TrainedState, within: WithinEpoch | None = None) -> None:
+        """Write last.pt: with it an epoch counts, and best.pt and log.jsonl can be made from it."""
+        checkpoint: Checkpoint = {
+            **trained,
+            "run": self.run.digest,
+            "best": at.best_model,
+            "progress": {
+                "stage": at.stage,
+                "epoch": at.epoch,
+                "best": None if at.best is None else list(at.best),
+                "best_epoch": at.best_epoch,
+            },
+            "within_epoch": within,
+            "log": [entry.to_line() for entry in self.log],
+        }
+        save_checkpoint(self.run.path / run_files.LAST, checkpoint, previous=self.run.path / run_files.PREVIOUS)
+
+    def _write_best(self, at: _Position) -> None:
+        if at.best_model is not None:
+            save_checkpoint(self.run.path / run_files.BEST, {"run": self.run.digest, **at.best_model})
+
+    def _write_log(self) -> None:
+        lines = (json.dumps(entry.to_line()) + "\n" for entry in self.log)
+        write_text(self.run.path / run_files.LOG, "".join(lines))
 
     def _goes_on(self, stage: Stage, at: _Position) -> bool:
         if self.epochs is not None:
             return at.epoch < self.epochs[at.stage]
         return at.epoch < stage.epochs and not (stage.patience and at.epoch - at.best_epoch > stage.patience)
 
-    def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, stage: Stage, at: _Position) -> EpochLog:
+    def _epoch(self, trained: Trained, stage: Stage, at: _Position, within: WithinEpoch | None) -> EpochLog:
+        """Train and measure one epoch, or the rest of one."""
         started_s = time.perf_counter()
         # The seed and the epoch's number decide all of its randomness, so a resumed run equals an uninterrupted one.
         numbered = 10_000 * at.stage + at.epoch
         torch.manual_seed(int(np.random.SeedSequence((self.seed, numbered)).generate_state(1)[0]))
         self.train_loader.set_epoch(numbered)
-        trained = train_one_epoch(
-            self.fabric,
-            model,
-            optimizer,
-            self.train_loader,
-            stage,
-            lambda fraction: learning_rate(stage, at.epoch + fraction),
-            self._reporter("training"),
-        )
+        begun = EpochProgress()
+        if within is not None:
+            self.train_loader.load_state_dict(within["loader"])
+            set_random_state(within["random"], self.fabric.device)
+            sums = {name: total.to(self.fabric.device) for name, total in within["sums"].items()}
+            begun = EpochProgress(within["step"], sums)
         split = self.recipe.measured_on
         heatmaps = HeatmapAgreement(self.study, self.recipe.heatmap.target, self.recipe.input_size_px)
-        validated = predict(
-            model,
-            self.measuring_loader,
-            stage,
-            keep_heatmaps=False,
-            progress=self._reporter(split),
-            on_heatmaps=heatmaps.add if stage.monitors_heatmap else None,
-        )
+        before = self.log[len(self.log) - at.epoch :]  # the epochs of this stage
+        with self._told_where(stage, at, "training"):
+            train_losses = train_one_epoch(
+                self.fabric,
+                trained.model,
+                trained.optimizer,
+                self.train_loader,
+                stage,
+                lambda fraction: learning_rate(stage, at.epoch + fraction),
+                self._reporter("training"),
+                batches_per_step=self.recipe.batches_per_step,
+                begun=begun,
+                after_step=lambda done: self._after_step(trained, at, done),
+                lowest_loss=min((entry.train_losses["loss"] for entry in before), default=math.inf),
+            )
+        with self._told_where(stage, at, split):
+            validated = predict(
+                trained.measured,
+                self.measuring_loader,
+                stage,
+                keep_heatmaps=False,
+                progress=self._reporter(split),
+                on_heatmaps=heatmaps.add if stage.monitors_heatmap else None,
+            )
         auc = defined_macro_auc(self.study, validated)
         agreement = heatmaps.means() if stage.monitors_heatmap else {}
         is_trained = self.recipe.has_trained_classifier(at.stage)
@@ -187,7 +223,7 @@ class TrainingLoop:
             stage=stage.name,
             epoch=at.epoch + 1,
             learning_rate=learning_rate(stage, at.epoch),
-            train_losses=trained,
+            train_losses=train_losses,
             chosen_on=split,
             losses=validated.losses,
             macro_auc=auc,
@@ -195,16 +231,42 @@ class TrainingLoop:
             seconds=round(time.perf_counter() - started_s, 3),
             agreement=agreement,
         )
-        if not math.isfinite(trained["loss"]):
-            raise EgazeError(
-                f"stage {stage.name!r}, epoch {at.epoch + 1}: the loss is {trained['loss']}; "
-                "lower the learning rate (--set stages.learning_rate=...)"
-            )
         if is_best:
             at.best, at.best_epoch = score, at.epoch
-            save_checkpoint(self.out / run_files.BEST, {"model": bare(model).state_dict(), "epoch": at.epoch + 1})
         at.epoch += 1
         return entry
+
+    def _after_step(self, trained: Trained, at: _Position, done: EpochProgress) -> None:
+        in_epoch = -(-len(self.train_loader) // self.recipe.batches_per_step)
+        trained.after_step(at.epoch * in_epoch + done.step)
+        every = self.recipe.checkpoint_steps
+        if every and done.step % every == 0 and done.step < in_epoch:
+            within: WithinEpoch = {
+                "step": done.step,
+                "sums": {name: total.cpu() for name, total in done.sums.items()},
+                "loader": self.train_loader.state_dict(),
+                "random": random_state(self.fabric.device),
+            }
+            self._save(at, trained.state(), within)
+
+    @contextmanager
+    def _told_where(self, stage: Stage, at: _Position, what: str) -> Iterator[None]:
+        """Say of a loss that is not finite in which epoch it is, and what to do; and of a compiler that fails."""
+        try:
+            yield
+        except LossError as error:
+            kept = f"{self.run.path / run_files.LAST} keeps all epochs before" if self.log else "no epoch had finished"
+            error.args = (
+                f"stage {stage.name!r}, epoch {at.epoch + 1}, {what}: {error}; lower the learning rate "
+                f"(--set stages.learning_rate=...), or look at these cases; {kept}",
+            )
+            raise
+        except Exception as error:
+            if self.recipe.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                # The first line may name the compiler, and the second what it said.
+                why = " ".join(str(error).split("\n")[:2]) or type(error).__name__
+                raise EgazeError(f"torch.compile: {why}; train with --set compile=false") from error
+            raise
 
     def _reporter(self, what: str) -> Progress | None:
         if self.progress is None:
@@ -221,6 +283,13 @@ def _order(study: Study, settings: OrderSettings) -> Order:
     if settings.kind == "class-weighted":
         return class_weighted(study, cases, settings.class_weights)
     return gaze_and_label(study, cases, gaze_share=settings.gaze_share) if settings.kind == "mixed" else Shuffled(cases)
+
+
+def _chosen(at: _Position, stage: Stage) -> BestModel:
+    """The best model so far, from which the next stage begins."""
+    if at.best_model is None:
+        raise RunError(f"stage {stage.name!r}: no epoch could be chosen: its monitor was undefined in each of them")
+    return at.best_model
 
 
 def _as_pair(best: list[float] | None) -> tuple[float, float] | None:

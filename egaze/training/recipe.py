@@ -113,7 +113,15 @@ class Recipe:
         name: the recipe's name.
         description: a description of one line.
         input_size_px: side of the model's input, a multiple of 32.
-        batch_size: images per training step.
+        batch_size: images per batch.
+        batches_per_step: the batches whose gradients are accumulated for one step, as if they were one; batch norms
+            still see one batch at a time.
+        average_decay: how much an exponential moving average of the weights keeps at each step, such as 0.999; less
+            in the first steps. The average is then what is measured, kept and exported. 0 for none.
+        compile: whether `torch.compile` compiles the model for training, which takes a minute and needs a C++ compiler
+            on the CPU; results then differ in their last bits.
+        checkpoint_steps: within an epoch, last.pt is written after so many steps too; 0 for its end alone. It does not
+            change what is learned.
         heatmap_target: what the heatmap head is trained on. "gaze" is the heatmap that `heatmap` describes. "egd" is
             the heatmap of the EGD-CXR baseline's code, which needs radiographs fitted by stretch and an augmentation
             that does not move the image.
@@ -147,6 +155,10 @@ class Recipe:
     description: str = ""
     input_size_px: int = 224
     batch_size: int = 16
+    batches_per_step: int = 1
+    average_decay: float = 0.0
+    compile: bool = False
+    checkpoint_steps: int = 0
     heatmap_target: str = "gaze"
     egd_sigma_px: float = SIGMA_PX
     choose_on: str = "validation"
@@ -224,6 +236,9 @@ def _check(recipe: Recipe) -> None:
     size_px = recipe.input_size_px
     require(32 <= size_px <= 4096 and size_px % 32 == 0, "input_size_px", "a multiple of 32 up to 4096", size_px)
     require(1 <= recipe.batch_size <= 4096, "batch_size", "1 to 4096", recipe.batch_size)
+    require(1 <= recipe.batches_per_step <= 4096, "batches_per_step", "1 to 4096", recipe.batches_per_step)
+    require(0 <= recipe.average_decay < 1, "average_decay", "at least 0 and below 1", recipe.average_decay)
+    require(recipe.checkpoint_steps >= 0, "checkpoint_steps", "not negative", recipe.checkpoint_steps)
     target = recipe.heatmap_target
     require(target in HEATMAP_TARGETS, "heatmap_target", f"one of {', '.join(HEATMAP_TARGETS)}", target)
     require(recipe.choose_on in CHOOSERS, "choose_on", f"one of {', '.join(CHOOSERS)}", recipe.choose_on)
@@ -248,6 +263,9 @@ def _check(recipe: Recipe) -> None:
         has_head = recipe.model.heatmap_head or weight == 0
         require(has_head, f"stages[{index}].heatmap_weight", "0 for a model without a heatmap head", weight)
         _check_monitor(recipe, index)
+        # The alignment needs gradients of gradients, which a compiled model does not have.
+        compiles = not (recipe.compile and recipe.stages[index].alignment_weight)
+        require(compiles, "compile", "false with an alignment_weight above 0", recipe.compile)
     if not recipe.learns_from_gaze:
         why = "for a recipe that does not learn from gaze"
         require(recipe.control.gaze == "own", "control.gaze", f"own {why}", recipe.control.gaze)

@@ -8,49 +8,46 @@ control.csv   only in a run under a control of gaze: which gaze each training ca
 class-heatmaps.csv  only in a run with class_heatmaps: which training cases teach a single class, and by what
 cross-fit.json  only with choose_on "train": the inner folds' metrics by epoch, and the number of epochs chosen by them
 best.pt       weights of the best epoch
-last.pt       everything that resuming needs
+last.pt       everything that resuming needs; best.pt and log.jsonl are made from it
+previous.pt   only in a run that has not finished: the last.pt of one epoch before
 """
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-import torch
-from torch import Tensor
-
-from egaze.atomic import write_file
 from egaze.errors import RunError, StudyError
 from egaze.labels import LabelKind
 from egaze.models import DualHeadUNet
 from egaze.study import Study, open_study
 from egaze.study.layout import MANIFEST, SPLITS_JSON, Counts, LabelFacts, sha256_file
 from egaze.study.splits import load_splits
+from egaze.training.checkpoint import load_checkpoint
 from egaze.training.epoch_log import EpochLog
 from egaze.training.recipe import ModelSettings, Recipe
 from egaze.training.recipe_file import load_recipe
 
 FORMAT_VERSION = 2
-RECIPE, FACTS, LOG, BEST, LAST = "recipe.toml", "run.json", "log.jsonl", "best.pt", "last.pt"
+RECIPE, FACTS, LOG = "recipe.toml", "run.json", "log.jsonl"
+BEST, LAST, PREVIOUS = "best.pt", "last.pt", "previous.pt"
 CONTROL = "control.csv"
 CLASS_HEATMAPS = "class-heatmaps.csv"
 #: The file that marks a folder as a set of runs; see `egaze.training.run_set`.
 SET = "runs.json"
 
-#: The state of an optimizer or a scaler: torch decides what it holds.
-StateDict = dict[str, Any]
 
-
-class _SinceLabels(TypedDict, total=False):
+class _Since(TypedDict, total=False):
     labels: LabelFacts
+    compute_threads: int
 
 
-class RunFacts(_SinceLabels):
-    """run.json; runs from before egaze knew independent labels lack `labels`."""
+class RunFacts(_Since):
+    """run.json; runs from before egaze knew them lack `labels` or `compute_threads`."""
 
     format_version: int
     study: str
@@ -67,26 +64,6 @@ class RunFacts(_SinceLabels):
     encoder_weights_sha256: str
     counts: Counts
     versions: dict[str, str]
-
-
-class ProgressState(TypedDict):
-    """How far a run has come: stage and epoch from 0, the best epoch's score in the stage, and that epoch."""
-
-    stage: int
-    epoch: int
-    best: list[float] | None
-    best_epoch: int
-
-
-class Checkpoint(TypedDict, total=False):
-    """The content of best.pt ("model" and "epoch") and of last.pt (all but "epoch")."""
-
-    model: dict[str, Tensor]
-    epoch: int
-    optimizer: StateDict
-    scaler: StateDict
-    progress: ProgressState
-    log_lines: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,10 +174,30 @@ class Run:
         best = max((entry.epoch for entry in log if entry.best), default=0)
         return len(log) >= stage.epochs or 0 < stage.patience <= len(log) - best
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what decides the run's results: its recipe, data, seed and precision. Checkpoints name it."""
+        facts: dict[str, Any] = dict(self.facts)
+        names = ("study_sha256", "training_split_sha256", "seed", "precision", "compute_threads")
+        decisive = json.dumps([facts.get(name) for name in names])
+        return hashlib.sha256((self.path / RECIPE).read_bytes() + decisive.encode()).hexdigest()
+
+    def load_checkpoint(self, name: str) -> Any:
+        """Read one of the run's checkpoints. Raises RunError if it is missing, damaged, or of another run."""
+        state = load_checkpoint(self.path / name)
+        if state.get("run", self.digest) != self.digest:
+            raise RunError(f"{self.path / name}: this checkpoint is of another run than {FACTS} beside it")
+        return state
+
     def load_model(self) -> DualHeadUNet:
         """Load the best epoch's model, on the CPU and in evaluation mode. Raises RunError if no epoch is finished."""
         model = build_model(self.recipe.model, len(self.class_names), weights="none", prior=self.recipe.heatmap.prior)
-        state = load_checkpoint(self.path / BEST)
+        try:
+            state = self.load_checkpoint(BEST)
+        except RunError as error:
+            if not (self.path / LAST).exists():
+                raise
+            raise RunError(f"{error}; training with --resume makes it again from {LAST}") from error
         try:
             model.load_state_dict(state["model"])
         except (KeyError, RuntimeError, TypeError) as error:
@@ -257,21 +254,3 @@ def build_model(
         pooling=settings.pooling,
         drop_path=settings.drop_path,
     )
-
-
-def save_checkpoint(path: Path, state: Checkpoint) -> None:
-    """Write tensors and plain values, replacing the file as a whole. Raises EgazeError if it cannot be written."""
-    content = io.BytesIO()  # torch's own file writer hides the system's error and can end the process
-    torch.save(state, content)
-    write_file(path, lambda partial: partial.write_bytes(content.getbuffer()))
-
-
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Read tensors and plain values, and never unpickle code. Raises RunError if the file is missing or damaged."""
-    try:
-        state: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise RunError(f"{path.parent}: there is no {path.name} yet: no epoch has finished") from error
-    except Exception as error:
-        raise RunError(f"{path}: damaged checkpoint ({type(error).__name__})") from error
-    return state

@@ -39,6 +39,7 @@ class SetFacts(TypedDict):
     folds: FoldFacts | None
     seeds: list[int]
     precision: str
+    compute_threads: int
     versions: dict[str, str]
 
 

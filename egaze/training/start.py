@@ -8,6 +8,7 @@ import json
 import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_type_hints
 
 from egaze.atomic import new_directory
 from egaze.errors import RunError
@@ -15,8 +16,9 @@ from egaze.study import Splits, Study
 from egaze.study.splits import save_splits
 from egaze.targets import ClassHeatmapTarget, ControlledTarget, GazeControl
 from egaze.training import run as run_files
+from egaze.training.checkpoint import Checkpoint
 from egaze.training.recipe import Recipe
-from egaze.training.run import Checkpoint, RunFacts, load_checkpoint, open_run
+from egaze.training.run import Run, RunFacts, open_run
 
 
 def start_run(
@@ -26,13 +28,14 @@ def start_run(
     recipe: Recipe,
     seed: int,
     precision: str,
+    compute_threads: int,
     weights_sha256: str,
     control: str = "",
     class_heatmaps: str = "",
-) -> None:
+) -> Run:
     """Make the run's folder; `control` and `class_heatmaps` are the texts of control.csv and class-heatmaps.csv, of
     which an empty one is left out."""
-    facts = _facts(out, study, recipe, seed, precision, weights_sha256)
+    facts = _facts(out, study, recipe, seed, precision, compute_threads, weights_sha256)
     with new_directory(out) as partial:
         (partial / run_files.RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
         if splits is not None:
@@ -42,9 +45,12 @@ def start_run(
         if class_heatmaps:
             (partial / run_files.CLASS_HEATMAPS).write_text(class_heatmaps, encoding="utf-8")
         (partial / run_files.FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return open_run(out)
 
 
-def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, weights_sha256: str) -> RunFacts:
+def _facts(
+    out: Path, study: Study, recipe: Recipe, seed: int, precision: str, compute_threads: int, weights_sha256: str
+) -> RunFacts:
     return {
         "format_version": run_files.FORMAT_VERSION,
         "study": str(study.path.resolve()),
@@ -59,6 +65,7 @@ def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, w
         "seed": seed,
         "chosen_on": recipe.choose_on,
         "precision": precision,
+        "compute_threads": compute_threads,
         "encoder_weights_sha256": weights_sha256,
         "counts": study.manifest["counts"],
         "versions": {name: version(name) for name in ("egaze", "torch", "timm", "numpy")},
@@ -66,33 +73,62 @@ def _facts(out: Path, study: Study, recipe: Recipe, seed: int, precision: str, w
 
 
 def resume_state(
-    out: Path, study: Study, recipe: Recipe, seed: int, precision: str, control: str = ""
+    run: Run, study: Study, recipe: Recipe, seed: int, precision: str, compute_threads: int, control: str = ""
 ) -> Checkpoint | None:
     """Load last.pt after checking that the run asked for is the one that was begun; None if no epoch has finished."""
-    run = open_run(out)
+    out = run.path
     split = study.splits.digest(study.case_ids)
-    asked = {"recipe": recipe.to_toml(), "study": study.digest(), "split": split, "seed": seed, "precision": precision}
+    asked = {
+        "recipe": recipe.to_toml(),
+        "study": study.digest(),
+        "split": split,
+        "seed": seed,
+        "precision": precision,
+        "number of compute threads": compute_threads,
+    }
     found = {
         "recipe": run.recipe.to_toml(),
         "study": run.facts["study_sha256"],
         "split": run.facts["training_split_sha256"],
         "seed": run.facts["seed"],
         "precision": run.facts["precision"],
+        "number of compute threads": run.facts.get("compute_threads", compute_threads),
     }
     for name, value in asked.items():
         if value != found[name]:
-            both = f": {found[name]} then, {value} now" if name in ("seed", "precision") else ""
+            both = "" if name in ("recipe", "study", "split") else f": {found[name]} then, {value} now"
             raise RunError(f"{out}: cannot resume: the {name} differs from the one that the run began with{both}")
     if control != _control(out / run_files.CONTROL):
         raise RunError(
             f"{out / run_files.CONTROL}: cannot resume: the gaze that each case learns from would now be dealt in "
             "another way, as another version of NumPy may; train again"
         )
-    if not (out / run_files.LAST).exists():
-        return None
-    state = load_checkpoint(out / run_files.LAST)
-    if set(state) != {"model", "optimizer", "scaler", "progress", "log_lines"}:
-        raise RunError(f"{out / run_files.LAST}: cannot resume: not a checkpoint of this version of egaze; train again")
+    return _newest_checkpoint(run)
+
+
+def _newest_checkpoint(run: Run) -> Checkpoint | None:
+    last, previous = run.path / run_files.LAST, run.path / run_files.PREVIOUS
+    if not last.exists():
+        # A kill between the two renames that replace last.pt, or a user who has removed a damaged one.
+        return _whole_checkpoint(run, run_files.PREVIOUS) if previous.exists() else None
+    try:
+        return _whole_checkpoint(run, run_files.LAST)
+    except RunError as error:
+        try:
+            progress = _whole_checkpoint(run, run_files.PREVIOUS)["progress"]
+        except RunError:
+            raise RunError(f"{error}; there is no earlier checkpoint: train again") from error
+        stage = run.recipe.stages[progress["stage"]].name
+        raise RunError(
+            f"{error}; {previous} is whole: to go on after epoch {progress['epoch']} of stage {stage!r}, "
+            f"remove {last.name} and resume again"
+        ) from error
+
+
+def _whole_checkpoint(run: Run, name: str) -> Checkpoint:
+    state: Checkpoint = run.load_checkpoint(name)
+    if set(state) != set(get_type_hints(Checkpoint)):
+        raise RunError(f"{run.path / name}: cannot resume: not a checkpoint of this version of egaze")
     return state
 
 

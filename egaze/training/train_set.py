@@ -14,9 +14,10 @@ from egaze.errors import EgazeError, RunError
 from egaze.progress import NamedProgress
 from egaze.study import Splits, Study
 from egaze.training import run_set as set_files
-from egaze.training.device import usable_precision
+from egaze.training.device import default_compute_threads, usable_precision
 from egaze.training.epoch_log import EpochLog
 from egaze.training.folds import deal_folds
+from egaze.training.lock import only_process_in
 from egaze.training.recipe import Recipe
 from egaze.training.requirements import require_trainable
 from egaze.training.run import SET, Run, open_run
@@ -35,6 +36,7 @@ def train_set(
     device: str = "auto",
     precision: str = "fp32",
     threads: int | None = None,
+    compute_threads: int | None = None,
     resume: bool = False,
     progress: NamedProgress | None = None,
     on_epoch: Callable[[Member, EpochLog], None] | None = None,
@@ -43,7 +45,7 @@ def train_set(
     """Train one run per fold and seed, each as `train` trains it with that fold's splits and that seed.
 
     Args:
-        study, recipe, device, precision, threads: see `train`.
+        study, recipe, device, precision, threads, compute_threads: see `train`.
         out: the set's folder, which must not exist yet.
         folds: the number of folds, see `deal_folds`; None trains on the study's own splits.
         seeds: seeds of the runs, distinct and not negative.
@@ -59,7 +61,7 @@ def train_set(
 
     Raises:
         StudyError: a fold lacks what the recipe learns from; raised before anything is written.
-        RunError: `out` cannot be resumed.
+        RunError: `out` cannot be resumed, or another process trains there.
         EgazeError: seeds repeat or are negative; or what `train` raises, with the run's name.
 
     Example:
@@ -79,32 +81,37 @@ def train_set(
     for splits in by_fold:
         require_trainable(study.with_splits(splits), recipe)
     precision = usable_precision(device, precision)
-    facts = _facts(study, recipe, by_fold, None if folds is None else fold_seed, seeds, precision)
+    if compute_threads is None:
+        then = open_run_set(out).facts.get("compute_threads") if resume else None
+        compute_threads = then or default_compute_threads()
+    facts = _facts(study, recipe, by_fold, None if folds is None else fold_seed, seeds, precision, compute_threads)
     run_set = _resumed(Path(out), facts) if resume else _started(Path(out), facts)
-    for number, member in enumerate(run_set.members):
-        begun = open_run(member.path) if member.path.exists() else None
-        if begun is not None and begun.is_finished:
-            run, was_finished = begun, True
-        else:
-            was_finished = False
-            try:
-                run = train(
-                    study,
-                    recipe,
-                    member.path,
-                    splits=None if member.fold is None else by_fold[member.fold],
-                    seed=member.seed,
-                    device=device,
-                    precision=precision,
-                    threads=threads,
-                    resume=begun is not None,
-                    progress=_told(progress, f"run {number + 1} of {len(run_set.members)} ({member.name})"),
-                    on_epoch=None if on_epoch is None else partial(on_epoch, member),
-                )
-            except EgazeError as error:
-                raise type(error)(f"{member.name}: {error}") from error
-        if on_run:
-            on_run(member, run, was_finished)
+    with only_process_in(run_set.path):
+        for number, member in enumerate(run_set.members):
+            begun = open_run(member.path) if member.path.exists() else None
+            if begun is not None and begun.is_finished:
+                run, was_finished = begun, True
+            else:
+                was_finished = False
+                try:
+                    run = train(
+                        study,
+                        recipe,
+                        member.path,
+                        splits=None if member.fold is None else by_fold[member.fold],
+                        seed=member.seed,
+                        device=device,
+                        precision=precision,
+                        threads=threads,
+                        compute_threads=compute_threads,
+                        resume=begun is not None,
+                        progress=_told(progress, f"run {number + 1} of {len(run_set.members)} ({member.name})"),
+                        on_epoch=None if on_epoch is None else partial(on_epoch, member),
+                    )
+                except EgazeError as error:
+                    raise type(error)(f"{member.name}: {error}") from error
+            if on_run:
+                on_run(member, run, was_finished)
     return run_set
 
 
@@ -113,7 +120,13 @@ def _told(progress: NamedProgress | None, which: str) -> NamedProgress | None:
 
 
 def _facts(
-    study: Study, recipe: Recipe, by_fold: Sequence[Splits], fold_seed: int | None, seeds: Sequence[int], precision: str
+    study: Study,
+    recipe: Recipe,
+    by_fold: Sequence[Splits],
+    fold_seed: int | None,
+    seeds: Sequence[int],
+    precision: str,
+    compute_threads: int,
 ) -> SetFacts:
     folds: FoldFacts | None = None
     if fold_seed is not None:
@@ -132,6 +145,7 @@ def _facts(
         "folds": folds,
         "seeds": list(seeds),
         "precision": precision,
+        "compute_threads": compute_threads,
         "versions": {name: version(name) for name in ("egaze", "torch", "timm", "numpy")},
     }
 
@@ -151,11 +165,13 @@ def _resumed(out: Path, facts: SetFacts) -> RunSet:
         "seeds": "seeds differ from those",
         "training_split_sha256": "split differs from the one",
         "precision": "precision differs from the one",
+        "compute_threads": "number of compute threads differs from the one",
     }
-    begun: Mapping[str, object] = run_set.facts
+    # A set from before they were recorded goes on with any number of threads.
+    begun: Mapping[str, object] = {"compute_threads": facts["compute_threads"], **run_set.facts}
     asked: Mapping[str, object] = facts
     for key, name in names.items():
         if (then := begun.get(key)) != asked[key]:
-            both = f": {then} then, {asked[key]} now" if key in ("seeds", "precision") else ""
+            both = f": {then} then, {asked[key]} now" if key in ("seeds", "precision", "compute_threads") else ""
             raise RunError(f"{out}: cannot resume: the {name} that the set began with{both}")
     return run_set

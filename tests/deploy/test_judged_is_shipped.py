@@ -17,7 +17,7 @@ from egaze.sources import EgdCxr
 from egaze.study import prepare_study
 from egaze.targets import FixationHeatmap
 from egaze.training import load_recipe, train
-from egaze.training.run import load_checkpoint, save_checkpoint
+from egaze.training.checkpoint import load_checkpoint, save_checkpoint
 
 INPUT_PX = 128
 SIZES_PX = [96, 128, 160, 200, 224, 256, 300]

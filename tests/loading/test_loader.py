@@ -79,6 +79,14 @@ def test_a_sample_depends_on_seed_epoch_and_case_alone(study):
     assert not torch.equal(next(iter(loader)).image[0], first[0][0])
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_the_cases_of_a_batch_can_be_asked_for_by_its_number(study, shuffle):
+    loader = load(study, shuffle=shuffle, batch_size=10)
+    loader.set_epoch(4)
+    for number, batch in enumerate(loader):
+        assert loader.case_ids(number) == [study.case_ids[case] for case in batch.case_index.tolist()]
+
+
 def test_order_and_length(study):
     loader = load(study, range(25), shuffle=True, seed=1, batch_size=8)
     orders = []

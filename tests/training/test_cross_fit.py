@@ -9,8 +9,8 @@ from egaze.errors import RunError, StudyError
 from egaze.evaluation import evaluate
 from egaze.study.splits import SPLITS
 from egaze.training import open_run, train, train_set
+from egaze.training.checkpoint import load_checkpoint
 from egaze.training.cross_fit import CROSS_FIT, cross_fitted_epochs, inner_recipe, inner_splits
-from egaze.training.run import load_checkpoint
 
 EPOCHS = 3
 

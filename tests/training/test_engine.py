@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
+from torch.utils._python_dispatch import TorchDispatchMode
 from training.tiny_runs import without_gaze
 
 from egaze.labels import ExclusiveLabels
 from egaze.loading import DeviceLoader
 from egaze.training import load_recipe
-from egaze.training.engine import clip_gradients, predict
+from egaze.training.engine import clip_gradients, predict, train_one_epoch
 from egaze.training.run import build_model
 
 
@@ -48,3 +49,42 @@ def test_validation_does_not_depend_on_the_batch_size(name, study):
     assert whole["heatmap_kl"] > 0
     for batch_size in (1, 2, 5, 16):
         assert losses(batch_size) == pytest.approx(whole, rel=1e-5)
+
+
+class Waits(TorchDispatchMode):
+    """The operations for whose result a host waits that has its tensors on a device."""
+
+    NAMES = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "is_nonzero")
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        if function.overloadpacket.__name__ in self.NAMES:
+            self.seen.append(function.overloadpacket.__name__)
+        return function(*arguments, **(options or {}))
+
+
+@pytest.mark.parametrize("name", ["joint", "class-generators"])
+def test_no_step_waits_for_the_device(name, study):
+    small = ["input_size_px=64", "model.encoder=resnet10t", "model.decoder_channels=[16, 16, 8]"]
+    recipe = load_recipe(name, small)
+    stage = replace(recipe.stages[0], alignment_weight=0.5)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    bare = build_model(recipe.model, 3)
+    model, optimizer = fabric.setup(bare, torch.optim.SGD(bare.parameters(), lr=0.01))
+    loader = DeviceLoader(study, np.arange(32), batch_size=8, size_px=64, target=recipe.heatmap.target)
+    by_step, predicted = [], []
+    how = {"batches_per_step": 2, "after_step": lambda at: by_step.append(len(waits.seen))}
+    with Waits() as waits:
+        float(torch.ones(()))
+        assert waits.seen == ["_local_scalar_dense"]
+        waits.seen.clear()
+        train_one_epoch(fabric, model, optimizer, loader, stage, lambda _: 0.01, **how)
+        assert waits.seen  # of the means, at the end
+    assert by_step == [0, 0]
+    with Waits() as waits:
+        show = {"progress": lambda *_: predicted.append(len(waits.seen)), "on_heatmaps": lambda *_: None}
+        predict(model, loader, stage, keep_heatmaps=True, **show)
+    assert predicted == [0, 0, 0, 0]

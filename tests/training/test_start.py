@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
+from places import content
 from training.tiny_runs import Stop, same, stop, weights
 
 from egaze import atomic
@@ -15,7 +16,7 @@ from egaze.errors import EgazeError, RunError
 from egaze.evaluation import evaluate, write_comparison
 from egaze.evaluation.compare import RunComparison
 from egaze.training import train
-from egaze.training.run import load_checkpoint
+from egaze.training.checkpoint import load_checkpoint
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(run, study, tiny_recipe, tmp_path):
@@ -28,6 +29,33 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, study, tiny_recipe, tmp_
     resumed = train(study, tiny_recipe, tmp_path / "run", seed=1, device="cpu", resume=True)
     assert same(weights(resumed), weights(run))
     assert [replace(entry, seconds=0) for entry in resumed.log()] == [replace(entry, seconds=0) for entry in run.log()]
+
+
+@pytest.mark.parametrize("harm", ["torn", "foreign"])
+def test_a_torn_or_foreign_checkpoint_is_refused_and_the_previous_one_named(harm, run, study, tiny_recipe, tmp_path):
+    out, how = tmp_path / "run", {"seed": 1, "device": "cpu"}
+    recipe = replace(tiny_recipe, stages=(replace(tiny_recipe.stages[0], epochs=3),))
+
+    def stop_after_two(entry):
+        if entry.epoch == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(study, recipe, out, **how, on_epoch=stop_after_two)
+    shutil.copytree(out, tmp_path / "whole")
+    if harm == "torn":
+        (out / "last.pt").write_bytes((out / "last.pt").read_bytes()[:-1000])
+    else:
+        shutil.copy(run.path / "last.pt", out / "last.pt")
+    with pytest.raises(RunError, match=r"last\.pt: .*previous\.pt is whole: to go on after epoch 1 of stage 'joint'"):
+        train(study, recipe, out, **how, resume=True)
+    (out / "last.pt").unlink()
+    resumed = train(study, recipe, out, **how, resume=True)
+    expected = train(study, recipe, tmp_path / "whole", **how, resume=True)
+    assert (resumed.path / "best.pt").read_bytes() == (expected.path / "best.pt").read_bytes()
+    (out / "last.pt").write_bytes(b"")
+    with pytest.raises(RunError, match=r"last\.pt: damaged checkpoint.*; there is no earlier checkpoint: train again"):
+        train(study, recipe, out, **how, resume=True)
 
 
 def test_an_existing_folder_is_left_alone(run, study, tiny_recipe):
@@ -107,3 +135,33 @@ def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(run, study, tiny_rec
     monkeypatch.setattr(atomic, "_cleared", {})
     resumed = train(study, tiny_recipe, tmp_path / "run", resume=True, **how)
     assert same(weights(resumed), weights(run)) and not list((tmp_path / "run").glob(".*"))
+
+
+@pytest.mark.parametrize("why", ["full", "read-only"])
+def test_a_disk_that_takes_no_more_loses_nothing(why, run, study, tiny_recipe, tmp_path, permissions):
+    """In the midst of a run: the epochs before stay, and the resumed run is the same."""
+    out, how = tmp_path / "run", {"seed": 1, "device": "cpu", "threads": 2}
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = {}
+
+    def spoil(entry):
+        before.update(content(out))
+        if why == "full":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        else:
+            out.chmod(0o555)
+
+    try:
+        with pytest.raises(EgazeError, match=r"last\.pt: cannot write: (File too large|Permission denied)$"):
+            train(study, tiny_recipe, out, **how, on_epoch=spoil)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    left = content(out)
+    assert {name for name in before if before[name] != left.get(name)} <= {".training.lock", ".training.json"}
+    if why == "read-only":
+        with pytest.raises(EgazeError, match=r"run: cannot write: Permission denied"):
+            train(study, tiny_recipe, out, **how, resume=True)
+        out.chmod(0o755)
+    resumed = train(study, tiny_recipe, out, **how, resume=True)
+    assert (resumed.path / "best.pt").read_bytes() == (run.path / "best.pt").read_bytes()
+    assert content(out).keys() == {path.name for path in run.path.iterdir() if path.is_file()}

@@ -1,14 +1,16 @@
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from training.tiny_runs import same, weights, without_gaze
+from training.tiny_runs import Stop, same, stop, weights, without_gaze
 
-from egaze.errors import EgazeError, StudyError
+from egaze.errors import EgazeError, LossError, RunError, StudyError
 from egaze.evaluation import evaluate
 from egaze.study.layout import sha256_file
-from egaze.training import load_recipe, loop, train
+from egaze.training import engine, load_recipe, loop, train
+from egaze.training.checkpoint import load_checkpoint
 from egaze.training.recipe import OrderSettings
 from egaze.training.run import build_model
 
@@ -32,6 +34,48 @@ def test_the_same_seed_gives_the_same_run(run, study, tiny_recipe, tmp_path):
     again = train(study, tiny_recipe, tmp_path / "again", seed=1, device="cpu", threads=1)
     other = train(study, tiny_recipe, tmp_path / "other", seed=2, device="cpu")
     assert same(weights(again), weights(run)) and not same(weights(other), weights(run))
+
+
+def test_two_runs_are_the_same_files(run, study, tiny_recipe, tmp_path):
+    again = train(study, tiny_recipe, tmp_path / "again", seed=1, device="cpu")
+    for name in ("best.pt", "recipe.toml"):
+        assert (again.path / name).read_bytes() == (run.path / name).read_bytes(), name
+    one, other = (load_checkpoint(path / "last.pt") for path in (again.path, run.path))
+    assert [{**line, "seconds": 0} for line in one["log"]] == [{**line, "seconds": 0} for line in other["log"]]
+    assert same(one["model"], other["model"])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to processors")
+def test_one_processor_gives_the_same_run_as_two(run, study, tiny_recipe, tmp_path):
+    all_of_them, threads = os.sched_getaffinity(0), torch.get_num_threads()
+    try:
+        os.sched_setaffinity(0, {min(all_of_them)})
+        torch.set_num_threads(1)  # what torch takes where there is one processor
+        again = train(study, tiny_recipe, tmp_path / "again", seed=1, device="cpu", threads=1)
+        assert torch.get_num_threads() == 1
+    finally:
+        os.sched_setaffinity(0, all_of_them)
+        torch.set_num_threads(threads)
+    if run.facts["compute_threads"] == 2:
+        assert (again.path / "best.pt").read_bytes() == (run.path / "best.pt").read_bytes()
+    assert again.facts["compute_threads"] == 2
+
+
+def test_the_number_of_compute_threads_is_kept(study, tiny_recipe, tmp_path):
+    seen = []
+
+    def look(entry):
+        seen.append(torch.get_num_threads())
+        stop(entry)
+
+    how = {"seed": 1, "device": "cpu", "on_epoch": look}
+    with pytest.raises(Stop):
+        train(study, tiny_recipe, tmp_path / "run", compute_threads=3, **how)
+    with pytest.raises(RunError, match="the number of compute threads differs .*: 3 then, 2 now"):
+        train(study, tiny_recipe, tmp_path / "run", compute_threads=2, resume=True, **how)
+    with pytest.raises(Stop):
+        train(study, tiny_recipe, tmp_path / "run", resume=True, **how)
+    assert seen == [3, 3]
 
 
 def test_training_learns(study, tmp_path):
@@ -161,5 +205,40 @@ def test_a_run_records_its_encoder_s_weights_and_decodes_to_full_resolution(stud
 
 def test_a_loss_that_is_not_finite_stops_with_advice(study, tiny_recipe, tmp_path):
     stage = replace(tiny_recipe.stages[0], learning_rate=1e30, warmup_epochs=0, clip_norm=1e30)
-    with pytest.raises(EgazeError, match="the loss is .*; lower the learning rate"):
+    with pytest.raises(EgazeError, match="the loss is .*; lower the learning rate.*; no epoch had finished"):
         train(study, replace(tiny_recipe, stages=(stage,)), tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize("where", ["training", "validation"])
+def test_a_loss_that_is_not_finite_names_its_cases_and_loses_nothing(
+    where, run, study, tiny_recipe, tmp_path, monkeypatch
+):
+    spoilt = study.splits.indices("train" if where == "training" else "validation")[5]
+    original = engine.stage_losses
+    epochs = []
+
+    def spoil(output, batch, stage):
+        terms = original(output, batch, stage)
+        if epochs and spoilt in batch.case_index:
+            terms["classification"] = terms["classification"] * float("nan")
+        return terms
+
+    monkeypatch.setattr(engine, "stage_losses", spoil)
+    how = {"seed": 1, "device": "cpu", "on_epoch": epochs.append}
+    with pytest.raises(LossError, match=f"epoch 2, {where}: batch .* the loss is nan, on cases .*keeps all") as stopped:
+        train(study, tiny_recipe, tmp_path / "run", **how)
+    assert study.case_ids[spoilt] in stopped.value.case_ids and len(stopped.value.case_ids) <= tiny_recipe.batch_size
+    assert all(case_id in str(stopped.value) for case_id in stopped.value.case_ids)
+    epochs.clear()
+    resumed = train(study, tiny_recipe, tmp_path / "run", seed=1, device="cpu", resume=True)
+    assert same(weights(resumed), weights(run))
+
+
+def test_a_learning_rate_that_explodes_is_said(study, tiny_recipe, tmp_path, caplog):
+    settings = {"learning_rate": 30.0, "warmup_epochs": 0, "clip_norm": 0.0, "optimizer": "adam"}
+    wild = replace(tiny_recipe, stages=(replace(tiny_recipe.stages[0], **settings),))
+    train(study, wild, tmp_path / "wild", device="cpu")
+    assert "the loss has risen from" in caplog.text and "the learning rate is too high" in caplog.text
+    caplog.clear()
+    train(study, tiny_recipe, tmp_path / "run", device="cpu")
+    assert "has risen" not in caplog.text
