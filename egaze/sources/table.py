@@ -190,6 +190,7 @@ class Table:
             raise TableError(f"{path}: record {record + 1}: no case {shorten(rows['case_id'][record])} in {self._path}")
         _require_scale(path, rows)
         _require_parts(path, rows)
+        _require_all_or_none(path, rows)
         # In float32, as in `Fixations`, in which the shortest durations become 0.
         without_time = ~(rows[column].cast(pl.Float32) > 0)
         self.hygiene["fixations_dropped_no_duration"] = int(without_time.sum())
@@ -307,6 +308,19 @@ def _require_parts(path: Path, rows: pl.DataFrame) -> None:
     ):
         for record in rows.select(mask.fill_null(False).alias("mask"))["mask"].arg_true()[:1]:
             raise TableError(f"{path}: record {record + 1} {said}")
+
+
+def _require_all_or_none(path: Path, rows: pl.DataFrame) -> None:
+    """Raise TableError for a case of which some fixations have a value that others lack."""
+    for name in ("onset_s", "pixels_per_degree"):
+        if name in rows.columns:
+            known = pl.col(name).is_not_null()
+            mixed = rows.select((known != known.first().over("case_id")).alias("mixed"))["mixed"]
+            for record in mixed.arg_true()[:1]:
+                raise TableError(
+                    f"{path}: record {record + 1} has {'an empty' if rows[name][record] is None else 'a value of'} "
+                    f"{name!r}, unlike the case's first fixation; give it for all fixations of a case or for none"
+                )
 
 
 def _duration_column(path: Path) -> str:

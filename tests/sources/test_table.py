@@ -54,6 +54,16 @@ def test_parts_shown_that_cannot_be(tmp_path, fixations, message):
         Table(*write(tmp_path, fixations=fixations))
 
 
+@pytest.mark.parametrize("name", ["onset_s", "pixels_per_degree"])
+def test_a_value_is_given_for_all_fixations_of_a_case_or_for_none(tmp_path, name):
+    head = f"case_id,x_px,y_px,duration_s,{name}\n"
+    a, _, c = Table(*write(tmp_path, fixations=head + "a,1,2,0.1,\nc,1,2,0.1,2\nc,3,4,0.1,2\na,3,4,0.1,\n")).cases()
+    assert getattr(a.fixations, name) is None and getattr(c.fixations, name) is not None
+    for rows, said in (("c,1,2,0.1,2\nc,3,4,0.1,\n", "an empty"), ("c,1,2,0.1,\nc,3,4,0.1,2\n", "a value of")):
+        with pytest.raises(TableError, match=f"fixations.csv: record 2 has {said} '{name}', unlike the case's first"):
+            Table(*write(tmp_path, fixations=head + rows))
+
+
 def test_class_order_can_be_given(tmp_path):
     assert Table(*write(tmp_path), ["normal", "chf", "pneumonia"]).class_names == ("normal", "chf", "pneumonia")
 
