@@ -70,11 +70,8 @@ def command(
     """
     require_file(model)
     from egaze.deploy import export_run
-    from egaze.deploy.exports import format_of
     from egaze.training import open_run
 
-    if format_name is None:
-        format_name = format_of(model)
     opened = open_run(run)
     thresholds = None if rule is None else _thresholds(opened, rule)
     spec = export_run(

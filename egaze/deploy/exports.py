@@ -68,11 +68,11 @@ def export_run(
         >>> spec.precision
         'bf16'
     """
+    require_no_key(path)
     if format is None:
-        format = format_of(path)
+        format = _format_of(Path(path))
     if format not in EXPORTS:
         raise EgazeError(f"no export format {format!r}; there are {', '.join(EXPORTS)}")
-    require_no_key(path)
     if format == "torchscript":
         return export_torchscript(run, path, precision=precision, sign=sign, thresholds=thresholds, limits=limits)
     if limits != DEFAULT_LIMITS:
@@ -83,13 +83,8 @@ def export_run(
     return EXPORTS[format](run, Path(path), precision=precision)
 
 
-def format_of(path: str | Path) -> str:
-    """Return the format that a path's suffix stands for.
-
-    Raises:
-        EgazeError: no format has this suffix.
-    """
-    suffix = Path(path).suffix
+def _format_of(path: Path) -> str:
+    suffix = path.suffix
     if (found := SUFFIXES.get(suffix.lower())) is None:
         known = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
         said = f"suffix {suffix!r} stands for no export format" if suffix else "a suffix has to say the export format"

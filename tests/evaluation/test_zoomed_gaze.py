@@ -18,7 +18,7 @@ from egaze.loading import DeviceLoader
 from egaze.metrics import auc_judd, cc, kld, nss
 from egaze.report import write_report
 from egaze.report.evaluated_cases import open_evaluated_cases
-from egaze.report.gallery import draw_radiograph, make_cards
+from egaze.report.gallery import ModelMaps, draw_radiograph, make_cards
 from egaze.report.pixels import RadiographPixels
 from egaze.sources import Case, Region
 from egaze.study import prepare_study
@@ -132,10 +132,10 @@ def test_regions_are_not_looked_at_where_they_were_not_shown(studies, run):
 def test_the_report_shows_what_was_shown(run, tmp_path):
     made, evaluation = run
     answers = open_evaluated_cases(made, "test")
-    cards = make_cards(answers, np.arange(len(answers.table)), has_grad_cams=False)
-    for card in cards:
+    cards = make_cards(answers, np.arange(len(answers.table)), ModelMaps())
+    for place, card in enumerate(cards):
         number = int(card.case_id[1:])
-        drawn = draw_radiograph(answers, card, None, RadiographPixels())
+        drawn = draw_radiograph(answers, card, ModelMaps(), place, RadiographPixels())
         truth = hand_made(number, made.recipe.heatmap, normalize=False) * 1000
         levels = np.asarray(Image.open(io.BytesIO(base64.b64decode(drawn["maps"]["gaze"]["png"]))))
         assert drawn["maps"]["gaze"]["peak"] == pytest.approx(truth.max(), rel=0.01)
