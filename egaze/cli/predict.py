@@ -71,8 +71,9 @@ def command(
     system, or several radiographs share it, it is cleaned and ends in a digest, as in egaze-run. Files of earlier runs
     are replaced.
 
-    --table is for many radiographs. Its columns are those of `egaze-run --csv`. Rows are kept as they come, and a later
-    command with the same model predicts only the radiographs that are new, have changed or could not be read.
+    --table is for many radiographs. Its columns are those of `egaze-run --csv` but overlay_png. Rows are kept as they
+    come, and a later command with the same model predicts only the radiographs that are new, have changed, could not be
+    read, or have no heatmap in --out.
 
     \b
     Example:

@@ -53,9 +53,9 @@ def predict_to_table(
     """Predict radiograph files and write one row for each to a Parquet file.
 
     Rows are in the order of `radiographs`, a path that is given twice counting once. The columns are those of
-    `egaze-run --csv` (image, prob_CLASS, above_threshold_CLASS if the model file carries thresholds, peak_x and peak_y
-    as fractions of the model's input, heatmap_npy, heatmap_png, error, notes), then size_bytes and modified_ns of the
-    radiograph's file and model_sha256.
+    `egaze-run --csv` but overlay_png (image, prob_CLASS, above_threshold_CLASS if the model file carries thresholds,
+    peak_x and peak_y as fractions of the model's input, heatmap_npy, heatmap_png, error, notes), then size_bytes and
+    modified_ns of the radiograph's file and model_sha256.
 
     Rows are kept in the hidden folder `.NAME.partial` beside the table every 1,000 radiographs or 30 s until all are
     there. An interrupted run leaves this folder. A later call keeps the rows of radiographs whose files have the same
@@ -66,7 +66,8 @@ def predict_to_table(
         predictor: the model.
         radiographs: paths.
         table: the Parquet file.
-        heatmaps: as for `egaze.deploy.answers.answers`; rows of an earlier run are kept only if their heatmaps exist.
+        heatmaps: as for `egaze.deploy.answers.answers`; rows of an earlier run are kept only if their heatmaps are
+            there.
         workers: number of threads that read radiographs.
         progress: called with (radiographs predicted, radiographs to be predicted).
         on_answer: called with each new answer.
@@ -84,14 +85,14 @@ def predict_to_table(
         listed = _listed(unique)
         earlier = _earlier(table, folder, schema)
         _require_same(earlier, listed, predictor.spec, table)
-        kept = _kept(earlier, listed, with_heatmaps=places is not None and predictor.spec.heatmap_head)
+        kept = _kept(earlier, listed, places if predictor.spec.heatmap_head else None)
         rows = _Rows(folder, schema)
         wanted = listed.join(kept, on="number", how="anti").sort("number").drop("is_utf8")
-        todo = [unique[number] for number in wanted["number"]]
+        paths = [unique[number] for number in wanted["number"]]
         failed, unwritten = 0, []
         try:
-            stems = None if places is None else [places[path] for path in todo]
-            for number, answer in enumerate(answers(predictor, todo, stems, workers=workers)):
+            stems = None if places is None else [places[path] for path in paths]
+            for number, answer in enumerate(answers(predictor, paths, stems, workers=workers)):
                 stamp = wanted.row(number, named=True)
                 rows.add(answer.to_row(predictor.spec) | stamp | {"model_sha256": predictor.spec.model_sha256})
                 failed += bool(answer.error)
@@ -99,7 +100,7 @@ def predict_to_table(
                 if on_answer is not None:
                     on_answer(answer)
                 if progress is not None:
-                    progress(number + 1, len(todo))
+                    progress(number + 1, len(paths))
         finally:
             rows.write()
         whole = pl.concat([kept, *(pl.read_parquet(part) for part in rows.parts)]).sort("number").drop("number")
@@ -206,14 +207,16 @@ def _require_same(earlier: pl.DataFrame, listed: pl.DataFrame, spec: ModelSpec, 
         )
 
 
-def _kept(earlier: pl.DataFrame, listed: pl.DataFrame, *, with_heatmaps: bool) -> pl.DataFrame:
+def _kept(earlier: pl.DataFrame, listed: pl.DataFrame, places: dict[str, Path] | None) -> pl.DataFrame:
     """The rows of an earlier run that hold, with their numbers in this one."""
     kept = earlier.filter(pl.col("error") == "").unique("image", keep="last", maintain_order=True)
     kept = kept.join(
         listed.filter("is_utf8").drop("is_utf8"), on=["image", "size_bytes", "modified_ns"], maintain_order="left"
     )
-    if with_heatmaps:
-        files = kept["heatmap_npy", "heatmap_png"].rows()
-        there = [all(path and os.path.exists(path) for path in pair) for pair in files]
+    if places is not None:
+        rows = kept["image", "heatmap_npy", "heatmap_png"].rows()
+        there = [
+            npy == utf8(f"{places[image]}.npy") and all(map(os.path.exists, (npy, png))) for image, npy, png in rows
+        ]
         kept = kept.filter(pl.Series(there, dtype=pl.Boolean()))
     return kept

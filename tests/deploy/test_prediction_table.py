@@ -123,6 +123,8 @@ def test_rows_whose_heatmaps_are_gone_are_predicted_again(predictor, radiographs
     Path("maps/2.npy.npy").unlink()
     Path("maps/5.npy.png").unlink()
     assert predicted(predictor, radiographs, heatmaps=stems)[2] == ["2.npy", "5.npy"]
+    other = [Path("elsewhere") / name for name in radiographs]
+    assert predicted(predictor, radiographs, heatmaps=other)[2] == radiographs
     np.testing.assert_array_equal(np.load("maps/2.npy.npy"), predictor.predict("2.npy").heatmap)
 
 
