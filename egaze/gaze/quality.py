@@ -8,7 +8,7 @@ Research Methods 2023), ask every study to report.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,6 +173,12 @@ def measure_quality(
         on_picture_frac=check.on_picture_frac if check is not None and is_placed else None,
         unknown=unknown,
     )
+
+
+def rounded_quality(quality: GazeQuality) -> dict[str, object]:
+    """Quality for a JSON file: its attributes, with numbers rounded to six digits behind the point."""
+    measures = asdict(quality)
+    return measures | {name: round(value, 6) for name, value in measures.items() if isinstance(value, float)}
 
 
 def _usual_s(steps_s: NDArray[np.float64], stated_hz: float | None, unknown: dict[str, str]) -> tuple[float, float]:
