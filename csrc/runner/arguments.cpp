@@ -94,6 +94,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
       arguments.predictor.tensor_arena = false;
     } else if (flag == "--thresholds") {
       arguments.thresholds = true;
+    } else if (flag == "--class-heatmaps") {
+      arguments.predictor.class_heatmaps = true;
     } else if (flag == "--json") {
       arguments.output = Arguments::Output::json;
     } else if (flag == "--csv") {
@@ -112,9 +114,9 @@ Arguments parse_arguments(std::span<const char* const> words) {
 }
 
 std::string_view usage() {
-  return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--thresholds] [--out DIR] [--batch N] [--threads N]
-                 [--device NAME] [--precision exported|fp32|bf16] [--trust KEY.pem]...
-                 [--model-limit NAME=VALUE]... [--no-tensor-arena] [--bench N]
+  return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--thresholds] [--class-heatmaps] [--out DIR]
+                 [--batch N] [--threads N] [--device NAME] [--precision exported|fp32|bf16]
+                 [--trust KEY.pem]... [--model-limit NAME=VALUE]... [--no-tensor-arena] [--bench N]
        egaze-run --help | --version | --formats
 
 Classifies chest radiographs and predicts where a radiologist would look, with a model file that
@@ -128,6 +130,9 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
   --csv             print a table with one line per radiograph
   --thresholds      also say whether each probability is at least the class's threshold, which the model
                     file carries if it was exported with --thresholds; the output names their rule
+  --class-heatmaps  also give the heatmap of each class, which models of recipes with one heatmap per class
+                    make: its peak, and with --out NAME_heatmap_classes.npy (float32, classes first) and
+                    NAME_heatmap_classes/CLASS.png (8 bits, cut to the radiograph)
   --out DIR         also write the heatmap of each radiograph to DIR: NAME_heatmap.npy (float32, on the
                     model's canvas), NAME_heatmap.png (8 bits, cut to the radiograph) and
                     NAME_overlay.png (in colours over the radiograph). NAME is the name of the image

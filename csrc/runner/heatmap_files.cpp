@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "egaze/fit.hpp"
 #include "egaze/resize.hpp"
 #include "heatmap_colours.hpp"
+#include "output_names.hpp"
 #include "png.hpp"
 
 namespace egaze::runner {
@@ -49,10 +51,10 @@ void write_whole(const fs::path& path, const void* data, std::size_t size_bytes)
 }
 
 // Writes numpy's format 1.0. Padding in the header aligns the values to 64 bytes.
-void write_npy(const fs::path& path, const Prediction& prediction) {
-  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
-                       std::to_string(prediction.heatmap_height) + ", " + std::to_string(prediction.heatmap_width) +
-                       "), }";
+void write_npy(const fs::path& path, std::span<const float> values, std::initializer_list<std::size_t> shape) {
+  std::string sides;
+  for (const std::size_t side : shape) sides += (sides.empty() ? "" : ", ") + std::to_string(side);
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + sides + "), }";
   constexpr std::size_t prefix_bytes = 10;
   header.append(63 - (prefix_bytes + header.size()) % 64, ' ');
   header += '\n';
@@ -60,8 +62,8 @@ void write_npy(const fs::path& path, const Prediction& prediction) {
   file += {1, 0, static_cast<char>(header.size() & 0xFF), static_cast<char>(header.size() >> 8)};
   file += header;
   const std::size_t values_at = file.size();
-  file.resize(values_at + prediction.heatmap.size() * sizeof(float));
-  std::memcpy(file.data() + values_at, prediction.heatmap.data(), prediction.heatmap.size() * sizeof(float));
+  file.resize(values_at + values.size_bytes());
+  std::memcpy(file.data() + values_at, values.data(), values.size_bytes());
   write_whole(path, file.data(), file.size());
 }
 
@@ -95,13 +97,12 @@ FitRectangle radiograph_on_heatmap(const StoredRadiograph& radiograph, const Mod
   return {top, left, bottom - top, right - left};
 }
 
-// The part of the heatmap that the radiograph covers, in the picture's shape. The value `brightest` becomes 255.
+// The part of a heatmap that the radiograph covers, in the picture's shape. The value `brightest` becomes 255.
 std::vector<std::uint8_t> levels(const StoredRadiograph& radiograph, const ModelSpec& spec,
-                                 const Prediction& prediction, Shape shape, float brightest) {
+                                 std::span<const float> heatmap, Shape shape, float brightest) {
   const FitRectangle where = radiograph_on_heatmap(radiograph, spec);
-  ImageView part = ImageView::dense(prediction.heatmap.data(), PixelType::float32, prediction.heatmap_height,
-                                    prediction.heatmap_width);
-  part.data = prediction.heatmap.data() + where.top_px * prediction.heatmap_width + where.left_px;
+  ImageView part = ImageView::dense(heatmap.data(), PixelType::float32, spec.input_height_px, spec.input_width_px);
+  part.data = heatmap.data() + where.top_px * spec.input_width_px + where.left_px;
   part.height = where.height_px;
   part.width = where.width_px;
   std::vector<std::uint8_t> grey(shape.height * shape.width);
@@ -177,12 +178,26 @@ HeatmapFiles HeatmapFolder::write(const std::string& name, const StoredRadiograp
                                   const Prediction& prediction) {
   fs::create_directories(folder_);
   const std::string begin = (fs::path(folder_) / name).string();
-  const HeatmapFiles files{begin + "_heatmap.npy", begin + "_heatmap.png", begin + "_overlay.png"};
-  write_npy(files.npy, prediction);
+  HeatmapFiles files{begin + "_heatmap.npy", begin + "_heatmap.png", begin + "_overlay.png"};
+  const std::vector<float>& heatmap = prediction.heatmap;
+  const std::size_t height = prediction.heatmap_height, width = prediction.heatmap_width;
+  write_npy(files.npy, heatmap, {height, width});
   const Shape shape = picture_shape(radiograph);
-  write_png(files.png, levels(radiograph, spec, prediction, shape, 1.0f), shape);
-  const float peak = *std::ranges::max_element(prediction.heatmap);
-  write_png(files.overlay, overlay(radiograph, levels(radiograph, spec, prediction, shape, peak), shape), shape);
+  write_png(files.png, levels(radiograph, spec, heatmap, shape, 1.0f), shape);
+  const float peak = *std::ranges::max_element(heatmap);
+  write_png(files.overlay, overlay(radiograph, levels(radiograph, spec, heatmap, shape, peak), shape), shape);
+  if (prediction.class_heatmaps.empty()) return files;
+
+  const std::string folder = begin + "_heatmap_classes";
+  files.class_npy = folder + ".npy";
+  write_npy(files.class_npy, prediction.class_heatmaps, {spec.class_names.size(), height, width});
+  fs::create_directories(folder);
+  for (const std::string& class_name : output_names(spec.class_names)) {
+    const auto of_class =
+        std::span(prediction.class_heatmaps).subspan(files.class_pngs.size() * height * width, height * width);
+    files.class_pngs.push_back((fs::path(folder) / (class_name + ".png")).string());
+    write_png(files.class_pngs.back(), levels(radiograph, spec, of_class, shape, 1.0f), shape);
+  }
   return files;
 }
 

@@ -118,6 +118,7 @@ void predict(Predictor& predictor, HeatmapFolder* folder, std::vector<Result>& r
     result.class_probs = prediction->class_probs;
     if (!spec.heatmap_head) continue;
     result.heatmap_peak = heatmap_peak(*prediction);
+    result.class_peaks = class_heatmap_peaks(*prediction);
     try {
       if (folder != nullptr) result.files = folder->write(result.name, read[i].radiograph, spec, *prediction);
     } catch (const std::exception& error) {
@@ -173,8 +174,9 @@ int predict(const Arguments& arguments) {
     failed = true;
   }
   const bool csv = arguments.output == Arguments::Output::csv;
-  if (!print_result(csv ? results_csv(predictor.spec(), results, arguments.thresholds)
-                        : results_json(arguments.model, predictor.spec(), results, arguments.thresholds))) {
+  const Asked asked = {arguments.thresholds, arguments.predictor.class_heatmaps};
+  if (!print_result(csv ? results_csv(predictor.spec(), results, asked)
+                        : results_json(arguments.model, predictor.spec(), results, asked))) {
     print_error("cannot write to standard output");
     return kFailed;
   }

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     help="Also say whether each probability is at least the class's threshold, which the model file carries if it was "
     "exported with --thresholds.",
 )
+@click.option(
+    "--class-heatmaps",
+    is_flag=True,
+    help="Also give the heatmap of each class, which models of recipes with one heatmap per class make.",
+)
 @device_option
 @model_limit_option
 @click.option(
@@ -55,6 +60,7 @@ def command(
     table: Path | None,
     as_json: bool,
     thresholds: bool,
+    class_heatmaps: bool,
     device: str,
     limits: ModelLimits,
     workers: int | None,
@@ -69,7 +75,8 @@ def command(
     --out is the folder for NAME_heatmap.npy (float32, on the model's canvas) and NAME_heatmap.png (8 bits, in the
     radiograph's frame). NAME is the radiograph's file name without its extension. If that is not a valid name on every
     system, or several radiographs share it, it is cleaned and ends in a digest, as in egaze-run. Files of earlier runs
-    are replaced.
+    are replaced. With --class-heatmaps there are also NAME_heatmap_classes.npy (float32, classes first) and
+    NAME_heatmap_classes/CLASS.png, CLASS being made a file's name in the same way.
 
     --table is for many radiographs. Its columns are those of `egaze-run --csv` but overlay_png. Rows are kept as they
     come, and a later command with the same model predicts only the radiographs that are new, have changed, could not be
@@ -92,7 +99,7 @@ def command(
     from egaze.deploy.prediction_table import predict_to_table
     from egaze.pictures.output_names import radiograph_names
 
-    predictor = Predictor(model, device, limits=limits)
+    predictor = Predictor(model, device, limits=limits, class_heatmaps=class_heatmaps)
     spec = predictor.spec
     if out is not None and not spec.heatmap_head:
         print(f"egaze: {model} makes no heatmaps, so none are written to {out}", file=sys.stderr)

@@ -54,7 +54,8 @@ def predict_to_table(
 
     Rows are in the order of `radiographs`, a path that is given twice counting once. The columns are those of
     `egaze-run --csv` but overlay_png (image, prob_CLASS, above_threshold_CLASS if the model file carries thresholds,
-    peak_x and peak_y as fractions of the model's input, heatmap_npy, heatmap_png, error, notes), then size_bytes and
+    peak_x and peak_y as fractions of the model's input, heatmap_npy, heatmap_png, those of class heatmaps if the
+    predictor gives them, error, notes), then size_bytes and
     modified_ns of the radiograph's file and model_sha256.
 
     Rows are kept in the hidden folder `.NAME.partial` beside the table every 1,000 radiographs or 30 s until all are
@@ -81,7 +82,7 @@ def predict_to_table(
     unique = list(dict.fromkeys(radiographs))
     places = dict(zip(radiographs, heatmaps, strict=True)) if heatmaps is not None else None
     with unfinished(table, "writing this table") as folder:
-        schema = _schema(predictor.spec)
+        schema = _schema(predictor)
         listed = _listed(unique)
         earlier = _earlier(table, folder, schema)
         _require_same(earlier, listed, predictor.spec, table)
@@ -94,7 +95,11 @@ def predict_to_table(
             stems = None if places is None else [places[path] for path in paths]
             for number, answer in enumerate(answers(predictor, paths, stems, workers=workers)):
                 stamp = wanted.row(number, named=True)
-                rows.add(answer.to_row(predictor.spec) | stamp | {"model_sha256": predictor.spec.model_sha256})
+                rows.add(
+                    answer.to_row(predictor.spec, class_heatmaps=predictor.class_heatmaps)
+                    | stamp
+                    | {"model_sha256": predictor.spec.model_sha256}
+                )
                 failed += bool(answer.error)
                 unwritten += [answer.write_error] * bool(answer.write_error)
                 if on_answer is not None:
@@ -134,12 +139,17 @@ class _Rows:
         self._rows, self._written_s = [], time.monotonic()
 
 
-def _schema(spec: ModelSpec) -> dict[str, pl.DataType]:
+def _schema(predictor: Predictor) -> dict[str, pl.DataType]:
+    spec = predictor.spec
+    classes = spec.class_names if predictor.class_heatmaps else ()
     return {
         "image": pl.String(),
         **{f"prob_{name}": pl.Float32() for name in spec.class_names},
         **{f"above_threshold_{name}": pl.Boolean() for name in thresholded(spec)},
         **{"peak_x": pl.Float64(), "peak_y": pl.Float64(), "heatmap_npy": pl.String(), "heatmap_png": pl.String()},
+        **{f"peak_{axis}_{name}": pl.Float64() for name in classes for axis in "xy"},
+        **({"class_heatmaps_npy": pl.String()} if classes else {}),
+        **{f"class_heatmap_png_{name}": pl.String() for name in classes},
         **{"error": pl.String(), "notes": pl.String()},
         **{"size_bytes": pl.Int64(), "modified_ns": pl.Int64(), "model_sha256": pl.String(), "number": pl.Int64()},
     }

@@ -25,6 +25,8 @@ TEST(Runner, Arguments) {
   EXPECT_EQ(plain.predictor.threads, 0);
   EXPECT_TRUE(plain.predictor.tensor_arena);
   EXPECT_FALSE(parsed({"m.pt", "a.png", "--no-tensor-arena"}).predictor.tensor_arena);
+  EXPECT_FALSE(plain.predictor.class_heatmaps);
+  EXPECT_TRUE(parsed({"m.pt", "a.png", "--class-heatmaps"}).predictor.class_heatmaps);
   EXPECT_EQ(plain.predictor.device, "cpu");
   const Arguments mixed = parsed({"--out", "o", "m.pt", "--threads=3", "--", "--odd-name.png"});
   EXPECT_EQ(mixed.out_folder.value(), "o");
@@ -56,8 +58,9 @@ TEST(Runner, Arguments) {
 
 TEST(Runner, UsageNamesEveryOption) {
   const std::string text(usage());
-  for (const char* option : {"--json", "--csv", "--out DIR", "--batch N", "--threads N", "--device NAME",
-                             "--precision NAME", "--trust KEY.pem", "--bench N", "--formats", "--version"}) {
+  for (const char* option :
+       {"--json", "--csv", "--out DIR", "--batch N", "--threads N", "--device NAME", "--precision NAME",
+        "--trust KEY.pem", "--class-heatmaps", "--bench N", "--formats", "--version"}) {
     EXPECT_NE(text.find("\n  " + std::string(option) + " "), std::string::npos) << option;
   }
   EXPECT_NE(text.find("\n  --model-limit NAME=VALUE\n"), std::string::npos);
