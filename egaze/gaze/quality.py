@@ -51,7 +51,8 @@ class GazeQuality:
         precision_rms_px: the first one in pixels of the screen.
         precision_fixations: the number of fixations of which the medians are.
         repeated_frac: the share of successive positions that are exactly equal.
-        accuracy_deg, accuracy_max_deg: the mean and largest error at the targets of the worst validation that holds.
+        accuracy_deg, accuracy_max_deg: the mean and largest error at the targets of the worst validation that holds, of
+            the tracker's own and those at given targets.
         drift_deg: the largest change of the error at one target.
         validated_pixels_per_degree: by which the tracker's software turned its errors into degrees.
         pixels_per_degree: by the screen's size and distance.
