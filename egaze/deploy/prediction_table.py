@@ -21,6 +21,8 @@ from egaze.unfinished import discard, unfinished
 
 #: Rows are written at least this often, so that a killed run loses no more.
 PART_ROWS, PART_S = 1000, 30.0
+# How the names of columns of class heatmaps begin.
+_OF_CLASSES = ("peak_x_", "peak_y_", "class_heatmap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +192,15 @@ def _earlier(table: Path, folder: Path, schema: dict[str, pl.DataType]) -> pl.Da
         if "model_sha256" not in frame.columns or frame.schema["model_sha256"] != pl.String():
             raise EgazeError(f"{table}: is not a table of predictions; choose another name")
     models = {model for frame in frames for model in frame["model_sha256"]}
-    if len(models) <= 1 and all(set(frame.columns) - {"number"} == set(columns) for frame in frames):
-        return pl.concat([pl.DataFrame(schema=schema).select(columns), *(frame.select(columns) for frame in frames)])
-    raise EgazeError(_other_model(table))
+    if len(models) > 1:
+        raise EgazeError(_other_model(table))
+    for frame in frames:
+        if not (others := (set(frame.columns) - {"number"}) ^ set(columns)):
+            continue
+        if all(name.startswith(_OF_CLASSES) for name in others):
+            raise EgazeError(f"{table}: was made with other options (--class-heatmaps); choose another name")
+        raise EgazeError(_other_model(table))
+    return pl.concat([pl.DataFrame(schema=schema).select(columns), *(frame.select(columns) for frame in frames)])
 
 
 def _read(path: Path, table: Path) -> pl.DataFrame:
@@ -224,9 +232,12 @@ def _kept(earlier: pl.DataFrame, listed: pl.DataFrame, places: dict[str, Path] |
         listed.filter("is_utf8").drop("is_utf8"), on=["image", "size_bytes", "modified_ns"], maintain_order="left"
     )
     if places is not None:
-        rows = kept["image", "heatmap_npy", "heatmap_png"].rows()
+        files = [
+            name for name in kept.columns if name.startswith(("heatmap_", "class_heatmaps_", "class_heatmap_png_"))
+        ]
         there = [
-            npy == utf8(f"{places[image]}.npy") and all(map(os.path.exists, (npy, png))) for image, npy, png in rows
+            npy == utf8(f"{places[image]}.npy") and all(map(os.path.exists, (npy, *others)))
+            for image, npy, *others in kept.select("image", *files).rows()
         ]
         kept = kept.filter(pl.Series(there, dtype=pl.Boolean()))
     return kept

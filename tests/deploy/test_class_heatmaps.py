@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -163,6 +164,21 @@ def test_the_runner_and_predict_write_the_same(runner, exported, pixels, expecte
             if name.startswith("peak_"):
                 assert row[name] == (pytest.approx(float(said[name]), abs=1e-5) if said[name] else None)
     assert rows[1]["error"] and not rows[1]["peak_x_b/c"] and rows[0]["class_heatmaps_npy"] == ""
+
+
+def test_a_table_is_continued_only_with_its_files_and_options(exported, pixels, tmp_path):
+    paths, places = [str(tmp_path / f"{n}.npy") for n in range(2)], [tmp_path / "a", tmp_path / "b"]
+    for path, image in zip(paths, pixels, strict=False):
+        np.save(path, image)
+    table, predictor = tmp_path / "table.parquet", Predictor(exported["fp32"], class_heatmaps=True)
+    assert predict_to_table(predictor, paths, table, heatmaps=places).kept == 0
+    assert predict_to_table(predictor, paths, table, heatmaps=places).kept == 2
+    row = pl.read_parquet(table).row(1, named=True)
+    Path(row["class_heatmap_png_b/c"]).unlink()
+    assert predict_to_table(predictor, paths, table, heatmaps=places).kept == 1
+    assert Path(row["class_heatmap_png_b/c"]).is_file()
+    with pytest.raises(EgazeError, match=r"made with other options \(--class-heatmaps\); choose another name"):
+        predict_to_table(Predictor(exported["fp32"]), paths, table)
 
 
 def test_without_the_option_nothing_differs(runner, exported, pixels, tmp_path):
