@@ -53,8 +53,9 @@ std::string json_entry(const ModelSpec& spec, const Result& result, bool thresho
 
 Peak peak_of(std::span<const float> heatmap, const Prediction& shape) {
   const auto peak = static_cast<std::size_t>(std::ranges::max_element(heatmap) - heatmap.begin());
-  return {(static_cast<double>(peak % shape.heatmap_width) + 0.5) / static_cast<double>(shape.heatmap_width),
-          (static_cast<double>(peak / shape.heatmap_width) + 0.5) / static_cast<double>(shape.heatmap_height)};
+  const std::size_t row = peak / shape.heatmap_width, column = peak % shape.heatmap_width;
+  return {(static_cast<double>(column) + 0.5) / static_cast<double>(shape.heatmap_width),
+          (static_cast<double>(row) + 0.5) / static_cast<double>(shape.heatmap_height)};
 }
 
 void add_cell(std::string& csv, std::string_view said) {

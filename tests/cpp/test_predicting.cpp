@@ -121,8 +121,8 @@ TEST(Predicting, GivesAndChecksClassHeatmaps) {
   Echo engine;
   engine.spoil = [](EngineOutputs& outputs) {
     const std::int64_t count = outputs.heatmaps.shape[0];
-    std::vector<float> values;
-    for (std::int64_t i = 0; i < count * 2 * kPixels; ++i) values.push_back(static_cast<float>(i) / 100.0f);
+    std::vector<float> values(static_cast<std::size_t>(count * 2 * kPixels));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 100.0f;
     outputs.class_heatmaps = output({count, 2, kHeight, kWidth}, values);
   };
   const std::vector<Prediction> predictions = predict(engine, spec(), "model.pt", of.radiographs);
