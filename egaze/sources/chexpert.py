@@ -13,7 +13,7 @@ import polars as pl
 
 from egaze.errors import SourceError, TableError
 from egaze.sources.case import TRAIN_OR_VALIDATION, Case, is_synthetic, twin_facts
-from egaze.sources.class_choice import chosen_classes
+from egaze.sources.class_choice import chosen_classes, of_classes
 from egaze.sources.report_labels import (
     FINDINGS,
     NO_FINDING,
@@ -129,7 +129,7 @@ class CheXpert:
                     hygiene["records_left_out_lateral"] += 1
                 elif (radiograph := _radiograph(Path(images), roots, record)) is None:
                     hygiene["records_without_radiograph"] += 1
-                elif not (certainties := _of_classes(record.certainties, self.class_names)):
+                elif not (certainties := of_classes(record.certainties, self.class_names)):
                     hygiene["records_dropped_without_label"] += 1
                 else:
                     self._cases.append(
@@ -216,10 +216,6 @@ def read_records(path: Path, hygiene: Counter[str]) -> list[Record]:
         case_id = f"{patient_id}-{study}-{image}"
         records.append(Record(where, row[_PATH], case_id, patient_id, view == "lateral", report_certainties(cells)))
     return records
-
-
-def _of_classes(certainties: dict[str, float], class_names: Sequence[str]) -> dict[str, float]:
-    return {name: certainties[name] for name in class_names if name in certainties}
 
 
 def _roots(images: Path) -> list[Path]:
