@@ -50,7 +50,7 @@ def session_quality(
     Returns:
         For each session its name, quality and marks, as recordings.json has them.
     """
-    sessions = samples["session"].to_list()
+    sessions = samples["session"]
     parts: dict[int | None, list[tuple[int, int, int]]] = {}
     for number, (begin, end) in enumerate(signals(samples)):
         parts.setdefault(sessions[begin], []).append((number, begin, end))
@@ -78,18 +78,18 @@ def _recording(
     detection: Detection,
 ) -> GazeRecording:
     """The readings of a session one after another on one clock."""
-    radiograph, time_s = samples["radiograph"].to_numpy(), samples["time_s"].to_numpy()
-    position_px = samples.select(pl.col("gaze_x_frac", "gaze_y_frac").fill_null(float("nan"))).to_numpy() * SCREEN_PX
     times_s, positions_px, fixations, pictures, blocks_s = [], [], [], [], []
     clock_s = 0.0
     for signal, begin, end in parts:
-        later_s = clock_s - time_s[begin]
-        times_s.append(time_s[begin:end] + later_s)
-        positions_px.append(position_px[begin:end])
+        part = samples.slice(begin, end - begin)
+        later_s = clock_s - part["time_s"][0]
+        times_s.append(part["time_s"].to_numpy() + later_s)
+        positions = part.select(pl.col("gaze_x_frac", "gaze_y_frac").fill_null(float("nan")))
+        positions_px.append(positions.to_numpy() * SCREEN_PX)
         if (own := by_signal.get((signal,))) is not None:
             fixations.append(own.with_columns(pl.col("onset_s").cast(pl.Float64) + later_s))
         blocks_s.append((float(times_s[-1][0]), float(times_s[-1][-1])))
-        pictures.append(_picture(pads_px[radiograph[begin]], *blocks_s[-1]))
+        pictures.append(_picture(pads_px[part["radiograph"][0]], *blocks_s[-1]))
         clock_s = blocks_s[-1][1] + _PAUSE_S
     x_px, y_px = np.concatenate(positions_px).T
     recorded = []
