@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "egaze/fit.hpp"
+#include "egaze/marked_overlay.hpp"
 #include "egaze/resize.hpp"
 #include "heatmap_colours.hpp"
 #include "png.hpp"
@@ -120,16 +121,8 @@ std::vector<std::uint8_t> overlay(const StoredRadiograph& radiograph, const std:
   options.scale = 255.0f;
   options.table = radiograph.table;
   resize(radiograph.view(), shape.height, shape.width, PixelType::uint8, options, grey.data());
-  std::vector<std::uint8_t> colours;
-  colours.reserve(3 * heat.size());
-  for (std::size_t i = 0; i < heat.size(); ++i) {
-    const std::uint8_t* colour = kHeatmapColours[heat[i]];
-    const float opacity = static_cast<float>(colour[3]) / 255.0f;
-    for (int channel = 0; channel < 3; ++channel) {
-      const float lit = static_cast<float>(colour[channel]) * opacity + static_cast<float>(grey[i]) * (1.0f - opacity);
-      colours.push_back(static_cast<std::uint8_t>(std::nearbyint(lit)));
-    }
-  }
+  std::vector<std::uint8_t> colours(3 * heat.size());
+  blend_heatmap(grey, heat, kHeatmapColours, colours.data());
   return colours;
 }
 
