@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Answer:
         notes: statements of the radiograph's file that were not followed.
         error: why the radiograph cannot be predicted, or "".
         write_error: why its heatmap could not be written, or "".
+        dicom_files: its DICOM objects.
+        dicom_error: why they could not be made or written, or "".
     """
 
     image: str
@@ -44,6 +46,8 @@ class Answer:
     notes: tuple[str, ...] = ()
     error: str = ""
     write_error: str = ""
+    dicom_files: tuple[str, ...] = ()
+    dicom_error: str = ""
 
     def to_json(self, *, thresholds: bool) -> JsonObject:
         """Return the object that `egaze-run --json` prints for this radiograph."""
@@ -56,6 +60,8 @@ class Answer:
             content["heatmap_peak"] = dict(zip("xy", self.heatmap_peak, strict=True))
         if self.heatmap_npy:
             content |= {"heatmap_npy": self.heatmap_npy, "heatmap_png": self.heatmap_png}
+        if self.dicom_files:
+            content["dicom_files"] = list(self.dicom_files)
         return content
 
     def to_row(self, spec: ModelSpec) -> dict[str, Any]:
@@ -76,7 +82,12 @@ def thresholded(spec: ModelSpec) -> tuple[str, ...]:
 
 
 def answers(
-    predictor: Predictor, radiographs: Sequence[str], heatmaps: Sequence[Path] | None = None, *, workers: int = 1
+    predictor: Predictor,
+    radiographs: Sequence[str],
+    heatmaps: Sequence[Path] | None = None,
+    *,
+    workers: int = 1,
+    write_dicom: Callable[[int, Prediction], Sequence[Path]] | None = None,
 ) -> Iterator[Answer]:
     """Predict radiograph files in their order, while reading ahead.
 
@@ -86,6 +97,8 @@ def answers(
         heatmaps: for each radiograph the path, without a suffix, at which its heatmap is written: float32 on the
             model's canvas as .npy, and 8 bits in the radiograph's frame as .png. They replace files of the same names.
         workers: number of threads that read radiographs, each with one in memory.
+        write_dicom: called with the number of a radiograph and its prediction; writes DICOM objects of them, returns
+            their paths, and may raise EgazeError.
 
     Yields:
         An answer for each radiograph, also for those that cannot be read.
@@ -107,6 +120,11 @@ def answers(
                 answer = replace(answer, heatmap_npy=utf8(str(npy)), heatmap_png=utf8(str(png)))
             except EgazeError as error:
                 answer = replace(answer, write_error=str(error))
+        if write_dicom is not None:
+            try:
+                answer = replace(answer, dicom_files=tuple(utf8(str(path)) for path in write_dicom(number, prediction)))
+            except EgazeError as error:
+                answer = replace(answer, dicom_error=utf8(str(error)))
         yield answer
 
 
