@@ -39,6 +39,7 @@ std::string json_entry(const ModelSpec& spec, const Result& result, bool thresho
             ", \"heatmap_png\": " + json_string(result.files->png) +
             ", \"overlay_png\": " + json_string(result.files->overlay);
   }
+  if (!result.dicom_file.empty()) json += ", \"dicom_files\": [" + json_string(result.dicom_file) + "]";
   return json + "}";
 }
 

@@ -25,6 +25,8 @@ struct Result {
   std::vector<float> class_probs;
   std::optional<Peak> heatmap_peak;   // if the model has a heatmap head
   std::optional<HeatmapFiles> files;  // if heatmaps were written
+  std::string dicom_file;             // the Secondary Capture, or ""
+  std::string dicom_error;            // why it could not be made or written, one line, or ""
 };
 
 // The centre of the pixel with the heatmap's largest value.
