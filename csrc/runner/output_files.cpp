@@ -36,7 +36,9 @@ std::string why_not_writable(const fs::path& folder) {
 
 std::string writable_folder(std::string folder) {
   if (folder.empty()) folder = ".";
-  const auto refuse = [&folder](const std::string& why) { throw std::runtime_error(folder + ": cannot write: " + why); };
+  const auto refuse = [&folder](const std::string& why) {
+    throw std::runtime_error(folder + ": cannot write: " + why);
+  };
   std::error_code error;
   if (is_there(folder) && !fs::is_directory(folder, error)) {
     const bool leads_nowhere = fs::is_symlink(folder, error) && !fs::exists(folder, error);

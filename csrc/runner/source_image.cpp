@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <regex>
 #include <string_view>
 
 #include "radiograph_file.hpp"
@@ -20,18 +21,10 @@ struct Copied {
   bool optional = false;
 };
 
-const Copied kIdentity[] = {{DCM_SpecificCharacterSet, true},
-                            {DCM_PatientName},
-                            {DCM_PatientID},
-                            {DCM_IssuerOfPatientID, true},
-                            {DCM_PatientBirthDate},
-                            {DCM_PatientSex},
-                            {DCM_StudyInstanceUID},
-                            {DCM_StudyDate},
-                            {DCM_StudyTime},
-                            {DCM_ReferringPhysicianName},
-                            {DCM_StudyID},
-                            {DCM_AccessionNumber}};
+const Copied kIdentity[] = {{DCM_SpecificCharacterSet, true}, {DCM_PatientName},      {DCM_PatientID},
+                            {DCM_IssuerOfPatientID, true},    {DCM_PatientBirthDate}, {DCM_PatientSex},
+                            {DCM_StudyInstanceUID},           {DCM_StudyDate},        {DCM_StudyTime},
+                            {DCM_ReferringPhysicianName},     {DCM_StudyID},          {DCM_AccessionNumber}};
 
 const DcmTagKey kPixels[] = {DCM_Laterality,
                              DCM_ImageLaterality,
@@ -46,6 +39,10 @@ const DcmTagKey kPixels[] = {DCM_Laterality,
                              DCM_LossyImageCompression,
                              DCM_LossyImageCompressionRatio,
                              DCM_LossyImageCompressionMethod};
+
+// Pairs of lengths or shares, of which some devices write 0 for unknown ones. Such pairs are not copied.
+const DcmTagKey kPairs[] = {DCM_PixelSpacing, DCM_ImagerPixelSpacing, DCM_NominalScannedPixelSpacing,
+                            DCM_PixelAspectRatio};
 
 std::string keyword(const DcmTagKey& tag) { return DcmTag(tag).getTagName(); }
 
@@ -76,6 +73,17 @@ bool is_positive(std::string_view text) {
          text.find_first_not_of('0') != std::string_view::npos;
 }
 
+// Whether a value is two positive numbers.
+bool is_positive_pair(const std::string& text) {
+  static const std::regex pair(R"( *([0-9]{0,9}\.?[0-9]{0,12}) *\\ *([0-9]{0,9}\.?[0-9]{0,12}) *)");
+  std::smatch found;
+  if (text.size() > 64 || !std::regex_match(text, found, pair)) return false;
+  const auto is_above_zero = [](const std::string& number) {
+    return number.find_first_of("123456789") != std::string::npos;
+  };
+  return is_above_zero(found[1]) && is_above_zero(found[2]);
+}
+
 }  // namespace
 
 SourceImage::SourceImage(const std::string& path) : DicomElements(checked(path)) {
@@ -94,6 +102,15 @@ SourceImage::SourceImage(const std::string& path) : DicomElements(checked(path))
   }
   for (const DcmTagKey& tag : kPixels) {
     if (find(dataset(), tag) != nullptr) pixels[keyword(tag)] = value(tag);
+  }
+  for (const DcmTagKey& tag : kPairs) {
+    if (const auto found = pixels.find(keyword(tag)); found != pixels.end() && !is_positive_pair(found->second)) {
+      pixels.erase(found);
+    }
+  }
+  if (!pixels.contains(keyword(DCM_PixelSpacing))) {
+    pixels.erase(keyword(DCM_PixelSpacingCalibrationType));
+    pixels.erase(keyword(DCM_PixelSpacingCalibrationDescription));
   }
   const std::string number = value(DCM_InstanceNumber);
   instance_number = is_positive(number) ? std::to_string(std::stoul(number)) : "1";

@@ -6,19 +6,15 @@ relative to each other and to the patient's axes, and nothing of where the patie
 
 from __future__ import annotations
 
-import re
-
-from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
 
-from egaze.dicom_objects.source_image import SourceImage
+from egaze.dicom_objects.source_image import SourceImage, positive_pair
 from egaze.dicom_objects.uids import uid_of
 from egaze.errors import RadiographError
 
 _NEEDED = "which a parametric map needs; the other kinds of objects do not"
 # Left, posterior and head are positive (PS3.3 C.7.6.2.1.1).
 _AXES = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
-_DECIMAL = r"\s*\+?((?:\d{1,9}\.?\d{0,12}|\.\d{1,12})(?:[eE][+-]?\d{1,2})?)\s*"
 
 
 def place_on_detector(source: SourceImage, reference: Dataset) -> None:
@@ -37,15 +33,9 @@ def place_on_detector(source: SourceImage, reference: Dataset) -> None:
 def _spacing_mm(source: SourceImage) -> tuple[float, float]:
     """The distance of rows and of columns, in the patient if that is known, or else at the detector."""
     for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
-        if not (value := source.pixels.get(keyword, b"")):
-            continue
-        found = re.fullmatch(rf"{_DECIMAL}\\{_DECIMAL}", value.decode("latin-1"), re.ASCII)
-        if not found or min(spacing := (float(found[1]), float(found[2]))) <= 0:
-            raise RadiographError(
-                f"{source.path}: {dictionary_description(keyword)} is not two positive numbers, {_NEEDED}"
-            )
-        return spacing
-    raise RadiographError(f"{source.path}: has neither Pixel Spacing nor Imager Pixel Spacing, {_NEEDED}")
+        if (spacing_mm := positive_pair(source.pixels.get(keyword, b""))) is not None:
+            return spacing_mm
+    raise RadiographError(f"{source.path}: has no Pixel Spacing or Imager Pixel Spacing above 0, {_NEEDED}")
 
 
 def _orientation(source: SourceImage) -> tuple[int, ...]:

@@ -24,5 +24,8 @@ def finish_frames(context: Context, dataset: Dataset, uids: ObjectUids) -> Datas
     organization = uids.within("dimensions")
     for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
         item.DimensionOrganizationUID = organization
+    if context.source.lossy is not None:
+        ratio, dataset.LossyImageCompressionMethod = context.source.lossy
+        dataset.LossyImageCompression, dataset.LossyImageCompressionRatio = "01", f"{ratio:.2f}"
     context.source.copy_pixels(dataset, without=_SINGLE_FRAME)
     return context.finish(dataset)

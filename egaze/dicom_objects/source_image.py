@@ -14,12 +14,13 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from pydicom.uid import UID
+from pydicom.uid import UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 
 from egaze.errors import RadiographError
 from egaze.imaging import StoredRadiograph
 from egaze.imaging.dicom import read_dicom
-from egaze.imaging.dicom_elements import Header, read_header
+from egaze.imaging.dicom_elements import Header, fragments, read_header
+from egaze.imaging.dicom_pixels import ALLOCATED, COLUMNS, ROWS
 from egaze.imaging.read import file_content
 
 #: The UIDs that every object refers to.
@@ -64,6 +65,19 @@ PIXELS = {
 #: Lateral views of CID 4010 (PS3.16), in SNOMED CT and its earlier codes.
 _LATERAL_CODES = {"399067008", "399198007", "399173006", "R-102CD", "R-10232", "R-10236"}
 
+#: Pairs of lengths or shares, of which some devices write 0 for unknown ones. Such pairs are not copied.
+_PAIRS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
+_PAIR = re.compile(rb" *([0-9]{0,9}\.?[0-9]{0,12}) *\\ *([0-9]{0,9}\.?[0-9]{0,12}) *")
+#: What only describes Pixel Spacing.
+_CALIBRATION = ("PixelSpacingCalibrationType", "PixelSpacingCalibrationDescription")
+
+#: Transfer syntaxes that lose something, and what Lossy Image Compression Method calls them.
+_LOSSY: dict[str, str] = {
+    JPEGBaseline8Bit: "ISO_10918_1",
+    JPEGExtended12Bit: "ISO_10918_1",
+    JPEGLSNearLossless: "ISO_14495_1",
+}
+
 _LONGEST_BYTES = 1024
 
 
@@ -77,7 +91,8 @@ class SourceImage:
         modality, body_part, view: such as "DX", "CHEST" and "PA", or "" if the file does not say.
         instance_number: its number in its series, 1 if the file has none that is positive.
         identity: the bytes of the elements of IDENTITY by keyword.
-        pixels: the bytes of those elements of PIXELS that are there, by keyword.
+        pixels: the bytes of those elements of PIXELS that are there, by keyword; lengths are positive.
+        lossy: the ratio and the method of its lossy compression, if its transfer syntax is lossy; the file may not say.
         radiograph: its pixels, as a viewer shows them.
     """
 
@@ -92,6 +107,7 @@ class SourceImage:
     instance_number: int
     identity: dict[str, bytes]
     pixels: dict[str, bytes]
+    lossy: tuple[float, str] | None
     radiograph: StoredRadiograph
 
     def copy_identity(self, dataset: Dataset) -> None:
@@ -132,7 +148,7 @@ def read_source_image(path: Path) -> SourceImage:
     content = file_content(path)
     if content[128:132] != b"DICM":
         raise RadiographError(f"{path}: is not DICOM, so no DICOM object can be made of it")
-    _, header = read_header(path, content)
+    syntax, header = read_header(path, content)
     sop_class_uid, sop_instance_uid, study_uid, series_uid = (_uid(header, keyword) for keyword in _UIDS)
     if not UID(sop_class_uid).keyword.endswith(("ImageStorage", "ForPresentation", "ForProcessing")):
         raise RadiographError(f"{path}: SOP Class UID is that of no image, so no DICOM object can be made of it")
@@ -140,6 +156,9 @@ def read_source_image(path: Path) -> SourceImage:
         keyword: _value(header, keyword) for keyword in IDENTITY if keyword not in _OPTIONAL or _tag(keyword) in header
     }
     pixels = {keyword: _value(header, keyword) for keyword in PIXELS if _tag(keyword) in header}
+    unknown = [keyword for keyword in _PAIRS if positive_pair(pixels.get(keyword, b"")) is None]
+    for keyword in (*unknown, *(_CALIBRATION if "PixelSpacing" in unknown else ())):
+        pixels.pop(keyword, None)
     return SourceImage(
         path,
         sop_class_uid,
@@ -152,8 +171,17 @@ def read_source_image(path: Path) -> SourceImage:
         _instance_number(header),
         identity,
         pixels,
+        _lossy(syntax, header),
         read_dicom(path, content, "voi"),
     )
+
+
+def positive_pair(value: bytes) -> tuple[float, float] | None:
+    """Two positive numbers, such as the distances of rows and of columns, or None if a value is not that."""
+    found = _PAIR.fullmatch(value)
+    if len(value) > 64 or not found or not re.search(b"[1-9]", found[1]) or not re.search(b"[1-9]", found[2]):
+        return None
+    return float(found[1]), float(found[2])
 
 
 def _tag(keyword: str) -> int:
@@ -184,6 +212,14 @@ def _view(header: Header) -> str:
     if code is not None and code.first_text(_tag("CodeValue")) in _LATERAL_CODES:
         return "LATERAL"
     return header.first_text(_tag("ViewPosition")).upper()
+
+
+def _lossy(syntax: str, header: Header) -> tuple[float, str] | None:
+    if syntax not in _LOSSY:
+        return None
+    coded = sum(map(len, fragments(header)[1:]))
+    whole = header.word(ROWS) * header.word(COLUMNS) * header.word(ALLOCATED) // 8
+    return whole / max(coded, 1), _LOSSY[syntax]
 
 
 def _instance_number(header: Header) -> int:

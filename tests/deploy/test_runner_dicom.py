@@ -44,11 +44,12 @@ def without_times(content):
         {"syntax": ImplicitVRLittleEndian, "SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Jürgen"},
         {"PixelSpacing": None, "ImagerPixelSpacing": [0.1, 0.1], "ImageLaterality": None, "InstanceNumber": None},
         dict.fromkeys(["StudyDate", "StudyTime", "StudyID", "PatientOrientation", "BurnedInAnnotation"]),
+        {"PixelSpacing": [0, 0], "ImagerPixelSpacing": ["0.1", "0.1"], "PixelSpacingCalibrationType": "GEOMETRY"},
         {"stored": np.zeros((1, 1), np.uint16)},
         {"stored": np.tile(np.arange(0, 4000, 5, dtype=np.uint16), (900, 1))},
         {"stored": np.tile(np.arange(0, 4000, 100, dtype=np.uint16)[:, None], (1, 41))},
     ],
-    ids=["plain", "monochrome1", "implicit", "imager", "bare", "pixel", "large", "odd"],
+    ids=["plain", "monochrome1", "implicit", "imager", "bare", "zero", "pixel", "large", "odd"],
 )
 def test_it_is_the_same_object(runner, model, tmp_path, changes):
     path = write_radiograph(tmp_path / "radiograph.dcm", **changes)

@@ -12,6 +12,7 @@ import pytest
 from dicom_objects.conftest import INSTANCE, SERIES, SHAPE, STUDY, save, spot, write_radiograph
 from imaging.dicom_radiographs import IDENTITY
 from PIL import Image
+from pydicom.uid import JPEGBaseline8Bit
 
 from egaze.cli import main
 from egaze.cli.dicom_options import _KINDS
@@ -270,6 +271,27 @@ def test_imager_pixel_spacing_is_not_taken_for_the_patients(predictor, tmp_path)
     assert "PixelMeasuresSequence" not in found["seg"].SharedFunctionalGroupsSequence[0]
 
 
+@pytest.mark.parametrize("kind", ["seg", "pm"])
+def test_what_a_compression_has_lost_is_told(predictor, tmp_path, kind):
+    stored = (np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE) % 251).astype(np.uint8)
+    path = write_radiograph(tmp_path / "radiograph.dcm", stored, syntax=JPEGBaseline8Bit)
+    (found,) = made(predictor, path, kind).values()
+    assert (found.LossyImageCompression, found.LossyImageCompressionMethod) == ("01", "ISO_10918_1")
+    assert 1 < float(found.LossyImageCompressionRatio) < 20
+    assert made(predictor, write_radiograph(path), kind)[kind].LossyImageCompression == "00"
+
+
+@pytest.mark.parametrize("kind", ["sc", "seg"])
+def test_lengths_of_nothing_are_unknown(predictor, tmp_path, kind):
+    calibration = {"PixelSpacingCalibrationType": "FIDUCIAL", "PixelSpacingCalibrationDescription": "a coin"}
+    elements = {"PixelSpacing": [0, 0], "ImagerPixelSpacing": [0.1, 0], "PixelAspectRatio": [0, 0], **calibration}
+    path = write_radiograph(tmp_path / "radiograph.dcm", **elements)
+    (found,) = made(predictor, path, kind).values()
+    save_object(tmp_path / "object.dcm", found)
+    text = str(pydicom.dcmread(tmp_path / "object.dcm"))
+    assert "Spacing" not in text and "Aspect" not in text
+
+
 @pytest.mark.parametrize(
     ("changes", "kinds", "message"),
     [
@@ -277,8 +299,8 @@ def test_imager_pixel_spacing_is_not_taken_for_the_patients(predictor, tmp_path)
         ({"SeriesInstanceUID": ""}, ("seg",), "Series Instance UID is missing"),
         ({"SOPInstanceUID": "secret"}, ("sr",), "SOP Instance UID is no UID"),
         ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.11"}, ("sc",), "SOP Class UID is that of no image"),
-        ({"PixelSpacing": None}, ("pm",), "has neither Pixel Spacing nor Imager Pixel Spacing"),
-        ({"PixelSpacing": [0, 0.1]}, ("pm",), "Pixel Spacing is not two positive numbers"),
+        ({"PixelSpacing": None}, ("pm",), "has no Pixel Spacing or Imager Pixel Spacing above 0"),
+        ({"PixelSpacing": [0, 0.1]}, ("pm",), "has no Pixel Spacing or Imager Pixel Spacing above 0"),
         ({"PatientOrientation": None}, ("pm",), "Patient Orientation does not name"),
         ({"PatientOrientation": ["L", "R"]}, ("pm",), "Patient Orientation does not name"),
         ({"StudyID": "x" * 2000}, ("sc",), "Study ID is 2000 bytes long"),
