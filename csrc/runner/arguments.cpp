@@ -136,8 +136,8 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
                     file without .dcm, .png or similar. Names that some systems do not allow are cleaned
                     and end in a digest, as do names that several radiographs would share. Files of an
                     earlier run are replaced
-  --dicom-out DIR   also write the heatmap on each radiograph, with a colour bar, as a DICOM Secondary Capture
-                    NAME_sc.dcm to DIR. It belongs to the study of the DICOM radiograph, carries its
+  --dicom-out DIR   also write the heatmap on each radiograph, with a colour bar, as a DICOM Secondary
+                    Capture NAME_sc.dcm to DIR. It belongs to the study of the DICOM radiograph, carries its
                     patient's name and id, and is marked as for research use and not for diagnosis.
                     Predicting again gives the same object with the same UID
   --batch N         radiographs per forward pass, which are held in memory together (default: 1)

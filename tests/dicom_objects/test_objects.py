@@ -18,6 +18,7 @@ from egaze.cli import main
 from egaze.cli.dicom_options import _KINDS
 from egaze.deploy import Predictor
 from egaze.dicom_objects import KINDS, ObjectOptions, dicom_objects, read_source_image
+from egaze.dicom_objects.uids import uid_of
 from egaze.dicom_objects.write import encoded
 from egaze.errors import EgazeError, RadiographError
 
@@ -234,6 +235,11 @@ def test_the_same_prediction_gives_the_same_objects(predictor, tmp_path):
                 found.pop(keyword)
         assert encoded(first[kind]) == encoded(again[kind])
     assert len({found.SOPInstanceUID for found in first.values()}) == len(KINDS)
+
+
+def test_uids_are_those_of_cpp():
+    """tests/cpp/test_runner.cpp has the same value."""
+    assert uid_of([b"one", b"two"]) == "2.25.327312849917556451259958699160288759681"
 
 
 @pytest.mark.parametrize("kind", KINDS)
