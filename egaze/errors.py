@@ -52,6 +52,10 @@ class LossError(EgazeError):
         self.case_ids = tuple(case_ids)
 
 
+class ArchiveError(EgazeError):
+    """An archive of DICOM images that cannot be reached, refuses what is asked, or answers with something else."""
+
+
 class ModelFileError(EgazeError):
     """An exported model file that cannot be used.
 

@@ -19,7 +19,7 @@ LAYERS = [
     {"models"},
     {"training"},
     {"evaluation", "explain", "deploy"},
-    {"report"},
+    {"dicom_objects", "report"},
     {"demo"},
     {"cli"},
 ]

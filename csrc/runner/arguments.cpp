@@ -67,6 +67,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
     };
     if (name == "--out") {
       arguments.out_folder = value();
+    } else if (name == "--dicom-out") {
+      arguments.dicom_folder = value();
     } else if (name == "--threads") {
       arguments.predictor.threads = parse_number(name, value(), kMaxThreads);
     } else if (name == "--device") {
@@ -115,7 +117,7 @@ Arguments parse_arguments(std::span<const char* const> words) {
 
 std::string_view usage() {
   return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--thresholds] [--class-heatmaps] [--out DIR]
-                 [--batch N] [--threads N] [--device NAME] [--precision exported|fp32|bf16]
+                 [--dicom-out DIR] [--batch N] [--threads N] [--device NAME] [--precision exported|fp32|bf16]
                  [--trust KEY.pem]... [--model-limit NAME=VALUE]... [--no-tensor-arena] [--bench N]
        egaze-run --help | --version | --formats
 
@@ -139,6 +141,10 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
                     file without .dcm, .png or similar. Names that some systems do not allow are cleaned
                     and end in a digest, as do names that several radiographs would share. Files of an
                     earlier run are replaced
+  --dicom-out DIR   also write the heatmap on each radiograph, with a colour bar, as a DICOM Secondary
+                    Capture NAME_sc.dcm to DIR. It belongs to the study of the DICOM radiograph, carries its
+                    patient's name and id, and is marked as for research use and not for diagnosis.
+                    Predicting again gives the same object with the same UID
   --batch N         radiographs per forward pass, which are held in memory together (default: 1)
   --threads N       threads within one forward pass (default: libtorch's choice)
   --device NAME     cpu (default), cuda or cuda:N

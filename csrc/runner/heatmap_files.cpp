@@ -1,24 +1,20 @@
 #include "heatmap_files.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <initializer_list>
 #include <span>
-#include <stdexcept>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "egaze/fit.hpp"
+#include "egaze/marked_overlay.hpp"
 #include "egaze/resize.hpp"
 #include "heatmap_colours.hpp"
+#include "output_files.hpp"
 #include "output_names.hpp"
 #include "png.hpp"
 
@@ -28,27 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxPngSidePx = 1024;
-
-// Writes a temporary file beside the path and renames it, so that no other program ever sees a partial file.
-void write_whole(const fs::path& path, const void* data, std::size_t size_bytes) {
-  fs::path unfinished = path;
-  unfinished += ".part";
-  errno = 0;
-  std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
-  file.write(static_cast<const char*>(data), static_cast<std::streamsize>(size_bytes));
-  file.close();
-  std::error_code error;
-  if (file) {
-    fs::rename(unfinished, path, error);
-  } else if (errno != 0) {
-    error.assign(errno, std::generic_category());
-  }
-  if (!file || error) {
-    std::error_code ignored;
-    fs::remove(unfinished, ignored);
-    throw std::runtime_error(path.string() + ": cannot be written" + (error ? ": " + error.message() : ""));
-  }
-}
 
 // Writes numpy's format 1.0. Padding in the header aligns the values to 64 bytes.
 void write_npy(const fs::path& path, std::span<const float> values, std::initializer_list<std::size_t> shape) {
@@ -82,7 +57,8 @@ Shape picture_shape(const StoredRadiograph& radiograph) {
   return {side_px(radiograph.height), side_px(radiograph.width)};
 }
 
-// The pixels of the heatmap that the radiograph covers on the canvas, computed like Python's FitGeometry.cut_out.
+}  // namespace
+
 FitRectangle radiograph_on_heatmap(const StoredRadiograph& radiograph, const ModelSpec& spec) {
   const FitRectangle on_canvas =
       fit_rectangle(radiograph.height, radiograph.width, spec.canvas_height_px, spec.canvas_width_px, spec.fit);
@@ -96,6 +72,8 @@ FitRectangle radiograph_on_heatmap(const StoredRadiograph& radiograph, const Mod
   const auto [left, right] = side(on_canvas.left_px, on_canvas.width_px, spec.canvas_width_px, spec.input_width_px);
   return {top, left, bottom - top, right - left};
 }
+
+namespace {
 
 // The part of a heatmap that the radiograph covers, in the picture's shape. The value `brightest` becomes 255.
 std::vector<std::uint8_t> levels(const StoredRadiograph& radiograph, const ModelSpec& spec,
@@ -121,36 +99,9 @@ std::vector<std::uint8_t> overlay(const StoredRadiograph& radiograph, const std:
   options.scale = 255.0f;
   options.table = radiograph.table;
   resize(radiograph.view(), shape.height, shape.width, PixelType::uint8, options, grey.data());
-  std::vector<std::uint8_t> colours;
-  colours.reserve(3 * heat.size());
-  for (std::size_t i = 0; i < heat.size(); ++i) {
-    const std::uint8_t* colour = kHeatmapColours[heat[i]];
-    const float opacity = static_cast<float>(colour[3]) / 255.0f;
-    for (int channel = 0; channel < 3; ++channel) {
-      const float lit = static_cast<float>(colour[channel]) * opacity + static_cast<float>(grey[i]) * (1.0f - opacity);
-      colours.push_back(static_cast<std::uint8_t>(std::nearbyint(lit)));
-    }
-  }
+  std::vector<std::uint8_t> colours(3 * heat.size());
+  blend_heatmap(grey, heat, kHeatmapColours, colours.data());
   return colours;
-}
-
-// Whether a file, a folder or a link exists at the path, even a broken link.
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  const bool found = fs::exists(fs::symlink_status(path, error));
-  if (error == std::errc::filename_too_long)
-    throw std::runtime_error(path.string() + ": cannot write: " + error.message());
-  return found;
-}
-
-// The reason why no file can be created in the folder, or "" if one can.
-std::string why_not_writable(const fs::path& folder) {
-  std::string trial = (folder / ".egaze-run-XXXXXX").string();
-  const int file = ::mkstemp(trial.data());
-  if (file < 0) return std::generic_category().message(errno);
-  ::close(file);
-  ::unlink(trial.c_str());
-  return {};
 }
 
 void write_png(const fs::path& path, const std::vector<std::uint8_t>& pixels, Shape shape) {
@@ -160,19 +111,7 @@ void write_png(const fs::path& path, const std::vector<std::uint8_t>& pixels, Sh
 
 }  // namespace
 
-HeatmapFolder::HeatmapFolder(std::string folder) : folder_(std::move(folder)) {
-  if (folder_.empty()) folder_ = ".";
-  const auto refuse = [this](const std::string& why) { throw std::runtime_error(folder_ + ": cannot write: " + why); };
-  std::error_code error;
-  if (is_there(folder_) && !fs::is_directory(folder_, error)) {
-    const bool leads_nowhere = fs::is_symlink(folder_, error) && !fs::exists(folder_, error);
-    refuse(leads_nowhere ? "it is a link that leads nowhere" : "it is not a folder");
-  }
-  fs::path nearest = folder_;
-  while (!is_there(nearest)) nearest = nearest.has_parent_path() ? nearest.parent_path() : fs::path(".");
-  if (!fs::is_directory(nearest, error)) refuse(nearest.string() + " is not a folder");
-  if (const std::string why = why_not_writable(nearest); !why.empty()) refuse(why);
-}
+HeatmapFolder::HeatmapFolder(const std::string& folder) : folder_(writable_folder(folder)) {}
 
 HeatmapFiles HeatmapFolder::write(const std::string& name, const StoredRadiograph& radiograph, const ModelSpec& spec,
                                   const Prediction& prediction) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "egaze/fit.hpp"
 #include "egaze/model_spec.hpp"
 #include "egaze/predictor.hpp"
 #include "egaze/radiograph.hpp"
@@ -18,12 +19,15 @@ struct HeatmapFiles {
   std::vector<std::string> class_pngs = {};  // one for each class
 };
 
+// The pixels of the heatmap that the radiograph covers on the canvas, computed like Python's FitGeometry.cut_out.
+FitRectangle radiograph_on_heatmap(const StoredRadiograph& radiograph, const ModelSpec& spec);
+
 // A folder to which heatmaps are written.
 class HeatmapFolder {
  public:
   // Checks that the folder can be written to. It is created with the first file. Throws std::runtime_error with one
   // line that names the folder if it cannot be created or written to.
-  explicit HeatmapFolder(std::string folder);
+  explicit HeatmapFolder(const std::string& folder);
 
   // Writes three files: FOLDER/NAME_heatmap.npy (float32, on the model's canvas), NAME_heatmap.png (8-bit grey) and
   // NAME_overlay.png (the heatmap over the radiograph in egaze's colours, brightest at the heatmap's maximum). The two

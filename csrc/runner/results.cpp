@@ -48,6 +48,7 @@ std::string json_entry(const ModelSpec& spec, const Result& result, bool thresho
               ", \"class_heatmap_pngs\": " + json_by_class(spec, result.files->class_pngs, json_string);
     }
   }
+  if (!result.dicom_file.empty()) json += ", \"dicom_files\": [" + json_string(result.dicom_file) + "]";
   return json + "}";
 }
 

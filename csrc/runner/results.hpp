@@ -26,6 +26,8 @@ struct Result {
   std::optional<Peak> heatmap_peak;   // if the model has a heatmap head
   std::vector<Peak> class_peaks;      // of each class's heatmap, if class heatmaps were asked for
   std::optional<HeatmapFiles> files;  // if heatmaps were written
+  std::string dicom_file;             // the Secondary Capture, or ""
+  std::string dicom_error;            // why it could not be made or written, one line, or ""
 };
 
 // What the results have besides the usual.

@@ -33,6 +33,7 @@ COMMANDS = {
     "export": "Write a run's model as one TorchScript file.",
     "check": "Check an exported model file without running it, and show its spec.",
     "predict": "Predict radiographs with an exported model.",
+    "pacs": "Predict a study in a DICOMweb archive, and store the results there.",
     "demo": "Run everything on synthetic radiographs, from tables to an exported model.",
     "info": "Show versions, devices, recipes and readable file formats.",
     "cmake-prefix": "Print the folder for CMAKE_PREFIX_PATH that find_package(egaze) needs.",

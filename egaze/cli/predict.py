@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,14 @@ import click
 
 from egaze.atomic import require_file, require_folder
 from egaze.cli import progress
+from egaze.cli.dicom_options import dicom_options, dicom_out_option, object_options
 from egaze.cli.options import device_option, model_limit_option
 from egaze.cli.radiograph_list import radiograph_list
 from egaze.errors import EgazeError
 from egaze.serialize import JsonObject
 
 if TYPE_CHECKING:
-    from egaze.deploy import ModelLimits, ModelSpec
+    from egaze.deploy import ModelLimits, ModelSpec, Prediction
     from egaze.deploy.answers import Answer
 
 
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also give the heatmap of each class, which models of recipes with one heatmap per class make.",
 )
+@dicom_out_option
+@dicom_options
 @device_option
 @model_limit_option
 @click.option(
@@ -61,6 +64,9 @@ def command(
     as_json: bool,
     thresholds: bool,
     class_heatmaps: bool,
+    dicom_out: Path | None,
+    dicom: tuple[str, ...],
+    dicom_threshold_frac: float | None,
     device: str,
     limits: ModelLimits,
     workers: int | None,
@@ -82,14 +88,23 @@ def command(
     come, and a later command with the same model predicts only the radiographs that are new, have changed, could not be
     read, or have no heatmap in --out.
 
+    --dicom-out is the folder for NAME_sc.dcm and the other objects that --dicom names. They belong to the study of the
+    DICOM radiograph, carry its patient's name and id, and are marked as for research use and not for diagnosis.
+    Predicting again gives the same objects with the same UIDs.
+
     \b
     Example:
       egaze predict model.pt radiograph.dcm
       egaze predict model.pt radiographs --json --out heatmaps
       egaze predict model.pt radiographs --table predictions.parquet
+      egaze predict model.pt radiograph.dcm --dicom-out objects --dicom sc --dicom sr
     """
     if table is not None and as_json:
         raise click.UsageError("--table and --json: choose one")
+    if table is not None and dicom_out is not None:
+        raise click.UsageError("--table and --dicom-out: choose one")
+    if dicom_out is None and (dicom or dicom_threshold_frac is not None):
+        raise click.UsageError("--dicom and --dicom-threshold need --dicom-out")
     if out is not None:
         require_folder(out)
     if table is not None:
@@ -106,7 +121,17 @@ def command(
     if thresholds and not spec.thresholds:
         raise EgazeError(f"{model} carries no thresholds; export it with --thresholds, or predict without it")
     radiographs = radiograph_list(images)
-    heatmaps = None if out is None else [out / f"{name}_heatmap" for name in radiograph_names(radiographs)]
+    names = radiograph_names(radiographs)
+    heatmaps = None if out is None else [out / f"{name}_heatmap" for name in names]
+    write_dicom: Callable[[int, Prediction], Sequence[Path]] | None = None
+    if dicom_out is not None:
+        from egaze.dicom_objects import DicomFolder
+
+        folder = DicomFolder(dicom_out, object_options(dicom, dicom_threshold_frac), model, spec)
+
+        def write_dicom(number: int, prediction: Prediction) -> Sequence[Path]:
+            return folder.write(names[number], Path(radiographs[number]), prediction)
+
     workers = workers or min(os.cpu_count() or 1, 4)
     if table is not None:
         with progress.bar("predicting") as update:
@@ -119,11 +144,11 @@ def command(
     else:
         found = []
         with progress.bar("predicting") as update:
-            for answer in answers(predictor, radiographs, heatmaps, workers=workers):
+            for answer in answers(predictor, radiographs, heatmaps, workers=workers, write_dicom=write_dicom):
                 _report(answer)
                 found.append(answer)
                 update(len(found), len(radiographs))
-        failed, count = sum(bool(answer.error) for answer in found), len(found)
+        failed, count = sum(bool(answer.error or answer.dicom_error) for answer in found), len(found)
         unwritten = tuple(answer.write_error for answer in found if answer.write_error)
         if as_json:
             click.echo(json.dumps(_json_object(found, model, spec, thresholds=thresholds), indent=2))
@@ -134,14 +159,17 @@ def command(
         print(f"egaze: error: {unwritten[0]}", file=sys.stderr)
         raise EgazeError(f"heatmaps of {len(unwritten)} of {count} radiographs could not be written")
     if failed:
-        raise EgazeError(f"{failed} of {count} radiographs could not be predicted")
+        done_to_all = "predicted" if dicom_out is None else "predicted and written as DICOM"
+        raise EgazeError(f"{failed} of {count} radiographs could not be {done_to_all}")
 
 
 def _report(answer: Answer) -> None:
     """Say on stderr what is to be known of an answer besides its numbers."""
     if answer.error:
         print(f"egaze: error: {answer.error}", file=sys.stderr)
-    elif answer.notes and not progress.is_quiet():
+    if answer.dicom_error:
+        print(f"egaze: error: {answer.dicom_error}", file=sys.stderr)
+    if answer.notes and not progress.is_quiet():
         print(f"egaze: note: {answer.image}: {'; '.join(answer.notes)}", file=sys.stderr)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class Answer:
         notes: statements of the radiograph's file that were not followed.
         error: why the radiograph cannot be predicted, or "".
         write_error: why its heatmap could not be written, or "".
+        dicom_files: its DICOM objects.
+        dicom_error: why they could not be made or written, or "".
     """
 
     image: str
@@ -51,6 +53,8 @@ class Answer:
     notes: tuple[str, ...] = ()
     error: str = ""
     write_error: str = ""
+    dicom_files: tuple[str, ...] = ()
+    dicom_error: str = ""
 
     def to_json(self, *, thresholds: bool) -> JsonObject:
         """Return the object that `egaze-run --json` prints for this radiograph."""
@@ -68,6 +72,8 @@ class Answer:
         if self.class_heatmaps_npy:
             content["class_heatmaps_npy"] = self.class_heatmaps_npy
             content["class_heatmap_pngs"] = dict(self.class_heatmap_pngs)
+        if self.dicom_files:
+            content["dicom_files"] = list(self.dicom_files)
         return content
 
     def to_row(self, spec: ModelSpec, *, class_heatmaps: bool = False) -> dict[str, Any]:
@@ -93,7 +99,12 @@ def thresholded(spec: ModelSpec) -> tuple[str, ...]:
 
 
 def answers(
-    predictor: Predictor, radiographs: Sequence[str], heatmaps: Sequence[Path] | None = None, *, workers: int = 1
+    predictor: Predictor,
+    radiographs: Sequence[str],
+    heatmaps: Sequence[Path] | None = None,
+    *,
+    workers: int = 1,
+    write_dicom: Callable[[int, Prediction], Sequence[Path]] | None = None,
 ) -> Iterator[Answer]:
     """Predict radiograph files in their order, while reading ahead.
 
@@ -105,6 +116,8 @@ def answers(
             heatmaps are written beside it, as PATH_classes.npy with the classes first and PATH_classes/CLASS.png. They
             replace files of the same names.
         workers: number of threads that read radiographs, each with one in memory.
+        write_dicom: called with the number of a radiograph and its prediction; writes DICOM objects of them, returns
+            their paths, and may raise EgazeError.
 
     Yields:
         An answer for each radiograph, also for those that cannot be read.
@@ -125,6 +138,11 @@ def answers(
                 answer = _write_heatmaps(answer, prediction, heatmaps[number])
             except EgazeError as error:
                 answer = replace(answer, write_error=str(error))
+        if write_dicom is not None:
+            try:
+                answer = replace(answer, dicom_files=tuple(utf8(str(path)) for path in write_dicom(number, prediction)))
+            except EgazeError as error:
+                answer = replace(answer, dicom_error=utf8(str(error)))
         yield answer
 
 
