@@ -18,7 +18,7 @@ LAYERS = [
     {"loading", "pictures"},
     {"models"},
     {"training"},
-    {"evaluation", "explain", "deploy"},
+    {"evaluation", "explain", "deploy", "tuning"},
     {"report"},
     {"demo"},
     {"cli"},
