@@ -10,7 +10,7 @@ import egaze
 # From the top. Packages of one line do not know each other.
 LAYERS = [
     {"errors", "_core"},
-    {"atomic", "labels", "progress", "registry", "serialize", "settings", "tables"},
+    {"atomic", "cluster", "labels", "progress", "registry", "serialize", "settings", "tables"},
     {"gaze", "imaging", "metrics", "unfinished"},
     {"sources"},
     {"study"},
@@ -27,6 +27,7 @@ LAYERS = [
 WITHOUT_TORCH = {
     "errors",
     "atomic",
+    "cluster",
     "labels",
     "progress",
     "registry",

@@ -13,7 +13,7 @@ import click
 
 from egaze.atomic import require_file, require_folder
 from egaze.cli import progress
-from egaze.cli.options import device_option, model_limit_option
+from egaze.cli.options import connected, device_option, model_limit_option, ray_option
 from egaze.cli.radiograph_list import radiograph_list
 from egaze.errors import EgazeError
 from egaze.serialize import JsonObject
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Number of threads that read radiographs. [default: one per processor, at most 4]",
 )
+@ray_option("Predict a --table")
 def command(
     model: Path,
     images: tuple[str, ...],
@@ -58,6 +59,7 @@ def command(
     device: str,
     limits: ModelLimits,
     workers: int | None,
+    ray_address: str | None,
 ) -> None:
     """Predict radiographs (DICOM, PNG, JPEG or .npy) with an exported model.
 
@@ -80,9 +82,12 @@ def command(
       egaze predict model.pt radiograph.dcm
       egaze predict model.pt radiographs --json --out heatmaps
       egaze predict model.pt radiographs --table predictions.parquet
+      egaze predict model.pt radiographs --table predictions.parquet --ray head:6379
     """
     if table is not None and as_json:
         raise click.UsageError("--table and --json: choose one")
+    if ray_address is not None and table is None:
+        raise click.UsageError("--ray is for many radiographs: use it with --table")
     if out is not None:
         require_folder(out)
     if table is not None:
@@ -102,9 +107,16 @@ def command(
     heatmaps = None if out is None else [out / f"{name}_heatmap" for name in radiograph_names(radiographs)]
     workers = workers or min(os.cpu_count() or 1, 4)
     if table is not None:
-        with progress.bar("predicting") as update:
+        with connected(ray_address) as cluster, progress.bar("predicting") as update:
             done = predict_to_table(
-                predictor, radiographs, table, heatmaps=heatmaps, workers=workers, progress=update, on_answer=_report
+                predictor,
+                radiographs,
+                table,
+                heatmaps=heatmaps,
+                workers=workers,
+                cluster=cluster,
+                progress=update,
+                on_answer=_report,
             )
         failed, unwritten, count = done.failed, done.unwritten, done.radiographs
         kept = f", {done.kept:,} of them kept from an earlier run" if done.kept else ""

@@ -91,7 +91,7 @@ class Predictor:
         trust: Iterable[str | PathLike[str]] = (),
         limits: ModelLimits = DEFAULT_LIMITS,
     ) -> None:
-        self._path = Path(path)
+        self._path, self._limits = Path(path), limits
         self.spec, content, *_ = read_model(self._path, trust, limits)
         try:
             self._device = torch.device(
@@ -104,6 +104,12 @@ class Predictor:
         if threads > 0:
             torch.set_num_threads(threads)
         self._module = torchscript.load(self._path, content, self._device)
+
+    @property
+    def loading(self) -> ModelLoading:
+        """How another process loads this model, to compute the same numbers."""
+        threads = torch.get_num_threads()  # they decide the last digits
+        return ModelLoading(str(self._path), self.spec.model_sha256, self._device.type, threads, self._limits)
 
     def predict(self, radiograph: NDArray[np.generic] | str | PathLike[str]) -> Prediction:
         """Predict one radiograph.
@@ -185,3 +191,21 @@ class Predictor:
         require(np.isfinite(values).all(), "that are not all finite numbers")
         require(((values >= 0) & (values <= 1)).all(), "outside [0, 1]")
         return values
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """How a model is loaded in another process: from which file with which digest, and the arguments of `Predictor`."""
+
+    path: str
+    sha256: str
+    device: str
+    threads: int
+    limits: ModelLimits
+
+    def load(self) -> Predictor:
+        """Load the model. Raises EgazeError if the file holds another one."""
+        predictor = Predictor(self.path, self.device, threads=self.threads, limits=self.limits)
+        if predictor.spec.model_sha256 != self.sha256:
+            raise EgazeError(f"{self.path}: a machine of the cluster has another model there")
+        return predictor
