@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -142,11 +143,8 @@ def open_cluster(address: str) -> Iterator[Cluster]:
     Raises:
         EgazeError: Ray is not installed, nothing answers there within seconds, or this machine is not of the cluster.
     """
-    try:
-        ray = _ray()
-    except ImportError as error:
-        raise EgazeError("a Ray cluster needs Ray: pip install 'egaze[ray]'") from error
-    _require_answer(address)
+    require_cluster(address)
+    ray = _ray()
     if ray.is_initialized():  # by the program that calls egaze
         yield Cluster(address)
         return
@@ -169,8 +167,14 @@ def _ray() -> Any:
     return ray
 
 
-def _require_answer(address: str) -> None:
-    """Check that something at an address speaks Ray's protocol, which Ray itself would try for a minute."""
+def require_cluster(address: str) -> None:
+    """Check that Ray is installed and that something at the address speaks its protocol; Ray would try for a minute.
+
+    Raises:
+        EgazeError: it is not, or nothing does.
+    """
+    if find_spec("ray") is None:
+        raise EgazeError("a Ray cluster needs Ray: pip install 'egaze[ray]'")
     named = re.fullmatch(r"\[?([^\s/@\[\]]+)\]?:([0-9]{1,5})", address)
     if named is None or not 0 < int(named[2]) < 65536:
         raise EgazeError(f"{address}: is not the address of a Ray cluster; give HOST:PORT of its head")

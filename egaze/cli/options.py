@@ -64,12 +64,22 @@ def workers_option(what: str) -> Option:
     )
 
 
+def _answering(context: click.Context, option: click.Parameter, address: str | None) -> str | None:
+    """Check the cluster before anything else, which may take minutes."""
+    if address is not None:
+        from egaze.cluster import require_cluster
+
+        require_cluster(address)
+    return address
+
+
 def ray_option(what: str) -> Option:
     """Make --ray of a command that a cluster can carry out; `what` says what it does there."""
     return click.option(
         "--ray",
         "ray_address",
         metavar="HOST:PORT",
+        callback=_answering,
         help=f"{what} on the Ray cluster whose head is there, to the same result. All its machines must share the "
         "folders (docs/scale.md).",
     )

@@ -42,7 +42,9 @@ def train_on_cluster(
         EgazeError: as `Cluster.map` or `train`, with the run's name.
     """
     wanted = [member for member in run_set.members if not (member.path.exists() and open_run(member.path).is_finished)]
-    how = _Training(str(study.path), study.digest(), recipe, device, precision, threads, compute_threads)
+    how = _Training(
+        str(study.path), study.digest(), recipe, device, precision, threads or compute_threads, compute_threads
+    )
     trained = cluster.map(
         partial(_train_there, how),
         ((member, study.splits if member.fold is None else by_fold[member.fold]) for member in wanted),
@@ -65,7 +67,7 @@ class _Training:
     recipe: Recipe
     device: str
     precision: str
-    threads: int | None
+    threads: int
     compute_threads: int
 
 

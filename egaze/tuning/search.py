@@ -14,9 +14,10 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
 
-from egaze.atomic import new_directory
+from egaze.atomic import new_directory, require_free, write_text
 from egaze.errors import EgazeError
 from egaze.progress import NamedProgress
 from egaze.serialize import to_json
@@ -35,8 +36,10 @@ from egaze.tuning.trial import Trials
 if TYPE_CHECKING:
     import optuna
 
+T = TypeVar("T", int, str)
+
 FORMAT_VERSION = 1
-SEARCH, JOURNAL = "search.json", "journal.log"
+SEARCH, JOURNAL, STORAGE_ID = "search.json", "journal.log", ".storage-id"
 #: Trials are pruned once so many have finished.
 _BEFORE_PRUNING = 5
 
@@ -110,10 +113,12 @@ def tune(
     require_trainable(study, recipe)
     require_monitors(study, recipe, "validation", falls_back=False)
     facts = _facts(study, recipe, space, seed, usable_precision(device, precision))
+    _require_place(out, facts)
     if storage is None:
-        storage = str(out / JOURNAL)
+        _make_folder(out, facts)
+    search = open_search(storage or str(out / JOURNAL), facts)
     _make_folder(out, facts)
-    search = open_search(storage, facts)
+    _require_own_storage(out, search)
     _set_up(search, recipe, seed)
     if compute_threads is None:
         compute_threads = _common(search, "compute_threads", default_compute_threads())
@@ -154,16 +159,10 @@ def _sha256(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _make_folder(out: Path, facts: dict[str, object]) -> None:
-    """Make the search's folder, or check that the one that is there is of this search."""
+def _require_place(out: Path, facts: dict[str, object]) -> None:
+    """Check that the search's folder can be made, or is of this search."""
     if not (out / SEARCH).exists():
-        try:
-            with new_directory(out) as partial:
-                content = {"format_version": FORMAT_VERSION, **facts}
-                (partial / SEARCH).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        except EgazeError:
-            if not (out / SEARCH).exists():  # another process may have made it just now
-                raise
+        return require_free(out)
     try:
         found = json.loads((out / SEARCH).read_text(encoding="utf-8"))
         then = {key: found[key] for key in facts}
@@ -177,6 +176,29 @@ def _make_folder(out: Path, facts: dict[str, object]) -> None:
             )
 
 
+def _make_folder(out: Path, facts: dict[str, object]) -> None:
+    """Make the search's folder, unless it is there."""
+    try:
+        if not (out / SEARCH).exists():
+            with new_directory(out) as partial:
+                content = {"format_version": FORMAT_VERSION, **facts}
+                (partial / SEARCH).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    except EgazeError:
+        if not (out / SEARCH).exists():  # another process may have made it just now
+            raise
+    _require_place(out, facts)
+
+
+def _require_own_storage(out: Path, search: optuna.Study) -> None:
+    """Check that the folder's trials are those of the storage: in another one, numbers would begin again."""
+    own = _common(search, "id", uuid4().hex)
+    path = out / STORAGE_ID
+    if not path.exists():
+        write_text(path, own)
+    if path.read_text(encoding="utf-8") != own:
+        raise EgazeError(f"{out}: its trials are in another storage; name that one, or choose another folder")
+
+
 def _set_up(search: optuna.Study, recipe: Recipe, seed: int) -> None:
     from optuna.pruners import MedianPruner
 
@@ -186,8 +208,9 @@ def _set_up(search: optuna.Study, recipe: Recipe, seed: int) -> None:
     search.pruner = MedianPruner(n_startup_trials=_BEFORE_PRUNING, n_warmup_steps=recipe.stages[-1].warmup_epochs)
 
 
-def _common(search: optuna.Study, name: str, own: int) -> int:
-    """A setting that all processes of a search share: that of the first."""
+def _common(search: optuna.Study, name: str, own: T) -> T:
+    """A value that all processes of a search share: that of the first."""
     if name not in search.user_attrs:
         search.set_user_attr(name, own)
-    return int(search.user_attrs[name])
+    common = search.user_attrs[name]
+    return type(own)(common)

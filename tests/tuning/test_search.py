@@ -62,8 +62,10 @@ def test_what_a_search_leaves(searched, study, recipe):
     assert stored["optimistic"] is True and "optimistic" in stored["caution"] and len(stored["trials"]) == 3
     assert (out / "trials.csv").read_text().count("\n") == 4
     names = {path.name for path in out.iterdir()}
-    assert names == {"search.json", "journal.log", "trials", "result.json", "trials.csv", "best.toml", "history.png",
-                     "slices.png"}  # fmt: skip
+    assert names == {
+        *("search.json", ".storage-id", "journal.log", "trials"),
+        *("result.json", "trials.csv", "best.toml", "history.png", "slices.png"),
+    }
 
 
 def test_an_interrupted_search_goes_on_and_repeats_nothing(searched, study, recipe, space_of, tmp_path):
@@ -157,12 +159,14 @@ def test_another_search_is_refused(searched, study, recipe, space_of, tmp_path):
     refused(r"journal\.log: holds another search: its recipe differs; choose another storage",
             recipe=replace(recipe, batch_size=8), storage=str(out / "journal.log"), folder=tmp_path / "b")  # fmt: skip
     assert (out / "journal.log").read_bytes() == before
+    refused("its trials are in another storage", storage=str(tmp_path / "other.log"), folder=out)
     (tmp_path / "mine.txt").write_text("mine\n")
     refused(r"mine\.txt: is not the journal of a search", storage=str(tmp_path / "mine.txt"))
     assert (tmp_path / "mine.txt").read_text() == "mine\n"
     refused(r"cannot be a journal file", storage=str(tmp_path))
     refused(r"nothing://me:\*\*\*@host/db: cannot be used as the storage", storage="nothing://me:secret@host/db")
     refused("already exists", folder=study.path)
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.txt", "other.log"}
 
 
 def test_a_bad_trial_fails_with_its_reason_and_the_search_goes_on(study, recipe, space_of, tmp_path):
