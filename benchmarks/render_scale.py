@@ -79,4 +79,5 @@ def _seconds(stages: dict[str, float], what: str) -> float:
 
 
 def _ms(seconds: float) -> str:
-    return f"{1000 * seconds:.3g}"
+    ms = 1000 * seconds
+    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.2g}"

@@ -7,6 +7,8 @@ import signal
 import socket
 import threading
 import time
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +32,9 @@ from egaze.training import load_recipe, train_set
 @pytest.fixture(scope="module")
 def two_machines():
     """A cluster of two machines with one processor each, and the second one."""
-    pytest.importorskip("ray", reason="the extra ray is not installed")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if find_spec("ray") is None:
+        pytest.skip("the extra ray is not installed")
+    cluster._ray()  # quietly, before anything else imports it
     from ray.cluster_utils import Cluster
 
     small = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20, "include_dashboard": False}
@@ -180,41 +183,38 @@ def test_a_table_of_predictions_is_the_one_made_here(two_machines, connected, ra
     assert CliRunner().invoke(cli, words).exit_code == 2
 
 
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (None, "no Ray cluster answers there"),
-        (b"", "what answers there is not a Ray cluster"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers there is not a Ray cluster"),
-    ],
-    ids=["silent", "closing", "web"],
-)
-def test_an_address_that_is_no_cluster_is_one_line_within_seconds(answer, message, monkeypatch):
-    pytest.importorskip("ray", reason="the extra ray is not installed")
+@pytest.mark.parametrize("answer", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["silent", "closing", "web"])
+def test_an_address_that_is_no_cluster_is_one_line_within_seconds(answer, monkeypatch):
+    if find_spec("ray") is None:
+        pytest.skip("the extra ray is not installed")
     monkeypatch.setattr(cluster, "_PROBE_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
+        connections = []
 
         def serve():
-            connection, _ = server.accept()
-            with connection:
-                if answer is None:
-                    connection.recv(1)
-                    time.sleep(1)
-                else:
-                    connection.recv(64)
-                    connection.sendall(answer)
+            with suppress(OSError):  # the server has been closed
+                while True:
+                    connections.append(server.accept()[0])
+                    if answer is not None:
+                        connections[-1].sendall(answer)
+                        connections[-1].close()
 
         serving = threading.Thread(target=serve)
         serving.start()
+        message = "does not answer as a Ray cluster"
         with pytest.raises(EgazeError, match=message) as raised, cluster.open_cluster(address):
             pass
+        server.shutdown(socket.SHUT_RDWR)
         serving.join()
+        for connection in connections:
+            connection.close()
     assert "\n" not in str(raised.value) and address in str(raised.value)
 
 
 def test_an_address_that_nothing_listens_to_leaves_nothing_behind(radiographs):
-    pytest.importorskip("ray", reason="the extra ray is not installed")
+    if find_spec("ray") is None:
+        pytest.skip("the extra ray is not installed")
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     started_s = time.monotonic()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from egaze.atomic import write_file
 from egaze.tuning.result import SearchResult, TrialResult
@@ -51,6 +52,7 @@ def _history(result: SearchResult, finished: Sequence[TrialResult]) -> Figure:
         ended = [trial.number for trial in result.trials if trial.state == state]
         if ended:
             axes.plot(ended, [min(scores)] * len(ended), marker, color=_GREY, label=f"{state}, without a score")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(_label(result))
     axes.legend(fontsize="small")
@@ -81,6 +83,7 @@ def _slice(axes: Axes, key: str, finished: Sequence[TrialResult]) -> None:
     axes.scatter(shown, scores, c=[trial.number for trial in finished], cmap="viridis", s=22)
     if numeric and min(values) > 0 and max(values) >= 30 * min(values):
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     if not numeric:
         axes.tick_params("x", rotation=20)
     axes.set_xlabel(key)
