@@ -246,6 +246,12 @@ def test_machines_that_would_give_other_results_are_refused(tmp_path):
         cluster.require_alike([str(tmp_path / "here")])
 
 
+def test_without_ray_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    with pytest.raises(EgazeError, match=r"a Ray cluster needs Ray: pip install 'egaze\[ray\]'"):
+        cluster.require_cluster("head:6379")
+
+
 def test_errors_go_from_process_to_process():
     for error in (StudyError("a"), ModelFileError("b", "model_spec"), LossError("c", ("one", "two"))):
         handed = pickle.loads(pickle.dumps(error))

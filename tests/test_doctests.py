@@ -73,6 +73,7 @@ WITHOUT = {
     "RunSet": "what train_set and open_run_set return",
     "Saccades": "what saccades_between returns",
     "SearchResult": "what tune returns",
+    "SearchSpace": "what load_space returns",
     "Sensitivity": "what settings_sensitivity returns",
     "SimulatedGaze": "what simulate_gaze returns",
     "StatisticsWarning": "a warning's class",

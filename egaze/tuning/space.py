@@ -91,16 +91,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
-    """Keys of a recipe, such as "stages.learning_rate", with the values that a search may give them.
-
-    Example:
-        >>> from pathlib import Path
-        >>> from egaze.training import load_recipe
-        >>> from egaze.tuning import load_space
-        >>> _ = Path("space.toml").write_text("model.dropout = {low = 0.0, high = 0.5}")
-        >>> load_space("space.toml", load_recipe("joint")).dimensions
-        {'model.dropout': Range(low=0.0, high=0.5, step=None, log=False)}
-    """
+    """Keys of a recipe, such as "stages.learning_rate", with the values that a search may give them."""
 
     dimensions: Mapping[str, Range | Choices]
 
@@ -124,6 +115,14 @@ def load_space(path: str | Path, recipe: Recipe) -> SearchSpace:
     Raises:
         RecipeError: the file cannot be read, names a key that no recipe has, a value that the key does not take, or a
             key whose change would change what trials are compared by.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from egaze.training import load_recipe
+        >>> from egaze.tuning import load_space
+        >>> _ = Path("space.toml").write_text("model.dropout = {low = 0.0, high = 0.5}")
+        >>> load_space("space.toml", load_recipe("joint")).dimensions
+        {'model.dropout': Range(low=0.0, high=0.5, step=None, log=False)}
     """
     path = Path(path)
     try:

@@ -1,6 +1,7 @@
 """Searches: what they leave, that they go on where they stopped, are shared, and never see the test split."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -198,6 +199,12 @@ def test_a_study_on_which_the_monitor_is_undefined_is_refused(study, recipe, spa
     with pytest.raises(StudyError, match="so that macro_auc is undefined"):
         tune(one_class, recipe, space_of(SPACE), tmp_path / "search", trials=1, **HOW)
     assert not list(tmp_path.iterdir())
+
+
+def test_without_optuna_it_says_what_to_install(study, recipe, space_of, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(EgazeError, match=r"a search needs Optuna: pip install 'egaze\[tune\]'"):
+        tune(study, recipe, space_of(SPACE), tmp_path / "search", trials=1, **HOW)
 
 
 def test_the_command(study, tmp_path):
