@@ -14,7 +14,7 @@ import click
 from egaze.atomic import require_file, require_folder
 from egaze.cli import progress
 from egaze.cli.dicom_options import dicom_options, dicom_out_option, object_options
-from egaze.cli.options import device_option, model_limit_option
+from egaze.cli.options import connected, device_option, model_limit_option, ray_option
 from egaze.cli.radiograph_list import radiograph_list
 from egaze.errors import EgazeError
 from egaze.serialize import JsonObject
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Number of threads that read radiographs. [default: one per processor, at most 4]",
 )
+@ray_option("Predict a --table")
 def command(
     model: Path,
     images: tuple[str, ...],
@@ -70,6 +71,7 @@ def command(
     device: str,
     limits: ModelLimits,
     workers: int | None,
+    ray_address: str | None,
 ) -> None:
     """Predict radiographs (DICOM, PNG, JPEG or .npy) with an exported model.
 
@@ -97,12 +99,15 @@ def command(
       egaze predict model.pt radiograph.dcm
       egaze predict model.pt radiographs --json --out heatmaps
       egaze predict model.pt radiographs --table predictions.parquet
+      egaze predict model.pt radiographs --table predictions.parquet --ray head:6379
       egaze predict model.pt radiograph.dcm --dicom-out objects --dicom sc --dicom sr
     """
     if table is not None and as_json:
         raise click.UsageError("--table and --json: choose one")
     if table is not None and dicom_out is not None:
         raise click.UsageError("--table and --dicom-out: choose one")
+    if ray_address is not None and table is None:
+        raise click.UsageError("--ray is for many radiographs: use it with --table")
     if dicom_out is None and (dicom or dicom_threshold_frac is not None):
         raise click.UsageError("--dicom and --dicom-threshold need --dicom-out")
     if out is not None:
@@ -134,9 +139,16 @@ def command(
 
     workers = workers or min(os.cpu_count() or 1, 4)
     if table is not None:
-        with progress.bar("predicting") as update:
+        with connected(ray_address) as cluster, progress.bar("predicting") as update:
             done = predict_to_table(
-                predictor, radiographs, table, heatmaps=heatmaps, workers=workers, progress=update, on_answer=_report
+                predictor,
+                radiographs,
+                table,
+                heatmaps=heatmaps,
+                workers=workers,
+                cluster=cluster,
+                progress=update,
+                on_answer=_report,
             )
         failed, unwritten, count = done.failed, done.unwritten, done.radiographs
         kept = f", {done.kept:,} of them kept from an earlier run" if done.kept else ""

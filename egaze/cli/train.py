@@ -12,7 +12,7 @@ import click
 
 from egaze.atomic import require_free
 from egaze.cli import progress
-from egaze.cli.options import Numbers, device_option, precision_option, threads_option
+from egaze.cli.options import Numbers, connected, device_option, precision_option, ray_option, threads_option
 
 if TYPE_CHECKING:
     from egaze.training import Run
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     help="Number of threads that torch computes with on the CPU. The same number gives the same model, on any number "
     "of processors. [default: one per processor, but two at least; with --resume, as before]",
 )
+@ray_option("Train the runs of --folds or --seeds, several at a time,")
 @click.option(
     "--resume", is_flag=True, help="Continue RUN after its last finished epoch, or a set with its first unfinished run."
 )
@@ -64,6 +65,7 @@ def command(
     precision: str,
     threads: int | None,
     compute_threads: int | None,
+    ray_address: str | None,
     resume: bool,
 ) -> None:
     """Train the dual-head U-Net on a study.
@@ -80,9 +82,12 @@ def command(
       egaze train study --out control --recipe encoder-only --set model.weights=imagenet
       egaze train study --out shuffled --recipe joint --set control.gaze=same-class
       egaze train study --out runs --folds 5 --seeds 0,1,2
+      egaze train study --out runs --folds 5 --seeds 0,1,2 --ray head:6379
     """
     if seed is not None and seeds is not None:
         raise click.UsageError("--seed is for one run and --seeds for several: give only one of them")
+    if ray_address is not None and folds is None and seeds is None:
+        raise click.UsageError("--ray trains several runs at a time: use it with --folds or --seeds")
     if not resume:
         require_free(out)
     from egaze.study import open_study
@@ -93,7 +98,7 @@ def command(
     from egaze.training import load_recipe, train, train_set
 
     print_epoch = EpochPrinter()
-    with progress.bars() as update:
+    with connected(ray_address) as cluster, progress.bars() as update:
         if folds is None and seeds is None:
             run = train(
                 opened,
@@ -121,6 +126,7 @@ def command(
                 precision=precision,
                 threads=threads,
                 compute_threads=compute_threads,
+                cluster=cluster,
                 resume=resume,
                 progress=update,
                 on_epoch=lambda member, entry: print_epoch(entry, member.name),

@@ -11,7 +11,9 @@ from pathlib import Path
 import polars as pl
 
 from egaze.atomic import require_file, write_file
+from egaze.cluster import Cluster
 from egaze.deploy.answers import Answer, answers, thresholded, utf8
+from egaze.deploy.cluster_answers import answers_on_cluster
 from egaze.deploy.predictor import Predictor
 from egaze.deploy.spec import ModelSpec
 from egaze.errors import EgazeError
@@ -49,6 +51,7 @@ def predict_to_table(
     *,
     heatmaps: Sequence[Path] | None = None,
     workers: int = 1,
+    cluster: Cluster | None = None,
     progress: Progress | None = None,
     on_answer: Callable[[Answer], None] | None = None,
 ) -> TableSummary:
@@ -72,6 +75,7 @@ def predict_to_table(
         heatmaps: as for `egaze.deploy.answers.answers`; rows of an earlier run are kept only if their heatmaps are
             there.
         workers: number of threads that read radiographs.
+        cluster: predicts in place of this process, to the same table; see `egaze.cluster.open_cluster`.
         progress: called with (radiographs predicted, radiographs to be predicted).
         on_answer: called with each new answer.
 
@@ -95,7 +99,11 @@ def predict_to_table(
         failed, unwritten = 0, []
         try:
             stems = None if places is None else [places[path] for path in paths]
-            for number, answer in enumerate(answers(predictor, paths, stems, workers=workers)):
+            if cluster is None:
+                predicted = answers(predictor, paths, stems, workers=workers)
+            else:
+                predicted = answers_on_cluster(predictor, paths, stems, cluster)
+            for number, answer in enumerate(predicted):
                 stamp = wanted.row(number, named=True)
                 rows.add(
                     answer.to_row(predictor.spec, class_heatmaps=predictor.class_heatmaps)

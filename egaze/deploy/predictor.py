@@ -112,7 +112,7 @@ class Predictor:
         limits: ModelLimits = DEFAULT_LIMITS,
         class_heatmaps: bool = False,
     ) -> None:
-        self._path = Path(path)
+        self._path, self._limits = Path(path), limits
         self.spec, content, *_ = read_model(self._path, trust, limits)
         if class_heatmaps and not self.spec.class_heatmaps:
             raise EgazeError(f"{path}: {NO_CLASS_HEATMAPS}")
@@ -128,6 +128,14 @@ class Predictor:
         if threads > 0:
             torch.set_num_threads(threads)
         self._module = torchscript.load(self._path, content, self._device)
+
+    @property
+    def loading(self) -> ModelLoading:
+        """How another process loads this model, to compute the same numbers."""
+        threads = torch.get_num_threads()  # they decide the last digits
+        return ModelLoading(
+            str(self._path), self.spec.model_sha256, self._device.type, threads, self._limits, self.class_heatmaps
+        )
 
     def predict(self, radiograph: NDArray[np.generic] | str | PathLike[str]) -> Prediction:
         """Predict one radiograph.
@@ -214,3 +222,24 @@ class Predictor:
         require(np.isfinite(values).all(), "that are not all finite numbers")
         require(((values >= 0) & (values <= 1)).all(), "outside [0, 1]")
         return values
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """How a model is loaded in another process: from which file with which digest, and the arguments of `Predictor`."""
+
+    path: str
+    sha256: str
+    device: str
+    threads: int
+    limits: ModelLimits
+    class_heatmaps: bool
+
+    def load(self) -> Predictor:
+        """Load the model. Raises EgazeError if the file holds another one."""
+        predictor = Predictor(
+            self.path, self.device, threads=self.threads, limits=self.limits, class_heatmaps=self.class_heatmaps
+        )
+        if predictor.spec.model_sha256 != self.sha256:
+            raise EgazeError(f"{self.path}: a machine of the cluster has another model there")
+        return predictor

@@ -10,10 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from egaze.atomic import new_directory
+from egaze.cluster import Cluster
 from egaze.errors import EgazeError, RunError
 from egaze.progress import NamedProgress
 from egaze.study import Splits, Study
 from egaze.training import run_set as set_files
+from egaze.training.cluster_members import train_on_cluster
 from egaze.training.device import default_compute_threads, usable_precision
 from egaze.training.epoch_log import EpochLog
 from egaze.training.folds import deal_folds
@@ -37,6 +39,7 @@ def train_set(
     precision: str = "fp32",
     threads: int | None = None,
     compute_threads: int | None = None,
+    cluster: Cluster | None = None,
     resume: bool = False,
     progress: NamedProgress | None = None,
     on_epoch: Callable[[Member, EpochLog], None] | None = None,
@@ -50,6 +53,8 @@ def train_set(
         folds: the number of folds, see `deal_folds`; None trains on the study's own splits.
         seeds: seeds of the runs, distinct and not negative.
         fold_seed: seed that the folds are dealt with.
+        cluster: trains the runs, several at a time, in place of this process; `on_epoch` is then not called. See
+            `egaze.cluster.open_cluster`.
         resume: continue the set in `out`. Finished runs are left unchanged; the first unfinished run continues after
             its last finished epoch.
         progress: see `train`; the name of what is done says which run it belongs to.
@@ -87,6 +92,15 @@ def train_set(
     facts = _facts(study, recipe, by_fold, None if folds is None else fold_seed, seeds, precision, compute_threads)
     run_set = _resumed(Path(out), facts) if resume else _started(Path(out), facts)
     with only_process_in(run_set.path):
+        if cluster is not None:
+            train_on_cluster(
+                *(cluster, study, recipe, run_set, by_fold),
+                device=device,
+                precision=precision,
+                threads=threads,
+                compute_threads=compute_threads,
+                progress=progress,
+            )
         for number, member in enumerate(run_set.members):
             begun = open_run(member.path) if member.path.exists() else None
             if begun is not None and begun.is_finished:
