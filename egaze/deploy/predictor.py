@@ -104,7 +104,9 @@ class Predictor:
         if is_onnx(path):
             self._device = _device("cpu" if device == "auto" else device)
             if self._device.type != "cpu":
-                raise EgazeError(f"device {device}: an ONNX model runs on the CPU; a TorchScript model (.pt) runs on both")
+                raise EgazeError(
+                    f"device {device}: an ONNX model runs on the CPU only, unlike a TorchScript model (.pt)"
+                )
             self._module: Engine = OnnxModel(self._path, content, threads)
             return
         self._device = _device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)

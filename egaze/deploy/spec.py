@@ -41,7 +41,8 @@ class ModelSpec:
         threshold_rule: how `thresholds` were chosen, such as "Youden, chosen on validation"; empty without any.
         thresholds: one for each class, None where it could not be chosen; empty if the file has none. Probabilities do
             not depend on them: they are for `Prediction.above_thresholds`.
-        model_sha256: digest of the file's contents; see `egaze.deploy.archive.digest` and `egaze.deploy.onnx.check.digest`.
+        model_sha256: digest of the file's contents; see `egaze.deploy.archive.digest`, and for ONNX
+            `egaze.deploy.onnx.check.digest`.
     """
 
     format_version: int

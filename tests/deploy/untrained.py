@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from egaze.models import DualHeadUNet
+from egaze.models.heatmap_prior import PRIOR_PX, HeatmapPrior
 from egaze.training import load_recipe
 from egaze.training.run import Run, build_model
 
@@ -28,7 +29,8 @@ class UntrainedRun(Run):
 
 def untrained_run(recipe_name: str, encoder: str, size_px: int = 64, changes: tuple[str, ...] = ()) -> UntrainedRun:
     """A run of a recipe with another encoder and input size, and `changes` as --set takes them."""
-    recipe = load_recipe(recipe_name, (f"input_size_px={size_px}", f"model.encoder={encoder}", *changes))
+    sets = (f"input_size_px={size_px}", f"model.encoder={encoder}", "model.weights=none", *changes)
+    recipe = load_recipe(recipe_name, sets)
     model = random_model(lambda: build_model(recipe.model, len(CLASS_NAMES), prior=recipe.heatmap.prior), size_px)
     facts = {
         "class_names": CLASS_NAMES,
@@ -54,6 +56,8 @@ def random_model(make: Callable[[], DualHeadUNet], size_px: int) -> DualHeadUNet
         norm.running_mean.normal_(0, 0.2).mul_(scale)
         norm.running_var.uniform_(0.5, 2).mul_(scale.square())
 
+    if isinstance(getattr(model, "decoder", None) and model.decoder.prior, HeatmapPrior):
+        model.decoder.prior.set_mean(torch.rand(PRIOR_PX, PRIOR_PX))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.numel() == max(parameter.shape, default=1):

@@ -49,8 +49,10 @@ def check_onnx(path: str | PathLike[str], content: bytes, limits: ModelLimits) -
     try:
         parts = messages.read_parts(content)
         spec = _spec(path, parts)
-        if digest(memoryview(content)[: parts.unsigned_bytes], parts.spec_json, spec.model_sha256) != spec.model_sha256:
-            raise LayoutError("is damaged or changed: its content does not have the SHA-256 in its spec", "model_digest")
+        unsigned = memoryview(content)[: parts.unsigned_bytes]
+        if digest(unsigned, parts.spec_json, spec.model_sha256) != spec.model_sha256:
+            what = "is damaged or changed: its content does not have the SHA-256 in its spec"
+            raise LayoutError(what, "model_digest")
         signature = _signature(parts)
         started_s = time.perf_counter()
         graph, proof = _prove(messages.read_graph(parts.graph, limits.nodes), spec, limits)

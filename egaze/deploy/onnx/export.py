@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -21,7 +20,7 @@ from egaze.deploy.onnx.graph import Graph, GraphError
 from egaze.deploy.onnx.translate import translate
 from egaze.deploy.signature import read_signing_key, sign_digest
 from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds, is_onnx, read_model
-from egaze.errors import EgazeError, ModelFileError
+from egaze.errors import EgazeError
 from egaze.training.run import Run
 
 if TYPE_CHECKING:
@@ -74,20 +73,41 @@ def export_onnx(
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "model.pt"
         export_torchscript(run, program, thresholds=thresholds, limits=limits)
-        spec, content, *_ = read_model(program, limits=limits)
-        module = torchscript.load(program, content, torch.device("cpu"))
+        try:
+            spec, content = converted(program, key, limits)
+        except EgazeError as error:
+            why = str(error).removeprefix(f"{program}: ").removeprefix("the model cannot be exported: ")
+            raise EgazeError(f"{path}: this model cannot be exported: {why}") from error
+    write_file(path, lambda partial: partial.write_bytes(content))
+    return spec
+
+
+def converted(program: Path, key: Ed25519PrivateKey | None, limits: ModelLimits) -> tuple[ModelSpec, bytes]:
+    """Turn a TorchScript file into the content of an ONNX file, whose spec differs in its digest.
+
+    Args:
+        program: the TorchScript file, in float32.
+        key: the key by which the ONNX file is signed, if it is.
+        limits: how large the program may be, in either form.
+
+    Raises:
+        EgazeError: ONNX Runtime is not installed, ONNX has no operators for the program, `check` would refuse the
+            result, or it predicts something else.
+    """
+    spec, content, *_ = read_model(program, limits=limits)
+    module = torchscript.load(program, content, torch.device("cpu"))
     try:
         graph, _ = translate(module.graph, spec, limits)
     except GraphError as error:
-        raise EgazeError(f"{path}: this model cannot be exported: its program {error}") from error
-    spec, content = _sealed(graph, spec, key)
-    try:
-        check_onnx(path, content, limits)
-        _require_same(OnnxModel(path, content), module, spec)
-    except ModelFileError as error:
-        raise EgazeError(f"{path}: this model cannot be exported: {str(error).removeprefix(f'{path}: ')}") from error
-    write_file(path, lambda partial: partial.write_bytes(content))
-    return spec
+        raise EgazeError(f"{program}: its program {error}") from error
+    spec, written = _sealed(graph, spec, key)
+    check_onnx(program, written, limits)
+    model = OnnxModel(program, written)
+    images = torchscript.random_images(3, spec.input_shape)
+    for given in (images, images[:1]):
+        with torch.no_grad():
+            torchscript.require_same(model(given), module(given))
+    return spec, written
 
 
 def _sealed(graph: Graph, spec: ModelSpec, key: Ed25519PrivateKey | None) -> tuple[ModelSpec, bytes]:
@@ -98,12 +118,3 @@ def _sealed(graph: Graph, spec: ModelSpec, key: Ed25519PrivateKey | None) -> tup
     spec = replace(spec, model_sha256=digest(unsigned, spec_json, spec.model_sha256))
     signature = None if key is None else sign_digest(key, spec.model_sha256)
     return spec, b"".join(messages.write(graph, spec, json.dumps(asdict(spec), indent=2).encode(), signature))
-
-
-def _require_same(model: OnnxModel, module: Callable[[torch.Tensor], Any], spec: ModelSpec) -> None:
-    """Compare the predictions for one image and for several with the TorchScript program's."""
-    images = torchscript.random_images(3, spec.input_shape)
-    for given in (images, images[:1]):
-        with torch.no_grad():
-            expected = module(given)
-        torchscript.require_same(model(given), expected)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from egaze.deploy.onnx.wire import Buffer
 
@@ -28,7 +27,8 @@ class GraphError(Exception):
     """A graph that is not proved; what is said completes a sentence that begins with "its program"."""
 
 
-class Extent(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Extent:
     """The size of one dimension: `count`, or `count` for each image of the batch.
 
     In the second case the elements of one image are adjacent, and the images are in order.
@@ -98,7 +98,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The graph of a model: constants by name in the order of their first use, and operators in the order of running."""
+    """The graph of a model: constants by name, and operators in the order in which they run."""
 
     constants: dict[str, Constant]
     nodes: list[Node]

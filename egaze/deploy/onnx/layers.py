@@ -147,9 +147,9 @@ def _max_pool2d(
     ceil_mode: bool = False,
 ) -> str:
     ends = []
-    for side, *steps in zip(writer.sides(x)[2:], kernel, stride, padding, dilation, strict=True):
-        last = (_places(side, *steps, ceil_mode) - 1) * steps[1] + steps[3] * (steps[0] - 1) + 1
-        ends.append(max(last - side - steps[2], 0))
+    for side, size, step, pad, apart in zip(writer.sides(x)[2:], kernel, stride, padding, dilation, strict=True):
+        last = (_places(side, size, step, pad, apart, ceil_mode) - 1) * step + apart * (size - 1) + 1
+        ends.append(max(last - side - pad, 0))
     window = {"kernel_shape": tuple(kernel), "pads": (*padding, *ends), "strides": tuple(stride)}
     return writer.op("MaxPool", x, dilations=tuple(dilation), **window)
 

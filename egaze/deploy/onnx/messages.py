@@ -61,7 +61,7 @@ class Parts(NamedTuple):
 
 
 class LayoutError(Exception):
-    """A file that egaze did not write, or that was changed; what is said completes a sentence that begins with its path.
+    """A file that egaze did not write, or that was changed; what is said goes on from its path.
 
     Attributes:
         code: as that of `ModelFileError`.
@@ -217,7 +217,7 @@ def _require_opset(message: memoryview) -> None:
     if len(domain) or version != OPSET:
         named = f" of the domain {_shown(domain)}" if len(domain) else ""
         raise LayoutError(
-            f"its program uses version {version} of the operators{named}; this egaze reads ONNX's own in version {OPSET}",
+            f"its program uses operators of version {version}{named}; this egaze reads ONNX's own of version {OPSET}",
             "model_operator",
         )
 

@@ -90,7 +90,7 @@ def _conv(arguments: Arguments) -> Outcome:
         require(padded >= reach, "convolves an image that is smaller than its kernel")
         shape.append(Extent((padded - reach) // stride[side] + 1))
     products = inputs * math.prod(kernel)
-    # Where the engine has no faster way, it unfolds the image: for each pixel of the result, the values under the kernel.
+    # Where the engine has no faster way, it unfolds the image: for each pixel, the values under the kernel.
     pixels = elements_of((x[0], *shape[2:]))
     unfolded_bytes = 0 if products == inputs else 4 * pixels * products * groups
     return Outcome((tuple(shape),), elements_of(tuple(shape)) * products, unfolded_bytes)

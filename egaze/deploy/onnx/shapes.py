@@ -57,17 +57,29 @@ def _select(writer: GraphWriter, x: str, dim: int, index: int) -> str:
 
 
 def _expand(writer: GraphWriter, x: str, sizes: Sequence[int], implicit: bool = False) -> str:
-    return writer.op("Expand", x, writer.integers([1 if size == -1 else size for size in sizes]))
+    ahead = len(sizes) - len(writer.shape(x))
+    kept = [*[1] * ahead, *writer.sides(x)]
+    if all(size in (-1, old) for size, old in zip(sizes, kept, strict=True)):
+        return writer.reshape(x, kept)
+    shape = [1 if size == -1 else size for size in sizes]
+    if writer.is_constant(x):
+        values = writer.values(x)
+        return writer.constant(np.broadcast_to(values, np.broadcast_shapes(values.shape, tuple(shape))))
+    return writer.op("Expand", x, writer.integers(shape))
 
 
 def _expand_as(writer: GraphWriter, x: str, other: str) -> str:
-    sides = writer.sides(other)
-    if -1 not in sides:
-        return _expand(writer, x, sides)
-    if other != IMAGE:
-        raise GraphError("spreads a tensor over another one that is not the image")
-    # ONNX can spread to the number of images only with a computed shape. Images are finite, so the products are 0.
-    return writer.op("Add", x, writer.op("Mul", other, 0.0))
+    shape = writer.shape(other)
+    x = _expand(writer, x, writer.sides(other))
+    if writer.shape(x) == shape:
+        return x
+    if not all(extent.count == 1 for extent in shape if extent.per_image):
+        raise GraphError("spreads a tensor over several of each image, which ONNX has no operator for")
+    # ONNX can spread to the number of images only by a computed shape, or by adding zeros: images are finite, so the
+    # products are 0.
+    means = writer.op("ReduceMean", IMAGE, writer.integers([1, 2, 3]), keepdims=1)
+    zeros = writer.op("Mul", means, 0.0)
+    return writer.op("Add", x, writer.reshape(zeros, [-1 if extent.per_image else 1 for extent in shape]))
 
 
 def _repeat(writer: GraphWriter, x: str, times: Sequence[int]) -> str:

@@ -107,6 +107,7 @@ class GraphWriter:
         for name in used:
             finished.add_constant(name, written.constants[name])
         for node in written.nodes:
-            inputs, outputs = (tuple(results.get(name, name) for name in names) for names in (node.inputs, node.outputs))
+            inputs = tuple(results.get(name, name) for name in node.inputs)
+            outputs = tuple(results.get(name, name) for name in node.outputs)
             finished.add(replace(node, inputs=inputs, outputs=outputs))
         return finished.finish(classes)
