@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for heatmaps (.npy and .png).")
 @click.option(
@@ -59,7 +59,7 @@ def command(
     limits: ModelLimits,
     workers: int | None,
 ) -> None:
-    """Predict radiographs (DICOM, PNG, JPEG or .npy) with an exported model.
+    """Predict radiographs (DICOM, PNG, JPEG or .npy) with an exported model (.pt, or .onnx on the CPU).
 
     IMAGE is a radiograph, a folder of radiographs (with its subfolders; links are followed, hidden names are left out),
     a pattern, or a text file NAME.txt with one path per line. A radiograph that cannot be read does not stop the
@@ -78,7 +78,7 @@ def command(
     \b
     Example:
       egaze predict model.pt radiograph.dcm
-      egaze predict model.pt radiographs --json --out heatmaps
+      egaze predict model.onnx radiographs --json --out heatmaps
       egaze predict model.pt radiographs --table predictions.parquet
     """
     if table is not None and as_json:

@@ -49,6 +49,10 @@ def check_onnx(path: str | PathLike[str], content: bytes, limits: ModelLimits) -
     try:
         parts = messages.read_parts(content)
         spec = _spec(path, parts)
+        if spec.precision != "fp32":
+            raise LayoutError(
+                f"its spec states the precision {spec.precision}, which ONNX files do not have", "model_spec"
+            )
         unsigned = memoryview(content)[: parts.unsigned_bytes]
         if digest(unsigned, parts.spec_json, spec.model_sha256) != spec.model_sha256:
             what = "is damaged or changed: its content does not have the SHA-256 in its spec"
@@ -126,13 +130,13 @@ def _signature(parts: Parts) -> bytes | None:
 
 def _require_written(content: bytes, written: Iterable[Buffer]) -> None:
     """Check that a file has the bytes in which egaze writes its content, so that it holds nothing else."""
-    rest = memoryview(content)
+    at = 0
     for part in written:
-        if rest[: len(part)] != part:
+        if not content.startswith(part, at):
             raise LayoutError(
                 "it is not written as egaze writes its content: its inputs or outputs are not those of its spec, or it "
                 "was changed"
             )
-        rest = rest[len(part) :]
-    if len(rest):
+        at += len(part)
+    if at < len(content):
         raise LayoutError("it is followed by other data")

@@ -20,7 +20,7 @@ from egaze.deploy.onnx.graph import Graph, GraphError
 from egaze.deploy.onnx.translate import translate
 from egaze.deploy.signature import read_signing_key, sign_digest
 from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds, is_onnx, read_model
-from egaze.errors import EgazeError
+from egaze.errors import EgazeError, RunError
 from egaze.training.run import Run
 
 if TYPE_CHECKING:
@@ -72,11 +72,15 @@ def export_onnx(
     key = None if sign is None else read_signing_key(sign)
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "model.pt"
-        export_torchscript(run, program, thresholds=thresholds, limits=limits)
         try:
+            export_torchscript(run, program, thresholds=thresholds, limits=limits)
             spec, content = converted(program, key, limits)
+        except RunError:
+            raise
         except EgazeError as error:
-            why = str(error).removeprefix(f"{program}: ").removeprefix("the model cannot be exported: ")
+            why = str(error).removeprefix(f"{program}: ")
+            for said in ("this model cannot be exported: ", "the model cannot be exported: "):
+                why = why.removeprefix(said)
             raise EgazeError(f"{path}: this model cannot be exported: {why}") from error
     write_file(path, lambda partial: partial.write_bytes(content))
     return spec

@@ -34,6 +34,7 @@ from egaze.deploy.spec import ModelSpec
 SPEC_KEY, SIGNATURE_KEY = "egaze_spec", "egaze_signature"
 
 _PRODUCER = "egaze"
+_START = wire.number_field(1, IR_VERSION) + b"".join(wire.bytes_field(2, _PRODUCER))
 _MAX_GRAPH_BYTES = 4 << 20  # of the operators
 _MAX_SPEC_BYTES = 4 << 20
 _MAX_CONSTANTS = 100_000
@@ -165,6 +166,8 @@ def read_parts(content: bytes) -> Parts:
     Raises:
         LayoutError: it is no ONNX file, or holds other parts than those of an exported model.
     """
+    if not content.startswith(_START):
+        raise _no_model(content)
     found: dict[int, memoryview] = {}
     metadata: dict[bytes, memoryview] = {}
     before_last = 0
@@ -187,7 +190,8 @@ def read_parts(content: bytes) -> Parts:
                 raise LayoutError(f"it holds a field {number} that no exported model holds there")
             found[number] = memoryview(b"") if isinstance(value, int) else value
     except WireError as error:
-        raise _no_model(content, error) from error
+        code = "model_truncated" if error.ends_early else "model_archive"
+        raise LayoutError(f"is incomplete, damaged or followed by other data: {error}", code) from error
     if 7 not in found or SPEC_KEY.encode() not in metadata:
         what = "its metadata hold no 'egaze_spec'" if 7 in found else "it holds no graph"
         raise LayoutError(f"is not a model that egaze exported: {what}", "model_foreign")
@@ -201,14 +205,12 @@ def read_parts(content: bytes) -> Parts:
     return Parts(found[7], bytes(spec_json), signed, before_last or len(content))
 
 
-def _no_model(content: bytes, error: WireError) -> LayoutError:
+def _no_model(content: bytes) -> LayoutError:
     if content.startswith(b"PK"):
         return LayoutError("is a TorchScript model or another archive, not ONNX; name it .pt", "model_foreign")
-    if not content.startswith(wire.number_field(1, IR_VERSION) + b"\x12"):
-        return LayoutError("is not an ONNX file that egaze exported", "model_foreign")
-    if error.ends_early:
-        return LayoutError(f"is incomplete, or followed by other data: {error}", "model_truncated")
-    return LayoutError(str(error))
+    if _START.startswith(content):
+        return LayoutError("is incomplete: it ends before its graph", "model_truncated")
+    return LayoutError("is not an ONNX file that egaze exported", "model_foreign")
 
 
 def _require_opset(message: memoryview) -> None:
