@@ -48,7 +48,7 @@ def command(model: Path, trust: tuple[Path, ...], limits: ModelLimits) -> None:
     except ModelFileError as error:
         raise ModelFileError(f"{error} [{error.code}]", error.code) from error
     for name, value in asdict(spec).items():
-        click.echo(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")
+        click.echo(f"{name}: {', '.join(map(str, value)) if isinstance(value, tuple) else value}")
     click.echo("the contents have the digest that the spec states, and the program is proved by types and shapes")
     click.echo(
         f"the program has {proof.nodes} operators and needs, for one image, {proof.bytes_at_work} bytes at work and "

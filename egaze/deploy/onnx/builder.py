@@ -134,7 +134,7 @@ class GraphBuilder:
         self._shapes: dict[str, Shape] = {IMAGE: of_images(1, *input_shape)}
         self._used: set[str] = set()
         self._scratch_bytes: list[int] = []
-        self._multiplications = 0
+        self._multiplications = self._results = 0
 
     def shape(self, name: str) -> Shape:
         """The shape of a value or constant."""
@@ -170,11 +170,12 @@ class GraphBuilder:
         self._multiplications += outcome.multiplications + sum(map(elements_of, outcome.shapes))
         if self._multiplications > self.limits.multiplications:
             raise GraphError(
-                f"needs more than {self.limits.multiplications} multiplications for one image, the limit "
-                "'multiplications'"
+                "needs more multiplications for one image than the limit multiplications="
+                f"{self.limits.multiplications}"
             )
-        if len(self.nodes) > self.limits.nodes:
-            raise GraphError(f"has more than {self.limits.nodes} operators, the limit 'nodes'")
+        self._results += len(node.outputs)
+        if self._results > self.limits.nodes:
+            raise GraphError(f"has more operators than the limit nodes={self.limits.nodes}")
 
     def _inferred(self, node: Node) -> Outcome:
         rule = self._rules.get(node.op_type)
@@ -209,11 +210,11 @@ class GraphBuilder:
             require(self._shapes.get(name) == promised and name not in self.constants, f"does not compute '{name}'")
         unused = next((name for name in self.constants if name not in self._used), None)
         require(unused is None, f"has a constant '{unused}' that is not used")
-        proof = ProgramProof(len(self.nodes), self._bytes_at_work(), self._multiplications, 0.0)
+        proof = ProgramProof(self._results, self._bytes_at_work(), self._multiplications, 0.0)
         if proof.bytes_at_work > self.limits.bytes_at_work:
             raise GraphError(
-                f"needs {proof.bytes_at_work} bytes at work for one image, more than the limit 'bytes_at_work' of "
-                f"{self.limits.bytes_at_work}"
+                f"needs {proof.bytes_at_work} bytes of memory for one image, more than the limit "
+                f"bytes_at_work={self.limits.bytes_at_work}"
             )
         return Graph(self.constants, self.nodes), proof
 

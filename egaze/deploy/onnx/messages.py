@@ -247,7 +247,7 @@ def read_graph(message: memoryview, most_nodes: int) -> Graph:
             if number == 1 and not isinstance(value, int):
                 read_bytes += len(value)
                 if len(nodes) == most_nodes:
-                    raise GraphError(f"has more than {most_nodes} operators, the limit 'nodes'")
+                    raise GraphError(f"has more operators than the limit nodes={most_nodes}")
                 if read_bytes > _MAX_GRAPH_BYTES:
                     raise GraphError("is too long")
                 nodes.append(_read_node(value))
