@@ -101,3 +101,4 @@ def test_predict_writes_what_it_writes_for_torchscript(signed, model_file, radio
 def test_the_runner_says_that_it_reads_no_onnx(signed, runner, radiographs):
     done = subprocess.run([runner, signed, radiographs / "0.npy"], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stdout == "" and len(done.stderr.splitlines()) == 1
+    assert "is an ONNX file, not a TorchScript file" in done.stderr

@@ -170,8 +170,7 @@ class GraphBuilder:
         self._multiplications += outcome.multiplications + sum(map(elements_of, outcome.shapes))
         if self._multiplications > self.limits.multiplications:
             raise GraphError(
-                "needs more multiplications for one image than the limit multiplications="
-                f"{self.limits.multiplications}"
+                f"needs more multiplications for one image than the limit multiplications={self.limits.multiplications}"
             )
         self._results += len(node.outputs)
         if self._results > self.limits.nodes:

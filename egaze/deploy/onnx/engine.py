@@ -45,7 +45,7 @@ def _session(path: Path, content: bytes, threads: int) -> onnxruntime.InferenceS
     except ImportError as error:
         raise EgazeError(f"{path}: an ONNX model runs through ONNX Runtime: pip install 'egaze[onnx]'") from error
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = max(threads, 0)
     options.log_severity_level = 4  # what fails is raised
     # Threads that spin while they wait slow down whatever else uses the processors.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
