@@ -24,9 +24,10 @@ onnx = pytest.importorskip("onnx")
 
 SIZE_PX = 64
 SMALL = "mobilenetv3_small_050"
-# One encoder of each of these families; the first two in every run of the tests, all with EGAZE_ONNX_ENCODERS=all.
+# One encoder of each of these families. Every run of the tests tries the first, and OpenVINO with two recipes only;
+# EGAZE_ONNX_ENCODERS=all tries everything.
 ENCODERS = (
-    *("resnet10t", "convnext_atto", "tf_efficientnet_b0", "regnety_002", "densenet121", "mobilevit_xxs"),
+    *("convnext_atto", "resnet10t", "tf_efficientnet_b0", "regnety_002", "densenet121", "mobilevit_xxs"),
     *("edgenext_xx_small", "repvit_m0_9", "fastvit_t8", "vgg11_bn"),
 )
 ALL = os.environ.get("EGAZE_ONNX_ENCODERS") == "all"
@@ -58,7 +59,7 @@ def in_openvino(path):
     return answers
 
 
-def require_parity(run, path):
+def require_parity(run, path, *, openvino=True):
     """Every engine gives the eager model's answers, for one image and for several."""
     spec = export_onnx(run, path)
     onnx.checker.check_model(onnx.load(path), full_check=True)
@@ -73,6 +74,8 @@ def require_parity(run, path):
             (prob,), ((heatmap,),) = eager_answers(run, seen[None])
         np.testing.assert_allclose(answer.class_probs, prob, rtol=0, atol=1e-5)
         np.testing.assert_allclose(answer.heatmap, np.squeeze(heatmap), rtol=0, atol=1e-5)
+    if not openvino:
+        return
     openvino_answers = in_openvino(path)
     for given in (images, images[:1]):
         for ours, theirs in zip(openvino_answers(given), eager_answers(run, given), strict=True):
@@ -81,10 +84,11 @@ def require_parity(run, path):
 
 @pytest.mark.parametrize("recipe", [name for name in recipe_names() if "." not in name])
 def test_every_recipe_is_exported(tmp_path, recipe):
-    require_parity(untrained_run(recipe, SMALL, SIZE_PX), tmp_path / "model.onnx")
+    with_openvino = ALL or recipe in ("class-generators", "encoder-only")
+    require_parity(untrained_run(recipe, SMALL, SIZE_PX), tmp_path / "model.onnx", openvino=with_openvino)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS if ALL else ENCODERS[:2])
+@pytest.mark.parametrize("encoder", ENCODERS if ALL else ENCODERS[:1])
 def test_encoders_of_many_families_are_exported(tmp_path, encoder):
     require_parity(untrained_run("joint", encoder, SIZE_PX), tmp_path / "model.onnx")
 
