@@ -2,6 +2,8 @@
 prediction.
 
 cpp_vs_onnxruntime  ONNX Runtime's time divided by the C++ Predictor's: float32, batch 1, one thread, the model only
+cpp_vs_openvino     OpenVINO's time divided by the C++ Predictor's, likewise
+bf16_vs_openvino    OpenVINO's time in bfloat16 divided by the C++ Predictor's in bfloat16, likewise
 cpp_vs_baseline     time of the EGD-CXR baseline's eager model divided by the C++ Predictor's, likewise
 cpp_vs_torchscript  time of TorchScript in Python divided by the C++ Predictor's, likewise
 arena_vs_libtorch   time of the C++ Predictor with libtorch's own memory for tensors divided by that with the arena
@@ -14,18 +16,18 @@ check_ms            time of checking the model file as a whole: reading, layout,
 cpp_ms, file_ms     time of the C++ Predictor only, and from file to prediction
 peak_mb             peak memory of egaze-run, including the model and the radiograph
 
+ONNX Runtime and OpenVINO run the file that `egaze export` writes; OpenVINO compiles it for each number of radiographs.
 The C++ Predictor is timed by `egaze-run --bench`, which places each radiograph and copies each prediction; the other
 engines are given a tensor. Engines take turns, and a ratio is the median over the turns, so that a drift of the
 machine's speed affects all alike. Every engine's predictions are first compared with the eager model's.
 
-Needs a built egaze-run (EGAZE_RUN, or build/cpp), segmentation-models-pytorch, onnx and onnxruntime; AOTInductor a C++
-compiler.
+Needs a built egaze-run (EGAZE_RUN, or build/cpp), segmentation-models-pytorch, onnxruntime and openvino; AOTInductor a
+C++ compiler.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 import tempfile
@@ -38,6 +40,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import openvino
 import segmentation_models_pytorch as smp
 import torch
 from harness import RUNNER, Turns, arguments, finish, one_thread_for_rivals, rounded, take_turns
@@ -47,7 +50,8 @@ from egaze import Predictor
 from egaze.deploy import torchscript
 from egaze.deploy.archive import digest, members_of, write_archive
 from egaze.deploy.export import ExportedModel
-from egaze.deploy.spec import SPEC_NAME, check_model, read_model
+from egaze.deploy.onnx.export import converted
+from egaze.deploy.spec import DEFAULT_LIMITS, SPEC_NAME, check_model, read_model
 from egaze.models import DualHeadUNet
 
 SIZE_PX = 224
@@ -75,17 +79,6 @@ def export(model: DualHeadUNet, path: Path, precision: str) -> Path:
     members[member] = json.dumps({**spec, "model_sha256": digest(members)}).encode()
     write_archive(path, members)
     check_model(path)
-    return path
-
-
-def export_onnx(model: torch.nn.Module, path: Path) -> Path:
-    axes = {"image": {0: "n"}, "probs": {0: "n"}, "heatmap": {0: "n"}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            model, (torch.rand(2, 1, SIZE_PX, SIZE_PX),), str(path), dynamo=False, input_names=["image"],
-            output_names=["probs", "heatmap"], dynamic_axes=axes, opset_version=17,
-        )  # fmt: skip
     return path
 
 
@@ -155,6 +148,25 @@ def onnx_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
+def by_openvino(path: Path, precision: str) -> Engine:
+    core, compiled = openvino.Core(), {}
+
+    def seconds(threads: int, batch: int) -> float:
+        if (threads, batch) not in compiled:
+            compiled[threads, batch] = openvino_model(core, path, precision, threads, batch)
+        image = images(batch)
+        return mean_seconds(lambda: compiled[threads, batch](image), calls_of(batch))
+
+    return seconds
+
+
+def openvino_model(core: Any, path: Path, precision: str, threads: int, batch: int) -> Any:
+    model = core.read_model(path)
+    model.reshape([batch, 1, SIZE_PX, SIZE_PX])
+    options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    return core.compile_model(model, "CPU", options).create_infer_request().infer
+
+
 def by_runner(model: Path, radiograph: Path, *options: str) -> Engine:
     return lambda threads, batch: bench(model, radiograph, threads, batch, calls_of(batch), *options)["model_s"][
         "median_s"
@@ -181,6 +193,8 @@ def check(files: dict[str, Path], modules: dict[str, Any], folder: Path) -> dict
             for name, module in modules.items()
         }
     found["onnxruntime"] = onnx_session(files["onnx"], 1).run(None, {"image": image})
+    for engine, precision in openvino_precisions().items():
+        found[engine] = list(openvino_model(openvino.Core(), files["onnx"], precision, 1, 1)(image).values())
     for precision in ("fp32", "bf16"):
         (said,) = json.loads(run_runner(files[precision], folder / "small.npy", "--out", folder))["predictions"]
         probs = np.array([list(said["class_probs"].values())])
@@ -237,6 +251,10 @@ def python_peaks_mb(files: dict[str, Path]) -> dict[str, float]:
     return peaks
 
 
+def openvino_precisions() -> dict[str, str]:
+    return {"openvino": "f32", **({"openvino_bf16": "bf16"} if computes_bf16() else {})}
+
+
 def computes_bf16() -> bool:
     flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
     return "avx512_bf16" in flags or "amx_bf16" in flags
@@ -249,7 +267,8 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
     aux_params = {"classes": len(CLASSES), "dropout": 0.5}
     baseline = smp.Unet("timm-efficientnet-b0", encoder_weights=None, classes=1, aux_params=aux_params).eval()
     files = {precision: export(model, folder / f"{precision}.pt", precision) for precision in ("fp32", "bf16")}
-    files["onnx"] = export_onnx(exported, folder / "model.onnx")
+    files["onnx"] = folder / "model.onnx"
+    files["onnx"].write_bytes(converted(files["fp32"], None, DEFAULT_LIMITS)[1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         modules: dict[str, Any] = {"ours_eager": exported, "torchscript": torch.jit.load(files["fp32"])}
@@ -264,6 +283,7 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
         "baseline_eager": by_torch(baseline, channels=3),
         **{name: by_torch(module) for name, module in modules.items()},
         "onnxruntime": by_onnxruntime(files["onnx"]),
+        **{name: by_openvino(files["onnx"], precision) for name, precision in openvino_precisions().items()},
         "cpp_fp32": by_runner(files["fp32"], small),
         "cpp_without_arena": by_runner(files["fp32"], small, "--no-tensor-arena"),
         "cpp_bf16": by_runner(files["bf16"], small),
@@ -279,6 +299,8 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
     details["file"] = measure_files(files, radiograph, 3 if quick else 7)
     headline = {
         "cpp_vs_onnxruntime": first.ratio("onnxruntime", "cpp_fp32"),
+        "cpp_vs_openvino": first.ratio("openvino", "cpp_fp32"),
+        **({"bf16_vs_openvino": first.ratio("openvino_bf16", "cpp_bf16")} if computes_bf16() else {}),
         "cpp_vs_baseline": first.ratio("baseline_eager", "cpp_fp32"),
         "cpp_vs_torchscript": first.ratio("torchscript", "cpp_fp32"),
         "arena_vs_libtorch": first.ratio("cpp_without_arena", "cpp_fp32"),
@@ -295,10 +317,9 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
 
 def main() -> None:
     quick = arguments(__doc__).quick
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         headline, details = measure(Path(folder), quick)
-    packages = ["torch", "timm", "onnxruntime", "onnx", "segmentation-models-pytorch"]
+    packages = ["torch", "timm", "onnxruntime", "openvino", "segmentation-models-pytorch"]
     finish("inference", headline, details, packages, quick=quick)
 
 

@@ -10,6 +10,8 @@ _ENGINES = {
     "torchscript": "TorchScript in Python",
     "aotinductor": "AOTInductor",
     "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "openvino_bf16": "OpenVINO, bfloat16",
     "cpp_without_arena": "C++ `Predictor`, libtorch's own memory",
     "cpp_fp32": "C++ `Predictor`",
     "cpp_bf16": "C++ `Predictor`, bfloat16",
@@ -24,6 +26,8 @@ def model_table(result: dict[str, Any]) -> str:
     heading = [f"{_BATCHES[batch]}, {threads} thread{'s' * (threads > 1)}" for threads, batch in cells]
     lines = [f"| ms | {' | '.join(heading)} |", "|---|" + "---|" * len(cells)]
     for engine, text in _ENGINES.items():
+        if any(engine not in rows[f"threads_{threads}_batch_{batch}"] for threads, batch in cells):
+            continue  # results of a version without this engine, or of a processor without bfloat16
         times = [rows[f"threads_{threads}_batch_{batch}"][engine]["median_s"] for threads, batch in cells]
         lines.append(f"| {text} | {' | '.join(_ms(seconds) for seconds in times)} |")
     return "\n".join(lines)

@@ -224,8 +224,8 @@ def test_what_a_package_cannot_bring(my_package, tmp_path, monkeypatch):
     ("words", "message"),
     [
         (("export", "run", "model.x", "--format", "onyx"), "no export format 'onyx'; there are torchscript"),
-        (("export", "run", "model.onnx"), "suffix '.onnx' stands for no export format: .pt (torchscript)"),
-        (("export", "run", "model"), "a suffix has to say the export format: .pt (torchscript)"),
+        (("export", "run", "model.xml"), "suffix '.xml' stands for no export format: .pt (torchscript), .onnx (onnx)"),
+        (("export", "run", "model"), "a suffix has to say the export format: .pt (torchscript), .onnx (onnx)"),
     ],
 )
 def test_names_that_are_not_there(words, message, run, tmp_path):

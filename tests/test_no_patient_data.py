@@ -163,8 +163,9 @@ def test_nothing_identifies_a_patient(planted, tmp_path, monkeypatch, capfd, cap
     egaze("train", "study", "--out", "run", "--device", "cpu", *(f"--set={item}" for item in TINY))
     egaze("evaluate", "run")
     egaze("report", "run")
-    egaze("export", "run", "model.pt")
-    egaze("check", "model.pt")
+    for model in ("model.pt", "model.onnx"):
+        egaze("export", "run", model)
+        egaze("check", model)
     # `predict` repeats the paths that it is given, so these have names that say nothing.
     (source / "neutral").mkdir()
     for name, content in (("good.dcm", whole), ("cut.dcm", whole[:3000]), ("text.dcm", text.read_bytes())):
@@ -187,6 +188,7 @@ def test_nothing_identifies_a_patient(planted, tmp_path, monkeypatch, capfd, cap
         "log.jsonl",
         "report.html",
         "model.pt",
+        "model.onnx",
         "good_heatmap.png",
     }
     assert all("listening" in (out / f"{count}.log").read_text() for count in range(1, number + 1))

@@ -16,6 +16,10 @@ constexpr std::string_view kLocalMagic("PK\x03\x04", 4), kCentralMagic("PK\x01\x
 constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22;
 constexpr std::size_t kMaxNameBytes = 255;
 constexpr std::string_view kTop = "egaze/";
+// How an ONNX file begins that egaze exports: its format's version, and its producer.
+constexpr std::string_view kOnnxStart =
+    "\x08\x08\x12\x05"
+    "egaze";
 
 // The constant fields of a directory entry: made by Unix (3) and zip 2.0 (20), dated 1 January 1980 (0x21), readable and
 // writable by the owner (0600).
@@ -140,8 +144,12 @@ std::vector<ZipMember> read_stored_zip(const std::string& path, std::span<const 
   const Bytes file(path, bytes);
   if (bytes.size() > kMaxModelBytes) file.fail("it is larger than " + std::to_string(kMaxModelBytes) + " bytes");
   const std::string_view begin(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 4));
-  if (!kLocalMagic.starts_with(begin))
+  if (std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).starts_with(kOnnxStart)) {
+    refuse(ErrorCode::model_foreign, "is an ONNX file, not a TorchScript file; Python reads it under a name with .onnx");
+  }
+  if (!kLocalMagic.starts_with(begin)) {
     refuse(ErrorCode::model_foreign, "was not exported by egaze: it is not a zip archive");
+  }
   const std::size_t end = bytes.size() - std::min(bytes.size(), kEndBytes);
   if (!file.holds(end, kEndMagic) || file.number(end + 20, 2) != 0) {
     refuse(ErrorCode::model_truncated, "is truncated, or followed by other data");

@@ -6,6 +6,7 @@
 #include "bind.hpp"
 #include "egaze/error.hpp"
 #include "model_archive.hpp"
+#include "model_spec.hpp"
 #include "operator_rules.hpp"
 
 namespace egaze::bindings {
@@ -77,13 +78,20 @@ py::object signature_of(const detail::ModelArchive& archive) {
   return py::bytes(content);
 }
 
+py::handle model_error;  // Python's class for Error
+
+[[noreturn]] void raise(const Error& error) {
+  PyErr_SetObject(model_error.ptr(), py::make_tuple(error_name(error.code()), py::bytes(error.what())).ptr());
+  throw py::error_already_set();
+}
+
 constexpr ModelLimits kDefaults;
 
 }  // namespace
 
 void bind_model(py::module_& module) {
   // Paths, and messages that contain them, are bytes, because a path need not have an encoding.
-  static py::handle model_error = py::exception<Error>(module, "ModelError").release();
+  model_error = py::exception<Error>(module, "ModelError").release();
   module.def(
       "read_model",
       [](const std::string& path, std::int64_t nodes, std::int64_t nesting, std::int64_t bytes_at_work,
@@ -99,12 +107,22 @@ void bind_model(py::module_& module) {
                                 py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()),
                                 signature_of(archive), dict_of(archive.proof));
         } catch (const Error& error) {
-          PyErr_SetObject(model_error.ptr(), py::make_tuple(error_name(error.code()), py::bytes(error.what())).ptr());
-          throw py::error_already_set();
+          raise(error);
         }
       },
       py::arg("path"), py::arg("nodes") = kDefaults.nodes, py::arg("nesting") = kDefaults.nesting,
       py::arg("bytes_at_work") = kDefaults.bytes_at_work, py::arg("multiplications") = kDefaults.multiplications);
+  // The spec of a model file in another format, given as the text that the file holds.
+  module.def(
+      "read_model_spec",
+      [](const std::string& path, const py::bytes& json) -> py::dict {
+        try {
+          return dict_of(detail::parse_model_spec(path, std::string_view(json)));
+        } catch (const Error& error) {
+          raise(error);
+        }
+      },
+      py::arg("path"), py::arg("json"));
   // The name of each limit, its default, and the largest value that it can be set to.
   module.def("model_limits", [] {
     py::list limits;

@@ -31,7 +31,7 @@ COMMANDS = {
     "compare": "Compare two runs or sets of runs on the same radiographs.",
     "explain": "Show where a model's evidence lies: Grad-CAM with gaze and findings, in pictures and metrics.",
     "report": "Write the report of a run as one HTML file.",
-    "export": "Write a run's model as one TorchScript file.",
+    "export": "Write a run's model as one file of TorchScript or ONNX.",
     "check": "Check an exported model file without running it, and show its spec.",
     "predict": "Predict radiographs with an exported model.",
     "pacs": "Predict a study in a DICOMweb archive, and store the results there.",

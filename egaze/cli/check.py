@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.option(
     "--trust",
     multiple=True,
@@ -25,16 +25,17 @@ if TYPE_CHECKING:
 )
 @model_limit_option
 def command(model: Path, trust: tuple[Path, ...], limits: ModelLimits) -> None:
-    """Check an exported model file without running it, and show its spec.
+    """Check an exported model file (.pt or .onnx) without running it, and show its spec.
 
-    The check covers the archive's layout, the format version, the digest of all contents, and the program: one forward
-    function of allowed operators, which open no file and no connection, with a proof of the type and shape of every
+    The check covers the file's layout, the format version, the digest of all contents, and the program: a sequence of
+    allowed operators, which open no file and no connection, with a proof of the type and shape of every
     value and a bound on its work. An error message ends in its code, which is the same in C++. The digest detects
     damage; only a signature that --trust verifies says who made the file.
 
     \b
     Example:
       egaze check model.pt
+      egaze check model.onnx
       egaze check model.pt --trust key.pub.pem
       egaze check model.pt --model-limit bytes_at_work=1073741824
     """
@@ -47,7 +48,7 @@ def command(model: Path, trust: tuple[Path, ...], limits: ModelLimits) -> None:
     except ModelFileError as error:
         raise ModelFileError(f"{error} [{error.code}]", error.code) from error
     for name, value in asdict(spec).items():
-        click.echo(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")
+        click.echo(f"{name}: {', '.join(map(str, value)) if isinstance(value, tuple) else value}")
     click.echo("the contents have the digest that the spec states, and the program is proved by types and shapes")
     click.echo(
         f"the program has {proof.nodes} operators and needs, for one image, {proof.bytes_at_work} bytes at work and "

@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt|MODEL.onnx")
 @precision_option(
-    ("fp32", "bf16"), "the model (bf16 makes a smaller file, and is faster where the processor or GPU supports it)"
+    ("fp32", "bf16"),
+    "the model (bf16 makes a smaller file, and is faster where the processor or GPU supports it; not for ONNX)",
 )
 @click.option(
     "--format",
     "format_name",
     metavar="NAME",
-    help="torchscript, or a format that another installed package adds. [default: what the suffix of MODEL says]",
+    help="torchscript, onnx, or a format that another installed package adds. [default: what the suffix of MODEL says]",
 )
 @click.option(
     "--thresholds",
@@ -52,13 +53,18 @@ def command(
     sign: Path | None,
     limits: ModelLimits,
 ) -> None:
-    """Write a run's best model as one TorchScript file for Python's and C++'s Predictor and egaze-run.
+    """Write a run's best model as one file: TorchScript (.pt) or ONNX (.onnx).
+
+    Python's and C++'s Predictor and egaze-run read the TorchScript file. The ONNX file is for Python's Predictor and
+    for any other engine that reads ONNX, such as ONNX Runtime in C#, Java and browsers, or OpenVINO; it needs
+    ONNX Runtime (pip install 'egaze[onnx]').
 
     A model whose program exceeds the default limits is exported, checked and run only with the same --model-limit.
 
     \b
     Example:
       egaze export run model.pt
+      egaze export run model.onnx
       egaze export run model-bf16.pt --precision bf16
       egaze export run model.pt --thresholds youden
       egaze export run model.pt --sign key.pem

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for heatmaps (.npy and .png).")
 @click.option(
@@ -73,7 +73,7 @@ def command(
     workers: int | None,
     ray_address: str | None,
 ) -> None:
-    """Predict radiographs (DICOM, PNG, JPEG or .npy) with an exported model.
+    """Predict radiographs (DICOM, PNG, JPEG or .npy) with an exported model (.pt, or .onnx on the CPU).
 
     IMAGE is a radiograph, a folder of radiographs (with its subfolders; links are followed, hidden names are left out),
     a pattern, or a text file NAME.txt with one path per line. A radiograph that cannot be read does not stop the
@@ -97,7 +97,7 @@ def command(
     \b
     Example:
       egaze predict model.pt radiograph.dcm
-      egaze predict model.pt radiographs --json --out heatmaps
+      egaze predict model.onnx radiographs --json --out heatmaps
       egaze predict model.pt radiographs --table predictions.parquet
       egaze predict model.pt radiographs --table predictions.parquet --ray head:6379
       egaze predict model.pt radiograph.dcm --dicom-out objects --dicom sc --dicom sr

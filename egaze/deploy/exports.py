@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from egaze.deploy.export import export_torchscript
+from egaze.deploy.onnx.export import export_onnx
 from egaze.deploy.signature import require_no_key
 from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds
 from egaze.errors import EgazeError
@@ -27,10 +28,12 @@ class Exporter(Protocol):
 
 
 #: The format of a file whose suffix says what it holds.
-SUFFIXES = {".pt": "torchscript"}
+SUFFIXES = {".pt": "torchscript", ".onnx": "onnx"}
+
+_OWN = {"torchscript": export_torchscript, "onnx": export_onnx}
 
 #: Exporters by the names that `egaze export --format` takes; other packages add theirs as `egaze.exports`.
-EXPORTS: Registry[Exporter] = Registry("egaze.exports", "export", {"torchscript": export_torchscript}, fits=callable)
+EXPORTS: Registry[Exporter] = Registry("egaze.exports", "export", _OWN, fits=callable)
 
 
 def export_run(
@@ -48,11 +51,12 @@ def export_run(
     Args:
         run: a run with a checkpoint.
         path: the file to write, which is replaced whole.
-        format: one of `EXPORTS`; see `export_torchscript` for egaze's own. None for that of the path's suffix.
+        format: one of `EXPORTS`; see `export_torchscript` and `export_onnx` for egaze's own. None for that of the
+            path's suffix.
         precision: "fp32" or "bf16".
-        sign: a PEM file with an Ed25519 private key, by which the file is signed; for egaze's own format only.
-        thresholds: thresholds of the class probabilities that the file is to carry; for egaze's own format only.
-        limits: how large the program may be; for egaze's own format only. See `export_torchscript`.
+        sign: a PEM file with an Ed25519 private key, by which the file is signed; for egaze's own formats only.
+        thresholds: thresholds of the class probabilities that the file is to carry; for egaze's own formats only.
+        limits: how large the program may be; for egaze's own formats only. See `export_torchscript`.
 
     Returns:
         The file's spec; None from a format without egaze's spec.
@@ -73,8 +77,8 @@ def export_run(
         format = _format_of(Path(path))
     if format not in EXPORTS:
         raise EgazeError(f"no export format {format!r}; there are {', '.join(EXPORTS)}")
-    if format == "torchscript":
-        return export_torchscript(run, path, precision=precision, sign=sign, thresholds=thresholds, limits=limits)
+    if format in _OWN:
+        return _OWN[format](run, path, precision=precision, sign=sign, thresholds=thresholds, limits=limits)
     if limits != DEFAULT_LIMITS:
         raise EgazeError(f"a file of the format {format!r} has no limits; one of 'torchscript' has")
     for asked, cannot in ((sign, "be signed"), (thresholds, "carry thresholds")):

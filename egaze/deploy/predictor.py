@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egaze.deploy import torchscript
-from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, read_model
+from egaze.deploy.onnx.engine import OnnxModel
+from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, is_onnx, read_model
 from egaze.errors import EgazeError, ModelFileError
 from egaze.imaging import FitGeometry, StoredRadiograph, read_stored, resize, to_input
 from egaze.loading import FailedRadiograph, RadiographLoader
@@ -76,20 +77,28 @@ class Prediction:
         return heatmap
 
 
+#: A loaded model, which maps (N, 1, H, W) images to class probabilities, heatmaps and, if it has them, class heatmaps.
+Engine = Callable[[Tensor], tuple[Tensor, ...]]
+
+
 class Predictor:
-    """Predicts with a model file that `export_torchscript` wrote; C++'s `egaze::Predictor` computes the same numbers.
+    """Predicts with an exported model file; C++'s `egaze::Predictor` computes the same numbers.
+
+    A file named .onnx runs through ONNX Runtime on the CPU, every other one through TorchScript.
 
     Args:
         path: the model file; it is checked by `check_model` before anything in it is loaded.
         device: "cpu", "cuda", or "auto", which is CUDA if there is a device and otherwise the CPU.
-        threads: number of threads within one prediction, for the whole process; 0 keeps torch's default.
+        threads: number of threads within one prediction; 0 keeps the engine's default. In TorchScript they are those
+            of the whole process.
         trust: PEM files of Ed25519 public keys. If there are any, the model must be signed with one of them.
         limits: how large the model's program may be.
         class_heatmaps: whether predictions have the heatmap of each class.
 
     Raises:
         ModelFileError: there is no such file, or it is not a valid exported model; its `code` says what is wrong.
-        EgazeError: the device is not available, a key cannot be read, or the model gives no class heatmaps.
+        EgazeError: the device is not available, ONNX Runtime is needed and not installed, a key cannot be read, or the
+            model gives no class heatmaps.
 
     Example:
         >>> from egaze import Predictor
@@ -117,12 +126,15 @@ class Predictor:
         if class_heatmaps and not self.spec.class_heatmaps:
             raise EgazeError(f"{path}: {NO_CLASS_HEATMAPS}")
         self.class_heatmaps = class_heatmaps
-        try:
-            self._device = torch.device(
-                ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-            )
-        except RuntimeError as error:
-            raise EgazeError(f"no device {device!r}: expected auto, cpu or cuda") from error
+        if is_onnx(path):
+            self._device = _device("cpu" if device == "auto" else device)
+            if self._device.type != "cpu":
+                raise EgazeError(
+                    f"device {device}: an ONNX model runs on the CPU only, unlike a TorchScript model (.pt)"
+                )
+            self._module: Engine = OnnxModel(self._path, content, threads)
+            return
+        self._device = _device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         if self._device.type == "cuda" and not torch.cuda.is_available():
             raise EgazeError(f"device {device}: no CUDA device is available")
         if threads > 0:
@@ -132,7 +144,8 @@ class Predictor:
     @property
     def loading(self) -> ModelLoading:
         """How another process loads this model, to compute the same numbers."""
-        threads = torch.get_num_threads()  # they decide the last digits
+        engine = self._module
+        threads = engine.threads if isinstance(engine, OnnxModel) else torch.get_num_threads()  # for the last digits
         return ModelLoading(
             str(self._path), self.spec.model_sha256, self._device.type, threads, self._limits, self.class_heatmaps
         )
@@ -243,3 +256,8 @@ class ModelLoading:
         if predictor.spec.model_sha256 != self.sha256:
             raise EgazeError(f"{self.path}: a machine of the cluster has another model there")
         return predictor
+def _device(name: str) -> torch.device:
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise EgazeError(f"no device {name!r}: expected auto, cpu or cuda") from error

@@ -23,7 +23,7 @@ PRECISIONS = ("fp32", "bf16")
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """The contents of "egaze_spec.json" in an exported model file.
+    """The contents of "egaze_spec.json" in an exported model file, or of "egaze_spec" in the metadata of an ONNX file.
 
     Attributes:
         format_version: version of the file's format: 5 of a file with class heatmaps, 4 of others.
@@ -44,7 +44,8 @@ class ModelSpec:
         threshold_rule: how `thresholds` were chosen, such as "Youden, chosen on validation"; empty without any.
         thresholds: one for each class, None where it could not be chosen; empty if the file has none. Probabilities do
             not depend on them: they are for `Prediction.above_thresholds`.
-        model_sha256: digest of the archive's contents; see `egaze.deploy.archive.digest`.
+        model_sha256: digest of the file's contents; see `egaze.deploy.archive.digest`, and for ONNX
+            `egaze.deploy.onnx.check.digest`.
     """
 
     format_version: int
@@ -161,8 +162,8 @@ class CheckedModel(NamedTuple):
 
     Attributes:
         spec: the model's spec.
-        content: the whole file, in which the program is the text that the check wrote from its own graph.
-        signature: the member "signature", if there is one; see `egaze.deploy.signature`.
+        content: the whole file, in which the program is what the check wrote from its own graph.
+        signature: the file's signature, if there is one; see `egaze.deploy.signature`.
         proof: the results of proving the program.
     """
 
@@ -172,14 +173,19 @@ class CheckedModel(NamedTuple):
     proof: ProgramProof
 
 
+def is_onnx(path: str | PathLike[str]) -> bool:
+    """Whether a path's suffix says that the model file is one of ONNX; every other one is of TorchScript."""
+    return os.fspath(path).lower().endswith(".onnx")
+
+
 def check_model(
     path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = DEFAULT_LIMITS
 ) -> ModelSpec:
     """Check that an exported model file is sound, without loading any part of it.
 
-    Checks the archive's layout, the spec's format version and values, the digest over all contents, that tensors lie
-    within their storages, and that the program is a straight line of allowed operators whose every value has a type and
-    a shape that follow from the spec, within the limits.
+    Checks the file's layout, the spec's format version and values, the digest over all contents, that tensors lie
+    within the file, and that the program is a straight line of allowed operators whose every value has a type and
+    a shape that follow from the spec, within the limits. The suffix .onnx says that the file is one of ONNX.
 
     Args:
         path: the model file.
@@ -203,6 +209,10 @@ def read_model(
     path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = DEFAULT_LIMITS
 ) -> CheckedModel:
     """Check a model file as `check_model` does; return its spec and contents, with the program that was proved."""
+    if is_onnx(path):
+        from egaze.deploy.onnx.check import read_onnx  # it needs the classes above
+
+        return read_onnx(path, trust, limits)
     try:
         fields, content, signature, proof = _core.read_model(os.fsencode(path), **asdict(limits))
     except _core.ModelError as error:

@@ -43,7 +43,7 @@ def script(module: nn.Module, dtype: torch.dtype = torch.float32, *, input_shape
             different steps for different images, or its weights multiply rounding errors.
     """
     module = copy.deepcopy(module).eval().requires_grad_(False)
-    images = _random_images(3, input_shape)
+    images = random_images(3, input_shape)
     _bare_batch_norms(module)
     try:
         with _quiet(), torch.no_grad():
@@ -54,7 +54,7 @@ def script(module: nn.Module, dtype: torch.dtype = torch.float32, *, input_shape
         raise EgazeError(f"the model cannot be exported: {one_line(error)}") from error
 
 
-def _random_images(count: int, shape: tuple[int, int]) -> Tensor:
+def random_images(count: int, shape: tuple[int, int]) -> Tensor:
     """Draw (count, 1, H, W) images in [0, 1] with structures of several sizes.
 
     Images of noise alone look the same to an encoder's last layers, which would then multiply rounding errors.
@@ -73,7 +73,7 @@ def _trace(module: nn.Module, images: Tensor, dtype: torch.dtype) -> bytes:
     # The traced program always takes the branches that these two images took. Other images and another number of images
     # show whether the module would take others.
     for given in (images[2:], images):
-        _require_same(frozen(given), module(given))
+        require_same(frozen(given), module(given))
     if dtype != torch.float32:
         compute_in(frozen.graph, dtype)
     buffer = io.BytesIO()
@@ -81,7 +81,12 @@ def _trace(module: nn.Module, images: Tensor, dtype: torch.dtype) -> bytes:
     return buffer.getvalue()
 
 
-def _require_same(outputs: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> None:
+def require_same(outputs: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> None:
+    """Check that an exported program predicts what the model predicts.
+
+    Raises:
+        EgazeError: it does not.
+    """
     for ours, theirs in zip(outputs, expected, strict=True):
         difference = (ours - theirs).abs().max().item() if ours.shape == theirs.shape else math.inf
         if not difference <= _TOLERANCE:
