@@ -256,6 +256,8 @@ class ModelLoading:
         if predictor.spec.model_sha256 != self.sha256:
             raise EgazeError(f"{self.path}: a machine of the cluster has another model there")
         return predictor
+
+
 def _device(name: str) -> torch.device:
     try:
         return torch.device(name)
