@@ -54,7 +54,7 @@ def in_openvino(path):
 
     def answers(images):
         given = model({"image": images[:, None]})
-        return [given["class_probs"], given["heatmap"]]
+        return list(given.values())
 
     return answers
 
@@ -65,13 +65,13 @@ def require_parity(run, path, *, openvino=True):
     onnx.checker.check_model(onnx.load(path), full_check=True)
     predictor = Predictor(path, threads=1)
     images = random_images(4, spec.input_height_px, seed=3)
-    probs, heatmaps = eager_answers(run, images)
+    probs, heatmaps, *_ = eager_answers(run, images)
     assert np.ptp(probs, axis=0).max() > 1e-3  # else agreement would say little
     for image, prob, heatmap in zip(images, probs, heatmaps, strict=True):
         answer = predictor.predict(image)
         seen = to_input(spec.canvas.place(image), spec.input_shape)
         if not np.array_equal(seen, image):
-            (prob,), ((heatmap,),) = eager_answers(run, seen[None])
+            (prob,), ((heatmap,),), *_ = eager_answers(run, seen[None])
         np.testing.assert_allclose(answer.class_probs, prob, rtol=0, atol=1e-5)
         np.testing.assert_allclose(answer.heatmap, np.squeeze(heatmap), rtol=0, atol=1e-5)
     if not openvino:
@@ -91,6 +91,18 @@ def test_every_recipe_is_exported(tmp_path, recipe):
 @pytest.mark.parametrize("encoder", ENCODERS if ALL else ENCODERS[:1])
 def test_encoders_of_many_families_are_exported(tmp_path, encoder):
     require_parity(untrained_run("joint", encoder, SIZE_PX), tmp_path / "model.onnx")
+
+
+def test_class_heatmaps_are_the_third_result(tmp_path):
+    run = untrained_run("class-generators", SMALL, SIZE_PX)
+    assert export_onnx(run, tmp_path / "model.onnx").class_heatmaps
+    predictor = Predictor(tmp_path / "model.onnx", class_heatmaps=True)
+    images = random_images(2, SIZE_PX, seed=4)
+    for image in images:
+        answer = predictor.predict(image)
+        seen = to_input(predictor.spec.canvas.place(image), predictor.spec.input_shape)
+        *_, expected = eager_answers(run, seen[None])
+        np.testing.assert_allclose(answer.class_heatmaps, expected[0], rtol=0, atol=1e-5)
 
 
 def test_the_file_says_what_it_is(run, onnx_file):

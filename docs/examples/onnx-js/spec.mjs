@@ -10,7 +10,9 @@ export function readSpec(content, sha256) {
     const entry = Object.fromEntries(fields(bytes).map(({ field: number, bytes: value }) => [number, value]));
     if (entry[1]?.toString() !== "egaze_spec") continue;
     const spec = JSON.parse(entry[2].toString());
-    if (spec.format_version !== 4) throw new Error(`format version ${spec.format_version}, this program reads 4`);
+    if (![4, 5].includes(spec.format_version)) {
+      throw new Error(`format version ${spec.format_version}, this program reads 4 and 5`);
+    }
     const unsigned = Buffer.from(content.subarray(0, end)); // a signature follows the spec
     const at = unsigned.indexOf(spec.model_sha256, unsigned.indexOf('"model_sha256"', start));
     unsigned.fill("0", at, at + 64);

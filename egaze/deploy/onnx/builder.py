@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from egaze.deploy.onnx.graph import (
+    CLASS_HEATMAPS,
     CLASS_PROBS,
     FLOAT32,
     HEATMAP,
@@ -25,7 +26,7 @@ from egaze.deploy.onnx.graph import (
     fixed_shape,
     of_images,
 )
-from egaze.deploy.spec import ModelLimits, ProgramProof
+from egaze.deploy.spec import ModelLimits, ModelSpec, ProgramProof
 
 
 class Outcome(NamedTuple):
@@ -198,18 +199,18 @@ class GraphBuilder:
             require_countable(shape)
         return outcome
 
-    def finish(self, classes: int) -> tuple[Graph, ProgramProof]:
-        """End the program, whose results are the values "class_probs" and "heatmap".
+    def finish(self, results: Mapping[str, Shape]) -> tuple[Graph, ProgramProof]:
+        """End the program, whose results are values with the names and shapes of `results`.
 
         Raises:
             GraphError: they are absent or of other shapes than promised, a constant is used by nobody, or more memory
                 is needed than the limit.
         """
-        for name, promised in ((CLASS_PROBS, of_images(classes)), (HEATMAP, of_images(1, *self.input_shape))):
+        for name, promised in results.items():
             require(self._shapes.get(name) == promised and name not in self.constants, f"does not compute '{name}'")
         unused = next((name for name in self.constants if name not in self._used), None)
         require(unused is None, f"has a constant '{unused}' that is not used")
-        proof = ProgramProof(self._results, self._bytes_at_work(), self._multiplications, 0.0)
+        proof = ProgramProof(self._results, self._bytes_at_work(results), self._multiplications, 0.0)
         if proof.bytes_at_work > self.limits.bytes_at_work:
             raise GraphError(
                 f"needs {proof.bytes_at_work} bytes of memory for one image, more than the limit "
@@ -217,10 +218,10 @@ class GraphBuilder:
             )
         return Graph(self.constants, self.nodes), proof
 
-    def _bytes_at_work(self) -> int:
+    def _bytes_at_work(self, results: Iterable[str]) -> int:
         """The most that the tensors of one image need at the same time, with what the operator then needs."""
         last_use = {name: number for number, node in enumerate(self.nodes) for name in node.inputs}
-        last_use |= dict.fromkeys((CLASS_PROBS, HEATMAP), len(self.nodes))
+        last_use |= dict.fromkeys(results, len(self.nodes))
         alive = {IMAGE: self._bytes_of(IMAGE)}
         most = held = alive[IMAGE]
         for number, node in enumerate(self.nodes):
@@ -235,6 +236,13 @@ class GraphBuilder:
 
     def _bytes_of(self, name: str) -> int:
         return 4 * elements_of(self._shapes[name])
+
+
+def promised_results(spec: ModelSpec) -> dict[str, Shape]:
+    """The names and shapes of the results that a spec promises, in their order."""
+    classes = len(spec.class_names)
+    results = {CLASS_PROBS: of_images(classes), HEATMAP: of_images(1, *spec.input_shape)}
+    return results | ({CLASS_HEATMAPS: of_images(classes, *spec.input_shape)} if spec.class_heatmaps else {})
 
 
 def require_countable(shape: Shape) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from egaze import _core
 from egaze.deploy.onnx import messages
-from egaze.deploy.onnx.builder import GraphBuilder
+from egaze.deploy.onnx.builder import GraphBuilder, promised_results
 from egaze.deploy.onnx.graph import Graph, GraphError
 from egaze.deploy.onnx.messages import LayoutError, Parts
 from egaze.deploy.onnx.rules import RULES
@@ -53,8 +53,6 @@ def check_onnx(path: str | PathLike[str], content: bytes, limits: ModelLimits) -
             raise LayoutError(
                 f"its spec states the precision {spec.precision}, which ONNX files do not have", "model_spec"
             )
-        if spec.class_heatmaps:
-            raise LayoutError("its spec states class heatmaps, which ONNX files do not have", "model_spec")
         unsigned = memoryview(content)[: parts.unsigned_bytes]
         if digest(unsigned, parts.spec_json, spec.model_sha256) != spec.model_sha256:
             what = "is damaged or changed: its content does not have the SHA-256 in its spec"
@@ -82,7 +80,7 @@ def _prove(graph: Graph, spec: ModelSpec, limits: ModelLimits) -> tuple[Graph, P
         builder.add_constant(name, constant)
     for node in graph.nodes:
         builder.add(node)
-    return builder.finish(len(spec.class_names))
+    return builder.finish(promised_results(spec))
 
 
 def digest(unsigned: Buffer, spec_json: bytes, model_sha256: str) -> str:

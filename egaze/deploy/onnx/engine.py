@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from egaze.deploy.onnx.graph import CLASS_PROBS, HEATMAP, IMAGE
+from egaze.deploy.onnx.graph import IMAGE
 from egaze.deploy.torchscript import one_line
 from egaze.errors import EgazeError, ModelFileError
 
@@ -37,11 +37,10 @@ class OnnxModel:
         self.threads = threads if threads > 0 else os.cpu_count() or 1
         self._session = _session(path, content, self.threads)
 
-    def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
-        results: Any = self._session.run([CLASS_PROBS, HEATMAP], {IMAGE: image.numpy()})
-        class_probs, heatmap = map(torch.from_numpy, results)
-        return class_probs, heatmap
+    def __call__(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Map (N, 1, H, W) float32 in [0, 1] to the results that the spec promises, in their order."""
+        results: Any = self._session.run(None, {IMAGE: image.numpy()})
+        return tuple(map(torch.from_numpy, results))
 
 
 def _session(path: Path, content: bytes, threads: int) -> onnxruntime.InferenceSession:

@@ -18,7 +18,7 @@ from egaze.deploy.onnx.engine import OnnxModel
 from egaze.deploy.onnx.graph import Graph, GraphError
 from egaze.deploy.onnx.translate import translate
 from egaze.deploy.signature import read_signing_key, sign_digest
-from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds, format_version, is_onnx, read_model
+from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds, is_onnx, read_model
 from egaze.errors import EgazeError, RunError
 from egaze.training.run import Run
 
@@ -38,10 +38,10 @@ def export_onnx(
     """Write a run's best model as an ONNX file with its spec in the metadata; the file is replaced whole.
 
     The graph maps "image", (N, 1, H, W) float32 in [0, 1] with any N, to "class_probs", (N, C), and "heatmap",
-    (N, 1, H, W) in [0, 1] (zeros from a model without a heatmap head that was trained); normalisation is inside. Only
-    TorchScript files give the heatmaps of classes. The graph uses ONNX's own operators only, in the version
-    `egaze.deploy.onnx.graph.OPSET`. It is written from the program of the TorchScript file, and its predictions are
-    compared with that file's before the file is there.
+    (N, 1, H, W) in [0, 1] (zeros from a model without a heatmap head that was trained), and from a model with one
+    heatmap per class to "class_heatmaps", (N, C, H, W), too; normalisation is inside. The graph uses ONNX's own
+    operators only, in the version `egaze.deploy.onnx.graph.OPSET`. It is written from the program of the TorchScript
+    file, and its predictions are compared with that file's before the file is there.
 
     Args:
         run: a run with a checkpoint.
@@ -99,7 +99,6 @@ def converted(program: Path, key: Ed25519PrivateKey | None, limits: ModelLimits)
             result, or it predicts something else.
     """
     spec, content, *_ = read_model(program, limits=limits)
-    spec = replace(spec, class_heatmaps=False, format_version=format_version(class_heatmaps=False))
     module = torchscript.load(program, content, torch.device("cpu"))
     try:
         graph, _ = translate(module.graph, spec, limits)
@@ -111,7 +110,7 @@ def converted(program: Path, key: Ed25519PrivateKey | None, limits: ModelLimits)
     images = torchscript.random_images(3, spec.input_shape)
     for given in (images, images[:1]):
         with torch.no_grad():
-            torchscript.require_same(model(given), module(given)[:2])
+            torchscript.require_same(model(given), module(given))
     return spec, written
 
 

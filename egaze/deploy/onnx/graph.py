@@ -12,7 +12,7 @@ from egaze.deploy.onnx.wire import Buffer
 OPSET, IR_VERSION = 18, 8
 
 #: The names of the graph's input and outputs.
-IMAGE, CLASS_PROBS, HEATMAP = "image", "class_probs", "heatmap"
+IMAGE, CLASS_PROBS, HEATMAP, CLASS_HEATMAPS = "image", "class_probs", "heatmap", "class_heatmaps"
 
 #: ONNX's numbers of the types of constants, and the bytes of an element: values are float32, and int64 says shapes.
 FLOAT32, INT64 = 1, 7

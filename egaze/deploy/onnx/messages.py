@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from egaze.deploy.onnx import wire
+from egaze.deploy.onnx.builder import promised_results
 from egaze.deploy.onnx.graph import (
-    CLASS_PROBS,
     ELEMENT_BYTES,
     FLOAT32,
-    HEATMAP,
     IMAGE,
     IR_VERSION,
     MAX_DIMENSIONS,
@@ -26,6 +25,8 @@ from egaze.deploy.onnx.graph import (
     Graph,
     GraphError,
     Node,
+    Shape,
+    of_images,
 )
 from egaze.deploy.onnx.wire import Buffer, Read, WireError
 from egaze.deploy.spec import ModelSpec
@@ -110,16 +111,16 @@ def _graph(graph: Graph, spec: ModelSpec) -> Iterator[Buffer]:
 
 def _values(spec: ModelSpec) -> Iterator[Buffer]:
     """The graph's input and outputs, which the spec determines."""
-    height_px, width_px = spec.input_shape
-    yield from _value(11, IMAGE, (1, height_px, width_px))
-    yield from _value(12, CLASS_PROBS, (len(spec.class_names),))
-    yield from _value(12, HEATMAP, (1, height_px, width_px))
+    yield from _value(11, IMAGE, of_images(1, *spec.input_shape))
+    for name, shape in promised_results(spec).items():
+        yield from _value(12, name, shape)
 
 
-def _value(number: int, name: str, sides: tuple[int, ...]) -> list[Buffer]:
-    dims = wire.bytes_field(1, wire.bytes_field(2, "N"))
-    for side in sides:
-        dims += wire.bytes_field(1, wire.number_field(1, side))
+def _value(number: int, name: str, shape: Shape) -> list[Buffer]:
+    dims: list[Buffer] = []
+    for extent in shape:
+        side = wire.bytes_field(2, "N") if extent.per_image else [wire.number_field(1, extent.count)]
+        dims += wire.bytes_field(1, side)
     tensor = [wire.number_field(1, FLOAT32), *wire.bytes_field(2, dims)]
     return wire.bytes_field(number, [*wire.bytes_field(1, name), *wire.bytes_field(2, wire.bytes_field(1, tensor))])
 
@@ -257,10 +258,10 @@ def read_graph(message: memoryview, most_nodes: int) -> Graph:
                     raise LayoutError(f"it holds two constants named '{name}', or too many")
                 constants[name] = constant
             elif number in (2, 11, 12) and not isinstance(value, int):
-                # The name, the input and two outputs: the spec says what they hold, and `write` whether they do.
+                # The name, the input and the outputs: the spec says what they hold, and `write` whether they do.
                 others += 1
-                if others > 4:
-                    raise LayoutError("its graph has more than one input and two outputs")
+                if others > 5:
+                    raise LayoutError("its graph has more than one input and three outputs")
             else:
                 kind = {13: "types of values", 15: "sparse constants"}.get(number, f"a field {number}")
                 raise LayoutError(f"its graph holds {kind}, which no exported model's holds")

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from egaze.deploy.onnx.builder import promised_results
 from egaze.deploy.onnx.elementwise import ELEMENTWISE
-from egaze.deploy.onnx.graph import CLASS_PROBS, HEATMAP, IMAGE, Graph, GraphError
+from egaze.deploy.onnx.graph import IMAGE, Graph, GraphError
 from egaze.deploy.onnx.layers import LAYERS
 from egaze.deploy.onnx.shapes import SHAPES
 from egaze.deploy.onnx.writer import GraphWriter
@@ -39,10 +40,11 @@ def translate(graph: Any, spec: ModelSpec, limits: ModelLimits) -> tuple[Graph, 
     for node in graph.nodes():
         _translate_node(node, values, writer)
     (results,) = graph.outputs()
-    class_probs, heatmap, *_ = values[results.debugName()]  # class heatmaps stay within
-    if class_probs == heatmap or IMAGE in (class_probs, heatmap):
+    promised = promised_results(spec)
+    names = dict(zip(values[results.debugName()], promised, strict=True))
+    if len(names) < len(promised) or IMAGE in names:
         raise GraphError("returns a value twice, or the image")
-    return writer.finish({class_probs: CLASS_PROBS, heatmap: HEATMAP}, len(spec.class_names))
+    return writer.finish(names, promised)
 
 
 def _translate_node(node: Any, values: dict[str, Any], writer: GraphWriter) -> None:

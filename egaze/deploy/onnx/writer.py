@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -96,8 +96,9 @@ class GraphWriter:
         """Write a Reshape, unless the value has that shape."""
         return name if self.sides(name) == tuple(sizes) else self.op("Reshape", name, self.integers(sizes))
 
-    def finish(self, results: dict[str, str], classes: int) -> tuple[Graph, ProgramProof]:
-        """End the graph; `results` maps values to the names that they have as results of the graph.
+    def finish(self, results: dict[str, str], promised: Mapping[str, Shape]) -> tuple[Graph, ProgramProof]:
+        """End the graph; `results` maps values to the names that they have as results of the graph, which have
+        the promised shapes.
 
         Raises:
             GraphError: a result is absent or has another shape than promised, or a limit is exceeded.
@@ -110,4 +111,4 @@ class GraphWriter:
             inputs = tuple(results.get(name, name) for name in node.inputs)
             outputs = tuple(results.get(name, name) for name in node.outputs)
             finished.add(replace(node, inputs=inputs, outputs=outputs))
-        return finished.finish(classes)
+        return finished.finish(promised)
