@@ -102,7 +102,7 @@ class Asked:
         parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for gpu.json and gpu.txt")
         parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
         parser.add_argument("--tiny", action="store_true", help="tiny sizes, to try the command itself")
-        parser.add_argument("--seconds", type=float, default=345.0, help="for all sections together")
+        parser.add_argument("--seconds", type=float, default=335.0, help="for all sections together")
         parser.add_argument("--sections", nargs="+", choices=list(SECTIONS), default=list(SECTIONS))
         parser.add_argument("--one", choices=list(SECTIONS), help=argparse.SUPPRESS)  # a section's own process
         asked = parser.parse_args(words)

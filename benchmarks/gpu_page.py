@@ -61,14 +61,14 @@ def _loader(details: dict[str, Any]) -> list[str]:
 
 def _prediction(details: dict[str, Any]) -> list[str]:
     measured = _measured(details, "prediction")
-    batches = [name for name in measured if name.startswith("batch_")]
+    batches = [name for name in measured if "batch_" in name]
     names = list(dict.fromkeys(name for batch in batches for name in measured[batch]["milliseconds"]))
     if not names:
         return []
-    lines = ["", "Prediction, ms a batch" + "".join(f"{batch.replace('_', ' '):>14}" for batch in batches)]
+    lines = ["", "Prediction, ms a batch" + "".join(f"{batch.replace('_', ' '):>20}" for batch in batches)]
     for name in names:
         cells = (measured[batch]["milliseconds"].get(name) for batch in batches)
-        lines.append(f"  {name:<20}" + "".join(f"{'-' if cell is None else cell:>14}" for cell in cells))
+        lines.append(f"  {name:<20}" + "".join(f"{'-' if cell is None else cell:>20}" for cell in cells))
     return lines
 
 
@@ -79,7 +79,8 @@ def _training(details: dict[str, Any]) -> list[str]:
             continue
         lines += ["", f"{'Training, ' + group:<44}{'images/s':>10}{'waiting':>10}{'memory, MB':>12}"]
         for name, rate in result["images_per_s"].items():
-            memory = measured.get(f"{group.removesuffix('_compiled')}_{name}_memory_mb")
+            of_side = group.removesuffix("_compiled").rpartition("_")[2] if name.startswith("baseline") else group
+            memory = measured.get(f"{name}_{of_side.removesuffix('_compiled')}_memory_mb")
             said = "-" if memory is None else f"{memory:,.0f}"
             lines.append(f"  {name:<42}{rate:>10}{result['waiting_frac'][name]:>10.1%}{said:>12}")
         lines += [

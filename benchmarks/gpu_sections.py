@@ -72,7 +72,7 @@ class Setup:
     encoder: str = "tf_efficientnet_b0"
     turns: int = 3
     steps: int = 8
-    files: int = 32
+    files: int = 4
     file_shape: tuple[int, int] = (3056, 2544)
     compile_s: float = 60.0
     tests: tuple[Path, ...] | None = None
@@ -217,16 +217,12 @@ def prediction(setup: Setup, record: Record) -> None:
         "torchscript": lambda: _by_torch(setup, torch.jit.load(files["fp32"], map_location=setup.device)),
         "onnxruntime": lambda: _by_onnxruntime(setup, onnx),
     }
-    if setup.compile_s:
-        made["compiled"] = lambda: _by_torch(setup, torch.compile(model, dynamic=False))
     if onnx is None:
         del made["onnxruntime"]
-    # Compiling comes last, because it takes longest.
     engines: dict[str, Callable[[np.ndarray], Any]] = {}
     expected: Any = None
     for name, make in made.items():
-        takes_s = setup.compile_s if name == "compiled" else 0.0
-        tried = record.run(name, partial(_tried, setup, name, make, image, expected), takes_s=takes_s)
+        tried = record.run(name, partial(_tried, setup, name, make, image, expected))
         if tried is not None:
             engines[name], found = tried
             expected = found if expected is None else expected
@@ -242,23 +238,36 @@ def prediction(setup: Setup, record: Record) -> None:
         if runner is not None:
             runs[f"cpp_{precision}"] = runner
     for batch in setup.batches:
+        samplers: dict[str, Sampler] = {name: partial(run, batch) for name, run in runs.items()}
+        if batch == 1 and own is not None:
+            samplers["python_predictor"] = own
+        _compare(setup, record, f"batch_{batch}", batch, samplers, "cpp_fp32" if "cpp_fp32" in samplers else "eager")
+    record.keep("eager_memory_mb", _peak_mb(setup, lambda: engines["eager"](image)))
+    if not setup.compile_s:
+        return
+    # Compiling comes last, because it takes longest.
+    compiled = partial(_tried, setup, "compiled", lambda: _by_torch(setup, torch.compile(model, dynamic=True)))
+    if (tried := record.run("compiled", partial(compiled, image, expected), takes_s=setup.compile_s)) is not None:
+        for batch in setup.batches:
+            both = {"eager": engines["eager"], "compiled": tried[0]}
+            samplers = {name: partial(_seconds, engine, image, batch) for name, engine in both.items()}
+            _compare(setup, record, f"compiled_batch_{batch}", batch, samplers, "compiled")
 
-        def turns(batch: int = batch) -> dict[str, Any]:
-            samplers: dict[str, Sampler] = {name: partial(run, batch) for name, run in runs.items()}
-            if batch == 1 and own is not None:
-                samplers["python_predictor"] = own
-            taken = take_turns(samplers, setup.turns)
-            ours = "cpp_fp32" if "cpp_fp32" in samplers else "torchscript"
-            return {
-                "milliseconds": {name: rounded(1e3 * taken.median(name)) for name in samplers},
-                "images_per_s": {name: rounded(batch / taken.median(name)) for name in samplers},
-                f"times_of_{ours}": {name: taken.ratio(name, ours) for name in samplers if name != ours},
-                "seconds": taken.details(),
-            }
 
-        if (found := record.run(f"batches of {batch}", turns, takes_s=3)) is not None:
-            record.keep(f"batch_{batch}", found)
-    record.keep("memory_mb", {"eager": _peak_mb(setup, lambda: engines["eager"](image))})
+def _compare(setup: Setup, record: Record, name: str, batch: int, samplers: dict[str, Sampler], ours: str) -> None:
+    """Let engines take turns with one batch, and keep their times and how many times as long as `ours` they take."""
+
+    def measure() -> dict[str, Any]:
+        taken = take_turns(samplers, setup.turns)
+        return {
+            "milliseconds": {each: rounded(1e3 * taken.median(each)) for each in samplers},
+            "images_per_s": {each: rounded(batch / taken.median(each)) for each in samplers},
+            f"times_of_{ours}": {each: taken.ratio(each, ours) for each in samplers if each != ours},
+            "seconds": taken.details(),
+        }
+
+    if (found := record.run(f"{name} in turns", measure, takes_s=3)) is not None:
+        record.keep(name, found)
 
 
 def _tried(
@@ -363,11 +372,10 @@ def training(setup: Setup, record: Record) -> None:
     studies = {}
     for side in setup.sides:
         studies[side] = setup.study(side)
+        rivals = _built_rivals(setup, record, studies[side], side)
         for name in RECIPES:
             learners = _built(setup, record, studies[side], name, side, VARIANTS)
-            learners |= _built_rivals(setup, record, studies[side], name, side)
-            _take_turns(setup, record, f"{name}_{side}", learners)
-            learners.clear()
+            _take_turns(setup, record, f"{name}_{side}", {**learners, **rivals})
     if not setup.compile_s:
         return
     for side, study in studies.items():
@@ -398,7 +406,7 @@ def _built(
 ) -> dict[str, Learner]:
     learners: dict[str, Learner] = {}
     for name, (precision, channels_last) in variants.items():
-        compiled, what = name == COMPILED, f"{recipe}_{side}_{name}"
+        compiled, what = name == COMPILED, f"{name}_{recipe}_{side}"
 
         def build(
             precision: str = precision, channels_last: bool = channels_last, compiled: bool = compiled, what: str = what
@@ -421,25 +429,24 @@ def _built(
     return learners
 
 
-def _built_rivals(setup: Setup, record: Record, study: Study, recipe: str, side: int) -> dict[str, Learner]:
+def _built_rivals(setup: Setup, record: Record, study: Study, side: int) -> dict[str, Learner]:
     learners = {}
-    for precision in ("fp32", "bf16"):
-        for loads in ("files", "memory"):
-            what = f"baseline_{precision}_from_{loads}"
+    for precision, loads in (("fp32", "memory"), ("bf16", "memory"), ("fp32", "files")):
+        name = f"baseline_{precision}_from_{loads}"
 
-            def build(precision: str = precision, loads: str = loads, what: str = what) -> Learner:
-                made: list[Learner] = []
+        def build(precision: str = precision, loads: str = loads, name: str = name) -> Learner:
+            made: list[Learner] = []
 
-                def work() -> None:
-                    made.append(_baseline(setup, study, side, precision, loads))
-                    made[0]()
+            def work() -> None:
+                made.append(_baseline(setup, study, side, precision, loads))
+                made[0]()
 
-                record.keep(f"{recipe}_{side}_{what}_memory_mb", _peak_mb(setup, work))
-                return made[0]
+            record.keep(f"{name}_{side}_memory_mb", _peak_mb(setup, work))
+            return made[0]
 
-            learner = record.run(f"{recipe}_{side}_{what}", build, takes_s=5)
-            if learner is not None:
-                learners[what] = learner
+        learner = record.run(f"{name}_{side}", build, takes_s=5)
+        if learner is not None:
+            learners[name] = learner
     return learners
 
 
@@ -535,18 +542,21 @@ def _baseline(setup: Setup, study: Study, side: int, precision: str, loads: str)
     if loads == "files":
         folder = setup.folder / "files"
         folder.mkdir(exist_ok=True)
-        data: Any = OnFiles(folder, setup.files, side, setup.file_shape)
+        repeats = -(-2 * setup.batch // setup.files)
+        data: Any = OnFiles(folder, setup.files, side, setup.file_shape, repeats)
     else:
         data = InMemory(study)
         data.transform = Transform()
     torch.manual_seed(0)
     learn = their_learner(PRECISIONS[precision], accelerator=setup.device)
-    steps = _Steps(_endless(setup.data_loader(data), setup.batch), setup.steps)
+    # Files are read so slowly that fewer steps take as long.
+    count = max(1, setup.steps // 4) if loads == "files" else setup.steps
+    steps = _Steps(_endless(setup.data_loader(data), setup.batch), count)
 
     def turn() -> tuple[float, float, float]:
         started, waited, loss = time.perf_counter(), 0.0, torch.zeros(())
         batches = iter(steps)
-        for _ in range(setup.steps):
+        for _ in range(count):
             asked = time.perf_counter()
             batch = next(batches)
             waited += time.perf_counter() - asked
@@ -554,7 +564,7 @@ def _baseline(setup: Setup, study: Study, side: int, precision: str, loads: str)
             loss = learn(their_image(image), heatmap, label)
         last = float(loss)
         seconds = time.perf_counter() - started
-        return seconds / (setup.steps * setup.batch), last, waited / seconds
+        return seconds / (count * setup.batch), last, waited / seconds
 
     return Learner(turn)
 

@@ -165,7 +165,7 @@ class OnFiles(Dataset):
         self.resize = v2.Resize((side, side), antialias=True)
 
     def __len__(self) -> int:
-        return 2 * len(self.paths)
+        return self.repeats * len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, int]:
         from pydicom import dcmread

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 from rich.console import Console, ConsoleDimensions
@@ -65,7 +65,7 @@ class EpochPrinter:
     def _rows(self, columns: list[Column], with_titles: bool) -> Table:
         table = Table(box=None, show_header=with_titles, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
         for column in columns:
-            side = "left" if column.title in _LEFT else "right"
+            side: Literal["left", "right"] = "left" if column.title in _LEFT else "right"
             title = Text("\n".join(column.title.split()), justify=side)
             table.add_column(title, width=self._widths[column.title], justify=side, no_wrap=True, vertical="bottom")
         table.add_row(*(column.on_train for column in columns))

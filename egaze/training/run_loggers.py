@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Protocol
 
 from egaze.errors import EgazeError
@@ -58,11 +59,11 @@ class RunLoggers:
         """Bring all loggers up to the run's log."""
         numbers = [numbers_of(entry) for entry in log]
         for name, each in self._loggers.items():
-            self._trying(name, lambda each=each: each.write(numbers))
+            self._trying(name, partial(each.write, numbers))
 
     def close(self, how: str) -> None:
         for name, each in self._loggers.items():
-            self._trying(name, lambda each=each: each.close(how))
+            self._trying(name, partial(each.close, how))
 
     def _trying(self, name: str, write: Callable[[], None]) -> None:
         try:
