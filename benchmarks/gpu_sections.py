@@ -40,7 +40,6 @@ from egaze.training.run import build_model
 from egaze.training.trained import Trained
 
 ROOT = Path(__file__).parent.parent
-RECIPES = ("joint", "class-generators")
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ class Setup:
         turns, steps: how often alternatives take turns, and the training steps of one turn.
         files, file_shape: radiographs on disk for the baseline's loader, and their rows and columns.
         compile_s: how long compiling a model may take; 0 to leave it out.
+        recipes, compiled: the recipes that are trained, and those also with a compiled model.
         tests: files of tests; None for all of the project's that need a GPU.
     """
 
@@ -75,6 +75,8 @@ class Setup:
     files: int = 4
     file_shape: tuple[int, int] = (3056, 2544)
     compile_s: float = 60.0
+    recipes: tuple[str, ...] = ("joint", "class-generators")
+    compiled: tuple[str, ...] = ("joint", "class-generators")
     tests: tuple[Path, ...] | None = None
 
     @property
@@ -373,13 +375,13 @@ def training(setup: Setup, record: Record) -> None:
     for side in setup.sides:
         studies[side] = setup.study(side)
         rivals = _built_rivals(setup, record, studies[side], side)
-        for name in RECIPES:
+        for name in setup.recipes:
             learners = _built(setup, record, studies[side], name, side, VARIANTS)
             _take_turns(setup, record, f"{name}_{side}", {**learners, **rivals})
     if not setup.compile_s:
         return
     for side, study in studies.items():
-        for name in RECIPES:
+        for name in setup.compiled:
             chosen = {UNCOMPILED: VARIANTS[UNCOMPILED], COMPILED: VARIANTS[UNCOMPILED]}
             _take_turns(setup, record, f"{name}_{side}_compiled", _built(setup, record, study, name, side, chosen))
 

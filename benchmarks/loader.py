@@ -149,8 +149,15 @@ class Transform:
 class OnFiles(Dataset):
     """A data set like the baseline's, which decodes and resizes DICOM and heatmap PNG for every sample."""
 
-    def __init__(self, folder: Path, radiographs: int, side: int = SIDE, shape: tuple[int, int] = (3056, 2544)) -> None:
-        self.side = side
+    def __init__(
+        self,
+        folder: Path,
+        radiographs: int,
+        side: int = SIDE,
+        shape: tuple[int, int] = (3056, 2544),
+        repeats: int = 2,
+    ) -> None:
+        self.side, self.repeats = side, repeats
         generator = np.random.default_rng(1)
         self.paths = [
             (folder / f"radiograph{number}.dcm", folder / f"heat{number}.png") for number in range(radiographs)

@@ -85,6 +85,23 @@ def test_a_device_waits_by_its_own_clock(is_idle, monkeypatch):
     assert 0 < cost.waiting_frac <= 0.3 and cost.peak_device_memory_mb == 12.0
 
 
+@pytest.mark.needs_cuda
+def test_a_gpu_s_cost_is_measured_without_waiting_for_it():
+    device = torch.device("cuda")
+    torch.ones(1, device=device)
+    meter = CostMeter(device)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for batch in meter.watched(torch.ones(8, 1 << 20, device=device) for _ in range(20)):
+            batch.mul_(2)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    cost = meter.cost()
+    assert 0 <= cost.waiting_frac <= 1 and cost.radiographs_per_s > 0
+    assert cost.peak_device_memory_mb >= 8 * 4 * (1 << 20) / 1e6
+
+
 def test_the_log_has_the_cost(run):
     for entry in run.log():
         line = entry.to_line()
