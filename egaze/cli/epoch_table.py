@@ -109,7 +109,8 @@ def said_of_cost(entry: EpochLog) -> str:
     said = [f"rate {entry.learning_rate:.2g}"]
     if (cost := entry.cost) is not None:
         said += [f"{cost.radiographs_per_s:.1f} radiographs/s", f"waiting {cost.waiting_frac:.1%}"]
-        said.append(f"peak memory {cost.peak_memory_mb:.0f} MB")
+        if cost.peak_memory_mb is not None:
+            said.append(f"peak memory {cost.peak_memory_mb:.0f} MB")
         if cost.peak_device_memory_mb is not None:
             said.append(f"on the device {cost.peak_device_memory_mb:.0f} MB")
     return ", ".join([*said, f"{entry.seconds:.1f} s"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -22,14 +22,15 @@ class EpochCost:
     Attributes:
         radiographs_per_s: radiographs trained on per second, on all devices together.
         waiting_frac: the fraction of the time in which the device waited for a batch, from 0 to 1.
-        peak_memory_mb: the largest resident memory of this process since it began, in 10^6 bytes.
+        peak_memory_mb: the largest resident memory of this process since it began, in 10^6 bytes; None on Windows,
+            where Python does not tell it.
         peak_device_memory_mb: the largest memory of tensors on the device in this epoch, in 10^6 bytes; None on the
             CPU.
     """
 
     radiographs_per_s: float
     waiting_frac: float
-    peak_memory_mb: float
+    peak_memory_mb: float | None = None
     peak_device_memory_mb: float | None = None
 
 
@@ -64,21 +65,25 @@ class CostMeter:
     def cost(self) -> EpochCost:
         """The cost so far; on a device, call it when the device has finished, as it has when losses were read."""
         seconds = max(time.perf_counter() - self._started_s, 1e-9)
-        on_device = None
+        on_device, resident = None, peak_resident_bytes()
         if self._device.type != "cpu":
             allocated = torch.get_device_module(self._device).max_memory_allocated(self._device)
             on_device = round(allocated / 1e6, 1)
         return EpochCost(
             radiographs_per_s=round(self._radiographs * self._ranks / seconds, 2),
             waiting_frac=round(min(1.0, self._waits.seconds() / seconds), 4),
-            peak_memory_mb=round(peak_resident_bytes() / 1e6, 1),
+            peak_memory_mb=None if resident is None else round(resident / 1e6, 1),
             peak_device_memory_mb=on_device,
         )
 
 
-def peak_resident_bytes() -> int:
-    """The largest resident memory of this process since it began."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak_resident_bytes() -> int | None:
+    """The largest resident memory of this process since it began; None on Windows."""
+    try:
+        resource = import_module("resource")
+    except ImportError:
+        return None
+    peak = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     return peak if sys.platform == "darwin" else 1024 * peak
 
 

@@ -111,7 +111,7 @@ def _cost(line: JsonObject) -> EpochCost | None:
     try:
         return EpochCost(**found)
     except TypeError as error:
-        raise ValueError(f"of {', '.join(_COST[:3])}, one is missing") from error
+        raise ValueError(f"of {' and '.join(_COST[:2])}, one is missing") from error
 
 
 def _number(key: str, value: object) -> float:
