@@ -2,9 +2,10 @@
 
 Every variant is a recipe between the two, trained on the radiographs of gaze_helps.py: `joint` with the first, the
 first two, ... and all of egd-baseline's parts (the path), and `joint` with one of them alone. The parts are copied from
-the recipe itself, so the end of the path is egd-baseline. Its run without gaze, its run with the code's blur of 150 px,
-which is three times too wide for the twin's radiographs, and encoder-only are trained beside them. The encoder has no
-pretrained weights and images have 128 px in all of them, so weights and resolution are not compared.
+the recipe itself, and all of them together are egd-baseline, which ends the path. Its run without gaze, its run with
+the code's blur of 150 px, which is three times too wide for the twin's radiographs, and encoder-only are trained beside
+them. The encoder has no pretrained weights and images have 128 px in all of them, so weights and resolution are not
+compared.
 
 auc_joint                    macro AUC of joint on the test radiographs, mean over seeds, 250 training radiographs
 auc_difference, _low, _high  egd-baseline less joint, paired, with its 95 % interval over seeds and test patients
@@ -15,26 +16,25 @@ seeds                        how many seeds all variants have
 This takes hours; an interrupted experiment resumes. Trials go seed by seed, and `--stored` trains nothing and reports
 the trials that are there: each variant with the seeds that it has, each difference over the seeds that both have.
 
-    python experiments/egd_baseline.py --workers 2 [--stored] [--folder build/egd_baseline]
+    python experiments/egd_baseline.py --workers 2 [--stored] [--folder build/gaze_helps]
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gaze_helps import CONTROL, FULL, QUICK, TWIN_SEED, Plan, Results, outcomes
+from gaze_helps import CALIBRATED, CONTROL, FULL, QUICK, TWIN_SEED, Plan, Results, outcomes, twins_folder
 from gaze_trials import ENCODER, PRECISION, SIZE_PX, Outcome, Trial, deal, make_study, resolved
 from numpy.typing import NDArray
 from record import finish, rounded
 
 from egaze.settings import from_table
-from egaze.sources.case import SYNTHETIC_MARKER
+from egaze.sources.synthetic.reader import READER_VERSION
 from egaze.study import Study
 from egaze.training import Recipe
 
@@ -64,7 +64,8 @@ STEPS: dict[str, tuple[str, ...]] = {
 #: The variants on the path from joint to egd-baseline, with the parts changed in each.
 PATH: dict[str, tuple[str, ...]] = {
     JOINT: (),
-    **{f"path-{number}-{step}": tuple(STEPS)[:number] for number, step in enumerate(STEPS, start=1)},
+    **{f"path-{number}-{step}": tuple(STEPS)[:number] for number, step in enumerate(tuple(STEPS)[:-1], start=1)},
+    EGD: tuple(STEPS),
 }
 #: Joint with one part changed. The augmentation is the path's first step, and the target needs its change.
 ALONE: dict[str, tuple[str, ...]] = {
@@ -79,7 +80,7 @@ def variant(trial: Trial) -> Recipe:
         return replace(whole, stages=tuple(replace(stage, heatmap_weight=0.0) for stage in whole.stages))
     if trial.recipe == EGD_WIDE:
         return replace(resolved(replace(trial, recipe=EGD)), egd_sigma_px=150.0)
-    if trial.recipe not in PATH | ALONE:
+    if trial.recipe == EGD or trial.recipe not in PATH | ALONE:
         return resolved(trial)
     own = asdict(resolved(replace(trial, recipe=JOINT)))
     other = asdict(resolved(replace(trial, recipe=EGD)))
@@ -141,21 +142,17 @@ class Variants:
         return Results(self.study, self.masks, replace(self.plan, seeds=range(seeds)), self.found)
 
 
-def reader_version(twin: Path) -> int:
-    """Return the version of the synthetic reader that a twin was made with, which stays that of its trials."""
-    found = re.search(r"^reader_version: (\d+)$", (twin / SYNTHETIC_MARKER).read_text(encoding="utf-8"), re.MULTILINE)
-    return int(found[1]) if found else 1
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="tiny, under 50 s on two processors; writes nothing")
     parser.add_argument("--workers", type=int, default=2, help="trainings at once, a processor each")
     parser.add_argument("--stored", action="store_true", help="train nothing, and report the trials that are there")
-    parser.add_argument("--folder", type=Path, default=Path("build/egd_baseline"), help="what is done is kept here")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("build/gaze_helps"), help="that of gaze_helps.py, whose trials are shared"
+    )
     given = parser.parse_args()
     plan = replace(QUICK, seeds=range(1)) if given.quick else FULL
-    folder = given.folder / ("quick" if given.quick else "full")
+    folder = twins_folder(given.folder, quick=given.quick) / CALIBRATED
     folder.mkdir(parents=True, exist_ok=True)
     study, masks = make_study(folder, TWIN_SEED, radiographs=plan.twin_radiographs, workers=given.workers)
     dealt = deal(study, plan.radiographs, **plan.splits)
@@ -168,7 +165,7 @@ def main() -> None:
     order = sorted(names, key=lambda name: (name in full, name not in ends))
     wanted = plan.trials(tuple(order), (plan.radiographs,))
     if given.stored:
-        wanted = [trial for trial in wanted if trial.stored_in(folder).exists()]
+        wanted = [trial for trial in wanted if trial.stored_in(folder, variant(trial), dealt).exists()]
     variants = Variants(
         dealt, masks, plan, outcomes(wanted, study, masks, folder, plan, given.workers, recipe_of=variant)
     )
@@ -192,7 +189,7 @@ def main() -> None:
             "seeds": min(variants.seeds(name) for name in names),
             "seeds_planned": len(plan.seeds),
             "twin_seed": TWIN_SEED,
-            "twin_reader_version": reader_version(folder / "twin"),
+            "twin_reader_version": READER_VERSION,
         },
         "variants": rows,
         "steps": steps,
@@ -218,7 +215,7 @@ def _costliest(found: Mapping[str, Any], wanted: int) -> str | None:
     if len(found) < wanted:
         return None  # another may cost more
     name = min(found, key=lambda variant: found[variant]["difference"])
-    return f"{name.rpartition('-')[2]} {found[name]['difference']:+.3f}"
+    return f"{(PATH | ALONE)[name][-1]} {found[name]['difference']:+.3f}"
 
 
 if __name__ == "__main__":

@@ -107,6 +107,11 @@ FULL = Plan(
 QUICK = Plan(60, 20, {"validation": 12, "test": 18}, (10, 20), range(2), {10: 2, 20: 2})
 
 
+def twins_folder(folder: Path, *, quick: bool) -> Path:
+    """Return the folder that has a folder for each quality of gaze, with its twin and the outcomes of its trials."""
+    return folder / f"{'quick' if quick else 'full'}-reader-{READER_VERSION}"
+
+
 def outcomes(
     wanted: list[Trial],
     study: Study,
@@ -275,8 +280,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/gaze_helps"), help="what is done is kept here")
     given = parser.parse_args()
     plan = QUICK if given.quick else FULL
-    # Outcomes with gaze of another version of the reader are not to be mixed with these.
-    qualities = given.folder / f"{'quick' if given.quick else 'full'}-reader-{READER_VERSION}"
+    qualities = twins_folder(given.folder, quick=given.quick)
     folder = qualities / CALIBRATED
     folder.mkdir(parents=True, exist_ok=True)
     study, masks = make_study(

@@ -5,6 +5,7 @@ The radiographs are a synthetic twin at the default difficulty, which was fixed 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from dataclasses import asdict, dataclass, replace
@@ -69,9 +70,10 @@ class Trial:
     def name(self) -> str:
         return f"{self.recipe}-{self.radiographs}-{self.seed}"
 
-    def stored_in(self, folder: Path) -> Path:
-        """The file that keeps the trial's outcome."""
-        return folder / f"{self.name}.npz"
+    def stored_in(self, folder: Path, recipe: Recipe, study: Study) -> Path:
+        """The file that keeps the outcome of the trial with this recipe on this study and its splits."""
+        facts = f"{recipe.without_paths().to_toml()}{study.digest()}{study.splits.split_index.tolist()}"
+        return folder / f"{self.name}-{hashlib.sha256(facts.encode()).hexdigest()[:8]}.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +142,7 @@ def resolved(trial: Trial) -> Recipe:
 def carry_out(trial: Trial, recipe: Recipe, study: Study, masks: NDArray[np.bool_], folder: Path) -> Outcome:
     """Train the trial's recipe and evaluate the test radiographs once; an outcome that is already in `folder` is
     returned."""
-    kept = trial.stored_in(folder)
+    kept = trial.stored_in(folder, recipe, study)
     if kept.exists():
         with np.load(kept, allow_pickle=False) as arrays:
             return Outcome(**{name: arrays[name] if arrays[name].ndim else float(arrays[name]) for name in arrays})

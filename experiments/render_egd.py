@@ -36,7 +36,7 @@ def table(result: dict[str, Any]) -> str:
         f"| nothing: `joint` | {_auc(rows['joint'])} | | | {rows['joint']['seeds']} | | |",
     ]
     for number, (part, words) in enumerate(_PARTS.items(), start=1):
-        name = f"path-{number}-{part}"
+        name = "egd-baseline" if number == len(_PARTS) else f"path-{number}-{part}"
         only = alone.get(name if part == "augmentation" else f"only-{part}")
         cells = [
             words,

@@ -42,9 +42,10 @@ def test_the_path_leads_from_joint_to_egd_baseline_one_part_at_a_time(baseline):
         assert changed and before != after
     assert len(changed) == len(set(changed))
     names = {".name", ".description", ".stages.0.name"}
-    assert recipes[0] == first
-    assert {key for key in last if recipes[-1][key] != last[key]} == names
-    assert set(changed) == {key for key in last if first[key] != last[key]} - names
+    assert recipes[0] == first and recipes[-1] == last
+    assert set(changed) == {key for key in last if first[key] != last[key]}
+    parts = tuple(f".{key}" for step in baseline.STEPS.values() for key in step)
+    assert all(key.startswith(parts) for key in set(changed) - names)
 
 
 def test_parts_alone_and_the_run_without_gaze(baseline):
@@ -81,7 +82,13 @@ def test_controls_change_the_gaze_and_nothing_else(trials):
     assert len(set(controls)) == 6
 
 
-@pytest.mark.parametrize(("line", "version"), [("reader_version: 3\n", 3), ("difficulty: 0.5\n", 1)])
-def test_a_stored_twin_keeps_its_reader(baseline, tmp_path, line, version):
-    (tmp_path / "SYNTHETIC.txt").write_text(f"made by: egaze\n{line}\nfindings/\n")
-    assert baseline.reader_version(tmp_path) == version
+def test_an_outcome_is_kept_for_its_recipe_study_and_splits(trials, study, tmp_path):
+    trial = trials.Trial("joint", 250, 0, 30)
+    recipe = trials.resolved(trial)
+    others = [
+        (replace(recipe, batch_size=recipe.batch_size + 1), study),
+        (recipe, study.with_splits(replace(study.splits, split_index=study.splits.split_index[::-1].copy()))),
+    ]
+    kept = trial.stored_in(tmp_path, recipe, study)
+    assert kept == trial.stored_in(tmp_path, recipe, replace(study))
+    assert len({kept, *(trial.stored_in(tmp_path, *other) for other in others)}) == 3

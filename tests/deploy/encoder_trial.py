@@ -5,8 +5,10 @@
 Encoders of the catalogue are tried from the smallest to the largest, each in its own process with limits on time and
 memory. For each, a line of JSON is appended to RESULTS: the encoder and its number of parameters, the largest
 differences between the eager model's predictions and those of the file in Python and in C++ (through the C interface),
-the processor time and the memory, and the failure, which is empty if there is none. Encoders that RESULTS lists without
-a failure are skipped, so that a trial can be interrupted and continued; delete RESULTS to start from the beginning.
+the processor time and the memory, and the failure, which is empty if there is none. Where a difference is above
+TOLERANCE, `rounding` tells how far the eager model in float32 is from itself in float64, and twice as much is allowed
+on top. Encoders that RESULTS lists without a failure are skipped, so that a trial can be interrupted and continued;
+delete RESULTS to start from the beginning.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 SIZE_PX, IMAGES, TOLERANCE = 64, 3, 1e-5
-MAX_MB, MAX_CPU_S = 8000, 600
+MAX_MB, MAX_CPU_S = 16000, 1500
 
 
 def main() -> None:
@@ -128,14 +130,15 @@ class Trial:
         except Exception as error:
             lines = str(error).strip().splitlines() or [""]
             return {"failure": f"{type(error).__name__}: {lines[0]}"[:500]}
-        too_large = [engine for engine in ("python", "c") if not differences[engine] <= TOLERANCE]
+        allowed = TOLERANCE + 2 * differences.get("rounding", 0)
+        too_large = [engine for engine in ("python", "c") if not differences[engine] <= allowed]
         return {
             **differences,
-            "failure": f"{' and '.join(too_large)} differ by more than {TOLERANCE:g}" if too_large else "",
+            "failure": f"{' and '.join(too_large)} differ by more than {allowed:.3g}" if too_large else "",
         }
 
     def _differences(self, name: str) -> dict[str, float]:
-        np, torch = self.np, self.torch
+        np = self.np
         model = self._random_model(name)
         facts = {
             "class_names": ["normal", "chf", "pneumonia"],
@@ -156,15 +159,12 @@ class Trial:
             c_probs, c_heatmaps = in_c.predict(*map(self.c_library.radiograph_of, self.pixels))
             in_c.close()
         images = [self.to_input(canvas.place(pixels), (SIZE_PX, SIZE_PX)) for pixels in self.pixels]
-        with torch.no_grad():
-            eager = [model.predictions(model(torch.from_numpy(image)[None, None])) for image in images]
-        probs = np.concatenate([each.class_probs.numpy() for each in eager])
-        heatmaps = np.concatenate([each.heatmap[:, 0].numpy() for each in eager])
+        probs, heatmaps = self._eager(model, images)
 
         def largest_difference(ours: Any, theirs: Any) -> float:
             return max(float(np.abs(ours - probs).max()), float(np.abs(theirs - heatmaps).max()))
 
-        return {
+        differences = {
             "python": largest_difference(
                 np.stack([each.class_probs for each in predictions]), np.stack([each.heatmap for each in predictions])
             ),
@@ -173,6 +173,21 @@ class Trial:
             "probs_spread": float(np.ptp(probs, axis=0).max()),
             "heatmap_spread": float(np.ptp(heatmaps, axis=0).max()),
         }
+        if not max(differences["python"], differences["c"]) <= TOLERANCE:
+            # Some encoders multiply rounding errors: then the model in float32 is itself as far from it in float64.
+            differences["rounding"] = largest_difference(*self._eager(model.double(), images))
+        return differences
+
+    def _eager(self, model: Any, images: list[Any]) -> tuple[Any, Any]:
+        """The class probabilities and the heatmaps of the model itself, image by image, in the type of its weights."""
+        torch, dtype = self.torch, next(model.parameters()).dtype
+        with torch.no_grad():
+            eager = [model.predictions(model(torch.from_numpy(image)[None, None].to(dtype))) for image in images]
+        concatenate = self.np.concatenate
+        return (
+            concatenate([each.class_probs.numpy() for each in eager]),
+            concatenate([each.heatmap[:, 0].numpy() for each in eager]),
+        )
 
     def _random_model(self, name: str) -> Any:
         """A model in which each layer has an influence: timm begins many with scales of 0 or 1e-6.
