@@ -20,6 +20,7 @@ from egaze.loading import Batch, DeviceLoader
 from egaze.models import DualHeadOutput, DualHeadUNet
 from egaze.progress import Progress
 from egaze.training.alignment import watch
+from egaze.training.cost import CostMeter
 from egaze.training.losses import has_heatmap_target, training_losses
 from egaze.training.one_late import OneLate
 from egaze.training.stage import Stage
@@ -47,6 +48,7 @@ def train_one_epoch(
     begun: EpochProgress | None = None,
     after_step: Callable[[EpochProgress], None] | None = None,
     lowest_loss: float = math.inf,
+    meter: CostMeter | None = None,
 ) -> dict[str, float]:
     """Train on every batch once, and return the mean of each loss term over the steps.
 
@@ -60,6 +62,7 @@ def train_one_epoch(
         begun: how far the epoch had come before.
         after_step: called after each step with how far the epoch has come.
         lowest_loss: of the epochs before; a warning is given if the loss rises far above it.
+        meter: watches the loader.
 
     Raises:
         LossError: a loss is not finite.
@@ -72,7 +75,7 @@ def train_one_epoch(
     steps = -(-len(loader) // batches_per_step)
     step_losses = StepLosses(loader, at.step * batches_per_step, lowest_loss)
     with watch(model) if stage.alignment_weight > 0 else nullcontext() as alignment:
-        for batches in in_groups(loader, batches_per_step):
+        for batches in in_groups(meter.watched(loader) if meter else loader, batches_per_step):
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(at.step / steps)
             optimizer.zero_grad(set_to_none=True)

@@ -24,6 +24,7 @@ from egaze.study import Study
 from egaze.targets import BatchTarget
 from egaze.training import run as run_files
 from egaze.training.checkpoint import BestModel, Checkpoint, TrainedState, WithinEpoch, save_checkpoint
+from egaze.training.cost import CostMeter
 from egaze.training.engine import EpochProgress, predict, train_one_epoch
 from egaze.training.epoch_log import EpochLog
 from egaze.training.monitor import HeatmapAgreement, defined_macro_auc, monitored
@@ -187,6 +188,7 @@ class TrainingLoop:
         split = self.recipe.measured_on
         heatmaps = HeatmapAgreement(self.study, self.recipe.heatmap.target, self.recipe.input_size_px)
         before = self.log[len(self.log) - at.epoch :]  # the epochs of this stage
+        meter = CostMeter(self.fabric.device, self.fabric.world_size)
         with self._told_where(stage, at, "training"):
             train_losses = train_one_epoch(
                 self.fabric,
@@ -200,7 +202,9 @@ class TrainingLoop:
                 begun=begun,
                 after_step=lambda done: self._after_step(trained, at, done),
                 lowest_loss=min((entry.train_losses["loss"] for entry in before), default=math.inf),
+                meter=meter,
             )
+        cost = meter.cost()
         with self._told_where(stage, at, split):
             validated = predict(
                 trained.measured,
@@ -230,6 +234,7 @@ class TrainingLoop:
             best=is_best,
             seconds=round(time.perf_counter() - started_s, 3),
             agreement=agreement,
+            cost=cost,
         )
         if is_best:
             at.best, at.best_epoch = score, at.epoch

@@ -119,7 +119,7 @@ class Recipe:
         average_decay: how much an exponential moving average of the weights keeps at each step, such as 0.999; less
             in the first steps. The average is then what is measured, kept and exported. 0 for none.
         compile: whether `torch.compile` compiles the model for training, which takes a minute and needs a C++ compiler
-            on the CPU; results then differ in their last bits.
+            on the CPU. It draws the same random numbers, and rounds otherwise.
         checkpoint_steps: within an epoch, last.pt is written after so many steps too; 0 for its end alone. It does not
             change what is learned.
         heatmap_target: what the heatmap head is trained on. "gaze" is the heatmap that `heatmap` describes. "egd" is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
@@ -25,6 +25,7 @@ from egaze.training.loop import TrainingLoop
 from egaze.training.recipe import Recipe
 from egaze.training.requirements import require_trainable
 from egaze.training.run import Run, build_model, open_run
+from egaze.training.run_loggers import open_loggers, require_loggers
 from egaze.training.start import class_heatmaps_text, control_text, resume_state, start_run
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def train(
     resume: bool = False,
     progress: NamedProgress | None = None,
     on_epoch: Callable[[EpochLog], None] | None = None,
+    loggers: Sequence[str] = (),
 ) -> Run:
     """Train a model and keep the weights of the epoch that does best on the validation split.
 
@@ -68,6 +70,7 @@ def train(
         resume: continue the run in `out` after its last finished epoch, or start it over if it has none.
         progress: called with what is being done and how far it is.
         on_epoch: called with each epoch's log entry.
+        loggers: which loggers show the run while it trains, "tensorboard" or "mlflow"; see `run_loggers`.
 
     Returns:
         The finished run.
@@ -75,7 +78,7 @@ def train(
     Raises:
         StudyError: a split is empty, or the study lacks what the recipe learns from.
         RunError: `out` cannot be resumed, or another process trains there.
-        EgazeError: `out` exists, the seed is negative, or the device is not available.
+        EgazeError: `out` exists, the seed is negative, the device is not available, or a logger cannot be opened.
 
     Example:
         >>> from egaze import open_study, train
@@ -87,6 +90,7 @@ def train(
         (True, ['best.pt', 'last.pt', 'log.jsonl', 'recipe.toml', 'run.json'])
     """
     require_seed(seed)
+    require_loggers(loggers)
     out = Path(out)
     if not resume:
         require_free(out)
@@ -141,10 +145,18 @@ def train(
                 )
 
             epochs = cross_fitted_epochs(study, recipe, out, train_inner)
+        shown = until_the_end.enter_context(open_loggers(loggers if fabric.is_global_zero else (), run))
+
+        def after_epoch(entry: EpochLog) -> None:
+            shown.write(loop.log)
+            if on_epoch:
+                on_epoch(entry)
+
         loop = TrainingLoop(
-            fabric, study, recipe, learnt, run, seed, threads or os.cpu_count() or 1, progress, on_epoch, epochs
+            fabric, study, recipe, learnt, run, seed, threads or os.cpu_count() or 1, progress, after_epoch, epochs
         )
         loop.carry_out(speed_up(model, fabric.device), state)
+        shown.write(loop.log)  # the last epochs, if an earlier process ended before it had shown them
     return run
 
 

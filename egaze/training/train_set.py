@@ -23,6 +23,7 @@ from egaze.training.lock import only_process_in
 from egaze.training.recipe import Recipe
 from egaze.training.requirements import require_trainable
 from egaze.training.run import SET, Run, open_run
+from egaze.training.run_loggers import require_loggers
 from egaze.training.run_set import FoldFacts, Member, RunSet, SetFacts, open_run_set
 from egaze.training.train import train
 
@@ -44,11 +45,12 @@ def train_set(
     progress: NamedProgress | None = None,
     on_epoch: Callable[[Member, EpochLog], None] | None = None,
     on_run: Callable[[Member, Run, bool], None] | None = None,
+    loggers: Sequence[str] = (),
 ) -> RunSet:
     """Train one run per fold and seed, each as `train` trains it with that fold's splits and that seed.
 
     Args:
-        study, recipe, device, precision, threads, compute_threads: see `train`.
+        study, recipe, device, precision, threads, compute_threads, loggers: see `train`.
         out: the set's folder, which must not exist yet.
         folds: the number of folds, see `deal_folds`; None trains on the study's own splits.
         seeds: seeds of the runs, distinct and not negative.
@@ -82,6 +84,7 @@ def train_set(
         raise EgazeError(f"seeds must be distinct and not negative, got {', '.join(map(str, seeds)) or 'none'}")
     if len(seeds) * (folds or 1) > set_files.MAX_RUNS:
         raise EgazeError(f"{len(seeds) * (folds or 1)} runs are more than {set_files.MAX_RUNS}")
+    require_loggers(loggers)
     by_fold = [study.splits] if folds is None else deal_folds(study, folds, seed=fold_seed)
     for splits in by_fold:
         require_trainable(study.with_splits(splits), recipe)
@@ -121,6 +124,7 @@ def train_set(
                         resume=begun is not None,
                         progress=_told(progress, f"run {number + 1} of {len(run_set.members)} ({member.name})"),
                         on_epoch=None if on_epoch is None else partial(on_epoch, member),
+                        loggers=loggers,
                     )
                 except EgazeError as error:
                     raise type(error)(f"{member.name}: {error}") from error

@@ -47,7 +47,8 @@ class Trained:
             self._average = ModelEmaV3(bare, decay=recipe.average_decay, use_warmup=True)
             self.measured = fabric.setup_module(self._average.module)
         if recipe.compile:
-            bare.compile()
+            # Random numbers as without compiling, so that dropout leaves out the same features.
+            bare.compile(options={"fallback_random": True})
 
     def after_step(self, step: int) -> None:
         """Update the average after a step, by its number within the stage, from 1."""
