@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -49,6 +50,26 @@ if TYPE_CHECKING:
     "of processors. [default: one per processor, but two at least; with --resume, as before]",
 )
 @click.option(
+    "--devices",
+    type=int,
+    metavar="N",
+    help="Number of devices of this computer: of CUDA, or processes on the CPU. The batch is divided among them. "
+    "[default: 1; as torchrun or SLURM says]",
+)
+@click.option(
+    "--num-nodes",
+    type=int,
+    metavar="N",
+    help="Number of computers, on each of which the command is given with MASTER_ADDR, MASTER_PORT and NODE_RANK in "
+    "the environment. [default: 1; as torchrun or SLURM says]",
+)
+@click.option(
+    "--sync-batch-norm/--no-sync-batch-norm",
+    default=None,
+    help="Whether batch norms on several devices learn from the whole batch. [default: they do; with --resume, as "
+    "before]",
+)
+@click.option(
     "--resume", is_flag=True, help="Continue RUN after its last finished epoch, or a set with its first unfinished run."
 )
 def command(
@@ -64,6 +85,9 @@ def command(
     precision: str,
     threads: int | None,
     compute_threads: int | None,
+    devices: int | None,
+    num_nodes: int | None,
+    sync_batch_norm: bool | None,
     resume: bool,
 ) -> None:
     """Train the dual-head U-Net on a study.
@@ -80,9 +104,13 @@ def command(
       egaze train study --out control --recipe encoder-only --set model.weights=imagenet
       egaze train study --out shuffled --recipe joint --set control.gaze=same-class
       egaze train study --out runs --folds 5 --seeds 0,1,2
+      egaze train study --out run --recipe joint --devices 4
+      torchrun --nproc-per-node 4 -m egaze train study --out run --recipe joint
     """
     if seed is not None and seeds is not None:
         raise click.UsageError("--seed is for one run and --seeds for several: give only one of them")
+    if not progress.speaks():
+        logging.getLogger().setLevel(logging.ERROR)
     if not resume:
         require_free(out)
     from egaze.study import open_study
@@ -104,11 +132,15 @@ def command(
                 precision=precision,
                 threads=threads,
                 compute_threads=compute_threads,
+                devices=devices,
+                num_nodes=num_nodes,
+                sync_batch_norm=sync_batch_norm,
                 resume=resume,
                 progress=update,
                 on_epoch=print_epoch,
             )
-            click.echo(f"{out}: {_best(run)}", err=True)
+            if progress.speaks():
+                click.echo(f"{out}: {_best(run)}", err=True)
         else:
             train_set(
                 opened,
@@ -121,6 +153,9 @@ def command(
                 precision=precision,
                 threads=threads,
                 compute_threads=compute_threads,
+                devices=devices,
+                num_nodes=num_nodes,
+                sync_batch_norm=sync_batch_norm,
                 resume=resume,
                 progress=update,
                 on_epoch=lambda member, entry: print_epoch(entry, member.name),
