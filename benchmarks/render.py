@@ -1,4 +1,4 @@
-"""Update the tables and plots of the README, docs/performance.md and docs/inference.md from the stored results.
+"""Update the tables and plots of the README and of docs/performance.md, inference.md and scale.md from stored results.
 
 Each number is the worst of the stored runs, so that a user's own run should not be below it.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import render_inference
+import render_scale
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -232,6 +233,12 @@ def with_inference(page: str) -> str:
     return filled(page, "benchmarks/render.py: bf16", render_inference.bf16_table(read("bf16")))
 
 
+def with_scale(page: str) -> str:
+    """Return docs/scale.md with updated tables."""
+    page = filled(page, "benchmarks/render.py: scale", render_scale.cost_table(read("scale")))
+    return filled(page, "benchmarks/render.py: machines", render_scale.machines_table(read("scale")))
+
+
 def filled(text: str, mark: str, content: str) -> str:
     """Return the text with the content in the place that the mark names."""
     marked = re.compile(rf"(<!-- {re.escape(mark)} -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -294,6 +301,7 @@ def main() -> None:
         "README.md": with_results,
         "docs/performance.md": with_performance,
         "docs/inference.md": with_inference,
+        "docs/scale.md": with_scale,
     }
     for path, drawn in ((ROOT / name, drawn) for name, drawn in pages.items()):
         path.write_text(drawn(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -110,6 +110,9 @@ def resize(
     table: NDArray[np.float32] | None,
     threads: int,
 ) -> NDArray[np.generic]: ...
+def marked_overlay(
+    grey: NDArray[np.uint8], levels: NDArray[np.uint8], colours: NDArray[np.uint8], highest: float
+) -> NDArray[np.uint8]: ...
 def fit_rectangle(
     radiograph_shape: tuple[int, int], canvas_shape: tuple[int, int], fit: str
 ) -> tuple[int, int, int, int]: ...

@@ -51,6 +51,13 @@ class LossError(EgazeError):
         super().__init__(message)
         self.case_ids = tuple(case_ids)
 
+    def __reduce__(self) -> tuple[type[LossError], tuple[str, tuple[str, ...]]]:
+        return type(self), (str(self), self.case_ids)  # as a worker of a cluster hands it over
+
+
+class ArchiveError(EgazeError):
+    """An archive of DICOM images that cannot be reached, refuses what is asked, or answers with something else."""
+
 
 class ModelFileError(EgazeError):
     """An exported model file that cannot be used.
@@ -64,3 +71,6 @@ class ModelFileError(EgazeError):
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+    def __reduce__(self) -> tuple[type[ModelFileError], tuple[str, str]]:
+        return type(self), (str(self), self.code)

@@ -38,6 +38,7 @@ def load(name, folder="benchmarks"):
         ("docs/performance.md", "benchmarks", "with_performance"),
         ("docs/experiments.md", "experiments", "with_experiments"),
         ("docs/inference.md", "benchmarks", "with_inference"),
+        ("docs/scale.md", "benchmarks", "with_scale"),
         ("docs/fixations.md", "experiments", "with_fixations"),
     ],
 )

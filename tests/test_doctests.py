@@ -17,6 +17,7 @@ PACKAGES = (
     "egaze.deploy",
     "egaze.evaluation",
     "egaze.explain",
+    "egaze.dicom_objects",
     "egaze.gaze",
     "egaze.gaze.events",
     "egaze.imaging",
@@ -29,6 +30,7 @@ PACKAGES = (
     "egaze.study",
     "egaze.tables",
     "egaze.training",
+    "egaze.tuning",
 )
 
 # Public names without an example of their own, and why.
@@ -71,11 +73,15 @@ WITHOUT = {
     "RunComparison": "what compare returns",
     "RunSet": "what train_set and open_run_set return",
     "Saccades": "what saccades_between returns",
+    "SearchResult": "what tune returns",
+    "SearchSpace": "what load_space returns",
     "Sensitivity": "what settings_sensitivity returns",
     "SimulatedGaze": "what simulate_gaze returns",
+    "SourceImage": "what read_source_image returns",
     "StatisticsWarning": "a warning's class",
     "StudySample": "what StudyDataset gives",
     "TableMapping": "what load_mapping returns",
+    "TrialResult": "a part of what tune returns",
     "WeightsFile": "what read_weights returns",
 }
 
@@ -127,6 +133,8 @@ def folder(request, tmp_path, monkeypatch):
     "folder, name", [(PUBLIC[name], name) for name in PUBLIC], indirect=["folder"], ids=list(PUBLIC)
 )
 def test_the_example_runs(folder, name):
+    if name == "tune":
+        pytest.importorskip("optuna", reason="the extra tune is not installed")
     item = PUBLIC[name]
     example = doctest.DocTestParser().get_doctest(item.__doc__, {}, name, inspect.getsourcefile(item), None)
     if name in WITHOUT:

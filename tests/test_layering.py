@@ -10,7 +10,7 @@ import egaze
 # From the top. Packages of one line do not know each other.
 LAYERS = [
     {"errors", "_core"},
-    {"atomic", "labels", "progress", "registry", "serialize", "settings", "tables"},
+    {"atomic", "cluster", "labels", "progress", "registry", "serialize", "settings", "tables"},
     {"gaze", "imaging", "metrics", "unfinished"},
     {"sources"},
     {"study"},
@@ -18,8 +18,8 @@ LAYERS = [
     {"loading", "pictures"},
     {"models"},
     {"training"},
-    {"evaluation", "explain", "deploy"},
-    {"report"},
+    {"evaluation", "explain", "deploy", "tuning"},
+    {"dicom_objects", "report"},
     {"demo"},
     {"cli"},
 ]
@@ -27,6 +27,7 @@ LAYERS = [
 WITHOUT_TORCH = {
     "errors",
     "atomic",
+    "cluster",
     "labels",
     "progress",
     "registry",

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 import zipfile
+from importlib.util import find_spec
 
 import polars as pl
 import pydicom
@@ -36,6 +37,14 @@ IDENTITY = {
     "StudyID": "STUDY-90210-K",
     "StudyInstanceUID": generate_uid(entropy_srcs=["study"]),
     "SOPInstanceUID": generate_uid(entropy_srcs=["instance"]),
+}
+#: What the DICOM objects of a prediction carry of these, and nothing else does.
+CARRIED = {"QUILLFEATHER", "ZEBEDIAH", "OBERHOLZER"} | {
+    IDENTITY[field]
+    for field in (
+        *("PatientName", "PatientID", "PatientBirthDate", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
+        *("StudyInstanceUID", "SOPInstanceUID"),
+    )
 }
 #: Parts of these as they would be found alone, and words of the tables' free text.
 WORDS = [
@@ -163,6 +172,12 @@ def test_nothing_identifies_a_patient(planted, tmp_path, monkeypatch, capfd, cap
     neutral = sorted((source / "neutral").iterdir())
     answers = egaze("predict", "model.pt", *neutral, "--json", "--out", "maps", code=1)
     assert answers.out.count('"class_probs"') == 1 and answers.out.count('"error"') == 2
+
+    # Objects of the study are for an archive, which has to find its patient in them.
+    objects = tmp_path / "objects"
+    kinds = (f"--dicom={kind}" for kind in ("sc", "seg", "pm", "sr") if kind == "sc" or find_spec("highdicom"))
+    egaze("predict", "model.pt", source / "neutral" / "good.dcm", "--dicom-out", objects, *kinds)
+    assert {line.partition(" in ")[0] for line in leaks(words, [objects])} == CARRIED
 
     written = {path.name for path in out.rglob("*") if path.is_file()}
     assert written >= {

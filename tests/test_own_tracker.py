@@ -50,7 +50,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_every_command_of_the_page_runs(folder):
     lines = "".join(BLOCK_OF_COMMANDS.findall(PAGE)).replace("\\\n", " ").splitlines()
-    assert len(lines) == 11 and all(line.startswith("egaze ") for line in lines)
+    assert len(lines) == 12 and all(line.startswith("egaze ") for line in lines)
     outputs = []
     for line in lines:
         # As the shell does, but only now that earlier commands have written the files.

@@ -148,9 +148,15 @@ ValueId GraphBuilder::result(const Argument& argument, const TensorType& promise
   return tensor->id;
 }
 
-TypedGraph GraphBuilder::finish(const Argument& class_probs, const Argument& heatmap, std::int64_t classes) {
-  graph_.class_probs = result(class_probs, {DType::float32, {{1, true}, {classes}}}, "class_probs");
-  graph_.heatmap = result(heatmap, graph_.values.front().type, "heatmap");
+TypedGraph GraphBuilder::finish(std::span<const Argument> results, std::int64_t classes) {
+  const TensorType image = graph_.values.front().type;
+  graph_.class_probs = result(results[0], {DType::float32, {{1, true}, {classes}}}, "class_probs");
+  graph_.heatmap = result(results[1], image, "heatmap");
+  if (results.size() > 2) {
+    TensorType of_each_class = image;
+    of_each_class.shape[1].count = classes;
+    graph_.class_heatmaps = result(results[2], of_each_class, "class_heatmaps");
+  }
   count_bytes();
   return std::move(graph_);
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -31,8 +32,9 @@ class GraphBuilder {
   // Adds an operator, whose name is given without "torch.", and returns its result: a tensor or a list of tensors.
   Argument call(std::string_view name, std::vector<CallArgument> arguments);
 
-  // Ends the program with its results: float32 of shapes (N, classes) and (N, 1, height, width).
-  TypedGraph finish(const Argument& class_probs, const Argument& heatmap, std::int64_t classes);
+  // Ends the program with its results: float32 of shapes (N, classes), (N, 1, height, width) and, if there is a third,
+  // (N, classes, height, width).
+  TypedGraph finish(std::span<const Argument> results, std::int64_t classes);
 
  private:
   // Memory that one or more values share.

@@ -147,8 +147,9 @@ std::string prove_program(const std::string& path, const Members& members, const
   try {
     GraphBuilder builder(static_cast<std::int64_t>(spec.input_height_px),
                          static_cast<std::int64_t>(spec.input_width_px), tensors, limits);
-    const TypedGraph graph = parse_program(text_of(members.at(kProgramName)), std::move(builder),
-                                           static_cast<std::int64_t>(spec.class_names.size()), limits.nesting);
+    const TypedGraph graph =
+        parse_program(text_of(members.at(kProgramName)), std::move(builder),
+                      static_cast<std::int64_t>(spec.class_names.size()), limits.nesting, spec.class_heatmaps);
     std::string program = write_program(graph);
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
     // The values are the image, the constants and what the operators return.

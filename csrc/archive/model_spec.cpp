@@ -156,11 +156,11 @@ ModelSpec parse_model_spec(const std::string& path, std::string_view json) {
   ModelSpec spec;
   // The version is checked first, because all other fields may differ between versions.
   spec.format_version = static_cast<int>(fields.count("format_version", 1e6));
-  if (spec.format_version != kModelFormatVersion) {
-    const bool older = spec.format_version < kModelFormatVersion;
+  if (spec.format_version < kOldestModelFormatVersion || spec.format_version > kModelFormatVersion) {
+    const bool older = spec.format_version < kOldestModelFormatVersion;
     throw Error(ErrorCode::model_version,
-                path + ": format version " + std::to_string(spec.format_version) + ", this egaze reads version " +
-                    std::to_string(kModelFormatVersion) +
+                path + ": format version " + std::to_string(spec.format_version) + ", this egaze reads versions " +
+                    std::to_string(kOldestModelFormatVersion) + " to " + std::to_string(kModelFormatVersion) +
                     (older ? ": export the run again" : ": it was exported by a newer egaze"));
   }
   spec.egaze_version = fields.text("egaze_version");
@@ -179,6 +179,8 @@ ModelSpec parse_model_spec(const std::string& path, std::string_view json) {
   spec.label_kind =
       fields.choice<std::string>("label_kind", {{"exclusive", "exclusive"}, {"independent", "independent"}});
   spec.heatmap_head = fields.flag("heatmap_head");
+  spec.class_heatmaps = spec.format_version > kOldestModelFormatVersion && fields.flag("class_heatmaps");
+  if (spec.class_heatmaps && !spec.heatmap_head) fields.fail("has \"class_heatmaps\", but no \"heatmap_head\"");
   spec.training_split_sha256 = fields.text("training_split_sha256");
   spec.class_probs = fields.choice<std::string>("class_probs", {{"softmax", "softmax"}, {"sigmoid", "sigmoid"}});
   if (spec.label_kind == "independent" && spec.class_probs != "sigmoid") {

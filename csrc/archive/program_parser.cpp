@@ -20,6 +20,13 @@ const std::string_view kProgramHead =
     "  def forward(self: __torch__.egaze.Model,\n"
     "    image: Tensor) -> Tuple[Tensor, Tensor]:\n";
 
+const std::string_view kProgramHeadWithClassHeatmaps =
+    "class Model(Module):\n"
+    "  __parameters__ = []\n"
+    "  __buffers__ = []\n"
+    "  def forward(self: __torch__.egaze.Model,\n"
+    "    image: Tensor) -> Tuple[Tensor, Tensor, Tensor]:\n";
+
 namespace {
 
 constexpr std::size_t kMaxListLength = 4096;
@@ -31,16 +38,18 @@ constexpr auto kReserved = std::to_array<std::string_view>(
 
 class Parser {
  public:
-  Parser(std::string_view text, GraphBuilder& builder, std::int64_t nesting)
-      : lexer_(text), builder_(builder), nesting_(nesting) {
+  using Results = std::vector<Argument>;
+
+  Parser(std::string_view text, GraphBuilder& builder, std::int64_t nesting, std::size_t results)
+      : lexer_(text), builder_(builder), nesting_(nesting), results_(results) {
     values_.emplace("image", GraphBuilder::image());
     advance();
   }
 
   std::size_t line() const { return lexer_.line(); }
 
-  // Reads the whole program and returns its two results.
-  std::pair<Argument, Argument> program() {
+  // Reads the whole program and returns its results.
+  Results program() {
     for (;;) {
       while (token_.kind == Token::Kind::line) advance();
       if (token_.kind != Token::Kind::name) fail("contains something that is not a statement");
@@ -48,7 +57,7 @@ class Parser {
       assignment();
     }
     advance();
-    std::pair<Argument, Argument> results = returned();
+    Results results = returned();
     while (token_.kind == Token::Kind::line) advance();
     if (token_.kind != Token::Kind::end) fail("continues after the return statement");
     return results;
@@ -89,7 +98,7 @@ class Parser {
     }
     if (!at_sign('=')) fail_name(names.back());
     advance();
-    if (!several && at_sign('(')) return define(pairs_, names.front(), pair());
+    if (!several && at_sign('(')) return define(tuples_, names.front(), tuple());
     Argument value = expression();
     if (token_.kind != Token::Kind::line) fail("has a syntax that no exported program has");
     if (!several) return define(values_, names.front(), std::move(value));
@@ -101,23 +110,26 @@ class Parser {
 
   template <class Meaning>
   void define(std::unordered_map<std::string, Meaning>& meanings, const std::string& name, Meaning meaning) {
-    if (values_.contains(name) || pairs_.contains(name)) fail("assigns a name twice");
+    if (values_.contains(name) || tuples_.contains(name)) fail("assigns a name twice");
     meanings.emplace(name, std::move(meaning));
   }
 
-  std::pair<Argument, Argument> pair() {
+  Results tuple() {
+    Results results;
     expect('(');
-    Argument first = expression();
-    expect(',');
-    Argument second = expression();
+    results.push_back(expression());
+    while (results.size() < results_) {
+      expect(',');
+      results.push_back(expression());
+    }
     expect(')');
-    return {std::move(first), std::move(second)};
+    return results;
   }
 
-  std::pair<Argument, Argument> returned() {
-    if (token_.kind != Token::Kind::name) return pair();
-    const auto found = pairs_.find(std::string(token_.text));
-    if (found == pairs_.end()) fail_name(token_.text);
+  Results returned() {
+    if (token_.kind != Token::Kind::name) return tuple();
+    const auto found = tuples_.find(std::string(token_.text));
+    if (found == tuples_.end()) fail_name(token_.text);
     advance();
     return found->second;
   }
@@ -219,24 +231,27 @@ class Parser {
   ProgramLexer lexer_;
   GraphBuilder& builder_;
   std::int64_t nesting_;
+  std::size_t results_;  // the number of tensors that the program returns
   std::int64_t depth_ = 0;
   Token token_;
   std::unordered_map<std::string, Argument> values_;
-  std::unordered_map<std::string, std::pair<Argument, Argument>> pairs_;
+  std::unordered_map<std::string, Results> tuples_;
 };
 
 }  // namespace
 
-TypedGraph parse_program(std::string_view text, GraphBuilder builder, std::int64_t classes, std::int64_t nesting) {
-  if (!text.starts_with(kProgramHead)) {
-    throw ProgramError("is not a single method forward(image: Tensor) -> (Tensor, Tensor)");
+TypedGraph parse_program(std::string_view text, GraphBuilder builder, std::int64_t classes, std::int64_t nesting,
+                         bool class_heatmaps) {
+  const std::string_view head = class_heatmaps ? kProgramHeadWithClassHeatmaps : kProgramHead;
+  if (!text.starts_with(head)) {
+    throw ProgramError(std::string("is not a single method forward(image: Tensor) -> (Tensor, Tensor") +
+                       (class_heatmaps ? ", Tensor)" : ")"));
   }
-  const auto lines_before = std::ranges::count(kProgramHead, '\n');
+  const auto lines_before = std::ranges::count(head, '\n');
   std::optional<Parser> parser;
   try {
-    parser.emplace(text.substr(kProgramHead.size()), builder, nesting);
-    const auto [class_probs, heatmap] = parser->program();
-    return builder.finish(class_probs, heatmap, classes);
+    parser.emplace(text.substr(head.size()), builder, nesting, class_heatmaps ? 3 : 2);
+    return builder.finish(parser->program(), classes);
   } catch (const ProgramError& error) {
     const std::size_t line = parser ? parser->line() : 1;
     throw ProgramError(std::string(error.what()) + " (line " +

@@ -11,11 +11,14 @@ namespace {
 
 class Writer {
  public:
-  explicit Writer(const TypedGraph& graph) : graph_(graph), text_(kProgramHead) {}
+  explicit Writer(const TypedGraph& graph)
+      : graph_(graph), text_(graph.class_heatmaps ? kProgramHeadWithClassHeatmaps : kProgramHead) {}
 
   std::string write() {
     for (const Node& node : graph_.nodes) statement(node);
-    text_ += "    return (" + name(graph_.class_probs) + ", " + name(graph_.heatmap) + ")\n";
+    text_ += "    return (" + name(graph_.class_probs) + ", " + name(graph_.heatmap);
+    if (graph_.class_heatmaps) text_ += ", " + name(*graph_.class_heatmaps);
+    text_ += ")\n";
     return std::move(text_);
   }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -117,6 +118,7 @@ struct TypedGraph {
   std::map<ValueId, std::size_t> constants;  // values that are tensors of the archive, to their index there
   std::vector<Node> nodes;                   // each uses only outputs of nodes before it
   ValueId class_probs = 0, heatmap = 0;
+  std::optional<ValueId> class_heatmaps;
   std::int64_t bytes_at_work = 0;    // see ModelLimits
   std::int64_t multiplications = 0;  // see ModelLimits
 };

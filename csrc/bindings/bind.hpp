@@ -7,6 +7,7 @@ namespace egaze::bindings {
 
 void bind_heatmap(pybind11::module_& module);
 void bind_gaze_events(pybind11::module_& module);
+void bind_marked_overlay(pybind11::module_& module);
 void bind_resize(pybind11::module_& module);
 void bind_placing(pybind11::module_& module);
 void bind_sample(pybind11::module_& module);

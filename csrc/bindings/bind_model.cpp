@@ -42,6 +42,7 @@ py::dict dict_of(const ModelSpec& spec) {
   fields["class_names"] = py::tuple(names);
   fields["label_kind"] = spec.label_kind;
   fields["heatmap_head"] = spec.heatmap_head;
+  fields["class_heatmaps"] = spec.class_heatmaps;
   fields["training_split_sha256"] = spec.training_split_sha256;
   fields["class_probs"] = spec.class_probs;
   fields["threshold_rule"] = spec.threshold_rule;

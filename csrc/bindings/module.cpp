@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, module) {
   });
   egaze::bindings::bind_heatmap(module);
   egaze::bindings::bind_gaze_events(module);
+  egaze::bindings::bind_marked_overlay(module);
   egaze::bindings::bind_resize(module);
   egaze::bindings::bind_placing(module);
   egaze::bindings::bind_sample(module);

@@ -33,6 +33,7 @@ Measured measured(const GazeSamples& gaze, std::size_t begin, std::size_t end) {
   const double origin_x_px = gaze.x_px(begin);
   const double origin_y_px = gaze.y_px(begin);
   double n = 0.0, x = 0.0, y = 0.0, xx = 0.0, yy = 0.0;  // degrees from the first position
+  double min_x_px = kInfinity, max_x_px = -kInfinity, min_y_px = kInfinity, max_y_px = -kInfinity;
   for (std::size_t i = begin; i < end; ++i) {
     if (!gaze.is_used(i)) continue;
     const double from_x = gaze.degrees_x(gaze.x_px(i) - origin_x_px);
@@ -42,11 +43,15 @@ Measured measured(const GazeSamples& gaze, std::size_t begin, std::size_t end) {
     y += from_y;
     xx += from_x * from_x;
     yy += from_y * from_y;
-    found.min_x_px = std::min(found.min_x_px, gaze.x_px(i));
-    found.max_x_px = std::max(found.max_x_px, gaze.x_px(i));
-    found.min_y_px = std::min(found.min_y_px, gaze.y_px(i));
-    found.max_y_px = std::max(found.max_y_px, gaze.y_px(i));
+    min_x_px = std::min(min_x_px, gaze.x_px(i));
+    max_x_px = std::max(max_x_px, gaze.x_px(i));
+    min_y_px = std::min(min_y_px, gaze.y_px(i));
+    max_y_px = std::max(max_y_px, gaze.y_px(i));
   }
+  found.min_x_px = min_x_px;
+  found.max_x_px = max_x_px;
+  found.min_y_px = min_y_px;
+  found.max_y_px = max_y_px;
   FoundFixation& fixation = found.fixation;
   fixation.range = {static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end)};
   fixation.onset_s = gaze.time_s(begin);

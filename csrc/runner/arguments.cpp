@@ -67,6 +67,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
     };
     if (name == "--out") {
       arguments.out_folder = value();
+    } else if (name == "--dicom-out") {
+      arguments.dicom_folder = value();
     } else if (name == "--threads") {
       arguments.predictor.threads = parse_number(name, value(), kMaxThreads);
     } else if (name == "--device") {
@@ -94,6 +96,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
       arguments.predictor.tensor_arena = false;
     } else if (flag == "--thresholds") {
       arguments.thresholds = true;
+    } else if (flag == "--class-heatmaps") {
+      arguments.predictor.class_heatmaps = true;
     } else if (flag == "--json") {
       arguments.output = Arguments::Output::json;
     } else if (flag == "--csv") {
@@ -112,9 +116,9 @@ Arguments parse_arguments(std::span<const char* const> words) {
 }
 
 std::string_view usage() {
-  return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--thresholds] [--out DIR] [--batch N] [--threads N]
-                 [--device NAME] [--precision exported|fp32|bf16] [--trust KEY.pem]...
-                 [--model-limit NAME=VALUE]... [--no-tensor-arena] [--bench N]
+  return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--thresholds] [--class-heatmaps] [--out DIR]
+                 [--dicom-out DIR] [--batch N] [--threads N] [--device NAME] [--precision exported|fp32|bf16]
+                 [--trust KEY.pem]... [--model-limit NAME=VALUE]... [--no-tensor-arena] [--bench N]
        egaze-run --help | --version | --formats
 
 Classifies chest radiographs and predicts where a radiologist would look, with a model file that
@@ -128,12 +132,19 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
   --csv             print a table with one line per radiograph
   --thresholds      also say whether each probability is at least the class's threshold, which the model
                     file carries if it was exported with --thresholds; the output names their rule
+  --class-heatmaps  also give the heatmap of each class, which models of recipes with one heatmap per class
+                    make: its peak, and with --out NAME_heatmap_classes.npy (float32, classes first) and
+                    NAME_heatmap_classes/CLASS.png (8 bits, cut to the radiograph)
   --out DIR         also write the heatmap of each radiograph to DIR: NAME_heatmap.npy (float32, on the
                     model's canvas), NAME_heatmap.png (8 bits, cut to the radiograph) and
                     NAME_overlay.png (in colours over the radiograph). NAME is the name of the image
                     file without .dcm, .png or similar. Names that some systems do not allow are cleaned
                     and end in a digest, as do names that several radiographs would share. Files of an
                     earlier run are replaced
+  --dicom-out DIR   also write the heatmap on each radiograph, with a colour bar, as a DICOM Secondary
+                    Capture NAME_sc.dcm to DIR. It belongs to the study of the DICOM radiograph, carries its
+                    patient's name and id, and is marked as for research use and not for diagnosis.
+                    Predicting again gives the same object with the same UID
   --batch N         radiographs per forward pass, which are held in memory together (default: 1)
   --threads N       threads within one forward pass (default: libtorch's choice)
   --device NAME     cpu (default), cuda or cuda:N

@@ -21,6 +21,7 @@ struct Arguments {
   std::string model;
   std::vector<std::string> images;                      // at least one file, folder or pattern
   std::optional<std::string> out_folder;                // the folder for heatmap files, if they are to be written
+  std::optional<std::string> dicom_folder;              // the folder for Secondary Captures, if they are wanted
   bool thresholds = false;                              // whether to apply the model file's thresholds
   std::vector<std::string> trusted_keys;                // PEM files; without any, every model is run
   PredictorOptions predictor = {.tensor_arena = true};  // no other code in this process uses libtorch

@@ -1,23 +1,21 @@
 #include "heatmap_files.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <stdexcept>
-#include <system_error>
+#include <initializer_list>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "egaze/fit.hpp"
+#include "egaze/marked_overlay.hpp"
 #include "egaze/resize.hpp"
 #include "heatmap_colours.hpp"
+#include "output_files.hpp"
+#include "output_names.hpp"
 #include "png.hpp"
 
 namespace egaze::runner {
@@ -27,32 +25,11 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxPngSidePx = 1024;
 
-// Writes a temporary file beside the path and renames it, so that no other program ever sees a partial file.
-void write_whole(const fs::path& path, const void* data, std::size_t size_bytes) {
-  fs::path unfinished = path;
-  unfinished += ".part";
-  errno = 0;
-  std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
-  file.write(static_cast<const char*>(data), static_cast<std::streamsize>(size_bytes));
-  file.close();
-  std::error_code error;
-  if (file) {
-    fs::rename(unfinished, path, error);
-  } else if (errno != 0) {
-    error.assign(errno, std::generic_category());
-  }
-  if (!file || error) {
-    std::error_code ignored;
-    fs::remove(unfinished, ignored);
-    throw std::runtime_error(path.string() + ": cannot be written" + (error ? ": " + error.message() : ""));
-  }
-}
-
 // Writes numpy's format 1.0. Padding in the header aligns the values to 64 bytes.
-void write_npy(const fs::path& path, const Prediction& prediction) {
-  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
-                       std::to_string(prediction.heatmap_height) + ", " + std::to_string(prediction.heatmap_width) +
-                       "), }";
+void write_npy(const fs::path& path, std::span<const float> values, std::initializer_list<std::size_t> shape) {
+  std::string sides;
+  for (const std::size_t side : shape) sides += (sides.empty() ? "" : ", ") + std::to_string(side);
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + sides + "), }";
   constexpr std::size_t prefix_bytes = 10;
   header.append(63 - (prefix_bytes + header.size()) % 64, ' ');
   header += '\n';
@@ -60,8 +37,8 @@ void write_npy(const fs::path& path, const Prediction& prediction) {
   file += {1, 0, static_cast<char>(header.size() & 0xFF), static_cast<char>(header.size() >> 8)};
   file += header;
   const std::size_t values_at = file.size();
-  file.resize(values_at + prediction.heatmap.size() * sizeof(float));
-  std::memcpy(file.data() + values_at, prediction.heatmap.data(), prediction.heatmap.size() * sizeof(float));
+  file.resize(values_at + values.size_bytes());
+  std::memcpy(file.data() + values_at, values.data(), values.size_bytes());
   write_whole(path, file.data(), file.size());
 }
 
@@ -80,7 +57,8 @@ Shape picture_shape(const StoredRadiograph& radiograph) {
   return {side_px(radiograph.height), side_px(radiograph.width)};
 }
 
-// The pixels of the heatmap that the radiograph covers on the canvas, computed like Python's FitGeometry.cut_out.
+}  // namespace
+
 FitRectangle radiograph_on_heatmap(const StoredRadiograph& radiograph, const ModelSpec& spec) {
   const FitRectangle on_canvas =
       fit_rectangle(radiograph.height, radiograph.width, spec.canvas_height_px, spec.canvas_width_px, spec.fit);
@@ -95,13 +73,14 @@ FitRectangle radiograph_on_heatmap(const StoredRadiograph& radiograph, const Mod
   return {top, left, bottom - top, right - left};
 }
 
-// The part of the heatmap that the radiograph covers, in the picture's shape. The value `brightest` becomes 255.
+namespace {
+
+// The part of a heatmap that the radiograph covers, in the picture's shape. The value `brightest` becomes 255.
 std::vector<std::uint8_t> levels(const StoredRadiograph& radiograph, const ModelSpec& spec,
-                                 const Prediction& prediction, Shape shape, float brightest) {
+                                 std::span<const float> heatmap, Shape shape, float brightest) {
   const FitRectangle where = radiograph_on_heatmap(radiograph, spec);
-  ImageView part = ImageView::dense(prediction.heatmap.data(), PixelType::float32, prediction.heatmap_height,
-                                    prediction.heatmap_width);
-  part.data = prediction.heatmap.data() + where.top_px * prediction.heatmap_width + where.left_px;
+  ImageView part = ImageView::dense(heatmap.data(), PixelType::float32, spec.input_height_px, spec.input_width_px);
+  part.data = heatmap.data() + where.top_px * spec.input_width_px + where.left_px;
   part.height = where.height_px;
   part.width = where.width_px;
   std::vector<std::uint8_t> grey(shape.height * shape.width);
@@ -120,36 +99,9 @@ std::vector<std::uint8_t> overlay(const StoredRadiograph& radiograph, const std:
   options.scale = 255.0f;
   options.table = radiograph.table;
   resize(radiograph.view(), shape.height, shape.width, PixelType::uint8, options, grey.data());
-  std::vector<std::uint8_t> colours;
-  colours.reserve(3 * heat.size());
-  for (std::size_t i = 0; i < heat.size(); ++i) {
-    const std::uint8_t* colour = kHeatmapColours[heat[i]];
-    const float opacity = static_cast<float>(colour[3]) / 255.0f;
-    for (int channel = 0; channel < 3; ++channel) {
-      const float lit = static_cast<float>(colour[channel]) * opacity + static_cast<float>(grey[i]) * (1.0f - opacity);
-      colours.push_back(static_cast<std::uint8_t>(std::nearbyint(lit)));
-    }
-  }
+  std::vector<std::uint8_t> colours(3 * heat.size());
+  blend_heatmap(grey, heat, kHeatmapColours, colours.data());
   return colours;
-}
-
-// Whether a file, a folder or a link exists at the path, even a broken link.
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  const bool found = fs::exists(fs::symlink_status(path, error));
-  if (error == std::errc::filename_too_long)
-    throw std::runtime_error(path.string() + ": cannot write: " + error.message());
-  return found;
-}
-
-// The reason why no file can be created in the folder, or "" if one can.
-std::string why_not_writable(const fs::path& folder) {
-  std::string trial = (folder / ".egaze-run-XXXXXX").string();
-  const int file = ::mkstemp(trial.data());
-  if (file < 0) return std::generic_category().message(errno);
-  ::close(file);
-  ::unlink(trial.c_str());
-  return {};
 }
 
 void write_png(const fs::path& path, const std::vector<std::uint8_t>& pixels, Shape shape) {
@@ -159,30 +111,32 @@ void write_png(const fs::path& path, const std::vector<std::uint8_t>& pixels, Sh
 
 }  // namespace
 
-HeatmapFolder::HeatmapFolder(std::string folder) : folder_(std::move(folder)) {
-  if (folder_.empty()) folder_ = ".";
-  const auto refuse = [this](const std::string& why) { throw std::runtime_error(folder_ + ": cannot write: " + why); };
-  std::error_code error;
-  if (is_there(folder_) && !fs::is_directory(folder_, error)) {
-    const bool leads_nowhere = fs::is_symlink(folder_, error) && !fs::exists(folder_, error);
-    refuse(leads_nowhere ? "it is a link that leads nowhere" : "it is not a folder");
-  }
-  fs::path nearest = folder_;
-  while (!is_there(nearest)) nearest = nearest.has_parent_path() ? nearest.parent_path() : fs::path(".");
-  if (!fs::is_directory(nearest, error)) refuse(nearest.string() + " is not a folder");
-  if (const std::string why = why_not_writable(nearest); !why.empty()) refuse(why);
-}
+HeatmapFolder::HeatmapFolder(const std::string& folder) : folder_(writable_folder(folder)) {}
 
 HeatmapFiles HeatmapFolder::write(const std::string& name, const StoredRadiograph& radiograph, const ModelSpec& spec,
                                   const Prediction& prediction) {
   fs::create_directories(folder_);
   const std::string begin = (fs::path(folder_) / name).string();
-  const HeatmapFiles files{begin + "_heatmap.npy", begin + "_heatmap.png", begin + "_overlay.png"};
-  write_npy(files.npy, prediction);
+  HeatmapFiles files{begin + "_heatmap.npy", begin + "_heatmap.png", begin + "_overlay.png"};
+  const std::vector<float>& heatmap = prediction.heatmap;
+  const std::size_t height = prediction.heatmap_height, width = prediction.heatmap_width;
+  write_npy(files.npy, heatmap, {height, width});
   const Shape shape = picture_shape(radiograph);
-  write_png(files.png, levels(radiograph, spec, prediction, shape, 1.0f), shape);
-  const float peak = *std::ranges::max_element(prediction.heatmap);
-  write_png(files.overlay, overlay(radiograph, levels(radiograph, spec, prediction, shape, peak), shape), shape);
+  write_png(files.png, levels(radiograph, spec, heatmap, shape, 1.0f), shape);
+  const float peak = *std::ranges::max_element(heatmap);
+  write_png(files.overlay, overlay(radiograph, levels(radiograph, spec, heatmap, shape, peak), shape), shape);
+  if (prediction.class_heatmaps.empty()) return files;
+
+  const std::string folder = begin + "_heatmap_classes";
+  files.class_npy = folder + ".npy";
+  write_npy(files.class_npy, prediction.class_heatmaps, {spec.class_names.size(), height, width});
+  fs::create_directories(folder);
+  for (const std::string& class_name : output_names(spec.class_names)) {
+    const auto of_class =
+        std::span(prediction.class_heatmaps).subspan(files.class_pngs.size() * height * width, height * width);
+    files.class_pngs.push_back((fs::path(folder) / (class_name + ".png")).string());
+    write_png(files.class_pngs.back(), levels(radiograph, spec, of_class, shape, 1.0f), shape);
+  }
   return files;
 }
 

@@ -14,6 +14,7 @@
 #include "results.hpp"
 #include "arguments.hpp"
 #include "bench.hpp"
+#include "dicom_folder.hpp"
 #include "egaze/error.hpp"
 #include "egaze/predictor.hpp"
 #include "egaze/radiograph.hpp"
@@ -98,8 +99,8 @@ struct Unwritten {
 };
 
 // Reads the radiographs of results [begin, end) and predicts them.
-void predict(Predictor& predictor, HeatmapFolder* folder, std::vector<Result>& results, std::size_t begin,
-             std::size_t end, Unwritten& unwritten) {
+void predict(Predictor& predictor, HeatmapFolder* folder, DicomFolder* dicom, std::vector<Result>& results,
+             std::size_t begin, std::size_t end, Unwritten& unwritten) {
   const ModelSpec& spec = predictor.spec();
   std::vector<ReadRadiograph> read;
   for (std::size_t i = begin; i < end; ++i) {
@@ -118,10 +119,16 @@ void predict(Predictor& predictor, HeatmapFolder* folder, std::vector<Result>& r
     result.class_probs = prediction->class_probs;
     if (!spec.heatmap_head) continue;
     result.heatmap_peak = heatmap_peak(*prediction);
+    result.class_peaks = class_heatmap_peaks(*prediction);
     try {
       if (folder != nullptr) result.files = folder->write(result.name, read[i].radiograph, spec, *prediction);
     } catch (const std::exception& error) {
       if (unwritten.radiographs++ == 0) unwritten.first_error = error.what();
+    }
+    try {
+      if (dicom != nullptr) result.dicom_file = dicom->write(result.name, result.image, spec, *prediction);
+    } catch (const std::exception& error) {
+      result.dicom_error = error.what();
     }
   }
 }
@@ -136,6 +143,8 @@ int predict(const Arguments& arguments) {
     print_error(arguments.model + " makes no heatmaps, so none are written to " + *arguments.out_folder);
   }
 
+  std::optional<DicomFolder> dicom;
+  if (arguments.dicom_folder) dicom.emplace(*arguments.dicom_folder, arguments.model, predictor.spec());
   if (arguments.thresholds && predictor.spec().thresholds.empty()) {
     print_error(arguments.model + " carries no thresholds; export it with --thresholds, or predict without it");
     return kFailed;
@@ -153,13 +162,17 @@ int predict(const Arguments& arguments) {
   Unwritten unwritten;
   for (std::size_t begin = 0; begin < radiographs.size(); begin += batch) {
     const std::size_t end = std::min(radiographs.size(), begin + batch);
-    predict(predictor, folder ? &*folder : nullptr, results, begin, end, unwritten);
+    predict(predictor, folder ? &*folder : nullptr, dicom ? &*dicom : nullptr, results, begin, end, unwritten);
     for (std::size_t i = begin; i < end; ++i) {
       if (!results[i].error.empty()) {
         print_error(results[i].error);
         failed = true;
       } else if (!results[i].notes.empty()) {
         print_error("note: " + results[i].image + ": " + joined(results[i].notes));
+      }
+      if (!results[i].dicom_error.empty()) {
+        print_error(results[i].dicom_error);
+        failed = true;
       }
     }
     if (progress)
@@ -173,8 +186,9 @@ int predict(const Arguments& arguments) {
     failed = true;
   }
   const bool csv = arguments.output == Arguments::Output::csv;
-  if (!print_result(csv ? results_csv(predictor.spec(), results, arguments.thresholds)
-                        : results_json(arguments.model, predictor.spec(), results, arguments.thresholds))) {
+  const Asked asked = {arguments.thresholds, arguments.predictor.class_heatmaps};
+  if (!print_result(csv ? results_csv(predictor.spec(), results, asked)
+                        : results_json(arguments.model, predictor.spec(), results, asked))) {
     print_error("cannot write to standard output");
     return kFailed;
   }

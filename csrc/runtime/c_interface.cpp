@@ -14,6 +14,7 @@
 
 struct egaze_predictor {
   egaze::Predictor predictor;
+  bool class_heatmaps;
   std::string radiograph_notes;
 };
 
@@ -89,11 +90,45 @@ ModelLimits limits_of(const egaze_model_limits& limits) {
   return chosen;
 }
 
-void copy_predictions(const std::vector<Prediction>& predictions, float* class_probs, float* heatmaps) {
+// The memory to which predictions are copied; only class_probs must not be NULL.
+struct Destinations {
+  float* class_probs;
+  float* heatmaps;
+  float* class_heatmaps = nullptr;
+};
+
+void copy_predictions(const std::vector<Prediction>& predictions, Destinations to) {
   for (const Prediction& prediction : predictions) {
-    class_probs = std::ranges::copy(prediction.class_probs, class_probs).out;
-    if (heatmaps != nullptr) heatmaps = std::ranges::copy(prediction.heatmap, heatmaps).out;
+    to.class_probs = std::ranges::copy(prediction.class_probs, to.class_probs).out;
+    if (to.heatmaps != nullptr) to.heatmaps = std::ranges::copy(prediction.heatmap, to.heatmaps).out;
+    if (to.class_heatmaps != nullptr) {
+      to.class_heatmaps = std::ranges::copy(prediction.class_heatmaps, to.class_heatmaps).out;
+    }
   }
+}
+
+void require_class_heatmaps(const egaze_predictor* predictor, const float* class_heatmaps) {
+  require(class_heatmaps != nullptr, "class_heatmaps must not be NULL");
+  require(predictor == nullptr || predictor->class_heatmaps, "the predictor was not created with EGAZE_CLASS_HEATMAPS");
+}
+
+void predict(egaze_predictor* predictor, const egaze_radiograph* radiographs, size_t count, Destinations to) {
+  require(predictor != nullptr && to.class_probs != nullptr, "predictor and class_probs must not be NULL");
+  require(radiographs != nullptr || count == 0, "radiographs must not be NULL");
+  std::vector<RadiographView> batch;
+  for (const egaze_radiograph& radiograph : std::span(radiographs, count)) batch.push_back(radiograph_of(radiograph));
+  copy_predictions(predictor->predictor.predict(batch), to);
+}
+
+void predict_file(egaze_predictor* predictor, const char* image_path, Destinations to) {
+  require(predictor != nullptr && image_path != nullptr && to.class_probs != nullptr,
+          "predictor, image_path and class_probs must not be NULL");
+  predictor->radiograph_notes.clear();
+  const StoredRadiograph radiograph = read_stored(image_path, predictor->predictor.spec().presentation);
+  for (const std::string& note : radiograph.notes) {
+    predictor->radiograph_notes += (predictor->radiograph_notes.empty() ? "" : "\n") + note;
+  }
+  copy_predictions({predictor->predictor.predict(radiograph)}, to);
 }
 
 }  // namespace
@@ -131,9 +166,11 @@ egaze_status egaze_create_checked(const char* model_path, const egaze_options* o
   if (predictor != nullptr) *predictor = nullptr;
   return guarded([&] {
     require(model_path != nullptr && predictor != nullptr, "model_path and predictor must not be NULL");
-    require((flags & ~unsigned{EGAZE_TENSOR_ARENA}) == 0, "flags has a bit that this version of egaze does not know");
+    constexpr unsigned known = unsigned{EGAZE_TENSOR_ARENA} | unsigned{EGAZE_CLASS_HEATMAPS};
+    require((flags & ~known) == 0, "flags has a bit that this version of egaze does not know");
     PredictorOptions chosen;
     chosen.tensor_arena = (flags & EGAZE_TENSOR_ARENA) != 0;
+    chosen.class_heatmaps = (flags & EGAZE_CLASS_HEATMAPS) != 0;
     if (checks != nullptr) {
       chosen.trusted_keys = texts_of(checks->trusted_keys, checks->trusted_key_count);
       chosen.limits = limits_of(checks->limits);
@@ -145,7 +182,7 @@ egaze_status egaze_create_checked(const char* model_path, const egaze_options* o
       chosen.threads = options->threads;
       chosen.precision = static_cast<Precision>(options->precision);
     }
-    *predictor = new egaze_predictor{Predictor(model_path, chosen), {}};
+    *predictor = new egaze_predictor{Predictor(model_path, chosen), chosen.class_heatmaps, {}};
   });
 }
 
@@ -185,28 +222,33 @@ int egaze_has_heatmap(const egaze_predictor* predictor) {
   return predictor != nullptr && predictor->predictor.spec().heatmap_head ? 1 : 0;
 }
 
+int egaze_has_class_heatmaps(const egaze_predictor* predictor) {
+  return predictor != nullptr && predictor->predictor.spec().class_heatmaps ? 1 : 0;
+}
+
 egaze_status egaze_predict(egaze_predictor* predictor, const egaze_radiograph* radiographs, size_t count,
                            float* class_probs, float* heatmaps) {
+  return guarded([&] { predict(predictor, radiographs, count, {class_probs, heatmaps}); });
+}
+
+egaze_status egaze_predict_class_heatmaps(egaze_predictor* predictor, const egaze_radiograph* radiographs, size_t count,
+                                          float* class_probs, float* heatmaps, float* class_heatmaps) {
   return guarded([&] {
-    require(predictor != nullptr && class_probs != nullptr, "predictor and class_probs must not be NULL");
-    require(radiographs != nullptr || count == 0, "radiographs must not be NULL");
-    std::vector<RadiographView> batch;
-    for (const egaze_radiograph& radiograph : std::span(radiographs, count)) batch.push_back(radiograph_of(radiograph));
-    copy_predictions(predictor->predictor.predict(batch), class_probs, heatmaps);
+    require_class_heatmaps(predictor, class_heatmaps);
+    predict(predictor, radiographs, count, {class_probs, heatmaps, class_heatmaps});
   });
 }
 
 egaze_status egaze_predict_file(egaze_predictor* predictor, const char* image_path, float* class_probs,
                                 float* heatmap) {
+  return guarded([&] { predict_file(predictor, image_path, {class_probs, heatmap}); });
+}
+
+egaze_status egaze_predict_file_class_heatmaps(egaze_predictor* predictor, const char* image_path, float* class_probs,
+                                               float* heatmap, float* class_heatmaps) {
   return guarded([&] {
-    require(predictor != nullptr && image_path != nullptr && class_probs != nullptr,
-            "predictor, image_path and class_probs must not be NULL");
-    predictor->radiograph_notes.clear();
-    const StoredRadiograph radiograph = read_stored(image_path, predictor->predictor.spec().presentation);
-    for (const std::string& note : radiograph.notes) {
-      predictor->radiograph_notes += (predictor->radiograph_notes.empty() ? "" : "\n") + note;
-    }
-    copy_predictions({predictor->predictor.predict(radiograph)}, class_probs, heatmap);
+    require_class_heatmaps(predictor, class_heatmaps);
+    predict_file(predictor, image_path, {class_probs, heatmap, class_heatmaps});
   });
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace egaze::detail {
@@ -19,6 +20,7 @@ struct EngineOutput {
 struct EngineOutputs {
   EngineOutput class_probs;
   EngineOutput heatmaps;
+  std::optional<EngineOutput> class_heatmaps = {};  // if they were asked for
 };
 
 // A model loaded on its device.
@@ -36,6 +38,7 @@ class Engine {
   virtual int threads() const = 0;
 
   // Runs the model on `count` images of its input's size, which `fill` writes contiguously, row by row.
+  // The heatmaps of the classes are among the outputs if the engine was made for them.
   // Rethrows what `fill` throws; throws a std::exception whose what() is one line if the model fails.
   virtual EngineOutputs run(std::size_t count, const std::function<void(float* images)>& fill) = 0;
 };

@@ -58,6 +58,11 @@ void unpack(const EngineOutputs& outputs, const ModelSpec& spec, const std::stri
   const std::int64_t count = size(predictions.size());
   const float* probs = checked(outputs.class_probs, {count, size(classes)}, "class probabilities", path);
   const float* heatmap = checked(outputs.heatmaps, {count, 1, size(height), size(width)}, "heatmap values", path);
+  const float* of_classes = nullptr;
+  if (outputs.class_heatmaps) {
+    const std::vector<std::int64_t> promised = {count, size(classes), size(height), size(width)};
+    of_classes = checked(*outputs.class_heatmaps, promised, "values of class heatmaps", path);
+  }
   for (Prediction& prediction : predictions) {
     prediction.class_probs.assign(probs, probs + classes);
     prediction.heatmap.assign(heatmap, heatmap + height * width);
@@ -65,6 +70,9 @@ void unpack(const EngineOutputs& outputs, const ModelSpec& spec, const std::stri
     prediction.heatmap_width = width;
     probs += classes;
     heatmap += height * width;
+    if (of_classes == nullptr) continue;
+    prediction.class_heatmaps.assign(of_classes, of_classes + classes * height * width);
+    of_classes += classes * height * width;
   }
 }
 

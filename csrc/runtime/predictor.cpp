@@ -26,6 +26,11 @@ Predictor::Predictor(const std::string& model_path, const PredictorOptions& opti
   try {
     detail::ModelArchive archive = detail::read_model_archive(model_path, options.limits);
     detail::require_trusted(model_path, archive, options.trusted_keys);
+    if (options.class_heatmaps && !archive.spec.class_heatmaps) {
+      throw Error(
+          ErrorCode::invalid_argument,
+          model_path + ": the model gives no heatmap of each class; one of a recipe with one heatmap per class does");
+    }
     std::unique_ptr<detail::Engine> engine = detail::load_torchscript(model_path, archive, options);
     implementation_ =
         std::make_unique<Implementation>(Implementation{model_path, std::move(archive.spec), std::move(engine)});

@@ -33,15 +33,16 @@ def command(
     """Check the quality of recordings.
 
     Of each export: the sampling rate as it is, lost samples, precision (RMS-S2S) within fixations, the error at
-    validation targets and its drift, where the export has them, blinks, and gaze on the pictures. A recording that
-    passes a limit is marked; none is left out. What cannot be told is said, with the reason. Degrees need the screen's
-    size and distance. docs/own-tracker.md has the measures and their sources.
+    validation targets and its drift, where the export has them or --targets names them, blinks, and gaze on the
+    pictures. A recording that passes a limit is marked; none is left out. What cannot be told is said, with the reason.
+    Degrees need the screen's size and distance. docs/own-tracker.md has the measures and their sources.
 
     \b
     Example:
       egaze gaze check reading.asc
       egaze gaze check readings/*.asc --reader '^([a-z]+)' --screen 1920x1080,527x296mm,650mm --out quality.html
       egaze gaze check reading.asc --set max_lost_frac=0.1 --json
+      egaze gaze check reading.csv --screen 1920x1080,527x296mm,650mm --targets targets.csv
     """
     from egaze.atomic import require_file
     from egaze.gaze import QualityLimits

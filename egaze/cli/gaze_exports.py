@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +108,14 @@ _OPTIONS = (
     ),
     click.option("--picture-message", type=REGEX, help="Messages by which a picture appears; a group is its name."),
     click.option("--end-message", type=REGEX, help="Messages by which a picture disappears."),
+    click.option(
+        "--targets",
+        "targets_path",
+        type=click.Path(path_type=Path),
+        metavar="TABLE",
+        help="A table of targets that readers looked at, for accuracy: begin_s, end_s, x_px, y_px; with case_id, x and "
+        "y are on that picture.",
+    ),
     click.option("--case-name", default="{picture}", show_default=True, help="How cases are called, with {file} too."),
     click.option("--eye", type=click.Choice(["left", "right", "both"]), help="Whose fixations are put on radiographs."),
 )
@@ -127,6 +135,7 @@ def import_exports(
     format_name: str | None,
     mapping_path: Path | None,
     screen: Screen | None,
+    targets_path: Path | None,
     case_name: str,
     eye: Any,
     detect: str | None = None,
@@ -143,6 +152,7 @@ def import_exports(
     from egaze.gaze.importing import import_recording
     from egaze.gaze.mapping import load_mapping
     from egaze.gaze.picture_tables import read_pictures
+    from egaze.gaze.validation_targets import read_targets
 
     if mapping_path is not None and format_name is not None:
         raise click.UsageError(
@@ -154,7 +164,9 @@ def import_exports(
         raise click.UsageError("with --pictures, the table has columns radiograph_width_px and radiograph_height_px")
     mapping = None if mapping_path is None else load_mapping(mapping_path)
     by_file = {} if shown["pictures_path"] is None else read_pictures(shown["pictures_path"])
-    _require_files(by_file, exports, shown["pictures_path"])
+    targets = {} if targets_path is None else read_targets(targets_path)
+    for table, rows in ((shown["pictures_path"], by_file), (targets_path, targets)):
+        _require_files(rows, exports, table)
     imported = []
     with progress.bar("reading exports") as update:
         for place, path in enumerate(exports):
@@ -173,6 +185,7 @@ def import_exports(
                     detect=detect,
                     settings=settings,
                     limits=limits,
+                    targets=[*targets.get(path.name, ()), *targets.get(None, ())],
                 )
             )
     return imported
@@ -200,7 +213,7 @@ def _read(path: Path, format_name: str | None, mapping: TableMapping | None) -> 
     return name, read_recording(path, format=name)
 
 
-def _require_files(by_file: dict[str | None, Any], exports: Sequence[Path], table: Path | None) -> None:
+def _require_files(by_file: Mapping[str | None, object], exports: Sequence[Path], table: Path | None) -> None:
     names = {path.name for path in exports}
     for name in by_file:
         if name is not None and name not in names:

@@ -23,22 +23,24 @@ from egaze.sources import CheXpert, EgdCxr, MimicCxr, NihCxr14, Reflacx, Source,
 @click.option("--tables", required=True, type=click.Path(path_type=Path), help="Folder with Data_Entry_2017_v2020.csv.")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of the radiographs, at any depth.  [required]")
 @list_radiographs_option
-def nih_cxr14(tables: Path, images: Path | None, list_radiographs: bool) -> Source | list[str]:
+@classes_option
+def nih_cxr14(tables: Path, images: Path | None, list_radiographs: bool, classes: str | None) -> Source | list[str]:
     """NIH ChestX-ray14: 14 findings mined from reports, any number on a radiograph, and no gaze.
 
     Data_Entry_2017.csv will do too. BBox_List_2017.csv, if it is there, gives radiologists' boxes of findings;
     train_val_list.txt and test_list.txt give the published split by patient. docs/tables.md says what labels mean.
 
-    
+    \b
     Example:
       egaze prepare nih-cxr14 --tables nih --images nih/images --out study
+      egaze prepare nih-cxr14 --tables nih --images nih/images --classes Effusion,Pneumothorax --out study
       egaze train study --recipe encoder-only --out run
     """
     from egaze.sources import nih_cxr14
 
     if list_radiographs:
         return nih_cxr14.list_radiographs(tables)
-    source = NihCxr14(tables, required(images, "--images"))
+    source = NihCxr14(tables, required(images, "--images"), class_names=names_of(classes))
     say(source.notes)
     return source
 
@@ -57,24 +59,26 @@ def nih_cxr14(tables: Path, images: Path | None, list_radiographs: bool) -> Sour
     type=click.Choice(["validation", "test"]),
     help="The split of valid.csv. test, where there is no test.csv, divides train.csv's patients for validation.",
 )
+@classes_option
 def chexpert(
-    tables: Path, images: Path | None, list_radiographs: bool, lateral: bool, valid_as: str
+    tables: Path, images: Path | None, list_radiographs: bool, lateral: bool, valid_as: str, classes: str | None
 ) -> Source | list[str]:
     """CheXpert: 13 findings of reports, each present, absent, uncertain or not mentioned, and no gaze.
 
     What an uncertain label teaches is chosen by --uncertain. Findings that are not mentioned are unknown, but absent
     where "No Finding" is 1. docs/tables.md says what labels mean.
 
-    
+    \b
     Example:
       egaze prepare chexpert --tables CheXpert-v1.0-small --images . --uncertain one --out study
-      egaze prepare chexpert --tables CheXpert-v1.0-small --images . --valid-as test --out study
+      egaze prepare chexpert --tables CheXpert-v1.0-small --images . --classes Edema,Pneumonia --out study
     """
     from egaze.sources import chexpert
 
     if list_radiographs:
         return chexpert.list_radiographs(tables, lateral=lateral)
-    source = CheXpert(tables, required(images, "--images"), lateral=lateral, valid_as=valid_as)
+    images = required(images, "--images")
+    source = CheXpert(tables, images, lateral=lateral, valid_as=valid_as, class_names=names_of(classes))
     say(source.notes)
     return source
 

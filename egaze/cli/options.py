@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from egaze.cluster import Cluster
     from egaze.deploy import ModelLimits
 
 _LONGEST_RANGE = 10_000
@@ -60,6 +62,39 @@ def workers_option(what: str) -> Option:
     return click.option(
         "--workers", type=click.IntRange(1), help=f"Number of processes that {what}. [default: one per processor]"
     )
+
+
+def _answering(context: click.Context, option: click.Parameter, address: str | None) -> str | None:
+    """Check the cluster before anything else, which may take minutes."""
+    if address is not None:
+        from egaze.cluster import require_cluster
+
+        require_cluster(address)
+    return address
+
+
+def ray_option(what: str) -> Option:
+    """Make --ray of a command that a cluster can carry out; `what` says what it does there."""
+    return click.option(
+        "--ray",
+        "ray_address",
+        metavar="HOST:PORT",
+        callback=_answering,
+        help=f"{what} on the Ray cluster whose head is there, to the same result. All its machines must share the "
+        "folders (docs/scale.md).",
+    )
+
+
+@contextmanager
+def connected(ray_address: str | None) -> Iterator[Cluster | None]:
+    """Yield the cluster that --ray names, or None."""
+    if ray_address is None:
+        yield None
+        return
+    from egaze.cluster import open_cluster
+
+    with open_cluster(ray_address) as cluster:
+        yield cluster
 
 
 def precision_option(precisions: Sequence[str], what: str) -> Option:

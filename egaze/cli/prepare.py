@@ -16,7 +16,7 @@ import click
 from egaze.cli import progress
 from egaze.cli.hygiene import hygiene_lines, no_images_line, note_lines, quality_lines, relative_line
 from egaze.cli.labels import label_lines
-from egaze.cli.options import workers_option
+from egaze.cli.options import connected, ray_option, workers_option
 from egaze.cli.sources import OWN, SOURCES
 from egaze.cli.text import count_text
 from egaze.labels import UNCERTAIN
@@ -131,6 +131,7 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
     help="voi: as the DICOM header prescribes; raw-max: as in the EGD-CXR baseline; equalize: as in MIMIC-CXR-JPG.",
 )
 @workers_option("read radiographs")
+@ray_option("Read the radiographs")
 @click.option("--strict", is_flag=True, help="Fail if a radiograph cannot be read, after all have been tried.")
 @click.option("--seed", default=42, show_default=True, type=click.IntRange(0), help="Seed of the 8:1:1 splits.")
 @click.option(
@@ -159,6 +160,7 @@ def command(out: Path | None, **_: Any) -> None:
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study
       egaze prepare table cases.csv --fixations fixations.csv --out study
       egaze prepare table cases.csv --labels findings.csv --uncertain soft --out study
+      egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --out study --ray head:6379
       egaze prepare table radiographs/cases.csv table scenes/cases.csv --fixations scenes/fixations.csv --out mixed
     """
     if out is not None:
@@ -169,7 +171,13 @@ def command(out: Path | None, **_: Any) -> None:
 
 @command.result_callback()
 def prepare(
-    sources: list[Source | list[str]], *, out: Path | None, workers: int | None, strict: bool, **options: Any
+    sources: list[Source | list[str]],
+    *,
+    out: Path | None,
+    workers: int | None,
+    ray_address: str | None,
+    strict: bool,
+    **options: Any,
 ) -> None:
     from egaze.study import prepare_study
 
@@ -181,11 +189,12 @@ def prepare(
             click.echo(radiograph)
         return
     assert out is not None  # checked by `_Prepare`
-    with progress.bar("reading radiographs") as update:
+    with connected(ray_address) as cluster, progress.bar("reading radiographs") as update:
         study = prepare_study(
             datasets,
             out,
             workers=workers or os.cpu_count() or 1,
+            cluster=cluster,
             progress=update,
             say=_say,
             strict=strict,

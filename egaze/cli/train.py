@@ -13,7 +13,7 @@ import click
 
 from egaze.atomic import require_free
 from egaze.cli import progress
-from egaze.cli.options import Numbers, device_option, precision_option, threads_option
+from egaze.cli.options import Numbers, connected, device_option, precision_option, ray_option, threads_option
 
 if TYPE_CHECKING:
     from egaze.training import Run
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     help="Number of threads that torch computes with on the CPU. The same number gives the same model, on any number "
     "of processors. [default: one per processor, but two at least; with --resume, as before]",
 )
+@ray_option("Train the runs of --folds or --seeds, several at a time,")
 @click.option(
     "--devices",
     type=int,
@@ -88,6 +89,7 @@ def command(
     devices: int | None,
     num_nodes: int | None,
     sync_batch_norm: bool | None,
+    ray_address: str | None,
     resume: bool,
 ) -> None:
     """Train the dual-head U-Net on a study.
@@ -104,11 +106,14 @@ def command(
       egaze train study --out control --recipe encoder-only --set model.weights=imagenet
       egaze train study --out shuffled --recipe joint --set control.gaze=same-class
       egaze train study --out runs --folds 5 --seeds 0,1,2
+      egaze train study --out runs --folds 5 --seeds 0,1,2 --ray head:6379
       egaze train study --out run --recipe joint --devices 4
       torchrun --nproc-per-node 4 -m egaze train study --out run --recipe joint
     """
     if seed is not None and seeds is not None:
         raise click.UsageError("--seed is for one run and --seeds for several: give only one of them")
+    if ray_address is not None and folds is None and seeds is None:
+        raise click.UsageError("--ray trains several runs at a time: use it with --folds or --seeds")
     if not progress.speaks():
         logging.getLogger().setLevel(logging.ERROR)
     if not resume:
@@ -121,7 +126,7 @@ def command(
     from egaze.training import load_recipe, train, train_set
 
     print_epoch = EpochPrinter()
-    with progress.bars() as update:
+    with connected(ray_address) as cluster, progress.bars() as update:
         if folds is None and seeds is None:
             run = train(
                 opened,
@@ -156,6 +161,7 @@ def command(
                 devices=devices,
                 num_nodes=num_nodes,
                 sync_batch_norm=sync_batch_norm,
+                cluster=cluster,
                 resume=resume,
                 progress=update,
                 on_epoch=lambda member, entry: print_epoch(entry, member.name),

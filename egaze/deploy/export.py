@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,13 +15,13 @@ from egaze.deploy.archive import digest, members_of, write_archive
 from egaze.deploy.signature import SIGNATURE_NAME, read_signing_key, sign_digest
 from egaze.deploy.spec import (
     DEFAULT_LIMITS,
-    FORMAT_VERSION,
     PRECISIONS,
     SPEC_NAME,
     ModelLimits,
     ModelSpec,
     Thresholds,
     check_model,
+    format_version,
 )
 from egaze.errors import EgazeError, ModelFileError
 from egaze.models import DualHeadUNet
@@ -35,7 +34,7 @@ class ExportedModel(nn.Module):
     Args:
         model: the trained model.
         class_probs: "softmax" or "sigmoid"; see `DualHeadUNet.predictions`.
-        has_heatmap: whether the heatmap head was trained; otherwise the heatmap is zeros.
+        has_heatmap: whether the heatmap head was trained; otherwise the heatmap is zeros, and classes have none.
     """
 
     def __init__(self, model: DualHeadUNet, class_probs: str = "softmax", *, has_heatmap: bool = True) -> None:
@@ -44,13 +43,23 @@ class ExportedModel(nn.Module):
         self.class_probs = class_probs
         self.has_heatmap = has_heatmap
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (N, 1, H, W) float32 in [0, 1] to (N, C) probabilities and the (N, 1, H, W) heatmap in [0, 1]."""
+    @property
+    def has_class_heatmaps(self) -> bool:
+        """Whether a heatmap of each class is the third result."""
+        return self.has_heatmap and self.model.pooling == "class-heatmaps"
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Map (N, 1, H, W) float32 in [0, 1] to predictions in [0, 1].
+
+        They are (N, C) probabilities, the (N, 1, H, W) heatmap and, if the model has them, (N, C, H, W) class heatmaps.
+        """
         predictions = self.model.predictions(self.model(image), self.class_probs)
         heatmap = predictions.heatmap
         if not self.has_heatmap:
             heatmap = image.new_zeros((image.shape[0], 1, image.shape[2], image.shape[3]))
-        return predictions.class_probs, heatmap
+        if predictions.class_heatmaps is None or not self.has_class_heatmaps:
+            return predictions.class_probs, heatmap
+        return predictions.class_probs, heatmap, predictions.class_heatmaps
 
 
 def export_torchscript(
@@ -65,8 +74,9 @@ def export_torchscript(
     """Write a run's best model as a TorchScript archive with its spec; the file is replaced whole.
 
     `forward(image)` takes (N, 1, H, W) float32 in [0, 1], any N, and gives (N, C) class probabilities and the
-    (N, 1, H, W) heatmap in [0, 1] (zeros from a model without a heatmap head that was trained); normalisation is
-    inside. The same run exported by the same torch gives the same bytes.
+    (N, 1, H, W) heatmap in [0, 1] (zeros from a model without a heatmap head that was trained). A model with one
+    heatmap per class also gives those, (N, C, H, W). Normalisation is inside. The same run exported by the same torch
+    gives the same bytes.
 
     Args:
         run: a run with a checkpoint.
@@ -101,7 +111,7 @@ def export_torchscript(
     size_px = run.recipe.input_size_px
     members = members_of(torchscript.script(exported, dtype, input_shape=(size_px, size_px)))
     spec = ModelSpec(
-        format_version=FORMAT_VERSION,
+        format_version=format_version(class_heatmaps=exported.has_class_heatmaps),
         egaze_version=version("egaze"),
         torch_version=torch.__version__.partition("+")[0],
         recipe=run.recipe.name,
@@ -115,6 +125,7 @@ def export_torchscript(
         class_names=run.class_names,
         label_kind=run.label_kind,
         heatmap_head=has_heatmap,
+        class_heatmaps=exported.has_class_heatmaps,
         training_split_sha256=run.facts["training_split_sha256"],
         class_probs=class_probs,
         threshold_rule="" if thresholds is None else thresholds.rule,
@@ -122,9 +133,9 @@ def export_torchscript(
         model_sha256="0" * 64,
     )
     spec_member = f"extra/{SPEC_NAME}"
-    members[spec_member] = json.dumps(asdict(spec), indent=2).encode()
+    members[spec_member] = spec.to_json()
     spec = replace(spec, model_sha256=digest(members))
-    members[spec_member] = json.dumps(asdict(spec), indent=2).encode()
+    members[spec_member] = spec.to_json()
     if key is not None:
         members[SIGNATURE_NAME] = sign_digest(key, spec.model_sha256)
 

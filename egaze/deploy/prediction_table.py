@@ -11,7 +11,9 @@ from pathlib import Path
 import polars as pl
 
 from egaze.atomic import require_file, write_file
+from egaze.cluster import Cluster
 from egaze.deploy.answers import Answer, answers, thresholded, utf8
+from egaze.deploy.cluster_answers import answers_on_cluster
 from egaze.deploy.predictor import Predictor
 from egaze.deploy.spec import ModelSpec
 from egaze.errors import EgazeError
@@ -21,6 +23,8 @@ from egaze.unfinished import discard, unfinished
 
 #: Rows are written at least this often, so that a killed run loses no more.
 PART_ROWS, PART_S = 1000, 30.0
+# How the names of columns of class heatmaps begin.
+_OF_CLASSES = ("peak_x_", "peak_y_", "class_heatmap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ def predict_to_table(
     *,
     heatmaps: Sequence[Path] | None = None,
     workers: int = 1,
+    cluster: Cluster | None = None,
     progress: Progress | None = None,
     on_answer: Callable[[Answer], None] | None = None,
 ) -> TableSummary:
@@ -54,7 +59,8 @@ def predict_to_table(
 
     Rows are in the order of `radiographs`, a path that is given twice counting once. The columns are those of
     `egaze-run --csv` but overlay_png (image, prob_CLASS, above_threshold_CLASS if the model file carries thresholds,
-    peak_x and peak_y as fractions of the model's input, heatmap_npy, heatmap_png, error, notes), then size_bytes and
+    peak_x and peak_y as fractions of the model's input, heatmap_npy, heatmap_png, those of class heatmaps if the
+    predictor gives them, error, notes), then size_bytes and
     modified_ns of the radiograph's file and model_sha256.
 
     Rows are kept in the hidden folder `.NAME.partial` beside the table every 1,000 radiographs or 30 s until all are
@@ -69,6 +75,7 @@ def predict_to_table(
         heatmaps: as for `egaze.deploy.answers.answers`; rows of an earlier run are kept only if their heatmaps are
             there.
         workers: number of threads that read radiographs.
+        cluster: predicts in place of this process, to the same table; see `egaze.cluster.open_cluster`.
         progress: called with (radiographs predicted, radiographs to be predicted).
         on_answer: called with each new answer.
 
@@ -81,7 +88,7 @@ def predict_to_table(
     unique = list(dict.fromkeys(radiographs))
     places = dict(zip(radiographs, heatmaps, strict=True)) if heatmaps is not None else None
     with unfinished(table, "writing this table") as folder:
-        schema = _schema(predictor.spec)
+        schema = _schema(predictor)
         listed = _listed(unique)
         earlier = _earlier(table, folder, schema)
         _require_same(earlier, listed, predictor.spec, table)
@@ -92,9 +99,17 @@ def predict_to_table(
         failed, unwritten = 0, []
         try:
             stems = None if places is None else [places[path] for path in paths]
-            for number, answer in enumerate(answers(predictor, paths, stems, workers=workers)):
+            if cluster is None:
+                predicted = answers(predictor, paths, stems, workers=workers)
+            else:
+                predicted = answers_on_cluster(predictor, paths, stems, cluster)
+            for number, answer in enumerate(predicted):
                 stamp = wanted.row(number, named=True)
-                rows.add(answer.to_row(predictor.spec) | stamp | {"model_sha256": predictor.spec.model_sha256})
+                rows.add(
+                    answer.to_row(predictor.spec, class_heatmaps=predictor.class_heatmaps)
+                    | stamp
+                    | {"model_sha256": predictor.spec.model_sha256}
+                )
                 failed += bool(answer.error)
                 unwritten += [answer.write_error] * bool(answer.write_error)
                 if on_answer is not None:
@@ -134,12 +149,17 @@ class _Rows:
         self._rows, self._written_s = [], time.monotonic()
 
 
-def _schema(spec: ModelSpec) -> dict[str, pl.DataType]:
+def _schema(predictor: Predictor) -> dict[str, pl.DataType]:
+    spec = predictor.spec
+    classes = spec.class_names if predictor.class_heatmaps else ()
     return {
         "image": pl.String(),
         **{f"prob_{name}": pl.Float32() for name in spec.class_names},
         **{f"above_threshold_{name}": pl.Boolean() for name in thresholded(spec)},
         **{"peak_x": pl.Float64(), "peak_y": pl.Float64(), "heatmap_npy": pl.String(), "heatmap_png": pl.String()},
+        **{f"peak_{axis}_{name}": pl.Float64() for name in classes for axis in "xy"},
+        **({"class_heatmaps_npy": pl.String()} if classes else {}),
+        **{f"class_heatmap_png_{name}": pl.String() for name in classes},
         **{"error": pl.String(), "notes": pl.String()},
         **{"size_bytes": pl.Int64(), "modified_ns": pl.Int64(), "model_sha256": pl.String(), "number": pl.Int64()},
     }
@@ -180,9 +200,15 @@ def _earlier(table: Path, folder: Path, schema: dict[str, pl.DataType]) -> pl.Da
         if "model_sha256" not in frame.columns or frame.schema["model_sha256"] != pl.String():
             raise EgazeError(f"{table}: is not a table of predictions; choose another name")
     models = {model for frame in frames for model in frame["model_sha256"]}
-    if len(models) <= 1 and all(set(frame.columns) - {"number"} == set(columns) for frame in frames):
-        return pl.concat([pl.DataFrame(schema=schema).select(columns), *(frame.select(columns) for frame in frames)])
-    raise EgazeError(_other_model(table))
+    if len(models) > 1:
+        raise EgazeError(_other_model(table))
+    for frame in frames:
+        if not (others := (set(frame.columns) - {"number"}) ^ set(columns)):
+            continue
+        if all(name.startswith(_OF_CLASSES) for name in others):
+            raise EgazeError(f"{table}: was made with other options (--class-heatmaps); choose another name")
+        raise EgazeError(_other_model(table))
+    return pl.concat([pl.DataFrame(schema=schema).select(columns), *(frame.select(columns) for frame in frames)])
 
 
 def _read(path: Path, table: Path) -> pl.DataFrame:
@@ -214,9 +240,12 @@ def _kept(earlier: pl.DataFrame, listed: pl.DataFrame, places: dict[str, Path] |
         listed.filter("is_utf8").drop("is_utf8"), on=["image", "size_bytes", "modified_ns"], maintain_order="left"
     )
     if places is not None:
-        rows = kept["image", "heatmap_npy", "heatmap_png"].rows()
+        files = [
+            name for name in kept.columns if name.startswith(("heatmap_", "class_heatmaps_", "class_heatmap_png_"))
+        ]
         there = [
-            npy == utf8(f"{places[image]}.npy") and all(map(os.path.exists, (npy, png))) for image, npy, png in rows
+            npy == utf8(f"{places[image]}.npy") and all(map(os.path.exists, (npy, *others)))
+            for image, npy, *others in kept.select("image", *files).rows()
         ]
         kept = kept.filter(pl.Series(there, dtype=pl.Boolean()))
     return kept

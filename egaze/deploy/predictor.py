@@ -19,6 +19,9 @@ from egaze.errors import EgazeError, ModelFileError
 from egaze.imaging import FitGeometry, StoredRadiograph, read_stored, resize, to_input
 from egaze.loading import FailedRadiograph, RadiographLoader
 
+#: Said of a model that gives no class heatmaps, as C++ says it.
+NO_CLASS_HEATMAPS = "the model gives no heatmap of each class; one of a recipe with one heatmap per class does"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
@@ -31,6 +34,7 @@ class Prediction:
         geometry: how the radiograph is placed on the canvas, which is resized to the model's input; see `ModelSpec`.
         thresholds: those that the model file carries; see `ModelSpec`.
         notes: statements of the radiograph's file that were not followed; see `Presentation`.
+        class_heatmaps: (C, H, W) float32 in [0, 1], the heatmap of each class, if the predictor was asked for them.
     """
 
     class_probs: NDArray[np.float32]
@@ -39,6 +43,7 @@ class Prediction:
     geometry: FitGeometry
     notes: tuple[str, ...] = ()
     thresholds: tuple[float | None, ...] = ()
+    class_heatmaps: NDArray[np.float32] | None = None
 
     def above_thresholds(self) -> tuple[bool | None, ...]:
         """Whether each class's probability is at least its threshold; None for a class without one.
@@ -51,10 +56,24 @@ class Prediction:
         pairs = zip(self.class_probs.tolist(), self.thresholds, strict=True)
         return tuple(None if threshold is None else prob >= threshold for prob, threshold in pairs)
 
-    def radiograph_heatmap(self) -> NDArray[np.float32]:
-        """Return the heatmap at the radiograph's own size, (H, W) float32."""
-        cut = self.geometry.cut_out(self.heatmap)
+    def radiograph_heatmap(self, class_name: str | None = None) -> NDArray[np.float32]:
+        """Return the heatmap, or that of a class, at the radiograph's own size, (H, W) float32.
+
+        Raises:
+            EgazeError: there is no such class, or the predictor was not asked for class heatmaps.
+        """
+        cut = self.geometry.cut_out(self.heatmap if class_name is None else self._class_heatmap(class_name))
         return resize(cut, self.geometry.radiograph_shape, filter="bilinear")
+
+    def _class_heatmap(self, class_name: str) -> NDArray[np.float32]:
+        if self.class_heatmaps is None:
+            raise EgazeError(
+                "the prediction has no class heatmaps; ask for them by Predictor(..., class_heatmaps=True)"
+            )
+        if class_name not in self.class_names:
+            raise EgazeError(f"no class {class_name!r}; there are {', '.join(self.class_names)}")
+        heatmap: NDArray[np.float32] = self.class_heatmaps[self.class_names.index(class_name)]
+        return heatmap
 
 
 class Predictor:
@@ -66,10 +85,11 @@ class Predictor:
         threads: number of threads within one prediction, for the whole process; 0 keeps torch's default.
         trust: PEM files of Ed25519 public keys. If there are any, the model must be signed with one of them.
         limits: how large the model's program may be.
+        class_heatmaps: whether predictions have the heatmap of each class.
 
     Raises:
         ModelFileError: there is no such file, or it is not a valid exported model; its `code` says what is wrong.
-        EgazeError: the device is not available, or a key cannot be read.
+        EgazeError: the device is not available, a key cannot be read, or the model gives no class heatmaps.
 
     Example:
         >>> from egaze import Predictor
@@ -90,9 +110,13 @@ class Predictor:
         threads: int = 0,
         trust: Iterable[str | PathLike[str]] = (),
         limits: ModelLimits = DEFAULT_LIMITS,
+        class_heatmaps: bool = False,
     ) -> None:
-        self._path = Path(path)
+        self._path, self._limits = Path(path), limits
         self.spec, content, *_ = read_model(self._path, trust, limits)
+        if class_heatmaps and not self.spec.class_heatmaps:
+            raise EgazeError(f"{path}: {NO_CLASS_HEATMAPS}")
+        self.class_heatmaps = class_heatmaps
         try:
             self._device = torch.device(
                 ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
@@ -104,6 +128,14 @@ class Predictor:
         if threads > 0:
             torch.set_num_threads(threads)
         self._module = torchscript.load(self._path, content, self._device)
+
+    @property
+    def loading(self) -> ModelLoading:
+        """How another process loads this model, to compute the same numbers."""
+        threads = torch.get_num_threads()  # they decide the last digits
+        return ModelLoading(
+            str(self._path), self.spec.model_sha256, self._device.type, threads, self._limits, self.class_heatmaps
+        )
 
     def predict(self, radiograph: NDArray[np.generic] | str | PathLike[str]) -> Prediction:
         """Predict one radiograph.
@@ -161,13 +193,18 @@ class Predictor:
     def _prediction(self, image: Tensor, geometry: FitGeometry, notes: tuple[str, ...]) -> Prediction:
         try:
             with torch.inference_mode():
-                class_probs, heatmap = self._module(image)
+                class_probs, heatmap, *of_classes = self._module(image)
         except Exception as error:  # torch raises many classes, depending on the file
             message = f"{self._path}: the model failed: {torchscript.one_line(error)}"
             raise ModelFileError(message, "model_failed") from error
         probs = self._checked(class_probs, (1, len(self.spec.class_names)), "class probabilities")
         values = self._checked(heatmap, (1, 1, *self.spec.input_shape), "heatmap values")
-        return Prediction(probs[0], values[0, 0], self.spec.class_names, geometry, notes, self.spec.thresholds)
+        class_heatmaps = None
+        if self.class_heatmaps:
+            promised = (1, len(self.spec.class_names), *self.spec.input_shape)
+            class_heatmaps = self._checked(of_classes[0], promised, "values of class heatmaps")[0]
+        spec = self.spec
+        return Prediction(probs[0], values[0, 0], spec.class_names, geometry, notes, spec.thresholds, class_heatmaps)
 
     def _checked(self, output: Any, promised: tuple[int, ...], name: str) -> NDArray[np.float32]:
         """Check that an output is float32 in [0, 1] and has the promised shape, and return a copy of its values."""
@@ -181,7 +218,28 @@ class Predictor:
         require(dense and output.device.type == place, f"that are not a dense tensor on the {place}")
         require(output.dtype == torch.float32, f"of type {output.dtype}, promised torch.float32")
         require(output.shape == promised, f"of shape {list(output.shape)}, promised {list(promised)}")
-        values = np.array(output.cpu().numpy())
+        values = np.array(output.cpu().numpy(), order="C")
         require(np.isfinite(values).all(), "that are not all finite numbers")
         require(((values >= 0) & (values <= 1)).all(), "outside [0, 1]")
         return values
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """How a model is loaded in another process: from which file with which digest, and the arguments of `Predictor`."""
+
+    path: str
+    sha256: str
+    device: str
+    threads: int
+    limits: ModelLimits
+    class_heatmaps: bool
+
+    def load(self) -> Predictor:
+        """Load the model. Raises EgazeError if the file holds another one."""
+        predictor = Predictor(
+            self.path, self.device, threads=self.threads, limits=self.limits, class_heatmaps=self.class_heatmaps
+        )
+        if predictor.spec.model_sha256 != self.sha256:
+            raise EgazeError(f"{self.path}: a machine of the cluster has another model there")
+        return predictor

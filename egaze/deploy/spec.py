@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -14,7 +15,8 @@ from egaze.errors import ModelFileError
 from egaze.imaging import Canvas
 from egaze.labels import LabelKind
 
-FORMAT_VERSION = 4
+#: The newest version is that of files with class heatmaps; others keep the oldest, which older releases read.
+_OLDEST_VERSION, _NEWEST_VERSION = 4, 5
 SPEC_NAME = "egaze_spec.json"
 PRECISIONS = ("fp32", "bf16")
 
@@ -24,7 +26,7 @@ class ModelSpec:
     """The contents of "egaze_spec.json" in an exported model file.
 
     Attributes:
-        format_version: version of the file's format; this egaze reads 4.
+        format_version: version of the file's format: 5 of a file with class heatmaps, 4 of others.
         egaze_version, torch_version: the versions that exported the model.
         recipe: the recipe's name.
         precision: "fp32" or "bf16", the type in which most layers compute; images and predictions are float32 in both.
@@ -36,6 +38,7 @@ class ModelSpec:
         class_names: names of the classes, in the order of the probabilities.
         label_kind: "exclusive": a radiograph has one of the classes; "independent": any number of them.
         heatmap_head: whether the model predicts heatmaps; otherwise they are zeros.
+        class_heatmaps: whether the model also predicts a heatmap of each class.
         training_split_sha256: digest of the ids of the cases on which the model was trained.
         class_probs: "softmax": the probabilities sum to 1; "sigmoid": each class has a probability of its own.
         threshold_rule: how `thresholds` were chosen, such as "Youden, chosen on validation"; empty without any.
@@ -58,6 +61,7 @@ class ModelSpec:
     class_names: tuple[str, ...]
     label_kind: LabelKind
     heatmap_head: bool
+    class_heatmaps: bool
     training_split_sha256: str
     class_probs: str
     threshold_rule: str
@@ -73,6 +77,18 @@ class ModelSpec:
     def input_shape(self) -> tuple[int, int]:
         """(height, width) of the model's input in pixels."""
         return self.input_height_px, self.input_width_px
+
+    def to_json(self) -> bytes:
+        """The member "egaze_spec.json"; a file without class heatmaps does not mention them."""
+        fields = asdict(self)
+        if not self.class_heatmaps:
+            del fields["class_heatmaps"]
+        return json.dumps(fields, indent=2).encode()
+
+
+def format_version(*, class_heatmaps: bool) -> int:
+    """The version of the format of a file that is written."""
+    return _NEWEST_VERSION if class_heatmaps else _OLDEST_VERSION
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def script(module: nn.Module, dtype: torch.dtype = torch.float32, *, input_shape
     into convolutions. After the first convolution it computes in `dtype`. Weights are cast after they were folded.
 
     Args:
-        module: a module that maps (N, 1, H, W) float32 images to two tensors.
+        module: a module that maps (N, 1, H, W) float32 images to a tuple of tensors.
         dtype: float32 or bfloat16.
         input_shape: height and width of the images, in pixels.
 
@@ -81,7 +81,7 @@ def _trace(module: nn.Module, images: Tensor, dtype: torch.dtype) -> bytes:
     return buffer.getvalue()
 
 
-def _require_same(outputs: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> None:
+def _require_same(outputs: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> None:
     for ours, theirs in zip(outputs, expected, strict=True):
         difference = (ours - theirs).abs().max().item() if ours.shape == theirs.shape else math.inf
         if not difference <= _TOLERANCE:

@@ -14,6 +14,7 @@ from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import ShownPicture
 from egaze.gaze.summary import RecordingSummary, summarize_recording
 from egaze.gaze.validation import TargetOffset, TrackerValidation
+from egaze.gaze.validation_targets import ValidationTarget
 
 __all__ = [
     "GAZE_FORMATS",
@@ -32,6 +33,7 @@ __all__ = [
     "TableMapping",
     "TargetOffset",
     "TrackerValidation",
+    "ValidationTarget",
     "check_map",
     "load_mapping",
     "measure_quality",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from egaze.atomic import new_files
 from egaze.errors import TableError
 from egaze.gaze.importing import ImportedRecording, stem_of
+from egaze.gaze.quality import rounded_quality
 from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import picture_at
 from egaze.tables.parquet import write_parquet
@@ -81,10 +82,7 @@ def facts_of(item: ImportedRecording) -> dict[str, object]:
 
 def quality_facts(item: ImportedRecording) -> dict[str, object]:
     """The quality of a recording's samples, null without any, and the limits that it passes."""
-    measures = None if item.quality is None else asdict(item.quality)
-    if measures is not None:
-        measures |= {name: round(value, 6) for name, value in measures.items() if isinstance(value, float)}
-    return {"quality": measures, "marks": list(item.marks)}
+    return {"quality": None if item.quality is None else rounded_quality(item.quality), "marks": list(item.marks)}
 
 
 def _names(imported: Sequence[ImportedRecording]) -> list[str]:

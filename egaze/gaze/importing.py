@@ -19,6 +19,7 @@ from egaze.gaze.recording import Eye, GazeRecording, GazeSamples, RecordedFixati
 from egaze.gaze.screen import Screen
 from egaze.gaze.shown_picture import ShownPicture, picture_at, require_apart
 from egaze.gaze.summary import RecordingSummary, chosen_fixations, chosen_samples, summarize_recording
+from egaze.gaze.validation_targets import ValidationTarget, measure_at_targets
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,6 +72,7 @@ def import_recording(
     detect: str | None = None,
     settings: CommonSettings | None = None,
     limits: QualityLimits | None = None,
+    targets: Sequence[ValidationTarget] = (),
 ) -> ImportedRecording:
     """Put a recording on the pictures that were shown.
 
@@ -85,11 +87,12 @@ def import_recording(
         detect: the method of `FIXATION_METHODS` that finds the fixations in the samples; None takes the export's own.
         settings: of the method; None for its defaults.
         limits: that mark a recording's quality; None for the defaults.
+        targets: that the reader was asked to look at; gaze at them is a validation beside those of the export.
 
     Raises:
-        TableError: two pictures at once, an eye without fixations, a place on the screen for gaze that is on none or
-            for fractions of a screen of unknown size, or samples in which no fixations can be looked for; one line that
-            begins with the path.
+        TableError: two pictures or targets at once, targets at which no gaze can be measured, an eye without fixations,
+            a place on the screen for gaze that is on none or for fractions of a screen of unknown size, or samples in
+            which no fixations can be looked for; one line that begins with the path.
     """
     screen = screen or Screen()
     whole = recording.screen.completed(screen)
@@ -101,7 +104,7 @@ def import_recording(
                 raise ValueError(f"the export says that {name} of the screen is {own}, not {given} (--screen)")
         shown = tuple(require_apart(pictures or recording.pictures))
         is_placed = any(picture.has_place for picture in shown)
-        if detect or is_placed or (recording.plane != "scene camera" and _can_be_pixels(recording, whole)):
+        if detect or is_placed or targets or (recording.plane != "scene camera" and _can_be_pixels(recording, whole)):
             recording = recording.in_pixels(screen)
         detected = None
         if detect is not None:
@@ -109,7 +112,13 @@ def import_recording(
         summary = summarize_recording(recording, eye)
         check = _check(recording, shown, whole, eye) if is_placed else None
         rows = _on_pictures(recording, shown, whole, case_name, path, eye, notes) if is_placed else None
+        left_out: list[str] = []
+        if targets:
+            own, left_out = measure_at_targets(recording, targets, shown, whole)
+            recording = replace(recording, validations=(*recording.validations, *own))
         quality = measure_quality(recording, shown, check, eye=eye)
+        if quality is not None and left_out:
+            quality = replace(quality, unknown=quality.unknown | {"targets": "; ".join(left_out)})
     except ValueError as error:
         raise TableError(f"{path}: {error}") from error
     if recording.samples and not recording.fixations:

@@ -8,7 +8,7 @@ Research Methods 2023), ask every study to report.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,8 @@ class GazeQuality:
         precision_rms_px: the first one in pixels of the screen.
         precision_fixations: the number of fixations of which the medians are.
         repeated_frac: the share of successive positions that are exactly equal.
-        accuracy_deg, accuracy_max_deg: the mean and largest error at the targets of the worst validation that holds.
+        accuracy_deg, accuracy_max_deg: the mean and largest error at the targets of the worst validation that holds, of
+            the tracker's own and those at given targets.
         drift_deg: the largest change of the error at one target.
         validated_pixels_per_degree: by which the tracker's software turned its errors into degrees.
         pixels_per_degree: by the screen's size and distance.
@@ -173,6 +174,12 @@ def measure_quality(
         on_picture_frac=check.on_picture_frac if check is not None and is_placed else None,
         unknown=unknown,
     )
+
+
+def rounded_quality(quality: GazeQuality) -> dict[str, object]:
+    """Quality for a JSON file: its attributes, with numbers rounded to six digits behind the point."""
+    measures = asdict(quality)
+    return measures | {name: round(value, 6) for name, value in measures.items() if isinstance(value, float)}
 
 
 def _usual_s(steps_s: NDArray[np.float64], stated_hz: float | None, unknown: dict[str, str]) -> tuple[float, float]:

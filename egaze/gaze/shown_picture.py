@@ -96,11 +96,19 @@ class ShownPicture:
         Raises:
             ValueError: the rectangle is unknown.
         """
-        left_px, top_px, width_px, height_px = self._rectangle()
-        scale_x, scale_y = self.scale
-        edge_x = left_px + width_px / 2 * (1 - self.zoom) + self.pan_x_px
-        edge_y = top_px + height_px / 2 * (1 - self.zoom) + self.pan_y_px
+        (edge_x, edge_y), (scale_x, scale_y) = self._edge(), self.scale
         return (x_px + 0.5 - edge_x) * scale_x - 0.5, (y_px + 0.5 - edge_y) * scale_y - 0.5
+
+    def on_screen(
+        self, x_px: NDArray[np.float64], y_px: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Positions on the picture as positions on the screen, the inverse of `on_picture`.
+
+        Raises:
+            ValueError: the rectangle is unknown.
+        """
+        (edge_x, edge_y), (scale_x, scale_y) = self._edge(), self.scale
+        return (x_px + 0.5) / scale_x + edge_x - 0.5, (y_px + 0.5) / scale_y + edge_y - 0.5
 
     @property
     def is_cut(self) -> bool:
@@ -131,6 +139,12 @@ class ShownPicture:
             on_picture = (across >= -0.5) & (across < size_px[0] - 0.5) & (down >= -0.5) & (down < size_px[1] - 0.5)
         shown: NDArray[np.bool_] = on_part & on_picture
         return shown
+
+    def _edge(self) -> tuple[float, float]:
+        """The left and the top edge of the whole picture on the screen."""
+        left_px, top_px, width_px, height_px = self._rectangle()
+        edge_x = left_px + width_px / 2 * (1 - self.zoom) + self.pan_x_px
+        return edge_x, top_px + height_px / 2 * (1 - self.zoom) + self.pan_y_px
 
     def _rectangle(self) -> tuple[float, float, float, float]:
         if self.left_px is None or self.top_px is None or self.width_px is None or self.height_px is None:

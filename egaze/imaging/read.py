@@ -75,7 +75,7 @@ def read_stored(path: str | PathLike[str], *, presentation: str = "voi") -> Stor
     if presentation not in PRESENTATIONS:
         raise ValueError(f"presentation must be one of {', '.join(PRESENTATIONS)}, got {presentation!r}")
     path = Path(path)
-    content = _content(path)
+    content = file_content(path)
     if content.startswith(b"\x93NUMPY"):
         return read_npy(path, content, presentation)
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -89,7 +89,7 @@ def read_stored(path: str | PathLike[str], *, presentation: str = "voi") -> Stor
     )
 
 
-def _content(path: Path) -> bytes:
+def file_content(path: Path) -> bytes:
     """The bytes of the file, after checking that it is a regular file and not too large for a radiograph."""
     limit = max_radiograph_bytes()
     try:

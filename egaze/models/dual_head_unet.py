@@ -43,10 +43,12 @@ class BatchPredictions(NamedTuple):
     Attributes:
         class_probs: (N, C), by softmax or by a sigmoid per class.
         heatmap: (N, 1, H, W) in [0, 1]; zeros from a model without a heatmap head.
+        class_heatmaps: (N, C, H, W) in [0, 1] from a model with one heatmap per class, otherwise None.
     """
 
     class_probs: Tensor
     heatmap: Tensor
+    class_heatmaps: Tensor | None = None
 
 
 class DualHeadUNet(nn.Module):
@@ -180,10 +182,11 @@ class DualHeadUNet(nn.Module):
         if not self.heatmap_head:
             return BatchPredictions(probs, output.heatmap_logits.float())
         heatmap = output.heatmap_logits.float().sigmoid()
-        if self.pooling == "class-heatmaps":
-            weights = probs / probs.sum(dim=1, keepdim=True)
-            heatmap = (weights[:, :, None, None] * heatmap).sum(dim=1, keepdim=True)
-        return BatchPredictions(probs, heatmap)
+        if self.pooling != "class-heatmaps":
+            return BatchPredictions(probs, heatmap)
+        weights = probs / probs.sum(dim=1, keepdim=True)
+        expected = (weights[:, :, None, None] * heatmap).sum(dim=1, keepdim=True)
+        return BatchPredictions(probs, expected, heatmap)
 
     def classify(self, bottleneck: Tensor, heatmap_logits: Tensor) -> Tensor:
         """Pool (N, K, h, w) features and map them to (N, C) logits."""

@@ -13,6 +13,7 @@ import polars as pl
 
 from egaze.errors import SourceError, TableError
 from egaze.sources.case import TRAIN_OR_VALIDATION, Case, is_synthetic, twin_facts
+from egaze.sources.class_choice import chosen_classes, of_classes
 from egaze.sources.report_labels import (
     FINDINGS,
     NO_FINDING,
@@ -70,13 +71,15 @@ class CheXpert:
         lateral: whether lateral radiographs are taken too.
         valid_as: the split of valid.csv, "validation", or "test" where there is no test.csv. The study then divides the
             patients of train.csv between train and validation.
+        class_names: some of the 13 findings, in order; None takes all. Records of which none of them is known are left
+            out.
 
     Attributes:
         notes: what to tell whoever prepares.
 
     Raises:
-        SourceError: a folder or table that is not there, no record that finds its radiograph, or a test.csv beside
-            `valid_as="test"`.
+        SourceError: a class that is none of the findings, a folder or table that is not there, no record that finds its
+            radiograph, or a test.csv beside `valid_as="test"`.
         TableError: a table that is not what it should be; the message names the record, the column and the value.
 
     Example:
@@ -90,11 +93,17 @@ class CheXpert:
 
     name = "chexpert"
     population = "chexpert"
-    class_names = FINDINGS
 
     def __init__(
-        self, tables: str | Path, images: str | Path, *, lateral: bool = False, valid_as: str = "validation"
+        self,
+        tables: str | Path,
+        images: str | Path,
+        *,
+        lateral: bool = False,
+        valid_as: str = "validation",
+        class_names: Sequence[str] | None = None,
     ) -> None:
+        self.class_names = chosen_classes(FINDINGS, class_names)
         folder, hygiene = Path(tables), Counter[str]()
         splits = _splits(folder, valid_as)
         self.synthetic = is_synthetic(folder)
@@ -120,7 +129,7 @@ class CheXpert:
                     hygiene["records_left_out_lateral"] += 1
                 elif (radiograph := _radiograph(Path(images), roots, record)) is None:
                     hygiene["records_without_radiograph"] += 1
-                elif not record.certainties:
+                elif not (certainties := of_classes(record.certainties, self.class_names)):
                     hygiene["records_dropped_without_label"] += 1
                 else:
                     self._cases.append(
@@ -128,7 +137,7 @@ class CheXpert:
                             case_id=record.case_id,
                             patient_id=record.patient_id,
                             image_path=radiograph,
-                            certainties=record.certainties,
+                            certainties=certainties,
                             split=splits[name],
                         )
                     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from egaze.errors import SourceError
@@ -39,6 +39,11 @@ def chosen_classes(known: Sequence[str], given: Sequence[str] | None) -> tuple[s
     if not chosen:
         raise SourceError("class names must not be empty, got none")
     return tuple(chosen)
+
+
+def of_classes(certainties: Mapping[str, float], class_names: Sequence[str]) -> dict[str, float]:
+    """What is known of these classes, in their order."""
+    return {name: certainties[name] for name in class_names if name in certainties}
 
 
 def _plain(name: str) -> str:

@@ -10,6 +10,7 @@ import polars as pl
 
 from egaze.errors import SourceError, TableError
 from egaze.sources.case import TRAIN_OR_VALIDATION, Case, is_synthetic, twin_facts
+from egaze.sources.class_choice import chosen_classes
 from egaze.sources.radiographs_by_name import find_radiographs
 from egaze.sources.regions import Region
 from egaze.tables.delimited import first_true, read_table, require_unique
@@ -65,13 +66,14 @@ class NihCxr14:
         tables: the folder with Data_Entry_2017_v2020.csv or Data_Entry_2017.csv and, where they are there,
             BBox_List_2017.csv and both lists.
         images: the folder of the radiographs, named as in the table, at any depth.
+        class_names: some of the 14 findings, in order; None takes all. Boxes are kept of all.
 
     Attributes:
         notes: what to tell whoever prepares.
 
     Raises:
-        SourceError: a folder or table that is not there, one list without the other, no record that finds its
-            radiograph, or two files of one radiograph.
+        SourceError: a class that is none of the findings, a folder or table that is not there, one list without the
+            other, no record that finds its radiograph, or two files of one radiograph.
         TableError: a table or list that is not what it should be; the message names the record and the value.
 
     Example:
@@ -85,9 +87,9 @@ class NihCxr14:
 
     name = "nih-cxr14"
     population = "nih-cxr14"
-    class_names = FINDINGS
 
-    def __init__(self, tables: str | Path, images: str | Path) -> None:
+    def __init__(self, tables: str | Path, images: str | Path, *, class_names: Sequence[str] | None = None) -> None:
+        self.class_names = chosen_classes(FINDINGS, class_names)
         folder, hygiene = Path(tables), Counter[str]()
         path = entries_path(folder)
         entries = read_entries(path)
@@ -122,7 +124,7 @@ class NihCxr14:
                     case_id=stem,
                     patient_id=patient,
                     image_path=radiograph,
-                    certainties={finding: float(finding in present) for finding in FINDINGS},
+                    certainties={finding: float(finding in present) for finding in self.class_names},
                     split=None if splits is None else splits[name],
                     regions=regions,
                     radiograph_size_px=(SIDE_PX, SIDE_PX) if regions else None,

@@ -1,4 +1,4 @@
-"""Reading many radiographs in parallel, with at most one in the memory of each worker."""
+"""Reading many radiographs in parallel, here or on a cluster, with at most one in the memory of each worker."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from functools import lru_cache, partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from egaze.cluster import Cluster, in_batches, require_alike, unseen
 from egaze.errors import StudyError
 from egaze.imaging import Canvas
 from egaze.study.placing import Failed, Placed, place_radiograph
@@ -21,6 +24,9 @@ Outcome = tuple[int, Path, Placed | Failed]
 
 # One radiograph being read and the path of the next one, so that no worker waits for this process.
 _IN_HAND = 2
+
+# So many radiographs go to a cluster together: seconds of work, of which one process at a time loses its own.
+_BATCH = 8
 
 # The signals by which a decoder that crashes on a damaged radiograph ends its process. SIGKILL is not among them: it is
 # sent from outside, usually because memory ran out, and does not mean that the radiograph is damaged.
@@ -51,35 +57,79 @@ def read_radiographs(radiographs: Iterable[Job], canvas: Canvas, workers: int) -
                 raise _no_memory(path) from error
             yield number, path, outcome
         return
-    yield from _read_in_processes(deque(radiographs), canvas, workers)
-
-
-def _read_in_processes(radiographs: deque[Job], canvas: Canvas, workers: int) -> Generator[Outcome, None, None]:
-    processes: list[_Worker] = []
+    jobs, processes = deque(radiographs), list[_Worker]()
     try:
-        for _ in range(min(workers, len(radiographs))):
+        for _ in range(min(workers, len(jobs))):
             processes.append(_Worker(canvas))
-            processes[-1].feed(radiographs)
-        while busy := {worker.connection: worker for worker in processes if worker.in_hand}:
-            ready: list[Any] = wait(list(busy))
-            for connection in ready:
-                worker = busy[connection]
-                try:
-                    outcome = worker.connection.recv()
-                except (EOFError, OSError):
-                    number, path = worker.in_hand.popleft()
-                    outcome = worker.reason_of_death(path)
-                    radiographs.extendleft(worker.in_hand)
-                    processes[processes.index(worker)] = worker = _Worker(canvas)
-                else:
-                    number, path = worker.in_hand.popleft()
-                if isinstance(outcome, MemoryError):
-                    raise _no_memory(path)
-                worker.feed(radiographs)
-                yield number, path, outcome
+        yield from _read_with(processes, jobs, canvas)
     finally:
         for worker in processes:
             worker.stop()
+
+
+def read_on_cluster(
+    radiographs: Iterable[Job], canvas: Canvas, cluster: Cluster, alike: Sequence[str]
+) -> Generator[Outcome, None, None]:
+    """Yield the outcome of every radiograph as `read_radiographs` does, read by the processes of a cluster.
+
+    A radiograph whose process or machine was lost is read again.
+
+    Args:
+        alike: packages whose versions decide the pixels.
+
+    Raises:
+        StudyError: as `read_radiographs`, once `egaze.cluster.RETRIES` further tries have failed.
+        EgazeError: as `Cluster.map`; or a machine does not see a file that this one sees.
+    """
+    batches = in_batches(radiographs, _BATCH)
+    with closing(cluster.map(partial(_read_there, canvas), batches, alike=alike, retry=[StudyError])) as read:
+        for outcomes, unseen_there in read:
+            require_alike(unseen_there)
+            yield from outcomes
+
+
+def _read_there(canvas: Canvas, jobs: Sequence[Job]) -> tuple[list[Outcome], list[str]]:
+    """Run in a worker of a cluster: read radiographs, each in the process that a crash of a decoder may end.
+
+    Also returns the files that this machine does not see.
+    """
+    processes = _kept_processes(canvas)
+    try:
+        return list(_read_with(processes, deque(jobs), canvas)), unseen(path for _, path in jobs)
+    except BaseException:
+        for worker in processes:
+            worker.stop()
+        _kept_processes.cache_clear()
+        raise
+
+
+@lru_cache(maxsize=1)
+def _kept_processes(canvas: Canvas) -> list[_Worker]:
+    """The process that reads for a worker of a cluster from one batch to the next; it ends with the worker."""
+    return [_Worker(canvas)]
+
+
+def _read_with(processes: list[_Worker], radiographs: deque[Job], canvas: Canvas) -> Generator[Outcome, None, None]:
+    """Read with processes that have nothing in hand; one that crashes is replaced in the list."""
+    for worker in processes:
+        worker.feed(radiographs)
+    while busy := {worker.connection: worker for worker in processes if worker.in_hand}:
+        ready: list[Any] = wait(list(busy))
+        for connection in ready:
+            worker = busy[connection]
+            try:
+                outcome = worker.connection.recv()
+            except (EOFError, OSError):
+                number, path = worker.in_hand.popleft()
+                outcome = worker.reason_of_death(path)
+                radiographs.extendleft(worker.in_hand)
+                processes[processes.index(worker)] = worker = _Worker(canvas)
+            else:
+                number, path = worker.in_hand.popleft()
+            if isinstance(outcome, MemoryError):
+                raise _no_memory(path)
+            worker.feed(radiographs)
+            yield number, path, outcome
 
 
 class _Worker:

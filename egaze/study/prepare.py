@@ -16,6 +16,7 @@ import polars as pl
 
 from egaze import _core
 from egaze.atomic import require_free
+from egaze.cluster import Cluster
 from egaze.errors import EgazeError, StudyError
 from egaze.imaging import Canvas
 from egaze.labels import UNCERTAIN, Labels, class_counts
@@ -23,7 +24,7 @@ from egaze.progress import Progress
 from egaze.sources import Source
 from egaze.sources.cell_names import first_alike, folded
 from egaze.study import layout
-from egaze.study.decoding import read_radiographs
+from egaze.study.decoding import read_on_cluster, read_radiographs
 from egaze.study.gather import Entry, Gathered, gather
 from egaze.study.gaze_quality import gaze_quality
 from egaze.study.image_store import ImageStore
@@ -63,6 +64,7 @@ def prepare_study(
     fit: str = "stretch",
     presentation: str = "voi",
     workers: int = 1,
+    cluster: Cluster | None = None,
     strict: bool = False,
     seed: int = 42,
     trust_gaze: bool = False,
@@ -95,6 +97,7 @@ def prepare_study(
         presentation: how stored values become grey values in [0, 1]; see `read_radiograph`.
         workers: the number of processes that read radiographs, each holding one in memory; 1 reads in this process. The
             result does not depend on it.
+        cluster: reads the radiographs in place of `workers`, to the same study; see `egaze.cluster.open_cluster`.
         strict: whether a radiograph that cannot be read is an error, raised after all have been tried.
         seed: of the splits by patient, 8:1:1, 0 or more; see `split_study` for other ratios.
         trust_gaze: whether to accept gaze that lies wholly off its radiograph or looks like fractions or milliseconds
@@ -143,7 +146,8 @@ def prepare_study(
     }
     with unfinished(place, "preparing this study") as folder:
         with _radiographs(
-            gathered, folder, canvas, workers, strict, progress or _nothing, say or _nothing, on_left_out or _nothing
+            *(gathered, folder, canvas, cluster or workers, strict),
+            *(progress or _nothing, say or _nothing, on_left_out or _nothing),
         ) as (facts, left_out, store):
             entries, radiographs, scales = _on_radiographs(gathered.entries, facts)
             trusted |= _require_on_radiograph(entries, radiographs, trust_gaze)
@@ -205,7 +209,7 @@ def _radiographs(
     gathered: Gathered,
     folder: Path,
     canvas: Canvas,
-    workers: int,
+    readers: Cluster | int,
     strict: bool,
     progress: Progress,
     say: Callable[[str], None],
@@ -222,7 +226,7 @@ def _radiographs(
         ImageStore(folder, settings, gathered.radiographs, gathered.rows, canvas.width_px) as store,
         _reported_when_interrupted(store, total, say),
     ):
-        failed = _store_radiographs(store, gathered.radiographs, canvas, workers, progress, say)
+        failed = _store_radiographs(store, gathered.radiographs, canvas, readers, progress, say)
         left_out = _left_out(gathered.entries, gathered.radiographs, failed)
         if not store.facts:
             discard(folder)
@@ -259,7 +263,7 @@ def _store_radiographs(
     store: ImageStore,
     radiographs: Sequence[Path],
     canvas: Canvas,
-    workers: int,
+    readers: Cluster | int,
     progress: Progress,
     say: Callable[[str], None],
 ) -> dict[int, Failed]:
@@ -272,7 +276,11 @@ def _store_radiographs(
         progress(store.found, total)
     missing = [(number, path) for number, path in enumerate(radiographs) if number not in store.facts]
     failed = {}
-    with closing(read_radiographs(missing, canvas, workers)) as outcomes:
+    if isinstance(readers, Cluster):
+        reading = read_on_cluster(missing, canvas, readers, _DECODERS)
+    else:
+        reading = read_radiographs(missing, canvas, readers)
+    with closing(reading) as outcomes:
         for number, _, outcome in outcomes:
             if isinstance(outcome, Failed):
                 failed[number] = outcome

@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ class Splits:
     Attributes:
         seed: of the shuffle.
         ratio: the shares of patients in train, validation and test.
-        split_index: (N,) int64: 0 train, 1 validation, 2 test.
+        split_index: (N,) int64: 0 train, 1 validation, 2 test, -1 none of them.
 
     Example:
         >>> from egaze import open_study
@@ -51,6 +51,10 @@ class Splits:
         if not found.size:
             raise StudyError(f"the {split} split is empty; split again with another ratio or seed")
         return found
+
+    def without_test(self) -> Splits:
+        """The same splits, but for the test cases, which are in no split: for work that must not see them."""
+        return replace(self, split_index=np.where(self.split_index == SPLITS.index("test"), -1, self.split_index))
 
     def digest(self, case_ids: Sequence[str], split: str = "train") -> str:
         """The SHA-256 of the sorted ids of the cases in one split, one per line."""

@@ -24,9 +24,9 @@ from lightning_fabric import Fabric
 from egaze.atomic import write_text
 from egaze.errors import RunError, StudyError
 from egaze.study import Splits, Study
-from egaze.training.epoch_log import EpochLog
+from egaze.training.epoch_log import EpochLog, by_stage
 from egaze.training.folds import deal_parts
-from egaze.training.monitor import monitored
+from egaze.training.monitor import monitored_entry
 from egaze.training.ranks import from_first
 from egaze.training.recipe import Recipe
 
@@ -87,8 +87,8 @@ def cross_fitted_epochs(
     for fold, splits in enumerate(inner_splits(study, recipe.inner_folds)):
         what = f"inner fold {fold + 1} of {recipe.inner_folds}"
         log = train(inner, out / _FOLDER / f"fold-{fold}", splits, what)
-        for index, of_stage in enumerate(_by_stage(log)):
-            curves[index].append([_value(inner, index, entry) for entry in of_stage])
+        for index, of_stage in enumerate(by_stage(log)):
+            curves[index].append([monitored_entry(inner, index, entry) for entry in of_stage])
     means = [np.mean(of_stage, axis=0) for of_stage in curves]
     epochs = tuple(int(np.argmax(mean)) + 1 for mean in means)
     content = {
@@ -112,16 +112,6 @@ def _found(out: Path, recipe: Recipe) -> tuple[int, ...] | None:
         return None
     shutil.rmtree(out / _FOLDER, ignore_errors=True)  # a kill may have left it
     return _read(out / CROSS_FIT, recipe)
-
-
-def _value(recipe: Recipe, index: int, entry: EpochLog) -> float:
-    auc = entry.macro_auc if recipe.has_trained_classifier(index) else None
-    return monitored(recipe.stages[index], auc, entry.losses, entry.agreement)
-
-
-def _by_stage(log: list[EpochLog]) -> list[list[EpochLog]]:
-    starts = [index for index, entry in enumerate(log) if entry.epoch == 1]
-    return [log[start:end] for start, end in zip(starts, [*starts[1:], len(log)], strict=True)]
 
 
 def _read(path: Path, recipe: Recipe) -> tuple[int, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import cast
 
 from egaze.serialize import JsonObject
@@ -82,6 +84,12 @@ class EpochLog:
             seconds=line["seconds"],
             agreement={name: _number(name, value) for name, value in agreement.items()},
         )
+
+
+def by_stage(log: Sequence[EpochLog]) -> list[Sequence[EpochLog]]:
+    """The entries of each stage that has begun, in order."""
+    starts = [index for index, entry in enumerate(log) if entry.epoch == 1]
+    return [log[start:end] for start, end in pairwise([*starts, len(log)])]
 
 
 _KINDS = {"stage": (str,), "epoch": (int,), "learning_rate": (float, int), "best": (bool,), "seconds": (float, int)}

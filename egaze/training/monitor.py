@@ -15,7 +15,9 @@ from egaze.metrics import StatisticsWarning, cc, kld, macro_auc, nss
 from egaze.study import Study
 from egaze.targets import FixationHeatmap
 from egaze.training.engine import Predictions
+from egaze.training.epoch_log import EpochLog
 from egaze.training.ranks import gathered
+from egaze.training.recipe import Recipe
 from egaze.training.stage import HEATMAP_MONITORS, Stage
 
 #: Of these, less is better.
@@ -38,6 +40,12 @@ def monitored(stage: Stage, auc: float | None, losses: Mapping[str, float], agre
     return sum(
         weight * (-values[name] if name in _COSTS else values[name]) for name, weight in stage.monitor_weights.items()
     )
+
+
+def monitored_entry(recipe: Recipe, index: int, entry: EpochLog) -> float:
+    """The value by which an epoch of the recipe's stage of that index is compared, from its log entry."""
+    auc = entry.macro_auc if recipe.has_trained_classifier(index) else None
+    return monitored(recipe.stages[index], auc, entry.losses, entry.agreement)
 
 
 def defined_macro_auc(study: Study, predictions: Predictions) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +70,19 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
     return recipe
 
 
+def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values of some keys, which are written as those of `load_recipe`'s overrides.
+
+    Raises:
+        RecipeError: a key is unknown, or a value has the wrong type or is out of range; the message names the key.
+    """
+    tree = tomllib.loads(recipe.to_toml())
+    for key, value in values.items():
+        _set(tree, key, value, key)
+    made: Recipe = from_table(Recipe, tree, f"recipe {recipe.name}")
+    return made
+
+
 def _read(name_or_path: str | Path) -> tuple[str, str]:
     if str(name_or_path).endswith(".toml"):
         path = Path(name_or_path)
@@ -83,23 +96,27 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
     return RECIPES[name].read_text(encoding="utf-8"), f"recipe {name}"
 
 
-def _override(tree: dict[str, Any], override: str) -> None:  # any TOML, before the recipe checks it
+def _override(tree: dict[str, Any], override: str) -> None:
     key, value = parse_override(override)
+    _set(tree, key, value, f"--set {override}")
+
+
+def _set(tree: dict[str, Any], key: str, value: Any, said: str) -> None:  # any TOML, before the recipe checks it
     *path, last = key.split(".")
     nodes: list[Any] = [tree]
     for step in path:
-        nodes = [child for node in nodes for child in _children(node, step, override)]
+        nodes = [child for node in nodes for child in _children(node, step, said)]
     for table in [table for node in nodes for table in (node if isinstance(node, list) else [node])]:
         if not isinstance(table, dict):
-            raise RecipeError(f"--set {override}: {'.'.join(path)!r} has no keys")
+            raise RecipeError(f"{said}: {'.'.join(path)!r} has no keys")
         table[last] = value
 
 
-def _children(node: Any, step: str, override: str) -> list[Any]:
+def _children(node: Any, step: str, said: str) -> list[Any]:
     if isinstance(node, list) and step.isdecimal():
         if int(step) >= len(node):
-            raise RecipeError(f"--set {override}: there is no item {step}, only {len(node)} items from 0")
+            raise RecipeError(f"{said}: there is no item {step}, only {len(node)} items from 0")
         return [node[int(step)]]
     if isinstance(node, dict):
         return [node.setdefault(step, {})]
-    raise RecipeError(f"--set {override}: there is no key {step!r}")
+    raise RecipeError(f"{said}: there is no key {step!r}")

@@ -69,12 +69,12 @@ def require_trainable(study: Study, recipe: Recipe) -> None:
     recipe.control.require(study)
     if recipe.class_heatmaps.is_on:
         recipe.class_heatmaps.require(study)
-    _require_monitors(study, recipe, recipe.measured_on, falls_back=True)
+    require_monitors(study, recipe, recipe.measured_on, falls_back=True)
     if recipe.choose_on == "train":
         _require_inner_folds(study, recipe)
 
 
-def _require_monitors(study: Study, recipe: Recipe, split: str, *, falls_back: bool) -> None:
+def require_monitors(study: Study, recipe: Recipe, split: str, *, falls_back: bool) -> None:
     """Check that a split has what the stages' monitors are measured on.
 
     `falls_back` says whether monitor "macro_auc" may be "loss" on a split on which it is undefined.
@@ -98,7 +98,7 @@ def _require_inner_folds(study: Study, recipe: Recipe) -> None:
         try:
             require_trainable(of_fold, inner)
             # Epochs are compared by means over the folds, which must be of one metric.
-            _require_monitors(of_fold, inner, "validation", falls_back=False)
+            require_monitors(of_fold, inner, "validation", falls_back=False)
         except StudyError as error:
             raise StudyError(f"inner fold {fold + 1} of {recipe.inner_folds}: {error}") from error
 

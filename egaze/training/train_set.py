@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from egaze.atomic import new_directory
+from egaze.cluster import Cluster
 from egaze.errors import EgazeError, RunError
 from egaze.progress import NamedProgress
 from egaze.study import Splits, Study
 from egaze.training import run_set as set_files
+from egaze.training.cluster_members import train_on_cluster
 from egaze.training.device import default_compute_threads, open_fabric, require_devices, usable_precision
 from egaze.training.epoch_log import EpochLog
 from egaze.training.folds import deal_folds
@@ -44,6 +46,7 @@ def train_set(
     devices: int | None = None,
     num_nodes: int | None = None,
     sync_batch_norm: bool | None = None,
+    cluster: Cluster | None = None,
     resume: bool = False,
     progress: NamedProgress | None = None,
     on_epoch: Callable[[Member, EpochLog], None] | None = None,
@@ -58,6 +61,8 @@ def train_set(
         folds: the number of folds, see `deal_folds`; None trains on the study's own splits.
         seeds: seeds of the runs, distinct and not negative.
         fold_seed: seed that the folds are dealt with.
+        cluster: trains the runs, several at a time, in place of this process; `on_epoch` is then not called. See
+            `egaze.cluster.open_cluster`.
         resume: continue the set in `out`. Finished runs are left unchanged; the first unfinished run continues after
             its last finished epoch.
         progress: see `train`; the name of what is done says which run it belongs to.
@@ -91,6 +96,8 @@ def train_set(
     placement = settle_placement(devices, num_nodes)
     require_devices(device, placement)
     require_shares(recipe, placement)
+    if cluster is not None and placement.ranks > 1:
+        raise EgazeError("a cluster trains several runs at a time, each on one device: leave out devices and nodes")
     given: dict[str, Any] = {
         "recipe": recipe,
         "out": Path(out),
@@ -106,7 +113,7 @@ def train_set(
     if placement.is_launched:
         with naming_the_rank(placement):
             dealt_with = None if folds is None else fold_seed
-            return _train_set(study, placement, by_fold, dealt_with, **given, **callbacks)
+            return _train_set(study, placement, by_fold, dealt_with, cluster=cluster, **given, **callbacks)
     given |= {"devices": placement.devices, "num_nodes": placement.nodes, "folds": folds, "fold_seed": fold_seed}
     run_set: RunSet = launch(placement, train_set, study, given, callbacks)
     return run_set
@@ -126,6 +133,7 @@ def _train_set(
     threads: int | None,
     compute_threads: int | None,
     sync_batch_norm: bool | None,
+    cluster: Cluster | None,
     resume: bool,
     progress: NamedProgress | None,
     on_epoch: Callable[[Member, EpochLog], None] | None,
@@ -146,6 +154,15 @@ def _train_set(
             return run_set, of_set
 
         run_set, compute_threads = from_first(fabric, begun)
+        if cluster is not None:
+            train_on_cluster(
+                *(cluster, study, recipe, run_set, by_fold),
+                device=device,
+                precision=precision,
+                threads=threads,
+                compute_threads=compute_threads,
+                progress=progress,
+            )
         for number, member in enumerate(run_set.members):
             run = from_first(fabric, partial(_run_of, member))
             was_finished = from_first(fabric, partial(_is_finished, run))

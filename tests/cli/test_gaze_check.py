@@ -58,6 +58,8 @@ def test_the_page_is_self_contained(asc, tmp_path):
     assert not re.search(r"(?:src|href)=[\"'](?!#)", text) and "NaN" not in text
     for said in ("anna-1.asc", "Readers", "max_accuracy_deg", "35.0", "1.38", "Gaze on the screen"):
         assert said in text
+    # The screen's y grows downwards, from 0 at the top.
+    assert "y, px" in text and "-y, px" not in text and not re.search(r">-0\.?0*<", text)
 
 
 def test_what_fails_writes_nothing(asc, tmp_path):

@@ -55,7 +55,9 @@ TEST(ModelSpec, ParsesValidSpecsAndRefusesOthers) {
   EXPECT_EQ(spec.torch_version, "2.14.1");
 
   EXPECT_THROWS(Error, "m.pt: format version 1", parsed(spec_text("\"format_version\":4", "\"format_version\":1")));
-  EXPECT_THROWS(Error, "m.pt: format version 5", parsed(spec_text("\"format_version\":4", "\"format_version\":5")));
+  EXPECT_THROWS(Error, "this egaze reads versions 4 to 5: export the run again",
+                parsed(spec_text("\"format_version\":4", "\"format_version\":3")));
+  EXPECT_THROWS(Error, "m.pt: format version 6", parsed(spec_text("\"format_version\":4", "\"format_version\":6")));
   EXPECT_THROWS(Error, "format_version", parsed(spec_text("\"format_version\":4", "\"format_version\":\"4\"")));
   EXPECT_THROWS(Error, "fp32, bf16", parsed(spec_text("\"precision\":\"fp32\"", "\"precision\":\"fp8\"")));
   EXPECT_THROWS(Error, "format_version", parsed("{}"));
@@ -89,4 +91,20 @@ TEST(ModelSpec, ParsesValidSpecsAndRefusesOthers) {
   EXPECT_THROWS(Error, "lacks \"recipe\"", parsed(spec_text("\"recipe\"", "\"receipt\"")));
   EXPECT_THROWS(Error, "model_sha256", parsed(spec_text(kDigest, kDigest + "a")));
   EXPECT_THROWS(Error, "model_sha256", parsed(spec_text(kDigest, std::string(64, 'A'))));
+}
+
+TEST(ModelSpec, ClassHeatmapsAreOfTheNewestVersion) {
+  const auto with = [](const char* version, const char* heatmap_head, const char* class_heatmaps) {
+    const std::string flags = std::string("\"heatmap_head\":") + heatmap_head + class_heatmaps;
+    const std::string text = spec_text("\"heatmap_head\":false", flags);
+    return std::string(text).replace(text.find(":4") + 1, 1, version);
+  };
+  EXPECT_TRUE(parsed(with("5", "true", ",\"class_heatmaps\":true")).class_heatmaps);
+  EXPECT_FALSE(parsed(with("5", "true", ",\"class_heatmaps\":false")).class_heatmaps);
+  EXPECT_FALSE(parsed(with("4", "true", "")).class_heatmaps);
+  EXPECT_FALSE(parsed(with("4", "true", ",\"class_heatmaps\":true")).class_heatmaps);
+  EXPECT_THROWS(Error, "lacks \"class_heatmaps\"", parsed(with("5", "true", "")));
+  EXPECT_THROWS(Error, "neither true nor false", parsed(with("5", "true", ",\"class_heatmaps\":1")));
+  EXPECT_THROWS(Error, "has \"class_heatmaps\", but no \"heatmap_head\"",
+                parsed(with("5", "false", ",\"class_heatmaps\":true")));
 }

@@ -116,6 +116,32 @@ TEST(Predicting, ChecksTheOutputsOfTheEngine) {
   EXPECT_NO_THROW(predict(engine, spec(), "model.pt", of.radiographs));
 }
 
+TEST(Predicting, GivesAndChecksClassHeatmaps) {
+  const Radiographs of(3);
+  Echo engine;
+  engine.spoil = [](EngineOutputs& outputs) {
+    const std::int64_t count = outputs.heatmaps.shape[0];
+    std::vector<float> values(static_cast<std::size_t>(count * 2 * kPixels));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 100.0f;
+    outputs.class_heatmaps = output({count, 2, kHeight, kWidth}, values);
+  };
+  const std::vector<Prediction> predictions = predict(engine, spec(), "model.pt", of.radiographs);
+  for (const std::size_t i : {0u, 1u}) {
+    ASSERT_EQ(predictions[i].class_heatmaps.size(), static_cast<std::size_t>(2 * kPixels));
+    EXPECT_FLOAT_EQ(predictions[i].class_heatmaps[7], static_cast<float>(i * 12 + 7) / 100.0f);
+  }
+  engine.spoil = [](EngineOutputs& outputs) { outputs.class_heatmaps = outputs.heatmaps; };
+  EXPECT_THROWS(Error, "values of class heatmaps of shape [1, 1, 2, 3], promised [1, 2, 2, 3]",
+                predict(engine, spec(), "model.pt", std::span(of.radiographs).first(1)));
+  engine.spoil = [](EngineOutputs& outputs) {
+    outputs.class_heatmaps = output({1, 2, kHeight, kWidth}, std::vector<float>(2 * kPixels, 1.5f));
+  };
+  EXPECT_THROWS(Error, "values of class heatmaps outside [0, 1]",
+                predict(engine, spec(), "model.pt", std::span(of.radiographs).first(1)));
+  engine.spoil = {};
+  EXPECT_TRUE(predict(engine, spec(), "model.pt", of.radiographs).front().class_heatmaps.empty());
+}
+
 TEST(Predicting, NamesTheRadiographOfABatch) {
   Radiographs of(3);
   Echo engine;

@@ -75,6 +75,34 @@ TEST(Program, IsWrittenFromItsGraph) {
   EXPECT_EQ(write_program(graph_of(write_program(graph_of(all)))), write_program(graph_of(all)));
 }
 
+TEST(Program, ClassHeatmapsAreAThirdResult) {
+  const auto with = [](const std::string& third) {
+    const std::string text = program("    m = torch.sigmoid(torch.slice(f, 1, 0, 3))\n    n = torch.relu(m)\n", "p",
+                                     "h" + (third.empty() ? "" : ", " + third));
+    return std::string(kProgramHeadWithClassHeatmaps) + text.substr(kProgramHead.size());
+  };
+  const auto graph = [](const std::string& text) {
+    return parse_program(text, GraphBuilder(8, 6, kConstants, {}), 3, ModelLimits{}.nesting, true);
+  };
+  const TypedGraph found = graph(with("m"));
+  ASSERT_TRUE(found.class_heatmaps);
+  EXPECT_EQ(text_of(found.values[*found.class_heatmaps].type), "float32 (N, 3, 8, 6)");
+  const std::string written = write_program(found);
+  EXPECT_TRUE(written.starts_with(kProgramHeadWithClassHeatmaps));
+  EXPECT_EQ(write_program(graph(written)), written);
+
+  EXPECT_THROWS(ProgramError,
+                "returns class_heatmaps of type float32 (N, 4, 8, 6), but its spec promises float32 (N, 3",
+                graph(with("f")));
+  EXPECT_THROWS(ProgramError, "returns class_heatmaps that is not a tensor", graph(with("1")));
+  EXPECT_THROWS(ProgramError, "returns a constant as class_heatmaps", graph(with("CONSTANTS.c0")));
+  EXPECT_THROWS(ProgramError, "syntax", graph(with("")));
+  EXPECT_THROWS(ProgramError, "syntax", graph(with("m, n")));
+  // What a program returns and what its spec promises are the same.
+  EXPECT_THROWS(ProgramError, "(Tensor, Tensor, Tensor)", graph(program("")));
+  EXPECT_THROWS(ProgramError, "forward(image: Tensor) -> (Tensor, Tensor)", graph_of(with("m")));
+}
+
 TEST(Program, TypesAndShapesAreInferred) {
   EXPECT_EQ(type_of("f"), "float32 (N, 4, 8, 6)");
   EXPECT_EQ(type_of("torch.conv2d(image, CONSTANTS.c0, None, [2, 3], [1, 0], [1, 2])"), "float32 (N, 4, 4, 1)");

@@ -8,6 +8,7 @@
 #include "arguments.hpp"
 #include "expect_throws.hpp"
 #include "json.hpp"
+#include "object_uids.hpp"
 #include "output_names.hpp"
 #include "png.hpp"
 
@@ -22,9 +23,13 @@ TEST(Runner, Arguments) {
   EXPECT_EQ(plain.model, "m.pt");
   EXPECT_EQ(plain.images, (std::vector<std::string>{"a.png", "b.npy"}));
   EXPECT_FALSE(plain.out_folder);
+  EXPECT_FALSE(plain.dicom_folder);
+  EXPECT_EQ(parsed({"m.pt", "a.dcm", "--dicom-out", "o"}).dicom_folder.value(), "o");
   EXPECT_EQ(plain.predictor.threads, 0);
   EXPECT_TRUE(plain.predictor.tensor_arena);
   EXPECT_FALSE(parsed({"m.pt", "a.png", "--no-tensor-arena"}).predictor.tensor_arena);
+  EXPECT_FALSE(plain.predictor.class_heatmaps);
+  EXPECT_TRUE(parsed({"m.pt", "a.png", "--class-heatmaps"}).predictor.class_heatmaps);
   EXPECT_EQ(plain.predictor.device, "cpu");
   const Arguments mixed = parsed({"--out", "o", "m.pt", "--threads=3", "--", "--odd-name.png"});
   EXPECT_EQ(mixed.out_folder.value(), "o");
@@ -56,8 +61,9 @@ TEST(Runner, Arguments) {
 
 TEST(Runner, UsageNamesEveryOption) {
   const std::string text(usage());
-  for (const char* option : {"--json", "--csv", "--out DIR", "--batch N", "--threads N", "--device NAME",
-                             "--precision NAME", "--trust KEY.pem", "--bench N", "--formats", "--version"}) {
+  for (const char* option :
+       {"--json", "--csv", "--out DIR", "--dicom-out DIR", "--batch N", "--threads N", "--device NAME",
+        "--precision NAME", "--trust KEY.pem", "--class-heatmaps", "--bench N", "--formats", "--version"}) {
     EXPECT_NE(text.find("\n  " + std::string(option) + " "), std::string::npos) << option;
   }
   EXPECT_NE(text.find("\n  --model-limit NAME=VALUE\n"), std::string::npos);
@@ -67,6 +73,12 @@ TEST(Runner, UsageNamesEveryOption) {
     ASSERT_NE(end, std::string::npos);
     EXPECT_LE(end - begin, 108u) << text.substr(begin, end - begin);
   }
+}
+
+// tests/dicom_objects/test_objects.py has the same value.
+TEST(Runner, UidsFollowFromContent) {
+  EXPECT_EQ(uid_of({"one", "two"}), "2.25.327312849917556451259958699160288759681");
+  EXPECT_NE(uid_of({"one", "two"}), uid_of({"onetwo"}));
 }
 
 TEST(Runner, Json) {

@@ -96,6 +96,9 @@ class CLibrary:
         ]
         lib.egaze_predict.argtypes = [c_void_p, POINTER(Radiograph), c_size_t, c_void_p, c_void_p]
         lib.egaze_predict_file.argtypes = [c_void_p, c_char_p, c_void_p, c_void_p]
+        lib.egaze_has_class_heatmaps.argtypes = [c_void_p]
+        lib.egaze_predict_class_heatmaps.argtypes = [c_void_p, POINTER(Radiograph), c_size_t, *[c_void_p] * 3]
+        lib.egaze_predict_file_class_heatmaps.argtypes = [c_void_p, c_char_p, *[c_void_p] * 3]
         lib.egaze_presentation_table.argtypes = [c_void_p, POINTER(Radiograph), POINTER(Grayscale), c_void_p]
 
     def error(self) -> str:

@@ -197,7 +197,7 @@ def spec_json(members: Members) -> Forged:
         yield with_spec(members, lambda text, before=before: "{" + before + text[1:]), "model_spec"
     for text in ("", "{", "[]", "null", "{}", "\ufeff{}", "[" * 1_000_000, '"' * 1000, "{}" * 1000):
         yield zipped({**members, SPEC: text.encode()}), "model_spec"
-    yield packed(members, format_version=5), "model_version"
+    yield packed(members, format_version=6), "model_version"
     yield packed(members, format_version=1), "model_version"
     yield packed(members, model_sha256="A" * 64), "model_spec"
     yield packed(members, model_sha256="a" * 64), "model_digest"

@@ -113,7 +113,10 @@ def teach(model: DualHeadUNet, images: torch.Tensor, labels: np.ndarray) -> None
 def export(path: Path, model: DualHeadUNet, shape: tuple[int, int], precision: str = "fp32", **spec: object) -> Path:
     """Export a model in the way that `export_torchscript` exports a run."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    members = members_of(torchscript.script(ExportedModel(model.eval(), "softmax"), dtype, input_shape=shape))
+    exported = ExportedModel(model.eval(), "softmax")
+    members = members_of(torchscript.script(exported, dtype, input_shape=shape))
+    if exported.has_class_heatmaps:
+        spec = {"format_version": 5, "class_heatmaps": True, **spec}
     path.write_bytes(packed(members, precision=precision, input_height_px=shape[0], input_width_px=shape[1], **spec))
     return path
 
@@ -121,7 +124,7 @@ def export(path: Path, model: DualHeadUNet, shape: tuple[int, int], precision: s
 def by_module(module: nn.Module, images: torch.Tensor) -> Answers:
     """Predict with an eager or a scripted module, one radiograph at a time."""
     with torch.inference_mode():
-        answers = [module(image[None]) for image in images]
+        answers = [module(image[None])[:2] for image in images]
     return np.concatenate([probs for probs, _ in answers]), np.concatenate([heatmap[:, 0] for _, heatmap in answers])
 
 

@@ -78,8 +78,13 @@ def test_from_tables_to_the_runner(twin, findings_tables, runner, formats, c_lib
         "thresholds": dict(zip(CLASSES, chosen, strict=True)),
     }
     assert [list(item["above_threshold"].values()) for item in ours["predictions"]] == above
-    prediction = Predictor(model, "cpu").predict(files[0])
+    assert spec.class_heatmaps  # of the recipe class-generators
+    prediction = Predictor(model, "cpu", class_heatmaps=True).predict(files[0])
     assert list(prediction.above_thresholds()) == above[0]
+    words = ("--class-heatmaps", "--out", tmp_path / "out")
+    (said,) = json.loads(run(runner, model, files[0], *words).stdout)["predictions"]
+    assert list(said["class_heatmap_pngs"]) == CLASSES
+    np.testing.assert_allclose(np.load(said["class_heatmaps_npy"]), prediction.class_heatmaps, rtol=0, atol=1e-5)
 
     predictor = CPredictor(c_library, model)
     lib, handle = c_library.lib, predictor.handle

@@ -61,8 +61,12 @@ def test_no_file(tmp_path, refuse):
 
 
 SPECS = [
-    ({"format_version": 1}, "model_version", "format version 1, this egaze reads version 4: export the run again"),
-    ({"format_version": 5}, "model_version", "exported by a newer egaze"),
+    (
+        {"format_version": 1},
+        "model_version",
+        "format version 1, this egaze reads versions 4 to 5: export the run again",
+    ),
+    ({"format_version": 6}, "model_version", "exported by a newer egaze"),
     ({"format_version": "4"}, "model_spec", "format_version"),
     ({"format_version": None}, "model_spec", "format_version"),
     ({"class_names": []}, "model_spec", "class_names"),

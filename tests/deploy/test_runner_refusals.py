@@ -56,7 +56,7 @@ def test_foreign_archives(runner, model, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 5}, "format version 5"),
+        ({"format_version": 6}, "format version 6"),
         ({"format_version": None}, "format_version"),
         ({"class_names": []}, "class_names"),
         ({"input_height_px": 0}, "input_height_px"),

@@ -195,7 +195,7 @@ class ProgramGrammar {
     const Argument one = call("mean", {{"", call("clone", {{"", GraphBuilder::image()}})}, {"", Ints{2, 3}}});
     const Argument probs =
         call("softmax", {{"", call("repeat", {{"", one}, {"", Ints{1, kClasses}}})}, {"", std::int64_t{1}}});
-    return builder_.finish(probs, call("sigmoid", {{"", GraphBuilder::image()}}), kClasses);
+    return builder_.finish(std::array{probs, call("sigmoid", {{"", GraphBuilder::image()}})}, kClasses);
   }
 
   Bytes& bytes_;

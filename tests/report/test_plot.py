@@ -31,3 +31,17 @@ def test_an_axis_holds_its_values(values):
     assert len(axis.ticks) >= 2 and all(axis.low <= tick <= axis.high for tick in axis.ticks)
     said = [f"{tick:.{axis.decimals}f}" for tick in axis.ticks]
     assert len(set(said)) == len(said)
+
+
+def test_an_axis_may_grow_downwards_and_zero_has_no_sign():
+    x, y = Axis(-1.0, 1.0, "x", (-1.0, -0.0, 1.0), 1), Axis(100.0, 0.0, "y, px", (0.0, 50.0, 100.0), 0)
+    plot = Plot("p", "title", "said", x, y, width=200, height=200, margins=(50, 50, 50, 50))
+    plot.dot(0.0, 10.0, "s0")
+    svg = ElementTree.fromstring(str(plot.svg()))
+    dot = next(e for e in svg.iter() if e.tag == "circle")
+    assert (dot.attrib["cx"], dot.attrib["cy"]) == ("100.0", "60.0")
+    ticks = [e for e in svg.iter() if e.attrib.get("class") == "tick"]
+    assert [e.text for e in ticks] == ["-1.0", "0.0", "1.0", "0", "50", "100"]
+    heights = [float(e.attrib["y"]) for e in ticks[3:]]
+    assert heights == sorted(heights)
+    assert Axis(0.0, 1.0, decimals=2).said(-0.004) == "0.00"

@@ -128,3 +128,13 @@ def test_patients_of_one_list_for_both_are_divided_between_train_and_validation(
         validation = (splits.split_index[~is_test] == 1).mean()
         assert validation == pytest.approx(ratio[1] / sum(ratio), abs=0.12)
         assert len({(patient, split) for patient, split in zip(study.patients, splits.split_index, strict=True)}) == 50
+
+
+def test_splits_without_test_hold_its_cases_nowhere(study):
+    hidden = study.splits.without_test()
+    for split in ("train", "validation"):
+        np.testing.assert_array_equal(hidden.indices(split), study.splits.indices(split))
+        assert hidden.digest(study.case_ids, split) == study.splits.digest(study.case_ids, split)
+    assert (hidden.split_index[study.splits.indices("test")] == -1).all()
+    with pytest.raises(StudyError, match="the test split is empty"):
+        hidden.indices("test")

@@ -111,7 +111,10 @@ EGAZE_C_API egaze_status egaze_create(const char* model_path, const egaze_option
 enum {
   /* Reuses the memory of one radiograph's tensors for the next, which installs an allocator in front of libtorch's in
    * this process. egaze::PredictorOptions::tensor_arena, in egaze/predictor.hpp, documents the gain and the cost. */
-  EGAZE_TENSOR_ARENA = 1
+  EGAZE_TENSOR_ARENA = 1,
+  /* Also predicts a heatmap of each class, for egaze_predict_class_heatmaps. A model without them
+   * (egaze_has_class_heatmaps) is refused: EGAZE_INVALID_ARGUMENT. */
+  EGAZE_CLASS_HEATMAPS = 2
 };
 
 /* Like egaze_create, with flags: egaze_options has a fixed size and no room for further options. */
@@ -148,6 +151,9 @@ EGAZE_C_API size_t egaze_heatmap_height(const egaze_predictor* predictor);
 EGAZE_C_API size_t egaze_heatmap_width(const egaze_predictor* predictor);
 EGAZE_C_API int egaze_has_heatmap(const egaze_predictor* predictor);
 
+/* Whether the model also predicts a heatmap of each class (1) or not (0). */
+EGAZE_C_API int egaze_has_class_heatmaps(const egaze_predictor* predictor);
+
 /* Predicts `count` radiographs in one batch. class_probs receives count * classes values in the order of the
  * radiographs; heatmaps receives count * height * width values, row by row, unless it is NULL. On failure nothing is
  * written. */
@@ -158,6 +164,15 @@ EGAZE_C_API egaze_status egaze_predict(egaze_predictor* predictor, const egaze_r
  * library was built with them. */
 EGAZE_C_API egaze_status egaze_predict_file(egaze_predictor* predictor, const char* image_path, float* class_probs,
                                             float* heatmap);
+
+/* The same two for a predictor that was created with EGAZE_CLASS_HEATMAPS; others fail with EGAZE_INVALID_ARGUMENT.
+ * class_heatmaps receives count * classes * height * width values: for each radiograph the heatmaps of its classes, in
+ * the order of the classes. */
+EGAZE_C_API egaze_status egaze_predict_class_heatmaps(egaze_predictor* predictor, const egaze_radiograph* radiographs,
+                                                      size_t count, float* class_probs, float* heatmaps,
+                                                      float* class_heatmaps);
+EGAZE_C_API egaze_status egaze_predict_file_class_heatmaps(egaze_predictor* predictor, const char* image_path,
+                                                           float* class_probs, float* heatmap, float* class_heatmaps);
 
 /* What egaze_predict_file ignored or corrected in the header of the last file, such as "Rescale Slope 0 ignored": one
  * note per line, "" if there are none. The predictor owns the text, which is valid until its next call. */

@@ -11,7 +11,8 @@
 
 namespace egaze {
 
-inline constexpr int kModelFormatVersion = 4;
+// Files with class heatmaps have the newest version. Others have the oldest, so that older releases of egaze read them.
+inline constexpr int kOldestModelFormatVersion = 4, kModelFormatVersion = 5;
 
 struct ModelSpec {
   int format_version = 0;
@@ -28,6 +29,8 @@ struct ModelSpec {
   std::vector<std::string> class_names;           // at least one, all different
   std::string label_kind;                         // "exclusive": a radiograph has one class; "independent": any number
   bool heatmap_head = true;                       // whether the model predicts a heatmap; if not, heatmaps are zeros
+  bool class_heatmaps = false;                    // whether it also predicts a heatmap of each class; it then has a
+                                                  // heatmap head
   std::string training_split_sha256;              // a digest of the training split's cases
   std::string class_probs;                        // "softmax": they sum to 1; "sigmoid": each class by itself
   std::string threshold_rule;                     // how the thresholds were chosen, such as "Youden, chosen on

@@ -37,6 +37,10 @@ struct PredictorOptions {
   // its largest value (kModelLimits) is an Error(invalid_argument).
   ModelLimits limits = {};
 
+  // Also give a heatmap of each class (Prediction::class_heatmaps). A model whose spec has no class_heatmaps is refused:
+  // Error(invalid_argument).
+  bool class_heatmaps = false;
+
   // On a CPU, reuse the memory of intermediate tensors from one radiograph to the next, in large pages. One radiograph
   // then takes .93 to .95 of the time (docs/inference.md), and the predictions are bit-identical.
   // Cost to the process: the first predictor with this option installs an allocator in front of libtorch's, which stays
@@ -62,6 +66,9 @@ struct Prediction {
                                    // the model's input and covers the whole canvas
   std::size_t heatmap_height = 0;
   std::size_t heatmap_width = 0;
+  std::vector<float> class_heatmaps =
+      {};  // with PredictorOptions::class_heatmaps, the heatmap of each class, one after
+           // another in the order of ModelSpec::class_names; otherwise empty
 };
 
 // A loaded model. Movable, not copyable; may be used by one thread at a time. The library never prints and never

@@ -66,6 +66,7 @@ class TorchScriptEngine final : public Engine {
   TorchScriptEngine(const std::string& path, const ModelArchive& archive, const PredictorOptions& options)
       : device_(checked_device(options.device)),
         made_bf16_(options.precision == Precision::bf16 && archive.spec.precision == "fp32"),
+        class_heatmaps_(options.class_heatmaps),
         height_px_(static_cast<std::int64_t>(archive.spec.input_height_px)),
         width_px_(static_cast<std::int64_t>(archive.spec.input_width_px)) {
     if (options.threads > 0) at::set_num_threads(options.threads);
@@ -92,8 +93,12 @@ class TorchScriptEngine final : public Engine {
       fill(images.mutable_data_ptr<float>());
       const c10::IValue outputs = module_.forward({images.to(device_)});
       const auto& elements = outputs.toTupleRef().elements();
-      return {output_of(elements.at(0), "class probabilities", device_, made_bf16_),
-              output_of(elements.at(1), "heatmap values", device_, made_bf16_)};
+      EngineOutputs given = {output_of(elements.at(0), "class probabilities", device_, made_bf16_),
+                             output_of(elements.at(1), "heatmap values", device_, made_bf16_)};
+      if (class_heatmaps_) {
+        given.class_heatmaps = output_of(elements.at(2), "values of class heatmaps", device_, made_bf16_);
+      }
+      return given;
     } catch (const Error&) {
       throw;
     } catch (const std::exception& error) {
@@ -104,6 +109,7 @@ class TorchScriptEngine final : public Engine {
  private:
   c10::Device device_;
   bool made_bf16_;  // whether loading casts the program from float32 to bfloat16
+  bool class_heatmaps_;
   std::int64_t height_px_, width_px_;
   std::unique_ptr<Arena> arena_;  // null unless the options ask for it
   torch::jit::Module module_;

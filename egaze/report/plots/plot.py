@@ -17,7 +17,10 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A linear axis from `low` to `high` with ticks and a label."""
+    """A linear axis from `low`, at the left or the bottom, to `high`, with ticks and a label.
+
+    `low` may be greater than `high`: positions on a screen or picture grow downwards.
+    """
 
     low: float
     high: float
@@ -37,6 +40,11 @@ class Axis:
         shown = tuple(mark for mark in marks if low <= mark <= high)
         step = marks[1] - marks[0]
         return cls(low, high, label, shown, max(0, -floor(log10(step) + 1e-9)))
+
+    def said(self, tick: float) -> str:
+        """A tick as it is written; 0 has no sign."""
+        text = f"{tick:.{self.decimals}f}"
+        return text if float(text) else text.removeprefix("-")
 
 
 UNIT_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -140,7 +148,7 @@ class Plot:
             x = self._px(tick)
             self._add('<path class="grid" d="M{} {}V{}"/>', f"{x:.1f}", self._top, self._bottom)
             place = Markup('x="{}" y="{}"').format(f"{x:.1f}", self._bottom + 16)
-            self._add('<text class="tick" {} text-anchor="middle">{}</text>', place, f"{tick:.{self._x.decimals}f}")
+            self._add('<text class="tick" {} text-anchor="middle">{}</text>', place, self._x.said(tick))
         self._add('<path class="axis" d="M{} {}H{}"/>', self._left, self._bottom, self._right)
         place = Markup('x="{}" y="{}"').format((self._left + self._right) / 2, self._bottom + 34)
         self._add('<text class="label" {} text-anchor="middle">{}</text>', place, self._x.label)
@@ -150,7 +158,7 @@ class Plot:
             y = self._py(tick)
             self._add('<path class="grid" d="M{} {}H{}"/>', self._left, f"{y:.1f}", self._right)
             place = Markup('x="{}" y="{}"').format(self._left - 7, f"{y + 3.5:.1f}")
-            self._add('<text class="tick" {} text-anchor="end">{}</text>', place, f"{tick:.{self._y.decimals}f}")
+            self._add('<text class="tick" {} text-anchor="end">{}</text>', place, self._y.said(tick))
         middle = (self._top + self._bottom) / 2
         place = Markup('x="11" y="{0}" transform="rotate(-90 11 {0})"').format(middle)
         self._add('<text class="label" {} text-anchor="middle">{}</text>', place, self._y.label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from markupsafe import Markup
@@ -73,18 +74,18 @@ def gaze_on_screen(name: str, samples: GazeSamples, screen: Screen, pictures: Se
         left, top, width, height = place
         plot.line(
             [
-                (left, -top),
-                (left + width, -top),
-                (left + width, -top - height),
-                (left, -top - height),
-                (left, -top),
+                (left, top),
+                (left + width, top),
+                (left + width, top + height),
+                (left, top + height),
+                (left, top),
             ],
             "chosen",
         )
     for place in chosen:
         x, y = float(samples.x[place]), float(samples.y[place])
         if 0 <= x <= right and 0 <= y <= bottom:
-            plot.dot(x, -y, "s0 faint", 1.6)
+            plot.dot(x, y, "s0 faint", 1.6)
     return plot.svg()
 
 
@@ -107,17 +108,17 @@ def target_offsets(name: str, validations: Sequence[TrackerValidation], screen: 
         margins=(56, 30, 14, 44),
     )
     for item, target in targets:
-        to = (target.x_px + _LONGER * target.offset_x_px, -target.y_px - _LONGER * target.offset_y_px)
-        plot.line([(target.x_px, -target.y_px), to], f"thin {looks[item.eye]}")
+        to = (target.x_px + _LONGER * target.offset_x_px, target.y_px + _LONGER * target.offset_y_px)
+        plot.line([(target.x_px, target.y_px), to], f"thin {looks[item.eye]}")
         offset_px = np.hypot(target.offset_x_px, target.offset_y_px)
-        plot.dot(target.x_px, -target.y_px, looks[item.eye], 2.5, said=f"{item.kind}, {item.eye}: {offset_px:.1f} px")
+        plot.dot(target.x_px, target.y_px, looks[item.eye], 2.5, said=f"{item.kind}, {item.eye}: {offset_px:.1f} px")
     return plot.svg()
 
 
 def _downwards(bottom: float) -> Axis:
-    """An axis of -y with the ticks of y, because the screen's y points down."""
-    around = Axis.around((0.0, bottom), "y, px, upwards negative")
-    return Axis(-bottom, 0.0, "-y, px", tuple(-tick for tick in around.ticks), around.decimals)
+    """An axis that grows downwards, as the screen's y does."""
+    around = Axis.around((0.0, bottom), "y, px")
+    return replace(around, low=bottom, high=0.0)
 
 
 def _corners(picture: ShownPicture) -> tuple[float, float, float, float]:

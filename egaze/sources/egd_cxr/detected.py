@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from egaze.errors import GazeError, SourceError, TableError
 from egaze.gaze import Screen
@@ -139,7 +138,7 @@ def collect_samples(
 
 
 def detected_fixations(path: Path, samples: pl.DataFrame, detection: Detection, dicom_ids: pl.Series) -> pl.DataFrame:
-    """The fixations in samples: radiograph, session, onset_s, duration_s, x_frac, y_frac.
+    """The fixations in samples: signal, radiograph, session, onset_s, duration_s, x_frac, y_frac.
 
     Samples that follow each other on one radiograph in one session are one signal; a clock that runs back begins
     another one.
@@ -148,11 +147,11 @@ def detected_fixations(path: Path, samples: pl.DataFrame, detection: Detection, 
         TableError: samples in which fixations cannot be looked for; the message names the radiograph.
     """
     size_px = np.array(SCREEN_PX, dtype=np.float64)
-    radiograph, session = samples["radiograph"].to_numpy(), samples["session"].fill_null(-1).to_numpy()
-    time_s = samples["time_s"].to_numpy()
+    radiograph, time_s = samples["radiograph"].to_numpy(), samples["time_s"].to_numpy()
+    session = samples["session"].fill_null(-1).to_numpy()
     gaze_px = samples.select(pl.col("gaze_x_frac", "gaze_y_frac").fill_null(float("nan"))).to_numpy() * size_px
     frames = [pl.DataFrame(schema=_SCHEMA)]
-    for begin, end in _signals(radiograph, session, time_s):
+    for number, (begin, end) in enumerate(signals(samples)):
         try:
             x_px, y_px = gaze_px[begin:end].T
             signal = GazeSignal(time_s[begin:end], x_px, y_px, detection.pixels_per_degree)
@@ -162,6 +161,7 @@ def detected_fixations(path: Path, samples: pl.DataFrame, detection: Detection, 
         frames.append(
             pl.DataFrame(
                 {
+                    "signal": np.full(len(found), number),
                     "radiograph": np.full(len(found), radiograph[begin]),
                     "session": np.full(len(found), session[begin]),
                     "onset_s": found.onset_s,
@@ -176,6 +176,7 @@ def detected_fixations(path: Path, samples: pl.DataFrame, detection: Detection, 
 
 
 _SCHEMA = {
+    "signal": pl.Int64,
     "radiograph": pl.UInt32,
     "session": pl.Int64,
     **dict.fromkeys(("onset_s", "duration_s"), pl.Float32),
@@ -183,10 +184,10 @@ _SCHEMA = {
 }
 
 
-def _signals(
-    radiograph: NDArray[np.uint32], session: NDArray[np.int64], time_s: NDArray[np.float64]
-) -> Iterator[tuple[int, int]]:
+def signals(samples: pl.DataFrame) -> Iterator[tuple[int, int]]:
     """The first sample of each signal and one past its last one; a single sample is none."""
+    radiograph, time_s = samples["radiograph"].to_numpy(), samples["time_s"].to_numpy()
+    session = samples["session"].fill_null(-1).to_numpy()
     breaks = (np.diff(radiograph.astype(np.int64)) != 0) | (np.diff(session) != 0) | (np.diff(time_s) < 0)
     edges = np.concatenate([[0], np.flatnonzero(breaks) + 1, [len(time_s)]])
     for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):

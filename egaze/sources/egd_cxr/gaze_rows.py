@@ -11,8 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from egaze.gaze import Fixations
+from egaze.serialize import JsonObject
 from egaze.sources.egd_cxr.columns import GAZE, MAPPED, NEEDED, STORED, USED
 from egaze.sources.egd_cxr.detected import Detection, collect_samples, detected_fixations
+from egaze.sources.egd_cxr.sample_quality import SAMPLE_HZ, session_quality
 from egaze.sources.egd_cxr.screen import (
     OUTSIDE_PX,
     SCREEN_PX,
@@ -24,7 +26,6 @@ from egaze.sources.egd_cxr.screen import (
 )
 from egaze.tables.delimited import Columns, scan_table
 
-SAMPLE_HZ = 60
 #: The longest side that a DICOM radiograph can have.
 _MAX_SIDE_PX = 65_535
 _NO_SESSION = np.iinfo(np.int64).min
@@ -90,6 +91,21 @@ class Radiographs:
     size_px: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GazeRead:
+    """The gaze of a table.
+
+    Attributes:
+        fixations: by the radiograph's index in the sheet.
+        radiographs: with the sizes to which the positions refer.
+        recordings: the quality of each session's samples, if fixations were found in them; see `session_quality`.
+    """
+
+    fixations: dict[int, Fixations]
+    radiographs: Radiographs
+    recordings: list[JsonObject] | None = None
+
+
 @dataclass(slots=True)
 class _Tally:
     """Drops rows and counts each under the first rule that applies."""
@@ -113,16 +129,12 @@ def read_gaze(
     recalibrate: bool,
     hygiene: dict[str, int],
     detection: Detection | None = None,
-) -> tuple[dict[int, Fixations], Radiographs]:
+) -> GazeRead:
     """Read the gaze on each radiograph.
 
     The table is read as a stream: a dozen numbers are kept of each row of a known radiograph, and nothing of others.
     Without recalibration the position of a row is X_ORIGINAL, Y_ORIGINAL; with it, FPOGX and FPOGY are shifted for the
     session and mapped by the published map. With `detection`, fixations are found in the samples, and mapped likewise.
-
-    Returns:
-        The fixations by the radiograph's index in the sheet, and the radiographs with the sizes to which the positions
-        refer.
 
     Raises:
         TableError: a missing required column, or a cell of the wrong type in any of the 37 columns.
@@ -142,12 +154,12 @@ def read_gaze(
     hygiene[f"{table.unit}_read"] = tally.read
     hygiene |= {f"{table.unit}_dropped_{rule}": count for rule, count in tally.dropped.items()}
     hygiene[f"{table.unit}_kept"] = len(rows)
-    return dict(_by_radiograph(rows)), radiographs
+    return GazeRead(dict(_by_radiograph(rows)), radiographs)
 
 
 def _read_detected(
     path: Path, radiographs: Radiographs, recalibrate: bool, hygiene: dict[str, int], detection: Detection
-) -> tuple[dict[int, Fixations], Radiographs]:
+) -> GazeRead:
     """As `read_gaze`, with the fixations that are found in the samples of eye_gaze.csv."""
     tally = _Tally()
     samples, cards = collect_samples(path, radiographs.dicom_ids, card_ids(radiographs.dicom_ids), hygiene)
@@ -156,12 +168,14 @@ def _read_detected(
     hygiene |= _agreement(stored, radiographs)
     rows = detected_fixations(path, samples, detection, radiographs.dicom_ids)
     hygiene["fixations_found"] = len(rows)
+    shifts = session_shifts(cards.drop_nulls(["x_frac", "y_frac"]))
+    recordings = session_quality(samples, rows, radiographs.pads_px, shifts, detection)
     rows = _mapped(rows, radiographs, cards if recalibrate else None, tally, hygiene)
     rows = tally.drop(rows.drop("session", "x_frac", "y_frac"), outside_radiograph=_is_outside(rows, radiographs))
     rules = ("radiograph_size_unknown", "outside_radiograph")
     hygiene |= {f"fixations_dropped_{rule}": tally.dropped[rule] for rule in rules}
     hygiene["fixations_kept"] = len(rows)
-    return dict(_by_radiograph(rows)), radiographs
+    return GazeRead(dict(_by_radiograph(rows)), radiographs, recordings)
 
 
 def _mapped(

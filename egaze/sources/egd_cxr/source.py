@@ -111,8 +111,11 @@ class EgdCxr:
         sizes = [mimic_cxr.read_radiograph_size(path) or (0, 0) for path in self._paths]
         radiographs = Radiographs(ids, self._sheet.select(PADS).to_numpy(), np.array(sizes, dtype=np.int64))
         self._gaze = gaze / table.file
-        self._fixations, recorded = read_gaze(self._gaze, table, radiographs, recalibrate, self.hygiene, detection)
-        self._sizes = [(float(w), float(h)) if w > 0 and h > 0 else None for w, h in recorded.size_px]
+        read = read_gaze(self._gaze, table, radiographs, recalibrate, self.hygiene, detection)
+        self._fixations = read.fixations
+        if read.recordings is not None:
+            self.options["recordings"] = read.recordings
+        self._sizes = [(float(w), float(h)) if w > 0 and h > 0 else None for w, h in read.radiographs.size_px]
         self.hygiene["radiographs_without_gaze"] = len(ids) - len(self._fixations)
         self._regions = read_boxes(gaze / "bounding_boxes.csv", ids.to_list(), self.hygiene)
         if self.hygiene["radiographs_of_unknown_recorded_size"]:

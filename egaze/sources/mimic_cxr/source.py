@@ -13,7 +13,7 @@ import polars as pl
 
 from egaze.errors import SourceError
 from egaze.sources.case import Case, Source, is_synthetic, twin_facts
-from egaze.sources.class_choice import chosen_classes
+from egaze.sources.class_choice import chosen_classes, of_classes
 from egaze.sources.mimic_cxr.tables import (
     LABELLERS,
     find_table,
@@ -126,8 +126,7 @@ class MimicCxr:
         return self._cases
 
     def _of_report(self, cells: Mapping[str, float | None]) -> dict[str, float]:
-        known = report_certainties(cells)
-        return {name: known[name] for name in self.class_names if name in known}
+        return of_classes(report_certainties(cells), self.class_names)
 
     def _make_cases(self, rows: pl.DataFrame, paths: Sequence[str], images: Path, hygiene: Counter[str]) -> list[Case]:
         cases: list[Case] = []

@@ -10,7 +10,7 @@ import polars as pl
 
 from egaze.errors import SourceError, TableError
 from egaze.sources.case import TRAIN_OR_VALIDATION, Case, is_synthetic, twin_facts
-from egaze.sources.class_choice import chosen_classes
+from egaze.sources.class_choice import chosen_classes, of_classes
 from egaze.sources.label_table import Reading
 from egaze.sources.radiographs_by_name import find_radiographs
 from egaze.sources.regions import Region
@@ -104,7 +104,7 @@ class VindrCxr:
         regions = _read_boxes(tables, found, hygiene)
         self._cases = []
         for image_id in (image_id for image_id in labels if image_id in found):
-            certainties = {name: labels[image_id][name] for name in self.class_names if name in labels[image_id]}
+            certainties = of_classes(labels[image_id], self.class_names)
             if not certainties:
                 hygiene["radiographs_dropped_without_a_label"] += 1
                 continue
@@ -151,8 +151,7 @@ def _tables(folder: Path) -> Path:
 
 
 def _of_classes(reading: Reading, class_names: Sequence[str]) -> Reading:
-    known = {name: reading.certainties[name] for name in class_names if name in reading.certainties}
-    return Reading(reading.case_id, reading.reader_id, known)
+    return Reading(reading.case_id, reading.reader_id, of_classes(reading.certainties, class_names))
 
 
 def _read_boxes(tables: Path, found: Mapping[str, Path], hygiene: Counter[str]) -> dict[str, list[Region]]:

@@ -29,6 +29,20 @@ def test_what_a_label_means(folder, tmp_path):
         assert np.isnan(study.labels.values[0, FINDINGS.index("Cardiomegaly")])
 
 
+def test_some_findings_are_taken_in_the_order_asked_for(folder, tmp_path):
+    folder.add(A, Edema="1.0", Pneumonia="-1.0").add(B, Fracture="1.0").add(C, Edema="0.0").write()
+    source = CheXpert(folder.tables, folder.images, class_names=["pneumonia", "Edema"])
+    assert source.class_names == ("Pneumonia", "Edema")
+    assert [case.certainties for case in source.cases()] == [{"Pneumonia": 0.5, "Edema": 1}, {"Edema": 0}]
+    assert source.hygiene["records_dropped_without_label"] == 1
+    words = ["prepare", "chexpert", "--tables", str(folder.tables), "--images", str(folder.images), "--size", "16"]
+    done = CliRunner().invoke(cli, [*words, "--classes", "Edema", "--out", str(tmp_path / "study")])
+    assert done.exit_code == 0, done.output
+    assert open_study(tmp_path / "study").class_names == ("Edema",)
+    with pytest.raises(SourceError, match="'Edema' is given twice"):
+        CheXpert(folder.tables, folder.images, class_names=["Edema", "edema"])
+
+
 def test_no_finding_says_that_all_but_devices_are_absent(folder):
     folder.add(A, No_Finding="1.0", Support_Devices="1.0", Edema="0.0").add(B, No_Finding="1.0")
     first, second = folder.read().cases()

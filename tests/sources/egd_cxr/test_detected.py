@@ -10,6 +10,7 @@ from egaze.metrics import event_agreement
 from egaze.sources import EgdCxr
 from egaze.sources.egd_cxr.detected import Detection
 from egaze.sources.synthetic import synthesize
+from egaze.study import prepare_study
 
 SCREEN = Screen(1920, 1080, 527.0, 296.0, distance_mm=650.0)
 
@@ -47,6 +48,44 @@ def test_they_agree_with_the_data_sets_own(sampled):
     kept = sum(len(fixations) for fixations in found.values())
     assert counts["fixations_found"] == kept + counts["fixations_dropped_outside_radiograph"]
     assert counts["fixations_kept"] == kept and counts["screen_map_differs"] == 0
+
+
+def test_the_quality_of_samples_is_told_by_session(sampled, tmp_path):
+    source, _ = of(sampled, gaze_table="eye-gaze", detection=Detection("adaptive", SCREEN))
+    (session,) = source.options["recordings"]
+    quality, counts = session["quality"], source.hygiene
+    kept = counts["samples_read"] - sum(count for name, count in counts.items() if name.startswith("samples_dropped_"))
+    assert session["name"] == "session 1" and quality["eye"] == "both" and quality["samples"] == kept
+    assert quality["measured_hz"] == pytest.approx(60, rel=0.01)
+    assert quality["lost_frac"] >= counts["samples_lost"] / kept - 1e-6 > 0
+    # Samples are written with noise of .2 degrees, and gaze is on the radiographs but for moments.
+    assert 0.05 < quality["precision_rms_deg"] < 0.6 and quality["precision_fixations"] > 50
+    assert quality["on_picture_frac"] > 0.9 and quality["shown_s"] > quality["on_picture_s"] > 0
+    study = prepare_study([source], tmp_path / "study", size_px=32)
+    assert study.manifest["sources"][0]["options"]["recordings"] == source.options["recordings"]
+    plain, _ = of(sampled)
+    assert "recordings" not in plain.options
+
+
+def test_a_calibration_card_tells_accuracy_and_a_session_is_one_recording(folder, parts):
+    def rows(session, count, **cells):
+        return [
+            parts.gaze_row(**{"Time (in secs)": f"{n / 60:.5f}", "CNT": n, "SESSION_ID": session, "BPOGV": 1} | cells)
+            for n in range(count)
+        ]
+
+    x, y = 960 + 82.6, 540  # 2 degrees beside the dot
+    card = {"DICOM_ID": parts.IDS[0][:-5], "FPOGX": f"{x / 1920:.6f}", "FPOGY": f"{y / 1080:.6f}", "FPOGV": 1}
+    on, off = {"BPOGX": "0.5", "BPOGY": "0.5"}, {"BPOGX": "0.001", "BPOGY": "0.001"}
+    folder.samples = rows(3, 1, **card) + rows(3, 60, **on) + rows(7, 30, **on) + rows(7, 90, **off)
+    folder.write()
+    source = EgdCxr(folder.gaze, folder.images, gaze_table="eye-gaze", detection=Detection("ivt", SCREEN))
+    three, seven = source.options["recordings"]
+    assert (three["name"], seven["name"]) == ("session 3", "session 7")
+    assert three["quality"]["accuracy_deg"] == pytest.approx(2, abs=0.01)
+    assert seven["quality"]["accuracy_deg"] is None and seven["quality"]["samples"] == 120
+    assert any("max_accuracy_deg" in mark for mark in three["marks"])
+    assert (three["quality"]["on_picture_frac"], seven["quality"]["on_picture_frac"]) == (1, 0.25)
 
 
 def test_settings_are_used_and_recorded(sampled):

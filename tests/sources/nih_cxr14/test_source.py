@@ -24,6 +24,21 @@ def test_a_finding_is_present_or_absent(folder):
     assert all(case.label is None and case.fixations is None and case.split is None for case in cases)
 
 
+def test_some_findings_are_taken_in_the_order_asked_for(folder, tmp_path):
+    folder.add(A, "Mass|Effusion", boxes=["Mass,1,2,3,4"]).add(B, "Mass").write()
+    source = NihCxr14(folder.tables, folder.images, class_names=["pleural thickening", "Effusion"])
+    assert source.class_names == ("Pleural_Thickening", "Effusion")
+    # A radiograph with none of them is one where they are absent.
+    assert [list(case.certainties.values()) for case in source.cases()] == [[0, 1], [0, 0]]
+    assert source.cases()[0].regions[0].name == "Mass"
+    words = ["prepare", "nih-cxr14", "--tables", str(folder.tables), "--images", str(folder.images), "--size", "16"]
+    done = CliRunner().invoke(cli, [*words, "--classes", "Mass, Hernia", "--out", str(tmp_path / "study")])
+    assert done.exit_code == 0, done.output
+    assert open_study(tmp_path / "study").class_names == ("Mass", "Hernia")
+    with pytest.raises(SourceError, match="'Efusion' is none of the data set's classes; did you mean 'Effusion'"):
+        NihCxr14(folder.tables, folder.images, class_names=["Efusion"])
+
+
 def test_the_older_table_has_ages_in_words_and_commas_at_the_end(folder):
     folder.add(A, "Mass")
     folder.rows = [row.replace(",57,", ",057Y,") + "," for row in folder.rows]
