@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,26 @@ if TYPE_CHECKING:
     "(without it, mlflow.db beside RUN). Can be repeated. Each needs the extra of its name.",
 )
 @click.option(
+    "--devices",
+    type=int,
+    metavar="N",
+    help="Number of devices of this computer: of CUDA, or processes on the CPU. The batch is divided among them. "
+    "[default: 1; as torchrun or SLURM says]",
+)
+@click.option(
+    "--num-nodes",
+    type=int,
+    metavar="N",
+    help="Number of computers, on each of which the command is given with MASTER_ADDR, MASTER_PORT and NODE_RANK in "
+    "the environment. [default: 1; as torchrun or SLURM says]",
+)
+@click.option(
+    "--sync-batch-norm/--no-sync-batch-norm",
+    default=None,
+    help="Whether batch norms on several devices learn from the whole batch. [default: they do; with --resume, as "
+    "before]",
+)
+@click.option(
     "--resume", is_flag=True, help="Continue RUN after its last finished epoch, or a set with its first unfinished run."
 )
 def command(
@@ -71,6 +92,9 @@ def command(
     precision: str,
     threads: int | None,
     compute_threads: int | None,
+    devices: int | None,
+    num_nodes: int | None,
+    sync_batch_norm: bool | None,
     ray_address: str | None,
     loggers: tuple[str, ...],
     resume: bool,
@@ -92,6 +116,8 @@ def command(
       egaze train study --out runs --folds 5 --seeds 0,1,2
       egaze train study --out runs --folds 5 --seeds 0,1,2 --ray head:6379
       egaze train study --out watched --logger tensorboard && tensorboard --logdir watched
+      egaze train study --out run --recipe joint --devices 4
+      torchrun --nproc-per-node 4 -m egaze train study --out run --recipe joint
     """
     if seed is not None and seeds is not None:
         raise click.UsageError("--seed is for one run and --seeds for several: give only one of them")
@@ -99,6 +125,8 @@ def command(
         raise click.UsageError("--ray trains several runs at a time: use it with --folds or --seeds")
     if ray_address is not None and loggers:
         raise click.UsageError("--ray and --logger: choose one; `egaze runs` shows runs of a cluster as they train")
+    if not progress.speaks():
+        logging.getLogger().setLevel(logging.ERROR)
     if not resume:
         require_free(out)
     from egaze.study import open_study
@@ -120,12 +148,16 @@ def command(
                 precision=precision,
                 threads=threads,
                 compute_threads=compute_threads,
+                devices=devices,
+                num_nodes=num_nodes,
+                sync_batch_norm=sync_batch_norm,
                 resume=resume,
                 progress=update,
                 on_epoch=print_epoch,
                 loggers=loggers,
             )
-            click.echo(f"{out}: {_best(run)}", err=True)
+            if progress.speaks():
+                click.echo(f"{out}: {_best(run)}", err=True)
         else:
             train_set(
                 opened,
@@ -138,6 +170,9 @@ def command(
                 precision=precision,
                 threads=threads,
                 compute_threads=compute_threads,
+                devices=devices,
+                num_nodes=num_nodes,
+                sync_batch_norm=sync_batch_norm,
                 cluster=cluster,
                 resume=resume,
                 progress=update,

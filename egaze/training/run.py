@@ -46,10 +46,13 @@ SET = "runs.json"
 class _Since(TypedDict, total=False):
     labels: LabelFacts
     compute_threads: int
+    ranks: int
+    global_batch_size: int
+    sync_batch_norm: bool
 
 
 class RunFacts(_Since):
-    """run.json; runs from before egaze knew them lack `labels` or `compute_threads`."""
+    """run.json; runs from before egaze knew them lack `labels`, `compute_threads`, or the last three."""
 
     format_version: int
     study: str
