@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 
 import torch
 from lightning_fabric import Fabric
@@ -21,6 +20,8 @@ LOG_STEPS = 50
 # Above it, sums of losses may no longer be finite.
 _LARGEST = 1e30
 _EXPLODES = 10.0
+# Fewer batches may be hard ones by chance.
+_FEW = 10
 _CASES_SHOWN = 16
 
 
@@ -30,16 +31,18 @@ class StepLosses:
     Args:
         loader: of the batches.
         first: the number of the first batch, from 0.
-        lowest: the lowest mean loss of the epochs before.
+        lowest: the lowest mean loss of the epochs before, for a warning of an exploding learning rate; None where
+            nothing is learnt. There, batches are in the order of the cases, and some are far harder than others.
         fabric: given if all ranks watch their shares of the losses of the same batches.
     """
 
     def __init__(
-        self, loader: DeviceLoader, first: int = 0, lowest: float = math.inf, fabric: Fabric | None = None
+        self, loader: DeviceLoader, first: int = 0, lowest: float | None = None, fabric: Fabric | None = None
     ) -> None:
         self._loader, self._batches, self._fabric = loader, len(loader), fabric
         self._losses = torch.empty(0)
-        self._first, self._done, self._seen, self._lowest = first, first, first, lowest
+        self._done, self._seen, self._lowest = first, first, lowest
+        self._recent: list[float] = []
         self._has_warned = False
 
     def add(self, loss: Tensor) -> None:
@@ -62,11 +65,9 @@ class StepLosses:
             for rank, loss in enumerate(shares):
                 if not abs(loss) < _LARGEST:
                     raise self._error(batch, loss, rank, len(of_ranks))
-        losses = [sum(shares) for shares in zip(*of_ranks, strict=True)]
-        if self._seen == self._first:
-            self._lowest = min(self._lowest, losses[0])
         self._seen = self._done
-        self._warn_of_a_rise(sum(losses) / len(losses))
+        if self._lowest is not None:
+            self._watch_for_a_rise([sum(shares) for shares in zip(*of_ranks, strict=True)], self._lowest)
 
     def _error(self, batch: int, loss: float, rank: int, ranks: int) -> LossError:
         """The same error on all ranks, of the first loss that is not finite."""
@@ -78,13 +79,17 @@ class StepLosses:
             f"batch {batch + 1} of {self._batches}: the loss{where} is {loss:.3g}, on cases {shown}{more}", case_ids
         )
 
-    def _warn_of_a_rise(self, mean: float) -> None:
-        if mean > _EXPLODES * self._lowest and not self._has_warned:
+    def _watch_for_a_rise(self, losses: list[float], lowest: float) -> None:
+        if not self._recent:
+            lowest = min(lowest, losses[0])
+        self._recent = (self._recent + losses)[-max(len(losses), _FEW) :]
+        mean = sum(self._recent) / len(self._recent)
+        if mean > _EXPLODES * lowest and not self._has_warned:
             self._has_warned = True
             logger.warning(
                 "the loss has risen from %.3g to %.3g: the learning rate is too high; "
                 "lower it (--set stages.learning_rate=...)",
-                self._lowest,
+                lowest,
                 mean,
             )
-        self._lowest = min(self._lowest, mean)
+        self._lowest = min(lowest, mean)

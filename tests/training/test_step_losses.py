@@ -45,6 +45,8 @@ def test_the_first_bad_batch_is_named_at_the_next_log_step(bad, step):
         ([1.0] * LOG_STEPS + [20.0] * 10, float("inf"), True),
         ([5.0] * 60, 0.1, True),
         ([5.0] * 60, 1.0, False),
+        ([1.0] * LOG_STEPS + [20.0], float("inf"), False),  # a last batch that is hard
+        ([0.1] + [5.0] * 59, None, False),  # of a split that is only measured, whose first cases are easy
     ],
 )
 def test_a_rise_is_said_once(values, lowest, warns, caplog):
