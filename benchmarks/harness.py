@@ -130,12 +130,13 @@ def finish(
     *,
     quick: bool,
     folder: Path | None = None,
+    device: dict[str, Any] | None = None,
 ) -> None:
     """Add this run to NAME.json in `folder` (benchmarks/results if None), unless quick, and print the headline figures
     as the last line.
 
     The file keeps the date, machine and headline of the last `KEPT_RUNS` runs, oldest first, and the details of the
-    last. The documents quote the worst of them.
+    last. The documents quote the worst of them. `device` describes the GPU that the figures are of.
     """
     if not quick:
         folder = RESULTS if folder is None else folder
@@ -143,7 +144,11 @@ def finish(
         path = folder / f"{name}.json"
         earlier = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
         today = datetime.now(timezone.utc).date().isoformat()
-        run = {"date": today, "headline": headline, "machine": machine(*packages)}
+        run = {
+            "date": today,
+            "headline": headline,
+            "machine": {**machine(*packages), **({"device": device} if device else {})},
+        }
         content = {"runs": [*earlier, run][-KEPT_RUNS:], "details": details}
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(headline))

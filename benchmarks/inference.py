@@ -43,43 +43,19 @@ import onnxruntime
 import openvino
 import segmentation_models_pytorch as smp
 import torch
-from harness import RUNNER, Turns, arguments, finish, one_thread_for_rivals, rounded, take_turns
+from harness import Turns, arguments, finish, one_thread_for_rivals, rounded, take_turns
+from model_files import CLASSES, SIZE_PX, bench, export, export_onnx, run_runner
 from prepare import stored_values, write_radiograph
 
 from egaze import Predictor
-from egaze.deploy import torchscript
-from egaze.deploy.archive import digest, members_of, write_archive
 from egaze.deploy.export import ExportedModel
-from egaze.deploy.onnx.export import converted
-from egaze.deploy.spec import DEFAULT_LIMITS, SPEC_NAME, check_model, read_model
+from egaze.deploy.spec import read_model
 from egaze.models import DualHeadUNet
 
-SIZE_PX = 224
-CLASSES = ["normal", "chf", "pneumonia"]
 THREADS, BATCHES = (1, 2), (1, 8, 32)
 PROOF_MS = 50  # that the proof of a program may take
 
 Engine = Callable[[int, int], float]  # threads and batch to seconds
-
-
-def export(model: DualHeadUNet, path: Path, precision: str) -> Path:
-    """Write a model as `egaze export` does, without a run."""
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    members = members_of(torchscript.script(ExportedModel(model, "softmax"), dtype, input_shape=(SIZE_PX, SIZE_PX)))
-    spec = {
-        "format_version": 4, "egaze_version": "0", "torch_version": torch.__version__.partition("+")[0],
-        "recipe": "joint", "precision": precision, "presentation": "voi", "fit": "stretch",
-        "canvas_height_px": SIZE_PX, "canvas_width_px": SIZE_PX, "input_height_px": SIZE_PX,
-        "input_width_px": SIZE_PX, "class_names": CLASSES, "heatmap_head": True,
-        "training_split_sha256": "0" * 64, "class_probs": "softmax", "model_sha256": "0" * 64,
-        "label_kind": "exclusive", "threshold_rule": "", "thresholds": [],
-    }  # fmt: skip
-    member = f"extra/{SPEC_NAME}"
-    members[member] = json.dumps(spec).encode()
-    members[member] = json.dumps({**spec, "model_sha256": digest(members)}).encode()
-    write_archive(path, members)
-    check_model(path)
-    return path
 
 
 def export_aoti(model: torch.nn.Module, path: Path) -> Path:
@@ -173,15 +149,6 @@ def by_runner(model: Path, radiograph: Path, *options: str) -> Engine:
     ]
 
 
-def bench(model: Path, radiograph: Path, threads: int, batch: int, repeats: int, *more: str) -> dict[str, Any]:
-    options = ["--threads", str(threads), "--batch", str(batch), "--bench", str(repeats), *more]
-    return json.loads(run_runner(model, radiograph, *options))
-
-
-def run_runner(*words: object) -> str:
-    return subprocess.run([RUNNER, *map(str, words)], capture_output=True, text=True, check=True).stdout
-
-
 def check(files: dict[str, Path], modules: dict[str, Any], folder: Path) -> dict[str, float]:
     """Return the largest difference of any probability or heatmap value from the eager model's."""
     image = images(1)
@@ -267,8 +234,7 @@ def measure(folder: Path, quick: bool) -> tuple[dict[str, float], dict[str, Any]
     aux_params = {"classes": len(CLASSES), "dropout": 0.5}
     baseline = smp.Unet("timm-efficientnet-b0", encoder_weights=None, classes=1, aux_params=aux_params).eval()
     files = {precision: export(model, folder / f"{precision}.pt", precision) for precision in ("fp32", "bf16")}
-    files["onnx"] = folder / "model.onnx"
-    files["onnx"].write_bytes(converted(files["fp32"], None, DEFAULT_LIMITS)[1])
+    files["onnx"] = export_onnx(files["fp32"], folder / "model.onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         modules: dict[str, Any] = {"ours_eager": exported, "torchscript": torch.jit.load(files["fp32"])}

@@ -54,36 +54,44 @@ def smooth_radiograph(generator: np.random.Generator, shape: tuple[int, int]) ->
     return np.clip(smooth * 50_000 + generator.normal(8_000, 500, shape), 0, 65_535).astype(np.uint16)
 
 
-def make_study(folder: Path) -> Study:
+def make_study(folder: Path, radiographs: int = RADIOGRAPHS, side: int = SIDE) -> Study:
     """Save images as arrays and prepare a study of them."""
     generator = np.random.default_rng(0)
     labels = ["Normal", "CHF", "pneumonia"]
-    names = [f"case{number:04}" for number in range(RADIOGRAPHS)]
+    names = [f"case{number:04}" for number in range(radiographs)]
     for name in names:
-        np.save(folder / f"{name}.npy", smooth_radiograph(generator, (SIDE, SIDE)))
+        np.save(folder / f"{name}.npy", smooth_radiograph(generator, (side, side)))
     pl.DataFrame(
         {
             "case_id": names,
             "image": [f"{name}.npy" for name in names],
             "patient_id": names,
-            "label": [labels[number % 3] for number in range(RADIOGRAPHS)],
+            "label": [labels[number % 3] for number in range(radiographs)],
         }
     ).write_csv(folder / "cases.csv")
-    counts = generator.poisson(FIXATIONS, RADIOGRAPHS).clip(min=1)
-    total = int(counts.sum())
+    counts = generator.poisson(FIXATIONS, radiographs).clip(min=1)
+    total, margin = int(counts.sum()), min(20, side // 4)
     pl.DataFrame(
         {
             "case_id": np.repeat(names, counts),
-            "x_px": generator.uniform(20, SIDE - 20, total),
-            "y_px": generator.uniform(20, SIDE - 20, total),
+            "x_px": generator.uniform(margin, side - margin, total),
+            "y_px": generator.uniform(margin, side - margin, total),
             "duration_s": generator.lognormal(-1.2, 0.5, total),
         }
     ).write_csv(folder / "fixations.csv")
-    return prepare_study([Table(folder / "cases.csv", folder / "fixations.csv")], folder / "study", workers=2)
+    return prepare_study(
+        [Table(folder / "cases.csv", folder / "fixations.csv")], folder / "study", size_px=side, workers=2
+    )
 
 
 def ours(study: Study, **options: Any) -> DeviceLoader:
-    defaults = {"batch_size": BATCH, "size_px": SIDE, "target": TARGET, "augmentation": EVERYTHING, "shuffle": True}
+    defaults = {
+        "batch_size": BATCH,
+        "size_px": study.image_size_px,
+        "target": TARGET,
+        "augmentation": EVERYTHING,
+        "shuffle": True,
+    }
     return DeviceLoader(study, np.arange(len(study)), **{**defaults, "threads": THREADS, **options})
 
 
@@ -94,10 +102,11 @@ class InMemory(Dataset):
 
     def __init__(self, study: Study) -> None:
         radiographs = np.asarray(study.images).astype(np.float32) / np.float32(65535)
+        side = study.image_size_px
         heatmaps = rasterize_batch(
-            [study.fixations(case, SIDE) for case in range(len(study))],
-            (SIDE, SIDE),
-            sigma_px=TARGET.sigma_frac * SIDE,
+            [study.fixations(case, side) for case in range(len(study))],
+            (side, side),
+            sigma_px=TARGET.sigma_frac * side,
             normalize="max",
         )
         self.pairs = torch.from_numpy(np.stack([radiographs, heatmaps], axis=1))
@@ -140,20 +149,30 @@ class Transform:
 class OnFiles(Dataset):
     """A data set like the baseline's, which decodes and resizes DICOM and heatmap PNG for every sample."""
 
-    def __init__(self, folder: Path, radiographs: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        radiographs: int,
+        side: int = SIDE,
+        shape: tuple[int, int] = (3056, 2544),
+        repeats: int = 2,
+    ) -> None:
+        self.side, self.repeats = side, repeats
         generator = np.random.default_rng(1)
         self.paths = [
             (folder / f"radiograph{number}.dcm", folder / f"heat{number}.png") for number in range(radiographs)
         ]
         for radiograph, heatmap in self.paths:
-            pixels = smooth_radiograph(generator, (3056, 2544))
+            if radiograph.exists() and heatmap.exists():
+                continue
+            pixels = smooth_radiograph(generator, shape)
             write_dicom(radiograph, pixels)
             colours = np.stack([pixels >> 8, pixels >> 9, pixels >> 10], axis=2).astype(np.uint8)
             Image.fromarray(colours).save(heatmap)
-        self.resize = v2.Resize((SIDE, SIDE), antialias=True)
+        self.resize = v2.Resize((side, side), antialias=True)
 
     def __len__(self) -> int:
-        return 2 * len(self.paths)
+        return self.repeats * len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, int]:
         from pydicom import dcmread
@@ -161,7 +180,7 @@ class OnFiles(Dataset):
         radiograph, heatmap = self.paths[index % len(self.paths)]
         pixels = dcmread(radiograph).pixel_array.astype(np.float32)
         image = self.resize(torch.from_numpy(pixels / pixels.max())[None])
-        grey = Image.open(heatmap).resize((SIDE, SIDE)).convert("L")
+        grey = Image.open(heatmap).resize((self.side, self.side)).convert("L")
         return image, torch.from_numpy(np.asarray(grey, dtype=np.float32) / 255)[None], 0
 
 
@@ -187,6 +206,7 @@ def check(study: Study, rival: InMemory) -> dict[str, float]:
     """Check what is timed: our samples against the definition, and the alternative's against ours."""
     plain = ours(study, augmentation=None, shuffle=False)
     image_error = heatmap_error = 0.0
+    side, samples = study.image_size_px, min(BATCH, len(study))
     for batch in islice(plain, 4):
         for case, image, heatmap in zip(batch.case_index.tolist(), batch.image, batch.heatmap, strict=True):
             their_image, their_heatmap, label = rival[case]
@@ -196,14 +216,14 @@ def check(study: Study, rival: InMemory) -> dict[str, float]:
     assert image_error < 1e-5 and heatmap_error < 1e-4, (image_error, heatmap_error)
     still = replace(EVERYTHING, gain=0.0, bias=0.0, gamma=0.0, noise=0.0, cutouts=0)
     batch = next(iter(ours(study, augmentation=still, shuffle=False)))
-    views = still.draw(0, 0, batch.case_index.numpy()).to_image_px(SIDE, SIDE).astype(np.float64)
+    views = still.draw(0, 0, batch.case_index.numpy()).to_image_px(side, side).astype(np.float64)
     spots = TARGET.for_batches(study, study.image_size_px).fixations[:, :5].astype(np.float64)
-    y, x = np.mgrid[:SIDE, :SIDE]
+    y, x = np.mgrid[:side, :side]
     moved_error = 0.0
     for case, to_image, heatmap in zip(range(4), views, batch.heatmap[:, 0].numpy(), strict=False):
         x_image = to_image[0, 0] * x + to_image[0, 1] * y + to_image[0, 2]
         y_image = to_image[1, 0] * x + to_image[1, 1] * y + to_image[1, 2]
-        expected = np.zeros((SIDE, SIDE))
+        expected = np.zeros((side, side))
         for spot_x, spot_y, weight, sigma, _ in spots[study.offsets[case] : study.offsets[case + 1]]:
             expected += weight * np.exp(-0.5 * ((x_image - spot_x) ** 2 + (y_image - spot_y) ** 2) / sigma**2)
         moved_error = max(moved_error, float(np.abs(heatmap - expected / expected.max()).max()))
@@ -211,7 +231,7 @@ def check(study: Study, rival: InMemory) -> dict[str, float]:
     assert moved_error < 2e-3, moved_error
     rival.transform = Transform()
     images = next(iter(DataLoader(rival, BATCH)))[0]
-    assert images.shape == (BATCH, 1, SIDE, SIDE) and images.dtype == torch.float32
+    assert images.shape == (samples, 1, side, side) and images.dtype == torch.float32
     return {"image": image_error, "heatmap": heatmap_error, "moved_heatmap": moved_error}
 
 
@@ -318,32 +338,34 @@ def scaling(study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def on_cuda(study: Study) -> dict[str, float]:
-    """Measure the rate of copies from pinned memory, and which fraction of them overlaps with a step's work."""
-    batch = next(iter(ours(study, batch_size=256)))
-    pinned, there = batch.image.pin_memory(), batch.image.cuda()
-    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+def copies(study: Study, device: torch.device, batch_size: int = 256) -> dict[str, float]:
+    """Measure the rate of copies from pinned memory to the device, and which fraction of a copy's time overlaps with a
+    step's work. A CPU goes the same way, for testing: it copies within its memory, and nothing overlaps."""
+    module, is_cpu = torch.get_device_module(device), device.type == "cpu"
+    batch = next(iter(ours(study, batch_size=batch_size)))
+    pinned = batch.image if is_cpu else batch.image.pin_memory()
+    there = torch.empty_like(pinned, device=device)
     for repeats in (3, 50):
-        begin.record()
+        module.synchronize()
+        started = time.perf_counter()
         for _ in range(repeats):
             there.copy_(pinned, non_blocking=True)
-        end.record()
-        end.synchronize()
-    copy_s = begin.elapsed_time(end) / 1e3 / 50
-    matrix = torch.rand(4096, 4096, device="cuda")
+        module.synchronize()
+        copy_s = (time.perf_counter() - started) / repeats
+    matrix = torch.rand(*2 * (64 if is_cpu else 4096,), device=device)
 
     def steps_s(batches: Iterable[Any]) -> float:
-        torch.cuda.synchronize()
+        module.synchronize()
         started, count = time.perf_counter(), 0
         for batch in batches:
             batch.image.mean()
             for _ in range(4):
                 torch.mm(matrix, matrix)
             count += 1
-        torch.cuda.synchronize()
+        module.synchronize()
         return (time.perf_counter() - started) / count
 
-    one = ours(study, device="cuda", batch_size=256)
+    one = ours(study, device=device, batch_size=batch_size, threads=os.cpu_count() or 1)
     resident = [batch for _ in range(3) for batch in one]
     steps_s(resident)
     alone_s, loaded_s = steps_s(resident), steps_s(batch for _ in range(3) for batch in one)
@@ -372,7 +394,7 @@ def main() -> None:
         if not quick:
             details["scaling"] = scaling(study)
         if torch.cuda.is_available():
-            details["cuda"] = on_cuda(study)
+            details["cuda"] = copies(study, torch.device("cuda"))
     resident = details["memory"]
     headline = {
         "vs_dataloader": turns.ratio("dataloader", "ours"),

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import render_epoch
 import render_inference
 import render_scale
 
@@ -222,7 +223,8 @@ def with_results(readme: str) -> str:
 
 def with_performance(page: str) -> str:
     """Return docs/performance.md with updated tables."""
-    return filled(page, "benchmarks/render.py", tables())
+    page = filled(page, "benchmarks/render.py", tables())
+    return filled(page, "benchmarks/render.py: epoch", render_epoch.epoch_table(read("epoch")))
 
 
 def with_inference(page: str) -> str:

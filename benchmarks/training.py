@@ -17,14 +17,13 @@ have learnt the batch: every loss is finite, and the last is well below the firs
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
-import segmentation_models_pytorch as smp
 import torch
+from baseline import CLASSES, their_image, their_learner
 from harness import Sampler, arguments, finish, rounded, take_turns
 from lightning_fabric import Fabric
 from torch.nn import functional
@@ -37,9 +36,8 @@ from egaze.training.engine import train_one_epoch
 from egaze.training.optimizer import make_optimizer
 from egaze.training.run import build_model
 
-IMAGES, SIDE, THREADS, CLASSES = 16, 224, 2, 3
+IMAGES, SIDE, THREADS = 16, 224, 2
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
-GAMMA = 0.41731
 
 Step = Callable[[], float]
 
@@ -75,28 +73,8 @@ def our_step(batch: Batch, precision: str) -> Step:
 
 def their_step(batch: Batch, precision: str, layout: torch.memory_format = torch.contiguous_format) -> Step:
     """Return a step as the baseline's code carries it out."""
-    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`timm-` encoders are deprecated", DeprecationWarning)
-        aux_params = {"pooling": "avg", "dropout": 0.5, "activation": None, "classes": CLASSES}
-        bare = smp.Unet("timm-efficientnet-b0", classes=1, encoder_weights=None, aux_params=aux_params)
-    bare.to(memory_format=layout)
-    model, optimizer = fabric.setup(bare, torch.optim.Adam(bare.parameters(), lr=1e-3))
-    image = ((batch.image - 0.449) / 0.226).repeat(1, 3, 1, 1).contiguous(memory_format=layout)
-    one_hot = functional.one_hot(batch.label, CLASSES).float()
-
-    def step() -> float:
-        model.train()
-        masks, logits = model(image)
-        loss = GAMMA * functional.binary_cross_entropy_with_logits(logits.float(), one_hot)
-        loss = loss + (1 - GAMMA) * functional.binary_cross_entropy_with_logits(masks.float(), batch.heatmap)
-        optimizer.zero_grad()
-        fabric.backward(loss)
-        torch.nn.utils.clip_grad_value_(bare.parameters(), 0.1)
-        optimizer.step()
-        return float(loss.detach())
-
-    return step
+    learn, image = their_learner(precision, layout), their_image(batch.image).contiguous(memory_format=layout)
+    return lambda: float(learn(image, batch.heatmap, batch.label))
 
 
 def timed_steps(steps: dict[str, Step]) -> tuple[dict[str, Sampler], dict[str, list[float]]]:

@@ -85,3 +85,18 @@ def test_rivals_take_turns():
     turns = harness.take_turns(samplers, 3)
     assert asked == ["ours", "theirs"] * 3
     assert turns.ratio("theirs", "ours") == 3.0
+
+
+@pytest.mark.parametrize(("load_average", "is_told"), [(1.7, False), (12.3, True)])
+def test_an_epoch_s_cost_says_when_the_machine_did_other_work(load_average, is_told):
+    row = {"recipe": "joint", "precision": "fp32", "side_px": 224, "radiographs": 1083, "seconds": 41.23}
+    row |= {"radiographs_per_s": 28.11, "waiting_frac": 0.001, "peak_memory_mb": 2989.0}
+    machine = {"processor": "EPYC", "processors": 2}
+    stored = {
+        "runs": [{"date": "2026-12-01", "machine": machine, "headline": {"load": load_average}}],
+        "details": {"epochs": [row]},
+    }
+    table = load("render_epoch").epoch_table(stored)
+    assert "| `joint` | fp32 | 224 | 1,083 | 41 | 28.1 | 0.1% | 2,989 MB |" in table
+    assert "Measured on 2026-12-01 on EPYC, 2 processors." in table
+    assert ("**The machine did other work at the same time** (a load of up to 12)" in table) == is_told

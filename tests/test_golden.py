@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import re
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -40,7 +41,11 @@ def processor():
 
 
 def of_log(run):
-    return [{key: value for key, value in entry.to_line().items() if key != "seconds"} for entry in run.log()]
+    """Without what differs from run to run: the time and the cost."""
+    return [
+        {key: value for key, value in replace(entry, cost=None).to_line().items() if key != "seconds"}
+        for entry in run.log()
+    ]
 
 
 def of_evaluation(run):

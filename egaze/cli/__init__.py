@@ -27,6 +27,7 @@ COMMANDS = {
     "heatmaps": "Draw a study's gaze: heatmaps, overlays, scanpaths, animations.",
     "train": "Train the dual-head U-Net on a study: once, with several seeds, or in cross-validation.",
     "tune": "Search for a better recipe: trials on training and validation, shared by any number of workers.",
+    "runs": "Show several runs together, finished or not: a table, and their curves in one picture.",
     "evaluate": "Measure a run: AUCs with intervals, and agreement of its heatmaps with gaze.",
     "compare": "Compare two runs or sets of runs on the same radiographs.",
     "explain": "Show where a model's evidence lies: Grad-CAM with gaze and findings, in pictures and metrics.",

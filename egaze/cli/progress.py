@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,13 @@ from rich.text import Text
 
 def is_shown() -> bool:
     """Whether progress bars are shown: stderr is a terminal and --quiet was not given."""
-    return sys.stderr.isatty() and not is_quiet()
+    return sys.stderr.isatty() and not is_quiet() and speaks()
+
+
+def speaks() -> bool:
+    """Whether this process is the first, or the only one, of those that train together, on any computer."""
+    numbers = (os.environ.get(name, "0") for name in ("RANK", "SLURM_PROCID", "NODE_RANK"))
+    return all(number == "0" for number in numbers)
 
 
 def is_quiet() -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +11,11 @@ import click
 
 from egaze.atomic import require_free
 from egaze.cli import progress
+from egaze.cli.epoch_table import EpochPrinter
 from egaze.cli.options import Numbers, connected, device_option, precision_option, ray_option, threads_option
 
 if TYPE_CHECKING:
     from egaze.training import Run
-    from egaze.training.epoch_log import EpochLog
     from egaze.training.run_set import Member
 
 
@@ -50,6 +49,34 @@ if TYPE_CHECKING:
 )
 @ray_option("Train the runs of --folds or --seeds, several at a time,")
 @click.option(
+    "--logger",
+    "loggers",
+    multiple=True,
+    type=click.Choice(["tensorboard", "mlflow"]),
+    help="Show the run elsewhere too, while it trains: in RUN/tensorboard, or in MLflow's store at MLFLOW_TRACKING_URI "
+    "(without it, mlflow.db beside RUN). Can be repeated. Each needs the extra of its name.",
+)
+@click.option(
+    "--devices",
+    type=int,
+    metavar="N",
+    help="Number of devices of this computer: of CUDA, or processes on the CPU. The batch is divided among them. "
+    "[default: 1; as torchrun or SLURM says]",
+)
+@click.option(
+    "--num-nodes",
+    type=int,
+    metavar="N",
+    help="Number of computers, on each of which the command is given with MASTER_ADDR, MASTER_PORT and NODE_RANK in "
+    "the environment. [default: 1; as torchrun or SLURM says]",
+)
+@click.option(
+    "--sync-batch-norm/--no-sync-batch-norm",
+    default=None,
+    help="Whether batch norms on several devices learn from the whole batch. [default: they do; with --resume, as "
+    "before]",
+)
+@click.option(
     "--resume", is_flag=True, help="Continue RUN after its last finished epoch, or a set with its first unfinished run."
 )
 def command(
@@ -65,16 +92,21 @@ def command(
     precision: str,
     threads: int | None,
     compute_threads: int | None,
+    devices: int | None,
+    num_nodes: int | None,
+    sync_batch_norm: bool | None,
     ray_address: str | None,
+    loggers: tuple[str, ...],
     resume: bool,
 ) -> None:
     """Train the dual-head U-Net on a study.
 
     The epoch is chosen on validation; the test split is not used (unless the recipe has choose_on = "test"). With
     choose_on = "train", trainings on parts of the training split choose the number of epochs. Each epoch is printed as
-    a row of a table at a terminal, and as a line of JSON in a pipe; RUN/log.jsonl keeps these lines. With --folds or
-    --seeds, RUN is a set of runs, one folder each. Fold k tests on part k of the patients, validates on the next part
-    and trains on the others.
+    two rows of a table at a terminal, and as a line of JSON in a pipe, with every term of the loss, the learning rate,
+    radiographs per second, the share of the time spent waiting for them, and peak memory; RUN/log.jsonl keeps these
+    lines, and `egaze runs` shows several runs together. With --folds or --seeds, RUN is a set of runs, one folder each.
+    Fold k tests on part k of the patients, validates on the next part and trains on the others.
 
     \b
     Example:
@@ -83,11 +115,18 @@ def command(
       egaze train study --out shuffled --recipe joint --set control.gaze=same-class
       egaze train study --out runs --folds 5 --seeds 0,1,2
       egaze train study --out runs --folds 5 --seeds 0,1,2 --ray head:6379
+      egaze train study --out watched --logger tensorboard && tensorboard --logdir watched
+      egaze train study --out run --recipe joint --devices 4
+      torchrun --nproc-per-node 4 -m egaze train study --out run --recipe joint
     """
     if seed is not None and seeds is not None:
         raise click.UsageError("--seed is for one run and --seeds for several: give only one of them")
     if ray_address is not None and folds is None and seeds is None:
         raise click.UsageError("--ray trains several runs at a time: use it with --folds or --seeds")
+    if ray_address is not None and loggers:
+        raise click.UsageError("--ray and --logger: choose one; `egaze runs` shows runs of a cluster as they train")
+    if not progress.speaks():
+        logging.getLogger().setLevel(logging.ERROR)
     if not resume:
         require_free(out)
     from egaze.study import open_study
@@ -109,11 +148,16 @@ def command(
                 precision=precision,
                 threads=threads,
                 compute_threads=compute_threads,
+                devices=devices,
+                num_nodes=num_nodes,
+                sync_batch_norm=sync_batch_norm,
                 resume=resume,
                 progress=update,
                 on_epoch=print_epoch,
+                loggers=loggers,
             )
-            click.echo(f"{out}: {_best(run)}", err=True)
+            if progress.speaks():
+                click.echo(f"{out}: {_best(run)}", err=True)
         else:
             train_set(
                 opened,
@@ -126,46 +170,16 @@ def command(
                 precision=precision,
                 threads=threads,
                 compute_threads=compute_threads,
+                devices=devices,
+                num_nodes=num_nodes,
+                sync_batch_norm=sync_batch_norm,
                 cluster=cluster,
                 resume=resume,
                 progress=update,
                 on_epoch=lambda member, entry: print_epoch(entry, member.name),
                 on_run=_Finished(len(seeds or (0,)) * (folds or 1)),
+                loggers=loggers,
             )
-
-
-class EpochPrinter:
-    """Prints each epoch's log entry: as a row of a table if stdout is a terminal, else as a line of JSON."""
-
-    def __init__(self) -> None:
-        self._as_table, self._has_header = sys.stdout.isatty(), False
-
-    def __call__(self, entry: EpochLog, run: str = "") -> None:
-        if not self._as_table:
-            line = entry.to_line()
-            click.echo(json.dumps({"run": run, **line} if run else line))
-            return
-        if not self._has_header:
-            self._has_header = True
-            titles = ("epoch", "rate", "train loss", f"{entry.chosen_on} loss", "macro AUC", "seconds", "best")
-            click.echo(_row("run, stage" if run else "stage", titles))
-        cells = (
-            str(entry.epoch),
-            f"{entry.learning_rate:.2g}",
-            f"{entry.train_losses['loss']:.4f}",
-            f"{entry.losses['loss']:.4f}",
-            "-" if entry.macro_auc is None else f"{entry.macro_auc:.3f}",
-            f"{entry.seconds:.1f}",
-            "*" if entry.best else "",
-        )
-        click.echo(_row(f"{run}, {entry.stage}" if run else entry.stage, cells))
-
-
-def _row(name: str, cells: tuple[str, ...]) -> str:
-    return (f"{name:<24}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, _WIDTHS, strict=True))).rstrip()
-
-
-_WIDTHS = (6, 10, 12, 17, 11, 9, 6)
 
 
 class _Finished:

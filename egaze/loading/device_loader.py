@@ -46,7 +46,7 @@ class DeviceLoader:
     Args:
         study: an open study.
         cases: indices of the cases to iterate over, or an order of them; see `egaze.loading.sampling`.
-        batch_size: samples per batch; the last batch may be smaller.
+        batch_size: samples per batch, of all devices together; the last batch may be smaller.
         size_px: side of the images and heatmaps; it may differ from the study's.
         target: what gaze becomes; None for batches without heatmaps, in which no sample has gaze.
         augmentation: how random views are drawn; None for images without augmentation, as `egaze.imaging.to_input`
@@ -57,8 +57,10 @@ class DeviceLoader:
         device: the device that batches are put on.
         threads: number of threads of the kernel.
         prefetch: number of batches made ahead.
-        rank, ranks: which of how many devices this loader feeds. All devices get equally many batches of equal sizes;
-            for this, up to `ranks` - 1 samples from the epoch's start may be repeated at its end.
+        rank, ranks: which of how many devices this loader feeds. All get equally many batches: their parts of one
+            batch, of sizes that differ by one at most, so that together they see what one device would.
+        least_samples: a last batch that gives a device fewer samples is left out, as is one of a single sample. With 0,
+            the devices' parts of a last batch may be empty.
 
     Raises:
         ValueError: batch size, size, prefetch, threads or ranks is below 1, `rank` is out of range, there are no
@@ -92,6 +94,7 @@ class DeviceLoader:
         prefetch: int = 2,
         rank: int = 0,
         ranks: int = 1,
+        least_samples: int = 0,
     ) -> None:
         least = {"batch_size": batch_size, "size_px": size_px, "threads": threads, "prefetch": prefetch, "ranks": ranks}
         for name, value in least.items():
@@ -112,9 +115,17 @@ class DeviceLoader:
         self._device = torch.device(device)
         self._threads = threads
         self._prefetch = prefetch
+        self._ranks = ranks
         self._bounds = batch_bounds(len(self._order), batch_size, rank, ranks)
-        if not isinstance(self._order, InOrder) and len(self._bounds) > 1 and np.diff(self._bounds[-1]) == 1:
+        self._whole_bounds = batch_bounds(len(self._order), batch_size)
+        last = int(np.diff(self._whole_bounds[-1])[0])
+        if (
+            not isinstance(self._order, InOrder)
+            and len(self._bounds) > 1
+            and (last == 1 or last // ranks < least_samples)
+        ):
             self._bounds.pop()
+            self._whole_bounds.pop()
         self._epoch = 0
         self._done = 0  # batches that the last iteration has yielded
         self._begin_at = 0  # the batch at which the next iteration begins
@@ -136,7 +147,12 @@ class DeviceLoader:
         self._process = os.getpid()
         # Two planes for each batch that waits, is being made, is in use, or is about to be used.
         planes = 0 if _is_copied_to(self._device) else 2 * (self._prefetch + 3)
-        self._buffers = HostBuffers(self._batch_size, self._size_px, self._label, planes, self._class_heatmaps)
+        self._buffers = HostBuffers(self._largest, self._size_px, self._label, planes, self._class_heatmaps)
+
+    @property
+    def _largest(self) -> int:
+        """The samples of this device in a whole batch, at most."""
+        return -(-self._batch_size // self._ranks)
 
     def __len__(self) -> int:
         return len(self._bounds)
@@ -149,9 +165,10 @@ class DeviceLoader:
         if epoch != self._epoch:
             self._epoch, self._done, self._begin_at = epoch, 0, 0
 
-    def case_ids(self, batch: int) -> list[str]:
-        """Return the ids of the cases in a batch of the epoch, by its number from 0."""
-        begin, end = self._bounds[batch]
+    def case_ids(self, batch: int, rank: int | None = None) -> list[str]:
+        """Return the ids of the cases in a batch of the epoch, by its number from 0; `rank` names another device."""
+        bounds = self._bounds if rank is None else batch_bounds(len(self._order), self._batch_size, rank, self._ranks)
+        begin, end = bounds[batch]
         return [self._study.case_ids[case] for case in self._epoch_order(self._epoch)[begin:end].tolist()]
 
     def state_dict(self) -> LoaderState:
@@ -159,15 +176,16 @@ class DeviceLoader:
         return {"epoch": self._epoch, "batches": self._done, "order": self._fingerprint(self._epoch)}
 
     def load_state_dict(self, state: LoaderState) -> None:
-        """Let the next iteration continue from the position of another loader with the same arguments.
+        """Let the next iteration continue from the position of another loader with the same arguments, or of another
+        rank among others.
 
         Raises:
-            ValueError: the other loader had different cases, or another seed, batch size or rank.
+            ValueError: the other loader had different cases, or another seed or batch size.
         """
         if state["order"] != self._fingerprint(state["epoch"]) or not 0 <= state["batches"] <= len(self):
             raise ValueError(
                 f"cannot continue at batch {state['batches']} of epoch {state['epoch']}: the state is of a loader with "
-                "different cases, or another seed, batch size or rank"
+                "different cases, or another seed or batch size"
             )
         self._epoch = state["epoch"]
         self._done = self._begin_at = state["batches"]
@@ -199,7 +217,7 @@ class DeviceLoader:
             side_stream = module.Stream()
         pinned, batches = self._device.type != "cpu", self._prefetch + 2
         staging = StagingBuffers(
-            self._batch_size, self._size_px, self._label, batches, pinned=pinned, class_heatmaps=self._class_heatmaps
+            self._largest, self._size_px, self._label, batches, pinned=pinned, class_heatmaps=self._class_heatmaps
         )
         current: tuple[Batch, Any] | None = None
         with closing(Ahead(self._samples(first, staging), self._prefetch, wake=staging.close)) as ahead:
@@ -232,9 +250,7 @@ class DeviceLoader:
             yield self._sample(epoch, order[begin:end], seen_before[begin:end], buffers)
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
-        order = self._order.draw(self._seed, epoch)
-        # The start is repeated at the end if the ranks' shares reach beyond it.
-        return np.resize(order, max(len(order), max(end for _, end in self._bounds)))
+        return self._order.draw(self._seed, epoch)
 
     def _sample(
         self,
@@ -338,7 +354,7 @@ class DeviceLoader:
         )
 
     def _fingerprint(self, epoch: int) -> int:
-        bounds = np.array(self._bounds, dtype=np.int64)
+        bounds = np.array(self._whole_bounds, dtype=np.int64)
         return zlib.crc32(self._epoch_order(epoch).tobytes(), zlib.crc32(bounds.tobytes(), self._seed & 0xFFFFFFFF))
 
     def __getstate__(self) -> dict[str, Any]:  # the attributes, whatever their types

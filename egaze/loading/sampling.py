@@ -239,19 +239,17 @@ def repeats(drawn: Cases) -> NDArray[np.int64]:
     return count
 
 
-def batch_bounds(samples: int, batch_size: int, rank: int, ranks: int) -> list[tuple[int, int]]:
-    """Return the (begin, end) of each batch of an epoch that device `rank` of `ranks` gets.
+def batch_bounds(samples: int, batch_size: int, rank: int = 0, ranks: int = 1) -> list[tuple[int, int]]:
+    """Return the (begin, end) of the part of each batch of an epoch that device `rank` of `ranks` gets.
 
-    Devices take turns, so that the batches of one step are contiguous, whatever the number of devices. The epoch is
-    continued from its start until it divides evenly, so that all devices get equally many batches of equal sizes;
-    bounds then reach beyond `samples`.
+    The devices' parts of a batch follow one another and differ by one sample at most; a last batch of fewer samples
+    than devices leaves some of them none.
     """
-    share = -(-samples // ranks)
     bounds = []
-    for begin in range(0, share, batch_size):
-        size = min(batch_size, share - begin)
-        first = begin * ranks + rank * size
-        bounds.append((first, first + size))
+    for begin in range(0, samples, batch_size):
+        size = min(batch_size, samples - begin)
+        first, end = (-(-size * number // ranks) for number in (rank, rank + 1))
+        bounds.append((begin + first, begin + end))
     return bounds
 
 

@@ -36,8 +36,8 @@ class GradCamAlignment:
         classes = or_zero(batch.label, batch.has_label) if exclusive else batch.present_classes
         maps = class_map(self.features, self.class_logits, classes, differentiable=True).unsqueeze(1)
         # Scaled by the number of pixels, so that the correlation's epsilon weighs the same for maps of any size.
-        maps = or_zero(maps * maps[0, 0].numel(), supervised)
         height, width = maps.shape[-2:]
+        maps = or_zero(maps * (height * width), supervised)
         gaze = functional.adaptive_avg_pool2d(or_zero(batch.heatmap, supervised), (height, width))
         return mean_where(supervised, one_minus_correlation(maps, gaze))
 

@@ -47,12 +47,13 @@ class BestModel(TypedDict):
 
 
 class WithinEpoch(TypedDict):
-    """Where within an epoch a checkpoint was written: after so many steps, with these sums of loss terms."""
+    """Where within an epoch a checkpoint was written: after so many steps, with each rank's sums of loss terms, which
+    are (ranks,) tensors, and the state of its random numbers."""
 
     step: int
     sums: dict[str, Tensor]
     loader: LoaderState
-    random: list[Tensor]
+    random: list[list[Tensor]]
 
 
 class TrainedState(TypedDict):

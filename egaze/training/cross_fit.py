@@ -19,21 +19,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from lightning_fabric import Fabric
 
 from egaze.atomic import write_text
 from egaze.errors import RunError, StudyError
 from egaze.study import Splits, Study
-from egaze.training.epoch_log import by_stage
+from egaze.training.epoch_log import EpochLog, by_stage
 from egaze.training.folds import deal_parts
 from egaze.training.monitor import monitored_entry
+from egaze.training.ranks import from_first
 from egaze.training.recipe import Recipe
-from egaze.training.run import Run
 
 CROSS_FIT = "cross-fit.json"
 _FOLDER = "cross-fit"
 
-#: Trains a recipe into a folder with the given splits, or resumes it there; the text says what is trained.
-InnerTraining = Callable[[Recipe, Path, Splits, str], Run]
+#: Trains a recipe into a folder with the given splits, or resumes it there, and returns its log; the text says what is
+#: trained.
+InnerTraining = Callable[[Recipe, Path, Splits, str], list[EpochLog]]
 
 
 def inner_splits(study: Study, folds: int) -> tuple[Splits, ...]:
@@ -63,10 +65,13 @@ def inner_recipe(recipe: Recipe) -> Recipe:
     return replace(recipe, choose_on="validation", inner_folds=0, stages=stages)
 
 
-def cross_fitted_epochs(study: Study, recipe: Recipe, out: Path, train: InnerTraining) -> tuple[int, ...]:
+def cross_fitted_epochs(
+    fabric: Fabric, study: Study, recipe: Recipe, out: Path, train: InnerTraining
+) -> tuple[int, ...]:
     """Choose the number of epochs of each stage, and write what they were chosen by to cross-fit.json.
 
     Args:
+        fabric: of the ranks, all of which call this.
         study: with the splits of the run.
         recipe: with choose_on "train".
         out: the run's folder. Inner runs are kept in it until all are finished, and resumed.
@@ -75,14 +80,13 @@ def cross_fitted_epochs(study: Study, recipe: Recipe, out: Path, train: InnerTra
     Raises:
         RunError: cross-fit.json is damaged.
     """
-    if (out / CROSS_FIT).exists():
-        shutil.rmtree(out / _FOLDER, ignore_errors=True)  # a kill may have left it
-        return _read(out / CROSS_FIT, recipe)
+    if (found := from_first(fabric, lambda: _found(out, recipe))) is not None:
+        return found
     curves: list[list[list[float]]] = [[] for _ in recipe.stages]
     inner = inner_recipe(recipe)
     for fold, splits in enumerate(inner_splits(study, recipe.inner_folds)):
         what = f"inner fold {fold + 1} of {recipe.inner_folds}"
-        log = train(inner, out / _FOLDER / f"fold-{fold}", splits, what).log()
+        log = train(inner, out / _FOLDER / f"fold-{fold}", splits, what)
         for index, of_stage in enumerate(by_stage(log)):
             curves[index].append([monitored_entry(inner, index, entry) for entry in of_stage])
     means = [np.mean(of_stage, axis=0) for of_stage in curves]
@@ -94,9 +98,20 @@ def cross_fitted_epochs(study: Study, recipe: Recipe, out: Path, train: InnerTra
             for stage, chosen, of_stage, mean in zip(recipe.stages, epochs, curves, means, strict=True)
         ],
     }
-    write_text(out / CROSS_FIT, json.dumps(content, indent=2) + "\n")
-    shutil.rmtree(out / _FOLDER)
+
+    def write() -> None:
+        write_text(out / CROSS_FIT, json.dumps(content, indent=2) + "\n")
+        shutil.rmtree(out / _FOLDER)
+
+    from_first(fabric, write)
     return epochs
+
+
+def _found(out: Path, recipe: Recipe) -> tuple[int, ...] | None:
+    if not (out / CROSS_FIT).exists():
+        return None
+    shutil.rmtree(out / _FOLDER, ignore_errors=True)  # a kill may have left it
+    return _read(out / CROSS_FIT, recipe)
 
 
 def _read(path: Path, recipe: Recipe) -> tuple[int, ...]:

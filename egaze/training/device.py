@@ -1,8 +1,9 @@
-"""The device that a model is trained on, the precision that it computes in there, and what makes its steps faster."""
+"""The devices that a model is trained on, the precision that it computes in there, and what makes its steps faster."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,9 +11,11 @@ from typing import Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
 from egaze.errors import EgazeError
+from egaze.training.ranks import Placement
 
 #: A module of any class, which `speed_up` changes in place.
 Model = TypeVar("Model", bound=nn.Module)
@@ -27,11 +30,50 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 }
 
 
-def open_fabric(device: str, precision: str) -> Fabric:
-    """Set up Lightning Fabric on one device. Raises EgazeError if CUDA is asked for and not available."""
+def require_devices(device: str, placement: Placement) -> None:
+    """Refuse devices that this computer does not have.
+
+    Raises:
+        EgazeError: CUDA is asked for and not available, or has fewer devices.
+    """
     if device == "cuda" and not torch.cuda.is_available():
         raise EgazeError("device cuda: no CUDA device is available")
-    return Fabric(accelerator=_accelerator(device), devices=1, precision=PRECISIONS[precision])
+    if _accelerator(device) == "cuda" and placement.devices > (available := torch.cuda.device_count()):
+        raise EgazeError(f"{placement.devices} devices were asked for, and this computer has {available} of CUDA")
+
+
+def open_fabric(
+    device: str, precision: str, placement: Placement | None = None, *, finds_unused: bool = False
+) -> Fabric:
+    """Set up Lightning Fabric on one device or, in a rank of several, together with the other ranks.
+
+    Args:
+        device, precision: see `train`.
+        placement: the devices and nodes, one if None; this process must be one of the ranks if there are several.
+        finds_unused: whether some of the trained parameters may have no part in the loss.
+
+    Raises:
+        EgazeError: see `require_devices`; or the other ranks cannot be reached.
+    """
+    placement = placement or Placement()
+    require_devices(device, placement)
+    accelerator, fabric_precision = _accelerator(device), PRECISIONS[precision]
+    try:
+        if placement.ranks == 1:
+            return Fabric(accelerator=accelerator, devices=1, precision=fabric_precision)
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells of itself otherwise
+        fabric = Fabric(
+            accelerator=accelerator,
+            strategy=DDPStrategy(find_unused_parameters=finds_unused),
+            devices=placement.devices,
+            num_nodes=placement.nodes,
+            precision=fabric_precision,
+            plugins=[placement.environment],
+        )
+        fabric.launch()
+    except (RuntimeError, ValueError) as error:
+        raise EgazeError(f"cannot set up the devices: {(str(error).splitlines() or [''])[0]}") from error
+    return fabric
 
 
 def usable_precision(device: str, precision: str) -> str:
@@ -48,9 +90,17 @@ def usable_precision(device: str, precision: str) -> str:
     return precision
 
 
-def default_compute_threads() -> int:
-    """The number of threads that torch would take, but two at least: one adds up in another order than two."""
-    return max(2, torch.get_num_threads())
+def default_compute_threads(devices: int = 1) -> int:
+    """The number of threads that torch would take, but two at least: one adds up in another order than two.
+
+    Of several devices on one computer, each has its share of the processors.
+    """
+    return max(2, torch.get_num_threads()) if devices == 1 else max(1, processors() // devices)
+
+
+def processors() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import cast
 
 from egaze.serialize import JsonObject
+from egaze.training.cost import EpochCost
 
 _TRAIN, _AUC, _AGREEMENT = "train_", "_macro_auc", "_agreement"
 
@@ -27,6 +28,7 @@ class EpochLog:
         best: whether this epoch was the stage's best so far; with choose_on "train", whether it was the last.
         seconds: how long the epoch took.
         agreement: the heatmap's agreement with gaze on that split, if the stage monitors it; see `HeatmapAgreement`.
+        cost: rate, waiting and memory; None in logs from before egaze measured them. It does not make entries differ.
     """
 
     stage: str
@@ -39,6 +41,7 @@ class EpochLog:
     best: bool
     seconds: float
     agreement: dict[str, float] = field(default_factory=dict)
+    cost: EpochCost | None = field(default=None, compare=False)
 
     def to_line(self) -> JsonObject:
         """Return the entry as log.jsonl holds it, with keys such as "train_loss" and "validation_macro_auc"."""
@@ -52,6 +55,7 @@ class EpochLog:
             **({f"{self.chosen_on}{_AGREEMENT}": self.agreement} if self.agreement else {}),
             "best": self.best,
             "seconds": self.seconds,
+            **{name: value for name in _COST if (value := getattr(self.cost, name, None)) is not None},
         }
 
     @classmethod
@@ -83,6 +87,7 @@ class EpochLog:
             best=line["best"],
             seconds=line["seconds"],
             agreement={name: _number(name, value) for name, value in agreement.items()},
+            cost=_cost(line),
         )
 
 
@@ -92,6 +97,7 @@ def by_stage(log: Sequence[EpochLog]) -> list[Sequence[EpochLog]]:
     return [log[start:end] for start, end in pairwise([*starts, len(log)])]
 
 
+_COST = tuple(field.name for field in fields(EpochCost))
 _KINDS = {"stage": (str,), "epoch": (int,), "learning_rate": (float, int), "best": (bool,), "seconds": (float, int)}
 
 
@@ -104,6 +110,16 @@ def _terms(line: JsonObject, prefix: str) -> dict[str, float]:
     if "loss" not in terms:
         raise ValueError(f"key '{prefix}loss' is missing")
     return terms
+
+
+def _cost(line: JsonObject) -> EpochCost | None:
+    found = {name: _number(name, line[name]) for name in _COST if name in line}
+    if not found:
+        return None
+    try:
+        return EpochCost(**found)
+    except TypeError as error:
+        raise ValueError(f"of {' and '.join(_COST[:2])}, one is missing") from error
 
 
 def _number(key: str, value: object) -> float:

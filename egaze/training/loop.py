@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 
 from egaze.atomic import write_text
 from egaze.errors import EgazeError, LossError, RunError
@@ -24,14 +25,17 @@ from egaze.study import Study
 from egaze.targets import BatchTarget
 from egaze.training import run as run_files
 from egaze.training.checkpoint import BestModel, Checkpoint, TrainedState, WithinEpoch, save_checkpoint
-from egaze.training.engine import EpochProgress, predict, train_one_epoch
+from egaze.training.cost import CostMeter
+from egaze.training.engine import EpochProgress, Predictions, predict, train_one_epoch
 from egaze.training.epoch_log import EpochLog
 from egaze.training.monitor import HeatmapAgreement, defined_macro_auc, monitored
 from egaze.training.optimizer import learning_rate
+from egaze.training.ranks import from_first
 from egaze.training.recipe import OrderSettings, Recipe
 from egaze.training.run import Run
 from egaze.training.stage import Stage
-from egaze.training.trained import Trained, random_state, set_random_state
+from egaze.training.trained import Trained
+from egaze.training.within_epoch import go_on_within, seed_dropout, within_epoch
 
 
 @dataclass(slots=True)
@@ -48,13 +52,16 @@ class _Position:
 class TrainingLoop:
     """Carries out the stages of a recipe, epoch by epoch, and keeps the run's log and checkpoints up to date.
 
+    All ranks carry out the same; rank 0 alone writes, and tells what was measured and chosen.
+
     Args:
-        fabric: the device and the precision.
+        fabric: the devices and the precision.
         study: the cases, with the splits of the run.
         recipe: what to carry out.
         learnt: the target of the training split.
         run: the run's folder, with what it has begun with.
         seed: decides order, views and dropout.
+        least_samples: the fewest samples of a rank that a last batch is worth.
         threads: number of threads of the loader's kernel.
         progress: called with what is being done and how far it is.
         on_epoch: called with each epoch's log entry.
@@ -69,27 +76,41 @@ class TrainingLoop:
         learnt: BatchTarget,
         run: Run,
         seed: int,
+        least_samples: int,
         threads: int,
         progress: NamedProgress | None,
         on_epoch: Callable[[EpochLog], None] | None,
         epochs: Sequence[int] | None,
     ) -> None:
         self.fabric, self.study, self.recipe, self.run, self.seed = fabric, study, recipe, run, seed
-        self.progress, self.on_epoch = progress, on_epoch
+        self.progress, self.on_epoch = progress if fabric.is_global_zero else None, on_epoch
         self.epochs = epochs
         self.log: list[EpochLog] = []
-        order = _order(study, recipe.order)
-        self.train_loader = self._loader("train", learnt, threads, order, augmentation=recipe.augmentation, seed=seed)
-        self.measuring_loader = self._loader(recipe.measured_on, recipe.batch_target, threads)
+        rank, ranks = fabric.global_rank, fabric.world_size
+        self.train_loader = self._loader(
+            _order(study, recipe.order),
+            learnt,
+            threads,
+            batch_size=recipe.batch_size,
+            augmentation=recipe.augmentation,
+            seed=seed,
+            rank=rank,
+            ranks=ranks,
+            least_samples=least_samples,
+        )
+        # Each rank measures its own part of the split, which may be empty.
+        cases = np.array_split(study.splits.indices(recipe.measured_on), ranks)[rank]
+        self.measuring_loader = None
+        if len(cases):
+            batch_size = -(-recipe.batch_size // ranks)
+            self.measuring_loader = self._loader(cases, recipe.batch_target, threads, batch_size=batch_size)
 
     def _loader(
-        self, split: str, target: BatchTarget, threads: int, order: Order | None = None, **options: Any
+        self, cases: NDArray[np.int64] | Order, target: BatchTarget, threads: int, **options: Any
     ) -> DeviceLoader:
-        """Load one split."""
         return DeviceLoader(
             self.study,
-            self.study.splits.indices(split) if order is None else order,
-            batch_size=self.recipe.batch_size,
+            cases,
             size_px=self.recipe.input_size_px,
             target=target,
             device=self.fabric.device,
@@ -104,15 +125,20 @@ class TrainingLoop:
             then = state["progress"]
             at = _Position(then["stage"], then["epoch"], _as_pair(then["best"]), then["best_epoch"], state["best"])
             self.log = [EpochLog.from_line(line) for line in state["log"]]
-            # A kill may have fallen before these were made from last.pt.
-            self._write_best(at)
-            self._write_log()
+            if self.fabric.is_global_zero:
+                # A kill may have fallen before these were made from last.pt.
+                self._write_best(at)
+                self._write_log()
         for number in range(at.stage, len(self.recipe.stages)):
             if number != at.stage:
                 at = _Position(stage=number, best_model=at.best_model)
-                model.load_state_dict(_chosen(at, self.recipe.stages[number - 1])["model"])
+                before = self.recipe.stages[number - 1]
+                model.load_state_dict(from_first(self.fabric, partial(_chosen, at, before))["model"])
             self._carry_out_stage(model, at, state)
             state = None
+        from_first(self.fabric, partial(self._finish, at))
+
+    def _finish(self, at: _Position) -> None:
         _chosen(at, self.recipe.stages[-1])
         (self.run.path / run_files.PREVIOUS).unlink(missing_ok=True)
 
@@ -127,19 +153,24 @@ class TrainingLoop:
             entry = self._epoch(trained, stage, at, within)
             within = None
             self.log.append(entry)
-            so_far = trained.state()
-            if entry.best:
-                at.best_model = {
-                    "model": so_far["average"] or so_far["model"],
-                    "stage": stage.name,
-                    "epoch": entry.epoch,
-                }
-            self._save(at, so_far)
-            if entry.best:
-                self._write_best(at)
-            self._write_log()  # comes last, because a run counts as finished by it
-            if self.on_epoch:
-                self.on_epoch(entry)
+            if self.fabric.is_global_zero:
+                self._keep(trained, stage, at, entry)
+
+    def _keep(self, trained: Trained, stage: Stage, at: _Position, entry: EpochLog) -> None:
+        """Write what an epoch has come to, and tell of it."""
+        so_far = trained.state()
+        if entry.best:
+            at.best_model = {
+                "model": so_far["average"] or so_far["model"],
+                "stage": stage.name,
+                "epoch": entry.epoch,
+            }
+        self._save(at, so_far)
+        if entry.best:
+            self._write_best(at)
+        self._write_log()  # comes last, because a run counts as finished by it
+        if self.on_epoch:
+            self.on_epoch(entry)
 
     def _save(self, at: _Position, trained: TrainedState, within: WithinEpoch | None = None) -> None:
         """Write last.pt: with it an epoch counts, and best.pt and log.jsonl can be made from it."""
@@ -176,17 +207,15 @@ class TrainingLoop:
         started_s = time.perf_counter()
         # The seed and the epoch's number decide all of its randomness, so a resumed run equals an uninterrupted one.
         numbered = 10_000 * at.stage + at.epoch
-        torch.manual_seed(int(np.random.SeedSequence((self.seed, numbered)).generate_state(1)[0]))
+        seed_dropout(self.fabric, self.seed, numbered)
         self.train_loader.set_epoch(numbered)
-        begun = EpochProgress()
+        begun = None
         if within is not None:
-            self.train_loader.load_state_dict(within["loader"])
-            set_random_state(within["random"], self.fabric.device)
-            sums = {name: total.to(self.fabric.device) for name, total in within["sums"].items()}
-            begun = EpochProgress(within["step"], sums)
+            begun = go_on_within(self.fabric, within, self.train_loader, self.seed, numbered)
         split = self.recipe.measured_on
         heatmaps = HeatmapAgreement(self.study, self.recipe.heatmap.target, self.recipe.input_size_px)
         before = self.log[len(self.log) - at.epoch :]  # the epochs of this stage
+        meter = CostMeter(self.fabric.device, self.fabric.world_size)
         with self._told_where(stage, at, "training"):
             train_losses = train_one_epoch(
                 self.fabric,
@@ -200,21 +229,24 @@ class TrainingLoop:
                 begun=begun,
                 after_step=lambda done: self._after_step(trained, at, done),
                 lowest_loss=min((entry.train_losses["loss"] for entry in before), default=math.inf),
+                meter=meter,
             )
+        cost = meter.cost()
+        trained.share_buffers(self.fabric)
         with self._told_where(stage, at, split):
             validated = predict(
                 trained.measured,
                 self.measuring_loader,
                 stage,
                 keep_heatmaps=False,
+                fabric=self.fabric,
                 progress=self._reporter(split),
                 on_heatmaps=heatmaps.add if stage.monitors_heatmap else None,
             )
-        auc = defined_macro_auc(self.study, validated)
-        agreement = heatmaps.means() if stage.monitors_heatmap else {}
-        is_trained = self.recipe.has_trained_classifier(at.stage)
-        value = monitored(stage, auc if is_trained else None, validated.losses, agreement)
-        score = (value, -validated.losses["loss"])
+        heatmaps.gather(self.fabric)
+        # Rank 0 decides: on computers of different kinds, the last bits may differ.
+        auc, agreement, losses, value = from_first(self.fabric, lambda: self._measured(at.stage, validated, heatmaps))
+        score = (value, -losses["loss"])
         if self.epochs is not None:
             is_best = at.epoch + 1 == self.epochs[at.stage]
         else:
@@ -225,29 +257,38 @@ class TrainingLoop:
             learning_rate=learning_rate(stage, at.epoch),
             train_losses=train_losses,
             chosen_on=split,
-            losses=validated.losses,
+            losses=losses,
             macro_auc=auc,
             best=is_best,
             seconds=round(time.perf_counter() - started_s, 3),
             agreement=agreement,
+            cost=cost,
         )
         if is_best:
             at.best, at.best_epoch = score, at.epoch
         at.epoch += 1
         return entry
 
+    def _measured(
+        self, stage_index: int, validated: Predictions, heatmaps: HeatmapAgreement
+    ) -> tuple[float | None, dict[str, float], dict[str, float], float]:
+        """The macro AUC, the agreement with gaze, the losses, and the value that the stage's monitor makes of them."""
+        stage = self.recipe.stages[stage_index]
+        auc = defined_macro_auc(self.study, validated)
+        agreement = heatmaps.means() if stage.monitors_heatmap else {}
+        is_trained = self.recipe.has_trained_classifier(stage_index)
+        value = monitored(stage, auc if is_trained else None, validated.losses, agreement)
+        return auc, agreement, validated.losses, value
+
     def _after_step(self, trained: Trained, at: _Position, done: EpochProgress) -> None:
         in_epoch = -(-len(self.train_loader) // self.recipe.batches_per_step)
         trained.after_step(at.epoch * in_epoch + done.step)
         every = self.recipe.checkpoint_steps
         if every and done.step % every == 0 and done.step < in_epoch:
-            within: WithinEpoch = {
-                "step": done.step,
-                "sums": {name: total.cpu() for name, total in done.sums.items()},
-                "loader": self.train_loader.state_dict(),
-                "random": random_state(self.fabric.device),
-            }
-            self._save(at, trained.state(), within)
+            trained.share_buffers(self.fabric)
+            within = within_epoch(self.fabric, done, self.train_loader)
+            if self.fabric.is_global_zero:
+                self._save(at, trained.state(), within)
 
     @contextmanager
     def _told_where(self, stage: Stage, at: _Position, what: str) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -82,7 +83,14 @@ def training_losses(
 
 def _of_label(loss: ClassificationLoss, logits: Tensor, label: Tensor, class_weights: Sequence[float]) -> Tensor:
     per_sample = loss.function(logits, label)
-    return per_sample * logits.new_tensor(class_weights)[label] if class_weights else per_sample
+    return per_sample * _kept_on(logits.device, tuple(class_weights))[label] if class_weights else per_sample
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(False)
+def _kept_on(device: torch.device, values: tuple[float, ...]) -> Tensor:
+    """Numbers on a device, copied there once: each copy from the host would wait for the device."""
+    return torch.tensor(values, device=device)
 
 
 def _of_known_classes(
@@ -93,7 +101,7 @@ def _of_known_classes(
     known = ~target.isnan()
     per_class = loss.of_each(torch.where(known, logits, 0), torch.where(known, target, 0).to(logits.dtype))
     if class_weights:
-        per_class = per_class * logits.new_tensor(class_weights)
+        per_class = per_class * _kept_on(logits.device, tuple(class_weights))
     return torch.where(known, per_class, 0).sum(dim=1) / known.sum(dim=1).clamp(min=1)
 
 

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 
 import numpy as np
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from egaze.errors import StudyError
@@ -15,6 +16,7 @@ from egaze.study import Study
 from egaze.targets import FixationHeatmap
 from egaze.training.engine import Predictions
 from egaze.training.epoch_log import EpochLog
+from egaze.training.ranks import gathered
 from egaze.training.recipe import Recipe
 from egaze.training.stage import HEATMAP_MONITORS, Stage
 
@@ -83,6 +85,11 @@ class HeatmapAgreement:
                 self._values["heatmap_cc"].append(cc(heatmap, truth))
                 self._values["heatmap_nss"].append(nss(heatmap, x_px, y_px))
                 self._values["heatmap_kl"].append(kld(heatmap, truth))
+
+    def gather(self, fabric: Fabric) -> None:
+        """Take in what the other ranks have measured."""
+        of_ranks = gathered(fabric, self._values)
+        self._values = {name: [value for own in of_ranks for value in own[name]] for name in self._values}
 
     def means(self) -> dict[str, float]:
         """The mean over the cases of each of `HEATMAP_MONITORS`.

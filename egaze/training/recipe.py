@@ -113,13 +113,13 @@ class Recipe:
         name: the recipe's name.
         description: a description of one line.
         input_size_px: side of the model's input, a multiple of 32.
-        batch_size: images per batch.
+        batch_size: images per batch, of all devices together.
         batches_per_step: the batches whose gradients are accumulated for one step, as if they were one; batch norms
             still see one batch at a time.
         average_decay: how much an exponential moving average of the weights keeps at each step, such as 0.999; less
             in the first steps. The average is then what is measured, kept and exported. 0 for none.
         compile: whether `torch.compile` compiles the model for training, which takes a minute and needs a C++ compiler
-            on the CPU; results then differ in their last bits.
+            on the CPU. It draws the same random numbers, and rounds otherwise.
         checkpoint_steps: within an epoch, last.pt is written after so many steps too; 0 for its end alone. It does not
             change what is learned.
         heatmap_target: what the heatmap head is trained on. "gaze" is the heatmap that `heatmap` describes. "egd" is
@@ -218,6 +218,12 @@ class Recipe:
     def trains_heatmap(self) -> bool:
         """Whether any stage trains the heatmap head on gaze."""
         return any(stage.heatmap_weight > 0 for stage in self.stages)
+
+    @property
+    def leaves_unused(self) -> bool:
+        """Whether a stage trains a part that has no part in its loss: a decoder that neither learns nor pools."""
+        is_apart = self.model.heatmap_head and self.model.pooling == "mean"
+        return is_apart and any("decoder" in stage.parts and stage.heatmap_weight == 0 for stage in self.stages)
 
     def has_trained_classifier(self, index: int) -> bool:
         """Whether the classifier is trained by the stage of that index or by one before."""

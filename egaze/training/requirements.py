@@ -5,10 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from egaze.errors import RecipeError, StudyError
+from egaze.settings import require
 from egaze.study import Study
 from egaze.training.classification_losses import CLASSIFICATION_LOSSES
 from egaze.training.cross_fit import inner_recipe, inner_splits
+from egaze.training.ranks import Placement
 from egaze.training.recipe import Recipe
+
+
+def require_shares(recipe: Recipe, placement: Placement) -> None:
+    """Check that each device gets a part of a batch.
+
+    Raises:
+        RecipeError: the batch is smaller than the number of devices.
+    """
+    ranks = placement.ranks
+    require(recipe.batch_size >= ranks, "batch_size", f"at least {ranks}, one image per device", recipe.batch_size)
 
 
 def require_trainable(study: Study, recipe: Recipe) -> None:

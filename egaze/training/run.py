@@ -9,6 +9,8 @@ class-heatmaps.csv  only in a run with class_heatmaps: which training cases teac
 cross-fit.json  only with choose_on "train": the inner folds' metrics by epoch, and the number of epochs chosen by them
 best.pt       weights of the best epoch
 last.pt       everything that resuming needs; best.pt and log.jsonl are made from it
+tensorboard/  only with the logger tensorboard: its event files
+mlflow-run-id only with the logger mlflow: the run's id in MLflow's store
 previous.pt   only in a run that has not finished: the last.pt of one epoch before
 """
 
@@ -44,10 +46,13 @@ SET = "runs.json"
 class _Since(TypedDict, total=False):
     labels: LabelFacts
     compute_threads: int
+    ranks: int
+    global_batch_size: int
+    sync_batch_norm: bool
 
 
 class RunFacts(_Since):
-    """run.json; runs from before egaze knew them lack `labels` or `compute_threads`."""
+    """run.json; runs from before egaze knew them lack `labels`, `compute_threads`, or the last three."""
 
     format_version: int
     study: str

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import os
 from importlib.metadata import version
 from pathlib import Path
-from typing import get_type_hints
+from typing import NamedTuple, get_type_hints
 
 from egaze.atomic import new_directory
 from egaze.errors import RunError
@@ -20,24 +21,34 @@ from egaze.training.checkpoint import Checkpoint
 from egaze.training.recipe import Recipe
 from egaze.training.run import Run, RunFacts, open_run
 
+logger = logging.getLogger(__name__)
+
+
+class RunSettings(NamedTuple):
+    """What a run is made with, beside the study; see `train`."""
+
+    recipe: Recipe
+    seed: int
+    precision: str
+    compute_threads: int
+    ranks: int
+    sync_batch_norm: bool
+
 
 def start_run(
     out: Path,
     study: Study,
     splits: Splits | None,
-    recipe: Recipe,
-    seed: int,
-    precision: str,
-    compute_threads: int,
+    settings: RunSettings,
     weights_sha256: str,
     control: str = "",
     class_heatmaps: str = "",
 ) -> Run:
     """Make the run's folder; `control` and `class_heatmaps` are the texts of control.csv and class-heatmaps.csv, of
     which an empty one is left out."""
-    facts = _facts(out, study, recipe, seed, precision, compute_threads, weights_sha256)
+    facts = _facts(out, study, settings, weights_sha256)
     with new_directory(out) as partial:
-        (partial / run_files.RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
+        (partial / run_files.RECIPE).write_text(settings.recipe.to_toml(), encoding="utf-8")
         if splits is not None:
             save_splits(partial, splits)
         if control:
@@ -48,9 +59,7 @@ def start_run(
     return open_run(out)
 
 
-def _facts(
-    out: Path, study: Study, recipe: Recipe, seed: int, precision: str, compute_threads: int, weights_sha256: str
-) -> RunFacts:
+def _facts(out: Path, study: Study, settings: RunSettings, weights_sha256: str) -> RunFacts:
     return {
         "format_version": run_files.FORMAT_VERSION,
         "study": str(study.path.resolve()),
@@ -62,29 +71,34 @@ def _facts(
         "presentation": study.manifest["presentation"],
         "fit": study.manifest["fit"],
         "image_size_px": study.image_size_px,
-        "seed": seed,
-        "chosen_on": recipe.choose_on,
-        "precision": precision,
-        "compute_threads": compute_threads,
+        "seed": settings.seed,
+        "chosen_on": settings.recipe.choose_on,
+        "precision": settings.precision,
+        "compute_threads": settings.compute_threads,
+        "ranks": settings.ranks,
+        "global_batch_size": settings.recipe.batch_size,
+        "sync_batch_norm": settings.sync_batch_norm,
         "encoder_weights_sha256": weights_sha256,
         "counts": study.manifest["counts"],
         "versions": {name: version(name) for name in ("egaze", "torch", "timm", "numpy")},
     }
 
 
-def resume_state(
-    run: Run, study: Study, recipe: Recipe, seed: int, precision: str, compute_threads: int, control: str = ""
-) -> Checkpoint | None:
-    """Load last.pt after checking that the run asked for is the one that was begun; None if no epoch has finished."""
+def resume_state(run: Run, study: Study, settings: RunSettings, control: str = "") -> Checkpoint | None:
+    """Load last.pt after checking that the run asked for is the one that was begun; None if no epoch has finished.
+
+    Another number of devices is said, and allowed.
+    """
     out = run.path
     split = study.splits.digest(study.case_ids)
     asked = {
-        "recipe": recipe.to_toml(),
+        "recipe": settings.recipe.to_toml(),
         "study": study.digest(),
         "split": split,
-        "seed": seed,
-        "precision": precision,
-        "number of compute threads": compute_threads,
+        "seed": settings.seed,
+        "precision": settings.precision,
+        "number of compute threads": settings.compute_threads,
+        "synchronisation of batch norms": settings.sync_batch_norm,
     }
     found = {
         "recipe": run.recipe.to_toml(),
@@ -92,7 +106,8 @@ def resume_state(
         "split": run.facts["training_split_sha256"],
         "seed": run.facts["seed"],
         "precision": run.facts["precision"],
-        "number of compute threads": run.facts.get("compute_threads", compute_threads),
+        "number of compute threads": run.facts.get("compute_threads", settings.compute_threads),
+        "synchronisation of batch norms": run.facts.get("sync_batch_norm", settings.sync_batch_norm),
     }
     for name, value in asked.items():
         if value != found[name]:
@@ -102,6 +117,12 @@ def resume_state(
         raise RunError(
             f"{out / run_files.CONTROL}: cannot resume: the gaze that each case learns from would now be dealt in "
             "another way, as another version of NumPy may; train again"
+        )
+    if (then := run.facts.get("ranks", 1)) != settings.ranks:
+        alike = "by rounding and in dropout" if settings.sync_batch_norm else "also in the batch norms' statistics"
+        logger.warning(
+            "%s: goes on with %d devices, and began with %d: numbers differ %s from those of an uninterrupted run",
+            *(out, settings.ranks, then, alike),
         )
     return _newest_checkpoint(run)
 

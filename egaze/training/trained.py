@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import torch
 from lightning_fabric import Fabric
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from egaze.errors import EgazeError
-from egaze.models import DualHeadUNet
+from egaze.models import DualHeadOutput, DualHeadUNet
 from egaze.training.checkpoint import TrainedState
 from egaze.training.optimizer import make_optimizer
+from egaze.training.ranks import share_buffers
 from egaze.training.recipe import Recipe
 from egaze.training.stage import Stage
 
@@ -41,18 +41,24 @@ class Trained:
         self._bare = bare
         self.model, self.optimizer = fabric.setup(bare, optimizer)
         self._scaler = fabric.strategy.precision  # with fp16 it holds the loss's scale, otherwise nothing
-        self._average = None
-        self.measured = self.model
-        if recipe.average_decay:
-            self._average = ModelEmaV3(bare, decay=recipe.average_decay, use_warmup=True)
-            self.measured = fabric.setup_module(self._average.module)
+        self._average = ModelEmaV3(bare, decay=recipe.average_decay, use_warmup=True) if recipe.average_decay else None
+        kept = bare if self._average is None else self._average.module
+        if fabric.world_size > 1:
+            self.measured = _Measured(fabric, kept)
+        else:
+            self.measured = self.model if kept is bare else fabric.setup_module(kept)
         if recipe.compile:
-            bare.compile()
+            # Random numbers as without compiling, so that dropout leaves out the same features.
+            bare.compile(options={"fallback_random": True})
 
     def after_step(self, step: int) -> None:
         """Update the average after a step, by its number within the stage, from 1."""
         if self._average is not None:
             self._average.update(self._bare, step)
+
+    def share_buffers(self, fabric: Fabric) -> None:
+        """Let all ranks go on with the batch norms' statistics of rank 0, which are the ones that are kept."""
+        share_buffers(fabric, self._bare, *([] if self._average is None else [self._average.module]))
 
     def state(self) -> TrainedState:
         return {
@@ -71,19 +77,20 @@ class Trained:
             self._average.module.load_state_dict(state["average"])
 
 
+class _Measured(nn.Module):
+    """A model that each rank measures on its own cases. What Fabric sets up there would wait for the other ranks."""
+
+    def __init__(self, fabric: Fabric, module: nn.Module) -> None:
+        super().__init__()
+        self.module, self._precision = module, fabric.strategy.precision
+
+    def forward(self, image: Tensor) -> DualHeadOutput:
+        with self._precision.forward_context():
+            output = self.module(self._precision.convert_input(image))
+        converted: DualHeadOutput = self._precision.convert_output(output)
+        return converted
+
+
 def on_host(model: nn.Module) -> dict[str, Tensor]:
     """A copy of a model's weights, which further training leaves unchanged."""
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
-
-
-def random_state(device: torch.device) -> list[Tensor]:
-    """The state of torch's random numbers, on the CPU and on the device."""
-    own = [] if device.type == "cpu" else [torch.get_device_module(device).get_rng_state(device)]
-    return [torch.get_rng_state(), *own]
-
-
-def set_random_state(states: list[Tensor], device: torch.device) -> None:
-    """Go on with the random numbers that came after `random_state`."""
-    torch.set_rng_state(states[0])
-    for state in states[1:]:
-        torch.get_device_module(device).set_rng_state(state, device)

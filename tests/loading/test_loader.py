@@ -234,27 +234,40 @@ def test_an_epoch_can_be_resumed(study, copied):
             other.load_state_dict(state)
 
 
-@pytest.mark.parametrize("samples", [48, 31, 5])
-def test_ranks_get_equal_steps_and_together_the_epoch(study, samples):
+@pytest.mark.parametrize(("samples", "ranks"), [(48, 2), (31, 3), (10, 4)])
+def test_the_batches_of_all_ranks_together_are_those_of_one(study, samples, ranks):
+    how = {"batch_size": 8, "augmentation": Augmentation()}
     order = Shuffled(np.arange(samples))
-    whole = load(study, order, batch_size=8, augmentation=Augmentation())
-    images = {
-        int(case): image.clone() for batch in whole for case, image in zip(batch.case_index, batch.image, strict=False)
-    }
-    loaders = [load(study, order, batch_size=4, rank=r, ranks=2, augmentation=Augmentation()) for r in range(2)]
-    assert len({len(loader) for loader in loaders}) == 1
-    seen = []
-    for number, batches in enumerate(zip(*loaders, strict=True)):
-        assert len({len(batch) for batch in batches}) == 1
-        cases = [int(case) for batch in batches for case in batch.case_index]
-        if samples == 48:  # a step's batches together are the one batch of a single device
-            assert cases == list(whole)[number].case_index.tolist()
-        for batch in batches:
-            for case, image in zip(batch.case_index, batch.image, strict=True):
-                # The case that fills up the epoch is seen in another way.
-                assert int(case) in seen or torch.equal(image, images.get(int(case), image))
-                seen.append(int(case))
-    assert sorted(set(seen)) == list(range(samples)) and len(seen) == samples + samples % 2
+    whole = load(study, order, **how)
+    loaders = [load(study, order, **how, rank=rank, ranks=ranks) for rank in range(ranks)]
+    assert {len(loader) for loader in loaders} == {len(whole)}
+    for number, (batch, parts) in enumerate(zip(whole, zip(*loaders, strict=True), strict=True)):
+        for name in ("image", "heatmap", "label", "case_index"):
+            assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(batch, name))
+        ids = [study.case_ids[case] for case in batch.case_index]
+        assert [case for rank in range(ranks) for case in whole.case_ids(number, 0)] == ids * ranks
+        assert [case for rank in range(ranks) for case in loaders[0].case_ids(number, rank)] == ids
+    assert len(parts[-1]) == ((samples - 1) % 8 + 1) // ranks  # none, of two samples for four
+
+
+def test_a_last_batch_too_small_for_the_ranks_can_be_left_out(study):
+    def batches(samples, least_samples, **ranks):
+        return len(load(study, Shuffled(np.arange(samples)), batch_size=8, least_samples=least_samples, **ranks))
+
+    both = {"rank": 1, "ranks": 2}
+    assert [batches(samples, 2, **both) for samples in (25, 27, 28)] == [3, 3, 4]
+    assert [batches(samples, 0, **both) for samples in (25, 26)] == [3, 4]
+    assert [batches(samples, 2) for samples in (25, 26)] == [3, 4]
+
+
+def test_another_number_of_ranks_goes_on(study):
+    how = {"batch_size": 8, "shuffle": True, "augmentation": Augmentation()}
+    loader = load(study, np.arange(30), **how, rank=1, ranks=2)
+    next(iter(loader))
+    alone = load(study, np.arange(30), **how)
+    expected = [batch.image.clone() for batch in alone][1:]
+    alone.load_state_dict(loader.state_dict())
+    assert all(torch.equal(batch.image, image) for batch, image in zip(alone, expected, strict=True))
 
 
 def test_a_case_drawn_again_has_another_view(study):

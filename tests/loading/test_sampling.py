@@ -121,14 +121,16 @@ def test_repeats():
 @pytest.mark.parametrize("samples", [1, 7, 16, 33])
 @pytest.mark.parametrize("ranks", [1, 2, 3, 5])
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
-def test_ranks_share_an_epoch_evenly(samples, ranks, batch_size):
+def test_ranks_share_every_batch(samples, ranks, batch_size):
+    whole = batch_bounds(samples, batch_size)
     shares = [batch_bounds(samples, batch_size, rank, ranks) for rank in range(ranks)]
-    assert len({tuple(np.diff(bounds).ravel()) for bounds in shares}) == 1
-    by_step = [bound for step in zip(*shares, strict=True) for bound in step]
-    # One after the other, without gaps, to the end and at most ranks - 1 beyond.
-    assert by_step[0][0] == 0 and all(one[1] == other[0] for one, other in itertools.pairwise(by_step))
-    assert samples <= by_step[-1][1] < samples + ranks
-    assert max(end - begin for begin, end in by_step) <= batch_size
+    assert whole[0][0] == 0 and whole[-1][1] == samples
+    for (begin, end), parts in zip(whole, zip(*shares, strict=True), strict=True):
+        # One after the other, without gaps, and as evenly as it goes.
+        assert parts[0][0] == begin and parts[-1][1] == end
+        assert all(one[1] == other[0] for one, other in itertools.pairwise(parts))
+        sizes = np.diff(parts).ravel().tolist()
+        assert sizes[0] == max(sizes) <= min(sizes) + 1
 
 
 @pytest.mark.parametrize(

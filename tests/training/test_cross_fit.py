@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from lightning_fabric import Fabric
 from training.tiny_runs import Stop, same, stop, weights
 
 from egaze.errors import RunError, StudyError
@@ -107,4 +108,4 @@ def test_what_inner_folds_cannot_give_is_refused_before_anything_is_written(stud
 def test_a_damaged_file_is_said(study, recipe, tmp_path, content):
     (tmp_path / CROSS_FIT).write_text(content)
     with pytest.raises(RunError, match=r"cross-fit.json: damaged"):
-        cross_fitted_epochs(study, recipe, tmp_path, None)
+        cross_fitted_epochs(Fabric(accelerator="cpu", devices=1), study, recipe, tmp_path, None)

@@ -117,9 +117,15 @@ def test_a_run_is_resumed_within_an_epoch(epoch, average_decay, study, tiny_reci
 def compile_with(monkeypatch):
     """Put another compiler in the place of torch's own, which takes a minute."""
     compile_module = torch.nn.Module.compile
-    yield lambda backend: monkeypatch.setattr(
-        torch.nn.Module, "compile", lambda self: compile_module(self, backend=backend)
-    )
+
+    def replaced(backend):
+        def compiled(self, options):
+            assert options == {"fallback_random": True}  # torch's own would draw other dropouts
+            return compile_module(self, backend=backend)
+
+        monkeypatch.setattr(torch.nn.Module, "compile", compiled)
+
+    yield replaced
     torch.compiler.reset()
 
 

@@ -83,7 +83,7 @@ def test_the_optimiser_s_state_follows_the_parameters(study, tiny_recipe, tmp_pa
         raise Stop
 
     doubled = Fabric(accelerator="cpu", devices=1, precision="64-true")
-    monkeypatch.setitem(train.__globals__, "open_fabric", lambda device, precision: doubled)
+    monkeypatch.setitem(train.__globals__, "open_fabric", lambda *_, **__: doubled)
     monkeypatch.setattr(torch.optim.AdamW, "step", look)
     with pytest.raises(Stop):
         train(study, tiny_recipe, tmp_path / "run", device="cpu", resume=True)
@@ -94,7 +94,7 @@ def test_the_optimiser_s_state_follows_the_parameters(study, tiny_recipe, tmp_pa
 def test_a_run_in_half_precision_keeps_its_scale(study, tiny_recipe, tmp_path, monkeypatch):
     """With the scaler of fp16 on the processor, where Fabric itself would take bfloat16."""
 
-    def fabric(device, precision):
+    def fabric(*_, **__):
         scaler = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=5)
         return Fabric(accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu", scaler=scaler))
 
