@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from egaze.atomic import require_folder
 from egaze.cli import progress
 from egaze.cli.options import device_option, precision_option, threads_option
 from egaze.cli.text import count_text
@@ -99,6 +100,7 @@ def command(
     from egaze.tuning.storage import require_optuna
 
     require_optuna()
+    require_folder(out)
     from egaze.study import open_study
 
     with progress.bar("checking images.npy, bytes") as checked:

@@ -31,6 +31,8 @@ OUTPUTS = {
     "gaze measure": ("folder", "none --out OUT"),
     "heatmaps": ("new folder", "none --out OUT"),
     "train": ("new folder", "none --out OUT"),
+    "tune": ("folder", "none --space none.toml --trials 1 --out OUT"),
+    "runs": ("file", "none --out OUT"),
     "evaluate": ("folder", "none --out OUT"),
     "compare": ("folder", "none none --out OUT"),
     "explain": ("new folder", "none --all --out OUT"),
@@ -39,7 +41,7 @@ OUTPUTS = {
     "predict": ("folder", "none.pt none.png --out OUT"),
     "demo": ("new folder", "--out OUT"),
 }
-WITHOUT = {"study show", "study verify", "study split", "check", "info", "cmake-prefix"}
+WITHOUT = {"study show", "study verify", "study split", "check", "info", "cmake-prefix", "pacs"}
 
 # The same with what they read, and the largest file that may be written, which stands for the room on the disk.
 FULL_DISK = {
@@ -55,6 +57,8 @@ FULL_DISK = {
     "heatmaps, movies": (5_000, "STUDY --out OUT --workers 1 --kinds= --temporal --movie gif --fps 1"),
     "heatmaps, index": (2_000, "STUDY --out OUT --workers 1 --kinds array --size 16"),
     "train": (300, "STUDY --out OUT --set input_size_px=64"),
+    "tune": (300, "STUDY --out OUT --space SPACE --trials 1 --set input_size_px=64"),
+    "runs": (300, "RUN --out out.png"),
     "evaluate": (4_000, "RUN --out OUT"),
     "compare": (300, "RUN RUN --out OUT"),
     "explain": (5_000, "RUN --limit 1 --steps 0 --out OUT"),
@@ -144,12 +148,15 @@ def test_a_full_disk_is_one_line_and_nothing_is_left(
     monkeypatch.chdir(tmp_path)
     limit_bytes, words = FULL_DISK[name]
     export = tmp_path_factory.mktemp("export") / "export.asc"
+    space = tmp_path_factory.mktemp("space") / "space.toml"
+    space.write_text("stages.heatmap_weight = {low = 0.0, high = 1.0}")
     export.write_text("".join(f"{2 * n}\t {n}.5\t {n}.7\t 900.0\t...\n" for n in range(400)))
     read = {
         "TABLES": twin.tables,
         "IMAGES": twin.images,
         "RADIOGRAPH": next(twin.images.rglob("*.dcm")),
         "EXPORT": export,
+        "SPACE": space,
     }
     with full_disk(limit_bytes):
         done = invoke(name, words, OUT="out", STUDY=study.path, RUN=run.path, MODEL=model_file, **read)
@@ -158,7 +165,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_left(
         assert str(done.exception) == "heatmaps of 1 of 1 radiographs could not be written"
         assert "_heatmap.npy: cannot write: " in done.stderr and " normal 0." in done.stdout
     else:
-        assert re.fullmatch(r"(/.*/)?out: cannot write: (File too large|.*disk full.*)", str(done.exception))
+        assert re.fullmatch(r"(/.*/)?out(\.png)?: cannot write: (File too large|.*disk full.*)", str(done.exception))
         assert done.stdout == ""
     # A preparation goes on from what is there.
     assert os.listdir(tmp_path) == ([".out.partial"] if name == "prepare egd-cxr" else [])
