@@ -41,13 +41,14 @@ def command(folders: tuple[Path, ...], as_json: bool, out: Path | None) -> None:
         require_file(out)
     runs = dict(_runs(folders))
     described = [_described(name, run) for name, run in runs.items()]
+    if out is not None:
+        write_run_curves({name: run.log() for name, run in runs.items()}, out)
     if as_json:
         for run in described:
             click.echo(json.dumps(run))
     else:
         _print(described)
     if out is not None:
-        write_run_curves({name: run.log() for name, run in runs.items()}, out)
         click.echo(f"written to {out}", err=as_json)
 
 
