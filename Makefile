@@ -25,7 +25,7 @@ test: test-cpp test-python
 
 test-python: setup-test
 	PATH="$(BIN):$$PATH" EGAZE_REQUIRE_RUNNER=1 EGAZE_RUN=$(CURDIR)/$(RUNNER) OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest \
-	  --numprocesses auto --maxprocesses 4 --dist loadfile
+	  --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-cpp: setup-test
 	PATH="$(BIN):$$PATH" ctest --test-dir $(CPP) --output-on-failure

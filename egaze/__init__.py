@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 try:
     import egaze._core  # noqa: F401
@@ -16,6 +15,8 @@ except ModuleNotFoundError as error:
         "egaze's compiled module egaze._core is missing: did you forget to build it? "
         "Run `pip install .` in the project's folder, and start Python outside that folder."
     ) from error
+
+from egaze.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from egaze.deploy import Predictor, export_torchscript
@@ -70,14 +71,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'egaze' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"egaze.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_HOMES]
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
 
 
 def cmake_prefix() -> Path:

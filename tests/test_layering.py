@@ -10,7 +10,7 @@ import egaze
 # From the top. Packages of one line do not know each other.
 LAYERS = [
     {"errors", "_core"},
-    {"atomic", "cluster", "labels", "progress", "registry", "serialize", "settings", "tables"},
+    {"atomic", "cluster", "labels", "lazy_names", "progress", "registry", "serialize", "settings", "tables"},
     {"gaze", "imaging", "metrics", "unfinished"},
     {"sources"},
     {"study"},
@@ -29,6 +29,7 @@ WITHOUT_TORCH = {
     "atomic",
     "cluster",
     "labels",
+    "lazy_names",
     "progress",
     "registry",
     "serialize",

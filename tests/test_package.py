@@ -36,6 +36,13 @@ def test_heatmaps_need_no_torch():
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
+def test_predicting_imports_neither_timm_nor_what_trains():
+    script = "import sys, egaze; egaze.Predictor; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    heavy = {"timm", "torchvision", "sklearn", "matplotlib", "egaze.training", "egaze.targets", "egaze.models"}
+    assert not heavy & set(done.stdout.split())
+
+
 # What Python has on Linux and macOS only.
 POSIX_ONLY = ("fcntl", "grp", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty")
 

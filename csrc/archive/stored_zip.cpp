@@ -145,7 +145,8 @@ std::vector<ZipMember> read_stored_zip(const std::string& path, std::span<const 
   if (bytes.size() > kMaxModelBytes) file.fail("it is larger than " + std::to_string(kMaxModelBytes) + " bytes");
   const std::string_view begin(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 4));
   if (std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).starts_with(kOnnxStart)) {
-    refuse(ErrorCode::model_foreign, "is an ONNX file, not a TorchScript file; Python reads it under a name with .onnx");
+    refuse(ErrorCode::model_foreign,
+           "is an ONNX file, not a TorchScript file; Python reads it under a name with .onnx");
   }
   if (!kLocalMagic.starts_with(begin)) {
     refuse(ErrorCode::model_foreign, "was not exported by egaze: it is not a zip archive");
