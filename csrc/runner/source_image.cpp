@@ -6,6 +6,7 @@
 #include <array>
 #include <fstream>
 #include <regex>
+#include <span>
 #include <string_view>
 
 #include "radiograph_file.hpp"
@@ -21,28 +22,37 @@ struct Copied {
   bool optional = false;
 };
 
-const Copied kIdentity[] = {{DCM_SpecificCharacterSet, true}, {DCM_PatientName},      {DCM_PatientID},
-                            {DCM_IssuerOfPatientID, true},    {DCM_PatientBirthDate}, {DCM_PatientSex},
-                            {DCM_StudyInstanceUID},           {DCM_StudyDate},        {DCM_StudyTime},
-                            {DCM_ReferringPhysicianName},     {DCM_StudyID},          {DCM_AccessionNumber}};
+std::span<const Copied> identity_tags() {
+  static const Copied tags[] = {{DCM_SpecificCharacterSet, true}, {DCM_PatientName},      {DCM_PatientID},
+                                {DCM_IssuerOfPatientID, true},    {DCM_PatientBirthDate}, {DCM_PatientSex},
+                                {DCM_StudyInstanceUID},           {DCM_StudyDate},        {DCM_StudyTime},
+                                {DCM_ReferringPhysicianName},     {DCM_StudyID},          {DCM_AccessionNumber}};
+  return tags;
+}
 
-const DcmTagKey kPixels[] = {DCM_Laterality,
-                             DCM_ImageLaterality,
-                             DCM_PatientOrientation,
-                             DCM_PixelSpacing,
-                             DCM_PixelSpacingCalibrationType,
-                             DCM_PixelSpacingCalibrationDescription,
-                             DCM_ImagerPixelSpacing,
-                             DCM_NominalScannedPixelSpacing,
-                             DCM_PixelAspectRatio,
-                             DCM_BurnedInAnnotation,
-                             DCM_LossyImageCompression,
-                             DCM_LossyImageCompressionRatio,
-                             DCM_LossyImageCompressionMethod};
+std::span<const DcmTagKey> pixel_tags() {
+  static const DcmTagKey tags[] = {DCM_Laterality,
+                                   DCM_ImageLaterality,
+                                   DCM_PatientOrientation,
+                                   DCM_PixelSpacing,
+                                   DCM_PixelSpacingCalibrationType,
+                                   DCM_PixelSpacingCalibrationDescription,
+                                   DCM_ImagerPixelSpacing,
+                                   DCM_NominalScannedPixelSpacing,
+                                   DCM_PixelAspectRatio,
+                                   DCM_BurnedInAnnotation,
+                                   DCM_LossyImageCompression,
+                                   DCM_LossyImageCompressionRatio,
+                                   DCM_LossyImageCompressionMethod};
+  return tags;
+}
 
 // Pairs of lengths or shares, of which some devices write 0 for unknown ones. Such pairs are not copied.
-const DcmTagKey kPairs[] = {DCM_PixelSpacing, DCM_ImagerPixelSpacing, DCM_NominalScannedPixelSpacing,
-                            DCM_PixelAspectRatio};
+std::span<const DcmTagKey> pair_tags() {
+  static const DcmTagKey tags[] = {DCM_PixelSpacing, DCM_ImagerPixelSpacing, DCM_NominalScannedPixelSpacing,
+                                   DCM_PixelAspectRatio};
+  return tags;
+}
 
 std::string keyword(const DcmTagKey& tag) { return DcmTag(tag).getTagName(); }
 
@@ -58,7 +68,7 @@ bool is_dicom(const std::string& path) {
 }
 
 // The path, once it is known to be that of a DICOM file of a sane size.
-const std::string& checked(const std::string& path) {
+std::string checked(const std::string& path) {
   if (!is_dicom(path)) detail::unreadable(path, std::string("is not DICOM") + kNoObject);
   detail::check_file_bytes(path);
   return path;
@@ -97,13 +107,13 @@ SourceImage::SourceImage(const std::string& path) : DicomElements(checked(path))
       !sop_class.ends_with("ForProcessing")) {
     fail(std::string("SOPClassUID is that of no image") + kNoObject);
   }
-  for (const Copied& each : kIdentity) {
+  for (const Copied& each : identity_tags()) {
     if (!each.optional || find(dataset(), each.tag) != nullptr) identity[keyword(each.tag)] = value(each.tag);
   }
-  for (const DcmTagKey& tag : kPixels) {
+  for (const DcmTagKey& tag : pixel_tags()) {
     if (find(dataset(), tag) != nullptr) pixels[keyword(tag)] = value(tag);
   }
-  for (const DcmTagKey& tag : kPairs) {
+  for (const DcmTagKey& tag : pair_tags()) {
     if (const auto found = pixels.find(keyword(tag)); found != pixels.end() && !is_positive_pair(found->second)) {
       pixels.erase(found);
     }
@@ -119,10 +129,10 @@ SourceImage::SourceImage(const std::string& path) : DicomElements(checked(path))
 void SourceImage::copy(DcmItem& object) const {
   put(object, DCM_PatientOrientation, "");  // may be unknown, but not absent
   if (!pixels.contains(keyword(DCM_ImageLaterality))) put(object, DCM_Laterality, "");
-  for (const DcmTagKey& tag : kPixels) {
+  for (const DcmTagKey& tag : pixel_tags()) {
     if (const auto found = pixels.find(keyword(tag)); found != pixels.end()) put(object, tag, found->second);
   }
-  for (const Copied& each : kIdentity) {
+  for (const Copied& each : identity_tags()) {
     if (const auto found = identity.find(keyword(each.tag)); found != identity.end()) {
       put(object, each.tag, found->second);
     }
