@@ -117,8 +117,9 @@ Arguments parse_arguments(std::span<const char* const> words) {
 
 std::string_view usage() {
   return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--thresholds] [--class-heatmaps] [--out DIR]
-                 [--dicom-out DIR] [--batch N] [--threads N] [--device NAME] [--precision exported|fp32|bf16]
-                 [--trust KEY.pem]... [--model-limit NAME=VALUE]... [--no-tensor-arena] [--bench N]
+                 [--dicom-out DIR] [--batch N] [--threads N] [--device NAME]
+                 [--precision exported|fp32|bf16] [--trust KEY.pem]... [--model-limit NAME=VALUE]...
+                 [--no-tensor-arena] [--bench N]
        egaze-run --help | --version | --formats
 
 Classifies chest radiographs and predicts where a radiologist would look, with a model file that
