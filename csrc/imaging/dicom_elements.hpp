@@ -56,7 +56,7 @@ class DicomElements {
   static bool holds_text(const DcmElement& element);
   static std::optional<double> binary_number(DcmElement& element);
 
-  const std::string& path_;
+  std::string path_;
   DcmFileFormat file_;
   std::vector<std::unique_ptr<DcmDataset>> unknown_sequences_;
 };
