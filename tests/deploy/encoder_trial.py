@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 SIZE_PX, IMAGES, TOLERANCE = 64, 3, 1e-5
-MAX_MB, MAX_CPU_S = 16000, 1500
+MAX_MB, MAX_CPU_S = 22000, 1500
 
 
 def main() -> None:
