@@ -55,8 +55,18 @@ _FAMILIES = (
 )
 
 # Members of these families that cannot be exported. Conditional convolutions compute weights for each image and then
-# convolve all images as groups of one, so that their programs depend on the number of images.
-_NOT_EXPORTED = ("*efficientnet_cc_*",)
+# convolve all images as groups of one, so that their programs depend on the number of images. The others have more than
+# 2 GiB of weights, which a model file cannot hold.
+_NOT_EXPORTED = (
+    "*efficientnet_cc_*",
+    "convnext_xxlarge",
+    "convnextv2_huge",
+    "davit_giant",
+    "focalnet_huge_*",
+    "regnety_1280",
+    "regnety_2560",
+    "resnetv2_152x4_bit",
+)
 
 #: Modules that register encoders with `timm.models.register_model` when they are imported; other packages add theirs as
 #: `egaze.encoder_families`. A family's name in timm is the last part of the module's name.

@@ -29,6 +29,13 @@ def test_encoders_that_cannot_be_exported_are_not_listed():
         encoder_names("*efficientnet_cc_*")
 
 
+def test_encoders_too_large_for_a_model_file_are_not_listed():
+    """A model file holds 2 GiB; the decoder and the head need little of it."""
+    listed, left_out = parameter_count("nfnet_f7"), parameter_count("regnety_1280")
+    assert 4 * listed < 2**31 < 4 * left_out
+    assert "nfnet_f7" in encoder_names() and "regnety_1280" not in encoder_names()
+
+
 def test_parameters_are_the_encoders():
     encoder = timm.create_model("mobilenetv3_small_050", features_only=True, in_chans=1)
     assert parameter_count("mobilenetv3_small_050") == sum(p.numel() for p in encoder.parameters())
