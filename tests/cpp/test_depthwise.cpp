@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -14,29 +13,13 @@
 #include "egaze/error.hpp"
 #include "egaze/simd.hpp"
 #include "expect_throws.hpp"
+#include "layer_values.hpp"
 
 using namespace egaze;
 using namespace egaze::detail;
+using namespace egaze::test;
 
 namespace {
-
-constexpr Activation kActivations[] = {Activation::none,    Activation::relu,      Activation::silu,
-                                       Activation::sigmoid, Activation::hardswish, Activation::hardsigmoid};
-
-double activated(double x, Activation activation) {
-  const double hard = std::clamp(x / 6.0 + 0.5, 0.0, 1.0), soft = 1.0 / (1.0 + std::exp(-x));
-  switch (activation) {
-    case Activation::relu: return std::max(x, 0.0);
-    case Activation::silu: return x * soft;
-    case Activation::sigmoid: return soft;
-    case Activation::hardswish: return x * hard;
-    case Activation::hardsigmoid: return hard;
-    default: return x;
-  }
-}
-
-float to_float(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
-std::uint16_t upper_bits(float value) { return static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16); }
 
 struct Layer {
   std::size_t height, width, channels, kernel, stride, top, left, out_height, out_width;
@@ -54,18 +37,9 @@ struct Layer {
         left(l),
         out_height(oh),
         out_width(ow),
-        image(h * w * c),
-        weights(k * k * c),
-        bias(c) {
-    std::mt19937 random(static_cast<unsigned>(h * 31 + w * 7 + c + k));
-    // Only values that bfloat16 can represent.
-    const auto some = [&](float scale) {
-      return to_float(upper_bits(std::uniform_real_distribution<float>(-scale, scale)(random)));
-    };
-    for (float& value : image) value = some(2.0f);
-    for (float& value : weights) value = some(0.5f);
-    for (float& value : bias) value = some(1.0f);
-  }
+        image(some_values(h * w * c, 2.0f, 1)),
+        weights(some_values(k * k * c, 0.5f, 2)),
+        bias(some_values(c, 1.0f, 3)) {}
 
   DepthwiseLayer view() const {
     return {height, width, channels, out_height,     out_width,   kernel,
@@ -136,8 +110,7 @@ TEST_P(Depthwise, MatchesTheReference) {
 
 TEST_P(Depthwise, RoundsBfloat16OnceAtTheEnd) {
   for (const Layer& layer : layers()) {
-    std::vector<std::uint16_t> image(layer.image.size());
-    std::ranges::transform(layer.image, image.begin(), upper_bits);
+    const std::vector<std::uint16_t> image = upper_bits(layer.image);
     std::vector<float> exact(layer.out_height * layer.out_width * layer.channels), exact_means(layer.channels);
     convolve_depthwise(layer.view(), layer.image.data(), 0, layer.channels, exact.data(), exact_means.data());
     std::vector<std::uint16_t> out(exact.size());
@@ -177,8 +150,8 @@ TEST_P(Depthwise, NanStaysNan) {
     EXPECT_TRUE(std::isnan(out[5])) << static_cast<int>(activation);
     EXPECT_TRUE(std::isfinite(out[6]));
     EXPECT_TRUE(std::isnan(means[5]));
-    std::vector<std::uint16_t> image(layer.image.size()), rounded(out.size());
-    std::ranges::transform(layer.image, image.begin(), upper_bits);
+    const std::vector<std::uint16_t> image = upper_bits(layer.image);
+    std::vector<std::uint16_t> rounded(out.size());
     convolve_depthwise(layer.view(), image.data(), 0, 16, rounded.data(), means.data());
     EXPECT_TRUE(std::isnan(to_float(rounded[5])));
   }
@@ -226,8 +199,7 @@ TEST_P(Depthwise, SqueezesAndExcites) {
         for (std::size_t h = 0; h < hidden; ++h) sum += excite[h * channels + c] * between[h];
         EXPECT_NEAR(gates[c], activated(sum, gate), 2e-6);
       }
-      std::vector<std::uint16_t> rounded(3 * channels);
-      std::ranges::transform(some(rounded.size()), rounded.begin(), upper_bits);
+      std::vector<std::uint16_t> rounded = upper_bits(some(3 * channels));
       std::vector<float> values(rounded.size());
       std::ranges::transform(rounded, values.begin(), to_float);
       const std::vector<float> before = values;

@@ -4,4 +4,5 @@
 #define EGAZE_LANES 4
 #define EGAZE_ROWS 4
 #define EGAZE_VECTORS 2
+#define EGAZE_PIXELS 6
 #include "primitives.inc"

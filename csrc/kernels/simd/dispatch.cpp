@@ -20,6 +20,9 @@ extern const Primitives kPrimitives;
 namespace avx512 {
 extern const Primitives kPrimitives;
 }
+namespace avx512_bf16 {
+extern const Primitives kPrimitives;
+}
 #endif
 
 namespace {
@@ -35,6 +38,7 @@ std::vector<const Primitives*> available() {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl")) {
       sets.push_back(&avx512::kPrimitives);
+      if (__builtin_cpu_supports("avx512bf16")) sets.push_back(&avx512_bf16::kPrimitives);
     }
   }
 #endif

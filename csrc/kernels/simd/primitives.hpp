@@ -52,6 +52,34 @@ struct Gaussian {
 // multiples of 7.
 inline constexpr std::size_t kDepthwisePixels = 7;
 
+// The output channels of a convolution that are packed together; of the last ones, half as many if these are enough.
+inline constexpr std::size_t kConvolutionColumns = 32;
+
+// For each of some output pixels, `length` values that are multiplied by weights, `step` after those of the pixel
+// before. The weights of a value are those of all columns, side by side; in bfloat16, those of two values alternate.
+template <class Element>
+struct PixelRun {
+  const Element* values;
+  std::size_t step;
+  std::size_t length;
+  const Element* weights;
+};
+
+// Some output pixels of a convolution, at most Primitives::convolution_pixels, of one panel of columns.
+template <class Element>
+struct ConvolvedPixels {
+  const PixelRun<Element>* runs;
+  std::size_t run_count;
+  std::size_t pixels;
+  std::size_t columns;   // kConvolutionColumns or half of it
+  std::size_t live;      // the columns that the output has
+  const float* bias;     // of all columns
+  const Element* added;  // null or, like out, `live` values for each pixel, `step` after those of the pixel before
+  Element* out;
+  std::size_t step;
+  Activation activation;
+};
+
 // The pixels of a row that a depthwise convolution reads, including the zeros on both sides.
 std::size_t depthwise_row_px(const DepthwiseLayer& layer);
 
@@ -144,6 +172,14 @@ struct Primitives {
   // values[r][k] *= factors[k].
   void (*multiply_rows_float)(float* values, std::size_t rows, std::size_t count, const float* factors);
   void (*multiply_rows_bfloat16)(std::uint16_t* values, std::size_t rows, std::size_t count, const float* factors);
+
+  // The primitives of convolution.inc.
+
+  std::size_t convolution_pixels;
+  bool multiplies_bfloat16;  // by an instruction
+  // out = activation(bias + added + sum over the runs of values * weights).
+  void (*convolve_float)(const ConvolvedPixels<float>& pixels);
+  void (*convolve_bfloat16)(const ConvolvedPixels<std::uint16_t>& pixels);
 };
 
 // The primitives of the instruction set that simd_level() names; see egaze/simd.hpp.

@@ -10,6 +10,8 @@
 #include <string>
 
 #include "assumptions.hpp"
+#include "kernels/convolution.hpp"
+#include "operator_arguments.hpp"
 
 namespace egaze::detail {
 namespace {
@@ -72,6 +74,49 @@ at::Tensor packed_weight(const Convolution& convolution) {
                  convolution.input_shape};
   find_operator(kReorderWeight).value().callBoxed(stack);
   return stack.back().toTensor();
+}
+
+// The layer of egaze's own operator, for the input shape that was observed.
+ConvolutionLayer own_layer(const Convolution& convolution) {
+  const auto size = [](std::int64_t value) { return static_cast<std::size_t>(value); };
+  const bool doubles = convolution.upsampling != nullptr;
+  const Ints& image = doubles ? convolution.coarse_shape : convolution.input_shape;
+  const Ints sides = sides_of(convolution);
+  const std::int64_t scale = doubles ? 2 : 1, stride = convolution.stride[0];
+  const at::Tensor& weight = convolution.weight;
+  return {.height = size(image[2]),
+          .width = size(image[3]),
+          .channels = size(image[1]),
+          .out_height = size((scale * image[2] + sides[2] + sides[3] - weight.size(2)) / stride + 1),
+          .out_width = size((scale * image[3] + sides[0] + sides[1] - weight.size(3)) / stride + 1),
+          .out_channels = size(weight.size(0)),
+          .kernel_height = size(weight.size(2)),
+          .kernel_width = size(weight.size(3)),
+          .stride = size(stride),
+          .top = size(sides[2]),
+          .left = size(sides[0]),
+          .activation = Activation::none,
+          .doubles = doubles,
+          .skip_channels = size(weight.size(1) - image[1])};
+}
+
+at::Tensor packed(const ConvolutionLayer& layer, const at::Tensor& weight) {
+  const at::Tensor values = weight.to(at::kFloat).contiguous();
+  const at::Tensor to = at::empty({static_cast<std::int64_t>(packed_convolution_length(layer))}, weight.scalar_type());
+  if (weight.scalar_type() == at::kBFloat16) {
+    pack_convolution(layer, values.const_data_ptr<float>(), kernel_values(to.mutable_data_ptr<at::BFloat16>()));
+  } else {
+    pack_convolution(layer, values.const_data_ptr<float>(), to.mutable_data_ptr<float>());
+  }
+  return to;
+}
+
+at::Tensor padded_bias(const Convolution& convolution) {
+  const std::int64_t channels = convolution.weight.size(0);
+  const at::Tensor bias =
+      at::zeros({static_cast<std::int64_t>(convolution_bias_length(static_cast<std::size_t>(channels)))});
+  if (!convolution.bias.isNone()) bias.narrow(0, 0, channels).copy_(convolution.bias.toTensor());
+  return bias;
 }
 
 // Inserts a weight in oneDNN's own layout. It has no storage and therefore cannot be an ordinary constant.
@@ -150,6 +195,15 @@ at::Tensor transposed_weight(const at::Tensor& weight) {
 
 }  // namespace
 
+bool all(const Ints& ints, std::int64_t wanted) {
+  return std::ranges::all_of(ints, [wanted](std::int64_t value) { return value == wanted; });
+}
+
+Ints sides_of(const Convolution& convolution) {
+  if (convolution.pad != nullptr) return convolution.pad_sides;
+  return {convolution.padding[1], convolution.padding[1], convolution.padding[0], convolution.padding[0]};
+}
+
 bool is_product(const Convolution& convolution) {
   return convolution.pad == nullptr && convolution.groups == 1 && convolution.input_shape[2] == 1 &&
          convolution.input_shape[3] == 1 && convolution.weight.size(2) == 1 && convolution.weight.size(3) == 1 &&
@@ -191,6 +245,50 @@ void write_product(Graph& graph, const Convolution& convolution) {
                        : graph.insert(c10::aten::addmm, {graph.insertConstant(convolution.bias), rows, weight});
   for (int side = 0; side < 2; ++side) product = graph.insert(c10::aten::unsqueeze, {product, -1});
   convolution.node->output()->replaceAllUsesWith(product);
+}
+
+bool prefers_own_operator(const Convolution& convolution) {
+  const c10::ScalarType type = convolution.weight.scalar_type();
+  const bool bf16 = type == c10::kBFloat16;
+  return (bf16 || type == c10::kFloat) && convolves_fast(bf16) && convolution.groups == 1 &&
+         all(convolution.dilation, 1) && convolution.stride[0] == convolution.stride[1] &&
+         has_convolution(own_layer(convolution), bf16);
+}
+
+void write_own(Graph& graph, const Convolution& convolution) {
+  const torch::jit::WithInsertPoint here(convolution.node);
+  const ConvolutionLayer layer = own_layer(convolution);
+  const auto constant = [&graph](const c10::IValue& value) { return graph.insertConstant(value); };
+  Value* image = nullptr;
+  if (layer.doubles) {
+    image = insert_operator(
+        graph, doubling_test(),
+        {convolution.coarse(), convolution.upsampling->input(1), constant(convolution.coarse_shape[1])});
+  } else {
+    image = insert_unpadded(graph, convolution, convolution.input());
+  }
+  Node* const sum = convolution.addition;
+  const Activating activation = activation_of((sum != nullptr ? sum : convolution.node)->output());
+  const Ints sides = sides_of(convolution);
+  const Ints geometry = {convolution.weight.size(2),
+                         convolution.weight.size(3),
+                         convolution.stride[0],
+                         sides[2],
+                         sides[0],
+                         sides[3],
+                         sides[1],
+                         convolution.weight.size(0),
+                         layer.doubles ? 1 : 0};
+  Value* output = insert_operator(
+      graph, convolution_operator(),
+      {image, layer.skip_channels > 0 ? convolution.skip() : constant({}),
+       sum != nullptr ? convolution.added() : constant({}), constant(packed(layer, convolution.weight)),
+       constant(padded_bias(convolution)), constant(geometry), constant(static_cast<std::int64_t>(activation.kind)),
+       constant(static_cast<std::int64_t>(convolution.weight.scalar_type()))});
+  for (Node* step : {activation.node, sum}) {
+    if (step != nullptr) replace(step, output);
+  }
+  convolution.node->output()->replaceAllUsesWith(output);
 }
 
 void write_pointwise(Graph& graph, const Convolution& as_found) {
@@ -246,8 +344,8 @@ void write_step_up(Graph& graph, Convolution convolution) {
 }
 
 bool is_fused(const Value* value) {
-  const c10::Symbol kind = value->node()->kind();
-  return kind == c10::Symbol::fromQualString(kPointwise) || kind == c10::Symbol::fromQualString(kTransposed);
+  const auto is = [value](const char* name) { return value->node()->kind() == c10::Symbol::fromQualString(name); };
+  return is(kPointwise) || is(kTransposed) || is(convolution_operator());
 }
 
 }  // namespace egaze::detail

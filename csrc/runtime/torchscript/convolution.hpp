@@ -37,8 +37,13 @@ struct Convolution {
   torch::jit::Value* added() const { return addition->input(addition->input(0) == node->output() ? 1 : 0); }
 };
 
+bool all(const Ints& ints, std::int64_t wanted);
+
 // Whether it is a convolution of a single pixel with a 1x1 kernel, without padding.
 bool is_product(const Convolution& convolution);
+
+// The zeros that it pads on the left, right, top and bottom, those of a merged padding if there is one.
+Ints sides_of(const Convolution& convolution);
 
 // Returns the value, which is an input of the convolution, after inserting a check if the convolution was merged with a
 // padding that is not constant.
@@ -57,6 +62,23 @@ bool fused_operators_take_bf16();
 
 // Writes a convolution of a single pixel as a matrix product, which costs less to call.
 void write_product(torch::jit::Graph& graph, const Convolution& convolution);
+
+// Whether egaze's own operator is the fastest on this processor for the convolution and the steps merged with it.
+bool prefers_own_operator(const Convolution& convolution);
+
+// Writes egaze's own operator, with the upsampling, the skip, the addition and the activation.
+void write_own(torch::jit::Graph& graph, const Convolution& convolution);
+
+// Registers egaze's own operator on the first call and returns its name.
+//
+// Its arguments:
+// - the image; the skip, or None; what is added to the output, or None;
+// - the packed weights, and the bias, padded with zeros;
+// - nine integers: the kernel's height and width, the stride, the zeros to pad at the top, left, bottom and right, the
+//   output's channels, and 1 if the image is doubled, otherwise 0;
+// - the Activation;
+// - the type of the images and of the output, float32 or bfloat16.
+const char* convolution_operator();
 
 // Writes oneDNN's convolution, with weights in oneDNN's layout and the addition or activation that follows.
 void write_pointwise(torch::jit::Graph& graph, const Convolution& as_found);

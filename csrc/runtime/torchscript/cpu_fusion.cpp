@@ -24,10 +24,6 @@ using torch::jit::Node;
 using torch::jit::Stack;
 using torch::jit::Value;
 
-bool all(const Ints& ints, std::int64_t wanted) {
-  return std::ranges::all_of(ints, [wanted](std::int64_t value) { return value == wanted; });
-}
-
 std::optional<Convolution> read_convolution(Node* node) {
   if (node->kind() != c10::aten::conv2d || node->inputs().size() != 7) return std::nullopt;
   const auto weight = torch::jit::toIValue(node->input(1)), bias = torch::jit::toIValue(node->input(2));
@@ -259,6 +255,8 @@ void fuse_for_cpu(torch::jit::Module& module, const ModelSpec& spec) {
     if (!can_compute(convolution, bf16)) continue;
     if (is_product(convolution)) {
       write_product(graph, convolution);
+    } else if (prefers_own_operator(convolution)) {
+      write_own(graph, convolution);
     } else if (convolution.upsampling != nullptr) {
       write_step_up(graph, convolution);
     } else {

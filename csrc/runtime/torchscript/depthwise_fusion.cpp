@@ -36,12 +36,6 @@ at::Tensor bias_of(const Convolution& convolution) {
 // The weights of a product as (in, out), the order in which the kernels read them.
 at::Tensor rows_of(const Convolution& product) { return product.weight.to(at::kFloat).flatten(1).t().contiguous(); }
 
-// left, right, top, bottom.
-Ints sides_of(const Convolution& convolution) {
-  if (convolution.pad != nullptr) return convolution.pad_sides;
-  return {convolution.padding[1], convolution.padding[1], convolution.padding[0], convolution.padding[0]};
-}
-
 // precision.cpp casts the input of a depthwise convolution from bfloat16 to float32 and the output back. The operator
 // needs neither cast, because it always computes in float32. Returns the second cast, or null if there are no casts.
 Node* narrowing_of(const Convolution& convolution, const Node* last) {

@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <vector>
 
 #include "depthwise_fusion.hpp"
 #include "kernels/depthwise.hpp"
+#include "kernels/parallel.hpp"
+#include "operator_arguments.hpp"
 #include "own_operator.hpp"
 
 namespace egaze::detail {
@@ -21,92 +22,38 @@ constexpr const char* kSchema =
     "Tensor? squeeze_bias, Tensor? excite, Tensor? excite_bias, int squeeze_activation, int gate, "
     "ScalarType type) -> Tensor";
 
-// The number of channels in one unit of work, a multiple of every vector's length; and the least work for a thread.
-constexpr std::int64_t kChannels = 16;
-constexpr std::int64_t kOutputsForThread = 2048 * kChannels, kProductsForThread = 1 << 15;
-
-std::int64_t grain(std::int64_t least, std::int64_t of_one) { return std::max<std::int64_t>(1, least / of_one); }
+// The number of channels in one unit of work, a multiple of every vector's length; and the least work for threads.
+constexpr std::size_t kChannels = 16, kProductsForThreads = 1 << 16;
 
 template <class Element>
-void convolve(const DepthwiseLayer& layer, std::int64_t images, const Element* image, Element* out, float* means) {
-  const std::int64_t channels = layer.channels, parts = (channels + kChannels - 1) / kChannels;
+void convolve(const DepthwiseLayer& layer, std::size_t images, const Element* image, Element* out, float* means) {
+  const std::size_t channels = layer.channels, parts = (channels + kChannels - 1) / kChannels;
   const std::size_t image_size = layer.height * layer.width * layer.channels;
   const std::size_t out_size = layer.out_height * layer.out_width * layer.channels;
-  const std::int64_t of_part = layer.out_height * layer.out_width * kChannels;
-  at::parallel_for(0, images * parts, grain(kOutputsForThread, of_part), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t n = begin / parts; n * parts < end; ++n) {
-      const std::int64_t first = std::max(begin - n * parts, std::int64_t{0}) * kChannels;
-      const std::int64_t last = std::min((end - n * parts) * kChannels, channels);
+  parallel_for(images * parts, at::get_num_threads(), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t n = begin / parts; n * parts < end; ++n) {
+      const std::size_t first = begin > n * parts ? (begin - n * parts) * kChannels : 0;
+      const std::size_t last = std::min((end - n * parts) * kChannels, channels);
       convolve_depthwise(layer, image + n * image_size, first, last, out + n * out_size, means + n * channels);
     }
   });
 }
 
 template <class Element>
-void weigh(const SqueezeExcitation& layer, std::int64_t images, std::int64_t pixels, const float* means, Element* out) {
-  const std::int64_t channels = layer.channels;
+void weigh(const SqueezeExcitation& layer, std::size_t images, std::size_t pixels, const float* means, Element* out) {
+  const std::size_t channels = layer.channels;
+  const int threads = pixels * channels < kProductsForThreads ? 1 : at::get_num_threads();
   std::vector<float> gates(layer.channels);
-  for (std::int64_t n = 0; n < images; ++n, means += channels, out += pixels * channels) {
+  for (std::size_t n = 0; n < images; ++n, means += channels, out += pixels * channels) {
     excitations(layer, means, gates.data());
-    at::parallel_for(0, pixels, grain(kProductsForThread, channels), [&](std::int64_t begin, std::int64_t end) {
-      weigh_channels(out + begin * channels, end - begin, layer.channels, gates.data());
+    parallel_for(pixels, threads, [&](std::size_t begin, std::size_t end) {
+      weigh_channels(out + begin * channels, end - begin, channels, gates.data());
     });
   }
 }
 
-std::uint16_t* bits(at::BFloat16* values) { return reinterpret_cast<std::uint16_t*>(values); }
-const std::uint16_t* bits(const at::BFloat16* values) { return reinterpret_cast<const std::uint16_t*>(values); }
-
-// Checks the arguments and throws if the kernels cannot process them.
-class Arguments {
- public:
-  explicit Arguments(Stack& stack) : values_(torch::jit::pop(stack, 12)) {}
-
-  bool is_none(std::size_t index) const { return values_[index].isNone(); }
-
-  c10::ScalarType type(std::size_t index) const {
-    const std::int64_t type = values_[index].toInt();
-    for (const c10::ScalarType known : {at::kFloat, at::kBFloat16}) {
-      if (type == static_cast<std::int64_t>(known)) return known;
-    }
-    TORCH_CHECK(false, "a depthwise convolution does not compute in type ", type);
-  }
-
-  std::vector<std::int64_t> ints(std::size_t index) const { return values_[index].toIntVector(); }
-
-  Activation activation(std::size_t index) const {
-    const std::int64_t kind = values_[index].toInt();
-    TORCH_CHECK(kind >= 0 && kind <= static_cast<std::int64_t>(Activation::hardsigmoid), "no activation ", kind);
-    return static_cast<Activation>(kind);
-  }
-
-  at::Tensor tensor(std::size_t index, c10::ScalarType type) const {
-    const at::Tensor tensor = values_[index].toTensor();
-    TORCH_CHECK(tensor.defined() && tensor.layout() == at::kStrided && tensor.device().is_cpu() && !tensor.is_neg(),
-                "argument ", index, " is no dense tensor on the CPU");
-    TORCH_CHECK(tensor.scalar_type() == type, "argument ", index, " is of ", tensor.scalar_type(), ", not of ", type);
-    return tensor;
-  }
-
-  // Returns contiguous numbers of this shape.
-  const float* parameters(std::size_t index, const std::vector<std::int64_t>& shape) const {
-    const at::Tensor tensor = this->tensor(index, at::kFloat);
-    TORCH_CHECK(tensor.sizes() == c10::IntArrayRef(shape) && tensor.is_contiguous(), "argument ", index, " of shape ",
-                tensor.sizes(), " does not lie as one of ", shape);
-    return tensor.const_data_ptr<float>();
-  }
-
- private:
-  std::vector<c10::IValue> values_;
-};
-
-// Whether the value is in a range in which sums of a few lengths cannot overflow.
-bool is_length(std::int64_t value, std::int64_t least) {
-  return value >= least && value <= std::numeric_limits<std::int32_t>::max();
-}
-
 // Returns the layer for an image of these sizes.
-DepthwiseLayer checked_layer(const Arguments& arguments, c10::IntArrayRef sizes,
+DepthwiseLayer checked_layer(const OperatorArguments& arguments, c10::IntArrayRef sizes,
                              const std::vector<std::int64_t>& geometry) {
   TORCH_CHECK(sizes.size() == 4 && is_length(sizes[1], 1) && is_length(sizes[2], 1) && is_length(sizes[3], 1),
               "a depthwise convolution was given an image of shape ", sizes);
@@ -133,7 +80,7 @@ DepthwiseLayer checked_layer(const Arguments& arguments, c10::IntArrayRef sizes,
           arguments.activation(4)};
 }
 
-std::optional<SqueezeExcitation> checked_excitation(const Arguments& arguments, std::int64_t channels) {
+std::optional<SqueezeExcitation> checked_excitation(const OperatorArguments& arguments, std::int64_t channels) {
   const bool none = arguments.is_none(5);
   for (std::size_t index : {6, 7, 8}) {
     TORCH_CHECK(arguments.is_none(index) == none, "squeeze and excitation lacks some of its parameters");
@@ -153,7 +100,7 @@ std::optional<SqueezeExcitation> checked_excitation(const Arguments& arguments, 
 }
 
 void run(Stack& stack) {
-  const Arguments arguments(stack);
+  const OperatorArguments arguments(stack, 12);
   const c10::ScalarType type = arguments.type(11);
   const at::Tensor image = arguments.tensor(0, type).contiguous(at::MemoryFormat::ChannelsLast);
   const DepthwiseLayer layer = checked_layer(arguments, image.sizes(), arguments.ints(3));
@@ -162,8 +109,8 @@ void run(Stack& stack) {
   const at::Tensor out = at::empty({n, image.size(1), rows, columns}, image.options(), at::MemoryFormat::ChannelsLast);
   std::vector<float> means(static_cast<std::size_t>(n) * layer.channels);
   if (type == at::kBFloat16) {
-    std::uint16_t* const values = bits(out.mutable_data_ptr<at::BFloat16>());
-    convolve(layer, n, bits(image.const_data_ptr<at::BFloat16>()), values, means.data());
+    std::uint16_t* const values = kernel_values(out.mutable_data_ptr<at::BFloat16>());
+    convolve(layer, n, kernel_values(image.const_data_ptr<at::BFloat16>()), values, means.data());
     if (excitation) weigh(*excitation, n, rows * columns, means.data(), values);
   } else {
     auto* const values = out.mutable_data_ptr<float>();
