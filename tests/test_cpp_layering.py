@@ -1,4 +1,4 @@
-"""Which C++ knows of torch, and what public headers show."""
+"""Which C++ knows of torch and OpenVINO, and what public headers show."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def test_only_the_engine_knows_torch():
     assert {path.parent for path in knowing} == {ENGINE}
     # What the predictor sees of the engine.
     assert ENGINE / "torchscript_engine.hpp" not in knowing
+
+
+def test_only_its_engine_knows_openvino():
+    knowing = {path for path in SOURCES if any(name.startswith("<openvino/") for name in included(path))}
+    assert knowing == {CSRC / "runtime" / "openvino" / "openvino_engine.cpp"}
 
 
 def test_public_headers_show_nothing_from_behind_them():

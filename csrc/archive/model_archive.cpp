@@ -41,15 +41,6 @@ std::string_view text_of(std::span<const unsigned char> content) {
   return {reinterpret_cast<const char*>(content.data()), content.size()};
 }
 
-// The spec with its digest replaced by zeros.
-std::string without_digest(std::string_view spec_json, const std::string& digest) {
-  std::string text(spec_json);
-  const std::size_t key = text.find("\"model_sha256\"");
-  const std::size_t at = key == std::string::npos ? key : text.find(digest, key);
-  if (at != std::string::npos) text.replace(at, digest.size(), digest.size(), '0');
-  return text;
-}
-
 // SHA-256 of all members except the signature, in the order of their names: for each its name, a zero byte, its length
 // (8 bytes, little endian) and its content.
 std::string digest_of(const Members& members, const std::string& spec_json) {
@@ -107,16 +98,6 @@ void check_members(const std::string& path, const Members& members) {
   }
 }
 
-void check_limits(const ModelLimits& limits) {
-  for (const ModelLimit& limit : kModelLimits) {
-    const std::int64_t value = limits.*limit.value;
-    if (value < 1 || value > limit.largest) {
-      throw Error(ErrorCode::invalid_argument, std::string("the limit ") + limit.name + " must be from 1 to " +
-                                                   std::to_string(limit.largest) + ", got " + std::to_string(value));
-    }
-  }
-}
-
 std::optional<ModelSignature> signature_of(const std::string& path, const Members& members) {
   const auto member = members.find(kSignatureName);
   if (member == members.end()) return std::nullopt;
@@ -162,6 +143,24 @@ std::string prove_program(const std::string& path, const Members& members, const
 }
 
 }  // namespace
+
+std::string without_digest(std::string_view spec_json, const std::string& digest) {
+  std::string text(spec_json);
+  const std::size_t key = text.find("\"model_sha256\"");
+  const std::size_t at = key == std::string::npos ? key : text.find(digest, key);
+  if (at != std::string::npos) text.replace(at, digest.size(), digest.size(), '0');
+  return text;
+}
+
+void check_limits(const ModelLimits& limits) {
+  for (const ModelLimit& limit : kModelLimits) {
+    const std::int64_t value = limits.*limit.value;
+    if (value < 1 || value > limit.largest) {
+      throw Error(ErrorCode::invalid_argument, std::string("the limit ") + limit.name + " must be from 1 to " +
+                                                   std::to_string(limit.largest) + ", got " + std::to_string(value));
+    }
+  }
+}
 
 std::string signed_message(const ModelSpec& spec) { return "egaze model 1\n" + spec.model_sha256; }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "egaze/model_limits.hpp"
@@ -37,7 +38,13 @@ struct ModelArchive {
 // The text that is signed. It contains the digest, which covers everything else.
 std::string signed_message(const ModelSpec& spec);
 
-// Reads a model file and checks, in this order, its layout (read_stored_zip), its spec, its digest, its members, its
+// The text of a spec with zeros in the place of its digest.
+std::string without_digest(std::string_view spec_json, const std::string& digest);
+
+// Throws Error(invalid_argument) for a limit that is out of range.
+void check_limits(const ModelLimits& limits);
+
+// Reads a TorchScript file and checks, in this order, its layout (read_stored_zip), its spec, its digest, its members, its
 // tensors and its program. In the archive that it returns, the program's text is written from the graph that was proved,
 // so that nothing else can be run.
 // Throws Error(file_not_found) or Error(model_...), whose messages begin with the path, and Error(invalid_argument) for a

@@ -12,6 +12,7 @@ void bind_resize(pybind11::module_& module);
 void bind_placing(pybind11::module_& module);
 void bind_sample(pybind11::module_& module);
 void bind_model(pybind11::module_& module);
+void bind_onnx(pybind11::module_& module);
 void bind_simd(pybind11::module_& module);
 
 }  // namespace egaze::bindings

@@ -6,7 +6,7 @@
 #include "bind.hpp"
 #include "egaze/error.hpp"
 #include "model_archive.hpp"
-#include "model_spec.hpp"
+#include "onnx_model.hpp"
 #include "operator_rules.hpp"
 
 namespace egaze::bindings {
@@ -87,6 +87,23 @@ py::handle model_error;  // Python's class for Error
 
 constexpr ModelLimits kDefaults;
 
+// What Python gets of a model file, which `check` checks.
+template <class Check>
+py::tuple checked(const Check& check) {
+  try {
+    detail::ModelArchive archive;
+    {
+      const py::gil_scoped_release release;
+      archive = check();
+    }
+    return py::make_tuple(dict_of(archive.spec),
+                          py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()),
+                          signature_of(archive), dict_of(archive.proof));
+  } catch (const Error& error) {
+    raise(error);
+  }
+}
+
 }  // namespace
 
 void bind_model(py::module_& module) {
@@ -95,34 +112,23 @@ void bind_model(py::module_& module) {
   module.def(
       "read_model",
       [](const std::string& path, std::int64_t nodes, std::int64_t nesting, std::int64_t bytes_at_work,
-         std::int64_t multiplications) -> py::tuple {
+         std::int64_t multiplications) {
         const ModelLimits limits{nodes, nesting, bytes_at_work, multiplications};
-        try {
-          detail::ModelArchive archive;
-          {
-            const py::gil_scoped_release release;
-            archive = detail::read_model_archive(path, limits);
-          }
-          return py::make_tuple(dict_of(archive.spec),
-                                py::bytes(reinterpret_cast<const char*>(archive.bytes.data()), archive.bytes.size()),
-                                signature_of(archive), dict_of(archive.proof));
-        } catch (const Error& error) {
-          raise(error);
-        }
+        return checked([&] { return detail::read_model(path, limits); });
       },
       py::arg("path"), py::arg("nodes") = kDefaults.nodes, py::arg("nesting") = kDefaults.nesting,
       py::arg("bytes_at_work") = kDefaults.bytes_at_work, py::arg("multiplications") = kDefaults.multiplications);
-  // The spec of a model file in another format, given as the text that the file holds.
+  // The same for the content of an ONNX file.
   module.def(
-      "read_model_spec",
-      [](const std::string& path, const py::bytes& json) -> py::dict {
-        try {
-          return dict_of(detail::parse_model_spec(path, std::string_view(json)));
-        } catch (const Error& error) {
-          raise(error);
-        }
+      "check_onnx_model",
+      [](const std::string& path, const py::bytes& content, std::int64_t nodes, std::int64_t nesting,
+         std::int64_t bytes_at_work, std::int64_t multiplications) {
+        const ModelLimits limits{nodes, nesting, bytes_at_work, multiplications};
+        const std::string_view bytes(content);
+        return checked([&] { return detail::check_onnx_model(path, {bytes.begin(), bytes.end()}, limits); });
       },
-      py::arg("path"), py::arg("json"));
+      py::arg("path"), py::arg("content"), py::arg("nodes"), py::arg("nesting"), py::arg("bytes_at_work"),
+      py::arg("multiplications"));
   // The name of each limit, its default, and the largest value that it can be set to.
   module.def("model_limits", [] {
     py::list limits;

@@ -20,5 +20,6 @@ PYBIND11_MODULE(_core, module) {
   egaze::bindings::bind_placing(module);
   egaze::bindings::bind_sample(module);
   egaze::bindings::bind_model(module);
+  egaze::bindings::bind_onnx(module);
   egaze::bindings::bind_simd(module);
 }

@@ -27,6 +27,11 @@ Precision parse_precision(std::string_view text) {
   throw UsageError("--precision takes exported, fp32 or bf16, got '" + std::string(text) + "'");
 }
 
+std::string parse_engine(std::string_view text) {
+  if (text == "torch" || text == "openvino") return std::string(text);
+  throw UsageError("--engine takes torch or openvino, got '" + std::string(text) + "'");
+}
+
 // NAME=VALUE to the limit of that name.
 void parse_limit(std::string_view text, ModelLimits& limits, std::vector<std::string_view>& given) {
   const std::string_view name = text.substr(0, text.find('='));
@@ -73,6 +78,8 @@ Arguments parse_arguments(std::span<const char* const> words) {
       arguments.predictor.threads = parse_number(name, value(), kMaxThreads);
     } else if (name == "--device") {
       arguments.predictor.device = value();
+    } else if (name == "--engine") {
+      arguments.predictor.engine = parse_engine(value());
     } else if (name == "--precision") {
       arguments.predictor.precision = parse_precision(value());
     } else if (name == "--trust") {
@@ -118,14 +125,14 @@ Arguments parse_arguments(std::span<const char* const> words) {
 std::string_view usage() {
   return R"(usage: egaze-run MODEL IMAGE... [--json|--csv] [--thresholds] [--class-heatmaps] [--out DIR]
                  [--dicom-out DIR] [--batch N] [--threads N] [--device NAME]
-                 [--precision exported|fp32|bf16] [--trust KEY.pem]... [--model-limit NAME=VALUE]...
-                 [--no-tensor-arena] [--bench N]
+                 [--engine torch|openvino] [--precision exported|fp32|bf16] [--trust KEY.pem]...
+                 [--model-limit NAME=VALUE]... [--no-tensor-arena] [--bench N]
        egaze-run --help | --version | --formats
 
 Classifies chest radiographs and predicts where a radiologist would look, with a model file that
 `egaze export` wrote. Prints the class probabilities and the peak of the heatmap of each radiograph.
 
-  MODEL             the model file
+  MODEL             the model file: TorchScript, or ONNX if it is named .onnx
   IMAGE             an image file (--formats lists the formats), a pattern such as 'radiographs/*.dcm',
                     a text file NAME.txt with one path per line, or a folder, of which all files are
                     predicted, also those in its subfolders; links are followed and hidden files skipped
@@ -147,8 +154,10 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
                     patient's name and id, and is marked as for research use and not for diagnosis.
                     Predicting again gives the same object with the same UID
   --batch N         radiographs per forward pass, which are held in memory together (default: 1)
-  --threads N       threads within one forward pass (default: libtorch's choice)
-  --device NAME     cpu (default), cuda or cuda:N
+  --threads N       threads within one forward pass (default: the engine's choice)
+  --device NAME     cpu (default), cuda or cuda:N; ONNX files run on the CPU only
+  --engine NAME     torch for TorchScript files or openvino for ONNX files; without it the file's suffix
+                    decides, with it a file of the other kind is an error
   --precision NAME  precision of the computation: exported (that of the model file, default), fp32 or bf16
   --trust KEY.pem   run the model only if this Ed25519 key signed it; repeat it to trust several keys
   --model-limit NAME=VALUE
@@ -160,7 +169,7 @@ Classifies chest radiographs and predicts where a radiologist would look, with a
                     asking for PredictorOptions::tensor_arena; predictions are the same
   --bench N         read and predict the first radiograph N times, and print the times as JSON instead
   --formats         print the formats of image files that this build reads
-  --version         print the versions of egaze and libtorch, and the formats
+  --version         print the versions of egaze and its engines, and the formats
 
 Exit codes: 0 success, 1 the model or a radiograph failed (one line each on stderr), 2 wrong usage.
 Example: egaze-run model.pt radiographs --csv --out heatmaps

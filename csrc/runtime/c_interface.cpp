@@ -140,6 +140,11 @@ const char* egaze_torch_version(void) {
   return version.c_str();
 }
 
+const char* egaze_engine_versions(void) {
+  static const std::string versions = engine_versions();
+  return versions.c_str();
+}
+
 const char* egaze_status_name(egaze_status status) {
   switch (status) {
     case EGAZE_OK: return "ok";
@@ -166,10 +171,14 @@ egaze_status egaze_create_checked(const char* model_path, const egaze_options* o
   if (predictor != nullptr) *predictor = nullptr;
   return guarded([&] {
     require(model_path != nullptr && predictor != nullptr, "model_path and predictor must not be NULL");
-    constexpr unsigned known = unsigned{EGAZE_TENSOR_ARENA} | unsigned{EGAZE_CLASS_HEATMAPS};
+    constexpr unsigned engines = unsigned{EGAZE_ENGINE_TORCH} | unsigned{EGAZE_ENGINE_OPENVINO};
+    constexpr unsigned known = unsigned{EGAZE_TENSOR_ARENA} | unsigned{EGAZE_CLASS_HEATMAPS} | engines;
     require((flags & ~known) == 0, "flags has a bit that this version of egaze does not know");
+    require((flags & engines) != engines, "flags names two engines");
     PredictorOptions chosen;
     chosen.tensor_arena = (flags & EGAZE_TENSOR_ARENA) != 0;
+    if ((flags & EGAZE_ENGINE_TORCH) != 0) chosen.engine = "torch";
+    if ((flags & EGAZE_ENGINE_OPENVINO) != 0) chosen.engine = "openvino";
     chosen.class_heatmaps = (flags & EGAZE_CLASS_HEATMAPS) != 0;
     if (checks != nullptr) {
       chosen.trusted_keys = texts_of(checks->trusted_keys, checks->trusted_key_count);

@@ -6,9 +6,9 @@
 #include "predicting.hpp"
 #include "egaze/error.hpp"
 #include "egaze/radiograph.hpp"
-#include "engine.hpp"
+#include "engines.hpp"
 #include "model_archive.hpp"
-#include "torchscript/torchscript_engine.hpp"
+#include "onnx_model.hpp"
 #include "trusted_keys.hpp"
 
 namespace egaze {
@@ -24,14 +24,15 @@ Predictor::Predictor(const std::string& model_path, const PredictorOptions& opti
     throw Error(ErrorCode::invalid_argument, "threads must be at least 0, got " + std::to_string(options.threads));
   }
   try {
-    detail::ModelArchive archive = detail::read_model_archive(model_path, options.limits);
+    detail::require_engine(model_path, options);
+    detail::ModelArchive archive = detail::read_model(model_path, options.limits);
     detail::require_trusted(model_path, archive, options.trusted_keys);
     if (options.class_heatmaps && !archive.spec.class_heatmaps) {
       throw Error(
           ErrorCode::invalid_argument,
           model_path + ": the model gives no heatmap of each class; one of a recipe with one heatmap per class does");
     }
-    std::unique_ptr<detail::Engine> engine = detail::load_torchscript(model_path, archive, options);
+    std::unique_ptr<detail::Engine> engine = detail::load_engine(model_path, archive, options);
     implementation_ =
         std::make_unique<Implementation>(Implementation{model_path, std::move(archive.spec), std::move(engine)});
   } catch (const Error&) {
@@ -81,6 +82,8 @@ std::vector<std::optional<bool>> above_thresholds(const ModelSpec& spec, std::sp
   return above;
 }
 
-std::string torch_version() { return detail::torchscript_version(); }
+std::string torch_version() { return detail::built_in_torch(); }
+
+std::string engine_versions() { return detail::built_in_engines(); }
 
 }  // namespace egaze

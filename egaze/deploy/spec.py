@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from os import PathLike
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from egaze import _core
 from egaze.deploy.signature import require_trusted
@@ -44,8 +44,7 @@ class ModelSpec:
         threshold_rule: how `thresholds` were chosen, such as "Youden, chosen on validation"; empty without any.
         thresholds: one for each class, None where it could not be chosen; empty if the file has none. Probabilities do
             not depend on them: they are for `Prediction.above_thresholds`.
-        model_sha256: digest of the file's contents; see `egaze.deploy.archive.digest`, and for ONNX
-            `egaze.deploy.onnx.check.digest`.
+        model_sha256: digest of the file's contents; see `egaze.deploy.archive.digest`, and for ONNX docs/onnx.md.
     """
 
     format_version: int
@@ -209,15 +208,20 @@ def read_model(
     path: str | PathLike[str], trust: Iterable[str | PathLike[str]] = (), limits: ModelLimits = DEFAULT_LIMITS
 ) -> CheckedModel:
     """Check a model file as `check_model` does; return its spec and contents, with the program that was proved."""
-    if is_onnx(path):
-        from egaze.deploy.onnx.check import read_onnx  # it needs the classes above
+    checked = checked_model(lambda: _core.read_model(os.fsencode(path), **asdict(limits)))
+    require_trusted(path, checked.signature, checked.spec.model_sha256, trust)
+    return checked
 
-        return read_onnx(path, trust, limits)
+
+def checked_model(check: Callable[[], tuple[Any, bytes, bytes | None, Any]]) -> CheckedModel:
+    """What a function of `_core` says of a model file, whose signature has not been verified.
+
+    Raises:
+        ModelFileError: the file fails the check.
+    """
     try:
-        fields, content, signature, proof = _core.read_model(os.fsencode(path), **asdict(limits))
+        fields, content, signature, proof = check()
     except _core.ModelError as error:
         code, message = error.args
         raise ModelFileError(message.decode(errors="replace"), code) from None
-    spec = ModelSpec(**fields)
-    require_trusted(path, signature, spec.model_sha256, trust)
-    return CheckedModel(spec, content, signature, ProgramProof(**proof))
+    return CheckedModel(ModelSpec(**fields), content, signature, ProgramProof(**proof))

@@ -62,7 +62,7 @@ TEST(Predictor, ReportsTheFaultOfAFile) {
     }
   }
   fs::remove(path);
-  EXPECT_NE(torch_version().find('.'), std::string::npos);
+  EXPECT_NE(engine_versions().find('.'), std::string::npos);
 }
 
 TEST(PresentationTable, PresentsThePixelsOfAViewer) {

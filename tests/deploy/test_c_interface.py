@@ -197,8 +197,9 @@ def test_wrong_arguments_are_named(c_library, predictor, model_path):
     ]:
         with pytest.raises(AssertionError, match=text):
             CPredictor(c_library, model_path, **options)
-    with pytest.raises(AssertionError, match="flags"):
-        CPredictor(c_library, model_path, flags=6)
+    for flags, text in [(18, "flags has a bit"), (12, "names two engines"), (8, "the engine openvino runs ONNX files")]:
+        with pytest.raises(AssertionError, match=text):
+            CPredictor(c_library, model_path, flags=flags)
     refused(lib.egaze_predict(None, None, 0, probs.ctypes.data, None), "NULL")
     refused(lib.egaze_predict(predictor.handle, None, 1, probs.ctypes.data, None), "NULL")
     good = radiograph_of(radiograph)

@@ -50,7 +50,7 @@ typedef struct egaze_predictor egaze_predictor;
 /* A structure of zeros holds the defaults. */
 typedef struct egaze_options {
   const char* device; /* "cpu", "cuda" or "cuda:N"; NULL is "cpu" */
-  int threads;        /* threads within one prediction, for the whole process; 0 keeps libtorch's default */
+  int threads;        /* threads within one prediction, for the whole process; 0 keeps the engine's default */
   int precision;      /* EGAZE_PRECISION_... */
 } egaze_options;
 
@@ -93,8 +93,10 @@ typedef struct egaze_grayscale {
   int monochrome1;     /* not 0 if low values are bright */
 } egaze_grayscale;
 
-/* The version of the library, such as "0.1.0", and of the libtorch that it was built against. */
+/* The version of the library, such as "0.1.0"; the engines that are built in, such as "torch 2.14.1, openvino 2026.4.1";
+ * and the version of the libtorch among them, "" without it. */
 EGAZE_C_API const char* egaze_version(void);
+EGAZE_C_API const char* egaze_engine_versions(void);
 EGAZE_C_API const char* egaze_torch_version(void);
 
 /* The name of a status, such as "model_digest"; "ok" for EGAZE_OK. */
@@ -114,7 +116,11 @@ enum {
   EGAZE_TENSOR_ARENA = 1,
   /* Also predicts a heatmap of each class, for egaze_predict_class_heatmaps. A model without them
    * (egaze_has_class_heatmaps) is refused: EGAZE_INVALID_ARGUMENT. */
-  EGAZE_CLASS_HEATMAPS = 2
+  EGAZE_CLASS_HEATMAPS = 2,
+  /* Name the engine: torch runs TorchScript files, OpenVINO files named .onnx. Without them the file's suffix decides. A
+   * file of the other kind is refused, and so is an engine that is not built in: EGAZE_INVALID_ARGUMENT. */
+  EGAZE_ENGINE_TORCH = 4,
+  EGAZE_ENGINE_OPENVINO = 8
 };
 
 /* Like egaze_create, with flags: egaze_options has a fixed size and no room for further options. */

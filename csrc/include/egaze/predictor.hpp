@@ -1,4 +1,4 @@
-// Runs an exported model on radiographs. This header needs no header of torch.
+// Runs an exported model on radiographs. This header needs no header of an engine.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,13 @@ struct StoredRadiograph;  // defined in egaze/radiograph.hpp
 
 struct PredictorOptions {
   std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
-  int threads = 0;             // threads within one prediction, for the whole process; 0 keeps libtorch's default
+  int threads = 0;             // threads within one prediction, in libtorch for the whole process; 0 keeps the engine's
+                               // default
+
+  // "torch" runs TorchScript files, "openvino" files named .onnx, on the CPU only. The file's suffix decides; naming the
+  // engine makes a file of the other kind an Error(invalid_argument), as an engine that is not built in always is.
+  std::string engine = "";
+
   Precision precision = Precision::exported;
 
   // Ed25519 public keys as PEM text ("-----BEGIN PUBLIC KEY-----"). With any, a model file that none of them signed is
@@ -41,7 +47,7 @@ struct PredictorOptions {
   // Error(invalid_argument).
   bool class_heatmaps = false;
 
-  // On a CPU, reuse the memory of intermediate tensors from one radiograph to the next, in large pages. One radiograph
+  // In libtorch on a CPU, reuse the memory of intermediate tensors from one radiograph to the next, in large pages. One radiograph
   // then takes .93 to .95 of the time (docs/inference.md), and the predictions are bit-identical.
   // Cost to the process: the first predictor with this option installs an allocator in front of libtorch's, which stays
   // until the process ends. Every CPU tensor of every thread then takes one more function call to allocate; an
@@ -108,7 +114,11 @@ class EGAZE_API Predictor {
 // threshold. Empty if the model file has no thresholds.
 EGAZE_API std::vector<std::optional<bool>> above_thresholds(const ModelSpec& spec, std::span<const float> class_probs);
 
-// The version of the libtorch that this library was built against, such as "2.14.1".
+// The engines that are built in, with the versions that this library was built against, such as "torch 2.14.1, openvino
+// 2026.4.1".
+EGAZE_API std::string engine_versions();
+
+// The version of the libtorch that this library was built against, such as "2.14.1"; "" if it was built without.
 EGAZE_API std::string torch_version();
 
 }  // namespace egaze

@@ -20,21 +20,10 @@ if(NOT EgazeTorch_FOLDER)
 endif()
 
 if(NOT EgazeTorch_FOLDER)
-  if(DEFINED ENV{VIRTUAL_ENV} AND EXISTS "$ENV{VIRTUAL_ENV}/bin/python")
-    set(_egaze_python "$ENV{VIRTUAL_ENV}/bin/python")
-  else()
-    find_package(Python3 QUIET COMPONENTS Interpreter)
-    set(_egaze_python "${Python3_EXECUTABLE}")
-  endif()
-  if(_egaze_python)
-    # find_spec locates torch without the seconds that importing it takes.
-    execute_process(
-      COMMAND "${_egaze_python}" -c
-        "import importlib.util as u, os; s = u.find_spec('torch'); print(os.path.dirname(s.origin) if s else '')"
-      OUTPUT_VARIABLE EgazeTorch_FOLDER OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-  endif()
-  if(NOT EgazeTorch_FOLDER)
-    set(EgazeTorch_NOT_FOUND_MESSAGE "torch is not installed for the Python at '${_egaze_python}': ${_egaze_torch_how}")
+  include("${CMAKE_CURRENT_LIST_DIR}/EgazePythonPackage.cmake")
+  egaze_python_package(torch EgazeTorch_FOLDER EgazeTorch_NOT_FOUND_MESSAGE)
+  if(EgazeTorch_NOT_FOUND_MESSAGE)
+    string(APPEND EgazeTorch_NOT_FOUND_MESSAGE ": ${_egaze_torch_how}")
   endif()
 endif()
 

@@ -14,7 +14,7 @@
 
 #include "cpu_fusion.hpp"
 #include "egaze/error.hpp"
-#include "one_line.hpp"
+#include "torch_error.hpp"
 #include "operator_rules.hpp"
 #include "precision.hpp"
 

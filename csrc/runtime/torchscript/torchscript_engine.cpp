@@ -17,7 +17,7 @@
 #include "egaze/error.hpp"
 #include "libtorch_cuda.hpp"
 #include "model_program.hpp"
-#include "one_line.hpp"
+#include "torch_error.hpp"
 #include "quiet.hpp"
 
 namespace egaze::detail {

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from egaze import _core
 from egaze.atomic import write_file
 from egaze.deploy import torchscript
 from egaze.deploy.export import export_torchscript
-from egaze.deploy.onnx import messages
-from egaze.deploy.onnx.check import check_onnx, digest
 from egaze.deploy.onnx.engine import OnnxModel
-from egaze.deploy.onnx.graph import Graph, GraphError
+from egaze.deploy.onnx.graph import GraphError
 from egaze.deploy.onnx.translate import translate
 from egaze.deploy.signature import read_signing_key, sign_digest
-from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds, is_onnx, read_model
+from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds, checked_model, is_onnx, read_model
 from egaze.errors import EgazeError, RunError
 from egaze.training.run import Run
 
@@ -40,7 +41,7 @@ def export_onnx(
     The graph maps "image", (N, 1, H, W) float32 in [0, 1] with any N, to "class_probs", (N, C), and "heatmap",
     (N, 1, H, W) in [0, 1] (zeros from a model without a heatmap head that was trained), and from a model with one
     heatmap per class to "class_heatmaps", (N, C, H, W), too; normalisation is inside. The graph uses ONNX's own
-    operators only, in the version `egaze.deploy.onnx.graph.OPSET`. It is written from the program of the TorchScript
+    operators only, in version 18. It is written from the program of the TorchScript
     file, and its predictions are compared with that file's before the file is there.
 
     Args:
@@ -101,11 +102,11 @@ def converted(program: Path, key: Ed25519PrivateKey | None, limits: ModelLimits)
     spec, content, *_ = read_model(program, limits=limits)
     module = torchscript.load(program, content, torch.device("cpu"))
     try:
-        graph, _ = translate(module.graph, spec, limits)
+        graph = translate(module.graph, spec, limits)
     except GraphError as error:
         raise EgazeError(f"{program}: its program {error}") from error
     spec, written = _sealed(graph, spec, key)
-    check_onnx(program, written, limits)
+    checked_model(lambda: _core.check_onnx_model(os.fsencode(program), written, **asdict(limits)))
     model = OnnxModel(program, written)
     images = torchscript.random_images(3, spec.input_shape)
     for given in (images, images[:1]):
@@ -114,11 +115,9 @@ def converted(program: Path, key: Ed25519PrivateKey | None, limits: ModelLimits)
     return spec, written
 
 
-def _sealed(graph: Graph, spec: ModelSpec, key: Ed25519PrivateKey | None) -> tuple[ModelSpec, bytes]:
+def _sealed(graph: _core.OnnxGraph, spec: ModelSpec, key: Ed25519PrivateKey | None) -> tuple[ModelSpec, bytes]:
     """Return the spec with the digest of the file, and the file's content."""
     spec = replace(spec, model_sha256="0" * 64)
-    spec_json = spec.to_json()
-    unsigned = b"".join(messages.write(graph, spec, spec_json))
-    spec = replace(spec, model_sha256=digest(unsigned, spec_json, spec.model_sha256))
-    signature = None if key is None else sign_digest(key, spec.model_sha256)
-    return spec, b"".join(messages.write(graph, spec, spec.to_json(), signature))
+    spec = replace(spec, model_sha256=hashlib.sha256(graph.written(spec.to_json())).hexdigest())
+    signature = None if key is None else sign_digest(key, spec.model_sha256).hex()
+    return spec, graph.written(spec.to_json(), signature)

@@ -1,30 +1,22 @@
-"""The graph of an ONNX file: constants, and operators in the order in which they run."""
+"""What the translation of a program says of an ONNX graph, which `csrc/archive/onnx` proves and writes."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from egaze.deploy.onnx.wire import Buffer
-
-#: The version of ONNX's standard operators that exported models use, and that of the file's format.
-OPSET, IR_VERSION = 18, 8
+from egaze import _core
+from egaze.deploy.spec import ModelSpec
 
 #: The names of the graph's input and outputs.
 IMAGE, CLASS_PROBS, HEATMAP, CLASS_HEATMAPS = "image", "class_probs", "heatmap", "class_heatmaps"
 
-#: ONNX's numbers of the types of constants, and the bytes of an element: values are float32, and int64 says shapes.
+#: ONNX's numbers of the types of constants: values are float32, and int64 says shapes.
 FLOAT32, INT64 = 1, 7
-ELEMENT_BYTES = {FLOAT32: 4, INT64: 8}
-
-MAX_DIMENSIONS, MAX_SIDE, MAX_ELEMENTS = 8, 1 << 31, 1 << 40
 
 Attribute = int | float | str | tuple[int, ...]
 
-
-class GraphError(Exception):
-    """A graph that is not proved; what is said completes a sentence that begins with "its program"."""
+#: A graph that is not proved; what is said completes a sentence that begins with "its program".
+GraphError = _core.ProgramError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,66 +31,8 @@ class Extent:
 
 
 Shape = tuple[Extent, ...]
-ONE = Extent()
 
 
-def fixed_shape(*sizes: int) -> Shape:
-    """A shape that does not depend on the number of images."""
-    return tuple(map(Extent, sizes))
-
-
-def of_images(*sizes: int) -> Shape:
-    """A shape whose first dimension is that of the images."""
-    return (Extent(1, True), *map(Extent, sizes))
-
-
-def elements_of(shape: Shape) -> int:
-    """The number of elements for one image.
-
-    Raises:
-        GraphError: there are more than can be counted.
-    """
-    count = math.prod(extent.count for extent in shape)
-    if count > MAX_ELEMENTS:
-        raise GraphError("makes a tensor that is too large")
-    return count
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A tensor of the file.
-
-    Attributes:
-        dtype: FLOAT32 or INT64.
-        dims: its shape.
-        data: its elements, little endian.
-    """
-
-    dtype: int
-    dims: tuple[int, ...]
-    data: Buffer
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One operator of ONNX's standard domain.
-
-    Attributes:
-        op_type: its name, such as "Conv".
-        inputs: names of values; "" for an optional input that is absent.
-        outputs: names of its results.
-        attributes: by name; ONNX's INT, FLOAT, STRING or INTS.
-    """
-
-    op_type: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, Attribute] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """The graph of a model: constants by name, and operators in the order in which they run."""
-
-    constants: dict[str, Constant]
-    nodes: list[Node]
+def result_names(spec: ModelSpec) -> tuple[str, ...]:
+    """The names of the results that a spec promises, in their order."""
+    return (CLASS_PROBS, HEATMAP, CLASS_HEATMAPS) if spec.class_heatmaps else (CLASS_PROBS, HEATMAP)

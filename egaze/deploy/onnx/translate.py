@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from egaze.deploy.onnx.builder import promised_results
+from egaze import _core
 from egaze.deploy.onnx.elementwise import ELEMENTWISE
-from egaze.deploy.onnx.graph import IMAGE, Graph, GraphError
+from egaze.deploy.onnx.graph import IMAGE, GraphError, result_names
 from egaze.deploy.onnx.layers import LAYERS
 from egaze.deploy.onnx.shapes import SHAPES
 from egaze.deploy.onnx.writer import GraphWriter
-from egaze.deploy.spec import ModelLimits, ModelSpec, ProgramProof
+from egaze.deploy.spec import ModelLimits, ModelSpec
 
 #: Functions that write one of torch's operators, by its name; those that change their argument in place among them.
 TRANSLATIONS = {**ELEMENTWISE, **SHAPES, **LAYERS}
 
 
-def translate(graph: Any, spec: ModelSpec, limits: ModelLimits) -> tuple[Graph, ProgramProof]:
+def translate(graph: Any, spec: ModelSpec, limits: ModelLimits) -> _core.OnnxGraph:
     """Write the graph of a program that `read_model` has proved.
 
     What it proves makes this simple: the program is a straight line, every shape follows from the spec and the number
@@ -40,11 +40,11 @@ def translate(graph: Any, spec: ModelSpec, limits: ModelLimits) -> tuple[Graph, 
     for node in graph.nodes():
         _translate_node(node, values, writer)
     (results,) = graph.outputs()
-    promised = promised_results(spec)
+    promised = result_names(spec)
     names = dict(zip(values[results.debugName()], promised, strict=True))
     if len(names) < len(promised) or IMAGE in names:
         raise GraphError("returns a value twice, or the image")
-    return writer.finish(names, promised)
+    return writer.finish(names, spec.to_json())
 
 
 def _translate_node(node: Any, values: dict[str, Any], writer: GraphWriter) -> None:

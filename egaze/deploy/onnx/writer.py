@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from egaze.deploy.onnx.builder import GraphBuilder
-from egaze.deploy.onnx.graph import FLOAT32, INT64, Attribute, Constant, Graph, GraphError, Node, Shape
-from egaze.deploy.onnx.rules import RULES
-from egaze.deploy.spec import ModelLimits, ProgramProof
+from egaze import _core
+from egaze.deploy.onnx.graph import FLOAT32, INT64, Attribute, Extent, GraphError, Shape
+from egaze.deploy.spec import ModelLimits
 
 #: A value of the graph by name, or a number, which becomes a constant.
 Operand = str | float | int
 
 # Constants of at most this size are kept once, however often they are used.
 _SMALL_BYTES = 1024
+
+
+class _Node(NamedTuple):
+    op_type: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Attribute]
 
 
 class GraphWriter:
@@ -29,13 +36,19 @@ class GraphWriter:
     """
 
     def __init__(self, input_shape: tuple[int, int], limits: ModelLimits) -> None:
-        self._builder = GraphBuilder(RULES, input_shape, limits)
+        self._input_shape, self._limits = input_shape, limits
+        self._graph = self._empty()
+        self._constants: dict[str, NDArray[np.generic]] = {}
+        self._nodes: list[_Node] = []
         self._values = 0
         self._names: dict[tuple[int, tuple[int, ...], bytes], str] = {}
 
+    def _empty(self) -> _core.OnnxGraph:
+        return _core.OnnxGraph(*self._input_shape, **asdict(self._limits))
+
     def shape(self, name: str) -> Shape:
         """The shape of a value or constant."""
-        return self._builder.shape(name)
+        return tuple(Extent(count, per_image) for count, per_image in self._graph.shape(name))
 
     def sides(self, name: str) -> tuple[int, ...]:
         """The same as numbers, -1 for a dimension that depends on the number of images."""
@@ -43,7 +56,7 @@ class GraphWriter:
 
     def is_constant(self, name: str) -> bool:
         """Whether it is a constant."""
-        return name in self._builder.constants
+        return name in self._constants
 
     def values(self, name: str) -> NDArray[np.float32]:
         """The elements of a float32 constant.
@@ -51,27 +64,28 @@ class GraphWriter:
         Raises:
             GraphError: the value is not a constant.
         """
-        constant = self._builder.constants.get(name)
-        if constant is None or constant.dtype != FLOAT32:
+        constant = self._constants.get(name)
+        if constant is None or constant.dtype != np.float32:
             raise GraphError("has parameters that are not constant")
-        return np.frombuffer(constant.data, "<f4").reshape(constant.dims)
+        return constant.astype(np.float32, copy=False)
 
     def constant(self, values: NDArray[np.float32] | float) -> str:
         """Write a float32 constant."""
-        return self._constant(FLOAT32, np.asarray(values, "<f4"))
+        return self._constant(np.asarray(values, "<f4"))
 
     def integers(self, values: Sequence[int]) -> str:
         """Write a constant list of int64: a shape, axes or steps."""
-        return self._constant(INT64, np.asarray(values, "<i8"))
+        return self._constant(np.asarray(values, "<i8"))
 
-    def _constant(self, dtype: int, values: NDArray[np.generic]) -> str:
-        data = values.tobytes()
-        key = dtype, values.shape, data if len(data) <= _SMALL_BYTES else b""
-        if len(data) <= _SMALL_BYTES and key in self._names:
+    def _constant(self, values: NDArray[np.generic]) -> str:
+        data = values.tobytes() if values.nbytes <= _SMALL_BYTES else b""
+        key = _onnx_dtype(values), values.shape, data
+        if data and key in self._names:
             return self._names[key]
-        name = f"c{len(self._builder.constants)}"
-        self._builder.add_constant(name, Constant(dtype, values.shape, data))
-        if len(data) <= _SMALL_BYTES:
+        name = f"c{len(self._constants)}"
+        _add_constant(self._graph, name, values)
+        self._constants[name] = values
+        if data:
             self._names[key] = name
         return name
 
@@ -88,7 +102,9 @@ class GraphWriter:
         """Write an operator with several results."""
         names = tuple(item if isinstance(item, str) else self.constant(item) for item in inputs)
         results = tuple(f"x{self._values + place}" for place in range(outputs))
-        self._builder.add(Node(op_type, names, results, attributes))
+        node = _Node(op_type, names, results, attributes)
+        self._graph.add(*node)
+        self._nodes.append(node)
         self._values += outputs
         return list(results)
 
@@ -96,19 +112,28 @@ class GraphWriter:
         """Write a Reshape, unless the value has that shape."""
         return name if self.sides(name) == tuple(sizes) else self.op("Reshape", name, self.integers(sizes))
 
-    def finish(self, results: dict[str, str], promised: Mapping[str, Shape]) -> tuple[Graph, ProgramProof]:
-        """End the graph; `results` maps values to the names that they have as results of the graph, which have
-        the promised shapes.
+    def finish(self, results: Mapping[str, str], spec_json: bytes) -> _core.OnnxGraph:
+        """End the graph; `results` maps values to the names that they have as results of the graph.
 
         Raises:
-            GraphError: a result is absent or has another shape than promised, or a limit is exceeded.
+            GraphError: a result is absent or has another shape than the spec promises, or a limit is exceeded.
         """
-        written, finished = self._builder, GraphBuilder(RULES, self._builder.input_shape, self._builder.limits)
-        used = dict.fromkeys(name for node in written.nodes for name in node.inputs if name in written.constants)
-        for name in used:
-            finished.add_constant(name, written.constants[name])
-        for node in written.nodes:
-            inputs = tuple(results.get(name, name) for name in node.inputs)
-            outputs = tuple(results.get(name, name) for name in node.outputs)
-            finished.add(replace(node, inputs=inputs, outputs=outputs))
-        return finished.finish(promised)
+
+        def renamed(names: Iterable[str]) -> tuple[str, ...]:
+            return tuple(results.get(name, name) for name in names)
+
+        finished = self._empty()
+        for name in dict.fromkeys(name for node in self._nodes for name in node.inputs if name in self._constants):
+            _add_constant(finished, name, self._constants[name])
+        for node in self._nodes:
+            finished.add(node.op_type, renamed(node.inputs), renamed(node.outputs), node.attributes)
+        finished.finish(spec_json)
+        return finished
+
+
+def _onnx_dtype(values: NDArray[np.generic]) -> int:
+    return INT64 if values.dtype == np.int64 else FLOAT32
+
+
+def _add_constant(graph: _core.OnnxGraph, name: str, values: NDArray[np.generic]) -> None:
+    graph.add_constant(name, _onnx_dtype(values), values.shape, values.tobytes())
