@@ -11,7 +11,7 @@ import torch
 
 from egaze.atomic import write_file
 from egaze.deploy import torchscript
-from egaze.deploy.export import export_torchscript
+from egaze.deploy.export import TrainedModel, export_torchscript
 from egaze.deploy.onnx import messages
 from egaze.deploy.onnx.check import check_onnx, digest
 from egaze.deploy.onnx.engine import OnnxModel
@@ -20,14 +20,13 @@ from egaze.deploy.onnx.translate import translate
 from egaze.deploy.signature import read_signing_key, sign_digest
 from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds, is_onnx, read_model
 from egaze.errors import EgazeError, RunError
-from egaze.training.run import Run
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 def export_onnx(
-    run: Run,
+    run: TrainedModel,
     path: str | Path,
     *,
     precision: str = "fp32",
@@ -44,7 +43,7 @@ def export_onnx(
     file, and its predictions are compared with that file's before the file is there.
 
     Args:
-        run: a run with a checkpoint.
+        run: a run with a checkpoint, or another trained model.
         path: the file to write, with the suffix .onnx.
         precision: "fp32", the only one.
         sign: a PEM file with an Ed25519 private key, by which the file is signed.
