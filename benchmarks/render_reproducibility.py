@@ -9,8 +9,8 @@ from typing import Any
 _REAL_DATA = "../shared/data or the folder that EGAZE_REAL_DATA names"
 _AGAIN = "the same numbers from the same data and versions; "
 _TRAINED = (
-    "expected to the bit on the same machine with the same versions and threads; elsewhere trainings differ in the last "
-    "digits and then drift, and the interval is the measure"
+    "expected to the bit on the same machine with the same versions and threads; elsewhere trainings differ in their "
+    "last digits and then drift, and the interval is the measure"
 )
 
 
