@@ -36,6 +36,11 @@ if [ $# -eq 0 ]; then
     -DCMAKE_CXX_FLAGS_DEBUG="$flags" -DEGAZE_TORCH_DIR="$torch"
   PATH="$(dirname "$python"):$PATH" cmake --build "$out/cpp"
   PATH="$venv/bin:$PATH" ctest --test-dir "$out/cpp" --output-on-failure
+  # The kernels are compiled for several processors, of which one run takes the newest.
+  for simd in baseline avx2; do
+    EGAZE_SIMD=$simd PATH="$venv/bin:$PATH" ctest --test-dir "$out/cpp" --output-on-failure \
+      --tests-regex '^(depthwise|gaze_events|heatmap|resize|fit|sample)$' || echo "$simd: failed, or not on this processor"
+  done
   export EGAZE_REQUIRE_RUNNER=1 EGAZE_RUN=$out/cpp/csrc/runner/egaze-run
   run=(--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 fi
