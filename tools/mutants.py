@@ -5,12 +5,15 @@
 GROUP is metrics, gaze or kernels (all by default), or a file of one of them, such as egaze/metrics/auc.py. Python code
 is changed by cosmic-ray, C++ code by the rules of `mutate_cpp.py`; both in a copy of the sources in build/mutants. At
 most N mutants of each file are drawn, the same ones each time; a run that ended, by S seconds or otherwise, is gone on
-with by the same command. The exit code is 1 if fewer than 85 % of the mutants of a group are killed.
+with by the same command, as long as the file is the same; `rm -r build/mutants` starts over. The exit code is 1 if
+fewer than 85 % of the mutants of a group are killed.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
 import random
 import shutil
 import subprocess
@@ -45,11 +48,13 @@ _ANNOTATIONS = "core/ReplaceBinaryOperator_BitOr"
 
 def prepare(python: Path) -> None:
     """Copy the sources as they are, and make an environment in which the copy is egaze."""
-    for name in ("egaze", "tests", "csrc", "cmake"):
-        shutil.rmtree(TREE / name, ignore_errors=True)
-        shutil.copytree(ROOT / name, TREE / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "CMakeLists.txt", "README.md", "LICENSE"):
-        shutil.copy2(ROOT / name, TREE / name)
+    for name in ("egaze", "tests", "csrc", "cmake", "pyproject.toml", "CMakeLists.txt", "README.md", "LICENSE"):
+        for path in [ROOT / name, *(ROOT / name).rglob("*")]:
+            if path.is_file() and path.suffix != ".pyc":
+                mutate_cpp.restore(path.relative_to(ROOT))
+        for path in [*(TREE / name).rglob("*")]:
+            if path.is_file() and not (ROOT / path.relative_to(TREE)).exists():
+                path.unlink()
     if not (VENV / "bin" / "python").exists():
         subprocess.run([python, "-m", "venv", "--without-pip", VENV], check=True)
     asked = "import egaze._core, sys; print(egaze._core.__file__, *sys.path, sep='\\n')"
@@ -64,7 +69,8 @@ def prepare(python: Path) -> None:
 
 def mutate_python(file: Path, tests: list[str], mutants: int, until: float) -> Counter[str]:
     """Let cosmic-ray change a file, until the time is up; return how many mutants were killed, survived or are left."""
-    session = PLACE / f"{'-'.join(file.with_suffix('').parts)}-{mutants}.sqlite"
+    digest = hashlib.sha256((ROOT / file).read_bytes()).hexdigest()[:12]
+    session = PLACE / f"{'-'.join(file.with_suffix('').parts)}-{mutants}-{digest}.sqlite"
     config = session.with_suffix(".toml")
     folder = Path(tests[0])
     own = [str(path.relative_to(TREE)) for path in (TREE / folder).rglob(f"test_{file.stem}.py")]
@@ -77,14 +83,16 @@ def mutate_python(file: Path, tests: list[str], mutants: int, until: float) -> C
     if not session.exists():
         subprocess.run([program, "init", config, session], check=True, cwd=TREE)
         _draw(session, mutants)
-    subprocess.run([program, "baseline", config], check=True, cwd=TREE, stdout=subprocess.DEVNULL)
-    running = subprocess.Popen([program, "exec", config, session], cwd=TREE)
+    # Compiled modules are told apart by their second and size, which is too coarse for mutants.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([program, "baseline", config], check=True, cwd=TREE, env=environment, stdout=subprocess.DEVNULL)
+    running = subprocess.Popen([program, "exec", config, session], cwd=TREE, env=environment)
     try:
         running.wait(max(1.0, until - time.monotonic()))
     except subprocess.TimeoutExpired:
         running.terminate()
         running.wait()
-    shutil.copy2(ROOT / file, TREE / file)  # as it was before the mutant that was being tried
+    mutate_cpp.restore(file)  # from the mutant that was being tried
     counts: Counter[str] = Counter()
     with use_db(str(session), mode=WorkDB.Mode.open) as database:
         counts["left"] = len(list(database.pending_work_items))

@@ -58,6 +58,14 @@ def changed(source: str, line: int, column: int, old: str, new: str) -> str:
     return "".join(lines)
 
 
+def restore(file: Path) -> None:
+    """Put a file of the copy back; one that is as it should be keeps its time, so that nothing is built anew."""
+    target = TREE / file
+    if not target.exists() or target.read_bytes() != (ROOT / file).read_bytes():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / file, target)  # with the time of now, so that what was built of a mutant is built anew
+
+
 def mutate(file: Path, tests: list[str], mutants: int, until: float) -> Counter[str]:
     """Try changes of a file until the time is up; return how many were killed, survived, or are left.
 
@@ -80,7 +88,7 @@ def mutate(file: Path, tests: list[str], mutants: int, until: float) -> Counter[
         known[change] = _outcome(tests)
         with LOG.open("a", encoding="utf-8") as log:
             log.write(json.dumps({"sha256": digest, "change": change, "outcome": known[change]}) + "\n")
-    shutil.copy2(ROOT / file, TREE / file)
+    restore(file)
     counts = Counter(known.get(change, "left") for change in drawn)
     for line, _, old, new in (change for change in drawn if known.get(change) == "survived"):
         print(f"survived: {file}:{line}: {old} became {new}")
