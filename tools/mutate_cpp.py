@@ -99,7 +99,12 @@ def _configure() -> None:
     options = ("EGAZE_BUILD_PYTHON=ON", "EGAZE_BUILD_IMAGING=OFF", "EGAZE_BUILD_RUNTIME=OFF", "EGAZE_BUILD_TESTS=ON")
     asked = [f"{VENV}/bin/python", "-c", "import pybind11; print(pybind11.get_cmake_dir())"]
     pybind11 = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
-    more = (f"pybind11_DIR={pybind11}", f"Python_EXECUTABLE={VENV}/bin/python", "CMAKE_BUILD_TYPE=Release")
+    more = (
+        f"pybind11_DIR={pybind11}",
+        f"Python_EXECUTABLE={VENV}/bin/python",
+        "CMAKE_BUILD_TYPE=Release",
+        "CMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF",
+    )
     command = ["cmake", "-S", TREE, "-B", BUILD, "-G", "Ninja", *(f"-D{item}" for item in (*options, *more))]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
