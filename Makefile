@@ -14,7 +14,7 @@ HAS_TORCH := $(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.ut
 # PyPI's torch brings CUDA's libraries on Linux.
 DOWNLOAD := $(if $(filter Darwin,$(shell uname)),0.5 GB (1.5 GB on disk),3 GB (7 GB on disk, 3 GB in pip's cache))
 
-.PHONY: demo test test-python test-cpp picture setup setup-test lint clean
+.PHONY: demo test test-python test-cpp picture setup setup-test lint third-party sbom audit coverage mutants clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -72,11 +72,43 @@ picture: setup-test
 # minutes; afterwards only files that have changed are checked.
 lint: $(VENV)/installed
 	$(PIP) --quiet "ruff>=0.6" "mypy>=2.4" "clang-format==23.1.5" "clang-tidy==23.1.4"
-	$(BIN)/ruff check egaze tests benchmarks experiments
-	$(BIN)/ruff format --check egaze tests benchmarks experiments
+	$(BIN)/ruff check egaze tests benchmarks experiments tools
+	$(BIN)/ruff format --check egaze tests benchmarks experiments tools
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $$(find csrc tests/cpp tests/fuzz -name '*.[ch]pp' -o -name '*.h' -o -name '*.inc')
 	$(BIN)/python cmake/clang_tidy.py
+
+# Programs that look at the environment from outside, in one of their own.
+TOOLS := $(CURDIR)/build/tools/bin
+build/tools/installed:
+	$(PYTHON) -m venv build/tools
+	$(TOOLS)/python -m pip install --disable-pip-version-check --quiet "cyclonedx-bom>=7" "pip-audit>=2.9" \
+	  "cosmic-ray>=8.4"
+	touch $@
+
+# THIRD_PARTY.md, of all extras.
+third-party: setup-test
+	$(PIP) --quiet "egaze[benchmark,dev]"
+	$(BIN)/python tools/third_party.py
+
+# The bill of materials of egaze and what it needs; EXTRAS=onnx,dicom adds these extras, which must be installed.
+sbom: $(VENV)/installed build/tools/installed
+	$(BIN)/python tools/sbom.py --cyclonedx $(TOOLS) --out build/sbom.json --extras "$(EXTRAS)"
+
+# Known vulnerabilities; it fails where the service does not answer.
+audit: $(VENV)/installed build/tools/installed
+	$(TOOLS)/python tools/audit.py $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
+# Branches of Python and C++ that the tests take, and the project's thresholds; hours. TESTS="tests/metrics" tries a part.
+coverage: setup-test
+	tools/coverage.sh $(BIN)/python $(TESTS)
+
+# Whether the tests notice changes of the code; hours, resumed by the same command. WHAT="egaze/metrics/auc.py" tries a part.
+MUTANTS := 30
+SECONDS := 3600
+mutants: setup-test build/tools/installed
+	PATH="$(BIN):$$PATH" $(TOOLS)/python tools/mutants.py --python $(BIN)/python --mutants $(MUTANTS) \
+	  --seconds $(SECONDS) $(WHAT)
 
 clean:
 	rm -rf build demo $(VENV)

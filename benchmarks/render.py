@@ -1,4 +1,4 @@
-"""Update the tables and plots of the README and of docs/performance.md, inference.md and scale.md from stored results.
+"""Update the tables and plots of the README and of docs/performance.md, inference.md, reproducibility.md and scale.md.
 
 Each number is the worst of the stored runs, so that a user's own run should not be below it.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import render_epoch
 import render_inference
+import render_reproducibility
 import render_scale
 
 ROOT = Path(__file__).parent.parent
@@ -235,6 +236,14 @@ def with_inference(page: str) -> str:
     return filled(page, "benchmarks/render.py: bf16", render_inference.bf16_table(read("bf16")))
 
 
+def with_reproducibility(page: str) -> str:
+    """Return docs/reproducibility.md with an updated table."""
+    stored = {path.stem for folder in (RESULTS, EXPERIMENTS) for path in folder.glob("*.json")}
+    names = [name for name in render_reproducibility.FIGURES if name in stored]
+    table = render_reproducibility.table({name: read(name) for name in names}, {name: _command(name) for name in names})
+    return filled(page, "benchmarks/render.py: reproducibility", table)
+
+
 def with_scale(page: str) -> str:
     """Return docs/scale.md with updated tables."""
     page = filled(page, "benchmarks/render.py: scale", render_scale.cost_table(read("scale")))
@@ -303,6 +312,7 @@ def main() -> None:
         "README.md": with_results,
         "docs/performance.md": with_performance,
         "docs/inference.md": with_inference,
+        "docs/reproducibility.md": with_reproducibility,
         "docs/scale.md": with_scale,
     }
     for path, drawn in ((ROOT / name, drawn) for name, drawn in pages.items()):

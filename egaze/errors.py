@@ -40,6 +40,10 @@ class RunError(EgazeError):
     """The folder of a training run that is missing, damaged, or already exists."""
 
 
+class SharedModelError(EgazeError):
+    """A folder of a shared model that is missing, damaged, contradicts itself, or is not one."""
+
+
 class LossError(EgazeError):
     """A loss that is not finite, or too large to be added up.
 

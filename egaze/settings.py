@@ -71,7 +71,7 @@ def parse_override(override: str) -> tuple[str, Any]:
         raise RecipeError(f"--set {override}: expected key=value")
     try:
         return key.strip(), tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return key.strip(), text
 
 

@@ -167,3 +167,11 @@ def model_file(run, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.pt"
     export_torchscript(run, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def shared_folder(run, tmp_path_factory):
+    """The run's model in a folder for others."""
+    from egaze.sharing import share_run
+
+    return share_run(run, tmp_path_factory.mktemp("sharing") / "shared", license="cc-by-4.0")

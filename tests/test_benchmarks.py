@@ -7,6 +7,7 @@ the worst of the stored runs, and `python benchmarks/NAME.py` adds one.
 import datetime
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def load(name, folder="benchmarks"):
         ("docs/performance.md", "benchmarks", "with_performance"),
         ("docs/experiments.md", "experiments", "with_experiments"),
         ("docs/inference.md", "benchmarks", "with_inference"),
+        ("docs/reproducibility.md", "benchmarks", "with_reproducibility"),
         ("docs/scale.md", "benchmarks", "with_scale"),
         ("docs/fixations.md", "experiments", "with_fixations"),
     ],
@@ -100,3 +102,11 @@ def test_an_epoch_s_cost_says_when_the_machine_did_other_work(load_average, is_t
     assert "| `joint` | fp32 | 224 | 1,083 | 41 | 28.1 | 0.1% | 2,989 MB |" in table
     assert "Measured on 2026-12-01 on EPYC, 2 processors." in table
     assert ("**The machine did other work at the same time** (a load of up to 12)" in table) == is_told
+
+
+def test_each_program_that_the_readme_names_has_its_statement():
+    """Of its data, seeds and machine, and of how close a rerun comes."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = {Path(program).stem for program in re.findall(r"`((?:benchmarks|experiments)/\w+\.py)`", readme)}
+    page = (ROOT / "docs" / "reproducibility.md").read_text(encoding="utf-8")
+    assert len(named) > 8 and [name for name in sorted(named) if f"/{name}.py` |" not in page] == []

@@ -26,6 +26,7 @@ PACKAGES = (
     "egaze.models",
     "egaze.pictures",
     "egaze.report",
+    "egaze.sharing",
     "egaze.sources",
     "egaze.study",
     "egaze.tables",
@@ -83,6 +84,7 @@ WITHOUT = {
     "TableMapping": "what load_mapping returns",
     "TrialResult": "a part of what tune returns",
     "WeightsFile": "what read_weights returns",
+    "upload": "goes to a server",
 }
 
 # What examples find in the folder that they run in.

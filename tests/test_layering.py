@@ -20,6 +20,7 @@ LAYERS = [
     {"training"},
     {"evaluation", "explain", "deploy", "tuning"},
     {"dicom_objects", "report"},
+    {"sharing"},
     {"demo"},
     {"cli"},
 ]

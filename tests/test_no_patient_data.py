@@ -171,6 +171,8 @@ def test_nothing_identifies_a_patient(planted, tmp_path, monkeypatch, capfd, cap
     for model in ("model.pt", "model.onnx"):
         egaze("export", "run", model)
         egaze("check", model)
+    egaze("share", "run", "--to", "shared")
+    egaze("fetch", "shared", "fetched.pt")
     # `predict` repeats the paths that it is given, so these have names that say nothing.
     (source / "neutral").mkdir()
     for name, content in (("good.dcm", whole), ("cut.dcm", whole[:3000]), ("text.dcm", text.read_bytes())):
@@ -194,6 +196,8 @@ def test_nothing_identifies_a_patient(planted, tmp_path, monkeypatch, capfd, cap
         "report.html",
         "model.pt",
         "model.onnx",
+        "model.safetensors",
+        "README.md",
         "good_heatmap.png",
     }
     assert all("listening" in (out / f"{count}.log").read_text() for count in range(1, number + 1))

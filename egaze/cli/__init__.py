@@ -33,6 +33,8 @@ COMMANDS = {
     "explain": "Show where a model's evidence lies: Grad-CAM with gaze and findings, in pictures and metrics.",
     "report": "Write the report of a run as one HTML file.",
     "export": "Write a run's model as one file of TorchScript or ONNX.",
+    "share": "Write a run's model into a folder for others, or to a model hub.",
+    "fetch": "Make a model file of a folder that somebody shared.",
     "check": "Check an exported model file without running it, and show its spec.",
     "predict": "Predict radiographs with an exported model.",
     "pacs": "Predict a study in a DICOMweb archive, and store the results there.",

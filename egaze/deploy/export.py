@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +25,41 @@ from egaze.deploy.spec import (
     format_version,
 )
 from egaze.errors import EgazeError, ModelFileError
+from egaze.imaging import Canvas
+from egaze.labels import LabelKind
 from egaze.models import DualHeadUNet
-from egaze.training.run import Run
+from egaze.training.recipe import Recipe
+
+
+class TrainedModel(Protocol):
+    """What a file is exported from: a `Run`, or a model that somebody has shared (`egaze.sharing`).
+
+    Attributes:
+        path: its folder.
+        recipe: the recipe by which it was trained.
+        class_names, label_kind: what it tells apart.
+        class_probs: "softmax" or "sigmoid"; see `DualHeadUNet.predictions`.
+        canvas: the canvas of its radiographs.
+        training_split_sha256: digest of the ids of the cases that it learnt from.
+    """
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def recipe(self) -> Recipe: ...
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+    @property
+    def label_kind(self) -> LabelKind: ...
+    @property
+    def class_probs(self) -> str: ...
+    @property
+    def canvas(self) -> Canvas: ...
+    @property
+    def training_split_sha256(self) -> str: ...
+    def load_model(self) -> DualHeadUNet:
+        """Load the model, on the CPU and in evaluation mode."""
+        ...
 
 
 class ExportedModel(nn.Module):
@@ -63,7 +97,7 @@ class ExportedModel(nn.Module):
 
 
 def export_torchscript(
-    run: Run,
+    run: TrainedModel,
     path: str | Path,
     *,
     precision: str = "fp32",
@@ -79,7 +113,7 @@ def export_torchscript(
     gives the same bytes.
 
     Args:
-        run: a run with a checkpoint.
+        run: a run with a checkpoint, or another trained model.
         path: the file to write.
         precision: "fp32", or "bf16": weights and activations have bfloat16's 8 bits of precision, and the file has half
             to three quarters of the size. The image and its first convolution stay float32, and so do depthwise
@@ -104,8 +138,8 @@ def export_torchscript(
         raise EgazeError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     key = None if sign is None else read_signing_key(sign)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    run.require_classifier("an exported model predicts class probabilities")
-    class_probs = run.class_probs
+    run.recipe.require_classifier(run.path, "an exported model predicts class probabilities")
+    class_probs, canvas = run.class_probs, run.canvas
     has_heatmap = run.recipe.model.heatmap_head and run.recipe.trains_heatmap
     exported = ExportedModel(run.load_model(), class_probs, has_heatmap=has_heatmap)
     size_px = run.recipe.input_size_px
@@ -116,17 +150,17 @@ def export_torchscript(
         torch_version=torch.__version__.partition("+")[0],
         recipe=run.recipe.name,
         precision=precision,
-        presentation=run.facts["presentation"],
-        fit=run.facts["fit"],
-        canvas_height_px=run.facts["image_size_px"],
-        canvas_width_px=run.facts["image_size_px"],
+        presentation=canvas.presentation,
+        fit=canvas.fit,
+        canvas_height_px=canvas.height_px,
+        canvas_width_px=canvas.width_px,
         input_height_px=size_px,
         input_width_px=size_px,
         class_names=run.class_names,
         label_kind=run.label_kind,
         heatmap_head=has_heatmap,
         class_heatmaps=exported.has_class_heatmaps,
-        training_split_sha256=run.facts["training_split_sha256"],
+        training_split_sha256=run.training_split_sha256,
         class_probs=class_probs,
         threshold_rule="" if thresholds is None else thresholds.rule,
         thresholds=() if thresholds is None else thresholds.values,

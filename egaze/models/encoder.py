@@ -119,6 +119,9 @@ def _copy(source: nn.Module, encoder: nn.Module, what: str) -> None:
 def _create(name: str, pretrained: bool, drop_path: float = 0.0) -> nn.Module:
     if not timm.is_model(name):
         bring_families()
+    # timm would also take "hf-hub:..." and "local-dir:..."; a recipe, which may be a stranger's, loads nothing by name.
+    if not timm.is_model(name):
+        raise EgazeError(f"timm has no encoder {name!r}")
     try:
         return timm.create_model(
             name,
@@ -129,8 +132,6 @@ def _create(name: str, pretrained: bool, drop_path: float = 0.0) -> nn.Module:
             drop_path_rate=drop_path or None,  # None is not passed on: not every encoder has this argument
         )
     except RuntimeError as error:
-        if "Unknown model" in str(error):
-            raise EgazeError(f"timm has no encoder {name!r}") from error
         raise EgazeError(f"encoder {name!r}: {str(error).splitlines()[0]}") from error
     except (OSError, ValueError, TypeError, AttributeError, AssertionError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]

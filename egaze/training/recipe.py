@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tomli_w
 
+from egaze.errors import RunError
 from egaze.loading import Augmentation
 from egaze.loading.augment import MOVING
 from egaze.models import POOLINGS
@@ -213,6 +214,11 @@ class Recipe:
     def trains_classifier(self) -> bool:
         """Whether any stage trains the classifier; without one, class probabilities are meaningless."""
         return any(stage.classification_weight > 0 for stage in self.stages)
+
+    def require_classifier(self, path: Path, why: str) -> None:
+        """Raise RunError for the folder `path`, whose recipe it is, if no stage trains the classifier."""
+        if not self.trains_classifier:
+            raise RunError(f"{path}: no stage of recipe {self.name!r} trained the classifier, and {why}")
 
     @property
     def trains_heatmap(self) -> bool:

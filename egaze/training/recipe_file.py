@@ -60,7 +60,7 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
     text, where = _read(name_or_path)
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"{where}: not valid TOML: {error}") from error
     for override in overrides:
         _override(tree, override)

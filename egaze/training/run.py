@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from egaze.errors import RunError, StudyError
+from egaze.imaging import Canvas
 from egaze.labels import LabelKind
 from egaze.models import DualHeadUNet
 from egaze.study import Study, open_study
@@ -110,6 +111,19 @@ class Run:
         """How the model's logits become probabilities: "softmax" or "sigmoid"."""
         return self.recipe.stages[-1].class_probs(self.label_kind)
 
+    @property
+    def canvas(self) -> Canvas:
+        """The canvas of the study that it learnt from. Raises RunError if run.json describes none."""
+        try:
+            return Canvas.square(self.facts["image_size_px"], self.facts["fit"], self.facts["presentation"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{self.path / FACTS}: damaged: {error}") from error
+
+    @property
+    def training_split_sha256(self) -> str:
+        """Digest of the ids of the cases that it learnt from."""
+        return self.facts["training_split_sha256"]
+
     def open_study(self) -> Study:
         """Open the study that the run was trained on, with the splits that it was trained with.
 
@@ -152,8 +166,7 @@ class Run:
 
     def require_classifier(self, why: str) -> None:
         """Raise RunError if no stage of the recipe trained the classifier: its predictions would be meaningless."""
-        if not self.recipe.trains_classifier:
-            raise RunError(f"{self.path}: no stage of recipe {self.recipe.name!r} trained the classifier, and {why}")
+        self.recipe.require_classifier(self.path, why)
 
     def log(self) -> list[EpochLog]:
         """Read the log of all finished epochs, in order. Raises RunError if it is damaged."""

@@ -129,7 +129,7 @@ def load_space(path: str | Path, recipe: Recipe) -> SearchSpace:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot read the search space: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from error
     kinds = key_types(recipe)
     dimensions: dict[str, Range | Choices] = {}

@@ -38,6 +38,8 @@ OUTPUTS = {
     "explain": ("new folder", "none --all --out OUT"),
     "report": ("file", "none --out OUT"),
     "export": ("file", "none OUT --format torchscript"),
+    "share": ("new folder", "none --to OUT"),
+    "fetch": ("file", "none OUT"),
     "predict": ("folder", "none.pt none.png --out OUT"),
     "demo": ("new folder", "--out OUT"),
 }
@@ -64,6 +66,8 @@ FULL_DISK = {
     "explain": (5_000, "RUN --limit 1 --steps 0 --out OUT"),
     "report": (20_000, "RUN --out OUT"),
     "export": (20_000, "RUN OUT --format torchscript"),
+    "share": (20_000, "RUN --to OUT"),
+    "fetch": (20_000, "SHARED out.pt"),
     "predict": (5_000, "MODEL RADIOGRAPH --out OUT --workers 1"),
 }
 # The reading of other sources writes as egd-cxr's does, and the demo is made of the others.
@@ -143,7 +147,7 @@ def full_disk(limit_bytes):
 
 @pytest.mark.parametrize("name", FULL_DISK)
 def test_a_full_disk_is_one_line_and_nothing_is_left(
-    name, twin, study, run, model_file, tmp_path, tmp_path_factory, monkeypatch
+    name, twin, study, run, model_file, shared_folder, tmp_path, tmp_path_factory, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     limit_bytes, words = FULL_DISK[name]
@@ -157,6 +161,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_left(
         "RADIOGRAPH": next(twin.images.rglob("*.dcm")),
         "EXPORT": export,
         "SPACE": space,
+        "SHARED": shared_folder,
     }
     with full_disk(limit_bytes):
         done = invoke(name, words, OUT="out", STUDY=study.path, RUN=run.path, MODEL=model_file, **read)
@@ -165,7 +170,9 @@ def test_a_full_disk_is_one_line_and_nothing_is_left(
         assert str(done.exception) == "heatmaps of 1 of 1 radiographs could not be written"
         assert "_heatmap.npy: cannot write: " in done.stderr and " normal 0." in done.stdout
     else:
-        assert re.fullmatch(r"(/.*/)?out(\.png)?: cannot write: (File too large|.*disk full.*)", str(done.exception))
+        assert re.fullmatch(
+            r"(/.*/)?out(\.png|\.pt)?: cannot write: (File too large|.*disk full.*)", str(done.exception)
+        )
         assert done.stdout == ""
     # A preparation goes on from what is there.
     assert os.listdir(tmp_path) == ([".out.partial"] if name == "prepare egd-cxr" else [])

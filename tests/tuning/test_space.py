@@ -75,6 +75,8 @@ def test_a_choice_may_need_another_dimension(loaded):
         ("stages.epochs = {low = 1, high = 2}\nstages.0.epochs = {low = 1, high = 2}", "'stages.0.epochs' cannot be"),
         ("", "names no key"),
         ("a = ", "not valid TOML"),
+        ("a = " + "[" * 20_000, "not valid TOML"),
+        ("a = " + "9" * 5_000, "not valid TOML"),
     ],
 )  # fmt: skip
 def test_what_is_refused(loaded, text, message):

@@ -14,21 +14,20 @@ import torch
 from egaze import _core
 from egaze.atomic import write_file
 from egaze.deploy import torchscript
-from egaze.deploy.export import export_torchscript
+from egaze.deploy.export import TrainedModel, export_torchscript
 from egaze.deploy.onnx.engine import OnnxModel
 from egaze.deploy.onnx.graph import GraphError
 from egaze.deploy.onnx.translate import translate
 from egaze.deploy.signature import read_signing_key, sign_digest
 from egaze.deploy.spec import DEFAULT_LIMITS, ModelLimits, ModelSpec, Thresholds, checked_model, is_onnx, read_model
 from egaze.errors import EgazeError, RunError
-from egaze.training.run import Run
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 def export_onnx(
-    run: Run,
+    run: TrainedModel,
     path: str | Path,
     *,
     precision: str = "fp32",
@@ -45,7 +44,7 @@ def export_onnx(
     file, and its predictions are compared with that file's before the file is there.
 
     Args:
-        run: a run with a checkpoint.
+        run: a run with a checkpoint, or another trained model.
         path: the file to write, with the suffix .onnx.
         precision: "fp32", the only one.
         sign: a PEM file with an Ed25519 private key, by which the file is signed.
