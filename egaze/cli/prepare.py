@@ -19,14 +19,14 @@ from egaze.cli.labels import label_lines
 from egaze.cli.options import connected, ray_option, workers_option
 from egaze.cli.sources import OWN, SOURCES
 from egaze.cli.text import count_text
-from egaze.labels import UNCERTAIN
-from egaze.sources import Source
 
 if TYPE_CHECKING:
+    from egaze.sources import Source
     from egaze.study import LeftOut
 
 SHOWN_LEFT_OUT = 20
-
+# Repeated here rather than imported, so that --help does not load NumPy; a test compares the two.
+_UNCERTAIN = ("ignore", "one", "zero", "soft")
 
 _HELP = ("-h", "--help")
 
@@ -138,7 +138,7 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
     "--uncertain",
     default="ignore",
     show_default=True,
-    type=click.Choice(UNCERTAIN),
+    type=click.Choice(_UNCERTAIN),
     help="What an uncertain label teaches, where labels are independent: nothing, that the class is present (one), "
     "that it is absent (zero), or its certainty. The study keeps the certainties.",
 )

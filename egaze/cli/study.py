@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import numpy as np
 
 from egaze.cli.hygiene import hygiene_lines, no_images_line, note_lines, relative_line
 from egaze.cli.labels import label_lines
@@ -109,6 +108,8 @@ def split(study: Path, seed: int, ratio: str) -> None:
     Example:
       egaze study split study --seed 1
     """
+    import numpy as np
+
     from egaze.study import split_study
     from egaze.study.splits import SPLITS
 
