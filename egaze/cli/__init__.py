@@ -38,6 +38,7 @@ COMMANDS = {
     "pacs": "Predict a study in a DICOMweb archive, and store the results there.",
     "demo": "Run everything on synthetic radiographs, from tables to an exported model.",
     "info": "Show versions, devices, recipes and readable file formats.",
+    "completion": "Print what lets bash, zsh or fish complete commands, options, studies, runs and recipes.",
     "cmake-prefix": "Print the folder for CMAKE_PREFIX_PATH that find_package(egaze) needs.",
 }
 
@@ -75,8 +76,12 @@ def main() -> None:
     # File names may have characters that stdout's encoding lacks; they are printed as escapes, as on stderr.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    if "_EGAZE_COMPLETE" in os.environ:
+        from egaze.cli.completion import use_own_scripts
+
+        use_own_scripts()
     try:
-        cli(standalone_mode=False)
+        cli(prog_name="egaze", complete_var="_EGAZE_COMPLETE", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from egaze.cli.completing import MODEL
 from egaze.cli.options import model_limit_option
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
+@click.argument("model", type=MODEL, metavar="MODEL")
 @click.option(
     "--trust",
     multiple=True,

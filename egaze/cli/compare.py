@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from egaze.atomic import require_folder
+from egaze.cli.completing import RUN
 from egaze.cli.options import limit_option, split_option, study_option
 from egaze.cli.text import count_text, metric_text
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run_a", type=click.Path(path_type=Path))
-@click.argument("run_b", type=click.Path(path_type=Path))
+@click.argument("run_a", type=RUN)
+@click.argument("run_b", type=RUN)
 @split_option
 @limit_option(20, "printed cases on which they disagree")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all radiographs they disagree on.")

@@ -10,6 +10,7 @@ import click
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
+from egaze.cli.completing import RUN
 from egaze.cli.independent import class_calibration_lines, independent_lines
 from egaze.cli.options import split_option, study_option, threads_option
 from egaze.cli.set_metrics import set_lines
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RUN)
 @split_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results. [default: RUN/evaluation/SPLIT]")
 @click.option(

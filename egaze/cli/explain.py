@@ -9,6 +9,7 @@ import click
 
 from egaze.atomic import require_free
 from egaze.cli import progress
+from egaze.cli.completing import RUN
 from egaze.cli.options import SeveralValues, split_option, study_option
 from egaze.cli.text import count_text, estimate_text
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=SeveralValues)
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RUN)
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="New folder.")
 @click.option("--cases", multiple=True, metavar="ID...", help="These cases; * and ? are wildcards.")
 @click.option("--all", "everything", is_flag=True, help="All cases of the split.")

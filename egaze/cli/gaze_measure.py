@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from egaze.atomic import new_files, require_folder
+from egaze.cli.completing import STUDY
 from egaze.cli.text import count_text, estimate_text
 from egaze.errors import StudyError
 
@@ -19,7 +20,7 @@ VERSION = 1
 
 
 @click.command()
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study", type=STUDY)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the tables.")
 @click.option("--grid", default="4x4", show_default=True, help="Rows and columns of the grid over each radiograph.")
 def command(study: Path, out: Path, grid: str) -> None:

@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 import click
 
+from egaze.cli.completing import encoders
+
 
 @click.command()
 @click.option(
@@ -14,6 +16,7 @@ import click
     metavar="[PATTERN]",
     is_flag=False,
     flag_value="*",
+    shell_complete=encoders,
     help="List the encoders that a recipe may name instead; with PATTERN, the matching ones and their parameters.",
 )
 def command(encoders: str | None) -> None:

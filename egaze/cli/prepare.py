@@ -38,9 +38,16 @@ class _Prepare(click.Group):
         return list(SOURCES)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return _source(name) if name in SOURCES else None
+        if name not in SOURCES:
+            return None
+        source = _source(name)
+        if ctx.resilient_parsing:  # for the shell, which completes the study's options after a source too
+            source.params = [*source.params, *self.params]
+        return source
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
         own: list[str] = []
         options: list[str] = []
         arguments: list[str] = []

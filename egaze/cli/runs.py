@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from egaze.atomic import require_file
+from egaze.cli.completing import RUN
 from egaze.errors import RunError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.argument("folders", nargs=-1, required=True, type=RUN, metavar="DIR...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per run instead of the table.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="PICTURE", help="Draw curves: .png, .svg or .pdf.")
 def command(folders: tuple[Path, ...], as_json: bool, out: Path | None) -> None:

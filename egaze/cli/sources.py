@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from egaze.cli import progress
+from egaze.cli.completing import METHODS, registered
 from egaze.cli.gaze_exports import SCREEN, method_settings
 from egaze.cli.label_sources import chexpert, mimic_cxr, nih_cxr14, vindr_cxr
 from egaze.cli.source_options import (
@@ -43,7 +44,12 @@ if TYPE_CHECKING:
     help="fixations: fixations.csv, weighted by duration; eye-gaze: the 60 Hz samples in eye_gaze.csv.",
 )
 @click.option("--recalibrate", is_flag=True, help="Shift each session's gaze by its calibration cards' offset.")
-@click.option("--detect", metavar="METHOD", help="Find fixations in eye_gaze.csv: adaptive, ivt or idt.")
+@click.option(
+    "--detect",
+    metavar="METHOD",
+    shell_complete=registered("egaze.fixation_methods", METHODS),
+    help="Find fixations in eye_gaze.csv: adaptive, ivt or idt.",
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting of the method, such as ivt's.")
 @click.option("--screen", type=SCREEN, metavar="1920x1080,WxHmm,Dmm", help="The screen, for --detect.")
 def egd_cxr(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from egaze.cli.completing import STUDY
 from egaze.cli.hygiene import hygiene_lines, no_images_line, note_lines, relative_line
 from egaze.cli.labels import label_lines
 from egaze.cli.text import count_text
@@ -26,7 +27,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study", type=STUDY)
 def show(study: Path) -> None:
     """Print the content of a study.
 
@@ -75,7 +76,7 @@ def show(study: Path) -> None:
 
 
 @command.command()
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study", type=STUDY)
 def verify(study: Path) -> None:
     """Recompute the digest of every file of a study.
 
@@ -92,7 +93,7 @@ def verify(study: Path) -> None:
 
 
 @command.command()
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study", type=STUDY)
 @click.option(
     "--seed",
     default=42,
