@@ -37,7 +37,7 @@ COMMANDS = {
     "predict": "Predict radiographs with an exported model.",
     "pacs": "Predict a study in a DICOMweb archive, and store the results there.",
     "demo": "Run everything on synthetic radiographs, from tables to an exported model.",
-    "info": "Show versions, devices, recipes and readable file formats.",
+    "info": "Show versions, extras, devices, readable file formats and recipes, for reports of faults.",
     "completion": "Print what lets bash, zsh or fish complete commands, options, studies, runs and recipes.",
     "cmake-prefix": "Print the folder for CMAKE_PREFIX_PATH that find_package(egaze) needs.",
 }

@@ -84,21 +84,9 @@ def test_a_failure_is_1_with_one_line(tmp_path, monkeypatch, capsys, arguments, 
     assert not list(tmp_path.iterdir())
 
 
-def test_version_and_info():
+def test_version():
     done = egaze("--version")
     assert done.returncode == 0 and re.fullmatch(r"egaze, version \d+\.\d+\.\d+\n", done.stdout)
-    result = CliRunner().invoke(cli, ["info"])
-    assert "joint" in result.output and "JPEG 2000" in result.output and "no decoder" not in result.output
-
-
-def test_info_lists_encoders():
-    names = CliRunner().invoke(cli, ["info", "--encoders"]).output.split()
-    assert names == sorted(names) and len(names) > 300
-    assert {"tf_efficientnet_b0", "resnet18", "mobilenetv3_small_050", "convnext_atto", "regnetx_002"} <= set(names)
-    counted = CliRunner().invoke(cli, ["info", "--encoders", "resnet1[08]"]).output.splitlines()
-    assert [line.split() for line in counted] == [["resnet18", "11.2", "M", "parameters"]]
-    none = CliRunner().invoke(cli, ["info", "--encoders", "vit_*"])
-    assert none.exit_code == 1 and "no encoder is named 'vit_*'" in str(none.exception or none.output)
 
 
 def test_study_commands(study):
