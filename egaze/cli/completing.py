@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -110,6 +110,17 @@ class _Place(click.Path):
         super().__init__(path_type=Path)
         self._is_of_kind = is_of_kind
         self._folders = folders
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            os.fsdecode(value).encode()
+        except UnicodeEncodeError:  # Parquet's reader takes none but UTF-8
+            self.fail(
+                f"{os.fsencode(value)!r} is no name in UTF-8 as this locale reads it: rename it, or set LC_ALL=C.UTF-8",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem

@@ -11,6 +11,7 @@ from egaze.atomic import require_free
 from egaze.cli import progress
 from egaze.cli.completing import RUN
 from egaze.cli.options import SeveralValues, split_option, study_option
+from egaze.cli.table import Row, show
 from egaze.cli.text import count_text, estimate_text
 
 if TYPE_CHECKING:
@@ -122,8 +123,7 @@ def command(
     click.echo(f"{out}: {count_text(result.cases, 'case')}, listed in {out / 'index.csv'}")
     if is_set:
         click.echo(f"  each explained by the run of seed {result.seed} that has it in its {split} split")
-    for line in _lines(result.means):
-        click.echo(line)
+    show(_lines(result.means))
     if result.elsewhere:
         click.echo(f"  cases left out because they are in another split than {split}: {result.elsewhere}")
     if result.without_gaze:
@@ -143,12 +143,13 @@ def _lines(means: dict[str, CaseMean]) -> list[str]:
     columns = [name for name in MAP_TITLES if any(metric.startswith(f"{name}_") for metric in means)]
     if not columns:
         return []
-    lines = [f"  {'mean (95 % over patients)':<25}" + "".join(f"{MAP_TITLES[name]:>24}" for name in columns)]
+    titles = [MAP_TITLES[name] for name in columns]
+    lines: list[str] = [Row("  mean (95 % over patients)", titles, width=27, cell=24)]
     for key, title in METRIC_TITLES.items():
         cells = [means.get(f"{name}_{key}") for name in columns]
         if any(cells):
             texts = [estimate_text(None if cell is None else cell.estimate) for cell in cells]
-            lines.append(f"  {title:<25}" + "".join(f"{text:>24}" for text in texts))
+            lines.append(Row(f"  {title}", texts, width=27, cell=24))
     if (chance := means.get("finding_area_frac")) is not None:
         lines.append(f"  the finding covers {chance.value:.3f} of the radiograph, which is chance for peak and energy")
     return lines

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from egaze.atomic import require_file
+from egaze.cli import progress
 from egaze.cli.completing import MODEL, RUN, registered
 from egaze.cli.options import model_limit_option, precision_option
 from egaze.errors import RunError
@@ -82,9 +83,10 @@ def command(
 
     opened = open_run(run)
     thresholds = None if rule is None else _thresholds(opened, rule)
-    spec = export_run(
-        opened, model, format=format_name, precision=precision, sign=sign, thresholds=thresholds, limits=limits
-    )
+    with progress.waiting("exporting and comparing"):
+        spec = export_run(
+            opened, model, format=format_name, precision=precision, sign=sign, thresholds=thresholds, limits=limits
+        )
     if spec is None:
         click.echo(f"{model}: {format_name}")
         return

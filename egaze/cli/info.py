@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from egaze.cli import progress
 from egaze.cli.completing import encoders as encoders_offered
 
 
@@ -41,7 +42,8 @@ def command(as_json: bool, encoders: str | None) -> None:
         return
     from egaze.cli.installation import installation
 
-    facts = installation()
+    with progress.waiting("importing torch"):
+        facts = installation()
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.completing import STUDY
 from egaze.cli.hygiene import hygiene_lines, no_images_line, note_lines, quality_lines, relative_line
 from egaze.cli.labels import label_lines
 from egaze.cli.options import connected, ray_option, workers_option
@@ -119,7 +120,7 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
     no_args_is_help=True,
     subcommand_metavar="SOURCE [ARGS]... [SOURCE [ARGS]...]...",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="STUDY", help="New folder for the study.  [required]")
+@click.option("--out", type=STUDY, metavar="STUDY", help="New folder for the study.  [required]")
 @click.option(
     "--size", "size_px", default=224, show_default=True, type=click.IntRange(16, 4096), help="Side of the images in px."
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from egaze.cli import progress
 from egaze.cli.completing import STUDY
 from egaze.cli.hygiene import hygiene_lines, no_images_line, note_lines, relative_line
 from egaze.cli.labels import label_lines
@@ -86,7 +87,9 @@ def verify(study: Path) -> None:
     """
     from egaze.study import open_study, verify_study
 
-    if differing := verify_study(study):
+    with progress.bar("verifying, bytes") as update:
+        differing = verify_study(study, progress=update)
+    if differing:
         raise StudyError(f"{study}: damaged or changed: {', '.join(differing)}")
     open_study(study, check_images=False)
     click.echo(f"{study}: whole")

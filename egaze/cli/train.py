@@ -11,7 +11,7 @@ import click
 
 from egaze.atomic import require_free
 from egaze.cli import progress
-from egaze.cli.completing import STUDY, recipe_overrides, recipes
+from egaze.cli.completing import RUN, STUDY, recipe_overrides, recipes
 from egaze.cli.epoch_table import EpochPrinter
 from egaze.cli.options import Numbers, connected, device_option, precision_option, ray_option, threads_option
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("study", type=STUDY)
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="New folder for the run.")
+@click.option("--out", required=True, type=RUN, metavar="RUN", help="New folder for the run.")
 @click.option(
     "--recipe",
     default="joint",
