@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
+from report.conftest import PROBES
 from report.relative_run import relative_report
 
 from egaze.report import report, write_report
@@ -274,6 +275,32 @@ def test_everything_has_a_name_and_a_place(reading, page):
     assert reading.probe("dangling") == []
     levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map((h) => Number(h.tagName[1]))")
     assert levels[0] == 1 and all(after - before <= 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_and_every_line_has_enough_contrast(open_report, path, scheme):
+    reading = open_report(path, color_scheme=scheme)
+    reading.page.eval_on_selector_all("details", "all => all.forEach((d) => { d.open = true })")
+    reading.settle()
+    looked = reading.probe("pale")
+    assert looked["looked_at"] > 200 and looked["found"] == []
+
+
+# Width and height between the margins of the style sheet, in mm; a CSS pixel is 1/96 inch.
+PAPERS = {"A4": (210 - 28, 297 - 32), "Letter": (215.9 - 28, 279.4 - 32)}
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_no_figure_is_cut_in_print(open_report, path, paper):
+    width_px, height_px = (round(inner / 25.4 * 96) for inner in PAPERS[paper])
+    reading = open_report(path, viewport={"width": width_px, "height": height_px})
+    page = reading.page
+    page.emulate_media(media="print")
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    reading.settle()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width_px
+    assert page.evaluate(f"() => {{ {PROBES} return probes.cut({height_px}) }}") == []
+    assert page.pdf(format=paper, print_background=False).startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
