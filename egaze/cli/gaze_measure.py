@@ -52,7 +52,7 @@ def command(study: Path, out: Path, grid: str) -> None:
     with progress.bar("checking images.npy, bytes") as checked:
         opened = open_study(study, progress=checked)
     if not opened.has_gaze.any():
-        raise StudyError(f"{study}: no case has gaze")
+        raise StudyError(f"{study}: no case has gaze; prepare a source that has some, such as a table with --fixations")
     try:
         with progress.waiting("measuring"):
             measures = measure_gaze(opened, rows=int(cells[1]), columns=int(cells[2]))

@@ -90,7 +90,9 @@ def verify(study: Path) -> None:
     with progress.bar("verifying, bytes") as update:
         differing = verify_study(study, progress=update)
     if differing:
-        raise StudyError(f"{study}: damaged or changed: {', '.join(differing)}")
+        raise StudyError(
+            f"{study}: damaged or changed: {', '.join(differing)}; restore them, or prepare the study again"
+        )
     open_study(study, check_images=False)
     click.echo(f"{study}: whole")
 

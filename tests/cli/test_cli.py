@@ -66,8 +66,11 @@ def test_wrong_usage_is_2(arguments):
             ["prepare", "egd-cxr", "--gaze", ".", "--images", ".", "--out", "study"],
             "master_sheet.csv and fixations.csv are missing",
         ),
-        (["train", "none", "--out", "run"], "none: not a prepared study"),
-        (["evaluate", "none"], "none: not a training run"),
+        (
+            ["train", "none", "--out", "run"],
+            "none: not a prepared study: study.json is missing; `egaze prepare` makes one",
+        ),
+        (["evaluate", "none"], "none: not a training run (run.json is missing); `egaze train` makes one"),
         (["check", "none.pt"], "none.pt: no such file"),
         (["predict", "none.pt", "radiograph.png"], "none.pt: no such file"),
     ],
