@@ -13,7 +13,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import click
 
-from egaze import __version__
 from egaze.cli.lazy_group import LazyGroup
 from egaze.errors import EgazeError
 
@@ -49,7 +48,7 @@ class _Commands(LazyGroup):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="egaze")
+@click.version_option(package_name="egaze", prog_name="egaze")
 @click.option("-v", "--verbose", count=True, help="Log more; given twice, everything.")
 @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only, without progress bars.")
 @click.pass_context
