@@ -156,3 +156,11 @@ def test_errors_of_the_system_are_one_line(tmp_path):
             text=True,
         )
     assert done.returncode == 1 and done.stderr == "egaze: error: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["evaluate", "NAME"], ["train", "NAME", "--out", "run"], ["train", "s", "--out", "NAME"]]
+)
+def test_a_name_that_is_not_utf_8_is_refused_where_tables_are_in_the_folder(words):
+    said = CliRunner().invoke(cli, [os.fsdecode(b"r\xfcn") if word == "NAME" else word for word in words])
+    assert said.exit_code == 2 and r"b'r\xfcn' is no name in UTF-8" in said.output and "rename it" in said.output
