@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 try:
     import egaze._core  # noqa: F401
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from egaze.sources import Case
     from egaze.study import open_study
     from egaze.training.train import train
-
-__version__ = version("egaze")
 
 # Names are imported when they are first used: heatmaps need no torch, and torch takes seconds to load.
 _HOMES = {
@@ -71,7 +68,15 @@ __all__ = [
 ]
 
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+_get, __dir__ = lazy_names(__name__, _HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":  # reading it takes as long as all else together
+        from importlib.metadata import version
+
+        return version("egaze")
+    return _get(name)
 
 
 def cmake_prefix() -> Path:

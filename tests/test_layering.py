@@ -77,7 +77,7 @@ def test_imports_point_up(path):
     level = next(number for number, layer in enumerate(LAYERS) if own in layer)
     allowed = set().union(*LAYERS[:level], {own})
     if own == "cli":
-        allowed |= {"__version__", "cmake_prefix"}
+        allowed |= {"cmake_prefix"}
     for name in imported(path):
         parts = name.split(".")
         if (path.relative_to(ROOT).as_posix(), name) in CALLED_UPWARD:

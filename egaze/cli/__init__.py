@@ -13,7 +13,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import click
 
-from egaze import __version__
 from egaze.cli.lazy_group import LazyGroup
 from egaze.errors import EgazeError
 
@@ -39,7 +38,8 @@ COMMANDS = {
     "predict": "Predict radiographs with an exported model.",
     "pacs": "Predict a study in a DICOMweb archive, and store the results there.",
     "demo": "Run everything on synthetic radiographs, from tables to an exported model.",
-    "info": "Show versions, devices, recipes and readable file formats.",
+    "info": "Show versions, extras, devices, readable file formats and recipes, for reports of faults.",
+    "completion": "Print what lets bash, zsh or fish complete commands, options, studies, runs and recipes.",
     "cmake-prefix": "Print the folder for CMAKE_PREFIX_PATH that find_package(egaze) needs.",
 }
 
@@ -50,7 +50,7 @@ class _Commands(LazyGroup):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="egaze")
+@click.version_option(package_name="egaze", prog_name="egaze")
 @click.option("-v", "--verbose", count=True, help="Log more; given twice, everything.")
 @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only, without progress bars.")
 @click.pass_context
@@ -77,8 +77,12 @@ def main() -> None:
     # File names may have characters that stdout's encoding lacks; they are printed as escapes, as on stderr.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    if "_EGAZE_COMPLETE" in os.environ:
+        from egaze.cli.completion import use_own_scripts
+
+        use_own_scripts()
     try:
-        cli(standalone_mode=False)
+        cli(prog_name="egaze", complete_var="_EGAZE_COMPLETE", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

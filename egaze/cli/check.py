@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from egaze.cli import progress
+from egaze.cli.completing import MODEL
 from egaze.cli.options import model_limit_option
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
+@click.argument("model", type=MODEL, metavar="MODEL")
 @click.option(
     "--trust",
     multiple=True,
@@ -44,15 +46,17 @@ def command(model: Path, trust: tuple[Path, ...], limits: ModelLimits) -> None:
     from egaze.errors import ModelFileError
 
     try:
-        spec, _, signature, proof = read_model(model, trust, limits)
+        with progress.waiting("checking"):
+            spec, _, signature, proof = read_model(model, trust, limits)
     except ModelFileError as error:
         raise ModelFileError(f"{error} [{error.code}]", error.code) from error
     for name, value in asdict(spec).items():
-        click.echo(f"{name}: {', '.join(map(str, value)) if isinstance(value, tuple) else value}")
+        said = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        click.echo(f"{name}: {'none' if said in ('', None) else said}")
     click.echo("the contents have the digest that the spec states, and the program is proved by types and shapes")
     click.echo(
-        f"the program has {proof.nodes} operators and needs, for one image, {proof.bytes_at_work} bytes at work and "
-        f"{proof.multiplications} multiplications"
+        f"the program has {proof.nodes:,} operators and needs, for one image, {proof.bytes_at_work:,} bytes at work "
+        f"and {proof.multiplications:,} multiplications"
     )
     if signature is None:
         click.echo("it is not signed")

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from egaze.atomic import require_folder
+from egaze.cli import progress
+from egaze.cli.completing import RUN
 from egaze.cli.options import limit_option, split_option, study_option
+from egaze.cli.table import Row, show
 from egaze.cli.text import count_text, metric_text
 
 if TYPE_CHECKING:
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run_a", type=click.Path(path_type=Path))
-@click.argument("run_b", type=click.Path(path_type=Path))
+@click.argument("run_a", type=RUN)
+@click.argument("run_b", type=RUN)
 @split_option
 @limit_option(20, "printed cases on which they disagree")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all radiographs they disagree on.")
@@ -50,14 +53,14 @@ def command(
         open_run_set(path, study=study_path) if is_run_set(path) else open_run(path, study=study_path)
         for path in (run_a, run_b)
     )
-    found = compare(a, b, split=split)
+    with progress.waiting("comparing"):
+        found = compare(a, b, split=split)
     if out is not None:
         write_comparison(found, out)
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
         return
-    for line in _lines(found, limit):
-        click.echo(line)
+    show(_lines(found, limit))
     if out is not None:
         click.echo(f"written to {out}")
 
@@ -76,22 +79,21 @@ def _lines(found: RunComparison, limit: int) -> list[str]:
         lines.append("synthetic data: these results say nothing about patients")
     lines += [f"note: {line}" for line in result.warnings]
     if (classification := result.classification) is not None:
-        lines.append(_header("AUC"))
         if (one_auc := classification.one_auc) is not None:
-            lines.append(_row(" against ".join(classification.classes), one_auc))
+            lines += [_header("AUC"), _row(" against ".join(classification.classes), one_auc)]
         else:
             rows = {"macro": classification.macro_auc, **classification.classes}
+            lines.append(_header("AUC", "p (Holm)"))
             lines += [
-                _row(name, compared) + _holm(classification.holm_p_values.get(name)) for name, compared in rows.items()
+                _row(name, compared, _holm(classification.holm_p_values.get(name))) for name, compared in rows.items()
             ]
-            lines[-len(rows) - 1] += f"{'p (Holm)':>11}"
         lines.append(f"  (p: two-sided, for no difference; classes by {classification.classes_by})")
     if (heatmap := result.heatmap) is None:
         lines.append(f"heatmap against gaze: {result.heatmap_remark}")
     else:
         lines.append(_header(f"heatmaps and gaze, {count_text(heatmap.cases, 'case')} (what is better)"))
         lines += [
-            _row(metric_text(metric), heatmap.metrics[name], metric.digits)
+            _row(metric_text(metric), heatmap.metrics[name], digits=metric.digits)
             for name, metric in heatmap.definitions.items()
         ]
     if result.predictions is None:
@@ -105,24 +107,29 @@ def _described(run: ComparedRun) -> str:
     return f"{run.run} ({run.recipe}{folds}, seed{plural} {', '.join(map(str, run.seeds))})"
 
 
-def _header(what: str) -> str:
-    return f"{what:<44}{'A':>8}{'B':>8}{'A - B (95 % interval)':>32}{'p':>9}"
+def _header(what: str, *more: str) -> Row:
+    return _cells(what, "A", "B", "A - B (95 % interval)", "p", *more)
 
 
-def _row(name: str, compared: Compared | None, digits: int = 3) -> str:
+def _cells(title: str, *cells: str) -> Row:
+    return Row(title, cells, width=44, cell=(8, 8, 32, 9, 11)[: len(cells)])
+
+
+def _row(name: str, compared: Compared | None, *more: str, digits: int = 3) -> Row:
     if compared is None:
-        return f"  {name:<42}{'-':>8}{'-':>8}{'-':>32}{'-':>9}"
+        return _cells(f"  {name}", "-", "-", "-", "-", *more)
     difference = f"{compared.difference:+.{digits}f}"
     if compared.has_interval:
         difference += f" ({compared.low:+.{digits}f} to {compared.high:+.{digits}f})"
     p_value = f"{compared.p_value:.2g}" if isfinite(compared.p_value) else "-"
-    return f"  {name:<42}{compared.a:>8.{digits}f}{compared.b:>8.{digits}f}{difference:>32}{p_value:>9}"
+    a, b = f"{compared.a:.{digits}f}", f"{compared.b:.{digits}f}"
+    return _cells(f"  {name}", a, b, difference, p_value, *more)
 
 
 def _holm(p_value: float | None) -> str:
     if p_value is None:
         return ""
-    return f"{p_value:>11.2g}" if isfinite(p_value) else f"{'-':>11}"
+    return f"{p_value:.2g}" if isfinite(p_value) else "-"
 
 
 def _radiographs(compared: PredictionsCompared, disagreements: pl.DataFrame, limit: int) -> list[str]:
@@ -138,8 +145,8 @@ def _radiographs(compared: PredictionsCompared, disagreements: pl.DataFrame, lim
     for radiograph in shown.iter_rows(named=True):
         given = [f"{radiograph[f'prediction_{which}']} {radiograph[f'prob_{which}']:.2f}" for which in ("a", "b")]
         cells.append((radiograph["case_id"], radiograph["label"] or "-", *given))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines += ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+    width, *widths = (max(map(len, column)) + 2 for column in zip(*cells, strict=True))
+    lines += [Row(f"  {case_id}", row, width=width, cell=widths) for case_id, *row in cells]
     if (more := len(disagreements) - len(shown)) > 0:
         lines.append(f"  and {more} more; --out writes all of them")
     return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,11 @@ import click
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
+from egaze.cli.completing import RUN
 from egaze.cli.independent import class_calibration_lines, independent_lines
 from egaze.cli.options import split_option, study_option, threads_option
 from egaze.cli.set_metrics import set_lines
+from egaze.cli.table import Row, show
 from egaze.cli.text import count_text, estimate_text, metric_text
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RUN)
 @split_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results. [default: RUN/evaluation/SPLIT]")
 @click.option(
@@ -67,15 +68,13 @@ def command(
             evaluation = evaluate_set(
                 open_run_set(run, study=study_path), split=split, out=out, threads=threads, progress=update
             )
-        for line in set_lines(evaluation.metrics):
-            click.echo(line)
+        show(set_lines(evaluation.metrics))
         click.echo(f"written to {evaluation.path} and to each run's own folder")
         return
     with progress.bar("predicting") as update:
         opened = open_run(run, study=study_path)
         evaluation = evaluate(opened, split=split, out=out, readers=readers, threads=threads, progress=update)
-    for line in _lines(evaluation.metrics):
-        click.echo(line)
+    show(_lines(evaluation.metrics))
     click.echo(f"written to {evaluation.path}")
 
 
@@ -109,21 +108,21 @@ def _areas(classification: Classification, published: tuple[Published, ...]) -> 
     if classification.label_kind == "independent":
         return independent_lines(classification)
     if (of := classification.one_auc_class) is not None:
-        lines = [_row("AUC", [str(classification.one_auc_title)], width=34)]
+        lines: list[str] = [Row("AUC", [str(classification.one_auc_title)], width=34)]
         only = classes[of]
         for title, area in (("", only.auc), (", BCa", only.auc_bca), (", DeLong", only.auc_delong)):
-            lines.append(_row(f"  this run{title}", [estimate_text(area)], width=34))
-        lines.append(_row("average precision", list(classes), width=34))
+            lines.append(Row(f"  this run{title}", [estimate_text(area)], width=34))
+        lines.append(Row("average precision", list(classes), width=34))
         cells = [estimate_text(item.average_precision) for item in classes.values()]
-        return [*lines, _row("  this run", cells, width=34)]
+        return [*lines, Row("  this run", cells, width=34)]
 
-    def row(title: str, estimates: dict[str, Estimate | None], source: str = "") -> str:
+    def row(title: str, estimates: dict[str, Estimate | None], source: str = "") -> Row:
         cells = [estimate_text(estimates.get(name)) for name in ("macro", "micro", *classes)]
-        return _row(f"  {title}", cells, width=34) + (f"  {source}" if source else "")
+        return Row(f"  {title}", cells, width=34, note=source)
 
     c, named = classification, classes.items()
     return [
-        _row("AUC", ["macro", "micro", *classes], width=34),
+        Row("AUC", ["macro", "micro", *classes], width=34),
         row("this run", {"macro": c.macro_auc, "micro": c.micro_auc, **{name: item.auc for name, item in named}}),
         row("this run, BCa", {"macro": c.macro_auc_bca, **{name: item.auc_bca for name, item in named}}),
         row("this run, DeLong", {name: item.auc_delong for name, item in named}),
@@ -140,12 +139,12 @@ def _areas(classification: Classification, published: tuple[Published, ...]) -> 
 
 
 def _operating_points(classification: Classification) -> list[str]:
-    lines = [_row("thresholds chosen on validation", ["threshold", "sensitivity", "specificity"], width=34)]
+    lines: list[str] = [Row("thresholds chosen on validation", ["threshold", "sensitivity", "specificity"], width=34)]
     for name, item in classification.classes.items():
         for point in item.operating_points or ():
             threshold = ", ".join(f"{threshold:.3f}" for threshold in point.thresholds)
             cells = [threshold, estimate_text(point.sensitivity), estimate_text(point.specificity)]
-            lines.append(_row(f"  {name}, {point.name}", cells, width=34))
+            lines.append(Row(f"  {name}, {point.name}", cells, width=34))
     return lines if len(lines) > 1 else []
 
 
@@ -154,31 +153,31 @@ def _calibration(calibration: Calibration | None) -> list[str]:
         return []
     fitted = ", ".join(f"{temperature:.3f}" for temperature in calibration.temperatures if temperature is not None)
     states = [state for state in (calibration.before, calibration.after) if state is not None]
-    lines = [_row("calibration", ["as predicted", *([f"temperature {fitted}"] if fitted else [])], width=34)]
+    lines: list[str] = [Row("calibration", ["as predicted", *([f"temperature {fitted}"] if fitted else [])], width=34)]
     for title, estimates in (
         ("Brier score (less is better)", [state.brier for state in states]),
         ("log loss, nats (less)", [state.log_loss for state in states]),
         (f"ECE, {calibration.bins} bins (less)", [state.expected_calibration_error for state in states]),
     ):
-        lines.append(_row(f"  {title}", map(estimate_text, estimates), width=34))
+        lines.append(Row(f"  {title}", map(estimate_text, estimates), width=34))
     return lines
 
 
 def _readers(agreement: ReaderAgreement) -> list[str]:
     title = f"kappa of {count_text(agreement.readers, 'reader')}"
-    lines = [_row(title, ["between readers", "model with readers"], width=34) + "  the model's calls"]
+    lines: list[str] = [Row(title, ["between readers", "model with readers"], width=34, note="the model's calls")]
     for name, item in agreement.classes.items():
         cells = [estimate_text(item.readers), estimate_text(item.model)]
-        lines.append(_row(f"  {name} ({item.cases})", cells, width=34) + f"  {item.model_calls or '-'}")
+        lines.append(Row(f"  {name} ({item.cases})", cells, width=34, note=item.model_calls or "-"))
     return lines
 
 
 def _confusion(confusion: Confusion | None) -> list[str]:
     if confusion is None:
         return []
-    lines = [_row("label (rows) and prediction (columns)", confusion.classes, width=40, cell=14)]
+    lines: list[str] = [Row("label (rows) and prediction (columns)", confusion.classes, width=40, cell=14)]
     for name, radiographs in zip(confusion.classes, confusion.matrix, strict=True):
-        lines.append(_row(f"  {name}", map(str, radiographs), width=40, cell=14))
+        lines.append(Row(f"  {name}", map(str, radiographs), width=40, cell=14))
     return lines
 
 
@@ -192,13 +191,13 @@ def _agreement(heatmap: MapAgreement) -> list[str]:
         towards = "the egd target" if heatmap.trained_towards == "egd" else heatmap.trained_towards
         lines.append(f"  trained on {towards}; compared with {heatmap.target_kind}")
     titles = ["predicted", "centre bias", "difference", *([f"other readers ({ceiling.cases})"] if ceiling else [])]
-    lines.append(_row("  metric (what is better)", titles, width=44, cell=27) + "  against")
+    lines.append(Row("  metric (what is better)", titles, width=44, cell=27, note="against"))
     for name, metric in heatmap.definitions.items():
         estimates = [heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name]]
         if ceiling:
             estimates.append(ceiling.readers[name])
         cells = [estimate_text(item, metric.digits) for item in estimates]
-        lines.append(_row(f"  {metric_text(metric)}", cells, width=44, cell=27) + f"  {heatmap.against(name)}")
+        lines.append(Row(f"  {metric_text(metric)}", cells, width=44, cell=27, note=heatmap.against(name)))
     return lines
 
 
@@ -215,14 +214,10 @@ def _scanpaths(scanpath: Scanpaths) -> list[str]:
     if scanpath.regions:
         times = ["dwell time, s"] if has_times else []
         titles = ["fixations", *times, "share of dwell", "share of radiograph", "first fixation, s", "coverage"]
-        lines.append(_row("  in regions", titles, width=34))
+        lines.append(Row("  in regions", titles, width=34))
     for name, region in scanpath.regions.items():
         cells = [estimate_text(region.fixations, 1), *([estimate_text(region.dwell_s, 2)] if has_times else [])]
         cells += [estimate_text(region.dwell_frac), estimate_text(region.area_frac)]
         cells += [estimate_text(region.first_fixation_s, 2), estimate_text(region.coverage_frac)]
-        lines.append(_row(f"  {name} ({region.cases_fixated} of {region.cases})", cells, width=34))
+        lines.append(Row(f"  {name} ({region.cases_fixated} of {region.cases})", cells, width=34))
     return lines
-
-
-def _row(title: str, cells: Iterable[str], *, width: int, cell: int = 25) -> str:
-    return f"{title:<{width}}" + "".join(f"{text:>{cell}}" for text in cells)

@@ -9,7 +9,9 @@ import click
 
 from egaze.atomic import require_free
 from egaze.cli import progress
+from egaze.cli.completing import RUN
 from egaze.cli.options import SeveralValues, split_option, study_option
+from egaze.cli.table import Row, show
 from egaze.cli.text import count_text, estimate_text
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=SeveralValues)
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RUN)
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="New folder.")
 @click.option("--cases", multiple=True, metavar="ID...", help="These cases; * and ? are wildcards.")
 @click.option("--all", "everything", is_flag=True, help="All cases of the split.")
@@ -121,8 +123,7 @@ def command(
     click.echo(f"{out}: {count_text(result.cases, 'case')}, listed in {out / 'index.csv'}")
     if is_set:
         click.echo(f"  each explained by the run of seed {result.seed} that has it in its {split} split")
-    for line in _lines(result.means):
-        click.echo(line)
+    show(_lines(result.means))
     if result.elsewhere:
         click.echo(f"  cases left out because they are in another split than {split}: {result.elsewhere}")
     if result.without_gaze:
@@ -142,12 +143,13 @@ def _lines(means: dict[str, CaseMean]) -> list[str]:
     columns = [name for name in MAP_TITLES if any(metric.startswith(f"{name}_") for metric in means)]
     if not columns:
         return []
-    lines = [f"  {'mean (95 % over patients)':<25}" + "".join(f"{MAP_TITLES[name]:>24}" for name in columns)]
+    titles = [MAP_TITLES[name] for name in columns]
+    lines: list[str] = [Row("  mean (95 % over patients)", titles, width=27, cell=24)]
     for key, title in METRIC_TITLES.items():
         cells = [means.get(f"{name}_{key}") for name in columns]
         if any(cells):
             texts = [estimate_text(None if cell is None else cell.estimate) for cell in cells]
-            lines.append(f"  {title:<25}" + "".join(f"{text:>24}" for text in texts))
+            lines.append(Row(f"  {title}", texts, width=27, cell=24))
     if (chance := means.get("finding_area_frac")) is not None:
         lines.append(f"  the finding covers {chance.value:.3f} of the radiograph, which is chance for peak and energy")
     return lines

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from egaze.atomic import require_file
+from egaze.cli import progress
+from egaze.cli.completing import MODEL, RUN, registered
 from egaze.cli.options import model_limit_option, precision_option
 from egaze.errors import RunError
 
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt|MODEL.onnx")
+@click.argument("run", type=RUN)
+@click.argument("model", type=MODEL, metavar="MODEL.pt|MODEL.onnx")
 @precision_option(
     ("fp32", "bf16"),
     "the model (bf16 makes a smaller file, and is faster where the processor or GPU supports it; not for ONNX)",
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     "--format",
     "format_name",
     metavar="NAME",
+    shell_complete=registered("egaze.exports", ("torchscript", "onnx")),
     help="torchscript, onnx, or a format that another installed package adds. [default: what the suffix of MODEL says]",
 )
 @click.option(
@@ -80,9 +83,10 @@ def command(
 
     opened = open_run(run)
     thresholds = None if rule is None else _thresholds(opened, rule)
-    spec = export_run(
-        opened, model, format=format_name, precision=precision, sign=sign, thresholds=thresholds, limits=limits
-    )
+    with progress.waiting("exporting and comparing"):
+        spec = export_run(
+            opened, model, format=format_name, precision=precision, sign=sign, thresholds=thresholds, limits=limits
+        )
     if spec is None:
         click.echo(f"{model}: {format_name}")
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.completing import FORMATS, registered
 from egaze.errors import EgazeError, TableError
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ REGEX, SCREEN = _Pattern(), _Screen()
 
 _OPTIONS = (
     click.option(
-        "--format", "format_name", metavar="NAME", help="The exports' format.  [default: told from the content]"
+        "--format",
+        "format_name",
+        metavar="NAME",
+        shell_complete=registered("egaze.gaze_formats", FORMATS),
+        help="The exports' format.  [default: told from the content]",
     ),
     click.option(
         "--mapping", "mapping_path", type=click.Path(path_type=Path), metavar="M.toml", help="A mapping file."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.completing import METHODS, registered
 from egaze.cli.gaze_exports import export_options, import_exports, method_settings
 from egaze.cli.text import count_text
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @export_options
-@click.option("--detect", metavar="METHOD", help="Find the fixations in the samples: adaptive, ivt or idt.")
+@click.option(
+    "--detect",
+    metavar="METHOD",
+    shell_complete=registered("egaze.fixation_methods", METHODS),
+    help="Find the fixations in the samples: adaptive, ivt or idt.",
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting of the method, such as ivt's.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the files.  [default: none]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")

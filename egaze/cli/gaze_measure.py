@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from egaze.atomic import new_files, require_folder
+from egaze.cli import progress
+from egaze.cli.completing import STUDY
+from egaze.cli.table import Row, show
 from egaze.cli.text import count_text, estimate_text
 from egaze.errors import StudyError
 
@@ -19,7 +22,7 @@ VERSION = 1
 
 
 @click.command()
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study", type=STUDY)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the tables.")
 @click.option("--grid", default="4x4", show_default=True, help="Rows and columns of the grid over each radiograph.")
 def command(study: Path, out: Path, grid: str) -> None:
@@ -46,11 +49,13 @@ def command(study: Path, out: Path, grid: str) -> None:
     cells = re.fullmatch(r"([1-9]\d{0,2})x([1-9]\d{0,2})", grid, re.ASCII)
     if cells is None:
         raise click.BadParameter(f"expected rows and columns such as 4x4, got {grid!r}", param_hint="--grid")
-    opened = open_study(study)
+    with progress.bar("checking images.npy, bytes") as checked:
+        opened = open_study(study, progress=checked)
     if not opened.has_gaze.any():
-        raise StudyError(f"{study}: no case has gaze")
+        raise StudyError(f"{study}: no case has gaze; prepare a source that has some, such as a table with --fixations")
     try:
-        measures = measure_gaze(opened, rows=int(cells[1]), columns=int(cells[2]))
+        with progress.waiting("measuring"):
+            measures = measure_gaze(opened, rows=int(cells[1]), columns=int(cells[2]))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--grid") from error
     with new_files(out) as folder:
@@ -58,8 +63,7 @@ def command(study: Path, out: Path, grid: str) -> None:
             getattr(measures, name).write_csv(folder / f"{name}.csv")
         facts = {"study": opened.digest(), "grid": grid, "notes": list(measures.notes)}
         write_json(folder / "means.json", VERSION, {"means": measures.means}, **facts)
-    for line in _lines(measures):
-        click.echo(line)
+    show(_lines(measures))
     click.echo(f"written to {out}")
 
 
@@ -69,9 +73,9 @@ def _lines(measures: GazeMeasures) -> list[str]:
     lines = [
         f"{count_text(len(measures.readings), 'reading')}, {count_text(len(measures.regions), 'row')} of regions, "
         f"{count_text(len(measures.pairs), 'pair')} of readings of one radiograph; means with 95 % intervals",
-        f"{'':<26}{'over patients':>30}{'over readers and patients':>30}",
+        Row("", ["over patients", "over readers and patients"], width=26, cell=30),
     ]
     for name, mean in measures.means.items():
         cells = [estimate_text(mean.over_patients), estimate_text(mean.over_readers_and_patients)]
-        lines.append(f"  {name:<24}" + "".join(f"{cell:>30}" for cell in cells) + f"  {READING_MEASURES[name]}")
+        lines.append(Row(f"  {name}", cells, width=26, cell=30, note=READING_MEASURES[name]))
     return lines + [f"note: {note}" for note in measures.notes]

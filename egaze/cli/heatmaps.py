@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from egaze.atomic import require_free
 from egaze.cli import progress
+from egaze.cli.completing import STUDY, parts_of
 from egaze.cli.hygiene import no_images_line
 from egaze.cli.options import SeveralValues, workers_option
 
@@ -31,7 +32,7 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str) -> lis
 
 
 @click.command(cls=SeveralValues)
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study", type=STUDY)
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="New folder.")
 @click.option("--cases", multiple=True, metavar="ID...", help="Only these cases; * and ? are wildcards. [default: all]")
 @click.option("--split", "split", type=click.Choice(["train", "validation", "test"]), help="Only this split's cases.")
@@ -40,6 +41,7 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str) -> lis
     default=",".join(_KINDS),
     show_default=True,
     callback=_kinds,
+    shell_complete=parts_of(_KINDS),
     help="What to write for each case: pictures (PNG) and the heatmap's values (float32 .npy). A study without images "
     "has no overlay.",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from egaze.cli.table import Row
 from egaze.cli.text import estimate_text, percent_text
 
 if TYPE_CHECKING:
@@ -14,13 +15,13 @@ def independent_lines(classification: Classification, title: str = "") -> list[s
     """Format the AUC and average precision of each class, with its prevalence, and of their averages."""
     names = list(classification.classes)
     width = max(20, *map(len, names)) + 4
-    lines = [
-        f"{'classes' + (f', {title}' if title else ''):<{width}}" + _cells("cases", "prevalence", "AUC", "precision")
+    lines: list[str] = [
+        _row(f"classes{f', {title}' if title else ''}", width, "cases", "prevalence", "AUC", "precision"),
     ]
     for name, item in classification.classes.items():
         cells = (estimate_text(item.auc), estimate_text(item.average_precision))
         counted = f"{item.cases} of {item.judged}"
-        lines.append(f"  {name:<{width - 2}}" + _cells(counted, percent_text(item.prevalence), *cells))
+        lines.append(_row(f"  {name}", width, counted, percent_text(item.prevalence), *cells))
     averages = (
         ("macro", classification.macro_auc, classification.macro_average_precision),
         ("macro, BCa", classification.macro_auc_bca, None),
@@ -28,7 +29,7 @@ def independent_lines(classification: Classification, title: str = "") -> list[s
     )
     for name, auc, precision in averages:
         if auc is not None:
-            lines.append(f"  {name:<{width - 2}}" + _cells("", "", estimate_text(auc), estimate_text(precision)))
+            lines.append(_row(f"  {name}", width, "", "", estimate_text(auc), estimate_text(precision)))
     return lines
 
 
@@ -38,20 +39,18 @@ def class_calibration_lines(classification: Classification) -> list[str]:
     if not found:
         return []
     width = max(20, *map(len, found)) + 4
-    lines = [
-        f"{'calibration (less is better)':<{width}}"
-        + f"{'temperature':>13}{'Brier':>25}{'log loss, nats':>25}{'ECE':>9}"
-    ]
+    columns = (13, 25, 25, 9)
+    titles = ("temperature", "Brier", "log loss, nats", "ECE")
+    lines: list[str] = [Row("calibration (less is better)", titles, width=width, cell=columns)]
     for name, item in found.items():
         states = [("-", item.before)]
         if item.after is not None:
             states.append((f"{item.temperature:.3f}", item.after))
         for temperature, state in states:
-            error = estimate_text(state.expected_calibration_error)
-            cells = f"{temperature:>13}{estimate_text(state.brier):>25}{estimate_text(state.log_loss):>25}{error:>9}"
-            lines.append(f"  {name:<{width - 2}}" + cells)
+            estimates = (state.brier, state.log_loss, state.expected_calibration_error)
+            lines.append(Row(f"  {name}", (temperature, *map(estimate_text, estimates)), width=width, cell=columns))
     return lines
 
 
-def _cells(cases: str, prevalence: str, auc: str, precision: str) -> str:
-    return f"{cases:>16}{prevalence:>12}{auc:>25}{precision:>25}"
+def _row(title: str, width: int, *cells: str) -> Row:
+    return Row(title, cells, width=width, cell=(16, 12, 25, 25))

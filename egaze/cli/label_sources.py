@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +17,9 @@ from egaze.cli.source_options import (
     say,
     write_readers,
 )
-from egaze.sources import CheXpert, EgdCxr, MimicCxr, NihCxr14, Reflacx, Source, VindrCxr
+
+if TYPE_CHECKING:
+    from egaze.sources import Source
 
 
 @click.command("nih-cxr14")
@@ -36,7 +39,7 @@ def nih_cxr14(tables: Path, images: Path | None, list_radiographs: bool, classes
       egaze prepare nih-cxr14 --tables nih --images nih/images --classes Effusion,Pneumothorax --out study
       egaze train study --recipe encoder-only --out run
     """
-    from egaze.sources import nih_cxr14
+    from egaze.sources import NihCxr14, nih_cxr14
 
     if list_radiographs:
         return nih_cxr14.list_radiographs(tables)
@@ -73,7 +76,7 @@ def chexpert(
       egaze prepare chexpert --tables CheXpert-v1.0-small --images . --uncertain one --out study
       egaze prepare chexpert --tables CheXpert-v1.0-small --images . --classes Edema,Pneumonia --out study
     """
-    from egaze.sources import chexpert
+    from egaze.sources import CheXpert, chexpert
 
     if list_radiographs:
         return chexpert.list_radiographs(tables, lateral=lateral)
@@ -124,7 +127,7 @@ def mimic_cxr(
       egaze prepare mimic-cxr --tables mimic-cxr-jpg-2.1.0 --images mimic-cxr-2.0.0 --labels chexpert \\
         --egd-cxr egd-cxr-1.0.0 --reflacx reflacx-1.0.0 --uncertain one --out study
     """
-    from egaze.sources import mimic_cxr
+    from egaze.sources import EgdCxr, MimicCxr, Reflacx, mimic_cxr
 
     if list_radiographs:
         return mimic_cxr.list_radiographs(tables, lateral=lateral)
@@ -176,7 +179,7 @@ def vindr_cxr(
       egaze prepare vindr-cxr --tables vindr-cxr-1.0.0 --images vindr-cxr-1.0.0 --votes share --uncertain soft \\
         --classes Cardiomegaly,"Pleural effusion" --readers-table readers.csv --out study
     """
-    from egaze.sources import vindr_cxr
+    from egaze.sources import VindrCxr, vindr_cxr
 
     if list_radiographs:
         return vindr_cxr.list_radiographs(tables)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from egaze.cli.text import percent_text
-from egaze.labels import class_counts
 
 if TYPE_CHECKING:
     from egaze.study import Study
@@ -23,6 +22,8 @@ def label_lines(study: Study) -> Iterator[str]:
     """Yield what the labels are and how many cases have each class, with the class's prevalence."""
     if not study.class_names:
         return
+    from egaze.labels import class_counts
+
     counts, uncertain = class_counts(study.labels), study.manifest["labels"]["uncertain"]
     if uncertain is None:
         yield "classes: exclusive, one per case"

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
+
+from egaze.cli.completing import STUDY
 
 if TYPE_CHECKING:
     from egaze.cluster import Cluster
@@ -37,7 +38,7 @@ split_option = click.option(
 study_option = click.option(
     "--study",
     "study_path",
-    type=click.Path(path_type=Path),
+    type=STUDY,
     metavar="STUDY",
     help="The run's study, if it has moved since training.",
 )
@@ -66,7 +67,7 @@ def workers_option(what: str) -> Option:
 
 def _answering(context: click.Context, option: click.Parameter, address: str | None) -> str | None:
     """Check the cluster before anything else, which may take minutes."""
-    if address is not None:
+    if address is not None and not context.resilient_parsing:
         from egaze.cluster import require_cluster
 
         require_cluster(address)
@@ -109,7 +110,9 @@ def limit_option(default: int, what: str) -> Option:
     return click.option("--limit", default=default, show_default=True, type=count, help=f"Largest number of {what}.")
 
 
-def _model_limits(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> ModelLimits:
+def _model_limits(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> ModelLimits | None:
+    if context.resilient_parsing:  # the shell only asks how the line may go on
+        return None
     from egaze.deploy import ModelLimits
 
     known = [field.name for field in fields(ModelLimits)]

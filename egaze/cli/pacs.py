@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from egaze.cli import progress
+from egaze.cli.completing import MODEL
 from egaze.cli.dicom_options import dicom_options, dicom_out_option, object_options
 from egaze.cli.options import device_option, model_limit_option
 from egaze.errors import EgazeError
@@ -28,7 +29,7 @@ PASSWORD = "EGAZE_PACS_PASSWORD"
 @click.command()
 @click.argument("url", metavar="URL")
 @click.option("--study", "study_uid", required=True, metavar="UID", help="Study Instance UID.")
-@click.option("--model", required=True, type=click.Path(path_type=Path), metavar="MODEL.pt", help="The exported model.")
+@click.option("--model", required=True, type=MODEL, metavar="MODEL.pt", help="The exported model.")
 @click.option("--store", is_flag=True, help="Store the DICOM objects of the predictions in the archive.")
 @dicom_out_option
 @dicom_options

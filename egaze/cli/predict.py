@@ -13,6 +13,7 @@ import click
 
 from egaze.atomic import require_file, require_folder
 from egaze.cli import progress
+from egaze.cli.completing import MODEL, files
 from egaze.cli.dicom_options import dicom_options, dicom_out_option, object_options
 from egaze.cli.options import connected, device_option, model_limit_option, ray_option
 from egaze.cli.radiograph_list import radiograph_list
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("model", type=MODEL, metavar="MODEL")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", shell_complete=files)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for heatmaps (.npy and .png).")
 @click.option(
     "--table",

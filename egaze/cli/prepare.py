@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from egaze.cli import progress
+from egaze.cli.completing import STUDY
 from egaze.cli.hygiene import hygiene_lines, no_images_line, note_lines, quality_lines, relative_line
 from egaze.cli.labels import label_lines
 from egaze.cli.options import connected, ray_option, workers_option
 from egaze.cli.sources import OWN, SOURCES
 from egaze.cli.text import count_text
-from egaze.labels import UNCERTAIN
-from egaze.sources import Source
 
 if TYPE_CHECKING:
+    from egaze.sources import Source
     from egaze.study import LeftOut
 
 SHOWN_LEFT_OUT = 20
-
+# Repeated here rather than imported, so that --help does not load NumPy; a test compares the two.
+_UNCERTAIN = ("ignore", "one", "zero", "soft")
 
 _HELP = ("-h", "--help")
 
@@ -38,9 +39,16 @@ class _Prepare(click.Group):
         return list(SOURCES)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return _source(name) if name in SOURCES else None
+        if name not in SOURCES:
+            return None
+        source = _source(name)
+        if ctx.resilient_parsing:  # for the shell, which completes the study's options after a source too
+            source.params = [*source.params, *self.params]
+        return source
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
         own: list[str] = []
         options: list[str] = []
         arguments: list[str] = []
@@ -112,7 +120,7 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
     no_args_is_help=True,
     subcommand_metavar="SOURCE [ARGS]... [SOURCE [ARGS]...]...",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="STUDY", help="New folder for the study.  [required]")
+@click.option("--out", type=STUDY, metavar="STUDY", help="New folder for the study.  [required]")
 @click.option(
     "--size", "size_px", default=224, show_default=True, type=click.IntRange(16, 4096), help="Side of the images in px."
 )
@@ -138,7 +146,7 @@ def _option(owner: click.Command, word: str, words: Iterator[str]) -> list[str]:
     "--uncertain",
     default="ignore",
     show_default=True,
-    type=click.Choice(UNCERTAIN),
+    type=click.Choice(_UNCERTAIN),
     help="What an uncertain label teaches, where labels are independent: nothing, that the class is present (one), "
     "that it is absent (zero), or its certainty. The study keeps the certainties.",
 )

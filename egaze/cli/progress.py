@@ -11,7 +11,6 @@ import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
@@ -23,8 +22,8 @@ from rich.text import Text
 
 
 def is_shown() -> bool:
-    """Whether progress bars are shown: stderr is a terminal and --quiet was not given."""
-    return sys.stderr.isatty() and not is_quiet() and speaks()
+    """Whether progress bars are shown: stderr is a terminal that can redraw a line, and --quiet was not given."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not is_quiet() and speaks()
 
 
 def speaks() -> bool:
@@ -42,26 +41,36 @@ def is_quiet() -> bool:
 @contextmanager
 def bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar for one task; yields a function of (done, total) that updates it."""
-    with bars() as update:
+    with bars(what) as update:
         yield lambda done, total: update(what, done, total)
 
 
 @contextmanager
-def bars() -> Iterator[Callable[[str, int, int], None]]:
+def waiting(what: str) -> Iterator[None]:
+    """Show what is being done, and for how long, where the amount of work is not known."""
+    with bars(what):
+        yield
+
+
+@contextmanager
+def bars(first: str = "starting") -> Iterator[Callable[[str, int, int], None]]:
     """Show one progress bar for several tasks in turn, with rate and remaining time; yields a function of
     (what, done, total) that updates it.
+
+    Before the first task, and after the end of each, the bar moves without an amount, so that it does not seem to hang
+    while what follows is computed.
     """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[amount]}"),
         _RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not is_shown()) as progress:
-        task = progress.add_task("", total=None)
+        task = progress.add_task(first, total=None, amount="")
         current = ""
 
         def update(what: str, done: int, total: int) -> None:
@@ -70,7 +79,9 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
                 # What was done before does not count for the rate.
                 progress.reset(task, total=total, completed=done)
                 current = what
-            progress.update(task, description=what, completed=done, total=total)
+            # A bar without a total moves, and its time goes on.
+            unfinished = total if done < total else None
+            progress.update(task, description=what, completed=done, total=unfinished, amount=f"{done:,}/{total:,}")
 
         yield update
 

@@ -8,11 +8,12 @@ import click
 
 from egaze.atomic import require_file
 from egaze.cli import progress
+from egaze.cli.completing import RUN
 from egaze.cli.options import limit_option, split_option, study_option
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RUN)
 @click.option("--out", type=click.Path(path_type=Path), help="The HTML file. [default: RUN/report.html]")
 @split_option
 @study_option

@@ -8,18 +8,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
 from egaze.atomic import require_file
+from egaze.cli.completing import RUN
 from egaze.errors import RunError
 
 if TYPE_CHECKING:
     from egaze.training import Run
 
+_GAP = 2
+_LEFT = ("run", "recipe", "state", "stage", "monitor")
+# What a narrow terminal does without, in this order.
+_DISPENSABLE = (
+    "s/epoch\nnow",
+    "radiographs/s\nnow",
+    "monitor",
+    "train loss\nnow",
+    "recipe",
+    "stage",
+    "seed",
+    "loss\nthen",
+)
+
 
 @click.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.argument("folders", nargs=-1, required=True, type=RUN, metavar="DIR...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per run instead of the table.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="PICTURE", help="Draw curves: .png, .svg or .pdf.")
 def command(folders: tuple[Path, ...], as_json: bool, out: Path | None) -> None:
@@ -97,40 +113,55 @@ def _described(name: str, run: Run) -> dict[str, Any]:
 
 
 def _print(runs: Sequence[dict[str, Any]]) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    left = ("run", "recipe", "state", "stage", "monitor")
-    titles = (
-        "run",
-        "recipe",
-        "seed",
-        "state",
-        "stage",
-        "epoch",
-        "monitor",
-        "best\nepoch",
-        "loss\nthen",
-        "macro AUC\nthen",
-    )
-    for title in (*titles, "train loss\nnow", "radiographs/s\nnow", "s/epoch\nnow"):
-        table.add_column(title, justify="left" if title in left else "right", overflow="fold", vertical="bottom")
-    for run in runs:
-        best, last = run["best"] or {}, run["last"] or {}
-        monitor = run["monitor"] if isinstance(run["monitor"], str) else " + ".join(run["monitor"])
-        table.add_row(
-            *(run["run"], run["recipe"], str(run["seed"]), run["state"], run["stage"]),
-            f"{run['epoch']}/{run['epochs']}",
-            monitor,
-            str(best.get("epoch", "-")),
-            _measured(best, "_loss", 4),
-            _measured(best, "_macro_auc", 3),
-            _text(last.get("train_loss"), 4),
-            _text(last.get("radiographs_per_s"), 1),
-            _text(last.get("seconds"), 1),
-        )
+    columns = _columns(runs)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 10_000  # lines of a pipe are not broken
+    left_out: list[str] = []
+    for title in _DISPENSABLE:
+        if sum(map(_width, columns.items())) - _GAP > console.width:
+            left_out.append(title.replace("\n", " "))
+            del columns[title]
+    # No word and no number is broken: a terminal that is narrower still breaks the line.
+    console.width = max(console.width, sum(map(_width, columns.items())))
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
+    for title in columns:
+        table.add_column(title, justify="left" if title in _LEFT else "right", no_wrap=True, vertical="bottom")
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
     console.print(table)
+    if left_out:
+        click.echo(f"(too wide for this terminal: {', '.join(left_out)}; --json has them)")
+
+
+def _columns(runs: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """The texts of each column by its title."""
+    rows = []
+    for run in runs:
+        best, last = run["best"] or {}, run["last"] or {}
+        rows.append(
+            {
+                "run": run["run"],
+                "recipe": run["recipe"],
+                "seed": str(run["seed"]),
+                "state": run["state"],
+                "stage": run["stage"],
+                "epoch": f"{run['epoch']}/{run['epochs']}",
+                "monitor": run["monitor"] if isinstance(run["monitor"], str) else " + ".join(run["monitor"]),
+                "best\nepoch": str(best.get("epoch", "-")),
+                "loss\nthen": _measured(best, "_loss", 4),
+                "macro AUC\nthen": _measured(best, "_macro_auc", 3),
+                "train loss\nnow": _text(last.get("train_loss"), 4),
+                "radiographs/s\nnow": _text(last.get("radiographs_per_s"), 1),
+                "s/epoch\nnow": _text(last.get("seconds"), 1),
+            }
+        )
+    return {title: [row[title] for row in rows] for title in rows[0]}
+
+
+def _width(column: tuple[str, Sequence[str]]) -> int:
+    title, texts = column
+    return max(map(cell_len, (*title.split("\n"), *texts))) + _GAP
 
 
 def _measured(line: dict[str, Any], ending: str, digits: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from egaze.cli.independent import independent_lines
+from egaze.cli.table import Row
 from egaze.cli.text import count_text, estimate_text, metric_text
 
 if TYPE_CHECKING:
@@ -39,15 +40,17 @@ def set_lines(result: EvaluationResult) -> list[str]:
 def _classes(classification: Classification, published: tuple[Published, ...]) -> list[str]:
     if classification.label_kind == "independent":
         return independent_lines(classification, title="mean over seeds")
-    lines = [f"AUC{'':<19}{'mean over seeds':>25}"]
+    lines: list[str] = [Row("AUC", ["mean over seeds"], width=22)]
     macro = estimate_text(classification.macro_auc)
     if classification.one_auc_title is not None:
-        lines.append(f"  {classification.one_auc_title:<20}{macro:>25}")
+        lines.append(Row(f"  {classification.one_auc_title}", [macro], width=22))
     else:
-        lines.append(f"  {'macro':<20}{macro:>25}")
-        lines += [f"  {name:<20}{estimate_text(item.auc):>25}" for name, item in classification.classes.items()]
+        lines.append(Row("  macro", [macro], width=22))
+        lines += [
+            Row(f"  {name}", [estimate_text(item.auc)], width=22) for name, item in classification.classes.items()
+        ]
     lines += [f"  {paper.name}, {paper.source}: macro {estimate_text(paper.auc.get('macro'))}" for paper in published]
-    lines.append(f"accuracy{'':<14}{estimate_text(classification.accuracy):>25}")
+    lines.append(Row("accuracy", [estimate_text(classification.accuracy)], width=22))
     return lines
 
 
@@ -55,12 +58,12 @@ def _agreement(heatmap: MapAgreement) -> list[str]:
     lines = [
         f"heatmap against gaze: {count_text(heatmap.cases, 'case')}, {heatmap.size_px} px, "
         f"sigma {heatmap.target.sigma_frac} of the side, weight {heatmap.target.weight}",
-        f"  {'':<42}{'predicted':>27}{'centre bias':>27}{'difference':>27}",
+        Row("", ["predicted", "centre bias", "difference"], width=44, cell=27),
     ]
     for name, metric in heatmap.definitions.items():
         estimates = (heatmap.predicted[name], heatmap.centre_bias[name], heatmap.over_centre_bias[name])
-        cells = "".join(f"{estimate_text(item, metric.digits):>27}" for item in estimates)
-        lines.append(f"  {metric_text(metric):<42}{cells}")
+        cells = [estimate_text(item, metric.digits) for item in estimates]
+        lines.append(Row(f"  {metric_text(metric)}", cells, width=44, cell=27))
     return lines
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from egaze.atomic import require_file
 from egaze.cli import progress
-from egaze.sources import Reflacx, VindrCxr
-from egaze.sources.label_table import write_readings
+
+if TYPE_CHECKING:
+    from egaze.sources import Reflacx, VindrCxr
 
 list_radiographs_option = click.option(
     "--list-radiographs",
@@ -45,6 +47,8 @@ def require_writable(readers_table: Path | None) -> None:
 def write_readers(source: Reflacx | VindrCxr, readers_table: Path | None) -> None:
     """Write the labels of each reader, if a table is asked for."""
     if readers_table is not None:
+        from egaze.sources.label_table import write_readings
+
         write_readings(readers_table, source.readings, source.class_names)
 
 

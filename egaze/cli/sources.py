@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from egaze.cli import progress
+from egaze.cli.completing import METHODS, registered
 from egaze.cli.gaze_exports import SCREEN, method_settings
 from egaze.cli.label_sources import chexpert, mimic_cxr, nih_cxr14, vindr_cxr
 from egaze.cli.source_options import (
@@ -22,10 +24,12 @@ from egaze.cli.source_options import (
     say,
     write_readers,
 )
-from egaze.gaze import Screen
 from egaze.registry import Registry
-from egaze.sources import EgdCxr, GazeSearch, Reflacx, SiimGaze, Source, Table
-from egaze.sources.egd_cxr.detected import Detection
+
+if TYPE_CHECKING:
+    from egaze.gaze import Screen
+    from egaze.sources import Source
+    from egaze.sources.egd_cxr.detected import Detection
 
 
 @click.command("egd-cxr")
@@ -40,7 +44,12 @@ from egaze.sources.egd_cxr.detected import Detection
     help="fixations: fixations.csv, weighted by duration; eye-gaze: the 60 Hz samples in eye_gaze.csv.",
 )
 @click.option("--recalibrate", is_flag=True, help="Shift each session's gaze by its calibration cards' offset.")
-@click.option("--detect", metavar="METHOD", help="Find fixations in eye_gaze.csv: adaptive, ivt or idt.")
+@click.option(
+    "--detect",
+    metavar="METHOD",
+    shell_complete=registered("egaze.fixation_methods", METHODS),
+    help="Find fixations in eye_gaze.csv: adaptive, ivt or idt.",
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting of the method, such as ivt's.")
 @click.option("--screen", type=SCREEN, metavar="1920x1080,WxHmm,Dmm", help="The screen, for --detect.")
 def egd_cxr(
@@ -64,7 +73,7 @@ def egd_cxr(
       egaze prepare egd-cxr --gaze egd-cxr-1.0.0 --images mimic-cxr-2.0.0 --gaze-table eye-gaze --detect adaptive \\
         --screen 1920x1080,527x296mm,650mm --out study
     """
-    from egaze.sources import egd_cxr
+    from egaze.sources import EgdCxr, egd_cxr
     from egaze.study.published_splits import published_split_report
 
     if list_radiographs:
@@ -89,6 +98,8 @@ def _detection(detect: str | None, overrides: tuple[str, ...], screen: Screen | 
         return None
     if screen is None:
         raise click.UsageError("--detect needs --screen 1920x1080,WxHmm,Dmm, the screen's visible size and distance")
+    from egaze.sources.egd_cxr.detected import Detection
+
     return Detection(detect, screen, method_settings(detect, overrides))
 
 
@@ -143,7 +154,7 @@ def reflacx(
       egaze prepare reflacx --gaze reflacx-1.0.0 --images mimic-cxr-2.0.0 --phase 3 --out study
       egaze prepare reflacx --gaze reflacx-1.0.0 --images mimic-cxr-2.0.0 --labels findings --uncertain soft --out study
     """
-    from egaze.sources import reflacx
+    from egaze.sources import Reflacx, reflacx
 
     phases = phases or reflacx.PHASES
     if list_radiographs:
@@ -188,7 +199,7 @@ def siim_gaze(
         --masks train-rle.csv --out study
       egaze prepare siim-gaze --gaze cxr_gaze_data.json --no-images --masks train-rle.csv --out gaze
     """
-    from egaze.sources import siim_gaze
+    from egaze.sources import SiimGaze, siim_gaze
 
     if list_radiographs:
         return siim_gaze.list_radiographs(gaze)
@@ -219,7 +230,7 @@ def gazesearch(gaze: Path, images: Path | None, no_images: bool, list_radiograph
       egaze prepare gazesearch --gaze scanpaths.json --images mimic-cxr-jpg-2.1.0 --out study
       egaze prepare gazesearch --gaze scanpaths.json --no-images --out gaze
     """
-    from egaze.sources import gazesearch
+    from egaze.sources import GazeSearch, gazesearch
 
     if list_radiographs:
         return gazesearch.list_radiographs(gaze)
@@ -304,6 +315,8 @@ def table(
       egaze prepare table cases.csv --labels findings.csv --uncertain soft --out study
       egaze prepare table cases.csv --fixations fixations.csv --no-images --out gaze
     """
+    from egaze.sources import Table
+
     require_one(images, no_images)
     return Table(
         cases,

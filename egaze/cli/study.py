@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import numpy as np
 
+from egaze.cli import progress
+from egaze.cli.completing import STUDY
 from egaze.cli.hygiene import hygiene_lines, no_images_line, note_lines, relative_line
 from egaze.cli.labels import label_lines
 from egaze.cli.text import count_text
@@ -27,7 +28,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study", type=STUDY)
 def show(study: Path) -> None:
     """Print the content of a study.
 
@@ -76,7 +77,7 @@ def show(study: Path) -> None:
 
 
 @command.command()
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study", type=STUDY)
 def verify(study: Path) -> None:
     """Recompute the digest of every file of a study.
 
@@ -86,14 +87,18 @@ def verify(study: Path) -> None:
     """
     from egaze.study import open_study, verify_study
 
-    if differing := verify_study(study):
-        raise StudyError(f"{study}: damaged or changed: {', '.join(differing)}")
+    with progress.bar("verifying, bytes") as update:
+        differing = verify_study(study, progress=update)
+    if differing:
+        raise StudyError(
+            f"{study}: damaged or changed: {', '.join(differing)}; restore them, or prepare the study again"
+        )
     open_study(study, check_images=False)
     click.echo(f"{study}: whole")
 
 
 @command.command()
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study", type=STUDY)
 @click.option(
     "--seed",
     default=42,
@@ -109,6 +114,8 @@ def split(study: Path, seed: int, ratio: str) -> None:
     Example:
       egaze study split study --seed 1
     """
+    import numpy as np
+
     from egaze.study import split_study
     from egaze.study.splits import SPLITS
 

@@ -11,6 +11,7 @@ import click
 
 from egaze.atomic import require_free
 from egaze.cli import progress
+from egaze.cli.completing import RUN, STUDY, recipe_overrides, recipes
 from egaze.cli.epoch_table import EpochPrinter
 from egaze.cli.options import Numbers, connected, device_option, precision_option, ray_option, threads_option
 
@@ -20,11 +21,22 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("study", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="New folder for the run.")
-@click.option("--recipe", default="joint", show_default=True, help="Name of a recipe, or a TOML file.")
+@click.argument("study", type=STUDY)
+@click.option("--out", required=True, type=RUN, metavar="RUN", help="New folder for the run.")
 @click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, as in stages.epochs=5."
+    "--recipe",
+    default="joint",
+    show_default=True,
+    shell_complete=recipes,
+    help="Name of a recipe, or a TOML file.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=recipe_overrides,
+    help="Change a key of the recipe, as in stages.epochs=5.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Seed of weights, order, views and dropout. [default: 0]")
 @click.option("--seeds", type=Numbers(), metavar="0,1,2", help="Train one run with each of these seeds; also as 0-4.")

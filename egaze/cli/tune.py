@@ -11,6 +11,7 @@ import click
 
 from egaze.atomic import require_folder
 from egaze.cli import progress
+from egaze.cli.completing import STUDY, recipe_overrides, recipes
 from egaze.cli.options import device_option, precision_option, threads_option
 from egaze.cli.text import count_text
 
@@ -19,10 +20,21 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("study", type=click.Path(path_type=Path))
-@click.option("--recipe", default="joint", show_default=True, help="Name of the recipe to vary, or a TOML file.")
+@click.argument("study", type=STUDY)
 @click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, as in stages.epochs=5."
+    "--recipe",
+    default="joint",
+    show_default=True,
+    shell_complete=recipes,
+    help="Name of the recipe to vary, or a TOML file.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=recipe_overrides,
+    help="Change a key of the recipe, as in stages.epochs=5.",
 )
 @click.option(
     "--space",

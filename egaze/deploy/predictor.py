@@ -136,7 +136,7 @@ class Predictor:
             return
         self._device = _device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         if self._device.type == "cuda" and not torch.cuda.is_available():
-            raise EgazeError(f"device {device}: no CUDA device is available")
+            raise EgazeError(f"device {device}: no CUDA device is available; use auto or cpu, or see `egaze info`")
         if threads > 0:
             torch.set_num_threads(threads)
         self._module = torchscript.load(self._path, content, self._device)

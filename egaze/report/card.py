@@ -12,9 +12,16 @@ from egaze.study import Study
 from egaze.study.splits import SPLITS
 from egaze.training.run import Run
 
+_NOT_A_DEVICE = (
+    "For research use, not for diagnosis. This is not a medical device: it has not been cleared and must not guide "
+    "anybody's care."
+)
+_OTHER_CONDITIONS = {
+    "exclusive": "It knows only the classes named here. A radiograph with any other condition is still assigned one of "
+    "them.",
+    "independent": "It knows only the classes named here, and says nothing of any other condition.",
+}
 _LIMITS = (
-    "This is not a medical device: it has not been cleared and must not guide anybody's care.",
-    "It knows only the classes named here. A radiograph with any other condition is still assigned one of them.",
     "It was trained and evaluated on one study. Other hospitals, devices, views and patients were not tested unless "
     "they are among the sources above.",
     "A gaze heatmap shows where readers looked, and Grad-CAM where the score is sensitive; neither proves a finding.",
@@ -57,7 +64,8 @@ def model_card(run: Run, study: Study) -> list[tuple[str, str]]:
 
 def limits(study: Study) -> list[str]:
     """Return the limits of the results, one sentence or two each."""
-    return [_SYNTHETIC, *_LIMITS] if study.is_synthetic else list(_LIMITS)
+    known = [_NOT_A_DEVICE, _OTHER_CONDITIONS[study.labels.kind], *_LIMITS]
+    return [_SYNTHETIC, *known] if study.is_synthetic else known
 
 
 @dataclass(frozen=True, slots=True)

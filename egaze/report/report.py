@@ -98,6 +98,7 @@ def write_report(
         "result": result,
         "contents": _CONTENTS,
         "summary": words.summary(run.recipe, result, study.labels.kind),
+        "readings": words.readings(len(evaluated.case_index), _radiographs(study, evaluated.case_index)),
         "one_auc": result.classification and result.classification.one_auc_title,
         "plots": _plots(evaluated, result),
         "chosen_on": run.recipe.choose_on,
@@ -126,6 +127,11 @@ def write_report(
     }
     write_file(Path(out), lambda partial: _write_parts(partial, render(values, gallery=bool(cards))))
     return Path(out)
+
+
+def _radiographs(study: Study, case_indices: NDArray[np.int64]) -> int:
+    """Count the radiographs that these cases show."""
+    return len({(study.patients[index], study.radiograph_key(index)) for index in case_indices.tolist()})
 
 
 def _write_parts(path: Path, parts: Iterator[str]) -> None:

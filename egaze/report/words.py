@@ -27,6 +27,16 @@ def control(recipe: Recipe) -> str:
     return f" As a control it was trained on {recipe.trained_towards}; it is compared with the readers' own gaze."
 
 
+def readings(cases: int, radiographs: int) -> str:
+    """Say that radiographs are counted once for each of their readings; empty if each has one."""
+    if radiographs == cases:
+        return ""
+    return (
+        f"Some radiographs were read several times: these are {cases} readings of {radiographs} radiographs, and each "
+        "reading is counted as a radiograph of its own here."
+    )
+
+
 def why_no_classification(recipe: Recipe, kind: LabelKind = "exclusive") -> str:
     """Say why there are no classification results."""
     if not recipe.trains_classifier:

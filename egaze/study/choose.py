@@ -37,12 +37,13 @@ def choose_cases(study: Study, wanted: Sequence[str] = (), split: str | None = N
         found = [place[word]] if word in place else [i for i, name in enumerate(case_ids) if fnmatchcase(name, word)]
         if not found:
             near = get_close_matches(word, case_ids, n=3)
-            meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise StudyError(f"{study.path}: there is no case {word!r}{meant}")
+            ids = f"case ids are such as {case_ids[0]!r}, and the study's cases.parquet has all"
+            meant = f"did you mean {' or '.join(map(repr, near))}?" if near else ids
+            raise StudyError(f"{study.path}: there is no case {word!r}; {meant}")
         chosen.update(found)
     indices = np.intersect1d(in_split, sorted(chosen))
     if not indices.size:
-        raise StudyError(f"{study.path}: none of the cases asked for is in the {split} split")
+        raise StudyError(f"{study.path}: none of the cases asked for is in the {split} split; choose another split")
     return indices
 
 

@@ -180,7 +180,9 @@ def read_json(path: Path) -> JsonObject:
     try:
         content: JsonObject = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise StudyError(f"{path.parent}: not a prepared study: {path.name} is missing") from error
+        raise StudyError(
+            f"{path.parent}: not a prepared study: {path.name} is missing; `egaze prepare` makes one"
+        ) from error
     except (OSError, ValueError) as error:
         raise StudyError(f"{path}: cannot be read: {error}") from error
     found = content.get("format_version") if isinstance(content, dict) else None

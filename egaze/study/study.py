@@ -330,8 +330,12 @@ def _require_digest(path: Path, manifest: layout.Manifest, progress: Progress | 
     _checked.add(known)
 
 
-def verify_study(path: str | Path) -> list[str]:
+def verify_study(path: str | Path, *, progress: Progress | None = None) -> list[str]:
     """Recompute the digest of every file, and return the names of those that are missing or differ.
+
+    Args:
+        path: the study's folder.
+        progress: called with (bytes read, bytes in all) of each file that is read.
 
     Raises:
         StudyError: not a study.
@@ -348,7 +352,11 @@ def verify_study(path: str | Path) -> list[str]:
         names = layout.digested(manifest)
     except TypeError as error:
         raise StudyError(f"{path / layout.MANIFEST}: {error}") from error
-    return [name for name in names if not (path / name).is_file() or layout.sha256_file(path / name) != files.get(name)]
+    return [
+        name
+        for name in names
+        if not (path / name).is_file() or layout.sha256_file(path / name, progress) != files.get(name)
+    ]
 
 
 def _durations(

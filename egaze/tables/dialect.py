@@ -138,7 +138,7 @@ def require_file(path: Path, limits: TableLimits | None = None) -> None:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise TableError(f"{path}: no such table") from error
+        raise TableError(f"{path}: no such table; give its path, relative to the current folder or whole") from error
     except (OSError, ValueError) as error:
         raise TableError(f"{str(path)!r}: cannot read the table: {error}") from error
     if not stat.S_ISREG(status.st_mode):

@@ -112,7 +112,9 @@ def load_checkpoint(path: Path) -> Any:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise RunError(f"{path.parent}: there is no {path.name} yet: no epoch has finished") from error
+        raise RunError(
+            f"{path.parent}: there is no {path.name} yet: no epoch has finished; go on with `egaze train --resume`"
+        ) from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
     archive, comes, digest = content[: -_DIGEST_BYTES - 2], content[-_DIGEST_BYTES - 2 :][:2], content[-_DIGEST_BYTES:]

@@ -37,7 +37,7 @@ def require_devices(device: str, placement: Placement) -> None:
         EgazeError: CUDA is asked for and not available, or has fewer devices.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise EgazeError("device cuda: no CUDA device is available")
+        raise EgazeError("device cuda: no CUDA device is available; use auto or cpu, or see `egaze info`")
     if _accelerator(device) == "cuda" and placement.devices > (available := torch.cuda.device_count()):
         raise EgazeError(f"{placement.devices} devices were asked for, and this computer has {available} of CUDA")
 

@@ -147,7 +147,10 @@ class Run:
         if study.splits.digest(study.case_ids) != self.facts["training_split_sha256"]:
             if own:
                 raise RunError(f"{self.path / SPLITS_JSON}: not the splits that this run was trained with")
-            raise RunError(f"{self.path}: the splits of study {study.path} have changed since this run was trained")
+            raise RunError(
+                f"{self.path}: the splits of study {study.path} have changed since this run was trained; split it as "
+                "they were (`egaze study split`), or train again"
+            )
         return study
 
     def _find_study(self) -> Study:
@@ -244,8 +247,9 @@ def open_run(path: str | Path, *, study: str | Path | None = None) -> Run:
     try:
         facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        several = " but a set of runs: name one of its folders" if (path / SET).exists() else ""
-        raise RunError(f"{path}: not a training run{several} ({FACTS} is missing)") from error
+        if (path / SET).exists():
+            raise RunError(f"{path}: not a training run but a set of runs: name one of its folders") from error
+        raise RunError(f"{path}: not a training run ({FACTS} is missing); `egaze train` makes one") from error
     except (OSError, ValueError) as error:
         raise RunError(f"{path / FACTS}: cannot be read: {error}") from error
     if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:

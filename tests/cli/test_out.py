@@ -43,7 +43,7 @@ OUTPUTS = {
     "predict": ("folder", "none.pt none.png --out OUT"),
     "demo": ("new folder", "--out OUT"),
 }
-WITHOUT = {"study show", "study verify", "study split", "check", "info", "cmake-prefix", "pacs"}
+WITHOUT = {"study show", "study verify", "study split", "check", "info", "completion", "cmake-prefix", "pacs"}
 
 # The same with what they read, and the largest file that may be written, which stands for the room on the disk.
 FULL_DISK = {

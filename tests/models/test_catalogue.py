@@ -3,7 +3,7 @@ import timm
 import torch
 
 from egaze.errors import EgazeError
-from egaze.models.catalogue import _FAMILIES, encoder_names, parameter_count
+from egaze.models.catalogue import _FAMILIES, encoder_names, encoder_names_at_once, parameter_count
 from egaze.models.encoder import feature_maps
 
 
@@ -39,3 +39,7 @@ def test_encoders_too_large_for_a_model_file_are_not_listed():
 def test_parameters_are_the_encoders():
     encoder = timm.create_model("mobilenetv3_small_050", features_only=True, in_chans=1)
     assert parameter_count("mobilenetv3_small_050") == sum(p.numel() for p in encoder.parameters())
+
+
+def test_names_from_the_source_of_timm_are_those_that_timm_lists():
+    assert encoder_names_at_once() == encoder_names()

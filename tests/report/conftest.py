@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-_PROBES = (Path(__file__).parent / "probes.js").read_text(encoding="utf-8")
+PROBES = (Path(__file__).parent / "probes.js").read_text(encoding="utf-8")
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # In a container there is often no room in /dev/shm, no user to sandbox from, and no GPU.
 _FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
@@ -52,7 +52,7 @@ class Reading:
 
     def probe(self, name):
         """An answer of probes.js."""
-        return self.page.evaluate(f"() => {{ {_PROBES} return probes.{name}() }}")
+        return self.page.evaluate(f"() => {{ {PROBES} return probes.{name}() }}")
 
     def settle(self):
         """Until what was asked for is drawn."""

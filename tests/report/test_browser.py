@@ -7,11 +7,14 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
+from report.conftest import PROBES
 from report.relative_run import relative_report
 
+from egaze.imaging import read_radiograph
 from egaze.report import report, write_report
 from egaze.report.encode import level_png, radiograph_jpeg
 from egaze.report.gallery import MOST_FIXATIONS
+from egaze.report.pixels import RadiographPixels
 
 HOSTILE = '</script><script>document.title = "owned"</script><img src=x onerror=alert(1)>"\'&'
 
@@ -277,6 +280,32 @@ def test_everything_has_a_name_and_a_place(reading, page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_and_every_line_has_enough_contrast(open_report, path, scheme):
+    reading = open_report(path, color_scheme=scheme)
+    reading.page.eval_on_selector_all("details", "all => all.forEach((d) => { d.open = true })")
+    reading.settle()
+    looked = reading.probe("pale")
+    assert looked["looked_at"] > 200 and looked["found"] == []
+
+
+# Width and height between the margins of the style sheet, in mm; a CSS pixel is 1/96 inch.
+PAPERS = {"A4": (210 - 28, 297 - 32), "Letter": (215.9 - 28, 279.4 - 32)}
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_no_figure_is_cut_in_print(open_report, path, paper):
+    width_px, height_px = (round(inner / 25.4 * 96) for inner in PAPERS[paper])
+    reading = open_report(path, viewport={"width": width_px, "height": height_px})
+    page = reading.page
+    page.emulate_media(media="print")
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    reading.settle()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width_px
+    assert page.evaluate(f"() => {{ {PROBES} return probes.cut({height_px}) }}") == []
+    assert page.pdf(format=paper, print_background=False).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_are_legible_in_both_themes(open_report, path, scheme, tmp_path_factory):
     reading = open_report(path, color_scheme=scheme)
     contrasts = reading.probe("contrasts")
@@ -361,3 +390,30 @@ def test_200_radiographs_are_small_and_quick(open_report, run, tmp_path, monkeyp
     if paints_ms[empty] > 150:
         pytest.skip(f"too busy to time: an empty page took {paints_ms[empty]:.0f} ms to its first paint")
     assert paints_ms[path] < 1000
+
+
+@pytest.mark.realdata
+def test_two_hundred_real_radiographs_open_at_once(open_report, run, real_data, tmp_path, monkeypatch):
+    """Only what is seen is drawn: the first radiograph at once, thumbnails as they come into view."""
+    radiographs = sorted((real_data / "nih_cxr").rglob("*.png"))[:200]
+    evaluated = report.open_evaluated_cases(run, "test")
+    rows = np.arange(len(radiographs)) % len(evaluated.table)
+    table = evaluated.table[rows].with_columns(case_id=pl.Series([f"real-{number}" for number in range(len(rows))]))
+    run_of, row_of = evaluated.run_of[rows], evaluated.row_of[rows]
+    many = replace(evaluated, table=table, run_of=run_of, row_of=row_of)
+    drawn = iter(radiographs)
+
+    def real_jpeg(self, study, case_index):
+        return radiograph_jpeg(read_radiograph(next(drawn)).pixels, self.radiograph_px, white=1.0)
+
+    monkeypatch.setattr(report, "open_evaluated_cases", lambda *_: many)
+    monkeypatch.setattr(RadiographPixels, "jpeg", real_jpeg)
+    path = write_report(run, tmp_path / "report.html")
+    assert next(drawn, None) is None and len(table) == 200
+    assert 2e6 < path.stat().st_size < 30e6
+    page = open_report(path).page
+    assert page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime") < 3000
+    assert page.locator("#cards li").count() == 200
+    assert page.eval_on_selector("#cards li:last-child .thumb", "thumb => thumb.children.length") == 0
+    page.locator("#cards li").last.scroll_into_view_if_needed()
+    page.wait_for_function("() => document.querySelector('#cards li:last-child .thumb').children.length")

@@ -199,3 +199,16 @@ def test_the_card_names_the_weights_without_their_folder(run):
     facts = run.facts | {"encoder_weights_sha256": "ab12"}
     words = dict(model_card(replace(run, recipe=recipe, facts=facts), run.open_study()))
     assert words["Encoder's initial weights"] == "b0.safetensors; SHA-256 ab12."
+
+
+def test_a_radiograph_that_was_read_twice_is_said_to_be_counted_twice(run, tmp_path, monkeypatch):
+    evaluated = report.open_evaluated_cases(run, "test")
+    rows = np.r_[np.arange(len(evaluated.table)), 0]
+    twice = replace(
+        evaluated, table=evaluated.table[rows], run_of=evaluated.run_of[rows], row_of=evaluated.row_of[rows]
+    )
+    said = "readings of"
+    assert said not in write_report(run, tmp_path / "once.html", limit=1).read_text(encoding="utf-8")
+    monkeypatch.setattr(report, "open_evaluated_cases", lambda *_: twice)
+    page = write_report(run, tmp_path / "twice.html", limit=1).read_text(encoding="utf-8")
+    assert f"these are {len(rows)} {said} {len(rows) - 1} radiographs" in page

@@ -7,7 +7,7 @@ import pytest
 from egaze.evaluation.gaze_results import MapAgreement, MetricDefinition
 from egaze.evaluation.results import Classification, ClassResult, EvaluationResult, TrainedHeads
 from egaze.metrics import Estimate
-from egaze.report.words import FEWEST, summary
+from egaze.report.words import FEWEST, readings, summary
 from egaze.training import load_recipe
 
 JOINT = load_recipe("joint")
@@ -129,3 +129,8 @@ def test_independent_classes_are_said_to_have_an_auc_each():
     assert "2 of 3 classes have an AUC; the mean over those with enough radiographs is 0.800" in said
     said = summary(JOINT, metrics(aucs, Estimate(float("nan")), kind="independent"), "independent")[0]
     assert "none has enough radiographs with it and without it for a mean over classes" in said
+
+
+def test_radiographs_that_were_read_several_times_are_said_to_be_counted_as_often():
+    assert readings(30, 30) == ""
+    assert "30 readings of 12 radiographs" in readings(30, 12)

@@ -32,7 +32,7 @@ def test_an_id_is_itself_before_it_is_a_pattern(tmp_path):
 
 
 def test_cases_and_splits_that_do_not_exist(study):
-    with pytest.raises(StudyError, match="there is no case 'nobody'"):
+    with pytest.raises(StudyError, match="there is no case 'nobody'; case ids are such as .*cases.parquet has all$"):
         choose_cases(study, [study.case_ids[0], "nobody"])
     trained = study.case_ids[study.splits.indices("train")[0]]
     with pytest.raises(StudyError, match="none of the cases asked for is in the test split"):
