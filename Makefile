@@ -109,7 +109,7 @@ fuzz: $(VENV)/tools
 
 # Each benchmark asserts what it times; --quick only shows that it runs.
 benchmarks-quick: setup
-	$(PIP) --quiet ".[benchmark]"
+	$(PIP) --quiet "egaze[benchmark]"
 	for benchmark in heatmap resize loader events; do $(BIN)/python benchmarks/$$benchmark.py --quick || exit 1; done
 
 # What a release consists of, in dist/: the source distribution, and a wheel of this machine (on Linux of this machine's
