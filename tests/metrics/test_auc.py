@@ -1,3 +1,4 @@
+import inspect
 import json
 import time
 from pathlib import Path
@@ -200,8 +201,10 @@ def test_bca_is_scipy_s_to_its_noise(name):
         return ((first > second) + 0.5 * (first == second)).mean(axis=(-2, -1))
 
     classes = scores[labels == 1], scores[labels == 0]
-    generator = np.random.default_rng(1)
-    expected = bootstrap_by_scipy(classes, area, n_resamples=20_000, batch=500, method="BCa", rng=generator)
+    # SciPy before 1.15 has another name for it.
+    keyword = "rng" if "rng" in inspect.signature(bootstrap_by_scipy).parameters else "random_state"
+    generator = {keyword: np.random.default_rng(1)}
+    expected = bootstrap_by_scipy(classes, area, n_resamples=20_000, batch=500, method="BCa", **generator)
     found = bootstrap_auc(labels, scores, method="bca", resamples=20_000)
     assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval), abs=0.012)
 
