@@ -33,8 +33,9 @@ test-cpp: setup-test
 
 setup: $(VENV)/installed $(RUNNER)
 
-# What testing needs beside.
+# What testing needs beside. CMake looks for the engines again, because OpenVINO comes with it.
 setup-test: setup $(VENV)/installed-test
+	PATH="$(BIN):$$PATH" cmake $(CPP) >$(CPP)/configured.log || { cat $(CPP)/configured.log; exit 1; }
 	PATH="$(BIN):$$PATH" cmake --build $(CPP)
 
 # What building needs. CMake and ninja come from PyPI where they are missing or too old.

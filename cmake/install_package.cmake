@@ -13,8 +13,12 @@ install(EXPORT egaze_kernels NAMESPACE egaze:: FILE egazeKernels.cmake DESTINATI
 foreach(name IN ITEMS archive files imaging runtime)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/${name}" DESTINATION "${sdk}share/egaze")
 endforeach()
-# The runtime's sources also need this header, which is not public.
-install(FILES "${PROJECT_SOURCE_DIR}/csrc/kernels/depthwise.hpp" DESTINATION "${sdk}share/egaze/kernels")
+# The runtime's sources also need these headers, which are not public.
+install(FILES
+  "${PROJECT_SOURCE_DIR}/csrc/kernels/convolution.hpp"
+  "${PROJECT_SOURCE_DIR}/csrc/kernels/depthwise.hpp"
+  "${PROJECT_SOURCE_DIR}/csrc/kernels/parallel.hpp"
+  DESTINATION "${sdk}share/egaze/kernels")
 if(TARGET egaze_imaging)
   install(TARGETS egaze_imaging EXPORT egaze_imaging ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(EXPORT egaze_imaging NAMESPACE egaze:: FILE egazeImaging.cmake DESTINATION "${package_dir}")

@@ -66,10 +66,13 @@ def test_the_page_names_each_library_that_is_linked():
     files = [
         ROOT / "CMakeLists.txt",
         *(ROOT / "csrc").rglob("CMakeLists.txt"),
+        *(ROOT / "csrc").rglob("*.cmake"),
         *(ROOT / "tests").rglob("CMakeLists.txt"),
     ]
     wanted = {
-        name for path in files for name in re.findall(r"find_package\((\w+)", path.read_text(encoding="utf-8"))
+        name
+        for path in files
+        for name in re.findall(r"^ *find_package\((\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     } - set(third_party.SYSTEM)
     assert wanted == set(third_party.LINKED)
     linked = PAGE.partition("## Linked by C++ code")[2]

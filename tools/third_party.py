@@ -29,7 +29,16 @@ DEVELOPMENT = ("reference", "test", "benchmark", "dev", "fuzz")
 
 #: What C++ code is linked with, by the name in `find_package`: library, licence, and where it is used.
 LINKED = {
-    "EgazeTorch": ("libtorch, of the package torch", "BSD-3-Clause", "the runtime; its parts are torch's"),
+    "EgazeTorch": (
+        "libtorch, of the package torch",
+        "BSD-3-Clause",
+        "the runtime, where it is found; its parts are torch's",
+    ),
+    "EgazeOpenVINO": (
+        "OpenVINO, of the package openvino",
+        "Apache-2.0, and those of its parts",
+        "the runtime, where it is found; its parts are openvino's",
+    ),
     "pybind11": ("pybind11, headers", "BSD-3-Clause", "the wheel's compiled module"),
     "PNG": ("libpng, with zlib", "libpng-2.0, Zlib", "imaging in C++ and egaze-run, where it is found"),
     "JPEG": ("libjpeg-turbo", "IJG, BSD-3-Clause, Zlib", "imaging in C++ and egaze-run, where it is found"),

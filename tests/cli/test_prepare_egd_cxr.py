@@ -2,6 +2,7 @@
 
 import json
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -40,7 +41,8 @@ def test_samples_and_recalibration_are_recorded(small, tmp_path):
 
 
 def test_the_choices_are_the_source_s():
-    command = cli.get_command(None, "prepare").get_command(None, "egd-cxr")
+    context = click.Context(cli)
+    command = cli.get_command(context, "prepare").get_command(context, "egd-cxr")
     option = next(option for option in command.params if option.name == "gaze_table")
     assert tuple(option.type.choices) == tuple(source.GAZE_TABLES)
 

@@ -73,7 +73,7 @@ def test_the_check_says_which_limits_a_program_needs(path):
     assert 0 < needed.pop("seconds") < 10
     printed = CliRunner().invoke(cli, ["check", str(path)]).output
     for name, value in needed.items():
-        assert re.search(rf"\b{value}\b", printed)
+        assert re.search(rf"\b{value:,}\b", printed)
         check_model(path, limits=ModelLimits(**{name: value}))
         with pytest.raises(ModelFileError, match=name):
             check_model(path, limits=ModelLimits(**{name: value - 1}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import numpy as np
 import polars as pl
@@ -96,9 +95,3 @@ def test_predict_writes_what_it_writes_for_torchscript(signed, model_file, radio
     assert said["predictions"][0]["class_probs"]["chf"] == pytest.approx(ours["prob_chf"][0], abs=1e-6)
     with pytest.raises(EgazeError, match="device cuda: an ONNX model runs on the CPU only"):
         egaze("predict", signed, radiographs / "0.npy", "--device", "cuda")
-
-
-def test_the_runner_says_that_it_reads_no_onnx(signed, runner, radiographs):
-    done = subprocess.run([runner, signed, radiographs / "0.npy"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and done.stdout == "" and len(done.stderr.splitlines()) == 1
-    assert "is an ONNX file, not a TorchScript file" in done.stderr

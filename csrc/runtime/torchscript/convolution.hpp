@@ -72,7 +72,7 @@ void write_own(torch::jit::Graph& graph, const Convolution& convolution);
 // Registers egaze's own operator on the first call and returns its name.
 //
 // Its arguments:
-// - the image; the skip, or None; what is added to the output, or None;
+// - the image; the skip, or None; what is added to the output, one for all images or one for each, or None;
 // - the packed weights, and the bias, padded with zeros;
 // - nine integers: the kernel's height and width, the stride, the zeros to pad at the top, left, bottom and right, the
 //   output's channels, and 1 if the image is doubled, otherwise 0;

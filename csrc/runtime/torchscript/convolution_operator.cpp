@@ -51,6 +51,18 @@ ConvolutionLayer checked_layer(const OperatorArguments& arguments, c10::IntArray
           size(skip_channels)};
 }
 
+// What is added to the output: of its shape, or one image, which is added to all.
+std::optional<at::Tensor> checked_addition(const OperatorArguments& arguments, c10::ScalarType type,
+                                           const Ints& shape) {
+  if (arguments.is_none(2)) return std::nullopt;
+  const at::Tensor added = arguments.tensor(2, type);
+  Ints of_one = shape;
+  of_one[0] = 1;
+  TORCH_CHECK(added.sizes() == c10::IntArrayRef(shape) || added.sizes() == c10::IntArrayRef(of_one),
+              "an addition of shape ", added.sizes(), " to an output of shape ", shape);
+  return added.expand(shape).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
 template <class Element>
 void convolve_tensors(const ConvolutionLayer& layer, const at::Tensor& image, const std::optional<at::Tensor>& skip,
                       const std::optional<at::Tensor>& added, const at::Tensor& weights, const float* bias,
@@ -73,15 +85,14 @@ void run(Stack& stack) {
     return arguments.is_none(index) ? std::nullopt : std::optional(channels_last(index));
   };
   const at::Tensor image = channels_last(0);
-  const std::optional<at::Tensor> skip = maybe(1), added = maybe(2);
+  const std::optional<at::Tensor> skip = maybe(1);
   TORCH_CHECK(!skip || (skip->dim() == 4 && is_length(skip->size(1), 1)), "a skip of shape ", skip->sizes());
   const ConvolutionLayer layer = checked_layer(arguments, image.sizes(), skip ? skip->size(1) : 0);
   const Ints shape = {image.size(0), static_cast<std::int64_t>(layer.out_channels),
                       static_cast<std::int64_t>(layer.out_height), static_cast<std::int64_t>(layer.out_width)};
   TORCH_CHECK(!skip || skip->sizes() == c10::IntArrayRef({shape[0], skip->size(1), shape[2], shape[3]}),
               "a skip of shape ", skip->sizes(), " does not fit an output of shape ", shape);
-  TORCH_CHECK(!added || added->sizes() == c10::IntArrayRef(shape), "an addition of shape ", added->sizes(),
-              " to an output of shape ", shape);
+  const std::optional<at::Tensor> added = checked_addition(arguments, type, shape);
   TORCH_CHECK(has_convolution(layer, type == at::kBFloat16), "egaze has no convolution of geometry ", arguments.ints(5),
               " for an image of shape ", image.sizes());
   const at::Tensor weights = arguments.tensor(3, type);
