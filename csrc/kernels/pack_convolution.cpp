@@ -41,7 +41,7 @@ struct Weights {
 
 template <class Element>
 void pack(const ConvolutionLayer& layer, const float* values, Element* packed) {
-  constexpr std::size_t kDeep = sizeof(float) / sizeof(Element);
+  constexpr std::size_t kDeep = sizeof(Element) == sizeof(float) ? 1 : 2;
   const Weights weights = {layer, values};
   const Source image = image_of(layer), skip = skip_of(layer);
   std::fill_n(packed, packed_convolution_length(layer), Element{});

@@ -211,8 +211,7 @@ int main(int argc, char** argv) {
       case Arguments::Action::help: return print_result(std::string(usage())) ? kDone : kFailed;
       case Arguments::Action::formats: return print_result(formats()) ? kDone : kFailed;
       case Arguments::Action::version:
-        return print_result("egaze-run " EGAZE_VERSION ", " + engine_versions() + "\n" + formats()) ? kDone
-                                                                                                        : kFailed;
+        return print_result("egaze-run " EGAZE_VERSION ", " + engine_versions() + "\n" + formats()) ? kDone : kFailed;
       case Arguments::Action::predict:
         for (const std::string& path : arguments.trusted_keys) {
           arguments.predictor.trusted_keys.push_back(read_text(path));

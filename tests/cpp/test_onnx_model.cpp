@@ -35,7 +35,7 @@ std::string verdict(const detail::onnx::Graph& graph, const ModelLimits& limits 
 }
 
 // The model with an operator between the image and its program.
-std::string verdict_with(Node node, std::vector<std::int64_t> integers) {
+std::string verdict_with(Node node, const std::vector<std::int64_t>& integers) {
   std::vector<unsigned char> data;
   for (const std::int64_t integer : integers) {
     for (int i = 0; i < 8; ++i)
@@ -119,11 +119,12 @@ TEST(OnnxWire, ReadsWhatItWrites) {
   EXPECT_EQ(message.size(), bytes.size());
   EXPECT_EQ(message.begins(bytes), bytes.size());
   detail::onnx::FieldReader reader(bytes);
-  EXPECT_EQ(reader.next()->value, ~std::uint64_t{0});
-  EXPECT_EQ(detail::onnx::float_of(reader.next()->content), 1.5f);
-  const auto field = reader.next();
-  EXPECT_EQ(field->number, 300u);
-  EXPECT_EQ(field->content.size(), 6u);
+  const auto next = [&reader] { return reader.next().value(); };
+  EXPECT_EQ(next().value, ~std::uint64_t{0});
+  EXPECT_EQ(detail::onnx::float_of(next().content), 1.5f);
+  const auto field = next();
+  EXPECT_EQ(field.number, 300u);
+  EXPECT_EQ(field.content.size(), 6u);
   EXPECT_FALSE(reader.next());
 }
 

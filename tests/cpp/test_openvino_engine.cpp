@@ -43,6 +43,7 @@ TEST(OpenVinoEngine, ComputesTheModel) {
     for (std::size_t at = 0; at < 24; ++at) images[i][at] = static_cast<float>(at * (i + 1)) / 96.0f;
   }
   std::vector<RadiographView> views;
+  views.reserve(images.size());
   for (const std::vector<float>& image : images) {
     views.push_back({ImageView::dense(image.data(), PixelType::float32, 4, 6)});
   }
