@@ -31,7 +31,7 @@ struct PredictorOptions {
 
   // "torch" runs TorchScript files, "openvino" files named .onnx, on the CPU only. The file's suffix decides; naming the
   // engine makes a file of the other kind an Error(invalid_argument), as an engine that is not built in always is.
-  std::string engine;
+  std::string engine = {};
 
   Precision precision = Precision::exported;
 
