@@ -113,8 +113,9 @@ class _Place(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            os.fsdecode(value).encode()
-        except UnicodeEncodeError:  # Parquet's reader takes none but UTF-8
+            if self._folders:  # Parquet's reader, which reads in studies and runs, takes none but UTF-8
+                os.fsdecode(value).encode()
+        except UnicodeEncodeError:
             self.fail(
                 f"{os.fsencode(value)!r} is no name in UTF-8 as this locale reads it: rename it, or set LC_ALL=C.UTF-8",
                 param,

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -164,3 +165,12 @@ def test_errors_of_the_system_are_one_line(tmp_path):
 def test_a_name_that_is_not_utf_8_is_refused_where_tables_are_in_the_folder(words):
     said = CliRunner().invoke(cli, [os.fsdecode(b"r\xfcn") if word == "NAME" else word for word in words])
     assert said.exit_code == 2 and r"b'r\xfcn' is no name in UTF-8" in said.output and "rename it" in said.output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such file names")
+def test_a_model_file_may_have_any_name(model_file, tmp_path):
+    odd = tmp_path / os.fsdecode(b"r\xfcn.pt")
+    shutil.copy(model_file, odd)
+    np.save(tmp_path / "radiograph.npy", np.arange(64, dtype=np.uint16).reshape(8, 8))
+    for words in (["check", odd], ["predict", odd, tmp_path / "radiograph.npy"]):
+        assert CliRunner().invoke(cli, list(map(str, words))).exit_code == 0
